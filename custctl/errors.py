@@ -1,0 +1,128 @@
+"""The error tree and the exit codes: every failure that a user can meet has one name and one number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any
+
+
+class ExitCode(IntEnum):
+    """What a process ends with. The lower-case member name is the `code` in JSON errors."""
+
+    OK = 0
+    FAILURE = 1
+    USAGE = 2
+    UNAVAILABLE = 3
+    CREDENTIAL = 4
+    CONFLICT = 5
+    NOT_FOUND = 6
+    REFUSED = 7
+    PENDING = 8
+    INVALID = 9
+    PARTIAL = 10
+    MIGRATION = 11
+    INCOMPLETE = 12
+    UNKNOWN = 13
+    SPLIT_BRAIN = 14
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+    @property
+    def label(self) -> str:
+        """The stable name of the code in JSON output; both signals are `interrupted`."""
+        return "interrupted" if self in (ExitCode.INTERRUPTED, ExitCode.TERMINATED) else self.name.lower()
+
+
+class CustctlError(Exception):
+    """A failure that was foreseen and is told to the user without a traceback.
+
+    Args:
+        message: what happened; lower case, no full stop.
+        hint: the next step, or None where there is none.
+        details: machine-readable facts for `-o json`; never a secret.
+    """
+
+    exit_code: ExitCode = ExitCode.FAILURE
+
+    def __init__(self, message: str, *, hint: str | None = None, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = dict(details or {})
+
+
+class UsageError(CustctlError):
+    """Wrong flags or arguments, an unknown field or profile, a profile that does not validate."""
+
+    exit_code = ExitCode.USAGE
+
+
+class UnavailableError(CustctlError):
+    """A database, replica or cache could not be reached, or a time limit ran out."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+
+class CredentialError(CustctlError):
+    """No credential, a refused login, or a missing privilege."""
+
+    exit_code = ExitCode.CREDENTIAL
+
+
+class ConflictError(CustctlError):
+    """The row's version moved, or a unique value is taken."""
+
+    exit_code = ExitCode.CONFLICT
+
+
+class NotFoundError(CustctlError):
+    """No such customer or replica."""
+
+    exit_code = ExitCode.NOT_FOUND
+
+
+class RefusedError(CustctlError):
+    """The environment, a standby or a missing confirmation forbids it."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class PendingError(CustctlError):
+    """The schema is not there or is older than this program needs."""
+
+    exit_code = ExitCode.PENDING
+
+
+class InvalidError(CustctlError):
+    """Input data does not validate."""
+
+    exit_code = ExitCode.INVALID
+
+
+class PartialError(CustctlError):
+    """Some rows were rejected; the others landed."""
+
+    exit_code = ExitCode.PARTIAL
+
+
+class MigrationError(CustctlError):
+    """A script failed or is not fit to run, or what was applied has drifted."""
+
+    exit_code = ExitCode.MIGRATION
+
+
+class OutcomeUnknownError(CustctlError):
+    """Whether the change happened could not be learnt; the hint says how to find out."""
+
+    exit_code = ExitCode.UNKNOWN
+
+
+class InterruptedRunError(CustctlError):
+    """Ctrl-C or SIGTERM ended the command; the message says what had been committed."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+    def __init__(self, message: str, *, terminated: bool = False, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.exit_code = ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED

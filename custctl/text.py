@@ -1,0 +1,63 @@
+"""What text may reach a terminal or a spreadsheet, and in which form.
+
+Three outputs, three rules: `visible` for anything that people look at (tables,
+TSV, messages), `guard_formula` for cells that a spreadsheet may open, and
+`escape_json` for JSON and YAML, where an escape loses nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+# C0, DEL and C1 controls, the bidirectional controls and marks, the line and paragraph
+# separators, and lone surrogates (undecodable bytes from argv).
+_UNSAFE_CLASS = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+UNSAFE = re.compile(f"[{_UNSAFE_CLASS}]")
+# A cell that a spreadsheet would take for a formula. Quotes already in front count too: only then
+# is taking one quote away again exact for every value.
+FORMULA = re.compile(r"'*[=+\-@]")
+_GUARDED = re.compile(r"'+[=+\-@]")
+_NAMED = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
+
+
+def _backslash(match: re.Match[str]) -> str:
+    char = match.group()
+    named = _NAMED.get(char)
+    if named is not None:
+        return named
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def visible(text: str) -> str:
+    """Return `text` with everything that could steer a terminal written as a backslash escape."""
+    return UNSAFE.sub(_backslash, text)
+
+
+def escape_json(document: str) -> str:
+    """Escape as `\\uXXXX` what a JSON or YAML serialiser left raw inside its quoted strings.
+
+    Line feeds between tokens stay: inside strings the serialiser has already escaped them.
+    """
+    return UNSAFE.sub(lambda m: m.group() if m.group() == "\n" else f"\\u{ord(m.group()):04x}", document)
+
+
+def guard_formula(cell: str) -> str:
+    """Return the cell with a leading `'` where a spreadsheet would evaluate it.
+
+    Source: OWASP, CSV Injection.
+    """
+    return "'" + cell if FORMULA.match(cell) else cell
+
+
+def unguard_formula(cell: str) -> str:
+    """Take away exactly what `guard_formula` added."""
+    return cell[1:] if _GUARDED.match(cell) else cell
+
+
+def nearest(word: str, known: list[str] | tuple[str, ...]) -> str | None:
+    """Return the known word that `word` was probably meant to be, or None."""
+    import difflib
+
+    matches = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return matches[0] if matches else None
