@@ -1,0 +1,153 @@
+"""The root command: a table of lazily loaded groups, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer._click.exceptions import ClickException, NoArgsIsHelpError, NoSuchOption
+
+from custctl import __version__, signals
+from custctl.console import Console, prepare_streams
+from custctl.errors import CustctlError, ExitCode, InterruptedRunError, UsageError
+from custctl.options import Group, group
+
+COMMANDS = {
+    "migrate": ("custctl.commands.migrate:migrate", "Bring the schema forward, look at it, repair it."),
+    "seed": ("custctl.commands.seed:seed", "Fill in the data that this environment may take."),
+    "customer": ("custctl.commands.customer:customer", "Read and write customers."),
+    "credential": ("custctl.commands.credential:credential", "Keep the database password in the system keyring."),
+    "profile": ("custctl.commands.profile:profile", "Look at the profiles."),
+    "audit": ("custctl.commands.audit:audit", "Read and verify the audit."),
+    "doctor": ("custctl.commands.doctor:doctor", "Check everything on one screen, with a hint for every fault."),
+}
+
+_EXAMPLES = """
+custctl migrate --env prod
+custctl customer get ada@example.com -o json
+custctl customer import customers.csv --on-conflict skip --rejects rejects.csv
+"""
+
+
+def _version(value: bool) -> None:
+    if value:
+        sys.stdout.write(f"custctl {__version__}\n")
+        raise typer.Exit
+
+
+def _root_options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None: ...
+
+
+def make_root() -> Group:
+    """Return the root command."""
+    root = group(
+        "custctl",
+        COMMANDS,
+        help="Administer the database that holds a company's customers.",
+        examples=_EXAMPLES,
+    )
+    # With completion: these two options are Typer's own.
+    app = typer.Typer(rich_markup_mode=None)
+    app.command()(_root_options)
+    root.params = [*typer.main.get_command(app).params, *root.params]
+    for param in root.params:
+        param.expose_value = False
+    return root
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line.
+
+    Args:
+        arguments: without the program's name.
+
+    Returns:
+        The exit code.
+    """
+    console = Console(sys.stderr, os.environ, as_json=_wants_json(arguments))
+    debug = "--debug" in arguments
+    try:
+        result: Any = make_root().main(list(arguments), prog_name="custctl", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else ExitCode.OK
+    except BrokenPipeError:
+        # The reader has what it wanted. What is still buffered must not be written at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except NoArgsIsHelpError as error:
+        sys.stderr.write(error.format_message() + "\n")
+        return ExitCode.USAGE
+    except ClickException as error:
+        return _fail(console, _usage_error(error), error, debug=debug)
+    except CustctlError as error:
+        return _fail(console, error, error, debug=debug)
+    except (KeyboardInterrupt, typer.Abort) as error:
+        told = InterruptedRunError(
+            "interrupted; nothing is half done: what was not committed is rolled back",
+            terminated=isinstance(error, signals.Terminated),
+        )
+        return _fail(console, told, error, debug=debug)
+    except Exception as error:
+        # The text of an unforeseen error may hold anything, a value from a statement too: only its type is told.
+        told_bug = CustctlError(
+            f"unexpected {type(error).__name__}",
+            hint="this is a bug: run the command again with `--debug` and report what it prints",
+        )
+        return _fail(console, told_bug, error, debug=debug)
+
+
+def _fail(console: Console, told: CustctlError, error: BaseException, *, debug: bool) -> int:
+    if debug:
+        import traceback
+
+        from custctl.text import visible
+
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            sys.stderr.write(visible(line) + "\n")
+    console.error(told)
+    return told.exit_code
+
+
+def _usage_error(error: ClickException) -> UsageError:
+    """Tell an error of the command line in the one form, with the nearest known name."""
+    from custctl.text import nearest
+
+    message = error.format_message().rstrip(".")
+    ctx = getattr(error, "ctx", None)
+    hint = f"see `{ctx.command_path} --help`" if ctx is not None else "see `custctl --help`"
+    if isinstance(error, NoSuchOption):
+        message = f"no such option: {error.option_name}"
+        known = [name for param in (ctx.command.params if ctx else ()) for name in param.opts]
+        close = nearest(error.option_name, known)
+        hint = f"did you mean `{close}`?" if close else hint
+    elif ". Did you mean " in message:
+        message, _, suggestion = message.partition(". Did you mean ")
+        hint = f"did you mean {suggestion.replace(chr(39), '`')}"
+    return UsageError(message[:1].lower() + message[1:].replace("'", "`"), hint=hint)
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Tell whether errors are wanted as JSON, also where the command line cannot be parsed."""
+    wanted = False
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        if before in ("-o", "--output"):
+            wanted = argument == "json"
+        elif argument.startswith("--output="):
+            wanted = argument == "--output=json"
+        elif argument.startswith("-o") and len(argument) > 2:
+            wanted = argument in ("-ojson", "-o=json")
+    return wanted
+
+
+def main() -> int:
+    """Run the process's own command line."""
+    prepare_streams()
+    signals.install()
+    return run(sys.argv[1:])

@@ -1,0 +1,53 @@
+"""What the commands on one customer share: an option for each field, and how an outcome is shown."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from custctl.context import Context
+from custctl.customers.model import EDITABLE, FIELDS, STATUSES
+from custctl.customers.store import Outcome, new_operation_id, parse_operation_id
+
+Email = Annotated[str | None, typer.Option("--email", help="Unique; kept in lower case.")]
+FirstName = Annotated[str | None, typer.Option("--first-name")]
+LastName = Annotated[str | None, typer.Option("--last-name")]
+Phone = Annotated[str | None, typer.Option("--phone")]
+Company = Annotated[str | None, typer.Option("--company")]
+AddressLine = Annotated[str | None, typer.Option("--address-line")]
+City = Annotated[str | None, typer.Option("--city")]
+Region = Annotated[str | None, typer.Option("--region")]
+PostalCode = Annotated[str | None, typer.Option("--postal-code")]
+Country = Annotated[str | None, typer.Option("--country")]
+Status = Annotated[
+    str | None,
+    typer.Option("--status", help=", ".join(STATUSES) + ".", autocompletion=lambda: list(STATUSES)),
+]
+
+
+def given(ctx: typer.Context) -> dict[str, str]:
+    """Return the fields that were given on the command line; an empty text is given too."""
+    return {name: ctx.params[name] for name in EDITABLE if ctx.params.get(name) is not None}
+
+
+def operation(text: str | None) -> str:
+    """Return the operation id that was given, or a new one.
+
+    Raises:
+        UsageError: it is no UUID.
+    """
+    return parse_operation_id(text) if text is not None else new_operation_id()
+
+
+def show_outcome(context: Context, outcome: Outcome) -> None:
+    """Print the customer as a write left it, and say where nothing was written."""
+    if outcome.replayed:
+        context.console.note(f"operation {outcome.operation_id} had been applied already; this is its outcome")
+    elif not outcome.changed:
+        context.console.note("nothing to change: the customer has these values already")
+    context.console.detail(f"operation {outcome.operation_id}")
+    if outcome.customer is None:
+        context.console.note(f"customer {outcome.customer_id} has been deleted since")
+    else:
+        context.renderer.one(outcome.customer.as_dict(), FIELDS)

@@ -1,0 +1,190 @@
+"""What a command is handed: streams and questions at once; profile and database when first asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from custctl.console import Console, wants_color
+from custctl.errors import UsageError
+from custctl.options import GIVEN
+from custctl.prompts import Prompter, is_interactive
+from custctl.render import Format, Renderer
+from custctl.text import nearest
+
+if TYPE_CHECKING:
+    from custctl.customers.store import CustomerStore
+    from custctl.engines.base import Database
+    from custctl.profiles import Profile
+
+DEFAULT_ENV = "dev"
+_STORE = "custctl.context"
+
+
+class Context:
+    """One invocation."""
+
+    def __init__(self, given: Mapping[str, list[Any]], environ: Mapping[str, str], cwd: Path) -> None:
+        self._given = given
+        self.environ = environ
+        self.cwd = cwd
+        chosen = self._format()
+        self.console = Console(
+            sys.stderr,
+            environ,
+            quiet="quiet" in given,
+            verbosity=sum(given.get("verbose", ())),
+            as_json=chosen is Format.JSON,
+        )
+        self.renderer = Renderer(
+            sys.stdout,
+            chosen=chosen,
+            fields=self._fields(),
+            raw="raw" in given,
+            color=wants_color(sys.stdout, environ),
+        )
+        self.prompter = Prompter(
+            sys.stdin,
+            sys.stderr,
+            interactive="no_input" not in given and is_interactive(sys.stdin, sys.stderr),
+            yes="yes" in given,
+            confirmed=self._last("confirm"),
+        )
+
+    @classmethod
+    def of(cls, ctx: typer.Context) -> Context:
+        """Return the context of the running command."""
+        made = ctx.meta.get(_STORE)
+        if not isinstance(made, cls):
+            made = ctx.meta[_STORE] = cls(ctx.meta.get(GIVEN, {}), os.environ, Path.cwd())
+            # Closed whatever happens, so that an SQLite file is left checkpointed and a server's session ends.
+            ctx.find_root().call_on_close(made.close)
+        return made
+
+    # -- shared options ----------------------------------------------------------------------------
+
+    def _last(self, name: str) -> Any:
+        values = self._given.get(name)
+        return values[-1] if values else None
+
+    def _format(self) -> Format:
+        text = self._last("output")
+        if text is None:
+            return Format.AUTO
+        try:
+            return Format(text)
+        except ValueError:
+            close = nearest(text, [str(name) for name in Format])
+            raise UsageError(
+                f"there is no output format `{text}`",
+                hint=f"did you mean `{close}`?" if close else f"formats: {', '.join(Format)}",
+            ) from None
+
+    def _fields(self) -> list[str] | None:
+        text = self._last("fields")
+        if text is None:
+            return None
+        names = [name.strip() for name in text.split(",") if name.strip()]
+        if not names:
+            raise UsageError("`--fields` names no field")
+        return list(dict.fromkeys(names))
+
+    @cached_property
+    def environment_name(self) -> str:
+        """The name of the profile.
+
+        Raises:
+            UsageError: two different names, or an empty one.
+        """
+        variable = self.environ.get("CUSTCTL_ENV")
+        if variable is not None and not variable.strip():
+            raise UsageError("`CUSTCTL_ENV` is set but empty", hint="name a profile, or `unset CUSTCTL_ENV`")
+        names = list(dict.fromkeys(self._given.get("env", ())))
+        if any(not name.strip() for name in names):
+            raise UsageError("`--env` is empty", hint="name a profile, such as `--env dev`")
+        if len(names) > 1:
+            raise UsageError(
+                f"`--env` is given twice, as {' and '.join(f'`{name}`' for name in names)}", hint="give it once"
+            )
+        return names[0] if names else variable or DEFAULT_ENV
+
+    @property
+    def profiles_dir(self) -> Path | None:
+        """The value of `--profiles-dir`."""
+        value = self._last("profiles_dir")
+        return Path(value) if value is not None else None
+
+    @cached_property
+    def sql_dir(self) -> tuple[Path, bool]:
+        """The folder of SQL scripts, and whether it is the bundled one."""
+        from custctl.paths import find_sql_dir
+
+        value = self._last("sql_dir")
+        return find_sql_dir(Path(value) if value is not None else None, self.environ, self.cwd)
+
+    # -- what is made when first asked for ---------------------------------------------------------
+
+    @cached_property
+    def profile(self) -> Profile:
+        """The profile of this invocation, validated."""
+        from custctl.profiles import load_profile
+
+        return load_profile(
+            self.environment_name, profiles_dir=self.profiles_dir, environ=self.environ, cwd=self.cwd
+        )
+
+    @cached_property
+    def database(self) -> Database:
+        """The profile's database; connected at its first use."""
+        from custctl.engines import open_database
+        from custctl.engines.base import EngineSettings
+
+        profile = self.profile
+        settings = EngineSettings(
+            location=profile.location,
+            path=profile.database.path,
+            connect_timeout=profile.database.connect_timeout,
+            statement_timeout=profile.database.statement_timeout,
+        )
+        return open_database(profile.database.engine, settings)
+
+    @cached_property
+    def actor(self) -> str:
+        """Who is recorded in audit and journal."""
+        from custctl.identity import actor
+
+        return actor()
+
+    @cached_property
+    def customers(self) -> CustomerStore:
+        """The customers of the profile's database."""
+        from custctl.customers.store import CustomerStore
+
+        return CustomerStore(self.database, self.profile.environment, self.actor)
+
+    def announce(self) -> None:
+        """Say which environment and database the command is about to change."""
+        profile = self.profile
+        self.console.announce(f"{profile.name} ({profile.environment}): {profile.location}")
+
+    def confirm_destruction(self, question: str) -> None:
+        """Ask before something is destroyed: by the profile's name in production, by yes or no elsewhere.
+
+        Raises:
+            RefusedError: not confirmed.
+        """
+        if self.profile.environment == "production":
+            self.prompter.confirm_by_name(question, self.profile.name)
+        else:
+            self.prompter.confirm(question)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if "database" in self.__dict__:
+            self.database.close()

@@ -1,0 +1,186 @@
+"""The audit: one row a write, chained by hash per customer.
+
+Each row's hash covers the row before it, so that nothing in a chain can be
+changed or taken out unseen. The values themselves stand in a column of their
+own, and the chain holds only their salted hash: they can be erased, salt and
+all, and the chain still verifies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from custctl.tables import customer_audit
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Row
+
+    from custctl.engines.base import Database
+
+DATABASE = 0
+"""The `customer_id` of rows that concern the database itself."""
+
+HASHED = (
+    "operation_id",
+    "part",
+    "customer_id",
+    "sequence",
+    "action",
+    "actor",
+    "happened_at",
+    "version",
+    "fields",
+    "first_customer_id",
+    "last_customer_id",
+    "detail",
+    "values_hash",
+    "previous_hash",
+)
+"""The columns that `row_hash` covers, in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A write, as it is to be recorded.
+
+    Attributes:
+        operation_id: the UUID of the user's request.
+        part: 0, or the number of an import's batch from 1.
+        customer_id: the customer, or `DATABASE`.
+        action: what was done: add, update, delete, set-password, import, seed, …
+        actor: who did it.
+        version: the version that the write left behind.
+        fields: the names of the fields that were written.
+        values: what is erasable: `before` and `after`; None where there is nothing.
+        customers: the ids that a batch touched.
+        detail: facts without personal data.
+    """
+
+    operation_id: str
+    action: str
+    actor: str
+    customer_id: int = DATABASE
+    part: int = 0
+    version: str | None = None
+    fields: Sequence[str] = ()
+    values: Mapping[str, Any] | None = None
+    customers: Sequence[int] = ()
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def canonical(value: object) -> str:
+    """Return the one JSON text that is hashed and stored for a value."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def row_hash(row: Mapping[str, Any]) -> str:
+    """Return the hash of an audit row: SHA-256 over the JSON array of its `HASHED` columns."""
+    return hashlib.sha256(canonical([row[name] for name in HASHED]).encode()).hexdigest()
+
+
+def values_hash(salt: str, held_values: str) -> str:
+    """Return the salted hash that stands in the chain for the values."""
+    return hashlib.sha256(f"{salt}\n{held_values}".encode()).hexdigest()
+
+
+def append(database: Database, connection: Connection, entry: Entry) -> None:
+    """Write an entry at the end of its customer's chain, in the caller's transaction.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: the operation is recorded already.
+    """
+    chain = sa.select(customer_audit.c.sequence, customer_audit.c.row_hash)
+    chain = chain.where(customer_audit.c.customer_id == entry.customer_id)
+    head = chain.order_by(customer_audit.c.sequence.desc()).limit(1).subquery()
+    now, sequence, previous = connection.execute(
+        sa.select(
+            database.now(),
+            sa.select(head.c.sequence).scalar_subquery(),
+            sa.select(head.c.row_hash).scalar_subquery(),
+        )
+    ).one()
+    salt = secrets.token_hex(16) if entry.values is not None else None
+    held = canonical(entry.values) if entry.values is not None else None
+    row: dict[str, Any] = {
+        "operation_id": entry.operation_id,
+        "part": entry.part,
+        "customer_id": entry.customer_id,
+        "sequence": (sequence or 0) + 1,
+        "action": entry.action,
+        "actor": entry.actor,
+        "happened_at": now,
+        "version": entry.version,
+        "fields": ",".join(entry.fields),
+        "first_customer_id": min(entry.customers) if entry.customers else None,
+        "last_customer_id": max(entry.customers) if entry.customers else None,
+        "detail": canonical({**entry.detail, **({"customers": id_ranges(entry.customers)} if entry.customers else {})}),
+        "held_values": held,
+        "salt": salt,
+        "values_hash": values_hash(salt, held) if salt is not None and held is not None else "",
+        "previous_hash": previous or "",
+    }
+    row["row_hash"] = row_hash(row)
+    connection.execute(sa.insert(customer_audit).values(row))
+
+
+def find_operation(connection: Connection, operation_id: str) -> list[Row[Any]]:
+    """Return the rows of an operation by part; empty where it was never applied."""
+    query = sa.select(customer_audit).where(customer_audit.c.operation_id == operation_id)
+    return list(connection.execute(query.order_by(customer_audit.c.part)))
+
+
+def erase_values(connection: Connection, customer_id: int) -> None:
+    """Erase every value that the audit holds of a customer; the chain stays whole."""
+    connection.execute(
+        sa.update(customer_audit)
+        .where(customer_audit.c.customer_id == customer_id, customer_audit.c.held_values.is_not(None))
+        .values(held_values=None, salt=None)
+    )
+
+
+def snapshot(connection: Connection, customer_id: int, version: str) -> dict[str, Any] | None:
+    """Return the customer as the audit holds it at a version, or None where it holds nothing."""
+    held = connection.execute(
+        sa.select(customer_audit.c.held_values)
+        .where(customer_audit.c.customer_id == customer_id, customer_audit.c.version == version)
+        .order_by(customer_audit.c.sequence.desc())
+        .limit(1)
+    ).scalar()
+    after = json.loads(held).get("after") if held else None
+    return after if isinstance(after, dict) else None
+
+
+def id_ranges(ids: Iterable[int]) -> str:
+    """Write ids as ranges: `4-9,12`."""
+    parts: list[str] = []
+    start = end = None
+    for number in sorted(ids):
+        if end is not None and number == end + 1:
+            end = number
+            continue
+        if start is not None:
+            parts.append(_range(start, end))
+        start = end = number
+    if start is not None:
+        parts.append(_range(start, end))
+    return ",".join(parts)
+
+
+def _range(start: int, end: int | None) -> str:
+    return str(start) if start == end else f"{start}-{end}"
+
+
+def in_ranges(ranges: str, number: int) -> bool:
+    """Tell whether a number lies in ranges that `id_ranges` wrote."""
+    for part in filter(None, ranges.split(",")):
+        low, _, high = part.partition("-")
+        if int(low) <= number <= int(high or low):
+            return True
+    return False

@@ -1,0 +1,210 @@
+"""The YAML document in which a customer is edited: written for `$EDITOR`, and read back with every value as text.
+
+YAML would take `no`, `1e3` and `0123` for something else than text, ` #` for a comment, and a repeated key silently.
+Here a value is what stands there, and whatever would be lost without a word is refused with its line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from custctl.customers.merge import FieldConflict
+from custctl.customers.model import EDITABLE, FIELDS
+from custctl.errors import InvalidError
+from custctl.text import nearest, visible
+
+if TYPE_CHECKING:
+    from yaml.events import Event, ScalarEvent
+
+_HELP: Final = (
+    "change what is to change, save and close the editor",
+    "every value is text; one with : or # in it goes into double quotes",
+    "an empty value clears the field; a line that is taken out leaves its field as it is",
+    "to give up, empty the whole file",
+)
+# Text that every YAML reader takes for the same text without quotes.
+_PLAIN: Final = re.compile(r"[^\W\d_](?:[\w.@+()/ -]*[\w.@+()/-])?")
+_WORDS: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
+_PROBLEM: Final = "# error: "
+
+
+def document(
+    fields: Mapping[str, str | None],
+    *,
+    title: str = "",
+    conflicts: Sequence[FieldConflict] = (),
+    problems: Mapping[str, str] | None = None,
+) -> str:
+    """Return the text to edit.
+
+    Args:
+        fields: the values to show, what the user typed where there are conflicts; what cannot be edited is left out.
+        title: a line about the customer for the top.
+        conflicts: shown as comments above their fields.
+        problems: what is wrong with a field, likewise.
+    """
+    ours = {conflict.field: conflict for conflict in conflicts}
+    lines = [f"# {visible(title)}"] if title else []
+    lines += [f"# {line}" for line in _HELP]
+    if ours:
+        lines.append("# conflict: changed by somebody else meanwhile: " + ", ".join(f"`{name}`" for name in ours))
+    lines.append("")
+    for name in EDITABLE:
+        if name not in fields and name not in ours:
+            continue
+        value = fields.get(name)
+        conflict = ours.get(name)
+        if conflict is not None:
+            value = conflict.mine
+            lines.append(f"# was:    {quoted(conflict.base)}")
+            lines.append(f"# theirs: {quoted(conflict.theirs)}")
+            lines.append("# yours stands below: leave it to overwrite theirs, or put down what is right")
+        problem = (problems or {}).get(name)
+        if problem:
+            lines.append(f"{_PROBLEM}`{name}` {visible(problem)}")
+        lines.append(f"{name}: {quoted(value)}".rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def annotate(text: str, problem: str) -> str:
+    """Return an edited text, exactly as it was typed, with what is wrong with it on its first line.
+
+    The line that an earlier call put there is replaced.
+    """
+    kept = text.partition("\n")[2] if text.startswith(_PROBLEM) else text
+    return f"{_PROBLEM}{visible(problem)}\n{kept}"
+
+
+def quoted(value: str | None) -> str:
+    """Return a value as YAML on one line, None as nothing. No character in it can steer a terminal or an editor."""
+    if value is None:
+        return ""
+    if _PLAIN.fullmatch(value) and value.isprintable() and value.lower() not in _WORDS:
+        return value
+    return '"' + "".join(map(_escaped, value)) + '"'
+
+
+def _escaped(char: str) -> str:
+    if char in '"\\':
+        return "\\" + char
+    if char.isprintable():
+        return char
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def parse_document(text: str) -> dict[str, str | None] | None:
+    """Read an edited document back.
+
+    Returns:
+        The fields that stand in it, empty ones as None; or None where it was emptied, which gives up the edit.
+
+    Raises:
+        InvalidError: it is not such a document; the message begins with the line, `details["line"]` has it.
+    """
+    import yaml
+
+    try:
+        return _read(text, list(yaml.parse(text, Loader=yaml.BaseLoader)))
+    except yaml.reader.ReaderError as error:
+        line = _line_count(text[: error.position])
+        code = error.character if isinstance(error.character, int) else ord(error.character)
+        raise _invalid(line, f"the character U+{code:04X} cannot stand here", "take it out") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = visible(error.problem or "this is not YAML")
+        tab = "'\\t'" in problem
+        hint = "write a space, not a tab" if tab else "put the value in double quotes"
+        raise _invalid(mark.line + 1 if mark else 1, problem, hint) from None
+
+
+def _read(text: str, events: Sequence[Event]) -> dict[str, str | None] | None:
+    from yaml import events as kinds
+
+    body = iter([event for event in events if not isinstance(event, kinds.StreamStartEvent | kinds.StreamEndEvent)])
+    if next(body, None) is None:
+        return None
+    first = next(body)
+    if isinstance(first, kinds.ScalarEvent) and first.implicit[0] and not first.value:
+        return None  # a lone `---`
+    if not isinstance(first, kinds.MappingStartEvent):
+        raise _invalid(_line(first), "a line is not of the form `field: value`", "one field a line")
+    _no_extras(first)
+
+    found: dict[str, str | None] = {}
+    for key in body:
+        if isinstance(key, kinds.MappingEndEvent):
+            break
+        name = _known(_scalar(key))
+        if name in found:
+            raise _invalid(_line(key), f"`{name}` stands here a second time", "leave one of the two")
+        value = _scalar(next(body))
+        _no_comment_after(text, value, name)
+        blank = not value.value or (value.value == "~" and value.style is None)
+        found[name] = None if blank else value.value
+    _only_one_document(body)
+    return found
+
+
+def _only_one_document(rest: Iterator[Event]) -> None:
+    from yaml.events import DocumentStartEvent
+
+    for event in rest:
+        if isinstance(event, DocumentStartEvent):
+            raise _invalid(_line(event), "a second document begins", "take the line `---` out")
+
+
+def _scalar(event: Event) -> ScalarEvent:
+    """Return the event as text; anything else that YAML knows is refused."""
+    from yaml.events import AliasEvent, ScalarEvent
+
+    _no_extras(event)
+    if isinstance(event, AliasEvent):
+        raise _invalid(_line(event), "an alias (`*`) cannot stand here", "put the text in double quotes")
+    if not isinstance(event, ScalarEvent):
+        raise _invalid(_line(event), "a list or mapping cannot stand here", "put the text in double quotes")
+    return event
+
+
+def _no_extras(event: Event) -> None:
+    for what, sign in (("anchor", "&"), ("tag", "!")):
+        # An alias has its target under `anchor`; it gets a message of its own.
+        if getattr(event, what, None) is not None and not type(event).__name__.startswith("Alias"):
+            raise _invalid(_line(event), f"a YAML {what} (`{sign}`) cannot stand here", "put the text in double quotes")
+
+
+def _known(key: ScalarEvent) -> str:
+    name: str = key.value
+    if name in EDITABLE:
+        return name
+    if name in FIELDS:
+        raise _invalid(_line(key), f"`{name}` cannot be edited", "take the line out")
+    guess = nearest(name, EDITABLE)
+    hint = f"did you mean `{guess}`?" if guess else "the fields are " + ", ".join(f"`{field}`" for field in EDITABLE)
+    raise _invalid(_line(key), f"unknown field `{visible(name)}`", hint)
+
+
+def _no_comment_after(text: str, value: ScalarEvent, name: str) -> None:
+    """Refuse `company: Studio #54`: YAML would drop what the user probably meant as text."""
+    end = value.end_mark
+    if end is None or value.style in ("|", ">"):
+        return
+    if re.compile(r"[ \t]*#").match(text, end.index):
+        problem = f"what follows ` #` would be lost from `{name}`"
+        raise _invalid(end.line + 1, problem, "put the whole value in double quotes")
+
+
+def _line(event: Event) -> int:
+    mark = event.start_mark
+    return mark.line + 1 if mark else 1
+
+
+def _line_count(before: str) -> int:
+    # The breaks that YAML counts, so that all messages agree.
+    return 1 + len(re.findall("\r\n|[\n\r\x85\u2028\u2029]", before))
+
+
+def _invalid(line: int, problem: str, hint: str) -> InvalidError:
+    return InvalidError(f"line {line}: {problem}", hint=hint, details={"line": line})

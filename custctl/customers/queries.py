@@ -1,0 +1,277 @@
+"""Lists and searches as keyset pages.
+
+A page is read as lanes: subqueries that an index serves in order, one behind
+the other, of which each yields no more than the page needs. A list has a lane
+for rows with a value and one for rows without (nulls last); a prefix search has
+a lane for each field it looks in.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from custctl.customers.model import FIELDS, STATUSES, Customer
+from custctl.customers.store import columns, to_customer
+from custctl.errors import UsageError
+from custctl.standing import check_schema, read_standing
+from custctl.tables import customer
+from custctl.text import nearest
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection, Select
+
+    from custctl.engines.base import Database
+
+SEARCHED = ("email", "last_name", "first_name", "company", "phone")
+"""The fields that a search looks in, in the order of its results."""
+
+_NOT_NULL = frozenset({"id", "email", "first_name", "last_name", "status", "version", "created_at", "updated_at"})
+_ALL_AT_ONCE = 1000  # rows a page where all are wanted
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """Which customers, and in which order; `sort` is a field, with `-` in front for descending."""
+
+    sort: str = "id"
+    status: str | None = None
+    country: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """A text to look for, from the beginning of a field or anywhere in it."""
+
+    text: str
+    contains: bool = False
+
+
+Query = ListQuery | SearchQuery
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The last row of a page: its lane, what the lane is ordered by, and its id."""
+
+    lane: int
+    key: Any
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Customers in order, and the cursor of the next page or None."""
+
+    items: tuple[Customer, ...]
+    next: str | None
+
+
+def list_query(sort: str | None, status: str | None, country: str | None) -> ListQuery:
+    """Check what a user asked for.
+
+    Raises:
+        UsageError: no such field or status.
+    """
+    field = (sort or "id").removeprefix("-")
+    if field not in FIELDS:
+        close = nearest(field, FIELDS)
+        raise UsageError(
+            f"there is no field `{field}` to sort by",
+            hint=f"did you mean `{close}`?" if close else f"fields: {', '.join(FIELDS)}",
+        )
+    if status is not None and status not in STATUSES:
+        raise UsageError(f"there is no status `{status}`", hint=f"one of {', '.join(STATUSES)}")
+    return ListQuery(sort or "id", status, unicodedata.normalize("NFC", country) if country is not None else None)
+
+
+def search_query(text: str, contains: bool) -> SearchQuery:
+    """Check what a user looks for.
+
+    Raises:
+        UsageError: there is nothing to look for.
+    """
+    wanted = unicodedata.normalize("NFC", text).strip()
+    if not wanted:
+        raise UsageError("the text to search for is empty", hint="`custctl customer list` shows all customers")
+    return SearchQuery(wanted, contains)
+
+
+# -- cursors ---------------------------------------------------------------------------------------
+
+
+def encode_cursor(query: Query, position: Position) -> str:
+    """Return an opaque text that carries the query and where its page ended."""
+    kind = "list" if isinstance(query, ListQuery) else "search"
+    document = [kind, list(asdict(query).values()), [position.lane, position.key, position.id]]
+    raw = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+
+
+def decode_cursor(text: str) -> tuple[Query, Position]:
+    """Read a cursor.
+
+    Raises:
+        UsageError: it was not made by `encode_cursor`.
+    """
+    try:
+        raw = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        kind, asked, (lane, key, last_id) = json.loads(raw.decode("utf-8", "surrogatepass"))
+        query: Query
+        if kind == "list":
+            query = list_query(*asked)
+        elif kind == "search":
+            found, contains = asked
+            query = search_query(found, contains is True)
+        else:
+            raise ValueError(kind)
+        lanes = _lane_count(query)
+        if type(lane) is not int or type(last_id) is not int or not 0 <= lane < lanes or abs(last_id) >= 2**63:
+            raise ValueError(lane)
+        if not (key is None or isinstance(key, str) or (type(key) is int and abs(key) < 2**63)):
+            raise ValueError(key)
+    except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error, UsageError) as error:
+        raise UsageError("the cursor is damaged", hint="take it whole from the page before, or start anew") from error
+    return query, Position(lane, key, last_id)
+
+
+def resume(cursor: str, asked: Query | None) -> tuple[Query, Position]:
+    """Return what a cursor carries on with; what was asked besides must be the same.
+
+    Raises:
+        UsageError: the cursor is damaged, or belongs to another query.
+    """
+    query, position = decode_cursor(cursor)
+    if asked is not None and asked != query:
+        raise UsageError(
+            "the cursor belongs to another query", hint="the cursor carries sort and filters: give it alone"
+        )
+    return query, position
+
+
+def _lane_count(query: Query) -> int:
+    if isinstance(query, SearchQuery):
+        return 1 if query.contains else len(SEARCHED)
+    return 1 if query.sort.removeprefix("-") in _NOT_NULL else 2
+
+
+# -- pages -----------------------------------------------------------------------------------------
+
+
+def read_page(database: Database, query: Query, limit: int, after: Position | None = None) -> Page:
+    """Read one page.
+
+    Args:
+        limit: how many customers at the most, from 1.
+        after: where the page before ended.
+    """
+    with database.reading() as connection:
+        statement = _statement(database, connection, query, limit + 1, after)
+        rows = list(connection.execute(statement))
+        if not rows:
+            check_schema(read_standing(connection))
+    items = tuple(to_customer(database, row[2:]) for row in rows[:limit])  # type: ignore[arg-type]
+    if len(rows) <= limit:
+        return Page(items, None)
+    last = rows[limit - 1]
+    return Page(items, encode_cursor(query, Position(last[0], last[1], last[2])))
+
+
+def read_all(database: Database, query: Query, after: Position | None = None) -> Iterator[Customer]:
+    """Yield every customer of a query, a page at a time, in constant memory."""
+    while True:
+        page = read_page(database, query, _ALL_AT_ONCE, after)
+        yield from page.items
+        if page.next is None:
+            return
+        _, after = decode_cursor(page.next)
+
+
+def _statement(
+    database: Database, connection: Connection, query: Query, limit: int, after: Position | None
+) -> Select[Any]:
+    if isinstance(query, ListQuery):
+        lanes = _list_lanes(query, after)
+    else:
+        lanes = _search_lanes(database, connection, query, after)
+    limited = [lane.limit(limit).subquery(f"lane_{number}") for number, lane in enumerate(lanes)]
+    if len(limited) == 1:
+        return lanes[0].limit(limit)
+    union = sa.union_all(*(sa.select(lane) for lane in limited)).subquery("lanes")
+    lane, key, identity = list(union.c)[:3]
+    order: ColumnElement[Any] = key
+    if isinstance(query, SearchQuery):
+        order = database.fold_order(key)
+    elif query.sort.startswith("-"):
+        order = key.desc()
+    return sa.select(union).order_by(lane, order, identity).limit(limit)
+
+
+def _list_lanes(query: ListQuery, after: Position | None) -> list[Select[Any]]:
+    field = query.sort.removeprefix("-")
+    descending = query.sort.startswith("-")
+    column = customer.c[field]
+    filters: list[ColumnElement[bool]] = []
+    if query.status is not None:
+        filters.append(customer.c.status == query.status)
+    if query.country is not None:
+        filters.append(customer.c.country == query.country)
+    lanes = []
+    if field == "id":
+        lane = _lane(0, sa.null(), filters)
+        if after is not None:
+            lane = lane.where(customer.c.id < after.id if descending else customer.c.id > after.id)
+        return [lane.order_by(customer.c.id.desc() if descending else customer.c.id)]
+    if after is None or after.lane == 0:
+        lane = _lane(0, column, [*filters, *([] if field in _NOT_NULL else [column.is_not(None)])])
+        if after is not None:
+            lane = lane.where(_beyond(column, after, descending=descending))
+        lanes.append(lane.order_by(column.desc() if descending else column, customer.c.id))
+    if field not in _NOT_NULL:
+        lane = _lane(1, sa.null(), [*filters, column.is_(None)])
+        if after is not None and after.lane == 1:
+            lane = lane.where(customer.c.id > after.id)
+        lanes.append(lane.order_by(customer.c.id))
+    return lanes
+
+
+def _search_lanes(
+    database: Database, connection: Connection, query: SearchQuery, after: Position | None
+) -> list[Select[Any]]:
+    searched = [customer.c[name] for name in SEARCHED]
+    if query.contains:
+        lane = database.contains(connection, _lane(0, sa.null(), []), searched, query.text)
+        if after is not None:
+            lane = lane.where(customer.c.id > after.id)
+        return [lane.order_by(customer.c.id)]
+    matches = [database.starts_with(column, query.text) for column in searched]
+    lanes = []
+    for number, (column, matching) in enumerate(zip(searched, matches, strict=True)):
+        if after is not None and number < after.lane:
+            continue
+        order = database.fold_order(column)
+        # A row belongs to the first lane that it matches.
+        earlier = [sa.case((match, 1), else_=0) == 0 for match in matches[:number]]
+        lane = _lane(number, column, [matching, *earlier])
+        if after is not None and number == after.lane:
+            lane = lane.where(_beyond(order, after, descending=False))
+        lanes.append(lane.order_by(order, customer.c.id))
+    return lanes
+
+
+def _lane(number: int, key: ColumnElement[Any], conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    return sa.select(sa.literal_column(str(number)).label("lane"), key.label("lane_key"), *columns()).where(*conditions)
+
+
+def _beyond(order: ColumnElement[Any], after: Position, *, descending: bool) -> ColumnElement[bool]:
+    """Return the condition for rows behind a position; spelled out, as not every engine compares rows."""
+    further = order < after.key if descending else order > after.key
+    not_before = order <= after.key if descending else order >= after.key
+    return sa.and_(not_before, sa.or_(further, customer.c.id > after.id))

@@ -1,0 +1,194 @@
+"""Which values a customer's fields may hold, and the form in which they are kept.
+
+Two ways to the same verdict: `validate` for one customer, `RowValidator` for the rows of a file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from custctl.customers.emails import PLAIN_ADDRESS, normalise_email, validate_email
+from custctl.customers.model import DEFAULT_STATUS, EDITABLE, MAX_LENGTH, REQUIRED, STATUSES
+from custctl.errors import InvalidError, UsageError
+from custctl.text import nearest
+
+__all__ = ["RowValidator", "clean_text", "explain", "normalise_email", "validate", "validate_email", "violations"]
+
+# Unicode's White_Space property. `str.strip()` without an argument would also take U+001C to U+001F away, which are
+# control characters: those are told to the user, not removed.
+_WHITE_SPACE: Final = (
+    "\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
+# Categories Cc, Zl, Zp and Cs. Bidi controls are not among them: names may need them, and output makes them visible.
+_CONTROL: Final = "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
+# Characters that NFC leaves alone whatever stands beside them, and that are neither controls nor white space, the space
+# aside: ASCII, Latin, Greek, Cyrillic, typographic punctuation, kana, Chinese characters, Hangul syllables.
+_SETTLED: Final = (
+    " -~\u00a1-\u02ff\u038e-\u03ce\u0400-\u0482\u048a-\u052f\u2010-\u2027"
+    "\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3"
+)
+_STATUS_RULE: Final = "must be `" + "`, `".join(STATUSES[:-1]) + f"` or `{STATUSES[-1]}`"
+
+
+def clean_text(value: str) -> str | None:
+    """Return the text in NFC and without white space at its ends; None where nothing is left.
+
+    Raises:
+        ValueError: a control character, a line break or a lone surrogate stands in it; the text names it.
+    """
+    if value.isascii():
+        text = value.strip(_WHITE_SPACE)
+        if text.isprintable():
+            return text or None
+    else:
+        import unicodedata
+
+        text = unicodedata.normalize("NFC", value).strip(_WHITE_SPACE)
+    found = re.search(_CONTROL, text)
+    if found is not None:
+        raise ValueError(f"holds the control character U+{ord(found.group()):04X}")
+    return text or None
+
+
+def _field(name: str, value: object, *, partial: bool) -> str | None:
+    """Return one field's value in the form that is kept; None clears it.
+
+    Raises:
+        ValueError: a rule is broken; the text continues a sentence that begins with the field's name.
+    """
+    if value is not None and not isinstance(value, str):
+        raise ValueError("must be text")
+    text = None if value is None else clean_text(value)
+    if text is None:
+        if name in REQUIRED:
+            raise ValueError("is required")
+        if name == "status":
+            if not partial:
+                return DEFAULT_STATUS
+            # It cannot be null, and to make a closed customer active again takes more than an empty cell.
+            raise ValueError(_STATUS_RULE)
+        return None
+    if name == "email":
+        try:
+            return validate_email(text)
+        except ValueError as error:
+            raise ValueError(f"is not a valid address: {error}") from None
+    if name == "status":
+        status = text.casefold()
+        if status not in STATUSES:
+            raise ValueError(_STATUS_RULE)
+        return status
+    limit = MAX_LENGTH[name]
+    if len(text) > limit:
+        raise ValueError(f"has {len(text)} characters, {limit} are allowed")
+    return text
+
+
+def violations(fields: Mapping[str, object], *, partial: bool) -> tuple[dict[str, str | None], dict[str, str]]:
+    """Judge the given fields, all of them, without raising.
+
+    Args:
+        fields: editable fields by name; None or blank text clears one.
+        partial: True for a change to a customer that exists: absent fields stay as they are. False for a new one:
+            the required fields are demanded, and an absent or empty `status` becomes `active`.
+
+    Returns:
+        The values of the good fields in the form that is kept, and what is wrong with each bad one.
+
+    Raises:
+        UsageError: a field that is unknown or cannot be set.
+    """
+    values: dict[str, str | None] = {}
+    reasons: dict[str, str] = {}
+    for name in fields:
+        if name not in EDITABLE:
+            guess = nearest(name, EDITABLE)
+            raise UsageError(f"unknown field `{name}`", hint=f"did you mean `{guess}`?" if guess else None)
+    for name in EDITABLE:
+        value = fields.get(name)
+        if name not in fields and (partial or name not in (*REQUIRED, "status")):
+            continue
+        try:
+            values[name] = _field(name, value, partial=partial)
+        except ValueError as error:
+            reasons[name] = str(error)
+    return values, reasons
+
+
+def explain(reasons: Mapping[str, str]) -> str:
+    """Return one line that names every bad field and what is wrong with it."""
+    return "; ".join(f"`{name}` {reason}" for name, reason in reasons.items())
+
+
+def validate(fields: Mapping[str, object], *, partial: bool) -> dict[str, str | None]:
+    """Return the given fields in the form that is kept; arguments as for `violations`.
+
+    Raises:
+        InvalidError: names every bad field at once; `details["fields"]` has the reason of each.
+        UsageError: a field that is unknown or cannot be set.
+    """
+    values, reasons = violations(fields, partial=partial)
+    if reasons:
+        count = "1 field is" if len(reasons) == 1 else f"{len(reasons)} fields are"
+        raise InvalidError(f"{count} not valid: {explain(reasons)}", details={"fields": reasons})
+    return values
+
+
+class RowValidator:
+    """Judges the rows of a file, each a list of cells in the order of `columns`.
+
+    One compiled pattern recognises a whole row that is already in the form that is kept, so that ordinary rows cost
+    one match; any other row goes field by field through the same rules as `validate`.
+
+    Args:
+        columns: editable fields, each at most once.
+        partial: as for `violations`; an absent column is never added to the values, `status` included.
+    """
+
+    def __init__(self, columns: Sequence[str], *, partial: bool) -> None:
+        self.columns = tuple(columns)
+        self._partial = partial
+        self._email = self.columns.index("email") if "email" in self.columns else None
+        self._status = self.columns.index("status") if "status" in self.columns and not partial else None
+        self._missing = () if partial else tuple(name for name in REQUIRED if name not in self.columns)
+        # No cell of such a row holds a line feed, so it can mark where one ends.
+        self._settled = re.compile("\n".join(_cell_pattern(name, partial) for name in self.columns))
+
+    def __call__(self, cells: Sequence[object]) -> tuple[list[str | None] | None, str | None]:
+        """Return the row's values in the order of `columns`, or else the reason why it is rejected."""
+        if len(cells) != len(self.columns):
+            return None, f"the row has {len(cells)} cells, the header {len(self.columns)}"
+        try:
+            match = self._settled.fullmatch("\n".join(cells))  # type: ignore[arg-type]
+        except TypeError:
+            match = None  # a cell that is no text: None, or a number from JSON
+        if match is None or self._missing:
+            return self._field_by_field(cells)
+        values: list[str | None] = list(match.groups())
+        if self._email is not None:
+            email = values[self._email]
+            if email is None or len(email) > MAX_LENGTH["email"]:
+                return self._field_by_field(cells)
+            values[self._email] = email.lower()
+        if self._status is not None and values[self._status] is None:
+            values[self._status] = DEFAULT_STATUS
+        return values, None
+
+    def _field_by_field(self, cells: Sequence[object]) -> tuple[list[str | None] | None, str | None]:
+        values, reasons = violations(dict(zip(self.columns, cells, strict=True)), partial=self._partial)
+        if reasons:
+            return None, explain(reasons)
+        return [values[name] for name in self.columns], None
+
+
+def _cell_pattern(name: str, partial: bool) -> str:
+    """Return a group that matches a cell in the form that is kept, or takes no part where it is rightly empty."""
+    if name == "email":
+        return f"({PLAIN_ADDRESS})"
+    if name == "status":
+        return f"({'|'.join(STATUSES)})" + ("" if partial else "?")
+    text = f"((?! )[{_SETTLED}]{{1,{MAX_LENGTH[name]}}}+(?<! ))"
+    return text if name in REQUIRED else text + "?"

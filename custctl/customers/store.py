@@ -1,0 +1,416 @@
+"""Reading and writing one customer: version-checked, audited, each operation applied at most once."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from custctl.customers import audit
+from custctl.customers.merge import MergeResult, merge
+from custctl.customers.model import DEFAULT_STATUS, EDITABLE, FIELDS, Customer
+from custctl.customers.versions import Version
+from custctl.errors import ConflictError, NotFoundError, UsageError
+from custctl.standing import Standing, check_schema, epoch_is, epoch_query, read_standing, require_writable
+from custctl.tables import customer, customer_password
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection, Row, Select
+
+    from custctl.engines.base import Database
+
+_MAX_ID = 2**63 - 1
+_BACKOFF = 0.01  # seconds before the first retry of a conflict; doubled, with jitter, up to half a second
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a write did.
+
+    Attributes:
+        customer: the row as the write left it; None where it was deleted or is erased.
+        customer_id: its id.
+        operation_id: the operation that did it.
+        changed: False where there was nothing to change.
+        replayed: True where the operation had been applied before, and nothing was done now.
+    """
+
+    customer: Customer | None
+    customer_id: int
+    operation_id: str
+    changed: bool = True
+    replayed: bool = False
+
+
+def new_operation_id() -> str:
+    """Return an id for a request that came without one."""
+    return str(uuid.uuid4())
+
+
+def parse_operation_id(text: str) -> str:
+    """Return the canonical form of an operation id.
+
+    Raises:
+        UsageError: it is no UUID.
+    """
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise UsageError(f"`{text}` is not a UUID", hint="make one with `uuidgen`, or leave the option out") from None
+
+
+def columns() -> list[ColumnElement[Any]]:
+    """Return what is selected to make a `Customer`: its columns and the epoch, in one statement."""
+    return [*(customer.c[name] for name in FIELDS), epoch_query().label("epoch")]
+
+
+def to_customer(database: Database, row: Row[Any]) -> Customer:
+    """Make a `Customer` of a row of `columns()`."""
+    values = dict(zip(FIELDS, row, strict=False))
+    values["version"] = str(Version(int(row[-1] or 1), database.encode_version(values["version"])))
+    return Customer(**values)
+
+
+def who_is(who: str) -> ColumnElement[bool]:
+    """Return the condition that names a customer by id or email.
+
+    Raises:
+        UsageError: the text is neither.
+    """
+    from custctl.customers.emails import normalise_email
+
+    text = who.strip()
+    if "@" in text:
+        return customer.c.email == normalise_email(text)
+    if text.isascii() and text.isdigit():
+        return customer.c.id == min(int(text[:20]), _MAX_ID)
+    raise UsageError(f"`{who}` is neither an id nor an email", hint=f"look for it with `custctl customer search {who}`")
+
+
+class CustomerStore:
+    """The customers of one database.
+
+    Args:
+        database: where they are.
+        environment: the profile's, which the database's stamp must equal before anything is written.
+        actor: who is recorded in the audit.
+    """
+
+    def __init__(self, database: Database, environment: str, actor: str) -> None:
+        self._database = database
+        self._environment = environment
+        self._actor = actor
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def get(self, who: str) -> Customer:
+        """Return a customer by id or email.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        condition = who_is(who)
+        with self._database.reading() as connection:
+            row = connection.execute(sa.select(*columns()).where(condition)).one_or_none()
+            if row is None:
+                check_schema(read_standing(connection))
+                raise _not_found(who)
+            return to_customer(self._database, row)
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def add(self, values: Mapping[str, str | None], *, operation_id: str) -> Outcome:
+        """Add a customer with values that have been validated.
+
+        Raises:
+            ConflictError: the email is taken.
+        """
+
+        def write(connection: Connection, standing: Standing) -> Outcome:
+            email = values["email"]
+            filled = {"status": DEFAULT_STATUS, **{name: value for name, value in values.items() if value is not None}}
+            taken = sa.select(customer.c.id).where(customer.c.email == email)
+            holder = connection.execute(taken).scalar()
+            if holder is not None:
+                raise ConflictError(
+                    f"the email {email} is taken by customer {holder}",
+                    hint=f"`custctl customer update {holder} …` changes that customer",
+                    details={"field": "email", "customer_id": holder},
+                )
+            new_id = self._database.insert_row(connection, customer, filled)
+            row = self._read(connection, new_id)
+            if row is None:
+                raise NotFoundError(f"customer {new_id} was deleted while it was added")
+            self._record(connection, row, operation_id, "add", fields=list(filled), before={})
+            return Outcome(row, row.id, operation_id)
+
+        return self._write(operation_id, "add", None, write)
+
+    def update(
+        self,
+        who: str,
+        changes: Mapping[str, str | None],
+        *,
+        operation_id: str,
+        if_version: str | None = None,
+        retries: int = 0,
+        base: Customer | None = None,
+    ) -> Outcome:
+        """Set fields of a customer, under the version just read or the one given.
+
+        Args:
+            changes: validated values of the named fields; the others are left alone.
+            if_version: write only where the customer still has this version.
+            retries: how often to read the row again and apply the same fields after a conflict.
+            base: the customer as the caller saw it at `if_version`, for the message of a conflict.
+
+        Raises:
+            ConflictError: the row was changed by another; nothing was overwritten.
+            NotFoundError: there is no such customer.
+        """
+        expected = Version.parse(if_version) if if_version is not None else None
+
+        def write(connection: Connection, standing: Standing) -> Outcome:
+            row = self._find(connection, who)
+            precondition = expected or Version.parse(row.version)
+            if str(precondition) != row.version:
+                raise self._conflict(connection, row, precondition, changes, base)
+            changed = {name: value for name, value in changes.items() if getattr(row, name) != value}
+            if not changed:
+                return Outcome(row, row.id, operation_id, changed=False)
+            statement = sa.update(customer).where(self._holds(row.id, precondition)).values(changed)
+            readback = sa.select(*columns()).where(customer.c.id == row.id)
+            written = self._database.write_row(connection, statement, readback)
+            if written is None:
+                raise self._conflict(connection, self._find(connection, str(row.id)), precondition, changes, row)
+            after = to_customer(self._database, written)
+            before = {name: getattr(row, name) for name in changed}
+            self._record(connection, after, operation_id, "update", fields=list(changed), before=before)
+            return Outcome(after, after.id, operation_id)
+
+        attempts = retries if expected is None else 0
+        for attempt in range(attempts + 1):
+            try:
+                return self._write(operation_id, "update", who, write)
+            except ConflictError as error:
+                if attempt == attempts or "field" in error.details:
+                    raise
+                time.sleep(min(_BACKOFF * 2**attempt, 0.5) * random.uniform(0.5, 1.0))
+        raise AssertionError("the last attempt returns or raises")
+
+    def delete(self, who: str, *, operation_id: str, if_version: str | None = None) -> Outcome:
+        """Delete a customer, its password and every value that the audit holds of it.
+
+        Raises:
+            ConflictError: the row was changed by another; nothing was deleted.
+            NotFoundError: there is no such customer.
+        """
+        expected = Version.parse(if_version) if if_version is not None else None
+
+        def write(connection: Connection, standing: Standing) -> Outcome:
+            row = self._find(connection, who)
+            precondition = expected or Version.parse(row.version)
+            if str(precondition) != row.version:
+                raise self._conflict(connection, row, precondition, {}, None)
+            connection.execute(sa.delete(customer_password).where(customer_password.c.customer_id == row.id))
+            statement = sa.delete(customer).where(self._holds(row.id, precondition))
+            if connection.execute(statement).rowcount == 0:
+                raise self._conflict(connection, self._find(connection, str(row.id)), precondition, {}, row)
+            entry = audit.Entry(operation_id, "delete", self._actor, customer_id=row.id, version=row.version)
+            audit.append(self._database, connection, entry)
+            audit.erase_values(connection, row.id)
+            return Outcome(None, row.id, operation_id)
+
+        return self._write(operation_id, "delete", who, write)
+
+    # -- passwords ---------------------------------------------------------------------------------
+
+    def set_password(self, who: str, hasher: Callable[[Customer], str], *, operation_id: str) -> Outcome:
+        """Store the hash that `hasher` makes for a customer; the hash is in no audit row.
+
+        Raises:
+            NotFoundError: there is no such customer.
+        """
+        # Hashing takes a fifth of a second: it is not done while other writers wait.
+        stored = hasher(self.get(who))
+
+        def write(connection: Connection, standing: Standing) -> Outcome:
+            row = self._find(connection, who)
+            self._store_hash(connection, row.id, stored)
+            entry = audit.Entry(operation_id, "set-password", self._actor, customer_id=row.id, version=row.version)
+            audit.append(self._database, connection, entry)
+            return Outcome(row, row.id, operation_id)
+
+        return self._write(operation_id, "set-password", who, write)
+
+    def password_hash(self, who: str) -> tuple[Customer, str | None]:
+        """Return a customer and its stored hash, None where it has no password.
+
+        Raises:
+            NotFoundError: there is no such customer.
+        """
+        condition = who_is(who)
+        with self._database.reading() as connection:
+            query = sa.select(*columns(), customer_password.c.hash).outerjoin_from(
+                customer, customer_password, customer_password.c.customer_id == customer.c.id
+            )
+            row = connection.execute(query.where(condition)).one_or_none()
+            if row is None:
+                raise _not_found(who)
+            return to_customer(self._database, row[:-1]), row[-1]  # type: ignore[arg-type]
+
+    def replace_hash(self, customer_id: int, old: str, new: str) -> None:
+        """Replace a hash by one of the same password with current parameters, unless it was changed meanwhile."""
+
+        def write(connection: Connection, standing: Standing) -> Outcome:
+            held = sa.select(customer_password.c.hash).where(customer_password.c.customer_id == customer_id)
+            if connection.execute(held).scalar() == old:
+                self._store_hash(connection, customer_id, new)
+                entry = audit.Entry(operation_id, "rehash-password", self._actor, customer_id=customer_id)
+                audit.append(self._database, connection, entry)
+            return Outcome(None, customer_id, operation_id)
+
+        operation_id = new_operation_id()
+        self._write(operation_id, "rehash-password", None, write)
+
+    def _store_hash(self, connection: Connection, customer_id: int, stored: str) -> None:
+        mine = customer_password.c.customer_id == customer_id
+        now = self._database.now()
+        if connection.execute(sa.update(customer_password).where(mine).values(hash=stored, updated_at=now)).rowcount == 0:
+            values = {"customer_id": customer_id, "hash": stored, "updated_at": now}
+            connection.execute(sa.insert(customer_password).values(values))
+
+    # -- what every write shares -------------------------------------------------------------------
+
+    @contextmanager
+    def writing(self) -> Iterator[tuple[Connection, Standing]]:
+        """Open a write transaction on a database whose stamp allows it.
+
+        Raises:
+            RefusedError: the stamp is another environment's, or missing.
+            PendingError: the schema is not there or too old.
+        """
+        with self._database.writing() as connection:
+            yield connection, require_writable(self._database, connection, self._environment)
+
+    def _write(
+        self, operation_id: str, action: str, who: str | None, write: Callable[[Connection, Standing], Outcome]
+    ) -> Outcome:
+        with self.writing() as (connection, standing):
+            recorded = audit.find_operation(connection, operation_id)
+            if recorded:
+                return self._replay(recorded[0], action, who)
+            return write(connection, standing)
+
+    def _replay(self, recorded: Row[Any], action: str, who: str | None) -> Outcome:
+        """Answer with what the operation did the first time."""
+        values = json.loads(recorded.held_values) if recorded.held_values else {}
+        emails = {(values.get(side) or {}).get("email") for side in ("before", "after")} - {None}
+        named = None if who is None else who.strip().lower()
+        same = named is None or named == str(recorded.customer_id) or ("@" in named and (not emails or named in emails))
+        if recorded.action != action or not same:
+            raise ConflictError(
+                f"operation {recorded.operation_id} was applied already, as `{recorded.action}` of"
+                f" customer {recorded.customer_id}",
+                hint="an operation id stands for one request: make a new one",
+            )
+        after = values.get("after")
+        done = Customer(**after) if after else None
+        return Outcome(done, recorded.customer_id, recorded.operation_id, replayed=True)
+
+    def _record(
+        self,
+        connection: Connection,
+        row: Customer,
+        operation_id: str,
+        action: str,
+        *,
+        fields: list[str],
+        before: Mapping[str, Any],
+    ) -> None:
+        entry = audit.Entry(
+            operation_id,
+            action,
+            self._actor,
+            customer_id=row.id,
+            version=row.version,
+            fields=sorted(fields, key=EDITABLE.index),
+            values={"before": before, "after": row.as_dict()},
+        )
+        audit.append(self._database, connection, entry)
+
+    def _holds(self, customer_id: int, version: Version) -> ColumnElement[bool]:
+        """Return the precondition: the row has this version, and history has not forked since."""
+        try:
+            raw = self._database.decode_version(version.row)
+        except ValueError:
+            raise UsageError(f"`{version}` is not a version of this engine") from None
+        return sa.and_(customer.c.id == customer_id, customer.c.version == raw, epoch_is(version.epoch))
+
+    def _read(self, connection: Connection, customer_id: int) -> Customer | None:
+        row = connection.execute(sa.select(*columns()).where(customer.c.id == customer_id)).one_or_none()
+        return None if row is None else to_customer(self._database, row)
+
+    def _find(self, connection: Connection, who: str) -> Customer:
+        query: Select[Any] = sa.select(*columns()).where(who_is(who))
+        row = connection.execute(query).one_or_none()
+        if row is None:
+            raise _not_found(who)
+        return to_customer(self._database, row)
+
+    def _conflict(
+        self,
+        connection: Connection,
+        now: Customer,
+        expected: Version,
+        asked: Mapping[str, str | None],
+        base: Customer | None,
+    ) -> ConflictError:
+        """Tell, field by field, what the row was, what it is now and what was asked."""
+        was = base.as_dict() if base else audit.snapshot(connection, now.id, str(expected))
+        return version_conflict(was, now, str(expected), asked)
+
+
+def version_conflict(
+    was: Mapping[str, Any] | None, now: Customer, expected: str, asked: Mapping[str, str | None]
+) -> ConflictError:
+    """Return the error for a row that moved on; `was` is None where the older state is not recorded."""
+    current = now.as_dict()
+    touched = [name for name in EDITABLE if name in asked or (was is not None and was.get(name) != current[name])]
+    fields = [
+        {
+            "field": name,
+            "was": was.get(name) if was is not None else None,
+            "now": current[name],
+            "asked": asked.get(name, current[name]),
+        }
+        for name in touched
+    ]
+    details: dict[str, Any] = {
+        "customer_id": now.id,
+        "expected_version": expected,
+        "current_version": now.version,
+        "was_known": was is not None,
+        "fields": fields,
+    }
+    return ConflictError(
+        f"customer {now.id} was changed by another: it is at version {now.version}, not {expected}; nothing was written",
+        hint=f"look at it with `custctl customer get {now.id}`, then repeat the change under its version",
+        details=details,
+    )
+
+
+def merge_edit(base: Customer, theirs: Customer, mine: Mapping[str, str | None]) -> MergeResult:
+    """Merge what was typed in an editor with what happened to the row meanwhile."""
+    return merge(base.editable(), theirs.editable(), mine)
+
+
+def _not_found(who: str) -> NotFoundError:
+    return NotFoundError(f"there is no customer {who}", hint="look for it with `custctl customer search`")

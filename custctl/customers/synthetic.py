@@ -1,0 +1,166 @@
+"""Made-up customers for development and tests, the same for the same seed.
+
+No mail to one can reach anybody: their addresses are in domains that RFC 2606 and RFC 6761 reserve. Nor can a call:
+their phone numbers are in ranges that the countries' regulators set aside for fiction (NANPA 555-01xx, Ofcom, ARCEP,
+Bundesnetzagentur, PTS), or under +999, which the ITU has given to nobody.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Final
+
+from custctl.customers.model import MAX_LENGTH
+from custctl.errors import UsageError
+
+MAX_SEED: Final = 2**63 - 1
+
+# Locale of mimesis, phone (each # a digit), legal form. Several scripts, so that whatever comes after meets them early.
+_COUNTRIES: Final = (
+    ("en", "+1 212 555 01##", "Inc."),
+    ("en-gb", "+44 20 7946 0###", "Ltd"),
+    ("de", "+49 30 23125 ###", "GmbH"),
+    ("fr", "+33 1 99 00 ## ##", "SARL"),
+    ("sv", "+46 8 465 004 ##", "AB"),
+    ("es", "+999 ### ### ###", "S.L."),
+    ("pt-br", "+999 ## #### ####", "Ltda."),
+    ("pl", "+999 ### ### ###", "sp. z o.o."),
+    ("cs", "+999 ### ### ###", "s.r.o."),
+    ("tr", "+999 ### ### ## ##", "A.Ş."),
+    ("el", "+999 ### ### ####", "Α.Ε."),
+    ("ru", "+999 ### ###-##-##", "ООО"),
+    ("ja", "+999 ## #### ####", "株式会社"),
+)
+_DOMAINS: Final = ("example.com", "example.net", "example.org", "mail.example", "post.test")
+_WORDS_DRAWN: Final = 300
+# Letters that no decomposition takes to ASCII.
+_TO_ASCII: Final = str.maketrans(
+    {"ß": "ss", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i", "ð": "d", "þ": "th"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """The words of one country and one gender, names with their form in an address."""
+
+    first_names: tuple[tuple[str, str], ...]
+    last_names: tuple[tuple[str, str], ...]
+    streets: tuple[str, ...]
+    cities: tuple[str, ...]
+    regions: tuple[str, ...]
+    postal_codes: tuple[str, ...]
+    country: str
+    phone: str
+    legal_form: str
+
+
+def synthetic_customers(count: int, random_seed: int) -> Iterator[dict[str, str | None]]:
+    """Return `count` customers as editable fields, all valid and each with an address of its own.
+
+    Row number i depends on the seed and i alone, so a larger count begins with the rows of a smaller one. Different
+    seeds never share an address.
+
+    Args:
+        count: how many, from 0.
+        random_seed: from 0 to `MAX_SEED`.
+
+    Raises:
+        UsageError: an argument is out of range.
+    """
+    if count < 0:
+        raise UsageError(f"the number of customers must not be negative, got {count}")
+    if not 0 <= random_seed <= MAX_SEED:
+        raise UsageError(f"the random seed must be from 0 to {MAX_SEED}, got {random_seed}")
+    return _rows(count, random_seed)
+
+
+def _rows(count: int, random_seed: int) -> Iterator[dict[str, str | None]]:
+    from hashlib import blake2b
+    from struct import Struct
+
+    pools = _pools()
+    # A digest for each row in place of a generator's state: rows do not depend on those before, and no version of
+    # Python draws differently. Sixteen numbers below 65,536 a row; the bias of a remainder does not matter here.
+    unpack = Struct("<16H").unpack
+    for number in range(count):
+        digest = blake2b(b"%d:%d" % (random_seed, number), digest_size=32).digest()
+        pool_n, first_n, last_n, domain_n, status_n, gaps, company_n, street_n, city_n, region_n, code_n, *digits = (
+            unpack(digest)
+        )
+        pool = pools[pool_n % len(pools)]
+        first_name, first_slug = pool.first_names[first_n % len(pool.first_names)]
+        last_name, last_slug = pool.last_names[last_n % len(pool.last_names)]
+        owner = pool.last_names[company_n % len(pool.last_names)][0]
+        share = status_n % 100
+        located = gaps % 8 != 0
+        yield {
+            "email": f"{first_slug}.{last_slug}.{random_seed:x}.{number:x}@{_DOMAINS[domain_n % len(_DOMAINS)]}",
+            "first_name": first_name,
+            "last_name": last_name,
+            "phone": _phone(pool.phone, digits) if gaps & 0x300 else None,
+            "company": f"{owner} {pool.legal_form}" if gaps & 0x400 else None,
+            "address_line": pool.streets[street_n % len(pool.streets)] if located else None,
+            "city": pool.cities[city_n % len(pool.cities)] if located else None,
+            "region": pool.regions[region_n % len(pool.regions)] if located and gaps & 0x1800 else None,
+            "postal_code": pool.postal_codes[code_n % len(pool.postal_codes)] if located else None,
+            "country": pool.country,
+            "status": "active" if share < 90 else "suspended" if share < 96 else "closed",
+        }
+
+
+def _phone(mask: str, numbers: list[int]) -> str:
+    """Fill the mask with the digits of numbers below 65,536: nine of the first two together, one of the third."""
+    digits = f"{(numbers[0] << 16 | numbers[1]) % 10**9:09d}{numbers[2] % 10}"
+    head, *rest = mask.split("#")
+    return head + "".join(digit + text for digit, text in zip(digits, rest, strict=False))
+
+
+@cache
+def _pools() -> tuple[_Pool, ...]:
+    """Draw all words once. The seed is fixed: what varies with the user's seed is the choice among them."""
+    from mimesis import Address, Person
+    from mimesis.enums import Gender
+    from mimesis.locales import Locale
+
+    pools = []
+    for name, phone, legal_form in _COUNTRIES:
+        person, address = Person(Locale(name), seed=1), Address(Locale(name), seed=1)
+        streets = _draw(address.address, "address_line")
+        cities = _draw(address.city, "city")
+        regions = _draw(address.region, "region")
+        codes = _draw(address.postal_code, "postal_code")
+        country = address.default_country()
+        for gender in (Gender.FEMALE, Gender.MALE):
+            first_names = _draw(partial(person.first_name, gender=gender), "first_name")
+            last_names = _draw(partial(person.last_name, gender=gender), "last_name")
+            pools.append(
+                _Pool(
+                    tuple((word, _slug(word)) for word in first_names),
+                    tuple((word, _slug(word)) for word in last_names),
+                    streets,
+                    cities,
+                    regions,
+                    codes,
+                    country,
+                    phone,
+                    legal_form,
+                )
+            )
+    return tuple(pools)
+
+
+def _draw(word: Callable[[], str], field: str) -> tuple[str, ...]:
+    """Return distinct words that are already in the form in which the field is kept."""
+    drawn = (unicodedata.normalize("NFC", word()).strip() for _ in range(_WORDS_DRAWN))
+    return tuple(dict.fromkeys(text for text in drawn if text.isprintable() and 0 < len(text) <= MAX_LENGTH[field]))
+
+
+def _slug(name: str) -> str:
+    """Return a name as it stands in an address: in ASCII where that is possible, otherwise in its own letters."""
+    plain = unicodedata.normalize("NFKD", name.translate(_TO_ASCII)).encode("ascii", "ignore").decode()
+    # With seed and number, both names stay below the 64 octets of a local part.
+    slug = "".join(char for char in plain.lower() if char.isalnum())[:16]
+    return slug or "".join(char for char in name.lower() if char.isalnum())[:6] or "customer"

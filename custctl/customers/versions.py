@@ -1,0 +1,42 @@
+"""The opaque version of a row: the epoch of the database's history and the row's own counter."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from custctl.errors import UsageError
+
+# A letter first: no spreadsheet takes it for a number, a date or a time.
+_FORM = re.compile(r"e([1-9][0-9]{0,17})-([0-9A-Za-z]{1,32})")
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version as clients see it.
+
+    Attributes:
+        epoch: which history of the database the counter belongs to.
+        row: the row's counter in the engine's own spelling.
+    """
+
+    epoch: int
+    row: str
+
+    def __str__(self) -> str:
+        return f"e{self.epoch}-{self.row}"
+
+    @classmethod
+    def parse(cls, text: str) -> Version:
+        """Read a version that was printed before.
+
+        Raises:
+            UsageError: it is none.
+        """
+        match = _FORM.fullmatch(text)
+        if match is None:
+            raise UsageError(
+                f"`{text}` is not a version",
+                hint="take the `version` of the customer as `custctl customer get` prints it",
+            )
+        return cls(int(match[1]), match[2])

@@ -1,0 +1,282 @@
+"""The interface to a database: whatever differs between engines is behind it and nowhere else.
+
+A `Database` holds at most one connection, opened when first needed. The domain
+writes SQLAlchemy Core statements and asks the engine only for what Core cannot
+say portably: locks, bulk load, search, scripts, error translation.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection, Row, Select, Table
+    from sqlalchemy.sql.dml import UpdateBase
+
+    from custctl.engines.scripts import Finding, Statement
+    from custctl.errors import CustctlError
+
+
+@dataclass(frozen=True, slots=True)
+class LockHolder:
+    """Who holds the migration lock, as far as could be learnt."""
+
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """What a bulk merge did with a batch.
+
+    Attributes:
+        inserted: ids of new rows, ascending.
+        updated: ids of rows that were changed, ascending.
+        unchanged: how many rows were there already with these very values.
+        taken: positions in the batch whose key another row holds; filled only when not updating.
+        absent: positions in the batch whose key no row holds; filled only when not inserting.
+    """
+
+    inserted: Sequence[int] = ()
+    updated: Sequence[int] = ()
+    unchanged: int = 0
+    taken: Sequence[int] = ()
+    absent: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of `doctor`: what was looked at, how it stands, and the way out of a fault."""
+
+    name: str
+    ok: bool
+    value: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What an engine needs from a profile to connect; times in seconds."""
+
+    location: str
+    path: Path | None = None
+    connect_timeout: float = 5.0
+    statement_timeout: float = 30.0
+
+
+class ScriptSession(ABC):
+    """A connection on which migration scripts run, statement by statement, in raw SQL."""
+
+    connection: Connection
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Start a transaction that no other writer can enter."""
+
+    @abstractmethod
+    def run(self, statement: Statement) -> None:
+        """Run one statement of a script.
+
+        Raises:
+            CustctlError: translated from the driver's error.
+        """
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Commit, after the checks that a script's effects need on this engine."""
+
+    @abstractmethod
+    def rollback(self) -> None:
+        """Undo what the open transaction did; nothing happens where none is open."""
+
+    @abstractmethod
+    def in_transaction(self) -> bool:
+        """Tell whether the transaction that `begin` started is still open."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Put session settings back, so that one script's settings do not reach the next."""
+
+
+class Database(ABC):
+    """One database as a profile names it."""
+
+    engine_name: str
+    location: str
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connection; the object can be used again."""
+
+    @abstractmethod
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Open a transaction that reads one consistent state.
+
+        Raises:
+            PendingError: the database or its tables do not exist.
+            UnavailableError: it cannot be reached or read in time.
+        """
+
+    @abstractmethod
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Open a transaction that writes; it commits at the end of the block or leaves nothing.
+
+        Raises:
+            UnavailableError: no lock could be had in time, or it cannot be reached.
+            ConflictError: a unique value is taken.
+        """
+
+    @abstractmethod
+    def translate(self, error: Exception) -> CustctlError:
+        """Return the error of the tree that stands for a driver's error."""
+
+    @abstractmethod
+    def exists(self) -> bool:
+        """Tell whether there is a database to connect to, without creating one."""
+
+    @abstractmethod
+    def create(self) -> None:
+        """Create the database where the engine can do so without an administrator."""
+
+    @abstractmethod
+    def table_names(self, connection: Connection) -> set[str]:
+        """Return the names of all tables in the profile's schema, the engine's own left out."""
+
+    @abstractmethod
+    def is_standby(self, connection: Connection) -> bool:
+        """Tell whether the database refuses writes because it follows another one."""
+
+    @abstractmethod
+    def now(self) -> ColumnElement[str]:
+        """Return an expression for the database's clock, as ISO 8601 in UTC with milliseconds."""
+
+    # -- version-checked writes --------------------------------------------------------------------
+
+    @abstractmethod
+    def encode_version(self, raw: Any) -> str:
+        """Return a row version as clients see it, without the epoch."""
+
+    @abstractmethod
+    def decode_version(self, text: str) -> Any:
+        """Return the raw row version.
+
+        Raises:
+            ValueError: the text was not made by `encode_version`.
+        """
+
+    @abstractmethod
+    def write_row(self, connection: Connection, statement: UpdateBase, readback: Select[Any]) -> Row[Any] | None:
+        """Run an update or delete of one row and return the row as the database left it.
+
+        Args:
+            statement: names the row by id and version.
+            readback: selects the same row by id.
+
+        Returns:
+            The row after an update, or None where no row had that version.
+        """
+
+    @abstractmethod
+    def insert_row(self, connection: Connection, table: Table, values: dict[str, Any]) -> int:
+        """Insert one row and return the id that the database gave it."""
+
+    # -- volume ------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def merge(
+        self,
+        connection: Connection,
+        table: Table,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        *,
+        key: str,
+        insert: bool,
+        update: bool,
+    ) -> Merge:
+        """Insert a batch set by set; rows whose key exists are updated or reported as taken.
+
+        Args:
+            columns: the columns of each row, `key` among them; other columns keep what they hold.
+            rows: no key twice.
+            key: a column with a unique index.
+            insert: whether rows with a new key are inserted, or reported as absent.
+            update: whether rows with a known key are updated, or reported as taken.
+        """
+
+    @abstractmethod
+    def stream(self, connection: Connection, statement: Select[Any], size: int) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the rows of a query in lists of at most `size`, in constant memory."""
+
+    # -- search ------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def starts_with(self, column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
+        """Return a condition, served by an index, that a column begins with `text` whatever the case."""
+
+    @abstractmethod
+    def fold_order(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Return the expression by which the index behind `starts_with` is ordered."""
+
+    @abstractmethod
+    def contains(
+        self, connection: Connection, statement: Select[Any], columns: Sequence[ColumnElement[Any]], text: str
+    ) -> Select[Any]:
+        """Narrow a select over the customers' table to rows where any column contains `text` whatever the case."""
+
+    # -- migrations --------------------------------------------------------------------------------
+
+    @abstractmethod
+    def features(self) -> frozenset[str]:
+        """Return what `requires=` may ask for and this database has."""
+
+    @abstractmethod
+    def split(self, text: str) -> list[Statement]:
+        """Split a script into statements.
+
+        Raises:
+            ScriptSyntaxError: the script cannot be split.
+        """
+
+    @abstractmethod
+    def transaction_control(self, statement: Statement) -> str | None:
+        """Return the keyword of a statement that would end the script's transaction, or None."""
+
+    @abstractmethod
+    def needs_autocommit(self, statement: Statement) -> bool:
+        """Tell whether a statement cannot run inside a transaction on this engine."""
+
+    @abstractmethod
+    def lint(self, statements: Sequence[Statement]) -> list[Finding]:
+        """Return what locks or destroys in a script."""
+
+    @abstractmethod
+    def migration_lock(self, timeout: float, on_wait: Callable[[LockHolder | None], None]) -> AbstractContextManager[None]:
+        """Hold the one lock of all migrations of this database.
+
+        Args:
+            timeout: seconds to wait for another holder.
+            on_wait: called once, before waiting.
+
+        Raises:
+            UnavailableError: the time ran out; the message names the holder.
+        """
+
+    @abstractmethod
+    def script_session(self) -> AbstractContextManager[ScriptSession]:
+        """Open a connection for running scripts."""
+
+    @abstractmethod
+    def settle(self, connection: Connection, statement: Statement) -> bool | None:
+        """Look whether a statement that was in flight took effect: True, False, or None where that cannot be seen."""
+
+    # -- diagnosis ---------------------------------------------------------------------------------
+
+    @abstractmethod
+    def checks(self) -> Iterator[Check]:
+        """Look at the driver, the file or server, and the login, for `doctor`."""
+

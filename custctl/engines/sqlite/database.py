@@ -1,0 +1,394 @@
+"""SQLite, the embedded engine, behind the one interface."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+from custctl.engines.base import Check, Database, EngineSettings, LockHolder, Merge, ScriptSession
+from custctl.engines.sqlite import folding
+from custctl.engines.sqlite.errors import is_busy, translate
+from custctl.errors import CustctlError, PendingError, RefusedError
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection, Row, Select, Table
+    from sqlalchemy.sql.dml import UpdateBase
+
+    from custctl.engines.scripts import Finding, Statement
+
+_PROGRESS_STEPS = 50_000  # virtual machine instructions between looks at the clock: about a millisecond
+_LOCK_SLICE_MS = 200  # how long SQLite itself waits for a lock before signals are looked at again
+
+
+class SqliteDatabase(Database):
+    """A database in one file, in WAL mode where custctl made it."""
+
+    engine_name = "sqlite"
+
+    def __init__(self, settings: EngineSettings) -> None:
+        if settings.path is None:
+            raise ValueError("sqlite needs a path")
+        self.location = settings.location
+        self._path: Path = settings.path
+        self._timeout = settings.statement_timeout
+        self._deadline: float | None = None
+        self._interrupt: BaseException | None = None
+        self._begin: str | None = None
+        self._connection: Connection | None = None
+        self._engine = sa.create_engine(
+            "sqlite://", creator=self._open, poolclass=NullPool, hide_parameters=True, skip_autocommit_rollback=True
+        )
+        sa.event.listen(self._engine, "begin", self._on_begin)
+        sa.event.listen(self._engine, "before_cursor_execute", self._on_execute)
+
+    # -- connecting --------------------------------------------------------------------------------
+
+    def _open(self) -> sqlite3.Connection:
+        if not self.exists():
+            raise PendingError(f"{self.location} does not exist yet", hint="run `custctl migrate`")
+        # Autocommit at the driver: it would begin and commit behind our back otherwise.
+        connection = sqlite3.connect(
+            f"{self._path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=self._timeout
+        )
+        connection.create_function("custctl_contains", -1, folding.contains, deterministic=True)
+        connection.create_function("custctl_starts_with", 2, folding.starts_with, deterministic=True)
+        connection.set_progress_handler(self._on_progress, _PROGRESS_STEPS)
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+    def _on_begin(self, connection: Connection) -> None:
+        if self._begin is not None:
+            connection.exec_driver_sql(self._begin)
+
+    def _on_execute(self, *_: object) -> None:
+        if self._deadline is not None:
+            self._deadline = time.monotonic() + self._timeout
+
+    def _on_progress(self) -> int:
+        # Signal handlers run here too, in the midst of a long statement; sqlite3 would drop what they raise.
+        try:
+            return int(self._deadline is not None and time.monotonic() > self._deadline)
+        except BaseException as interrupt:
+            self._interrupt = interrupt
+            return 1
+
+    def _connect(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            self._connection = self._engine.connect()
+        return self._connection
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def exists(self) -> bool:
+        return self._path.exists()
+
+    def create(self) -> None:
+        if self.exists():
+            return
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # The file holds personal data: it is its owner's alone until its owner says otherwise.
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+            with self._errors():
+                connection = self._open()
+                try:
+                    connection.execute("PRAGMA journal_mode = WAL")
+                finally:
+                    connection.close()
+        except OSError as error:
+            raise translate_os(error, self.location) from error
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._told(error) from error
+        except sa.exc.DBAPIError as error:
+            raise self._told(error) from error.orig
+
+    def _told(self, error: Exception) -> BaseException:
+        if self._interrupt is not None:
+            interrupt, self._interrupt = self._interrupt, None
+            return interrupt
+        return self.translate(error)
+
+    def translate(self, error: Exception) -> CustctlError:
+        driver_error = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        return translate(driver_error or error, self.location)
+
+    # -- transactions ------------------------------------------------------------------------------
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        with self._errors():
+            connection = self._connect()
+            self._begin = "BEGIN"
+            self._deadline = time.monotonic() + self._timeout
+            try:
+                with connection.begin():
+                    yield connection
+            finally:
+                self._deadline = None
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        with self._errors():
+            connection = self._connect()
+            self._begin = None
+            with connection.begin():
+                _begin_immediate(_driver(connection), self._timeout)
+                yield connection
+
+    # -- the catalogue -----------------------------------------------------------------------------
+
+    def table_names(self, connection: Connection) -> set[str]:
+        rows = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {name for (name,) in rows if not name.startswith("sqlite_")}
+
+    def is_standby(self, connection: Connection) -> bool:
+        return bool(connection.exec_driver_sql("PRAGMA query_only").scalar())
+
+    def now(self) -> ColumnElement[str]:
+        return sa.func.strftime("%Y-%m-%dT%H:%M:%fZ", "now")
+
+    # -- version-checked writes --------------------------------------------------------------------
+
+    def encode_version(self, raw: Any) -> str:
+        return str(raw)
+
+    def decode_version(self, text: str) -> int:
+        if not (text.isascii() and text.isdigit()):
+            raise ValueError(text)
+        return int(text)
+
+    def write_row(self, connection: Connection, statement: UpdateBase, readback: Select[Any]) -> Row[Any] | None:
+        # Not RETURNING: it shows the row before the trigger that raises the version.
+        if connection.execute(statement).rowcount != 1:
+            return None
+        return connection.execute(readback).one_or_none()
+
+    def insert_row(self, connection: Connection, table: Table, values: dict[str, Any]) -> int:
+        key = connection.execute(sa.insert(table).values(values)).inserted_primary_key
+        return int(key[0]) if key else 0
+
+    # -- volume ------------------------------------------------------------------------------------
+
+    def merge(
+        self,
+        connection: Connection,
+        table: Table,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        *,
+        key: str,
+        insert: bool,
+        update: bool,
+    ) -> Merge:
+        from custctl.engines.sqlite.bulk import merge
+
+        return merge(_driver(connection), table.name, columns, rows, key=key, insert=insert, update=update)
+
+    def stream(self, connection: Connection, statement: Select[Any], size: int) -> Iterator[list[tuple[Any, ...]]]:
+        compiled = statement.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
+        names = compiled.positiontup or ()
+        cursor = _driver(connection).execute(str(compiled), [compiled.params[name] for name in names])
+        while True:
+            self._on_execute()
+            rows = cursor.fetchmany(size)
+            if not rows:
+                return
+            yield rows
+
+    # -- search ------------------------------------------------------------------------------------
+
+    def starts_with(self, column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
+        folded = self.fold_order(column)
+        ranges = [sa.and_(folded >= low, folded < high) for low, high in folding.prefix_ranges(folding.fold(text))]
+        condition = sa.or_(*ranges)
+        if text.isascii():
+            return condition
+        return sa.and_(condition, sa.func.custctl_starts_with(folding.fold(text), column) == 1)
+
+    def fold_order(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        # An email is stored in lower case: its unique index serves as it is.
+        return column if column.name == "email" else sa.collate(column, "NOCASE")  # type: ignore[attr-defined]
+
+    def contains(
+        self, connection: Connection, statement: Select[Any], columns: Sequence[ColumnElement[Any]], text: str
+    ) -> Select[Any]:
+        checked = sa.func.custctl_contains(folding.fold(text), *columns) == 1
+        query = folding.trigram_query(text)
+        indexed = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'customer_search'").scalar()
+        if query is None or not indexed:
+            return statement.where(checked)
+        hits = sa.table("customer_search", sa.column("rowid"))
+        identity = columns[0].table.c.id  # type: ignore[attr-defined]
+        # CROSS JOIN semantics keep the index outermost: it yields its hits in the order of the id.
+        found = sa.select(hits.c.rowid).where(sa.literal_column("customer_search").op("MATCH")(query)).subquery("hit")
+        return statement.join(found, found.c.rowid == identity).where(checked)
+
+    # -- migrations --------------------------------------------------------------------------------
+
+    def features(self) -> frozenset[str]:
+        with sqlite3.connect(":memory:") as connection:
+            options = {row[0] for row in connection.execute("PRAGMA compile_options")}
+        has_trigram = sqlite3.sqlite_version_info >= (3, 34)
+        return frozenset({"fts5"}) if "ENABLE_FTS5" in options and has_trigram else frozenset()
+
+    def split(self, text: str) -> list[Statement]:
+        from custctl.engines.sqlite.script import split
+
+        return split(text)
+
+    def transaction_control(self, statement: Statement) -> str | None:
+        from custctl.engines.sqlite.script import transaction_control
+
+        return transaction_control(statement)
+
+    def needs_autocommit(self, statement: Statement) -> bool:
+        return _first_word(statement.text) in ("VACUUM", "PRAGMA", "ATTACH", "DETACH")
+
+    def lint(self, statements: Sequence[Statement]) -> list[Finding]:
+        from custctl.engines.sqlite.lint import lint
+
+        return lint(statements)
+
+    def migration_lock(
+        self, timeout: float, on_wait: Callable[[LockHolder | None], None]
+    ) -> AbstractContextManager[None]:
+        from custctl.engines.sqlite.lock import file_lock
+
+        return file_lock(self._path.with_name(f"{self._path.name}.lock"), timeout, on_wait)
+
+    @contextmanager
+    def script_session(self) -> Iterator[ScriptSession]:
+        with self._errors():
+            session = SqliteScriptSession(self)
+            try:
+                yield session
+            finally:
+                session.close()
+
+    def settle(self, connection: Connection, statement: Statement) -> bool | None:
+        # Each of these can be run again whether or not it took effect.
+        return False if self.needs_autocommit(statement) else None
+
+    # -- diagnosis ---------------------------------------------------------------------------------
+
+    def checks(self) -> Iterator[Check]:
+        yield Check("driver", True, f"sqlite3 of Python, SQLite {sqlite3.sqlite_version}")
+        fts5 = "fts5" in self.features()
+        yield Check("substring search", True, "FTS5 trigram index" if fts5 else "full scan: this SQLite has no FTS5")
+        if not self.exists():
+            yield Check("database", False, f"{self._path} does not exist", "run `custctl migrate`")
+            return
+        with self.reading() as connection:
+            mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+            pages, size = (connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("page_count", "page_size"))
+        yield Check("database", True, f"{self._path}, {int(pages or 0) * int(size or 0):,} bytes, journal mode {mode}")
+        if mode != "wal":
+            yield Check(
+                "journal mode", False, str(mode), "readers wait for writers: run `PRAGMA journal_mode = WAL` on it once"
+            )
+        writable = os.access(self._path, os.W_OK) and os.access(self._path.parent, os.W_OK)
+        yield Check(
+            "permission",
+            writable,
+            "readable and writable" if writable else "read-only",
+            None if writable else "check the owner and the mode of the file and of its folder",
+        )
+        others = os.name == "posix" and bool(self._path.stat().st_mode & 0o007)
+        if others:
+            yield Check("privacy", False, "every user of this machine can open it", f"run `chmod o= {self._path}`")
+
+
+class SqliteScriptSession(ScriptSession):
+    """Scripts run with SQLite's own defaults: foreign keys are checked at the end, as a table's rebuild needs it."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+        self._open()
+
+    def _open(self) -> None:
+        self._database.close()
+        self._database._begin = None
+        self.connection = self._database._connect()
+        self._driver = _driver(self.connection)
+        self._driver.execute("PRAGMA foreign_keys = OFF")
+        self._check_keys = False
+
+    def begin(self) -> None:
+        _begin_immediate(self._driver, self._database._timeout)
+
+    def run(self, statement: Statement) -> None:
+        self._check_keys |= _first_word(statement.text) not in ("CREATE", "PRAGMA", "SELECT", "ANALYZE")
+        with self._database._errors():
+            self._driver.execute(statement.text).fetchall()
+
+    def commit(self) -> None:
+        with self._database._errors():
+            if self._check_keys:
+                broken = self._driver.execute("PRAGMA foreign_key_check").fetchone()
+                if broken:
+                    raise CustctlError(f"a row of `{broken[0]}` would point to a missing row of `{broken[2]}`")
+            self._driver.execute("COMMIT")
+
+    def rollback(self) -> None:
+        if self._driver.in_transaction:
+            self._driver.execute("ROLLBACK")
+
+    def in_transaction(self) -> bool:
+        return self._driver.in_transaction
+
+    def reset(self) -> None:
+        self._open()
+
+    def close(self) -> None:
+        """Undo what is open and close."""
+        self.rollback()
+        self._database.close()
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+def _begin_immediate(driver: sqlite3.Connection, timeout: float) -> None:
+    """Take the write lock now: a transaction that reads first and writes later can fail half-way."""
+    deadline = time.monotonic() + timeout
+    driver.execute(f"PRAGMA busy_timeout = {_LOCK_SLICE_MS}")
+    try:
+        while True:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if not is_busy(error) or time.monotonic() >= deadline:
+                    raise
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {int(timeout * 1000)}")
+
+
+def _first_word(text: str) -> str:
+    return text.split(None, 1)[0].upper().rstrip(";") if text.strip() else ""
+
+
+def translate_os(error: OSError, location: str) -> CustctlError:
+    """Return the error of the tree for a file that could not be made."""
+    return RefusedError(f"{location} cannot be created: {error.strerror}", hint="check `database.path` in the profile")
+
+

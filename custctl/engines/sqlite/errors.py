@@ -1,0 +1,69 @@
+"""SQLite's result codes, told as errors of the tree."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+
+from custctl.errors import (
+    ConflictError,
+    CredentialError,
+    CustctlError,
+    InvalidError,
+    PendingError,
+    UnavailableError,
+)
+
+_UNIQUE = re.compile(r"UNIQUE constraint failed: (\w+)\.(\w+)")
+_MISSING = re.compile(r"no such (table|column|module)\b")
+
+
+def translate(error: BaseException, location: str) -> CustctlError:
+    """Return the error of the tree for a driver's error.
+
+    Args:
+        error: what sqlite3 raised.
+        location: the database, as messages name it.
+
+    Source: https://www.sqlite.org/rescode.html
+    """
+    text = str(error)
+    name = getattr(error, "sqlite_errorname", None) or ""
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return UnavailableError(
+            f"{location} is locked by another process", hint="another write is in progress; try again in a moment"
+        )
+    if name.startswith("SQLITE_INTERRUPT"):
+        return UnavailableError(
+            f"a statement on {location} ran longer than the profile's statement_timeout",
+            hint="narrow the request, or raise `statement_timeout` in the profile",
+        )
+    if name.startswith(("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")):
+        return _taken(text)
+    if name.startswith("SQLITE_CONSTRAINT"):
+        return InvalidError(f"the database refused a value: {text}")
+    if name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")):
+        return CredentialError(
+            f"{location} cannot be written: {text}", hint="check the owner and the mode of the file and of its folder"
+        )
+    if name.startswith("SQLITE_CANTOPEN"):
+        return UnavailableError(f"{location} cannot be opened: {text}", hint="check the path and the permissions")
+    if name.startswith("SQLITE_NOTADB"):
+        return UnavailableError(f"{location} is not an SQLite database", hint="check `database.path` in the profile")
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_IOERR", "SQLITE_FULL")):
+        return UnavailableError(f"{location} cannot be read or written: {text}", hint="check the disk, then a backup")
+    if _MISSING.match(text):
+        return PendingError(f"the schema of {location} is not there or too old: {text}", hint="run `custctl migrate`")
+    return CustctlError(f"{location}: {text}")
+
+
+def _taken(text: str) -> ConflictError:
+    match = _UNIQUE.search(text)
+    column = match.group(2) if match else None
+    what = f"this {column} is taken by another row" if column else "a unique value is taken"
+    return ConflictError(what, details={"field": column} if column else None)
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Tell whether waiting can help."""
+    return str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))

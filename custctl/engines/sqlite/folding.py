@@ -1,0 +1,59 @@
+"""Case-insensitive search on SQLite, whose own folding stops at ASCII.
+
+A NOCASE index folds ASCII. For other letters the prefix is spelled out in both
+cases, one range each, and the candidates are checked by a function that knows
+Unicode. Trigrams are folded by FTS5 itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+
+_SPELLED_LETTERS = 3  # at most 2 ** 3 ranges
+_MAX_TRIGRAMS = 16  # more would only cost time: the candidates are checked anyway
+_END = "\U0010ffff"
+
+
+def fold(text: str) -> str:
+    """Return the form in which two texts are compared without case; accents count."""
+    return text.lower()
+
+
+def contains(needle: str, *values: object) -> int:
+    """Tell whether a folded needle stands in any of the values; registered as an SQL function."""
+    return int(any(isinstance(value, str) and needle in fold(value) for value in values))
+
+
+def starts_with(needle: str, value: object) -> int:
+    """Tell whether a value begins with a folded needle; registered as an SQL function."""
+    return int(isinstance(value, str) and fold(value).startswith(needle))
+
+
+def prefix_ranges(text: str) -> list[tuple[str, str]]:
+    """Return the half-open ranges of a NOCASE index in which all values beginning with `text` lie."""
+    spelled = 0
+    choices: list[tuple[str, ...]] = []
+    for char in text:
+        cases = _cases(char)
+        if len(cases) > 1:
+            if spelled == _SPELLED_LETTERS:
+                break
+            spelled += 1
+        choices.append(cases)
+    return [(prefix, prefix + _END) for prefix in map("".join, product(*choices))]
+
+
+def _cases(char: str) -> tuple[str, ...]:
+    if char.isascii():
+        return (char,)
+    return tuple(dict.fromkeys(form for form in (char.lower(), char.upper(), char.title()) if len(form) == 1)) or (char,)
+
+
+def trigram_query(text: str) -> str | None:
+    """Return the FTS5 query whose hits include every row that contains `text`, or None for short texts."""
+    if len(text) < 3:
+        return None
+    trigrams: Sequence[str] = list(dict.fromkeys(text[i : i + 3] for i in range(len(text) - 2)))
+    quoted = ('"' + trigram.replace('"', '""') + '"' for trigram in trigrams[:_MAX_TRIGRAMS])
+    return " AND ".join(quoted)

@@ -1,0 +1,103 @@
+"""The migration lock of SQLite: an operating-system lock on a file beside the database.
+
+The system frees it when its holder dies, however that happens; the file itself
+stays, and only says who held the lock last.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from custctl.engines.base import LockHolder
+from custctl.errors import CredentialError, UnavailableError
+
+_POLL = 0.05  # seconds between attempts
+
+if os.name == "nt":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> bool:
+        # Far behind the text, so that others can still read who holds it.
+        os.lseek(descriptor, 1 << 30, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+@contextmanager
+def file_lock(path: Path, timeout: float, on_wait: Callable[[LockHolder | None], None]) -> Iterator[None]:
+    """Hold the lock on `path` during the block.
+
+    Args:
+        path: the lock file; made where it is missing.
+        timeout: seconds to wait for another holder.
+        on_wait: called once with the holder, before waiting.
+
+    Raises:
+        UnavailableError: the time ran out.
+        CredentialError: the file cannot be made or opened.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise CredentialError(
+            f"the lock file {path} cannot be opened: {error.strerror}",
+            hint="check the owner and the mode of the database's folder",
+        ) from error
+    try:
+        deadline = time.monotonic() + timeout
+        waited = False
+        while not _try_lock(descriptor):
+            if time.monotonic() >= deadline:
+                holder = _holder(path)
+                raise UnavailableError(
+                    f"another migration holds the lock{f': {holder.description}' if holder else ''}",
+                    hint="wait for it to end, or give it longer with `--lock-timeout`",
+                )
+            if not waited:
+                waited = True
+                on_wait(_holder(path))
+            time.sleep(_POLL)
+        _write_holder(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _write_holder(descriptor: int) -> None:
+    import getpass
+    import socket
+
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "unknown"
+    record = {"pid": os.getpid(), "host": socket.gethostname(), "user": user, "since": int(time.time())}
+    os.ftruncate(descriptor, 0)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.write(descriptor, json.dumps(record).encode())
+
+
+def _holder(path: Path) -> LockHolder | None:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record["since"]))
+        return LockHolder(f"process {record['pid']} of {record['user']} on {record['host']}, since {since}")
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,147 @@
+"""Read one statement token by token, as far as a linter needs to know its grammar."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from custctl.engines.sqlite.tokens import Kind, Token, tokenise
+
+_NOT_CONSTANT = frozenset({"CURRENT_TIME", "CURRENT_DATE", "CURRENT_TIMESTAMP"})
+
+
+class Name(NamedTuple):
+    """The name of a table, an index or the like.
+
+    Attributes:
+        schema: the schema that stands before it, folded, or None.
+        folded: the name as SQLite compares it.
+        shown: as the script spells it.
+    """
+
+    schema: str | None
+    folded: str
+    shown: str
+
+
+class Reader:
+    """A cursor over the tokens of one statement, which reads no further than it is asked to."""
+
+    def __init__(self, text: str) -> None:
+        self._tokens = tokenise(text)
+        self._next: Token | None = next(self._tokens, None)
+
+    def take(self) -> Token | None:
+        """Take the next token, or None at the end."""
+        token = self._next
+        self._next = next(self._tokens, None)
+        return token
+
+    def keyword(self) -> str:
+        """Return the next token as a keyword (empty where it is none) and leave it there."""
+        return self._next.keyword if self._next else ""
+
+    def accept(self, *words: str) -> str:
+        """Take the next token where it is one of these keywords or marks, and return it; else an empty string."""
+        if self._next is None:
+            return ""
+        found = self._next.keyword or (self._next.text if self._next.kind is Kind.MARK else "")
+        if found not in words:
+            return ""
+        self.take()
+        return found
+
+    def name(self) -> Name | None:
+        """Take a name, with its schema where one is written; None where no name stands here."""
+        first = self._part()
+        if first is None or not self.accept("."):
+            return first
+        second = self._part()
+        return None if second is None else Name(first.folded, second.folded, f"{first.shown}.{second.shown}")
+
+    def group(self) -> list[Token] | None:
+        """Take a parenthesised group and return what stands between its parentheses; None where none begins here."""
+        if not self.accept("("):
+            return None
+        inside: list[Token] = []
+        depth = 1
+        while (token := self.take()) is not None:
+            depth += (token.text == "(") - (token.text == ")")
+            if not depth:
+                break
+            inside.append(token)
+        return inside
+
+    def top_level(self) -> Token | None:
+        """Take the next token that stands outside all parentheses, or None at the end."""
+        while self.group() is not None:
+            pass
+        return self.take()
+
+    def has_where(self) -> bool:
+        """Take the rest; whether it has a WHERE of its own, not that of a subquery."""
+        while (token := self.top_level()) is not None:
+            if token.keyword == "WHERE":
+                return True
+        return False
+
+    def _part(self) -> Name | None:
+        token = self.take()
+        folded = token.identifier if token else None
+        return None if token is None or folded is None else Name(None, folded, token.text)
+
+
+class ColumnDefinition:
+    """What ALTER TABLE … ADD COLUMN says behind the column's name.
+
+    Attributes:
+        refused: what SQLite refuses about it, or an empty string.
+        not_null_without_default: whether rows that are there would be left without a value.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self.refused = ""
+        not_null = has_default = generated = False
+        while (token := reader.top_level()) is not None:
+            word = token.keyword
+            if word == "DEFAULT":
+                value = _default(reader)
+                has_default = [part.keyword for part in value] != ["NULL"]
+                if not _is_constant(value):
+                    self.refused = "one with a computed default"
+            elif word == "NOT" and reader.accept("NULL"):
+                not_null = True
+            elif word == "UNIQUE":
+                self.refused = "a unique one"
+            elif word == "PRIMARY":
+                self.refused = "a primary key"
+            elif word == "AS":
+                generated = True
+            elif word == "STORED" and generated:
+                self.refused = "a stored one"
+        self.not_null_without_default = not_null and not has_default and not generated
+
+
+def _default(reader: Reader) -> list[Token]:
+    """Take the value behind DEFAULT: what stands in parentheses, or a literal with its sign."""
+    group = reader.group()
+    if group is not None:
+        return group
+    value: list[Token] = []
+    while (token := reader.take()) is not None:
+        value.append(token)
+        if token.text not in ("+", "-"):
+            break
+    return value
+
+
+def _is_constant(value: list[Token]) -> bool:
+    """Whether SQLite can give the default to rows that are there: a literal, signed or not, or a CAST."""
+    while value and value[0].text in ("+", "-"):
+        value = value[1:]
+    if not value:
+        return False
+    first = value[0].keyword
+    # 1.5 and x'00' come as several tokens; so does .5.
+    number = all(token.text == "." or token.text[0].isdigit() for token in value)
+    blob = first == "X" and len(value) == 2
+    return first == "CAST" or number or blob or (len(value) == 1 and first not in _NOT_CONSTANT)

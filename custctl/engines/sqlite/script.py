@@ -1,0 +1,123 @@
+"""Split a script for SQLite into statements, as SQLite's own shell does."""
+
+from __future__ import annotations
+
+import re
+
+from custctl.engines.scripts import ScriptSyntaxError, Statement
+from custctl.engines.sqlite.tokens import BLANK, BLANKS, COMMENT, QUOTED_NAME, STRING, WORD, Kind, tokenise, upper
+
+_CONTROL = frozenset({"BEGIN", "COMMIT", "END", "ROLLBACK", "USE"})
+# Three patterns swallow whole runs, so that the loop takes a step a statement and not a step a character.
+_BETWEEN = re.compile(rf"(?:[ \t\n\f\r;]++|{COMMENT})*+")
+_RUN = re.compile(rf"(?:[^;'\"`\[/\-]++|{STRING}|{QUOTED_NAME}|-(?!-)|/(?!\*))*+")
+_COMMENT = re.compile(COMMENT)
+_FIRST_WORD = re.compile(rf"(?:{BLANK}++|{COMMENT})*+({WORD}++)")
+_GAP = rf"(?:{BLANK}++|{COMMENT})++"
+# re.ASCII: with Unicode folding other letters, the long s among them, would match ASCII ones.
+_TRIGGER = re.compile(
+    rf"(?:EXPLAIN{_GAP}(?:QUERY{_GAP}PLAN{_GAP})?)?CREATE{_GAP}(?:TEMP(?:ORARY)?{_GAP})*+TRIGGER(?!{WORD})",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def split(text: str) -> list[Statement]:
+    """Split a script into its statements, in one pass.
+
+    A statement ends where `sqlite3_complete()` says: at a semicolon outside strings, quoted names and comments,
+    and, for `CREATE TRIGGER`, at `; END ;` alone. Its text runs from its first token to its last: comments and
+    blanks around it are left out, those inside it are kept. The last one needs no semicolon; empty ones are dropped.
+    A BOM is skipped and line endings become LF, so that a file does the same whatever checked it out.
+
+    Args:
+        text: the script.
+
+    Returns:
+        The statements in the order of the script, each with the 1-based line of its first token.
+
+    Raises:
+        ScriptSyntaxError: an unclosed string, quoted name or trigger (with the line where it opens), or a NUL, at
+            which SQLite would silently stop reading.
+
+    Source: the state table in SQLite's `complete.c`.
+    """
+    text = text.removeprefix("\ufeff")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    nul = text.find("\0")
+    if nul >= 0:
+        raise ScriptSyntaxError("the script holds a NUL character", _line(text, nul))
+
+    statements: list[Statement] = []
+    line, counted = 1, 0
+    position = _skip(_BETWEEN, text, 0)
+    while position < len(text):
+        line += text.count("\n", counted, position)
+        counted = position
+        end, position = _trigger(text, position) if _TRIGGER.match(text, position) else _plain(text, position)
+        statements.append(Statement(text[counted:end], line))
+        position = _skip(_BETWEEN, text, position)
+    return statements
+
+
+def transaction_control(statement: Statement) -> str | None:
+    """Return the keyword where a statement would begin or end a transaction, or change the database.
+
+    Returns:
+        `BEGIN`, `COMMIT`, `END`, `ROLLBACK` or `USE`, or None. Savepoints nest in a transaction and are none of these.
+    """
+    match = _FIRST_WORD.match(statement.text)
+    keyword = upper(match[1]) if match else ""
+    return keyword if keyword in _CONTROL else None
+
+
+def _plain(text: str, start: int) -> tuple[int, int]:
+    """Return the end of the statement at `start` (behind its last token), and where to read on."""
+    end = position = start
+    while True:
+        stop = _skip(_RUN, text, position)
+        run = text[position:stop].rstrip(BLANKS)
+        if run:
+            end = position + len(run)
+        if stop == len(text):
+            return end, stop
+        if text[stop] == ";":
+            return end, stop + 1
+        if text[stop] not in "-/":
+            raise _unclosed(text, stop)
+        position = _skip(_COMMENT, text, stop)
+
+
+def _trigger(text: str, start: int) -> tuple[int, int]:
+    """Like `_plain`, for CREATE TRIGGER: the semicolons of its body do not end it."""
+    end = start
+    after_semicolon = after_end = False
+    for token in tokenise(text, start):
+        if token.kind is Kind.OPEN:
+            raise _unclosed(text, token.start)
+        if token.text == ";":
+            if after_end:
+                return end, token.end
+            after_semicolon = True
+        else:
+            # END counts as the first word of a statement only: that of CASE, or a name, does not.
+            after_end = after_semicolon and token.keyword == "END"
+            after_semicolon = False
+        end = token.end
+    if after_end:
+        return end, len(text)
+    raise ScriptSyntaxError("the trigger that starts here is never closed by `; END;`", _line(text, start))
+
+
+def _skip(pattern: re.Pattern[str], text: str, position: int) -> int:
+    match = pattern.match(text, position)
+    return position if match is None else match.end()
+
+
+def _line(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1
+
+
+def _unclosed(text: str, position: int) -> ScriptSyntaxError:
+    what = "string" if text[position] == "'" else "quoted name"
+    return ScriptSyntaxError(f"the {what} that opens here is never closed", _line(text, position))

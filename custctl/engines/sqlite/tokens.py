@@ -1,0 +1,99 @@
+"""SQLite's tokens, as far as a script must be understood: where it splits, and what a statement does.
+
+The lexical rules are those of SQLite's own `tokenize.c` and `complete.c`. Only
+ASCII counts: keywords fold as ASCII, blanks are five ASCII characters, and every
+character from U+0080 on is part of a name, a no-break space too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+from typing import NamedTuple
+
+BLANKS = " \t\n\f\r"
+BLANK = r"[ \t\n\f\r]"
+# A block comment ends at the first `*/`: SQLite's do not nest. One that is never closed runs to the end.
+COMMENT = r"(?:--[^\n]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/)?)"
+STRING = r"'[^']*+'"
+# A doubled quote inside needs no rule of its own where only the extent counts: it reads as two neighbours.
+QUOTED_NAME = r'"[^"]*+"|`[^`]*+`|\[[^\]]*+\]'
+WORD = r"[0-9A-Za-z_$\x80-\U0010ffff]"
+
+_TOKEN = re.compile(
+    rf"""(?:{BLANK}++|{COMMENT})*+(?:
+        (?P<word>{WORD}++)
+      | (?P<string>'[^']*+(?:''[^']*+)*+')
+      | (?P<name>"[^"]*+(?:""[^"]*+)*+"|`[^`]*+(?:``[^`]*+)*+`|\[[^\]]*+\])
+      | (?P<open>['"`\[])
+      | (?P<mark>.)
+      | \Z
+    )""",
+    re.VERBOSE,
+)
+
+
+class Kind(Enum):
+    """What a token is: a bare word or number, a string, a quoted name, an unclosed quote, any other character."""
+
+    WORD = "word"
+    STRING = "string"
+    NAME = "name"
+    OPEN = "open"
+    MARK = "mark"
+
+
+_KINDS = {kind.value: kind for kind in Kind}
+
+
+class Token(NamedTuple):
+    """One token of a script.
+
+    Attributes:
+        kind: what it is.
+        text: as written, quotes included.
+        start: offset of its first character.
+        end: offset behind its last character.
+    """
+
+    kind: Kind
+    text: str
+    start: int
+    end: int
+
+    @property
+    def keyword(self) -> str:
+        """The word in upper case, as keywords compare; empty for whatever is not a bare word."""
+        return upper(self.text) if self.kind is Kind.WORD else ""
+
+    @property
+    def identifier(self) -> str | None:
+        """The name this token stands for, folded as SQLite compares names; None where it cannot be a name.
+
+        A string counts: SQLite takes `DROP TABLE 'customer'`.
+        """
+        if self.kind is Kind.WORD:
+            return upper(self.text)
+        if self.kind not in (Kind.NAME, Kind.STRING):
+            return None
+        quote = self.text[-1]
+        inner = self.text[1:-1]
+        return upper(inner if quote == "]" else inner.replace(quote * 2, quote))
+
+
+def upper(word: str) -> str:
+    """Return `word` with its ASCII letters in upper case: to SQLite a dotless i is no I."""
+    return word.upper() if word.isascii() else "".join(c.upper() if c.isascii() else c for c in word)
+
+
+def tokenise(text: str, start: int = 0) -> Iterator[Token]:
+    """Yield the tokens of `text` from the offset `start` on, without blanks and comments.
+
+    An unclosed quote comes as one token of kind `OPEN`; whatever follows it is read as if it were not there.
+    """
+    match = _TOKEN.match(text, start)
+    while match is not None and match.lastgroup is not None:
+        group = match.lastgroup
+        yield Token(_KINDS[group], match[group], match.start(group), match.end())
+        match = _TOKEN.match(text, match.end())

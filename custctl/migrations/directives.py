@@ -1,0 +1,169 @@
+"""What a script says about itself: the comment lines `-- custctl: …`.
+
+Nothing here is guessed: a directive that is misspelt, misplaced or contradictory
+stops the run, because ignoring `environments=test` would let test data through.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from custctl.errors import MigrationError
+from custctl.text import nearest
+
+ENVIRONMENTS = ("development", "test", "staging", "production")
+_FORMS = {
+    "transaction": "transaction=off",
+    "environments": "environments=development,test",
+    "substitute": "substitute",
+    "requires": "requires=FEATURE",
+    "allow": "allow=RULE reason",
+}
+
+_DIRECTIVE = re.compile(r"--[ \t]*custctl[ \t]*:[ \t]*([^\n]*)", re.ASCII | re.IGNORECASE)
+# What may stand before the first statement: blanks and comments. All engines agree on these forms there.
+_HEADER = re.compile(r"(?:\s++|--[^\n]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/)?)*+")
+_BLOCK = re.compile(r"--[^\n]*+|(/\*[^*]*+(?:\*(?!/)[^*]*+)*+)")
+_IN_BLOCK = re.compile(r"^[ \t/*-]*+custctl[ \t]*:", re.ASCII | re.IGNORECASE | re.MULTILINE)
+_PARTS = re.compile(r"([A-Za-z_-]*)[ \t]*(=?)[ \t]*(.*)")
+_WORD = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Directives:
+    """The directives of one script.
+
+    Attributes:
+        transaction: whether the script runs in one transaction.
+        environments: the environments it is meant for; None is all.
+        substitute: whether `${NAME}` is replaced at execution.
+        allow: rules of the linter that it may break, each with the author's reason.
+        requires: features that the engine must have; where one lacks, the script is left out.
+    """
+
+    transaction: bool = True
+    environments: frozenset[str] | None = None
+    substitute: bool = False
+    allow: Mapping[str, str] = field(default_factory=dict, hash=False)
+    requires: frozenset[str] = frozenset()
+
+    def meant_for(self, environment: str) -> bool:
+        """Return whether the script is for `environment`, one of `ENVIRONMENTS`."""
+        return self.environments is None or environment in self.environments
+
+
+def parse_directives(text: str, name: str) -> Directives:
+    """Read the directives of a script.
+
+    A directive stands alone on its line, before the first statement; `allow` may stand anywhere and more than once.
+    The body of the script is looked at line by line, without knowledge of the dialect: a line of this form inside a
+    string counts too.
+
+    Args:
+        text: the script, its line endings being LF.
+        name: its name for messages.
+
+    Returns:
+        The directives, with the defaults where nothing is said.
+
+    Raises:
+        MigrationError: an unknown, misplaced, repeated or malformed directive; the message names file and line.
+    """
+    header = _HEADER.match(text)
+    header_end = header.end() if header else 0
+    parser = _Parser(text, name)
+    for comment in _BLOCK.finditer(text, 0, header_end):
+        hidden = _IN_BLOCK.search(comment[1]) if comment[1] else None
+        if hidden:
+            parser.fail(comment.start() + hidden.end(), "a directive does not count inside a block comment")
+    for match in _DIRECTIVE.finditer(text):
+        before = text[text.rfind("\n", 0, match.start()) + 1 : match.start()].lstrip(" \t")
+        if before.startswith("--") and before.strip("-"):
+            continue  # a comment that speaks of a directive, or one that was commented out
+        if before:
+            parser.fail(match.start(), "a directive stands alone on its line")
+        parser.read(match[1].strip(" \t"), match.start(), in_header=match.start() < header_end)
+    return parser.directives()
+
+
+class _Parser:
+    """Collects the directives of one script."""
+
+    def __init__(self, text: str, name: str) -> None:
+        self._text = text
+        self._name = name
+        self._position = 0
+        self._values: dict[str, str] = {}
+        self._environments: frozenset[str] | None = None
+        self._requires: frozenset[str] = frozenset()
+        self._allow: dict[str, str] = {}
+
+    def directives(self) -> Directives:
+        return Directives(
+            transaction=self._values.get("transaction") != "off",
+            environments=self._environments,
+            substitute="substitute" in self._values,
+            allow=self._allow,
+            requires=self._requires,
+        )
+
+    def fail(self, position: int, message: str, hint: str | None = None) -> NoReturn:
+        line = self._text.count("\n", 0, position) + 1
+        raise MigrationError(
+            f"{self._name}:{line}: {message}",
+            hint=hint or "write `-- custctl: DIRECTIVE` alone on a line, before the first statement",
+            details={"script": self._name, "line": line},
+        )
+
+    def read(self, body: str, position: int, *, in_header: bool) -> None:
+        """Take in one directive, as it stands behind the colon."""
+        self._position = position
+        parts = _PARTS.match(body)
+        key, equals, value = parts.groups() if parts else ("", "", body)
+        form = _FORMS.get(key)
+        if form is None:
+            known = nearest(key, tuple(_FORMS))
+            meant = f"did you mean `{known}`? " if known else ""
+            self.fail(position, f"unknown directive `{body}`", f"{meant}known: {', '.join(_FORMS)}")
+        if bool(equals) != ("=" in form) or bool(value) != bool(equals):
+            self._malformed(key)
+        if key == "allow":
+            self._read_allow(value)
+            return
+        if not in_header:
+            self.fail(position, f"the directive `{key}` stands behind the first statement")
+        if key in self._values:
+            self.fail(position, f"the directive `{key}` stands twice", "keep one of the two")
+        self._values[key] = value
+        if key == "transaction" and value not in ("on", "off"):
+            self._malformed(key)
+        elif key == "environments":
+            self._environments = self._list(key, value)
+            for environment in sorted(self._environments - set(ENVIRONMENTS)):
+                known = nearest(environment, ENVIRONMENTS)
+                meant = f"did you mean `{known}`? " if known else ""
+                self.fail(position, f"unknown environment `{environment}`", f"{meant}known: {', '.join(ENVIRONMENTS)}")
+        elif key == "requires":
+            self._requires = self._list(key, value)
+
+    def _read_allow(self, value: str) -> None:
+        rule, _, reason = value.replace("\t", " ").partition(" ")
+        reason = reason.strip()
+        if not _WORD.fullmatch(rule):
+            self._malformed("allow")
+        if not any(character.isalnum() for character in reason):
+            self.fail(self._position, f"`allow={rule}` gives no reason", f"write `-- custctl: {_FORMS['allow']}`")
+        # Two places of one script may each give their own reason.
+        self._allow[rule] = f"{self._allow[rule]}; {reason}" if rule in self._allow else reason
+
+    def _list(self, key: str, value: str) -> frozenset[str]:
+        words = [word.strip(" \t") for word in value.split(",")]
+        if not all(_WORD.fullmatch(word) for word in words):
+            self._malformed(key)
+        return frozenset(words)
+
+    def _malformed(self, key: str) -> NoReturn:
+        self.fail(self._position, f"the directive `{key}` is malformed", f"write `-- custctl: {_FORMS[key]}`")

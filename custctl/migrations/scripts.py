@@ -1,0 +1,287 @@
+"""Find the scripts of a `sql/` folder, and read them.
+
+Nothing is skipped in silence: a file that looks like a script and cannot be one
+stops the run, because a migration that never runs is noticed too late.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple, NoReturn
+
+from custctl.errors import MigrationError, UsageError
+from custctl.migrations.directives import Directives, parse_directives
+
+Kind = Literal["versioned", "repeatable", "seed"]
+
+_VERSIONED = re.compile(r"([0-9]+)_([A-Za-z0-9][A-Za-z0-9_-]*)\.sql")
+# A signed 64-bit integer holds 18 digits in every engine; a timestamp has 14.
+_MOST_DIGITS = 18
+_LEAST_WIDTH = 4
+_LONGEST_SLUG = 100
+_PATTERN_HINT = "name it `NUMBER_words_in_ascii.sql`, as in `0007_add_phone.sql`; `custctl migrate new` does"
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One script as it stands on disk.
+
+    Attributes:
+        kind: `versioned` runs once, `repeatable` whenever its text changes, `seed` fills tables.
+        version: the number of a versioned script, from 1 up; None for the others.
+        description: the words behind the number; the stem of a repeatable script, `set/stem` of a seed.
+        name: the file relative to the engine's folder, with `/`, as in `migrations/0001_create_customer.sql`.
+        path: where the file is.
+        text: what it says: decoded, without a BOM, lines ending in LF.
+        checksum: `v1:sha256:` and the hexadecimal SHA-256 of `text` in UTF-8.
+        directives: what it says about itself.
+    """
+
+    kind: Kind
+    version: int | None
+    description: str
+    name: str
+    path: Path
+    text: str
+    checksum: str
+    directives: Directives
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptSet:
+    """The scripts of one engine.
+
+    Attributes:
+        versioned: in the order of their numbers.
+        repeatable: in the order of their names, by code point.
+    """
+
+    versioned: tuple[Script, ...]
+    repeatable: tuple[Script, ...]
+
+
+class NextNumber(NamedTuple):
+    """The number of the next versioned script, and the digits to write it with.
+
+    Attributes:
+        number: one above the highest of all engines.
+        width: the digits of the widest number there is, at least 4.
+    """
+
+    number: int
+    width: int
+
+    def __str__(self) -> str:
+        return str(self.number).zfill(self.width)
+
+
+def discover(sql_dir: Path, engine: str) -> ScriptSet:
+    """Read all versioned and repeatable scripts of one engine.
+
+    Args:
+        sql_dir: the folder that holds one folder an engine.
+        engine: the engine's name.
+
+    Returns:
+        The scripts, in the order in which they run.
+
+    Raises:
+        MigrationError: no such engine, a file that is no script, a number that stands twice, a text that does not
+            decode, a directive that is wrong.
+    """
+    folder = _engine_folder(sql_dir, engine)
+    versioned: dict[int, Script] = {}
+    for entry in _sql_files(folder / "migrations"):
+        version, description = _parse_name(entry)
+        script = _read("versioned", version, description, f"migrations/{entry.name}", entry.path)
+        other = versioned.setdefault(version, script)
+        if other is not script:
+            raise MigrationError(
+                f"the number {version} stands twice: `{other.name}` and `{script.name}`",
+                hint="give the one that no database has applied yet the next free number",
+                details={"version": version, "scripts": [other.name, script.name]},
+            )
+    repeatable = [
+        _read("repeatable", None, entry.name[:-4], f"repeatable/{entry.name}", entry.path)
+        for entry in _sql_files(folder / "repeatable")
+    ]
+    return ScriptSet(tuple(versioned[number] for number in sorted(versioned)), tuple(repeatable))
+
+
+def seed_sets(sql_dir: Path, engine: str) -> dict[str, list[Script]]:
+    """Read the seed scripts of one engine.
+
+    Args:
+        sql_dir: the folder that holds one folder an engine.
+        engine: the engine's name.
+
+    Returns:
+        The scripts of each set, sets and scripts in the order of their names. A set without scripts is there, empty.
+
+    Raises:
+        MigrationError: as for `discover`; and a script that belongs to no set.
+    """
+    folder = _engine_folder(sql_dir, engine) / "seed"
+    for stray in _sql_files(folder):
+        _reject(stray.path, f"the seed script `seed/{stray.name}` belongs to no set", "move it into `seed/SET/`")
+    sets: dict[str, list[Script]] = {}
+    for entry in _entries(folder):
+        if entry.is_dir():
+            sets[entry.name] = [
+                _read("seed", None, f"{entry.name}/{file.name[:-4]}", f"seed/{entry.name}/{file.name}", file.path)
+                for file in _sql_files(Path(entry.path))
+            ]
+    return sets
+
+
+def checksum(text: str) -> str:
+    """Return the checksum of a script's text, which is `Script.text` or what `normalise` returned."""
+    return f"v1:sha256:{hashlib.sha256(text.encode('utf-8')).hexdigest()}"
+
+
+def normalise(text: str) -> str:
+    """Return `text` without a BOM and with LF for CRLF and CR; a CR inside a string literal changes too."""
+    text = text.removeprefix("\ufeff")
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def next_number(sql_dir: Path) -> NextNumber:
+    """Return the number for a new versioned script, the same for every engine.
+
+    Raises:
+        MigrationError: a script has a wrong name, or no number is left.
+    """
+    number, width = 0, _LEAST_WIDTH
+    for engine in _engines(sql_dir):
+        for entry in _sql_files(sql_dir / engine / "migrations"):
+            number = max(number, _parse_name(entry)[0])
+            width = max(width, entry.name.index("_"))
+    if len(str(number + 1)) > _MOST_DIGITS:
+        raise MigrationError(f"no number is left above {number}", hint=f"a number has at most {_MOST_DIGITS} digits")
+    return NextNumber(number + 1, width)
+
+
+def slug(name: str) -> str:
+    """Return `name` as the words of a script's file name: `Add phone!` is `add_phone`.
+
+    Raises:
+        UsageError: nothing is left of it, or too much.
+    """
+    import unicodedata
+
+    # Accents fall off; what has no ASCII letter under it becomes a gap.
+    ascii_name = unicodedata.normalize("NFKD", name.casefold())
+    ascii_name = "".join(c for c in ascii_name if not unicodedata.combining(c))
+    words = re.findall(r"[a-z0-9]+", ascii_name.removesuffix(".sql"))
+    result = "_".join(words)
+    if not result:
+        raise UsageError(f"`{name}` gives no file name", hint="use ASCII letters and digits, as in `add phone`")
+    if len(result) > _LONGEST_SLUG:
+        raise UsageError(f"the name is longer than {_LONGEST_SLUG} characters", hint="use a few words")
+    return result
+
+
+def diff(applied_text: str, current_text: str, name: str) -> str:
+    """Return a unified diff from what was applied to what the file says now; empty where they are the same."""
+    import difflib
+
+    lines = difflib.unified_diff(
+        _diff_lines(applied_text), _diff_lines(current_text), f"{name} (applied)", f"{name} (on disk)"
+    )
+    return "".join(lines)
+
+
+def _diff_lines(text: str) -> list[str]:
+    # Not `splitlines`: it breaks at form feeds and U+2028 too, and hides a missing last line feed.
+    lines = [line + "\n" for line in normalise(text).split("\n")]
+    last = lines.pop()
+    return lines if last == "\n" else [*lines, last + "\\ No newline at end of file\n"]
+
+
+def _engines(sql_dir: Path) -> list[str]:
+    return [entry.name for entry in _entries(sql_dir) if entry.is_dir()]
+
+
+def _engine_folder(sql_dir: Path, engine: str) -> Path:
+    folder = sql_dir / engine
+    if not folder.is_dir():
+        there = ", ".join(f"`{name}`" for name in _engines(sql_dir))
+        raise MigrationError(
+            f"`{sql_dir}` has no folder `{engine}`",
+            hint=f"it has: {there}" if there else "name the folder that holds the scripts by `--sql-dir`",
+            details={"sql_dir": str(sql_dir), "engine": engine},
+        )
+    return folder
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """Return what is in a folder by name, hidden files left out; nothing where there is no such folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda e: e.name)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise MigrationError(f"cannot read the folder `{folder}`: {error.strerror}") from error
+
+
+def _sql_files(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield the `.sql` files of a folder by name; folders, and copies that editors leave (`x.sql~`), are no scripts."""
+    for entry in _entries(folder):
+        if not entry.name.lower().endswith(".sql") or entry.is_dir():
+            continue
+        if not entry.name.isprintable():
+            _reject(entry.path, f"the file name {entry.name!a} is not printable", "rename it")
+        if not entry.is_file():
+            # A symbolic link that leads nowhere, or a pipe that would block.
+            _reject(entry.path, f"`{entry.path}` is no file", "restore what it points to, or remove it")
+        yield entry
+
+
+def _parse_name(entry: os.DirEntry[str]) -> tuple[int, str]:
+    match = _VERSIONED.fullmatch(entry.name)
+    shown = f"migrations/{entry.name}"
+    if match is None:
+        _reject(entry.path, f"`{shown}` has no name of a migration", _PATTERN_HINT)
+    if len(match[1]) > _MOST_DIGITS:
+        _reject(entry.path, f"the number of `{shown}` has more than {_MOST_DIGITS} digits", _PATTERN_HINT)
+    version = int(match[1])
+    if version == 0:
+        _reject(entry.path, f"the number of `{shown}` is 0, which stands for an empty database", "begin at 1")
+    return version, match[2].replace("_", " ")
+
+
+def _read(kind: Kind, version: int | None, description: str, name: str, path: str) -> Script:
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise MigrationError(f"cannot read `{path}`: {error.strerror}", details={"script": name}) from error
+    text = normalise(_decode(data, name))
+    nul = text.find("\0")
+    if nul >= 0:
+        line = text.count("\n", 0, nul) + 1
+        _reject(name, f"{name}:{line}: the script holds a NUL character", "save it as UTF-8")
+    directives = parse_directives(text, name)
+    return Script(kind, version, description, name, Path(path), text, checksum(text), directives)
+
+
+def _decode(data: bytes, name: str) -> str:
+    # Tools for SQL Server save UTF-16; without a BOM it cannot be told from rubbish.
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        where = f"{name}:{data.count(10, 0, error.start) + 1}" if encoding == "utf-8" else name
+        wrong = f"byte {error.start} (0x{data[error.start]:02x}) is not {encoding.upper()}"
+        _reject(name, f"{where}: {wrong}", "save the script as UTF-8")
+
+
+def _reject(script: str, message: str, hint: str) -> NoReturn:
+    raise MigrationError(message, hint=hint, details={"script": script})

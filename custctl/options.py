@@ -1,0 +1,273 @@
+"""The options that every command shares, and the classes that commands are made of.
+
+Shared options may stand at any level, before or after the subcommand. They are
+gathered in the invocation's own store (`Context.meta`), and `context.py` makes
+sense of them; a command's function never sees them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from custctl.render import Format
+
+if TYPE_CHECKING:
+    from typer._click import Command as ClickCommand
+    from typer._click import HelpFormatter, Parameter
+
+GIVEN: Final = "custctl.given"
+"""Where the values of shared options are kept in `Context.meta`: name to list, outermost level first."""
+
+
+def complete_environments(incomplete: str) -> list[str]:
+    """Complete the name of a profile, without reading one."""
+    import os
+
+    from custctl.profiles import profile_names
+
+    names = profile_names(profiles_dir=None, environ=os.environ, cwd=Path.cwd())
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def complete_fields(incomplete: str) -> list[str]:
+    """Complete the last of a list of fields separated by commas."""
+    from custctl.customers.model import FIELDS
+
+    done, comma, last = incomplete.rpartition(",")
+    return [f"{done}{comma}{name}" for name in FIELDS if name.startswith(last)]
+
+
+def complete_format(incomplete: str) -> list[str]:
+    """Complete an output format."""
+    return [str(name) for name in Format if name.startswith(incomplete)]
+
+
+def _shared(
+    env: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--env", "-e", metavar="NAME", help="The profile to work with.", show_default="dev", envvar=None,
+            autocompletion=complete_environments,
+        ),
+    ] = None,
+    output: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output", "-o", metavar="FORMAT", help="auto, table, tsv, csv, json, jsonl or yaml.",
+            show_default="auto", autocompletion=complete_format,
+        ),
+    ] = None,
+    fields: Annotated[
+        list[str] | None,
+        typer.Option("--fields", metavar="A,B", help="Show these fields alone.", autocompletion=complete_fields),
+    ] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Write values into TSV and CSV exactly as they are.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer ordinary questions with yes.")] = False,
+    confirm: Annotated[
+        list[str] | None,
+        typer.Option("--confirm", metavar="NAME", help="Confirm what destroys in production by the profile's name."),
+    ] = None,
+    no_input: Annotated[bool, typer.Option("--no-input", help="Never ask.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress.")] = False,
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more.")] = 0,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    profiles_dir: Annotated[
+        list[str] | None, typer.Option("--profiles-dir", metavar="DIR", help="The folder of profiles.")
+    ] = None,
+    sql_dir: Annotated[
+        list[str] | None, typer.Option("--sql-dir", metavar="DIR", help="The folder of SQL scripts.")
+    ] = None,
+) -> None: ...  # fmt: skip
+
+
+def _remember(ctx: typer.Context, param: Any, value: Any) -> Any:
+    if value not in (None, False, 0, (), []) and not ctx.resilient_parsing:
+        given = ctx.meta.setdefault(GIVEN, {}).setdefault(param.name, [])
+        given.extend(value if isinstance(value, (list, tuple)) else [value])
+    return value
+
+
+def _make_shared() -> dict[str, Parameter]:
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command()(_shared)
+    params = {param.name or "": param for param in typer.main.get_command(app).params}
+    for param in params.values():
+        param.expose_value = False
+        param.callback = _remember
+    return params
+
+
+_SHARED = _make_shared()
+_ALWAYS = ("env", "output", "no_input", "quiet", "verbose", "debug", "profiles_dir")
+
+PLAIN = _ALWAYS
+"""Shared options of a command that prints a report."""
+DATA = (*_ALWAYS, "fields", "raw")
+"""… that prints records."""
+WRITE = (*_ALWAYS, "fields", "raw", "yes", "confirm")
+"""… that writes records."""
+SCRIPTS = (*_ALWAYS, "fields", "raw", "sql_dir", "yes", "confirm")
+"""… that reads the scripts under `sql/`."""
+
+
+class _Sections:
+    """Help in sections: arguments, a command's own options, the shared ones, examples as they were written."""
+
+    examples: str = ""
+
+    def format_options(self, ctx: typer.Context, formatter: HelpFormatter) -> None:
+        """Write the sections of parameters."""
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], "Shared options": []}
+        for param in self.get_params(ctx):  # type: ignore[attr-defined]
+            record = param.get_help_record(ctx)
+            if record is None:
+                continue
+            if param.param_type_name == "argument":
+                sections["Arguments"].append(record)
+            else:
+                shared = param in _SHARED.values() or param.name == "help"
+                sections["Shared options" if shared else "Options"].append(record)
+        for title, records in sections.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+    def format_epilog(self, ctx: typer.Context, formatter: HelpFormatter) -> None:
+        """Write the examples without wrapping them."""
+        if self.examples:
+            with formatter.section("Examples"):
+                formatter.write("".join(f"  {line}\n" for line in self.examples.strip().splitlines()))
+
+
+class Command(_Sections, TyperCommand):
+    """A command with shared options and examples."""
+
+
+class Group(_Sections, TyperGroup):
+    """A group whose commands are imported when they are called; their summaries are known without that.
+
+    Args:
+        lazy: name to (`module:attribute`, one-line summary).
+    """
+
+    def __init__(self, *, lazy: Mapping[str, tuple[str, str]], examples: str = "", **attributes: Any) -> None:
+        super().__init__(rich_markup_mode=None, **attributes)
+        self.params.extend(_SHARED.values())
+        self.examples = examples
+        self._lazy = dict(lazy)
+        # Names alone, for the suggestions of a misspelt command.
+        self.commands = dict.fromkeys(self._lazy)  # type: ignore[assignment]
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        return list(self._lazy)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> ClickCommand | None:
+        """Import a command."""
+        entry = self._lazy.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, attribute = entry[0].partition(":")
+        loaded: ClickCommand = getattr(importlib.import_module(module), attribute)
+        return loaded
+
+    def format_options(self, ctx: typer.Context, formatter: HelpFormatter) -> None:
+        """Write the commands first, from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in self._lazy.items()])
+        super().format_options(ctx, formatter)
+
+    def shell_complete(self, ctx: typer.Context, incomplete: str) -> list[Any]:
+        """Complete the names of commands from the table, then options."""
+        from typer._click.shell_completion import CompletionItem
+
+        names = [
+            CompletionItem(name, help=summary) for name, (_, summary) in self._lazy.items() if name.startswith(incomplete)
+        ]
+        return [*names, *TyperCommand.shell_complete(self, ctx, incomplete)]  # type: ignore[arg-type]
+
+
+def command(*, shared: tuple[str, ...] = PLAIN, examples: str) -> Callable[[Callable[..., None]], Command]:
+    """Make a command of a function; its docstring is the help, its annotated parameters are the options."""
+
+    def make(function: Callable[..., None]) -> Command:
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        name = function.__name__.strip("_").replace("_", "-")
+        app.command(name, cls=Command, rich_help_panel=None)(function)
+        made = typer.main.get_command(app)
+        assert isinstance(made, Command)
+        made.params.extend(_SHARED[name] for name in shared)
+        made.examples = examples
+        return made
+
+    return make
+
+
+def group(
+    name: str,
+    lazy: Mapping[str, tuple[str, str]],
+    *,
+    help: str,
+    examples: str = "",
+    bare: Command | None = None,
+) -> Group:
+    """Make a group of commands.
+
+    Args:
+        bare: what the group does without a subcommand; its options followed by a subcommand are an error.
+    """
+    made = Group(
+        name=name,
+        lazy=lazy,
+        help=help,
+        examples=examples,
+        no_args_is_help=bare is None,
+        invoke_without_command=bare is not None,
+    )
+    if bare is None:
+        return made
+    own = [param for param in bare.params if param not in _SHARED.values()]
+    made.params = [*own, *made.params]
+    run = bare.callback
+
+    def callback(**values: Any) -> None:
+        from typer._click import get_current_context
+
+        ctx = get_current_context()
+        given = [param.opts[0] for param in own if ctx.get_parameter_source(param.name or "").name == "COMMANDLINE"]  # type: ignore[union-attr]
+        if ctx.invoked_subcommand is None:
+            assert run is not None
+            run(**values)
+        elif given:
+            from custctl.errors import UsageError
+
+            raise UsageError(
+                f"`{given[0]}` belongs to bare `{name}`, not to `{name} {ctx.invoked_subcommand}`",
+                hint=f"leave it out, or give it after `{ctx.invoked_subcommand}` where that command has it",
+            )
+
+    made.callback = callback
+    return made
+
+
+OperationOption = Annotated[
+    str | None,
+    typer.Option(
+        "--operation-id", metavar="UUID", help="Name this request: given again, it is not applied again."
+    ),
+]
+IfVersionOption = Annotated[
+    str | None,
+    typer.Option("--if-version", metavar="V", help="Write only where the customer still has this version."),
+]
+WhoArgument = Annotated[str, typer.Argument(metavar="WHO", help="A customer's id or email.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=0, metavar="N", help="How many at the most; 0 is all.")]
+AfterOption = Annotated[
+    str | None, typer.Option("--after", metavar="CURSOR", help="Go on behind the page that printed this cursor.")
+]

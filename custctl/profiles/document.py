@@ -1,0 +1,338 @@
+"""A profile's YAML as a tree of texts with line numbers; the only place that knows yaml.
+
+The tree is built from the parser's events, not by yaml's own loader, for four
+reasons: every value keeps its line; a scalar keeps its text (`off` and `no`
+are words here, not YAML 1.1's booleans); aliases, tags and deep nesting are
+refused before they cost anything; and variables are put in after parsing, so
+that no value can bring in YAML.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from custctl.text import visible
+
+_MAX_BYTES = 64 * 1024
+_MAX_DEPTH = 8
+_MAX_VALUE = 4096
+_QUOTED = 60
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+# Lone surrogates are undecodable bytes of the environment.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+# What a YAML stream may not hold; the parsers give no line for it.
+_NOT_YAML = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\ufeff")
+_VARIABLE = re.compile(r"\$\$|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\$\{)")
+
+_SECRET_WORDS = ("password", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "privatekey", "credential")
+# `//user:password@`, and `password=…` as in a query, an ODBC or libpq string, or an argument.
+_SECRET_VALUE = re.compile(
+    r"://\S*:\S*@|(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key)\s*=\s*\S", re.IGNORECASE
+)
+_PLAIN_KEY = re.compile(r"[\w-]{1,40}")
+# Shells keep the working folder in these.
+_INNOCENT_VARIABLES = frozenset({"PWD", "OLDPWD"})
+_CREDENTIALS_HINT = (
+    "keep passwords out of profiles: `custctl credential set`, `CUSTCTL_DB_PASSWORD_FILE` or `CUSTCTL_DB_PASSWORD`"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a profile.
+
+    Attributes:
+        line: 1-based.
+        message: what is wrong; never holds a password or a variable's value.
+        hint: the way out.
+    """
+
+    line: int
+    message: str
+    hint: str | None = None
+
+
+@dataclass(slots=True)
+class Scalar:
+    """A value. `usable` is False where a problem with it has been noted already."""
+
+    text: str
+    line: int
+    variables: tuple[str, ...] = ()
+    defaulted: bool = False
+    null: bool = False
+    usable: bool = True
+
+    def quoted(self) -> str:
+        """Return the value for a message; what came from a variable is not shown, it may be a secret."""
+        if self.variables:
+            return f"the value of {', '.join(f'`${{{name}}}`' for name in self.variables)}"
+        return quote(self.text)
+
+
+@dataclass(slots=True)
+class Items:
+    """A list."""
+
+    line: int
+    nodes: list[Node] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Fields:
+    """A mapping: for each key the line it stands on and what it holds."""
+
+    line: int
+    nodes: dict[str, tuple[int, Node]] = field(default_factory=dict)
+
+
+Node = Scalar | Items | Fields
+
+
+class _StopReadingError(Exception):
+    """The text cannot be read on; the problem has been noted."""
+
+
+class _SpoiltError(Exception):
+    """A value cannot be used."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__()
+        self.problem = problem
+
+
+def quote(text: str) -> str:
+    """Return a text of the file for a message: short, safe for a terminal, in backticks."""
+    short = text if len(text) <= _QUOTED else text[: _QUOTED - 1] + "…"
+    return f"`{visible(short)}`"
+
+
+def names_secret(key: str) -> bool:
+    """Return whether a key or a variable is named as something that must stay secret."""
+    folded = key.lower().replace("_", "").replace("-", "")
+    # A path to a secret is none.
+    return not folded.endswith(("file", "path")) and (folded == "pass" or any(word in folded for word in _SECRET_WORDS))
+
+
+def secret_problem(line: int, what: str) -> Problem:
+    """Return the problem of a password in a profile; `what` must not quote it."""
+    return Problem(line, f"a profile takes no password: {what}", _CREDENTIALS_HINT)
+
+
+def read_document(source: Path, environ: Mapping[str, str], problems: list[Problem]) -> Fields | None:
+    """Return the mapping that the file holds, or None where it cannot be read as one.
+
+    Args:
+        source: the profile's file.
+        environ: where `${NAME}` is looked up.
+        problems: what is wrong is appended here.
+    """
+    try:
+        root = _build(_read(source, problems), environ, problems)
+    except _StopReadingError:
+        return None
+    if isinstance(root, Fields):
+        return root
+    if isinstance(root, Scalar) and root.null:
+        problems.append(Problem(root.line, "the file is empty", _EMPTY_HINT))
+    else:
+        problems.append(Problem(root.line, "a profile is a mapping of `key: value` lines", _EMPTY_HINT))
+    return None
+
+
+_EMPTY_HINT = "the least is `environment: development` and `database: {engine: sqlite, path: customers.db}`"
+
+
+def _read(source: Path, problems: list[Problem]) -> str:
+    def stop(line: int, message: str, hint: str | None = None) -> _StopReadingError:
+        problems.append(Problem(line, message, hint))
+        return _StopReadingError()
+
+    try:
+        # Not a pipe or a device: reading one may never end.
+        if not source.is_file():
+            raise stop(1, "it is not a file")
+        with source.open("rb") as stream:
+            raw = stream.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise stop(1, f"cannot read the file: {(error.strerror or 'input/output error').lower()}") from None
+    if len(raw) > _MAX_BYTES:
+        raise stop(1, f"the file is larger than {_MAX_BYTES // 1024} KiB")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise stop(raw.count(b"\n", 0, error.start) + 1, "the file is not UTF-8 text") from None
+    if unfit := _NOT_YAML.search(text):
+        raise stop(
+            text.count("\n", 0, unfit.start()) + 1,
+            f"the file holds U+{ord(unfit.group()):04X}, which YAML does not allow",
+        )
+    return text
+
+
+def _build(text: str, environ: Mapping[str, str], problems: list[Problem]) -> Node:
+    """Return the tree of the only document in `text`."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        builder = _Builder(yaml.parse(text, Loader=loader), environ, problems)
+        return builder.document()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        # PyYAML's pure parser quotes the tag, which may be half a password.
+        what = "undefined tag" if "tag" in (error.problem or "") else error.problem or "invalid YAML"
+        message = f"column {column}: {visible(what)}"
+        raise _noted(
+            problems, Problem(line, message, "quote a value that holds `: `, `#`, `{`, `[`, `@`, `%` or `!`")
+        ) from None
+    except (yaml.YAMLError, ValueError):
+        raise _noted(problems, Problem(1, "invalid YAML")) from None
+
+
+def _noted(problems: list[Problem], problem: Problem) -> _StopReadingError:
+    problems.append(problem)
+    return _StopReadingError()
+
+
+class _Builder:
+    """Builds the tree from the parser's events."""
+
+    def __init__(self, events: Iterator[Any], environ: Mapping[str, str], problems: list[Problem]) -> None:
+        self._events = events
+        self._environ = environ
+        self._problems = problems
+
+    def document(self) -> Node:
+        import yaml
+
+        root: Node = Scalar("", 1, null=True)
+        documents = 0
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    raise self._stop(event, "a profile is one YAML document; `---` begins a second")
+                root = self._node(next(self._events), 0)
+        return root
+
+    def _node(self, event: Any, depth: int) -> Node:
+        import yaml
+
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            self._problems.append(Problem(line, "a profile takes no YAML aliases", "write the value out"))
+            return Scalar("", line, usable=False)
+        if event.tag is not None:
+            self._problems.append(Problem(line, "a profile takes no YAML tags", "quote a value that begins with `!`"))
+        if depth > _MAX_DEPTH:
+            raise self._stop(event, f"nested deeper than {_MAX_DEPTH} levels")
+        if isinstance(event, yaml.ScalarEvent):
+            plain = event.style in (None, "")
+            return self._interpolated(event.value, line, null=plain and event.value in _NULLS)
+        if isinstance(event, yaml.SequenceStartEvent):
+            items = Items(line)
+            while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+                items.nodes.append(self._node(event, depth + 1))
+            return items
+        return self._fields(line, depth)
+
+    def _fields(self, line: int, depth: int) -> Fields:
+        import yaml
+
+        fields = Fields(line)
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            key_line = event.start_mark.line + 1
+            if not isinstance(event, yaml.ScalarEvent) or event.tag is not None:
+                raise self._stop(event, "a key is a plain word")
+            key = event.value
+            if names_secret(key) or _SECRET_VALUE.search(key):
+                # Its value is passed over unread: not even a message about it can quote it.
+                named = quote(key) if _PLAIN_KEY.fullmatch(key) else "a key that looks like one"
+                self._problems.append(secret_problem(key_line, named))
+                self._skip()
+                continue
+            node = self._node(next(self._events), depth + 1)
+            if key in fields.nodes:
+                first = fields.nodes[key][0]
+                self._problems.append(Problem(key_line, f"{quote(key)} stands twice, first in line {first}"))
+            else:
+                fields.nodes[key] = (key_line, node)
+        return fields
+
+    def _skip(self) -> None:
+        import yaml
+
+        open_collections = 0
+        for event in self._events:
+            if isinstance(event, yaml.CollectionStartEvent):
+                open_collections += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                open_collections -= 1
+            if open_collections == 0:
+                return
+
+    def _interpolated(self, raw: str, line: int, *, null: bool) -> Scalar:
+        """Return the scalar with its variables put in; one with a problem is not usable."""
+        scalar = Scalar(raw, line, null=null)
+        try:
+            if _SECRET_VALUE.search(raw):
+                raise _SpoiltError(secret_problem(line, "this value looks like one"))
+            self._expand(scalar)
+            if len(scalar.text) > _MAX_VALUE:
+                raise _SpoiltError(Problem(line, f"the value is longer than {_MAX_VALUE} characters"))
+            if _CONTROL.search(scalar.text):
+                raise _SpoiltError(Problem(line, "the value holds a control character or a line break"))
+            if _SECRET_VALUE.search(scalar.text):
+                raise _SpoiltError(secret_problem(line, f"{scalar.quoted()} looks like one"))
+        except _SpoiltError as error:
+            self._problems.append(error.problem)
+            scalar.usable = False
+        return scalar
+
+    def _expand(self, scalar: Scalar) -> None:
+        """Put the values of the variables into the scalar.
+
+        Raises:
+            _SpoiltError: it names a variable that is not set, or one that must stay secret.
+        """
+        raw, line = scalar.text, scalar.line
+        parts: list[str] = []
+        names: list[str] = []
+        end = length = 0
+        for match in _VARIABLE.finditer(raw):
+            if match["bad"]:
+                hint = "write `${NAME}` or `${NAME:-default}`, and `$$` for a dollar sign"
+                raise _SpoiltError(Problem(line, "`${` begins no variable", hint))
+            name, value = match["name"], "$"
+            if name is not None:
+                names.append(name)
+                value = self._value(name, match["default"], scalar)
+            parts += raw[end : match.start()], value
+            end = match.end()
+            length += len(value)
+            if length > _MAX_VALUE:
+                break
+        scalar.text = "".join((*parts, raw[end:]))
+        scalar.variables = tuple(dict.fromkeys(names))
+
+    def _value(self, name: str, default: str | None, scalar: Scalar) -> str:
+        if names_secret(name) and name not in _INNOCENT_VARIABLES:
+            raise _SpoiltError(secret_problem(scalar.line, f"`${{{name}}}` is named like one"))
+        value = self._environ.get(name)
+        # As in a shell, `:-` also replaces an empty value.
+        if default is not None and not value:
+            scalar.defaulted = True
+            return default
+        if value is None:
+            hint = f"`export {name}=…`, or give a default: `${{{name}:-value}}`"
+            raise _SpoiltError(Problem(scalar.line, f"the environment variable `{name}` is not set", hint))
+        return value
+
+    def _stop(self, event: Any, message: str, hint: str | None = None) -> _StopReadingError:
+        return _noted(self._problems, Problem(event.start_mark.line + 1, message, hint))

@@ -1,0 +1,234 @@
+"""What a profile says: one environment, the database that belongs to it, and what it may be given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from custctl.units import format_duration
+
+
+class Environment(StrEnum):
+    """The kind of environment. The database carries the same word as its stamp."""
+
+    DEVELOPMENT = "development"
+    TEST = "test"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+    @property
+    def is_protected(self) -> bool:
+        """True for the environments with real customers or their copy, where mistakes are refused."""
+        return self in (Environment.STAGING, Environment.PRODUCTION)
+
+
+class Engine(StrEnum):
+    """The database engines."""
+
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
+    MSSQL = "mssql"
+
+
+class Auth(StrEnum):
+    """How the login is proved."""
+
+    PASSWORD = "password"  # noqa: S105 - the name of a method
+    INTEGRATED = "integrated"
+    ENTRA = "entra"
+    CERTIFICATE = "certificate"
+
+
+class Tls(StrEnum):
+    """How the connection is encrypted, the strictest first."""
+
+    VERIFY_FULL = "verify-full"
+    STRICT = "strict"
+    REQUIRE = "require"
+    OFF = "off"
+
+
+class Driver(StrEnum):
+    """What keeps the replicas."""
+
+    NONE = "none"
+    STREAMING = "streaming"
+    PATRONI = "patroni"
+    AVAILABILITY_GROUP = "availability-group"
+
+
+class Reads(StrEnum):
+    """Where reads go that may be slightly behind."""
+
+    REPLICA = "replica"
+    PRIMARY = "primary"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One server. Its role is discovered, not declared."""
+
+    name: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Replication:
+    """How the nodes replicate.
+
+    Attributes:
+        driver: what keeps the replicas.
+        group: the availability group or Patroni scope, where there is one.
+        max_lag: seconds that a replica may be behind and still serve reads.
+    """
+
+    driver: Driver = Driver.NONE
+    group: str | None = None
+    max_lag: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The database of a profile.
+
+    Attributes:
+        engine: which engine.
+        path: sqlite's file, absolute, links followed; None for servers.
+        name: the database on a server; None for sqlite.
+        schema: the schema of custctl's tables; None for sqlite.
+        user: the database user; None where the login needs none.
+        auth: how the login is proved; meaningless for sqlite.
+        nodes: the servers, at least one; empty for sqlite.
+        tls: how connections are encrypted; meaningless for sqlite.
+        tls_ca: the file of certificates to trust in place of the system's.
+        connect_timeout: seconds, above zero.
+        statement_timeout: seconds; zero is no limit.
+        replication: how the nodes replicate.
+        hooks: commands by name, each a list of arguments, run without a shell.
+        reads: where reads go that may be slightly behind.
+    """
+
+    engine: Engine
+    path: Path | None = None
+    name: str | None = None
+    schema: str | None = None
+    user: str | None = None
+    auth: Auth = Auth.INTEGRATED
+    nodes: tuple[Node, ...] = ()
+    tls: Tls = Tls.OFF
+    tls_ca: Path | None = None
+    connect_timeout: float = 5.0
+    statement_timeout: float = 30.0
+    replication: Replication = Replication()
+    hooks: Mapping[str, list[str]] = field(default_factory=dict)
+    reads: Reads = Reads.PRIMARY
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """The cache of hot customers.
+
+    Attributes:
+        url: `redis://`, `rediss://`, `valkey://`, `valkeys://` or `unix://`, never with a password.
+        ttl: seconds that an entry lives.
+    """
+
+    url: str
+    ttl: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One value of a profile as `profile show` prints it.
+
+    Attributes:
+        key: dotted, as in `database.nodes.0.host`.
+        value: text, a number, or a list of texts; durations as `5s`.
+        origin: where it came from: `profiles/prod.yaml:7`, `${DB_HOST} in profiles/prod.yaml:9` or `default`.
+    """
+
+    key: str
+    value: str | int | list[str]
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A validated profile.
+
+    Attributes:
+        name: the file's name without `.yaml`; what `--env` takes.
+        environment: the kind of environment.
+        database: the database.
+        cache: the cache, or None.
+        seed: the seed sets that this environment may take.
+        source: the file, absolute.
+        bundled: True for a file that came with the package and was found by falling back to it.
+        origins: where each value came from, by dotted key.
+    """
+
+    name: str
+    environment: Environment
+    database: Database
+    cache: Cache | None
+    seed: tuple[str, ...]
+    source: Path
+    bundled: bool
+    origins: Mapping[str, str]
+
+    @property
+    def is_protected(self) -> bool:
+        """True in staging and production."""
+        return self.environment.is_protected
+
+    @property
+    def location(self) -> str:
+        """The database in words, for announcements: `sqlite /srv/customers.db`, `mssql customers at sql1:1433`."""
+        database = self.database
+        if database.path is not None:
+            return f"{database.engine} {database.path}"
+        return f"{database.engine} {database.name} at {', '.join(map(str, database.nodes))}"
+
+    def settings(self) -> Iterator[Setting]:
+        """Yield every value that is set, in the order of the reference, each with its origin."""
+        for key, value in self._values():
+            if value is not None:
+                yield Setting(key, value, self.origins.get(key, "default"))
+
+    def _values(self) -> Iterator[tuple[str, str | int | list[str] | None]]:
+        database = self.database
+        yield "environment", str(self.environment)
+        yield "database.engine", str(database.engine)
+        if database.path is not None:
+            yield "database.path", str(database.path)
+        else:
+            yield "database.name", database.name
+            yield "database.schema", database.schema
+            yield "database.user", database.user
+            yield "database.auth", str(database.auth)
+            for index, node in enumerate(database.nodes):
+                yield f"database.nodes.{index}.name", node.name
+                yield f"database.nodes.{index}.host", node.host
+                yield f"database.nodes.{index}.port", node.port
+            yield "database.tls", str(database.tls)
+            yield "database.tls_ca", str(database.tls_ca) if database.tls_ca else None
+        yield "database.connect_timeout", format_duration(database.connect_timeout)
+        yield "database.statement_timeout", format_duration(database.statement_timeout)
+        if database.path is None:
+            yield "database.replication.driver", str(database.replication.driver)
+            yield "database.replication.group", database.replication.group
+            yield "database.replication.max_lag", format_duration(database.replication.max_lag)
+            for name, command in database.hooks.items():
+                yield f"database.hooks.{name}", list(command)
+            yield "database.reads", str(database.reads)
+        if self.cache is not None:
+            yield "cache.url", self.cache.url
+            yield "cache.ttl", format_duration(self.cache.ttl)
+        yield "seed", list(self.seed)

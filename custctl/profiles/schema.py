@@ -1,0 +1,266 @@
+"""What a profile may hold: from the tree of its file to a `Profile`, or to all that is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from custctl.profiles.document import Fields, Problem, Scalar, names_secret, quote, read_document, secret_problem
+from custctl.profiles.model import (
+    Auth,
+    Cache,
+    Database,
+    Driver,
+    Engine,
+    Environment,
+    Node,
+    Profile,
+    Reads,
+    Replication,
+    Tls,
+)
+from custctl.profiles.values import Values
+
+_TOP_KEYS = ("environment", "database", "cache", "seed")
+_COMMON_KEYS = ("engine", "connect_timeout", "statement_timeout")
+_SERVER_KEYS = ("name", "schema", "user", "auth", "nodes", "tls", "tls_ca", "replication", "hooks", "reads")
+_DATABASE_KEYS = ("engine", "path", *_SERVER_KEYS, *_COMMON_KEYS[1:])
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,252}")
+# A host goes into connection strings: nothing that ends a value there. A path is PostgreSQL's socket folder.
+_HOST = re.compile(r"[^\s;,=@{}'\"`?#]{1,255}")
+_CACHE_SCHEMES = ("redis", "rediss", "valkey", "valkeys", "unix")
+
+
+@dataclass(frozen=True, slots=True)
+class _Traits:
+    """How an engine's section differs from the others'."""
+
+    keys: tuple[str, ...]
+    port: int = 0
+    schema: str | None = None
+    drivers: tuple[Driver, ...] = (Driver.NONE,)
+
+
+_TRAITS = {
+    Engine.SQLITE: _Traits(keys=(*_COMMON_KEYS, "path")),
+    Engine.POSTGRESQL: _Traits(
+        keys=(*_COMMON_KEYS, *_SERVER_KEYS),
+        port=5432,
+        schema="public",
+        drivers=(Driver.NONE, Driver.STREAMING, Driver.PATRONI),
+    ),
+    Engine.MSSQL: _Traits(
+        keys=(*_COMMON_KEYS, *_SERVER_KEYS),
+        port=1433,
+        schema="dbo",
+        drivers=(Driver.NONE, Driver.AVAILABILITY_GROUP),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was made of a file.
+
+    Attributes:
+        profile: the profile; None where there are problems.
+        environment: its environment, where at least that could be read.
+        problems: all that is wrong, by line.
+        refusal: what the environment forbids about an otherwise valid file, or None.
+    """
+
+    profile: Profile | None
+    environment: Environment | None
+    problems: tuple[Problem, ...] = ()
+    refusal: Problem | None = None
+
+
+def read_profile(
+    name: str, source: Path, base: Path, environ: Mapping[str, str], *, bundled: bool, label: str
+) -> Reading:
+    """Read and validate a profile's file.
+
+    Args:
+        name: the profile's name.
+        source: its file, absolute.
+        base: the folder that relative paths in it are seen from.
+        environ: where `${NAME}` is looked up.
+        bundled: whether the file came with the package.
+        label: the file as it is named to people, for the origins.
+    """
+    problems: list[Problem] = []
+    tree = read_document(source, environ, problems)
+    if tree is None:
+        return Reading(None, None, tuple(problems))
+    reader = _Schema(tree, base, label, problems)
+    environment, database, cache, seed = reader.profile()
+    if problems or environment is None or database is None:
+        return Reading(None, environment, tuple(sorted(problems, key=lambda problem: problem.line)))
+    profile = Profile(name, environment, database, cache, seed, source, bundled, reader.origins)
+    refusal = None
+    if environment is Environment.PRODUCTION and database.engine is not Engine.SQLITE and database.tls is Tls.OFF:
+        hint = "use `verify-full`, which is the default, with `tls_ca` for a certificate authority of your own"
+        refusal = Problem(reader.lines["database.tls"], "`tls: off` is refused in production", hint)
+    return Reading(profile, environment, refusal=refusal)
+
+
+class _Schema(Values):
+    """The sections of a profile."""
+
+    def __init__(self, tree: Fields, base: Path, label: str, problems: list[Problem]) -> None:
+        super().__init__(label, problems)
+        self._tree = tree
+        self._base = base
+
+    def profile(self) -> tuple[Environment | None, Database | None, Cache | None, tuple[str, ...]]:
+        """Return what could be read; a profile is made of it only where no problem was noted."""
+        top = self._tree
+        self.known(top, "", _TOP_KEYS)
+        environment = self.choice(top, "environment", Environment, None)
+        section = self.section(top, "database", required=True)
+        database = self._database(section, environment) if section else None
+        section = self.section(top, "cache")
+        cache = self._cache(section) if section else None
+        return environment, database, cache, self._seed(top)
+
+    def _database(self, fields: Fields, environment: Environment | None) -> Database | None:
+        engine = self.choice(fields, "database.engine", Engine, None)
+        if engine is None:
+            self.known(fields, "database", _DATABASE_KEYS)
+            return None
+        traits = _TRAITS[engine]
+        self.known(fields, "database", traits.keys, foreign=_DATABASE_KEYS, engine=engine)
+        connect_timeout = self.duration(fields, "database.connect_timeout", 5.0, zero=False)
+        statement_timeout = self.duration(fields, "database.statement_timeout", 30.0)
+        if engine is Engine.SQLITE:
+            path = self._sqlite_path(fields)
+            return Database(
+                engine=engine, path=path, connect_timeout=connect_timeout, statement_timeout=statement_timeout
+            )
+        user = self.text(fields, "database.user", None)
+        # Who names a user has a password for it; who names none logs in as himself.
+        auth = self.choice(fields, "database.auth", Auth, Auth.PASSWORD if user is not None else Auth.INTEGRATED)
+        if auth is Auth.PASSWORD and user is None and "user" not in fields.nodes:
+            self.note(fields.line, "`database.user` is missing: `auth: password` needs it")
+        protected = environment is not None and environment.is_protected
+        tls = self.choice(fields, "database.tls", Tls, Tls.VERIFY_FULL if protected else Tls.OFF)
+        tls_ca = self.text(fields, "database.tls_ca", None)
+        return Database(
+            engine=engine,
+            name=self.text(fields, "database.name", "customers"),
+            schema=self.text(fields, "database.schema", traits.schema),
+            user=user,
+            auth=auth or Auth.PASSWORD,
+            nodes=self._nodes(fields, traits.port),
+            tls=tls or Tls.VERIFY_FULL,
+            tls_ca=self._base / tls_ca if tls_ca else None,
+            connect_timeout=connect_timeout,
+            statement_timeout=statement_timeout,
+            replication=self._replication(fields, engine, traits),
+            hooks=self._hooks(fields),
+            reads=self.choice(fields, "database.reads", Reads, Reads.PRIMARY) or Reads.PRIMARY,
+        )
+
+    def _sqlite_path(self, fields: Fields) -> Path | None:
+        text = self.text(fields, "database.path", None, required=True)
+        if text is None:
+            return None
+        if text == ":memory:" or text.startswith("file:"):
+            self.note(self.lines["database.path"], f"`database.path` is a file's path, not {quote(text)}")
+            return None
+        # Links are followed: whoever opens the file through another name must meet the same lock beside it.
+        return Path(os.path.realpath(self._base / text))
+
+    def _nodes(self, fields: Fields, port: int) -> tuple[Node, ...]:
+        items = self.items(fields, "database.nodes", required=True)
+        nodes: list[Node] = []
+        for index, item in enumerate(items):
+            key = f"database.nodes.{index}"
+            if not isinstance(item, Fields):
+                self.note(item.line, f"`{key}` must be a mapping such as `{{name: a, host: a.internal}}`")
+                continue
+            self.known(item, key, ("name", "host", "port"))
+            host = self.text(item, f"{key}.host", None, required=True)
+            if host is not None and not _HOST.fullmatch(host):
+                self.note(self.lines[f"{key}.host"], f"`{key}.host` is not a host name or address")
+                host = None
+            name = self.text(item, f"{key}.name", host)
+            if name is not None and not _NODE_NAME.fullmatch(name):
+                what = "is no plain name" if "name" in item.nodes else "is missing, and the host does not serve as one"
+                self.note(self.lines[f"{key}.name"], f"`{key}.name` {what}", "letters, digits, `.`, `_`, `-`")
+            elif name is not None and any(node.name == name for node in nodes):
+                self.note(self.lines[f"{key}.name"], f"`{key}.name` is the name of another node too")
+            number = self.integer(item, f"{key}.port", port, 1, 65535)
+            nodes.append(Node(name or "", host or "", number))
+        return tuple(nodes)
+
+    def _replication(self, fields: Fields, engine: Engine, traits: _Traits) -> Replication:
+        section = self.section(fields, "database.replication")
+        prefix = "database.replication"
+        if section is None:
+            for key in ("driver", "max_lag"):
+                self.origins[f"{prefix}.{key}"] = "default"
+            return Replication()
+        self.known(section, prefix, ("driver", "group", "max_lag"))
+        driver = self.choice(section, f"{prefix}.driver", Driver, Driver.NONE) or Driver.NONE
+        if driver not in traits.drivers:
+            known = ", ".join(f"`{each}`" for each in traits.drivers)
+            self.note(self.lines[f"{prefix}.driver"], f"`{driver}` does not replicate {engine}", f"one of {known}")
+        group = self.text(section, f"{prefix}.group", None)
+        return Replication(driver, group, self.duration(section, f"{prefix}.max_lag", 5.0))
+
+    def _hooks(self, fields: Fields) -> dict[str, list[str]]:
+        section = self.section(fields, "database.hooks")
+        hooks: dict[str, list[str]] = {}
+        for name in section.nodes if section else ():
+            key = f"database.hooks.{name}"
+            if not _PLAIN_NAME.fullmatch(name):
+                self.note(section.nodes[name][0] if section else 1, f"{quote(name)} is no plain name for a hook")
+                continue
+            items = self.items(section or fields, key, required=True)
+            hooks[name] = self.words(items, key)
+            for item in items:
+                # `--password X`: with an equals sign it was found already.
+                if isinstance(item, Scalar) and item.text.startswith("-") and names_secret(item.text.lstrip("-")):
+                    self.problems.append(secret_problem(item.line, f"an argument of `{key}` hands one over"))
+        return hooks
+
+    def _cache(self, fields: Fields) -> Cache | None:
+        from urllib.parse import urlsplit
+
+        self.known(fields, "cache", ("url", "ttl"))
+        url = self.text(fields, "cache.url", None, required=True)
+        ttl = self.duration(fields, "cache.ttl", 600.0, zero=False)
+        if url is None:
+            return None
+        line = self.lines["cache.url"]
+        known = "for example `rediss://cache.internal:6380/0`"
+        try:
+            parts = urlsplit(url)
+            complete = parts.path if parts.scheme == "unix" else parts.hostname
+            usable = parts.scheme in _CACHE_SCHEMES and bool(complete) and parts.port != 0
+        except ValueError:
+            usable = False
+        else:
+            if parts.password is not None:
+                self.problems.append(secret_problem(line, "`cache.url` holds one"))
+                return None
+        if not usable or any(char.isspace() for char in url):
+            self.note(line, "`cache.url` is not the URL of a Redis or Valkey server", known)
+            return None
+        return Cache(url, ttl)
+
+    def _seed(self, top: Fields) -> tuple[str, ...]:
+        items = self.items(top, "seed")
+        names = self.words(items, "seed")
+        for index, (item, name) in enumerate(zip(items, names, strict=True)):
+            if name and not _PLAIN_NAME.fullmatch(name):
+                self.note(item.line, "the name of a seed set is letters, digits, `_` and `-`")
+            if name and name in names[:index]:
+                self.note(item.line, "`seed` names a set twice")
+        return tuple(names)

@@ -1,0 +1,221 @@
+"""Finding profiles: which folders are looked in, in which order, and what is told when there is none."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from custctl.errors import RefusedError, UsageError
+from custctl.paths import absolute, bundled, chosen_folder, shown, user_config_dir, user_data_dir
+from custctl.profiles.model import Environment, Profile
+from custctl.text import nearest, visible
+
+if TYPE_CHECKING:
+    from custctl.profiles.document import Problem
+    from custctl.profiles.schema import Reading
+
+_SUFFIX = ".yaml"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_OPTION, _VARIABLE = "--profiles-dir", "CUSTCTL_PROFILES_DIR"
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileEntry:
+    """A line of `profile list`.
+
+    Attributes:
+        name: the profile's name.
+        environment: its environment, where that could be read.
+        problem: why it cannot be used, or None.
+        source: its file.
+        bundled: whether it came with the package.
+    """
+
+    name: str
+    environment: Environment | None
+    problem: str | None
+    source: Path
+    bundled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder of profiles. `named` is the option or variable that names it, None for one of the usual places."""
+
+    path: Path
+    named: str | None = None
+    bundled: bool = False
+    optional: bool = True
+
+    def names(self) -> list[str]:
+        """Return the profiles in it, sorted. The listing decides, not a look-up: some file systems ignore case.
+
+        Raises:
+            UsageError: a folder that was named, or `./profiles`, cannot be read.
+        """
+        try:
+            entries = os.listdir(self.path)  # noqa: PTH208 - names are wanted, not paths
+        except (FileNotFoundError, NotADirectoryError):
+            if self.named is not None:
+                raise UsageError(f"`{self.named}` names `{visible(str(self.path))}`, which is not a folder") from None
+            return []
+        except OSError as error:
+            if self.optional:
+                return []
+            reason = (error.strerror or "input/output error").lower()
+            raise UsageError(f"cannot read the folder `{visible(str(self.path))}`: {reason}") from None
+        return sorted(
+            entry.removesuffix(_SUFFIX)
+            for entry in entries
+            if entry.endswith(_SUFFIX) and _NAME.fullmatch(entry.removesuffix(_SUFFIX))
+        )
+
+    def file(self, name: str) -> Path:
+        return self.path / f"{name}{_SUFFIX}"
+
+
+def _folders(profiles_dir: Path | None, environ: Mapping[str, str], cwd: Path) -> Iterator[_Folder]:
+    """Yield the folders in the order of the search; a later one is worked out only when it is reached."""
+    choice = chosen_folder(profiles_dir, _OPTION, _VARIABLE, environ)
+    if choice is not None:
+        # Whoever names a folder means that folder: a typing error in it must not lead to another one's `prod`.
+        yield _Folder(absolute(choice[0], cwd), named=choice[1], optional=False)
+        return
+    yield _Folder(absolute("profiles", cwd), optional=False)
+    yield _Folder(user_config_dir(environ) / "profiles")
+    yield _Folder(bundled("profiles"), bundled=True)
+
+
+def load_profile(name: str, *, profiles_dir: Path | None, environ: Mapping[str, str], cwd: Path) -> Profile:
+    """Find, read and validate the profile of that name.
+
+    Args:
+        name: as `--env` gives it.
+        profiles_dir: the value of `--profiles-dir`, or None.
+        environ: the process environment.
+        cwd: the folder that relative paths are seen from.
+
+    Raises:
+        UsageError: there is no such profile, it does not validate, or it is a bundled
+            one of staging or production. All that is wrong with the file is told at once.
+        RefusedError: it turns TLS off in production.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"`{visible(name[:60])}` is not a profile's name", hint="letters, digits, `_` and `-`, as in `--env dev`"
+        )
+    seen: list[_Folder] = []
+    for folder in _folders(profiles_dir, environ, cwd):
+        if name in folder.names():
+            return _usable(_read(name, folder, environ, cwd), folder.file(name), cwd, is_bundled=folder.bundled)
+        seen.append(folder)
+    raise _unknown(name, seen, cwd)
+
+
+def find_profiles(*, profiles_dir: Path | None, environ: Mapping[str, str], cwd: Path) -> list[ProfileEntry]:
+    """Return every profile by name, each as the search would find it, usable or not.
+
+    Raises:
+        UsageError: a folder that was named cannot be read.
+    """
+    entries: dict[str, ProfileEntry] = {}
+    for folder in _folders(profiles_dir, environ, cwd):
+        for name in folder.names():
+            if name in entries:
+                continue
+            source = folder.file(name)
+            reading = _read(name, folder, environ, cwd)
+            problem: str | None = None
+            try:
+                _usable(reading, source, cwd, is_bundled=folder.bundled)
+            except (UsageError, RefusedError) as error:
+                problem = error.message
+            entries[name] = ProfileEntry(name, reading.environment, problem, source, folder.bundled)
+    return [entries[name] for name in sorted(entries)]
+
+
+def profile_names(*, profiles_dir: Path | None, environ: Mapping[str, str], cwd: Path) -> list[str]:
+    """Return the names of all profiles without reading one, for completion. Never raises."""
+    names: set[str] = set()
+    try:
+        for folder in _folders(profiles_dir, environ, cwd):
+            names.update(folder.names())
+    except (UsageError, OSError):
+        pass
+    return sorted(names)
+
+
+def _read(name: str, folder: _Folder, environ: Mapping[str, str], cwd: Path) -> Reading:
+    # yaml comes with it: imported only when there is a file to read.
+    from custctl.profiles.schema import read_profile
+
+    source = folder.file(name)
+    base = user_data_dir(environ) if folder.bundled else folder.path.parent
+    return read_profile(name, source, base, environ, bundled=folder.bundled, label=shown(source, cwd))
+
+
+def _usable(reading: Reading, source: Path, cwd: Path, *, is_bundled: bool) -> Profile:
+    """Return the profile of a reading.
+
+    Raises:
+        UsageError: it does not validate, or is bundled and protected.
+        RefusedError: its environment forbids what it says.
+    """
+    label = shown(source, cwd)
+    if is_bundled and reading.environment is not None and reading.environment.is_protected:
+        import shlex
+
+        raise UsageError(
+            f"profile `{source.stem}` is only bundled, as an example, and {reading.environment} never runs from that",
+            hint=f"copy it and fill in your servers: `mkdir -p profiles && cp {shlex.quote(str(source))} profiles/`",
+        )
+    if reading.profile is None:
+        raise UsageError(
+            "\n".join(_line(label, problem) for problem in reading.problems),
+            hint=_hint(reading.problems),
+            details={"source": str(source), "problems": [_detail(problem) for problem in reading.problems]},
+        )
+    if reading.refusal is not None:
+        details = {"source": str(source), "problems": [_detail(reading.refusal)]}
+        raise RefusedError(_line(label, reading.refusal), hint=reading.refusal.hint, details=details)
+    return reading.profile
+
+
+def _line(label: str, problem: Problem) -> str:
+    return f"{label}:{problem.line}: {problem.message}"
+
+
+def _hint(problems: tuple[Problem, ...]) -> str | None:
+    """Return the hints of all problems in one, each once; with its line where there are several problems."""
+    hints: dict[str, int] = {}
+    for problem in problems:
+        if problem.hint is not None:
+            hints.setdefault(problem.hint, problem.line)
+    if len(problems) == 1:
+        return problems[0].hint
+    return "; ".join(f"line {line}: {hint}" for hint, line in hints.items()) or None
+
+
+def _detail(problem: Problem) -> dict[str, str | int | None]:
+    return {"line": problem.line, "message": problem.message, "hint": problem.hint}
+
+
+def _unknown(name: str, folders: list[_Folder], cwd: Path) -> UsageError:
+    known = sorted({each for folder in folders for each in folder.names()})
+    where = ""
+    if folders[0].named is not None:
+        where = f" in `{visible(shown(folders[0].path, cwd))}`, which `{folders[0].named}` names"
+    for folder in folders:
+        other = folder.path / f"{name}.yml"
+        if other.is_file():
+            return UsageError(f"unknown profile `{name}`{where}", hint=f"rename `{shown(other, cwd)}` to `{name}.yaml`")
+    close = nearest(name.lower(), tuple(known))
+    if close:
+        hint = f"did you mean `{close}`?"
+    else:
+        hint = f"profiles there: {', '.join(f'`{each}`' for each in known)}" if known else f"write `{name}.yaml` there"
+    return UsageError(f"unknown profile `{name}`{where}", hint=hint, details={"known": known})

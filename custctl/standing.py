@@ -1,0 +1,141 @@
+"""What a database says of itself: its environment, its epoch, how far its schema has come.
+
+The stamp is kept in the database, so that a profile pointed at the wrong server
+is refused by the server's own word.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from custctl.errors import PendingError, RefusedError
+from custctl.tables import journal, metadata
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from custctl.engines.base import Database
+
+REQUIRED_SCHEMA = 3
+"""The newest script that this program's own statements need."""
+
+_ENVIRONMENT, _EPOCH, _DATABASE_ID = "environment", "epoch", "database_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the database says of itself.
+
+    Attributes:
+        environment: the stamp, or None where there is none.
+        epoch: counts the forks of the database's history; a failover raises it.
+        database_id: a UUID made with the stamp.
+        schema_version: the newest versioned script applied, or None.
+    """
+
+    environment: str | None
+    epoch: int
+    database_id: str | None
+    schema_version: int | None
+
+
+def read_standing(connection: Connection) -> Standing:
+    """Read the stamp and the schema's version in one query.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: the tables are not there.
+    """
+    names = (_ENVIRONMENT, _EPOCH, _DATABASE_ID)
+    newest = sa.select(sa.literal("schema_version"), sa.cast(sa.func.max(journal.c.version), sa.String(20))).where(
+        journal.c.state.in_(("applied", "baseline"))
+    )
+    query = sa.select(metadata.c.name, metadata.c.value).where(metadata.c.name.in_(names)).union_all(newest)
+    held = {name: value for name, value in connection.execute(query)}
+    newest_version = held.get("schema_version")
+    return Standing(
+        environment=held.get(_ENVIRONMENT),
+        epoch=int(held.get(_EPOCH) or 1),
+        database_id=held.get(_DATABASE_ID),
+        schema_version=int(newest_version) if newest_version is not None else None,
+    )
+
+
+def epoch_query() -> sa.ScalarSelect[str]:
+    """Return the epoch as a subquery, to be read in the same statement as a row."""
+    return sa.select(metadata.c.value).where(metadata.c.name == _EPOCH).scalar_subquery()
+
+
+def epoch_is(epoch: int) -> sa.Exists:
+    """Return the condition that the database's history has not forked since `epoch` was read."""
+    return sa.exists().where(metadata.c.name == _EPOCH, metadata.c.value == str(epoch))
+
+
+def check_schema(standing: Standing) -> None:
+    """Refuse a schema that is older than this program's statements.
+
+    Raises:
+        PendingError: migrations are pending.
+    """
+    if standing.schema_version is None or standing.schema_version < REQUIRED_SCHEMA:
+        found = "no script is applied" if standing.schema_version is None else f"it is at {standing.schema_version}"
+        raise PendingError(
+            f"the schema is too old: {found}, and {REQUIRED_SCHEMA} is needed", hint="run `custctl migrate`"
+        )
+
+
+def check_environment(standing: Standing, environment: str, location: str) -> None:
+    """Refuse to write where the database's stamp is not the profile's environment.
+
+    Raises:
+        RefusedError: another stamp, or none.
+    """
+    if standing.environment is None:
+        raise RefusedError(
+            f"{location} has a journal but no environment stamp",
+            hint="after a look at what it holds, run `custctl migrate repair --environment NAME`",
+        )
+    if standing.environment != environment:
+        raise RefusedError(
+            f"{location} is stamped `{standing.environment}`, and the profile is of `{environment}`",
+            hint=f"use a profile of `{standing.environment}`; after a restore into another environment run"
+            " `custctl migrate repair --environment NAME`",
+            details={"stamp": standing.environment, "profile": environment},
+        )
+
+
+def stamp(connection: Connection, environment: str) -> None:
+    """Write the environment into a database, with an epoch and an id where it has none yet."""
+    held: Mapping[str, str] = {
+        name: value for name, value in connection.execute(sa.select(metadata.c.name, metadata.c.value))
+    }
+    if _ENVIRONMENT in held:
+        connection.execute(sa.update(metadata).where(metadata.c.name == _ENVIRONMENT).values(value=environment))
+    wanted = {_ENVIRONMENT: environment, _EPOCH: "1", _DATABASE_ID: str(uuid.uuid4())}
+    missing = [{"name": name, "value": value} for name, value in wanted.items() if name not in held]
+    if missing:
+        connection.execute(sa.insert(metadata), missing)
+
+
+def require_writable(database: Database, connection: Connection, environment: str) -> Standing:
+    """Return the database's standing, having made sure that this profile may write to it.
+
+    Raises:
+        PendingError: no schema, or one that is too old.
+        RefusedError: a standby, a missing stamp or another environment's.
+    """
+    names = database.table_names(connection)
+    if journal.name not in names:
+        raise PendingError(f"{database.location} has no schema of custctl", hint="run `custctl migrate`")
+    if metadata.name not in names:
+        check_environment(Standing(None, 1, None, None), environment, database.location)
+    standing = read_standing(connection)
+    check_environment(standing, environment, database.location)
+    check_schema(standing)
+    if database.is_standby(connection):
+        raise RefusedError(f"{database.location} is a read-only standby", hint="write to the primary")
+    return standing

@@ -1,0 +1,422 @@
+"""Credentials: the order of the search, the keyring's limits, and that no password shows itself.
+
+Keyrings are asked in processes of their own: which backend is loaded is the process's
+affair, and a hanging one must not keep a process from ending.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import pickle
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from custctl.credentials import (
+    Credential,
+    Place,
+    Secret,
+    check_credential,
+    delete_credential,
+    find_credential,
+    scrub_environment,
+    service_name,
+    store_credential,
+)
+from custctl.errors import CredentialError, ExitCode, UsageError
+from custctl.profiles import load_profile
+from custctl.profiles.model import Auth, Database, Engine, Environment, Node, Profile
+
+PASSWORD = "hunter2 ü"
+FAIL = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
+
+BACKENDS = '''
+"""Keyrings to ask in tests: real keyring backends, kept in memory or misbehaving."""
+
+import time
+
+from keyring.backend import KeyringBackend
+from keyring.errors import KeyringLocked, PasswordDeleteError
+
+
+class InMemoryKeyring(KeyringBackend):
+    priority = 1
+    passwords = {}
+
+    def get_password(self, service, username):
+        return self.passwords.get((service, username))
+
+    def set_password(self, service, username, password):
+        self.passwords[service, username] = password
+
+    def delete_password(self, service, username):
+        if self.passwords.pop((service, username), None) is None:
+            raise PasswordDeleteError("not found")
+
+
+class FilledKeyring(InMemoryKeyring):
+    passwords = {("custctl:prod:sql1.internal", "app"): "from the keyring"}
+
+
+class CuttingKeyring(InMemoryKeyring):
+    def set_password(self, service, username, password):
+        super().set_password(service, username, password[:3])
+
+
+class HangingKeyring(InMemoryKeyring):
+    def get_password(self, service, username):
+        time.sleep(3600)
+
+
+class LockedKeyring(InMemoryKeyring):
+    def get_password(self, service, username):
+        raise KeyringLocked("locked")
+
+
+class TalkativeKeyring(InMemoryKeyring):
+    def set_password(self, service, username, password):
+        raise ValueError(f"cannot store {password}")
+'''
+
+PRELUDE = """
+import json, os, sys
+from pathlib import Path
+from custctl.credentials import *
+from custctl.credentials import check_credential, delete_credential, find_credential, store_credential
+from custctl.errors import CustctlError
+from custctl.profiles import load_profile
+
+PASSWORD = "hunter2 ü"
+profile = load_profile("prod", profiles_dir=Path("profiles"), environ=os.environ, cwd=Path.cwd())
+
+def told(act):
+    try:
+        return act()
+    except CustctlError as error:
+        return {"message": error.message, "hint": error.hint, "exit": int(error.exit_code), "cause": repr(error.__cause__)}
+"""
+
+
+def server(auth: Auth = Auth.PASSWORD, host: str = "sql1.internal") -> Profile:
+    nodes = (Node("sql1", host, 1433), Node("sql2", "sql2.internal", 1433))
+    database = Database(engine=Engine.MSSQL, name="customers", user="app", auth=auth, nodes=nodes)
+    return Profile("prod", Environment.PRODUCTION, database, None, (), Path("/p/prod.yaml"), bundled=False, origins={})
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "custctl_test_keyrings.py").write_text(BACKENDS)
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "prod.yaml").write_text(
+        "environment: production\ndatabase: {engine: mssql, user: app, nodes: [{host: sql1.internal}]}\n"
+    )
+    return tmp_path
+
+
+def run(home: Path, backend: str | None, code: str, **more: str) -> tuple[Any, float]:
+    """Run `code` in a process with that keyring; return what it assigned to `result`, and the seconds it took."""
+    environ = {name: value for name, value in os.environ.items() if "KEYRING" not in name and "DBUS" not in name}
+    environ |= {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), str(home)]), "HOME": str(home)}
+    environ |= {"XDG_CONFIG_HOME": str(home), "XDG_RUNTIME_DIR": str(home), **more}
+    if backend is not None:
+        environ["PYTHON_KEYRING_BACKEND"] = backend if "." in backend else f"custctl_test_keyrings.{backend}"
+    script = f"{PRELUDE}\n{textwrap.dedent(code)}\nprint(json.dumps(result))"
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=home,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return json.loads(done.stdout), time.monotonic() - start
+
+
+FIND = (
+    "result = told(lambda: (lambda found: [found.source, found.secret.reveal()])(find_credential(profile, os.environ)))"
+)
+
+
+# The secret
+
+
+def test_a_secret_does_not_show_itself() -> None:
+    secret = Secret(PASSWORD)
+    assert secret.reveal() == PASSWORD
+    shown = [repr(secret), str(secret), f"{secret}", f"{secret:>20}", f"{secret!r}", "%s" % secret]
+    shown += [repr(Credential(secret, "keyring")), repr([secret]), repr(vars(Secret).keys())]
+    assert all(PASSWORD not in text for text in shown)
+    assert str(secret) == "Secret(***)"
+    assert not hasattr(secret, "__dict__")
+
+
+def test_a_secret_cannot_be_pickled_compared_or_dumped() -> None:
+    secret = Secret(PASSWORD)
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        pickle.dumps(secret)
+    with pytest.raises(TypeError):
+        json.dumps(secret)
+    assert secret != Secret(PASSWORD)
+    assert secret != PASSWORD
+    assert copy.copy(secret) is copy.deepcopy(secret) is secret
+
+
+# The order
+
+
+def test_sqlite_needs_none_and_asks_nobody(tmp_path: Path) -> None:
+    profile = load_profile("dev", profiles_dir=None, environ={"XDG_CONFIG_HOME": str(tmp_path)}, cwd=tmp_path)
+    environ = {"CUSTCTL_DB_PASSWORD_FILE": "/nowhere", "CUSTCTL_DB_PASSWORD": "x"}
+    assert find_credential(profile, environ) == Credential(None, "not needed")
+    assert check_credential(profile, environ) == []
+    with pytest.raises(UsageError, match="needs no password"):
+        store_credential(profile, Secret("x"), environ)
+    with pytest.raises(UsageError, match="needs no password"):
+        delete_credential(profile, environ)
+
+
+def test_the_file_comes_before_the_variable(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text(PASSWORD + "\n")
+    environ = {"CUSTCTL_DB_PASSWORD_FILE": str(file), "CUSTCTL_DB_PASSWORD": "other"}
+    found = find_credential(server(), environ)
+    assert found.secret is not None
+    assert (found.secret.reveal(), found.source) == (PASSWORD, "CUSTCTL_DB_PASSWORD_FILE")
+    del environ["CUSTCTL_DB_PASSWORD_FILE"]
+    found = find_credential(server(), environ)
+    assert found.secret is not None
+    assert (found.secret.reveal(), found.source) == ("other", "CUSTCTL_DB_PASSWORD")
+
+
+def test_the_environment_needs_no_keyring_module() -> None:
+    code = "import sys, custctl.credentials; sys.exit(any(n in sys.modules for n in ('keyring', 'yaml', 'threading_', 'secretstorage')))"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("raw", "password"),
+    [
+        (b"p\n", "p"),
+        (b"p", "p"),
+        (b"p\r\n", "p"),
+        (b"p\n\n", "p\n"),
+        (b" p \n", " p "),
+        (b"\xc3\xbc\n", "ü"),
+        (b"a\nb\n", "a\nb"),
+    ],
+)
+def test_one_line_break_is_taken_off_the_file(tmp_path: Path, raw: bytes, password: str) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(raw)
+    secret = find_credential(server(), {"CUSTCTL_DB_PASSWORD_FILE": str(file)}).secret
+    assert secret is not None
+    assert secret.reveal() == password
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (None, "no such file or directory"),
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"hunter2\xff\n", "is not UTF-8 text"),
+        (b"hunter2\x00\n", "holds a NUL"),
+        (b"hunter2" * 10_000, "is larger than 64 KiB"),
+    ],
+)
+def test_a_file_that_is_not_fit_is_an_error(tmp_path: Path, raw: bytes | None, message: str) -> None:
+    file = tmp_path / "password"
+    if raw is not None:
+        file.write_bytes(raw)
+    with pytest.raises(CredentialError, match=message) as caught:
+        find_credential(server(), {"CUSTCTL_DB_PASSWORD_FILE": str(file), "CUSTCTL_DB_PASSWORD": "x"})
+    error = caught.value
+    assert error.exit_code is ExitCode.CREDENTIAL
+    # Nothing in the chain that a traceback would print.
+    assert error.__cause__ is None
+    assert error.__suppress_context__ or error.__context__ is None
+    assert "hunter2" not in f"{error.message}{error.hint}{error.details}"
+
+
+def test_a_folder_is_no_password_file(tmp_path: Path) -> None:
+    with pytest.raises(CredentialError, match="is a directory"):
+        find_credential(server(), {"CUSTCTL_DB_PASSWORD_FILE": str(tmp_path)})
+
+
+@pytest.mark.parametrize("name", ["CUSTCTL_DB_PASSWORD", "CUSTCTL_DB_PASSWORD_FILE"])
+def test_an_empty_variable_is_an_error_not_a_login_without_password(name: str) -> None:
+    with pytest.raises(CredentialError, match=f"`{name}` is empty"):
+        find_credential(server(), {name: ""})
+
+
+def test_without_any_the_three_ways_are_named() -> None:
+    with pytest.raises(CredentialError) as caught:
+        find_credential(server(), FAIL)
+    error = caught.value
+    assert error.exit_code is ExitCode.CREDENTIAL
+    assert error.message == "no password for user `app` at `sql1.internal` (profile `prod`); there is no system keyring"
+    for way in ("custctl credential set --env prod", "CUSTCTL_DB_PASSWORD_FILE", "`CUSTCTL_DB_PASSWORD`"):
+        assert way in str(error.hint)
+
+
+@pytest.mark.parametrize("auth", [Auth.INTEGRATED, Auth.ENTRA, Auth.CERTIFICATE])
+def test_other_logins_take_a_password_only_from_the_environment(auth: Auth) -> None:
+    environ = {"PYTHON_KEYRING_BACKEND": "no.such.Module"}
+    assert find_credential(server(auth), environ) == Credential(None, "none")
+    assert find_credential(server(auth), environ | {"CUSTCTL_DB_PASSWORD": "x"}).source == "CUSTCTL_DB_PASSWORD"
+    with pytest.raises(UsageError, match=f"auth: {auth}"):
+        store_credential(server(auth), Secret("x"), environ)
+
+
+def test_the_host_is_part_of_the_keyring_s_service() -> None:
+    assert service_name(server()) == "custctl:prod:sql1.internal"
+    assert service_name(server(host="evil")) == "custctl:prod:evil"
+
+
+def test_children_do_not_inherit_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUSTCTL_DB_PASSWORD", PASSWORD)
+    scrub_environment()
+    scrub_environment()
+    assert "CUSTCTL_DB_PASSWORD" not in os.environ
+    environ = {"CUSTCTL_DB_PASSWORD": PASSWORD, "CUSTCTL_DB_PASSWORD_FILE": "/run/secrets/db"}
+    scrub_environment(environ)
+    assert environ == {"CUSTCTL_DB_PASSWORD_FILE": "/run/secrets/db"}
+
+
+def test_check_tells_every_place(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("x")
+    environ = FAIL | {"CUSTCTL_DB_PASSWORD": "y"}
+    places = check_credential(server(), environ)
+    assert [(each.source, each.state) for each in places] == [
+        ("CUSTCTL_DB_PASSWORD_FILE", "absent"),
+        ("CUSTCTL_DB_PASSWORD", "used"),
+        ("keyring", "failed"),
+    ]
+    assert places[2].problem == "there is no system keyring"
+    places = check_credential(server(Auth.ENTRA), environ | {"CUSTCTL_DB_PASSWORD_FILE": str(file)})
+    assert places == [Place("CUSTCTL_DB_PASSWORD_FILE", "used"), Place("CUSTCTL_DB_PASSWORD", "shadowed")]
+    places = check_credential(server(Auth.ENTRA), environ | {"CUSTCTL_DB_PASSWORD_FILE": "/nowhere"})
+    assert [each.state for each in places] == ["failed", "shadowed"]
+
+
+# The keyring
+
+
+def test_a_password_is_found_in_the_keyring(home: Path) -> None:
+    assert run(home, "FilledKeyring", FIND)[0] == ["keyring", "from the keyring"]
+
+
+def test_a_profile_of_the_same_name_for_another_host_is_not_handed_it(home: Path) -> None:
+    file = home / "profiles" / "prod.yaml"
+    file.write_text(file.read_text().replace("sql1.internal", "evil.example"))
+    assert run(home, "FilledKeyring", FIND)[0]["exit"] == 4
+
+
+def test_store_find_delete(home: Path) -> None:
+    result, _ = run(
+        home,
+        "InMemoryKeyring",
+        """
+        name = store_credential(profile, Secret(PASSWORD), os.environ)
+        found = find_credential(profile, os.environ)
+        places = [each.state for each in check_credential(profile, os.environ)]
+        deleted = [delete_credential(profile, os.environ) for _ in range(2)]
+        empty = told(lambda: store_credential(profile, Secret(""), os.environ))
+        result = [name, found.source, found.secret.reveal() == PASSWORD, places, deleted, empty["message"]]
+        """,
+    )
+    assert result[1:] == ["keyring", True, ["absent", "absent", "used"], [True, False], "the password is empty"]
+
+
+def test_a_keyring_that_cuts_passwords_is_found_out(home: Path) -> None:
+    result, _ = run(
+        home, "CuttingKeyring", "result = told(lambda: store_credential(profile, Secret(PASSWORD), os.environ))"
+    )
+    assert result["message"] == "the keyring did not keep the password as it is"
+    assert result["exit"] == 4
+
+
+def test_a_keyring_that_hangs_is_left_within_three_seconds(home: Path) -> None:
+    result, seconds = run(home, "HangingKeyring", FIND)
+    assert "the keyring did not answer" in result["message"]
+    assert result["exit"] == 4
+    # Python's start and the process's end included: the thread that hangs does not hold it.
+    assert 2 < seconds < 4
+    result, _ = run(home, "HangingKeyring", "result = told(lambda: delete_credential(profile, os.environ))")
+    assert "CUSTCTL_DB_PASSWORD_FILE" in result["hint"]
+
+
+def test_a_locked_keyring_is_told(home: Path) -> None:
+    result, seconds = run(home, "LockedKeyring", FIND)
+    assert "the keyring is locked" in result["message"]
+    assert seconds < 3
+    result, _ = run(home, "LockedKeyring", "result = told(lambda: delete_credential(profile, os.environ))")
+    assert result["message"] == "the keyring is locked"
+    assert "unlock it" in result["hint"]
+
+
+def test_a_backend_s_own_words_are_not_repeated(home: Path) -> None:
+    result, _ = run(
+        home, "TalkativeKeyring", "result = told(lambda: store_credential(profile, Secret(PASSWORD), os.environ))"
+    )
+    assert "hunter2" not in json.dumps(result)
+    assert result["message"] == "the keyring failed (ValueError)"
+    assert result["cause"] == "None"
+
+
+@pytest.mark.parametrize("backend", ["keyring.backends.fail.Keyring", "keyring.backends.null.Keyring"])
+def test_no_keyring_is_no_keyring(home: Path, backend: str) -> None:
+    result, seconds = run(home, backend, "result = told(lambda: delete_credential(profile, os.environ))")
+    assert result["message"] == "there is no system keyring"
+    assert "CUSTCTL_DB_PASSWORD_FILE" in result["hint"]
+    assert seconds < 3
+
+
+def test_without_a_bus_there_is_no_keyring(home: Path) -> None:
+    result, seconds = run(home, None, FIND)
+    assert "there is no system keyring" in result["message"]
+    assert seconds < 3
+
+
+def test_a_backend_that_cannot_be_loaded(home: Path) -> None:
+    result, _ = run(home, "no.such.Keyring", FIND)
+    assert "`no.such.Keyring` cannot be loaded (ModuleNotFoundError)" in result["message"]
+
+
+@pytest.mark.parametrize("package", ["keyrings/alt/file.py", "keyrings/cryptfile/cryptfile.py"])
+@pytest.mark.parametrize("asked", ["variable", "config file", "not at all"])
+def test_plain_text_keyrings_are_refused_even_when_asked_for(home: Path, package: str, asked: str) -> None:
+    module = home / package
+    module.parent.mkdir(parents=True)
+    module.write_text(BACKENDS.replace("priority = 1", "priority = 99"))
+    name = package.removesuffix(".py").replace("/", ".") + ".FilledKeyring"
+    if asked == "config file":
+        (home / "python_keyring").mkdir()
+        (home / "python_keyring" / "keyringrc.cfg").write_text(f"[backend]\ndefault-keyring={name}\n")
+    result, _ = run(home, name if asked == "variable" else None, FIND)
+    expected = "there is no system keyring" if asked == "not at all" else "keeps passwords in plain text"
+    assert expected in result["message"]
+
+
+def test_a_chain_with_an_unknown_link_is_refused(home: Path) -> None:
+    code = """
+    import custctl_test_keyrings
+    from keyring.backends.chainer import ChainerBackend
+    ChainerBackend.backends = [custctl_test_keyrings.FilledKeyring()]
+    ChainerBackend.priority = 1
+    """
+    result, _ = run(home, "keyring.backends.chainer.ChainerBackend", textwrap.dedent(code) + FIND)
+    assert "the keyring chain holds `custctl_test_keyrings`" in result["message"]

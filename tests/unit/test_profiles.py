@@ -1,0 +1,596 @@
+"""Profiles: the search, the strict reading, what is refused, and where each value came from."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from custctl.errors import CustctlError, ExitCode, RefusedError, UsageError
+from custctl.profiles import Auth, Environment, Node, Profile, Tls, find_profiles, load_profile, profile_names
+
+SQLITE = "environment: development\ndatabase: {engine: sqlite, path: x.db}\n"
+SERVER = "environment: test\ndatabase: {engine: postgresql, name: c, nodes: [{name: a, host: localhost}]}\n"
+FULL = """\
+environment: production
+database:
+  engine: mssql
+  name: customers
+  schema: dbo
+  user: custctl
+  auth: password
+  nodes:
+    - {name: sql1, host: sql1.internal, port: 1433}
+    - {name: sql2, host: sql2.internal, port: 1433}
+  tls: verify-full
+  tls_ca: /etc/ssl/certs/internal.pem
+  connect_timeout: 5s
+  statement_timeout: 30s
+  replication: {driver: availability-group, group: ag_customers, max_lag: 5s}
+  hooks: {fence: [systemctl-on, "{node}", stop]}
+  reads: replica
+cache: {url: rediss://cache.internal:6380/0, ttl: 10m}
+seed: [reference]
+"""
+
+Load = Callable[..., Profile]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    """Write a profile to `./profiles` and load it."""
+
+    def write_and_load(text: str | bytes, name: str = "p", **environ: str) -> Profile:
+        folder = tmp_path / "profiles"
+        folder.mkdir(exist_ok=True)
+        raw = text if isinstance(text, bytes) else textwrap.dedent(text).encode()
+        (folder / f"{name}.yaml").write_bytes(raw)
+        environ = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_DATA_HOME": str(tmp_path / "data"), **environ}
+        return load_profile(name, profiles_dir=None, environ=environ, cwd=tmp_path)
+
+    return write_and_load
+
+
+def refused(load: Load, text: str | bytes, **environ: str) -> UsageError:
+    with pytest.raises(UsageError) as caught:
+        load(text, **environ)
+    assert caught.value.exit_code is ExitCode.USAGE
+    return caught.value
+
+
+# What is read
+
+
+def test_the_contract_s_example(load: Load) -> None:
+    profile = load(FULL)
+    database = profile.database
+    assert profile.environment is Environment.PRODUCTION
+    assert profile.is_protected
+    assert database.nodes == (Node("sql1", "sql1.internal", 1433), Node("sql2", "sql2.internal", 1433))
+    assert (database.auth, database.tls, database.reads) == ("password", "verify-full", "replica")
+    assert database.tls_ca == Path("/etc/ssl/certs/internal.pem")
+    assert (database.connect_timeout, database.statement_timeout) == (5.0, 30.0)
+    assert (database.replication.driver, database.replication.group) == ("availability-group", "ag_customers")
+    assert database.hooks == {"fence": ["systemctl-on", "{node}", "stop"]}
+    assert profile.cache is not None
+    assert (profile.cache.url, profile.cache.ttl) == ("rediss://cache.internal:6380/0", 600.0)
+    assert profile.seed == ("reference",)
+    assert profile.location == "mssql customers at sql1.internal:1433, sql2.internal:1433"
+
+
+def test_two_lines_are_enough_for_sqlite(load: Load, tmp_path: Path) -> None:
+    profile = load(SQLITE)
+    assert profile.database.path == tmp_path / "x.db"
+    assert profile.location == f"sqlite {tmp_path / 'x.db'}"
+    assert (profile.cache, profile.seed, profile.bundled, profile.is_protected) == (None, (), False, False)
+
+
+def test_and_for_a_server(load: Load) -> None:
+    database = load(SERVER).database
+    assert database.nodes == (Node("a", "localhost", 5432),)
+    assert (database.schema, database.tls, database.auth, database.user) == ("public", Tls.OFF, Auth.INTEGRATED, None)
+
+
+def test_defaults_of_a_server(load: Load) -> None:
+    profile = load("environment: staging\ndatabase: {engine: mssql, user: u, nodes: [{host: h1}, {host: h2}]}\n")
+    database = profile.database
+    assert [node.name for node in database.nodes] == ["h1", "h2"]
+    assert (database.name, database.schema, database.nodes[0].port) == ("customers", "dbo", 1433)
+    assert (database.tls, database.auth) == (Tls.VERIFY_FULL, Auth.PASSWORD)
+    assert profile.origins["database.tls"] == "default"
+
+
+def test_absolute_paths_stay_and_links_are_followed(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "link.db").symlink_to(tmp_path / "real.db")
+    assert load(SQLITE.replace("x.db", "/srv/c.db")).database.path == Path("/srv/c.db")
+    assert load(SQLITE.replace("x.db", "link.db")).database.path == tmp_path / "real.db"
+    assert load(SQLITE.replace("x.db", "~/c.db")).database.path == tmp_path / "~" / "c.db"
+
+
+def test_words_that_yaml_takes_for_booleans_stay_words(load: Load) -> None:
+    text = SERVER.replace("name: c,", "name: on, tls: off,") + "seed: [no, yes]\n"
+    profile = load(text)
+    assert (profile.database.name, profile.database.tls, profile.seed) == ("on", Tls.OFF, ("no", "yes"))
+
+
+def test_a_byte_order_mark_and_windows_line_endings(load: Load) -> None:
+    assert load(b"\xef\xbb\xbf" + SQLITE.replace("\n", "\r\n").encode()).environment is Environment.DEVELOPMENT
+
+
+def test_settings_tell_every_value_and_its_origin(load: Load) -> None:
+    text = SERVER.replace("host: localhost", 'host: "${DB_HOST}", port: "${DB_PORT:-6000}"')
+    settings = {each.key: (each.value, each.origin) for each in load(text, DB_HOST="db.test").settings()}
+    assert settings["environment"] == ("test", "profiles/p.yaml:1")
+    assert settings["database.nodes.0.host"] == ("db.test", "${DB_HOST} in profiles/p.yaml:2")
+    assert settings["database.nodes.0.port"] == (6000, "default of ${DB_PORT} in profiles/p.yaml:2")
+    assert settings["database.connect_timeout"] == ("5s", "default")
+    assert "cache.url" not in settings
+
+
+def test_every_setting_has_an_origin(load: Load) -> None:
+    for text in (FULL, SERVER, SQLITE):
+        profile = load(text)
+        # A key that `origins` does not know would be told as a default.
+        missing = {each.key for each in profile.settings()} - set(profile.origins)
+        assert missing == set()
+
+
+# Variables
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        ("${N}", "v"),
+        ("a${N}b${N}", "avbv"),
+        ("${ABSENT:-d}", "d"),
+        ("${EMPTY:-d}", "d"),
+        ("${N:-d}", "v"),
+        ("x${ABSENT:-}", "x"),
+        ("$${N}", "${N}"),
+        ("$$$${N}", "$${N}"),
+        ("a$b", "a$b"),
+        ("5$", "5$"),
+    ],
+)
+def test_variables(load: Load, raw: str, value: str) -> None:
+    profile = load(SERVER.replace("name: c", f'name: "{raw}"'), N="v", EMPTY="")
+    assert profile.database.name == value
+
+
+def test_a_value_cannot_bring_in_yaml(load: Load) -> None:
+    profile = load(SERVER.replace("name: c", 'name: "${N}"'), N="c, engine: sqlite} # ${HOME} *a")
+    assert profile.database.name == "c, engine: sqlite} # ${HOME} *a"
+
+
+def test_types_are_checked_after_the_variables(load: Load) -> None:
+    text = SERVER.replace("host: localhost", 'host: localhost, port: "${PORT}"')
+    assert load(text, PORT="6432").database.nodes[0].port == 6432
+    assert "from 1 to 65535, not the value of `${PORT}`" in refused(load, text, PORT="tcp://x").message
+
+
+def test_a_variable_that_is_not_set(load: Load) -> None:
+    error = refused(load, SERVER.replace("name: c", 'name: "${DB_NAME}"'))
+    assert error.message == "profiles/p.yaml:2: the environment variable `DB_NAME` is not set"
+    assert "${DB_NAME:-value}" in str(error.hint)
+
+
+@pytest.mark.parametrize("raw", ["${", "${}", "${1A}", "${A-b}", "${A", "x${A B}"])
+def test_a_malformed_variable(load: Load, raw: str) -> None:
+    assert "begins no variable" in refused(load, SERVER.replace("name: c", f'name: "{raw}"'), A="a").message
+
+
+def test_variables_in_keys_are_not_replaced(load: Load) -> None:
+    assert "unknown key `${N}`" in refused(load, SQLITE + '"${N}": 1\n', N="seed").message
+
+
+def test_values_of_variables_are_not_shown(load: Load) -> None:
+    for text in (
+        SERVER.replace("engine: postgresql", 'engine: "${X}"'),
+        SERVER.replace("name: c", 'connect_timeout: "${X}"'),
+        SERVER.replace("host: localhost", 'host: localhost, port: "${X}"'),
+        SERVER.replace("host: localhost", 'host: "${X}"'),
+        SERVER + 'cache: {url: "${X}"}\n',
+        SERVER + 'seed: ["${X}"]\n',
+    ):
+        error = refused(load, text, X="hunter2 x")
+        assert "hunter2" not in f"{error.message}{error.hint}{error.details}"
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        (SQLITE.replace("path:", "paht:"), "profiles/p.yaml:2: unknown key `database.paht`", "did you mean `path`?"),
+        (SQLITE + "sead: []\n", "profiles/p.yaml:3: unknown key `sead`", "did you mean `seed`?"),
+        (SQLITE + "Seed: []\n", "unknown key `Seed`", "did you mean `seed`?"),
+        (SQLITE + "zzzz: []\n", "unknown key `zzzz`", "`environment`, `database`, `cache`, `seed`"),
+        (SQLITE + "seed: []\nseed: []\n", "profiles/p.yaml:4: `seed` stands twice, first in line 3", ""),
+        (SQLITE + "seed: reference\n", "profiles/p.yaml:3: `seed` must be a list, not a single value", ""),
+        (SQLITE + "seed: [[a]]\n", "`seed` must be a list of single values, not of lists", ""),
+        (SQLITE + "seed: [a, a]\n", "`seed` names a set twice", ""),
+        (SQLITE + "seed: [../a]\n", "the name of a seed set", ""),
+        (SQLITE + "seed: [~]\n", "`seed` holds an empty value", ""),
+        (SQLITE + "cache:\n", "`cache` is empty", "leave the key out"),
+        (SQLITE + "cache: x\n", "`cache` must be a mapping, not a single value", ""),
+        (SQLITE + "cache: {url: http://x}\n", "`cache.url` is not the URL", "rediss://"),
+        (SQLITE + "cache: {url: 'redis://h:99999'}\n", "`cache.url` is not the URL", ""),
+        (SQLITE + "cache: {url: 'redis://[x'}\n", "`cache.url` is not the URL", ""),
+        (SQLITE + "cache: {ttl: 5m}\n", "`cache.url` is missing", ""),
+        (SQLITE + "cache: {url: 'redis://h', ttl: 0s}\n", "`cache.ttl` must be longer than zero", ""),
+        ("database: {engine: sqlite, path: x}\n", "profiles/p.yaml:1: `environment` is missing", ""),
+        ("environment: test\n", "`database` is missing", ""),
+        ("environment: test\ndatabase: {engine: sqlite}\n", "profiles/p.yaml:2: `database.path` is missing", ""),
+        ("environment: test\ndatabase: {path: x}\n", "`database.engine` is missing", ""),
+        ("environment: test\ndatabase: {engine: mssql}\n", "`database.nodes` is missing", ""),
+        (SQLITE.replace("development", "prodction"), "unknown environment: `prodction`", "did you mean `production`?"),
+        (SQLITE.replace("development", "[test]"), "`environment` must be a single value, not a list", ""),
+        (SQLITE.replace("development", "null"), "`environment` is empty", ""),
+        (SQLITE.replace("development", "true"), "unknown environment: `true`", "one of `development`"),
+        (SQLITE.replace("sqlite", "postgres"), "unknown engine: `postgres`", "did you mean `postgresql`?"),
+        (SQLITE.replace("x.db", "':memory:'"), "not `:memory:`", ""),
+        (SQLITE.replace("x.db", "file:x?mode=rw"), "is a file's path", ""),
+        (SQLITE.replace("path", "user: u, path"), "`database.user` does not apply to sqlite", "`path`"),
+        (SQLITE.replace("path", "tls: off, path"), "`database.tls` does not apply to sqlite", ""),
+        (SERVER.replace("name: c", "path: c"), "`database.path` does not apply to postgresql", "`nodes`"),
+        (SERVER.replace("name: c", "tls: tru"), "unknown tls: `tru`", "one of `verify-full`"),
+        (SERVER.replace("name: c", "auth: kerberos"), "unknown auth: `kerberos`", "`integrated`"),
+        (SERVER.replace("name: c", "auth: password"), "`database.user` is missing", ""),
+        (SERVER.replace("name: c", "reads: secondary"), "unknown reads: `secondary`", ""),
+        (SERVER.replace("name: c", "replication: {driver: galera}"), "unknown driver: `galera`", "`patroni`"),
+        (
+            SERVER.replace("name: c", "replication: {driver: availability-group}"),
+            "does not replicate postgresql",
+            "`streaming`",
+        ),
+        (
+            SERVER.replace("name: c", "connect_timeout: 5"),
+            "`database.connect_timeout` is `5`: it is not a duration",
+            "",
+        ),
+        (SERVER.replace("name: c", "connect_timeout: 0s"), "must be longer than zero", ""),
+        (SERVER.replace("name: c", "hooks: {fence: stop}"), "`database.hooks.fence` must be a list", ""),
+        (SERVER.replace("name: c", "hooks: {fence: []}"), "`database.hooks.fence` is an empty list", ""),
+        (SERVER.replace("name: c", "hooks: {fence: [~]}"), "holds an empty value", ""),
+        (SERVER.replace("name: c", "hooks: {'a b': [x]}"), "no plain name for a hook", ""),
+        (SERVER.replace("[{name: a, host: localhost}]", "[]"), "`database.nodes` is an empty list", ""),
+        (SERVER.replace("[{name: a, host: localhost}]", "[localhost]"), "`database.nodes.0` must be a mapping", ""),
+        (SERVER.replace("host: localhost", "hsot: x"), "unknown key `database.nodes.0.hsot`", "did you mean `host`?"),
+        (SERVER.replace("host: localhost", "host: 'a;b'"), "is not a host name or address", ""),
+        (SERVER.replace("name: a", "name: -a"), "`database.nodes.0.name` is no plain name", ""),
+        (SERVER.replace("}]", "}, {name: a, host: b}]"), "is the name of another node too", ""),
+        (SERVER.replace("host: localhost", "host: h, port: 0"), "from 1 to 65535, not `0`", ""),
+        (SERVER.replace("host: localhost", "host: h, port: 65536"), "from 1 to 65535, not `65536`", ""),
+        (SERVER.replace("host: localhost", "host: h, port: 5_432"), "not `5_432`", ""),
+        (SERVER.replace("host: localhost", "host: h, port: five"), "not `five`", ""),
+        (SERVER.replace("name: c", 'name: "a\\nb"'), "control character or a line break", ""),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_line(load: Load, text: str, message: str, hint: str) -> None:
+    error = refused(load, text)
+    assert error.message.startswith("profiles/p.yaml:")
+    assert message in error.message
+    assert "\n" not in error.message
+    assert hint in (error.hint or "")
+
+
+def test_all_problems_are_told_at_once_by_line(load: Load) -> None:
+    error = refused(
+        load,
+        """\
+        environment: prod
+        database:
+          engine: postgresql
+          usr: x
+          nodes: [{host: h, port: 0}]
+        sead: []
+        """,
+    )
+    lines = error.message.split("\n")
+    assert [line.split(": ")[0] for line in lines] == [f"profiles/p.yaml:{number}" for number in (1, 4, 5, 6)]
+    assert [each["line"] for each in error.details["problems"]] == [1, 4, 5, 6]
+    assert "line 4: did you mean `user`?" in str(error.hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("a: [1, 2\nb: 3\n", "profiles/p.yaml:2: column 2: "),
+        ("a: b: c\n", "profiles/p.yaml:1: column 5: "),
+        ("a:\n\t- x\n", "profiles/p.yaml:2: column 1: "),
+        ("a: 'x\n", "profiles/p.yaml:"),
+        ("a: @x\n", "profiles/p.yaml:1: column 4: "),
+    ],
+)
+def test_syntax_errors_have_line_and_column(load: Load, text: str, place: str) -> None:
+    assert refused(load, text).message.startswith(place)
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b"", "the file is empty"),
+        (b"# nothing\n", "the file is empty"),
+        (b"---\n...\n", "the file is empty"),
+        (b"- a\n", "a profile is a mapping"),
+        (b"word\n", "a profile is a mapping"),
+        (b"\x89PNG\r\n\x1a\n\x00", "the file is not UTF-8 text"),
+        (b"a: 1\nb: \xff\n", "p.yaml:2: the file is not UTF-8 text"),
+        (b"a: 1\nb: \x00\n", "p.yaml:2: the file holds U+0000"),
+        (b"a: \x1b[31m\n", "the file holds U+001B"),
+        (SQLITE.encode().decode().encode("utf-16"), "the file is not UTF-8 text"),
+        (b"#" * 70_000, "larger than 64 KiB"),
+        (b"[" * 60_000, "nested deeper than"),
+        (b"{a: " * 10_000, "nested deeper than"),
+        (SQLITE.encode() + b"---\na: 1\n", "p.yaml:3: a profile is one YAML document"),
+        (b"a: &x [1]\nb: *x\n", "p.yaml:2: a profile takes no YAML aliases"),
+        (b"&a [*a]\n", "no YAML aliases"),
+        (b"seed: !!python/object/apply:os.system [id]\n", "no YAML tags"),
+        (b"? [a]\n: b\n", "a key is a plain word"),
+    ],
+)
+def test_rubbish_is_refused_cleanly(load: Load, raw: bytes, message: str) -> None:
+    assert message in refused(load, raw).message
+
+
+def test_a_bomb_of_aliases_costs_nothing(load: Load) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
+    assert "no YAML aliases" in refused(load, "\n".join(lines)).message
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "profiles"
+    (folder / "d.yaml").mkdir(parents=True)
+    (folder / "gone.yaml").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe.yaml")
+    for name in ("d", "gone", "pipe"):
+        with pytest.raises(UsageError, match=f"profiles/{name}.yaml:1: it is not a file"):
+            load_profile(name, profiles_dir=None, environ={}, cwd=tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_an_unreadable_file(load: Load, tmp_path: Path) -> None:
+    load(SQLITE)
+    (tmp_path / "profiles" / "p.yaml").chmod(0)
+    with pytest.raises(UsageError, match="cannot read the file: permission denied"):
+        load_profile("p", profiles_dir=None, environ={}, cwd=tmp_path)
+
+
+# Passwords
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "password: hunter2",
+        "Password: hunter2",
+        "db_password: hunter2",
+        "passwd: hunter2",
+        "pwd: hunter2",
+        "pass: hunter2",
+        "secret: {a: hunter2}",
+        "api-token: [hunter2]",
+        "'password=hunter2': ",
+        "cache: {url: 'redis://:hunter2@h:6379/0'}",
+        "cache: {url: 'redis://u:hunter2@h'}",
+        "cache: {url: 'redis://h/0?password=hunter2'}",
+        'cache: {url: "redis://u:${X}@h"}',
+        'cache: {url: "${X_URL}"}',
+        'seed: ["${DB_PASSWORD}"]',
+        "environment: 'postgresql://u:hunter2@h/db'",
+        "seed: [Server=h;Pwd=hunter2]",
+    ],
+)
+def test_a_password_is_refused_and_not_repeated(load: Load, line: str) -> None:
+    text = SQLITE.split("\n", 1)[1] if line.startswith("environment") else SQLITE
+    error = refused(load, text + line + "\n", X="hunter2", X_URL="redis://:hunter2@h", DB_PASSWORD="hunter2")
+    assert "a profile takes no password" in error.message
+    assert "custctl credential set" in str(error.hint)
+    assert "hunter2" not in f"{error.message}{error.hint}{error.details}"
+
+
+def test_a_password_in_the_database_section_or_a_hook(load: Load) -> None:
+    for line in (
+        "{engine: postgresql, password: hunter2, nodes: [{host: h}]}",
+        "{engine: postgresql, nodes: [{host: 'h password=hunter2'}]}",
+        "{engine: postgresql, nodes: [{host: h}], hooks: {fence: [stop, --password, hunter2]}}",
+        "{engine: postgresql, nodes: [{host: h}], hooks: {fence: [env, PGPASSWORD=hunter2, stop]}}",
+    ):
+        error = refused(load, f"environment: test\ndatabase: {line}\n")
+        assert "a profile takes no password" in error.message
+        assert "hunter2" not in f"{error.message}{error.hint}{error.details}"
+
+
+def test_the_working_folder_is_no_secret(load: Load) -> None:
+    assert load(SQLITE.replace("x.db", '"${PWD}/x.db"'), PWD="/srv").database.path == Path("/srv/x.db")
+
+
+# TLS
+
+
+def test_tls_off_is_refused_in_production(load: Load) -> None:
+    text = SERVER.replace("environment: test", "environment: production").replace("name: c", 'tls: "${T:-off}"')
+    with pytest.raises(RefusedError) as caught:
+        load(text)
+    assert caught.value.exit_code is ExitCode.REFUSED
+    assert caught.value.message == "profiles/p.yaml:2: `tls: off` is refused in production"
+    assert load(text, T="require").database.tls is Tls.REQUIRE
+
+
+def test_tls_off_is_possible_in_staging(load: Load) -> None:
+    text = SERVER.replace("environment: test", "environment: staging").replace("name: c", "tls: off")
+    assert load(text).database.tls is Tls.OFF
+
+
+# The search
+
+
+def write(folder: Path, name: str, environment: str = "development") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{name}.yaml"
+    file.write_text(SQLITE.replace("development", environment))
+    return file
+
+
+def test_the_first_folder_that_has_the_profile_wins(tmp_path: Path) -> None:
+    environ = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_DATA_HOME": str(tmp_path / "data")}
+
+    def source(name: str = "dev", profiles_dir: Path | None = None, **more: str) -> Path:
+        return load_profile(name, profiles_dir=profiles_dir, environ=environ | more, cwd=tmp_path).source
+
+    profile = load_profile("dev", profiles_dir=None, environ=environ, cwd=tmp_path)
+    assert profile.bundled
+    assert profile.database.path == tmp_path / "data" / "custctl" / "customers-dev.db"
+    user = write(tmp_path / "config" / "custctl" / "profiles", "dev")
+    assert source() == user
+    local = write(tmp_path / "profiles", "dev")
+    assert source() == local
+    write(tmp_path / "config" / "custctl" / "profiles", "mine")
+    assert source("mine").parent == user.parent
+    named = write(tmp_path / "named", "dev")
+    assert source(CUSTCTL_PROFILES_DIR="named") == named
+    option = write(tmp_path / "option", "dev")
+    assert source(CUSTCTL_PROFILES_DIR="named", profiles_dir=Path("option")) == option
+
+
+def test_the_path_is_relative_to_what_holds_the_folder(tmp_path: Path) -> None:
+    write(tmp_path / "deep" / "set", "dev")
+    profile = load_profile("dev", profiles_dir=Path("deep/../deep/set"), environ={}, cwd=tmp_path)
+    assert profile.database.path == tmp_path / "deep" / "x.db"
+
+
+def test_a_named_folder_without_the_profile_is_not_left(tmp_path: Path) -> None:
+    write(tmp_path / "profiles", "prod")
+    write(tmp_path / "named", "prdo")
+    with pytest.raises(UsageError) as caught:
+        load_profile("prod", profiles_dir=Path("named"), environ={}, cwd=tmp_path)
+    assert caught.value.message == "unknown profile `prod` in `named`, which `--profiles-dir` names"
+    assert caught.value.hint == "did you mean `prdo`?"
+
+
+@pytest.mark.parametrize("environ", [{"CUSTCTL_PROFILES_DIR": "absent"}, {"CUSTCTL_PROFILES_DIR": ""}])
+def test_a_named_folder_that_is_not_there(tmp_path: Path, environ: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="CUSTCTL_PROFILES_DIR"):
+        load_profile("dev", profiles_dir=None, environ=environ, cwd=tmp_path)
+    assert profile_names(profiles_dir=None, environ=environ, cwd=tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["staging", "prod"])
+def test_staging_and_production_never_run_from_the_bundle(tmp_path: Path, name: str) -> None:
+    environ = {"XDG_CONFIG_HOME": str(tmp_path)}
+    with pytest.raises(UsageError) as caught:
+        load_profile(name, profiles_dir=None, environ=environ, cwd=tmp_path)
+    hint = str(caught.value.hint)
+    subprocess.run(["sh", "-c", hint.split("`")[1]], cwd=tmp_path, check=True)
+    assert load_profile(name, profiles_dir=None, environ=environ, cwd=tmp_path).is_protected
+
+
+def test_an_unknown_profile(tmp_path: Path) -> None:
+    environ = {"XDG_CONFIG_HOME": str(tmp_path)}
+    with pytest.raises(UsageError) as caught:
+        load_profile("stagign", profiles_dir=None, environ=environ, cwd=tmp_path)
+    assert (caught.value.message, caught.value.hint) == ("unknown profile `stagign`", "did you mean `staging`?")
+    with pytest.raises(UsageError) as caught:
+        load_profile("xyz", profiles_dir=None, environ=environ, cwd=tmp_path)
+    assert caught.value.hint == "profiles there: `dev`, `prod`, `staging`, `test`"
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "xyz.yml").touch()
+    with pytest.raises(UsageError) as caught:
+        load_profile("xyz", profiles_dir=None, environ=environ, cwd=tmp_path)
+    assert caught.value.hint == "rename `profiles/xyz.yml` to `xyz.yaml`"
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "a/b", "../dev", "a.b", "/etc/passwd", "-x", "a b", "a\n", "é", "a" * 65, "a\x00"]
+)
+def test_a_name_is_a_plain_word(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="is not a profile's name"):
+        load_profile(name, profiles_dir=None, environ={}, cwd=tmp_path)
+
+
+def test_the_case_of_a_name_counts_on_every_file_system(load: Load, tmp_path: Path) -> None:
+    load(SQLITE, name="local")
+    with pytest.raises(UsageError) as caught:
+        load_profile("LOCAL", profiles_dir=None, environ={"HOME": str(tmp_path)}, cwd=tmp_path)
+    assert caught.value.hint == "did you mean `local`?"
+
+
+def test_the_list_shows_each_profile_once_usable_or_not(tmp_path: Path) -> None:
+    write(tmp_path / "profiles", "dev", "test")
+    (tmp_path / "profiles" / "bad.yaml").write_text("environment: staging\n")
+    (tmp_path / "profiles" / "not a name.yaml").touch()
+    entries = find_profiles(profiles_dir=None, environ={"XDG_CONFIG_HOME": str(tmp_path)}, cwd=tmp_path)
+    by_name = {each.name: each for each in entries}
+    assert list(by_name) == ["bad", "dev", "prod", "staging", "test"]
+    assert (by_name["dev"].environment, by_name["dev"].bundled) == (Environment.TEST, False)
+    assert by_name["bad"].environment is Environment.STAGING
+    assert by_name["bad"].problem == "profiles/bad.yaml:1: `database` is missing"
+    assert by_name["prod"].bundled
+    assert "only bundled" in str(by_name["prod"].problem)
+    assert by_name["test"].problem is None
+
+
+def test_names_are_listed_without_yaml(tmp_path: Path) -> None:
+    write(tmp_path / "profiles", "mine")
+    code = textwrap.dedent(f"""
+        import sys
+        from pathlib import Path
+        from custctl.profiles import profile_names
+        cwd = Path({str(tmp_path)!r})
+        print(*profile_names(profiles_dir=None, environ={{"XDG_CONFIG_HOME": "/nowhere"}}, cwd=cwd))
+        sys.exit(any(name in sys.modules for name in ("yaml", "platformdirs", "difflib", "keyring")))
+    """)
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["dev", "mine", "prod", "staging", "test"]
+
+
+def test_what_is_shipped_validates(tmp_path: Path) -> None:
+    folder = Path(__file__).parents[2] / "profiles"
+    entries = find_profiles(profiles_dir=folder, environ={}, cwd=tmp_path)
+    assert {each.name: (each.environment, each.problem) for each in entries} == {
+        "dev": ("development", None),
+        "test": ("test", None),
+        "staging": ("staging", None),
+        "prod": ("production", None),
+    }
+
+
+# Anything at all
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
+    attempt(tmp_path_factory, raw, {})
+
+
+@given(st.text(alphabet=st.sampled_from(list("${}:-[]&*!|>'\"\n\t #,ab?@%=")), max_size=60), st.text(max_size=20))
+def test_any_yaml_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str, value: str) -> None:
+    attempt(tmp_path_factory, SERVER.encode() + text.encode(), {"a": value, "ab": value})
+
+
+@given(st.text(alphabet=st.sampled_from(list("${}:-ab ")), max_size=30), st.text(max_size=20))
+def test_any_interpolation_is_done_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str, value: str) -> None:
+    attempt(tmp_path_factory, SERVER.replace("name: c", f"name: '{text}'").encode(), {"a": value, "ab": value})
+
+
+def attempt(factory: pytest.TempPathFactory, raw: bytes, environ: dict[str, str]) -> None:
+    folder = factory.getbasetemp() / "any"
+    folder.mkdir(exist_ok=True)
+    (folder / "p.yaml").write_bytes(raw)
+    try:
+        profile = load_profile("p", profiles_dir=folder, environ=environ, cwd=folder)
+    except CustctlError as error:
+        assert error.exit_code in (ExitCode.USAGE, ExitCode.REFUSED)
+        assert error.message
+    else:
+        list(profile.settings())
