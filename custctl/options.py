@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from custctl.errors import UsageError
 from custctl.render import Format
 
 if TYPE_CHECKING:
@@ -154,15 +155,47 @@ class Group(_Sections, TyperGroup):
 
     Args:
         lazy: name to (`module:attribute`, one-line summary).
+        bare: what the group does without a subcommand; its options followed by a subcommand are an error.
     """
 
-    def __init__(self, *, lazy: Mapping[str, tuple[str, str]], examples: str = "", **attributes: Any) -> None:
+    def __init__(
+        self,
+        *,
+        lazy: Mapping[str, tuple[str, str]],
+        examples: str = "",
+        bare: Command | None = None,
+        **attributes: Any,
+    ) -> None:
         super().__init__(rich_markup_mode=None, **attributes)
-        self.params.extend(_SHARED.values())
+        self._own = [param for param in bare.params if param not in _SHARED.values()] if bare else []
+        self.params.extend([*self._own, *_SHARED.values()])
         self.examples = examples
+        self._bare = bare
         self._lazy = dict(lazy)
         # Names alone, for the suggestions of a misspelt command.
         self.commands = dict.fromkeys(self._lazy)  # type: ignore[assignment]
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        """Run the subcommand, or what the group does without one.
+
+        Raises:
+            UsageError: options of the bare group were given before a subcommand.
+        """
+        if self._bare is None:
+            return super().invoke(ctx)
+        if not ctx._protected_args:
+            assert self._bare.callback is not None
+            with ctx:
+                return ctx.invoke(self._bare.callback, **ctx.params)
+        for param in self._own:
+            source = ctx.get_parameter_source(param.name or "")
+            if source is not None and source.name == "COMMANDLINE":
+                subcommand = ctx._protected_args[0]
+                raise UsageError(
+                    f"`{param.opts[0]}` belongs to bare `{self.name}`, not to `{self.name} {subcommand}`",
+                    hint=f"leave it out, or give it after `{subcommand}` where that command has it",
+                )
+        return super().invoke(ctx)
 
     def list_commands(self, ctx: typer.Context) -> list[str]:
         """Return the names in the order of the table."""
@@ -222,38 +255,15 @@ def group(
     Args:
         bare: what the group does without a subcommand; its options followed by a subcommand are an error.
     """
-    made = Group(
+    return Group(
         name=name,
         lazy=lazy,
         help=help,
         examples=examples,
+        bare=bare,
         no_args_is_help=bare is None,
         invoke_without_command=bare is not None,
     )
-    if bare is None:
-        return made
-    own = [param for param in bare.params if param not in _SHARED.values()]
-    made.params = [*own, *made.params]
-    run = bare.callback
-
-    def callback(**values: Any) -> None:
-        from typer._click import get_current_context
-
-        ctx = get_current_context()
-        given = [param.opts[0] for param in own if ctx.get_parameter_source(param.name or "").name == "COMMANDLINE"]  # type: ignore[union-attr]
-        if ctx.invoked_subcommand is None:
-            assert run is not None
-            run(**values)
-        elif given:
-            from custctl.errors import UsageError
-
-            raise UsageError(
-                f"`{given[0]}` belongs to bare `{name}`, not to `{name} {ctx.invoked_subcommand}`",
-                hint=f"leave it out, or give it after `{ctx.invoked_subcommand}` where that command has it",
-            )
-
-    made.callback = callback
-    return made
 
 
 OperationOption = Annotated[

@@ -138,6 +138,16 @@ class Database(ABC):
     def exists(self) -> bool:
         """Tell whether there is a database to connect to, without creating one."""
 
+    def probe(self) -> None:
+        """Return where the database answers or does not exist yet.
+
+        Raises:
+            UnavailableError: it does not answer now; it may be starting.
+        """
+        if self.exists():
+            with self.reading() as connection:
+                self.is_standby(connection)
+
     @abstractmethod
     def create(self) -> None:
         """Create the database where the engine can do so without an administrator."""
@@ -251,8 +261,8 @@ class Database(ABC):
         """Tell whether a statement cannot run inside a transaction on this engine."""
 
     @abstractmethod
-    def lint(self, statements: Sequence[Statement]) -> list[Finding]:
-        """Return what locks or destroys in a script."""
+    def lint(self, statements: Sequence[Statement], *, transaction: bool) -> list[Finding]:
+        """Return what locks or destroys in a script, or does nothing inside a transaction where it has one."""
 
     @abstractmethod
     def migration_lock(self, timeout: float, on_wait: Callable[[LockHolder | None], None]) -> AbstractContextManager[None]:

@@ -49,3 +49,12 @@ def substitute(text: str, environ: Mapping[str, str], *, name: str = "script", l
         return MigrationError(f"{name}:{at}: {message}", hint=hint, details={"script": name, "line": at})
 
     return _REFERENCE.sub(value, text)
+
+
+def mask(message: str, text: str, environ: Mapping[str, str]) -> str:
+    """Return an engine's message with the values that a script took from the environment written as `${NAME}`."""
+    for match in _REFERENCE.finditer(text):
+        value = environ.get(match[2] or "")
+        if value and not match[1]:
+            message = message.replace(value, f"${{{match[2]}}}")
+    return message

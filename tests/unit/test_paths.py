@@ -75,5 +75,8 @@ def test_paths_are_told_relative_to_the_working_folder() -> None:
 
 
 def test_the_usual_folders_need_no_platformdirs() -> None:
-    code = "import sys; from custctl.paths import user_data_dir; user_data_dir({'XDG_DATA_HOME': '/x'}); sys.exit('platformdirs' in sys.modules)"
+    code = (
+        "import sys; from custctl.paths import user_data_dir; "
+        "user_data_dir({'XDG_DATA_HOME': '/x'}); sys.exit('platformdirs' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -31,10 +31,14 @@ def write(sql: Path, name: str, data: bytes | str = "SELECT 1;\n", engine: str =
     return path
 
 
+def read_all(sql: Path) -> None:
+    discover(sql, "sqlite")
+    seed_sets(sql, "sqlite")
+
+
 def refused(sql: Path, *words: str) -> MigrationError:
     with pytest.raises(MigrationError) as caught:
-        discover(sql, "sqlite")
-        seed_sets(sql, "sqlite")
+        read_all(sql)
     assert caught.value.exit_code == ExitCode.MIGRATION
     for word in words:
         assert word in caught.value.message + (caught.value.hint or "")

@@ -89,8 +89,8 @@ CLEAN = [
     "INSERT INTO customer (note) VALUES ('; DELETE FROM customer;')",
     "INSERT INTO customer (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET a = 2",
     "INSERT INTO customer SELECT replace(a, 'b', 'c') FROM customer",
-    "CREATE TRIGGER t AFTER INSERT ON customer BEGIN UPDATE customer SET a = 1; DELETE FROM b; REPLACE INTO c SELECT 1; END",
-    "CREATE TABLE t (a); CREATE INDEX i ON t (a); UPDATE t SET a = 1; ALTER TABLE t DROP COLUMN a; DELETE FROM T; DROP TABLE [T]",
+    "CREATE TRIGGER t AFTER INSERT ON c BEGIN UPDATE c SET a = 1; DELETE FROM b; REPLACE INTO c SELECT 1; END",
+    "CREATE TABLE t (a); CREATE INDEX i ON t (a); UPDATE t SET a = 1; ALTER TABLE t DROP a; DELETE FROM T; DROP TABLE T",
     "CREATE TABLE t (a); ALTER TABLE t RENAME COLUMN a TO b; ALTER TABLE t RENAME TO u; DROP TABLE u",
     "CREATE TABLE IF NOT EXISTS t (a); CREATE INDEX IF NOT EXISTS i ON t (a)",
     "CREATE VIRTUAL TABLE s USING fts5 (a); REPLACE INTO s VALUES (1)",
@@ -139,7 +139,9 @@ def test_every_rule_is_described_has_a_hint_and_an_example() -> None:
     found = [finding for script, _ in FINDINGS for finding in lint(split(script))]
     assert {finding.rule for finding in found} == set(RULES)
     for finding in found:
-        assert finding.hint and not finding.hint.endswith(".") and not finding.message.endswith(".")
+        assert finding.hint
+        assert not finding.hint.endswith(".")
+        assert not finding.message.endswith(".")
         assert finding.message[0].islower() or finding.message[0] == "`"
 
 

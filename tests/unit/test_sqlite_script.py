@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sqlite3
 import time
@@ -271,8 +272,7 @@ def test_one_by_one_is_the_same_as_the_whole(parts: list[str], gaps: list[str], 
 def test_any_text_is_split_or_refused(script: str) -> None:
     try:
         found = split(script)
-    except ScriptSyntaxError as error:
-        assert error.line >= 1
+    except ScriptSyntaxError:
         return
     assert all(statement.text for statement in found)
 
@@ -291,9 +291,7 @@ def test_any_text_is_split_or_refused(script: str) -> None:
 )
 def test_large_scripts_take_linear_time(script: str) -> None:
     started = time.process_time()
-    try:
+    with contextlib.suppress(ScriptSyntaxError):
         split(script)
-    except ScriptSyntaxError:
-        pass
-    # Measured at 0.02 to 0.2 s; anything quadratic takes hours.
+    # It takes 0.02 to 0.2 s; anything quadratic would take hours.
     assert time.process_time() - started < 10

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,7 +43,7 @@ def test_reads_a_number_and_a_unit(text: str, seconds: float) -> None:
         "1e3s",
         "inf",
         "nan",
-        "٥s",
+        "\u0665s",
         "5s5s",
         "1h30m",
         "5s\n;",
@@ -90,7 +92,5 @@ def test_what_is_written_is_read_back(milliseconds: int) -> None:
 
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
-    try:
+    with suppress(ValueError):
         assert 0 <= parse_duration(text) <= 604_800
-    except ValueError:
-        pass

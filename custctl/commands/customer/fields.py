@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from custctl.context import Context
 from custctl.customers.model import EDITABLE, FIELDS, STATUSES
-from custctl.customers.store import Outcome, new_operation_id, parse_operation_id
+
+if TYPE_CHECKING:
+    from custctl.customers.store import Outcome
 
 Email = Annotated[str | None, typer.Option("--email", help="Unique; kept in lower case.")]
 FirstName = Annotated[str | None, typer.Option("--first-name")]
@@ -37,6 +39,8 @@ def operation(text: str | None) -> str:
     Raises:
         UsageError: it is no UUID.
     """
+    from custctl.customers.store import new_operation_id, parse_operation_id
+
     return parse_operation_id(text) if text is not None else new_operation_id()
 
 

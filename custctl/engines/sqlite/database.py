@@ -260,10 +260,10 @@ class SqliteDatabase(Database):
     def needs_autocommit(self, statement: Statement) -> bool:
         return _first_word(statement.text) in ("VACUUM", "PRAGMA", "ATTACH", "DETACH")
 
-    def lint(self, statements: Sequence[Statement]) -> list[Finding]:
+    def lint(self, statements: Sequence[Statement], *, transaction: bool) -> list[Finding]:
         from custctl.engines.sqlite.lint import lint
 
-        return lint(statements)
+        return lint(statements, transaction=transaction)
 
     def migration_lock(
         self, timeout: float, on_wait: Callable[[LockHolder | None], None]

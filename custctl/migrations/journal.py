@@ -1,0 +1,178 @@
+"""The journal: which scripts a database has seen, with the very text that was applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.schema import CreateTable
+
+from custctl import __version__
+from custctl.standing import Standing, read_standing
+from custctl.tables import BOOTSTRAP, journal, metadata
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection
+
+    from custctl.engines.base import Database
+    from custctl.migrations.scripts import Script
+
+DONE = ("applied", "baseline")
+"""The states of a script that needs no run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One script in the journal.
+
+    Attributes:
+        state: running, applied, failed or baseline.
+        script: the text as it was applied.
+        statements_applied: how many statements took effect.
+        in_flight: the 0-based number of a statement outside a transaction whose end was not seen, or None.
+    """
+
+    id: int
+    version: int | None
+    name: str
+    description: str
+    kind: str
+    checksum: str
+    script: str
+    state: str
+    statements_applied: int
+    statements_total: int
+    in_flight: int | None
+    error: str | None
+    started_at: str
+    finished_at: str | None
+    duration_ms: int | None
+    applied_by: str
+    tool_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is found in a database before anything is done to it.
+
+    Attributes:
+        exists: whether there is a database at all.
+        tables: all tables of the schema.
+        has_journal: whether custctl has been here.
+        records: the journal.
+        standing: what the database says of itself; None without a journal or without its metadata.
+        standby: whether it refuses writes because it follows another one.
+    """
+
+    exists: bool
+    tables: frozenset[str] = frozenset()
+    has_journal: bool = False
+    records: tuple[Record, ...] = ()
+    standing: Standing | None = None
+    standby: bool = False
+
+    @property
+    def newest(self) -> int | None:
+        """The newest number that is applied."""
+        return max((r.version for r in self.records if r.version is not None and r.state in DONE), default=None)
+
+
+def read_state(database: Database) -> State:
+    """Look at a database without changing it."""
+    if not database.exists():
+        return State(exists=False)
+    with database.reading() as connection:
+        return read_state_on(database, connection)
+
+
+def read_state_on(database: Database, connection: Connection) -> State:
+    """Look at a database through an open connection."""
+    tables = frozenset(database.table_names(connection))
+    standby = database.is_standby(connection)
+    if journal.name not in tables:
+        return State(exists=True, tables=tables, standby=standby)
+    rows = connection.execute(sa.select(journal).order_by(journal.c.id))
+    return State(
+        exists=True,
+        tables=tables,
+        has_journal=True,
+        records=tuple(Record(*row) for row in rows),
+        standing=read_standing(connection) if metadata.name in tables else None,
+        standby=standby,
+    )
+
+
+def create(connection: Connection) -> None:
+    """Create the journal and the metadata table where they are missing, in the caller's transaction."""
+    for table in BOOTSTRAP:
+        connection.execute(CreateTable(table, if_not_exists=True))
+
+
+def write(
+    database: Database,
+    connection: Connection,
+    script: Script,
+    *,
+    state: str,
+    applied: int,
+    total: int,
+    actor: str,
+    started_at: str | None = None,
+    duration_ms: int | None = None,
+    in_flight: int | None = None,
+    error: str | None = None,
+) -> None:
+    """Write a script's row, in the caller's transaction; a row that is there is brought up to date.
+
+    Args:
+        applied: how many statements took effect.
+        total: how many statements the script has.
+        started_at: ISO 8601; None for now.
+        in_flight: the 0-based number of the statement that is about to run outside a transaction.
+    """
+    now = database.now()
+    values: dict[str, Any] = {
+        "version": script.version,
+        "name": script.name,
+        "description": script.description,
+        "kind": script.kind,
+        "checksum": script.checksum,
+        "script": script.text,
+        "state": state,
+        "statements_applied": applied,
+        "statements_total": total,
+        "in_flight": in_flight,
+        "error": error,
+        "started_at": started_at if started_at is not None else now,
+        "finished_at": None if state == "running" else now,
+        "duration_ms": duration_ms,
+        "applied_by": actor,
+        "tool_version": __version__,
+    }
+    updated = connection.execute(sa.update(journal).where(_is(script)).values(values)).rowcount
+    if updated == 0:
+        connection.execute(sa.insert(journal).values(values))
+
+
+def progress(connection: Connection, script: Script, *, applied: int, in_flight: int | None = None) -> None:
+    """Record how far a script without a transaction has come."""
+    statement = sa.update(journal).where(_is(script))
+    connection.execute(statement.values(statements_applied=applied, in_flight=in_flight))
+
+
+def accept(connection: Connection, script: Script) -> None:
+    """Take a script's text on disk for what was applied."""
+    connection.execute(sa.update(journal).where(_is(script)).values(checksum=script.checksum, script=script.text))
+
+
+def fail(database: Database, connection: Connection, record: Record) -> None:
+    """Mark a script that was interrupted as failed, with no statement in flight."""
+    values = {"state": "failed", "in_flight": None, "finished_at": database.now()}
+    connection.execute(sa.update(journal).where(journal.c.id == record.id).values(values))
+
+
+def _is(script: Script) -> ColumnElement[bool]:
+    if script.version is not None:
+        return journal.c.version == script.version
+    return journal.c.name == script.name

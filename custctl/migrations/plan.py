@@ -1,0 +1,241 @@
+"""The plan: what a run would do, worked out from scripts and journal alone, without touching anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from custctl.engines.scripts import Finding, ScriptSyntaxError, Statement
+from custctl.errors import MigrationError, UsageError
+from custctl.migrations.journal import DONE, Record
+from custctl.migrations.scripts import Script, ScriptSet, diff
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One script to run.
+
+    Attributes:
+        reason: `pending`, `changed` (a repeatable or seed script with a new text) or `resume`.
+        record: what the journal holds of it.
+    """
+
+    script: Script
+    reason: str
+    record: Record | None = None
+
+    @property
+    def resume_at(self) -> int:
+        """How many statements of it took effect before."""
+        return self.record.statements_applied if self.reason == "resume" and self.record else 0
+
+    @property
+    def in_flight(self) -> int | None:
+        """The statement whose end was not seen, or None."""
+        return self.record.in_flight if self.reason == "resume" and self.record else None
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A script whose text on disk is not the one that was applied."""
+
+    script: Script
+    record: Record
+
+    @property
+    def diff(self) -> str:
+        """What changed, as a unified diff."""
+        return diff(self.record.script, self.script.text, self.script.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A script as `status` shows it: applied, baseline, pending, drifted, missing, failed, running or left-out."""
+
+    state: str
+    version: int | None
+    description: str
+    kind: str
+    name: str
+    record: Record | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do, and what stands against it.
+
+    Attributes:
+        steps: in the order in which they run.
+        drifted: applied scripts whose text has changed since.
+        missing: journal rows without a script on disk.
+        late: pending scripts with a number below the newest applied one.
+        entries: every script, for `status`.
+        newest: the newest number applied, or None.
+    """
+
+    steps: tuple[Step, ...]
+    drifted: tuple[Drift, ...]
+    missing: tuple[Record, ...]
+    late: tuple[Script, ...]
+    entries: tuple[Entry, ...]
+    newest: int | None
+
+    @property
+    def reaches(self) -> int | None:
+        """The newest number after the run."""
+        numbers = [step.script.version for step in self.steps if step.script.version is not None]
+        return max([*numbers, *([self.newest] if self.newest is not None else [])], default=None)
+
+
+def make_plan(
+    scripts: ScriptSet,
+    records: Sequence[Record],
+    *,
+    environment: str,
+    features: frozenset[str],
+    target: int | None = None,
+) -> Plan:
+    """Compare scripts and journal.
+
+    Args:
+        environment: scripts for other environments are left out.
+        features: what the engine has; scripts that require more are left out.
+        target: the last number to apply; repeatable scripts then wait for the run without a target.
+
+    Raises:
+        UsageError: no script has the number of the target.
+    """
+    if target is not None and all(script.version != target for script in scripts.versioned):
+        raise UsageError(f"no script has the number {target}", hint="`custctl migrate status` lists the scripts")
+    by_version = {record.version: record for record in records if record.version is not None}
+    by_name = {record.name: record for record in records if record.kind == "repeatable"}
+    newest = max((r.version for r in records if r.version is not None and r.state in DONE), default=None)
+
+    steps: list[Step] = []
+    drifted: list[Drift] = []
+    late: list[Script] = []
+    entries: list[Entry] = []
+    for script in scripts.versioned:
+        record = by_version.pop(script.version, None)
+        if record is not None and record.state in DONE:
+            changed = record.checksum != script.checksum
+            if changed:
+                drifted.append(Drift(script, record))
+            entries.append(_entry("drifted" if changed else record.state, script, record))
+        elif not applies(script, environment, features):
+            entries.append(_entry("left-out", script, record))
+        else:
+            entries.append(_entry(record.state if record else "pending", script, record))
+            if target is None or (script.version or 0) <= target:
+                steps.append(_step(script, record))
+                if record is None and newest is not None and (script.version or 0) < newest:
+                    late.append(script)
+    for script in scripts.repeatable:
+        record = by_name.pop(script.name, None)
+        if not applies(script, environment, features):
+            entries.append(_entry("left-out", script, record))
+        elif record is not None and record.state in DONE and record.checksum == script.checksum:
+            entries.append(_entry("applied", script, record))
+        else:
+            entries.append(_entry("pending", script, record))
+            if target is None:
+                steps.append(_step(script, record))
+    gone = tuple(record for record in (*by_version.values(), *by_name.values()))
+    entries.extend(Entry("missing", r.version, r.description, r.kind, r.name, r) for r in gone)
+    return Plan(tuple(steps), tuple(drifted), gone, tuple(late), tuple(entries), newest)
+
+
+def make_seed_plan(
+    scripts: Iterable[Script], records: Sequence[Record], *, environment: str, features: frozenset[str]
+) -> tuple[Step, ...]:
+    """Return the seed scripts that are new or have a new text."""
+    by_name = {record.name: record for record in records if record.kind == "seed"}
+    steps = []
+    for script in scripts:
+        record = by_name.get(script.name)
+        if applies(script, environment, features) and not (
+            record is not None and record.state in DONE and record.checksum == script.checksum
+        ):
+            steps.append(_step(script, record))
+    return tuple(steps)
+
+
+def applies(script: Script, environment: str, features: frozenset[str]) -> bool:
+    """Tell whether a script is meant for this environment and engine."""
+    wanted = script.directives.environments
+    return (wanted is None or environment in wanted) and script.directives.requires <= features
+
+
+def _step(script: Script, record: Record | None) -> Step:
+    if record is None:
+        return Step(script, "pending")
+    if record.state in DONE:
+        return Step(script, "changed", record)
+    return Step(script, "resume", record)
+
+
+def _entry(state: str, script: Script, record: Record | None) -> Entry:
+    return Entry(state, script.version, script.description, script.kind, script.name, record)
+
+
+# -- what stands against a run ---------------------------------------------------------------------
+
+
+def check_plan(plan: Plan, *, allow_out_of_order: bool) -> None:
+    """Refuse a plan on a drifted database, or with scripts that come too late.
+
+    Raises:
+        MigrationError: drift, shown as a diff; or a late number.
+    """
+    if plan.drifted:
+        names = ", ".join(f"`{drift.script.name}`" for drift in plan.drifted)
+        raise MigrationError(
+            "\n".join(
+                [
+                    f"applied and changed since: {names}",
+                    *(line for drift in plan.drifted for line in drift.diff.splitlines()),
+                ]
+            ),
+            hint="put the applied text back and write a new script; where the change is harmless, accept it with"
+            " `custctl migrate repair`",
+            details={"drifted": [{"script": drift.script.name, "diff": drift.diff} for drift in plan.drifted]},
+        )
+    if plan.late and not allow_out_of_order:
+        names = ", ".join(f"`{script.name}`" for script in plan.late)
+        raise MigrationError(
+            f"{names} {'is' if len(plan.late) == 1 else 'are'} pending below {plan.newest}, which is applied",
+            hint=f"give it a number above {plan.newest}, or apply it now with `--allow-out-of-order`",
+            details={"late": [script.name for script in plan.late], "newest": plan.newest},
+        )
+
+
+def split_script(database: Database, script: Script) -> list[Statement]:
+    """Split a script, having made sure that it leaves its transaction alone.
+
+    Raises:
+        MigrationError: it cannot be split, or would end its own transaction.
+    """
+    try:
+        statements = database.split(script.text)
+    except ScriptSyntaxError as error:
+        raise MigrationError(f"{script.name}:{error.line}: {error.message}", details={"script": script.name}) from error
+    if script.directives.transaction:
+        for statement in statements:
+            keyword = database.transaction_control(statement)
+            if keyword:
+                raise MigrationError(
+                    f"{script.name}:{statement.line}: `{keyword}` would break the script's own transaction",
+                    hint="leave it out: each script is one transaction; or put `-- custctl: transaction=off` at its head",
+                    details={"script": script.name, "line": statement.line},
+                )
+    return statements
+
+
+def lint_script(database: Database, script: Script, statements: Sequence[Statement]) -> list[Finding]:
+    """Return the linter's findings that the script does not allow."""
+    found = database.lint(statements, transaction=script.directives.transaction)
+    return [finding for finding in found if finding.rule not in script.directives.allow]
