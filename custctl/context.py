@@ -173,16 +173,28 @@ class Context:
         profile = self.profile
         self.console.announce(f"{profile.name} ({profile.environment}): {profile.location}")
 
-    def confirm_destruction(self, question: str) -> None:
+    def confirm_destruction(self, question: str, *, production: bool = False) -> None:
         """Ask before something is destroyed: by the profile's name in production, by yes or no elsewhere.
+
+        Args:
+            production: whether production is concerned besides the profile's own environment.
+
+        Raises:
+            RefusedError: not confirmed.
+        """
+        if production or self.profile.environment == "production":
+            self.prompter.confirm_by_name(question, self.profile.name)
+        else:
+            self.prompter.confirm(question)
+
+    def confirm_in_production(self, question: str) -> None:
+        """Ask by the profile's name in production, and nowhere else.
 
         Raises:
             RefusedError: not confirmed.
         """
         if self.profile.environment == "production":
             self.prompter.confirm_by_name(question, self.profile.name)
-        else:
-            self.prompter.confirm(question)
 
     def close(self) -> None:
         """Close what was opened."""

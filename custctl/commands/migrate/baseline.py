@@ -1,0 +1,48 @@
+"""`custctl migrate baseline`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from custctl.context import Context
+from custctl.options import SCRIPTS, command
+
+_COLUMNS = ("version", "description", "script")
+
+
+@command(
+    shared=SCRIPTS,
+    examples="""
+custctl migrate baseline 3
+custctl migrate baseline 3 --env prod --confirm prod
+""",
+)
+def baseline(
+    ctx: typer.Context,
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=1, help="The newest script that is there already.")],
+    lock_timeout: Annotated[
+        str, typer.Option("--lock-timeout", metavar="TIME", help="How long to wait for another run.")
+    ] = "5m",
+) -> None:
+    """Adopt a database that already has the schema: journal the scripts up to VERSION, run none, stamp it."""
+    from custctl.commands.migrate.applying import Teller, duration
+    from custctl.migrations.baseline import baseline as adopt
+    from custctl.migrations.baseline import plan_baseline
+
+    context = Context.of(ctx)
+    patience = duration("--lock-timeout", lock_timeout)
+    scripts = plan_baseline(context.database, context.sql_dir[0], version)
+    context.announce()
+    context.confirm_in_production(f"take {len(scripts)} scripts for applied on {context.profile.location}?")
+    adopt(
+        context.database,
+        scripts,
+        environment=context.profile.environment,
+        actor=context.actor,
+        lock_timeout=patience,
+        listener=Teller(context),
+    )
+    rows = [{"version": s.version, "description": s.description, "script": s.name} for s in scripts]
+    context.renderer.many(rows, _COLUMNS)

@@ -1,0 +1,90 @@
+"""`custctl migrate repair`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from custctl.context import Context
+from custctl.errors import UsageError
+from custctl.options import SCRIPTS, OperationOption, command
+
+_COLUMNS = ("change", "script", "detail")
+
+
+@command(
+    shared=SCRIPTS,
+    examples="""
+custctl migrate repair
+custctl migrate repair --env staging --environment staging --yes
+""",
+)
+def repair(
+    ctx: typer.Context,
+    environment: Annotated[
+        str | None,
+        typer.Option("--environment", metavar="NAME", help="Stamp the database as this environment, the profile's own."),
+    ] = None,
+    lock_timeout: Annotated[
+        str, typer.Option("--lock-timeout", metavar="TIME", help="How long to wait for another run.")
+    ] = "5m",
+    operation_id: OperationOption = None,
+) -> None:
+    """Accept changed checksums, settle an interrupted script, restamp a restored database. Says what it changes."""
+    from custctl.commands.customer.fields import operation
+    from custctl.commands.migrate.applying import Teller, duration
+    from custctl.migrations.repair import plan_repair
+    from custctl.migrations.repair import repair as mend
+
+    context = Context.of(ctx)
+    profile = context.profile
+    operation_id = operation(operation_id)
+    patience = duration("--lock-timeout", lock_timeout)
+    if environment is not None and environment != profile.environment:
+        raise UsageError(
+            f"`--environment {environment}` is not the environment of the profile `{profile.name}`, `{profile.environment}`",
+            hint=f"use a profile of `{environment}`, so that the stamp and the profile agree",
+        )
+    restamp = environment is not None
+    planned = plan_repair(
+        context.database, context.sql_dir[0], environment=profile.environment, restamp=restamp
+    )
+    context.announce()
+    rows = [{"change": "accept", "script": d.script.name, "detail": d.script.checksum} for d in planned.accept]
+    rows += [
+        {
+            "change": "settle",
+            "script": u.script.name,
+            "detail": f"{u.record.statements_applied} of {u.record.statements_total} statements are applied",
+        }
+        for u in planned.settle
+    ]
+    if planned.restamp:
+        before, after = planned.restamp
+        rows.append({"change": "restamp", "script": "", "detail": f"{before or 'no stamp'} -> {after}"})
+    for row in rows:
+        context.console.announce(" ".join(filter(None, row.values())))
+    for drift in planned.accept:
+        for line in drift.diff.splitlines():
+            context.console.note(f"  {line}")
+    if planned.is_empty:
+        context.console.note("nothing to repair")
+    else:
+        question = f"change the journal of {profile.location} as said?"
+        if planned.restamp:
+            context.confirm_destruction(question, production="production" in planned.restamp)
+        else:
+            context.confirm_in_production(question)
+        mend(
+            context.database,
+            planned,
+            context.sql_dir[0],
+            environment=profile.environment,
+            restamp=restamp,
+            actor=context.actor,
+            operation_id=operation_id,
+            lock_timeout=patience,
+            listener=Teller(context),
+        )
+    context.renderer.many(rows, _COLUMNS)

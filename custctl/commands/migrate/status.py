@@ -1,0 +1,81 @@
+"""`custctl migrate status`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from custctl.context import Context
+from custctl.options import SCRIPTS, command
+
+_COLUMNS = (
+    "version",
+    "description",
+    "kind",
+    "state",
+    "script",
+    "statements_applied",
+    "statements_total",
+    "started_at",
+    "finished_at",
+    "duration_ms",
+    "applied_by",
+    "tool_version",
+    "error",
+)
+_SHOWN = ("version", "description", "kind", "state", "finished_at", "applied_by", "error")
+
+
+@command(
+    shared=SCRIPTS,
+    examples="""
+custctl migrate status
+custctl migrate status --check --env prod
+custctl migrate status -o json
+""",
+)
+def status(
+    ctx: typer.Context,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit 8 when anything is pending, 11 when an applied script has changed.")
+    ] = False,
+) -> None:
+    """Show what is applied, pending, drifted or missing. Reads only."""
+    from custctl.errors import PendingError
+    from custctl.migrations.journal import read_state
+    from custctl.migrations.plan import check_plan, make_plan
+    from custctl.migrations.scripts import discover
+
+    context = Context.of(ctx)
+    profile, database = context.profile, context.database
+    scripts = discover(context.sql_dir[0], database.engine_name)
+    state = read_state(database)
+    plan = make_plan(scripts, state.records, environment=profile.environment, features=database.features())
+    rows = []
+    for entry in plan.entries:
+        record = entry.record
+        rows.append(
+            {
+                "version": entry.version,
+                "description": entry.description,
+                "kind": entry.kind,
+                "state": entry.state,
+                "script": entry.name,
+                **{name: getattr(record, name, None) for name in _COLUMNS[5:]},
+            }
+        )
+    context.renderer.many(rows, _COLUMNS, shown=_SHOWN)
+    stamp = state.standing.environment if state.standing else None
+    if state.has_journal and stamp != profile.environment:
+        context.console.warn(
+            f"the database is stamped {f'`{stamp}`' if stamp else 'with no environment'},"
+            f" and the profile is of `{profile.environment}`"
+        )
+    if check:
+        check_plan(plan, allow_out_of_order=True)
+        if plan.steps:
+            count = len(plan.steps)
+            raise PendingError(
+                f"{count} script{' is' if count == 1 else 's are'} pending", hint="run `custctl migrate`"
+            )

@@ -1,0 +1,33 @@
+"""`custctl migrate validate`."""
+
+from __future__ import annotations
+
+import typer
+
+from custctl.context import Context
+from custctl.options import SCRIPTS, command
+
+_COLUMNS = ("severity", "script", "line", "rule", "message", "hint")
+
+
+@command(
+    shared=SCRIPTS,
+    examples="""
+custctl migrate validate
+custctl migrate validate --env prod -o json
+""",
+)
+def validate(ctx: typer.Context) -> None:
+    """Check the scripts against the journal and the linter. Writes nothing."""
+    from custctl.errors import MigrationError
+    from custctl.migrations.validation import validate as check
+
+    context = Context.of(ctx)
+    problems = check(context.database, context.sql_dir[0], context.profile.environment)
+    context.renderer.many([problem.as_dict() for problem in problems], _COLUMNS)
+    errors = sum(problem.severity == "error" for problem in problems)
+    if errors:
+        raise MigrationError(
+            f"{errors} problem{'s' if errors > 1 else ''} found", hint="each is listed with its place and a safer way"
+        )
+    context.console.note("the scripts are valid" + (f", with {len(problems)} warnings" if problems else ""))

@@ -1,0 +1,67 @@
+"""Adopting a database that has the schema already: its scripts are journalled and not run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from custctl import standing
+from custctl.errors import MigrationError, RefusedError, UsageError
+from custctl.migrations import journal
+from custctl.migrations.plan import split_script
+from custctl.migrations.scripts import Script, discover
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Database
+    from custctl.migrations.journal import State
+    from custctl.migrations.runner import Listener
+
+
+def plan_baseline(database: Database, sql_dir: Path, version: int) -> tuple[Script, ...]:
+    """Return the scripts that a baseline would take for applied.
+
+    Raises:
+        UsageError: no script has that number.
+        MigrationError: there is a journal already, or nothing to adopt.
+    """
+    scripts = discover(sql_dir, database.engine_name).versioned
+    if all(script.version != version for script in scripts):
+        raise UsageError(f"no script has the number {version}", hint="`custctl migrate validate` lists the scripts")
+    _check(journal.read_state(database), database.location)
+    return tuple(script for script in scripts if (script.version or 0) <= version)
+
+
+def baseline(
+    database: Database,
+    scripts: tuple[Script, ...],
+    *,
+    environment: str,
+    actor: str,
+    lock_timeout: float,
+    listener: Listener,
+) -> None:
+    """Journal scripts as there already, and stamp the database, in one transaction."""
+    with (
+        database.migration_lock(lock_timeout, listener.waiting),
+        database.script_session() as session,
+    ):
+        _check(journal.read_state_on(database, session.connection), database.location)
+        session.begin()
+        journal.create(session.connection)
+        standing.stamp(session.connection, environment)
+        for script in scripts:
+            total = len(split_script(database, script))
+            journal.write(
+                database, session.connection, script, state="baseline", applied=total, total=total, actor=actor
+            )
+        session.commit()
+    listener.stamped(environment)
+
+
+def _check(state: State, location: str) -> None:
+    if state.standby:
+        raise RefusedError(f"{location} is a read-only standby", hint="adopt the primary")
+    if state.has_journal:
+        raise MigrationError(f"{location} has a journal already", hint="`custctl migrate status` shows it")
+    if not state.tables:
+        raise MigrationError(f"{location} has no tables to adopt", hint="bring it forward with `custctl migrate`")

@@ -1,0 +1,80 @@
+"""Checking scripts without running them: against the journal, and by the linter."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from custctl.errors import CustctlError, MigrationError
+from custctl.migrations.journal import read_state
+from custctl.migrations.plan import lint_script, make_plan, split_script
+from custctl.migrations.runner import PROTECTED, check_state
+from custctl.migrations.scripts import discover, seed_sets
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a script, or may be.
+
+    Attributes:
+        severity: `error` or `warning`.
+        line: 1-based, or None where it concerns the whole script.
+        rule: drift, missing, late, unfit, state, or a rule of the linter.
+    """
+
+    severity: str
+    script: str
+    line: int | None
+    rule: str
+    message: str
+    hint: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it by name."""
+        return asdict(self)
+
+
+def validate(database: Database, sql_dir: Path, environment: str) -> list[Problem]:
+    """Return what is wrong with the scripts of a database's engine.
+
+    The linter looks at pending scripts and seeds: what is applied has done its harm.
+
+    Raises:
+        MigrationError: the folder of scripts cannot be read as such.
+    """
+    scripts = discover(sql_dir, database.engine_name)
+    state = read_state(database)
+    plan = make_plan(scripts, state.records, environment=environment, features=database.features())
+    problems: list[Problem] = []
+    try:
+        check_state(state, environment, database.location)
+    except CustctlError as error:
+        problems.append(Problem("error", "", None, "state", error.message, error.hint))
+    problems += [
+        Problem("error", d.script.name, None, "drift", "applied and changed since", "`custctl migrate` shows the diff")
+        for d in plan.drifted
+    ]
+    problems += [
+        Problem("error", r.name, None, "missing", "applied and not on disk", "put the script back") for r in plan.missing
+    ]
+    problems += [
+        Problem("error", s.name, None, "late", f"pending below {plan.newest}, which is applied", "give it a higher number")
+        for s in plan.late
+    ]
+    seeds = [script for scripts_of_set in seed_sets(sql_dir, database.engine_name).values() for script in scripts_of_set]
+    severity = "error" if environment in PROTECTED else "warning"
+    for script in [*(step.script for step in plan.steps), *seeds]:
+        try:
+            statements = split_script(database, script)
+        except MigrationError as error:
+            problems.append(Problem("error", script.name, error.details.get("line"), "unfit", error.message, error.hint))
+            continue
+        problems += [
+            Problem(severity, script.name, found.line, found.rule, found.message, found.hint)
+            for found in lint_script(database, script, statements)
+        ]
+    return problems

@@ -1,0 +1,112 @@
+"""Shared fixtures: a folder of one's own with profiles, and the program run in it as a real process."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+PROFILE = "environment: {environment}\ndatabase: {{engine: sqlite, path: {path}}}\nseed: [{seed}]\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """stdout, parsed."""
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The JSON error: the last line of stderr."""
+        return json.loads(self.err.splitlines()[-1])["error"]
+
+
+@dataclass(slots=True)
+class Project:
+    """A folder with profiles in which commands are run.
+
+    `dev`, `test`, `staging` and `prod` are SQLite databases of their own. `sql` is the repository's own folder of
+    scripts unless `CUSTCTL_SQL_DIR` is changed in `environ`.
+    """
+
+    path: Path
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def run(self, *arguments: str | Path, stdin: str | bytes | None = None, timeout: float = 60) -> Result:
+        """Run custctl to its end, in a pipe."""
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        done = subprocess.run(
+            self.command(*arguments), cwd=self.path, env=self.environ, input=data or b"", capture_output=True, timeout=timeout
+        )
+        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def ok(self, *arguments: str | Path, stdin: str | bytes | None = None) -> Result:
+        """Run custctl and expect exit code 0."""
+        result = self.run(*arguments, stdin=stdin)
+        assert result.code == 0, f"{arguments}: exit {result.code}\n{result.err}"
+        return result
+
+    def start(self, *arguments: str | Path, **options: Any) -> subprocess.Popen[bytes]:
+        """Start custctl and go on."""
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, **options}
+        return subprocess.Popen(self.command(*arguments), cwd=self.path, env=self.environ, **options)
+
+    def command(self, *arguments: str | Path) -> list[str]:
+        """Return the command line."""
+        return [sys.executable, "-m", "custctl", *map(str, arguments)]
+
+    def database(self, name: str = "dev") -> sqlite3.Connection:
+        """Open a profile's database behind custctl's back, in autocommit mode."""
+        return sqlite3.connect(self.path / f"{name}.db", isolation_level=None, timeout=30)
+
+    def profile(self, name: str, environment: str, *, path: str | None = None, seed: Sequence[str] = ("reference",)) -> None:
+        """Write a profile."""
+        text = PROFILE.format(environment=environment, path=path or f"{name}.db", seed=", ".join(seed))
+        (self.path / "profiles" / f"{name}.yaml").write_text(text)
+
+
+def clean_environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return an environment that holds nothing of the machine's own settings."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH", "TMPDIR") if name in os.environ}
+    return {**kept, "HOME": str(home), "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "", **(extra or {})}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty project: profiles, no databases."""
+    folder = tmp_path / "project"
+    (folder / "profiles").mkdir(parents=True)
+    (tmp_path / "home").mkdir()
+    made = Project(folder, clean_environment(tmp_path / "home", {"CUSTCTL_SQL_DIR": str(REPOSITORY / "sql")}))
+    made.profile("dev", "development", seed=("reference", "demo"))
+    made.profile("test", "test", seed=("reference", "demo"))
+    made.profile("staging", "staging")
+    made.profile("prod", "production")
+    return made
+
+
+@pytest.fixture
+def migrated(project: Project) -> Project:
+    """A project whose `dev` database has the schema."""
+    project.ok("migrate")
+    return project
+
+
+ADA = ("--email", "ada@example.com", "--first-name", "Ada", "--last-name", "Lovelace")
