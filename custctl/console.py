@@ -155,7 +155,9 @@ class _Bar:
 
 
 def prepare_streams() -> None:
-    """Make stdout and stderr write UTF-8 with plain line feeds, whatever the locale says."""
+    """Make the streams UTF-8 with plain line feeds, whatever the locale says."""
+    if hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
     for stream, errors in ((sys.stdout, "strict"), (sys.stderr, "backslashreplace")):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

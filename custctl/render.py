@@ -46,7 +46,7 @@ class Renderer:
         self._stream = stream
         self._chosen = chosen
         self._fields = fields
-        self._raw = raw
+        self.raw = raw
         self._color = color
         terminal = chosen is Format.AUTO and stream.isatty()
         self._fitted = terminal
@@ -103,7 +103,7 @@ class Renderer:
     def text(self, text: str) -> None:
         """Write text that is data itself, such as a script or a diff, line by line."""
         for line in text.splitlines():
-            self._stream.write((line if self._raw else visible(line)) + "\n")
+            self._stream.write((line if self.raw else visible(line)) + "\n")
 
     # -- the formats -------------------------------------------------------------------------------
 
@@ -127,7 +127,7 @@ class Renderer:
             for block in _blocks(rows, _TABLE_BLOCK):
                 self._table(names, block)
         else:
-            clean = _as_is if self._raw else _guarded
+            clean = _as_is if self.raw else _guarded
             lines = _line_writer(self._stream, self.format)
             lines(names)
             for record in records:

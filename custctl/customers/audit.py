@@ -146,15 +146,23 @@ def erase_values(connection: Connection, customer_id: int) -> None:
 
 
 def snapshot(connection: Connection, customer_id: int, version: str) -> dict[str, Any] | None:
-    """Return the customer as the audit holds it at a version, or None where it holds nothing."""
-    held = connection.execute(
-        sa.select(customer_audit.c.held_values)
-        .where(customer_audit.c.customer_id == customer_id, customer_audit.c.version == version)
+    """Return the customer as it was at a version, or None where the audit does not tell.
+
+    A write holds the row as it left it, and what the fields it wrote were before: both sides can be the one looked for.
+    """
+    rows = connection.execute(
+        sa.select(customer_audit.c.version, customer_audit.c.held_values)
+        .where(customer_audit.c.customer_id == customer_id, customer_audit.c.held_values.is_not(None))
         .order_by(customer_audit.c.sequence.desc())
-        .limit(1)
-    ).scalar()
-    after = json.loads(held).get("after") if held else None
-    return after if isinstance(after, dict) else None
+    )
+    for after_version, held_values in rows:
+        held = json.loads(held_values)
+        after: dict[str, Any] = held["after"]
+        if after_version == version:
+            return after
+        if held.get("version_before") == version:
+            return {**after, **held["before"], "version": version}
+    return None
 
 
 def id_ranges(ids: Iterable[int]) -> str:

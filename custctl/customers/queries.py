@@ -14,7 +14,7 @@ import json
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
@@ -142,14 +142,15 @@ def decode_cursor(text: str) -> tuple[Query, Position]:
     return query, Position(lane, key, last_id)
 
 
-def resume(cursor: str, asked: Query | None) -> tuple[Query, Position]:
+def resume(cursor: str, asked: Query | None, kind: Literal["list", "search"]) -> tuple[Query, Position]:
     """Return what a cursor carries on with; what was asked besides must be the same.
 
     Raises:
         UsageError: the cursor is damaged, or belongs to another query.
     """
     query, position = decode_cursor(cursor)
-    if asked is not None and asked != query:
+    other_kind = isinstance(query, ListQuery) != (kind == "list")
+    if other_kind or (asked is not None and asked != query):
         raise UsageError(
             "the cursor belongs to another query", hint="the cursor carries sort and filters: give it alone"
         )

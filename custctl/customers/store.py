@@ -105,7 +105,7 @@ class CustomerStore:
 
     def __init__(self, database: Database, environment: str, actor: str) -> None:
         self._database = database
-        self._environment = environment
+        self.environment = environment
         self._actor = actor
 
     # -- reading -----------------------------------------------------------------------------------
@@ -123,6 +123,11 @@ class CustomerStore:
                 check_schema(read_standing(connection))
                 raise _not_found(who)
             return to_customer(self._database, row)
+
+    def is_applied(self, operation_id: str) -> bool:
+        """Tell whether an operation is recorded already."""
+        with self._database.reading() as connection:
+            return bool(audit.find_operation(connection, operation_id))
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -148,7 +153,7 @@ class CustomerStore:
             row = self._read(connection, new_id)
             if row is None:
                 raise NotFoundError(f"customer {new_id} was deleted while it was added")
-            self._record(connection, row, operation_id, "add", fields=list(filled), before={})
+            self._record(connection, row, operation_id, "add", fields=list(filled), before=None)
             return Outcome(row, row.id, operation_id)
 
         return self._write(operation_id, "add", None, write)
@@ -191,8 +196,7 @@ class CustomerStore:
             if written is None:
                 raise self._conflict(connection, self._find(connection, str(row.id)), precondition, changes, row)
             after = to_customer(self._database, written)
-            before = {name: getattr(row, name) for name in changed}
-            self._record(connection, after, operation_id, "update", fields=list(changed), before=before)
+            self._record(connection, after, operation_id, "update", fields=list(changed), before=row)
             return Outcome(after, after.id, operation_id)
 
         attempts = retries if expected is None else 0
@@ -298,7 +302,7 @@ class CustomerStore:
             PendingError: the schema is not there or too old.
         """
         with self._database.writing() as connection:
-            yield connection, require_writable(self._database, connection, self._environment)
+            yield connection, require_writable(self._database, connection, self.environment)
 
     def _write(
         self, operation_id: str, action: str, who: str | None, write: Callable[[Connection, Standing], Outcome]
@@ -333,8 +337,13 @@ class CustomerStore:
         action: str,
         *,
         fields: list[str],
-        before: Mapping[str, Any],
+        before: Customer | None,
     ) -> None:
+        values = {
+            "version_before": before.version if before else None,
+            "before": {name: getattr(before, name) for name in fields} if before else {},
+            "after": row.as_dict(),
+        }
         entry = audit.Entry(
             operation_id,
             action,
@@ -342,7 +351,7 @@ class CustomerStore:
             customer_id=row.id,
             version=row.version,
             fields=sorted(fields, key=EDITABLE.index),
-            values={"before": before, "after": row.as_dict()},
+            values=values,
         )
         audit.append(self._database, connection, entry)
 

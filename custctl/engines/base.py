@@ -179,6 +179,10 @@ class Database(ABC):
         """
 
     @abstractmethod
+    def version_text(self, column: ColumnElement[Any]) -> ColumnElement[str]:
+        """Return the expression of what `encode_version` makes of a version."""
+
+    @abstractmethod
     def write_row(self, connection: Connection, statement: UpdateBase, readback: Select[Any]) -> Row[Any] | None:
         """Run an update or delete of one row and return the row as the database left it.
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable
 
 from custctl import __version__
+from custctl.errors import ExitCode, MigrationError
 from custctl.standing import Standing, read_standing
 from custctl.tables import BOOTSTRAP, journal, metadata
 
@@ -87,12 +88,24 @@ def read_state(database: Database) -> State:
 
 
 def read_state_on(database: Database, connection: Connection) -> State:
-    """Look at a database through an open connection."""
+    """Look at a database through an open connection.
+
+    Raises:
+        MigrationError: the table of the journal's name is another tool's.
+    """
     tables = frozenset(database.table_names(connection))
     standby = database.is_standby(connection)
     if journal.name not in tables:
         return State(exists=True, tables=tables, standby=standby)
-    rows = connection.execute(sa.select(journal).order_by(journal.c.id))
+    try:
+        rows = connection.execute(sa.select(journal).order_by(journal.c.id)).all()
+    except sa.exc.DBAPIError as error:
+        if database.translate(error).exit_code is not ExitCode.PENDING:
+            raise
+        raise MigrationError(
+            f"the table `{journal.name}` of {database.location} is not custctl's journal: {error.orig}",
+            hint="another tool may have made it: rename it, then adopt the database with `custctl migrate baseline VERSION`",
+        ) from error
     return State(
         exists=True,
         tables=tables,
@@ -120,7 +133,6 @@ def write(
     actor: str,
     started_at: str | None = None,
     duration_ms: int | None = None,
-    in_flight: int | None = None,
     error: str | None = None,
 ) -> None:
     """Write a script's row, in the caller's transaction; a row that is there is brought up to date.
@@ -129,7 +141,6 @@ def write(
         applied: how many statements took effect.
         total: how many statements the script has.
         started_at: ISO 8601; None for now.
-        in_flight: the 0-based number of the statement that is about to run outside a transaction.
     """
     now = database.now()
     values: dict[str, Any] = {
@@ -142,7 +153,7 @@ def write(
         "state": state,
         "statements_applied": applied,
         "statements_total": total,
-        "in_flight": in_flight,
+        "in_flight": None,
         "error": error,
         "started_at": started_at if started_at is not None else now,
         "finished_at": None if state == "running" else now,
@@ -170,6 +181,21 @@ def fail(database: Database, connection: Connection, record: Record) -> None:
     """Mark a script that was interrupted as failed, with no statement in flight."""
     values = {"state": "failed", "in_flight": None, "finished_at": database.now()}
     connection.execute(sa.update(journal).where(journal.c.id == record.id).values(values))
+
+
+def is_unchanged(connection: Connection, script: Script, record: Record | None) -> bool:
+    """Tell whether a script's row is still what it was; None where it had none."""
+    columns = (journal.c.state, journal.c.checksum, journal.c.statements_applied, journal.c.in_flight)
+    row = connection.execute(sa.select(*columns).where(_is(script))).one_or_none()
+    if record is None or row is None:
+        return record is None and row is None
+    return tuple(row) == (record.state, record.checksum, record.statements_applied, record.in_flight)
+
+
+def is_done(connection: Connection, script: Script) -> bool:
+    """Tell whether a script is applied with the text that it has now."""
+    row = connection.execute(sa.select(journal.c.state, journal.c.checksum).where(_is(script))).one_or_none()
+    return row is not None and row.state in DONE and row.checksum == script.checksum
 
 
 def _is(script: Script) -> ColumnElement[bool]:

@@ -59,7 +59,8 @@ def validate(database: Database, sql_dir: Path, environment: str) -> list[Proble
         for d in plan.drifted
     ]
     problems += [
-        Problem("error", r.name, None, "missing", "applied and not on disk", "put the script back") for r in plan.missing
+        Problem("warning", r.name, None, "missing", f"{r.state} in the journal and not on disk", "put the script back")
+        for r in plan.missing
     ]
     problems += [
         Problem("error", s.name, None, "late", f"pending below {plan.newest}, which is applied", "give it a higher number")

@@ -8,6 +8,7 @@ import typer
 
 from custctl.context import Context
 from custctl.customers.model import EDITABLE, FIELDS, STATUSES
+from custctl.errors import ConflictError
 
 if TYPE_CHECKING:
     from custctl.customers.store import Outcome
@@ -55,3 +56,25 @@ def show_outcome(context: Context, outcome: Outcome) -> None:
         context.console.note(f"customer {outcome.customer_id} has been deleted since")
     else:
         context.renderer.one(outcome.customer.as_dict(), FIELDS)
+
+
+def show_conflict(context: Context, error: ConflictError) -> None:
+    """Show, field by field, what the row was, what it is now and what was asked."""
+    fields = error.details.get("fields")
+    if not fields or context.console.as_json:
+        return
+    unknown = "(not recorded)"
+    rows = [
+        (
+            field["field"],
+            _shown(field["was"]) if error.details["was_known"] else unknown,
+            _shown(field["now"]),
+            _shown(field["asked"]),
+        )
+        for field in fields
+    ]
+    context.console.table(("field", "was", "now", "asked"), rows)
+
+
+def _shown(value: str | None) -> str:
+    return "(empty)" if value is None else value

@@ -173,6 +173,9 @@ class SqliteDatabase(Database):
             raise ValueError(text)
         return int(text)
 
+    def version_text(self, column: ColumnElement[Any]) -> ColumnElement[str]:
+        return sa.cast(column, sa.Text)
+
     def write_row(self, connection: Connection, statement: UpdateBase, readback: Select[Any]) -> Row[Any] | None:
         # Not RETURNING: it shows the row before the trigger that raises the version.
         if connection.execute(statement).rowcount != 1:

@@ -1,0 +1,44 @@
+"""`custctl customer delete`."""
+
+from __future__ import annotations
+
+import typer
+
+from custctl.commands.customer.fields import operation, show_conflict
+from custctl.context import Context
+from custctl.errors import ConflictError
+from custctl.options import WRITE, IfVersionOption, OperationOption, WhoArgument, command
+
+_COLUMNS = ("id", "deleted", "operation_id")
+
+
+@command(
+    shared=WRITE,
+    examples="""
+custctl customer delete 42
+custctl customer delete ada@example.com --if-version e1-3 --yes
+custctl customer delete 42 --env prod --confirm prod
+""",
+)
+def delete(
+    ctx: typer.Context, who: WhoArgument, if_version: IfVersionOption = None, operation_id: OperationOption = None
+) -> None:
+    """Delete a customer and its password, and erase the values that the audit holds of it. Asks first."""
+    context = Context.of(ctx)
+    operation_id = operation(operation_id)
+    store = context.customers
+    context.announce()
+    if not store.is_applied(operation_id):
+        found = store.get(who)
+        context.confirm_destruction(f"delete customer {found.id}, {found.email}, of {context.profile.location}?")
+        # What was confirmed is what is deleted: not a row that changed while the question stood.
+        if_version = if_version if if_version is not None else found.version
+    try:
+        outcome = store.delete(who, operation_id=operation_id, if_version=if_version)
+    except ConflictError as error:
+        show_conflict(context, error)
+        raise
+    if outcome.replayed:
+        context.console.note(f"operation {outcome.operation_id} had been applied already; this is its outcome")
+    record = {"id": outcome.customer_id, "deleted": True, "operation_id": outcome.operation_id}
+    context.renderer.one(record, _COLUMNS)

@@ -1,0 +1,120 @@
+"""`custctl customer edit`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import typer
+
+from custctl.commands.customer.fields import operation, show_outcome
+from custctl.context import Context
+from custctl.errors import ConflictError, CustctlError, InvalidError
+from custctl.options import WRITE, OperationOption, WhoArgument, command
+
+if TYPE_CHECKING:
+    from custctl.customers.model import Customer
+    from custctl.customers.store import Outcome
+    from custctl.editor import EditedFile
+
+
+@command(
+    shared=WRITE,
+    examples="""
+custctl customer edit ada@example.com
+EDITOR='code --wait' custctl customer edit 42
+""",
+)
+def edit(ctx: typer.Context, who: WhoArgument, operation_id: OperationOption = None) -> None:
+    """Edit a customer as YAML in $EDITOR.
+
+    Where the row changed meanwhile, fields that only one side touched are merged; the others are shown as conflicts.
+    """
+    from custctl.editor import EditedFile
+    from custctl.paths import user_state_dir
+
+    context = Context.of(ctx)
+    operation_id = operation(operation_id)
+    base = context.customers.get(who)
+    context.announce()
+    folder = user_state_dir(context.environ) / "edits"
+    file = EditedFile(folder, context.environ, interactive=context.prompter.interactive)
+    try:
+        outcome = _edit(context, file, base, operation_id)
+    except CustctlError as error:
+        if error.hint is None or str(file.path) not in error.hint:
+            error.hint = f"{error.hint}; {file.kept}" if error.hint else file.kept
+        raise
+    file.remove()
+    if outcome is None:
+        context.console.note("the text was emptied: nothing was changed")
+        context.renderer.one(base.as_dict(), tuple(base.as_dict()))
+    else:
+        show_outcome(context, outcome)
+
+
+def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str) -> Outcome | None:
+    """Hand the text to the editor until it can be written; None where it was emptied."""
+    from custctl.customers.document import document
+    from custctl.customers.merge import merge
+    from custctl.customers.store import Outcome
+
+    text = document(base.editable(), title=f"customer {base.id} of {context.profile.name}")
+    shown: str | None = None
+    while True:
+        text = file.edit(text)
+        if shown is not None and text == shown:
+            # Saved as it was: whoever merely closed the editor has decided nothing.
+            if not context.prompter.interactive:
+                raise ConflictError(f"customer {base.id} was changed by another meanwhile; the conflict was not resolved")
+            context.prompter.confirm("nothing was resolved: overwrite what the others wrote with your values?")
+        mine, problem = _read(text)
+        if problem is not None:
+            text = _again(context, text, problem)
+            continue
+        if mine is None:
+            return None
+        theirs = context.customers.get(str(base.id))
+        merged = merge(base.editable(), theirs.editable(), mine)
+        if not merged.conflicts:
+            if not merged.changes:
+                return Outcome(theirs, theirs.id, operation_id, changed=False)
+            try:
+                return context.customers.update(
+                    str(base.id), merged.changes, operation_id=operation_id, if_version=theirs.version, base=theirs
+                )
+            except ConflictError as error:
+                if "field" in error.details:
+                    raise
+                continue
+        names = ", ".join(f"`{conflict.field}`" for conflict in merged.conflicts)
+        context.console.warn(f"customer {base.id} was changed by another meanwhile: {names}")
+        fields = {**theirs.editable(), **merged.changes}
+        text = shown = document(
+            fields, title=f"customer {base.id} of {context.profile.name}", conflicts=merged.conflicts
+        )
+        base = theirs
+
+
+def _read(text: str) -> tuple[Mapping[str, str | None] | None, InvalidError | None]:
+    from custctl.customers.document import parse_document
+    from custctl.customers.rules import validate
+
+    try:
+        mine = parse_document(text)
+        return (validate(mine, partial=True) if mine is not None else None), None
+    except InvalidError as error:
+        return None, error
+
+
+def _again(context: Context, text: str, problem: InvalidError) -> str:
+    """Return the text with its problem on top, for another try.
+
+    Raises:
+        InvalidError: nobody is there to try again.
+    """
+    from custctl.customers.document import annotate
+
+    if not context.prompter.interactive:
+        raise problem
+    return annotate(text, problem.message)

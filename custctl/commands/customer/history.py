@@ -1,0 +1,27 @@
+"""`custctl customer history`."""
+
+from __future__ import annotations
+
+import typer
+
+from custctl.context import Context
+from custctl.options import DATA, WhoArgument, command
+
+_COLUMNS = ("id", "happened_at", "action", "actor", "version", "fields", "changes", "operation_id")
+_SHOWN = ("happened_at", "action", "actor", "version", "changes")
+
+
+@command(
+    shared=DATA,
+    examples="""
+custctl customer history ada@example.com
+custctl customer history 42 -o json
+""",
+)
+def history(ctx: typer.Context, who: WhoArgument) -> None:
+    """Show what happened to a customer, oldest first. A deleted one is named by its id; its values are erased."""
+    from custctl.customers.history import read_history
+
+    context = Context.of(ctx)
+    events = read_history(context.database, who)
+    context.renderer.many([event.as_dict() for event in events], _COLUMNS, shown=_SHOWN)

@@ -1,0 +1,167 @@
+"""`custctl customer import`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated
+
+import typer
+
+from custctl.commands.customer.fields import operation
+from custctl.context import Context
+from custctl.errors import InterruptedRunError, PartialError, UsageError
+from custctl.options import WRITE, OperationOption, command
+
+if TYPE_CHECKING:
+    from custctl.customers.importing import Import, Result
+
+_COLUMNS = ("file", "rows", "inserted", "updated", "unchanged", "skipped", "rejected", "operation_id")
+
+
+@command(
+    shared=WRITE,
+    examples="""
+custctl customer import customers.csv --rejects rejects.csv
+custctl customer import crm.csv --map address_line=Address --map region=State --on-conflict skip
+zcat dump.jsonl.gz | custctl customer import - --format jsonl --on-conflict update
+""",
+)
+def import_(
+    ctx: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="The file to read; `-` is stdin.")],
+    format: Annotated[
+        str | None,
+        typer.Option("--format", metavar="csv|jsonl", help="Told by the file's name where it is left out."),
+    ] = None,
+    map: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="FIELD=HEADER", help="Which column a field is read from."),
+    ] = None,
+    on_conflict: Annotated[
+        str,
+        typer.Option("--on-conflict", metavar="fail|skip|update", help="What happens to a row whose email is taken."),
+    ] = "fail",
+    rejects: Annotated[
+        Path | None, typer.Option("--rejects", metavar="FILE", help="Where rows go that cannot be imported.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Validate and look emails up; write nothing.")] = False,
+    operation_id: OperationOption = None,
+) -> None:
+    """Import customers from CSV or JSON lines.
+
+    Good rows land, bad rows are rejected with their line and reason, and the exit code is then 10. An import that was
+    killed is run again with the same file and options, and goes on where it was.
+    """
+    from custctl.customers.importing import Import, Request
+    from custctl.customers.records import fingerprint, guess_format, open_source, parse_mapping
+
+    context = Context.of(ctx)
+    if on_conflict not in ("fail", "skip", "update"):
+        raise UsageError(f"`--on-conflict {on_conflict}` is not known", hint="one of fail, skip, update")
+    if format not in (None, "csv", "jsonl"):
+        raise UsageError(f"`--format {format}` is not known", hint="one of csv, jsonl")
+    operation_id = operation(operation_id)
+    mapping = parse_mapping(map or [])
+    path = None if file == "-" else Path(file)
+    if rejects is not None and path is not None and rejects.resolve() == path.resolve():
+        raise UsageError("`--rejects` names the file that is imported")
+    chosen = format or guess_format(path)
+    raw = context.renderer.raw
+    with _opened(path) as data:
+        known = fingerprint(data)
+        source = open_source(data, chosen, mapping, raw=raw)  # type: ignore[arg-type]
+        _say_left_out(context, source.kept, source.left_out)
+        if not dry_run:
+            context.announce()
+            if on_conflict == "update":
+                context.confirm_in_production(f"update customers of {context.profile.location} from {file}?")
+        request = Request(
+            name="stdin" if path is None else path.name,
+            source=source,
+            fingerprint=known,
+            key_parts=(chosen, str(sorted(mapping.items())), on_conflict, str(raw)),
+            on_conflict=on_conflict,  # type: ignore[arg-type]
+            operation_id=operation_id,
+            rejects=rejects,
+            dry_run=dry_run,
+        )
+        work = Import(context.customers, context.database, request, context.actor)
+        told = len(source.left_out) + len(source.kept)
+        result = _run(context, work, known.lines)
+        if len(source.left_out) + len(source.kept) > told:
+            _say_left_out(context, source.kept, source.left_out)
+    _show(context, result, file, operation_id, rejects, dry_run=dry_run)
+
+
+def _run(context: Context, work: Import, lines: int) -> Result:
+    try:
+        with context.console.progress("importing", lines) as progress:
+            return work.run(progress.advance)
+    except KeyboardInterrupt as interrupt:
+        from custctl.signals import Terminated
+
+        counts = work.result.counts
+        raise InterruptedRunError(
+            f"interrupted; {counts.rows} rows are dealt with and committed: {counts.inserted} inserted,"
+            f" {counts.updated} updated, {counts.rejected} rejected",
+            terminated=isinstance(interrupt, Terminated),
+            hint="run the same command again: it goes on there",
+        ) from interrupt
+
+
+@contextmanager
+def _opened(path: Path | None) -> Iterator[IO[bytes]]:
+    """Open the file; stdin is kept in an unnamed file first, as it is read twice."""
+    if path is None:
+        with tempfile.TemporaryFile() as spool:
+            while chunk := sys.stdin.buffer.read(1 << 20):
+                spool.write(chunk)
+            spool.seek(0)
+            yield spool
+        return
+    try:
+        data = path.open("rb")
+    except OSError as error:
+        raise UsageError(f"`{path}` cannot be read: {error.strerror}") from error
+    with data:
+        yield data
+
+
+def _say_left_out(context: Context, kept: list[str], left_out: list[str]) -> None:
+    if left_out:
+        names = ", ".join(f"`{name}`" for name in left_out[:20])
+        more = f" and {len(left_out) - 20} more" if len(left_out) > 20 else ""
+        context.console.note(f"left out, as no field matches: {names}{more}")
+    if kept:
+        context.console.note(f"left out, as the database keeps them: {', '.join(f'`{name}`' for name in kept)}")
+
+
+def _show(
+    context: Context, result: Result, file: str, operation_id: str, rejects: Path | None, *, dry_run: bool
+) -> None:
+    if result.replayed:
+        context.console.note(f"operation {operation_id} had been applied already; this is its outcome")
+    if result.resumed_at:
+        context.console.note(f"went on behind row {result.resumed_at}, where an earlier run had stopped")
+    if dry_run:
+        context.console.note("dry run: nothing was written")
+    counts = asdict(result.counts)
+    context.renderer.one({"file": file, **counts, "operation_id": operation_id}, _COLUMNS)
+    if not result.counts.rejected:
+        return
+    for line, reason in result.reasons:
+        context.console.note(f"line {line}: {reason}")
+    unseen = result.counts.rejected - len(result.reasons)
+    if unseen > 0 and result.reasons:
+        context.console.note(f"… and {unseen} more")
+    kept = rejects is not None and not dry_run
+    raise PartialError(
+        f"{result.counts.rejected} of {result.counts.rows} rows were rejected",
+        hint=f"they are in `{rejects}`: mend and import them" if kept else "keep them in a file with `--rejects FILE`",
+        details=counts,
+    )

@@ -1,0 +1,27 @@
+"""How `list` and `search` print their pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from custctl.context import Context
+from custctl.customers.model import FIELDS
+
+if TYPE_CHECKING:
+    from custctl.customers.queries import Position, Query
+
+SHOWN = ("id", "email", "first_name", "last_name", "company", "country", "status", "version")
+
+
+def print_pages(context: Context, query: Query, position: Position | None, limit: int) -> None:
+    """Print one page, or everything where the limit is 0; what follows is noted on stderr."""
+    from custctl.customers.queries import read_all, read_page
+
+    if limit == 0:
+        rows = (found.as_dict() for found in read_all(context.database, query, position))
+        context.renderer.many(rows, FIELDS, shown=SHOWN)
+        return
+    page = read_page(context.database, query, limit, position)
+    context.renderer.many([found.as_dict() for found in page.items], FIELDS, next=page.next, shown=SHOWN)
+    if page.next is not None:
+        context.console.note(f"there is more: go on with `--after {page.next}`")

@@ -1,0 +1,161 @@
+"""Reading the audit: one customer's history, and the list of all writes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from custctl.customers import audit
+from custctl.customers.store import who_is
+from custctl.errors import NotFoundError, UsageError
+from custctl.standing import check_schema, read_standing
+from custctl.tables import customer, customer_audit
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Row
+
+    from custctl.engines.base import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One write to a customer.
+
+    Attributes:
+        changes: field to [before, after]; None where the values are erased or were not recorded.
+    """
+
+    id: int
+    happened_at: str
+    action: str
+    actor: str
+    version: str | None
+    fields: list[str]
+    changes: dict[str, list[Any]] | None
+    operation_id: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the audit, without the values it holds."""
+
+    id: int
+    happened_at: str
+    operation_id: str
+    part: int
+    action: str
+    actor: str
+    customer_id: int | None
+    sequence: int
+    version: str | None
+    fields: list[str]
+    detail: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it by name."""
+        return asdict(self)
+
+
+def read_history(database: Database, who: str) -> list[Event]:
+    """Return what happened to a customer, oldest first; a deleted one is found by its id.
+
+    Raises:
+        NotFoundError: there is no such customer, and there never was.
+    """
+    condition = who_is(who)
+    with database.reading() as connection:
+        found = connection.execute(sa.select(customer.c.id).where(condition)).scalar()
+        if found is None and "@" in who:
+            check_schema(read_standing(connection))
+            raise NotFoundError(
+                f"there is no customer {who}", hint="a deleted customer's email is erased: name it by its id"
+            )
+        customer_id = int(found if found is not None else min(int(who), 2**63 - 1))
+        events = [_event(row) for row in _rows(connection, customer_id)]
+        if not events and found is None:
+            check_schema(read_standing(connection))
+            raise NotFoundError(f"there is no customer {who}, and there never was")
+    return events
+
+
+def _rows(connection: Connection, customer_id: int) -> list[Row[Any]]:
+    own = customer_audit.c.customer_id == customer_id
+    batch = sa.and_(
+        customer_audit.c.customer_id == audit.DATABASE,
+        customer_audit.c.last_customer_id >= customer_id,
+        customer_audit.c.first_customer_id <= customer_id,
+    )
+    rows = connection.execute(sa.select(customer_audit).where(sa.or_(own, batch)).order_by(customer_audit.c.id))
+    return [
+        row
+        for row in rows
+        if row.customer_id == customer_id or audit.in_ranges(json.loads(row.detail).get("customers", ""), customer_id)
+    ]
+
+
+def _event(row: Row[Any]) -> Event:
+    fields = [name for name in row.fields.split(",") if name]
+    changes = None
+    if row.held_values:
+        held = json.loads(row.held_values)
+        before, after = held.get("before") or {}, held.get("after") or {}
+        changes = {name: [before.get(name), after.get(name)] for name in fields}
+    return Event(row.id, row.happened_at, row.action, row.actor, row.version, fields, changes, row.operation_id)
+
+
+def list_entries(
+    database: Database, *, operation_id: str | None, who: str | None, limit: int, before: int | None
+) -> tuple[list[Entry], int | None]:
+    """Return rows of the audit, newest first.
+
+    Args:
+        operation_id: of this operation alone.
+        who: of this customer's chain alone.
+        limit: how many at the most; 0 is all.
+        before: only rows with an id below this one.
+
+    Returns:
+        The rows, and the id to go on from where there are more.
+    """
+    query = sa.select(customer_audit).order_by(customer_audit.c.id.desc())
+    if operation_id is not None:
+        query = query.where(customer_audit.c.operation_id == operation_id)
+    if before is not None:
+        query = query.where(customer_audit.c.id < before)
+    with database.reading() as connection:
+        check_schema(read_standing(connection))
+        if who is not None:
+            if "@" in who:
+                customer_id = connection.execute(sa.select(customer.c.id).where(who_is(who))).scalar()
+            elif who.isascii() and who.isdigit():
+                customer_id = min(int(who), 2**63 - 1)
+            else:
+                raise UsageError(f"`{who}` is neither an id nor an email")
+            query = query.where(customer_audit.c.customer_id == (customer_id if customer_id is not None else -1))
+        rows = list(connection.execute(query.limit(limit + 1) if limit else query))
+    more = limit > 0 and len(rows) > limit
+    rows = rows[:limit] if limit else rows
+    return [_entry(row) for row in rows], rows[-1].id if more else None
+
+
+def _entry(row: Row[Any]) -> Entry:
+    return Entry(
+        id=row.id,
+        happened_at=row.happened_at,
+        operation_id=row.operation_id,
+        part=row.part,
+        action=row.action,
+        actor=row.actor,
+        customer_id=row.customer_id if row.customer_id != audit.DATABASE else None,
+        sequence=row.sequence,
+        version=row.version,
+        fields=[name for name in row.fields.split(",") if name],
+        detail=json.loads(row.detail),
+    )

@@ -1,0 +1,66 @@
+"""A text in the user's editor, in a private file that outlives a failure."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from custctl.errors import CustctlError, RefusedError
+
+_SECRETS = ("CUSTCTL_DB_PASSWORD", "CUSTCTL_DB_PASSWORD_FILE")
+
+
+class EditedFile:
+    """A file that is handed to the editor, as often as needed.
+
+    Args:
+        folder: where it is kept; made for its owner alone.
+        environ: `VISUAL` or `EDITOR` names the editor.
+        interactive: whether an editor may be chosen that nobody named.
+
+    Raises:
+        RefusedError: there is no editor.
+    """
+
+    def __init__(self, folder: Path, environ: Mapping[str, str], *, interactive: bool) -> None:
+        named = environ.get("VISUAL") or environ.get("EDITOR")
+        if not named and not interactive:
+            raise RefusedError(
+                "there is no editor", hint="set `EDITOR`, or use `custctl customer update` where nobody is there to edit"
+            )
+        self._command = shlex.split(named or ("notepad" if os.name == "nt" else "vi"))
+        self._environ = {name: value for name, value in environ.items() if name not in _SECRETS}
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor, path = tempfile.mkstemp(prefix="edit-", suffix=".yaml", dir=folder)
+        os.close(descriptor)
+        self.path = Path(path)
+
+    def edit(self, text: str) -> str:
+        """Return what the user made of a text.
+
+        Raises:
+            CustctlError: the editor failed; the file is kept.
+        """
+        self.path.write_text(text, encoding="utf-8")
+        try:
+            code = subprocess.run([*self._command, str(self.path)], env=self._environ, check=False).returncode
+        except OSError as error:
+            raise CustctlError(
+                f"the editor `{self._command[0]}` cannot be started: {error.strerror}", hint="set `EDITOR`"
+            ) from error
+        if code != 0:
+            raise CustctlError(f"the editor `{self._command[0]}` ended with {code}", hint=self.kept)
+        return self.path.read_text(encoding="utf-8", errors="surrogateescape")
+
+    @property
+    def kept(self) -> str:
+        """The hint that says where the text is."""
+        return f"what was typed is kept in {self.path}"
+
+    def remove(self) -> None:
+        """Remove the file: nothing in it is needed any more."""
+        self.path.unlink(missing_ok=True)
