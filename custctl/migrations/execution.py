@@ -161,14 +161,15 @@ def _one_by_one(task: Task) -> None:
     started_at = task.check_untouched()
     if task.step.reason == "resume" and task.step.record is not None:
         started_at = task.step.record.started_at
-    done = number = _resume_at(task)
+    done = _resume_at(task)
     task.note("running", done, started_at=started_at)
     session.commit()
     _restore_settings(task, done)
+    at: int | None = None
     opened = done  # the statement by which the script began a transaction of its own
     try:
         for number in range(done, total):
-            statement = statements[number]
+            at, statement = number, statements[number]
             control = database.transaction_control(statement)
             if session.in_transaction():
                 # Between the script's own BEGIN and COMMIT; how far it came commits with them.
@@ -190,8 +191,9 @@ def _one_by_one(task: Task) -> None:
             if not session.in_transaction():
                 done = number + 1
         if session.in_transaction():
-            number = opened
+            at = opened
             raise CustctlError("the transaction that begins here is never committed")
+        at = None
         session.begin()
         task.note("applied", total, started_at=started_at)
         if task.after_script is not None:
@@ -206,8 +208,7 @@ def _one_by_one(task: Task) -> None:
             task.note("failed", done, started_at=started_at, error=reason)
             session.commit()
         kept = f"{done} of its {total} statements are applied, and a rerun goes on after them"
-        at_end = done == total and number == total - 1
-        raise _failure(task, None if at_end else number, error, kept) from _cause(script, error)
+        raise _failure(task, at, error, kept) from _cause(script, error)
     except sa.exc.DBAPIError as error:
         session.rollback()
         raise _journal_failure(task, error) from error
@@ -257,7 +258,10 @@ def _restore_settings(task: Task, resume_at: int) -> None:
     more, a later statement that needs it tells so better.
     """
     for statement in task.statements[:resume_at]:
-        if task.database.needs_autocommit(statement) and task.database.settle(task.session.connection, statement) is False:
+        if (
+            task.database.needs_autocommit(statement)
+            and task.database.settle(task.session.connection, statement) is False
+        ):
             with suppress(CustctlError):
                 task.run(statement)
 

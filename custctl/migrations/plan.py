@@ -120,7 +120,7 @@ def make_plan(
     late: list[Script] = []
     entries: list[Entry] = []
     for script in scripts.versioned:
-        record = by_version.pop(script.version, None)
+        record = by_version.pop(script.version or 0, None)
         if record is not None and record.state in DONE:
             changed = record.checksum != script.checksum
             if changed:

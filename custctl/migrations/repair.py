@@ -77,7 +77,11 @@ def _plan(database: Database, state: State, sql_dir: Path, *, environment: str, 
     unsettled = []
     for record in state.records:
         script = on_disk.get(record.version) if record.version is not None else by_name.get(record.name)
-        if record.state not in DONE and script is not None and (record.state == "running" or record.in_flight is not None):
+        if (
+            record.state not in DONE
+            and script is not None
+            and (record.state == "running" or record.in_flight is not None)
+        ):
             unsettled.append(Unsettled(script, record))
     new_stamp = (found.environment, environment) if restamp and found.environment != environment else None
     return Repair(plan.drifted, tuple(unsettled), new_stamp)

@@ -188,7 +188,9 @@ def _prepare(
         lines = [f"{script.name}:{found.line}: {found.rule}: {found.message}" for script, found in stopping]
         first, finding = stopping[0]
         raise MigrationError(
-            "\n".join([f"the linter stops {len(stopping)} place{'s' if len(stopping) > 1 else ''} in {environment}", *lines]),
+            "\n".join(
+                [f"the linter stops {len(stopping)} place{'s' if len(stopping) > 1 else ''} in {environment}", *lines]
+            ),
             hint=f"{finding.hint}; or say `-- custctl: allow={finding.rule} REASON` in {first.name}",
             details={
                 "findings": [

@@ -9,6 +9,9 @@ from custctl.errors import MigrationError
 
 _REFERENCE = re.compile(r"(\$)?\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}\n]*))?\})?")
 
+# A reference, which is left alone, or a word of a message.
+_WORD = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|[^\s\"'`:;,()]+")
+
 
 def substitute(text: str, environ: Mapping[str, str], *, name: str = "script", line: int = 1) -> str:
     """Replace `${NAME}` and `${NAME:-default}`; the default serves where NAME is unset or empty.
@@ -52,9 +55,27 @@ def substitute(text: str, environ: Mapping[str, str], *, name: str = "script", l
 
 
 def mask(message: str, text: str, environ: Mapping[str, str]) -> str:
-    """Return an engine's message with the values that a script took from the environment written as `${NAME}`."""
+    """Return an engine's message without the values that a script took from the environment.
+
+    A whole value is written as `${NAME}`. A part of one, such as what a value with a quote in it leaves for the engine
+    to stumble over, becomes `…`; so does any word of the message that merely reads like such a part.
+
+    Args:
+        message: what the engine said.
+        text: the script, as written.
+        environ: the values by name.
+    """
+    values = {}
     for match in _REFERENCE.finditer(text):
         value = environ.get(match[2] or "")
         if value and not match[1]:
-            message = message.replace(value, f"${{{match[2]}}}")
-    return message
+            values[match[2]] = value
+    # The longest first: one value may be a part of another.
+    for name, value in sorted(values.items(), key=lambda item: -len(item[1])):
+        message = message.replace(value, f"${{{name}}}")
+
+    def part(match: re.Match[str]) -> str:
+        word = match[0]
+        return "…" if any(word in value for value in values.values()) and word not in text else word
+
+    return _WORD.sub(part, message)

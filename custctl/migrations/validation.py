@@ -63,16 +63,22 @@ def validate(database: Database, sql_dir: Path, environment: str) -> list[Proble
         for r in plan.missing
     ]
     problems += [
-        Problem("error", s.name, None, "late", f"pending below {plan.newest}, which is applied", "give it a higher number")
+        Problem(
+            "error", s.name, None, "late", f"pending below {plan.newest}, which is applied", "give it a higher number"
+        )
         for s in plan.late
     ]
-    seeds = [script for scripts_of_set in seed_sets(sql_dir, database.engine_name).values() for script in scripts_of_set]
+    seeds = [
+        script for scripts_of_set in seed_sets(sql_dir, database.engine_name).values() for script in scripts_of_set
+    ]
     severity = "error" if environment in PROTECTED else "warning"
     for script in [*(step.script for step in plan.steps), *seeds]:
         try:
             statements = split_script(database, script)
         except MigrationError as error:
-            problems.append(Problem("error", script.name, error.details.get("line"), "unfit", error.message, error.hint))
+            problems.append(
+                Problem("error", script.name, error.details.get("line"), "unfit", error.message, error.hint)
+            )
             continue
         problems += [
             Problem(severity, script.name, found.line, found.rule, found.message, found.hint)

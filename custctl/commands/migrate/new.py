@@ -17,7 +17,8 @@ custctl migrate new 'add loyalty tier'
 """,
 )
 def new(
-    ctx: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME", help="What the script does, in a few words.")]
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the script does, in a few words.")],
 ) -> None:
     """Make the next numbered script, one file per engine. No database is needed."""
     from custctl.migrations.authoring import new_scripts

@@ -24,7 +24,9 @@ def repair(
     ctx: typer.Context,
     environment: Annotated[
         str | None,
-        typer.Option("--environment", metavar="NAME", help="Stamp the database as this environment, the profile's own."),
+        typer.Option(
+            "--environment", metavar="NAME", help="Stamp the database as this environment, the profile's own."
+        ),
     ] = None,
     lock_timeout: Annotated[
         str, typer.Option("--lock-timeout", metavar="TIME", help="How long to wait for another run.")
@@ -47,9 +49,7 @@ def repair(
             hint=f"use a profile of `{environment}`, so that the stamp and the profile agree",
         )
     restamp = environment is not None
-    planned = plan_repair(
-        context.database, context.sql_dir[0], environment=profile.environment, restamp=restamp
-    )
+    planned = plan_repair(context.database, context.sql_dir[0], environment=profile.environment, restamp=restamp)
     context.announce()
     rows = [{"change": "accept", "script": d.script.name, "detail": d.script.checksum} for d in planned.accept]
     rows += [

@@ -30,4 +30,6 @@ def validate(ctx: typer.Context) -> None:
         raise MigrationError(
             f"{errors} problem{'s' if errors > 1 else ''} found", hint="each is listed with its place and a safer way"
         )
-    context.console.note("the scripts are valid" + (f", with {len(problems)} warnings" if problems else ""))
+    count = len(problems)
+    warnings = f", with {count} warning{'s' if count > 1 else ''}" if count else ""
+    context.console.note(f"the scripts are valid{warnings}")

@@ -13,19 +13,20 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from custctl.engines.base import Check, Database, EngineSettings, LockHolder, Merge, ScriptSession
+from custctl.engines.base import Check, Database, EngineSettings, LockHolder, Merge
 from custctl.engines.sqlite import folding
-from custctl.engines.sqlite.errors import is_busy, translate
+from custctl.engines.sqlite.errors import translate
+from custctl.engines.sqlite.session import SqliteScriptSession, begin_immediate, driver_of, first_word
 from custctl.errors import CustctlError, PendingError, RefusedError
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row, Select, Table
     from sqlalchemy.sql.dml import UpdateBase
 
+    from custctl.engines.base import ScriptSession
     from custctl.engines.scripts import Finding, Statement
 
 _PROGRESS_STEPS = 50_000  # virtual machine instructions between looks at the clock: about a millisecond
-_LOCK_SLICE_MS = 200  # how long SQLite itself waits for a lock before signals are looked at again
 
 
 class SqliteDatabase(Database):
@@ -148,7 +149,7 @@ class SqliteDatabase(Database):
             connection = self._connect()
             self._begin = None
             with connection.begin():
-                _begin_immediate(_driver(connection), self._timeout)
+                begin_immediate(driver_of(connection), self._timeout)
                 yield connection
 
     # -- the catalogue -----------------------------------------------------------------------------
@@ -201,12 +202,12 @@ class SqliteDatabase(Database):
     ) -> Merge:
         from custctl.engines.sqlite.bulk import merge
 
-        return merge(_driver(connection), table.name, columns, rows, key=key, insert=insert, update=update)
+        return merge(driver_of(connection), table.name, columns, rows, key=key, insert=insert, update=update)
 
     def stream(self, connection: Connection, statement: Select[Any], size: int) -> Iterator[list[tuple[Any, ...]]]:
         compiled = statement.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
         names = compiled.positiontup or ()
-        cursor = _driver(connection).execute(str(compiled), [compiled.params[name] for name in names])
+        cursor = driver_of(connection).execute(str(compiled), [compiled.params[name] for name in names])
         while True:
             self._on_execute()
             rows = cursor.fetchmany(size)
@@ -261,7 +262,7 @@ class SqliteDatabase(Database):
         return transaction_control(statement)
 
     def needs_autocommit(self, statement: Statement) -> bool:
-        return _first_word(statement.text) in ("VACUUM", "PRAGMA", "ATTACH", "DETACH")
+        return first_word(statement.text) in ("VACUUM", "PRAGMA", "ATTACH", "DETACH")
 
     def lint(self, statements: Sequence[Statement], *, transaction: bool) -> list[Finding]:
         from custctl.engines.sqlite.lint import lint
@@ -315,79 +316,6 @@ class SqliteDatabase(Database):
         others = os.name == "posix" and bool(self._path.stat().st_mode & 0o007)
         if others:
             yield Check("privacy", False, "every user of this machine can open it", f"run `chmod o= {self._path}`")
-
-
-class SqliteScriptSession(ScriptSession):
-    """Scripts run with SQLite's own defaults: foreign keys are checked at the end, as a table's rebuild needs it."""
-
-    def __init__(self, database: SqliteDatabase) -> None:
-        self._database = database
-        self._open()
-
-    def _open(self) -> None:
-        self._database.close()
-        self._database._begin = None
-        self.connection = self._database._connect()
-        self._driver = _driver(self.connection)
-        self._driver.execute("PRAGMA foreign_keys = OFF")
-        self._check_keys = False
-
-    def begin(self) -> None:
-        _begin_immediate(self._driver, self._database._timeout)
-
-    def run(self, statement: Statement) -> None:
-        self._check_keys |= _first_word(statement.text) not in ("CREATE", "PRAGMA", "SELECT", "ANALYZE")
-        with self._database._errors():
-            self._driver.execute(statement.text).fetchall()
-
-    def commit(self) -> None:
-        with self._database._errors():
-            if self._check_keys:
-                broken = self._driver.execute("PRAGMA foreign_key_check").fetchone()
-                if broken:
-                    raise CustctlError(f"a row of `{broken[0]}` would point to a missing row of `{broken[2]}`")
-            self._driver.execute("COMMIT")
-
-    def rollback(self) -> None:
-        if self._driver.in_transaction:
-            self._driver.execute("ROLLBACK")
-
-    def in_transaction(self) -> bool:
-        return self._driver.in_transaction
-
-    def reset(self) -> None:
-        self._open()
-
-    def close(self) -> None:
-        """Undo what is open and close."""
-        self.rollback()
-        self._database.close()
-
-
-def _driver(connection: Connection) -> sqlite3.Connection:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    return driver
-
-
-def _begin_immediate(driver: sqlite3.Connection, timeout: float) -> None:
-    """Take the write lock now: a transaction that reads first and writes later can fail half-way."""
-    deadline = time.monotonic() + timeout
-    driver.execute(f"PRAGMA busy_timeout = {_LOCK_SLICE_MS}")
-    try:
-        while True:
-            try:
-                driver.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError as error:
-                if not is_busy(error) or time.monotonic() >= deadline:
-                    raise
-    finally:
-        driver.execute(f"PRAGMA busy_timeout = {int(timeout * 1000)}")
-
-
-def _first_word(text: str) -> str:
-    return text.split(None, 1)[0].upper().rstrip(";") if text.strip() else ""
 
 
 def translate_os(error: OSError, location: str) -> CustctlError:

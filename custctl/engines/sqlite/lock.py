@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from custctl.engines.base import LockHolder
@@ -50,20 +50,22 @@ def file_lock(path: Path, timeout: float, on_wait: Callable[[LockHolder | None],
         on_wait: called once with the holder, before waiting.
 
     Raises:
-        UnavailableError: the time ran out.
+        UnavailableError: the time ran out, or the file system has no locks.
         CredentialError: the file cannot be made or opened.
     """
     try:
+        # The lock comes before everything else, the database and its folder included.
+        path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise CredentialError(
             f"the lock file {path} cannot be opened: {error.strerror}",
-            hint="check the owner and the mode of the database's folder",
+            hint="check the path of the database in the profile, and the owner and the mode of its folder",
         ) from error
     try:
         deadline = time.monotonic() + timeout
         waited = False
-        while not _try_lock(descriptor):
+        while not _taken(descriptor, path):
             if time.monotonic() >= deadline:
                 holder = _holder(path)
                 raise UnavailableError(
@@ -80,7 +82,24 @@ def file_lock(path: Path, timeout: float, on_wait: Callable[[LockHolder | None],
         os.close(descriptor)
 
 
+def _taken(descriptor: int, path: Path) -> bool:
+    try:
+        return _try_lock(descriptor)
+    except OSError as error:
+        raise UnavailableError(
+            f"{path} cannot be locked: {error.strerror}", hint="keep the database on a file system that has locks"
+        ) from error
+
+
 def _write_holder(descriptor: int) -> None:
+    """Say who holds the lock; where that cannot be written, on a full disk say, the lock holds all the same."""
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(descriptor, json.dumps(_myself()).encode())
+
+
+def _myself() -> dict[str, str | int]:
     import getpass
     import socket
 
@@ -88,10 +107,7 @@ def _write_holder(descriptor: int) -> None:
         user = getpass.getuser()
     except (KeyError, OSError):
         user = "unknown"
-    record = {"pid": os.getpid(), "host": socket.gethostname(), "user": user, "since": int(time.time())}
-    os.ftruncate(descriptor, 0)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    os.write(descriptor, json.dumps(record).encode())
+    return {"pid": os.getpid(), "host": socket.gethostname(), "user": user, "since": int(time.time())}
 
 
 def _holder(path: Path) -> LockHolder | None:

@@ -1,0 +1,145 @@
+"""The connection on which SQLite's migration scripts run, and how a transaction begins there."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from custctl.engines.base import ScriptSession
+from custctl.engines.sqlite.errors import is_busy
+from custctl.errors import CustctlError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from custctl.engines.scripts import Statement
+    from custctl.engines.sqlite.database import SqliteDatabase
+
+_LOCK_SLICE_MS = 200  # how long SQLite itself waits for a lock before signals are looked at again
+
+
+class SqliteScriptSession(ScriptSession):
+    """Scripts run with SQLite's own defaults: foreign keys are checked at the end, as a table's rebuild needs it."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+        self._open()
+
+    def _open(self) -> None:
+        # The next connection is there before the last one goes: the last of all writes the whole log back.
+        before, self._database._connection = self._database._connection, None
+        self._database._begin = None
+        self.connection = self._database._connect()
+        self._driver = driver_of(self.connection)
+        self._driver.execute("PRAGMA foreign_keys = OFF")
+        self._check_keys = False
+        if before is not None:
+            before.close()
+
+    def begin(self) -> None:
+        with self._database._errors():
+            begin_immediate(self._driver, self._database._timeout)
+
+    def run(self, statement: Statement) -> None:
+        word = first_word(statement.text)
+        with self._database._errors():
+            if word in ("COMMIT", "END"):
+                self._check_foreign_keys()
+            try:
+                for _ in self._driver.execute(statement.text):
+                    pass
+            except sqlite3.Warning as error:
+                # Python 3.11 has no sqlite3.Error for two statements in one.
+                raise CustctlError(str(error)) from error
+        self._check_keys |= word not in ("CREATE", "PRAGMA", "SELECT", "ANALYZE", "BEGIN", "COMMIT", "END")
+
+    def commit(self) -> None:
+        with self._database._errors():
+            self._check_foreign_keys()
+            self._driver.execute("COMMIT")
+
+    def _check_foreign_keys(self) -> None:
+        """Refuse what breaks a foreign key anew: what was broken before a script stands in no script's way."""
+        if not self._check_keys:
+            return
+        broken = _broken_keys(self._driver)
+        if broken:
+            before = self._broken_before()
+            for (child, parent), count in broken.items():
+                if count > before[child, parent]:
+                    rows = f"{count - before[child, parent]} rows" if count - before[child, parent] > 1 else "a row"
+                    raise CustctlError(f"{rows} of `{child}` would point to a missing row of `{parent}`")
+        self._check_keys = False
+
+    def _broken_before(self) -> Counter[tuple[str, str]]:
+        """Return what is broken in the last committed state, or nothing where that cannot be read now."""
+        try:
+            other = sqlite3.connect(f"{self._database._path.as_uri()}?mode=ro", uri=True, timeout=0)
+            try:
+                return _broken_keys(other)
+            finally:
+                other.close()
+        except sqlite3.Error:
+            return Counter()
+
+    def rollback(self) -> None:
+        if not self._driver.in_transaction:
+            return
+        try:
+            self._driver.execute("ROLLBACK")
+        except sqlite3.Error:
+            # A full disk can stand in the way of this too; to close the connection is as good.
+            self._open()
+
+    def in_transaction(self) -> bool:
+        return self._driver.in_transaction
+
+    def reset(self) -> None:
+        self._open()
+
+    def close(self) -> None:
+        """Undo what is open and close."""
+        self.rollback()
+        self._database.close()
+
+
+def _broken_keys(driver: sqlite3.Connection) -> Counter[tuple[str, str]]:
+    """Count the rows that point to missing ones, by (child, parent)."""
+    return Counter((child, parent) for child, _, parent, _ in driver.execute("PRAGMA foreign_key_check"))
+
+
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """Return the driver's connection under SQLAlchemy's."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+def begin_immediate(driver: sqlite3.Connection, timeout: float) -> None:
+    """Take the write lock now: a transaction that reads first and writes later can fail half-way.
+
+    Args:
+        timeout: seconds to wait for another writer.
+
+    Raises:
+        sqlite3.OperationalError: the time ran out.
+    """
+    deadline = time.monotonic() + timeout
+    driver.execute(f"PRAGMA busy_timeout = {_LOCK_SLICE_MS}")
+    try:
+        while True:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if not is_busy(error) or time.monotonic() >= deadline:
+                    raise
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {int(timeout * 1000)}")
+
+
+def first_word(text: str) -> str:
+    """Return the first word of a statement in upper case; empty where there is none."""
+    return text.split(None, 1)[0].upper().rstrip(";") if text.strip() else ""
