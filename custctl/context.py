@@ -114,6 +114,11 @@ class Context:
             )
         return names[0] if names else variable or DEFAULT_ENV
 
+    def choose_environment(self, name: str | None) -> None:
+        """Take the profile that an argument names; it counts as one more `--env`."""
+        if name is not None:
+            self._given = {**self._given, "env": [*self._given.get("env", ()), name]}
+
     @property
     def profiles_dir(self) -> Path | None:
         """The value of `--profiles-dir`."""

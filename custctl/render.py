@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -10,11 +11,13 @@ from itertools import islice
 from typing import Any, TextIO
 
 from custctl.errors import UsageError
-from custctl.text import escape_json, guard_formula, nearest, visible
+from custctl.text import UNSAFE, escape_json, guard_formula, nearest, visible
 
 Record = Mapping[str, Any]
 
 _TABLE_BLOCK = 500  # rows that are aligned together
+_SUSPICIOUS = frozenset("=+-@'")
+_CONTROLS = bytes([*range(32), 127])
 _UNLIMITED_WIDTH = 100_000  # an explicit table is the same everywhere: no terminal folds it
 
 
@@ -100,6 +103,32 @@ class Renderer:
         else:
             self.one(document, list(document))
 
+    def export(self, names: Sequence[str], blocks: Iterable[Sequence[Sequence[Any]]], *, stream: TextIO | None = None) -> int:
+        """Write rows as CSV or JSON lines, block by block, and return how many.
+
+        Args:
+            names: the columns of every row.
+            stream: where to write in place of stdout.
+
+        Raises:
+            UsageError: another format was asked for.
+        """
+        chosen = Format.CSV if self._chosen is Format.AUTO else self._chosen
+        if chosen not in (Format.CSV, Format.JSONL):
+            raise UsageError(f"an export is not written as {chosen}", hint="choose `-o csv` or `-o jsonl`")
+        out = self._stream if stream is None else stream
+        count = 0
+        if chosen is Format.JSONL:
+            for block in blocks:
+                out.write("".join([_json(dict(zip(names, row, strict=True))) + "\n" for row in block]))
+                count += len(block)
+            return count
+        out.write(",".join(names) + "\n")
+        for block in blocks:
+            out.write(csv_block(block, raw=self.raw))
+            count += len(block)
+        return count
+
     def text(self, text: str) -> None:
         """Write text that is data itself, such as a script or a diff, line by line."""
         for line in text.splitlines():
@@ -169,6 +198,35 @@ class Renderer:
         self._stream.writelines(line.rstrip() + "\n" for line in capture.get().splitlines())
 
 
+def csv_block(rows: Sequence[Sequence[Any]], *, raw: bool) -> str:
+    """Return rows as CSV, cell by cell made safe only in the rare block that needs it."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    if raw:
+        writer.writerows(rows)
+        return buffer.getvalue()
+    writer.writerows([[_formula_safe(cell) for cell in row] for row in rows])
+    text = buffer.getvalue()
+    if _is_clean(text, len(rows)):
+        return text
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows([[_guarded(_cell(cell)) for cell in row] for row in rows])
+    return buffer.getvalue()
+
+
+def _formula_safe(cell: Any) -> Any:
+    # The first character decides for nearly every cell; `guard_formula` looks closer.
+    return guard_formula(cell) if isinstance(cell, str) and cell[:1] in _SUSPICIOUS else cell
+
+
+def _is_clean(text: str, lines: int) -> bool:
+    """Tell whether a block holds nothing to be made visible but its own line ends."""
+    if text.isascii():
+        controls = text.count("\n") - lines
+        return controls == 0 and len(text.encode().translate(None, _CONTROLS)) == len(text) - lines
+    return text.count("\n") == lines and UNSAFE.search(text.replace("\n", "")) is None
+
+
 def _line_writer(stream: TextIO, chosen: Format) -> Callable[[Sequence[str]], object]:
     if chosen is Format.CSV:
         return csv.writer(stream, lineterminator="\n").writerow
@@ -190,6 +248,8 @@ def _cell(value: Any) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, (list, tuple)) and all(isinstance(part, str) and "," not in part for part in value):
+        return ",".join(value)
     if isinstance(value, (dict, list, tuple)):
         return _json(value)
     return str(value)

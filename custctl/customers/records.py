@@ -19,6 +19,7 @@ from custctl.text import nearest, unguard_formula, visible
 Format = Literal["csv", "jsonl"]
 
 _LONGEST_CELL = 1 << 20  # characters; a quote that is never closed must not swallow the file
+_LONGEST_LINE = 1 << 24  # bytes
 _KEPT = tuple(name for name in FIELDS if name not in EDITABLE)
 _DELIMITERS = (",", ";", "\t")
 
@@ -283,8 +284,14 @@ class JsonLines:
         return self._fields[key]
 
     def records(self) -> Iterator[Record]:
-        """Yield the objects; blank lines are passed over."""
-        for line, data in enumerate(self._file, start=1):
+        """Yield the objects; blank lines are passed over.
+
+        Raises:
+            InvalidError: a line is too long to be an object.
+        """
+        for line, data in enumerate(iter(lambda: self._file.readline(_LONGEST_LINE), b""), start=1):
+            if len(data) == _LONGEST_LINE:
+                raise InvalidError(f"line {line} is longer than {_LONGEST_LINE} bytes", hint="is it JSON lines?")
             text = data.decode("utf-8", "surrogateescape")
             if line == 1:
                 text = text.removeprefix("\ufeff")

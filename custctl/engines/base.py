@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from custctl.errors import ExitCode
+
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row, Select, Table
     from sqlalchemy.sql.dml import UpdateBase
@@ -50,12 +52,17 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of `doctor`: what was looked at, how it stands, and the way out of a fault."""
+    """One line of `doctor`: what was looked at, how it stands, and the way out of a fault.
+
+    Attributes:
+        exit_code: what a fault of this kind ends a command with.
+    """
 
     name: str
     ok: bool
     value: str
     hint: str | None = None
+    exit_code: ExitCode = ExitCode.UNAVAILABLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from custctl.engines.base import Check, Database, EngineSettings, LockHolder, Me
 from custctl.engines.sqlite import folding
 from custctl.engines.sqlite.errors import translate
 from custctl.engines.sqlite.session import SqliteScriptSession, begin_immediate, driver_of, first_word
-from custctl.errors import CustctlError, PendingError, RefusedError
+from custctl.errors import CustctlError, ExitCode, PendingError, RefusedError
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row, Select, Table
@@ -296,7 +296,7 @@ class SqliteDatabase(Database):
         fts5 = "fts5" in self.features()
         yield Check("substring search", True, "FTS5 trigram index" if fts5 else "full scan: this SQLite has no FTS5")
         if not self.exists():
-            yield Check("database", False, f"{self._path} does not exist", "run `custctl migrate`")
+            yield Check("database", False, f"{self._path} does not exist", "run `custctl migrate`", ExitCode.PENDING)
             return
         with self.reading() as connection:
             mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
@@ -312,6 +312,7 @@ class SqliteDatabase(Database):
             writable,
             "readable and writable" if writable else "read-only",
             None if writable else "check the owner and the mode of the file and of its folder",
+            ExitCode.CREDENTIAL,
         )
         others = os.name == "posix" and bool(self._path.stat().st_mode & 0o007)
         if others:

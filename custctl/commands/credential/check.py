@@ -1,0 +1,23 @@
+"""`custctl credential check`."""
+
+from __future__ import annotations
+
+import typer
+
+from custctl.context import Context
+from custctl.options import PLAIN, command
+
+_COLUMNS = ("source", "state", "problem", "hint")
+
+
+@command(shared=(*PLAIN, "fields"), examples="custctl credential check --env prod")
+def check(ctx: typer.Context) -> None:
+    """Tell where the database password would come from, place by place, without showing it."""
+    from custctl.credentials import check_credential, find_credential
+
+    context = Context.of(ctx)
+    places = check_credential(context.profile, context.environ)
+    rows = [{"source": p.source, "state": p.state, "problem": p.problem, "hint": p.hint} for p in places]
+    context.renderer.many(rows, _COLUMNS)
+    found = find_credential(context.profile, context.environ)
+    context.console.note(f"credential: {found.source}")

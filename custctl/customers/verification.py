@@ -1,0 +1,255 @@
+"""Verifying the audit: each chain by itself, and the whole against a checkpoint kept elsewhere.
+
+A chain shows what was changed inside it or taken out of its middle. What was cut
+off at its end, or rewritten from the beginning, only a checkpoint shows: the ids
+and a digest of every block of rows, written down before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from custctl.customers import audit
+from custctl.errors import InvalidError, RefusedError, UsageError
+from custctl.standing import check_schema, read_standing
+from custctl.tables import customer_audit
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from custctl.engines.base import Database
+
+_BLOCK = 1000  # ids a block of a checkpoint
+_STREAM = 1000  # rows at a time
+_ERASING = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that is not as it was written.
+
+    Attributes:
+        kind: changed, removed, added, erased or truncated.
+        customer_id: whose chain; None where the fault was found by the checkpoint, or in the database's own chain.
+        audit_id: the row, or None.
+    """
+
+    kind: str
+    customer_id: int | None
+    audit_id: int | None
+    message: str
+
+
+@dataclass(slots=True)
+class Report:
+    """What was verified.
+
+    Attributes:
+        checkpoint: to be kept outside of the database, for the next time.
+    """
+
+    rows: int = 0
+    chains: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    checkpoint: dict[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it by name."""
+        return {
+            "ok": not self.faults,
+            "rows": self.rows,
+            "chains": self.chains,
+            "faults": [asdict(fault) for fault in self.faults],
+            "checkpoint": self.checkpoint,
+        }
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint: what `audit verify -o json` printed, or its `checkpoint` alone.
+
+    Raises:
+        UsageError: the file cannot be read.
+        InvalidError: it is no checkpoint.
+    """
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"`{path}` cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError):
+        raise InvalidError(f"`{path}` is not a checkpoint: it is not JSON") from None
+    found = held.get("checkpoint", held) if isinstance(held, dict) else None
+    if not _is_checkpoint(found):
+        raise InvalidError(f"`{path}` is not a checkpoint", hint="make one with `custctl audit verify -o json`")
+    return dict(found)
+
+
+def _is_checkpoint(found: Any) -> bool:
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("blocks"), list)
+        and isinstance(found.get("last_id"), int)
+        and all(
+            isinstance(block, dict)
+            and isinstance(block.get("first"), int)
+            and isinstance(block.get("ids"), str)
+            and isinstance(block.get("digest"), str)
+            for block in found["blocks"]
+        )
+    )
+
+
+def verify(database: Database, checkpoint: Mapping[str, Any] | None = None) -> Report:
+    """Verify the audit of a database in one consistent state.
+
+    Raises:
+        RefusedError: the checkpoint is of another database.
+    """
+    report = Report()
+    with database.reading() as connection:
+        standing = read_standing(connection)
+        check_schema(standing)
+        if checkpoint is not None and checkpoint.get("database_id") not in (None, standing.database_id):
+            raise RefusedError("the checkpoint is of another database", hint="verify the one that it was made of")
+        _verify_chains(database, connection, report)
+        blocks = list(_blocks(database, connection))
+        taken_at = connection.execute(sa.select(database.now())).scalar()
+    report.checkpoint = {
+        "database_id": standing.database_id,
+        "epoch": standing.epoch,
+        "environment": standing.environment,
+        "taken_at": taken_at,
+        "rows": report.rows,
+        "last_id": max((_last(block) for block in blocks), default=0),
+        "blocks": blocks,
+    }
+    if checkpoint is not None:
+        _compare(checkpoint, blocks, report, _rows_after(database, checkpoint))
+    return report
+
+
+def _verify_chains(database: Database, connection: Connection, report: Report) -> None:
+    columns = list(customer_audit.c)
+    names = [column.name for column in columns]
+    query = sa.select(*columns).order_by(customer_audit.c.customer_id, customer_audit.c.sequence, customer_audit.c.id)
+    chain: int | None = None
+    expected, previous = 1, ""
+    nulled: list[int] = []
+    for block in database.stream(connection, query, _STREAM):
+        for values in block:
+            row = dict(zip(names, values, strict=True))
+            report.rows += 1
+            if row["customer_id"] != chain:
+                _not_erased(report, chain, nulled)
+                chain, expected, previous, nulled = row["customer_id"], 1, "", []
+                report.chains += 1
+            if row["sequence"] != expected:
+                gap = f"{expected}" if row["sequence"] == expected + 1 else f"{expected} to {row['sequence'] - 1}"
+                _fault(report, "removed", row, f"entry {gap} of the chain is missing")
+            elif row["previous_hash"] != previous:
+                _fault(report, "changed", row, "the entry does not follow the one before it")
+            if row["row_hash"] != audit.row_hash(row):
+                _fault(report, "changed", row, "the entry is not what was written")
+            if row["held_values"] is not None and row["values_hash"] != audit.values_hash(
+                row["salt"] or "", row["held_values"]
+            ):
+                _fault(report, "changed", row, "the values are not those that were written")
+            if row["held_values"] is None and row["values_hash"]:
+                nulled.append(row["id"])
+            if row["action"] == _ERASING:
+                nulled = []
+            expected, previous = row["sequence"] + 1, row["row_hash"]
+    _not_erased(report, chain, nulled)
+
+
+def _not_erased(report: Report, chain: int | None, nulled: list[int]) -> None:
+    """Values may be missing only where the customer was deleted afterwards."""
+    for audit_id in nulled:
+        report.faults.append(
+            Fault("erased", chain or None, audit_id, "the values are gone, and the customer was not deleted")
+        )
+
+
+def _fault(report: Report, kind: str, row: Mapping[str, Any], message: str) -> None:
+    report.faults.append(Fault(kind, row["customer_id"] or None, row["id"], message))
+
+
+# -- checkpoints -----------------------------------------------------------------------------------
+
+
+def _blocks(database: Database, connection: Connection) -> Iterator[dict[str, Any]]:
+    """Yield a digest for every thousand ids: which ids there are, and what their rows hash to."""
+    query = sa.select(customer_audit.c.id, customer_audit.c.row_hash).order_by(customer_audit.c.id)
+    number: int | None = None
+    ids: list[int] = []
+    digest = hashlib.sha256()
+    for rows in database.stream(connection, query, _STREAM):
+        for audit_id, row_hash in rows:
+            if (audit_id - 1) // _BLOCK != number:
+                if ids:
+                    yield _block(number or 0, ids, digest)
+                number, ids, digest = (audit_id - 1) // _BLOCK, [], hashlib.sha256()
+            ids.append(audit_id)
+            digest.update(f"{audit_id}:{row_hash}\n".encode())
+    if ids:
+        yield _block(number or 0, ids, digest)
+
+
+def _block(number: int, ids: list[int], digest: Any) -> dict[str, Any]:
+    return {"first": number * _BLOCK + 1, "ids": audit.id_ranges(ids), "digest": digest.hexdigest()}
+
+
+def _last(block: Mapping[str, Any]) -> int:
+    return int(str(block["ids"]).rpartition(",")[2].rpartition("-")[2])
+
+
+def _rows_after(database: Database, checkpoint: Mapping[str, Any]) -> dict[int, list[tuple[int, str]]]:
+    """Return the rows of the block in which the checkpoint ended: it may have grown since."""
+    last = int(checkpoint["last_id"])
+    first = (max(last, 1) - 1) // _BLOCK * _BLOCK + 1
+    query = sa.select(customer_audit.c.id, customer_audit.c.row_hash)
+    query = query.where(customer_audit.c.id >= first, customer_audit.c.id <= last).order_by(customer_audit.c.id)
+    with database.reading() as connection:
+        return {first: [(row[0], row[1]) for row in connection.execute(query)]}
+
+
+def _compare(
+    checkpoint: Mapping[str, Any],
+    blocks: list[dict[str, Any]],
+    report: Report,
+    partial: dict[int, list[tuple[int, str]]],
+) -> None:
+    now = {block["first"]: block for block in blocks}
+    for first, rows in partial.items():
+        if rows:
+            digest = hashlib.sha256("".join(f"{number}:{row_hash}\n" for number, row_hash in rows).encode())
+            now[first] = _block(first // _BLOCK, [number for number, _ in rows], digest)
+        else:
+            now.pop(first, None)
+    for block in checkpoint["blocks"]:
+        found = now.get(block["first"])
+        if found is not None and found["ids"] == block["ids"] and found["digest"] == block["digest"]:
+            continue
+        before, after = _ids(block["ids"]), _ids(found["ids"]) if found else set()
+        gone, come = audit.id_ranges(before - after), audit.id_ranges(after - before)
+        if gone:
+            report.faults.append(Fault("truncated", None, None, f"entries {gone} of the checkpoint are missing"))
+        if come:
+            report.faults.append(Fault("added", None, None, f"entries {come} were not there at the checkpoint"))
+        if not gone and not come:
+            message = f"an entry among {block['ids']} is not what it was at the checkpoint"
+            report.faults.append(Fault("changed", None, None, message))
+
+
+def _ids(ranges: str) -> set[int]:
+    found: set[int] = set()
+    for part in filter(None, ranges.split(",")):
+        low, _, high = part.partition("-")
+        found.update(range(int(low), int(high or low) + 1))
+    return found

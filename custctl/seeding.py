@@ -1,0 +1,190 @@
+"""Seeding: data that an environment may take, and no other.
+
+Asked are the profile and the database's own stamp; where either says no, nothing
+is written. Test data never reaches staging or production, whatever is asked for.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from custctl.customers import audit
+from custctl.errors import RefusedError, UsageError
+from custctl.migrations import journal
+from custctl.migrations.plan import Step, make_seed_plan
+from custctl.migrations.runner import Listener, Run, check_state, execute
+from custctl.migrations.scripts import Script, seed_sets
+from custctl.standing import require_writable
+from custctl.tables import customer, customer_audit
+from custctl.text import nearest
+
+if TYPE_CHECKING:
+    from custctl.customers.store import CustomerStore
+    from custctl.engines.base import Database
+
+EVERYWHERE = "reference"
+"""The set that every environment takes; all others are test data."""
+
+_TEST_ENVIRONMENTS = ("development", "test")
+_BATCH = 10_000  # rows a transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """What seeding did.
+
+    Attributes:
+        scripts: the scripts that were run.
+        customers: how many synthetic customers were added.
+    """
+
+    scripts: tuple[str, ...] = ()
+    customers: int = 0
+
+
+def choose_sets(
+    asked: Sequence[str], *, allowed: Sequence[str], available: Sequence[str], environment: str, profile: str
+) -> list[str]:
+    """Return the sets to seed, each allowed by the profile and by the environment.
+
+    Args:
+        asked: by the user; empty means the profile's.
+        allowed: the profile's.
+        available: the folders that there are.
+        environment: the profile's, which the database's stamp must equal.
+
+    Raises:
+        RefusedError: a set that this environment or profile does not take.
+        UsageError: there is no such set.
+    """
+    chosen = list(dict.fromkeys(asked or allowed))
+    for name in chosen:
+        if name not in available and name in asked and name not in allowed:
+            close = nearest(name, list(available))
+            raise UsageError(
+                f"there is no set `{name}`",
+                hint=f"did you mean `{close}`?" if close else f"sets: {', '.join(available) or 'none'}",
+            )
+        if name != EVERYWHERE and environment not in _TEST_ENVIRONMENTS:
+            raise RefusedError(
+                f"the set `{name}` is test data, and {environment} takes none", hint=f"only `{EVERYWHERE}` goes there"
+            )
+        if name not in allowed:
+            raise RefusedError(
+                f"the profile `{profile}` does not take the set `{name}`",
+                hint=f"add it to `seed:` in the profile; it takes: {', '.join(allowed) or 'none'}",
+            )
+        if name not in available:
+            raise UsageError(f"the set `{name}` has no folder", hint=f"make `sql/<engine>/seed/{name}/`")
+    return chosen
+
+
+def refuse_synthetic(environment: str) -> None:
+    """Refuse synthetic customers outside development and test.
+
+    Raises:
+        RefusedError: staging or production.
+    """
+    if environment not in _TEST_ENVIRONMENTS:
+        raise RefusedError(
+            f"synthetic customers are test data, and {environment} takes none",
+            hint="use a profile of development or test",
+        )
+
+
+def seed_scripts(
+    database: Database,
+    sql_dir: Path,
+    sets: Sequence[str],
+    *,
+    environment: str,
+    actor: str,
+    operation_id: str,
+    lock_timeout: float,
+    listener: Listener,
+) -> Seeded:
+    """Run the scripts of sets that are new or have changed, each in one transaction with its audit row.
+
+    Raises:
+        RefusedError: the database's stamp is another environment's, or missing.
+        MigrationError: a script failed.
+    """
+    available = seed_sets(sql_dir, database.engine_name)
+    scripts = [script for name in sets for script in available[name]]
+
+    def plan() -> tuple[Step, ...]:
+        with database.reading() as connection:
+            require_writable(database, connection, environment)
+            state = journal.read_state_on(database, connection)
+        check_state(state, environment, database.location)
+        return make_seed_plan(scripts, state.records, environment=environment, features=database.features())
+
+    if not plan():
+        return Seeded()
+    run = Run()
+    with database.migration_lock(lock_timeout, listener.waiting):
+        steps = plan()
+        with database.script_session() as session:
+
+            def record(script: Script) -> None:
+                if customer_audit.name not in database.table_names(session.connection):
+                    return
+                entry = audit.Entry(
+                    str(uuid.uuid5(uuid.UUID(operation_id), script.name)),
+                    "seed",
+                    actor,
+                    detail={"script": script.name, "checksum": script.checksum, "operation": operation_id},
+                )
+                audit.append(database, session.connection, entry)
+
+            execute(database, session, steps, {}, actor, run, listener, record)
+    return Seeded(scripts=tuple(done.script.name for done in run.applied))
+
+
+def seed_customers(
+    store: CustomerStore,
+    database: Database,
+    *,
+    count: int,
+    random_seed: int,
+    actor: str,
+    operation_id: str,
+) -> Seeded:
+    """Add synthetic customers; those that are there already are left alone.
+
+    Args:
+        count: how many there are to be.
+        random_seed: the same number makes the same customers.
+
+    Raises:
+        RefusedError: the database's stamp is not one of development or test.
+    """
+    from itertools import islice
+
+    from custctl.customers.model import EDITABLE
+    from custctl.customers.synthetic import synthetic_customers
+
+    refuse_synthetic(store.environment)
+    added, part = 0, 0
+    rows = synthetic_customers(count, random_seed)
+    while batch := [tuple(row[name] for name in EDITABLE) for row in islice(rows, _BATCH)]:
+        with store.writing() as (connection, standing):
+            refuse_synthetic(standing.environment or "an unknown environment")
+            merged = database.merge(connection, customer, EDITABLE, batch, key="email", insert=True, update=False)
+            if merged.inserted:
+                part += 1
+                entry = audit.Entry(
+                    operation_id,
+                    "seed",
+                    actor,
+                    part=part,
+                    customers=merged.inserted,
+                    detail={"random_seed": random_seed, "inserted": len(merged.inserted)},
+                )
+                audit.append(database, connection, entry)
+        added += len(merged.inserted)
+    return Seeded(customers=added)
