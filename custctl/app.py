@@ -94,7 +94,7 @@ def run(arguments: Sequence[str]) -> int:
             terminated=isinstance(error, signals.Terminated),
         )
         return _fail(console, told, error, debug=debug)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, no traceback reaches the user
         # The text of an unforeseen error may hold anything, a value from a statement too: only its type is told.
         told_bug = CustctlError(
             f"unexpected {type(error).__name__}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -96,7 +96,7 @@ class Console:
         if error.hint:
             self._line(error.hint, "hint", _CYAN)
 
-    def table(self, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    def table(self, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         """Print a few rows in aligned columns, as part of a message."""
         cells = [tuple(map(visible, row)) for row in (header, *rows)]
         widths = [max(len(row[i]) for row in cells) for i in range(len(header))]

@@ -47,7 +47,8 @@ class EditedFile:
         """
         self.path.write_text(text, encoding="utf-8")
         try:
-            code = subprocess.run([*self._command, str(self.path)], env=self._environ, check=False).returncode
+            # The user's own choice of a program, run without a shell.
+            code = subprocess.run([*self._command, str(self.path)], env=self._environ, check=False).returncode  # noqa: S603
         except OSError as error:
             raise CustctlError(
                 f"the editor `{self._command[0]}` cannot be started: {error.strerror}", hint="set `EDITOR`"

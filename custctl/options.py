@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -19,8 +19,10 @@ from custctl.errors import UsageError
 from custctl.render import Format
 
 if TYPE_CHECKING:
-    from typer._click import Command as ClickCommand
-    from typer._click import HelpFormatter, Parameter
+    # Typer publishes no names for what it carries of Click; the pin on Typer holds these.
+    from typer._click.core import Command as ClickCommand
+    from typer._click.core import Context, Parameter
+    from typer._click.formatting import HelpFormatter
 
 GIVEN: Final = "custctl.given"
 """Where the values of shared options are kept in `Context.meta`: name to list, outermost level first."""
@@ -87,7 +89,7 @@ def _shared(
 ) -> None: ...  # fmt: skip
 
 
-def _remember(ctx: typer.Context, param: Any, value: Any) -> Any:
+def _remember(ctx: Context, param: Any, value: Any) -> Any:
     if value not in (None, False, 0, (), []) and not ctx.resilient_parsing:
         given = ctx.meta.setdefault(GIVEN, {}).setdefault(param.name, [])
         given.extend(value if isinstance(value, (list, tuple)) else [value])
@@ -117,40 +119,46 @@ SCRIPTS = (*_ALWAYS, "fields", "raw", "sql_dir", "yes", "confirm")
 """… that reads the scripts under `sql/`."""
 
 
-class _Sections:
-    """Help in sections: arguments, a command's own options, the shared ones, examples as they were written."""
+def _write_sections(command: ClickCommand, ctx: Context, formatter: HelpFormatter) -> None:
+    """Write the parameters in sections: arguments, a command's own options, the shared ones."""
+    sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], "Shared options": []}
+    for param in command.get_params(ctx):
+        record = param.get_help_record(ctx)
+        if record is None:
+            continue
+        if param.param_type_name == "argument":
+            sections["Arguments"].append(record)
+        else:
+            shared = param in _SHARED.values() or param.name == "help"
+            sections["Shared options" if shared else "Options"].append(record)
+    for title, records in sections.items():
+        if records:
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def _write_examples(examples: str, formatter: HelpFormatter) -> None:
+    """Write the examples as they are, without wrapping them."""
+    if examples:
+        with formatter.section("Examples"):
+            formatter.write("".join(f"  {line}\n" for line in examples.strip().splitlines()))
+
+
+class Command(TyperCommand):
+    """A command with shared options and examples."""
 
     examples: str = ""
 
-    def format_options(self, ctx: typer.Context, formatter: HelpFormatter) -> None:
-        """Write the sections of parameters."""
-        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], "Shared options": []}
-        for param in self.get_params(ctx):  # type: ignore[attr-defined]
-            record = param.get_help_record(ctx)
-            if record is None:
-                continue
-            if param.param_type_name == "argument":
-                sections["Arguments"].append(record)
-            else:
-                shared = param in _SHARED.values() or param.name == "help"
-                sections["Shared options" if shared else "Options"].append(record)
-        for title, records in sections.items():
-            if records:
-                with formatter.section(title):
-                    formatter.write_dl(records)
+    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the parameters."""
+        _write_sections(self, ctx, formatter)
 
-    def format_epilog(self, ctx: typer.Context, formatter: HelpFormatter) -> None:
-        """Write the examples without wrapping them."""
-        if self.examples:
-            with formatter.section("Examples"):
-                formatter.write("".join(f"  {line}\n" for line in self.examples.strip().splitlines()))
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the examples."""
+        _write_examples(self.examples, formatter)
 
 
-class Command(_Sections, TyperCommand):
-    """A command with shared options and examples."""
-
-
-class Group(_Sections, TyperGroup):
+class Group(TyperGroup):
     """A group whose commands are imported when they are called; their summaries are known without that.
 
     Args:
@@ -175,7 +183,7 @@ class Group(_Sections, TyperGroup):
         # Names alone, for the suggestions of a misspelt command.
         self.commands = dict.fromkeys(self._lazy)  # type: ignore[assignment]
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Context) -> Any:
         """Run the subcommand, or what the group does without one.
 
         Raises:
@@ -183,25 +191,27 @@ class Group(_Sections, TyperGroup):
         """
         if self._bare is None:
             return super().invoke(ctx)
-        if not ctx._protected_args:
+        # Where Click keeps what follows the group's own options; see TyperGroup.invoke.
+        following = ctx._protected_args  # noqa: SLF001
+        if not following:
             assert self._bare.callback is not None
             with ctx:
                 return ctx.invoke(self._bare.callback, **ctx.params)
         for param in self._own:
             source = ctx.get_parameter_source(param.name or "")
             if source is not None and source.name == "COMMANDLINE":
-                subcommand = ctx._protected_args[0]
+                subcommand = following[0]
                 raise UsageError(
                     f"`{param.opts[0]}` belongs to bare `{self.name}`, not to `{self.name} {subcommand}`",
                     hint=f"leave it out, or give it after `{subcommand}` where that command has it",
                 )
         return super().invoke(ctx)
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: Context) -> list[str]:
         """Return the names in the order of the table."""
         return list(self._lazy)
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> ClickCommand | None:
+    def get_command(self, ctx: Context, cmd_name: str) -> ClickCommand | None:
         """Import a command."""
         entry = self._lazy.get(cmd_name)
         if entry is None:
@@ -210,20 +220,25 @@ class Group(_Sections, TyperGroup):
         loaded: ClickCommand = getattr(importlib.import_module(module), attribute)
         return loaded
 
-    def format_options(self, ctx: typer.Context, formatter: HelpFormatter) -> None:
+    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write the commands first, from the table."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in self._lazy.items()])
-        super().format_options(ctx, formatter)
+        _write_sections(self, ctx, formatter)
 
-    def shell_complete(self, ctx: typer.Context, incomplete: str) -> list[Any]:
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the examples."""
+        _write_examples(self.examples, formatter)
+
+    def shell_complete(self, ctx: Context, incomplete: str) -> list[Any]:
         """Complete the names of commands from the table, then options."""
         from typer._click.shell_completion import CompletionItem
 
         names = [
             CompletionItem(name, help=summary) for name, (_, summary) in self._lazy.items() if name.startswith(incomplete)
         ]
-        return [*names, *TyperCommand.shell_complete(self, ctx, incomplete)]  # type: ignore[arg-type]
+        # Not the group's own method: it would import every command for its summary.
+        return [*names, *TyperCommand.shell_complete(cast("TyperCommand", self), ctx, incomplete)]
 
 
 def command(*, shared: tuple[str, ...] = PLAIN, examples: str) -> Callable[[Callable[..., None]], Command]:

@@ -36,7 +36,7 @@ def bundled(kind: Literal["profiles", "sql"]) -> Path:
 
 def absolute(path: Path | str, cwd: Path) -> Path:
     """Return `path` seen from `cwd`, without `.` and `..`, links not followed."""
-    return Path(os.path.abspath(cwd / path))  # noqa: PTH100 - Path.resolve would follow links
+    return Path(os.path.abspath(cwd / path))
 
 
 def shown(path: Path, cwd: Path) -> str:
@@ -104,10 +104,10 @@ def _user_dir(kind: Literal["data", "config", "state"], environ: Mapping[str, st
     variable, under_home = _XDG[kind]
     # The specification has relative paths ignored.
     base = environ.get(variable, "")
-    if os.path.isabs(base):  # noqa: PTH117 - a str, not yet a Path
+    if os.path.isabs(base):
         return Path(base, _APP)
     home = environ.get("HOME", "")
-    if os.name == "posix" and sys.platform != "darwin" and os.path.isabs(home):  # noqa: PTH117
+    if os.name == "posix" and sys.platform != "darwin" and os.path.isabs(home):
         return Path(home, under_home, _APP)
     # macOS, Windows, and a process without HOME. Imported here: it costs start-up, and most runs never need it.
     import platformdirs

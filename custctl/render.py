@@ -73,7 +73,7 @@ class Renderer:
         records: Iterable[Record],
         columns: Sequence[str],
         *,
-        next: str | None | Callable[[], str | None] = None,
+        next: str | Callable[[], str | None] | None = None,
         shown: Sequence[str] | None = None,
     ) -> None:
         """Write a list as it comes, in constant memory.
@@ -128,11 +128,6 @@ class Renderer:
             out.write(csv_block(block, raw=self.raw))
             count += len(block)
         return count
-
-    def text(self, text: str) -> None:
-        """Write text that is data itself, such as a script or a diff, line by line."""
-        for line in text.splitlines():
-            self._stream.write((line if self.raw else visible(line)) + "\n")
 
     # -- the formats -------------------------------------------------------------------------------
 

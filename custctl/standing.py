@@ -7,7 +7,6 @@ is refused by the server's own word.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,7 +54,7 @@ def read_standing(connection: Connection) -> Standing:
         journal.c.state.in_(("applied", "baseline"))
     )
     query = sa.select(metadata.c.name, metadata.c.value).where(metadata.c.name.in_(names)).union_all(newest)
-    held = {name: value for name, value in connection.execute(query)}
+    held = dict(connection.execute(query).tuples().all())
     newest_version = held.get("schema_version")
     return Standing(
         environment=held.get(_ENVIRONMENT),
@@ -110,9 +109,7 @@ def check_environment(standing: Standing, environment: str, location: str) -> No
 
 def stamp(connection: Connection, environment: str) -> None:
     """Write the environment into a database, with an epoch and an id where it has none yet."""
-    held: Mapping[str, str] = {
-        name: value for name, value in connection.execute(sa.select(metadata.c.name, metadata.c.value))
-    }
+    held = dict(connection.execute(sa.select(metadata.c.name, metadata.c.value)).tuples().all())
     if _ENVIRONMENT in held:
         connection.execute(sa.update(metadata).where(metadata.c.name == _ENVIRONMENT).values(value=environment))
     wanted = {_ENVIRONMENT: environment, _EPOCH: "1", _DATABASE_ID: str(uuid.uuid4())}

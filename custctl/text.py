@@ -35,7 +35,7 @@ def visible(text: str) -> str:
 
 
 def escape_json(document: str) -> str:
-    """Escape as `\\uXXXX` what a JSON or YAML serialiser left raw inside its quoted strings.
+    """Escape, as JSON and YAML write it, what a JSON or YAML serialiser left raw inside its quoted strings.
 
     Line feeds between tokens stay: inside strings the serialiser has already escaped them.
     """

@@ -206,7 +206,7 @@ class CustomerStore:
             except ConflictError as error:
                 if attempt == attempts or "field" in error.details:
                     raise
-                time.sleep(min(_BACKOFF * 2**attempt, 0.5) * random.uniform(0.5, 1.0))
+                time.sleep(min(_BACKOFF * 2**attempt, 0.5) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
         raise AssertionError("the last attempt returns or raises")
 
     def delete(self, who: str, *, operation_id: str, if_version: str | None = None) -> Outcome:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import sqlalchemy as sa
 
@@ -87,10 +87,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     found = held.get("checkpoint", held) if isinstance(held, dict) else None
     if not _is_checkpoint(found):
         raise InvalidError(f"`{path}` is not a checkpoint", hint="make one with `custctl audit verify -o json`")
-    return dict(found)
+    return found
 
 
-def _is_checkpoint(found: Any) -> bool:
+def _is_checkpoint(found: Any) -> TypeGuard[dict[str, Any]]:
     return (
         isinstance(found, dict)
         and isinstance(found.get("blocks"), list)

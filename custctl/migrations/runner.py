@@ -223,11 +223,10 @@ def execute(
         MigrationError: a script failed; those before it stay applied.
         InterruptedRunError: Ctrl-C or SIGTERM.
     """
-    for step in steps:
+    # All are split before the first one runs: one that is not fit stops them all.
+    split = [prepared.get(step.script.name) or split_script(database, step.script) for step in steps]
+    for step, statements in zip(steps, split, strict=True):
         script = step.script
-        statements = prepared.get(script.name)
-        if statements is None:
-            statements = split_script(database, script)
         started = time.monotonic()
         task = Task(database, session, step, statements, actor, started, _so_far(run), after_script)
         try:

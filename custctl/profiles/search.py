@@ -58,7 +58,7 @@ class _Folder:
             UsageError: a folder that was named, or `./profiles`, cannot be read.
         """
         try:
-            entries = os.listdir(self.path)  # noqa: PTH208 - names are wanted, not paths
+            entries = os.listdir(self.path)
         except (FileNotFoundError, NotADirectoryError):
             if self.named is not None:
                 raise UsageError(f"`{self.named}` names `{visible(str(self.path))}`, which is not a folder") from None

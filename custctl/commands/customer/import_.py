@@ -161,7 +161,7 @@ def _show(
         context.console.note(f"… and {unseen} more")
     kept = rejects is not None and not dry_run
     raise PartialError(
-        f"{result.counts.rejected} of {result.counts.rows} rows were rejected",
+        f"{result.counts.rejected} of {result.counts.rows} rows {'was' if result.counts.rejected == 1 else 'were'} rejected",
         hint=f"they are in `{rejects}`: mend and import them" if kept else "keep them in a file with `--rejects FILE`",
         details=counts,
     )

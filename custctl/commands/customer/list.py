@@ -38,8 +38,8 @@ def list_(
 
     context = Context.of(ctx)
     asked = list_query(sort, status, country)
-    position = None
-    if after is not None:
+    if after is None:
+        print_pages(context, asked, None, limit)
+    else:
         nothing_asked = sort is None and status is None and country is None
-        asked, position = resume(after, None if nothing_asked else asked, "list")
-    print_pages(context, asked, position, limit)
+        print_pages(context, *resume(after, None if nothing_asked else asked, "list"), limit)

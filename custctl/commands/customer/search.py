@@ -33,8 +33,7 @@ def search(
     if text is None and after is None:
         raise UsageError("missing argument `TEXT`", hint="see `custctl customer search --help`")
     asked = search_query(text, contains) if text is not None else None
-    position = None
     if after is not None:
-        asked, position = resume(after, asked, "search")
-    assert asked is not None
-    print_pages(context, asked, position, limit)
+        print_pages(context, *resume(after, asked, "search"), limit)
+    elif asked is not None:
+        print_pages(context, asked, None, limit)

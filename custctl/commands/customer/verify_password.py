@@ -21,7 +21,7 @@ custctl customer verify-password 42 --stdin < password.txt
 def verify_password(ctx: typer.Context, who: WhoArgument, stdin: StdinOption = False) -> None:
     """Check a customer's password: exit 0 where it matches, 9 where it does not."""
     from custctl.customers.passwords import verify_customer
-    from custctl.errors import CustctlError, InvalidError
+    from custctl.errors import CustctlError
 
     context = Context.of(ctx)
     password = context.prompter.secret("password", from_stdin=stdin)

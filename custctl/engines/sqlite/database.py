@@ -77,7 +77,7 @@ class SqliteDatabase(Database):
         # Signal handlers run here too, in the midst of a long statement; sqlite3 would drop what they raise.
         try:
             return int(self._deadline is not None and time.monotonic() > self._deadline)
-        except BaseException as interrupt:
+        except BaseException as interrupt:  # noqa: BLE001 - raised again by `_told`
             self._interrupt = interrupt
             return 1
 
@@ -227,7 +227,7 @@ class SqliteDatabase(Database):
 
     def fold_order(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         # An email is stored in lower case: its unique index serves as it is.
-        return column if column.name == "email" else sa.collate(column, "NOCASE")  # type: ignore[attr-defined]
+        return column if column.name == "email" else sa.collate(column, "NOCASE")
 
     def contains(
         self, connection: Connection, statement: Select[Any], columns: Sequence[ColumnElement[Any]], text: str
@@ -238,7 +238,7 @@ class SqliteDatabase(Database):
         if query is None or not indexed:
             return statement.where(checked)
         hits = sa.table("customer_search", sa.column("rowid"))
-        identity = columns[0].table.c.id  # type: ignore[attr-defined]
+        identity = columns[0].table.c.id
         # CROSS JOIN semantics keep the index outermost: it yields its hits in the order of the id.
         found = sa.select(hits.c.rowid).where(sa.literal_column("customer_search").op("MATCH")(query)).subquery("hit")
         return statement.join(found, found.c.rowid == identity).where(checked)

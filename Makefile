@@ -1,0 +1,36 @@
+# Each target sets up what it needs in .venv; nothing but Python 3.11 or newer has to be there.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+WORKERS ?= auto
+READY := $(VENV)/.ready
+
+.PHONY: demo test check soak bench clean
+
+$(READY): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("custctl needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $(READY)
+
+demo: $(READY) ## the main job on the embedded default, shown
+	PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
+
+test: $(READY) ## all tests
+	$(BIN)/python -m pytest --numprocesses $(WORKERS)
+
+check: $(READY) ## lint, types, import rules, docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --quiet tests/docs tests/architecture
+
+soak: $(READY) ## the long runs of the killed and racing processes
+	CUSTCTL_TEST_KILLS=200 $(BIN)/python -m pytest -k "kill or race or concurren"
+
+bench: $(READY) ## side by side with peers; prints ratios
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
