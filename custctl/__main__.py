@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
 
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    # Imports make a great many objects that live until the end: walking them again and again finds nothing, and the
+    # interpreter's last collection, at exit, costs a quarter of a short command. Files, connections and streams are
+    # closed explicitly. atexit, because completion leaves through SystemExit.
+    gc.set_threshold(100_000, 50, 100)
+    atexit.register(gc.freeze)
+
     from custctl.app import main as run
 
     sys.exit(run())

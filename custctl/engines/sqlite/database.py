@@ -274,7 +274,7 @@ class SqliteDatabase(Database):
     ) -> AbstractContextManager[None]:
         from custctl.engines.sqlite.lock import file_lock
 
-        return file_lock(self._path.with_name(f"{self._path.name}.lock"), timeout, on_wait)
+        return file_lock(self._path, timeout, on_wait)
 
     @contextmanager
     def script_session(self) -> Iterator[ScriptSession]:

@@ -41,11 +41,12 @@ else:
 
 
 @contextmanager
-def file_lock(path: Path, timeout: float, on_wait: Callable[[LockHolder | None], None]) -> Iterator[None]:
-    """Hold the lock on `path` during the block.
+def file_lock(database: Path, timeout: float, on_wait: Callable[[LockHolder | None], None]) -> Iterator[None]:
+    """Hold the lock of a database during the block.
 
     Args:
-        path: the lock file; made where it is missing.
+        database: the database's file, which need not exist. The lock lies beside the file that it leads to, so that
+            all who come by way of symbolic links hold the same one.
         timeout: seconds to wait for another holder.
         on_wait: called once with the holder, before waiting.
 
@@ -53,6 +54,8 @@ def file_lock(path: Path, timeout: float, on_wait: Callable[[LockHolder | None],
         UnavailableError: the time ran out, or the file system has no locks.
         CredentialError: the file cannot be made or opened.
     """
+    found = database.resolve()
+    path = found.with_name(f"{found.name}.lock")
     try:
         # The lock comes before everything else, the database and its folder included.
         path.parent.mkdir(parents=True, exist_ok=True)
