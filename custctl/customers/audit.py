@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from custctl.errors import InvalidError
 from custctl.tables import customer_audit
 
 if TYPE_CHECKING:
@@ -128,6 +129,36 @@ def append(database: Database, connection: Connection, entry: Entry) -> None:
     }
     row["row_hash"] = row_hash(row)
     connection.execute(sa.insert(customer_audit).values(row))
+
+
+def held_values(row: Row[Any]) -> dict[str, Any]:
+    """Return the values that an entry holds; empty where there are none or they are erased.
+
+    Raises:
+        InvalidError: they are not what custctl wrote.
+    """
+    return _object(row, row.held_values) if row.held_values else {}
+
+
+def detail(row: Row[Any]) -> dict[str, Any]:
+    """Return the facts that an entry tells.
+
+    Raises:
+        InvalidError: they are not what custctl wrote.
+    """
+    return _object(row, row.detail)
+
+
+def _object(row: Row[Any], text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise InvalidError(
+            f"entry {row.id} of the audit is not what was written", hint="`custctl audit verify` shows what was changed"
+        )
+    return found
 
 
 def find_operation(connection: Connection, operation_id: str) -> list[Row[Any]]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from custctl.customers import audit
-from custctl.customers.store import who_is
-from custctl.errors import NotFoundError, UsageError
+from custctl.customers.store import parse_who
+from custctl.errors import NotFoundError
 from custctl.standing import check_schema, read_standing
 from custctl.tables import customer, customer_audit
 
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
     from custctl.engines.base import Database
+
+
+_MOST = 2**31  # rows; more than this is no limit, and a database may not know such a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +71,33 @@ def read_history(database: Database, who: str) -> list[Event]:
     Raises:
         NotFoundError: there is no such customer, and there never was.
     """
-    condition = who_is(who)
     with database.reading() as connection:
-        found = connection.execute(sa.select(customer.c.id).where(condition)).scalar()
-        if found is None and "@" in who:
-            check_schema(read_standing(connection))
-            raise NotFoundError(
-                f"there is no customer {who}", hint="a deleted customer's email is erased: name it by its id"
-            )
-        customer_id = int(found if found is not None else min(int(who), 2**63 - 1))
+        customer_id = _customer_id(connection, who)
         events = [_event(row) for row in _rows(connection, customer_id)]
-        if not events and found is None:
-            check_schema(read_standing(connection))
-            raise NotFoundError(f"there is no customer {who}, and there never was")
+        if not events:
+            held = connection.execute(sa.select(customer.c.id).where(customer.c.id == customer_id)).scalar()
+            if held is None:
+                check_schema(read_standing(connection))
+                raise NotFoundError(f"there is no customer {who}, and there never was")
     return events
+
+
+def _customer_id(connection: Connection, who: str) -> int:
+    """Return the id of a customer that is there, or of one that may have been.
+
+    Raises:
+        NotFoundError: no customer has this email.
+    """
+    name = parse_who(who)
+    if isinstance(name, int):
+        return name
+    found = connection.execute(sa.select(customer.c.id).where(customer.c.email == name)).scalar()
+    if found is None:
+        check_schema(read_standing(connection))
+        raise NotFoundError(
+            f"there is no customer {who}", hint="a deleted customer's email is erased: name it by its id"
+        )
+    return int(found)
 
 
 def _rows(connection: Connection, customer_id: int) -> list[Row[Any]]:
@@ -96,7 +111,7 @@ def _rows(connection: Connection, customer_id: int) -> list[Row[Any]]:
     return [
         row
         for row in rows
-        if row.customer_id == customer_id or audit.in_ranges(json.loads(row.detail).get("customers", ""), customer_id)
+        if row.customer_id == customer_id or audit.in_ranges(audit.detail(row).get("customers", ""), customer_id)
     ]
 
 
@@ -104,7 +119,7 @@ def _event(row: Row[Any]) -> Event:
     fields = [name for name in row.fields.split(",") if name]
     changes = None
     if row.held_values:
-        held = json.loads(row.held_values)
+        held = audit.held_values(row)
         before, after = held.get("before") or {}, held.get("after") or {}
         changes = {name: [before.get(name), after.get(name)] for name in fields}
     return Event(row.id, row.happened_at, row.action, row.actor, row.version, fields, changes, row.operation_id)
@@ -123,6 +138,9 @@ def list_entries(
 
     Returns:
         The rows, and the id to go on from where there are more.
+
+    Raises:
+        NotFoundError: no customer has the email that `who` is.
     """
     query = sa.select(customer_audit).order_by(customer_audit.c.id.desc())
     if operation_id is not None:
@@ -132,14 +150,8 @@ def list_entries(
     with database.reading() as connection:
         check_schema(read_standing(connection))
         if who is not None:
-            if "@" in who:
-                customer_id = connection.execute(sa.select(customer.c.id).where(who_is(who))).scalar()
-            elif who.isascii() and who.isdigit():
-                customer_id = min(int(who), 2**63 - 1)
-            else:
-                raise UsageError(f"`{who}` is neither an id nor an email")
-            query = query.where(customer_audit.c.customer_id == (customer_id if customer_id is not None else -1))
-        rows = list(connection.execute(query.limit(limit + 1) if limit else query))
+            query = query.where(customer_audit.c.customer_id == _customer_id(connection, who))
+        rows = list(connection.execute(query.limit(min(limit, _MOST) + 1) if limit else query))
     more = limit > 0 and len(rows) > limit
     rows = rows[:limit] if limit else rows
     return [_entry(row) for row in rows], rows[-1].id if more else None
@@ -157,5 +169,5 @@ def _entry(row: Row[Any]) -> Entry:
         sequence=row.sequence,
         version=row.version,
         fields=[name for name in row.fields.split(",") if name],
-        detail=json.loads(row.detail),
+        detail=audit.detail(row),
     )

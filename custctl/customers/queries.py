@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import sqlalchemy as sa
 
 from custctl.customers.model import FIELDS, STATUSES, Customer
-from custctl.customers.store import columns, to_customer
+from custctl.customers.store import check_text, columns, to_customer
 from custctl.errors import UsageError
 from custctl.standing import check_schema, read_standing
 from custctl.tables import customer
@@ -35,6 +35,7 @@ SEARCHED = ("email", "last_name", "first_name", "company", "phone")
 
 _NOT_NULL = frozenset({"id", "email", "first_name", "last_name", "status", "version", "created_at", "updated_at"})
 _ALL_AT_ONCE = 1000  # rows a page where all are wanted
+_MOST = 2**31  # rows a page; more than this is no limit, and a database may not know such a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ def list_query(sort: str | None, status: str | None, country: str | None) -> Lis
     Raises:
         UsageError: no such field or status.
     """
-    field = (sort or "id").removeprefix("-")
+    sort = "id" if sort is None else sort
+    field = sort.removeprefix("-")
     if field not in FIELDS:
         close = nearest(field, FIELDS)
         raise UsageError(
@@ -89,7 +91,9 @@ def list_query(sort: str | None, status: str | None, country: str | None) -> Lis
         )
     if status is not None and status not in STATUSES:
         raise UsageError(f"there is no status `{status}`", hint=f"one of {', '.join(STATUSES)}")
-    return ListQuery(sort or "id", status, unicodedata.normalize("NFC", country) if country is not None else None)
+    if country is not None:
+        country = unicodedata.normalize("NFC", check_text(country, "the country"))
+    return ListQuery(sort, status, country)
 
 
 def search_query(text: str, contains: bool) -> SearchQuery:
@@ -98,7 +102,7 @@ def search_query(text: str, contains: bool) -> SearchQuery:
     Raises:
         UsageError: there is nothing to look for.
     """
-    wanted = unicodedata.normalize("NFC", text).strip()
+    wanted = unicodedata.normalize("NFC", check_text(text, "the text to search for")).strip()
     if not wanted:
         raise UsageError("the text to search for is empty", hint="`custctl customer list` shows all customers")
     return SearchQuery(wanted, contains)
@@ -135,7 +139,9 @@ def decode_cursor(text: str) -> tuple[Query, Position]:
         lanes = _lane_count(query)
         if type(lane) is not int or type(last_id) is not int or not 0 <= lane < lanes or abs(last_id) >= 2**63:
             raise ValueError(lane)
-        if not (key is None or isinstance(key, str) or (type(key) is int and abs(key) < 2**63)):
+        if isinstance(key, str):
+            check_text(key, "the key")
+        elif not (key is None or (type(key) is int and abs(key) < 2**63)):
             raise ValueError(key)
     except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error, UsageError) as error:
         raise UsageError("the cursor is damaged", hint="take it whole from the page before, or start anew") from error
@@ -173,6 +179,7 @@ def read_page(database: Database, query: Query, limit: int, after: Position | No
         limit: how many customers at the most, from 1.
         after: where the page before ended.
     """
+    limit = min(limit, _MOST)
     with database.reading() as connection:
         statement = _statement(database, connection, query, limit + 1, after)
         rows = list(connection.execute(statement))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import random
+import shlex
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -84,14 +84,40 @@ def who_is(who: str) -> ColumnElement[bool]:
     Raises:
         UsageError: the text is neither.
     """
+    name = parse_who(who)
+    return customer.c.id == name if isinstance(name, int) else customer.c.email == name
+
+
+def parse_who(who: str) -> int | str:
+    """Return the id, or the email in the form in which it is kept.
+
+    An id that no row can have is one of its own: it names nobody.
+
+    Raises:
+        UsageError: the text is neither.
+    """
     from custctl.customers.emails import normalise_email
 
-    text = who.strip()
+    text = check_text(who, "WHO").strip()
     if "@" in text:
-        return customer.c.email == normalise_email(text)
+        return normalise_email(text)
     if text.isascii() and text.isdigit():
-        return customer.c.id == min(int(text[:20]), _MAX_ID)
-    raise UsageError(f"`{who}` is neither an id nor an email", hint=f"look for it with `custctl customer search {who}`")
+        # Python refuses to read thousands of digits.
+        return min(int(text.lstrip("0")[:20] or "0"), _MAX_ID)
+    raise UsageError(
+        f"`{who}` is neither an id nor an email", hint=f"look for it with `custctl customer search {shlex.quote(who)}`"
+    )
+
+
+def check_text(text: str, what: str) -> str:
+    """Return a text from the command line if a database can be asked for it.
+
+    Raises:
+        UsageError: bytes that are no UTF-8 came in as lone surrogates.
+    """
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise UsageError(f"{what} is not valid text: `{text}`", hint="give it in UTF-8")
+    return text
 
 
 class CustomerStore:
@@ -139,16 +165,8 @@ class CustomerStore:
         """
 
         def write(connection: Connection, standing: Standing) -> Outcome:
-            email = values["email"]
             filled = {"status": DEFAULT_STATUS, **{name: value for name, value in values.items() if value is not None}}
-            taken = sa.select(customer.c.id).where(customer.c.email == email)
-            holder = connection.execute(taken).scalar()
-            if holder is not None:
-                raise ConflictError(
-                    f"the email {email} is taken by customer {holder}",
-                    hint=f"`custctl customer update {holder} …` changes that customer",
-                    details={"field": "email", "customer_id": holder},
-                )
+            _check_email_is_free(connection, values["email"])
             new_id = self._database.insert_row(connection, customer, filled)
             row = self._read(connection, new_id)
             if row is None:
@@ -190,6 +208,8 @@ class CustomerStore:
             changed = {name: value for name, value in changes.items() if getattr(row, name) != value}
             if not changed:
                 return Outcome(row, row.id, operation_id, changed=False)
+            if "email" in changed:
+                _check_email_is_free(connection, changed["email"])
             statement = sa.update(customer).where(self._holds(row.id, precondition)).values(changed)
             readback = sa.select(*columns()).where(customer.c.id == row.id)
             written = self._database.write_row(connection, statement, readback)
@@ -204,7 +224,7 @@ class CustomerStore:
             try:
                 return self._write(operation_id, "update", who, write)
             except ConflictError as error:
-                if attempt == attempts or "field" in error.details:
+                if attempt == attempts or "current_version" not in error.details:
                     raise
                 time.sleep(min(_BACKOFF * 2**attempt, 0.5) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
         raise AssertionError("the last attempt returns or raises")
@@ -242,6 +262,9 @@ class CustomerStore:
         Raises:
             NotFoundError: there is no such customer.
         """
+        if self.is_applied(operation_id):
+            with self._database.reading() as connection:
+                return self._replay(audit.find_operation(connection, operation_id)[0], "set-password", who)
         # Hashing takes a fifth of a second: it is not done while other writers wait.
         stored = hasher(self.get(who))
 
@@ -287,7 +310,10 @@ class CustomerStore:
     def _store_hash(self, connection: Connection, customer_id: int, stored: str) -> None:
         mine = customer_password.c.customer_id == customer_id
         now = self._database.now()
-        if connection.execute(sa.update(customer_password).where(mine).values(hash=stored, updated_at=now)).rowcount == 0:
+        if (
+            connection.execute(sa.update(customer_password).where(mine).values(hash=stored, updated_at=now)).rowcount
+            == 0
+        ):
             values = {"customer_id": customer_id, "hash": stored, "updated_at": now}
             connection.execute(sa.insert(customer_password).values(values))
 
@@ -315,10 +341,10 @@ class CustomerStore:
 
     def _replay(self, recorded: Row[Any], action: str, who: str | None) -> Outcome:
         """Answer with what the operation did the first time."""
-        values = json.loads(recorded.held_values) if recorded.held_values else {}
+        values = audit.held_values(recorded)
         emails = {(values.get(side) or {}).get("email") for side in ("before", "after")} - {None}
-        named = None if who is None else who.strip().lower()
-        same = named is None or named == str(recorded.customer_id) or ("@" in named and (not emails or named in emails))
+        named = None if who is None else parse_who(who)
+        same = named in (None, recorded.customer_id) or (isinstance(named, str) and (not emails or named in emails))
         if recorded.action != action or not same:
             raise ConflictError(
                 f"operation {recorded.operation_id} was applied already, as `{recorded.action}` of"
@@ -326,7 +352,8 @@ class CustomerStore:
                 hint="an operation id stands for one request: make a new one",
             )
         after = values.get("after")
-        done = Customer(**after) if after else None
+        # A field that is younger than the entry is not in it.
+        done = Customer(**{name: after.get(name) for name in FIELDS}) if after else None
         return Outcome(done, recorded.customer_id, recorded.operation_id, replayed=True)
 
     def _record(
@@ -419,6 +446,16 @@ def version_conflict(
 def merge_edit(base: Customer, theirs: Customer, mine: Mapping[str, str | None]) -> MergeResult:
     """Merge what was typed in an editor with what happened to the row meanwhile."""
     return merge(base.editable(), theirs.editable(), mine)
+
+
+def _check_email_is_free(connection: Connection, email: str | None) -> None:
+    holder = connection.execute(sa.select(customer.c.id).where(customer.c.email == email)).scalar()
+    if holder is not None:
+        raise ConflictError(
+            f"the email {email} is taken by customer {holder}",
+            hint=f"`custctl customer update {holder} …` changes that customer",
+            details={"field": "email", "customer_id": holder},
+        )
 
 
 def _not_found(who: str) -> NotFoundError:

@@ -6,7 +6,7 @@ import typer
 
 from custctl.commands.customer.fields import operation, show_conflict
 from custctl.context import Context
-from custctl.errors import ConflictError
+from custctl.errors import ConflictError, NotFoundError
 from custctl.options import WRITE, IfVersionOption, OperationOption, WhoArgument, command
 
 _COLUMNS = ("id", "deleted", "operation_id")
@@ -28,8 +28,15 @@ def delete(
     operation_id = operation(operation_id)
     store = context.customers
     context.announce()
+    found = None
     if not store.is_applied(operation_id):
-        found = store.get(who)
+        try:
+            found = store.get(who)
+        except NotFoundError:
+            # The same operation may have been applied by another process since it was looked for.
+            if not store.is_applied(operation_id):
+                raise
+    if found is not None:
         context.confirm_destruction(f"delete customer {found.id}, {found.email}, of {context.profile.location}?")
         # What was confirmed is what is deleted: not a row that changed while the question stood.
         if_version = if_version if if_version is not None else found.version

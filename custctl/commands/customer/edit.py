@@ -13,6 +13,7 @@ from custctl.errors import ConflictError, CustctlError, InvalidError
 from custctl.options import WRITE, OperationOption, WhoArgument, command
 
 if TYPE_CHECKING:
+    from custctl.customers.merge import MergeResult
     from custctl.customers.model import Customer
     from custctl.customers.store import Outcome
     from custctl.editor import EditedFile
@@ -35,6 +36,11 @@ def edit(ctx: typer.Context, who: WhoArgument, operation_id: OperationOption = N
 
     context = Context.of(ctx)
     operation_id = operation(operation_id)
+    if context.customers.is_applied(operation_id):
+        # Before anything is typed: what is typed could not be written under this id.
+        context.announce()
+        show_outcome(context, context.customers.update(who, {}, operation_id=operation_id))
+        return
     base = context.customers.get(who)
     context.announce()
     folder = user_state_dir(context.environ) / "edits"
@@ -44,6 +50,9 @@ def edit(ctx: typer.Context, who: WhoArgument, operation_id: OperationOption = N
     except CustctlError as error:
         if error.hint is None or str(file.path) not in error.hint:
             error.hint = f"{error.hint}; {file.kept}" if error.hint else file.kept
+        raise
+    except (KeyboardInterrupt, Exception):
+        context.console.warn(file.kept)
         raise
     file.remove()
     if outcome is None:
@@ -56,7 +65,6 @@ def edit(ctx: typer.Context, who: WhoArgument, operation_id: OperationOption = N
 def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str) -> Outcome | None:
     """Hand the text to the editor until it can be written; None where it was emptied."""
     from custctl.customers.document import document
-    from custctl.customers.merge import merge
     from custctl.customers.store import Outcome
 
     text = document(base.editable(), title=f"customer {base.id} of {context.profile.name}")
@@ -66,7 +74,9 @@ def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str)
         if shown is not None and text == shown:
             # Saved as it was: whoever merely closed the editor has decided nothing.
             if not context.prompter.interactive:
-                raise ConflictError(f"customer {base.id} was changed by another meanwhile; the conflict was not resolved")
+                raise ConflictError(
+                    f"customer {base.id} was changed by another meanwhile; the conflict was not resolved"
+                )
             context.prompter.confirm("nothing was resolved: overwrite what the others wrote with your values?")
         mine, problem = _read(text)
         if problem is not None:
@@ -74,19 +84,10 @@ def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str)
             continue
         if mine is None:
             return None
-        theirs = context.customers.get(str(base.id))
-        merged = merge(base.editable(), theirs.editable(), mine)
-        if not merged.conflicts:
-            if not merged.changes:
-                return Outcome(theirs, theirs.id, operation_id, changed=False)
-            try:
-                return context.customers.update(
-                    str(base.id), merged.changes, operation_id=operation_id, if_version=theirs.version, base=theirs
-                )
-            except ConflictError as error:
-                if "field" in error.details:
-                    raise
-                continue
+        written = _write(context, base, mine, operation_id)
+        if isinstance(written, Outcome):
+            return written
+        theirs, merged = written
         names = ", ".join(f"`{conflict.field}`" for conflict in merged.conflicts)
         context.console.warn(f"customer {base.id} was changed by another meanwhile: {names}")
         fields = {**theirs.editable(), **merged.changes}
@@ -94,6 +95,30 @@ def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str)
             fields, title=f"customer {base.id} of {context.profile.name}", conflicts=merged.conflicts
         )
         base = theirs
+
+
+def _write(
+    context: Context, base: Customer, mine: Mapping[str, str | None], operation_id: str
+) -> Outcome | tuple[Customer, MergeResult]:
+    """Write what was typed onto what the row is now, or return the two that conflict."""
+    from custctl.customers.merge import merge
+    from custctl.customers.store import Outcome
+
+    while True:
+        theirs = context.customers.get(str(base.id))
+        merged = merge(base.editable(), theirs.editable(), mine)
+        if merged.conflicts:
+            return theirs, merged
+        if not merged.changes:
+            return Outcome(theirs, theirs.id, operation_id, changed=False)
+        try:
+            return context.customers.update(
+                str(base.id), merged.changes, operation_id=operation_id, if_version=theirs.version, base=theirs
+            )
+        except ConflictError as error:
+            if "current_version" not in error.details:
+                raise
+            # It changed once more in the instant between: what was typed is merged with what it is now.
 
 
 def _read(text: str) -> tuple[Mapping[str, str | None] | None, InvalidError | None]:

@@ -40,6 +40,8 @@ def set_password(
         return hash_password(password)
 
     outcome = context.customers.set_password(who, hasher, operation_id=operation_id)
+    if outcome.replayed:
+        context.console.note(f"operation {outcome.operation_id} had been applied already; this is its outcome")
     email = outcome.customer.email if outcome.customer else None
     record = {"id": outcome.customer_id, "email": email, "password_set": True, "operation_id": outcome.operation_id}
     context.renderer.one(record, _COLUMNS)
