@@ -1,0 +1,156 @@
+"""Cursors: they carry their query exactly, and nothing that a user can paste breaks them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import string
+import unicodedata
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from custctl.customers.model import FIELDS, STATUSES
+from custctl.customers.queries import (
+    ListQuery,
+    Position,
+    SearchQuery,
+    decode_cursor,
+    encode_cursor,
+    list_query,
+    resume,
+    search_query,
+)
+from custctl.errors import UsageError
+
+TEXT = st.text().map(lambda text: unicodedata.normalize("NFC", text))
+NULLABLE = ("phone", "company", "address_line", "city", "region", "postal_code", "country")
+SORTS = st.sampled_from([sign + name for name in FIELDS for sign in ("", "-")])
+IDS = st.integers(min_value=-(2**63) + 1, max_value=2**63 - 1)
+KEYS = st.none() | TEXT | IDS
+
+
+@st.composite
+def list_queries(draw: st.DrawFn) -> tuple[ListQuery, Position]:
+    query = ListQuery(draw(SORTS), draw(st.none() | st.sampled_from(STATUSES)), draw(st.none() | TEXT))
+    lanes = 2 if query.sort.removeprefix("-") in NULLABLE else 1
+    return query, Position(draw(st.integers(0, lanes - 1)), draw(KEYS), draw(IDS))
+
+
+@st.composite
+def search_queries(draw: st.DrawFn) -> tuple[SearchQuery, Position]:
+    contains = draw(st.booleans())
+    query = search_query(draw(TEXT.filter(str.strip)), contains)
+    return query, Position(0 if contains else draw(st.integers(0, 4)), draw(KEYS), draw(IDS))
+
+
+@given(list_queries() | search_queries())
+def test_a_cursor_carries_query_and_position(case: tuple[Any, Position]) -> None:
+    cursor = encode_cursor(*case)
+    assert decode_cursor(cursor) == case
+    # It is pasted into shells and URLs.
+    assert set(cursor) <= set(string.ascii_letters + string.digits + "-_")
+
+
+def forged(document: object) -> str:
+    """Return a cursor of any content."""
+    return base64.urlsafe_b64encode(json.dumps(document).encode()).rstrip(b"=").decode()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+NEARLY = st.tuples(
+    st.sampled_from(["list", "search"]),
+    st.lists(st.sampled_from(["id", "-city", "active", "x", "", None, True]) | JSON, max_size=4),
+    st.lists(st.sampled_from([0, 1, 4, 5, -1, True, None, "k"]) | JSON, max_size=4),
+)
+
+
+@given(st.text() | JSON.map(forged) | NEARLY.map(forged) | st.binary().map(lambda data: data.decode("latin-1")))
+def test_anything_else_is_a_usage_error(text: str) -> None:
+    try:
+        query, position = decode_cursor(text)
+    except UsageError as error:
+        assert error.message == "the cursor is damaged"
+    else:
+        # What is let through is sound: it can be written again, and a database can be asked for it.
+        assert decode_cursor(encode_cursor(query, position)) == (query, position)
+        assert isinstance(position.key, str | int | None)
+        assert not isinstance(position.key, bool)
+        assert abs(position.id) < 2**63
+
+
+def test_deeply_nested_text_is_a_usage_error() -> None:
+    with pytest.raises(UsageError):
+        decode_cursor(base64.urlsafe_b64encode(b"[" * 100_000).decode())
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        ["list", ["phone", None, None], [2, None, 1]],
+        ["list", ["id", None, None], [1, None, 1]],
+        ["list", ["nonsense", None, None], [0, "a", 1]],
+        ["list", ["id", "nonsense", None], [0, None, 1]],
+        ["list", ["email", None, "\ud800"], [0, "a", 1]],
+        ["search", ["", False], [0, "a", 1]],
+        ["search", ["a", False], [5, "a", 1]],
+        ["search", ["a", True], [1, None, 1]],
+        ["search", ["a", False], [0, "\udcff", 1]],
+        ["list", ["email", None, None], [0, "a", 2**63]],
+        ["list", ["version", None, None], [0, 2**63, 1]],
+        ["list", ["email", None, None], [0, "a", True]],
+        ["other", ["email", None, None], [0, "a", 1]],
+    ],
+)
+def test_a_forged_cursor_is_a_usage_error(document: object) -> None:
+    with pytest.raises(UsageError, match="the cursor is damaged"):
+        decode_cursor(forged(document))
+
+
+def test_one_character_changed_or_lost_never_crashes() -> None:
+    cursor = encode_cursor(list_query("-city", "active", "Österreich"), Position(0, "Wien", 42))
+    for place in range(len(cursor)):
+        for damaged in (cursor[:place] + cursor[place + 1 :], cursor[:place] + "_" + cursor[place + 1 :]):
+            try:
+                decode_cursor(damaged)
+            except UsageError:
+                continue
+
+
+def test_a_cursor_stands_alone_or_with_the_same_query() -> None:
+    query, position = list_query("-city", "active", None), Position(0, "Wien", 42)
+    cursor = encode_cursor(query, position)
+    assert resume(cursor, None, "list") == (query, position)
+    assert resume(cursor, list_query("-city", "active", None), "list") == (query, position)
+    for other in (list_query("city", "active", None), list_query("-city", None, None), list_query(None, None, None)):
+        with pytest.raises(UsageError, match="belongs to another query"):
+            resume(cursor, other, "list")
+    with pytest.raises(UsageError, match="belongs to another query"):
+        resume(cursor, None, "search")
+
+
+@pytest.mark.parametrize("sort", ["", "-", "--id", "Email", "id ", "firstname", "password", "hash"])
+def test_only_a_field_can_be_sorted_by(sort: str) -> None:
+    with pytest.raises(UsageError, match="there is no field"):
+        list_query(sort, None, None)
+
+
+def test_a_misspelt_field_is_told_its_nearest() -> None:
+    with pytest.raises(UsageError) as caught:
+        list_query("-lastname", None, None)
+    assert caught.value.hint == "did you mean `last_name`?"
+
+
+def test_filters_and_needles_are_taken_in_the_form_that_is_stored() -> None:
+    assert list_query(None, None, "O\u0308sterreich").country == "Österreich"
+    assert search_query("  gonc\u0327 ", False).text == "gonç"
+    with pytest.raises(UsageError, match="is empty"):
+        search_query(" \u3000\t", True)
+    with pytest.raises(UsageError, match="not valid text"):
+        search_query("gon\udce7", True)
