@@ -49,6 +49,7 @@ class Case:
         output: where its standard output goes; nowhere by default.
         target: the highest ratio that is aimed for, where there is one.
         over: the name of the case that this one is a multiple of; the first one by default.
+        peak_target: the most memory, in bytes, that is aimed for, where there is such an aim.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Case:
     output: Path = Path(os.devnull)
     target: float | None = None
     over: str | None = None
+    peak_target: int | None = None
 
 
 def run(case: Case) -> Sample:
@@ -125,12 +127,19 @@ def middle(samples: Sequence[Sample]) -> Sample:
 def report(title: str, cases: Sequence[Case], samples: Mapping[str, Sequence[Sample]]) -> None:
     """Print one comparison as a table of ratios."""
     middles = {name: middle(runs) for name, runs in samples.items()}
-    rows = [("", "time", "ratio", "target", "", "CPU time", "ratio", "peak memory")]
+    heading = ("", "time", "ratio", "target", "", "CPU time", "ratio", "peak memory")
+    has_peaks = any(case.peak_target is not None for case in cases)
+    rows = [heading + (("target", "") if has_peaks else ())]
     for case in cases:
         own, base = middles[case.name], middles[case.over or cases[0].name]
         ratio = own.wall / base.wall
         is_base = own is base
         met = "" if case.target is None else "met" if ratio <= case.target else "missed"
+        peaks: tuple[str, ...] = ()
+        if has_peaks and case.peak_target is None:
+            peaks = ("", "")
+        elif case.peak_target is not None:
+            peaks = (f"{case.peak_target / MIB:.0f} MiB", "met" if own.peak <= case.peak_target else "missed")
         rows.append(
             (
                 case.name,
@@ -141,6 +150,7 @@ def report(title: str, cases: Sequence[Case], samples: Mapping[str, Sequence[Sam
                 seconds(own.cpu),
                 "" if is_base else f"{own.cpu / base.cpu:.2f}",
                 memory(own.peak),
+                *peaks,
             )
         )
     rounds = len(next(iter(samples.values())))
