@@ -10,10 +10,19 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM was received."""
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise Terminated
+received: KeyboardInterrupt | None = None
+"""What the last signal raised: a driver's callback may drop it, and the driver then only says `interrupted`."""
+
+
+def _raise(number: int, _frame: FrameType | None) -> None:
+    global received  # noqa: PLW0603 - a signal concerns the whole process
+    received = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+    raise received
 
 
 def install() -> None:
-    """Turn SIGTERM into `Terminated`."""
-    signal.signal(signal.SIGTERM, _terminate)
+    """Turn SIGTERM into `Terminated`, and remember it and Ctrl-C."""
+    signal.signal(signal.SIGTERM, _raise)
+    # Where the shell started the program in the background, Ctrl-C is not meant for it.
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _raise)

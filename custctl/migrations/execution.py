@@ -111,7 +111,8 @@ def carry_out(task: Task) -> None:
 
 def _in_transaction(task: Task) -> None:
     """Run a script and its journal row as one transaction."""
-    session, script, number = task.session, task.script, None
+    session, script = task.session, task.script
+    at: int | None = None
     if task.step.reason == "resume" and (task.step.resume_at or task.step.in_flight is not None):
         raise MigrationError(
             f"`{script.name}` stopped after statement {task.step.resume_at} outside a transaction,"
@@ -122,13 +123,14 @@ def _in_transaction(task: Task) -> None:
         session.begin()
         started_at = task.check_untouched()
         for number, statement in enumerate(task.statements):
+            at = number
             task.run(statement)
             if not session.in_transaction():
                 raise MigrationError(
                     f"{script.name}:{statement.line}: the statement ended the script's transaction; {task.so_far}",
                     hint="look at what it left behind, then use `-- custctl: transaction=off`",
                 )
-        number = None
+        at = None
         task.note("applied", len(task.statements), started_at=started_at)
         if task.after_script is not None:
             task.after_script(script)
@@ -138,7 +140,7 @@ def _in_transaction(task: Task) -> None:
         raise
     except CustctlError as error:
         session.rollback()
-        raise _failure(task, number, error, "nothing of it was kept") from _cause(script, error)
+        raise _failure(task, at, error, "nothing of it was kept") from _cause(script, error)
     except sa.exc.DBAPIError as error:
         session.rollback()
         raise _journal_failure(task, error) from error

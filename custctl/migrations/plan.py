@@ -222,7 +222,9 @@ def split_script(database: Database, script: Script) -> list[Statement]:
     try:
         statements = database.split(script.text)
     except ScriptSyntaxError as error:
-        raise MigrationError(f"{script.name}:{error.line}: {error.message}", details={"script": script.name}) from error
+        raise MigrationError(
+            f"{script.name}:{error.line}: {error.message}", details={"script": script.name, "line": error.line}
+        ) from error
     if script.directives.transaction:
         for statement in statements:
             keyword = database.transaction_control(statement)

@@ -17,7 +17,9 @@ from custctl.migrations.plan import Plan, check_plan, make_plan, make_seed_plan
 from custctl.migrations.scripts import Kind, Script, ScriptSet, checksum
 
 
-def script(version: int | None, text: str = "SELECT 1;\n", *, kind: Kind = "versioned", name: str | None = None) -> Script:
+def script(
+    version: int | None, text: str = "SELECT 1;\n", *, kind: Kind = "versioned", name: str | None = None
+) -> Script:
     name = name or f"migrations/{version:04d}_x.sql"
     return Script(kind, version, "x", name, Path(name), text, checksum(text), parse_directives(text, name))
 

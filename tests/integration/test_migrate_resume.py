@@ -1,0 +1,269 @@
+"""Scripts that run statement by statement (`transaction=off`), and what `migrate repair` and `baseline` do."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.conftest import Workshop
+
+OFF = "-- custctl: transaction=off\n"
+
+
+def test_a_rerun_goes_on_after_the_last_good_statement(shop: Workshop) -> None:
+    good = f"{OFF}CREATE TABLE a (x);\nINSERT INTO a VALUES (1);\n"
+    shop.write("0001_a", f"{good}INSERT INTO nowhere VALUES (1);\nINSERT INTO a VALUES (2);\n")
+    shop.write("0002_b", "CREATE TABLE b (x);\n")
+    error = shop.refused()
+    assert "migrations/0001_a.sql:4: statement 3 of 4 failed: no such table: nowhere" in error
+    assert "2 of its 4 statements are applied, and a rerun goes on after them" in error
+    assert shop.journal() == {"0001_a": ("failed", 2)}
+    row = shop.ok("status", "-o", "json").json["items"][0]
+    assert (row["state"], row["error"]) == ("failed", "no such table: nowhere")
+    # The same again: it fails again, and nothing is applied twice.
+    shop.refused()
+    shop.write("0001_a", f"{good}INSERT INTO a VALUES (3);\nINSERT INTO a VALUES (2);\n")
+    shop.ok()
+    assert shop.query("SELECT x FROM a ORDER BY rowid") == [(1,), (3,), (2,)]
+    assert shop.journal() == {"0001_a": ("applied", 4), "0002_b": ("applied", 1)}
+    assert shop.ok("status", "-o", "json").json["items"][0]["error"] is None
+
+
+def test_an_applied_part_that_was_changed_is_refused(shop: Workshop) -> None:
+    shop.write("0001_a", f"{OFF}CREATE TABLE a (x);\nINSERT INTO a VALUES (1);\nbad;\n")
+    shop.refused()
+    shop.write("0001_a", f"{OFF}CREATE TABLE a (x);\nINSERT INTO a VALUES (9);\nSELECT 1;\n")
+    error = shop.refused()
+    assert "`migrations/0001_a.sql` stopped after statement 2, and what it had applied was changed since" in error
+    assert shop.query("SELECT x FROM a") == [(1,)]
+    # A shorter one, and one that wants a transaction now, would apply something twice or never.
+    shop.write("0001_a", f"{OFF}CREATE TABLE a (x);\n")
+    shop.refused()
+    shop.write("0001_a", "CREATE TABLE a (x);\nINSERT INTO a VALUES (1);\nSELECT 1;\n")
+    assert "put `-- custctl: transaction=off` back" in shop.refused()
+    # Comments do not matter.
+    shop.write("0001_a", f"{OFF}-- mended\nCREATE TABLE a (x);\n\nINSERT INTO a VALUES (1);\nSELECT 1;\n")
+    shop.ok()
+    assert shop.query("SELECT x FROM a") == [(1,)]
+
+
+def test_a_repeatable_script_that_was_changed_begins_anew(shop: Workshop) -> None:
+    shop.write(
+        "repeatable/r", f"{OFF}CREATE TABLE IF NOT EXISTS a (x);\nDELETE FROM a;\nINSERT INTO a VALUES (1);\nbad;\n"
+    )
+    shop.refused()
+    shop.write(
+        "repeatable/r", f"{OFF}CREATE TABLE IF NOT EXISTS a (x);\nDELETE FROM a WHERE 1;\nINSERT INTO a VALUES (2);\n"
+    )
+    shop.ok()
+    assert shop.query("SELECT x FROM a") == [(2,)]
+
+
+def test_what_cannot_run_in_a_transaction_runs(shop: Workshop) -> None:
+    shop.write(
+        "0001_a",
+        f"{OFF}CREATE TABLE a (x);\nINSERT INTO a VALUES (1);\nVACUUM;\nPRAGMA user_version = 7;\n"
+        "PRAGMA foreign_keys = ON;\nPRAGMA wal_checkpoint(TRUNCATE);\nATTACH ':memory:' AS m;\nDETACH m;\nANALYZE;\n",
+    )
+    shop.ok()
+    assert shop.query("PRAGMA user_version") == [(7,)]
+    assert shop.journal() == {"0001_a": ("applied", 9)}
+
+
+def test_a_script_may_have_transactions_of_its_own(shop: Workshop) -> None:
+    shop.write(
+        "0001_a",
+        f"{OFF}CREATE TABLE a (x UNIQUE);\nBEGIN IMMEDIATE;\nINSERT INTO a VALUES (1);\nINSERT INTO a VALUES (2);\nCOMMIT;\n"
+        "BEGIN;\nINSERT INTO a VALUES (3);\nROLLBACK;\n"
+        "BEGIN;\nINSERT INTO a VALUES (4);\nSAVEPOINT s;\nINSERT INTO a VALUES (5);\nROLLBACK TO s;\n"
+        "INSERT INTO a VALUES (1);\nEND;\n",
+    )
+    error = shop.refused()
+    assert "migrations/0001_a.sql:15: statement 14 of 15 failed: UNIQUE constraint failed: a.x" in error
+    assert "8 of its 15 statements are applied" in error, "its own transaction is undone as a whole"
+    assert shop.query("SELECT x FROM a") == [(1,), (2,)]
+    path = shop.folder / "migrations/0001_a.sql"
+    head, _, tail = path.read_text().rpartition("VALUES (1);\n")
+    shop.write("0001_a", f"{head}VALUES (6);\n{tail}")
+    shop.ok()
+    assert shop.query("SELECT x FROM a ORDER BY x") == [(1,), (2,), (4,), (6,)]
+
+
+def test_a_transaction_that_is_never_committed_is_an_error(shop: Workshop) -> None:
+    shop.write("0001_a", f"{OFF}CREATE TABLE a (x);\nBEGIN;\nINSERT INTO a VALUES (1);\n")
+    error = shop.refused()
+    assert (
+        "migrations/0001_a.sql:3: statement 2 of 3 failed: the transaction that begins here is never committed" in error
+    )
+    assert shop.journal() == {"0001_a": ("failed", 1)}
+    shop.write("0001_a", f"{OFF}CREATE TABLE a (x);\nBEGIN;\nINSERT INTO a VALUES (1);\nCOMMIT;\n")
+    shop.ok()
+    assert shop.query("SELECT x FROM a") == [(1,)]
+
+
+def test_a_rerun_puts_back_what_the_script_had_set_for_its_session(shop: Workshop) -> None:
+    other = shop.project.path / "other.db"
+    text = (
+        f"{OFF}ATTACH '{other}' AS other;\nPRAGMA case_sensitive_like = ON;\nCREATE TABLE other.o (x);\nbad;\n"
+        "INSERT INTO other.o SELECT 'a' LIKE 'A';\n"
+    )
+    shop.write("0001_a", text)
+    shop.refused()
+    shop.write("0001_a", text.replace("bad;", "SELECT 1;"))
+    shop.ok()
+    connection = shop.project.database("other")
+    assert connection.execute("SELECT x FROM o").fetchall() == [(0,)]
+    connection.close()
+
+
+def test_journal_tables_are_safe_outside_a_transaction_too(shop: Workshop) -> None:
+    shop.write("0001_a", f"{OFF}CREATE TABLE a (x);\nDROP TABLE schema_migration;\n")
+    assert "the journal cannot be written" in shop.refused()
+    assert shop.journal() == {"0001_a": ("running", 1)}
+    shop.write("0001_a", f"{OFF}CREATE TABLE a (x);\n")
+    shop.ok()
+
+
+# -- repair ----------------------------------------------------------------------------------------
+
+
+def test_repair_settles_a_script_that_was_interrupted(shop: Workshop) -> None:
+    shop.write("0001_a", f"{OFF}CREATE TABLE a (x);\nPRAGMA user_version = 7;\nINSERT INTO a VALUES (1);\n")
+    shop.ok()
+    # As a kill in the midst of the pragma leaves it.
+    shop.change(
+        "UPDATE schema_migration SET state = 'running', statements_applied = 1, in_flight = 1, finished_at = NULL;"
+        "DELETE FROM a;"
+    )
+    assert "running" in shop.ok("status").out
+    assert "1 script is pending" in shop.refused("status", "--check", code=8)
+    result = shop.ok("repair", "-o", "json")
+    assert result.json["items"] == [
+        {"change": "settle", "script": "migrations/0001_a.sql", "detail": "1 of 3 statements are applied"}
+    ]
+    assert "settle migrations/0001_a.sql" in result.err
+    assert shop.journal() == {"0001_a": ("failed", 1)}
+    assert shop.ok("repair", "-o", "json").json["items"] == []
+    shop.ok()
+    assert shop.journal() == {"0001_a": ("applied", 3)}
+    assert shop.query("SELECT x FROM a") == [(1,)]
+
+
+def test_an_interrupted_script_needs_no_repair_here(shop: Workshop) -> None:
+    shop.write("0001_a", f"{OFF}CREATE TABLE a (x);\nPRAGMA user_version = 7;\nINSERT INTO a VALUES (1);\n")
+    shop.ok()
+    shop.change("UPDATE schema_migration SET state = 'running', statements_applied = 1, in_flight = 1; DELETE FROM a;")
+    shop.ok()
+    assert shop.query("SELECT x FROM a") == [(1,)]
+
+
+def test_repair_accepts_drift_having_shown_it(shop: Workshop) -> None:
+    shop.tables("a")
+    shop.ok()
+    shop.write("0001_a", "CREATE TABLE a (x INTEGER); -- reworded\nINSERT INTO a VALUES (1);\n")
+    shop.refused()
+    result = shop.ok("repair", "-o", "json")
+    assert [row["change"] for row in result.json["items"]] == ["accept"]
+    assert "  +CREATE TABLE a (x INTEGER); -- reworded" in result.err
+    assert "nothing to do" in shop.ok().err
+    assert "reworded" in str(shop.query("SELECT script FROM schema_migration"))
+    assert "nothing to repair" in shop.ok("repair").err
+
+
+def test_repair_in_production_asks_by_name(shop: Workshop) -> None:
+    shop.tables("a")
+    shop.ok(env="prod")
+    shop.write("0001_a", "SELECT 2;\n")
+    before = shop.query("SELECT checksum FROM schema_migration", name="prod")
+    assert "give `--confirm prod`" in shop.refused("repair", env="prod", code=7)
+    assert "give `--confirm prod`" in shop.refused("repair", "--yes", env="prod", code=7)
+    assert "does not name the profile `prod`" in shop.refused("repair", "--confirm", "dev", env="prod", code=7)
+    assert shop.query("SELECT checksum FROM schema_migration", name="prod") == before
+    shop.ok("repair", "--confirm", "prod", env="prod")
+    assert shop.query("SELECT checksum FROM schema_migration", name="prod") != before
+
+
+def test_a_restored_database_is_restamped_when_confirmed(shop: Workshop) -> None:
+    shop.project.environ["CUSTCTL_SQL_DIR"] = str(shop.folder.parent)
+    shop.tables("a")
+    shop.ok(env="prod")
+    shop.ok(env="staging")
+    database_id = shop.query("SELECT value FROM custctl_metadata WHERE name = 'database_id'", name="prod")
+    # Production's backup, restored into development; staging's, restored there too.
+    shop.project.profile("dev", "development", path="prod.db")
+    shop.project.profile("test", "test", path="staging.db")
+    assert "is not the environment of the profile" in shop.refused("repair", "--environment", "staging", code=2)
+    # Where production is concerned on either side, the name is asked for.
+    for flags in ((), ("--yes",)):
+        assert "give `--confirm dev`" in shop.refused("repair", "--environment", "development", *flags, code=7)
+    assert "give `--yes`" in shop.refused("repair", "--environment", "test", env="test", code=7)
+    result = shop.ok("repair", "--environment", "development", "--confirm", "dev", "-o", "json")
+    assert result.json["items"] == [{"change": "restamp", "script": "", "detail": "production -> development"}]
+    shop.ok("repair", "--environment", "test", "--yes", env="test")
+    assert shop.query("SELECT value FROM custctl_metadata WHERE name = 'environment'", name="prod") == [
+        ("development",)
+    ]
+    assert shop.query("SELECT value FROM custctl_metadata WHERE name = 'database_id'", name="prod") == database_id
+    shop.ok()
+
+
+def test_a_restamp_is_audited(shop: Workshop) -> None:
+    from tests.conftest import REPOSITORY
+
+    shop.project.environ["CUSTCTL_SQL_DIR"] = str(REPOSITORY / "sql")
+    shop.ok(env="prod")
+    shop.project.profile("dev", "development", path="prod.db")
+    operation = "0b7e2c1e-8a58-4c2b-9a55-0d7e4c8a1f10"
+    shop.ok("repair", "--environment", "development", "--confirm", "dev", "--operation-id", operation)
+    rows = shop.query("SELECT action, detail FROM customer_audit WHERE operation_id = '" + operation + "'", name="prod")
+    assert [action for action, _ in rows] == ["restamp"]
+    assert "production" in str(rows[0][1])
+
+
+def test_repair_without_a_journal_is_an_error(shop: Workshop) -> None:
+    shop.tables("a")
+    assert "has no journal to repair" in shop.refused("repair")
+    assert not (shop.project.path / "dev.db").exists()
+
+
+# -- baseline --------------------------------------------------------------------------------------
+
+
+def test_baseline_adopts_what_is_there_already(shop: Workshop) -> None:
+    shop.tables("a", "b", "c")
+    shop.change("CREATE TABLE a (x); CREATE TABLE b (x);")
+    assert "no script has the number 9" in shop.refused("baseline", "9", code=2)
+    result = shop.ok("baseline", "2", "-o", "json")
+    assert [row["version"] for row in result.json["items"]] == [1, 2]
+    assert "as `development`" in result.err
+    assert shop.journal() == {"0001_a": ("baseline", 2), "0002_b": ("baseline", 2)}
+    assert shop.query("SELECT count(*) FROM a") == [(0,)], "nothing was run"
+    assert "has a journal already" in shop.refused("baseline", "2")
+    assert [row["version"] for row in shop.ok("-o", "json").json["applied"]] == [3]
+    states = [row["state"] for row in shop.ok("status", "-o", "json").json["items"]]
+    assert states == ["baseline", "baseline", "applied"]
+
+
+def test_baseline_adopts_nothing_where_there_is_nothing(shop: Workshop) -> None:
+    shop.tables("a")
+    assert "has no tables to adopt" in shop.refused("baseline", "1")
+    assert not (shop.project.path / "dev.db").exists()
+
+
+def test_baseline_in_production_asks_by_name(shop: Workshop) -> None:
+    shop.tables("a")
+    shop.change("CREATE TABLE a (x);", name="prod")
+    for flags in ((), ("--yes",)):
+        assert "give `--confirm prod`" in shop.refused("baseline", "1", *flags, env="prod", code=7)
+    assert shop.names(name="prod") == {"a"}
+    shop.ok("baseline", "1", "--confirm", "prod", env="prod")
+    assert shop.query("SELECT value FROM custctl_metadata WHERE name = 'environment'", name="prod") == [("production",)]
+
+
+@pytest.mark.parametrize("kind", ["baseline", "repair"])
+def test_what_changes_the_journal_says_what_it_is_about_to_change(shop: Workshop, kind: str) -> None:
+    shop.tables("a")
+    shop.change("CREATE TABLE a (x);")
+    arguments = ("baseline", "1") if kind == "baseline" else ("repair",)
+    if kind == "repair":
+        shop.ok("baseline", "1")
+    assert f"dev (development): sqlite {shop.project.path / 'dev.db'}" in shop.ok(*arguments).err
