@@ -27,12 +27,14 @@ def test_every_row_is_valid_and_already_in_the_form_that_is_kept() -> None:
         assert tuple(row) == EDITABLE
 
 
+def test_the_longest_address_is_valid() -> None:
+    address = f"customer.{MAX_SEED:x}.{10**9:x}@mail.example"
+    assert validate_email(address) == address
+
+
 def test_every_word_is_valid() -> None:
     for pool in _pools():
-        for first_name, slug in (*pool.first_names, *pool.last_names):
-            address = f"{slug}.{slug}.{MAX_SEED:x}.{10**8:x}@mail.example"
-            assert validate_email(address) == address
-            assert len(address.partition("@")[0].encode()) <= 64 or not slug.isascii()
+        for first_name in (*pool.first_names, *pool.last_names):
             assert validate({"first_name": first_name, "company": f"{first_name} {pool.legal_form}"}, partial=True)
         words = {
             "address_line": pool.streets,
