@@ -6,14 +6,15 @@ is written. Test data never reaches staging or production, whatever is asked for
 
 from __future__ import annotations
 
+import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from custctl.customers import audit
-from custctl.errors import RefusedError, UsageError
+from custctl.errors import ConflictError, RefusedError, UsageError
 from custctl.migrations import journal
 from custctl.migrations.plan import Step, make_seed_plan
 from custctl.migrations.runner import Listener, Run, check_state, execute
@@ -23,6 +24,8 @@ from custctl.tables import customer, customer_audit
 from custctl.text import nearest
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from custctl.customers.store import CustomerStore
     from custctl.engines.base import Database
 
@@ -153,14 +156,18 @@ def seed_customers(
     random_seed: int,
     actor: str,
     operation_id: str,
+    on_progress: Callable[[int, int], None],
 ) -> Seeded:
     """Add synthetic customers; those that are there already are left alone.
 
     Args:
         count: how many there are to be.
         random_seed: the same number makes the same customers.
+        operation_id: the same one again goes on where it was interrupted, and answers for the whole.
+        on_progress: called after each batch with the customers dealt with and those added.
 
     Raises:
+        ConflictError: the operation is another request's.
         RefusedError: the database's stamp is not one of development or test.
     """
     from itertools import islice
@@ -169,11 +176,16 @@ def seed_customers(
     from custctl.customers.synthetic import synthetic_customers
 
     refuse_synthetic(store.environment)
-    added, part = 0, 0
+    request = {"random_seed": random_seed, "count": count}
+    dealt_with, added, earlier = 0, 0, None
     rows = synthetic_customers(count, random_seed)
     while batch := [tuple(row[name] for name in EDITABLE) for row in islice(rows, _BATCH)]:
         with store.writing() as (connection, standing):
             refuse_synthetic(standing.environment or "an unknown environment")
+            if earlier is None:
+                earlier = _earlier(connection, operation_id, request)
+                added = sum(earlier)
+                part = len(earlier)
             merged = database.merge(connection, customer, EDITABLE, batch, key="email", insert=True, update=False)
             if merged.inserted:
                 part += 1
@@ -183,8 +195,24 @@ def seed_customers(
                     actor,
                     part=part,
                     customers=merged.inserted,
-                    detail={"random_seed": random_seed, "inserted": len(merged.inserted)},
+                    detail={**request, "inserted": len(merged.inserted)},
                 )
                 audit.append(database, connection, entry)
         added += len(merged.inserted)
+        dealt_with += len(batch)
+        on_progress(dealt_with, added)
     return Seeded(customers=added)
+
+
+def _earlier(connection: Connection, operation_id: str, request: Mapping[str, int]) -> list[int]:
+    """Return how many customers each part of the operation has added already."""
+    parts = []
+    for row in audit.find_operation(connection, operation_id):
+        detail = json.loads(row.detail)
+        if row.action != "seed" or any(detail.get(name) != value for name, value in request.items()):
+            raise ConflictError(
+                f"operation {operation_id} was applied already, as `{row.action}`",
+                hint="an operation id stands for one request: make a new one",
+            )
+        parts.append(int(detail["inserted"]))
+    return parts

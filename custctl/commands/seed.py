@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from custctl.context import Context
-from custctl.errors import ConflictError, UsageError
+from custctl.errors import InterruptedRunError, UsageError
 from custctl.options import SCRIPTS, OperationOption, command
+from custctl.signals import Terminated
+
+if TYPE_CHECKING:
+    from custctl.seeding import Seeded
 
 _COLUMNS = ("environment", "sets", "scripts", "customers")
 
@@ -28,11 +32,15 @@ def seed(
     ] = None,
     customers: Annotated[
         int | None,
-        typer.Option("--customers", min=1, metavar="N", help="Add N synthetic customers, in development and test alone."),
+        typer.Option(
+            "--customers", min=1, metavar="N", help="Add N synthetic customers, in development and test alone."
+        ),
     ] = None,
     random_seed: Annotated[
         int | None,
-        typer.Option("--random-seed", min=0, metavar="N", help="The same number makes the same customers. [default: 1]"),
+        typer.Option(
+            "--random-seed", min=0, metavar="N", help="The same number makes the same customers. [default: 1]"
+        ),
     ] = None,
     operation_id: OperationOption = None,
 ) -> None:
@@ -40,7 +48,7 @@ def seed(
     from custctl.commands.customer.fields import operation
     from custctl.commands.migrate.applying import Teller
     from custctl.migrations.scripts import seed_sets
-    from custctl.seeding import Seeded, choose_sets, refuse_synthetic, seed_customers, seed_scripts
+    from custctl.seeding import Seeded, choose_sets, refuse_synthetic, seed_scripts
 
     context = Context.of(ctx)
     profile, database = context.profile, context.database
@@ -69,18 +77,7 @@ def seed(
             listener=Teller(context),
         )
     if customers is not None:
-        if context.customers.is_applied(operation_id):
-            raise ConflictError(
-                f"operation {operation_id} was applied already", hint="an operation id stands for one request"
-            )
-        made = seed_customers(
-            context.customers,
-            database,
-            count=customers,
-            random_seed=1 if random_seed is None else random_seed,
-            actor=context.actor,
-            operation_id=operation_id,
-        )
+        made = _make_customers(context, customers, 1 if random_seed is None else random_seed, operation_id)
     if sets and not ran.scripts:
         context.console.note(f"nothing to do: {', '.join(sets)} {'is' if len(sets) == 1 else 'are'} up to date")
     if customers is not None and not made.customers:
@@ -92,3 +89,32 @@ def seed(
         "customers": made.customers,
     }
     context.renderer.one(record, _COLUMNS)
+
+
+def _make_customers(context: Context, count: int, random_seed: int, operation_id: str) -> Seeded:
+    from custctl.seeding import seed_customers
+
+    added = 0
+    try:
+        with context.console.progress("seeding", count) as progress:
+
+            def tell(dealt_with: int, so_far: int) -> None:
+                nonlocal added
+                added = so_far
+                progress.advance(dealt_with)
+
+            return seed_customers(
+                context.customers,
+                context.database,
+                count=count,
+                random_seed=random_seed,
+                actor=context.actor,
+                operation_id=operation_id,
+                on_progress=tell,
+            )
+    except KeyboardInterrupt as interrupt:
+        raise InterruptedRunError(
+            f"interrupted; {added} customers were added and committed",
+            terminated=isinstance(interrupt, Terminated),
+            hint="run the same command again: it adds the rest",
+        ) from interrupt

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Protocol
 
 import sqlalchemy as sa
 
 from custctl.customers import audit
-from custctl.customers.model import REQUIRED
+from custctl.customers.batch import Batch, Counts, OnConflict, sorted_rejects
+from custctl.customers.model import DEFAULT_STATUS, EDITABLE
 from custctl.customers.records import Fingerprint, Record, Source
+from custctl.customers.rejects import Rejects
 from custctl.customers.rules import RowValidator
-from custctl.errors import ConflictError, CredentialError, InvalidError
+from custctl.errors import ConflictError, InvalidError
 from custctl.standing import check_environment, check_schema, read_standing
 from custctl.tables import customer, metadata
 
@@ -31,22 +32,8 @@ if TYPE_CHECKING:
     from custctl.customers.store import CustomerStore
     from custctl.engines.base import Database
 
-OnConflict = Literal["fail", "skip", "update"]
-BATCH = 10_000  # rows a transaction
-
-_TAKEN = "the email is taken"
-
-
-@dataclass(slots=True)
-class Counts:
-    """How many rows an import has dealt with, and how."""
-
-    rows: int = 0
-    inserted: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    skipped: int = 0
-    rejected: int = 0
+BATCH = 5_000  # rows a transaction
+_BATCH_BYTES = 1 << 23  # of the file, at most about so many: rows can be long
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +64,24 @@ class Result:
     Attributes:
         resumed_at: how many rows an earlier, interrupted run had dealt with.
         replayed: the operation had been applied whole before, and nothing was done now.
+        lost_rejects: how many rows that earlier run rejected that are not in the file of rejects.
         reasons: the first rejects, as (line, reason).
     """
 
     counts: Counts
     resumed_at: int = 0
     replayed: bool = False
+    lost_rejects: int = 0
     reasons: list[tuple[int, str]] = field(default_factory=list)
 
 
 _SHOWN_REASONS = 10
+
+
+class _DealWith(Protocol):
+    """Deals with a batch, and tells whether there is more to do."""
+
+    def __call__(self, records: list[Record], *, last: bool) -> bool: ...
 
 
 class Import:
@@ -100,7 +95,9 @@ class Import:
         digest = hashlib.sha256("\0".join([request.fingerprint.digest, *request.key_parts]).encode("utf-8", "replace"))
         self._key = f"import/{digest.hexdigest()}"
         self._validators: dict[tuple[str, ...], RowValidator] = {}
+        self._held: str | None = None  # the position as this run read or wrote it last
         self._part = 0
+        self._rejects_size = 0
         self._rejects: Rejects | None = None
         self.result = Result(Counts())
 
@@ -111,75 +108,110 @@ class Import:
             on_progress: called with the number of rows dealt with, after each batch.
 
         Raises:
+            ConflictError: another process imports the same file, or the operation is another request's.
             InvalidError: the file cannot be read further; what came before has landed.
             RefusedError: the database's stamp forbids it.
         """
         if self._request.dry_run:
-            with self._database.reading() as connection:
-                standing = read_standing(connection)
-            check_schema(standing)
-            check_environment(standing, self._store.environment, self._database.location)
-            position = None
-        else:
-            with self._store.writing() as (connection, _):
-                if self._answer_again(connection):
-                    return self.result
-                position = self._position(connection)
-        if position is not None:
-            self.result.counts = Counts(**position["counts"])
-            self.result.resumed_at = self.result.counts.rows
-            self._part = int(position["part"])
-        size = int(position["rejects_size"]) if position else 0
-        if self._request.rejects is not None and not self._request.dry_run:
-            self._rejects = Rejects(self._request.rejects, self._request.source, size, self.result.counts.rejected)
-        try:
-            self._stream(on_progress)
-        finally:
-            if self._rejects is not None:
-                self._rejects.close(keep=self.result.counts.rejected > 0)
+            self._rehearse(on_progress)
+            return self.result
+        with self._store.writing() as (connection, _):
+            if self._answer_again(connection):
+                return self.result
+            self._go_on(connection)
+        if self._request.rejects is not None:
+            self._rejects = Rejects(
+                self._request.rejects, self._request.source, self._rejects_size, self.result.counts.rejected
+            )
+            self.result.lost_rejects = self._rejects.lost
+        self._stream(self._commit, on_progress)
         return self.result
+
+    def _rehearse(self, on_progress: Callable[[int], None]) -> None:
+        from custctl.engines.scratch import Scratch
+
+        with self._database.reading() as connection:
+            standing = read_standing(connection)
+        check_schema(standing)
+        check_environment(standing, self._store.environment, self._database.location)
+        scratch = Scratch(customer, EDITABLE, key="email", defaults={"status": DEFAULT_STATUS})
+
+        def rehearse(records: list[Record], *, last: bool) -> bool:
+            work = Batch(scratch, self._request.on_conflict, self._validator)
+            with self._database.reading() as connection:
+                work.run(connection, records)
+            work.add_to(self.result.counts, len(records))
+            self._keep_reasons(work)
+            return True
+
+        try:
+            self._stream(rehearse, on_progress)
+        finally:
+            scratch.close()
 
     # -- the stream --------------------------------------------------------------------------------
 
-    def _stream(self, on_progress: Callable[[int], None]) -> None:
+    def _stream(self, deal_with: _DealWith, on_progress: Callable[[int], None]) -> None:
+        source = self._request.source
         batch: list[Record] = []
-        skip = self.result.resumed_at
+        skip, begun = self.result.resumed_at, 0
         try:
-            for number, record in enumerate(self._request.source.records()):
+            for number, record in enumerate(source.records()):
                 if number < skip:
+                    begun = source.offset
                     continue
                 batch.append(record)
-                if len(batch) == BATCH:
-                    self._commit(batch, last=False)
+                if len(batch) == BATCH or source.offset - begun > _BATCH_BYTES:
+                    if not deal_with(batch, last=False):
+                        return
                     on_progress(self.result.counts.rows)
-                    batch = []
+                    batch, begun = [], source.offset
         except InvalidError:
             # What could be read before the damage lands as it would have in a shorter file.
-            self._commit(batch, last=False)
+            if batch:
+                deal_with(batch, last=False)
             raise
-        self._commit(batch, last=True)
+        deal_with(batch, last=True)
         on_progress(self.result.counts.rows)
 
-    def _commit(self, records: list[Record], *, last: bool) -> None:
-        """Write a batch, its position and its audit row as one transaction."""
+    def _commit(self, records: list[Record], *, last: bool) -> bool:
+        """Write a batch, its position and its audit row as one transaction.
+
+        Returns:
+            False where another process has done the whole operation meanwhile.
+        """
         counts = Counts(**asdict(self.result.counts))
-        work = _Batch(self._database, self._request.on_conflict, self._validator, dry_run=self._request.dry_run)
-        if self._request.dry_run:
-            with self._database.reading() as connection:
-                work.run(connection, records)
-        else:
-            with self._store.writing() as (connection, _):
-                work.run(connection, records)
-                work.add_to(counts, len(records))
-                size = self._rejects.write(work.rejected) if self._rejects is not None else 0
-                self._part += 1
-                self._remember(connection, counts, size, done=last)
-                self._audit(connection, records, work, counts, done=last)
-        if self._request.dry_run:
+        work = Batch(self._database, self._request.on_conflict, self._validator)
+        with self._store.writing() as (connection, _):
+            if self._position(connection) != self._held:
+                raise ConflictError(
+                    "another process is importing this file with these options, or has just done so",
+                    hint="when it has ended, run this again: it goes on where that one stopped",
+                )
+            if self._part == 0 and self._answer_again(connection):
+                return False
+            work.run(connection, records)
             work.add_to(counts, len(records))
+            size = self._rejects_size
+            try:
+                if self._rejects is not None:
+                    size = self._rejects.write(sorted_rejects(work.rejected))
+                held = self._remember(connection, counts, size, done=last)
+                self._audit(connection, records, work, counts, done=last)
+            except BaseException:
+                if self._rejects is not None:
+                    self._rejects.cut_back(self._rejects_size)
+                raise
+            if last and self._rejects is not None and counts.rejected == 0:
+                self._rejects.remove()
+        self._held, self._rejects_size, self._part = held, size, self._part + 1
         self.result.counts = counts
-        free = _SHOWN_REASONS - len(self.result.reasons)
-        self.result.reasons += [(record.line, reason) for record, reason in sorted_rejects(work.rejected)[: max(free, 0)]]
+        self._keep_reasons(work)
+        return True
+
+    def _keep_reasons(self, work: Batch) -> None:
+        free = max(_SHOWN_REASONS - len(self.result.reasons), 0)
+        self.result.reasons += [(record.line, reason) for record, reason in sorted_rejects(work.rejected)[:free]]
 
     def _validator(self, columns: tuple[str, ...]) -> RowValidator:
         made = self._validators.get(columns)
@@ -191,20 +223,37 @@ class Import:
 
     # -- position and audit ------------------------------------------------------------------------
 
-    def _position(self, connection: Connection) -> dict[str, Any] | None:
-        held = connection.execute(sa.select(metadata.c.value).where(metadata.c.name == self._key)).scalar()
-        return json.loads(held) if held is not None else None
+    def _position(self, connection: Connection) -> str | None:
+        held: str | None = connection.execute(sa.select(metadata.c.value).where(metadata.c.name == self._key)).scalar()
+        return held
 
-    def _remember(self, connection: Connection, counts: Counts, rejects_size: int, *, done: bool) -> None:
+    def _go_on(self, connection: Connection) -> None:
+        """Take over where an earlier run stopped."""
+        self._held = self._position(connection)
+        if self._held is not None:
+            position = json.loads(self._held)
+            self.result.counts = Counts(**position["counts"])
+            self.result.resumed_at = self.result.counts.rows
+            self._part = int(position["part"])
+            self._rejects_size = int(position["rejects_size"])
+        elif audit.find_operation(connection, self._request.operation_id):
+            raise ConflictError(
+                f"operation {self._request.operation_id} has imported a part of this file already, with other options"
+                " or to be finished by another operation",
+                hint="an operation id stands for one request: make a new one",
+            )
+
+    def _remember(self, connection: Connection, counts: Counts, rejects_size: int, *, done: bool) -> str | None:
         mine = metadata.c.name == self._key
         if done:
             connection.execute(sa.delete(metadata).where(mine))
-            return
-        value = json.dumps({"counts": asdict(counts), "part": self._part, "rejects_size": rejects_size})
+            return None
+        value = json.dumps({"counts": asdict(counts), "part": self._part + 1, "rejects_size": rejects_size})
         if connection.execute(sa.update(metadata).where(mine).values(value=value)).rowcount == 0:
             connection.execute(sa.insert(metadata).values(name=self._key, value=value))
+        return value
 
-    def _audit(self, connection: Connection, records: list[Record], work: _Batch, counts: Counts, *, done: bool) -> None:
+    def _audit(self, connection: Connection, records: list[Record], work: Batch, counts: Counts, *, done: bool) -> None:
         detail = {
             "file": self._request.name,
             "digest": self._request.fingerprint.digest,
@@ -221,7 +270,7 @@ class Import:
             self._request.operation_id,
             "import",
             self._actor,
-            part=self._part,
+            part=self._part + 1,
             customers=sorted([*work.inserted, *work.updated]),
             detail=detail,
         )
@@ -233,7 +282,8 @@ class Import:
         if not recorded:
             return False
         detail = json.loads(recorded[-1].detail)
-        if recorded[0].action != "import" or detail.get("digest") != self._request.fingerprint.digest:
+        asked = (self._request.fingerprint.digest, self._request.on_conflict)
+        if recorded[0].action != "import" or (detail.get("digest"), detail.get("on_conflict")) != asked:
             raise ConflictError(
                 f"operation {self._request.operation_id} was applied already, as `{recorded[0].action}`",
                 hint="an operation id stands for one request: make a new one",
@@ -242,150 +292,3 @@ class Import:
             return False
         self.result = Result(Counts(**detail["totals"]), replayed=True)
         return True
-
-
-class _Batch:
-    """The rows of one transaction."""
-
-    def __init__(
-        self,
-        database: Database,
-        on_conflict: OnConflict,
-        validator: Callable[[tuple[str, ...]], RowValidator],
-        *,
-        dry_run: bool,
-    ) -> None:
-        self._database = database
-        self._on_conflict = on_conflict
-        self._validator = validator
-        self._dry_run = dry_run
-        self._pending: dict[tuple[str, ...], list[tuple[Record, list[str | None]]]] = {}
-        self._lines: dict[str | None, int] = {}
-        self.inserted: list[int] = []
-        self.updated: list[int] = []
-        self.would_insert = 0
-        self.would_update = 0
-        self.unchanged = 0
-        self.skipped = 0
-        self.rejected: list[tuple[Record, str]] = []
-        self.digest = hashlib.sha256()
-
-    def run(self, connection: Connection, records: Sequence[Record]) -> None:
-        """Validate the records and merge them into the table."""
-        columns: tuple[str, ...] | None = None
-        validate: RowValidator | None = None
-        email_at = 0
-        for record in records:
-            if record.problem is not None:
-                self.rejected.append((record, record.problem))
-                continue
-            if record.columns != columns:
-                columns = record.columns
-                if "email" not in columns:
-                    self.rejected.append((record, "`email` is missing"))
-                    columns = None
-                    continue
-                validate = self._validator(columns)
-                email_at = columns.index("email")
-            assert validate is not None
-            values, reason = validate(record.cells)
-            if values is None:
-                self.rejected.append((record, reason or "is not valid"))
-                continue
-            email = values[email_at]
-            earlier = self._lines.get(email)
-            if earlier is not None:
-                if self._on_conflict == "fail":
-                    self.rejected.append((record, f"{_TAKEN}, by line {earlier}"))
-                    continue
-                if self._on_conflict == "skip":
-                    self.skipped += 1
-                    continue
-                self._merge(connection)
-            self._lines[email] = record.line
-            self._pending.setdefault(record.columns, []).append((record, values))
-        self._merge(connection)
-
-    def _merge(self, connection: Connection) -> None:
-        for columns, rows in self._pending.items():
-            missing = [name for name in REQUIRED if name not in columns]
-            values = [row for _, row in rows]
-            # The digest lets an auditor check a file against what was imported.
-            self.digest.update(repr((columns, values)).encode("utf-8", "surrogatepass"))
-            merged = self._database.merge(
-                connection,
-                customer,
-                columns,
-                values,
-                key="email",
-                insert=not missing and not self._dry_run,
-                update=self._on_conflict == "update" and not self._dry_run,
-            )
-            self.inserted += merged.inserted
-            self.updated += merged.updated
-            self.unchanged += merged.unchanged
-            if self._dry_run and not missing:
-                self.would_insert += len(merged.absent)
-            else:
-                names = ", ".join(f"`{name}`" for name in missing)
-                self.rejected += [(rows[at][0], f"a new customer needs {names}") for at in merged.absent]
-            if self._on_conflict == "fail":
-                self.rejected += [(rows[at][0], _TAKEN) for at in merged.taken]
-            elif self._on_conflict == "skip":
-                self.skipped += len(merged.taken)
-            else:
-                self.would_update += len(merged.taken)
-        self._pending.clear()
-        self._lines.clear()
-
-    def add_to(self, counts: Counts, rows: int) -> None:
-        """Add what the batch did to the counts of the import."""
-        counts.rows += rows
-        counts.inserted += len(self.inserted) + self.would_insert
-        counts.updated += len(self.updated) + self.would_update
-        counts.unchanged += self.unchanged
-        counts.skipped += self.skipped
-        counts.rejected += len(self.rejected)
-
-
-def sorted_rejects(rejected: Sequence[tuple[Record, str]]) -> list[tuple[Record, str]]:
-    """Return rejects in the order of the file."""
-    return sorted(rejected, key=lambda item: item[0].line)
-
-
-class Rejects:
-    """The file of rejected rows; it is on disk before the batch commits, and cut back where one did not.
-
-    Args:
-        size: how many bytes of it belong to batches that committed; 0 begins it anew.
-        rejected: how many rows those are.
-    """
-
-    def __init__(self, path: Path, source: Source, size: int, rejected: int) -> None:
-        self._path = path
-        self._source = source
-        self._any = rejected > 0 and size > 0
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise CredentialError(f"`{path}` cannot be written: {error.strerror}", hint="choose another `--rejects`") from error
-        self._file: IO[str] = os.fdopen(descriptor, "r+", encoding="utf-8", errors="surrogateescape", newline="")
-        held = os.fstat(descriptor).st_size
-        self._file.truncate(min(size, held))
-        self._file.seek(0, os.SEEK_END)
-        self._any &= held >= size
-
-    def write(self, rejected: Sequence[tuple[Record, str]]) -> int:
-        """Write rows and return the size of the file, on disk."""
-        for record, reason in sorted_rejects(rejected):
-            self._source.reject(self._file, record, reason, first=not self._any)
-            self._any = True
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        return self._file.tell()
-
-    def close(self, *, keep: bool) -> None:
-        """Close the file; an empty one is removed."""
-        self._file.close()
-        if not keep:
-            self._path.unlink(missing_ok=True)

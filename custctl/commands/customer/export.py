@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +14,7 @@ import typer
 
 from custctl.context import Context
 from custctl.customers.model import FIELDS
-from custctl.errors import UsageError
+from custctl.errors import UnavailableError, UsageError
 from custctl.options import PLAIN, command
 
 if TYPE_CHECKING:
@@ -57,18 +59,34 @@ def _counted(blocks: Iterator[list[tuple[Any, ...]]], progress: Progress) -> Ite
 
 @contextmanager
 def _written_whole(path: Path) -> Iterator[TextIO]:
-    """Write a file beside its place and move it there at the end; it is its owner's alone."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """Write a file beside its place and move it there at the end; it is its owner's alone.
+
+    A device or a pipe is written to as it is: nothing may take its place.
+    """
+    place = path.resolve()
     try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        if place.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if place.exists() and not place.is_file():
+            stream: TextIO = place.open("w", encoding="utf-8", newline="")
+            part = None
+        else:
+            # Not named after the process: in a container the next one has the same number.
+            descriptor, name = tempfile.mkstemp(prefix=f".{place.name[:100]}.", suffix=".part", dir=place.parent)
+            stream, part = os.fdopen(descriptor, "w", encoding="utf-8", newline=""), Path(name)
     except OSError as error:
         raise UsageError(f"`{path}` cannot be written: {error.strerror}") from error
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
+        with stream:
             yield stream
             stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
+            if part is not None:
+                os.fsync(stream.fileno())
+        if part is not None:
+            part.replace(place)
+    except BaseException as error:
+        if part is not None:
+            part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            raise UnavailableError(f"`{path}` cannot be written: {error.strerror}") from error
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,10 +15,11 @@ import typer
 
 from custctl.commands.customer.fields import operation
 from custctl.context import Context
-from custctl.errors import InterruptedRunError, PartialError, UsageError
+from custctl.errors import InterruptedRunError, InvalidError, PartialError, UsageError
 from custctl.options import WRITE, OperationOption, command
 
 if TYPE_CHECKING:
+    from custctl.customers.batch import Counts
     from custctl.customers.importing import Import, Result
 
 _COLUMNS = ("file", "rows", "inserted", "updated", "unchanged", "skipped", "rejected", "operation_id")
@@ -57,8 +59,9 @@ def import_(
     Good rows land, bad rows are rejected with their line and reason, and the exit code is then 10. An import that was
     killed is run again with the same file and options, and goes on where it was.
     """
+    from custctl.customers.headers import parse_mapping
     from custctl.customers.importing import Import, Request
-    from custctl.customers.records import fingerprint, guess_format, open_source, parse_mapping
+    from custctl.customers.records import fingerprint, guess_format, open_source
 
     context = Context.of(ctx)
     if on_conflict not in ("fail", "skip", "update"):
@@ -92,36 +95,45 @@ def import_(
         )
         work = Import(context.customers, context.database, request, context.actor)
         told = len(source.left_out) + len(source.kept)
-        result = _run(context, work, known.lines)
+        result = _run(context, work, known.lines, dry_run=dry_run)
         if len(source.left_out) + len(source.kept) > told:
             _say_left_out(context, source.kept, source.left_out)
+        if source.unmet and not result.replayed:
+            names = ", ".join(f"`{name}`" for name in source.unmet)
+            context.console.warn(f"no object has what `--map` names: {names}")
     _show(context, result, file, operation_id, rejects, dry_run=dry_run)
 
 
-def _run(context: Context, work: Import, lines: int) -> Result:
+def _run(context: Context, work: Import, lines: int, *, dry_run: bool) -> Result:
     try:
         with context.console.progress("importing", lines) as progress:
             return work.run(progress.advance)
+    except InvalidError:
+        if not dry_run:
+            context.console.note(f"before the error, {_committed(work.result.counts)}")
+        raise
     except KeyboardInterrupt as interrupt:
         from custctl.signals import Terminated
 
-        counts = work.result.counts
         raise InterruptedRunError(
-            f"interrupted; {counts.rows} rows are dealt with and committed: {counts.inserted} inserted,"
-            f" {counts.updated} updated, {counts.rejected} rejected",
+            "interrupted; nothing was written" if dry_run else f"interrupted; {_committed(work.result.counts)}",
             terminated=isinstance(interrupt, Terminated),
-            hint="run the same command again: it goes on there",
+            hint="run the same command again" + ("" if dry_run else ": it goes on there"),
         ) from interrupt
+
+
+def _committed(counts: Counts) -> str:
+    return (
+        f"{counts.rows} rows were dealt with and committed: {counts.inserted} inserted, {counts.updated} updated,"
+        f" {counts.unchanged} unchanged, {counts.skipped} skipped, {counts.rejected} rejected"
+    )
 
 
 @contextmanager
 def _opened(path: Path | None) -> Iterator[IO[bytes]]:
-    """Open the file; stdin is kept in an unnamed file first, as it is read twice."""
+    """Open the file; what can be read once alone is kept in an unnamed file, as it is read twice."""
     if path is None:
-        with tempfile.TemporaryFile() as spool:
-            while chunk := sys.stdin.buffer.read(1 << 20):
-                spool.write(chunk)
-            spool.seek(0)
+        with _spooled(sys.stdin.buffer) as spool:
             yield spool
         return
     try:
@@ -129,7 +141,19 @@ def _opened(path: Path | None) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise UsageError(f"`{path}` cannot be read: {error.strerror}") from error
     with data:
-        yield data
+        if data.seekable():
+            yield data
+            return
+        with _spooled(data) as spool:
+            yield spool
+
+
+@contextmanager
+def _spooled(stream: IO[bytes]) -> Iterator[IO[bytes]]:
+    with tempfile.TemporaryFile() as spool:
+        shutil.copyfileobj(stream, spool, 1 << 20)
+        spool.seek(0)
+        yield spool
 
 
 def _say_left_out(context: Context, kept: list[str], left_out: list[str]) -> None:
@@ -148,6 +172,11 @@ def _show(
         context.console.note(f"operation {operation_id} had been applied already; this is its outcome")
     if result.resumed_at:
         context.console.note(f"went on behind row {result.resumed_at}, where an earlier run had stopped")
+    if result.lost_rejects and rejects is not None:
+        context.console.warn(
+            f"{result.lost_rejects} rows that an earlier run rejected are not in `{rejects}`",
+            hint="they are where that run's `--rejects` put them, if it had one",
+        )
     if dry_run:
         context.console.note("dry run: nothing was written")
     counts = asdict(result.counts)
@@ -159,9 +188,13 @@ def _show(
     unseen = result.counts.rejected - len(result.reasons)
     if unseen > 0 and result.reasons:
         context.console.note(f"… and {unseen} more")
-    kept = rejects is not None and not dry_run
+    hint: str | None = None
+    if rejects is None:
+        hint = "keep them in a file with `--rejects FILE`"
+    elif not dry_run and not result.replayed:
+        hint = f"they are in `{rejects}`: mend and import them"
     raise PartialError(
-        f"{result.counts.rejected} of {result.counts.rows} rows {'was' if result.counts.rejected == 1 else 'were'} rejected",
-        hint=f"they are in `{rejects}`: mend and import them" if kept else "keep them in a file with `--rejects FILE`",
+        f"{result.counts.rejected} of {result.counts.rows} rows {'would be' if dry_run else 'were'} rejected",
+        hint=hint,
         details=counts,
     )

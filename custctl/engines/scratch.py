@@ -1,0 +1,78 @@
+"""A private copy of the rows that a merge touches: what a dry run writes to in place of the database."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from custctl.engines.sqlite.bulk import merge
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Table
+
+    from custctl.engines.base import Merge
+
+_KEYS = 1000  # keys looked up in one query: below every engine's limit of parameters
+
+
+class Scratch:
+    """Merges as `Database.merge` does, into an unnamed file of its own that ends with the process.
+
+    Rows are copied from the database when their key is first met, so that what a later batch finds is what an earlier
+    one would have left there.
+
+    Args:
+        columns: every column that a row may have.
+        defaults: what the database puts into a column that a new row leaves out.
+    """
+
+    def __init__(self, table: Table, columns: Sequence[str], *, key: str, defaults: dict[str, str]) -> None:
+        self._table = table
+        self._columns = columns
+        self._key = key
+        # An empty name is a file on disk behind a small cache: memory does not grow with it.
+        self._driver = sqlite3.connect("", isolation_level=None)
+        self._driver.execute("PRAGMA journal_mode = OFF")
+        declared = [
+            f'"{name}"{" UNIQUE" if name == key else ""}' + (f" DEFAULT '{defaults[name]}'" if name in defaults else "")
+            for name in columns
+        ]
+        self._driver.execute(
+            f'CREATE TABLE "{table.name}" (id INTEGER PRIMARY KEY AUTOINCREMENT, {", ".join(declared)})'
+        )
+
+    def merge(
+        self,
+        connection: Connection,
+        table: Table,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        *,
+        key: str,
+        insert: bool,
+        update: bool,
+    ) -> Merge:
+        """Do to the copy what `Database.merge` would do; the connection is only read from."""
+        key_at = columns.index(key)
+        self._driver.execute("BEGIN")
+        for held in self._look_up(connection, [row[key_at] for row in rows]):
+            places = ", ".join("?" for _ in self._columns)
+            names = ", ".join(f'"{name}"' for name in self._columns)
+            self._driver.executemany(f'INSERT OR IGNORE INTO "{table.name}" ({names}) VALUES ({places})', held)
+        merged = merge(self._driver, table.name, columns, rows, key=key, insert=insert, update=update)
+        self._driver.execute("COMMIT")
+        return merged
+
+    def _look_up(self, connection: Connection, keys: Sequence[Any]) -> Iterator[list[tuple[Any, ...]]]:
+        columns = self._table.c
+        selected = sa.select(*(columns[name] for name in self._columns))
+        for start in range(0, len(keys), _KEYS):
+            wanted = columns[self._key].in_(keys[start : start + _KEYS])
+            yield [tuple(row) for row in connection.execute(selected.where(wanted))]
+
+    def close(self) -> None:
+        """Let the copy go."""
+        self._driver.close()
