@@ -42,7 +42,13 @@ class Console:
     """
 
     def __init__(
-        self, stream: TextIO, environ: Mapping[str, str], *, quiet: bool = False, verbosity: int = 0, as_json: bool = False
+        self,
+        stream: TextIO,
+        environ: Mapping[str, str],
+        *,
+        quiet: bool = False,
+        verbosity: int = 0,
+        as_json: bool = False,
     ) -> None:
         self._stream = stream
         self._color = wants_color(stream, environ)

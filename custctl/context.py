@@ -140,9 +140,7 @@ class Context:
         """The profile of this invocation, validated."""
         from custctl.profiles import load_profile
 
-        return load_profile(
-            self.environment_name, profiles_dir=self.profiles_dir, environ=self.environ, cwd=self.cwd
-        )
+        return load_profile(self.environment_name, profiles_dir=self.profiles_dir, environ=self.environ, cwd=self.cwd)
 
     @cached_property
     def database(self) -> Database:

@@ -60,6 +60,8 @@ def _schema(profile: Profile, database: Database, sql_dir: Path) -> Iterator[Che
         found = f"{value}, {len(plan.drifted)} scripts changed since"
         yield Check("schema", False, found, "`custctl migrate` shows the diff", ExitCode.MIGRATION)
     elif plan.steps:
-        yield Check("schema", False, f"{value}, {len(plan.steps)} scripts pending", "run `custctl migrate`", ExitCode.PENDING)
+        yield Check(
+            "schema", False, f"{value}, {len(plan.steps)} scripts pending", "run `custctl migrate`", ExitCode.PENDING
+        )
     else:
         yield Check("schema", True, f"{value}, nothing pending")

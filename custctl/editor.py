@@ -30,7 +30,8 @@ class EditedFile:
         named = environ.get("VISUAL") or environ.get("EDITOR")
         if not named and not interactive:
             raise RefusedError(
-                "there is no editor", hint="set `EDITOR`, or use `custctl customer update` where nobody is there to edit"
+                "there is no editor",
+                hint="set `EDITOR`, or use `custctl customer update` where nobody is there to edit",
             )
         self._command = shlex.split(named or ("notepad" if os.name == "nt" else "vi"))
         self._environ = {name: value for name, value in environ.items() if name not in _SECRETS}

@@ -235,7 +235,9 @@ class Group(TyperGroup):
         from typer._click.shell_completion import CompletionItem
 
         names = [
-            CompletionItem(name, help=summary) for name, (_, summary) in self._lazy.items() if name.startswith(incomplete)
+            CompletionItem(name, help=summary)
+            for name, (_, summary) in self._lazy.items()
+            if name.startswith(incomplete)
         ]
         # Not the group's own method: it would import every command for its summary.
         return [*names, *TyperCommand.shell_complete(cast("TyperCommand", self), ctx, incomplete)]
@@ -283,9 +285,7 @@ def group(
 
 OperationOption = Annotated[
     str | None,
-    typer.Option(
-        "--operation-id", metavar="UUID", help="Name this request: given again, it is not applied again."
-    ),
+    typer.Option("--operation-id", metavar="UUID", help="Name this request: given again, it is not applied again."),
 ]
 IfVersionOption = Annotated[
     str | None,

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import islice
 from typing import Any, TextIO
 
+from custctl import csv_text
+from custctl.engines.base import Joined
 from custctl.errors import UsageError
-from custctl.text import UNSAFE, escape_json, guard_formula, nearest, visible
+from custctl.text import escape_json, guard_formula, nearest, visible
 
 Record = Mapping[str, Any]
+Rows = Sequence[Sequence[Any]]
 
 _TABLE_BLOCK = 500  # rows that are aligned together
-_SUSPICIOUS = frozenset("=+-@'")
-_CONTROLS = bytes([*range(32), 127])
 _UNLIMITED_WIDTH = 100_000  # an explicit table is the same everywhere: no terminal folds it
 
 
@@ -44,7 +44,13 @@ class Renderer:
     """
 
     def __init__(
-        self, stream: TextIO, *, chosen: Format, fields: Sequence[str] | None = None, raw: bool = False, color: bool = False
+        self,
+        stream: TextIO,
+        *,
+        chosen: Format,
+        fields: Sequence[str] | None = None,
+        raw: bool = False,
+        color: bool = False,
     ) -> None:
         self._stream = stream
         self._chosen = chosen
@@ -103,11 +109,22 @@ class Renderer:
         else:
             self.one(document, list(document))
 
-    def export(self, names: Sequence[str], blocks: Iterable[Sequence[Sequence[Any]]], *, stream: TextIO | None = None) -> int:
+    def export(
+        self,
+        names: Sequence[str],
+        rows: Callable[[], Iterable[Rows]],
+        joined: Callable[[], Iterable[Joined | Rows]],
+        *,
+        on_block: Callable[[int], None],
+        stream: TextIO | None = None,
+    ) -> int:
         """Write rows as CSV or JSON lines, block by block, and return how many.
 
         Args:
             names: the columns of every row.
+            rows: opens the rows as values.
+            joined: opens the rows as text, for CSV.
+            on_block: called with the number of rows written, after each block.
             stream: where to write in place of stdout.
 
         Raises:
@@ -119,14 +136,20 @@ class Renderer:
         out = self._stream if stream is None else stream
         count = 0
         if chosen is Format.JSONL:
-            for block in blocks:
+            for block in rows():
                 out.write("".join([_json(dict(zip(names, row, strict=True))) + "\n" for row in block]))
                 count += len(block)
+                on_block(count)
             return count
         out.write(",".join(names) + "\n")
-        for block in blocks:
-            out.write(csv_block(block, raw=self.raw))
-            count += len(block)
+        for part in joined():
+            if isinstance(part, Joined):
+                out.write(csv_text.from_joined(part.text, raw=self.raw))
+                count += part.rows
+            else:
+                out.write(csv_text.from_rows(part, raw=self.raw))
+                count += len(part)
+            on_block(count)
         return count
 
     # -- the formats -------------------------------------------------------------------------------
@@ -191,35 +214,6 @@ class Renderer:
         with console.capture() as capture:
             console.print(table)
         self._stream.writelines(line.rstrip() + "\n" for line in capture.get().splitlines())
-
-
-def csv_block(rows: Sequence[Sequence[Any]], *, raw: bool) -> str:
-    """Return rows as CSV, cell by cell made safe only in the rare block that needs it."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    if raw:
-        writer.writerows(rows)
-        return buffer.getvalue()
-    writer.writerows([[_formula_safe(cell) for cell in row] for row in rows])
-    text = buffer.getvalue()
-    if _is_clean(text, len(rows)):
-        return text
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows([[_guarded(_cell(cell)) for cell in row] for row in rows])
-    return buffer.getvalue()
-
-
-def _formula_safe(cell: Any) -> Any:
-    # The first character decides for nearly every cell; `guard_formula` looks closer.
-    return guard_formula(cell) if isinstance(cell, str) and cell[:1] in _SUSPICIOUS else cell
-
-
-def _is_clean(text: str, lines: int) -> bool:
-    """Tell whether a block holds nothing to be made visible but its own line ends."""
-    if text.isascii():
-        controls = text.count("\n") - lines
-        return controls == 0 and len(text.encode().translate(None, _CONTROLS)) == len(text) - lines
-    return text.count("\n") == lines and UNSAFE.search(text.replace("\n", "")) is None
 
 
 def _line_writer(stream: TextIO, chosen: Format) -> Callable[[Sequence[str]], object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -13,17 +14,37 @@ from custctl.standing import check_schema, read_standing
 from custctl.tables import customer
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Database
+    from sqlalchemy import Connection, Select
+
+    from custctl.engines.base import Database, Joined
 
 _BLOCK = 2000  # rows at a time
 
 
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One consistent state of all customers, by id, with the columns of `FIELDS`."""
+
+    count: int
+    _database: Database
+    _connection: Connection
+    _statement: Select[Any]
+
+    def rows(self) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the rows in blocks."""
+        return self._database.stream(self._connection, self._statement, _BLOCK)
+
+    def joined(self) -> Iterator[Joined | list[tuple[Any, ...]]]:
+        """Yield the rows in blocks for text output, joined where the engine can."""
+        return self._database.stream_joined(self._connection, self._statement, _BLOCK)
+
+
 @contextmanager
-def exported(database: Database) -> Iterator[tuple[int, Iterator[list[tuple[Any, ...]]]]]:
+def exported(database: Database) -> Iterator[Export]:
     """Open one consistent state of all customers.
 
-    Returns:
-        How many there are, and their rows by id in blocks, with the columns of `FIELDS`.
+    Raises:
+        PendingError: the schema is not there or too old.
     """
     with database.reading() as connection:
         standing = read_standing(connection)
@@ -32,4 +53,4 @@ def exported(database: Database) -> Iterator[tuple[int, Iterator[list[tuple[Any,
         version = sa.literal(f"e{standing.epoch}-").concat(database.version_text(customer.c.version))
         selected = [version if name == "version" else customer.c[name] for name in FIELDS]
         statement = sa.select(*selected).order_by(customer.c.id)
-        yield int(count or 0), database.stream(connection, statement, _BLOCK)
+        yield Export(int(count or 0), database, connection, statement)

@@ -50,6 +50,18 @@ class Merge:
     absent: Sequence[int] = ()
 
 
+CELL_END = "\x1f"
+"""What stands between the cells of a `Joined` row: U+001F, the unit separator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Rows as one text: cells divided by `CELL_END`, rows by a line feed, neither in any cell; NULL is empty."""
+
+    text: str
+    rows: int
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One line of `doctor`: what was looked at, how it stands, and the way out of a fault.
@@ -233,6 +245,16 @@ class Database(ABC):
     def stream(self, connection: Connection, statement: Select[Any], size: int) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows of a query in lists of at most `size`, in constant memory."""
 
+    def stream_joined(
+        self, connection: Connection, statement: Select[Any], size: int
+    ) -> Iterator[Joined | list[tuple[Any, ...]]]:
+        """Yield the rows of a query for text output, joined by the engine itself where it can do that exactly.
+
+        Args:
+            statement: its first column is the table's key, and it is ordered by that.
+        """
+        yield from self.stream(connection, statement, size)
+
     # -- search ------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -276,7 +298,9 @@ class Database(ABC):
         """Return what locks or destroys in a script, or does nothing inside a transaction where it has one."""
 
     @abstractmethod
-    def migration_lock(self, timeout: float, on_wait: Callable[[LockHolder | None], None]) -> AbstractContextManager[None]:
+    def migration_lock(
+        self, timeout: float, on_wait: Callable[[LockHolder | None], None]
+    ) -> AbstractContextManager[None]:
         """Hold the one lock of all migrations of this database.
 
         Args:
@@ -300,4 +324,3 @@ class Database(ABC):
     @abstractmethod
     def checks(self) -> Iterator[Check]:
         """Look at the driver, the file or server, and the login, for `doctor`."""
-

@@ -17,9 +17,6 @@ from custctl.customers.model import FIELDS
 from custctl.errors import UnavailableError, UsageError
 from custctl.options import PLAIN, command
 
-if TYPE_CHECKING:
-    from custctl.console import Progress
-
 
 @command(
     shared=(*PLAIN, "raw"),
@@ -39,22 +36,15 @@ def export(
     from custctl.customers.exporting import exported
 
     context = Context.of(ctx)
-    with exported(context.database) as (count, blocks), context.console.progress("exporting", count) as progress:
-        counted = _counted(blocks, progress)
+    with exported(context.database) as found, context.console.progress("exporting", found.count) as progress:
         if output_file is None:
-            context.renderer.export(FIELDS, counted)
+            context.renderer.export(FIELDS, found.rows, found.joined, on_block=progress.advance)
             return
         with _written_whole(output_file) as stream:
-            written = context.renderer.export(FIELDS, counted, stream=stream)
+            written = context.renderer.export(
+                FIELDS, found.rows, found.joined, on_block=progress.advance, stream=stream
+            )
     context.console.note(f"{written} customers are in `{output_file}`")
-
-
-def _counted(blocks: Iterator[list[tuple[Any, ...]]], progress: Progress) -> Iterator[list[tuple[Any, ...]]]:
-    done = 0
-    for block in blocks:
-        yield block
-        done += len(block)
-        progress.advance(done)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from custctl import signals
-from custctl.engines.base import Check, Database, EngineSettings, LockHolder, Merge
+from custctl.engines.base import CELL_END, Check, Database, EngineSettings, Joined, LockHolder, Merge
 from custctl.engines.sqlite import folding
 from custctl.engines.sqlite.errors import translate
 from custctl.engines.sqlite.session import SqliteScriptSession, begin_immediate, driver_of, first_word
@@ -229,6 +229,27 @@ class SqliteDatabase(Database):
             if not rows:
                 return
             yield rows
+
+    def stream_joined(
+        self, connection: Connection, statement: Select[Any], size: int
+    ) -> Iterator[Joined | list[tuple[Any, ...]]]:
+        # One text a row, joined in C, takes half the time of fifteen values.
+        key, *cells = list(statement.selected_columns)
+        pattern = CELL_END.join(["%s"] * (len(cells) + 1))
+        # printf stops at NUL: a row that holds one is told apart.
+        nul = sa.literal("\0")
+        holes: list[ColumnElement[Any]] = [sa.func.coalesce(sa.func.instr(cell, nul), 0) for cell in cells]
+        text = sa.case((sum(holes[1:], holes[0]) > 0, None), else_=sa.func.printf(pattern, key, *cells))
+        joined = statement.with_only_columns(key, text)
+        for block in self.stream(connection, joined, size):
+            texts = [text for _, text in block]
+            if None not in texts:
+                whole = "\n".join(texts)
+                if whole.count("\n") == len(texts) - 1 and whole.count(CELL_END) == len(texts) * len(cells):
+                    yield Joined(whole, len(texts))
+                    continue
+            rows = statement.where(key.between(block[0][0], block[-1][0]))
+            yield from self.stream(connection, rows, size)
 
     # -- search ------------------------------------------------------------------------------------
 

@@ -47,7 +47,9 @@ def prefix_ranges(text: str) -> list[tuple[str, str]]:
 def _cases(char: str) -> tuple[str, ...]:
     if char.isascii():
         return (char,)
-    return tuple(dict.fromkeys(form for form in (char.lower(), char.upper(), char.title()) if len(form) == 1)) or (char,)
+    return tuple(dict.fromkeys(form for form in (char.lower(), char.upper(), char.title()) if len(form) == 1)) or (
+        char,
+    )
 
 
 def trigram_query(text: str) -> str | None:

@@ -1,0 +1,75 @@
+"""Blocks of rows as CSV. The two ways give the same bytes; one of them is for rows that an engine has joined."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from custctl.engines.base import CELL_END
+from custctl.text import UNSAFE, guard_formula, visible
+
+_GUARD_AFTER = re.compile(f"(?<={CELL_END})(?='*[=+\\-@])")
+
+
+def from_rows(rows: Sequence[Sequence[Any]], *, raw: bool) -> str:
+    """Return rows of values as CSV; None is empty.
+
+    Args:
+        raw: text exactly as it is; otherwise made visible, and guarded where a spreadsheet would run it.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerows(rows if raw else [[_safe(cell) for cell in row] for row in rows])
+    return buffer.getvalue()
+
+
+def _safe(cell: Any) -> Any:
+    return guard_formula(visible(cell)) if isinstance(cell, str) else cell
+
+
+def from_joined(text: str, *, raw: bool) -> str:
+    """Return rows as CSV that an engine has joined, the first cell of each being a number; see `Joined`.
+
+    What is rare is looked for in the whole block at once, and only a block that has it is taken apart.
+    """
+    if not raw:
+        if not text.replace("\n", "").replace(CELL_END, "").isprintable():
+            return from_rows(_apart(text), raw=False) if _has_unsafe(text) else _quoted(_guarded(text))
+        text = _guarded(text)
+    elif "\r" in text:
+        return from_rows(_apart(text), raw=True)
+    return _quoted(text)
+
+
+def _has_unsafe(text: str) -> bool:
+    return UNSAFE.search(text.replace("\n", "").replace(CELL_END, "")) is not None
+
+
+def _apart(text: str) -> list[list[str]]:
+    return [row.split(CELL_END) for row in text.split("\n")]
+
+
+def _guarded(text: str) -> str:
+    if f"{CELL_END}'" in text:
+        return _GUARD_AFTER.sub("'", text)
+    for sign in "=+-@":
+        text = text.replace(f"{CELL_END}{sign}", f"{CELL_END}'{sign}")
+    return text
+
+
+def _quoted(text: str) -> str:
+    if "," in text or '"' in text:
+        rows = text.split("\n")
+        for number, row in enumerate(rows):
+            if "," in row or '"' in row:
+                rows[number] = CELL_END.join(map(_quote, row.split(CELL_END)))
+        text = "\n".join(rows)
+        # A quoted cell may hold the separator of CSV, so cells are divided last.
+    return text.replace(CELL_END, ",") + "\n"
+
+
+def _quote(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"' if "," in cell or '"' in cell else cell
