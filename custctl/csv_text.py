@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from custctl.engines.base import CELL_END
-from custctl.text import UNSAFE, guard_formula, visible
+from custctl.text import UNSAFE, csv_cell, csv_line, guard_formula, visible
 
 _GUARD_AFTER = re.compile(f"(?<={CELL_END})(?='*[=+\\-@])")
 
@@ -20,14 +18,15 @@ def from_rows(rows: Sequence[Sequence[Any]], *, raw: bool) -> str:
     Args:
         raw: text exactly as it is; otherwise made visible, and guarded where a spreadsheet would run it.
     """
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerows(rows if raw else [[_safe(cell) for cell in row] for row in rows])
-    return buffer.getvalue()
+    return "".join([csv_line([_text(cell, raw) for cell in row]) for row in rows])
 
 
-def _safe(cell: Any) -> Any:
-    return guard_formula(visible(cell)) if isinstance(cell, str) else cell
+def _text(cell: Any, raw: bool) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, str):
+        return cell if raw else guard_formula(visible(cell))
+    return str(cell)
 
 
 def from_joined(text: str, *, raw: bool) -> str:
@@ -65,11 +64,7 @@ def _quoted(text: str) -> str:
         rows = text.split("\n")
         for number, row in enumerate(rows):
             if "," in row or '"' in row:
-                rows[number] = CELL_END.join(map(_quote, row.split(CELL_END)))
+                rows[number] = CELL_END.join(map(csv_cell, row.split(CELL_END)))
         text = "\n".join(rows)
         # A quoted cell may hold the separator of CSV, so cells are divided last.
     return text.replace(CELL_END, ",") + "\n"
-
-
-def _quote(cell: str) -> str:
-    return '"' + cell.replace('"', '""') + '"' if "," in cell or '"' in cell else cell

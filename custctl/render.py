@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -12,7 +11,7 @@ from typing import Any, TextIO
 from custctl import csv_text
 from custctl.engines.base import Joined
 from custctl.errors import UsageError
-from custctl.text import escape_json, guard_formula, nearest, visible
+from custctl.text import csv_line, escape_json, guard_formula, nearest, visible
 
 Record = Mapping[str, Any]
 Rows = Sequence[Sequence[Any]]
@@ -218,7 +217,7 @@ class Renderer:
 
 def _line_writer(stream: TextIO, chosen: Format) -> Callable[[Sequence[str]], object]:
     if chosen is Format.CSV:
-        return csv.writer(stream, lineterminator="\n").writerow
+        return lambda cells: stream.write(csv_line(cells))
     return lambda cells: stream.write("\t".join(cells) + "\n")
 
 

@@ -8,6 +8,7 @@ TSV, messages), `guard_formula` for cells that a spreadsheet may open, and
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 # C0, DEL and C1 controls, the bidirectional controls and marks, the line and paragraph
 # separators, and lone surrogates (undecodable bytes from argv).
@@ -53,6 +54,21 @@ def guard_formula(cell: str) -> str:
 def unguard_formula(cell: str) -> str:
     """Take away exactly what `guard_formula` added."""
     return cell[1:] if _GUARDED.match(cell) else cell
+
+
+def csv_line(cells: Iterable[str], delimiter: str = ",") -> str:
+    """Return cells as one line of CSV (RFC 4180), quoted where they need it, ended by a line feed.
+
+    The csv module of older Pythons leaves a lone carriage return unquoted where lines end with a line feed.
+    """
+    return delimiter.join(csv_cell(cell, delimiter) for cell in cells) + "\n"
+
+
+def csv_cell(cell: str, delimiter: str = ",") -> str:
+    """Return a cell as it stands in a line of CSV."""
+    if delimiter in cell or '"' in cell or "\n" in cell or "\r" in cell:
+        return '"' + cell.replace('"', '""') + '"'
+    return cell
 
 
 def nearest(word: str, known: list[str] | tuple[str, ...]) -> str | None:

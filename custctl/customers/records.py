@@ -15,7 +15,7 @@ from typing import IO, Any, Literal, NamedTuple, Protocol
 
 from custctl.customers.headers import bare, field_of, is_kept, match_headers
 from custctl.errors import InvalidError
-from custctl.text import unguard_formula, visible
+from custctl.text import csv_line, unguard_formula, visible
 
 Format = Literal["csv", "jsonl"]
 
@@ -224,16 +224,10 @@ class Csv:
         """Write a row; cells beyond the header come after the reason, so that nothing is lost."""
         width = len(self._header)
         if first:
-            file.write(self._line([*self._header, "_line", "_reason"]))
+            file.write(csv_line([*self._header, "_line", "_reason"], self._delimiter))
         cells = list(record.raw)
         padded = cells[:width] + [""] * (width - len(cells))
-        file.write(self._line([*padded, record.line, reason, *cells[width:]]))
-
-    def _line(self, cells: Sequence[Any]) -> str:
-        # Before 3.13 a carriage return is quoted only where it is part of the line's end.
-        buffer = io.StringIO()
-        csv.writer(buffer, delimiter=self._delimiter, lineterminator="\r\n").writerow(cells)
-        return buffer.getvalue().removesuffix("\r\n") + "\n"
+        file.write(csv_line([*padded, str(record.line), reason, *cells[width:]], self._delimiter))
 
 
 class JsonLines:
