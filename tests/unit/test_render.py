@@ -280,11 +280,15 @@ def test_an_export_writes_the_same_bytes_as_a_list(names: list[str]) -> None:
             if raw and any(re.search("[\ud800-\udfff]", name) for name in names):
                 continue
             out = io.StringIO()
-            assert Renderer(out, chosen=chosen, raw=raw).export(COLUMNS, [rows[:2], rows[2:]]) == len(rows)
+            blocks = [rows[:2], rows[2:]]
+            renderer = Renderer(out, chosen=chosen, raw=raw)
+            assert renderer.export(COLUMNS, lambda: blocks, lambda: blocks, on_block=lambda _: None) == len(rows)  # noqa: B023
             assert out.getvalue() == many(chosen, records, raw=raw)
 
 
 @pytest.mark.parametrize("chosen", [Format.TABLE, Format.TSV, Format.JSON, Format.YAML])
 def test_an_export_is_csv_or_json_lines(chosen: Format) -> None:
     with pytest.raises(UsageError, match=f"an export is not written as {chosen}"):
-        Renderer(io.StringIO(), chosen=chosen).export(COLUMNS, [])
+        Renderer(io.StringIO(), chosen=chosen).export(
+            COLUMNS, lambda: [], lambda: [], on_block=lambda _: None
+        )
