@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError, NoSuchOption
@@ -73,10 +73,17 @@ def run(arguments: Sequence[str]) -> int:
     """
     console = Console(sys.stderr, os.environ, as_json=_wants_json(arguments))
     debug = "--debug" in arguments
+    root = make_root()
     try:
-        result: Any = make_root().main(list(arguments), prog_name="custctl", standalone_mode=False)
+        if "_CUSTCTL_COMPLETE" in os.environ:
+            root.main(prog_name="custctl")
+        # Not `root.main`: it would take interrupts and closed pipes for itself.
+        with root.make_context("custctl", list(arguments)) as ctx:
+            root.invoke(ctx)
         sys.stdout.flush()
-        return result if isinstance(result, int) else ExitCode.OK
+    except typer.Exit as leave:
+        sys.stdout.flush()
+        return leave.exit_code
     except BrokenPipeError:
         # The reader has what it wanted. What is still buffered must not be written at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -101,6 +108,7 @@ def run(arguments: Sequence[str]) -> int:
             hint="this is a bug: run the command again with `--debug` and report what it prints",
         )
         return _fail(console, told_bug, error, debug=debug)
+    return ExitCode.OK
 
 
 def _fail(console: Console, told: CustctlError, error: BaseException, *, debug: bool) -> int:

@@ -46,6 +46,13 @@ def complete_fields(incomplete: str) -> list[str]:
     return [f"{done}{comma}{name}" for name in FIELDS if name.startswith(last)]
 
 
+def complete_sort(incomplete: str) -> list[str]:
+    """Complete a field to sort by."""
+    from custctl.customers.model import FIELDS
+
+    return [name for name in FIELDS if name.startswith(incomplete)]
+
+
 def complete_format(incomplete: str) -> list[str]:
     """Complete an output format."""
     return [str(name) for name in Format if name.startswith(incomplete)]

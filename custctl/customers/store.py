@@ -142,12 +142,19 @@ class CustomerStore:
         Raises:
             NotFoundError: there is none.
         """
+        found = self.find(who)
+        if found is None:
+            raise _not_found(who)
+        return found
+
+    def find(self, who: str) -> Customer | None:
+        """Return a customer by id or email, or None where there is none."""
         condition = who_is(who)
         with self._database.reading() as connection:
             row = connection.execute(sa.select(*columns()).where(condition)).one_or_none()
             if row is None:
                 check_schema(read_standing(connection))
-                raise _not_found(who)
+                return None
             return to_customer(self._database, row)
 
     def is_applied(self, operation_id: str) -> bool:

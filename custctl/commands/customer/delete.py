@@ -6,7 +6,7 @@ import typer
 
 from custctl.commands.customer.fields import operation, show_conflict
 from custctl.context import Context
-from custctl.errors import ConflictError, NotFoundError
+from custctl.errors import ConflictError
 from custctl.options import WRITE, IfVersionOption, OperationOption, WhoArgument, command
 
 _COLUMNS = ("id", "deleted", "operation_id")
@@ -30,12 +30,9 @@ def delete(
     context.announce()
     found = None
     if not store.is_applied(operation_id):
-        try:
-            found = store.get(who)
-        except NotFoundError:
-            # The same operation may have been applied by another process since it was looked for.
-            if not store.is_applied(operation_id):
-                raise
+        # Where there is none, the same operation may have been applied by another process this very moment: the store
+        # tells which.
+        found = store.find(who)
     if found is not None:
         context.confirm_destruction(f"delete customer {found.id}, {found.email}, of {context.profile.location}?")
         # What was confirmed is what is deleted: not a row that changed while the question stood.

@@ -9,7 +9,7 @@ import typer
 from custctl.commands.customer.pages import print_pages
 from custctl.context import Context
 from custctl.customers.model import STATUSES
-from custctl.options import DATA, AfterOption, LimitOption, command
+from custctl.options import DATA, AfterOption, LimitOption, command, complete_sort
 
 
 @command(
@@ -28,7 +28,13 @@ def list_(
     ] = None,
     country: Annotated[str | None, typer.Option("--country", help="Exactly as it is stored.")] = None,
     sort: Annotated[
-        str | None, typer.Option("--sort", metavar="[-]FIELD", help="Order by a field; `-` in front: descending.")
+        str | None,
+        typer.Option(
+            "--sort",
+            metavar="[-]FIELD",
+            help="Order by a field; `-` in front: descending.",
+            autocompletion=complete_sort,
+        ),
     ] = None,
     limit: LimitOption = 50,
     after: AfterOption = None,

@@ -1,0 +1,67 @@
+"""What starts with each command, told by module names; a stopwatch would depend on the machine."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY, Project
+
+HEAVY = ("rich", "sqlalchemy", "keyring", "yaml", "argon2", "email_validator", "zxcvbn", "mimesis", "pyodbc", "pydantic")
+
+
+def loaded(project: Project, *arguments: str) -> set[str]:
+    """Return the top-level modules that a command has loaded when it ends."""
+    report = project.path / "modules"
+    code = (
+        "import atexit, pathlib, sys\n"
+        f"atexit.register(lambda: pathlib.Path({str(report)!r}).write_text(' '.join(sys.modules)))\n"
+        f"sys.argv[1:] = {list(arguments)!r}\n"
+        "from custctl.__main__ import main\n"
+        "main()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=project.path, env=project.environ, capture_output=True, check=False)
+    return set(report.read_text().split())
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["customer", "--help"], ["migrate", "--help"]])
+def test_what_needs_no_database_loads_nothing_heavy(project: Project, arguments: list[str]) -> None:
+    modules = loaded(project, *arguments)
+    assert "custctl.app" in modules
+    assert not modules.intersection(HEAVY)
+
+
+def test_reading_one_customer_loads_neither_rich_nor_keyring_nor_the_orm(migrated: Project) -> None:
+    migrated.ok("customer", "add", "--email", "ada@example.com", "--first-name", "Ada", "--last-name", "Lovelace")
+    modules = loaded(migrated, "customer", "get", "1", "-o", "json")
+    assert "sqlalchemy" in modules
+    unwanted = {*HEAVY, "sqlalchemy.orm", "sqlalchemy.ext"} - {"sqlalchemy", "yaml"}
+    assert not modules.intersection(unwanted)
+
+
+def test_a_pipe_never_loads_rich(migrated: Project) -> None:
+    assert "rich" not in loaded(migrated, "customer", "list")
+
+
+def test_typer_is_a_version_that_does_not_import_pydantic(project: Project) -> None:
+    assert "typer" in loaded(project, "--version")
+    assert "pydantic" not in loaded(project, "--version")
+
+
+def test_the_arrows_between_modules_run_one_way() -> None:
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([linter, "--no-cache"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_engines_are_not_compared_by_name_outside_their_room() -> None:
+    for path in (REPOSITORY / "custctl").rglob("*.py"):
+        if "engines" in path.parts or "profiles" in path.parts:
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), start=1):
+            compared = re.search(r"(==|!=|\bin)\s*[\(\[{]?\s*[\"'](sqlite|postgresql|mssql)[\"']", line)
+            assert not compared, f"{path.relative_to(REPOSITORY)}:{number}: {line.strip()}"

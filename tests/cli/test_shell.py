@@ -1,0 +1,143 @@
+"""The program in a shell: completion, suggestions, colour, closed pipes, terminals."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pexpect
+import pytest
+
+from tests.conftest import ADA, Project
+
+SGR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def complete(project: Project, words: str, shell: str = "bash") -> list[str]:
+    """Return what a shell would offer for the last word."""
+    parts = words.split(" ")
+    environ = {
+        **project.environ,
+        "_CUSTCTL_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(parts) - 1),
+        "_TYPER_COMPLETE_ARGS": words,
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }
+    code = "import sys; sys.argv = ['custctl']; from custctl.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project.path, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    return done.stdout.split("\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("custctl cust", ["customer"]),
+        ("custctl customer ge", ["get"]),
+        ("custctl migrate --env ", ["dev", "prod", "staging", "test"]),
+        ("custctl customer list -e st", ["staging"]),
+        ("custctl customer get --fields id,em", ["id,email"]),
+        ("custctl customer get -o js", ["json", "jsonl"]),
+        ("custctl customer list --status su", ["suspended"]),
+        ("custctl customer list --sort upd", ["updated_at"]),
+    ],
+)
+def test_bash_completes_without_a_database(project: Project, words: str, offered: list[str]) -> None:
+    assert [line for line in complete(project, words) if line] == offered
+    assert not list(project.path.glob("*.db"))
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_complete_too(project: Project, shell: str) -> None:
+    assert "get" in "\n".join(complete(project, "custctl customer ge", shell))
+
+
+def test_what_is_misspelt_is_suggested(project: Project) -> None:
+    for arguments, suggestion in (
+        (["custommer", "get", "1"], "customer"),
+        (["customer", "gett", "1"], "get"),
+        (["customer", "get", "1", "--feilds", "id"], "--fields"),
+        (["migrate", "statsu"], "status"),
+        (["customer", "list", "-o", "jsn"], "json"),
+        (["--env", "devv", "customer", "list"], "dev"),
+    ):
+        result = project.run(*arguments)
+        assert result.code == 2
+        assert f"did you mean `{suggestion}`?" in result.err, result.err
+        assert result.out == ""
+
+
+def test_a_reader_that_closes_the_pipe_ends_the_program_quietly(migrated: Project) -> None:
+    migrated.ok("seed", "--customers", "3000")
+    for arguments in (["customer", "list", "--limit", "0"], ["customer", "export"], ["customer", "list", "--limit", "0", "-o", "json"]):
+        process = migrated.start(*arguments)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        with process, process.stderr:
+            process.stdout.readline()
+            process.stdout.close()
+            assert process.stderr.read() == b""
+        assert process.returncode == 0
+
+
+def test_a_closed_stdout_is_no_traceback(migrated: Project) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"'{sys.executable}' -m custctl customer list >&-"],
+        cwd=migrated.path, env=migrated.environ, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+
+
+def terminal(project: Project, *arguments: str, columns: int = 200, **environ: str) -> str:
+    """Return what a command shows on a terminal."""
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "custctl", *arguments],
+        cwd=str(project.path),
+        env={**project.environ, "TERM": "xterm-256color", **environ},
+        dimensions=(40, columns),
+        encoding="utf-8",
+        timeout=30,
+    )
+    child.expect(pexpect.EOF)
+    child.close()
+    return str(child.before)
+
+
+def test_a_terminal_gets_a_table_and_a_pipe_gets_tabs(migrated: Project) -> None:
+    migrated.ok("customer", "add", *ADA)
+    shown = SGR.sub("", terminal(migrated, "customer", "list"))
+    assert "ada@example.com" in shown
+    assert "\t" not in shown
+    assert "address_line" not in shown, "a list on a terminal shows the columns that fit"
+    assert migrated.ok("customer", "list").out.startswith("id\temail\t")
+
+
+def test_a_narrow_terminal_folds_and_cuts_nothing(migrated: Project) -> None:
+    migrated.ok("customer", "add", *ADA)
+    shown = SGR.sub("", terminal(migrated, "customer", "list", columns=60))
+    assert "…" not in shown
+
+
+def test_an_explicit_table_is_the_same_everywhere(migrated: Project) -> None:
+    migrated.ok("customer", "add", *ADA)
+    piped = migrated.ok("customer", "list", "-o", "table").out
+    assert terminal(migrated, "customer", "list", "-o", "table", columns=40).replace("\r\n", "\n") == piped
+
+
+def test_colour_follows_the_environment(migrated: Project) -> None:
+    assert "\x1b[31m" in terminal(migrated, "customer", "get", "9")
+    assert "\x1b" not in terminal(migrated, "customer", "get", "9", NO_COLOR="1")
+    assert "\x1b" not in terminal(migrated, "customer", "get", "9", TERM="dumb")
+    migrated.environ["FORCE_COLOR"] = "1"
+    assert "\x1b[31m" in migrated.run("customer", "get", "9").err
+
+
+def test_help_is_plain_text(project: Project) -> None:
+    result = project.ok("customer", "import", "--help")
+    assert "\x1b" not in result.out
+    assert "Examples:" in result.out
