@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import json
 import os
 import re
@@ -284,7 +285,9 @@ def test_a_signal_ends_a_long_statement_and_tells_what_was_committed(
     shop.write("0002_slow", header + SLOW.format(turns=10**9))
     shop.write("0003_c", "CREATE TABLE c (x);\n")
     process = shop.project.start("migrate", "-v")
-    shop.wait_for(lambda: shop.journal().get("0001_a") == ("applied", 2), process)
+    assert process.stderr is not None
+    while b"applying migrations/0002_slow.sql" not in process.stderr.readline():
+        assert process.poll() is None
     if header:
         shop.wait_for(lambda: shop.journal().get("0002_slow") == ("running", 1), process)
     process.send_signal(signal_number)
@@ -298,6 +301,21 @@ def test_a_signal_ends_a_long_statement_and_tells_what_was_committed(
     shop.write("0002_slow", header + SLOW.format(turns=10))
     shop.ok()
     assert shop.query("SELECT n FROM slow") == [(10,)]
+
+
+def test_a_signal_while_waiting_for_the_lock_changes_nothing(shop: Workshop) -> None:
+    shop.tables("a")
+    with (shop.project.path / "dev.db.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        process = shop.project.start("migrate")
+        assert process.stderr is not None
+        while b"waiting for another migration" not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert b"error: interrupted" in error
+    assert not (shop.project.path / "dev.db").exists()
 
 
 def test_a_signal_is_told_as_json_too(shop: Workshop) -> None:

@@ -36,13 +36,21 @@ def repair(
     """Accept changed checksums, settle an interrupted script, restamp a restored database. Says what it changes."""
     from custctl.commands.customer.fields import operation
     from custctl.commands.migrate.applying import Teller, duration
+    from custctl.migrations.directives import ENVIRONMENTS
     from custctl.migrations.repair import plan_repair
     from custctl.migrations.repair import repair as mend
+    from custctl.text import nearest
 
     context = Context.of(ctx)
     profile = context.profile
     operation_id = operation(operation_id)
     patience = duration("--lock-timeout", lock_timeout)
+    if environment is not None and environment not in ENVIRONMENTS:
+        close = nearest(environment, ENVIRONMENTS)
+        raise UsageError(
+            f"there is no environment `{environment}`",
+            hint=f"did you mean `{close}`?" if close else f"environments: {', '.join(ENVIRONMENTS)}",
+        )
     if environment is not None and environment != profile.environment:
         raise UsageError(
             f"`--environment {environment}` is not the environment of the profile `{profile.name}`, `{profile.environment}`",
