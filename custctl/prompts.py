@@ -70,16 +70,22 @@ class Prompter:
             text = self._stdin.readline()
             text = text.removesuffix("\n").removesuffix("\r")
         elif self.interactive:
-            from getpass import getpass
-
-            text = getpass(f"{label}: ", stream=self._stderr)
-            if again and text != getpass(f"{label}, again: ", stream=self._stderr):
+            text = self._hidden(label)
+            if again and text != self._hidden(f"{label}, again"):
                 raise InvalidError("the two entries differ; nothing was changed")
         else:
             raise RefusedError(f"{label} is needed", hint="nobody is there to ask: give `--stdin` and pipe it in")
         if not text:
             raise InvalidError(f"{label} is empty")
         return text
+
+    def _hidden(self, label: str) -> str:
+        from getpass import getpass
+
+        try:
+            return getpass(f"{visible(label)}: ", stream=self._stderr)
+        except EOFError:
+            raise RefusedError("nothing was typed; nothing was changed") from None
 
     def _ask(self, question: str) -> str:
         # Not input(): it writes to stdout where readline is loaded.

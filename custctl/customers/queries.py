@@ -255,22 +255,24 @@ def _search_lanes(
 ) -> list[Select[Any]]:
     searched = [customer.c[name] for name in SEARCHED]
     if query.contains:
-        lane = database.contains(connection, _lane(0, sa.null(), []), searched, query.text)
+        lane, identity = database.contains(connection, _lane(0, sa.null(), []), searched, query.text)
         if after is not None:
-            lane = lane.where(customer.c.id > after.id)
-        return [lane.order_by(customer.c.id)]
+            lane = lane.where(identity > after.id)
+        return [lane.order_by(identity)]
     matches = [database.starts_with(column, query.text) for column in searched]
     lanes = []
-    for number, (column, matching) in enumerate(zip(searched, matches, strict=True)):
+    for number, (column, conditions) in enumerate(zip(searched, matches, strict=True)):
         if after is not None and number < after.lane:
             continue
         order = database.fold_order(column)
         # A row belongs to the first lane that it matches.
-        earlier = [sa.case((match, 1), else_=0) == 0 for match in matches[:number]]
-        lane = _lane(number, column, [matching, *earlier])
-        if after is not None and number == after.lane:
-            lane = lane.where(_beyond(order, after, descending=False))
-        lanes.append(lane.order_by(order, customer.c.id))
+        earlier = [sa.case((sa.or_(*match), 1), else_=0) == 0 for match in matches[:number]]
+        # A subquery for each condition: an index serves their union only unordered.
+        for condition in conditions:
+            lane = _lane(number, column, [condition, *earlier])
+            if after is not None and number == after.lane:
+                lane = lane.where(_beyond(order, after, descending=False))
+            lanes.append(lane.order_by(order, customer.c.id))
     return lanes
 
 

@@ -258,8 +258,12 @@ class Database(ABC):
     # -- search ------------------------------------------------------------------------------------
 
     @abstractmethod
-    def starts_with(self, column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
-        """Return a condition, served by an index, that a column begins with `text` whatever the case."""
+    def starts_with(self, column: ColumnElement[Any], text: str) -> list[ColumnElement[bool]]:
+        """Return the conditions, one of which holds where a column begins with `text` whatever the case.
+
+        No two hold for one row; an index serves each in the order of `fold_order`, and in that order they follow
+        each other.
+        """
 
     @abstractmethod
     def fold_order(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -268,8 +272,15 @@ class Database(ABC):
     @abstractmethod
     def contains(
         self, connection: Connection, statement: Select[Any], columns: Sequence[ColumnElement[Any]], text: str
-    ) -> Select[Any]:
-        """Narrow a select over the customers' table to rows where any column contains `text` whatever the case."""
+    ) -> tuple[Select[Any], ColumnElement[Any]]:
+        """Narrow a select to rows where any column contains `text` whatever the case.
+
+        Args:
+            columns: of one table.
+
+        Returns:
+            The narrowed select, and the column that equals the row's id and by which it is best ordered.
+        """
 
     # -- migrations --------------------------------------------------------------------------------
 

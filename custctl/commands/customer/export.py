@@ -53,14 +53,16 @@ def _written_whole(path: Path) -> Iterator[TextIO]:
 
     A device or a pipe is written to as it is: nothing may take its place.
     """
-    place = path.resolve()
+    place = path
     try:
-        if place.is_dir():
+        if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if place.exists() and not place.is_file():
-            stream: TextIO = place.open("w", encoding="utf-8", newline="")
+        if path.exists() and not path.is_file():
+            stream: TextIO = path.open("w", encoding="utf-8", newline="")
             part = None
         else:
+            # Where a link leads, so that the link stays.
+            place = path.resolve()
             # Not named after the process: in a container the next one has the same number.
             descriptor, name = tempfile.mkstemp(prefix=f".{place.name[:100]}.", suffix=".part", dir=place.parent)
             stream, part = os.fdopen(descriptor, "w", encoding="utf-8", newline=""), Path(name)

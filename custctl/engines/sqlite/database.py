@@ -253,13 +253,14 @@ class SqliteDatabase(Database):
 
     # -- search ------------------------------------------------------------------------------------
 
-    def starts_with(self, column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
-        folded = self.fold_order(column)
-        ranges = [sa.and_(folded >= low, folded < high) for low, high in folding.prefix_ranges(folding.fold(text))]
-        condition = sa.or_(*ranges)
-        if text.isascii():
-            return condition
-        return sa.and_(condition, sa.func.custctl_starts_with(folding.fold(text), column) == 1)
+    def starts_with(self, column: ColumnElement[Any], text: str) -> list[ColumnElement[bool]]:
+        needle, order = folding.fold(text), self.fold_order(column)
+        # Of the order of the index: other letters than ASCII are told apart by their code.
+        ranges = [sa.and_(order >= low, order < high) for low, high in sorted(folding.prefix_ranges(needle))]
+        if needle.isascii():
+            return ranges
+        checked = sa.func.custctl_starts_with(needle, column) == 1
+        return [sa.and_(one, checked) for one in ranges]
 
     def fold_order(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         # An email is stored in lower case: its unique index serves as it is.
@@ -267,17 +268,17 @@ class SqliteDatabase(Database):
 
     def contains(
         self, connection: Connection, statement: Select[Any], columns: Sequence[ColumnElement[Any]], text: str
-    ) -> Select[Any]:
-        checked = sa.func.custctl_contains(folding.fold(text), *columns) == 1
+    ) -> tuple[Select[Any], ColumnElement[Any]]:
+        identity: ColumnElement[Any] = columns[0].table.c.id
+        checked = statement.where(sa.func.custctl_contains(folding.fold(text), *columns) == 1)
         query = folding.trigram_query(text)
         indexed = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'customer_search'").scalar()
         if query is None or not indexed:
-            return statement.where(checked)
+            return checked, identity
+        # The index yields its hits in the order of their rowid, and no more of them than are asked for.
         hits = sa.table("customer_search", sa.column("rowid"))
-        identity = columns[0].table.c.id
-        # CROSS JOIN semantics keep the index outermost: it yields its hits in the order of the id.
-        found = sa.select(hits.c.rowid).where(sa.literal_column("customer_search").op("MATCH")(query)).subquery("hit")
-        return statement.join(found, found.c.rowid == identity).where(checked)
+        matching = sa.literal_column("customer_search").op("MATCH")(query)
+        return checked.join(hits, hits.c.rowid == identity).where(matching), hits.c.rowid
 
     # -- migrations --------------------------------------------------------------------------------
 
