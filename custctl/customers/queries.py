@@ -140,7 +140,7 @@ def decode_cursor(text: str) -> tuple[Query, Position]:
         if type(lane) is not int or type(last_id) is not int or not 0 <= lane < lanes or abs(last_id) >= 2**63:
             raise ValueError(lane)
         if isinstance(key, str):
-            check_text(key, "the key")
+            key.encode()  # a lone surrogate is in no row
         elif not (key is None or (type(key) is int and abs(key) < 2**63)):
             raise ValueError(key)
     except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error, UsageError) as error:

@@ -113,9 +113,9 @@ def check_text(text: str, what: str) -> str:
     """Return a text from the command line if a database can be asked for it.
 
     Raises:
-        UsageError: bytes that are no UTF-8 came in as lone surrogates.
+        UsageError: bytes that are no UTF-8 came in as lone surrogates, or NUL, which not every engine takes.
     """
-    if any("\ud800" <= char <= "\udfff" for char in text):
+    if any("\ud800" <= char <= "\udfff" or char == "\0" for char in text):
         raise UsageError(f"{what} is not valid text: `{text}`", hint="give it in UTF-8")
     return text
 
