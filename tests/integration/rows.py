@@ -16,7 +16,8 @@ from custctl.customers.model import EDITABLE
 from tests.conftest import Project
 
 # The program, with fewer rows a transaction: the first argument says how many. The second is `-`, or the batch of an
-# import at which the process sends itself a signal, and whether that is before or after the commit.
+# import at which the process sends itself a signal, and whether that is before or after the commit; `1 begun` is before
+# the first batch, when the position has been read.
 SMALL_BATCHES = """
 import os
 import signal
@@ -28,17 +29,17 @@ from custctl.app import main
 importing.BATCH = seeding._BATCH = int(sys.argv[1])
 if sys.argv[2] != "-":
     batch, when, name = sys.argv[2].split()
-    method = "_audit" if when == "before" else "_commit"
+    method = {"begun": "_stream", "before": "_audit", "after": "_commit"}[when]
     original = getattr(importing.Import, method)
     calls = 0
 
     def patched(*arguments, **keywords):
         global calls
-        result = original(*arguments, **keywords)
         calls += 1
+        result = None if when == "begun" else original(*arguments, **keywords)
         if calls == int(batch):
             os.kill(os.getpid(), getattr(signal, name))
-        return result
+        return original(*arguments, **keywords) if when == "begun" else result
 
     setattr(importing.Import, method, patched)
 sys.argv[:3] = ["custctl"]

@@ -267,9 +267,7 @@ def test_one_that_overtakes_another_stops_it(ready: Project) -> None:
     file = write_csv(ready.path / "in.csv", NAMES, numbered(30))
     arguments = ("customer", "import", file)
     stopped = start(ready, small_batches(ready, 10, *arguments, signal="1 after SIGSTOP"))
-    while len(emails(ready)) < 10:
-        time.sleep(0.01)
-    time.sleep(0.1)
+    assert os.WIFSTOPPED(os.waitpid(stopped.pid, os.WUNTRACED)[1])
     overtaking = ready.ok(*arguments)
     assert "went on behind row 10" in overtaking.err
     stopped.send_signal(signal.SIGCONT)
@@ -287,6 +285,23 @@ def test_the_same_operation_at_once_is_applied_once_and_all_answer_alike(ready: 
     assert {json.loads(out)["inserted"] for _, out, _ in ended} == {500}
     assert len(audit_rows(ready)) == 1
     assert len(emails(ready)) == 500
+
+
+@pytest.mark.parametrize("size", [10, 10_000])
+def test_one_operation_that_overtakes_itself_answers_with_the_outcome(ready: Project, size: int) -> None:
+    file = write_csv(ready.path / "in.csv", NAMES, mixed(30))
+    rejects = ("--rejects", ready.path / "rejects.csv")
+    command = ("customer", "import", file, "--operation-id", OPERATION, "-o", "json", *rejects)
+    stopped = start(ready, small_batches(ready, size, *command, signal="1 begun SIGSTOP"))
+    assert os.WIFSTOPPED(os.waitpid(stopped.pid, os.WUNTRACED)[1])
+    code, out, err = finish(start(ready, small_batches(ready, size, *command)))
+    assert code == 10, err
+    kept = (ready.path / "rejects.csv").read_bytes()
+    stopped.send_signal(signal.SIGCONT)
+    code, answer, err = finish(stopped)
+    assert (code, json.loads(answer)) == (10, json.loads(out))
+    assert "had been applied already" in err
+    assert (ready.path / "rejects.csv").read_bytes() == kept
 
 
 def test_an_import_beside_other_writers(ready: Project) -> None:
