@@ -1,0 +1,266 @@
+"""`customer edit`: merges, conflicts, and that nothing typed is ever lost."""
+
+from __future__ import annotations
+
+import re
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+
+from tests.conftest import ADA, Project, Result
+
+
+class Desk:
+    """A customer, and editors made of a few lines of Python that see `text` and leave `text` behind."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.turns = project.path / "turns"
+
+    def editor(self, *turns: str) -> None:
+        """Let the n-th call of the editor do the n-th turn; further calls fail."""
+        script = self.project.path / "editor.py"
+        parts = [f"{'el' * (n > 0)}if turn == {n}:\n    {turn}\n" for n, turn in enumerate(turns)]
+        script.write_text(
+            "import re, sqlite3, sys\nfrom pathlib import Path\n"
+            f"turns, path = Path({str(self.turns)!r}), Path(sys.argv[-1])\n"
+            "turn = len(turns.read_text()) if turns.exists() else 0\n"
+            "turns.write_text('x' * (turn + 1))\ntext = path.read_text()\n"
+            "(path.parent / f'seen{turn}').write_text(text)\n"
+            "def sql(statement):\n"
+            "    with sqlite3.connect('dev.db') as connection:\n        connection.execute(statement)\n"
+            "def put(name, value):\n"
+            "    global text\n    text = re.sub(f'(?m)^{name}:.*$', lambda m: f'{name}: {value}', text)\n"
+            + "".join(parts)
+            + "else:\n    sys.exit(9)\npath.write_text(text)\n"
+        )
+        self.project.environ["EDITOR"] = f"{sys.executable} {script}"
+
+    def edit(self, *arguments: str) -> Result:
+        return self.project.run("customer", "edit", "1", *arguments)
+
+    def row(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.project.ok("customer", "get", "1", "-o", "json").json
+        return found
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.project.environ["HOME"]) / ".local" / "state" / "custctl" / "edits"
+
+    def seen(self, turn: int) -> str:
+        """What the editor was handed."""
+        return (self.folder / f"seen{turn}").read_text()
+
+    def kept(self) -> list[Path]:
+        return sorted(self.folder.glob("edit-*.yaml"))
+
+
+@pytest.fixture
+def desk(migrated: Project) -> Desk:
+    migrated.ok("customer", "add", *ADA, "--phone", "+44 1", "--city", "London")
+    return Desk(migrated)
+
+
+def test_an_edit_writes_what_was_changed_alone(desk: Desk) -> None:
+    desk.editor("put('phone', ''); put('company', 'no'); put('city', '\"#1: x\"')")
+    result = desk.edit("-o", "json")
+    assert result.code == 0
+    assert {name: result.json[name] for name in ("phone", "company", "city", "version")} == {
+        "phone": None,
+        "company": "no",
+        "city": "#1: x",
+        "version": "e1-2",
+    }
+    assert desk.kept() == []
+    assert desk.row() == result.json
+    history = desk.project.ok("customer", "history", "1", "-o", "json").json["items"]
+    assert history[-1]["fields"] == ["phone", "company", "city"]
+
+
+def test_a_file_for_the_owner_alone(desk: Desk) -> None:
+    desk.editor("(path.parent / 'mode').write_text(oct(path.stat().st_mode) + oct(path.parent.stat().st_mode))")
+    assert desk.edit().code == 0
+    assert (desk.folder / "mode").read_text() == "0o1006000o40700"
+
+
+def test_saving_it_as_it_was_writes_nothing(desk: Desk) -> None:
+    desk.editor("pass")
+    result = desk.edit("-o", "json")
+    assert (result.code, result.json["version"]) == (0, "e1-1")
+    assert "nothing to change" in result.err
+    assert desk.kept() == []
+
+
+@pytest.mark.parametrize("text", ["''", "'\\n\\n'", "'# only a comment\\n'", "'---\\n'"])
+def test_an_emptied_file_gives_up(desk: Desk, text: str) -> None:
+    desk.editor(f"text = {text}")
+    result = desk.edit("-o", "json")
+    assert (result.code, result.json["version"]) == (0, "e1-1")
+    assert "nothing was changed" in result.err
+
+
+def test_fields_that_only_one_side_touched_are_merged(desk: Desk) -> None:
+    desk.editor("put('phone', '5'); sql(\"UPDATE customer SET city = 'Paris', region = 'X' WHERE id = 1\")")
+    result = desk.edit("-o", "json")
+    assert result.code == 0
+    assert (result.json["phone"], result.json["city"], result.json["region"]) == ("5", "Paris", "X")
+    assert result.json["version"] == "e1-3"
+    assert not desk.seen(0).startswith("# error")
+
+
+def test_the_same_change_on_both_sides_is_no_conflict(desk: Desk) -> None:
+    desk.editor("put('city', 'Paris'); sql(\"UPDATE customer SET city = 'Paris' WHERE id = 1\")")
+    result = desk.edit("-o", "json")
+    assert (result.code, result.json["version"]) == (0, "e1-2")
+
+
+THEIRS = "sql(\"UPDATE customer SET phone = 'theirs', region = 'R' WHERE id = 1\")"
+
+
+@pytest.mark.parametrize("resolved", ["both", "theirs"])
+def test_a_conflict_is_shown_and_resolved(desk: Desk, resolved: str) -> None:
+    desk.editor(f"put('phone', 'mine'); put('city', 'Paris'); {THEIRS}", f"put('phone', {resolved!r})")
+    result = desk.edit("-o", "json")
+    assert result.code == 0
+    assert "changed by another meanwhile: `phone`" in result.err
+    second = desk.seen(1)
+    assert re.search(r'(?m)^# was: +"?\+44 1"?$', second)
+    assert re.search(r"(?m)^# theirs: +theirs$", second)
+    assert re.search(r"(?m)^phone: mine$", second)
+    assert re.search(r"(?m)^city: Paris$", second)
+    assert re.search(r"(?m)^region: R$", second)
+    row = desk.row()
+    assert (row["phone"], row["city"], row["region"]) == (resolved, "Paris", "R")
+    assert desk.kept() == []
+
+
+def test_a_conflict_that_nobody_resolved_overwrites_nothing(desk: Desk) -> None:
+    desk.editor(f"put('phone', 'mine'); {THEIRS}", "pass")
+    result = desk.edit("-o", "json")
+    assert (result.code, result.error["code"]) == (5, "conflict")
+    assert desk.row()["phone"] == "theirs"
+    (kept,) = desk.kept()
+    assert str(kept) in result.error["hint"]
+    assert "phone: mine" in kept.read_text()
+
+
+def test_a_row_that_changes_again_while_a_conflict_is_resolved(desk: Desk) -> None:
+    desk.editor(
+        f"put('phone', 'mine'); {THEIRS}",
+        "put('phone', 'both'); sql(\"UPDATE customer SET phone = 'later', company = 'C' WHERE id = 1\")",
+        "put('phone', 'all three')",
+    )
+    result = desk.edit("-o", "json")
+    assert result.code == 0
+    assert "# theirs: later" in desk.seen(2)
+    assert "phone: both" in desk.seen(2)
+    assert (desk.row()["phone"], desk.row()["company"]) == ("all three", "C")
+
+
+@pytest.mark.parametrize(
+    ("turn", "code", "message"),
+    [
+        ("text = 'phone: [a, b]'", 9, "line 1"),
+        ("text = 'phone: \"x'", 9, "line"),
+        ("text = 'nonsense: x'", 9, "unknown field `nonsense`"),
+        ("text = 'phnoe: x'", 9, "did you mean `phone`?"),
+        ("text = 'id: 5'", 9, "`id` cannot be edited"),
+        ("text = 'just words'", 9, "line 1"),
+        ("text = 'phone: 1\\nphone: 2'", 9, "a second time"),
+        ("put('email', 'nope'); put('first_name', '')", 9, "`email` is not a valid address"),
+        ("put('phone', '5'); path.write_text(text); sys.exit(3)", 1, "ended with 3"),
+        ("put('phone', '5'); sql('DELETE FROM customer')", 6, "no customer"),
+        ("put('email', 'grace@example.com')", 5, "taken by customer 2"),
+        ("path.write_bytes(b'phone: \\xff\\xfe'); sys.exit(0)", 9, "line 1"),
+    ],
+)
+def test_what_was_typed_is_kept_and_named(desk: Desk, turn: str, code: int, message: str) -> None:
+    desk.project.ok("customer", "add", "--email", "grace@example.com", "--first-name", "G", "--last-name", "H")
+    desk.editor(turn)
+    result = desk.edit("-o", "json")
+    assert result.code == code, result.err
+    told = f"{result.error['message']} {result.error['hint']}"
+    assert message in told
+    (kept,) = desk.kept()
+    assert str(kept) in told
+    assert kept.read_bytes()
+    if code != 6:
+        assert desk.row()["version"] == "e1-1"
+
+
+def test_an_editor_that_is_not_there(desk: Desk) -> None:
+    desk.project.environ["EDITOR"] = "/nonexistent/editor --wait"
+    result = desk.edit()
+    assert result.code == 1
+    assert "cannot be started" in result.err
+    desk.project.environ.pop("EDITOR")
+    result = desk.edit("-o", "json")
+    assert (result.code, result.error["code"]) == (7, "refused")
+    assert "EDITOR" in result.error["hint"]
+
+
+def test_visual_goes_before_editor(desk: Desk) -> None:
+    desk.editor("put('phone', '5')")
+    desk.project.environ["VISUAL"], desk.project.environ["EDITOR"] = desk.project.environ["EDITOR"], "false"
+    assert desk.edit().code == 0
+    assert desk.row()["phone"] == "5"
+
+
+def test_an_operation_is_applied_once_and_opens_no_editor_again(desk: Desk) -> None:
+    operation = str(uuid.uuid4())
+    desk.editor("put('phone', '5')")
+    first = desk.edit("--operation-id", operation, "-o", "json")
+    again = desk.edit("--operation-id", operation, "-o", "json")
+    assert (first.code, again.code) == (0, 0)
+    assert first.json == again.json
+    assert "applied already" in again.err
+    assert desk.turns.read_text() == "x"
+
+
+def test_no_secret_reaches_the_editor(desk: Desk) -> None:
+    desk.project.environ["CUSTCTL_DB_PASSWORD"] = "very secret"
+    desk.editor("import os; (path.parent / 'environ').write_text(repr(dict(os.environ)))")
+    assert desk.edit().code == 0
+    assert "very secret" not in (desk.folder / "environ").read_text()
+
+
+def test_on_a_terminal_a_mistake_is_shown_on_top_and_edited_again(desk: Desk) -> None:
+    desk.editor("put('email', 'nope'); put('phone', '5')", "put('email', 'right@example.com')")
+    child: Any = pexpect.spawn(
+        sys.executable,
+        ["-m", "custctl", "customer", "edit", "1"],
+        cwd=str(desk.project.path),
+        env={**desk.project.environ, "TERM": "xterm"},
+        encoding="utf-8",
+        timeout=30,
+    )
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert desk.seen(1).startswith("# error: 1 field is not valid: `email` is not a valid address")
+    assert "phone: 5" in desk.seen(1)
+    assert (desk.row()["email"], desk.row()["phone"]) == ("right@example.com", "5")
+
+
+@pytest.mark.parametrize(("answer", "code", "phone"), [("y", 0, "mine"), ("n", 7, "theirs")])
+def test_on_a_terminal_an_unresolved_conflict_is_asked_about(desk: Desk, answer: str, code: int, phone: str) -> None:
+    desk.editor(f"put('phone', 'mine'); {THEIRS}", "pass")
+    child: Any = pexpect.spawn(
+        sys.executable,
+        ["-m", "custctl", "customer", "edit", "1"],
+        cwd=str(desk.project.path),
+        env={**desk.project.environ, "TERM": "xterm"},
+        encoding="utf-8",
+        timeout=30,
+    )
+    child.expect_exact("[y/N] ")
+    child.sendline(answer)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == code
+    assert desk.row()["phone"] == phone
+    assert len(desk.kept()) == (code != 0)
