@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 from custctl import standing
 from custctl.errors import MigrationError, RefusedError, UsageError
 from custctl.migrations import journal
@@ -49,10 +51,19 @@ def baseline(
         session.begin()
         journal.create(session.connection)
         standing.stamp(session.connection, environment)
+        now = session.connection.execute(sa.select(database.now())).scalar_one()
         for script in scripts:
             total = len(split_script(database, script))
             journal.write(
-                database, session.connection, script, state="baseline", applied=total, total=total, actor=actor
+                database,
+                session.connection,
+                script,
+                state="baseline",
+                applied=total,
+                total=total,
+                actor=actor,
+                started_at=now,
+                is_new=True,
             )
         session.commit()
     listener.stamped(environment)

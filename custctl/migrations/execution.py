@@ -71,6 +71,7 @@ class Task:
             started_at=started_at,
             duration_ms=milliseconds(self.started),
             error=error,
+            is_new=self.step.record is None and self.script.directives.transaction,
         )
 
     def check_untouched(self) -> str:
@@ -84,11 +85,11 @@ class Task:
         Raises:
             UnavailableError: another run has been here.
         """
-        if not journal.is_unchanged(self.session.connection, self.script, self.step.record):
+        now = journal.recheck(self.database, self.session.connection, self.script, self.step.record)
+        if now is None:
             raise UnavailableError(
                 f"another run has begun or applied `{self.script.name}` meanwhile; {self.so_far}", hint="run it again"
             )
-        now: str = self.session.connection.execute(sa.select(self.database.now())).scalar_one()
         return now
 
 
@@ -122,8 +123,7 @@ def _in_transaction(task: Task) -> None:
     try:
         session.begin()
         started_at = task.check_untouched()
-        for number, statement in enumerate(task.statements):
-            at = number
+        for at, statement in enumerate(task.statements):  # noqa: B007 - told where one fails
             task.run(statement)
             if not session.in_transaction():
                 raise MigrationError(

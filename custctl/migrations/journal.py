@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ from custctl.standing import Standing, read_standing
 from custctl.tables import BOOTSTRAP, journal, metadata
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import ColumnElement, Connection, Insert, Select
 
     from custctl.engines.base import Database
     from custctl.migrations.scripts import Script
@@ -131,18 +132,19 @@ def write(
     applied: int,
     total: int,
     actor: str,
-    started_at: str | None = None,
+    started_at: str,
     duration_ms: int | None = None,
     error: str | None = None,
+    is_new: bool = False,
 ) -> None:
     """Write a script's row, in the caller's transaction; a row that is there is brought up to date.
 
     Args:
         applied: how many statements took effect.
         total: how many statements the script has.
-        started_at: ISO 8601; None for now.
+        started_at: ISO 8601, by the database's clock.
+        is_new: whether it is known that there is no row yet.
     """
-    now = database.now()
     values: dict[str, Any] = {
         "version": script.version,
         "name": script.name,
@@ -155,14 +157,16 @@ def write(
         "statements_total": total,
         "in_flight": None,
         "error": error,
-        "started_at": started_at if started_at is not None else now,
-        "finished_at": None if state == "running" else now,
+        "started_at": started_at,
         "duration_ms": duration_ms,
         "applied_by": actor,
         "tool_version": __version__,
     }
-    updated = connection.execute(sa.update(journal).where(_is(script)).values(values)).rowcount
-    if updated == 0:
+    if is_new and state != "running":
+        connection.execute(_prepared(database).insert, values)
+        return
+    values["finished_at"] = None if state == "running" else database.now()
+    if connection.execute(sa.update(journal).where(_is(script)).values(values)).rowcount == 0:
         connection.execute(sa.insert(journal).values(values))
 
 
@@ -183,13 +187,45 @@ def fail(database: Database, connection: Connection, record: Record) -> None:
     connection.execute(sa.update(journal).where(journal.c.id == record.id).values(values))
 
 
-def is_unchanged(connection: Connection, script: Script, record: Record | None) -> bool:
-    """Tell whether a script's row is still what it was; None where it had none."""
-    columns = (journal.c.state, journal.c.checksum, journal.c.statements_applied, journal.c.in_flight)
-    row = connection.execute(sa.select(*columns).where(_is(script))).one_or_none()
-    if record is None or row is None:
-        return record is None and row is None
-    return tuple(row) == (record.state, record.checksum, record.statements_applied, record.in_flight)
+def recheck(database: Database, connection: Connection, script: Script, record: Record | None) -> str | None:
+    """Return the database's time, or None where a script's row is no longer what it was.
+
+    Args:
+        record: the row as it was; None where there was none.
+    """
+    prepared = _prepared(database)
+    if script.version is not None:
+        row = connection.execute(prepared.by_version, {"version": script.version}).one()
+    else:
+        row = connection.execute(prepared.by_name, {"name": script.name}).one()
+    now, found, *held = row
+    was = [record.state, record.checksum, record.statements_applied, record.in_flight] if record is not None else None
+    return now if (held if found is not None else None) == was else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """The statements that are run once a script, built once a run."""
+
+    insert: Insert
+    by_version: Select[Any]
+    by_name: Select[Any]
+
+
+@cache
+def _prepared(database: Database) -> _Prepared:
+    columns = [column.name for column in journal.c if column.name not in ("id", "finished_at")]
+    held = (journal.c.id, journal.c.state, journal.c.checksum, journal.c.statements_applied, journal.c.in_flight)
+    now = sa.select(database.now().label("now")).subquery("clock")
+
+    def look(column: ColumnElement[Any], name: str) -> Select[Any]:
+        return sa.select(now.c.now, *held).select_from(now.outerjoin(journal, column == sa.bindparam(name)))
+
+    return _Prepared(
+        insert=sa.insert(journal).values({**{n: sa.bindparam(n) for n in columns}, "finished_at": database.now()}),
+        by_version=look(journal.c.version, "version"),
+        by_name=look(journal.c.name, "name"),
+    )
 
 
 def is_done(connection: Connection, script: Script) -> bool:

@@ -28,14 +28,17 @@ class SqliteScriptSession(ScriptSession):
         self._open()
 
     def _open(self) -> None:
-        # The next connection is there before the last one goes: the last of all writes the whole log back.
         before, self._database._connection = self._database._connection, None
         self._database._begin = None
         self.connection = self._database._connect()
         self._driver = driver_of(self.connection)
         self._driver.execute("PRAGMA foreign_keys = OFF")
         self._check_keys = False
+        self._settings_changed = False
         if before is not None:
+            # The next connection has the log open before the last one goes: the last of all writes it back and
+            # removes it. To read is what opens it.
+            self._driver.execute("PRAGMA schema_version").fetchone()
             before.close()
 
     def begin(self) -> None:
@@ -53,6 +56,7 @@ class SqliteScriptSession(ScriptSession):
             except sqlite3.Warning as error:
                 # Python 3.11 has no sqlite3.Error for two statements in one.
                 raise CustctlError(str(error)) from error
+        self._settings_changed |= word in ("PRAGMA", "ATTACH", "DETACH")
         self._check_keys |= word not in ("CREATE", "PRAGMA", "SELECT", "ANALYZE", "BEGIN", "COMMIT", "END")
 
     def commit(self) -> None:
@@ -97,7 +101,11 @@ class SqliteScriptSession(ScriptSession):
         return self._driver.in_transaction
 
     def reset(self) -> None:
-        self._open()
+        # A new connection is the one sure way back, and costs more than a small script: only where there is a need.
+        temporary = self._driver.execute("SELECT 1 FROM sqlite_temp_master LIMIT 1").fetchone()
+        if self._settings_changed or temporary:
+            self._open()
+        self._check_keys = False
 
     def close(self) -> None:
         """Undo what is open and close."""
