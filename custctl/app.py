@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from typer._click.exceptions import ClickException, NoArgsIsHelpError, NoSuchOpt
 
 from custctl import __version__, signals
 from custctl.console import Console, prepare_streams
-from custctl.errors import CustctlError, ExitCode, InterruptedRunError, UsageError
+from custctl.errors import CustctlError, ExitCode, InterruptedRunError, UnavailableError, UsageError
 from custctl.options import Group, group
 
 COMMANDS = {
@@ -78,16 +79,23 @@ def run(arguments: Sequence[str]) -> int:
         if "_CUSTCTL_COMPLETE" in os.environ:
             root.main(prog_name="custctl")
         # Not `root.main`: it would take interrupts and closed pipes for itself.
-        with root.make_context("custctl", list(arguments)) as ctx:
-            root.invoke(ctx)
+        code: int = ExitCode.OK
+        try:
+            with root.make_context("custctl", list(arguments)) as ctx:
+                root.invoke(ctx)
+        except typer.Exit as leave:
+            code = leave.exit_code
         sys.stdout.flush()
-    except typer.Exit as leave:
-        sys.stdout.flush()
-        return leave.exit_code
     except BrokenPipeError:
-        # The reader has what it wanted. What is still buffered must not be written at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has what it wanted.
+        _forget_stdout()
         return ExitCode.OK
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG):
+            return _fail(console, _bug(error), error, debug=debug)
+        _forget_stdout()
+        told = UnavailableError(f"the output cannot be written: {error.strerror}", hint="make room, then run it again")
+        return _fail(console, told, error, debug=debug)
     except NoArgsIsHelpError as error:
         sys.stderr.write(error.format_message() + "\n")
         return ExitCode.USAGE
@@ -96,19 +104,27 @@ def run(arguments: Sequence[str]) -> int:
     except CustctlError as error:
         return _fail(console, error, error, debug=debug)
     except (KeyboardInterrupt, typer.Abort) as error:
-        told = InterruptedRunError(
+        interrupted = InterruptedRunError(
             "interrupted; nothing is half done: what was not committed is rolled back",
             terminated=isinstance(error, signals.Terminated),
         )
-        return _fail(console, told, error, debug=debug)
+        return _fail(console, interrupted, error, debug=debug)
     except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, no traceback reaches the user
-        # The text of an unforeseen error may hold anything, a value from a statement too: only its type is told.
-        told_bug = CustctlError(
-            f"unexpected {type(error).__name__}",
-            hint="this is a bug: run the command again with `--debug` and report what it prints",
-        )
-        return _fail(console, told_bug, error, debug=debug)
-    return ExitCode.OK
+        return _fail(console, _bug(error), error, debug=debug)
+    return code
+
+
+def _forget_stdout() -> None:
+    """Let what is still buffered go nowhere when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _bug(error: Exception) -> CustctlError:
+    """Tell an unforeseen error by its type alone: its text may hold anything, a value from a statement too."""
+    return CustctlError(
+        f"unexpected {type(error).__name__}",
+        hint="this is a bug: run the command again with `--debug` and report what it prints",
+    )
 
 
 def _fail(console: Console, told: CustctlError, error: BaseException, *, debug: bool) -> int:

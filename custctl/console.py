@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from custctl.errors import CustctlError
@@ -93,7 +94,7 @@ class Console:
                     "details": error.details,
                 }
             }
-            self._stream.write(escape_json(json.dumps(document, ensure_ascii=False, default=str)) + "\n")
+            self._write(escape_json(json.dumps(document, ensure_ascii=False, default=str)) + "\n")
             return
         first, *others = error.message.split("\n")
         self._line(first, "error", _RED)
@@ -113,8 +114,13 @@ class Console:
         prefix = ""
         if label:
             prefix = f"{color}{label}:{_RESET} " if self._color else f"{label}: "
-        self._stream.write(f"{prefix}{visible(text)}\n")
-        self._stream.flush()
+        self._write(f"{prefix}{visible(text)}\n")
+
+    def _write(self, text: str) -> None:
+        # What nobody reads any more must not end the work that it tells of.
+        with suppress(OSError):
+            self._stream.write(text)
+            self._stream.flush()
 
     @contextmanager
     def progress(self, what: str, total: int | None) -> Iterator[Progress]:
@@ -161,7 +167,13 @@ class _Bar:
 
 
 def prepare_streams() -> None:
-    """Make the streams UTF-8 with plain line feeds, whatever the locale says."""
+    """Make the streams UTF-8 with plain line feeds, whatever the locale says; one that is closed leads nowhere."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - for the whole process; so below
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if hasattr(sys.stdin, "reconfigure"):
         sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
     for stream, errors in ((sys.stdout, "strict"), (sys.stderr, "backslashreplace")):

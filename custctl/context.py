@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -171,8 +171,16 @@ class Context:
 
         return CustomerStore(self.database, self.profile.environment, self.actor)
 
-    def announce(self) -> None:
-        """Say which environment and database the command is about to change."""
+    def announce(self, columns: Sequence[str]) -> None:
+        """Say which environment and database the command is about to change.
+
+        Args:
+            columns: what it will print; the fields that were asked for are checked before anything is written.
+
+        Raises:
+            UsageError: there is no such field.
+        """
+        self.renderer.check_fields(columns)
         profile = self.profile
         self.console.announce(f"{profile.name} ({profile.environment}): {profile.location}")
 

@@ -153,6 +153,14 @@ class Renderer:
 
     # -- the formats -------------------------------------------------------------------------------
 
+    def check_fields(self, known: Sequence[str]) -> None:
+        """Refuse fields that a command does not have.
+
+        Raises:
+            UsageError: an unknown field was asked for.
+        """
+        self._names(known, known)
+
     def _names(self, known: Sequence[str], default: Sequence[str]) -> Sequence[str]:
         if self._fields is None:
             return default
@@ -173,11 +181,11 @@ class Renderer:
             for block in _blocks(rows, _TABLE_BLOCK):
                 self._table(names, block)
         else:
-            clean = _as_is if self.raw else _guarded
+            clean = _cell if self.raw else _guarded
             lines = _line_writer(self._stream, self.format)
             lines(names)
             for record in records:
-                lines([clean(_cell(record.get(name))) for name in names])
+                lines([clean(record.get(name)) for name in names])
 
     def _json_list(self, records: Iterable[Record], next_cursor: object) -> None:
         self._stream.write('{"items": [')
@@ -221,12 +229,10 @@ def _line_writer(stream: TextIO, chosen: Format) -> Callable[[Sequence[str]], ob
     return lambda cells: stream.write("\t".join(cells) + "\n")
 
 
-def _guarded(cell: str) -> str:
-    return guard_formula(visible(cell))
-
-
-def _as_is(cell: str) -> str:
-    return cell
+def _guarded(value: Any) -> str:
+    cell = _cell(value)
+    # A negative number is no formula.
+    return cell if isinstance(value, (int, float)) else guard_formula(visible(cell))
 
 
 def _cell(value: Any) -> str:

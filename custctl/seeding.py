@@ -7,7 +7,6 @@ is written. Test data never reaches staging or production, whatever is asked for
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,8 +125,10 @@ def seed_scripts(
         check_state(state, environment, database.location)
         return make_seed_plan(scripts, state.records, environment=environment, features=database.features())
 
+    with database.reading() as connection:
+        before = _recorded_scripts(database, connection, operation_id)
     if not plan():
-        return Seeded()
+        return Seeded(scripts=before)
     run = Run()
     with database.migration_lock(lock_timeout, listener.waiting):
         steps = plan()
@@ -137,15 +138,25 @@ def seed_scripts(
                 if customer_audit.name not in database.table_names(session.connection):
                     return
                 entry = audit.Entry(
-                    str(uuid.uuid5(uuid.UUID(operation_id), script.name)),
+                    operation_id,
                     "seed",
                     actor,
-                    detail={"script": script.name, "checksum": script.checksum, "operation": operation_id},
+                    # Downwards: synthetic customers of the same request count upwards.
+                    part=-len(_recorded_scripts(database, session.connection, operation_id)) - 1,
+                    detail={"script": script.name, "checksum": script.checksum},
                 )
                 audit.append(database, session.connection, entry)
 
             execute(database, session, steps, {}, actor, run, listener, record)
-    return Seeded(scripts=tuple(done.script.name for done in run.applied))
+    return Seeded(scripts=(*before, *(done.script.name for done in run.applied)))
+
+
+def _recorded_scripts(database: Database, connection: Connection, operation_id: str) -> tuple[str, ...]:
+    """Return the scripts that an operation has run already, in their order."""
+    if customer_audit.name not in database.table_names(connection):
+        return ()
+    rows = [row for row in audit.find_operation(connection, operation_id) if row.action == "seed" and row.part < 0]
+    return tuple(json.loads(row.detail)["script"] for row in sorted(rows, key=lambda row: -row.part))
 
 
 def seed_customers(
@@ -208,6 +219,8 @@ def _earlier(connection: Connection, operation_id: str, request: Mapping[str, in
     """Return how many customers each part of the operation has added already."""
     parts = []
     for row in audit.find_operation(connection, operation_id):
+        if row.action == "seed" and row.part < 0:
+            continue
         detail = json.loads(row.detail)
         if row.action != "seed" or any(detail.get(name) != value for name, value in request.items()):
             raise ConflictError(

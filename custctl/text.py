@@ -61,7 +61,9 @@ def csv_line(cells: Iterable[str], delimiter: str = ",") -> str:
 
     The csv module of older Pythons leaves a lone carriage return unquoted where lines end with a line feed.
     """
-    return delimiter.join(csv_cell(cell, delimiter) for cell in cells) + "\n"
+    line = delimiter.join(csv_cell(cell, delimiter) for cell in cells)
+    # One empty cell would be a blank line, which readers pass over.
+    return (line or '""') + "\n"
 
 
 def csv_cell(cell: str, delimiter: str = ",") -> str:
@@ -69,6 +71,11 @@ def csv_cell(cell: str, delimiter: str = ",") -> str:
     if delimiter in cell or '"' in cell or "\n" in cell or "\r" in cell:
         return '"' + cell.replace('"', '""') + '"'
     return cell
+
+
+def plural(count: int, one: str, many: str) -> str:
+    """Return a number with its noun."""
+    return f"{count} {one if count == 1 else many}"
 
 
 def nearest(word: str, known: list[str] | tuple[str, ...]) -> str | None:

@@ -6,6 +6,7 @@ import typer
 
 from custctl.context import Context
 from custctl.options import PLAIN, command
+from custctl.text import plural
 
 _COLUMNS = ("check", "state", "value", "hint")
 
@@ -32,7 +33,7 @@ def doctor(ctx: typer.Context) -> None:
     faults = [check for check in checks if not check.ok]
     if faults:
         error = CustctlError(
-            f"{len(faults)} fault{'s' if len(faults) > 1 else ''} found: {', '.join(fault.name for fault in faults)}",
+            f"{plural(len(faults), 'fault', 'faults')} found: {', '.join(fault.name for fault in faults)}",
             hint=faults[0].hint,
         )
         error.exit_code = faults[0].exit_code

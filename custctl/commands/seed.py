@@ -63,7 +63,7 @@ def seed(
         )
     if customers is not None:
         refuse_synthetic(profile.environment)
-    context.announce()
+    context.announce(_COLUMNS)
     ran, made = Seeded(), Seeded()
     if sets:
         ran = seed_scripts(

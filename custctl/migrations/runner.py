@@ -19,6 +19,7 @@ from custctl.migrations.execution import Task, carry_out, milliseconds
 from custctl.migrations.journal import Record, State
 from custctl.migrations.plan import Plan, Step, check_plan, lint_script, make_plan, split_script
 from custctl.migrations.scripts import Script, discover
+from custctl.text import plural
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database, LockHolder, ScriptSession
@@ -188,9 +189,7 @@ def _prepare(
         lines = [f"{script.name}:{found.line}: {found.rule}: {found.message}" for script, found in stopping]
         first, finding = stopping[0]
         raise MigrationError(
-            "\n".join(
-                [f"the linter stops {len(stopping)} place{'s' if len(stopping) > 1 else ''} in {environment}", *lines]
-            ),
+            "\n".join([f"the linter stops {plural(len(stopping), 'place', 'places')} in {environment}", *lines]),
             hint=f"{finding.hint}; or say `-- custctl: allow={finding.rule} REASON` in {first.name}",
             details={
                 "findings": [
@@ -263,4 +262,4 @@ def _so_far(run: Run) -> str:
     if not run.applied:
         return "this run applied no other script"
     last, count = run.applied[-1].script.name, len(run.applied)
-    return f"this run applied {count} script{'s' if count > 1 else ''}, up to `{last}`"
+    return f"this run applied {plural(count, 'script', 'scripts')}, up to `{last}`"

@@ -9,6 +9,7 @@ import typer
 
 from custctl.context import Context
 from custctl.options import PLAIN, command
+from custctl.text import plural
 
 _COLUMNS = ("kind", "customer_id", "audit_id", "message")
 
@@ -43,7 +44,9 @@ def verify(
     if report.faults:
         count = len(report.faults)
         raise InvalidError(
-            f"the audit has {count} fault{'s' if count > 1 else ''}",
+            f"the audit has {plural(count, 'fault', 'faults')}",
             hint="compare with a backup, and find out who wrote to the table",
         )
-    context.console.note(f"{report.rows} entries in {report.chains} chains are as they were written")
+    context.console.note(
+        f"as written: {plural(report.rows, 'entry', 'entries')} in {plural(report.chains, 'chain', 'chains')}"
+    )

@@ -21,6 +21,7 @@ from custctl.commands.customer.fields import (
     show_outcome,
 )
 from custctl.context import Context
+from custctl.customers.model import FIELDS
 from custctl.options import WRITE, OperationOption, command
 
 
@@ -52,5 +53,5 @@ def add(
     context = Context.of(ctx)
     operation_id = operation(operation_id)
     values = validate(given(ctx), partial=False)
-    context.announce()
+    context.announce(FIELDS)
     show_outcome(context, context.customers.add(values, operation_id=operation_id))

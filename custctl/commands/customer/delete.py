@@ -27,7 +27,7 @@ def delete(
     context = Context.of(ctx)
     operation_id = operation(operation_id)
     store = context.customers
-    context.announce()
+    context.announce(_COLUMNS)
     found = None
     if not store.is_applied(operation_id):
         # Where there is none, the same operation may have been applied by another process this very moment: the store

@@ -9,6 +9,7 @@ import typer
 
 from custctl.commands.customer.fields import operation, show_outcome
 from custctl.context import Context
+from custctl.customers.model import FIELDS
 from custctl.errors import ConflictError, CustctlError, InvalidError
 from custctl.options import WRITE, OperationOption, WhoArgument, command
 
@@ -38,11 +39,11 @@ def edit(ctx: typer.Context, who: WhoArgument, operation_id: OperationOption = N
     operation_id = operation(operation_id)
     if context.customers.is_applied(operation_id):
         # Before anything is typed: what is typed could not be written under this id.
-        context.announce()
+        context.announce(FIELDS)
         show_outcome(context, context.customers.update(who, {}, operation_id=operation_id))
         return
     base = context.customers.get(who)
-    context.announce()
+    context.announce(FIELDS)
     folder = user_state_dir(context.environ) / "edits"
     file = EditedFile(folder, context.environ, interactive=context.prompter.interactive)
     try:

@@ -16,6 +16,7 @@ from custctl.context import Context
 from custctl.customers.model import FIELDS
 from custctl.errors import UnavailableError, UsageError
 from custctl.options import PLAIN, command
+from custctl.text import plural
 
 
 @command(
@@ -44,7 +45,7 @@ def export(
             written = context.renderer.export(
                 FIELDS, found.rows, found.joined, on_block=progress.advance, stream=stream
             )
-    context.console.note(f"{written} customers are in `{output_file}`")
+    context.console.note(f"{plural(written, 'customer is', 'customers are')} in `{output_file}`")
 
 
 @contextmanager

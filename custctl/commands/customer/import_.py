@@ -80,7 +80,7 @@ def import_(
         source = open_source(data, chosen, mapping, raw=raw)  # type: ignore[arg-type]
         _say_left_out(context, source.kept, source.left_out)
         if not dry_run:
-            context.announce()
+            context.announce(_COLUMNS)
             if on_conflict == "update":
                 context.confirm_in_production(f"update customers of {context.profile.location} from {file}?")
         request = Request(

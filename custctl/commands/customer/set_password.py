@@ -32,7 +32,7 @@ def set_password(
 
     context = Context.of(ctx)
     operation_id = operation(operation_id)
-    context.announce()
+    context.announce(_COLUMNS)
     password = context.prompter.secret("new password", from_stdin=stdin, again=True)
 
     def hasher(found: Customer) -> str:

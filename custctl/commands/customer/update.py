@@ -24,6 +24,7 @@ from custctl.commands.customer.fields import (
     show_outcome,
 )
 from custctl.context import Context
+from custctl.customers.model import FIELDS
 from custctl.errors import ConflictError, UsageError
 from custctl.options import WRITE, IfVersionOption, OperationOption, WhoArgument, command
 
@@ -71,7 +72,7 @@ def update(
     if not asked:
         raise UsageError("nothing to update: no field is given", hint="such as `--phone`; see `--help`")
     changes = validate(asked, partial=True)
-    context.announce()
+    context.announce(FIELDS)
     try:
         outcome = context.customers.update(
             who, changes, operation_id=operation_id, if_version=if_version, retries=retries

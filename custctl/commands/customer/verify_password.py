@@ -29,7 +29,7 @@ def verify_password(ctx: typer.Context, who: WhoArgument, stdin: StdinOption = F
     found, stored = store.password_hash(who)
     renewed = verify_customer(stored, password)
     if stored is not None and renewed is not None:
-        context.announce()
+        context.announce(_COLUMNS)
         try:
             store.replace_hash(found.id, stored, renewed)
         except CustctlError as error:

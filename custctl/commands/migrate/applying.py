@@ -103,7 +103,7 @@ def run_migrate(
     patience = duration("--wait", wait)
     if not dry_run:
         with _unread():
-            context.announce()
+            context.announce(COLUMNS)
     run = _when_reachable(context, request, patience)
     document: dict[str, Any] = {
         "environment": str(profile.environment),

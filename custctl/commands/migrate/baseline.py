@@ -34,7 +34,7 @@ def baseline(
     context = Context.of(ctx)
     patience = duration("--lock-timeout", lock_timeout)
     scripts = plan_baseline(context.database, context.sql_dir[0], version)
-    context.announce()
+    context.announce(_COLUMNS)
     context.confirm_in_production(f"take {len(scripts)} scripts for applied on {context.profile.location}?")
     adopt(
         context.database,

@@ -58,7 +58,7 @@ def repair(
         )
     restamp = environment is not None
     planned = plan_repair(context.database, context.sql_dir[0], environment=profile.environment, restamp=restamp)
-    context.announce()
+    context.announce(_COLUMNS)
     rows = [{"change": "accept", "script": d.script.name, "detail": d.script.checksum} for d in planned.accept]
     rows += [
         {

@@ -8,6 +8,7 @@ import typer
 
 from custctl.context import Context
 from custctl.options import SCRIPTS, command
+from custctl.text import plural
 
 _COLUMNS = (
     "version",
@@ -76,6 +77,4 @@ def status(
         check_plan(plan, allow_out_of_order=True)
         if plan.steps:
             count = len(plan.steps)
-            raise PendingError(
-                f"{count} script{' is' if count == 1 else 's are'} pending", hint="run `custctl migrate`"
-            )
+            raise PendingError(f"{plural(count, 'script is', 'scripts are')} pending", hint="run `custctl migrate`")

@@ -6,6 +6,7 @@ import typer
 
 from custctl.context import Context
 from custctl.options import SCRIPTS, command
+from custctl.text import plural
 
 _COLUMNS = ("severity", "script", "line", "rule", "message", "hint")
 
@@ -28,8 +29,8 @@ def validate(ctx: typer.Context) -> None:
     errors = sum(problem.severity == "error" for problem in problems)
     if errors:
         raise MigrationError(
-            f"{errors} problem{'s' if errors > 1 else ''} found", hint="each is listed with its place and a safer way"
+            f"{plural(errors, 'problem', 'problems')} found", hint="each is listed with its place and a safer way"
         )
     count = len(problems)
-    warnings = f", with {count} warning{'s' if count > 1 else ''}" if count else ""
+    warnings = f", with {plural(count, 'warning', 'warnings')}" if count else ""
     context.console.note(f"the scripts are valid{warnings}")

@@ -89,12 +89,12 @@ class SqliteScriptSession(ScriptSession):
             return Counter()
 
     def rollback(self) -> None:
-        if not self._driver.in_transaction:
-            return
         try:
-            self._driver.execute("ROLLBACK")
+            if self._driver.in_transaction:
+                self._driver.execute("ROLLBACK")
         except sqlite3.Error:
-            # A full disk can stand in the way of this too; to close the connection is as good.
+            # A full disk can stand in the way of this too, and SQLAlchemy closes what an interrupt came upon: to
+            # begin anew with another connection is as good.
             self._open()
 
     def in_transaction(self) -> bool:
