@@ -217,6 +217,16 @@ def test_what_is_taken_out_is_found(
     assert report.faults[0].customer_id == 1
 
 
+def test_an_entry_that_was_hashed_anew_without_its_successors_is_found(
+    database: SqliteDatabase, written: CustomerStore, sql: Callable[..., list[Any]]
+) -> None:
+    names = [row[1] for row in sql("PRAGMA table_info(customer_audit)")]
+    row = {**dict(zip(names, sql("SELECT * FROM customer_audit WHERE id = 4")[0], strict=True)), "actor": "nobody"}
+    sql("UPDATE customer_audit SET actor = 'nobody', row_hash = ? WHERE id = 4", audit.row_hash(row))
+    report = verify(database)
+    assert [(fault.kind, fault.audit_id) for fault in report.faults] == [("changed", 5)]
+
+
 def test_a_gap_that_was_closed_by_renumbering_is_found(
     database: SqliteDatabase, written: CustomerStore, sql: Callable[..., list[Any]]
 ) -> None:
