@@ -12,7 +12,7 @@ import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError, NoSuchOption
 
 from custctl import __version__, signals
-from custctl.console import Console, prepare_streams
+from custctl.console import Console, forget, prepare_streams
 from custctl.errors import CustctlError, ExitCode, InterruptedRunError, UnavailableError, UsageError
 from custctl.options import Group, group
 
@@ -88,12 +88,12 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader has what it wanted.
-        _forget_stdout()
+        forget(sys.stdout)
         return ExitCode.OK
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG):
             return _fail(console, _bug(error), error, debug=debug)
-        _forget_stdout()
+        forget(sys.stdout)
         told = UnavailableError(f"the output cannot be written: {error.strerror}", hint="make room, then run it again")
         return _fail(console, told, error, debug=debug)
     except NoArgsIsHelpError as error:
@@ -112,11 +112,6 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, no traceback reaches the user
         return _fail(console, _bug(error), error, debug=debug)
     return code
-
-
-def _forget_stdout() -> None:
-    """Let what is still buffered go nowhere when the interpreter ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _bug(error: Exception) -> CustctlError:

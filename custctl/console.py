@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from custctl.errors import CustctlError
@@ -117,10 +117,12 @@ class Console:
         self._write(f"{prefix}{visible(text)}\n")
 
     def _write(self, text: str) -> None:
-        # What nobody reads any more must not end the work that it tells of.
-        with suppress(OSError):
+        try:
             self._stream.write(text)
             self._stream.flush()
+        except OSError:
+            # What nobody reads any more must not end the work that it tells of.
+            forget(self._stream)
 
     @contextmanager
     def progress(self, what: str, total: int | None) -> Iterator[Progress]:
@@ -164,6 +166,11 @@ class _Bar:
     def advance(self, done: int) -> None:
         speed = self._bar.tasks[0].finished_speed or self._bar.tasks[0].speed or 0.0
         self._bar.update(self._task, completed=done, rate=speed)
+
+
+def forget(stream: TextIO) -> None:
+    """Let what is written to a stream, and what it still holds, go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def prepare_streams() -> None:

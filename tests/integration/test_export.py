@@ -99,7 +99,7 @@ def test_into_a_file_of_its_owner_alone(ready: Project) -> None:
     out.write_text("what was there before")
     result = ready.ok("customer", "export", "--output-file", "out.csv")
     assert result.out == ""
-    assert "1 customers are in `out.csv`" in result.err
+    assert "1 customer is in `out.csv`" in result.err
     assert out.read_text() == ready.ok("customer", "export").out
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     assert not list(ready.path.glob(".*"))
