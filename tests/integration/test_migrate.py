@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -476,6 +477,20 @@ def test_another_journal_mode_is_the_databases_own(shop: Workshop) -> None:
     shop.write("0002_b", "CREATE TABLE b (x);\n")
     shop.ok()
     assert shop.query("PRAGMA journal_mode") == [("delete",)]
+    assert shop.names() == {"a", "b"}
+
+
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])
+def test_a_lock_on_the_whole_file_ends_with_its_script(shop: Workshop, mode: str) -> None:
+    shop.write(
+        "0001_a",
+        f"-- custctl: transaction=off\nPRAGMA journal_mode = {mode};\nPRAGMA locking_mode = EXCLUSIVE;\n"
+        "CREATE TABLE a (x);\nINSERT INTO a VALUES (1);\n",
+    )
+    shop.write("0002_b", "CREATE TABLE b (x);\n")
+    begun = time.monotonic()
+    shop.ok()
+    assert time.monotonic() - begun < 15, "there is nobody to wait for"
     assert shop.names() == {"a", "b"}
 
 

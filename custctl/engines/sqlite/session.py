@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from custctl.engines.base import ScriptSession
@@ -37,9 +38,14 @@ class SqliteScriptSession(ScriptSession):
         self._settings_changed = False
         if before is not None:
             # The next connection has the log open before the last one goes: the last of all writes it back and
-            # removes it. To read is what opens it.
-            self._driver.execute("PRAGMA schema_version").fetchone()
+            # removes it. To read is what opens it. A script may have locked the file for its own connection alone:
+            # then there is nothing to wait for.
+            timeout = self._driver.execute("PRAGMA busy_timeout").fetchone()[0]
+            self._driver.execute("PRAGMA busy_timeout = 0")
+            with suppress(sqlite3.OperationalError):
+                self._driver.execute("PRAGMA schema_version").fetchone()
             before.close()
+            self._driver.execute(f"PRAGMA busy_timeout = {timeout}")
 
     def begin(self) -> None:
         with self._database._errors():
