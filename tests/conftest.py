@@ -53,7 +53,13 @@ class Project:
         """Run custctl to its end, in a pipe."""
         data = stdin.encode() if isinstance(stdin, str) else stdin
         done = subprocess.run(
-            self.command(*arguments), cwd=self.path, env=self.environ, input=data or b"", capture_output=True, timeout=timeout
+            self.command(*arguments),
+            cwd=self.path,
+            env=self.environ,
+            input=data or b"",
+            capture_output=True,
+            timeout=timeout,
+            check=False,
         )
         return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -76,7 +82,9 @@ class Project:
         """Open a profile's database behind custctl's back, in autocommit mode."""
         return sqlite3.connect(self.path / f"{name}.db", isolation_level=None, timeout=30)
 
-    def profile(self, name: str, environment: str, *, path: str | None = None, seed: Sequence[str] = ("reference",)) -> None:
+    def profile(
+        self, name: str, environment: str, *, path: str | None = None, seed: Sequence[str] = ("reference",)
+    ) -> None:
         """Write a profile."""
         text = PROFILE.format(environment=environment, path=path or f"{name}.db", seed=", ".join(seed))
         (self.path / "profiles" / f"{name}.yaml").write_text(text)

@@ -11,7 +11,18 @@ import pytest
 
 from tests.conftest import REPOSITORY, Project
 
-HEAVY = ("rich", "sqlalchemy", "keyring", "yaml", "argon2", "email_validator", "zxcvbn", "mimesis", "pyodbc", "pydantic")
+HEAVY = (
+    "rich",
+    "sqlalchemy",
+    "keyring",
+    "yaml",
+    "argon2",
+    "email_validator",
+    "zxcvbn",
+    "mimesis",
+    "pyodbc",
+    "pydantic",
+)
 
 
 def loaded(project: Project, *arguments: str) -> set[str]:
@@ -24,7 +35,9 @@ def loaded(project: Project, *arguments: str) -> set[str]:
         "from custctl.__main__ import main\n"
         "main()\n"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=project.path, env=project.environ, capture_output=True, check=False)
+    subprocess.run(
+        [sys.executable, "-c", code], cwd=project.path, env=project.environ, capture_output=True, check=False
+    )
     return set(report.read_text().split())
 
 

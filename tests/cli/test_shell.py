@@ -73,7 +73,11 @@ def test_what_is_misspelt_is_suggested(project: Project) -> None:
 
 def test_a_reader_that_closes_the_pipe_ends_the_program_quietly(migrated: Project) -> None:
     migrated.ok("seed", "--customers", "3000")
-    for arguments in (["customer", "list", "--limit", "0"], ["customer", "export"], ["customer", "list", "--limit", "0", "-o", "json"]):
+    for arguments in (
+        ["customer", "list", "--limit", "0"],
+        ["customer", "export"],
+        ["customer", "list", "--limit", "0", "-o", "json"],
+    ):
         process = migrated.start(*arguments)
         assert process.stdout is not None
         assert process.stderr is not None

@@ -62,10 +62,12 @@ def test_the_examples_are_of_the_command_and_can_be_parsed(path: tuple[str, ...]
             rest = [*getattr(context, "_protected_args", []), *context.args]
             if not hasattr(command, "get_command") or not rest:
                 break
-            name, command, arguments = command.resolve_command(context, rest)
+            _, command, arguments = command.resolve_command(context, rest)
 
 
-@pytest.mark.parametrize("path", [path for path in COMMANDS if not hasattr(COMMANDS[path], "get_command")], ids=" ".join)
+@pytest.mark.parametrize(
+    "path", [path for path in COMMANDS if not hasattr(COMMANDS[path], "get_command")], ids=" ".join
+)
 def test_a_command_stands_in_the_readme(path: tuple[str, ...]) -> None:
     assert f"`custctl {' '.join(path)}`" in README
 

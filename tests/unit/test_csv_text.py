@@ -12,7 +12,26 @@ from custctl.csv_text import from_joined, from_rows
 from custctl.engines.base import CELL_END
 from custctl.text import UNSAFE, unguard_formula
 
-HARD = ["", "=1+1", "'=x", "''", "''@y", "-5", "+49 30", "@a", "a,b", 'say "hi"', "'", ",", '"', "\u202e", "\x1b[31m", "é", "\r", "\t"]
+HARD = [
+    "",
+    "=1+1",
+    "'=x",
+    "''",
+    "''@y",
+    "-5",
+    "+49 30",
+    "@a",
+    "a,b",
+    'say "hi"',
+    "'",
+    ",",
+    '"',
+    "\u202e",
+    "\x1b[31m",
+    "é",
+    "\r",
+    "\t",
+]
 cells = st.one_of(
     st.sampled_from(HARD),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters=[CELL_END, "\n", "\0"]), max_size=12),

@@ -291,4 +291,4 @@ def test_an_export_writes_the_same_bytes_as_a_list(names: list[str]) -> None:
 @pytest.mark.parametrize("chosen", [Format.TABLE, Format.TSV, Format.JSON, Format.YAML])
 def test_an_export_is_csv_or_json_lines(chosen: Format) -> None:
     with pytest.raises(UsageError, match=f"an export is not written as {chosen}"):
-        Renderer(io.StringIO(), chosen=chosen).export(COLUMNS, lambda: [], lambda: [], on_block=lambda _: None)
+        Renderer(io.StringIO(), chosen=chosen).export(COLUMNS, list, list, on_block=lambda _: None)

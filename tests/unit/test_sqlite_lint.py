@@ -68,8 +68,10 @@ FINDINGS: list[tuple[str, list[str]]] = [
     ("DETACH DATABASE other", ["attach-database"]),
     # The rebuild that SQLite's manual describes still takes the old table away.
     (
-        "CREATE TABLE new_customer (id); INSERT INTO new_customer SELECT id FROM customer;"
-        "DROP TABLE customer; ALTER TABLE new_customer RENAME TO customer; CREATE INDEX i ON customer (id);",
+        (
+            "CREATE TABLE new_customer (id); INSERT INTO new_customer SELECT id FROM customer;"
+            "DROP TABLE customer; ALTER TABLE new_customer RENAME TO customer; CREATE INDEX i ON customer (id);"
+        ),
         ["drop-table"],
     ),
     # IF NOT EXISTS proves nothing about what the table holds.
