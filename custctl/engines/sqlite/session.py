@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from custctl.engines.base import ScriptSession
@@ -30,6 +29,10 @@ class SqliteScriptSession(ScriptSession):
 
     def _open(self) -> None:
         before, self._database._connection = self._database._connection, None
+        if before is not None and _locks_the_file(driver_of(before)):
+            # No other connection can be opened beside it.
+            before.close()
+            before = None
         self._database._begin = None
         self.connection = self._database._connect()
         self._driver = driver_of(self.connection)
@@ -38,14 +41,9 @@ class SqliteScriptSession(ScriptSession):
         self._settings_changed = False
         if before is not None:
             # The next connection has the log open before the last one goes: the last of all writes it back and
-            # removes it. To read is what opens it. A script may have locked the file for its own connection alone:
-            # then there is nothing to wait for.
-            timeout = self._driver.execute("PRAGMA busy_timeout").fetchone()[0]
-            self._driver.execute("PRAGMA busy_timeout = 0")
-            with suppress(sqlite3.OperationalError):
-                self._driver.execute("PRAGMA schema_version").fetchone()
+            # removes it. To read is what opens it.
+            self._driver.execute("PRAGMA schema_version").fetchone()
             before.close()
-            self._driver.execute(f"PRAGMA busy_timeout = {timeout}")
 
     def begin(self) -> None:
         with self._database._errors():
@@ -117,6 +115,12 @@ class SqliteScriptSession(ScriptSession):
         """Undo what is open and close."""
         self.rollback()
         self._database.close()
+
+
+def _locks_the_file(driver: sqlite3.Connection) -> bool:
+    """Tell whether a connection keeps all others out, as a script may have asked for."""
+    mode: str = driver.execute("PRAGMA locking_mode").fetchone()[0]
+    return mode == "exclusive"
 
 
 def _broken_keys(driver: sqlite3.Connection) -> Counter[tuple[str, str]]:
