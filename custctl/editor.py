@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from custctl.errors import CustctlError, RefusedError
+from custctl.errors import CustctlError, RefusedError, UsageError
 
 _SECRETS = ("CUSTCTL_DB_PASSWORD", "CUSTCTL_DB_PASSWORD_FILE")
 
@@ -33,7 +33,12 @@ class EditedFile:
                 "there is no editor",
                 hint="set `EDITOR`, or use `custctl customer update` where nobody is there to edit",
             )
-        self._command = shlex.split(named or ("notepad" if os.name == "nt" else "vi"))
+        try:
+            self._command = shlex.split(named or ("notepad" if os.name == "nt" else "vi"))
+        except ValueError as error:
+            raise UsageError(f"`EDITOR` cannot be read: {error}", hint="close what is quoted in it") from None
+        if not self._command:
+            raise UsageError("`EDITOR` names no program", hint="such as `EDITOR='code --wait'`")
         self._environ = {name: value for name, value in environ.items() if name not in _SECRETS}
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor, path = tempfile.mkstemp(prefix="edit-", suffix=".yaml", dir=folder)
@@ -56,7 +61,10 @@ class EditedFile:
             ) from error
         if code != 0:
             raise CustctlError(f"the editor `{self._command[0]}` ended with {code}", hint=self.kept)
-        return self.path.read_text(encoding="utf-8", errors="surrogateescape")
+        try:
+            return self.path.read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError as error:
+            raise CustctlError(f"{self.path} cannot be read after editing: {error.strerror}") from error
 
     @property
     def kept(self) -> str:

@@ -33,7 +33,7 @@ class Prompter:
         Raises:
             RefusedError: the answer is no, or nobody can answer.
         """
-        if self._yes or self._confirmed is not None:
+        if self._yes:
             return
         if not self.interactive:
             raise RefusedError(f"not confirmed: {question}", hint="nobody is there to ask: give `--yes`")

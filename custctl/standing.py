@@ -54,7 +54,7 @@ def read_standing(connection: Connection) -> Standing:
         journal.c.state.in_(("applied", "baseline"))
     )
     query = sa.select(metadata.c.name, metadata.c.value).where(metadata.c.name.in_(names)).union_all(newest)
-    held = dict(connection.execute(query).tuples().all())
+    held = {name: value for name, value in connection.execute(query)}  # noqa: C416 - `dict()` of rows has no type
     newest_version = held.get("schema_version")
     return Standing(
         environment=held.get(_ENVIRONMENT),
@@ -109,7 +109,7 @@ def check_environment(standing: Standing, environment: str, location: str) -> No
 
 def stamp(connection: Connection, environment: str) -> None:
     """Write the environment into a database, with an epoch and an id where it has none yet."""
-    held = dict(connection.execute(sa.select(metadata.c.name, metadata.c.value)).tuples().all())
+    held = {name: value for name, value in connection.execute(sa.select(metadata.c.name, metadata.c.value))}  # noqa: C416 - `dict()` of rows has no type
     if _ENVIRONMENT in held:
         connection.execute(sa.update(metadata).where(metadata.c.name == _ENVIRONMENT).values(value=environment))
     wanted = {_ENVIRONMENT: environment, _EPOCH: "1", _DATABASE_ID: str(uuid.uuid4())}

@@ -28,8 +28,6 @@ from custctl.engines.sqlite.database import SqliteDatabase
 from tests.conftest import PROFILE, REPOSITORY, Project, clean_environment
 from tests.inside import Inside, inside
 
-pytestmark = pytest.mark.filterwarnings("ignore:The Result.tuples")
-
 ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 NULLABLE = ("phone", "company", "address_line", "city", "region", "postal_code", "country")
 WORDS = [

@@ -22,8 +22,6 @@ from custctl.engines.base import EngineSettings
 from custctl.engines.sqlite.database import SqliteDatabase
 from custctl.errors import InvalidError, RefusedError, UsageError
 
-pytestmark = pytest.mark.filterwarnings("ignore:The Result.tuples")
-
 REPOSITORY = Path(__file__).resolve().parents[2]
 VALUES: dict[str, str | None] = {"email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace"}
 

@@ -94,6 +94,12 @@ def test_a_question_cannot_steer_the_terminal() -> None:
     assert stderr.getvalue().startswith(f"{shown}\n")
 
 
+def test_a_name_does_not_answer_an_ordinary_question() -> None:
+    asker, _ = prompter(interactive=False, confirmed="wrong")
+    with pytest.raises(RefusedError):
+        asker.confirm("delete it?")
+
+
 # -- secrets ---------------------------------------------------------------------------------------
 
 

@@ -53,9 +53,8 @@ class SqliteDatabase(Database):
         self._interrupt: BaseException | None = None
         self._begin: str | None = None
         self._connection: Connection | None = None
-        self._engine = sa.create_engine(
-            "sqlite://", creator=self._open, poolclass=NullPool, hide_parameters=True, skip_autocommit_rollback=True
-        )
+        # Not `skip_autocommit_rollback`: the driver is in autocommit, and the transactions are ours all the same.
+        self._engine = sa.create_engine("sqlite://", creator=self._open, poolclass=NullPool, hide_parameters=True)
         sa.event.listen(self._engine, "begin", self._on_begin)
         sa.event.listen(self._engine, "before_cursor_execute", self._on_execute)
 

@@ -12,12 +12,18 @@ from itertools import product
 
 _SPELLED_LETTERS = 3  # at most 2 ** 3 ranges
 _MAX_TRIGRAMS = 16  # more would only cost time: the candidates are checked anyway
+# Letters that fold to one which has another upper case, or none.
+_FURTHER_CASES = {"\u03c3": "\u03c2", "ß": "ẞ", "θ": "ϴ"}
 _END = "\U0010ffff"
 
 
 def fold(text: str) -> str:
     """Return the form in which two texts are compared without case; accents count."""
-    return text.lower()
+    if text.isascii():
+        return text.lower()
+    # Letter by letter, as the index of trigrams does: `lower()` looks at what stands around a sigma, and makes two
+    # characters of İ.
+    return "İ".join([part.lower() for part in text.replace("\u03a3", "\u03c3").replace("\u03c2", "\u03c3").split("İ")])
 
 
 def contains(needle: str, *values: object) -> int:
@@ -47,9 +53,8 @@ def prefix_ranges(text: str) -> list[tuple[str, str]]:
 def _cases(char: str) -> tuple[str, ...]:
     if char.isascii():
         return (char,)
-    return tuple(dict.fromkeys(form for form in (char.lower(), char.upper(), char.title()) if len(form) == 1)) or (
-        char,
-    )
+    forms = (char.lower(), char.upper(), char.title(), _FURTHER_CASES.get(char, char), char)
+    return tuple(dict.fromkeys(form for form in forms if len(form) == 1))
 
 
 def trigram_query(text: str) -> str | None:

@@ -1,0 +1,30 @@
+"""A block that fails leaves no transaction behind: no lock for others, and the next block begins anew."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from custctl.engines.base import EngineSettings
+from custctl.engines.sqlite.database import SqliteDatabase
+
+
+@pytest.mark.parametrize("kind", ["reading", "writing"])
+def test_a_failed_block_is_rolled_back_at_once(tmp_path: Path, kind: str) -> None:
+    database = SqliteDatabase(EngineSettings(location="here", path=tmp_path / "x.db"))
+    database.create()
+    with database.writing() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (x INTEGER)")
+    with pytest.raises(KeyError), getattr(database, kind)() as connection:
+        if kind == "writing":
+            connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+        raise KeyError
+    other = sqlite3.connect(tmp_path / "x.db", isolation_level=None, timeout=0)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("COMMIT")
+    other.close()
+    with database.reading() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM t").scalar() == 0
+    database.close()
