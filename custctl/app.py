@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -25,6 +26,9 @@ COMMANDS = {
     "audit": ("custctl.commands.audit:audit", "Read and verify the audit."),
     "doctor": ("custctl.commands.doctor:doctor", "Check everything on one screen, with a hint for every fault."),
 }
+
+# `-o json`, `-ojson`, `-qo json`: flags without a value may stand in front.
+_OUTPUT_CLUSTER = re.compile(r"-[qvy]*o(.*)")
 
 _EXAMPLES = """
 custctl migrate --env prod
@@ -156,12 +160,12 @@ def _wants_json(arguments: Sequence[str]) -> bool:
     """Tell whether errors are wanted as JSON, also where the command line cannot be parsed."""
     wanted = False
     for before, argument in zip(["", *arguments], arguments, strict=False):
-        if before in ("-o", "--output"):
+        if before == "--output" or ((cluster := _OUTPUT_CLUSTER.fullmatch(before)) and not cluster[1]):
             wanted = argument == "json"
         elif argument.startswith("--output="):
             wanted = argument == "--output=json"
-        elif argument.startswith("-o") and len(argument) > 2:
-            wanted = argument in ("-ojson", "-o=json")
+        elif cluster := _OUTPUT_CLUSTER.fullmatch(argument):
+            wanted = cluster[1] in ("json", "=json")
     return wanted
 
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
+from custctl.customers.lookup import check_text, columns, to_customer
 from custctl.customers.model import FIELDS, STATUSES, Customer
-from custctl.customers.store import check_text, columns, to_customer
 from custctl.errors import UsageError
 from custctl.standing import check_schema, read_standing
 from custctl.tables import customer

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import random
-import shlex
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from custctl.customers import audit
-from custctl.customers.merge import MergeResult, merge
+from custctl.customers.conflicts import version_conflict
+from custctl.customers.lookup import columns, not_found, parse_who, to_customer, who_is
 from custctl.customers.model import DEFAULT_STATUS, EDITABLE, FIELDS, Customer
+from custctl.customers.operations import Outcome, new_operation_id
 from custctl.customers.versions import Version
 from custctl.errors import ConflictError, NotFoundError, UsageError
-from custctl.standing import Standing, check_schema, epoch_is, epoch_query, read_standing, require_writable
+from custctl.standing import Standing, check_schema, epoch_is, read_standing, require_writable
 from custctl.tables import customer, customer_password
 
 if TYPE_CHECKING:
@@ -26,98 +25,7 @@ if TYPE_CHECKING:
 
     from custctl.engines.base import Database
 
-_MAX_ID = 2**63 - 1
 _BACKOFF = 0.01  # seconds before the first retry of a conflict; doubled, with jitter, up to half a second
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a write did.
-
-    Attributes:
-        customer: the row as the write left it; None where it was deleted or is erased.
-        customer_id: its id.
-        operation_id: the operation that did it.
-        changed: False where there was nothing to change.
-        replayed: True where the operation had been applied before, and nothing was done now.
-    """
-
-    customer: Customer | None
-    customer_id: int
-    operation_id: str
-    changed: bool = True
-    replayed: bool = False
-
-
-def new_operation_id() -> str:
-    """Return an id for a request that came without one."""
-    return str(uuid.uuid4())
-
-
-def parse_operation_id(text: str) -> str:
-    """Return the canonical form of an operation id.
-
-    Raises:
-        UsageError: it is no UUID.
-    """
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        raise UsageError(f"`{text}` is not a UUID", hint="make one with `uuidgen`, or leave the option out") from None
-
-
-def columns() -> list[ColumnElement[Any]]:
-    """Return what is selected to make a `Customer`: its columns and the epoch, in one statement."""
-    return [*(customer.c[name] for name in FIELDS), epoch_query().label("epoch")]
-
-
-def to_customer(database: Database, row: Row[Any]) -> Customer:
-    """Make a `Customer` of a row of `columns()`."""
-    values = dict(zip(FIELDS, row, strict=False))
-    values["version"] = str(Version(int(row[-1] or 1), database.encode_version(values["version"])))
-    return Customer(**values)
-
-
-def who_is(who: str) -> ColumnElement[bool]:
-    """Return the condition that names a customer by id or email.
-
-    Raises:
-        UsageError: the text is neither.
-    """
-    name = parse_who(who)
-    return customer.c.id == name if isinstance(name, int) else customer.c.email == name
-
-
-def parse_who(who: str) -> int | str:
-    """Return the id, or the email in the form in which it is kept.
-
-    An id that no row can have is one of its own: it names nobody.
-
-    Raises:
-        UsageError: the text is neither.
-    """
-    from custctl.customers.emails import normalise_email
-
-    text = check_text(who, "WHO").strip()
-    if "@" in text:
-        return normalise_email(text)
-    if text.isascii() and text.isdigit():
-        # Python refuses to read thousands of digits.
-        return min(int(text.lstrip("0")[:20] or "0"), _MAX_ID)
-    raise UsageError(
-        f"`{who}` is neither an id nor an email", hint=f"look for it with `custctl customer search {shlex.quote(who)}`"
-    )
-
-
-def check_text(text: str, what: str) -> str:
-    """Return a text from the command line if a database can be asked for it.
-
-    Raises:
-        UsageError: bytes that are no UTF-8 came in as lone surrogates, or NUL, which not every engine takes.
-    """
-    if any("\ud800" <= char <= "\udfff" or char == "\0" for char in text):
-        raise UsageError(f"{what} is not valid text: `{text}`", hint="give it in UTF-8")
-    return text
 
 
 class CustomerStore:
@@ -144,7 +52,7 @@ class CustomerStore:
         """
         found = self.find(who)
         if found is None:
-            raise _not_found(who)
+            raise not_found(who)
         return found
 
     def find(self, who: str) -> Customer | None:
@@ -297,7 +205,7 @@ class CustomerStore:
             )
             row = connection.execute(query.where(condition)).one_or_none()
             if row is None:
-                raise _not_found(who)
+                raise not_found(who)
             return to_customer(self._database, row[:-1]), row[-1]  # type: ignore[arg-type]
 
     def replace_hash(self, customer_id: int, old: str, new: str) -> None:
@@ -405,7 +313,7 @@ class CustomerStore:
         query: Select[Any] = sa.select(*columns()).where(who_is(who))
         row = connection.execute(query).one_or_none()
         if row is None:
-            raise _not_found(who)
+            raise not_found(who)
         return to_customer(self._database, row)
 
     def _conflict(
@@ -421,40 +329,6 @@ class CustomerStore:
         return version_conflict(was, now, str(expected), asked)
 
 
-def version_conflict(
-    was: Mapping[str, Any] | None, now: Customer, expected: str, asked: Mapping[str, str | None]
-) -> ConflictError:
-    """Return the error for a row that moved on; `was` is None where the older state is not recorded."""
-    current = now.as_dict()
-    touched = [name for name in EDITABLE if name in asked or (was is not None and was.get(name) != current[name])]
-    fields = [
-        {
-            "field": name,
-            "was": was.get(name) if was is not None else None,
-            "now": current[name],
-            "asked": asked.get(name, current[name]),
-        }
-        for name in touched
-    ]
-    details: dict[str, Any] = {
-        "customer_id": now.id,
-        "expected_version": expected,
-        "current_version": now.version,
-        "was_known": was is not None,
-        "fields": fields,
-    }
-    return ConflictError(
-        f"customer {now.id} was changed by another: it is at version {now.version}, not {expected}; nothing was written",
-        hint=f"look at it with `custctl customer get {now.id}`, then repeat the change under its version",
-        details=details,
-    )
-
-
-def merge_edit(base: Customer, theirs: Customer, mine: Mapping[str, str | None]) -> MergeResult:
-    """Merge what was typed in an editor with what happened to the row meanwhile."""
-    return merge(base.editable(), theirs.editable(), mine)
-
-
 def _check_email_is_free(connection: Connection, email: str | None) -> None:
     holder = connection.execute(sa.select(customer.c.id).where(customer.c.email == email)).scalar()
     if holder is not None:
@@ -463,7 +337,3 @@ def _check_email_is_free(connection: Connection, email: str | None) -> None:
             hint=f"`custctl customer update {holder} …` changes that customer",
             details={"field": "email", "customer_id": holder},
         )
-
-
-def _not_found(who: str) -> NotFoundError:
-    return NotFoundError(f"there is no customer {who}", hint="look for it with `custctl customer search`")

@@ -24,7 +24,8 @@ FIELDS = ("phone", "company", "address_line", "city", "region", "postal_code", "
 UPDATES = """
 import sys
 from pathlib import Path
-from custctl.customers.store import CustomerStore, new_operation_id
+from custctl.customers.operations import new_operation_id
+from custctl.customers.store import CustomerStore
 from custctl.engines.base import EngineSettings
 from custctl.engines.sqlite.database import SqliteDatabase
 

@@ -118,7 +118,7 @@ def test_nobody_of_this_name(ada: Project, command: str, who: str) -> None:
     ada.environ["EDITOR"] = "true"
     result = ada.run("customer", command, who, *extra, "-o", "json", stdin="copper lantern drifting\n")
     assert (result.code, result.error["code"], result.out) == (6, "not_found", "")
-    assert who.lstrip("0") in result.error["message"]
+    assert who.lstrip("0")[:30] in result.error["message"]
 
 
 @pytest.mark.parametrize("who", ["ada", "", "-", "1.5", "１", "1 2", "x; rm -rf /"])

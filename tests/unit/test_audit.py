@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from custctl.customers import audit, verification
-from custctl.customers.store import CustomerStore, new_operation_id
+from custctl.customers.operations import new_operation_id
+from custctl.customers.store import CustomerStore
 from custctl.customers.verification import Report, read_checkpoint, verify
 from custctl.engines.base import EngineSettings
 from custctl.engines.sqlite.database import SqliteDatabase

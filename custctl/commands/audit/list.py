@@ -46,7 +46,7 @@ def list_(
 ) -> None:
     """List writes, newest first, without the values that they hold."""
     from custctl.customers.history import list_entries
-    from custctl.customers.store import parse_operation_id
+    from custctl.customers.operations import parse_operation_id
     from custctl.errors import UsageError
 
     context = Context.of(ctx)

@@ -16,7 +16,7 @@ from custctl.options import WRITE, OperationOption, WhoArgument, command
 if TYPE_CHECKING:
     from custctl.customers.merge import MergeResult
     from custctl.customers.model import Customer
-    from custctl.customers.store import Outcome
+    from custctl.customers.operations import Outcome
     from custctl.editor import EditedFile
 
 
@@ -66,7 +66,7 @@ def edit(ctx: typer.Context, who: WhoArgument, operation_id: OperationOption = N
 def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str) -> Outcome | None:
     """Hand the text to the editor until it can be written; None where it was emptied."""
     from custctl.customers.document import document
-    from custctl.customers.store import Outcome
+    from custctl.customers.operations import Outcome
 
     text = document(base.editable(), title=f"customer {base.id} of {context.profile.name}")
     shown: str | None = None
@@ -103,7 +103,7 @@ def _write(
 ) -> Outcome | tuple[Customer, MergeResult]:
     """Write what was typed onto what the row is now, or return the two that conflict."""
     from custctl.customers.merge import merge
-    from custctl.customers.store import Outcome
+    from custctl.customers.operations import Outcome
 
     while True:
         theirs = context.customers.get(str(base.id))

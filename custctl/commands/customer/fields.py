@@ -11,7 +11,7 @@ from custctl.customers.model import EDITABLE, FIELDS, STATUSES
 from custctl.errors import ConflictError
 
 if TYPE_CHECKING:
-    from custctl.customers.store import Outcome
+    from custctl.customers.operations import Outcome
 
 Email = Annotated[str | None, typer.Option("--email", help="Unique; kept in lower case.")]
 FirstName = Annotated[str | None, typer.Option("--first-name")]
@@ -40,7 +40,7 @@ def operation(text: str | None) -> str:
     Raises:
         UsageError: it is no UUID.
     """
-    from custctl.customers.store import new_operation_id, parse_operation_id
+    from custctl.customers.operations import new_operation_id, parse_operation_id
 
     return parse_operation_id(text) if text is not None else new_operation_id()
 

@@ -104,7 +104,8 @@ class SqliteDatabase(Database):
         return self._path.exists()
 
     def create(self) -> None:
-        if self.exists():
+        # An empty file may be one whose maker was killed here.
+        if self.exists() and self._path.stat().st_size > 0:
             return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -44,7 +44,8 @@ def translate(error: BaseException, location: str) -> CustctlError:
         return InvalidError(f"the database refused a value: {text}")
     if name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")):
         return CredentialError(
-            f"{location} cannot be written: {text}", hint="check the owner and the mode of the file and of its folder"
+            f"{location} cannot be written: {text}",
+            hint="check the owner and the mode of the file, of its `-wal` and `-shm`, and of their folder",
         )
     if name.startswith("SQLITE_CANTOPEN"):
         return UnavailableError(f"{location} cannot be opened: {text}", hint="check the path and the permissions")
@@ -52,6 +53,12 @@ def translate(error: BaseException, location: str) -> CustctlError:
         return UnavailableError(f"{location} is not an SQLite database", hint="check `database.path` in the profile")
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_IOERR", "SQLITE_FULL")):
         return UnavailableError(f"{location} cannot be read or written: {text}", hint="check the disk, then a backup")
+    if text.startswith("Could not decode to UTF-8"):
+        # The driver's own text quotes the value.
+        return InvalidError(
+            f"a value in {location} is not UTF-8: it was not written by custctl",
+            hint="find it with `SELECT id FROM customer WHERE …` in the sqlite3 shell, and write it anew",
+        )
     if _MISSING.match(text):
         return PendingError(f"the schema of {location} is not there or too old: {text}", hint="run `custctl migrate`")
     return CustctlError(f"{location}: {text}")

@@ -24,8 +24,8 @@ CREATE TABLE customer (
   updated_at   TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 );
 
--- The condition holds for every update but the trigger's own, which also ends the recursion where a
--- client has switched recursive triggers on.
+-- The condition holds for every update but the trigger's own: a client that has switched recursive
+-- triggers on goes no further. Should it set the version itself, too, its update fails.
 CREATE TRIGGER customer_version AFTER UPDATE ON customer
 WHEN new.version IS NOT old.version + 1
 BEGIN

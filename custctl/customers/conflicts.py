@@ -1,0 +1,38 @@
+"""What is told where a row moved on: what it was, what it is now, and what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from custctl.customers.model import EDITABLE, Customer
+from custctl.errors import ConflictError
+
+
+def version_conflict(
+    was: Mapping[str, Any] | None, now: Customer, expected: str, asked: Mapping[str, str | None]
+) -> ConflictError:
+    """Return the error for a row that moved on; `was` is None where the older state is not recorded."""
+    current = now.as_dict()
+    touched = [name for name in EDITABLE if name in asked or (was is not None and was.get(name) != current[name])]
+    fields = [
+        {
+            "field": name,
+            "was": was.get(name) if was is not None else None,
+            "now": current[name],
+            "asked": asked.get(name, current[name]),
+        }
+        for name in touched
+    ]
+    details: dict[str, Any] = {
+        "customer_id": now.id,
+        "expected_version": expected,
+        "current_version": now.version,
+        "was_known": was is not None,
+        "fields": fields,
+    }
+    return ConflictError(
+        f"customer {now.id} was changed by another: it is at version {now.version}, not {expected}; nothing was written",
+        hint=f"look at it with `custctl customer get {now.id}`, then repeat the change under its version",
+        details=details,
+    )

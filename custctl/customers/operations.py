@@ -1,0 +1,45 @@
+"""Operations: a user's request by its id, and what it did."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from custctl.customers.model import Customer
+from custctl.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a write did.
+
+    Attributes:
+        customer: the row as the write left it; None where it was deleted or is erased.
+        customer_id: its id.
+        operation_id: the operation that did it.
+        changed: False where there was nothing to change.
+        replayed: True where the operation had been applied before, and nothing was done now.
+    """
+
+    customer: Customer | None
+    customer_id: int
+    operation_id: str
+    changed: bool = True
+    replayed: bool = False
+
+
+def new_operation_id() -> str:
+    """Return an id for a request that came without one."""
+    return str(uuid.uuid4())
+
+
+def parse_operation_id(text: str) -> str:
+    """Return the canonical form of an operation id.
+
+    Raises:
+        UsageError: it is no UUID.
+    """
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise UsageError(f"`{text}` is not a UUID", hint="make one with `uuidgen`, or leave the option out") from None
