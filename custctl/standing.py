@@ -32,8 +32,8 @@ class Standing:
 
     Attributes:
         environment: the stamp, or None where there is none.
-        epoch: counts the forks of the database's history; a failover raises it.
-        database_id: a UUID made with the stamp.
+        epoch: counts the forks of the database's history; a failover raises it, and so does a restamp.
+        database_id: a UUID made with the stamp, and anew when a copy is restamped.
         schema_version: the newest versioned script applied, or None.
     """
 
@@ -116,6 +116,29 @@ def stamp(connection: Connection, environment: str) -> None:
     missing = [{"name": name, "value": value} for name, value in wanted.items() if name not in held]
     if missing:
         connection.execute(sa.insert(metadata), missing)
+
+
+@dataclass(frozen=True, slots=True)
+class Restamp:
+    """What a restamp replaced, and by what."""
+
+    database_id: tuple[str | None, str]
+    epoch: tuple[int, int]
+
+
+def restamp(connection: Connection, environment: str) -> Restamp:
+    """Write another environment into a database that was copied, with an id of its own and the next epoch.
+
+    A checkpoint of the database it was copied from is then not taken for one of its own, nor is a version that a
+    client has read there.
+    """
+    held = {name: value for name, value in connection.execute(sa.select(metadata.c.name, metadata.c.value))}  # noqa: C416 - `dict()` of rows has no type
+    epoch = int(held.get(_EPOCH) or 1)
+    done = Restamp((held.get(_DATABASE_ID), str(uuid.uuid4())), (epoch, epoch + 1))
+    values = {_ENVIRONMENT: environment, _EPOCH: str(done.epoch[1]), _DATABASE_ID: done.database_id[1]}
+    connection.execute(sa.delete(metadata).where(metadata.c.name.in_(values)))
+    connection.execute(sa.insert(metadata), [{"name": name, "value": value} for name, value in values.items()])
+    return done
 
 
 def require_writable(database: Database, connection: Connection, environment: str) -> Standing:

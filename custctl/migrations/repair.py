@@ -149,7 +149,7 @@ def _restamp(
     before, after = change
     if metadata.name not in state.tables:
         journal.create(session.connection)
-    standing.stamp(session.connection, after)
+    done = standing.restamp(session.connection, after)
     if customer_audit.name in state.tables:
-        detail = {"from": before, "to": after}
+        detail = {"from": before, "to": after, "database_id": done.database_id, "epoch": done.epoch}
         audit.append(database, session.connection, audit.Entry(operation_id, "restamp", actor, detail=detail))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
+from tests.conftest import ADA, REPOSITORY
 from tests.integration.conftest import Workshop
 
 OFF = "-- custctl: transaction=off\n"
@@ -187,7 +191,6 @@ def test_a_restored_database_is_restamped_when_confirmed(shop: Workshop) -> None
     shop.tables("a")
     shop.ok(env="prod")
     shop.ok(env="staging")
-    database_id = shop.query("SELECT value FROM custctl_metadata WHERE name = 'database_id'", name="prod")
     # Production's backup, restored into development; staging's, restored there too.
     shop.project.profile("dev", "development", path="prod.db")
     shop.project.profile("test", "test", path="staging.db")
@@ -203,21 +206,52 @@ def test_a_restored_database_is_restamped_when_confirmed(shop: Workshop) -> None
     assert shop.query("SELECT value FROM custctl_metadata WHERE name = 'environment'", name="prod") == [
         ("development",)
     ]
-    assert shop.query("SELECT value FROM custctl_metadata WHERE name = 'database_id'", name="prod") == database_id
     shop.ok()
 
 
-def test_a_restamp_is_audited(shop: Workshop) -> None:
-    from tests.conftest import REPOSITORY
+OPERATION = "0b7e2c1e-8a58-4c2b-9a55-0d7e4c8a1f10"
 
-    shop.project.environ["CUSTCTL_SQL_DIR"] = str(REPOSITORY / "sql")
+
+def metadata(shop: Workshop, name: str) -> dict[str, str]:
+    return {str(key): str(value) for key, value in shop.query("SELECT name, value FROM custctl_metadata", name=name)}
+
+
+def audited(shop: Workshop, *, name: str = "dev") -> list[tuple[str, dict[str, Any]]]:
+    rows = shop.query(f"SELECT action, detail FROM customer_audit WHERE operation_id = '{OPERATION}'", name=name)
+    return [(str(action), json.loads(str(detail))) for action, detail in rows]
+
+
+def test_a_restamped_copy_does_not_pass_for_its_source(shop: Workshop) -> None:
+    project = shop.project
+    project.environ["CUSTCTL_SQL_DIR"] = str(REPOSITORY / "sql")
     shop.ok(env="prod")
-    shop.project.profile("dev", "development", path="prod.db")
-    operation = "0b7e2c1e-8a58-4c2b-9a55-0d7e4c8a1f10"
-    shop.ok("repair", "--environment", "development", "--confirm", "dev", "--operation-id", operation)
-    rows = shop.query("SELECT action, detail FROM customer_audit WHERE operation_id = '" + operation + "'", name="prod")
-    assert [action for action, _ in rows] == ["restamp"]
-    assert "production" in str(rows[0][1])
+    project.ok("customer", "add", *ADA, "--env", "prod")
+    version = project.ok("customer", "get", "1", "-o", "json", "--env", "prod").json["version"]
+    checkpoint = project.path / "checkpoint.json"
+    checkpoint.write_text(project.ok("audit", "verify", "-o", "json", "--env", "prod").out)
+    source = metadata(shop, "prod")
+    shop.query(f"VACUUM INTO '{project.path / 'dev.db'}'", name="prod")
+    shop.ok("repair", "--environment", "development", "--confirm", "dev", "--operation-id", OPERATION)
+    copy = metadata(shop, "dev")
+    assert metadata(shop, "prod") == source
+    assert copy["database_id"] != source["database_id"]
+    assert (source["epoch"], copy["epoch"]) == ("1", "2")
+    assert audited(shop) == [
+        (
+            "restamp",
+            {
+                "from": "production",
+                "to": "development",
+                "database_id": [source["database_id"], copy["database_id"]],
+                "epoch": [1, 2],
+            },
+        )
+    ]
+    refused = project.run("audit", "verify", "--checkpoint", checkpoint)
+    assert (refused.code, "the checkpoint is of another database" in refused.err) == (7, True)
+    assert project.run("customer", "update", "1", "--city", "X", "--if-version", version).code == 5
+    project.ok("audit", "verify")
+    project.ok("audit", "verify", "--checkpoint", checkpoint, "--env", "prod")
 
 
 def test_repair_without_a_journal_is_an_error(shop: Workshop) -> None:
