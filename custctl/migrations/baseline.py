@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from custctl import standing
+from custctl.customers import audit
 from custctl.errors import MigrationError, RefusedError, UsageError
 from custctl.migrations import journal
 from custctl.migrations.plan import split_script
 from custctl.migrations.scripts import Script, discover
+from custctl.tables import customer_audit
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
@@ -39,15 +41,20 @@ def baseline(
     *,
     environment: str,
     actor: str,
+    operation_id: str,
     lock_timeout: float,
     listener: Listener,
 ) -> None:
-    """Journal scripts as there already, and stamp the database, in one transaction."""
+    """Journal scripts as there already, stamp the database and record it in the audit where that is there already.
+
+    All of it is one transaction.
+    """
     with (
         database.migration_lock(lock_timeout, listener.waiting),
         database.script_session() as session,
     ):
-        _check(journal.read_state_on(database, session.connection), database.location)
+        state = journal.read_state_on(database, session.connection)
+        _check(state, database.location)
         session.begin()
         journal.create(session.connection)
         standing.stamp(session.connection, environment)
@@ -65,6 +72,9 @@ def baseline(
                 started_at=now,
                 is_new=True,
             )
+        if customer_audit.name in state.tables:
+            detail = {"environment": environment, "scripts": [script.name for script in scripts]}
+            audit.append(database, session.connection, audit.Entry(operation_id, "baseline", actor, detail=detail))
         session.commit()
     listener.stamped(environment)
 

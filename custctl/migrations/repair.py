@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from custctl import standing
 from custctl.customers import audit
-from custctl.errors import MigrationError, OutcomeUnknownError, RefusedError
+from custctl.errors import ConflictError, MigrationError, OutcomeUnknownError, RefusedError
 from custctl.migrations import journal
 from custctl.migrations.journal import DONE, Record, State
 from custctl.migrations.plan import Drift, make_plan
@@ -16,6 +16,8 @@ from custctl.migrations.scripts import Script, discover
 from custctl.tables import customer_audit, metadata
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from custctl.engines.base import Database, ScriptSession
     from custctl.migrations.runner import Listener
 
@@ -99,9 +101,12 @@ def repair(
     lock_timeout: float,
     listener: Listener,
 ) -> None:
-    """Carry a repair out, in one transaction; a restamp is recorded in the audit where there is one.
+    """Carry a repair out, in one transaction, and record it in the audit where there is one.
+
+    What became of scripts is one entry, `repair`, and a restamp another one.
 
     Raises:
+        ConflictError: the operation id is another request's.
         MigrationError: the database has changed since the repair was planned.
         OutcomeUnknownError: whether a statement in flight took effect cannot be seen.
     """
@@ -112,21 +117,49 @@ def repair(
         state = journal.read_state_on(database, session.connection)
         if _plan(database, state, sql_dir, environment=environment, restamp=restamp) != planned:
             raise MigrationError("the journal has changed meanwhile; nothing was repaired", hint="run it again")
+        has_audit = customer_audit.name in state.tables
         session.begin()
+        if has_audit:
+            _check_operation(session.connection, operation_id)
+        done: list[tuple[str, dict[str, Any]]] = []
         for drift in planned.accept:
             journal.accept(session.connection, drift.script)
-        for unsettled in planned.settle:
-            _settle(database, session, unsettled)
+        settled = [_settle(database, session, unsettled) for unsettled in planned.settle]
+        if planned.accept or settled:
+            done.append(("repair", {"accepted": list(map(_accepted, planned.accept)), "settled": settled}))
         if planned.restamp:
-            _restamp(database, session, state, planned.restamp, actor, operation_id)
+            if metadata.name not in state.tables:
+                journal.create(session.connection)
+            before, after = planned.restamp
+            stamped = standing.restamp(session.connection, after)
+            detail = {"from": before, "to": after, "database_id": stamped.database_id, "epoch": stamped.epoch}
+            done.append(("restamp", detail))
+        for part, (action, detail) in enumerate(done if has_audit else ()):
+            entry = audit.Entry(operation_id, action, actor, part=part, detail=detail)
+            audit.append(database, session.connection, entry)
         session.commit()
 
 
-def _settle(database: Database, session: ScriptSession, unsettled: Unsettled) -> None:
+def _check_operation(connection: Connection, operation_id: str) -> None:
+    """Refuse an operation id that is in use: a repair that was applied leaves nothing to be repaired under it."""
+    for row in audit.find_operation(connection, operation_id):
+        raise ConflictError(
+            f"operation {operation_id} was applied already, as `{row.action}`",
+            hint="an operation id stands for one request: make a new one",
+        )
+
+
+def _accepted(drift: Drift) -> dict[str, str]:
+    return {"script": drift.script.name, "from": drift.record.checksum, "to": drift.script.checksum}
+
+
+def _settle(database: Database, session: ScriptSession, unsettled: Unsettled) -> dict[str, Any]:
+    """Mark a script as failed where it stopped, and return what the audit tells of it."""
     record = unsettled.record
     journal.fail(database, session.connection, record)
+    facts = {"script": record.name, "was": record.state, "applied": record.statements_applied}
     if record.in_flight is None:
-        return
+        return facts
     statement = database.split(record.script)[record.in_flight]
     took_effect = database.settle(session.connection, statement)
     if took_effect is None:
@@ -136,20 +169,4 @@ def _settle(database: Database, session: ScriptSession, unsettled: Unsettled) ->
         )
     applied = record.in_flight + (1 if took_effect else 0)
     journal.progress(session.connection, unsettled.script, applied=applied)
-
-
-def _restamp(
-    database: Database,
-    session: ScriptSession,
-    state: State,
-    change: tuple[str | None, str],
-    actor: str,
-    operation_id: str,
-) -> None:
-    before, after = change
-    if metadata.name not in state.tables:
-        journal.create(session.connection)
-    done = standing.restamp(session.connection, after)
-    if customer_audit.name in state.tables:
-        detail = {"from": before, "to": after, "database_id": done.database_id, "epoch": done.epoch}
-        audit.append(database, session.connection, audit.Entry(operation_id, "restamp", actor, detail=detail))
+    return {**facts, "applied": applied, "in_flight": record.in_flight, "took_effect": took_effect}

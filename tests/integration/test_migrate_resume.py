@@ -254,6 +254,51 @@ def test_a_restamped_copy_does_not_pass_for_its_source(shop: Workshop) -> None:
     project.ok("audit", "verify", "--checkpoint", checkpoint, "--env", "prod")
 
 
+def test_a_repair_is_audited(shop: Workshop) -> None:
+    own = (REPOSITORY / "sql/sqlite/migrations").glob("000[123]*.sql")
+    for path in own:
+        shop.write(path.stem, path.read_bytes())
+    shop.write("0004_a", "CREATE TABLE a (x);\n")
+    shop.write("0005_b", f"{OFF}CREATE TABLE b (x);\nPRAGMA user_version = 7;\n")
+    shop.ok()
+    ((accepted,),) = shop.query("SELECT checksum FROM schema_migration WHERE version = 4")
+    shop.write("0004_a", "CREATE TABLE a (x); -- reworded\n")
+    shop.change(
+        "UPDATE schema_migration SET state = 'running', statements_applied = 1, in_flight = 1 WHERE version = 5"
+    )
+    shop.ok("repair", "--operation-id", OPERATION)
+    ((changed,),) = shop.query("SELECT checksum FROM schema_migration WHERE version = 4")
+    entry = {
+        "accepted": [{"script": "migrations/0004_a.sql", "from": accepted, "to": changed}],
+        "settled": [
+            {
+                "script": "migrations/0005_b.sql",
+                "was": "running",
+                "applied": 1,
+                "in_flight": 1,
+                "took_effect": False,
+            }
+        ],
+    }
+    assert audited(shop) == [("repair", entry)]
+    # Asked again there is nothing left; what has changed since needs a request of its own.
+    assert "nothing to repair" in shop.ok("repair", "--operation-id", OPERATION).err
+    shop.write("0004_a", "CREATE TABLE a (x); -- reworded again\n")
+    assert f"operation {OPERATION} was applied already, as `repair`" in shop.refused(
+        "repair", "--operation-id", OPERATION, code=5
+    )
+    assert audited(shop) == [("repair", entry)]
+    shop.project.ok("audit", "verify")
+    # Both at once are two entries of one operation.
+    shop.project.profile("test", "test", path="dev.db")
+    other = OPERATION.replace("0b", "0c")
+    shop.ok("repair", "--environment", "test", "--yes", "--operation-id", other, env="test")
+    assert shop.query(f"SELECT part, action FROM customer_audit WHERE operation_id = '{other}' ORDER BY part") == [
+        (0, "repair"),
+        (1, "restamp"),
+    ]
+
+
 def test_repair_without_a_journal_is_an_error(shop: Workshop) -> None:
     shop.tables("a")
     assert "has no journal to repair" in shop.refused("repair")
@@ -276,6 +321,19 @@ def test_baseline_adopts_what_is_there_already(shop: Workshop) -> None:
     assert [row["version"] for row in shop.ok("-o", "json").json["applied"]] == [3]
     states = [row["state"] for row in shop.ok("status", "-o", "json").json["items"]]
     assert states == ["baseline", "baseline", "applied"]
+
+
+def test_a_baseline_is_audited_where_there_is_an_audit(shop: Workshop) -> None:
+    for path in sorted((REPOSITORY / "sql/sqlite/migrations").glob("000[123]*.sql")):
+        shop.write(path.stem, path.read_bytes())
+        shop.change(path.read_text())
+    shop.ok("baseline", "3")
+    ((action, detail),) = shop.query("SELECT action, detail FROM customer_audit")
+    assert action == "baseline"
+    found = json.loads(str(detail))
+    assert found["environment"] == "development"
+    assert found["scripts"] == [f"migrations/{path.name}" for path in sorted(shop.folder.glob("migrations/*.sql"))]
+    shop.project.ok("audit", "verify")
 
 
 def test_baseline_adopts_nothing_where_there_is_nothing(shop: Workshop) -> None:

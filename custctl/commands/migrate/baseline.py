@@ -27,6 +27,7 @@ def baseline(
     ] = "5m",
 ) -> None:
     """Adopt a database that already has the schema: journal the scripts up to VERSION, run none, stamp it."""
+    from custctl.commands.customer.fields import operation
     from custctl.commands.migrate.applying import Teller, duration
     from custctl.migrations.baseline import baseline as adopt
     from custctl.migrations.baseline import plan_baseline
@@ -41,6 +42,7 @@ def baseline(
         scripts,
         environment=context.profile.environment,
         actor=context.actor,
+        operation_id=operation(None),
         lock_timeout=patience,
         listener=Teller(context),
     )
