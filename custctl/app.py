@@ -98,7 +98,7 @@ def run(arguments: Sequence[str]) -> int:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG):
             return _fail(console, _bug(error), error, debug=debug)
         forget(sys.stdout)
-        told = UnavailableError(f"the output cannot be written: {error.strerror}", hint="make room, then run it again")
+        told = UnavailableError(f"a file or the output cannot be written: {error.strerror}", hint="make room, then run it again")
         return _fail(console, told, error, debug=debug)
     except NoArgsIsHelpError as error:
         sys.stderr.write(error.format_message() + "\n")
@@ -111,6 +111,7 @@ def run(arguments: Sequence[str]) -> int:
         interrupted = InterruptedRunError(
             "interrupted; nothing is half done: what was not committed is rolled back",
             terminated=isinstance(error, signals.Terminated),
+            hint="`custctl audit list` shows what was committed",
         )
         return _fail(console, interrupted, error, debug=debug)
     except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, no traceback reaches the user

@@ -40,8 +40,13 @@ class EditedFile:
         if not self._command:
             raise UsageError("`EDITOR` names no program", hint="such as `EDITOR='code --wait'`")
         self._environ = {name: value for name, value in environ.items() if name not in _SECRETS}
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor, path = tempfile.mkstemp(prefix="edit-", suffix=".yaml", dir=folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor, path = tempfile.mkstemp(prefix="edit-", suffix=".yaml", dir=folder)
+        except OSError as error:
+            raise UsageError(
+                f"the folder {folder} cannot be written: {error.strerror}", hint="name another by `XDG_STATE_HOME`"
+            ) from error
         os.close(descriptor)
         self.path = Path(path)
 

@@ -256,6 +256,7 @@ class Import:
     def _audit(self, connection: Connection, records: list[Record], work: Batch, counts: Counts, *, done: bool) -> None:
         detail = {
             "file": self._request.name,
+            "key": self._key,
             "digest": self._request.fingerprint.digest,
             "on_conflict": self._request.on_conflict,
             "first_line": records[0].line if records else None,
@@ -282,8 +283,7 @@ class Import:
         if not recorded:
             return False
         detail = json.loads(recorded[-1].detail)
-        asked = (self._request.fingerprint.digest, self._request.on_conflict)
-        if recorded[0].action != "import" or (detail.get("digest"), detail.get("on_conflict")) != asked:
+        if recorded[0].action != "import" or detail.get("key") != self._key:
             raise ConflictError(
                 f"operation {self._request.operation_id} was applied already, as `{recorded[0].action}`",
                 hint="an operation id stands for one request: make a new one",

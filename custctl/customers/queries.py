@@ -179,27 +179,32 @@ def read_page(database: Database, query: Query, limit: int, after: Position | No
         limit: how many customers at the most, from 1.
         after: where the page before ended.
     """
-    limit = min(limit, _MOST)
     with database.reading() as connection:
-        statement = _statement(database, connection, query, limit + 1, after)
-        rows = list(connection.execute(statement))
-        if not rows:
-            check_schema(read_standing(connection))
+        return _page(database, connection, query, limit, after)
+
+
+def read_all(database: Database, query: Query, after: Position | None = None) -> Iterator[Customer]:
+    """Yield every customer of a query in one consistent state, a page at a time, in constant memory."""
+    with database.reading() as connection:
+        while True:
+            page = _page(database, connection, query, _ALL_AT_ONCE, after)
+            yield from page.items
+            if page.next is None:
+                return
+            _, after = decode_cursor(page.next)
+
+
+def _page(database: Database, connection: Connection, query: Query, limit: int, after: Position | None) -> Page:
+    limit = min(limit, _MOST)
+    statement = _statement(database, connection, query, limit + 1, after)
+    rows = list(connection.execute(statement))
+    if not rows:
+        check_schema(read_standing(connection))
     items = tuple(to_customer(database, row[2:]) for row in rows[:limit])  # type: ignore[arg-type]
     if len(rows) <= limit:
         return Page(items, None)
     last = rows[limit - 1]
     return Page(items, encode_cursor(query, Position(last[0], last[1], last[2])))
-
-
-def read_all(database: Database, query: Query, after: Position | None = None) -> Iterator[Customer]:
-    """Yield every customer of a query, a page at a time, in constant memory."""
-    while True:
-        page = read_page(database, query, _ALL_AT_ONCE, after)
-        yield from page.items
-        if page.next is None:
-            return
-        _, after = decode_cursor(page.next)
 
 
 def _statement(

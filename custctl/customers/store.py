@@ -86,10 +86,10 @@ class CustomerStore:
             row = self._read(connection, new_id)
             if row is None:
                 raise NotFoundError(f"customer {new_id} was deleted while it was added")
-            self._record(connection, row, operation_id, "add", fields=list(filled), before=None)
+            self._record(connection, row, operation_id, "add", fields=list(filled), before=None, request=values)
             return Outcome(row, row.id, operation_id)
 
-        return self._write(operation_id, "add", None, write)
+        return self._write(operation_id, "add", None, write, request=values)
 
     def update(
         self,
@@ -104,7 +104,8 @@ class CustomerStore:
         """Set fields of a customer, under the version just read or the one given.
 
         Args:
-            changes: validated values of the named fields; the others are left alone.
+            changes: validated values of the named fields; the others are left alone. Empty only where the operation
+                is known to be applied, and its outcome is asked for.
             if_version: write only where the customer still has this version.
             retries: how often to read the row again and apply the same fields after a conflict.
             base: the customer as the caller saw it at `if_version`, for the message of a conflict.
@@ -131,17 +132,17 @@ class CustomerStore:
             if written is None:
                 raise self._conflict(connection, self._find(connection, str(row.id)), precondition, changes, row)
             after = to_customer(self._database, written)
-            self._record(connection, after, operation_id, "update", fields=list(changed), before=row)
+            self._record(connection, after, operation_id, "update", fields=list(changed), before=row, request=changes)
             return Outcome(after, after.id, operation_id)
 
         attempts = retries if expected is None else 0
         for attempt in range(attempts + 1):
             try:
-                return self._write(operation_id, "update", who, write)
+                return self._write(operation_id, "update", who, write, request=changes or None)
             except ConflictError as error:
                 if attempt == attempts or "current_version" not in error.details:
                     raise
-                time.sleep(min(_BACKOFF * 2**attempt, 0.5) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+                time.sleep(min(_BACKOFF * 2 ** min(attempt, 10), 0.5) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
         raise AssertionError("the last attempt returns or raises")
 
     def delete(self, who: str, *, operation_id: str, if_version: str | None = None) -> Outcome:
@@ -181,10 +182,11 @@ class CustomerStore:
             with self._database.reading() as connection:
                 return self._replay(audit.find_operation(connection, operation_id)[0], "set-password", who)
         # Hashing takes a fifth of a second: it is not done while other writers wait.
-        stored = hasher(self.get(who))
+        found = self.get(who)
+        stored = hasher(found)
 
         def write(connection: Connection, standing: Standing) -> Outcome:
-            row = self._find(connection, who)
+            row = self._find(connection, str(found.id))
             self._store_hash(connection, row.id, stored)
             entry = audit.Entry(operation_id, "set-password", self._actor, customer_id=row.id, version=row.version)
             audit.append(self._database, connection, entry)
@@ -246,20 +248,34 @@ class CustomerStore:
             yield connection, require_writable(self._database, connection, self.environment)
 
     def _write(
-        self, operation_id: str, action: str, who: str | None, write: Callable[[Connection, Standing], Outcome]
+        self,
+        operation_id: str,
+        action: str,
+        who: str | None,
+        write: Callable[[Connection, Standing], Outcome],
+        *,
+        request: Mapping[str, str | None] | None = None,
     ) -> Outcome:
         with self.writing() as (connection, standing):
             recorded = audit.find_operation(connection, operation_id)
             if recorded:
-                return self._replay(recorded[0], action, who)
+                return self._replay(recorded[0], action, who, request)
             return write(connection, standing)
 
-    def _replay(self, recorded: Row[Any], action: str, who: str | None) -> Outcome:
-        """Answer with what the operation did the first time."""
+    def _replay(
+        self, recorded: Row[Any], action: str, who: str | None, request: Mapping[str, str | None] | None = None
+    ) -> Outcome:
+        """Answer with what the operation did the first time.
+
+        Raises:
+            ConflictError: the operation was another request, as far as the audit still holds what was asked.
+        """
         values = audit.held_values(recorded)
         emails = {(values.get(side) or {}).get("email") for side in ("before", "after")} - {None}
         named = None if who is None else parse_who(who)
         same = named in (None, recorded.customer_id) or (isinstance(named, str) and (not emails or named in emails))
+        asked = values.get("request")
+        same = same and (asked is None or request is None or asked == dict(request))
         if recorded.action != action or not same:
             raise ConflictError(
                 f"operation {recorded.operation_id} was applied already, as `{recorded.action}` of"
@@ -280,8 +296,10 @@ class CustomerStore:
         *,
         fields: list[str],
         before: Customer | None,
+        request: Mapping[str, str | None],
     ) -> None:
         values = {
+            "request": dict(request),
             "version_before": before.version if before else None,
             "before": {name: getattr(before, name) for name in fields} if before else {},
             "after": row.as_dict(),

@@ -35,7 +35,9 @@ def delete(
         found = store.find(who)
     if found is not None:
         context.confirm_destruction(f"delete customer {found.id}, {found.email}, of {context.profile.location}?")
-        # What was confirmed is what is deleted: not a row that changed while the question stood.
+        # What was confirmed is what is deleted: not a row that changed while the question stood, nor another one
+        # that has taken over its email.
+        who = str(found.id)
         if_version = if_version if if_version is not None else found.version
     try:
         outcome = store.delete(who, operation_id=operation_id, if_version=if_version)

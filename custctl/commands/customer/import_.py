@@ -71,7 +71,7 @@ def import_(
     operation_id = operation(operation_id)
     mapping = parse_mapping(map or [])
     path = None if file == "-" else Path(file)
-    if rejects is not None and path is not None and rejects.resolve() == path.resolve():
+    if rejects is not None and path is not None and rejects.exists() and path.exists() and rejects.samefile(path):
         raise UsageError("`--rejects` names the file that is imported")
     chosen = format or guess_format(path)
     raw = context.renderer.raw

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from custctl.engines.base import CELL_END, Check, Database, EngineSettings, Join
 from custctl.engines.sqlite import folding
 from custctl.engines.sqlite.errors import translate
 from custctl.engines.sqlite.session import SqliteScriptSession, begin_immediate, driver_of, first_word
-from custctl.errors import CustctlError, ExitCode, PendingError, RefusedError
+from custctl.errors import CredentialError, CustctlError, ExitCode, PendingError, RefusedError
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row, Select, Table
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _SETTINGS = (
     "foreign_keys = ON",
     "temp_store = MEMORY",
+    # What is deleted is overwritten, whatever SQLite was built with.
+    "secure_delete = ON",
     # 32 MiB hold the upper levels of all indexes of ten million customers; a short command fills little of it.
     "cache_size = -32768",
     # 16 MiB of log before it is written back: an import writes each page of an index less often.
@@ -50,6 +52,7 @@ class SqliteDatabase(Database):
         self._path: Path = settings.path
         self._timeout = settings.statement_timeout
         self._deadline: float | None = None
+        self._expired = False
         self._interrupt: BaseException | None = None
         self._begin: str | None = None
         self._connection: Connection | None = None
@@ -85,7 +88,8 @@ class SqliteDatabase(Database):
     def _on_progress(self) -> int:
         # Signal handlers run here too, in the midst of a long statement; sqlite3 would drop what they raise.
         try:
-            return int(self._deadline is not None and time.monotonic() > self._deadline)
+            self._expired = self._deadline is not None and time.monotonic() > self._deadline
+            return int(self._expired)
         except BaseException as interrupt:  # noqa: BLE001 - raised again by `_told`
             self._interrupt = interrupt
             return 1
@@ -101,7 +105,15 @@ class SqliteDatabase(Database):
             self._connection = None
 
     def exists(self) -> bool:
-        return self._path.exists()
+        try:
+            self._path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise CredentialError(
+                f"{self.location} cannot be looked at: {error.strerror}", hint="check the modes of the folders above it"
+            ) from error
+        return True
 
     def create(self) -> None:
         # An empty file may be one whose maker was killed here.
@@ -133,11 +145,15 @@ class SqliteDatabase(Database):
         if self._interrupt is not None:
             interrupt, self._interrupt = self._interrupt, None
             return interrupt
+        expired, self._expired = self._expired, False
         driver_error = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-        in_time = self._deadline is None or time.monotonic() <= self._deadline
-        if in_time and getattr(driver_error, "sqlite_errorname", None) == "SQLITE_INTERRUPT":
-            # A signal's handler may raise before `_on_progress` is inside its `try`.
-            return signals.received or KeyboardInterrupt()
+        name = getattr(driver_error, "sqlite_errorname", None)
+        # A signal's handler may raise before `_on_progress` is inside its `try`, or in a function that SQL calls:
+        # the driver then drops what it raised.
+        if signals.received is not None and name in ("SQLITE_INTERRUPT", "SQLITE_ERROR"):
+            return signals.received
+        if name == "SQLITE_INTERRUPT" and not expired:
+            return KeyboardInterrupt()
         return self.translate(error)
 
     def translate(self, error: Exception) -> CustctlError:
@@ -160,6 +176,7 @@ class SqliteDatabase(Database):
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
+        # The time limit is for the lock: a batch that has it goes on to its end.
         with self._errors():
             connection = self._connect()
             self._begin = None
@@ -174,7 +191,7 @@ class SqliteDatabase(Database):
         return {name for (name,) in rows if not name.startswith("sqlite_")}
 
     def is_standby(self, connection: Connection) -> bool:
-        return bool(connection.exec_driver_sql("PRAGMA query_only").scalar())
+        return False  # a file follows no other
 
     def now(self) -> ColumnElement[str]:
         return sa.func.strftime("%Y-%m-%dT%H:%M:%fZ", "now")
@@ -283,7 +300,7 @@ class SqliteDatabase(Database):
     # -- migrations --------------------------------------------------------------------------------
 
     def features(self) -> frozenset[str]:
-        with sqlite3.connect(":memory:") as connection:
+        with closing(sqlite3.connect(":memory:")) as connection:
             options = {row[0] for row in connection.execute("PRAGMA compile_options")}
         has_trigram = sqlite3.sqlite_version_info >= (3, 34)
         return frozenset({"fts5"}) if "ENABLE_FTS5" in options and has_trigram else frozenset()
@@ -300,6 +317,9 @@ class SqliteDatabase(Database):
 
     def needs_autocommit(self, statement: Statement) -> bool:
         return first_word(statement.text) in ("VACUUM", "PRAGMA", "ATTACH", "DETACH")
+
+    def restores_session(self, statement: Statement) -> bool:
+        return first_word(statement.text) in ("PRAGMA", "ATTACH", "DETACH")
 
     def lint(self, statements: Sequence[Statement], *, transaction: bool) -> list[Finding]:
         from custctl.engines.sqlite.lint import lint

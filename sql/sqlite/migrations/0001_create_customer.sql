@@ -3,20 +3,29 @@
 
 CREATE TABLE customer (
   -- AUTOINCREMENT: the id of a deleted customer is never given out again.
-  id           INTEGER PRIMARY KEY AUTOINCREMENT,
+  id           INTEGER PRIMARY KEY AUTOINCREMENT CONSTRAINT customer_id_positive CHECK (id > 0),
   -- Lower case is demanded, so that the plain unique index below ignores case.
   email        TEXT NOT NULL
                CONSTRAINT customer_email_lower_case CHECK (email = lower(email))
-               CONSTRAINT customer_email_length CHECK (length(email) BETWEEN 3 AND 254),
-  first_name   TEXT NOT NULL CONSTRAINT customer_first_name_length CHECK (length(first_name) BETWEEN 1 AND 100),
-  last_name    TEXT NOT NULL CONSTRAINT customer_last_name_length CHECK (length(last_name) BETWEEN 1 AND 100),
-  phone        TEXT CONSTRAINT customer_phone_length CHECK (length(phone) BETWEEN 1 AND 40),
-  company      TEXT CONSTRAINT customer_company_length CHECK (length(company) BETWEEN 1 AND 200),
-  address_line TEXT CONSTRAINT customer_address_line_length CHECK (length(address_line) BETWEEN 1 AND 200),
-  city         TEXT CONSTRAINT customer_city_length CHECK (length(city) BETWEEN 1 AND 100),
-  region       TEXT CONSTRAINT customer_region_length CHECK (length(region) BETWEEN 1 AND 100),
-  postal_code  TEXT CONSTRAINT customer_postal_code_length CHECK (length(postal_code) BETWEEN 1 AND 20),
-  country      TEXT CONSTRAINT customer_country_length CHECK (length(country) BETWEEN 1 AND 100),
+               CONSTRAINT customer_email_length CHECK (typeof(email) = 'text' AND length(email) BETWEEN 3 AND 254),
+  first_name   TEXT NOT NULL CONSTRAINT customer_first_name_length
+               CHECK (typeof(first_name) = 'text' AND length(first_name) BETWEEN 1 AND 100),
+  last_name    TEXT NOT NULL CONSTRAINT customer_last_name_length
+               CHECK (typeof(last_name) = 'text' AND length(last_name) BETWEEN 1 AND 100),
+  phone        TEXT CONSTRAINT customer_phone_length
+               CHECK (typeof(phone) <> 'blob' AND length(phone) BETWEEN 1 AND 40),
+  company      TEXT CONSTRAINT customer_company_length
+               CHECK (typeof(company) <> 'blob' AND length(company) BETWEEN 1 AND 200),
+  address_line TEXT CONSTRAINT customer_address_line_length
+               CHECK (typeof(address_line) <> 'blob' AND length(address_line) BETWEEN 1 AND 200),
+  city         TEXT CONSTRAINT customer_city_length
+               CHECK (typeof(city) <> 'blob' AND length(city) BETWEEN 1 AND 100),
+  region       TEXT CONSTRAINT customer_region_length
+               CHECK (typeof(region) <> 'blob' AND length(region) BETWEEN 1 AND 100),
+  postal_code  TEXT CONSTRAINT customer_postal_code_length
+               CHECK (typeof(postal_code) <> 'blob' AND length(postal_code) BETWEEN 1 AND 20),
+  country      TEXT CONSTRAINT customer_country_length
+               CHECK (typeof(country) <> 'blob' AND length(country) BETWEEN 1 AND 100),
   status       TEXT NOT NULL DEFAULT 'active'
                CONSTRAINT customer_status_known CHECK (status IN ('active', 'suspended', 'closed')),
   version      INTEGER NOT NULL DEFAULT 1,
@@ -41,6 +50,12 @@ CREATE TRIGGER customer_id_once BEFORE INSERT ON customer
 WHEN new.id <> -1 AND new.id <= (SELECT seq FROM sqlite_sequence WHERE name = 'customer')
 BEGIN
   SELECT raise(ABORT, 'the id of a customer is never used again: use UPDATE');
+END;
+
+CREATE TRIGGER customer_id_fixed BEFORE UPDATE OF id ON customer
+WHEN new.id IS NOT old.id
+BEGIN
+  SELECT raise(ABORT, 'the id of a customer never changes');
 END;
 
 CREATE UNIQUE INDEX customer_email_unique ON customer (email);
