@@ -305,6 +305,10 @@ class Database(ABC):
         """Tell whether a statement cannot run inside a transaction on this engine."""
 
     @abstractmethod
+    def restores_session(self, statement: Statement) -> bool:
+        """Tell whether a statement sets what ends with the session, and is to be run again on a new one."""
+
+    @abstractmethod
     def lint(self, statements: Sequence[Statement], *, transaction: bool) -> list[Finding]:
         """Return what locks or destroys in a script, or does nothing inside a transaction where it has one."""
 

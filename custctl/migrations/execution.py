@@ -254,16 +254,12 @@ def _resume_at(task: Task) -> int:
 
 
 def _restore_settings(task: Task, resume_at: int) -> None:
-    """Run again what a script had set for its session (attached files, pragmas) before it stopped.
+    """Run again what a script had set for its session (attached files, pragmas) before it stopped, and nothing else.
 
-    These are the statements that stand outside every transaction and can be run twice. Where one cannot be run any
-    more, a later statement that needs it tells so better.
+    Where one cannot be run any more, a later statement that needs it tells so better.
     """
     for statement in task.statements[:resume_at]:
-        if (
-            task.database.needs_autocommit(statement)
-            and task.database.settle(task.session.connection, statement) is False
-        ):
+        if task.database.restores_session(statement):
             with suppress(CustctlError):
                 task.run(statement)
 

@@ -119,6 +119,18 @@ def test_a_rerun_puts_back_what_the_script_had_set_for_its_session(shop: Worksho
     connection.close()
 
 
+def test_a_rerun_takes_no_second_copy(shop: Workshop) -> None:
+    copy = shop.project.path / "copy.db"
+    text = f"{OFF}CREATE TABLE a (x);\nVACUUM INTO '{copy}';\nINSERT INTO a VALUES (1);\nbad;\n"
+    shop.write("0001_a", text)
+    shop.refused()
+    copy.unlink()  # its reader has taken it away
+    shop.write("0001_a", text.replace("bad;", "SELECT 1;"))
+    shop.ok()
+    assert not copy.exists()
+    assert shop.query("SELECT x FROM a") == [(1,)]
+
+
 def test_journal_tables_are_safe_outside_a_transaction_too(shop: Workshop) -> None:
     shop.write("0001_a", f"{OFF}CREATE TABLE a (x);\nDROP TABLE schema_migration;\n")
     assert "the journal cannot be written" in shop.refused()

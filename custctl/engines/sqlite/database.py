@@ -321,6 +321,9 @@ class SqliteDatabase(Database):
     def restores_session(self, statement: Statement) -> bool:
         return first_word(statement.text) in ("PRAGMA", "ATTACH", "DETACH")
 
+    def restores_session(self, statement: Statement) -> bool:
+        return first_word(statement.text) in ("PRAGMA", "ATTACH", "DETACH")
+
     def lint(self, statements: Sequence[Statement], *, transaction: bool) -> list[Finding]:
         from custctl.engines.sqlite.lint import lint
 
