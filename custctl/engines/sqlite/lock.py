@@ -59,13 +59,15 @@ def file_lock(database: Path, timeout: float, on_wait: Callable[[LockHolder | No
     try:
         # The lock comes before everything else, the database and its folder included.
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        # Not through a symbolic link, which may lead to any other file of the user's.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
     except OSError as error:
         raise CredentialError(
             f"the lock file {path} cannot be opened: {error.strerror}",
             hint="check the path of the database in the profile, and the owner and the mode of its folder",
         ) from error
     try:
+        _share(descriptor, found)
         deadline = time.monotonic() + timeout
         waited = False
         while not _taken(descriptor, path):
@@ -83,6 +85,26 @@ def file_lock(database: Path, timeout: float, on_wait: Callable[[LockHolder | No
         yield
     finally:
         os.close(descriptor)
+
+
+def _share(descriptor: int, database: Path) -> None:
+    """Let all who may write to the database have its lock: give the file its group and mode.
+
+    Only its owner can, and root also hands it to the database's own owner.
+    """
+    if os.name != "posix":
+        return
+    with suppress(OSError):
+        held, own = database.stat(), os.fstat(descriptor)
+        if own.st_uid != os.geteuid() or own.st_nlink != 1:
+            return  # another user's, or another file under this name too
+        mode = 0o600 | held.st_mode & 0o066
+        owner = held.st_uid if own.st_uid == 0 else -1
+        if own.st_gid != held.st_gid or owner not in (-1, own.st_uid):
+            # Before the mode: no other group gets that, not for a moment.
+            os.fchown(descriptor, owner, held.st_gid)
+        if own.st_mode & 0o777 != mode:
+            os.fchmod(descriptor, mode)
 
 
 def _taken(descriptor: int, path: Path) -> bool:
