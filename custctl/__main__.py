@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
+import signal
 import sys
 
 
@@ -14,6 +16,11 @@ def main() -> None:
     # closed explicitly. atexit, because completion leaves through SystemExit.
     gc.set_threshold(100_000, 50, 100)
     atexit.register(gc.freeze)
+
+    # Until the program's own handlers are there: an interrupt in the midst of an import would print a traceback.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
     from custctl.app import main as run
 

@@ -98,7 +98,9 @@ def run(arguments: Sequence[str]) -> int:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG):
             return _fail(console, _bug(error), error, debug=debug)
         forget(sys.stdout)
-        told = UnavailableError(f"a file or the output cannot be written: {error.strerror}", hint="make room, then run it again")
+        told = UnavailableError(
+            f"a file or the output cannot be written: {error.strerror}", hint="make room, then run it again"
+        )
         return _fail(console, told, error, debug=debug)
     except NoArgsIsHelpError as error:
         sys.stderr.write(error.format_message() + "\n")

@@ -62,7 +62,11 @@ class Context:
         """Return the context of the running command."""
         made = ctx.meta.get(_STORE)
         if not isinstance(made, cls):
-            made = ctx.meta[_STORE] = cls(ctx.meta.get(GIVEN, {}), os.environ, Path.cwd())
+            try:
+                cwd = Path.cwd()
+            except FileNotFoundError:
+                raise UsageError("the working folder is gone", hint="change into one that is there") from None
+            made = ctx.meta[_STORE] = cls(ctx.meta.get(GIVEN, {}), os.environ, cwd)
             # Closed whatever happens, so that an SQLite file is left checkpointed and a server's session ends.
             ctx.find_root().call_on_close(made.close)
         return made
@@ -122,7 +126,12 @@ class Context:
     @property
     def profiles_dir(self) -> Path | None:
         """The value of `--profiles-dir`."""
-        value = self._last("profiles_dir")
+        return self._folder("profiles_dir", "--profiles-dir")
+
+    def _folder(self, name: str, option: str) -> Path | None:
+        value = self._last(name)
+        if value == "":
+            raise UsageError(f"`{option}` is empty", hint="name a folder")
         return Path(value) if value is not None else None
 
     @cached_property
@@ -130,8 +139,7 @@ class Context:
         """The folder of SQL scripts, and whether it is the bundled one."""
         from custctl.paths import find_sql_dir
 
-        value = self._last("sql_dir")
-        return find_sql_dir(Path(value) if value is not None else None, self.environ, self.cwd)
+        return find_sql_dir(self._folder("sql_dir", "--sql-dir"), self.environ, self.cwd)
 
     # -- what is made when first asked for ---------------------------------------------------------
 

@@ -89,7 +89,13 @@ class Place:
 
 
 def service_name(profile: Profile) -> str:
-    """Return the keyring's service. The host is part of it: a foreign profile of the same name gets no password."""
+    """Return the keyring's service. The host is part of it: a foreign profile of the same name gets no password.
+
+    Raises:
+        UsageError: the profile's database has no login.
+    """
+    if not profile.database.nodes:
+        raise UsageError(f"the profile `{profile.name}` needs no password", hint="its database is a file")
     return f"custctl:{profile.name}:{profile.database.nodes[0].host}"
 
 

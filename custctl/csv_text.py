@@ -29,22 +29,25 @@ def _text(cell: Any, raw: bool) -> str:
     return str(cell)
 
 
-def from_joined(text: str, *, raw: bool) -> str:
+def from_joined(text: str, *, raw: bool) -> tuple[str, bool]:
     """Return rows as CSV that an engine has joined, the first cell of each being a number; see `Joined`.
 
     What is rare is looked for in the whole block at once, and only a block that has it is taken apart.
+
+    Returns:
+        The text, and whether every value in it is read back exactly: nothing was made visible.
     """
-    if not raw:
-        if not text.replace("\n", "").replace(CELL_END, "").isprintable():
-            return from_rows(_apart(text), raw=False) if _has_unsafe(text) else _quoted(_guarded(text))
-        text = _guarded(text)
-    elif "\r" in text:
-        return from_rows(_apart(text), raw=True)
-    return _quoted(text)
+    if raw:
+        return (from_rows(_apart(text), raw=True) if "\r" in text else _quoted(text)), True
+    if _is_altered(text):
+        return from_rows(_apart(text), raw=False), False
+    return _quoted(_guarded(text)), True
 
 
-def _has_unsafe(text: str) -> bool:
-    return UNSAFE.search(text.replace("\n", "").replace(CELL_END, "")) is not None
+def _is_altered(text: str) -> bool:
+    """Tell whether joined rows hold what is made visible, and so is not read back as it was."""
+    bare = text.replace("\n", "").replace(CELL_END, "")
+    return not bare.isprintable() and UNSAFE.search(bare) is not None
 
 
 def _apart(text: str) -> list[list[str]]:

@@ -46,6 +46,7 @@ def _schema(profile: Profile, database: Database, sql_dir: Path) -> Iterator[Che
     from custctl.migrations.journal import read_state
     from custctl.migrations.plan import make_plan
     from custctl.migrations.scripts import discover
+    from custctl.standing import REQUIRED_SCHEMA
 
     scripts = discover(sql_dir, database.engine_name)
     state = read_state(database)
@@ -55,6 +56,12 @@ def _schema(profile: Profile, database: Database, sql_dir: Path) -> Iterator[Che
         fits = stamp == profile.environment
         hint = "use a profile of that environment; after a restore, `custctl migrate repair --environment NAME`"
         yield Check("stamp", fits, stamp or "none", None if fits else hint, ExitCode.REFUSED)
+    missing = sorted({"customer", "customer_password", "customer_audit"} - state.tables)
+    if (plan.newest or 0) >= REQUIRED_SCHEMA and missing:
+        names = ", ".join(f"`{name}`" for name in missing)
+        yield Check(
+            "tables", False, f"{names} gone, though the journal has its script", "restore a backup", ExitCode.PENDING
+        )
     value = f"version {plan.newest}" if plan.newest is not None else "not there"
     if plan.drifted:
         found = f"{value}, {len(plan.drifted)} scripts changed since"

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from custctl.errors import CustctlError, RefusedError, UsageError
+from custctl.errors import RefusedError, UsageError
 
 _SECRETS = ("CUSTCTL_DB_PASSWORD", "CUSTCTL_DB_PASSWORD_FILE")
 
@@ -54,22 +54,28 @@ class EditedFile:
         """Return what the user made of a text.
 
         Raises:
-            CustctlError: the editor failed; the file is kept.
+            UsageError: the editor cannot be started.
+            RefusedError: it failed; the file is kept.
         """
         self.path.write_text(text, encoding="utf-8")
         try:
             # The user's own choice of a program, run without a shell.
             code = subprocess.run([*self._command, str(self.path)], env=self._environ, check=False).returncode  # noqa: S603
         except OSError as error:
-            raise CustctlError(
+            raise UsageError(
                 f"the editor `{self._command[0]}` cannot be started: {error.strerror}", hint="set `EDITOR`"
             ) from error
         if code != 0:
-            raise CustctlError(f"the editor `{self._command[0]}` ended with {code}", hint=self.kept)
+            raise RefusedError(
+                f"the editor `{self._command[0]}` ended with {code}; nothing was changed", hint=self.kept
+            )
         try:
             return self.path.read_text(encoding="utf-8", errors="surrogateescape")
         except OSError as error:
-            raise CustctlError(f"{self.path} cannot be read after editing: {error.strerror}") from error
+            raise RefusedError(
+                f"the editor left nothing to read: {error.strerror}; nothing was changed",
+                hint=f"looked for {self.path}",
+            ) from error
 
     @property
     def kept(self) -> str:

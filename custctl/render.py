@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 from typing import Any, TextIO
@@ -18,6 +19,14 @@ Rows = Sequence[Sequence[Any]]
 
 _TABLE_BLOCK = 500  # rows that are aligned together
 _UNLIMITED_WIDTH = 100_000  # an explicit table is the same everywhere: no terminal folds it
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """How many rows were written, and whether every value stands there so that an import reads it back exactly."""
+
+    count: int
+    is_exact: bool
 
 
 class Format(StrEnum):
@@ -116,8 +125,9 @@ class Renderer:
         *,
         on_block: Callable[[int], None],
         stream: TextIO | None = None,
-    ) -> int:
-        """Write rows as CSV or JSON lines, block by block, and return how many.
+        default: Format = Format.CSV,
+    ) -> Exported:
+        """Write rows as CSV or JSON lines, block by block.
 
         Args:
             names: the columns of every row.
@@ -125,31 +135,35 @@ class Renderer:
             joined: opens the rows as text, for CSV.
             on_block: called with the number of rows written, after each block.
             stream: where to write in place of stdout.
+            default: the format where none was asked for.
 
         Raises:
             UsageError: another format was asked for.
         """
-        chosen = Format.CSV if self._chosen is Format.AUTO else self._chosen
+        chosen = default if self._chosen is Format.AUTO else self._chosen
         if chosen not in (Format.CSV, Format.JSONL):
             raise UsageError(f"an export is not written as {chosen}", hint="choose `-o csv` or `-o jsonl`")
         out = self._stream if stream is None else stream
-        count = 0
+        count, altered = 0, False
         if chosen is Format.JSONL:
             for block in rows():
                 out.write("".join([_json(dict(zip(names, row, strict=True))) + "\n" for row in block]))
                 count += len(block)
                 on_block(count)
-            return count
+            return Exported(count, is_exact=True)
         out.write(",".join(names) + "\n")
         for part in joined():
             if isinstance(part, Joined):
-                out.write(csv_text.from_joined(part.text, raw=self.raw))
+                text, exact = csv_text.from_joined(part.text, raw=self.raw)
+                out.write(text)
+                altered |= not exact
                 count += part.rows
             else:
                 out.write(csv_text.from_rows(part, raw=self.raw))
+                altered |= not self.raw
                 count += len(part)
             on_block(count)
-        return count
+        return Exported(count, is_exact=not altered)
 
     # -- the formats -------------------------------------------------------------------------------
 

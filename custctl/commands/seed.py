@@ -33,7 +33,11 @@ def seed(
     customers: Annotated[
         int | None,
         typer.Option(
-            "--customers", min=1, metavar="N", help="Add N synthetic customers, in development and test alone."
+            "--customers",
+            min=1,
+            max=100_000_000,
+            metavar="N",
+            help="Add N synthetic customers, in development and test alone.",
         ),
     ] = None,
     random_seed: Annotated[

@@ -278,8 +278,8 @@ class CustomerStore:
         same = same and (asked is None or request is None or asked == dict(request))
         if recorded.action != action or not same:
             raise ConflictError(
-                f"operation {recorded.operation_id} was applied already, as `{recorded.action}` of"
-                f" customer {recorded.customer_id}",
+                f"operation {recorded.operation_id} was applied already, as `{recorded.action}`"
+                + (f" of customer {recorded.customer_id}" if recorded.customer_id != audit.DATABASE else ""),
                 hint="an operation id stands for one request: make a new one",
             )
         after = values.get("after")

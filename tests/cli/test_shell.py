@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
+import time
 
 import pexpect
 import pytest
@@ -145,3 +147,16 @@ def test_help_is_plain_text(project: Project) -> None:
     result = project.ok("customer", "import", "--help")
     assert "\x1b" not in result.out
     assert "Examples:" in result.out
+
+
+def test_an_interrupt_while_modules_are_loaded_prints_no_traceback(project: Project) -> None:
+    ended = []
+    for delay in (0.02, 0.04, 0.06, 0.08, 0.12):
+        process = project.start("customer", "get", "1")
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=30)
+        # Before the program's first line it is Python's own affair.
+        ended.append(process.returncode)
+        assert b"custctl/" not in error or b"Traceback" not in error
+    assert set(ended) <= {130, 8, -signal.SIGINT}

@@ -172,7 +172,7 @@ def test_a_row_that_changes_again_while_a_conflict_is_resolved(desk: Desk) -> No
         ("text = 'just words'", 9, "line 1"),
         ("text = 'phone: 1\\nphone: 2'", 9, "a second time"),
         ("put('email', 'nope'); put('first_name', '')", 9, "`email` is not a valid address"),
-        ("put('phone', '5'); path.write_text(text); sys.exit(3)", 1, "ended with 3"),
+        ("put('phone', '5'); path.write_text(text); sys.exit(3)", 7, "ended with 3"),
         ("put('phone', '5'); sql('DELETE FROM customer')", 6, "no customer"),
         ("put('email', 'grace@example.com')", 5, "taken by customer 2"),
         ("path.write_bytes(b'phone: \\xff\\xfe'); sys.exit(0)", 9, "line 1"),
@@ -195,7 +195,7 @@ def test_what_was_typed_is_kept_and_named(desk: Desk, turn: str, code: int, mess
 def test_an_editor_that_is_not_there(desk: Desk) -> None:
     desk.project.environ["EDITOR"] = "/nonexistent/editor --wait"
     result = desk.edit()
-    assert result.code == 1
+    assert result.code == 2
     assert "cannot be started" in result.err
     desk.project.environ.pop("EDITOR")
     result = desk.edit("-o", "json")

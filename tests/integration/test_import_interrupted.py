@@ -176,9 +176,9 @@ def test_an_interrupted_import_reports_what_it_committed(ready: Project, name: s
 
 
 def test_an_interrupted_dry_run_has_written_nothing(ready: Project) -> None:
-    file = write_csv(ready.path / "in.csv", NAMES, numbered(200_000))
+    file = write_csv(ready.path / "in.csv", NAMES, numbered(400_000))
     process = start(ready, ready.command("customer", "import", file, "--dry-run"))
-    time.sleep(1.5)
+    time.sleep(0.8)
     process.send_signal(signal.SIGTERM)
     code, _, err = finish(process)
     assert code == 143

@@ -77,12 +77,13 @@ def test_a_statement_beyond_its_time_is_unavailable(crowded: Project) -> None:
 
 def test_ctrl_c_ends_a_search_wherever_it_is(crowded: Project) -> None:
     ended = []
-    for delay in (0.30, 0.35, 0.40, 0.45):
+    for delay in (0.30, 0.35, 0.40, 0.45, 0.6, 0.8, 1.0):
         process = crowded.start("customer", "search", "--contains", "qq")
         time.sleep(delay)
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=30)
-        assert process.returncode in (0, 130), error
+        # Before Python has begun to run the program, a signal is the shell's affair.
+        assert process.returncode in (0, 130, -signal.SIGINT), error
         ended.append(process.returncode)
     assert 130 in ended
 

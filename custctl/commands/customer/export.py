@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -16,6 +17,7 @@ from custctl.context import Context
 from custctl.customers.model import FIELDS
 from custctl.errors import UnavailableError, UsageError
 from custctl.options import PLAIN, command
+from custctl.render import Format
 from custctl.text import plural
 
 
@@ -35,17 +37,25 @@ def export(
 ) -> None:
     """Export all customers by id, as CSV or with `-o jsonl` as JSON lines, in constant memory."""
     from custctl.customers.exporting import exported
+    from custctl.customers.records import guess_format
 
     context = Context.of(ctx)
+    by_name = Format.JSONL if output_file is not None and guess_format(output_file) == "jsonl" else Format.CSV
     with exported(context.database) as found, context.console.progress("exporting", found.count) as progress:
+        write = partial(
+            context.renderer.export, FIELDS, found.rows, found.joined, on_block=progress.advance, default=by_name
+        )
         if output_file is None:
-            context.renderer.export(FIELDS, found.rows, found.joined, on_block=progress.advance)
-            return
-        with _written_whole(output_file) as stream:
-            written = context.renderer.export(
-                FIELDS, found.rows, found.joined, on_block=progress.advance, stream=stream
-            )
-    context.console.note(f"{plural(written, 'customer is', 'customers are')} in `{output_file}`")
+            written = write()
+        else:
+            with _written_whole(output_file) as stream:
+                written = write(stream=stream)
+    if output_file is not None:
+        context.console.note(f"{plural(written.count, 'customer is', 'customers are')} in `{output_file}`")
+    if not written.is_exact:
+        context.console.note(
+            "some text was made visible, and is not read back as it was: `--raw` and `-o jsonl` are exact"
+        )
 
 
 @contextmanager

@@ -53,7 +53,8 @@ def show_outcome(context: Context, outcome: Outcome) -> None:
         context.console.note("nothing to change: the customer has these values already")
     context.console.detail(f"operation {outcome.operation_id}")
     if outcome.customer is None:
-        context.console.note(f"customer {outcome.customer_id} has been deleted since")
+        context.console.note(f"customer {outcome.customer_id} has been deleted since, and its values are erased")
+        context.renderer.one({"id": outcome.customer_id}, FIELDS)
     else:
         context.renderer.one(outcome.customer.as_dict(), FIELDS)
 

@@ -78,11 +78,11 @@ def import_(
     with _opened(path) as data:
         known = fingerprint(data)
         source = open_source(data, chosen, mapping, raw=raw)  # type: ignore[arg-type]
-        _say_left_out(context, source.kept, source.left_out)
         if not dry_run:
             context.announce(_COLUMNS)
-            if on_conflict == "update":
-                context.confirm_in_production(f"update customers of {context.profile.location} from {file}?")
+        _say_left_out(context, source.kept, source.left_out)
+        if on_conflict == "update" and not dry_run:
+            context.confirm_in_production(f"update customers of {context.profile.location} from {file}?")
         request = Request(
             name="stdin" if path is None else path.name,
             source=source,

@@ -42,6 +42,7 @@ def set_password(
     outcome = context.customers.set_password(who, hasher, operation_id=operation_id)
     if outcome.replayed:
         context.console.note(f"operation {outcome.operation_id} had been applied already; this is its outcome")
-    email = outcome.customer.email if outcome.customer else None
+    found = outcome.customer or context.customers.find(str(outcome.customer_id))
+    email = found.email if found else None
     record = {"id": outcome.customer_id, "email": email, "password_set": True, "operation_id": outcome.operation_id}
     context.renderer.one(record, _COLUMNS)

@@ -53,16 +53,16 @@ def update(
     status: Status = None,
     if_version: IfVersionOption = None,
     retries: Annotated[
-        int,
+        int | None,
         typer.Option("--retries", min=0, metavar="N", help="After a conflict, read again and set the same fields."),
-    ] = 0,
+    ] = None,
     operation_id: OperationOption = None,
 ) -> None:
     """Set fields of a customer; an empty text clears a field. A conflict overwrites nothing and exits 5."""
     from custctl.customers.rules import validate
 
     context = Context.of(ctx)
-    if if_version is not None and retries:
+    if if_version is not None and retries is not None:
         raise UsageError(
             "`--if-version` and `--retries` exclude each other",
             hint="a retry writes on whatever version it finds; a given version allows that one alone",
@@ -75,7 +75,7 @@ def update(
     context.announce(FIELDS)
     try:
         outcome = context.customers.update(
-            who, changes, operation_id=operation_id, if_version=if_version, retries=retries
+            who, changes, operation_id=operation_id, if_version=if_version, retries=retries or 0
         )
     except ConflictError as error:
         show_conflict(context, error)

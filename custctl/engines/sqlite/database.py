@@ -321,9 +321,6 @@ class SqliteDatabase(Database):
     def restores_session(self, statement: Statement) -> bool:
         return first_word(statement.text) in ("PRAGMA", "ATTACH", "DETACH")
 
-    def restores_session(self, statement: Statement) -> bool:
-        return first_word(statement.text) in ("PRAGMA", "ATTACH", "DETACH")
-
     def lint(self, statements: Sequence[Statement], *, transaction: bool) -> list[Finding]:
         from custctl.engines.sqlite.lint import lint
 
@@ -376,9 +373,9 @@ class SqliteDatabase(Database):
             None if writable else "check the owner and the mode of the file and of its folder",
             ExitCode.CREDENTIAL,
         )
-        others = os.name == "posix" and bool(self._path.stat().st_mode & 0o007)
-        if others:
-            yield Check("privacy", False, "every user of this machine can open it", f"run `chmod o= {self._path}`")
+        if os.name == "posix" and self._path.stat().st_mode & 0o007:
+            # Advice, not a fault: what is meant to be shared is for its owner to say.
+            yield Check("privacy", True, "every user of this machine can open it", f"run `chmod o= {self._path}`")
 
 
 def translate_os(error: OSError, location: str) -> CustctlError:
