@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from custctl.context import Context
@@ -25,10 +21,7 @@ _WAIT_STEP = 0.5  # seconds between attempts to reach a database that is still s
 
 
 class Teller(Listener):
-    """Tells a run on stderr, a line a step.
-
-    A reader of stderr that goes away does not end the run: half of the scripts would be left, with exit code 0.
-    """
+    """Tells a run on stderr, a line a step."""
 
     def __init__(self, context: Context) -> None:
         self._console = context.console
@@ -36,42 +29,27 @@ class Teller(Listener):
 
     def stamped(self, environment: str) -> None:
         """Say that the database now carries its environment."""
-        with _unread():
-            self._console.announce(f"stamped {self._location} as `{environment}`")
+        self._console.announce(f"stamped {self._location} as `{environment}`")
 
     def waiting(self, holder: LockHolder | None) -> None:
         """Say whom the run waits for."""
-        with _unread():
-            self._console.note(f"waiting for another migration{f': {holder.description}' if holder else ''}")
+        self._console.note(f"waiting for another migration{f': {holder.description}' if holder else ''}")
 
     def finding(self, script: Script, finding: Finding) -> None:
         """Warn."""
-        with _unread():
-            self._console.warn(f"{script.name}:{finding.line}: {finding.rule}: {finding.message}", finding.hint)
+        self._console.warn(f"{script.name}:{finding.line}: {finding.rule}: {finding.message}", finding.hint)
 
     def missing(self, record: Record) -> None:
         """Warn."""
-        with _unread():
-            self._console.warn(f"`{record.name}` is {record.state} in the journal and not on disk")
+        self._console.warn(f"`{record.name}` is {record.state} in the journal and not on disk")
 
     def applying(self, step: Step) -> None:
         """Say what is about to run, where that was asked for."""
-        with _unread():
-            self._console.detail(f"applying {step.script.name} ({step.reason})")
+        self._console.detail(f"applying {step.script.name} ({step.reason})")
 
     def applied(self, done: Applied) -> None:
         """Say what was applied."""
-        with _unread():
-            self._console.note(f"applied {done.script.name} in {done.duration_ms} ms")
-
-
-@contextmanager
-def _unread() -> Iterator[None]:
-    """Write on where nobody reads stderr any more."""
-    try:
-        yield
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        self._console.note(f"applied {done.script.name} in {done.duration_ms} ms")
 
 
 def duration(option: str, text: str) -> float:
@@ -102,8 +80,7 @@ def run_migrate(
     )
     patience = duration("--wait", wait)
     if not dry_run:
-        with _unread():
-            context.announce(COLUMNS)
+        context.announce(COLUMNS)
     run = _when_reachable(context, request, patience)
     document: dict[str, Any] = {
         "environment": str(profile.environment),
@@ -119,10 +96,7 @@ def run_migrate(
     if not run.applied:
         where = f"version {run.after}" if run.after is not None else "no version"
         below = target is not None and run.after is not None and target < run.after
-        with _unread():
-            context.console.note(
-                f"nothing to do: the schema is at {where}{', and migrate only goes up' if below else ''}"
-            )
+        context.console.note(f"nothing to do: the schema is at {where}{', and migrate only goes up' if below else ''}")
     context.renderer.document(document, rows=document["applied"], columns=COLUMNS)
 
 
