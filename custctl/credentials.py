@@ -7,8 +7,7 @@ and none has a cause: an exception of a backend or a decoder may carry one.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn
@@ -204,17 +203,6 @@ def delete_credential(profile: Profile, environ: Mapping[str, str]) -> bool:
         return True
 
     return with_keyring(delete, environ)
-
-
-def scrub_environment(environ: MutableMapping[str, str] | None = None) -> None:
-    """Take the password out of the environment, so that editors and hooks do not inherit it.
-
-    To be called once `find_credential` has read it, or before a child is started.
-
-    Args:
-        environ: the environment; the process's own by default.
-    """
-    (os.environ if environ is None else environ).pop(VARIABLE, None)
 
 
 def _login(profile: Profile) -> str:

@@ -26,7 +26,6 @@ from custctl.credentials import (
     check_credential,
     delete_credential,
     find_credential,
-    scrub_environment,
     service_name,
     store_credential,
 )
@@ -284,16 +283,6 @@ def test_other_logins_take_a_password_only_from_the_environment(auth: Auth) -> N
 def test_the_host_is_part_of_the_keyring_s_service() -> None:
     assert service_name(server()) == "custctl:prod:sql1.internal"
     assert service_name(server(host="evil")) == "custctl:prod:evil"
-
-
-def test_children_do_not_inherit_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUSTCTL_DB_PASSWORD", PASSWORD)
-    scrub_environment()
-    scrub_environment()
-    assert "CUSTCTL_DB_PASSWORD" not in os.environ
-    environ = {"CUSTCTL_DB_PASSWORD": PASSWORD, "CUSTCTL_DB_PASSWORD_FILE": "/run/secrets/db"}
-    scrub_environment(environ)
-    assert environ == {"CUSTCTL_DB_PASSWORD_FILE": "/run/secrets/db"}
 
 
 def test_check_tells_every_place(tmp_path: Path) -> None:
