@@ -50,10 +50,6 @@ class Directives:
     allow: Mapping[str, str] = field(default_factory=dict, hash=False)
     requires: frozenset[str] = frozenset()
 
-    def meant_for(self, environment: str) -> bool:
-        """Return whether the script is for `environment`, one of `ENVIRONMENTS`."""
-        return self.environments is None or environment in self.environments
-
 
 def parse_directives(text: str, name: str) -> Directives:
     """Read the directives of a script.

@@ -293,12 +293,6 @@ def test_on_is_the_default_said_aloud() -> None:
     assert parse_directives("-- custctl: transaction=on", "x.sql") == Directives()
 
 
-def test_meant_for() -> None:
-    assert Directives().meant_for("production")
-    assert not Directives(environments=frozenset({"test"})).meant_for("production")
-    assert Directives(environments=frozenset({"test"})).meant_for("test")
-
-
 @pytest.mark.parametrize(
     "text",
     [
