@@ -35,7 +35,6 @@ def document(
     *,
     title: str = "",
     conflicts: Sequence[FieldConflict] = (),
-    problems: Mapping[str, str] | None = None,
 ) -> str:
     """Return the text to edit.
 
@@ -43,7 +42,6 @@ def document(
         fields: the values to show, what the user typed where there are conflicts; what cannot be edited is left out.
         title: a line about the customer for the top.
         conflicts: shown as comments above their fields.
-        problems: what is wrong with a field, likewise.
     """
     ours = {conflict.field: conflict for conflict in conflicts}
     lines = [f"# {visible(title)}"] if title else []
@@ -61,9 +59,6 @@ def document(
             lines.append(f"# was:    {quoted(conflict.base)}")
             lines.append(f"# theirs: {quoted(conflict.theirs)}")
             lines.append("# yours stands below: leave it to overwrite theirs, or put down what is right")
-        problem = (problems or {}).get(name)
-        if problem:
-            lines.append(f"{_PROBLEM}`{name}` {visible(problem)}")
         lines.append(f"{name}: {quoted(value)}".rstrip())
     return "\n".join(lines) + "\n"
 
