@@ -294,6 +294,9 @@ OperationOption = Annotated[
     str | None,
     typer.Option("--operation-id", metavar="UUID", help="Name this request: given again, it is not applied again."),
 ]
+LockTimeoutOption = Annotated[
+    str, typer.Option("--lock-timeout", metavar="TIME", help="How long to wait for another run.")
+]
 IfVersionOption = Annotated[
     str | None,
     typer.Option("--if-version", metavar="V", help="Write only where the customer still has this version."),

@@ -49,8 +49,8 @@ def seed(
     operation_id: OperationOption = None,
 ) -> None:
     """Fill in data. Alone: the sets that the profile names. Seeding twice adds nothing the second time."""
-    from custctl.commands.customer.fields import operation
-    from custctl.commands.migrate.applying import Teller
+    from custctl.commands.arguments import operation
+    from custctl.commands.telling import Teller
     from custctl.migrations.scripts import seed_sets
     from custctl.seeding import Seeded, choose_sets, refuse_synthetic, seed_scripts
 

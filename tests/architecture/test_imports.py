@@ -71,6 +71,16 @@ def test_the_arrows_between_modules_run_one_way() -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_no_noun_s_commands_import_another_noun_s() -> None:
+    commands = REPOSITORY / "custctl" / "commands"
+    nouns = {path.parent.name for path in commands.glob("*/__init__.py")} | {"seed", "doctor"}
+    assert {"customer", "migrate", "audit"} <= nouns
+    for path in commands.rglob("*.py"):
+        own = path.relative_to(commands).parts[0].removesuffix(".py")
+        for noun in re.findall(r"(?:from|import) custctl\.commands\.(\w+)", path.read_text()):
+            assert noun == own or noun not in nouns, f"{path.relative_to(REPOSITORY)} imports from `{noun}`"
+
+
 def test_engines_are_not_compared_by_name_outside_their_room() -> None:
     for path in (REPOSITORY / "custctl").rglob("*.py"):
         if "engines" in path.parts or "profiles" in path.parts:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from custctl.context import Context
-from custctl.options import SCRIPTS, command, group
+from custctl.options import SCRIPTS, LockTimeoutOption, command, group
 
 _HERE = "custctl.commands.migrate"
 
@@ -19,9 +19,7 @@ def apply(
     target: Annotated[
         int | None, typer.Option("--target", min=1, metavar="VERSION", help="Stop after this number.")
     ] = None,
-    lock_timeout: Annotated[
-        str, typer.Option("--lock-timeout", metavar="TIME", help="How long to wait for another run.")
-    ] = "5m",
+    lock_timeout: LockTimeoutOption = "5m",
     wait: Annotated[
         str, typer.Option("--wait", metavar="TIME", help="How long to wait for a database that is still starting.")
     ] = "0s",

@@ -5,63 +5,16 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from custctl.commands.arguments import duration
+from custctl.commands.telling import Teller
 from custctl.context import Context
-from custctl.engines.base import LockHolder
-from custctl.engines.scripts import Finding
-from custctl.errors import UnavailableError, UsageError
-from custctl.migrations.journal import Record
+from custctl.errors import UnavailableError
 from custctl.migrations.plan import Step
-from custctl.migrations.runner import Applied, Listener, Request, Run, migrate
-from custctl.migrations.scripts import Script
-from custctl.units import parse_duration
+from custctl.migrations.runner import Applied, Request, Run, migrate
 
 COLUMNS = ("version", "description", "kind", "script", "statements", "duration_ms")
 _PLANNED = ("version", "description", "kind", "script", "reason")
 _WAIT_STEP = 0.5  # seconds between attempts to reach a database that is still starting
-
-
-class Teller(Listener):
-    """Tells a run on stderr, a line a step."""
-
-    def __init__(self, context: Context) -> None:
-        self._console = context.console
-        self._location = context.profile.location
-
-    def stamped(self, environment: str) -> None:
-        """Say that the database now carries its environment."""
-        self._console.announce(f"stamped {self._location} as `{environment}`")
-
-    def waiting(self, holder: LockHolder | None) -> None:
-        """Say whom the run waits for."""
-        self._console.note(f"waiting for another migration{f': {holder.description}' if holder else ''}")
-
-    def finding(self, script: Script, finding: Finding) -> None:
-        """Warn."""
-        self._console.warn(f"{script.name}:{finding.line}: {finding.rule}: {finding.message}", finding.hint)
-
-    def missing(self, record: Record) -> None:
-        """Warn."""
-        self._console.warn(f"`{record.name}` is {record.state} in the journal and not on disk")
-
-    def applying(self, step: Step) -> None:
-        """Say what is about to run, where that was asked for."""
-        self._console.detail(f"applying {step.script.name} ({step.reason})")
-
-    def applied(self, done: Applied) -> None:
-        """Say what was applied."""
-        self._console.note(f"applied {done.script.name} in {done.duration_ms} ms")
-
-
-def duration(option: str, text: str) -> float:
-    """Return seconds.
-
-    Raises:
-        UsageError: it is no duration.
-    """
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise UsageError(f"`{option}`: {error}") from None
 
 
 def run_migrate(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from custctl.context import Context
-from custctl.options import SCRIPTS, command
+from custctl.options import SCRIPTS, LockTimeoutOption, command
 
 _COLUMNS = ("version", "description", "script")
 
@@ -22,13 +22,11 @@ custctl migrate baseline 3 --env prod --confirm prod
 def baseline(
     ctx: typer.Context,
     version: Annotated[int, typer.Argument(metavar="VERSION", min=1, help="The newest script that is there already.")],
-    lock_timeout: Annotated[
-        str, typer.Option("--lock-timeout", metavar="TIME", help="How long to wait for another run.")
-    ] = "5m",
+    lock_timeout: LockTimeoutOption = "5m",
 ) -> None:
     """Adopt a database that already has the schema: journal the scripts up to VERSION, run none, stamp it."""
-    from custctl.commands.customer.fields import operation
-    from custctl.commands.migrate.applying import Teller, duration
+    from custctl.commands.arguments import duration, operation
+    from custctl.commands.telling import Teller
     from custctl.migrations.baseline import baseline as adopt
     from custctl.migrations.baseline import plan_baseline
 

@@ -8,7 +8,7 @@ import typer
 
 from custctl.context import Context
 from custctl.errors import UsageError
-from custctl.options import SCRIPTS, OperationOption, command
+from custctl.options import SCRIPTS, LockTimeoutOption, OperationOption, command
 
 _COLUMNS = ("change", "script", "detail")
 
@@ -28,14 +28,12 @@ def repair(
             "--environment", metavar="NAME", help="Stamp the database as this environment, the profile's own."
         ),
     ] = None,
-    lock_timeout: Annotated[
-        str, typer.Option("--lock-timeout", metavar="TIME", help="How long to wait for another run.")
-    ] = "5m",
+    lock_timeout: LockTimeoutOption = "5m",
     operation_id: OperationOption = None,
 ) -> None:
     """Accept changed checksums, settle an interrupted script, restamp a restored database. Says what it changes."""
-    from custctl.commands.customer.fields import operation
-    from custctl.commands.migrate.applying import Teller, duration
+    from custctl.commands.arguments import duration, operation
+    from custctl.commands.telling import Teller
     from custctl.migrations.directives import ENVIRONMENTS
     from custctl.migrations.repair import plan_repair
     from custctl.migrations.repair import repair as mend
