@@ -58,10 +58,25 @@ def read_standing(connection: Connection) -> Standing:
     newest_version = held.get("schema_version")
     return Standing(
         environment=held.get(_ENVIRONMENT),
-        epoch=int(held.get(_EPOCH) or 1),
+        epoch=_epoch(held.get(_EPOCH)),
         database_id=held.get(_DATABASE_ID),
         schema_version=int(newest_version) if newest_version is not None else None,
     )
+
+
+def _epoch(text: str | None) -> int:
+    """Return the epoch.
+
+    Raises:
+        RefusedError: what stands there is none.
+    """
+    if text is None:
+        return 1
+    if not (text.isascii() and text.isdigit()):
+        raise RefusedError(
+            "the database's epoch is damaged: somebody wrote to `custctl_metadata`", hint="restore it from a backup"
+        )
+    return int(text)
 
 
 def epoch_query() -> sa.ScalarSelect[str]:
