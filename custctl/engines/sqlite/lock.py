@@ -15,6 +15,7 @@ from pathlib import Path
 
 from custctl.engines.base import LockHolder
 from custctl.errors import CredentialError, UnavailableError
+from custctl.identity import actor
 
 _POLL = 0.05  # seconds between attempts
 
@@ -118,27 +119,17 @@ def _taken(descriptor: int, path: Path) -> bool:
 
 def _write_holder(descriptor: int) -> None:
     """Say who holds the lock; where that cannot be written, on a full disk say, the lock holds all the same."""
+    record = {"pid": os.getpid(), "actor": actor(), "since": int(time.time())}
     with suppress(OSError):
         os.ftruncate(descriptor, 0)
         os.lseek(descriptor, 0, os.SEEK_SET)
-        os.write(descriptor, json.dumps(_myself()).encode())
-
-
-def _myself() -> dict[str, str | int]:
-    import getpass
-    import socket
-
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = "unknown"
-    return {"pid": os.getpid(), "host": socket.gethostname(), "user": user, "since": int(time.time())}
+        os.write(descriptor, json.dumps(record).encode())
 
 
 def _holder(path: Path) -> LockHolder | None:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record["since"]))
-        return LockHolder(f"process {record['pid']} of {record['user']} on {record['host']}, since {since}")
+        return LockHolder(f"process {record['pid']} of {record['actor']}, since {since}")
     except (OSError, ValueError, KeyError, TypeError):
         return None
