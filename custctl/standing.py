@@ -58,14 +58,14 @@ def read_standing(connection: Connection) -> Standing:
     newest_version = held.get("schema_version")
     return Standing(
         environment=held.get(_ENVIRONMENT),
-        epoch=_epoch(held.get(_EPOCH)),
+        epoch=parse_epoch(held.get(_EPOCH)),
         database_id=held.get(_DATABASE_ID),
         schema_version=int(newest_version) if newest_version is not None else None,
     )
 
 
-def _epoch(text: str | None) -> int:
-    """Return the epoch.
+def parse_epoch(text: str | None) -> int:
+    """Return the epoch as a number; 1 where there is none yet.
 
     Raises:
         RefusedError: what stands there is none.

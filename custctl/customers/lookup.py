@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from custctl.customers.model import FIELDS, Customer
 from custctl.customers.versions import Version
 from custctl.errors import NotFoundError, UsageError
-from custctl.standing import epoch_query
+from custctl.standing import epoch_query, parse_epoch
 from custctl.tables import customer
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def columns() -> list[ColumnElement[Any]]:
 def to_customer(database: Database, row: Row[Any]) -> Customer:
     """Make a `Customer` of a row of `columns()`."""
     values = dict(zip(FIELDS, row, strict=False))
-    values["version"] = str(Version(int(row[-1] or 1), database.encode_version(values["version"])))
+    values["version"] = str(Version(parse_epoch(row[-1]), database.encode_version(values["version"])))
     return Customer(**values)
 
 
