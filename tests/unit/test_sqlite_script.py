@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from custctl.engines.scripts import ScriptSyntaxError, Statement
 from custctl.engines.sqlite.script import split, transaction_control
-from custctl.engines.sqlite.tokens import tokenise
+from custctl.engines.sqlite.tokens import first_word, tokenise
 
 TRIGGER = """CREATE TRIGGER t_version AFTER UPDATE ON t
 BEGIN
@@ -295,3 +295,21 @@ def test_large_scripts_take_linear_time(script: str) -> None:
         split(script)
     # It takes 0.02 to 0.2 s; anything quadratic would take hours.
     assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("vacuum", "VACUUM"),
+        ("ATTACH'x' AS y", "ATTACH"),
+        ("pragma/**/foreign_keys", "PRAGMA"),
+        ("DETACH--x\n y", "DETACH"),
+        ("-- a\n/* b */ Select 1", "SELECT"),
+        ("VACUUM;", "VACUUM"),
+        ("p\u0131agma x", "P\u0131AGMA"),
+        ("(1)", ""),
+        ("", ""),
+    ],
+)
+def test_the_first_word_ends_where_sqlite_s_does(text: str, word: str) -> None:
+    assert first_word(text) == word

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 
 from custctl.engines.scripts import ScriptSyntaxError, Statement
-from custctl.engines.sqlite.tokens import BLANK, BLANKS, COMMENT, QUOTED_NAME, STRING, WORD, Kind, tokenise, upper
+from custctl.engines.sqlite.tokens import BLANK, BLANKS, COMMENT, QUOTED_NAME, STRING, WORD, Kind, first_word, tokenise
 
 _CONTROL = frozenset({"BEGIN", "COMMIT", "END", "ROLLBACK", "USE"})
 # Three patterns swallow whole runs, so that the loop takes a step a statement and not a step a character.
 _BETWEEN = re.compile(rf"(?:[ \t\n\f\r;]++|{COMMENT})*+")
 _RUN = re.compile(rf"(?:[^;'\"`\[/\-]++|{STRING}|{QUOTED_NAME}|-(?!-)|/(?!\*))*+")
 _COMMENT = re.compile(COMMENT)
-_FIRST_WORD = re.compile(rf"(?:{BLANK}++|{COMMENT})*+({WORD}++)")
 _GAP = rf"(?:{BLANK}++|{COMMENT})++"
 # re.ASCII: with Unicode folding other letters, the long s among them, would match ASCII ones.
 _TRIGGER = re.compile(
@@ -66,8 +65,7 @@ def transaction_control(statement: Statement) -> str | None:
     Returns:
         `BEGIN`, `COMMIT`, `END`, `ROLLBACK` or `USE`, or None. Savepoints nest in a transaction and are none of these.
     """
-    match = _FIRST_WORD.match(statement.text)
-    keyword = upper(match[1]) if match else ""
+    keyword = first_word(statement.text)
     return keyword if keyword in _CONTROL else None
 
 

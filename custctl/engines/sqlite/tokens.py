@@ -21,6 +21,7 @@ STRING = r"'[^']*+'"
 QUOTED_NAME = r'"[^"]*+"|`[^`]*+`|\[[^\]]*+\]'
 WORD = r"[0-9A-Za-z_$\x80-\U0010ffff]"
 
+_FIRST_WORD = re.compile(rf"(?:{BLANK}++|{COMMENT})*+({WORD}++)")
 _TOKEN = re.compile(
     rf"""(?:{BLANK}++|{COMMENT})*+(?:
         (?P<word>{WORD}++)
@@ -85,6 +86,12 @@ class Token(NamedTuple):
 def upper(word: str) -> str:
     """Return `word` with its ASCII letters in upper case: to SQLite a dotless i is no I."""
     return word.upper() if word.isascii() else "".join(c.upper() if c.isascii() else c for c in word)
+
+
+def first_word(text: str) -> str:
+    """Return the first word of a statement in upper case; empty where it begins with anything else."""
+    match = _FIRST_WORD.match(text)
+    return upper(match[1]) if match else ""
 
 
 def tokenise(text: str, start: int = 0) -> Iterator[Token]:
