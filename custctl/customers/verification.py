@@ -140,7 +140,7 @@ def verify(database: Database, checkpoint: Mapping[str, Any] | None = None) -> R
         "blocks": blocks,
     }
     if checkpoint is not None:
-        _compare(checkpoint, blocks, report, _rows_after(database, checkpoint))
+        _compare(checkpoint, blocks, report, _rows_up_to(database, checkpoint))
     return report
 
 
@@ -230,8 +230,8 @@ def _last(block: Mapping[str, Any]) -> int:
     return int(str(block["ids"]).rpartition(",")[2].rpartition("-")[2])
 
 
-def _rows_after(database: Database, checkpoint: Mapping[str, Any]) -> dict[int, list[tuple[int, str]]]:
-    """Return the rows of the block in which the checkpoint ended: it may have grown since."""
+def _rows_up_to(database: Database, checkpoint: Mapping[str, Any]) -> dict[int, list[tuple[int, str]]]:
+    """Return the rows up to where the checkpoint ended, of its last block alone: that may have grown since."""
     last = int(checkpoint["last_id"])
     first = (max(last, 1) - 1) // _BLOCK * _BLOCK + 1
     query = sa.select(customer_audit.c.id, customer_audit.c.row_hash)

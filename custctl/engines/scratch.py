@@ -1,4 +1,7 @@
-"""A private copy of the rows that a merge touches: what a dry run writes to in place of the database."""
+"""A private copy of the rows that a merge touches: what a dry run writes to in place of the database.
+
+It is an SQLite file whatever the engine, as Python brings SQLite along: for none is a table made on the server.
+"""
 
 from __future__ import annotations
 
