@@ -67,26 +67,27 @@ def test_a_customer_without_a_password(ada: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("password", "reason"),
+    ("password", "reason", "parts"),
     [
-        ("short", "fewer than 8"),
-        ("x" * 257, "more than 256"),
-        ("password1", "most common"),
-        ("Ada Lovelace", "own name"),
-        ("", "is empty"),
-        ("abc\x1bdefghij", "control character"),
-        (b"\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\xf7", "no text"),
+        ("shrt", "fewer than 8", ["shrt"]),
+        ("x" * 257, "more than 256", ["xxx"]),
+        ("password1", "most common", ["password1"]),
+        ("Ada Lovelace", "own name", ["Ada", "Lovelace"]),
+        ("", "is empty", []),
+        ("abc\x1bdefghij", "control character", ["abc", "defg", "x1b", "001b"]),
+        (b"\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\xf7", "no text", ["\ufffd", "xff", "udcff", "\xff", "255"]),
     ],
 )
-def test_a_bad_password_is_refused_and_not_shown(ada: Project, password: str | bytes, reason: str) -> None:
+def test_a_bad_password_is_refused_and_not_shown(
+    ada: Project, password: str | bytes, reason: str, parts: list[str]
+) -> None:
     data = password if isinstance(password, bytes) else password.encode()
     result = ada.run("customer", "set-password", "1", "--stdin", "--debug", "-v", "-o", "json", stdin=data + b"\n")
     assert result.code == 9
     assert reason in result.error["message"]
     assert stored(ada) == []
-    if password not in ("", "short"):
-        assert data.decode(errors="replace") not in result.out + result.err
-        assert "abc" not in result.err or password != "abc\x1bdefghij"
+    told = result.out + result.err
+    assert [part for part in parts if part in told] == []
 
 
 def test_neither_password_nor_hash_is_in_any_output(ada: Project) -> None:
