@@ -72,7 +72,10 @@ class Plan:
         steps: in the order in which they run.
         drifted: applied scripts whose text has changed since.
         missing: journal rows without a script on disk.
-        late: pending scripts with a number below the newest applied one.
+        late: pending versioned scripts with a number below the newest applied one, one that was left out so far (for
+            its `environments=` or `requires=`) and has come to apply among them: it was written to run before those
+            above it, and whether it still may is for whoever allows it to say. Repeatable scripts have no place in
+            that order and are never late.
         entries: every script, for `status`.
         newest: the newest number applied, or None.
     """

@@ -226,6 +226,21 @@ def test_a_left_out_script_is_not_late() -> None:
     assert plan([left_out, script(2)], [record(script(2))], environment="production").late == ()
 
 
+@pytest.mark.parametrize("header", ["environments=test", "requires=fts5"])
+def test_a_left_out_script_that_comes_to_apply_is_late_where_it_has_a_number(header: str) -> None:
+    text = f"-- custctl: {header}\nSELECT 1;\n"
+    scripts, records = [script(1, text), script(2), repeatable("a", text)], [record(script(2))]
+    before = plan(scripts, records)
+    assert (told(before), before.late) == ([], ())
+    now = plan(scripts, records, environment="test", features=["fts5"])
+    assert told(now) == [("migrations/0001_x.sql", "pending"), ("repeatable/a.sql", "pending")]
+    assert [late.name for late in now.late] == ["migrations/0001_x.sql"]
+    with pytest.raises(MigrationError, match="is pending below 2") as refused:
+        check_plan(now, allow_out_of_order=False)
+    assert refused.value.details["late"] == ["migrations/0001_x.sql"]
+    check_plan(now, allow_out_of_order=True)
+
+
 def test_scripts_that_require_what_the_engine_lacks_are_left_out() -> None:
     needs = script(1, "-- custctl: requires=fts5,json\nSELECT 1;\n")
     assert plan([needs], features=["fts5"]).steps == ()
