@@ -1,0 +1,65 @@
+"""`--retries`, on a stand-in: SQLite reads and writes under one lock, so that its own races are never lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from custctl.customers.operations import new_operation_id
+from custctl.customers.store import CustomerStore
+from custctl.engines.base import EngineSettings
+from custctl.engines.sqlite.database import SqliteDatabase
+from custctl.errors import ConflictError
+from tests.conftest import ADA, Project
+
+
+class StandInThatLosesRaces(SqliteDatabase):
+    """SQLite, but the first writes find that somebody else was faster."""
+
+    def __init__(self, settings: EngineSettings, losses: int) -> None:
+        super().__init__(settings)
+        self.losses = losses
+        self.attempts = 0
+
+    def write_row(self, connection: Any, statement: Any, readback: Any) -> Any:
+        self.attempts += 1
+        if self.attempts <= self.losses:
+            connection.exec_driver_sql("UPDATE customer SET city = 'Rome' WHERE id = 1")
+            return None
+        return super().write_row(connection, statement, readback)
+
+
+def store(project: Project, losses: int) -> tuple[CustomerStore, StandInThatLosesRaces]:
+    project.ok("customer", "add", *ADA)
+    database = StandInThatLosesRaces(EngineSettings(location="here", path=project.path / "dev.db"), losses)
+    return CustomerStore(database, "development", "tester"), database
+
+
+def test_the_named_fields_are_applied_again_after_a_conflict(migrated: Project) -> None:
+    customers, database = store(migrated, losses=2)
+    outcome = customers.update("1", {"phone": "5"}, operation_id=new_operation_id(), retries=2)
+    assert outcome.customer is not None
+    assert outcome.customer.phone == "5"
+    assert database.attempts == 3
+    database.close()
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_with_too_few_retries_nothing_is_written(migrated: Project, retries: int) -> None:
+    customers, database = store(migrated, losses=9)
+    with pytest.raises(ConflictError) as caught:
+        customers.update("1", {"phone": "5"}, operation_id=new_operation_id(), retries=retries)
+    assert database.attempts == retries + 1
+    assert [field["field"] for field in caught.value.details["fields"]] == ["phone", "city"]
+    database.close()
+    found = migrated.ok("customer", "get", "1", "-o", "json").json
+    assert (found["phone"], found["city"]) == (None, None)
+
+
+def test_a_given_version_is_never_retried(migrated: Project) -> None:
+    customers, database = store(migrated, losses=1)
+    with pytest.raises(ConflictError):
+        customers.update("1", {"phone": "5"}, operation_id=new_operation_id(), if_version="e1-1", retries=5)
+    assert database.attempts == 1
+    database.close()
