@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from custctl.commands.arguments import operation
 from custctl.commands.customer.fields import (
     AddressLine,
     City,
@@ -17,7 +18,6 @@ from custctl.commands.customer.fields import (
     Region,
     Status,
     given,
-    operation,
     show_outcome,
 )
 from custctl.context import Context

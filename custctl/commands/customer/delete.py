@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from custctl.commands.customer.fields import operation, show_conflict
+from custctl.commands.arguments import operation
+from custctl.commands.customer.fields import show_conflict
 from custctl.context import Context
 from custctl.errors import ConflictError
 from custctl.options import WRITE, IfVersionOption, OperationOption, WhoArgument, command

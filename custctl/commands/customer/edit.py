@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from custctl.commands.customer.fields import operation, show_outcome
+from custctl.commands.arguments import operation
+from custctl.commands.customer.fields import show_outcome
 from custctl.context import Context
 from custctl.customers.model import FIELDS
 from custctl.errors import ConflictError, CustctlError, InvalidError

@@ -34,17 +34,6 @@ def given(ctx: typer.Context) -> dict[str, str]:
     return {name: ctx.params[name] for name in EDITABLE if ctx.params.get(name) is not None}
 
 
-def operation(text: str | None) -> str:
-    """Return the operation id that was given, or a new one.
-
-    Raises:
-        UsageError: it is no UUID.
-    """
-    from custctl.customers.operations import new_operation_id, parse_operation_id
-
-    return parse_operation_id(text) if text is not None else new_operation_id()
-
-
 def show_outcome(context: Context, outcome: Outcome) -> None:
     """Print the customer as a write left it, and say where nothing was written."""
     if outcome.replayed:

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from custctl.commands.customer.fields import operation
+from custctl.commands.arguments import operation
 from custctl.context import Context
 from custctl.errors import InterruptedRunError, InvalidError, PartialError, UsageError
 from custctl.options import WRITE, OperationOption, command

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from custctl.commands.customer.fields import operation
+from custctl.commands.arguments import operation
 from custctl.context import Context
 from custctl.options import WRITE, OperationOption, WhoArgument, command
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from custctl.commands.arguments import operation
 from custctl.commands.customer.fields import (
     AddressLine,
     City,
@@ -19,7 +20,6 @@ from custctl.commands.customer.fields import (
     Region,
     Status,
     given,
-    operation,
     show_conflict,
     show_outcome,
 )

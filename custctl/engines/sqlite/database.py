@@ -17,7 +17,8 @@ from custctl import signals
 from custctl.engines.base import CELL_END, Check, Database, EngineSettings, Joined, LockHolder, Merge
 from custctl.engines.sqlite import folding
 from custctl.engines.sqlite.errors import translate
-from custctl.engines.sqlite.session import SqliteScriptSession, begin_immediate, driver_of, first_word
+from custctl.engines.sqlite.session import SqliteScriptSession, begin_immediate, driver_of
+from custctl.engines.sqlite.tokens import first_word
 from custctl.errors import CredentialError, CustctlError, ExitCode, PendingError, RefusedError
 
 if TYPE_CHECKING:

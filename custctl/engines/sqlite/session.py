@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from custctl.engines.base import ScriptSession
 from custctl.engines.sqlite.errors import is_busy
+from custctl.engines.sqlite.tokens import first_word
 from custctl.errors import CustctlError
 
 if TYPE_CHECKING:
@@ -156,8 +157,3 @@ def begin_immediate(driver: sqlite3.Connection, timeout: float) -> None:
                     raise
     finally:
         driver.execute(f"PRAGMA busy_timeout = {int(timeout * 1000)}")
-
-
-def first_word(text: str) -> str:
-    """Return the first word of a statement in upper case; empty where there is none."""
-    return text.split(None, 1)[0].upper().rstrip(";") if text.strip() else ""

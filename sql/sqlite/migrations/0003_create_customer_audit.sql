@@ -4,7 +4,7 @@
 CREATE TABLE customer_audit (
   id                INTEGER PRIMARY KEY AUTOINCREMENT,
   operation_id      TEXT NOT NULL,
-  -- An import writes many rows under one operation, one a batch: 1, 2, …; any other write has part 0.
+  -- Where an operation writes many rows: an import one a batch from 1 on, a seed one a script from -1 down; else 0.
   part              INTEGER NOT NULL DEFAULT 0,
   -- 0: the write concerns the database itself (an import's batch, a seed, a restamp).
   customer_id       INTEGER NOT NULL,
