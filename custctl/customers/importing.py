@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from custctl.customers.store import CustomerStore
     from custctl.engines.base import Database
 
-BATCH = 5_000  # rows a transaction
+BATCH = 10_000  # rows a transaction
 _BATCH_BYTES = 1 << 23  # of the file, at most about so many: rows can be long
 
 

@@ -24,9 +24,9 @@ def ada(migrated: Project) -> Project:
 def unreadable_journal(project: Project) -> Result:
     """Return what comes of an error that nobody foresaw."""
     connection = project.database()
-    connection.execute("UPDATE custctl_metadata SET value = 'not a number' WHERE name = 'epoch'")
+    connection.execute("UPDATE schema_migration SET version = 'not a number' WHERE version = 4")
     connection.close()
-    return project.run("customer", "get", "1", "-o", "json")
+    return project.run("customer", "list", "--status", "closed", "-o", "json")
 
 
 def locked(project: Project) -> Result:

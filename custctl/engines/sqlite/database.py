@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _SETTINGS = (
     "foreign_keys = ON",
-    "temp_store = MEMORY",
     # What is deleted is overwritten, whatever SQLite was built with.
     "secure_delete = ON",
     # 32 MiB hold the upper levels of all indexes of ten million customers; a short command fills little of it.
