@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from custctl.engines.base import ScriptSession
     from custctl.engines.scripts import Finding, Statement
 
+# Not `temp_store = MEMORY`: what a statement needs to be undone is kept there too, all pages that it writes.
 _SETTINGS = (
     "foreign_keys = ON",
     # What is deleted is overwritten, whatever SQLite was built with.
