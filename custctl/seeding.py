@@ -167,7 +167,7 @@ def seed_customers(
     random_seed: int,
     actor: str,
     operation_id: str,
-    on_progress: Callable[[int, int], None],
+    on_progress: Callable[[int], None],
 ) -> Seeded:
     """Add synthetic customers; those that are there already are left alone.
 
@@ -175,7 +175,7 @@ def seed_customers(
         count: how many there are to be.
         random_seed: the same number makes the same customers.
         operation_id: the same one again goes on where it was interrupted, and answers for the whole.
-        on_progress: called after each batch with the customers dealt with and those added.
+        on_progress: called after each batch with the customers dealt with.
 
     Raises:
         ConflictError: the operation is another request's.
@@ -211,8 +211,15 @@ def seed_customers(
                 audit.append(database, connection, entry)
         added += len(merged.inserted)
         dealt_with += len(batch)
-        on_progress(dealt_with, added)
+        on_progress(dealt_with)
     return Seeded(customers=added)
+
+
+def count_added(database: Database, operation_id: str) -> int:
+    """Return how many synthetic customers an operation has added, as the audit records it."""
+    with database.reading() as connection:
+        rows = [row for row in audit.find_operation(connection, operation_id) if row.action == "seed" and row.part > 0]
+    return sum(int(json.loads(row.detail)["inserted"]) for row in rows)
 
 
 def _earlier(connection: Connection, operation_id: str, request: Mapping[str, int]) -> list[int]:

@@ -96,17 +96,10 @@ def seed(
 
 
 def _make_customers(context: Context, count: int, random_seed: int, operation_id: str) -> Seeded:
-    from custctl.seeding import seed_customers
+    from custctl.seeding import count_added, seed_customers
 
-    added = 0
     try:
         with context.console.progress("seeding", count) as progress:
-
-            def tell(dealt_with: int, so_far: int) -> None:
-                nonlocal added
-                added = so_far
-                progress.advance(dealt_with)
-
             return seed_customers(
                 context.customers,
                 context.database,
@@ -114,9 +107,11 @@ def _make_customers(context: Context, count: int, random_seed: int, operation_id
                 random_seed=random_seed,
                 actor=context.actor,
                 operation_id=operation_id,
-                on_progress=tell,
+                on_progress=progress.advance,
             )
     except KeyboardInterrupt as interrupt:
+        # The database knows: the interrupt may have come between a commit and the word of it.
+        added = count_added(context.database, operation_id)
         raise InterruptedRunError(
             f"interrupted; {added} customers were added and committed",
             terminated=isinstance(interrupt, Terminated),
