@@ -127,6 +127,12 @@ class Import:
         self._stream(self._commit, on_progress)
         return self.result
 
+    def committed(self) -> Counts:
+        """Return what is committed, as the database has it: an interrupt may come between a commit and the word of it."""
+        with self._database.reading() as connection:
+            recorded = audit.find_operation(connection, self._request.operation_id)
+        return Counts(**json.loads(recorded[-1].detail)["totals"]) if recorded else self.result.counts
+
     def _rehearse(self, on_progress: Callable[[int], None]) -> None:
         from custctl.engines.scratch import Scratch
 

@@ -116,7 +116,7 @@ def _run(context: Context, work: Import, lines: int, *, dry_run: bool) -> Result
         from custctl.signals import Terminated
 
         raise InterruptedRunError(
-            "interrupted; nothing was written" if dry_run else f"interrupted; {_committed(work.result.counts)}",
+            "interrupted; nothing was written" if dry_run else f"interrupted; {_committed(work.committed())}",
             terminated=isinstance(interrupt, Terminated),
             hint="run the same command again" + ("" if dry_run else ": it goes on there"),
         ) from interrupt
