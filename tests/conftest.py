@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+# Real servers, started by the tests that ask for one.
+pytest_plugins = ["tests.servers.fixtures"]
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 PROFILE = "environment: {environment}\ndatabase: {{engine: sqlite, path: {path}}}\nseed: [{seed}]\n"
