@@ -2,6 +2,7 @@
 
 `postgresql` runs a test on every version, `postgresql17` and `postgresql18` on that one alone; they give a fresh
 `Database` on a shared server, which must be left running. `own_postgresql` gives a server to be killed and frozen.
+`engine_project` runs a test of the program on every engine.
 """
 
 from __future__ import annotations
@@ -9,12 +10,22 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.servers.installations import installations
-from tests.servers.postgresql import Database, PostgresqlServer
 from tests.servers.workplace import Workplace
+
+if TYPE_CHECKING:
+    from tests.conftest import Project
+    from tests.servers.mssql import MssqlServer
+    from tests.servers.postgresql import Database, PostgresqlServer
+    from tests.servers.projects import EngineProject, Place
+    from tests.servers.proxy import Proxy
+
+_VERSIONS = list(installations())
+_ENGINES = ["sqlite", *_VERSIONS, *(["mssql"] if os.environ.get("CUSTCTL_TEST_MSSQL_URL") else [])]
 
 
 class PostgresqlServers:
@@ -24,11 +35,12 @@ class PostgresqlServers:
         self._workplace = workplace
         self._shared: dict[str, PostgresqlServer] = {}
         self._own: list[PostgresqlServer] = []
+        self._fronts: dict[str, Proxy] = {}
 
     def shared(self, name: str) -> PostgresqlServer:
         """Return the running server of a version: `postgresql17`."""
         if name not in self._shared:
-            self._shared[name] = PostgresqlServer.create(installations()[name], self._workplace)
+            self._shared[name] = self._create(name)
         server = self._shared[name]
         if not server.running:
             server.start()
@@ -36,17 +48,38 @@ class PostgresqlServers:
 
     def own(self, name: str = "postgresql18", *, start: bool = True) -> PostgresqlServer:
         """Return a new server of a version, closed at the end of the run unless that has been done."""
-        server = PostgresqlServer.create(installations()[name], self._workplace)
+        server = self._create(name)
         self._own.append(server)
         if start:
             server.start()
         return server
 
+    def _create(self, name: str) -> PostgresqlServer:
+        from tests.servers.postgresql import PostgresqlServer
+
+        return PostgresqlServer.create(installations()[name], self._workplace)
+
+    def place(self, name: str) -> Place:
+        """Return how profiles reach a version's shared server; one without TLS gets a proxy that has it."""
+        from tests.servers.postgresql import make_certificates
+        from tests.servers.projects import postgresql_place
+        from tests.servers.proxy import Proxy
+
+        server = self.shared(name)
+        if server.certificates is not None:
+            return postgresql_place(server)
+        certificates = make_certificates(self._workplace)
+        if name not in self._fronts:
+            self._fronts[name] = Proxy(server.host, server.port, certificate=certificates.server)
+            self._fronts[name].open()
+        return postgresql_place(server, tls_port=self._fronts[name].port, ca=certificates.ca)
+
     def close(self) -> None:
         """End all servers."""
+        for front in self._fronts.values():
+            front.close()
         for server in (*self._shared.values(), *self._own):
-            if server.folder.exists():
-                server.close()
+            server.close()
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +94,7 @@ def postgresql_servers() -> Iterator[PostgresqlServers]:
         workplace.close()
 
 
-@pytest.fixture(params=list(installations()))
+@pytest.fixture(params=_VERSIONS)
 def postgresql(request: pytest.FixtureRequest, postgresql_servers: PostgresqlServers) -> Iterator[Database]:
     """A fresh database, on each version in turn."""
     yield from _fresh(postgresql_servers, request.param)
@@ -85,6 +118,37 @@ def own_postgresql(request: pytest.FixtureRequest, postgresql_servers: Postgresq
     server = postgresql_servers.own(getattr(request, "param", "postgresql18"))
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def mssql_server() -> Iterator[MssqlServer]:
+    """The SQL Server that `CUSTCTL_TEST_MSSQL_URL` names; a test that may run without one takes `engine_project`."""
+    from tests.servers.mssql import URL, named_server
+
+    server = named_server()
+    assert server is not None, f"{URL} names no server"
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=_ENGINES)
+def engine_project(request: pytest.FixtureRequest, project: Project) -> Iterator[EngineProject]:
+    """A project on each engine in turn; SQL Server is among them where `CUSTCTL_TEST_MSSQL_URL` names one."""
+    from tests.servers.projects import on_engine
+
+    made = on_engine(project, _place(request))
+    yield made
+    made.drop()
+
+
+def _place(request: pytest.FixtureRequest) -> Place | None:
+    if request.param == "sqlite":
+        return None
+    if request.param != "mssql":
+        return request.getfixturevalue("postgresql_servers").place(request.param)
+    from tests.servers.projects import mssql_place
+
+    return mssql_place(request.getfixturevalue("mssql_server"))
 
 
 def _fresh(servers: PostgresqlServers, name: str) -> Iterator[Database]:

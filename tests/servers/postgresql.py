@@ -47,7 +47,7 @@ fsync = off
 full_page_writes = off
 lc_messages = 'C'
 log_line_prefix = '%m [%p] %q%u@%d '
-# A killed server's files go with its folder; in /dev/shm they would stay.
+# A killed server's files go with its folder; where the system has its shared memory they would stay.
 dynamic_shared_memory_type = mmap
 """
 _TLS_SETTINGS = """
@@ -126,7 +126,7 @@ class PostgresqlServer:
     @property
     def certificates(self) -> Certificates | None:
         """The files for TLS; None where the server has none."""
-        return Certificates.of(_certificates_folder(self.workplace)) if self.installation.has_tls else None
+        return make_certificates(self.workplace) if self.installation.has_tls else None
 
     @property
     def log(self) -> str:
@@ -260,11 +260,10 @@ class PostgresqlServer:
         processes.thaw(self.pid)
 
     def close(self) -> None:
-        """End the server and remove its folder."""
-        if self.running and self.pid is not None:
-            self.stop("immediate")
-        self._forget()
-        shutil.rmtree(self.folder)
+        """End the server and remove its folder; a second time does nothing."""
+        self.stop("immediate")
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
 
     def connect(self, *, dbname: str = "postgres", **options: Any) -> psycopg.Connection[Any]:
         """Connect: without options as the superuser over the socket, with a `user` over TCP; in autocommit mode.
@@ -365,19 +364,23 @@ class Database:
 
 def _template(installation: Installation, workplace: Workplace) -> Path:
     """Return the data folder of a cluster that was never started, to be copied."""
-    certificates = Certificates.of(_certificates_folder(workplace))
-    if installation.has_tls:
-        with workplace.made_once(certificates.ca.parent.name) as (folder, fresh):
-            if fresh:
-                folder.chmod(0o755)
-                certificates.make(CERTIFICATE_USER)
     with workplace.made_once(f"template-{installation.name}") as (data, fresh):
         if fresh:
-            _make_template(installation, workplace, data, certificates)
+            _make_template(installation, workplace, data)
     return data
 
 
-def _make_template(installation: Installation, workplace: Workplace, data: Path, certificates: Certificates) -> None:
+def make_certificates(workplace: Workplace) -> Certificates:
+    """Return the certificates of a test run."""
+    with workplace.made_once("certificates") as (folder, fresh):
+        certificates = Certificates.of(folder)
+        if fresh:
+            folder.chmod(0o755)
+            certificates.make(CERTIFICATE_USER)
+    return certificates
+
+
+def _make_template(installation: Installation, workplace: Workplace, data: Path) -> None:
     programs = installation.programs(workplace)
     options = ("--no-sync", "--wal-segsize=1", "--auth=trust", "--encoding=UTF8", f"--username={SUPERUSER}")
     workplace.run([programs / "initdb", *options, *installation.locale, f"--pgdata={data}"], environ=_environ())
@@ -386,6 +389,7 @@ def _make_template(installation: Installation, workplace: Workplace, data: Path,
     access = [_LOCAL_ACCESS, _TLS_ACCESS if installation.has_tls else "", _TCP_ACCESS]
     (data / "pg_hba.conf").write_text("".join(access))
     if installation.has_tls:
+        certificates = make_certificates(workplace)
         for source in (certificates.ca, certificates.server):
             workplace.hand_over(Path(shutil.copy(source, data)))
         (data / certificates.server.name).chmod(0o600)
@@ -399,10 +403,6 @@ def _make_template(installation: Installation, workplace: Workplace, data: Path,
     if "ERROR" in told:
         # It exits 0 nevertheless.
         raise RuntimeError(told)
-
-
-def _certificates_folder(workplace: Workplace) -> Path:
-    return workplace.path / "certificates"
 
 
 def _environ() -> dict[str, str]:

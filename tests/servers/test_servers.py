@@ -177,7 +177,7 @@ server.start()
 print(server.pid, server.folder, flush=True)
 time.sleep(60)
 """
-    environ = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(REPOSITORY), *sys.path)))}
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environ) as run:
         assert run.stdout is not None
         pid, folder = run.stdout.readline().split()
