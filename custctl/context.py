@@ -154,16 +154,31 @@ class Context:
     def database(self) -> Database:
         """The profile's database; connected at its first use."""
         from custctl.engines import open_database
-        from custctl.engines.base import EngineSettings
+        from custctl.engines.base import EngineSettings, Node
 
-        profile = self.profile
+        named = self.profile.database
         settings = EngineSettings(
-            location=profile.location,
-            path=profile.database.path,
-            connect_timeout=profile.database.connect_timeout,
-            statement_timeout=profile.database.statement_timeout,
+            location=self.profile.location,
+            path=named.path,
+            connect_timeout=named.connect_timeout,
+            statement_timeout=named.statement_timeout,
+            nodes=[Node(node.name, node.host, node.port) for node in named.nodes],
+            name=named.name or "",
+            schema=named.schema or "",
+            user=named.user,
+            auth=named.auth,
+            tls=named.tls,
+            tls_ca=named.tls_ca,
+            actor=self.actor,
+            password=self._password,
         )
-        return open_database(profile.database.engine, settings)
+        return open_database(named.engine, settings)
+
+    def _password(self) -> str | None:
+        from custctl.credentials import find_credential
+
+        secret = find_credential(self.profile, self.environ).secret
+        return secret.reveal() if secret is not None else None
 
     @cached_property
     def actor(self) -> str:

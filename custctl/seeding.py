@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from custctl.customers import audit
+from custctl.customers.transactions import VOID
 from custctl.errors import ConflictError, RefusedError, UsageError
 from custctl.migrations import journal
 from custctl.migrations.plan import Step, make_seed_plan
 from custctl.migrations.runner import Listener, Run, check_state, execute
 from custctl.migrations.scripts import Script, seed_sets
-from custctl.standing import require_writable
+from custctl.standing import Standing, require_writable
 from custctl.tables import customer, customer_audit
 from custctl.text import nearest
 
@@ -159,6 +160,14 @@ def _recorded_scripts(database: Database, connection: Connection, operation_id: 
     return tuple(json.loads(row.detail)["script"] for row in sorted(rows, key=lambda row: -row.part))
 
 
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """What earlier runs of an operation have recorded: the last part, and how many customers they added."""
+
+    last_part: int
+    inserted: int
+
+
 def seed_customers(
     store: CustomerStore,
     database: Database,
@@ -188,18 +197,20 @@ def seed_customers(
 
     refuse_synthetic(store.environment)
     request = {"random_seed": random_seed, "count": count}
-    dealt_with, added, earlier = 0, 0, None
+    dealt_with, added = 0, 0
+    earlier: _Earlier | None = None
+    part = 1
     rows = synthetic_customers(count, random_seed)
     while batch := [tuple(row[name] for name in EDITABLE) for row in islice(rows, _BATCH)]:
-        with store.writing() as (connection, standing):
+
+        def write(connection: Connection, standing: Standing, batch: list[tuple[str | None, ...]] = batch) -> int:
+            nonlocal earlier, part
             refuse_synthetic(standing.environment or "an unknown environment")
             if earlier is None:
-                earlier = _earlier(connection, operation_id, request)
-                added = sum(earlier)
-                part = len(earlier)
+                earlier = _look_back(connection, operation_id, request)
+                part = earlier.last_part + 1
             merged = database.merge(connection, customer, EDITABLE, batch, key="email", insert=True, update=False)
             if merged.inserted:
-                part += 1
                 entry = audit.Entry(
                     operation_id,
                     "seed",
@@ -209,10 +220,14 @@ def seed_customers(
                     detail={**request, "inserted": len(merged.inserted)},
                 )
                 audit.append(database, connection, entry)
-        added += len(merged.inserted)
+            return len(merged.inserted)
+
+        inserted = store.transactions.run(operation_id, write, part=lambda: part)  # noqa: B023 - asked before the next turn
+        part += 1 if inserted else 0
+        added += inserted
         dealt_with += len(batch)
         on_progress(dealt_with)
-    return Seeded(customers=added)
+    return Seeded(customers=added + (earlier.inserted if earlier else 0))
 
 
 def count_added(database: Database, operation_id: str) -> int:
@@ -222,11 +237,16 @@ def count_added(database: Database, operation_id: str) -> int:
     return sum(int(json.loads(row.detail)["inserted"]) for row in rows)
 
 
-def _earlier(connection: Connection, operation_id: str, request: Mapping[str, int]) -> list[int]:
-    """Return how many customers each part of the operation has added already."""
-    parts = []
+def _look_back(connection: Connection, operation_id: str, request: Mapping[str, int]) -> _Earlier:
+    """Return what the operation has done already.
+
+    Raises:
+        ConflictError: the operation is another request's.
+    """
+    last_part = inserted = 0
     for row in audit.find_operation(connection, operation_id):
-        if row.action == "seed" and row.part < 0:
+        last_part = max(last_part, row.part)
+        if row.action == VOID or (row.action == "seed" and row.part < 0):
             continue
         detail = json.loads(row.detail)
         if row.action != "seed" or any(detail.get(name) != value for name, value in request.items()):
@@ -234,5 +254,5 @@ def _earlier(connection: Connection, operation_id: str, request: Mapping[str, in
                 f"operation {operation_id} was applied already, as `{row.action}`",
                 hint="an operation id stands for one request: make a new one",
             )
-        parts.append(int(detail["inserted"]))
-    return parts
+        inserted += int(detail["inserted"])
+    return _Earlier(last_part, inserted)

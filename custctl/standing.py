@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from custctl.engines.base import Database
 
-REQUIRED_SCHEMA = 3
+REQUIRED_SCHEMA = 5
 """The newest script that this program's own statements need."""
 
 _ENVIRONMENT, _EPOCH, _DATABASE_ID = "environment", "epoch", "database_id"
@@ -50,7 +50,7 @@ def read_standing(connection: Connection) -> Standing:
         sqlalchemy.exc.DBAPIError: the tables are not there.
     """
     names = (_ENVIRONMENT, _EPOCH, _DATABASE_ID)
-    newest = sa.select(sa.literal("schema_version"), sa.cast(sa.func.max(journal.c.version), sa.String(20))).where(
+    newest = sa.select(sa.literal("schema_version"), sa.cast(sa.func.max(journal.c.version), sa.Unicode(20))).where(
         journal.c.state.in_(("applied", "baseline"))
     )
     query = sa.select(metadata.c.name, metadata.c.value).where(metadata.c.name.in_(names)).union_all(newest)

@@ -46,7 +46,7 @@ def exported(database: Database) -> Iterator[Export]:
     Raises:
         PendingError: the schema is not there or too old.
     """
-    with database.reading() as connection:
+    with database.reading(snapshot=True) as connection:
         standing = read_standing(connection)
         check_schema(standing)
         count = connection.execute(sa.select(sa.func.count()).select_from(customer)).scalar()

@@ -22,9 +22,10 @@ from custctl.customers.model import DEFAULT_STATUS, EDITABLE
 from custctl.customers.records import Fingerprint, Record, Source
 from custctl.customers.rejects import Rejects
 from custctl.customers.rules import RowValidator
-from custctl.errors import ConflictError, InvalidError
-from custctl.standing import check_environment, check_schema, read_standing
-from custctl.tables import customer, metadata
+from custctl.customers.transactions import VOID
+from custctl.errors import ConflictError, InvalidError, OutcomeUnknownError
+from custctl.standing import Standing, check_environment, check_schema, read_standing
+from custctl.tables import customer, customer_import
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -78,6 +79,16 @@ class Result:
 _SHOWN_REASONS = 10
 
 
+@dataclass(frozen=True, slots=True)
+class _Committed:
+    """A batch that was committed, and where it left the import."""
+
+    work: Batch
+    counts: Counts
+    held: str | None
+    rejects_size: int
+
+
 class _DealWith(Protocol):
     """Deals with a batch, and tells whether there is more to do."""
 
@@ -93,10 +104,10 @@ class Import:
         self._request = request
         self._actor = actor
         digest = hashlib.sha256("\0".join([request.fingerprint.digest, *request.key_parts]).encode("utf-8", "replace"))
-        self._key = f"import/{digest.hexdigest()}"
+        self._key = digest.hexdigest()
         self._validators: dict[tuple[str, ...], RowValidator] = {}
         self._held: str | None = None  # the position as this run read or wrote it last
-        self._part = 0
+        self._part = 0  # of the operation, the last that is recorded
         self._rejects_size = 0
         self._rejects: Rejects | None = None
         self.result = Result(Counts())
@@ -115,10 +126,9 @@ class Import:
         if self._request.dry_run:
             self._rehearse(on_progress)
             return self.result
-        with self._store.writing() as (connection, _):
-            if self._answer_again(connection):
-                return self.result
-            self._go_on(connection)
+        self._store.transactions.run(self._request.operation_id, self._begin)
+        if self.result.replayed:
+            return self.result
         if self._request.rejects is not None:
             self._rejects = Rejects(
                 self._request.rejects, self._request.source, self._rejects_size, self.result.counts.rejected
@@ -186,33 +196,45 @@ class Import:
         Returns:
             False where another process has done the whole operation meanwhile.
         """
-        counts = Counts(**asdict(self.result.counts))
-        work = Batch(self._database, self._request.on_conflict, self._validator)
-        with self._store.writing() as (connection, _):
+        rejects = self._rejects
+
+        def write(connection: Connection, _: Standing) -> _Committed | None:
+            # Two processes that import the same file meet here, before either has looked at the position.
+            self._database.lock(connection, self._key)
             if self._position(connection) != self._held:
                 raise ConflictError(
                     "another process is importing this file with these options, or has just done so",
                     hint="when it has ended, run this again: it goes on where that one stopped",
                 )
             if self._part == 0 and self._answer_again(connection):
-                return False
+                return None
+            counts = Counts(**asdict(self.result.counts))
+            work = Batch(self._database, self._request.on_conflict, self._validator)
             work.run(connection, records)
             work.add_to(counts, len(records))
             size = self._rejects_size
-            try:
-                if self._rejects is not None:
-                    size = self._rejects.write(sorted_rejects(work.rejected))
-                held = self._remember(connection, counts, size, done=last)
-                self._audit(connection, records, work, counts, done=last)
-            except BaseException:
-                if self._rejects is not None:
-                    self._rejects.cut_back(self._rejects_size)
-                raise
-            if last and self._rejects is not None and counts.rejected == 0:
-                self._rejects.remove()
-        self._held, self._rejects_size, self._part = held, size, self._part + 1
-        self.result.counts = counts
-        self._keep_reasons(work)
+            if rejects is not None:
+                rejects.cut_back(size)
+                size = rejects.write(sorted_rejects(work.rejected))
+            held = self._remember(connection, counts, size, done=last)
+            self._audit(connection, records, work, counts, done=last)
+            return _Committed(work, counts, held, size)
+
+        try:
+            done = self._store.transactions.run(self._request.operation_id, write, part=lambda: self._part + 1)
+        except OutcomeUnknownError:
+            raise  # the rejects of a batch that may be there stay; the next run goes by the position
+        except BaseException:
+            if rejects is not None:
+                rejects.cut_back(self._rejects_size)
+            raise
+        if done is None:
+            return False
+        if last and rejects is not None and done.counts.rejected == 0:
+            rejects.remove()
+        self._held, self._rejects_size, self._part = done.held, done.rejects_size, self._part + 1
+        self.result.counts = done.counts
+        self._keep_reasons(done.work)
         return True
 
     def _keep_reasons(self, work: Batch) -> None:
@@ -230,19 +252,24 @@ class Import:
     # -- position and audit ------------------------------------------------------------------------
 
     def _position(self, connection: Connection) -> str | None:
-        held: str | None = connection.execute(sa.select(metadata.c.value).where(metadata.c.name == self._key)).scalar()
+        query = sa.select(customer_import.c.position).where(customer_import.c.key == self._key)
+        held: str | None = connection.execute(query).scalar()
         return held
 
-    def _go_on(self, connection: Connection) -> None:
-        """Take over where an earlier run stopped."""
+    def _begin(self, connection: Connection, _: Standing) -> None:
+        """Answer for what was done before, or take over where an earlier run stopped."""
+        if self._answer_again(connection):
+            return
+        recorded = audit.find_operation(connection, self._request.operation_id)
         self._held = self._position(connection)
         if self._held is not None:
             position = json.loads(self._held)
             self.result.counts = Counts(**position["counts"])
             self.result.resumed_at = self.result.counts.rows
-            self._part = int(position["part"])
+            # A part that was given up for void counts too.
+            self._part = max([int(position["part"]), *(row.part for row in recorded)])
             self._rejects_size = int(position["rejects_size"])
-        elif audit.find_operation(connection, self._request.operation_id):
+        elif recorded:
             raise ConflictError(
                 f"operation {self._request.operation_id} has imported a part of this file already, with other options"
                 " or to be finished by another operation",
@@ -250,13 +277,14 @@ class Import:
             )
 
     def _remember(self, connection: Connection, counts: Counts, rejects_size: int, *, done: bool) -> str | None:
-        mine = metadata.c.name == self._key
+        mine = customer_import.c.key == self._key
         if done:
-            connection.execute(sa.delete(metadata).where(mine))
+            connection.execute(sa.delete(customer_import).where(mine))
             return None
         value = json.dumps({"counts": asdict(counts), "part": self._part + 1, "rejects_size": rejects_size})
-        if connection.execute(sa.update(metadata).where(mine).values(value=value)).rowcount == 0:
-            connection.execute(sa.insert(metadata).values(name=self._key, value=value))
+        values = {"position": value, "updated_at": self._database.now()}
+        if connection.execute(sa.update(customer_import).where(mine).values(values)).rowcount == 0:
+            connection.execute(sa.insert(customer_import).values(key=self._key, **values))
         return value
 
     def _audit(self, connection: Connection, records: list[Record], work: Batch, counts: Counts, *, done: bool) -> None:
@@ -286,6 +314,7 @@ class Import:
     def _answer_again(self, connection: Connection) -> bool:
         """Tell whether the operation was applied whole before; the result is then the first one's."""
         recorded = audit.find_operation(connection, self._request.operation_id)
+        recorded = [row for row in recorded if row.action != VOID]
         if not recorded:
             return False
         detail = json.loads(recorded[-1].detail)

@@ -20,15 +20,25 @@ _MAX_ID = 2**63 - 1
 _SHOWN = 100  # characters of what was asked for that a message repeats
 
 
+def own_columns() -> list[ColumnElement[Any]]:
+    """Return the columns of a `Customer`, the id first."""
+    return [customer.c[name] for name in FIELDS]
+
+
 def columns() -> list[ColumnElement[Any]]:
     """Return what is selected to make a `Customer`: its columns and the epoch, in one statement."""
-    return [*(customer.c[name] for name in FIELDS), epoch_query().label("epoch")]
+    return [*own_columns(), epoch_query().label("epoch")]
 
 
 def to_customer(database: Database, row: Row[Any]) -> Customer:
     """Make a `Customer` of a row of `columns()`."""
+    return make_customer(database, row, parse_epoch(row[-1]))
+
+
+def make_customer(database: Database, row: Row[Any], epoch: int) -> Customer:
+    """Make a `Customer` of a row that begins with `own_columns()`, read in the epoch's own transaction."""
     values = dict(zip(FIELDS, row, strict=False))
-    values["version"] = str(Version(parse_epoch(row[-1]), database.encode_version(values["version"])))
+    values["version"] = str(Version(epoch, database.encode_version(values["version"])))
     return Customer(**values)
 
 

@@ -13,7 +13,7 @@ import binascii
 import json
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from custctl.customers.lookup import check_text, columns, to_customer
 from custctl.customers.model import FIELDS, STATUSES, Customer
 from custctl.errors import UsageError
+from custctl.sqltypes import is_time
 from custctl.standing import check_schema, read_standing
 from custctl.tables import customer
 from custctl.text import nearest
@@ -141,11 +142,25 @@ def decode_cursor(text: str) -> tuple[Query, Position]:
             raise ValueError(lane)
         if isinstance(key, str):
             key.encode()  # a lone surrogate is in no row
-        elif not (key is None or (type(key) is int and abs(key) < 2**63)):
+        elif key is not None:
             raise ValueError(key)
+        if isinstance(query, ListQuery):
+            _check_key(query.sort.removeprefix("-"), lane, key)
     except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error, UsageError) as error:
         raise UsageError("the cursor is damaged", hint="take it whole from the page before, or start anew") from error
     return query, Position(lane, key, last_id)
+
+
+def _check_key(field: str, lane: int, key: Any) -> None:
+    """Refuse what no row of the field can hold: an engine may take it for an error of ours."""
+    if lane == 1 or field == "id":
+        fits = key is None
+    elif field in ("created_at", "updated_at"):
+        fits = isinstance(key, str) and is_time(key)
+    else:
+        fits = isinstance(key, str)
+    if not fits:
+        raise ValueError(key)
 
 
 def resume(cursor: str, asked: Query | None, kind: Literal["list", "search"]) -> tuple[Query, Position]:
@@ -185,7 +200,7 @@ def read_page(database: Database, query: Query, limit: int, after: Position | No
 
 def read_all(database: Database, query: Query, after: Position | None = None) -> Iterator[Customer]:
     """Yield every customer of a query in one consistent state, a page at a time, in constant memory."""
-    with database.reading() as connection:
+    with database.reading(snapshot=True) as connection:
         while True:
             page = _page(database, connection, query, _ALL_AT_ONCE, after)
             yield from page.items
@@ -203,13 +218,21 @@ def _page(database: Database, connection: Connection, query: Query, limit: int, 
     items = tuple(to_customer(database, row[2:]) for row in rows[:limit])  # type: ignore[arg-type]
     if len(rows) <= limit:
         return Page(items, None)
-    last = rows[limit - 1]
-    return Page(items, encode_cursor(query, Position(last[0], last[1], last[2])))
+    lane, key, last_id = rows[limit - 1][:3]
+    if _is_by_version(query):
+        key = database.encode_version(key)
+    return Page(items, encode_cursor(query, Position(lane, key, last_id)))
+
+
+def _is_by_version(query: Query) -> bool:
+    return isinstance(query, ListQuery) and query.sort.removeprefix("-") == "version"
 
 
 def _statement(
     database: Database, connection: Connection, query: Query, limit: int, after: Position | None
 ) -> Select[Any]:
+    if after is not None and _is_by_version(query):
+        after = replace(after, key=_row_version(database, after.key))
     if isinstance(query, ListQuery):
         lanes = _list_lanes(query, after)
     else:
@@ -225,6 +248,13 @@ def _statement(
     elif query.sort.startswith("-"):
         order = key.desc()
     return sa.select(union).order_by(lane, order, identity).limit(limit)
+
+
+def _row_version(database: Database, text: str) -> Any:
+    try:
+        return database.decode_version(text)
+    except ValueError:
+        raise UsageError("the cursor is of another engine's database", hint="start anew") from None
 
 
 def _list_lanes(query: ListQuery, after: Position | None) -> list[Select[Any]]:
@@ -248,7 +278,7 @@ def _list_lanes(query: ListQuery, after: Position | None) -> list[Select[Any]]:
             lane = lane.where(_beyond(column, after, descending=descending))
         lanes.append(lane.order_by(column.desc() if descending else column, customer.c.id))
     if field not in _NOT_NULL:
-        lane = _lane(1, sa.null(), [*filters, column.is_(None)])
+        lane = _lane(1, sa.cast(sa.null(), column.type), [*filters, column.is_(None)])
         if after is not None and after.lane == 1:
             lane = lane.where(customer.c.id > after.id)
         lanes.append(lane.order_by(customer.c.id))
@@ -269,12 +299,13 @@ def _search_lanes(
     for number, (column, conditions) in enumerate(zip(searched, matches, strict=True)):
         if after is not None and number < after.lane:
             continue
-        order = database.fold_order(column)
+        key = database.fold_key(column)
+        order = database.fold_order(key)
         # A row belongs to the first lane that it matches.
         earlier = [sa.case((sa.or_(*match), 1), else_=0) == 0 for match in matches[:number]]
         # A subquery for each condition: an index serves their union only unordered.
         for condition in conditions:
-            lane = _lane(number, column, [condition, *earlier])
+            lane = _lane(number, key, [condition, *earlier])
             if after is not None and number == after.lane:
                 lane = lane.where(_beyond(order, after, descending=False))
             lanes.append(lane.order_by(order, customer.c.id))

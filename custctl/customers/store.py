@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from custctl.customers import audit
 from custctl.customers.conflicts import version_conflict
-from custctl.customers.lookup import columns, not_found, parse_who, to_customer, who_is
+from custctl.customers.lookup import columns, make_customer, not_found, own_columns, parse_who, to_customer, who_is
 from custctl.customers.model import DEFAULT_STATUS, EDITABLE, FIELDS, Customer
 from custctl.customers.operations import Outcome, new_operation_id
+from custctl.customers.transactions import VOID, Transactions
 from custctl.customers.versions import Version
 from custctl.errors import ConflictError, NotFoundError, UsageError
-from custctl.standing import Standing, check_schema, epoch_is, read_standing, require_writable
+from custctl.standing import Standing, check_schema, epoch_is, read_standing
 from custctl.tables import customer, customer_password
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class CustomerStore:
         self._database = database
         self.environment = environment
         self._actor = actor
+        self.transactions = Transactions(database, environment, actor)
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -82,10 +83,8 @@ class CustomerStore:
         def write(connection: Connection, standing: Standing) -> Outcome:
             filled = {"status": DEFAULT_STATUS, **{name: value for name, value in values.items() if value is not None}}
             _check_email_is_free(connection, values["email"])
-            new_id = self._database.insert_row(connection, customer, filled)
-            row = self._read(connection, new_id)
-            if row is None:
-                raise NotFoundError(f"customer {new_id} was deleted while it was added")
+            made = self._database.insert_row(connection, sa.insert(customer).values(filled), own_columns())
+            row = make_customer(self._database, made, standing.epoch)
             self._record(connection, row, operation_id, "add", fields=list(filled), before=None, request=values)
             return Outcome(row, row.id, operation_id)
 
@@ -126,12 +125,12 @@ class CustomerStore:
                 return Outcome(row, row.id, operation_id, changed=False)
             if "email" in changed:
                 _check_email_is_free(connection, changed["email"])
-            statement = sa.update(customer).where(self._holds(row.id, precondition)).values(changed)
-            readback = sa.select(*columns()).where(customer.c.id == row.id)
-            written = self._database.write_row(connection, statement, readback)
+            statement = sa.update(customer).where(self._holds(row.id, precondition))
+            statement = statement.values({**changed, **self._database.touch()})
+            written = self._database.write_row(connection, statement, own_columns())
             if written is None:
                 raise self._conflict(connection, self._find(connection, str(row.id)), precondition, changes, row)
-            after = to_customer(self._database, written)
+            after = make_customer(self._database, written, precondition.epoch)
             self._record(connection, after, operation_id, "update", fields=list(changed), before=row, request=changes)
             return Outcome(after, after.id, operation_id)
 
@@ -186,6 +185,8 @@ class CustomerStore:
         stored = hasher(found)
 
         def write(connection: Connection, standing: Standing) -> Outcome:
+            # Its row is not written: another write to it may go on at the same time.
+            self._database.lock(connection, audit.chain(found.id))
             row = self._find(connection, str(found.id))
             self._store_hash(connection, row.id, stored)
             entry = audit.Entry(operation_id, "set-password", self._actor, customer_id=row.id, version=row.version)
@@ -214,6 +215,7 @@ class CustomerStore:
         """Replace a hash by one of the same password with current parameters, unless it was changed meanwhile."""
 
         def write(connection: Connection, standing: Standing) -> Outcome:
+            self._database.lock(connection, audit.chain(customer_id))
             held = sa.select(customer_password.c.hash).where(customer_password.c.customer_id == customer_id)
             if connection.execute(held).scalar() == old:
                 self._store_hash(connection, customer_id, new)
@@ -236,17 +238,6 @@ class CustomerStore:
 
     # -- what every write shares -------------------------------------------------------------------
 
-    @contextmanager
-    def writing(self) -> Iterator[tuple[Connection, Standing]]:
-        """Open a write transaction on a database whose stamp allows it.
-
-        Raises:
-            RefusedError: the stamp is another environment's, or missing.
-            PendingError: the schema is not there or too old.
-        """
-        with self._database.writing() as connection:
-            yield connection, require_writable(self._database, connection, self.environment)
-
     def _write(
         self,
         operation_id: str,
@@ -256,11 +247,19 @@ class CustomerStore:
         *,
         request: Mapping[str, str | None] | None = None,
     ) -> Outcome:
-        with self.writing() as (connection, standing):
+        def once(connection: Connection, standing: Standing) -> Outcome:
             recorded = audit.find_operation(connection, operation_id)
-            if recorded:
-                return self._replay(recorded[0], action, who, request)
-            return write(connection, standing)
+            return self._replay(recorded[0], action, who, request) if recorded else write(connection, standing)
+
+        try:
+            return self.transactions.run(operation_id, once)
+        except (ConflictError, NotFoundError):
+            # What stands in the way may be this very operation, which another process has applied meanwhile.
+            with self._database.reading() as connection:
+                recorded = audit.find_operation(connection, operation_id)
+            if not recorded:
+                raise
+            return self._replay(recorded[0], action, who, request)
 
     def _replay(
         self, recorded: Row[Any], action: str, who: str | None, request: Mapping[str, str | None] | None = None
@@ -270,6 +269,11 @@ class CustomerStore:
         Raises:
             ConflictError: the operation was another request, as far as the audit still holds what was asked.
         """
+        if recorded.action == VOID:
+            raise ConflictError(
+                f"operation {recorded.operation_id} was given up when its connection was lost, and was not applied",
+                hint="an operation id stands for one request: make a new one",
+            )
         values = audit.held_values(recorded)
         emails = {(values.get(side) or {}).get("email") for side in ("before", "after")} - {None}
         named = None if who is None else parse_who(who)
@@ -322,10 +326,6 @@ class CustomerStore:
         except ValueError:
             raise UsageError(f"`{version}` is not a version of this engine") from None
         return sa.and_(customer.c.id == customer_id, customer.c.version == raw, epoch_is(version.epoch))
-
-    def _read(self, connection: Connection, customer_id: int) -> Customer | None:
-        row = connection.execute(sa.select(*columns()).where(customer.c.id == customer_id)).one_or_none()
-        return None if row is None else to_customer(self._database, row)
 
     def _find(self, connection: Connection, who: str) -> Customer:
         query: Select[Any] = sa.select(*columns()).where(who_is(who))

@@ -122,7 +122,7 @@ def verify(database: Database, checkpoint: Mapping[str, Any] | None = None) -> R
         RefusedError: the checkpoint is of another database.
     """
     report = Report()
-    with database.reading() as connection:
+    with database.reading(snapshot=True) as connection:
         standing = read_standing(connection)
         check_schema(standing)
         if checkpoint is not None and checkpoint.get("database_id") not in (None, standing.database_id):

@@ -10,18 +10,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from custctl.errors import ExitCode
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row, Select, Table
-    from sqlalchemy.sql.dml import UpdateBase
+    from sqlalchemy.sql.dml import Insert, Update
 
     from custctl.engines.scripts import Finding, Statement
     from custctl.errors import CustctlError
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +81,50 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Node:
+    """One server, and how messages name it."""
+
+    name: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"`{self.name}` ({self.host}:{self.port})"
+
+
+def _no_password() -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """What an engine needs from a profile to connect; times in seconds."""
+    """What an engine needs from a profile to connect; times in seconds.
+
+    Attributes:
+        location: the database in words.
+        path: the file of SQLite; the fields after the times are for servers.
+        connect_timeout: for one attempt to connect.
+        statement_timeout: for one statement or one transaction that writes; zero is no limit.
+        auth: password, integrated, entra or certificate.
+        tls: verify-full, strict, require or off.
+        tls_ca: the certificates to trust in place of the system's.
+        actor: who works, for the server's list of sessions.
+        password: looks the password up when the first connection is made; None where the login needs none.
+    """
 
     location: str
     path: Path | None = None
     connect_timeout: float = 5.0
     statement_timeout: float = 30.0
+    nodes: Sequence[Node] = ()
+    name: str = ""
+    schema: str = ""
+    user: str | None = None
+    auth: str = "integrated"
+    tls: str = "off"
+    tls_ca: Path | None = None
+    actor: str = ""
+    password: Callable[[], str | None] = field(default=_no_password, repr=False)
 
 
 class ScriptSession(ABC):
@@ -117,6 +157,10 @@ class ScriptSession(ABC):
         """Tell whether the transaction that `begin` started is still open."""
 
     @abstractmethod
+    def holds_lock(self) -> bool:
+        """Tell whether this session still has the migration lock; a pooler or a script may have taken it away."""
+
+    @abstractmethod
     def reset(self) -> None:
         """Put session settings back, so that one script's settings do not reach the next."""
 
@@ -132,8 +176,11 @@ class Database(ABC):
         """Close the connection; the object can be used again."""
 
     @abstractmethod
-    def reading(self) -> AbstractContextManager[Connection]:
-        """Open a transaction that reads one consistent state.
+    def reading(self, *, snapshot: bool = False) -> AbstractContextManager[Connection]:
+        """Open a connection for reading.
+
+        Args:
+            snapshot: whether all statements see one consistent state, or each what is committed when it begins.
 
         Raises:
             PendingError: the database or its tables do not exist.
@@ -141,12 +188,26 @@ class Database(ABC):
         """
 
     @abstractmethod
-    def writing(self) -> AbstractContextManager[Connection]:
-        """Open a transaction that writes; it commits at the end of the block or leaves nothing.
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction that writes, and commit it; what raises leaves nothing behind.
+
+        Args:
+            work: what to do. Where the server gives the transaction up for another's sake (a deadlock, say), it is run
+                again from its beginning: nothing outside the database may count on its having run once.
+
+        Returns:
+            What `work` returned in the run that was committed.
 
         Raises:
-            UnavailableError: no lock could be had in time, or it cannot be reached.
+            UnavailableError: no lock could be had in time, or the database cannot be reached; nothing was written.
             ConflictError: a unique value is taken.
+            OutcomeUnknownError: the answer to the commit was lost.
+        """
+
+    def lock(self, connection: Connection, name: str) -> None:
+        """Keep other transactions that lock the same name out until the open one ends.
+
+        Nothing is to be done where one transaction at a time can write.
         """
 
     @abstractmethod
@@ -176,12 +237,16 @@ class Database(ABC):
         """Return the names of all tables in the profile's schema, the engine's own left out."""
 
     @abstractmethod
+    def create_tables(self, connection: Connection, tables: Sequence[Table]) -> None:
+        """Create those tables that are missing, in the caller's transaction."""
+
+    @abstractmethod
     def is_standby(self, connection: Connection) -> bool:
         """Tell whether the database refuses writes because it follows another one."""
 
     @abstractmethod
     def now(self) -> ColumnElement[str]:
-        """Return an expression for the database's clock, as ISO 8601 in UTC with milliseconds."""
+        """Return an expression for the database's clock: a `Timestamp`."""
 
     # -- version-checked writes --------------------------------------------------------------------
 
@@ -201,21 +266,27 @@ class Database(ABC):
     def version_text(self, column: ColumnElement[Any]) -> ColumnElement[str]:
         """Return the expression of what `encode_version` makes of a version."""
 
+    def touch(self) -> dict[str, ColumnElement[Any]]:
+        """Return what an update has to set besides the fields, where the database does not do so by itself."""
+        return {}
+
     @abstractmethod
-    def write_row(self, connection: Connection, statement: UpdateBase, readback: Select[Any]) -> Row[Any] | None:
-        """Run an update or delete of one row and return the row as the database left it.
+    def write_row(
+        self, connection: Connection, statement: Update, returned: Sequence[ColumnElement[Any]]
+    ) -> Row[Any] | None:
+        """Run an update of one row and return the row as the database left it.
 
         Args:
             statement: names the row by id and version.
-            readback: selects the same row by id.
+            returned: columns of the table, its id the first.
 
         Returns:
-            The row after an update, or None where no row had that version.
+            These columns after the update, or None where no row had that version.
         """
 
     @abstractmethod
-    def insert_row(self, connection: Connection, table: Table, values: dict[str, Any]) -> int:
-        """Insert one row and return the id that the database gave it."""
+    def insert_row(self, connection: Connection, statement: Insert, returned: Sequence[ColumnElement[Any]]) -> Row[Any]:
+        """Insert one row and return columns of it as the database made them, its id the first."""
 
     # -- volume ------------------------------------------------------------------------------------
 
@@ -235,7 +306,7 @@ class Database(ABC):
 
         Args:
             columns: the columns of each row, `key` among them; other columns keep what they hold.
-            rows: no key twice.
+            rows: texts, none of them empty, and None; no key twice.
             key: a column with a unique index.
             insert: whether rows with a new key are inserted, or reported as absent.
             update: whether rows with a known key are updated, or reported as taken.
@@ -265,9 +336,13 @@ class Database(ABC):
         each other.
         """
 
+    def fold_key(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Return what of a column is compared without case."""
+        return column
+
     @abstractmethod
-    def fold_order(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        """Return the expression by which the index behind `starts_with` is ordered."""
+    def fold_order(self, key: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Return the order of the index behind `starts_with`, for what `fold_key` returned."""
 
     @abstractmethod
     def contains(

@@ -12,10 +12,12 @@ class Statement:
     Attributes:
         text: the statement as written, without its terminator.
         line: 1-based line of its first token in the file.
+        data: what follows the statement in the script for it to read, as the rows of `COPY … FROM stdin`; or None.
     """
 
     text: str
     line: int
+    data: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

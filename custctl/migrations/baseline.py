@@ -56,7 +56,7 @@ def baseline(
         state = journal.read_state_on(database, session.connection)
         _check(state, database.location)
         session.begin()
-        journal.create(session.connection)
+        journal.create(database, session.connection)
         standing.stamp(session.connection, environment)
         now = session.connection.execute(sa.select(database.now())).scalar_one()
         for script in scripts:

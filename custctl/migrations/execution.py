@@ -77,14 +77,21 @@ class Task:
     def check_untouched(self) -> str:
         """Make sure, in the transaction that is to change it, that the journal is still what was planned for.
 
-        The lock sees to that; where it was lost, or did not reach as far as the database does, this notices.
+        The lock sees to that, where it is still held. Where it does not reach as far as the database does, the row
+        tells.
 
         Returns:
             The database's time.
 
         Raises:
-            UnavailableError: another run has been here.
+            UnavailableError: the lock was lost, or another run has been here.
         """
+        if not self.session.holds_lock():
+            raise UnavailableError(
+                f"the migration lock was lost before `{self.script.name}`; {self.so_far}",
+                hint="a pooler in transaction mode, or a script that ends its session's locks, takes it away: connect to"
+                " the server itself, and run it again",
+            )
         now = journal.recheck(self.database, self.session.connection, self.script, self.step.record)
         if now is None:
             raise UnavailableError(
@@ -283,7 +290,7 @@ def _failure(task: Task, number: int | None, error: CustctlError, kept: str) -> 
         lines = [f"{place} failed: {reason}", f"  {_excerpt(statement)}"]
     failure = MigrationError(
         "\n".join([*lines, f"{kept}; {task.so_far}"]),
-        hint="mend the script and run it again",
+        hint=error.hint if error.exit_code is ExitCode.MIGRATION and error.hint else "mend the script and run it again",
         details={
             "script": script.name,
             "line": statement.line if statement else None,

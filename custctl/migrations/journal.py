@@ -7,7 +7,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.schema import CreateTable
 
 from custctl import __version__
 from custctl.errors import ExitCode, MigrationError
@@ -117,10 +116,9 @@ def read_state_on(database: Database, connection: Connection) -> State:
     )
 
 
-def create(connection: Connection) -> None:
+def create(database: Database, connection: Connection) -> None:
     """Create the journal and the metadata table where they are missing, in the caller's transaction."""
-    for table in BOOTSTRAP:
-        connection.execute(CreateTable(table, if_not_exists=True))
+    database.create_tables(connection, BOOTSTRAP)
 
 
 def write(

@@ -129,7 +129,7 @@ def repair(
             done.append(("repair", {"accepted": list(map(_accepted, planned.accept)), "settled": settled}))
         if planned.restamp:
             if metadata.name not in state.tables:
-                journal.create(session.connection)
+                journal.create(database, session.connection)
             before, after = planned.restamp
             stamped = standing.restamp(session.connection, after)
             detail = {"from": before, "to": after, "database_id": stamped.database_id, "epoch": stamped.epoch}

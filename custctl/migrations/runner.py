@@ -126,7 +126,7 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
             state = journal.read_state_on(database, session.connection)
             check_state(state, request.environment, database.location)
             if not state.has_journal:
-                _bootstrap(session, request.environment)
+                _bootstrap(database, session, request.environment)
                 listener.stamped(request.environment)
             # Another run may have been faster: what is pending is asked again under the lock.
             plan = plan_for(state)
@@ -155,11 +155,11 @@ def check_state(state: State, environment: str, location: str) -> None:
         )
 
 
-def _bootstrap(session: ScriptSession, environment: str) -> None:
+def _bootstrap(database: Database, session: ScriptSession, environment: str) -> None:
     """Create the journal and stamp the database, in one transaction."""
     session.begin()
     try:
-        journal.create(session.connection)
+        journal.create(database, session.connection)
         standing.stamp(session.connection, environment)
         session.commit()
     except BaseException:

@@ -12,18 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
+from sqlalchemy.schema import CreateTable
 
 from custctl import signals
-from custctl.engines.base import CELL_END, Check, Database, EngineSettings, Joined, LockHolder, Merge
+from custctl.engines.base import CELL_END, Check, Database, EngineSettings, Joined, LockHolder, Merge, T
 from custctl.engines.sqlite import folding
 from custctl.engines.sqlite.errors import translate
 from custctl.engines.sqlite.session import SqliteScriptSession, begin_immediate, driver_of
 from custctl.engines.sqlite.tokens import first_word
 from custctl.errors import CredentialError, CustctlError, ExitCode, PendingError, RefusedError
+from custctl.sqltypes import Timestamp
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Row, Select, Table
-    from sqlalchemy.sql.dml import UpdateBase
+    from sqlalchemy import ColumnElement, Connection, Result, Row, Select, Table
+    from sqlalchemy.sql.dml import Insert, Update
 
     from custctl.engines.base import ScriptSession
     from custctl.engines.scripts import Finding, Statement
@@ -164,7 +166,8 @@ class SqliteDatabase(Database):
     # -- transactions ------------------------------------------------------------------------------
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self, *, snapshot: bool = False) -> Iterator[Connection]:
+        # A transaction costs nothing here: all reads are of one state.
         with self._errors():
             connection = self._connect()
             self._begin = "BEGIN"
@@ -175,8 +178,13 @@ class SqliteDatabase(Database):
             finally:
                 self._deadline = None
 
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        with self.writing() as connection:
+            return work(connection)
+
     @contextmanager
     def writing(self) -> Iterator[Connection]:
+        """Hold the one write lock during the block, and commit at its end; an error leaves nothing."""
         # The time limit is for the lock: a batch that has it goes on to its end.
         with self._errors():
             connection = self._connect()
@@ -194,8 +202,12 @@ class SqliteDatabase(Database):
     def is_standby(self, connection: Connection) -> bool:
         return False  # a file follows no other
 
+    def create_tables(self, connection: Connection, tables: Sequence[Table]) -> None:
+        for table in tables:
+            connection.execute(CreateTable(table, if_not_exists=True))
+
     def now(self) -> ColumnElement[str]:
-        return sa.func.strftime("%Y-%m-%dT%H:%M:%fZ", "now")
+        return sa.func.strftime("%Y-%m-%dT%H:%M:%fZ", "now", type_=Timestamp)
 
     # -- version-checked writes --------------------------------------------------------------------
 
@@ -210,15 +222,21 @@ class SqliteDatabase(Database):
     def version_text(self, column: ColumnElement[Any]) -> ColumnElement[str]:
         return sa.cast(column, sa.Text)
 
-    def write_row(self, connection: Connection, statement: UpdateBase, readback: Select[Any]) -> Row[Any] | None:
+    def write_row(
+        self, connection: Connection, statement: Update, returned: Sequence[ColumnElement[Any]]
+    ) -> Row[Any] | None:
         # Not RETURNING: it shows the row before the trigger that raises the version.
-        if connection.execute(statement).rowcount != 1:
-            return None
-        return connection.execute(readback).one_or_none()
+        identity = returned[0]
+        written = connection.execute(statement.returning(identity)).one_or_none()
+        return None if written is None else self._look_up(connection, written[0], returned).one_or_none()
 
-    def insert_row(self, connection: Connection, table: Table, values: dict[str, Any]) -> int:
-        key = connection.execute(sa.insert(table).values(values)).inserted_primary_key
-        return int(key[0]) if key else 0
+    def insert_row(self, connection: Connection, statement: Insert, returned: Sequence[ColumnElement[Any]]) -> Row[Any]:
+        made = connection.execute(statement).inserted_primary_key
+        assert made is not None
+        return self._look_up(connection, made[0], returned).one()
+
+    def _look_up(self, connection: Connection, row_id: int, returned: Sequence[ColumnElement[Any]]) -> Result[Any]:
+        return connection.execute(sa.select(*returned).where(returned[0] == row_id))
 
     # -- volume ------------------------------------------------------------------------------------
 
@@ -272,7 +290,7 @@ class SqliteDatabase(Database):
     # -- search ------------------------------------------------------------------------------------
 
     def starts_with(self, column: ColumnElement[Any], text: str) -> list[ColumnElement[bool]]:
-        needle, order = folding.fold(text), self.fold_order(column)
+        needle, order = folding.fold(text), self.fold_order(self.fold_key(column))
         # Of the order of the index: other letters than ASCII are told apart by their code.
         ranges = [sa.and_(order >= low, order < high) for low, high in sorted(folding.prefix_ranges(needle))]
         if needle.isascii():
@@ -280,9 +298,9 @@ class SqliteDatabase(Database):
         checked = sa.func.custctl_starts_with(needle, column) == 1
         return [sa.and_(one, checked) for one in ranges]
 
-    def fold_order(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+    def fold_order(self, key: ColumnElement[Any]) -> ColumnElement[Any]:
         # An email is stored in lower case: its unique index serves as it is.
-        return column if column.name == "email" else sa.collate(column, "NOCASE")
+        return key if getattr(key, "name", "") == "email" else sa.collate(key, "NOCASE")
 
     def contains(
         self, connection: Connection, statement: Select[Any], columns: Sequence[ColumnElement[Any]], text: str

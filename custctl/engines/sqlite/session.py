@@ -105,6 +105,9 @@ class SqliteScriptSession(ScriptSession):
     def in_transaction(self) -> bool:
         return self._driver.in_transaction
 
+    def holds_lock(self) -> bool:
+        return True  # the lock is this process's own, on a file that stays open
+
     def reset(self) -> None:
         # A new connection is the one sure way back, and costs more than a small script: only where there is a need.
         temporary = self._driver.execute("SELECT 1 FROM sqlite_temp_master LIMIT 1").fetchone()

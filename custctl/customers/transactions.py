@@ -1,0 +1,108 @@
+"""Transactions that write: allowed by the database's stamp, each applied once, its outcome learnt.
+
+Where the answer to a commit is lost, the audit tells: an operation's row is unique. A void row is inserted under its
+id. Should that succeed, the commit can never happen any more; should it be a duplicate, the commit has happened.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import sqlalchemy as sa
+
+from custctl.customers import audit
+from custctl.errors import ConflictError, CustctlError, OutcomeUnknownError, UnavailableError
+from custctl.standing import Standing, require_writable
+from custctl.tables import customer_audit
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from custctl.engines.base import Database
+
+T = TypeVar("T")
+
+VOID = "void"
+"""The action of a row that keeps a lost operation from ever being applied."""
+
+_PATIENCE = 10.0  # seconds in which the outcome of a lost commit is asked for
+_PAUSE = 0.25
+
+
+class Transactions:
+    """Write transactions on one database, for one profile.
+
+    Args:
+        environment: the profile's, which the database's stamp must equal.
+        actor: who is recorded.
+    """
+
+    def __init__(self, database: Database, environment: str, actor: str) -> None:
+        self._database = database
+        self._environment = environment
+        self._actor = actor
+
+    def run(
+        self, operation_id: str, work: Callable[[Connection, Standing], T], *, part: Callable[[], int] = lambda: 0
+    ) -> T:
+        """Run `work` as one transaction; see `Database.transact`.
+
+        Args:
+            operation_id: what `work` records in the audit.
+            part: tells which part of the operation that is, once `work` has run.
+
+        Raises:
+            RefusedError: the stamp is another environment's, or missing.
+            PendingError: the schema is not there or too old.
+            UnavailableError: nothing was written.
+            OutcomeUnknownError: whether it was written could not be learnt.
+        """
+        done: list[T] = []
+
+        def guarded(connection: Connection) -> T:
+            standing = require_writable(self._database, connection, self._environment)
+            done[:] = [work(connection, standing)]
+            return done[0]
+
+        try:
+            return self._database.transact(guarded)
+        except OutcomeUnknownError as lost:
+            if self._happened(operation_id, part(), lost):
+                return done[0]
+            raise UnavailableError(
+                f"{lost.message}; nothing was written",
+                hint="run it again, under a new operation id where you gave one",
+                details={"operation_id": operation_id},
+            ) from lost
+
+    def _happened(self, operation_id: str, part: int, lost: OutcomeUnknownError) -> bool:
+        """Tell whether a part of an operation was committed, and see to it that it never is where it was not.
+
+        Raises:
+            OutcomeUnknownError: the database does not answer.
+        """
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return self._database.transact(lambda connection: self._settle(connection, operation_id, part))
+            except ConflictError:
+                continue  # it was committed just now: the next look finds it
+            except CustctlError as error:
+                if time.monotonic() >= deadline or not isinstance(error, UnavailableError | OutcomeUnknownError):
+                    raise OutcomeUnknownError(
+                        f"{lost.message}, and whether it was written could not be learnt: {error.message}",
+                        hint=f"when the database answers, `custctl audit list --operation {operation_id}` tells:"
+                        " no entry, nothing written. To run the same with `--operation-id` applies it at most once",
+                        details={"operation_id": operation_id},
+                    ) from lost
+                time.sleep(_PAUSE)
+
+    def _settle(self, connection: Connection, operation_id: str, part: int) -> bool:
+        mine = sa.and_(customer_audit.c.operation_id == operation_id, customer_audit.c.part == part)
+        action = connection.execute(sa.select(customer_audit.c.action).where(mine)).scalar()
+        if action is not None:
+            return bool(action != VOID)
+        audit.append(self._database, connection, audit.Entry(operation_id, VOID, self._actor, part=part))
+        return False

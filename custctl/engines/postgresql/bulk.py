@@ -1,0 +1,141 @@
+"""Bulk merge on PostgreSQL: COPY takes a batch into a temporary table, and from there it goes set by set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg import sql
+
+from custctl.engines.base import Merge
+from custctl.engines.postgresql.connection import LimitedConnection
+
+# CSV without any of its meanings: what delimits and quotes is in no customer's text, so that nothing is escaped.
+_CELL, _QUOTE = "\x1f", "\x01"
+
+
+def merge(
+    driver: LimitedConnection,
+    schema: str,
+    table: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    key: str,
+    insert: bool,
+    update: bool,
+) -> Merge:
+    """Insert or update a batch inside the open transaction; see `Database.merge`.
+
+    What another transaction inserts meanwhile is waited for, and counts as known: a unique key never ends a batch.
+    """
+    stage = _Stage(driver, schema, table, columns, key)
+    stage.fill(rows)
+    inserted: dict[Any, int] = {}
+    known: list[tuple[int, int, bool]] = []
+    key_at = columns.index(key)
+    while True:
+        if insert and len(inserted) + len(known) < len(rows):
+            inserted.update(stage.insert())
+        if len(inserted) == len(rows):
+            break
+        if not update:
+            break
+        known = stage.lock_known([row_id for row_id in inserted.values()])
+        # A row that stood in the way and was deleted since is inserted after all.
+        if not insert or len(inserted) + len(known) >= len(rows):
+            break
+    changed = [row_id for _, row_id, differs in known if differs]
+    if changed:
+        stage.update()
+    if not insert and not update:
+        found = {at for at, _, _ in stage.lock_known([])}
+        taken: list[int] = sorted(found)
+        absent = [at for at in range(len(rows)) if at not in found]
+    else:
+        taken = [] if update else [at for at, row in enumerate(rows) if row[key_at] not in inserted]
+        there = {at for at, _, _ in known}
+        absent = [] if insert else [at for at in range(len(rows)) if at not in there]
+    return Merge(
+        inserted=sorted(inserted.values()),
+        updated=sorted(changed),
+        unchanged=len(known) - len(changed),
+        taken=taken,
+        absent=absent,
+    )
+
+
+class _Stage:
+    """The temporary table of a batch; `position` counts from 0, the other columns are named by their number."""
+
+    def __init__(self, driver: LimitedConnection, schema: str, table: str, columns: Sequence[str], key: str) -> None:
+        self._driver = driver
+        self._table = sql.Identifier(schema, table)
+        self._columns = [sql.Identifier(column) for column in columns]
+        self._staged = [sql.Identifier(f"c{number}") for number in range(len(columns))]
+        self._stage = sql.Identifier("pg_temp", f"custctl_stage_{len(columns)}")
+        self._key = sql.Identifier(key)
+        self._key_staged = self._staged[columns.index(key)]
+
+    def _run(self, template: str, *params: Any, **parts: sql.Composable) -> Any:
+        query = sql.SQL(template).format(
+            table=self._table, stage=self._stage, key=self._key, key_staged=self._key_staged, **parts
+        )
+        return self._driver.execute(query, params or None)
+
+    def fill(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Put the batch in, in place of the one before."""
+        declared = sql.SQL(", ").join(sql.SQL('{} text COLLATE "C"').format(name) for name in self._staged)
+        self._run(
+            "CREATE TEMPORARY TABLE IF NOT EXISTS {stage} (position integer, {declared}) ON COMMIT DELETE ROWS",
+            declared=declared,
+        )
+        self._run("DELETE FROM {stage}")
+        copy = sql.SQL("COPY {} FROM STDIN (FORMAT csv, DELIMITER {}, QUOTE {}, NULL '')").format(
+            self._stage, sql.Literal(_CELL), sql.Literal(_QUOTE)
+        )
+        lines = [f"{at}{_CELL}{_CELL.join([cell or '' for cell in row])}\n" for at, row in enumerate(rows)]
+        text = "".join(lines)
+        width = len(self._columns)
+        if text.count(_CELL) != len(rows) * width or text.count("\n") != len(rows) or _QUOTE in text or "\r" in text:
+            raise ValueError("a control character in a row of a batch")
+        with self._driver.cursor() as cursor, cursor.copy(copy) as stream:
+            stream.write(text)
+
+    def insert(self) -> list[tuple[Any, int]]:
+        """Insert the rows whose key is new, in their order, and return key and id of each."""
+        return self._run(  # type: ignore[no-any-return]
+            "INSERT INTO {table} AS held ({columns}) SELECT {staged} FROM {stage} ORDER BY position"
+            " ON CONFLICT ({key}) DO NOTHING RETURNING held.{key}, held.id",
+            columns=sql.SQL(", ").join(self._columns),
+            staged=sql.SQL(", ").join(self._staged),
+        ).fetchall()
+
+    def lock_known(self, but: list[int]) -> list[tuple[int, int, bool]]:
+        """Lock the rows that hold a key of the batch, and return position, id and whether they differ."""
+        return self._run(  # type: ignore[no-any-return]
+            "SELECT s.position, held.id, ({held}) IS DISTINCT FROM ({staged})"
+            " FROM {stage} AS s JOIN {table} AS held ON held.{key} = s.{key_staged}"
+            " WHERE held.id <> ALL (%s) ORDER BY held.id FOR UPDATE OF held",
+            but,
+            **self._sides(),
+        ).fetchall()
+
+    def update(self) -> None:
+        """Write the rows that differ."""
+        assignments = sql.SQL(", ").join(
+            sql.SQL("{} = s.{}").format(column, staged)
+            for column, staged in zip(self._columns, self._staged, strict=True)
+        )
+        self._run(
+            "UPDATE {table} AS held SET {assignments} FROM {stage} AS s"
+            " WHERE held.{key} = s.{key_staged} AND ({held}) IS DISTINCT FROM ({staged})",
+            assignments=assignments,
+            **self._sides(),
+        )
+
+    def _sides(self) -> dict[str, sql.Composable]:
+        return {
+            "held": sql.SQL(", ").join(sql.SQL("held.{}").format(column) for column in self._columns),
+            "staged": sql.SQL(", ").join(sql.SQL("s.{}").format(staged) for staged in self._staged),
+        }

@@ -1,0 +1,63 @@
+"""The driver's connection, with a limit on how long it waits for an answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
+
+import psycopg
+
+RV = TypeVar("RV")
+
+_SILENCE = 10.0  # seconds without an answer after which the server is asked whether it is still there
+
+
+class NoAnswerError(psycopg.OperationalError):
+    """The server did not answer in time; it may be frozen, or the network swallows what is sent."""
+
+
+class LimitedConnection(psycopg.Connection[Any]):
+    """A connection whose every wait ends.
+
+    The server's own `statement_timeout` does not fire where the server itself stands still. A statement of a script
+    may take hours: there the server is asked by another connection, now and then, whether it is still alive.
+
+    Attributes:
+        patience: seconds to wait for an answer; None is no limit.
+        on_silence: called after each ten seconds without an answer where there is no limit; what it raises ends
+            the wait.
+    """
+
+    patience: float | None = None
+    on_silence: Callable[[], None] | None = None
+
+    def wait(self, gen: Generator[Any, Any, RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """Run one of the driver's generators to its end."""
+        return super().wait(self._watched(gen), interval, timeout)
+
+    def _watched(self, gen: Generator[Any, Any, RV]) -> Generator[Any, Any, RV]:
+        began = looked = time.monotonic()
+        try:
+            state = next(gen)
+            while True:
+                ready = yield state
+                if not ready:
+                    now = time.monotonic()
+                    if self.patience is not None and now - began > self.patience:
+                        self.pgconn.finish()
+                        raise NoAnswerError(f"no answer within {self.patience:g} s")
+                    if self.on_silence is not None and now - looked > _SILENCE:
+                        self._ask()
+                        looked = time.monotonic()
+                state = gen.send(ready)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
+
+    def _ask(self) -> None:
+        assert self.on_silence is not None
+        try:
+            self.on_silence()
+        except Exception:
+            self.pgconn.finish()
+            raise

@@ -1,0 +1,343 @@
+"""PostgreSQL, by way of psycopg, behind the one interface."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.pool import NullPool
+from sqlalchemy.schema import CreateSchema, CreateTable
+
+from custctl.engines.base import CELL_END, Check, Joined, LockHolder, Merge, Node
+from custctl.engines.postgresql.connection import LimitedConnection, NoAnswerError
+from custctl.engines.postgresql.errors import RUN_AGAIN, translate, words
+from custctl.engines.server import DriverError, ServerDatabase
+from custctl.errors import CustctlError
+from custctl.sqltypes import Timestamp
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection, Engine, Select, Table
+
+    from custctl.engines.base import ScriptSession
+    from custctl.engines.scripts import Finding, Statement
+
+_SSLMODES = {"verify-full": "verify-full", "strict": "verify-full", "require": "require", "off": "disable"}
+_TEXT_TIME = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+_ESCAPE = "\\"
+
+
+class PostgresqlDatabase(ServerDatabase):
+    """A database of a PostgreSQL server, 15 or newer."""
+
+    engine_name = "postgresql"
+    begin_write = "BEGIN ISOLATION LEVEL READ COMMITTED"
+    begin_snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    driver_error = psycopg.Error
+
+    # -- connecting --------------------------------------------------------------------------------
+
+    def _make_engine(self) -> Engine:
+        dialect = PGDialect_psycopg(dbapi=psycopg, use_native_hstore=False)  # type: ignore[no-untyped-call]
+        # What the dialect would ask the server for; every release that is supported has it.
+        dialect.server_version_info = (15, 0)
+        dialect.default_schema_name = self._settings.schema
+        pool = NullPool(self._open)
+        pool._dialect = dialect
+        return sa.Engine(pool, dialect, sa.make_url("postgresql+psycopg://"), hide_parameters=True)
+
+    def _dial(self, node: Node) -> LimitedConnection:
+        settings = self._settings
+        try:
+            return LimitedConnection.connect(
+                **self._login(node),
+                # libpq takes anything below two seconds for two.
+                connect_timeout=max(2, round(settings.connect_timeout)),
+                autocommit=True,
+            )
+        except psycopg.Error as error:
+            raise self._translated(error, f"node {node}") from DriverError(words(error))
+
+    def _login(self, node: Node) -> dict[str, Any]:
+        settings = self._settings
+        password = settings.password()
+        login: dict[str, Any] = {
+            "host": node.host,
+            "port": node.port,
+            "dbname": settings.name,
+            "user": settings.user,
+            "password": password,
+            "sslmode": _SSLMODES[settings.tls],
+            "application_name": f"custctl {settings.actor}"[:63],
+            "client_encoding": "utf8",
+            "options": self._options(),
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+        }
+        if settings.tls in ("verify-full", "strict"):
+            # libpq's own file of authorities, where there is one, else the system's.
+            own = Path("~/.postgresql/root.crt").expanduser()
+            named = settings.tls_ca or os.environ.get("PGSSLROOTCERT") or (own if own.exists() else "system")
+            login["sslrootcert"] = str(named)
+        if settings.tls == "strict":
+            login["sslnegotiation"] = "direct"
+        if settings.auth != "integrated":
+            # A ticket of Kerberos that lies about is not asked for.
+            login["gssencmode"] = "disable"
+        return {name: value for name, value in login.items() if value is not None}
+
+    def _options(self) -> str:
+        """Return the session's settings as libpq's `options`: they are sent with the login, at no cost."""
+        timeout = int(self._settings.statement_timeout * 1000)
+        settings = {
+            "statement_timeout": timeout,
+            # The shorter one tells that it was a lock.
+            "lock_timeout": timeout * 9 // 10,
+            "TimeZone": "UTC",
+            "DateStyle": "ISO",
+            "search_path": self._search_path(),
+            "client_min_messages": "warning",
+            "standard_conforming_strings": "on",
+        }
+        escaped = {name: str(value).replace("\\", "\\\\").replace(" ", "\\ ") for name, value in settings.items()}
+        return " ".join(f"-c {name}={value}" for name, value in escaped.items())
+
+    def _search_path(self) -> str:
+        schema = '"' + self._settings.schema.replace('"', '""') + '"'
+        return schema if self._settings.schema == "public" else f"{schema}, public"
+
+    def _script_settings(self) -> str:
+        """Return the settings of a script's session: no limit on statements, one on locks."""
+        timeout = int(self._settings.statement_timeout * 1000)
+        return f"SET statement_timeout = 0; SET lock_timeout = {timeout}; SET search_path = {self._search_path()}"
+
+    def _is_primary(self, driver: LimitedConnection) -> bool:
+        # Sent with the login.
+        return driver.info.parameter_status("in_hot_standby") != "on"
+
+    def _driver(self, connection: Connection) -> LimitedConnection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, LimitedConnection)
+        return driver
+
+    def _give_time(self, connection: Connection, seconds: float | None) -> None:
+        driver = self._driver(connection)
+        driver.patience, driver.on_silence = seconds, None
+
+    # -- errors ------------------------------------------------------------------------------------
+
+    def _original(self, error: Exception) -> psycopg.Error | None:
+        found = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        return found if isinstance(found, psycopg.Error) else None
+
+    def translate(self, error: Exception) -> CustctlError:
+        original = self._original(error)
+        if original is None:
+            return CustctlError(f"{self.location}: {error}")
+        statement = error.statement if isinstance(error, sa.exc.DBAPIError) else None
+        return self._translated(original, self._at_node(), statement)
+
+    def _translated(self, error: psycopg.Error, where: str, statement: str | None = None) -> CustctlError:
+        login = f"`{self._settings.user}`" if self._settings.user else "this login"
+        return translate(error, where, login, statement)
+
+    def _scrubbed(self, error: Exception) -> DriverError:
+        original = self._original(error)
+        return DriverError(words(original) if original is not None else str(error))
+
+    def _is_lost(self, error: Exception) -> bool:
+        original = self._original(error)
+        if isinstance(original, NoAnswerError):
+            return True
+        state = original.sqlstate if original is not None else None
+        return state is None or state.startswith(("08", "57P"))
+
+    def _can_run_again(self, error: Exception) -> bool:
+        original = self._original(error)
+        return original is not None and original.sqlstate in RUN_AGAIN
+
+    # -- the catalogue -----------------------------------------------------------------------------
+
+    def table_names(self, connection: Connection) -> set[str]:
+        query = sa.text(
+            "SELECT relname FROM pg_catalog.pg_class"
+            " WHERE relkind IN ('r', 'p') AND relnamespace = to_regnamespace(quote_ident(:schema))"
+        )
+        return {name for (name,) in connection.execute(query, {"schema": self._settings.schema})}
+
+    def create_tables(self, connection: Connection, tables: Sequence[Table]) -> None:
+        connection.execute(CreateSchema(self._settings.schema, if_not_exists=True))
+        for table in tables:
+            connection.execute(CreateTable(table, if_not_exists=True))
+
+    def is_standby(self, connection: Connection) -> bool:
+        return bool(connection.exec_driver_sql("SELECT pg_catalog.pg_is_in_recovery()").scalar())
+
+    def now(self) -> ColumnElement[str]:
+        return sa.func.date_trunc("milliseconds", sa.func.clock_timestamp(), type_=Timestamp)
+
+    def lock(self, connection: Connection, name: str) -> None:
+        query = sa.text("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(:name, 0))")
+        connection.execute(query, {"name": f"custctl/{self._settings.schema}/{name}"})
+
+    # -- version-checked writes --------------------------------------------------------------------
+
+    def encode_version(self, raw: Any) -> str:
+        return str(raw)
+
+    def decode_version(self, text: str) -> int:
+        if not (text.isascii() and text.isdigit()) or int(text) >= 2**63:
+            raise ValueError(text)
+        return int(text)
+
+    def version_text(self, column: ColumnElement[Any]) -> ColumnElement[str]:
+        return sa.cast(column, sa.Text)
+
+    # -- volume ------------------------------------------------------------------------------------
+
+    def merge(
+        self,
+        connection: Connection,
+        table: Table,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        *,
+        key: str,
+        insert: bool,
+        update: bool,
+    ) -> Merge:
+        from custctl.engines.postgresql.bulk import merge
+
+        driver, schema = self._driver(connection), self._settings.schema
+        return merge(driver, schema, table.name, columns, rows, key=key, insert=insert, update=update)
+
+    def stream(self, connection: Connection, statement: Select[Any], size: int) -> Iterator[list[tuple[Any, ...]]]:
+        streamed = connection.execution_options(stream_results=True, yield_per=size)
+        with streamed.execute(statement) as result:
+            for rows in result.partitions():
+                yield [tuple(row) for row in rows]
+
+    def stream_joined(
+        self, connection: Connection, statement: Select[Any], size: int
+    ) -> Iterator[Joined | list[tuple[Any, ...]]]:
+        from custctl.engines.postgresql.joined import copy_out
+
+        cells = [self._as_text(cell) for cell in statement.selected_columns]
+        compiled = statement.with_only_columns(*cells).compile(
+            dialect=connection.dialect,
+            compile_kwargs={"literal_binds": True},
+            schema_translate_map={None: self._settings.schema},
+            render_schema_translate=True,
+        )
+        yield from copy_out(self._driver(connection), str(compiled), CELL_END, len(cells))
+
+    def _as_text(self, cell: ColumnElement[Any]) -> ColumnElement[Any]:
+        if not isinstance(cell.type, Timestamp):
+            return cell
+        return sa.func.to_char(sa.func.timezone("UTC", cell, type_=sa.DateTime), _TEXT_TIME).label(cell.name)
+
+    # -- search ------------------------------------------------------------------------------------
+
+    def fold_key(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        # An email is stored in lower case: its unique index serves as it is.
+        return column if column.name == "email" else sa.func.custctl_fold(column, type_=sa.Text)
+
+    def fold_order(self, key: ColumnElement[Any]) -> ColumnElement[Any]:
+        return key  # the columns compare by code point, and so does what is made of them
+
+    def starts_with(self, column: ColumnElement[Any], text: str) -> list[ColumnElement[bool]]:
+        key = self.fold_key(column)
+        low = sa.func.custctl_fold(text, type_=sa.Text)
+        return [sa.and_(key >= low, key < low.concat("\U0010ffff"), sa.func.starts_with(key, low))]
+
+    def contains(
+        self, connection: Connection, statement: Select[Any], columns: Sequence[ColumnElement[Any]], text: str
+    ) -> tuple[Select[Any], ColumnElement[Any]]:
+        # The pattern is folded by the server, as the columns are: wildcards are escaped before.
+        literal = text.replace(_ESCAPE, _ESCAPE * 2).replace("%", r"\%").replace("_", r"\_")
+        pattern = sa.func.custctl_fold(f"%{literal}%", type_=sa.Text)
+        folded = [sa.func.custctl_fold(column, type_=sa.Text) for column in columns]
+        identity: ColumnElement[Any] = columns[0].table.c.id
+        return statement.where(sa.or_(*(key.like(pattern) for key in folded))), identity
+
+    # -- migrations --------------------------------------------------------------------------------
+
+    def features(self) -> frozenset[str]:
+        query = """
+        SELECT 1 FROM pg_catalog.pg_available_extension_versions AS v
+         WHERE v.name = 'pg_trgm'
+           AND (v.installed OR (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)
+                OR (v.trusted AND has_database_privilege(current_database(), 'CREATE')))
+        """
+        with self.reading() as connection:
+            return frozenset({"pg_trgm"}) if connection.exec_driver_sql(query).first() else frozenset()
+
+    def split(self, text: str) -> list[Statement]:
+        from custctl.engines.postgresql.script import split
+
+        return split(text)
+
+    def transaction_control(self, statement: Statement) -> str | None:
+        from custctl.engines.postgresql.script import transaction_control
+
+        return transaction_control(statement)
+
+    def needs_autocommit(self, statement: Statement) -> bool:
+        from custctl.engines.postgresql.script import needs_autocommit
+
+        return needs_autocommit(statement)
+
+    def restores_session(self, statement: Statement) -> bool:
+        from custctl.engines.postgresql.script import restores_session
+
+        return restores_session(statement)
+
+    def lint(self, statements: Sequence[Statement], *, transaction: bool) -> list[Finding]:
+        from custctl.engines.postgresql.lint import lint
+
+        return lint(statements, transaction=transaction)
+
+    @contextmanager
+    def migration_lock(self, timeout: float, on_wait: Callable[[LockHolder | None], None]) -> Iterator[None]:
+        from custctl.engines.postgresql.session import advisory_lock, lock_key
+
+        with self._errors():
+            connection = self._connect()
+            self._give_time(connection, self._limit())
+            with advisory_lock(self._driver(connection), lock_key(self._settings.schema), timeout, on_wait):
+                yield
+
+    @contextmanager
+    def script_session(self) -> Iterator[ScriptSession]:
+        from custctl.engines.postgresql.session import PostgresqlScriptSession
+
+        with self._errors():
+            session = PostgresqlScriptSession(self)
+            try:
+                yield session
+            finally:
+                session.rollback()
+
+    def settle(self, connection: Connection, statement: Statement) -> bool | None:
+        from custctl.engines.postgresql.script import concurrent_index
+        from custctl.engines.postgresql.session import index_is_valid
+        from custctl.engines.postgresql.tokens import first_word
+
+        index = concurrent_index(statement)
+        if index is not None and index.name is not None:
+            return index_is_valid(self._driver(connection), index)
+        # To do these once more does no harm.
+        return False if first_word(statement.text) in ("VACUUM", "REINDEX", "CLUSTER") else None
+
+    # -- diagnosis ---------------------------------------------------------------------------------
+
+    def checks(self) -> Iterator[Check]:
+        from custctl.engines.postgresql.diagnosis import checks
+
+        yield from checks(self)

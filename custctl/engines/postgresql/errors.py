@@ -1,0 +1,155 @@
+"""PostgreSQL's SQLSTATEs, told as errors of the tree.
+
+Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from custctl.engines.roles import ask_for
+from custctl.errors import (
+    ConflictError,
+    CredentialError,
+    CustctlError,
+    InvalidError,
+    MigrationError,
+    PendingError,
+    RefusedError,
+    UnavailableError,
+)
+from custctl.text import visible
+
+if TYPE_CHECKING:
+    from psycopg import Error
+
+RUN_AGAIN = frozenset({"40001", "40P01"})
+"""The server gave the transaction up: a serialization failure, a deadlock."""
+
+_DENIED = re.compile(r"permission denied for (?:table|relation|schema|function|view|sequence) (.+)")
+_OWNER = re.compile(r"must be owner of (.+)")
+_VERB = re.compile(r"\s*([A-Za-z]+)")
+_LATER = "try again in a moment"
+_UNIQUE = {"customer_email_unique": "email", "customer_audit_operation": "operation_id"}
+
+
+def translate(error: Error, where: str, login: str, statement: str | None = None) -> CustctlError:
+    """Return the error of the tree for a driver's error.
+
+    Args:
+        where: the node or the database, as messages name it.
+        login: who is logged in, as messages name him.
+        statement: what was run, as far as it is known: its first word names the privilege that was missing.
+    """
+    state = error.sqlstate or ""
+    made = _by_state(error, state, where, login, statement)
+    if state:
+        made.details.setdefault("sqlstate", state)
+    return made
+
+
+def words(error: Error) -> str:
+    """Return the error in the server's own words, without the rows that it quotes in its detail."""
+    text = error.diag.message_primary or _first_line(error)
+    return visible(f"{text} (SQLSTATE {error.sqlstate})" if error.sqlstate else text)
+
+
+def _first_line(error: Error) -> str:
+    # libpq puts the attempt before each reason: `connection to server at "h" (::1), port 1 failed: …`
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[0] if lines else type(error).__name__
+    return re.sub(r"^connection (?:failed: connection )?to server (?:at|on) .*? failed: ", "", text).strip()
+
+
+def _by_state(error: Error, state: str, where: str, login: str, statement: str | None) -> CustctlError:
+    text = visible(error.diag.message_primary or _first_line(error))
+    if state == "23505":
+        return _taken(error)
+    if state == "42501":
+        return _denied(text, where, login, statement)
+    if state in ("28000", "28P01"):
+        return _refused_login(text, where, login)
+    if state.startswith(("22", "23")):
+        return InvalidError(f"the database refused a value: {text}")
+    if state in ("42P01", "42703", "42883", "42704", "3F000"):
+        return PendingError(f"the schema at {where} is not there or too old: {text}", hint="run `custctl migrate`")
+    if state in RUN_AGAIN:
+        return UnavailableError(
+            f"other transactions at {where} stood in the way each time: {text}; nothing was written", hint=_LATER
+        )
+    if state == "55P03":
+        return UnavailableError(
+            f"a lock at {where} was not to be had in time: {text}", hint=f"another transaction holds it; {_LATER}"
+        )
+    if state == "57014":
+        return UnavailableError(
+            f"a statement at {where} was ended: {text}",
+            hint="narrow the request, or raise `statement_timeout` in the profile",
+        )
+    if state == "25006":
+        return RefusedError(
+            f"{where} takes no writes: it is a read-only standby, or fenced", hint="write to the primary"
+        )
+    if state == "25001":
+        return MigrationError(text, hint="put `-- custctl: transaction=off` at the head of the script")
+    if state == "3D000":
+        return UnavailableError(
+            f"{where}: {text}", hint="let an administrator create it, and check `database.name` in the profile"
+        )
+    if state.startswith(("08", "53", "57P", "58")):
+        return UnavailableError(f"{where} cannot serve now: {text}", hint=_LATER)
+    if not state and isinstance(error, psycopg.OperationalError):
+        return _unreachable(text, where, login)
+    return CustctlError(f"{where}: {words(error)}")
+
+
+def _unreachable(text: str, where: str, login: str) -> CustctlError:
+    if "no password supplied" in text or "password authentication failed" in text or "authentication failed" in text:
+        return _refused_login(text, where, login)
+    if "certificate" in text or "SSL" in text or "does not support" in text:
+        return UnavailableError(
+            f"no trustworthy connection to {where}: {text}",
+            hint="check `database.tls` and `database.tls_ca` in the profile, and the server's certificate",
+        )
+    return UnavailableError(
+        f"{where} cannot be reached: {text}",
+        hint="check that the server runs, and `database.nodes` in the profile",
+    )
+
+
+def _refused_login(text: str, where: str, login: str) -> CredentialError:
+    return CredentialError(
+        f"{where} refuses the login of {login}: {text}",
+        hint="`custctl credential check` shows where the password was taken from; `custctl credential set` stores one",
+    )
+
+
+def _denied(text: str, where: str, login: str, statement: str | None) -> CredentialError:
+    verb = _VERB.match(statement or "")
+    privilege = verb[1].upper() if verb else ""
+    named = _DENIED.match(text)
+    owned = _OWNER.match(text)
+    if named and privilege in ("SELECT", "INSERT", "UPDATE", "DELETE"):
+        table = named[1].strip('"')
+        return CredentialError(
+            f"{login} lacks {privilege} on `{table}`",
+            hint=ask_for(privilege, table),
+            details={"privilege": privilege, "object": table},
+        )
+    what = "ownership" if owned else privilege or "a privilege"
+    table = (named or owned)[1].strip('"') if named or owned else ""  # type: ignore[index]
+    return CredentialError(
+        f"{login} lacks {what}{f' of `{table}`' if table else ''} at {where}: {text}",
+        hint=ask_for(what, table),
+        details={"privilege": what, "object": table or None},
+    )
+
+
+def _taken(error: Error) -> ConflictError:
+    name = error.diag.constraint_name or ""
+    column = _UNIQUE.get(name)
+    what = f"this {column} is taken by another row" if column else f"a unique value is taken ({name})"
+    return ConflictError(what, details={"field": column} if column else {"constraint": name})

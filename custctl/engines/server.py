@@ -1,0 +1,257 @@
+"""What databases on servers have in common: one connection to the primary, transactions, retries, time limits.
+
+The driver is in autocommit, and transactions are spelled out: nothing is begun behind our back, and a statement that
+reads alone costs one round trip.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+import sqlalchemy as sa
+
+from custctl.engines.base import Database, EngineSettings, Node, T
+from custctl.engines.nodes import Dialler
+from custctl.errors import CustctlError, OutcomeUnknownError, UnavailableError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine, Row
+    from sqlalchemy.sql.dml import Insert, Update
+
+_GRACE = 1.0  # seconds beyond the server's own limit for a statement, which tells better what was wrong
+_NO_LIMIT = 60.0  # seconds in which a transaction is tried again where the profile sets no limit
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.5  # seconds between attempts
+
+
+class DriverError(Exception):
+    """A driver's error in the server's own words, without the values that some drivers quote."""
+
+
+class GivenUpError(Exception):
+    """The server gave a transaction up for another's sake: nothing of it was kept, and it can be run again.
+
+    Args:
+        told: what is told where the time to try again has run out.
+    """
+
+    def __init__(self, told: CustctlError) -> None:
+        super().__init__(told.message)
+        self.told = told
+
+
+class ServerDatabase(Database):
+    """A database on one or more servers."""
+
+    begin_write: ClassVar[str]
+    begin_snapshot: ClassVar[str]
+    driver_error: ClassVar[type[Exception]]
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.location = settings.location
+        self._settings = settings
+        self._node: Node | None = None
+        self._connection: Connection | None = None
+        self._failures: tuple[type[Exception], ...] = (sa.exc.DBAPIError, self.driver_error)
+        self._engine = self._make_engine()
+
+    # -- what an engine has to say -----------------------------------------------------------------
+
+    @abstractmethod
+    def _make_engine(self) -> Engine:
+        """Return SQLAlchemy's engine, whose connections come from `_open`."""
+
+    @abstractmethod
+    def _dial(self, node: Node) -> Any:
+        """Return the driver's connection to a node, in autocommit.
+
+        Raises:
+            CustctlError: translated from the driver's error.
+        """
+
+    @abstractmethod
+    def _is_primary(self, driver: Any) -> bool:
+        """Tell whether a connection can be written to."""
+
+    @abstractmethod
+    def _give_time(self, connection: Connection, seconds: float | None) -> None:
+        """Limit how long the program waits for an answer; None is no limit."""
+
+    @abstractmethod
+    def _is_lost(self, error: Exception) -> bool:
+        """Tell whether an error means that the connection is of no use any more."""
+
+    @abstractmethod
+    def _can_run_again(self, error: Exception) -> bool:
+        """Tell whether an error means that the server gave the transaction up for another's sake."""
+
+    @abstractmethod
+    def _scrubbed(self, error: Exception) -> DriverError:
+        """Return the error in the server's own words, without the values that it quotes."""
+
+    # -- connecting --------------------------------------------------------------------------------
+
+    def _open(self) -> Any:
+        settings = self._settings
+        dialler = Dialler(self._dial, self._is_primary, lambda driver: driver.close())
+        self._node, driver = dialler.connect(settings.nodes, settings.connect_timeout)
+        return driver
+
+    def _connect(self) -> Connection:
+        held = self._connection
+        if held is not None and (held.closed or held.invalidated):
+            self.close()
+        if self._connection is None:
+            connection = self._engine.connect()
+            self._connection = connection.execution_options(schema_translate_map={None: self._settings.schema})
+        return self._connection
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):
+                connection.close()
+
+    def exists(self) -> bool:
+        return True  # whether the server has it is found out by connecting
+
+    def create(self) -> None:
+        """Leave it to an administrator: a database on a server has an owner, a place and a backup."""
+
+    # -- errors ------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except GivenUpError as given_up:
+            raise given_up.told from given_up.__cause__
+        except self._failures as error:
+            self._tell(error)
+
+    def _tell(self, error: Exception) -> NoReturn:
+        # The driver's own error quotes whole rows, a hash of a password among them: no traceback may show it.
+        raise self.translate(error) from self._scrubbed(error)
+
+    def _at_node(self) -> str:
+        return f"node {self._node}" if self._node else self.location
+
+    # -- transactions ------------------------------------------------------------------------------
+
+    @contextmanager
+    def reading(self, *, snapshot: bool = False) -> Iterator[Connection]:
+        with self._errors():
+            connection = self._connect()
+            self._give_time(connection, self._limit())
+            try:
+                if snapshot:
+                    self._begin_snapshot(connection)
+                yield connection
+            finally:
+                self._roll_back(connection)
+
+    def _begin_snapshot(self, connection: Connection) -> None:
+        connection.exec_driver_sql(self.begin_snapshot)
+
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        deadline = time.monotonic() + (self._settings.statement_timeout or _NO_LIMIT)
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return self._once(work)
+            except GivenUpError as given_up:
+                if time.monotonic() + pause >= deadline:
+                    raise given_up.told from given_up.__cause__
+                time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+                pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _once(self, work: Callable[[Connection], T]) -> T:
+        with self._errors_of_transactions():
+            connection = self._connect()
+            self._give_time(connection, self._limit())
+            try:
+                connection.exec_driver_sql(self.begin_write)
+                result = work(connection)
+            except BaseException:
+                self._roll_back(connection)
+                raise
+        self._commit(connection)
+        return result
+
+    def _commit(self, connection: Connection) -> None:
+        try:
+            connection.commit()
+        except self._failures as error:
+            if self._can_run_again(error):
+                self._roll_back(connection)
+                raise GivenUpError(self.translate(error)) from self._scrubbed(error)
+            if self._is_lost(error):
+                self.close()
+                raise OutcomeUnknownError(
+                    f"the connection to {self._at_node()} was lost while it committed",
+                    hint="look whether it was written before you repeat it",
+                ) from self._scrubbed(error)
+            self._roll_back(connection)
+            self._tell(error)
+
+    @contextmanager
+    def _errors_of_transactions(self) -> Iterator[None]:
+        try:
+            yield
+        except self._failures as error:
+            if self._can_run_again(error):
+                raise GivenUpError(self.translate(error)) from self._scrubbed(error)
+            self._tell(error)
+
+    def _roll_back(self, connection: Connection) -> None:
+        """Undo what is open; a connection that is of no use any more is let go, and the server undoes it."""
+        try:
+            connection.rollback()
+        except self._failures:
+            self.close()
+
+    def _limit(self) -> float | None:
+        """Return how long an answer may take, in seconds: the server's own limit, and a little more."""
+        timeout = self._settings.statement_timeout
+        return timeout + _GRACE if timeout else None
+
+    def check_alive(self) -> None:
+        """Make sure that the server still answers, by another connection.
+
+        Raises:
+            UnavailableError: it does not.
+        """
+        if self._node is None:
+            return
+        dialler = Dialler(self._knock, lambda _: True, lambda _: None)
+        try:
+            dialler.connect([self._node], self._settings.connect_timeout)
+        except UnavailableError as error:
+            raise UnavailableError(
+                f"the server does not answer any more: {error.message}",
+                hint="what it was doing is undone when it ends the session, or goes on when it wakes: look before"
+                " you repeat it",
+            ) from None
+
+    def _knock(self, node: Node) -> None:
+        try:
+            driver = self._dial(node)
+        except CustctlError as error:
+            # To be told that no session is free, say, is an answer too.
+            if "sqlstate" not in error.details:
+                raise
+        else:
+            with suppress(Exception):
+                driver.close()
+
+    # -- one row -----------------------------------------------------------------------------------
+
+    def write_row(self, connection: Connection, statement: Update, returned: Any) -> Row[Any] | None:
+        return connection.execute(statement.returning(*returned)).one_or_none()
+
+    def insert_row(self, connection: Connection, statement: Insert, returned: Any) -> Row[Any]:
+        return connection.execute(statement.returning(*returned)).one()

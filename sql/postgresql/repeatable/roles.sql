@@ -1,0 +1,87 @@
+-- Who may do what. Give a person or a job one of these: `GRANT custctl_operator TO ada`.
+--
+--   custctl_support   reads customers and the audit; neither the passwords nor the values that the audit holds
+--   custctl_operator  also adds, changes, imports and deletes customers, and sets their passwords
+--   custctl_admin     owns the tables: migrates, seeds, repairs, fails over
+--
+-- Roles belong to the whole server. Where this login may not make them, a warning says which ones are missing;
+-- when an administrator has made them, run `custctl migrate` once this file's text has changed, or run the file itself.
+
+DO $$
+DECLARE
+  wanted text;
+BEGIN
+  FOREACH wanted IN ARRAY ARRAY['custctl_support', 'custctl_operator', 'custctl_admin'] LOOP
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = wanted) THEN
+      BEGIN
+        EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
+      EXCEPTION
+        -- Another database's migration may be making it at this moment.
+        WHEN duplicate_object OR unique_violation THEN NULL;
+        WHEN insufficient_privilege THEN
+          RAISE WARNING 'the role % is missing, and % may not create roles', wanted, current_user
+            USING HINT = 'let an administrator run this file';
+      END;
+    END IF;
+  END LOOP;
+END
+$$;
+
+DO $$
+DECLARE
+  here text := current_schema();
+  granted text;
+  grants text[] := ARRAY[
+    'USAGE ON SCHEMA %1$I TO custctl_support',
+    'SELECT ON %1$I.customer, %1$I.customer_status, %1$I.schema_migration, %1$I.custctl_metadata TO custctl_support',
+    'SELECT (id, operation_id, part, customer_id, sequence, action, actor, happened_at, version, fields,'
+      ' first_customer_id, last_customer_id, detail, values_hash, previous_hash, row_hash)'
+      ' ON %1$I.customer_audit TO custctl_support',
+    'USAGE ON SCHEMA %1$I TO custctl_operator',
+    'SELECT ON %1$I.customer_status, %1$I.schema_migration, %1$I.custctl_metadata TO custctl_operator',
+    'SELECT, INSERT, UPDATE, DELETE ON %1$I.customer, %1$I.customer_password, %1$I.customer_import TO custctl_operator',
+    -- An entry is never changed but to erase the values that it holds.
+    'SELECT, INSERT, UPDATE (held_values, salt) ON %1$I.customer_audit TO custctl_operator',
+    'USAGE, CREATE ON SCHEMA %1$I TO custctl_admin',
+    'ALL ON ALL TABLES IN SCHEMA %1$I TO custctl_admin'];
+BEGIN
+  FOREACH granted IN ARRAY grants LOOP
+    BEGIN
+      EXECUTE format('GRANT ' || granted, here);
+    EXCEPTION
+      WHEN undefined_object THEN NULL; -- the role is missing, as was said above
+      WHEN insufficient_privilege THEN
+        RAISE WARNING 'not granted: %', format(granted, here) USING HINT = 'let the owner of the schema run this file';
+    END;
+  END LOOP;
+END
+$$;
+
+-- The tables become the role's, so that each of its members can migrate them.
+DO $$
+DECLARE
+  owned record;
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'custctl_admin') THEN
+    RETURN;
+  END IF;
+  IF NOT pg_has_role(current_user, 'custctl_admin', 'MEMBER') THEN
+    EXECUTE format('GRANT custctl_admin TO %I', current_user);
+  END IF;
+  FOR owned IN
+    SELECT c.oid::regclass AS name
+      FROM pg_catalog.pg_class AS c
+     WHERE c.relnamespace = current_schema()::regnamespace
+       AND c.relkind IN ('r', 'p')
+       AND c.relname IN ('customer', 'customer_password', 'customer_audit', 'customer_status', 'customer_import',
+                         'schema_migration', 'custctl_metadata')
+       AND c.relowner = current_user::regrole
+  LOOP
+    EXECUTE format('ALTER TABLE %s OWNER TO custctl_admin', owned.name);
+  END LOOP;
+EXCEPTION
+  WHEN insufficient_privilege THEN
+    RAISE WARNING 'the tables stay with %: %', current_user, SQLERRM
+      USING HINT = 'let an administrator run this file, or migrate as this login alone';
+END
+$$;
