@@ -88,11 +88,11 @@ class MssqlServer:
         pyodbc.pooling = False
         return pyodbc.connect(self.connection_string(database), autocommit=True, timeout=_LOGIN_SECONDS)
 
-    def sql(self, query: str) -> None:
-        """Run a statement on the server, over one connection that is kept: making one can take a second."""
+    def sql(self, query: str) -> list[tuple[Any, ...]]:
+        """Run a batch in `master` and return its rows, over one connection that is kept: making one can take a second."""
         if self._administration is None:
             self._administration = self.connect()
-        self._administration.execute(query).close()
+        return _rows(self._administration, query)
 
     def create_database(self, name: str | None = None) -> MssqlDatabase:
         """Create an empty database.
@@ -150,26 +150,21 @@ class MssqlDatabase:
     def sql(self, query: str) -> list[tuple[Any, ...]]:
         """Run a batch and return the rows of its first result that has any."""
         with contextlib.closing(self.connect()) as connection:
-            cursor = connection.execute(query)
-            rows: list[tuple[Any, ...]] | None = None
-            while True:
-                if cursor.description and rows is None:
-                    rows = [tuple(row) for row in cursor.fetchall()]
-                # An error of a later statement shows here alone.
-                if not cursor.nextset():
-                    return rows or []
+            return _rows(connection, query)
 
     def drop(self) -> None:
-        """Drop the database, whoever is connected to it."""
+        """Drop the database if it is still there, whoever is connected to it."""
         import pyodbc
 
+        if self.server.sql(f"SELECT DB_ID('{self.name}')") == [(None,)]:
+            return
         # Not all that speak T-SQL know it; where it is missing, connections that end by themselves are waited for.
         with contextlib.suppress(pyodbc.Error):
             self.server.sql(f"ALTER DATABASE {_bracketed(self.name)} SET SINGLE_USER WITH ROLLBACK IMMEDIATE")
         end = time.monotonic() + _DROP_SECONDS
         while True:
             try:
-                self.server.sql(f"DROP DATABASE IF EXISTS {_bracketed(self.name)}")
+                self.server.sql(f"DROP DATABASE {_bracketed(self.name)}")
                 return
             except pyodbc.Error:
                 if time.monotonic() > end:
@@ -201,6 +196,17 @@ def driver() -> str:
         for library in sorted(Path(folder).glob(pattern), reverse=True):
             return str(library)
     raise RuntimeError(f"no ODBC driver: install `{_INSTALLED_DRIVER}`, or `python -m pip install mssql-python-odbc`")
+
+
+def _rows(connection: pyodbc.Connection, query: str) -> list[tuple[Any, ...]]:
+    with contextlib.closing(connection.execute(query)) as cursor:
+        rows: list[tuple[Any, ...]] | None = None
+        while True:
+            if cursor.description and rows is None:
+                rows = [tuple(row) for row in cursor.fetchall()]
+            # An error of a later statement shows here alone.
+            if not cursor.nextset():
+                return rows or []
 
 
 def _braced(value: str) -> str:

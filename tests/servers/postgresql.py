@@ -20,7 +20,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, LiteralString, cast
+from typing import TYPE_CHECKING, Any
 
 from tests.servers import processes
 from tests.servers.certificates import Certificates
@@ -280,11 +280,16 @@ class PostgresqlServer:
         return psycopg.connect(**{"autocommit": True, "dbname": dbname, **given, **options})
 
     def sql(self, query: str, *values: object, dbname: str = "postgres") -> list[tuple[Any, ...]]:
-        """Run a query as the superuser and return its rows; with values, `%s` stands for each."""
+        """Run a query as the superuser and return its rows; with values, `%s` stands for each.
+
+        Without values there may be several statements: the rows are those of the first that has any.
+        """
         with self.connect(dbname=dbname) as connection:
-            # A test's query is no attacker's.
-            cursor = connection.execute(cast("LiteralString", query), values or None)
-            return cursor.fetchall() if cursor.description else []
+            cursor = connection.execute(query, values or None)
+            while not cursor.description:
+                if not cursor.nextset():
+                    return []
+            return cursor.fetchall()
 
     def create_role(self, name: str, password: str | None = PASSWORD, **attributes: object) -> None:
         """Create a role that can log in.
@@ -398,7 +403,7 @@ def _make_template(installation: Installation, workplace: Workplace, data: Path)
         f"ALTER ROLE {SUPERUSER} PASSWORD {_literal(SUPERUSER_PASSWORD)};",
         *(f"CREATE ROLE {role} LOGIN PASSWORD {_literal(PASSWORD)};" for role in (USER, TLS_USER, CERTIFICATE_USER)),
     ]
-    command = [programs / "postgres", "--single", "-D", data, "postgres"]
+    command = (programs / "postgres", "--single", "-D", data, "postgres")
     told = workplace.run(command, environ=_environ(), stdin="\n".join(roles) + "\n")
     if "ERROR" in told:
         # It exits 0 nevertheless.

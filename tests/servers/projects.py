@@ -133,8 +133,9 @@ class EngineProject(Project):
 
     def drop(self) -> None:
         """Drop the databases that were created."""
-        for database in self.databases.values():
-            database.drop()
+        with contextlib.ExitStack() as stack:
+            for database in self.databases.values():
+                stack.callback(database.drop)
 
 
 def on_engine(project: Project, place: Place | None) -> EngineProject:

@@ -299,8 +299,7 @@ class _Connection:
                 ready = [key.fileobj for key, _ in selector.select()]
                 if self._wake in ready:
                     return None
-                for side in ready:
-                    assert isinstance(side, socket.socket)
+                for side in (side for side in other if side in ready):
                     chunk = _read(side)
                     if not chunk:
                         if isinstance(self._client, ssl.SSLSocket):

@@ -30,6 +30,7 @@ def test_a_database_is_fresh_and_its_owner_an_ordinary_role(postgresql: Database
         connection.execute("CREATE TABLE t (x TEXT)")
         connection.execute("INSERT INTO t VALUES ('É')")
     assert postgresql.sql("SELECT x FROM t WHERE x = %s", "É") == [("É",)]
+    assert postgresql.sql("DELETE FROM t; SELECT count(*) FROM t; SELECT 2") == [(0,)]
     assert postgresql.sql("SELECT rolsuper FROM pg_roles WHERE rolname = %s", postgresql.user) == [(False,)]
     assert postgresql.sql("SELECT current_setting('server_version_num')::int / 10000") == [(version,)]
     assert postgresql.sql("SHOW server_encoding") == [("UTF8",)]
