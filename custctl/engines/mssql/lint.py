@@ -1,0 +1,477 @@
+"""What a script for SQL Server destroys, holds up, or cannot do.
+
+The rules read tokens: a string, a comment or a quoted name never looks like a
+keyword. They do not look into the bodies of procedures, functions, triggers and
+views, which run later, nor into dynamic SQL (`EXEC ('…')`, `sp_executesql`). What a
+script does to tables of its own making, to temporary tables and table variables
+harms nobody and is not reported; a table made under a condition may have been there.
+Unqualified names are taken for those of `dbo`.
+
+An UPDATE or DELETE is narrowed by a WHERE or by an inner join. TOP alone does not
+narrow it: it takes any rows, and in a loop takes them all. Of a derived table or a
+common table expression that it writes through, a WHERE, an inner join, or TOP with
+ORDER BY says which rows they are.
+
+Source of what SQL Server does: the pages ALTER TABLE, CREATE INDEX, "Guidelines for
+online index operations" and sp_rename of its documentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from types import MappingProxyType
+
+from custctl.engines.mssql.reader import (
+    Code,
+    ColumnDefinition,
+    Name,
+    Reader,
+    Scope,
+    by_comma,
+    is_on,
+    statements,
+)
+from custctl.engines.mssql.script import control, outside_only
+from custctl.engines.mssql.tokens import Token, tokenise
+from custctl.engines.scripts import Finding, Statement
+
+_HINTS = {
+    "drop-table": "stop using the table first and drop it in a later release; where it is rebuilt, compare the rows of"
+    " old and new first, and create its indexes, triggers and permissions again: they go with it",
+    "drop-column": "stop reading and writing the column first, and drop it in a later release",
+    "drop-index": "make sure that no query and no rule of uniqueness needs it, or create its successor in this script",
+    "drop-trigger": "create its successor in this script, or say why the rule that it kept no longer holds",
+    "drop-constraint": "add its successor in this script, or say why the rule that it kept no longer holds",
+    "rename-table": "create the new name as a synonym or view of the old one, move the clients over, then rename",
+    "rename-column": "add the new column, write both, move the clients over, then drop the old one",
+    "alter-column-type": "add a column of the new type, write both, fill it in batches and move the clients over; only"
+    " a longer variable length is quick; `WITH (ONLINE = ON)` needs Enterprise, Developer or Azure",
+    "set-not-null": "fill the column in batches first, add CHECK (column IS NOT NULL) `WITH NOCHECK`, and make the"
+    " change in a quiet hour",
+    "not-null-without-default": "give the column a constant DEFAULT (Enterprise, Developer and Azure add it without"
+    " touching the rows), or add it nullable, fill it in batches, and alter it then",
+    "add-column-rewrites": "add the column nullable and without the default, fill it in batches, then add the rule",
+    "create-index-locks": "`WITH (ONLINE = ON (WAIT_AT_LOW_PRIORITY (MAX_DURATION = 1 MINUTES, ABORT_AFTER_WAIT ="
+    " SELF)))` lets writers in, and `RESUMABLE = ON` (2019) can be paused, with `-- custctl: transaction=off`; they need"
+    " Enterprise, Developer or Azure: on others run it in a quiet hour, in a script of its own",
+    "rebuild-locks": "REORGANIZE lets writers in on every edition; or rebuild `WITH (ONLINE = ON)`, which needs"
+    " Enterprise, Developer or Azure",
+    "constraint-validated": "add a CHECK or FOREIGN KEY `WITH NOCHECK` and check it `WITH CHECK CHECK CONSTRAINT` in a"
+    " quiet hour; add a key `WITH (ONLINE = ON)`, which needs Enterprise, Developer or Azure",
+    "update-without-where": "name the rows by WHERE; rewrite a large table in batches over ranges of its key",
+    "delete-without-where": "name the rows by WHERE; empty a large table in batches over ranges of its key",
+    "truncate": "keep a copy, or delete by WHERE what is no longer needed",
+    "autocommit-in-transaction": "put it into a script of its own with `-- custctl: transaction=off`",
+    "nolock": "leave the hint out; where readers wait for writers, turn READ_COMMITTED_SNAPSHOT on for the database",
+}
+
+RULES: Mapping[str, str] = MappingProxyType(
+    {
+        "drop-table": "a table is dropped with all its rows, indexes, triggers and permissions",
+        "drop-column": "a column is dropped with all its values",
+        "drop-index": "an index is dropped or disabled and not created again: a rule of uniqueness may go with it",
+        "drop-trigger": "a trigger is dropped and not created again: the rule that it kept no longer holds",
+        "drop-constraint": "a constraint is dropped and not added again: the rule that it kept no longer holds",
+        "rename-table": "a table, or another object, is renamed while clients and modules still use the old name",
+        "rename-column": "a column is renamed while clients and modules still use the old name",
+        "alter-column-type": "a column's type is changed: rows are checked or rewritten, and nobody reads the table",
+        "set-not-null": "a column is made NOT NULL: all rows are read under a schema lock, and a null fails it",
+        "not-null-without-default": "a NOT NULL column without a default is added: it fails as soon as there are rows",
+        "add-column-rewrites": "a column is added whose value differs by row: every row is rewritten under a schema lock",
+        "create-index-locks": "an index is built offline on a table that has rows: all writers wait meanwhile",
+        "rebuild-locks": "an index or table is rebuilt offline: all writers wait meanwhile, or readers too",
+        "constraint-validated": "a constraint is checked, or its index built, over all rows under a schema lock",
+        "update-without-where": "every row of a table is rewritten, locked and logged in one transaction",
+        "delete-without-where": "every row of a table is deleted, locked and logged in one transaction",
+        "truncate": "a table is emptied, under a schema lock and without firing delete triggers",
+        "autocommit-in-transaction": "a statement that SQL Server refuses inside the script's transaction",
+        "nolock": "rows are read that are not committed, that are missed, or that come twice",
+    }
+)
+
+# A batch that holds none of them is of no interest: most of a large script is rows.
+_WORDS = (
+    *("CREATE", "ALTER", "DROP", "UPDATE", "DELETE", "TRUNCATE", "SP_", "NOLOCK", "UNCOMMITTED", "SELECT"),
+    *("BACKUP", "RESTORE", "RECONFIGURE", "KILL", "DBCC", "TRAN", "COMMIT", "ROLLBACK"),
+)
+_DIRTY = frozenset({"NOLOCK", "READUNCOMMITTED"})
+_TableKey = tuple[str, str, str]
+_PartKey = tuple[str, _TableKey, str]
+_NOWHERE: _TableKey = ("", "", "")
+
+
+class _Linter:
+    """The state of one script: what it has made so far, and what it dropped without making it anew."""
+
+    def __init__(self, *, transaction: bool) -> None:
+        self.findings: list[Finding] = []
+        self._in_transaction = transaction
+        self._saved: set[str] = set()
+        self._line = 1
+        self._conditional = False
+        # The common table expressions of the statement that follows: their queries by name.
+        self._queries: dict[str, str] = {}
+        # Tables made here, which so hold nothing but what this script wrote; made unless they were there already.
+        self._own: set[_TableKey] = set()
+        self._perhaps_own: set[_TableKey] = set()
+        # Indexes, triggers and constraints: what they are, their table where that is part of the name, their name.
+        self._made: set[_PartKey] = set()
+        self._dropped: dict[_PartKey, Finding] = {}
+
+    def read(self, statement: Statement) -> None:
+        text = statement.text
+        upper = text.upper()
+        if not any(word in upper for word in _WORDS):
+            return
+        dirty = any(word in upper for word in ("NOLOCK", "UNCOMMITTED"))
+        self._line, counted = statement.line, 0
+        for code in statements(text):
+            self._line += text.count("\n", counted, code.start)
+            counted = code.start
+            self._conditional = code.conditional
+            outside = outside_only(code) if self._in_transaction else ""
+            if outside:
+                self._report("autocommit-in-transaction", f"`{outside}` is refused inside a transaction")
+            if dirty:
+                self._look_for_dirty_reads(code, text)
+            self._transaction(code)
+            reader = Reader(code.tokens)
+            if code.keyword in _CHECKS:
+                reader.take()
+                _CHECKS[code.keyword](self, reader)
+            elif code.start == 0:
+                self.execute(reader)  # a batch may begin with a procedure's bare name
+            if code.keyword != "WITH":
+                self._queries = {}
+
+    def finish(self) -> list[Finding]:
+        self.findings.extend(self._dropped.values())
+        self.findings.sort(key=lambda finding: finding.line)
+        return self.findings
+
+    def _report(self, rule: str, message: str) -> None:
+        self.findings.append(self._finding(rule, message))
+
+    def _finding(self, rule: str, message: str) -> Finding:
+        return Finding(rule, message, self._line, _HINTS[rule])
+
+    def _transaction(self, code: Code) -> None:
+        word = control(code, self._saved)
+        if word == "BEGIN TRANSACTION":
+            self._in_transaction = True
+        elif word in ("COMMIT", "ROLLBACK"):
+            self._in_transaction = False
+
+    def _look_for_dirty_reads(self, code: Code, text: str) -> None:
+        words = [part.keyword or part.text for part in tokenise(text, code.start, code.tokens[-1].end, flat=True)]
+        found = code.keyword == "SET" and words[-2:] == ["READ", "UNCOMMITTED"]
+        groups: list[str] = []  # the words before the parentheses that are open
+        for at, word in enumerate(words):
+            if word == "(":
+                groups.append(words[at - 1])
+            elif word == ")" and groups:
+                groups.pop()
+            elif word in _DIRTY and groups:
+                alone = words[at - 1] == "(" and words[at + 1 : at + 2] == [")"]
+                found |= groups[-1] == "WITH" or (alone and code.keyword not in ("INSERT", "CREATE"))
+        if found:
+            self._report("nolock", "reads rows that are not committed, and may miss rows or read them twice")
+
+    # What the script made itself.
+
+    def _key(self, name: Name) -> _TableKey:
+        database, schema, table = name.key
+        return database, schema or "dbo", table
+
+    def _is_own(self, name: Name) -> bool:
+        return name.is_temporary or self._key(name) in self._own
+
+    def _is_perhaps_own(self, name: Name) -> bool:
+        return self._is_own(name) or self._key(name) in self._perhaps_own
+
+    def _make(self, name: Name) -> None:
+        (self._perhaps_own if self._conditional else self._own).add(self._key(name))
+
+    def _remove(self, name: Name) -> None:
+        self._own.discard(self._key(name))
+        self._perhaps_own.discard(self._key(name))
+
+    def _make_part(self, key: _PartKey) -> None:
+        self._made.add(key)
+        self._dropped.pop(key, None)
+
+    def _drop_part(self, key: _PartKey, message: str) -> None:
+        if key not in self._made:
+            self._dropped.setdefault(key, self._finding(f"drop-{key[0]}", message))
+
+    # One method a first keyword.
+
+    def create(self, reader: Reader) -> None:
+        if reader.accept("OR"):
+            reader.accept("ALTER")
+        while reader.accept("UNIQUE", "CLUSTERED", "NONCLUSTERED", "COLUMNSTORE", "PRIMARY", "XML", "SPATIAL"):
+            pass
+        what = reader.accept("TABLE", "INDEX", "TRIGGER")
+        name = reader.name() if what else None
+        if name is None:
+            return
+        if what == "TABLE":
+            self._make(name)
+        elif what == "TRIGGER":
+            self._make_part(("trigger", _NOWHERE, name.key[2]))
+        elif reader.accept("ON") and (table := reader.name()) is not None:
+            self._make_part(("index", self._key(table), name.key[2]))
+            if not self._is_perhaps_own(table) and not is_on(reader.rest(), "ONLINE"):
+                message = f"all writers wait while the index `{name.shown}` is built on `{table.shown}`"
+                self._report("create-index-locks", message)
+
+    def drop(self, reader: Reader) -> None:
+        what = reader.accept("TABLE", "INDEX", "TRIGGER").lower()
+        if not what:
+            return
+        if reader.accept("IF"):
+            reader.accept("EXISTS")
+        for item in by_comma(reader.rest()):
+            self._drop_one(what, Reader(item))
+
+    def _drop_one(self, what: str, reader: Reader) -> None:
+        name = reader.name()
+        if name is None:
+            return
+        if what == "table":
+            if not self._is_own(name):
+                message = f"drops the table `{name.shown}` with all its rows, indexes, triggers and permissions"
+                self._report("drop-table", message)
+            self._remove(name)
+        elif what == "trigger":
+            message = f"drops the trigger `{name.shown}` and does not create it again"
+            self._drop_part(("trigger", _NOWHERE, name.key[2]), message)
+        else:
+            table = reader.name() if reader.accept("ON") else None
+            # The old form `DROP INDEX table.index`.
+            table = table or Name(("", *name.key[:2]), name.shown.rpartition(".")[0])
+            if not self._is_own(table):
+                message = f"drops the index `{name.shown}` on `{table.shown}` and does not create it again"
+                self._drop_part(("index", self._key(table), name.key[2]), message)
+
+    def alter(self, reader: Reader) -> None:
+        if reader.accept("INDEX"):
+            self._alter_index(reader)
+            return
+        if not reader.accept("TABLE") or (table := reader.name()) is None:
+            return
+        checking = reader.accept("CHECK", "NOCHECK") if reader.accept("WITH") else ""
+        own = self._is_own(table)
+        action = reader.accept("ADD", "DROP", "ALTER", "REBUILD", "CHECK")
+        if action == "ADD":
+            for definition in by_comma(reader.rest()):
+                self._add(table, definition, nocheck=checking == "NOCHECK")
+        elif own:
+            return
+        elif action == "DROP":
+            self._drop_from(table, reader)
+        elif action == "ALTER" and reader.accept("COLUMN"):
+            self._alter_column(table, reader)
+        elif action == "REBUILD" and not is_on(reader.rest(), "ONLINE"):
+            self._report("rebuild-locks", f"everybody waits while `{table.shown}` is rebuilt")
+        elif action == "CHECK" and checking == "CHECK":
+            self._report("constraint-validated", f"reads all rows of `{table.shown}` under a schema lock")
+
+    def _alter_index(self, reader: Reader) -> None:
+        index = reader.name()
+        if index is None or not reader.accept("ON") or (table := reader.name()) is None:
+            return
+        key = ("index", self._key(table), index.key[2])
+        if self._is_perhaps_own(table):
+            return
+        if reader.accept("DISABLE"):
+            self._drop_part(key, f"disables the index `{index.shown}` on `{table.shown}` and does not rebuild it")
+        elif reader.accept("REBUILD"):
+            everything = index.key[2] == "all"
+            for other in [other for other in self._dropped if other == key or (everything and other[:2] == key[:2])]:
+                del self._dropped[other]
+            if not is_on(reader.rest(), "ONLINE"):
+                what = f"all indexes of `{table.shown}` are" if everything else f"the index `{index.shown}` is"
+                self._report("rebuild-locks", f"all writers wait while {what} rebuilt")
+
+    def _add(self, table: Name, definition: list[Token], *, nocheck: bool) -> None:
+        reader = Reader(definition)
+        name = reader.name() if reader.accept("CONSTRAINT") else None
+        if name is not None:
+            self._make_part(("constraint", self._key(table), name.key[2]))
+        if self._is_perhaps_own(table):
+            return
+        shown = f"`{name.shown}`" if name else "a constraint"
+        kind = reader.accept("PRIMARY", "UNIQUE", "FOREIGN", "CHECK", "DEFAULT", "PERIOD", "INDEX")
+        if kind in ("PRIMARY", "UNIQUE"):
+            if not is_on(definition, "ONLINE"):
+                message = f"everybody waits while the index of {shown} is built on `{table.shown}`"
+                self._report("constraint-validated", message)
+        elif kind in ("FOREIGN", "CHECK"):
+            if not nocheck:
+                message = f"reads all rows of `{table.shown}` under a schema lock to check {shown}"
+                self._report("constraint-validated", message)
+        elif not kind and name is None:
+            self._add_column(table, definition)
+
+    def _add_column(self, table: Name, tokens: list[Token]) -> None:
+        column = f"`{table.shown}.{tokens[0].text}`"
+        definition = ColumnDefinition(tokens)
+        if definition.not_null_without_default:
+            message = f"adds the column {column} NOT NULL without a default, which fails as soon as there are rows"
+            self._report("not-null-without-default", message)
+        if definition.rewrites:
+            message = f"adds the column {column} {definition.rewrites}: every row is rewritten under a schema lock"
+            self._report("add-column-rewrites", message)
+        if definition.indexed and not is_on(tokens, "ONLINE"):
+            message = f"everybody waits while the index of the column {column} is built"
+            self._report("constraint-validated", message)
+
+    def _drop_from(self, table: Name, reader: Reader) -> None:
+        what = "CONSTRAINT"
+        for item in by_comma(reader.rest()):
+            part = Reader(item)
+            what = part.accept("COLUMN", "CONSTRAINT", "PERIOD", "INDEX") or what
+            if part.accept("IF"):
+                part.accept("EXISTS")
+            name = part.name()
+            if name is None:
+                continue
+            if what == "COLUMN":
+                message = f"drops the column `{table.shown}.{name.shown}` with all its values"
+                self._report("drop-column", message)
+            elif what == "CONSTRAINT":
+                message = f"drops the constraint `{name.shown}` of `{table.shown}` and does not add it again"
+                self._drop_part(("constraint", self._key(table), name.key[2]), message)
+
+    def _alter_column(self, table: Name, reader: Reader) -> None:
+        token = reader.take()
+        column = f"`{table.shown}.{token.text if token else '?'}`"
+        if reader.accept("ADD", "DROP"):
+            return  # a property such as SPARSE or MASKED, not the type
+        rest = reader.rest()
+        words = [part.keyword for part in rest]
+        if not is_on(rest, "ONLINE"):
+            self._report(
+                "alter-column-type", f"changes the type of the column {column}: nobody reads the table meanwhile"
+            )
+        if ("NOT", "NULL") in pairwise(words):
+            message = f"makes the column {column} NOT NULL: all rows are read under a schema lock, and a null fails it"
+            self._report("set-not-null", message)
+
+    def execute(self, reader: Reader) -> None:
+        first = reader.peek()
+        if first is not None and first.text.startswith("@"):
+            reader.take()
+            reader.accept("=")
+        procedure = reader.name()
+        if procedure is None or procedure.key[2] != "sp_rename":
+            return
+        values: dict[str, str] = {}
+        for argument, place in zip(by_comma(reader.rest()), ("@objname", "@newname", "@objtype"), strict=False):
+            named = len(argument) > 2 and argument[1].text == "="
+            values[argument[0].text.lower() if named else place] = argument[-1].value
+        self._rename(values.get("@objname", ""), values.get("@newname", ""), values.get("@objtype", "OBJECT").upper())
+
+    def _rename(self, old: str, new: str, kind: str) -> None:
+        name = Reader(list(tokenise(old))).name()
+        if kind == "COLUMN":
+            table = Name(("", *name.key[:2]), "") if name else None
+            if table is None or not self._is_own(table):
+                self._report("rename-column", f"renames the column `{old}`, which clients and modules may still use")
+        elif kind in ("OBJECT", "NULL"):
+            own = name is not None and self._is_own(name)
+            if not own:
+                self._report("rename-table", f"renames `{old}`, which clients and modules may still use")
+            if name is not None:
+                self._remove(name)
+                if own:
+                    self._own.add((*self._key(name)[:2], new.casefold()))
+
+    def with_(self, reader: Reader) -> None:
+        for item in by_comma(reader.rest()):
+            part = Reader(item)
+            name = part.name()
+            part.group()  # its columns
+            part.accept("AS")
+            query = part.group()
+            if name is not None and query is not None:
+                self._queries[name.key[2]] = query
+
+    def select(self, reader: Reader) -> None:
+        while (token := reader.take()) is not None:
+            if token.keyword == "INTO" and (name := reader.name()) is not None:
+                self._make(name)
+                return
+
+    def update(self, reader: Reader) -> None:
+        if not reader.accept("STATISTICS"):
+            self._change(reader, "update-without-where", "rewrites every row of")
+
+    def delete(self, reader: Reader) -> None:
+        self._change(reader, "delete-without-where", "deletes every row of")
+
+    def _change(self, reader: Reader, rule: str, what: str) -> None:
+        if reader.accept("TOP"):
+            reader.take()
+            reader.accept("PERCENT")
+        reader.accept("FROM")
+        target = reader.name()
+        if target is None:
+            return
+        scope = Scope(reader.rest())
+        if not (scope.has_where or scope.has_inner_join) and not self._is_harmless(target, scope):
+            self._report(rule, f"{what} `{target.shown}`")
+
+    def _is_harmless(self, target: Name, scope: Scope) -> bool:
+        """Whether a change without a WHERE of its own reaches only tables of the script, or only chosen rows."""
+        source = next((source for source in scope.sources if target.is_plain and source.alias == target.key[2]), None)
+        table = source.table if source is not None else target
+        query = source.query if source is not None else ""
+        if table is not None and table.is_plain:
+            query = self._queries.get(table.key[2], "")
+        if not query:
+            return table is not None and self._is_own(table)
+        inner = Scope(list(tokenise(query)))
+        tables = [source.table for source in inner.sources[:1]]
+        return inner.is_narrowed or any(name is not None and self._is_own(name) for name in tables)
+
+    def truncate(self, reader: Reader) -> None:
+        reader.accept("TABLE")
+        table = reader.name()
+        if table is not None and not self._is_own(table):
+            self._report("truncate", f"empties `{table.shown}` without firing its delete triggers")
+
+
+def lint(statements: Sequence[Statement], *, transaction: bool = True) -> list[Finding]:
+    """Look for what locks, destroys, or is refused.
+
+    Args:
+        statements: a script, split.
+        transaction: whether the script runs in one transaction (`-- custctl: transaction=off` says no).
+
+    Returns:
+        The findings, by line. Whether the script allows them is for the caller to ask.
+    """
+    linter = _Linter(transaction=transaction)
+    before = None
+    for statement in statements:
+        if statement is not before:  # what GO repeats is read once
+            linter.read(statement)
+        before = statement
+    return linter.finish()
+
+
+_CHECKS: dict[str, Callable[[_Linter, Reader], None]] = {
+    "CREATE": _Linter.create,
+    "DROP": _Linter.drop,
+    "ALTER": _Linter.alter,
+    "EXEC": _Linter.execute,
+    "EXECUTE": _Linter.execute,
+    "WITH": _Linter.with_,
+    "SELECT": _Linter.select,
+    "UPDATE": _Linter.update,
+    "DELETE": _Linter.delete,
+    "TRUNCATE": _Linter.truncate,
+}

@@ -1,0 +1,263 @@
+"""Split a script for SQL Server into batches, as sqlcmd does, and tell what a batch does to its transaction."""
+
+from __future__ import annotations
+
+import re
+
+from custctl.engines.mssql.reader import Code, Reader, is_on, statements
+from custctl.engines.mssql.tokens import LINE_COMMENT, QUOTED_NAME, STRING, comment_end, tokenise
+from custctl.engines.scripts import ScriptSyntaxError, Statement
+
+_MOST_REPEATS = 10_000
+# Blanks within a line.
+_GAP = r"[^\S\n]*+"
+# Spelt out: a pattern that ignores case takes a dotless i for an I.
+_GO = r"[Gg][Oo](?=[\s;]|--|/\*|\Z)"
+_LEAVE = rf"(?:[Ee][Xx][Ii][Tt]|[Qq][Uu][Ii][Tt])(?={_GAP}(?:--|\n|\Z))"
+_COMMAND = rf"{_GAP}(?:{_GO}|:?!!|:[A-Za-z]|{_LEAVE})"
+# It swallows whole runs, so that the loop takes a step a batch or comment and not a step a character.
+_RUN = re.compile(rf"(?:[^\n'\"\[/\-]++|{STRING}|{QUOTED_NAME}|-(?!-)|/(?!\*)|\n(?!{_COMMAND}))*+")
+_COMMAND_LINE = re.compile(rf"{_GAP}(?:(?P<go>{_GO}){_GAP}(?P<count>[0-9]++)?|(?P<other>:?!!|:?[A-Za-z]++))")
+_END_OF_LINE = re.compile(rf"{_GAP}(?:--|\n|\Z)")
+_LINE_COMMENT = re.compile(LINE_COMMENT)
+_COMMAND_AT = re.compile(_COMMAND)
+_BLANKS = re.compile(_GAP)
+_LINE = re.compile(r"[^\n]*+")
+
+_WAYS_OUT = {
+    ":R": "put the text of that file into this script",
+    ":SETVAR": "for values from outside use `-- custctl: substitute` and `${NAME}`",
+    ":ON": "leave it out, a script ends at its first error",
+    ":CONNECT": "the profile says which server it is",
+}
+_CONTROL_WORDS = re.compile(
+    r"(?<![A-Z_])(?:COMMIT|ROLLBACK|USE|TRAN|TRANSACTION|IMPLICIT_TRANSACTIONS|ANSI_DEFAULTS)\b", re.IGNORECASE
+)
+_OUTSIDE_WORDS = (
+    *("DATABASE", "FULLTEXT", "BACKUP", "RESTORE", "RECONFIGURE", "RESOURCE", "EVENT", "ENDPOINT", "KILL"),
+    *("SHRINK", "INDEXDEFRAG", "RESUMABLE", "MEMORY_OPTIMIZED"),
+)
+# ALTER DATABASE followed by these is about something inside the database.
+_INSIDE_DATABASE = (
+    ("SCOPED", "CONFIGURATION"),
+    ("SCOPED", "CREDENTIAL"),
+    ("AUDIT", "SPECIFICATION"),
+    ("ENCRYPTION", "KEY"),
+)
+
+
+def split(text: str) -> list[Statement]:
+    """Split a script into its batches, in one pass.
+
+    A batch ends at a line that holds `GO` alone, in any case, outside strings, quoted and bracketed names and
+    comments. Blanks and comments may share that line, before GO and behind it, as sqlcmd's manual has it. `GO 5` runs
+    the batch five times. A batch's text runs from its first token to its last: comments and blanks around it are left
+    out, those inside it are kept; empty ones are dropped. A BOM is skipped and line endings become LF.
+
+    As in sqlcmd, `GO` with a semicolon, with a count that is none, or with anything else behind a blank is an error:
+    a name at the start of a line is written `[GO]` there. `go, …`, `go.…` and the like are code. The other commands of
+    sqlcmd (`:r`, `:setvar`, `!!`, a lone `EXIT`) are refused: left out in silence, the script would do something else.
+
+    Args:
+        text: the script.
+
+    Returns:
+        The batches in the order of the script, each with the 1-based line of its first token; one that GO repeats is
+        there as often as it runs, as the same object.
+
+    Raises:
+        ScriptSyntaxError: what is never closed (with the line where it opens), a wrong GO, another command of sqlcmd,
+            a NUL.
+
+    Source: the GO and sqlcmd pages of SQL Server's documentation; microsoft/go-sqlcmd where they leave it open.
+    """
+    text = text.removeprefix("\ufeff")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    # A line feed in front: the first line begins as all others do, and counting gives its number.
+    text = "\n" + text
+    nul = text.find("\0")
+    if nul >= 0:
+        raise ScriptSyntaxError("the script holds a NUL character", _line(text, nul))
+
+    batches: list[Statement] = []
+    position, counted, line = 0, 0, 0
+    first = last = -1  # the batch so far, from its first token to behind its last
+    fresh = False  # nothing but comments so far on this line
+    while True:
+        stop = _skip(_RUN, text, position)
+        run = text[position:stop]
+        if code := run.strip():
+            begin = position + len(run) - len(run.lstrip())
+            first = begin if first < 0 else first
+            last = begin + len(code)
+        fresh = not run[run.rfind("\n") + 1 :].strip() if "\n" in run else fresh and not code
+        at_end, character = stop == len(text), text[stop : stop + 1]
+        position = stop
+        if character == "-":
+            position = _skip(_LINE_COMMENT, text, stop)
+            continue
+        if character == "/":
+            position = comment_end(text, stop)
+            if position < 0:
+                raise ScriptSyntaxError("the comment that opens here is never closed", _line(text, stop))
+            fresh = fresh or "\n" in text[stop:position]
+            if not (fresh and _COMMAND_AT.match(text, position)):
+                continue
+        elif not at_end and character != "\n":
+            what = "string" if character == "'" else "quoted name"
+            raise ScriptSyntaxError(f"the {what} that opens here is never closed", _line(text, stop))
+        times = 1
+        if not at_end:
+            times, position = _command(text, position + (character == "\n"))
+        if first >= 0:
+            line += text.count("\n", counted, first)
+            counted = first
+            batches += [Statement(text[first:last], line)] * times
+        if at_end:
+            return batches
+        first = -1
+
+
+def _command(text: str, start: int) -> tuple[int, int]:
+    """Read the GO at `start`; return how often the batch runs, and where to read on."""
+    match = _COMMAND_LINE.match(text, start)
+    assert match is not None
+    if match["other"] is not None:
+        command = match["other"]
+        way_out = _WAYS_OUT.get(command.upper(), "leave it out")
+        message = f"`{command}` is a command of sqlcmd, not T-SQL: {way_out}"
+        raise ScriptSyntaxError(message, _line(text, match.start("other")))
+    position = match.end()
+    while not _END_OF_LINE.match(text, position):
+        opening = _skip(_BLANKS, text, position)
+        closing = comment_end(text, opening) if text.startswith("/*", opening) else -1
+        if closing < 0:
+            raise ScriptSyntaxError(_wrong_go(text, match.start("go"), opening), _line(text, match.start("go")))
+        if "\n" in text[opening:closing]:
+            break  # it shares GO's line only as it opens, and is read like any other
+        position = closing
+    if match["count"] is None:
+        return 1, position
+    digits = match["count"].lstrip("0")
+    if not digits or len(digits) > len(str(_MOST_REPEATS)) or int(digits) > _MOST_REPEATS:
+        message = f"`GO` repeats a batch from 1 to {_MOST_REPEATS:,} times"
+        raise ScriptSyntaxError(message, _line(text, match.start("go")))
+    return int(digits), position
+
+
+def _wrong_go(text: str, start: int, wrong: int) -> str:
+    if text.startswith("/*", wrong):
+        return "the comment that opens behind `GO` is never closed"
+    shown = text[start : _skip(_LINE, text, wrong)].rstrip()
+    shown = shown if len(shown) <= 40 else shown[:39] + "…"
+    why = "it is a command of sqlcmd and takes no semicolon" if text[wrong] == ";" else "it stands alone on its line"
+    return f"`{shown}` does not end a batch as `GO` does: {why}, but for a count; a name is written `[GO]`"
+
+
+def transaction_control(statement: Statement) -> str | None:
+    """Return the words where a batch would begin or end a transaction of its own, or change the database.
+
+    Code in blocks and under conditions counts; the body of a procedure, function, trigger or view does not, and what
+    a string holds is not looked into. Rolling back to a save point that the batch has set ends nothing.
+
+    Returns:
+        `BEGIN TRANSACTION`, `COMMIT`, `ROLLBACK`, `USE` or `SET IMPLICIT_TRANSACTIONS`, the first in the batch, or None.
+    """
+    # A look at the words spares large batches of rows the reading.
+    if not _CONTROL_WORDS.search(statement.text):
+        return None
+    saved: set[str] = set()
+    for code in statements(statement.text):
+        keyword = control(code, saved)
+        if keyword:
+            return keyword
+    return None
+
+
+def control(code: Code, saved: set[str]) -> str | None:
+    """Like `transaction_control`, for one statement.
+
+    Args:
+        code: the statement.
+        saved: the save points so far, to which a new one is added.
+    """
+    reader = Reader(code.tokens)
+    reader.take()
+    match code.keyword:
+        case "COMMIT" | "USE":
+            return code.keyword
+        case "BEGIN":
+            reader.accept("DISTRIBUTED")
+            return "BEGIN TRANSACTION" if reader.accept("TRAN", "TRANSACTION") else None
+        case "SAVE" if reader.accept("TRAN", "TRANSACTION") and (token := reader.take()):
+            saved.add(token.text)
+        case "ROLLBACK":
+            reader.accept("TRAN", "TRANSACTION")
+            token = reader.take()
+            return None if token is not None and token.text in saved else "ROLLBACK"
+        case "SET":
+            words = [token.keyword for token in reader.rest()]
+            # ANSI_DEFAULTS brings IMPLICIT_TRANSACTIONS with it.
+            if words[-1:] == ["ON"] and not {"IMPLICIT_TRANSACTIONS", "ANSI_DEFAULTS"}.isdisjoint(words):
+                return "SET IMPLICIT_TRANSACTIONS"
+    return None
+
+
+def needs_autocommit(statement: Statement) -> bool:
+    """Tell whether a batch holds a statement that SQL Server refuses inside a transaction."""
+    text = statement.text.upper()
+    return any(word in text for word in _OUTSIDE_WORDS) and any(map(outside_only, statements(statement.text)))
+
+
+def outside_only(code: Code) -> str:
+    """Return what a statement is called where SQL Server refuses it inside a transaction; else an empty string.
+
+    Source: "Transact-SQL statements allowed in transactions"; the remarks on CREATE INDEX (RESUMABLE), on ENDPOINT and
+    on RESOURCE GOVERNOR; the errors 574 (full-text, event sessions), 6115 (KILL), 8920 (DBCC) and 12331
+    (memory-optimised tables).
+    """
+    first, second, third, fourth = ([token.keyword for token in code.tokens[:4]] + [""] * 4)[:4]
+    name = ""
+    match first:
+        case "CREATE" | "ALTER" | "DROP":
+            if (
+                (second == "DATABASE" and (third, fourth) not in _INSIDE_DATABASE)
+                or (second, third) in (("FULLTEXT", "CATALOG"), ("FULLTEXT", "INDEX"), ("RESOURCE", "GOVERNOR"))
+                or (second, third) == ("EVENT", "SESSION")
+                or second == "ENDPOINT"
+            ):
+                name = f"{first} {second}" + (f" {third}" if second not in ("DATABASE", "ENDPOINT") else "")
+            elif is_on(code.tokens, "MEMORY_OPTIMIZED"):
+                name = "MEMORY_OPTIMIZED = ON"
+            elif is_on(code.tokens, "RESUMABLE"):
+                name = "RESUMABLE = ON"
+        case "BACKUP" | "RESTORE" if second not in ("CERTIFICATE", "MASTER", "SERVICE", "SYMMETRIC"):
+            name = f"{first} {second}".strip()
+        case "RECONFIGURE" | "KILL":
+            name = first
+        case "DBCC" if second in ("SHRINKDATABASE", "SHRINKFILE", "INDEXDEFRAG"):
+            name = f"{first} {second}"
+        case "EXEC" | "EXECUTE":
+            name = next((t.value for t in code.tokens[1:8] if (t.identifier or "").startswith("sp_fulltext_")), "")
+    return name
+
+
+def restores_session(statement: Statement) -> bool:
+    """Tell whether a batch does nothing but set options of its session, which end with it; variables are none."""
+    head = next(tokenise(statement.text), None)
+    if head is None or head.keyword != "SET":
+        return False
+    return all(
+        code.keyword == "SET" and len(code.tokens) > 1 and not code.tokens[1].text.startswith("@")
+        for code in statements(statement.text)
+    )
+
+
+def _skip(pattern: re.Pattern[str], text: str, position: int) -> int:
+    match = pattern.match(text, position)
+    return position if match is None else match.end()
+
+
+def _line(text: str, position: int) -> int:
+    return text.count("\n", 0, position)
