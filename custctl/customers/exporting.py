@@ -50,7 +50,7 @@ def exported(database: Database) -> Iterator[Export]:
         standing = read_standing(connection)
         check_schema(standing)
         count = connection.execute(sa.select(sa.func.count()).select_from(customer)).scalar()
-        version = sa.literal(f"e{standing.epoch}-").concat(database.version_text(customer.c.version))
+        version = database.version_text(customer.c.version, f"e{standing.epoch}-")
         selected = [version if name == "version" else customer.c[name] for name in FIELDS]
         statement = sa.select(*selected).order_by(customer.c.id)
         yield Export(int(count or 0), database, connection, statement)

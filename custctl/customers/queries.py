@@ -302,7 +302,8 @@ def _search_lanes(
         key = database.fold_key(column)
         order = database.fold_order(key)
         # A row belongs to the first lane that it matches.
-        earlier = [sa.case((sa.or_(*match), 1), else_=0) == 0 for match in matches[:number]]
+        zero, one = sa.literal_column("0"), sa.literal_column("1")
+        earlier = [sa.case((sa.or_(*match), one), else_=zero) == zero for match in matches[:number]]
         # A subquery for each condition: an index serves their union only unordered.
         for condition in conditions:
             lane = _lane(number, key, [condition, *earlier])

@@ -159,8 +159,8 @@ class CustomerStore:
             if str(precondition) != row.version:
                 raise self._conflict(connection, row, precondition, {}, None)
             connection.execute(sa.delete(customer_password).where(customer_password.c.customer_id == row.id))
-            statement = sa.delete(customer).where(self._holds(row.id, precondition))
-            if connection.execute(statement).rowcount == 0:
+            statement = sa.delete(customer).where(self._holds(row.id, precondition)).returning(customer.c.id)
+            if connection.execute(statement).one_or_none() is None:
                 raise self._conflict(connection, self._find(connection, str(row.id)), precondition, {}, row)
             entry = audit.Entry(operation_id, "delete", self._actor, customer_id=row.id, version=row.version)
             audit.append(self._database, connection, entry)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from custctl.errors import UnavailableError
+
 if TYPE_CHECKING:
     from custctl.engines.base import Database, EngineSettings
 
@@ -12,7 +14,11 @@ ENGINES = ("sqlite", "postgresql", "mssql")
 
 
 def open_database(engine: str, settings: EngineSettings) -> Database:
-    """Return the database of an engine; nothing is connected before the first use."""
+    """Return the database of an engine; nothing is connected before the first use.
+
+    Raises:
+        UnavailableError: what the engine's driver needs is not installed.
+    """
     if engine == "sqlite":
         from custctl.engines.sqlite.database import SqliteDatabase
 
@@ -22,7 +28,13 @@ def open_database(engine: str, settings: EngineSettings) -> Database:
 
         return PostgresqlDatabase(settings)
     if engine == "mssql":
-        from custctl.engines.mssql.database import MssqlDatabase
+        try:
+            from custctl.engines.mssql.database import MssqlDatabase
+        except ImportError as error:
+            # The driver manager is the system's own, on which pyodbc counts.
+            raise UnavailableError(
+                f"pyodbc cannot be loaded: {error}", hint="install unixODBC, as by `apt-get install unixodbc`"
+            ) from None
 
         return MssqlDatabase(settings)
     raise ValueError(f"no engine `{engine}`")

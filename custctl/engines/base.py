@@ -204,11 +204,9 @@ class Database(ABC):
             OutcomeUnknownError: the answer to the commit was lost.
         """
 
+    @abstractmethod
     def lock(self, connection: Connection, name: str) -> None:
-        """Keep other transactions that lock the same name out until the open one ends.
-
-        Nothing is to be done where one transaction at a time can write.
-        """
+        """Keep other transactions that lock the same name out until the open one ends."""
 
     @abstractmethod
     def translate(self, error: Exception) -> CustctlError:
@@ -263,8 +261,8 @@ class Database(ABC):
         """
 
     @abstractmethod
-    def version_text(self, column: ColumnElement[Any]) -> ColumnElement[str]:
-        """Return the expression of what `encode_version` makes of a version."""
+    def version_text(self, column: ColumnElement[Any], prefix: str) -> ColumnElement[str]:
+        """Return the expression of what `encode_version` makes of a version, behind a prefix."""
 
     def touch(self) -> dict[str, ColumnElement[Any]]:
         """Return what an update has to set besides the fields, where the database does not do so by itself."""

@@ -47,8 +47,6 @@ class GivenUpError(Exception):
 class ServerDatabase(Database):
     """A database on one or more servers."""
 
-    begin_write: ClassVar[str]
-    begin_snapshot: ClassVar[str]
     driver_error: ClassVar[type[Exception]]
 
     def __init__(self, settings: EngineSettings) -> None:
@@ -80,6 +78,14 @@ class ServerDatabase(Database):
     @abstractmethod
     def _give_time(self, connection: Connection, seconds: float | None) -> None:
         """Limit how long the program waits for an answer; None is no limit."""
+
+    @abstractmethod
+    def _begin(self, connection: Connection) -> None:
+        """Begin a transaction that writes, each of whose statements sees what is committed when it begins."""
+
+    @abstractmethod
+    def _begin_snapshot(self, connection: Connection) -> None:
+        """Begin a transaction that reads one state."""
 
     @abstractmethod
     def _is_lost(self, error: Exception) -> bool:
@@ -154,9 +160,6 @@ class ServerDatabase(Database):
             finally:
                 self._roll_back(connection)
 
-    def _begin_snapshot(self, connection: Connection) -> None:
-        connection.exec_driver_sql(self.begin_snapshot)
-
     def transact(self, work: Callable[[Connection], T]) -> T:
         deadline = time.monotonic() + (self._settings.statement_timeout or _NO_LIMIT)
         pause = _FIRST_PAUSE
@@ -174,7 +177,7 @@ class ServerDatabase(Database):
             connection = self._connect()
             self._give_time(connection, self._limit())
             try:
-                connection.exec_driver_sql(self.begin_write)
+                self._begin(connection)
                 result = work(connection)
             except BaseException:
                 self._roll_back(connection)

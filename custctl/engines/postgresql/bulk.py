@@ -41,7 +41,7 @@ def merge(
             break
         if not update:
             break
-        known = stage.lock_known([row_id for row_id in inserted.values()])
+        known = stage.lock_known(list(inserted.values()))
         # A row that stood in the way and was deleted since is inserted after all.
         if not insert or len(inserted) + len(known) >= len(rows):
             break

@@ -36,8 +36,6 @@ class PostgresqlDatabase(ServerDatabase):
     """A database of a PostgreSQL server, 15 or newer."""
 
     engine_name = "postgresql"
-    begin_write = "BEGIN ISOLATION LEVEL READ COMMITTED"
-    begin_snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     driver_error = psycopg.Error
 
     # -- connecting --------------------------------------------------------------------------------
@@ -162,6 +160,14 @@ class PostgresqlDatabase(ServerDatabase):
         original = self._original(error)
         return original is not None and original.sqlstate in RUN_AGAIN
 
+    # -- transactions ------------------------------------------------------------------------------
+
+    def _begin(self, connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN ISOLATION LEVEL READ COMMITTED")
+
+    def _begin_snapshot(self, connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
     # -- the catalogue -----------------------------------------------------------------------------
 
     def table_names(self, connection: Connection) -> set[str]:
@@ -172,7 +178,10 @@ class PostgresqlDatabase(ServerDatabase):
         return {name for (name,) in connection.execute(query, {"schema": self._settings.schema})}
 
     def create_tables(self, connection: Connection, tables: Sequence[Table]) -> None:
-        connection.execute(CreateSchema(self._settings.schema, if_not_exists=True))
+        # Not IF NOT EXISTS: that asks for the privilege even where there is nothing to do.
+        query = sa.text("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = :schema")
+        if connection.execute(query, {"schema": self._settings.schema}).first() is None:
+            connection.execute(CreateSchema(self._settings.schema))
         for table in tables:
             connection.execute(CreateTable(table, if_not_exists=True))
 
@@ -196,8 +205,8 @@ class PostgresqlDatabase(ServerDatabase):
             raise ValueError(text)
         return int(text)
 
-    def version_text(self, column: ColumnElement[Any]) -> ColumnElement[str]:
-        return sa.cast(column, sa.Text)
+    def version_text(self, column: ColumnElement[Any], prefix: str) -> ColumnElement[str]:
+        return sa.literal(prefix).concat(sa.cast(column, sa.Text))
 
     # -- volume ------------------------------------------------------------------------------------
 

@@ -202,6 +202,9 @@ class SqliteDatabase(Database):
     def is_standby(self, connection: Connection) -> bool:
         return False  # a file follows no other
 
+    def lock(self, connection: Connection, name: str) -> None:
+        """Do nothing: one transaction at a time can write."""
+
     def create_tables(self, connection: Connection, tables: Sequence[Table]) -> None:
         for table in tables:
             connection.execute(CreateTable(table, if_not_exists=True))
@@ -219,8 +222,8 @@ class SqliteDatabase(Database):
             raise ValueError(text)
         return int(text)
 
-    def version_text(self, column: ColumnElement[Any]) -> ColumnElement[str]:
-        return sa.cast(column, sa.Text)
+    def version_text(self, column: ColumnElement[Any], prefix: str) -> ColumnElement[str]:
+        return sa.literal(prefix).concat(sa.cast(column, sa.Text))
 
     def write_row(
         self, connection: Connection, statement: Update, returned: Sequence[ColumnElement[Any]]

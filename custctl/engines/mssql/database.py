@@ -1,0 +1,438 @@
+"""SQL Server, by way of pyodbc and Microsoft's ODBC driver, behind the one interface."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import pyodbc
+import sqlalchemy as sa
+from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
+from sqlalchemy.pool import NullPool
+from sqlalchemy.schema import CreateTable
+from sqlalchemy.types import TypeDecorator
+
+from custctl.engines.base import Check, LockHolder, Merge, Node
+from custctl.engines.mssql.driver import connection_string, find_driver
+from custctl.engines.mssql.errors import TAKEN, can_run_again, is_lost, number, translate, words
+from custctl.engines.mssql.supervised import Connection as Supervised
+from custctl.engines.server import DriverError, GivenUpError, ServerDatabase
+from custctl.errors import CustctlError, UnavailableError
+from custctl.sqltypes import Timestamp
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection, Dialect, Engine, Select, Table
+
+    from custctl.engines.base import ScriptSession
+    from custctl.engines.scripts import Finding, Statement
+
+# Each connection is a command's own; and a pooled one would keep what the last one has set.
+pyodbc.pooling = False
+
+COLLATION = "Latin1_General_BIN2"
+"""By code point: the same whatever the database's own collation is."""
+
+_SPELLED_LETTERS = 3  # at most 3 ** 3 ranges, most often 2 ** 3
+_LAST = "\uffff"
+_ESCAPE = "\\"
+
+
+class MssqlDatabase(ServerDatabase):
+    """A database of SQL Server 2017 or newer, or of a server that speaks its protocol and dialect."""
+
+    engine_name = "mssql"
+    driver_error = pyodbc.Error
+    _sees_one_state = False
+
+    # -- connecting --------------------------------------------------------------------------------
+
+    def _make_engine(self) -> Engine:
+        dialect = MSDialect_pyodbc(dbapi=pyodbc)  # type: ignore[no-untyped-call]
+        # What the dialect would ask the server for; every release that is supported has it.
+        dialect.server_version_info = (14, 0)  # type: ignore[assignment]
+        dialect._setup_version_attributes()  # type: ignore[no-untyped-call]
+        dialect._supports_nvarchar_max = True
+        dialect.default_schema_name = self._settings.schema
+        pool = NullPool(self._open)
+        pool._dialect = dialect  # as `create_engine` does, which would run queries of its own
+        return sa.Engine(pool, dialect, sa.make_url("mssql+pyodbc://"), hide_parameters=True)
+
+    def _dial(self, node: Node) -> Supervised:
+        settings = self._settings
+        driver = find_driver()
+        password = settings.password()
+        _knock(node, settings.connect_timeout)
+        if settings.tls_ca is not None:
+            # The driver trusts what OpenSSL trusts; there is no keyword for it.
+            os.environ["SSL_CERT_FILE"] = str(settings.tls_ca)
+
+        def connect() -> pyodbc.Connection:
+            text = connection_string(driver, settings, node, password)
+            return pyodbc.connect(text, autocommit=True, timeout=max(1, round(settings.connect_timeout)))
+
+        try:
+            connection = Supervised(connect, settings.connect_timeout)
+            self._set_up(connection)
+            connection.limit_statements(settings.statement_timeout or None)
+        except pyodbc.Error as error:
+            raise self._translated(error, f"node {node}") from DriverError(words(error))
+        return connection
+
+    def _set_up(self, driver: Supervised) -> None:
+        """Put the session's settings in place; one that a compatible server does not know is left out."""
+        from custctl.engines.mssql.session import SETTINGS
+
+        timeout = int(self._settings.statement_timeout * 900) or -1
+        statements = (*SETTINGS, f"SET LOCK_TIMEOUT {timeout}")
+        try:
+            driver.run("; ".join(statements))
+        except pyodbc.Error as error:
+            if is_lost(error):
+                raise
+            for statement in statements:
+                try:
+                    driver.run(statement)
+                except pyodbc.Error as unknown:
+                    if is_lost(unknown):
+                        raise
+
+    def _is_primary(self, driver: Supervised) -> bool:
+        if len(self._settings.nodes) == 1:
+            return True
+        try:
+            return not _is_read_only(driver)
+        except pyodbc.Error:
+            return True
+
+    def _driver(self, connection: Connection) -> Supervised:
+        driver = connection.connection.dbapi_connection
+        assert isinstance(driver, Supervised)
+        return driver
+
+    def _give_time(self, connection: Connection, seconds: float | None) -> None:
+        driver = self._driver(connection)
+        driver.patience, driver.on_silence = seconds, None
+
+    # -- errors ------------------------------------------------------------------------------------
+
+    def _original(self, error: Exception) -> pyodbc.Error | None:
+        found = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        return found if isinstance(found, pyodbc.Error) else None
+
+    def translate(self, error: Exception) -> CustctlError:
+        original = self._original(error)
+        if original is None:
+            return CustctlError(f"{self.location}: {error}")
+        statement = error.statement if isinstance(error, sa.exc.DBAPIError) else None
+        return self._translated(original, self._at_node(), statement)
+
+    def _translated(self, error: pyodbc.Error, where: str, statement: str | None = None) -> CustctlError:
+        login = f"`{self._settings.user}`" if self._settings.user else "this login"
+        return translate(error, where, login, statement)
+
+    def _scrubbed(self, error: Exception) -> DriverError:
+        original = self._original(error)
+        return DriverError(words(original) if original is not None else str(error))
+
+    def _is_lost(self, error: Exception) -> bool:
+        original = self._original(error)
+        return original is None or is_lost(original)
+
+    def _can_run_again(self, error: Exception) -> bool:
+        original = self._original(error)
+        return original is not None and can_run_again(original)
+
+    # -- transactions ------------------------------------------------------------------------------
+
+    def _begin(self, connection: Connection) -> None:
+        self._driver(connection).begin()
+
+    def _begin_snapshot(self, connection: Connection) -> None:
+        """Begin a transaction that sees one state, where the database allows that kind.
+
+        Elsewhere each statement sees what is committed when it begins, as the server has it by default; rows are read
+        in the order of their key, and none of them twice.
+        """
+        driver = self._driver(connection)
+        if has_snapshots(driver):
+            self._sees_one_state = True
+            driver.run("SET TRANSACTION ISOLATION LEVEL SNAPSHOT")
+            driver.begin()
+
+    def _roll_back(self, connection: Connection) -> None:
+        super()._roll_back(connection)
+        if self._sees_one_state:
+            self._sees_one_state = False
+            with suppress(pyodbc.Error):
+                self._driver(connection).run("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+
+    # -- the catalogue -----------------------------------------------------------------------------
+
+    def table_names(self, connection: Connection) -> set[str]:
+        query = sa.text(
+            "SELECT t.name FROM sys.tables AS t INNER JOIN sys.schemas AS s ON s.schema_id = t.schema_id"
+            " WHERE s.name = :schema"
+        )
+        return {name for (name,) in connection.execute(query, {"schema": self._settings.schema})}
+
+    def create_tables(self, connection: Connection, tables: Sequence[Table]) -> None:
+        there = self.table_names(connection)
+        for table in tables:
+            if table.name not in there:
+                declared, unique = _declared(table)
+                connection.execute(CreateTable(declared))
+                for index in unique:
+                    connection.exec_driver_sql(index.format(schema=_quote(self._settings.schema)))
+
+    def is_standby(self, connection: Connection) -> bool:
+        return _is_read_only(self._driver(connection))
+
+    def now(self) -> ColumnElement[str]:
+        return sa.cast(sa.func.SYSUTCDATETIME(), Timestamp())
+
+    def lock(self, connection: Connection, name: str) -> None:
+        from custctl.engines.mssql.session import resource, take_lock
+
+        timeout = int(self._settings.statement_timeout * 900) or -1
+        answer = take_lock(
+            self._driver(connection), resource(self._settings.schema, name), owner="Transaction", timeout=timeout
+        )
+        if answer < 0:
+            told = UnavailableError(
+                f"a lock at {self._at_node()} was not to be had in time",
+                hint="another transaction holds it; try again in a moment",
+            )
+            if answer == -3:  # a deadlock
+                raise GivenUpError(told)
+            raise told
+
+    # -- version-checked writes --------------------------------------------------------------------
+
+    def encode_version(self, raw: Any) -> str:
+        return bytes(raw).hex()
+
+    def decode_version(self, text: str) -> bytes:
+        raw = bytes.fromhex(text)
+        if len(raw) != 8 or raw.hex() != text:
+            raise ValueError(text)
+        return raw
+
+    def version_text(self, column: ColumnElement[Any], prefix: str) -> ColumnElement[str]:
+        return sa.type_coerce(column, _VersionText(prefix))
+
+    def touch(self) -> dict[str, ColumnElement[Any]]:
+        # No trigger does this: with one, a statement could not return the row that it wrote.
+        return {"updated_at": self.now()}
+
+    # -- volume ------------------------------------------------------------------------------------
+
+    def merge(
+        self,
+        connection: Connection,
+        table: Table,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        *,
+        key: str,
+        insert: bool,
+        update: bool,
+    ) -> Merge:
+        from custctl.engines.mssql.bulk import merge
+
+        driver, schema = self._driver(connection), self._settings.schema
+        try:
+            return merge(driver, schema, table, columns, rows, key=key, insert=insert, update=update)
+        except pyodbc.Error as error:
+            told = self.translate(error)
+            if number(error) in TAKEN or told.details.get("field") == "email":
+                raise GivenUpError(told) from self._scrubbed(error)
+            raise
+
+    def stream(self, connection: Connection, statement: Select[Any], size: int) -> Iterator[list[tuple[Any, ...]]]:
+        with connection.execution_options(yield_per=size).execute(statement) as result:
+            for rows in result.partitions():
+                yield [tuple(row) for row in rows]
+
+    # -- search ------------------------------------------------------------------------------------
+
+    def fold_key(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        # An email is stored in lower case: its unique index serves as it is.
+        return column if column.name == "email" else sa.func.LOWER(column, type_=sa.Unicode)
+
+    def fold_order(self, key: ColumnElement[Any]) -> ColumnElement[Any]:
+        return key  # the columns compare by code point, and so does what is made of them
+
+    def starts_with(self, column: ColumnElement[Any], text: str) -> list[ColumnElement[bool]]:
+        # The ranges are what an index finds; the pattern decides.
+        ranges = [sa.and_(column >= low, column < low + _LAST) for low in _spellings(text)]
+        return [sa.and_(sa.or_(*ranges), self._is_like(column, f"{_literal(_fold(text))}%"))]
+
+    def contains(
+        self, connection: Connection, statement: Select[Any], columns: Sequence[ColumnElement[Any]], text: str
+    ) -> tuple[Select[Any], ColumnElement[Any]]:
+        identity: ColumnElement[Any] = columns[0].table.c.id
+        found = [self._is_like(column, f"%{_literal(_fold(text))}%") for column in columns]
+        return statement.where(sa.or_(*found)), identity
+
+    def _is_like(self, column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+        # The pattern is folded here: what a function makes of a parameter has a collation that is at odds with the column's.
+        return self.fold_key(column).like(pattern, escape=_ESCAPE)
+
+    # -- migrations --------------------------------------------------------------------------------
+
+    def features(self) -> frozenset[str]:
+        return frozenset()
+
+    def split(self, text: str) -> list[Statement]:
+        from custctl.engines.mssql.script import split
+
+        return split(text)
+
+    def transaction_control(self, statement: Statement) -> str | None:
+        from custctl.engines.mssql.script import transaction_control
+
+        return transaction_control(statement)
+
+    def needs_autocommit(self, statement: Statement) -> bool:
+        from custctl.engines.mssql.script import needs_autocommit
+
+        return needs_autocommit(statement)
+
+    def restores_session(self, statement: Statement) -> bool:
+        from custctl.engines.mssql.script import restores_session
+
+        return restores_session(statement)
+
+    def lint(self, statements: Sequence[Statement], *, transaction: bool) -> list[Finding]:
+        from custctl.engines.mssql.lint import lint
+
+        return lint(statements, transaction=transaction)
+
+    @contextmanager
+    def migration_lock(self, timeout: float, on_wait: Callable[[LockHolder | None], None]) -> Iterator[None]:
+        from custctl.engines.mssql.session import resource, session_lock
+
+        with self._errors():
+            connection = self._connect()
+            self._give_time(connection, self._limit())
+            name = resource(self._settings.schema, "migrations")
+            with session_lock(self._driver(connection), name, timeout, on_wait):
+                yield
+
+    @contextmanager
+    def script_session(self) -> Iterator[ScriptSession]:
+        from custctl.engines.mssql.session import MssqlScriptSession, resource
+
+        with self._errors():
+            session = MssqlScriptSession(self, resource(self._settings.schema, "migrations"))
+            try:
+                yield session
+            finally:
+                session.rollback()
+
+    def settle(self, connection: Connection, statement: Statement) -> bool | None:
+        return None  # what runs outside of a transaction here leaves no one place to look at
+
+    # -- diagnosis ---------------------------------------------------------------------------------
+
+    def checks(self) -> Iterator[Check]:
+        from custctl.engines.mssql.diagnosis import checks
+
+        yield from checks(self)
+
+
+class _VersionText(TypeDecorator[str]):
+    """A row's version as clients see it, made of the eight bytes when they arrive."""
+
+    impl = sa.BINARY(8)
+    cache_ok = True
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__()
+        self.prefix = prefix
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str:
+        """Return text, of what the driver returned."""
+        return self.prefix + bytes(value).hex()
+
+
+def has_snapshots(driver: Supervised) -> bool:
+    """Tell whether the database allows transactions that see one state."""
+    try:
+        rows = driver.run("SELECT snapshot_isolation_state FROM sys.databases WHERE name = DB_NAME()")
+    except pyodbc.Error:
+        return False
+    return bool(rows) and rows[0][0] == 1
+
+
+def _is_read_only(driver: Supervised) -> bool:
+    rows = driver.run("SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'Updateability') AS NVARCHAR(60))")
+    return bool(rows) and rows[0][0] == "READ_ONLY"
+
+
+def _knock(node: Node, timeout: float) -> None:
+    """Find out at once what the driver finds out only when its whole time is over: that nobody listens."""
+    try:
+        socket.create_connection((node.host, node.port), timeout=timeout).close()
+    except TimeoutError:
+        raise UnavailableError(
+            f"node {node} cannot be reached: no answer within {timeout:g} s",
+            hint="check that the server runs, and `database.nodes` in the profile",
+        ) from None
+    except OSError as error:
+        raise UnavailableError(
+            f"node {node} cannot be reached: {(error.strerror or str(error)).lower()}",
+            hint="check that the server runs, and `database.nodes` in the profile",
+        ) from None
+
+
+def _declared(table: Table) -> tuple[Table, list[str]]:
+    """Return a table as it is declared here, and the indexes that stand for its unique columns.
+
+    Text gets a collation of its own, and a unique column that may be NULL an index without the NULLs: SQL Server takes
+    two of them for the same.
+    """
+    declared = table.to_metadata(sa.MetaData(naming_convention=table.metadata.naming_convention))
+    indexes = []
+    for constraint in list(declared.constraints):
+        if isinstance(constraint, sa.UniqueConstraint):
+            (column,) = constraint.columns
+            declared.constraints.discard(constraint)
+            where = f" WHERE {_quote(column.name)} IS NOT NULL" if column.nullable else ""
+            indexes.append(
+                f"CREATE UNIQUE INDEX {_quote(f'{table.name}_{column.name}_unique')}"
+                f" ON {{schema}}.{_quote(table.name)} ({_quote(column.name)}){where}"
+            )
+    for column in declared.columns:
+        if isinstance(column.type, sa.Unicode | sa.UnicodeText):
+            column.type = type(column.type)(column.type.length, collation=COLLATION)
+    return declared, sorted(indexes)
+
+
+def _literal(text: str) -> str:
+    """Return a text as a pattern that matches it alone."""
+    for special in (_ESCAPE, "%", "_", "["):
+        text = text.replace(special, _ESCAPE + special)
+    return text
+
+
+def _fold(text: str) -> str:
+    """Return a text in lower case, letter by letter, as LOWER does."""
+    return "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
+
+
+def _spellings(text: str) -> list[str]:
+    """Return the beginnings, in each case, that values which begin with `text` have."""
+    choices = [
+        tuple(dict.fromkeys(form for form in (char, char.lower(), char.upper(), char.title()) if len(form) == 1))
+        for char in text[:_SPELLED_LETTERS]
+    ]
+    return ["".join(chars) for chars in product(*choices)]
+
+
+def _quote(name: str) -> str:
+    return "[" + name.replace("]", "]]") + "]"

@@ -1,0 +1,116 @@
+"""Microsoft's ODBC driver: which one is used, and the connection string it is given."""
+
+from __future__ import annotations
+
+import platform
+import re
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyodbc
+
+from custctl.errors import CredentialError, UnavailableError
+
+if TYPE_CHECKING:
+    from custctl.engines.base import EngineSettings, Node
+
+_INSTALLED = re.compile(r"ODBC Driver (1[7-9]|[2-9][0-9]) for SQL Server")
+_PACKAGE = "mssql_python_odbc"
+_FAMILIES = {"rhel": "rhel", "fedora": "rhel", "centos": "rhel", "suse": "suse", "sles": "suse", "opensuse": "suse"}
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """An ODBC driver.
+
+    Attributes:
+        name: what the connection string names it by: its registered name, or its path.
+        source: where it was found, in words.
+    """
+
+    name: str
+    source: str
+
+
+def find_driver() -> Driver:
+    """Return the newest driver that the system has; else the one of the extra `mssql`.
+
+    Raises:
+        UnavailableError: there is neither.
+    """
+    installed = sorted((int(match[1]), name) for name in pyodbc.drivers() if (match := _INSTALLED.fullmatch(name)))
+    if installed:
+        return Driver(installed[-1][1], "installed")
+    path = _packaged()
+    if path is not None:
+        return Driver(str(path), f"package {_PACKAGE.replace('_', '-')}")
+    raise UnavailableError(
+        "Microsoft's ODBC driver for SQL Server is not there",
+        hint="install it with `pip install 'custctl[mssql]'`, or as a package of the system: msodbcsql18",
+    )
+
+
+def _packaged() -> Path | None:
+    spec = find_spec(_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    libraries = Path(next(iter(spec.submodule_search_locations))) / "libs" / platform.system().lower()
+    machine = {"amd64": "x86_64", "aarch64": "arm64"}.get(platform.machine().lower(), platform.machine().lower())
+    found = sorted(libraries.rglob("*msodbcsql*18*"))
+    fitting = [path for path in found if path.is_file() and machine in path.parts]
+    family = _family()
+    return next((path for path in fitting if family in path.parts), fitting[0] if fitting else None)
+
+
+def _family() -> str:
+    """Return the name that the package has for this family of systems."""
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        return ""
+    for name in (release.get("ID", ""), *release.get("ID_LIKE", "").split()):
+        if name in _FAMILIES:
+            return _FAMILIES[name]
+    return "debian_ubuntu"
+
+
+def connection_string(driver: Driver, settings: EngineSettings, node: Node, password: str | None) -> str:
+    """Return the connection string for a node; it holds the password and is for the driver's eyes alone.
+
+    What is sent is encrypted whatever the profile says: where it does not ask for a verified certificate, any is taken.
+    """
+    verified = settings.tls in ("verify-full", "strict")
+    keys = {
+        "DRIVER": driver.name,
+        "SERVER": f"tcp:{node.host},{node.port}",
+        "DATABASE": settings.name,
+        "APP": "custctl",
+        "Encrypt": "strict" if settings.tls == "strict" else "yes",
+        "TrustServerCertificate": "no" if verified else "yes",
+        # A session that is silently opened anew has lost its locks and settings.
+        "ConnectRetryCount": "0",
+        **_login(settings, password),
+    }
+    return ";".join(f"{key}={_quote(value)}" for key, value in keys.items())
+
+
+def _login(settings: EngineSettings, password: str | None) -> dict[str, str]:
+    user = settings.user
+    if settings.auth == "integrated":
+        return {"Trusted_Connection": "yes"}
+    named = {"UID": user} if user else {}
+    if settings.auth == "entra":
+        if password is None:
+            return {**named, "Authentication": "ActiveDirectoryInteractive" if user else "ActiveDirectoryMsi"}
+        # An application goes by its id, a person by a name with an @.
+        kind = "ActiveDirectoryPassword" if user and "@" in user else "ActiveDirectoryServicePrincipal"
+        return {**named, "PWD": password, "Authentication": kind}
+    if password is None:
+        raise CredentialError("SQL Server needs a password for this login", hint="`custctl credential set` stores it")
+    return {**named, "PWD": password}
+
+
+def _quote(value: str) -> str:
+    return "{" + value.replace("}", "}}") + "}"

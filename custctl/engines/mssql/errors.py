@@ -1,0 +1,198 @@
+"""SQL Server's error numbers, told as errors of the tree.
+
+A server that is compatible with SQL Server keeps few of the numbers. So the number is looked at first, then the
+SQLSTATE, and the text last.
+
+Source: https://learn.microsoft.com/sql/relational-databases/errors-events/database-engine-events-and-errors
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from custctl.engines.roles import ask_for
+from custctl.errors import (
+    ConflictError,
+    CredentialError,
+    CustctlError,
+    InvalidError,
+    MigrationError,
+    PendingError,
+    RefusedError,
+    UnavailableError,
+)
+from custctl.text import visible
+
+if TYPE_CHECKING:
+    import pyodbc
+
+TAKEN = frozenset({2601, 2627})
+_GIVEN_UP = frozenset({1205, 3960, 3961})
+_LOGIN = frozenset({18450, 18451, 18452, 18456, 18461, 18470, 18486, 18487, 18488})
+_DENIED = frozenset({229, 230, 262, 297, 300, 378, 2760, 15247, 15517})
+_MISSING = frozenset({207, 208, 2812})
+_REFUSED_VALUE = frozenset({220, 245, 515, 547, 2628, 8114, 8115, 8134, 8152})
+_READ_ONLY = frozenset({3906, 3908, 976, 978, 979})
+# A server of the cloud that moves, starts or has too much to do.
+_BUSY = frozenset({615, 926, 927, 4221, 6005, 10928, 10929, 17142, 40197, 40501, 40540, 40613, 49918, 49919, 49920})
+_OUTSIDE_ALONE = frozenset({226, 574, 3021, 3023})
+
+_NUMBER = re.compile(r"\((-?\d+)\) \(SQL\w+\)")
+_SOURCES = re.compile(r"^(?:\[[^\]]*\])+")
+_PRIVILEGE = re.compile(
+    r"The (\w+) permission was denied on the (?:object|column '[^']*' of the object) '([^']+)'", re.IGNORECASE
+)
+_ON_TABLE = re.compile(r"permission denied for (?:table|view|relation|schema) (\S+)")
+_VERB = re.compile(r"\s*([A-Za-z]+)")
+_CONSTRAINT = re.compile(r"(?:constraint|index) ['\"]([^'\"]+)['\"]")
+_QUOTED_VALUE = re.compile(
+    r" ?The (?:duplicate key value is|statement has been terminated|truncated value).*", re.DOTALL
+)
+_LATER = "try again in a moment"
+
+
+def number(error: pyodbc.Error) -> int | None:
+    """Return the server's number of an error; None where the driver itself raised it."""
+    found = _NUMBER.findall(_raw(error))
+    return int(found[0]) if found else None
+
+
+def state(error: pyodbc.Error) -> str:
+    """Return the SQLSTATE."""
+    return str(error.args[0]) if error.args else ""
+
+
+def words(error: pyodbc.Error) -> str:
+    """Return the error in the server's own words, without the driver's names and the values that it quotes."""
+    code = number(error)
+    return f"{_text(error)} ({code if code is not None else state(error)})"
+
+
+def _raw(error: pyodbc.Error) -> str:
+    return str(error.args[1]) if len(error.args) > 1 else str(error)
+
+
+def _text(error: pyodbc.Error) -> str:
+    # Several messages may follow each other; the first one tells what was wrong.
+    first = _NUMBER.split(_raw(error))[0]
+    return visible(_QUOTED_VALUE.sub("", _SOURCES.sub("", first.strip())).strip())
+
+
+def can_run_again(error: pyodbc.Error) -> bool:
+    """Tell whether the server gave the transaction up for another's sake: a deadlock, a conflict of snapshots."""
+    text = _raw(error)
+    return number(error) in _GIVEN_UP or "deadlock detected" in text or "could not serialize access" in text
+
+
+def is_lost(error: pyodbc.Error) -> bool:
+    """Tell whether the connection is of no use any more."""
+    return number(error) is None or state(error).startswith("08")
+
+
+def translate(error: pyodbc.Error, where: str, login: str, statement: str | None = None) -> CustctlError:
+    """Return the error of the tree for a driver's error.
+
+    Args:
+        where: the node or the database, as messages name it.
+        login: who is logged in, as messages name him.
+        statement: what was run, as far as it is known: its first word names the privilege that was missing.
+    """
+    code = number(error)
+    made = _made(error, code, _text(error), where, login, statement)
+    if code is not None:
+        made.details.setdefault("sqlstate", state(error))
+    return made
+
+
+def _made(
+    error: pyodbc.Error, code: int | None, text: str, where: str, login: str, statement: str | None
+) -> CustctlError:
+    if code in TAKEN or "duplicate key value violates" in text:
+        return _taken(text)
+    if code in _LOGIN or (state(error) == "28000" and code is None):
+        return CredentialError(
+            f"{where} refuses the login of {login}: {text}",
+            hint="`custctl credential check` shows where the password was taken from; `custctl credential set` stores one",
+        )
+    if code in _DENIED or "permission denied" in text or "permission was denied" in text:
+        return _denied(text, where, login, statement)
+    if can_run_again(error):
+        return UnavailableError(
+            f"other transactions at {where} stood in the way each time: {text}; nothing was written", hint=_LATER
+        )
+    if code == 1222 or "due to lock timeout" in text:
+        return UnavailableError(
+            f"a lock at {where} was not to be had in time: {text}", hint=f"another transaction holds it; {_LATER}"
+        )
+    if code in _MISSING or re.search(r"(relation|column|function|schema) \S+.* does not exist", text):
+        return PendingError(f"the schema at {where} is not there or too old: {text}", hint="run `custctl migrate`")
+    if code in _REFUSED_VALUE or state(error) == "22001" or "violates " in text or "value too long" in text:
+        return InvalidError(f"the database refused a value: {text}")
+    if code in _READ_ONLY or "read-only transaction" in text:
+        return RefusedError(f"{where} takes no writes: {text}", hint="write to the primary")
+    if code in (4060, 911):
+        return UnavailableError(
+            f"{where}: {text}",
+            hint="let an administrator create the database, or this login's user in it; `database.name` in the profile"
+            " names it",
+        )
+    if code in _OUTSIDE_ALONE:
+        return MigrationError(text, hint="put `-- custctl: transaction=off` at the head of the script")
+    if code in _BUSY:
+        return UnavailableError(f"{where} cannot serve now: {text}", hint=_LATER)
+    if code is None:
+        return _without_number(error, text, where)
+    return CustctlError(f"{where}: {words(error)}")
+
+
+def _without_number(error: pyodbc.Error, text: str, where: str) -> CustctlError:
+    """The driver's own errors: the server was not reached, did not answer, or could not be trusted."""
+    if re.search(r"certificate|SSL|TLS", text):
+        return UnavailableError(
+            f"no trustworthy connection to {where}: {text}",
+            hint="check `database.tls` and `database.tls_ca` in the profile, and the server's certificate",
+        )
+    if state(error) in ("HYT00", "HYT01") and "Login" not in text:
+        return UnavailableError(
+            f"a statement at {where} ran longer than the profile's statement_timeout",
+            hint="narrow the request, or raise `statement_timeout` in the profile",
+        )
+    if state(error) in ("IM002", "IM003", "01000"):
+        return UnavailableError(
+            f"the ODBC driver cannot be loaded: {text}", hint="install it with `pip install 'custctl[mssql]'`"
+        )
+    if state(error).startswith(("08", "HYT", "HY")):
+        return UnavailableError(
+            f"{where} cannot be reached: {text}", hint="check that the server runs, and `database.nodes` in the profile"
+        )
+    return CustctlError(f"{where}: {words(error)}")
+
+
+def _taken(text: str) -> ConflictError:
+    named = _CONSTRAINT.search(text)
+    name = named[1] if named else ""
+    for prefix, column in (("customer_email_unique", "email"), ("customer_audit_operation", "operation_id")):
+        # A compatible server appends to the names of indexes.
+        if name.startswith(prefix):
+            return ConflictError(f"this {column} is taken by another row", details={"field": column})
+    return ConflictError(f"a unique value is taken ({name or 'unknown'})", details={"constraint": name})
+
+
+def _denied(text: str, where: str, login: str, statement: str | None) -> CredentialError:
+    told = _PRIVILEGE.search(text)
+    table = _ON_TABLE.search(text)
+    verb = _VERB.match(statement or "")
+    privilege = told[1].upper() if told else verb[1].upper() if verb else "a privilege"
+    name = (told[2] if told else table[1] if table else "").strip('"')
+    if not name:
+        return CredentialError(
+            f"{login} lacks a privilege at {where}: {text}",
+            hint=ask_for("", ""),
+            details={"privilege": privilege, "object": None},
+        )
+    return CredentialError(
+        f"{login} lacks {privilege} on `{name}`",
+        hint=ask_for(privilege, name),
+        details={"privilege": privilege, "object": name},
+    )

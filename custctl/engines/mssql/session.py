@@ -1,0 +1,158 @@
+"""The connection on which SQL Server's migration scripts run, and the lock that keeps other runs out."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import pyodbc
+
+from custctl.engines.base import LockHolder, ScriptSession
+from custctl.errors import RefusedError, UnavailableError
+
+if TYPE_CHECKING:
+    from custctl.engines.mssql.database import MssqlDatabase
+    from custctl.engines.mssql.supervised import Connection
+    from custctl.engines.scripts import Statement
+
+_POLL = 0.25  # seconds between attempts
+_NOW = 0  # milliseconds
+
+SETTINGS = (
+    "SET ANSI_NULLS ON",
+    "SET ANSI_PADDING ON",
+    "SET ANSI_WARNINGS ON",
+    "SET ARITHABORT ON",
+    "SET CONCAT_NULL_YIELDS_NULL ON",
+    "SET NUMERIC_ROUNDABORT OFF",
+    "SET QUOTED_IDENTIFIER ON",
+    "SET IMPLICIT_TRANSACTIONS OFF",
+    "SET NOCOUNT OFF",
+    # Without it an error leaves its transaction open, with half of what was asked for.
+    "SET XACT_ABORT ON",
+    "SET ROWCOUNT 0",
+    "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
+)
+"""What the schema's indexes and this program's statements count on; a script may have set it otherwise."""
+
+
+def resource(schema: str, name: str) -> str:
+    """Return the name of an application lock: plain characters, whatever the parts are."""
+    return f"custctl:{hashlib.sha256(f'{schema}/{name}'.encode()).hexdigest()[:40]}"
+
+
+def take_lock(driver: Connection, name: str, *, owner: str, timeout: int) -> int:
+    """Ask for an application lock and return what the server answers: below zero it was not granted.
+
+    Args:
+        name: what `resource` returned.
+        owner: Session or Transaction.
+        timeout: milliseconds.
+
+    Source: https://learn.microsoft.com/sql/relational-databases/system-stored-procedures/sp-getapplock-transact-sql
+    """
+    rows = driver.run(
+        f"DECLARE @result INT; EXEC @result = sp_getapplock @Resource = N'{name}', @LockMode = N'Exclusive',"
+        f" @LockOwner = N'{owner}', @LockTimeout = {timeout}; SELECT @result AS result;"
+    )
+    return int(rows[0][0]) if rows else -999
+
+
+@contextmanager
+def session_lock(
+    driver: Connection, name: str, timeout: float, on_wait: Callable[[LockHolder | None], None]
+) -> Iterator[None]:
+    """Hold an application lock of the session during the block, on the very connection that migrates.
+
+    Raises:
+        UnavailableError: the time ran out.
+    """
+    deadline = time.monotonic() + timeout
+    waited = False
+    while (answer := take_lock(driver, name, owner="Session", timeout=_NOW)) < 0:
+        if answer not in (-1, -3):
+            raise UnavailableError(f"the server does not grant the migration lock: sp_getapplock returned {answer}")
+        if time.monotonic() >= deadline:
+            raise UnavailableError(
+                "another migration holds the lock",
+                hint="wait for it to end, or give it longer with `--lock-timeout`",
+            )
+        if not waited:
+            waited = True
+            on_wait(None)
+        time.sleep(_POLL)
+    try:
+        yield
+    finally:
+        with suppress(pyodbc.Error):
+            driver.run(f"EXEC sp_releaseapplock @Resource = N'{name}', @LockOwner = N'Session'")
+
+
+class MssqlScriptSession(ScriptSession):
+    """Scripts run on the connection that holds the lock, a batch at a time."""
+
+    def __init__(self, database: MssqlDatabase, lock: str) -> None:
+        self._database = database
+        self._lock = lock
+        self.connection = database._connect()
+        self._driver = database._driver(self.connection)
+        # A statement of a script may take hours; that the server is alive is asked for now and then.
+        self._driver.patience = None
+        self._driver.on_silence = database.check_alive
+        with database._errors():
+            self._driver.limit_statements(None)
+            self._check_schema()
+            # Asked for outside of a transaction: a server that does not have it may end one over that.
+            self._can_ask = self._ask() is True
+
+    def _check_schema(self) -> None:
+        """Refuse a login whose unqualified names lie elsewhere than the profile says."""
+        wanted = self._database._settings.schema
+        rows = self._driver.run("SELECT SCHEMA_NAME()")
+        found = rows[0][0] if rows else None
+        if found is not None and str(found).lower() != wanted.lower():
+            user = self._database._settings.user or "USER"
+            raise RefusedError(
+                f"the names in scripts would lie in the schema `{found}`, and the profile's is `{wanted}`",
+                hint=f"`ALTER USER [{user}] WITH DEFAULT_SCHEMA = [{wanted}]`, or set `database.schema: {found}`",
+            )
+
+    def _ask(self) -> bool | None:
+        """Tell whether the session holds the lock; None where the server does not tell."""
+        try:
+            rows = self._driver.run(f"SELECT APPLOCK_MODE(N'public', N'{self._lock}', N'Session')")
+        except pyodbc.Error:
+            return None
+        return bool(rows) and rows[0][0] == "Exclusive"
+
+    def begin(self) -> None:
+        with self._database._errors():
+            self._driver.begin()
+
+    def run(self, statement: Statement) -> None:
+        with self._database._errors():
+            self._driver.run(statement.text)
+
+    def commit(self) -> None:
+        with self._database._errors():
+            self._driver.commit()
+
+    def rollback(self) -> None:
+        with suppress(pyodbc.Error):
+            self._driver.rollback()
+
+    def in_transaction(self) -> bool:
+        with self._database._errors():
+            rows = self._driver.run("SELECT @@TRANCOUNT")
+            return bool(rows) and int(rows[0][0]) > 0
+
+    def holds_lock(self) -> bool:
+        with self._database._errors():
+            return not self._can_ask or self._ask() is not False
+
+    def reset(self) -> None:
+        with self._database._errors():
+            self._database._set_up(self._driver)

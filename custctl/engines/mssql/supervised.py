@@ -1,0 +1,243 @@
+"""The driver's connection on a thread of its own, so that no call can hold the program longer than it is willing to wait.
+
+ODBC's own time limits do not fire where the server stands still, and a signal is not looked at while the driver waits.
+What is called here is done by the one thread that made the connection; who called it waits for a while and no longer.
+A call that was given up goes on in its thread, which ends with the program; the connection is of no use any more.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import pyodbc
+
+T = TypeVar("T")
+
+_LOOK = 0.1  # seconds after which a caller looks up: for signals, and at the clock
+_SILENCE = 10.0  # seconds without an answer after which the server is asked whether it is still there
+_CANCEL = 2.0  # seconds in which the server is to end what was interrupted
+
+
+class _Call:
+    """A function to be called on the connection's thread, and what became of it."""
+
+    __slots__ = ("_done", "_function", "error", "value")
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self._function = function
+        self._done = threading.Event()
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self.value = self._function()
+        except BaseException as error:  # noqa: BLE001 - raised again by who waits
+            self.error = error
+        self._done.set()
+
+    def wait(self, seconds: float) -> bool:
+        return self._done.wait(seconds)
+
+
+class Connection:
+    """A DBAPI connection in autocommit, whose transactions are begun by `begin`.
+
+    Args:
+        connect: makes the driver's connection.
+        login_timeout: seconds for that.
+
+    Attributes:
+        patience: seconds to wait for an answer; None is no limit.
+        on_silence: called after each ten seconds without an answer where there is no limit; what it raises ends
+            the wait.
+    """
+
+    def __init__(self, connect: Callable[[], pyodbc.Connection], login_timeout: float) -> None:
+        self.patience: float | None = login_timeout
+        self.on_silence: Callable[[], None] | None = None
+        self.closed = False
+        self.in_transaction = False
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._driver: pyodbc.Connection | None = None
+        threading.Thread(target=self._work, daemon=True).start()
+        self._driver = self.call(connect)
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call.run()
+
+    def call(self, function: Callable[[], T], cancel: Callable[[], None] | None = None) -> T:
+        """Call a function on the connection's thread and return what it returns.
+
+        Args:
+            cancel: asks the driver to end the call early; may be called from any thread.
+
+        Raises:
+            pyodbc.OperationalError: no answer in time; the connection is of no use any more.
+        """
+        if self.closed:
+            raise pyodbc.OperationalError("08003", "[08003] the connection is closed")
+        call = _Call(function)
+        self._calls.put(call)
+        began = looked = time.monotonic()
+        try:
+            while not call.wait(_LOOK):
+                now = time.monotonic()
+                if self.patience is not None and now - began > self.patience:
+                    self._abandon()
+                    raise pyodbc.OperationalError("08S01", f"[08S01] no answer within {self.patience:g} s")
+                if self.patience is None and self.on_silence is not None and now - looked > _SILENCE:
+                    self.on_silence()
+                    looked = time.monotonic()
+        except BaseException:
+            if not self.closed:
+                if cancel is not None:
+                    with suppress(pyodbc.Error):
+                        cancel()
+                if not call.wait(_CANCEL):
+                    self._abandon()
+            raise
+        if call.error is not None:
+            raise call.error
+        value: T = call.value
+        return value
+
+    def _abandon(self) -> None:
+        self.closed = True
+        self._calls.put(None)
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        self.run("BEGIN TRANSACTION")
+        self.in_transaction = True
+
+    def commit(self) -> None:
+        """Commit the transaction that `begin` has begun; nothing happens where there is none."""
+        if self.in_transaction:
+            self.in_transaction = False
+            self.run("COMMIT TRANSACTION")
+
+    def rollback(self) -> None:
+        """Undo the transaction that `begin` has begun; nothing happens where there is none."""
+        if self.in_transaction:
+            self.in_transaction = False
+            if not self.closed:
+                self.run("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION")
+
+    def run(self, batch: str) -> list[tuple[Any, ...]]:
+        """Run a batch to its very end, and return the rows of its last result set.
+
+        The driver reports what went wrong in a later statement only when it comes to that.
+        """
+        cursor = self.cursor()
+        try:
+            cursor.execute(batch)
+            rows: list[tuple[Any, ...]] = []
+            while True:
+                if cursor.description:
+                    rows = [tuple(row) for row in cursor.fetchall()]
+                if not cursor.nextset():
+                    return rows
+        finally:
+            cursor.close()
+
+    def limit_statements(self, seconds: float | None) -> None:
+        """Let the driver end a statement after so many seconds; None is no limit."""
+        driver = self._held()
+        self.call(lambda: setattr(driver, "timeout", max(1, round(seconds)) if seconds else 0))
+
+    def cursor(self) -> Cursor:
+        """Return a cursor."""
+        return Cursor(self, self.call(self._held().cursor))
+
+    def close(self) -> None:
+        """Close the connection; what is open is undone."""
+        if not self.closed:
+            driver = self._held()
+            self.patience = min(self.patience or _CANCEL, _CANCEL)
+            with suppress(pyodbc.Error):
+                self.call(driver.close)
+            self._abandon()
+
+    def info(self, what: int) -> Any:
+        """Return what the driver tells of itself and of the server."""
+        driver = self._held()
+        return self.call(lambda: driver.getinfo(what))
+
+    def _held(self) -> pyodbc.Connection:
+        assert self._driver is not None
+        return self._driver
+
+
+class Cursor:
+    """A DBAPI cursor whose calls are done by the connection's thread."""
+
+    arraysize = 1
+
+    def __init__(self, connection: Connection, driver: pyodbc.Cursor) -> None:
+        self._connection = connection
+        self._driver = driver
+
+    def _call(self, function: Callable[[], T]) -> T:
+        return self._connection.call(function, self._driver.cancel)
+
+    @property
+    def description(self) -> Any:
+        """As in DBAPI."""
+        return self._driver.description
+
+    @property
+    def rowcount(self) -> int:
+        """As in DBAPI."""
+        return int(self._driver.rowcount)
+
+    @property
+    def messages(self) -> Sequence[tuple[str, str]]:
+        """What PRINT and warnings said, as (class, text)."""
+        return self._driver.messages or ()
+
+    def setinputsizes(self, sizes: Sequence[Any]) -> None:
+        """As in DBAPI; the driver asks the server for nothing here."""
+        self._driver.setinputsizes(sizes)
+
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> Cursor:
+        """As in DBAPI."""
+        self._call(lambda: self._driver.execute(statement, *parameters))
+        return self
+
+    def executemany(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """As in DBAPI, whole arrays of rows at once."""
+        self._driver.fast_executemany = True
+        self._call(lambda: self._driver.executemany(statement, rows))
+
+    def fetchone(self) -> Any:
+        """As in DBAPI."""
+        return self._call(self._driver.fetchone)
+
+    def fetchmany(self, size: int = 1) -> list[Any]:
+        """As in DBAPI."""
+        return self._call(lambda: self._driver.fetchmany(size))
+
+    def fetchall(self) -> list[Any]:
+        """As in DBAPI."""
+        return self._call(self._driver.fetchall)
+
+    def nextset(self) -> bool:
+        """As in DBAPI."""
+        return bool(self._call(self._driver.nextset))
+
+    def close(self) -> None:
+        """As in DBAPI."""
+        if not self._connection.closed:
+            with suppress(pyodbc.Error):
+                self._call(self._driver.close)
+
+    def __iter__(self) -> Iterator[Any]:
+        while (row := self.fetchone()) is not None:
+            yield row
