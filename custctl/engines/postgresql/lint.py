@@ -1,0 +1,612 @@
+"""What a script for PostgreSQL destroys, holds up, or cannot do.
+
+The rules read tokens: a string, a comment or a quoted name never looks like a
+keyword. The body of a function and of a DO block is a string like any other, and
+so is not looked into; no more is one in plain SQL, nor a rule's, which run later.
+What a script does to tables of its own making harms nobody and is not reported.
+
+Source of what locks, scans and rewrites: https://www.postgresql.org/docs/current/sql-altertable.html,
+https://www.postgresql.org/docs/current/explicit-locking.html, tried on PostgreSQL 18.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+from custctl.engines.postgresql.reader import ColumnDefinition, Name, Reader
+from custctl.engines.postgresql.script import needs_autocommit
+from custctl.engines.postgresql.tokens import Kind, Token, lower, tokenise
+from custctl.engines.scripts import Finding, Statement
+
+_HINTS = {
+    "drop-table": "stop using the table first and drop it in a later release; where it is rebuilt, compare the rows of"
+    " old and new first",
+    "drop-cascade": "drop without CASCADE: PostgreSQL then names what depends on it, and the script can say so too",
+    "drop-column": "stop reading and writing the column first, and drop it in a later release",
+    "drop-constraint": "add its successor in this script, under the same name, or say why the rule no longer holds",
+    "drop-index": "make sure that no query and no rule of uniqueness needs it, or create its successor in this script;"
+    " DROP INDEX CONCURRENTLY, with `-- custctl: transaction=off`, lets the table's clients go on",
+    "drop-trigger": "create its successor in this script, or say why the rule that it kept no longer holds",
+    "rename-table": "create the new name as a view on the old one, move the clients over, then rename",
+    "rename-column": "add the new column, write both, move the clients over, then drop the old one",
+    "alter-column-type": "add a column of the new type, write both, fill it in batches, move the clients over, drop the"
+    " old one; varchar to text or to a longer varchar, and numeric to more digits of the same scale, rewrite nothing"
+    " and may be allowed",
+    "not-null-without-default": "give the column a DEFAULT, or add it nullable, fill it in batches, and set it NOT NULL"
+    " in a later script",
+    "set-not-null": "ADD CONSTRAINT … CHECK (column IS NOT NULL) NOT VALID in one script, VALIDATE CONSTRAINT in the"
+    " next, which stops nobody, and then SET NOT NULL: it believes the constraint, which can go again",
+    "add-column-rewrites": "add a plain column, give it its default by ALTER COLUMN … SET DEFAULT, which holds for new"
+    " rows, and fill the old ones in batches",
+    "create-index-locks": "say CONCURRENTLY, in a script of its own with `-- custctl: transaction=off`",
+    "constraint-validated": "for a CHECK or a FOREIGN KEY say NOT VALID, and VALIDATE CONSTRAINT in a later script; for"
+    " UNIQUE or PRIMARY KEY create the index CONCURRENTLY first and add the constraint USING INDEX",
+    "update-without-where": "name the rows by WHERE; rewrite a large table in batches over ranges of its key",
+    "delete-without-where": "name the rows by WHERE; empty a large table in batches over ranges of its key",
+    "truncate": "make sure that nobody needs the rows; DELETE in batches leaves readers and writers alone",
+    "lock-table": "take a weaker lock (SHARE UPDATE EXCLUSIVE stops no reader and no writer), or lock rows by SELECT …"
+    " FOR UPDATE",
+    "rewrite-table": "plain VACUUM frees room without stopping anybody; rewrite in a maintenance window, or with an"
+    " extension such as pg_repack",
+    "concurrently-in-transaction": "put it into a script of its own with `-- custctl: transaction=off`",
+}
+
+RULES: Mapping[str, str] = MappingProxyType(
+    {
+        "drop-table": "a table is dropped with all its rows, or a schema or database with all its tables",
+        "drop-cascade": "CASCADE drops whatever depends on an object, columns of tables too, without naming it",
+        "drop-column": "a column is dropped with all its values, its indexes and constraints",
+        "drop-constraint": "a constraint is dropped and not added again: the rule that it kept no longer holds",
+        "drop-index": "an index is dropped and not created again: a rule of uniqueness may go with it",
+        "drop-trigger": "a trigger is dropped and not created again: the rule that it kept no longer holds",
+        "rename-table": "a table, view or schema is renamed or moved while clients still use the old name",
+        "rename-column": "a column is renamed while clients still use the old name",
+        "alter-column-type": "a column's type changes: the table may be rewritten while readers and writers wait",
+        "not-null-without-default": "a NOT NULL column without a default is added: it fails as soon as there are rows",
+        "set-not-null": "SET NOT NULL reads every row while readers and writers wait",
+        "add-column-rewrites": "a column is added whose values differ by row: the table is rewritten while all wait",
+        "create-index-locks": "an index is built on a table that has rows: all writers wait meanwhile",
+        "constraint-validated": "a constraint is checked against every row, or its index built, under a lock",
+        "update-without-where": "every row of a table is rewritten, and locked until the script ends",
+        "delete-without-where": "every row of a table is deleted",
+        "truncate": "every row of a table is deleted at once, while readers and writers wait",
+        "lock-table": "a whole table is locked against writers until the script ends",
+        "rewrite-table": "a table is rewritten while readers and writers wait",
+        "concurrently-in-transaction": "a statement that PostgreSQL refuses inside the script's transaction",
+    }
+)
+
+# Lock modes that let other clients write on.
+_MILD_LOCKS = ("ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE")
+_CONSTRAINTS = {
+    "CHECK": "a CHECK constraint",
+    "EXCLUDE": "an EXCLUDE constraint",
+    "FOREIGN": "a foreign key",
+    "NOT": "a NOT NULL constraint",
+    "PRIMARY": "a primary key",
+    "UNIQUE": "a UNIQUE constraint",
+}
+# What DROP calls by one word and a name.
+_NAMED = frozenset(
+    {"AGGREGATE", "COLLATION", "DOMAIN", "EXTENSION", "FUNCTION", "PROCEDURE", "ROUTINE", "SEQUENCE", "SERVER", "TYPE"}
+)
+# What may follow the queries of WITH.
+_MAIN = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "VALUES", "TABLE"})
+_TEMPORARY = "pg_temp"
+_DEFAULT_PATH = "public"
+_Key = tuple[str, str]
+
+
+class _Linter:
+    """The state of one script: what it has made so far, and what it dropped without making it anew."""
+
+    def __init__(self, *, transaction: bool) -> None:
+        self.findings: list[Finding] = []
+        self._in_transaction = transaction
+        self._line = 1
+        # Where a name without a schema is looked for, and made.
+        self._path = _DEFAULT_PATH
+        # Tables by (schema, name): made here and so holding nothing but what this script wrote; made unless they were
+        # there already; dropped or renamed away here.
+        self._own: set[_Key] = set()
+        self._perhaps_own: set[_Key] = set()
+        self._gone: set[_Key] = set()
+        self._own_schemas = {_TEMPORARY}
+        # Indexes, and triggers and constraints with their tables.
+        self._made: set[tuple[str, ...]] = set()
+        self._dropped: dict[tuple[str, ...], Finding] = {}
+        # Constraints added NOT VALID, with their kind; those whose transaction is still open; tables on which one that
+        # may say IS NOT NULL was validated.
+        self._unproven: dict[tuple[_Key, str], str] = {}
+        self._held: set[tuple[_Key, str]] = set()
+        self._proven: set[_Key] = set()
+
+    def read(self, statement: Statement) -> None:
+        self._line = statement.line
+        reader = Reader(tokenise(statement.text))
+        if self._in_transaction and needs_autocommit(statement):
+            start = " ".join(token.text for index in range(4) if (token := reader.peek(index)))
+            self._report("concurrently-in-transaction", f"`{start}` fails inside a transaction")
+        self.run(reader)
+
+    def run(self, reader: Reader) -> None:
+        check = _CHECKS.get(reader.keyword())
+        if check is not None:
+            reader.take()
+            check(self, reader)
+
+    def finish(self) -> list[Finding]:
+        self.findings.extend(self._dropped.values())
+        self.findings.sort(key=lambda finding: finding.line)
+        return self.findings
+
+    def _report(self, rule: str, message: str) -> None:
+        self.findings.append(self._finding(rule, message))
+
+    def _finding(self, rule: str, message: str) -> Finding:
+        return Finding(rule, message, self._line, _HINTS[rule])
+
+    # What the script made itself.
+
+    def _key(self, name: Name) -> _Key:
+        if name.schema is not None:
+            return name.schema, name.name
+        # A temporary table hides the one of the same name in a schema.
+        temporary = (_TEMPORARY, name.name)
+        return temporary if temporary in self._own else (self._path, name.name)
+
+    def _is_own(self, name: Name) -> bool:
+        key = self._key(name)
+        return key in self._own or key[0] in self._own_schemas
+
+    def _make(self, key: _Key, *, if_absent: bool) -> None:
+        # IF NOT EXISTS proves nothing, unless the script has just taken the table away.
+        if not if_absent or key in self._gone or key[0] in self._own_schemas:
+            self._own.add(key)
+        else:
+            self._perhaps_own.add(key)
+        self._gone.discard(key)
+
+    def _remove(self, key: _Key) -> None:
+        self._own.discard(key)
+        self._perhaps_own.discard(key)
+        self._gone.add(key)
+
+    def _make_again(self, *key: str) -> None:
+        self._made.add(key)
+        self._dropped.pop(key, None)
+
+    def _drop_unless_made(self, rule: str, message: str, *key: str) -> None:
+        if key not in self._made:
+            self._dropped.setdefault(key, self._finding(rule, message))
+
+    def _forget_parts(self, table: _Key) -> None:
+        """Take back what was said of the constraints and triggers of a table that is dropped as a whole."""
+        self._dropped = {key: finding for key, finding in self._dropped.items() if key[1:3] != table}
+
+    # CREATE and DROP.
+
+    def create(self, reader: Reader) -> None:
+        replaces = reader.phrase("OR", "REPLACE")
+        reader.accept("GLOBAL", "LOCAL")
+        temporary = bool(reader.accept("TEMP", "TEMPORARY"))
+        reader.accept("UNLOGGED", "UNIQUE", "CONSTRAINT", "MATERIALIZED", "RECURSIVE", "FOREIGN")
+        what = reader.accept("TABLE", "VIEW", "INDEX", "TRIGGER", "SCHEMA")
+        if what == "INDEX":
+            self._create_index(reader)
+            return
+        if_absent = reader.phrase("IF", "NOT", "EXISTS") or replaces
+        if what == "SCHEMA":
+            # Without a name of its own, a schema has its owner's.
+            reader.accept("AUTHORIZATION")
+        name = reader.name() if what else None
+        if name is None:
+            return
+        if what == "SCHEMA":
+            if not if_absent:
+                self._own_schemas.add(name.name)
+        elif what == "TRIGGER":
+            if reader.skip_to("ON") and (table := reader.name()) is not None:
+                self._make_again("trigger", *self._key(table), name.name)
+        else:
+            self._make((_TEMPORARY if temporary else name.schema or self._path, name.name), if_absent=if_absent)
+
+    def _create_index(self, reader: Reader) -> None:
+        concurrently = bool(reader.accept("CONCURRENTLY"))
+        reader.phrase("IF", "NOT", "EXISTS")
+        name = None if reader.keyword() == "ON" else reader.name()
+        if name is not None:
+            self._make_again("index", name.name)
+        if not reader.accept("ON"):
+            return
+        # ON ONLY is for a partitioned table, which has no rows of its own.
+        only = reader.keyword() == "ONLY"
+        table = reader.table()
+        if table is None or only or concurrently or self._is_own(table) or self._key(table) in self._perhaps_own:
+            return
+        index = f"the index `{name.shown}`" if name else "an index"
+        self._report("create-index-locks", f"all writers wait while {index} is built on `{table.shown}`")
+
+    def reindex(self, reader: Reader) -> None:
+        options = reader.options()
+        what = reader.accept("INDEX", "TABLE", "SCHEMA", "DATABASE", "SYSTEM")
+        if reader.accept("CONCURRENTLY") or "CONCURRENTLY" in options:
+            return
+        name = reader.name()
+        if name is not None:
+            made = what == "INDEX" and ("index", name.name) in self._made
+            if made or (what == "TABLE" and self._is_own(name)):
+                return
+        shown = f" `{name.shown}`" if name else ""
+        self._report("create-index-locks", f"all writers wait while {what.lower()}{shown} is indexed again")
+
+    def drop(self, reader: Reader) -> None:
+        if reader.phrase("OWNED", "BY"):
+            self._report("drop-table", "drops everything that a role owns, tables with their rows too")
+            return
+        foreign = bool(reader.accept("MATERIALIZED", "FOREIGN"))
+        token = reader.take()
+        what = token.keyword if token else ""
+        reader.accept("CONCURRENTLY")
+        reader.phrase("IF", "EXISTS")
+        if what == "TRIGGER":
+            self._drop_trigger(reader)
+            return
+        names = reader.tables()
+        cascade = bool(reader.skip_to("CASCADE"))
+        more = ", and by CASCADE what depends on it" if cascade else ""
+        if what == "INDEX":
+            for name in names:
+                message = f"drops the index `{name.shown}` and does not create it again"
+                self._drop_unless_made("drop-index", message, "index", name.name)
+        elif what == "SCHEMA":
+            lost = [name for name in names if name.name not in self._own_schemas]
+            if cascade and lost:
+                self._report("drop-table", f"drops the schema {_listed(lost)} with all its tables and their rows")
+            # Whatever stands in a schema of that name from here on is the script's own.
+            self._own_schemas.update(name.name for name in names)
+        elif what == "DATABASE":
+            self._report("drop-table", f"drops the database {_listed(names)} with all its tables and their rows")
+        elif what in ("TABLE", "VIEW"):
+            lost = [name for name in names if not self._is_own(name)]
+            if what == "VIEW" or foreign:
+                if cascade and lost:
+                    self._report("drop-cascade", f"drops the {what.lower()} {_listed(lost)}{more}")
+            else:
+                for name in lost:
+                    self._report("drop-table", f"drops the table `{name.shown}` with all its rows and indexes{more}")
+            for name in names:
+                self._remove(self._key(name))
+                self._forget_parts(self._key(name))
+        elif cascade:
+            shown = f"the {what.lower()} {_listed(names)}" if names and what in _NAMED else "an object"
+            self._report("drop-cascade", f"drops {shown}{more}")
+
+    def _drop_trigger(self, reader: Reader) -> None:
+        name = reader.name()
+        if name is None or not reader.accept("ON") or (table := reader.name()) is None or self._is_own(table):
+            return
+        message = f"drops the trigger `{name.shown}` on `{table.shown}` and does not create it again"
+        self._drop_unless_made("drop-trigger", message, "trigger", *self._key(table), name.name)
+
+    # ALTER.
+
+    def alter(self, reader: Reader) -> None:
+        if reader.accept("SCHEMA"):
+            name = reader.name()
+            if name is not None and reader.phrase("RENAME", "TO") and name.name not in self._own_schemas:
+                self._report("rename-table", f"renames the schema `{name.shown}`, which clients may still use")
+            return
+        reader.accept("MATERIALIZED", "FOREIGN")
+        what = reader.accept("TABLE", "VIEW").lower()
+        if not what:
+            return
+        if reader.phrase("ALL", "IN", "TABLESPACE"):
+            self._report("rewrite-table", "moves every table of a tablespace while their readers and writers wait")
+            return
+        reader.phrase("IF", "EXISTS")
+        table = reader.table()
+        if table is None:
+            return
+        if reader.accept("RENAME"):
+            self._rename(what, table, reader)
+        elif reader.phrase("SET", "SCHEMA"):
+            self._move(f"moves the {what}", table, lambda key, new: (new, key[1]), reader.name())
+        elif not self._is_own(table):
+            for action in reader.items():
+                self._action(table, Reader(action))
+
+    def _rename(self, what: str, table: Name, reader: Reader) -> None:
+        if reader.accept("TO"):
+            self._move(f"renames the {what}", table, lambda key, new: (key[0], new), reader.name())
+        elif not reader.accept("CONSTRAINT") and not self._is_own(table):
+            reader.accept("COLUMN")
+            column = _column(table, reader)
+            self._report("rename-column", f"renames the column {column}, which clients may still use")
+
+    def _move(self, deed: str, table: Name, moved: Callable[[_Key, str], _Key], new: Name | None) -> None:
+        own = self._is_own(table)
+        if not own:
+            self._report("rename-table", f"{deed} `{table.shown}`, which clients may still use")
+        if new is not None:
+            old_key = self._key(table)
+            self._remove(old_key)
+            if own:
+                self._make(moved(old_key, new.name), if_absent=False)
+
+    def _action(self, table: Name, reader: Reader) -> None:
+        """Judge one of the actions of ALTER TABLE, which stand between its commas."""
+        verb = reader.accept("ADD", "DROP", "ALTER", "VALIDATE", "SET")
+        if verb == "ADD":
+            self._add(table, reader)
+        elif verb == "DROP":
+            self._drop_part(table, reader)
+        elif verb == "ALTER" and reader.keyword() != "CONSTRAINT":
+            self._alter_column(table, reader)
+        elif verb == "VALIDATE":
+            self._validate(table, reader)
+        elif verb == "SET" and (reader.accept("LOGGED", "UNLOGGED", "TABLESPACE") or reader.phrase("ACCESS", "METHOD")):
+            self._report("rewrite-table", f"rewrites the table `{table.shown}` while readers and writers wait")
+
+    def _add(self, table: Name, reader: Reader) -> None:
+        name = reader.name() if reader.accept("CONSTRAINT") else None
+        kind = reader.accept("CHECK", "FOREIGN", "UNIQUE", "PRIMARY", "NOT")
+        if not kind and reader.keyword() == "EXCLUDE":
+            # Not a reserved word: a column may have this name.
+            following = reader.peek(1)
+            if following is not None and (following.keyword == "USING" or following.mark == "("):
+                kind = reader.accept("EXCLUDE")
+        if not kind:
+            self._add_column(table, reader)
+            return
+        if name is not None:
+            self._make_again("constraint", *self._key(table), name.name)
+        shown = f"the constraint `{name.shown}`" if name else _CONSTRAINTS[kind]
+        not_valid = exempt = False
+        while (token := reader.top_level()) is not None:
+            if token.keyword == "NOT":
+                not_valid = not_valid or bool(reader.accept("VALID"))
+                exempt = exempt or bool(reader.accept("ENFORCED"))
+            elif token.keyword == "USING" and reader.accept("INDEX") and reader.keyword() != "TABLESPACE":
+                exempt = True
+        if not_valid:
+            if name is not None:
+                self._unproven[self._key(table), name.name] = kind
+                if self._in_transaction:
+                    self._held.add((self._key(table), name.name))
+        elif kind == "NOT" and not exempt:
+            self._report("set-not-null", f"adds {shown} to `{table.shown}` and reads every row while all wait")
+        elif not exempt:
+            wait = "writers of both tables wait" if kind == "FOREIGN" else "readers and writers wait"
+            deed = "checks every row" if kind in ("CHECK", "FOREIGN") else "builds its index"
+            self._report("constraint-validated", f"adds {shown} to `{table.shown}` and {deed} while {wait}")
+
+    def _add_column(self, table: Name, reader: Reader) -> None:
+        reader.accept("COLUMN")
+        reader.phrase("IF", "NOT", "EXISTS")
+        column = _column(table, reader)
+        definition = ColumnDefinition(reader)
+        if definition.rewrites:
+            message = f"adds the column {column} {definition.rewrites}, for which every row is rewritten"
+            self._report("add-column-rewrites", message)
+        if definition.not_null_without_default:
+            message = f"adds the column {column} NOT NULL without a default, which fails as soon as there are rows"
+            self._report("not-null-without-default", message)
+        if definition.checked:
+            message = f"adds the column {column} with {definition.checked}, which holds all up while rows are checked"
+            self._report("constraint-validated", message)
+
+    def _drop_part(self, table: Name, reader: Reader) -> None:
+        constraint = reader.accept("CONSTRAINT")
+        if not constraint:
+            reader.accept("COLUMN")
+        reader.phrase("IF", "EXISTS")
+        if not constraint:
+            self._report("drop-column", f"drops the column {_column(table, reader)} with all its values")
+        elif (name := reader.name()) is not None:
+            message = f"drops the constraint `{name.shown}` of `{table.shown}` and does not add it again"
+            self._drop_unless_made("drop-constraint", message, "constraint", *self._key(table), name.name)
+
+    def _alter_column(self, table: Name, reader: Reader) -> None:
+        reader.accept("COLUMN")
+        column = _column(table, reader)
+        if reader.phrase("SET", "NOT", "NULL"):
+            # A constraint that says so, once valid, spares PostgreSQL the reading.
+            if self._key(table) not in self._proven:
+                self._report("set-not-null", f"reads every row of `{table.shown}` for {column} while all wait")
+        elif reader.phrase("SET", "DATA", "TYPE") or reader.accept("TYPE"):
+            message = f"changes the type of {column}, for which every row may be rewritten while all wait"
+            self._report("alter-column-type", message)
+        elif reader.phrase("SET", "EXPRESSION"):
+            self._report("rewrite-table", f"computes {column} anew in every row while readers and writers wait")
+
+    def _validate(self, table: Name, reader: Reader) -> None:
+        name = reader.name() if reader.accept("CONSTRAINT") else None
+        if name is None:
+            return
+        key = self._key(table)
+        if (key, name.name) in self._held:
+            message = f"validates `{name.shown}` on `{table.shown}` in the transaction that added it and holds its lock"
+            self._report("constraint-validated", message)
+        if self._unproven.get((key, name.name)) != "FOREIGN":
+            self._proven.add(key)
+
+    # Rows.
+
+    def with_(self, reader: Reader) -> None:
+        reader.accept("RECURSIVE")
+        reader.take()
+        while reader.peek() is not None and reader.keyword() not in _MAIN:
+            if reader.accept("AS"):
+                reader.accept("NOT")
+                reader.accept("MATERIALIZED")
+                # A statement in a WITH may write, and then does so whatever is read of it.
+                self.run(Reader(reader.group() or ()))
+            elif reader.accept(","):
+                # The next one's name, which may be a keyword.
+                reader.take()
+            elif reader.group() is None:
+                reader.take()
+        self.run(reader)
+
+    def update(self, reader: Reader) -> None:
+        table = reader.table()
+        if table is not None and not self._is_own(table) and not reader.skip_to("WHERE"):
+            self._report("update-without-where", f"rewrites every row of `{table.shown}`, and locks it until the end")
+
+    def delete(self, reader: Reader) -> None:
+        if not reader.accept("FROM") or (table := reader.table()) is None or self._is_own(table):
+            return
+        if not reader.skip_to("WHERE"):
+            self._report("delete-without-where", f"deletes every row of `{table.shown}`")
+
+    def select(self, reader: Reader) -> None:
+        called = 2 if reader.keyword() == "PG_CATALOG" else 0
+        if reader.keyword(called) == "SET_CONFIG":
+            self._set_config(reader)
+            return
+        # SELECT … INTO makes a table.
+        if reader.skip_to("INTO", "FROM") != "INTO":
+            return
+        temporary = bool(reader.accept("TEMP", "TEMPORARY"))
+        reader.accept("UNLOGGED")
+        reader.accept("TABLE")
+        name = reader.name()
+        if name is not None:
+            self._make((_TEMPORARY if temporary else name.schema or self._path, name.name), if_absent=False)
+
+    def truncate(self, reader: Reader) -> None:
+        reader.accept("TABLE")
+        names = [name for name in reader.tables() if not self._is_own(name)]
+        if names:
+            more = ", and of all tables that refer to it" if reader.skip_to("CASCADE") else ""
+            self._report("truncate", f"deletes every row of {_listed(names)} at once{more}")
+
+    # Locks and rewrites.
+
+    def lock(self, reader: Reader) -> None:
+        reader.accept("TABLE")
+        names = [name for name in reader.tables() if not self._is_own(name)]
+        mode: list[str] = []
+        if reader.accept("IN"):
+            while (token := reader.take()) is not None and token.keyword != "MODE":
+                mode.append(token.keyword)
+        shown = " ".join(mode) or "ACCESS EXCLUSIVE"
+        if names and shown not in _MILD_LOCKS:
+            self._report("lock-table", f"locks {_listed(names)} in {shown} mode until the transaction ends")
+
+    def vacuum(self, reader: Reader) -> None:
+        if "FULL" not in reader.options() and not reader.accept("FULL"):
+            return
+        while reader.accept("FREEZE", "VERBOSE", "ANALYZE", "ANALYSE"):
+            pass
+        self._rewrite(reader)
+
+    def cluster(self, reader: Reader) -> None:
+        reader.group()
+        reader.accept("VERBOSE")
+        self._rewrite(reader)
+
+    def _rewrite(self, reader: Reader) -> None:
+        names = reader.tables()
+        lost = [name for name in names if not self._is_own(name)]
+        if lost or not names:
+            what = _listed(lost) or "every table"
+            self._report("rewrite-table", f"rewrites {what} while readers and writers wait")
+
+    # The session.
+
+    def set(self, reader: Reader) -> None:
+        reader.accept("SESSION", "LOCAL")
+        if reader.accept("SCHEMA"):
+            self._look_in(reader.items())
+        elif reader.accept("SEARCH_PATH"):
+            reader.accept("=", "TO")
+            self._look_in(reader.items())
+
+    def reset(self, reader: Reader) -> None:
+        if reader.accept("SEARCH_PATH", "ALL"):
+            self._path = _DEFAULT_PATH
+
+    def _set_config(self, reader: Reader) -> None:
+        """Read a call of the function by which pg_dump empties the search path."""
+        reader.name()
+        arguments = Reader(reader.group() or ()).items()
+        setting, value = [*arguments, [], []][:2]
+        if setting and value and lower(setting[0].text) == "'search_path'":
+            self._look_in(Reader(tokenise(value[0].text.strip("'"))).items())
+
+    def _look_in(self, path: list[list[Token]]) -> None:
+        """Note the schema in which unqualified names are made from here on: the first of the path."""
+        for entry in path:
+            token = entry[0] if entry else None
+            if token is None:
+                self._path = ""
+            elif token.keyword == "DEFAULT":
+                self._path = _DEFAULT_PATH
+            elif token.text in ('"$user"', "'$user'"):
+                continue
+            else:
+                string = token.text.strip("'") if token.kind is Kind.STRING else None
+                self._path = token.identifier or string or ""
+            return
+
+    def begin(self, reader: Reader) -> None:
+        self._in_transaction = True
+
+    def end(self, reader: Reader) -> None:
+        reader.accept("WORK", "TRANSACTION")
+        if reader.accept("TO"):
+            return
+        self._in_transaction = reader.phrase("AND", "CHAIN")
+        self._held.clear()
+
+
+def _listed(names: Sequence[Name]) -> str:
+    return ", ".join(f"`{name.shown}`" for name in names)
+
+
+def _column(table: Name, reader: Reader) -> str:
+    token = reader.take()
+    return f"`{table.shown}.{token.text if token else '?'}`"
+
+
+def lint(statements: Sequence[Statement], *, transaction: bool = True) -> list[Finding]:
+    """Look for what locks, destroys, or cannot run.
+
+    Args:
+        statements: a script, split.
+        transaction: whether the script runs in one transaction (`-- custctl: transaction=off` says no).
+
+    Returns:
+        The findings, by line. Whether the script allows them is for the caller to ask.
+    """
+    linter = _Linter(transaction=transaction)
+    for statement in statements:
+        linter.read(statement)
+    return linter.finish()
+
+
+_CHECKS: dict[str, Callable[[_Linter, Reader], None]] = {
+    "CREATE": _Linter.create,
+    "DROP": _Linter.drop,
+    "ALTER": _Linter.alter,
+    "REINDEX": _Linter.reindex,
+    "WITH": _Linter.with_,
+    "UPDATE": _Linter.update,
+    "DELETE": _Linter.delete,
+    "SELECT": _Linter.select,
+    "TRUNCATE": _Linter.truncate,
+    "LOCK": _Linter.lock,
+    "VACUUM": _Linter.vacuum,
+    "CLUSTER": _Linter.cluster,
+    "SET": _Linter.set,
+    "RESET": _Linter.reset,
+    "BEGIN": _Linter.begin,
+    "START": _Linter.begin,
+    "COMMIT": _Linter.end,
+    "END": _Linter.end,
+    "ROLLBACK": _Linter.end,
+    "ABORT": _Linter.end,
+}

@@ -1,0 +1,438 @@
+"""Split a script for PostgreSQL into statements, as psql does, and tell what kind of statement each is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from custctl.engines.postgresql.reader import Reader
+from custctl.engines.postgresql.tokens import (
+    BLANKS,
+    DOLLAR,
+    ESCAPED_STRING,
+    FLAT_COMMENT,
+    LINE_COMMENT,
+    QUOTED_NAME,
+    STRING,
+    TAG,
+    WORD,
+    Kind,
+    comment_end,
+    dollar_end,
+    first_word,
+    tokenise,
+)
+from custctl.engines.scripts import ScriptSyntaxError, Statement
+
+# Patterns swallow whole runs, so that the loop takes a step a statement or a parenthesis and not a step a character.
+_BETWEEN = re.compile(rf"(?:[ \t\n\r\f\v;]++|{LINE_COMMENT}|{FLAT_COMMENT})*+")
+_RUN = re.compile(
+    rf"""(?:
+        [^A-Za-z_\x80-\U0010ffff;'"$()/\-\\]++
+      | {WORD}
+      | {STRING}
+      | {QUOTED_NAME}
+      | {ESCAPED_STRING}
+      | \$(?!{TAG})
+      | -(?!-)
+      | /(?!\*)
+    )*+""",
+    re.VERBOSE,
+)
+_COMMENT = re.compile(rf"{LINE_COMMENT}|{FLAT_COMMENT}")
+_DOLLAR = re.compile(DOLLAR)
+# pg_dump writes these two around a dump; they only guard psql against other backslash commands in it.
+_RESTRICT = re.compile(r"\\(?:un)?restrict[ \t]++[^\s\\]++[ \t]*+(?=\n|\Z)")
+_META = re.compile(r"\\[^\s\\;]*+")
+_REST_OF_LINE = re.compile(r"(?:[ \t\f\v]++|/\*[^*/\n]*+\*/)*+(?:--[^\n]*+)?\n")
+
+_CONTROL = frozenset({"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "PREPARE"})
+_SESSION = frozenset({"SET", "RESET", "SELECT", "LISTEN", "UNLISTEN", "PREPARE", "DEALLOCATE", "LOAD"})
+
+
+class ConcurrentIndex(NamedTuple):
+    """The index that CREATE INDEX CONCURRENTLY builds; names as PostgreSQL stores them.
+
+    Attributes:
+        schema: the index's schema, which is its table's; None where the script leaves it to the search path.
+        name: the index's name; None where PostgreSQL chooses it.
+        table_schema: the table's schema; None where the script leaves it to the search path.
+        table: the table's name.
+    """
+
+    schema: str | None
+    name: str | None
+    table_schema: str | None
+    table: str
+
+
+def split(text: str) -> list[Statement]:
+    r"""Split a script into its statements, in one pass.
+
+    A statement ends at a semicolon outside strings, quoted names, comments and parentheses, and outside the body that
+    `BEGIN ATOMIC` opens in a function. Its text runs from its first token to its last: comments and blanks around it
+    are left out, those inside it are kept. The last one needs no semicolon; empty ones are dropped. A BOM is skipped
+    and line endings become LF, so that a file does the same whatever checked it out.
+
+    What pg_dump writes runs as it is: the rows behind `COPY … FROM stdin` become that statement's data, and the
+    `\restrict` and `\unrestrict` around a dump are skipped. Any other backslash command is psql's own and refused.
+
+    Args:
+        text: the script.
+
+    Returns:
+        The statements in the order of the script, each with the 1-based line of its first token.
+
+    Raises:
+        ScriptSyntaxError: something is never closed (with the line where it opens), rows of COPY without their
+            end, a command of psql, or a NUL.
+
+    Source: `psqlscan.l` and `copy.c` of psql, PostgreSQL 18. It differs where psql is at odds with the server: in a
+        function, what is only named `begin`, `case` or `end` opens and closes nothing, and an `E'…'` string that goes
+        on in the next line keeps its backslash escapes there.
+    """
+    text = text.removeprefix("\ufeff")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    nul = text.find("\0")
+    if nul >= 0:
+        raise ScriptSyntaxError("the script holds a NUL character", _line(text, nul))
+
+    statements: list[Statement] = []
+    line, counted = 1, 0
+    position = _between(text, 0)
+    while position < len(text):
+        line += text.count("\n", counted, position)
+        counted = position
+        end, position = _routine(text, position) if _is_routine(text, position) else _plain(text, position)
+        statement = Statement(text[counted:end], line)
+        if _reads_rows(statement.text):
+            data, position = _rows(text, position, line)
+            statement = Statement(statement.text, line, data)
+        statements.append(statement)
+        position = _between(text, position)
+    return statements
+
+
+def transaction_control(statement: Statement) -> str | None:
+    """Return the keywords where a statement would begin or end a transaction.
+
+    Returns:
+        `BEGIN`, `START TRANSACTION`, `COMMIT`, `END`, `ROLLBACK`, `ABORT`, `PREPARE TRANSACTION`, `COMMIT PREPARED`,
+        `ROLLBACK PREPARED`, or None. Savepoints, and going back to one, stay inside a transaction and are none of these.
+    """
+    keyword = first_word(statement.text)
+    if keyword not in _CONTROL:
+        return None
+    reader = Reader(tokenise(statement.text))
+    reader.take()
+    if keyword in ("START", "PREPARE"):
+        return f"{keyword} TRANSACTION" if reader.accept("TRANSACTION") else None
+    if keyword in ("COMMIT", "ROLLBACK") and reader.accept("PREPARED"):
+        return f"{keyword} PREPARED"
+    if keyword == "ROLLBACK":
+        reader.accept("WORK", "TRANSACTION")
+        if reader.accept("TO"):
+            return None
+    return keyword
+
+
+def needs_autocommit(statement: Statement) -> bool:
+    """Whether PostgreSQL refuses to run a statement inside a transaction block.
+
+    Not seen, because no script shows it: CLUSTER and REINDEX of a partitioned table, and CALL of a procedure that
+    commits. CREATE, ALTER and DROP SUBSCRIPTION count in every form, though some run inside a transaction.
+
+    Source: the callers of `PreventInTransactionBlock` in PostgreSQL 18.
+    """
+    check = _AUTOCOMMIT.get(first_word(statement.text))
+    if check is None:
+        return False
+    reader = Reader(tokenise(statement.text))
+    reader.take()
+    return check(reader)
+
+
+def concurrent_index(statement: Statement) -> ConcurrentIndex | None:
+    """Return what CREATE INDEX CONCURRENTLY builds, so that a half-built one can be found; None for all else."""
+    if first_word(statement.text) != "CREATE":
+        return None
+    reader = Reader(tokenise(statement.text))
+    reader.take()
+    reader.accept("UNIQUE")
+    if not reader.phrase("INDEX", "CONCURRENTLY"):
+        return None
+    reader.phrase("IF", "NOT", "EXISTS")
+    name = None if reader.keyword() == "ON" else reader.name()
+    if not reader.accept("ON") or (table := reader.table()) is None:
+        return None
+    return ConcurrentIndex(table.schema, name.name if name else None, table.schema, table.name)
+
+
+def restores_session(statement: Statement) -> bool:
+    """Whether a statement sets something that lives as long as the session, and no longer.
+
+    A script outside a transaction that resumes on a new session must run these again: SET and RESET, `set_config()`
+    as pg_dump calls it, LISTEN, prepared statements and loaded libraries. What ends with the transaction (SET LOCAL,
+    SET CONSTRAINTS, SET TRANSACTION) is none of these; neither is DISCARD, which would give up the session's locks.
+    """
+    keyword = first_word(statement.text)
+    if keyword not in _SESSION:
+        return False
+    reader = Reader(tokenise(statement.text))
+    reader.take()
+    if keyword == "SET":
+        return not reader.accept("LOCAL", "CONSTRAINTS", "TRANSACTION")
+    if keyword == "PREPARE":
+        return not reader.accept("TRANSACTION")
+    if keyword == "SELECT":
+        name = reader.name()
+        arguments = reader.group() if name and name.name == "set_config" else None
+        return arguments is not None and [token.keyword for token in Reader(arguments).items()[-1]] != ["TRUE"]
+    return True
+
+
+# Splitting.
+
+
+def _plain(text: str, start: int) -> tuple[int, int]:
+    """Return the end of the statement at `start` (behind its last token), and where to read on."""
+    end = position = start
+    open_: list[int] = []
+    while True:
+        stop = _skip(_RUN, text, position)
+        run = text[position:stop].rstrip(BLANKS)
+        if run:
+            end = position + len(run)
+        if stop == len(text):
+            if open_:
+                raise _unclosed(text, open_[-1])
+            return end, stop
+        match text[stop]:
+            case ";" if not open_:
+                return end, stop + 1
+            case "-" | "/":
+                position = _comment(text, stop)
+                continue
+            case "(":
+                open_.append(stop)
+                position = stop + 1
+            case ")":
+                # One too many is for the server to refuse.
+                del open_[-1:]
+                position = stop + 1
+            case ";":
+                position = stop + 1
+            case "$":
+                position = _dollar_quoted(text, stop)
+            case "\\":
+                raise _psql_command(text, stop)
+            case _:
+                raise _unclosed(text, stop)
+        end = position
+
+
+def _is_routine(text: str, start: int) -> bool:
+    """Whether CREATE FUNCTION or CREATE PROCEDURE starts here, whose body may be SQL that is not quoted."""
+    if text[start] not in "Cc":
+        return False
+    reader = Reader(tokenise(text, start))
+    if not reader.accept("CREATE"):
+        return False
+    reader.phrase("OR", "REPLACE")
+    return bool(reader.accept("FUNCTION", "PROCEDURE"))
+
+
+def _routine(text: str, start: int) -> tuple[int, int]:
+    """Like `_plain`, for functions and procedures: the semicolons between BEGIN ATOMIC and its END do not end them."""
+    end = start
+    open_: list[int] = []
+    begin = body = None
+    cases = 0
+    before = ""
+    for token in tokenise(text, start):
+        if token.kind is Kind.OPEN:
+            raise _unclosed(text, token.start)
+        mark, word = token.mark, token.keyword
+        if mark == "(":
+            open_.append(token.start)
+        elif mark == ")":
+            del open_[-1:]
+        elif mark == "\\":
+            raise _psql_command(text, token.start)
+        elif open_:
+            pass
+        elif mark == ";":
+            if body is None:
+                return end, token.end
+            # A statement is over, and so is each CASE in it: what still seems open was a name.
+            cases = 0
+        elif word == "BEGIN":
+            begin = token.start
+        elif word == "ATOMIC" and before == "BEGIN" and body is None:
+            body = begin
+        elif word == "CASE" and before not in ("AS", "."):
+            cases += 1
+        elif word == "END" and before not in ("AS", "."):
+            if cases:
+                cases -= 1
+            elif before in (";", "ATOMIC"):
+                # END closes the body only where a statement would start: elsewhere it is an alias.
+                body = None
+        before = word or mark
+        end = token.end
+    if open_:
+        raise _unclosed(text, open_[-1])
+    if body is not None:
+        raise ScriptSyntaxError("the function body that opens here is never closed by `END`", _line(text, body))
+    return end, len(text)
+
+
+def _between(text: str, position: int) -> int:
+    """Return where the next statement starts: behind blanks, comments, semicolons and pg_dump's own commands."""
+    while True:
+        position = _skip(_BETWEEN, text, position)
+        if text.startswith("/*", position):
+            position = _comment(text, position)
+        elif text.startswith("\\", position):
+            restrict = _RESTRICT.match(text, position)
+            if restrict is None:
+                raise _psql_command(text, position)
+            position = restrict.end()
+        else:
+            return position
+
+
+def _comment(text: str, position: int) -> int:
+    flat = _COMMENT.match(text, position)
+    if flat is not None:
+        return flat.end()
+    end = comment_end(text, position)
+    if end is None:
+        raise _unclosed(text, position)
+    return end
+
+
+def _dollar_quoted(text: str, position: int) -> int:
+    opening = _DOLLAR.match(text, position)
+    end = dollar_end(text, position, opening[0]) if opening else None
+    if end is None:
+        raise _unclosed(text, position)
+    return end
+
+
+def _reads_rows(statement: str) -> bool:
+    """Whether the rows of a COPY follow in the script."""
+    if statement[:4].upper() != "COPY":
+        return False
+    reader = Reader(tokenise(statement))
+    # STDIN and STDOUT are one to PostgreSQL: the direction is said by FROM and TO.
+    return bool(reader.accept("COPY") and reader.skip_to("FROM", "TO") == "FROM" and reader.accept("STDIN", "STDOUT"))
+
+
+def _rows(text: str, position: int, line: int) -> tuple[str, int]:
+    r"""Return the rows that follow a COPY, and where to read on: they begin on the next line and end before `\.`."""
+    first = _REST_OF_LINE.match(text, position)
+    if first is None and text[position:].strip(BLANKS):
+        raise ScriptSyntaxError("the rows of this COPY must begin on a line of their own", line)
+    start = first.end() if first else len(text)
+    # From the line break before the first row, for there may be none.
+    close = text.find("\n\\.\n", start - 1)
+    if close < 0 and text.endswith("\n\\.") and len(text) - 2 >= start:
+        close = len(text) - 3
+    if close < 0:
+        raise ScriptSyntaxError("the rows of this COPY are not followed by a line `\\.`", line)
+    return text[start : close + 1], close + 3
+
+
+def _skip(pattern: re.Pattern[str], text: str, position: int) -> int:
+    match = pattern.match(text, position)
+    return position if match is None else match.end()
+
+
+def _line(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1
+
+
+def _unclosed(text: str, position: int) -> ScriptSyntaxError:
+    match text[position]:
+        case '"':
+            what = "quoted name"
+        case "(":
+            what = "parenthesis"
+        case "/":
+            what = "comment"
+        case "$":
+            what = "dollar-quoted string"
+        case _:
+            what = "string"
+    return ScriptSyntaxError(f"the {what} that opens here is never closed", _line(text, position))
+
+
+def _psql_command(text: str, position: int) -> ScriptSyntaxError:
+    command = _META.match(text, position)
+    name = command[0] if command else "\\"
+    if name == "\\.":
+        message = "`\\.` ends the rows of `COPY … FROM stdin;`, and none is open here"
+    else:
+        message = f"`{name}` is a command of psql and not SQL: leave it out, or let psql run the script"
+    return ScriptSyntaxError(message, _line(text, position))
+
+
+# What cannot run inside a transaction block: a function a first keyword, which reads on behind it.
+
+
+def _create(reader: Reader) -> bool:
+    reader.accept("UNIQUE")
+    return reader.phrase("INDEX", "CONCURRENTLY") or bool(reader.accept("DATABASE", "TABLESPACE", "SUBSCRIPTION"))
+
+
+def _alter(reader: Reader) -> bool:
+    if reader.accept("SYSTEM", "SUBSCRIPTION"):
+        return True
+    if reader.accept("DATABASE"):
+        return reader.name() is not None and reader.phrase("SET", "TABLESPACE")
+    if not reader.accept("TABLE"):
+        return False
+    reader.phrase("IF", "EXISTS")
+    detaches = reader.table() is not None and reader.phrase("DETACH", "PARTITION")
+    return detaches and reader.name() is not None and bool(reader.accept("CONCURRENTLY"))
+
+
+def _always(reader: Reader) -> bool:
+    return True
+
+
+def _discard(reader: Reader) -> bool:
+    return bool(reader.accept("ALL"))
+
+
+def _prepared(reader: Reader) -> bool:
+    return bool(reader.accept("PREPARED"))
+
+
+def _reindex(reader: Reader) -> bool:
+    if "CONCURRENTLY" in reader.options():
+        return True
+    what = reader.accept("INDEX", "TABLE", "SCHEMA", "DATABASE", "SYSTEM")
+    return what in ("SCHEMA", "DATABASE", "SYSTEM") or bool(reader.accept("CONCURRENTLY"))
+
+
+def _cluster(reader: Reader) -> bool:
+    reader.group()
+    reader.accept("VERBOSE")
+    return reader.take() is None
+
+
+_AUTOCOMMIT: dict[str, Callable[[Reader], bool]] = {
+    "CREATE": _create,
+    "ALTER": _alter,
+    "DROP": _create,
+    "REINDEX": _reindex,
+    "CLUSTER": _cluster,
+    "VACUUM": _always,
+    "DISCARD": _discard,
+    "COMMIT": _prepared,
+    "ROLLBACK": _prepared,
+}

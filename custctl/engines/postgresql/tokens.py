@@ -1,0 +1,188 @@
+"""PostgreSQL's tokens, as far as a script must be understood: where it splits, and what a statement does.
+
+The lexical rules are those of the server's own `scan.l`, with
+`standard_conforming_strings` on, as it is by default: a backslash escapes in
+`E'…'` alone. Block comments nest, `$tag$…$tag$` quotes, and every character from
+U+0080 on is part of a name, a no-break space too.
+
+Source: `src/backend/parser/scan.l` and `src/fe_utils/psqlscan.l`, PostgreSQL 18.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+from typing import NamedTuple
+
+BLANKS = " \t\n\r\f\v"
+BLANK = r"[ \t\n\r\f\v]"
+LINE_COMMENT = r"--[^\n\r]*+"
+# A block comment with no other inside, by far the most common; `comment_end` reads the ones that nest.
+FLAT_COMMENT = r"/\*[^*/]*+(?:(?:\*(?!/)|/(?!\*))[^*/]*+)*+\*/"
+WORD_START = r"[A-Za-z_\x80-\U0010ffff]"
+WORD_REST = r"[0-9A-Za-z_$\x80-\U0010ffff]"
+STRING = r"'[^']*+'"
+# A doubled quote inside needs no rule of its own where only the extent counts: it reads as two neighbours.
+QUOTED_NAME = r'"[^"]*+"'
+# Strings with a line break between them are one, and the backslash goes on escaping in the later ones.
+_NEXT_PART = rf"(?:[ \t\f\v]++|{LINE_COMMENT})*+[\n\r](?:{BLANK}++|{LINE_COMMENT}[\n\r])*+'"
+_ESCAPED_PART = r"[^'\\]*+(?:(?:\\[\s\S]|'')[^'\\]*+)*+'"
+ESCAPED_STRING = rf"[Ee]'{_ESCAPED_PART}(?:{_NEXT_PART}{_ESCAPED_PART})*+(?!{_NEXT_PART})"
+# An `E` that stands alone before a quote belongs to the string, even to one that is never closed.
+WORD = rf"(?![Ee]'){WORD_START}{WORD_REST}*+"
+# The tag is a name without `$`. A name may hold `$`, so that `a$b$` opens nothing; `$1` is a parameter.
+TAG = r"(?:[A-Za-z_\x80-\U0010ffff][0-9A-Za-z_\x80-\U0010ffff]*+)?\$"
+DOLLAR = rf"\${TAG}"
+
+NAME_BYTES = 63
+"""The length to which PostgreSQL cuts a name, in bytes (NAMEDATALEN - 1)."""
+
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
+_FIRST_WORD = re.compile(WORD)
+_TOKEN = re.compile(
+    rf"""(?:{BLANK}++|{LINE_COMMENT}|{FLAT_COMMENT})*+(?:
+        (?P<name>(?:[Uu]&)?"[^"]*+(?:""[^"]*+)*+")
+      | (?P<string>{ESCAPED_STRING}|'[^']*+(?:''[^']*+)*+')
+      | (?P<word>{WORD})
+      | (?P<number>[0-9]++)
+      | (?P<dollar>{DOLLAR})
+      | (?P<comment>/\*)
+      | (?P<open>['"]|[Ee]')
+      | (?P<mark>.)
+      | \Z
+    )""",
+    re.VERBOSE,
+)
+_UESCAPE = re.compile(rf"(?:{BLANK}++|{LINE_COMMENT}|{FLAT_COMMENT})*+UESCAPE{BLANK}*+'(.)'", re.IGNORECASE)
+_HEX = "[0-9A-Fa-f]"
+
+
+class Kind(Enum):
+    """What a token is: a bare word, a run of digits, a string, a quoted name, something unclosed, any other mark."""
+
+    WORD = "word"
+    NUMBER = "number"
+    STRING = "string"
+    NAME = "name"
+    OPEN = "open"
+    MARK = "mark"
+
+
+_KINDS = {kind.value: kind for kind in Kind}
+
+
+class Token(NamedTuple):
+    """One token of a script.
+
+    Attributes:
+        kind: what it is.
+        text: as written, quotes included.
+        start: offset of its first character.
+        end: offset behind its last character.
+    """
+
+    kind: Kind
+    text: str
+    start: int
+    end: int
+
+    @property
+    def keyword(self) -> str:
+        """The word in upper case, as keywords compare; empty for whatever is not a bare word."""
+        return upper(self.text) if self.kind is Kind.WORD else ""
+
+    @property
+    def mark(self) -> str:
+        """The character, where the token is a mark; else an empty string."""
+        return self.text if self.kind is Kind.MARK else ""
+
+    @property
+    def identifier(self) -> str | None:
+        """The name this token stands for, as PostgreSQL stores it; None where it cannot be a name."""
+        if self.kind is Kind.WORD:
+            return _cut(lower(self.text))
+        return _cut(_unquote(self.text)) if self.kind is Kind.NAME else None
+
+
+def upper(word: str) -> str:
+    """Return `word` with its ASCII letters in upper case: in a keyword no other letter counts."""
+    return word.upper() if word.isascii() else "".join(c.upper() if c.isascii() else c for c in word)
+
+
+def lower(word: str) -> str:
+    """Return `word` with its ASCII letters in lower case, as a database in UTF-8 folds names."""
+    return word.lower() if word.isascii() else "".join(c.lower() if c.isascii() else c for c in word)
+
+
+def first_word(text: str) -> str:
+    """Return the first word of a statement in upper case; empty where it begins with anything else."""
+    match = _FIRST_WORD.match(text)
+    if match is not None:
+        return upper(match[0])
+    token = next(tokenise(text), None)
+    return token.keyword if token else ""
+
+
+def comment_end(text: str, start: int) -> int | None:
+    """Return the offset behind the block comment that opens at `start`; None where it is never closed."""
+    depth = 0
+    for edge in _COMMENT_EDGE.finditer(text, start):
+        depth += 1 if edge[0] == "/*" else -1
+        if not depth:
+            return edge.end()
+    return None
+
+
+def dollar_end(text: str, start: int, opening: str) -> int | None:
+    """Return the offset behind the string that `opening` opens at `start`; None where it is never closed."""
+    close = text.find(opening, start + len(opening))
+    return None if close < 0 else close + len(opening)
+
+
+def tokenise(text: str, start: int = 0) -> Iterator[Token]:
+    """Yield the tokens of `text` from the offset `start` on, without blanks and comments.
+
+    What is never closed comes as one token of kind `OPEN`; whatever follows it is read as if it were not there.
+    """
+    position = start
+    while (match := _TOKEN.match(text, position)) is not None and match.lastgroup is not None:
+        group, begin, position = match.lastgroup, match.start(match.lastgroup), match.end()
+        kind = _KINDS.get(group)
+        if group == "comment":
+            end = comment_end(text, begin)
+            if end is not None:
+                position = end
+                continue
+        elif group == "dollar":
+            end = dollar_end(text, begin, match[group])
+            if end is not None:
+                kind, position = Kind.STRING, end
+        elif group == "name" and text[begin] != '"' and (escape := _UESCAPE.match(text, position)):
+            position = escape.end()
+        yield Token(kind or Kind.OPEN, text[begin:position], begin, position)
+
+
+def _unquote(text: str) -> str:
+    r"""Return the name that a quoted one stands for: `"a""b"`, `U&"d\0061t"`, `U&"d!0061t" UESCAPE '!'`."""
+    opening, closing = text.index('"'), text.rindex('"')
+    inner = text[opening + 1 : closing].replace('""', '"')
+    if not opening:
+        return inner
+    escape = re.escape(text[-2] if closing < len(text) - 1 else "\\")
+    pattern = rf"{escape}(?:({escape})|({_HEX}{{4}})|\+({_HEX}{{6}}))"
+    unescaped = re.sub(pattern, lambda found: found[1] or _character(found[2] or found[3]), inner)
+    # A character beyond U+FFFF may be written as two surrogates.
+    return unescaped.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _character(digits: str) -> str:
+    code = int(digits, 16)
+    # PostgreSQL refuses what lies beyond Unicode; here it only must not crash.
+    return chr(code) if code <= 0x10FFFF else "\ufffd"
+
+
+def _cut(name: str) -> str:
+    if len(name) * 4 <= NAME_BYTES:
+        return name
+    return name.encode("utf-8", "surrogatepass")[:NAME_BYTES].decode("utf-8", "ignore")
