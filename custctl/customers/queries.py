@@ -302,8 +302,7 @@ def _search_lanes(
         key = database.fold_key(column)
         order = database.fold_order(key)
         # A row belongs to the first lane that it matches.
-        zero, one = sa.literal_column("0"), sa.literal_column("1")
-        earlier = [sa.case((sa.or_(*match), one), else_=zero) == zero for match in matches[:number]]
+        earlier = [_does_not_hold(sa.or_(*match)) for match in matches[:number]]
         # A subquery for each condition: an index serves their union only unordered.
         for condition in conditions:
             lane = _lane(number, key, [condition, *earlier])
@@ -315,6 +314,12 @@ def _search_lanes(
 
 def _lane(number: int, key: ColumnElement[Any], conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
     return sa.select(sa.literal_column(str(number)).label("lane"), key.label("lane_key"), *columns()).where(*conditions)
+
+
+def _does_not_hold(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the opposite of a condition, which is also true where a column in it is NULL."""
+    zero: ColumnElement[int] = sa.literal_column("0")
+    return sa.case((condition, sa.literal_column("1")), else_=zero) == zero
 
 
 def _beyond(order: ColumnElement[Any], after: Position, *, descending: bool) -> ColumnElement[bool]:
