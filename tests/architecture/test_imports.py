@@ -82,8 +82,11 @@ def test_no_noun_s_commands_import_another_noun_s() -> None:
 
 
 def test_engines_are_not_compared_by_name_outside_their_room() -> None:
-    for path in (REPOSITORY / "custctl").rglob("*.py"):
-        if "engines" in path.parts or "profiles" in path.parts:
+    package = REPOSITORY / "custctl"
+    # Beside the engines: what a profile says of one, and how each keeps what a column holds.
+    rooms = {"engines", "profiles", "sqltypes.py"}
+    for path in package.rglob("*.py"):
+        if path.relative_to(package).parts[0] in rooms:
             continue
         for number, line in enumerate(path.read_text().splitlines(), start=1):
             compared = re.search(r"(==|!=|\bin)\s*[\(\[{]?\s*[\"'](sqlite|postgresql|mssql)[\"']", line)
