@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,9 @@ from hypothesis import strategies as st
 from custctl.engines.postgresql.lint import RULES, lint
 from custctl.engines.postgresql.script import split
 from custctl.engines.scripts import ScriptSyntaxError
+from custctl.migrations.scripts import discover, seed_sets
+
+SQL = Path(__file__).parents[2] / "sql"
 
 
 def rules(script: str, *, transaction: bool = True) -> list[str]:
@@ -197,6 +202,9 @@ CLEAN = [
     "CREATE SCHEMA AUTHORIZATION joe; DELETE FROM joe.t",
     "DROP SCHEMA s; CREATE TABLE IF NOT EXISTS s.t (a int); DROP TABLE s.t",
     "DROP SCHEMA IF EXISTS s RESTRICT",
+    "CREATE SCHEMA s; ALTER SCHEMA s RENAME TO u",
+    "ALTER SCHEMA s OWNER TO joe",
+    "CREATE TABLE t (a int); DROP TRIGGER g ON t",
     "SET search_path = s; CREATE TABLE t (a int); RESET search_path; DELETE FROM s.t",
     "SET SCHEMA 's'; CREATE TABLE t (a int); SET search_path TO DEFAULT; DELETE FROM s.t",
     'SET LOCAL search_path = "$user", s; CREATE TABLE t (a int); DELETE FROM s.t',
@@ -301,6 +309,9 @@ def test_a_finding_names_its_line_and_the_object_as_written() -> None:
         ("LOCK a", "in ACCESS EXCLUSIVE mode"),
         ("LOCK ONLY a, b IN SHARE MODE", "locks `a`, `b` in SHARE mode"),
         ("CLUSTER", "rewrites every table"),
+        ("CLUSTER (VERBOSE)", "rewrites every table"),
+        ("CLUSTER VERBOSE c", "rewrites `c`"),
+        ("ALTER TABLE c RENAME COLUMN a TO b", "column `c.a`"),
         ("REINDEX SCHEMA s", "schema `s` is indexed again"),
     ],
 )
@@ -350,3 +361,13 @@ def test_any_script_that_splits_can_be_read(script: str) -> None:
         return
     findings = lint(statements, transaction=True)
     assert {finding.line for finding in findings} <= {statement.line for statement in statements}
+
+
+def test_the_bundled_scripts_are_clean() -> None:
+    found = discover(SQL, "postgresql")
+    seeds = [script for scripts in seed_sets(SQL, "postgresql").values() for script in scripts]
+    assert found.versioned
+    for script in [*found.versioned, *found.repeatable, *seeds]:
+        findings = lint(split(script.text), transaction=script.directives.transaction)
+        assert [finding for finding in findings if finding.rule not in script.directives.allow] == [], script.name
+        assert set(script.directives.allow) <= {finding.rule for finding in findings} <= set(RULES), script.name
