@@ -4,6 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 READY := $(VENV)/.ready
+# The driver manager of ODBC, where the system has none; see the script.
+UNIXODBC := $(abspath $(VENV))/unixodbc
+ODBC_READY := $(VENV)/.odbc-ready
 
 .PHONY: demo test check soak bench clean
 
@@ -13,10 +16,16 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $(READY)
 
+$(ODBC_READY): $(READY) tests/servers/unixodbc.sh
+	sh tests/servers/unixodbc.sh $(abspath $(BIN))/python $(UNIXODBC)
+	touch $(ODBC_READY)
+
+test soak: export LD_LIBRARY_PATH := $(UNIXODBC)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
+
 demo: $(READY) ## the main job on the embedded default, shown
 	PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
 
-test: $(READY) ## all tests
+test: $(ODBC_READY) ## all tests
 	$(BIN)/python -m pytest --numprocesses $(WORKERS)
 
 check: $(READY) ## lint, types, import rules, docs
@@ -26,7 +35,7 @@ check: $(READY) ## lint, types, import rules, docs
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --quiet tests/docs tests/architecture
 
-soak: $(READY) ## the long runs of the killed and racing processes
+soak: $(ODBC_READY) ## the long runs of the killed and racing processes
 	CUSTCTL_TEST_KILLS=200 $(BIN)/python -m pytest -k "kill or race or concurren"
 
 bench: $(READY) ## side by side with peers; prints ratios
