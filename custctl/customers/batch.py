@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 OnConflict = Literal["fail", "skip", "update"]
 
 _TAKEN = "the email is taken"
+_VALIDATORS = 1000  # JSON lines can have any number of different sets of columns
 
 
 @dataclass(slots=True)
@@ -52,15 +53,53 @@ class Merger(Protocol):
         """Merge a batch; see `Database.merge`."""
 
 
+Checked = tuple[Record, "list[str | None] | None", "str | None"]
+"""A record, and what the rules made of it: its values, or why it has none."""
+
+
+class Checker:
+    """Checks records by the rules, as they come; the database is not asked."""
+
+    def __init__(self, on_conflict: OnConflict) -> None:
+        self._partial = on_conflict == "update"
+        self._validators: dict[tuple[str, ...], RowValidator] = {}
+
+    def check(self, records: Sequence[Record]) -> list[Checked]:
+        """Return what the rules make of each record."""
+        columns: tuple[str, ...] | None = None
+        validate: RowValidator | None = None
+        checked: list[Checked] = []
+        for record in records:
+            if record.problem is not None:
+                checked.append((record, None, record.problem))
+                continue
+            if record.columns != columns:
+                columns = record.columns
+                validate = self._validator(columns) if "email" in columns else None
+            if validate is None:
+                checked.append((record, None, "`email` is missing"))
+                continue
+            values, reason = validate(record.cells)
+            if values is None:
+                reason = _undecodable(record) or reason or "is not valid"
+            checked.append((record, values, reason))
+        return checked
+
+    def _validator(self, columns: tuple[str, ...]) -> RowValidator:
+        made = self._validators.get(columns)
+        if made is None:
+            if len(self._validators) > _VALIDATORS:
+                self._validators.clear()
+            made = self._validators[columns] = RowValidator(columns, partial=self._partial)
+        return made
+
+
 class Batch:
     """The rows of one transaction."""
 
-    def __init__(
-        self, merger: Merger, on_conflict: OnConflict, validator: Callable[[tuple[str, ...]], RowValidator]
-    ) -> None:
+    def __init__(self, merger: Merger, on_conflict: OnConflict) -> None:
         self._merger = merger
         self._on_conflict = on_conflict
-        self._validator = validator
         self._pending: dict[tuple[str, ...], list[tuple[Record, list[str | None]]]] = {}
         self._lines: dict[str | None, int] = {}
         self.inserted: list[int] = []
@@ -70,28 +109,17 @@ class Batch:
         self.rejected: list[tuple[Record, str]] = []
         self.digest = hashlib.sha256()
 
-    def run(self, connection: Connection, records: Sequence[Record]) -> None:
-        """Validate the records and merge them into the table."""
+    def run(self, connection: Connection, checked: Sequence[Checked]) -> None:
+        """Merge what was checked into the table."""
         columns: tuple[str, ...] | None = None
-        validate: RowValidator | None = None
         email_at = 0
-        for record in records:
-            if record.problem is not None:
-                self.rejected.append((record, record.problem))
+        for record, values, reason in checked:
+            if values is None:
+                self.rejected.append((record, reason or ""))
                 continue
             if record.columns != columns:
                 columns = record.columns
-                if "email" not in columns:
-                    self.rejected.append((record, "`email` is missing"))
-                    columns = None
-                    continue
-                validate = self._validator(columns)
                 email_at = columns.index("email")
-            assert validate is not None
-            values, reason = validate(record.cells)
-            if values is None:
-                self.rejected.append((record, _undecodable(record) or reason or "is not valid"))
-                continue
             email = values[email_at]
             earlier = self._lines.get(email)
             if earlier is not None:

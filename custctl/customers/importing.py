@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Protocol
 import sqlalchemy as sa
 
 from custctl.customers import audit
-from custctl.customers.batch import Batch, Counts, OnConflict, sorted_rejects
+from custctl.customers.ahead import read_ahead
+from custctl.customers.batch import Batch, Checked, Checker, Counts, OnConflict, sorted_rejects
 from custctl.customers.model import DEFAULT_STATUS, EDITABLE
 from custctl.customers.records import Fingerprint, Record, Source
 from custctl.customers.rejects import Rejects
-from custctl.customers.rules import RowValidator
 from custctl.customers.transactions import VOID
 from custctl.errors import ConflictError, InvalidError, OutcomeUnknownError
 from custctl.standing import Standing, check_environment, check_schema, read_standing
@@ -80,6 +80,14 @@ _SHOWN_REASONS = 10
 
 
 @dataclass(frozen=True, slots=True)
+class _Portion:
+    """A batch as it was read and checked; after the last one the file is at its end."""
+
+    checked: list[Checked]
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Committed:
     """A batch that was committed, and where it left the import."""
 
@@ -92,7 +100,7 @@ class _Committed:
 class _DealWith(Protocol):
     """Deals with a batch, and tells whether there is more to do."""
 
-    def __call__(self, records: list[Record], *, last: bool) -> bool: ...
+    def __call__(self, checked: list[Checked], *, last: bool) -> bool: ...
 
 
 class Import:
@@ -105,7 +113,6 @@ class Import:
         self._actor = actor
         digest = hashlib.sha256("\0".join([request.fingerprint.digest, *request.key_parts]).encode("utf-8", "replace"))
         self._key = digest.hexdigest()
-        self._validators: dict[tuple[str, ...], RowValidator] = {}
         self._held: str | None = None  # the position as this run read or wrote it last
         self._part = 0  # of the operation, the last that is recorded
         self._rejects_size = 0
@@ -140,7 +147,8 @@ class Import:
     def committed(self) -> Counts:
         """Return what is committed, as the database has it: an interrupt may come between a commit and the word of it."""
         with self._database.reading() as connection:
-            recorded = audit.find_operation(connection, self._request.operation_id)
+            found = audit.find_operation(connection, self._request.operation_id)
+        recorded = [row for row in found if row.action != VOID]
         return Counts(**json.loads(recorded[-1].detail)["totals"]) if recorded else self.result.counts
 
     def _rehearse(self, on_progress: Callable[[int], None]) -> None:
@@ -152,11 +160,11 @@ class Import:
         check_environment(standing, self._store.environment, self._database.location)
         scratch = Scratch(customer, EDITABLE, key="email", defaults={"status": DEFAULT_STATUS})
 
-        def rehearse(records: list[Record], *, last: bool) -> bool:
-            work = Batch(scratch, self._request.on_conflict, self._validator)
+        def rehearse(checked: list[Checked], *, last: bool) -> bool:
+            work = Batch(scratch, self._request.on_conflict)
             with self._database.reading() as connection:
-                work.run(connection, records)
-            work.add_to(self.result.counts, len(records))
+                work.run(connection, checked)
+            work.add_to(self.result.counts, len(checked))
             self._keep_reasons(work)
             return True
 
@@ -168,7 +176,20 @@ class Import:
     # -- the stream --------------------------------------------------------------------------------
 
     def _stream(self, deal_with: _DealWith, on_progress: Callable[[int], None]) -> None:
+        with read_ahead(self._portions()) as portions:
+            for portion in portions:
+                if not deal_with(portion.checked, last=portion.last):
+                    return
+                on_progress(self.result.counts.rows)
+
+    def _portions(self) -> Iterator[_Portion]:
+        """Read the file and check it, a batch at a time.
+
+        Raises:
+            InvalidError: it cannot be read further; what came before the damage has been yielded.
+        """
         source = self._request.source
+        checker = Checker(self._request.on_conflict)
         batch: list[Record] = []
         skip, begun = self.result.resumed_at, 0
         try:
@@ -178,19 +199,16 @@ class Import:
                     continue
                 batch.append(record)
                 if len(batch) == BATCH or source.offset - begun > _BATCH_BYTES:
-                    if not deal_with(batch, last=False):
-                        return
-                    on_progress(self.result.counts.rows)
+                    yield _Portion(checker.check(batch), last=False)
                     batch, begun = [], source.offset
         except InvalidError:
             # What could be read before the damage lands as it would have in a shorter file.
             if batch:
-                deal_with(batch, last=False)
+                yield _Portion(checker.check(batch), last=False)
             raise
-        deal_with(batch, last=True)
-        on_progress(self.result.counts.rows)
+        yield _Portion(checker.check(batch), last=True)
 
-    def _commit(self, records: list[Record], *, last: bool) -> bool:
+    def _commit(self, checked: list[Checked], *, last: bool) -> bool:
         """Write a batch, its position and its audit row as one transaction.
 
         Returns:
@@ -209,15 +227,15 @@ class Import:
             if self._part == 0 and self._answer_again(connection):
                 return None
             counts = Counts(**asdict(self.result.counts))
-            work = Batch(self._database, self._request.on_conflict, self._validator)
-            work.run(connection, records)
-            work.add_to(counts, len(records))
+            work = Batch(self._database, self._request.on_conflict)
+            work.run(connection, checked)
+            work.add_to(counts, len(checked))
             size = self._rejects_size
             if rejects is not None:
                 rejects.cut_back(size)
                 size = rejects.write(sorted_rejects(work.rejected))
             held = self._remember(connection, counts, size, done=last)
-            self._audit(connection, records, work, counts, done=last)
+            self._audit(connection, checked, work, counts, done=last)
             return _Committed(work, counts, held, size)
 
         try:
@@ -240,14 +258,6 @@ class Import:
     def _keep_reasons(self, work: Batch) -> None:
         free = max(_SHOWN_REASONS - len(self.result.reasons), 0)
         self.result.reasons += [(record.line, reason) for record, reason in sorted_rejects(work.rejected)[:free]]
-
-    def _validator(self, columns: tuple[str, ...]) -> RowValidator:
-        made = self._validators.get(columns)
-        if made is None:
-            if len(self._validators) > 1000:
-                self._validators.clear()
-            made = self._validators[columns] = RowValidator(columns, partial=self._request.on_conflict == "update")
-        return made
 
     # -- position and audit ------------------------------------------------------------------------
 
@@ -287,14 +297,16 @@ class Import:
             connection.execute(sa.insert(customer_import).values(key=self._key, **values))
         return value
 
-    def _audit(self, connection: Connection, records: list[Record], work: Batch, counts: Counts, *, done: bool) -> None:
+    def _audit(
+        self, connection: Connection, checked: list[Checked], work: Batch, counts: Counts, *, done: bool
+    ) -> None:
         detail = {
             "file": self._request.name,
             "key": self._key,
             "digest": self._request.fingerprint.digest,
             "on_conflict": self._request.on_conflict,
-            "first_line": records[0].line if records else None,
-            "last_line": records[-1].line if records else None,
+            "first_line": checked[0][0].line if checked else None,
+            "last_line": checked[-1][0].line if checked else None,
             "rows_digest": work.digest.hexdigest(),
             "inserted": len(work.inserted),
             "updated": len(work.updated),

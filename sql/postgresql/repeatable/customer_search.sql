@@ -1,5 +1,4 @@
 -- custctl: requires=pg_trgm
--- custctl: allow=create-index-locks it is built once, by the first migration that may create the extension
 -- Substring search on customers: trigrams of the folded text of each field that is searched.
 
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
