@@ -99,18 +99,23 @@ def clean_environment(home: Path, extra: Mapping[str, str] | None = None) -> dic
     return {**kept, "HOME": str(home), "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "", **(extra or {})}
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """An empty project: profiles, no databases."""
-    folder = tmp_path / "project"
+def make_project(root: Path) -> Project:
+    """Make an empty project in a folder of its own: profiles, no databases."""
+    folder = root / "project"
     (folder / "profiles").mkdir(parents=True)
-    (tmp_path / "home").mkdir()
-    made = Project(folder, clean_environment(tmp_path / "home", {"CUSTCTL_SQL_DIR": str(REPOSITORY / "sql")}))
+    (root / "home").mkdir()
+    made = Project(folder, clean_environment(root / "home", {"CUSTCTL_SQL_DIR": str(REPOSITORY / "sql")}))
     made.profile("dev", "development", seed=("reference", "demo"))
     made.profile("test", "test", seed=("reference", "demo"))
     made.profile("staging", "staging")
     made.profile("prod", "production")
     return made
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty project: profiles, no databases."""
+    return make_project(tmp_path)
 
 
 @pytest.fixture

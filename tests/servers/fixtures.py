@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.servers.proxy import Proxy
 
 _VERSIONS = list(installations())
-_ENGINES = ["sqlite", *_VERSIONS, *(["mssql"] if os.environ.get("CUSTCTL_TEST_MSSQL_URL") else [])]
+ENGINES = ["sqlite", *_VERSIONS, *(["mssql"] if os.environ.get("CUSTCTL_TEST_MSSQL_URL") else [])]
 
 
 class PostgresqlServers:
@@ -131,17 +131,18 @@ def mssql_server() -> Iterator[MssqlServer]:
     server.close()
 
 
-@pytest.fixture(params=_ENGINES)
+@pytest.fixture(params=ENGINES)
 def engine_project(request: pytest.FixtureRequest, project: Project) -> Iterator[EngineProject]:
     """A project on each engine in turn; SQL Server is among them where `CUSTCTL_TEST_MSSQL_URL` names one."""
     from tests.servers.projects import on_engine
 
-    made = on_engine(project, _place(request))
+    made = on_engine(project, place(request))
     yield made
     made.drop()
 
 
-def _place(request: pytest.FixtureRequest) -> Place | None:
+def place(request: pytest.FixtureRequest) -> Place | None:
+    """Return how profiles reach the engine that `request.param` names; None for sqlite."""
     if request.param == "sqlite":
         return None
     if request.param != "mssql":
