@@ -53,94 +53,116 @@ class Merger(Protocol):
         """Merge a batch; see `Database.merge`."""
 
 
-Checked = tuple[Record, "list[str | None] | None", "str | None"]
-"""A record, and what the rules made of it: its values, or why it has none."""
+@dataclass(slots=True)
+class Portion:
+    """A batch as it was read and checked, before the database is asked.
+
+    Attributes:
+        rows: how many rows of the file it is made of.
+        lines: the first and the last line of them; None where there are no rows.
+        groups: rows that go into the table together, those with the same columns; in each no email stands twice.
+        rejected: rows that break a rule, each with the reason.
+        skipped: rows whose email stands further up in the batch, where such are skipped.
+        digest: of all values, so that an auditor can check a file against what was imported.
+        last: whether the file ends here.
+    """
+
+    rows: int
+    lines: tuple[int, int] | None
+    last: bool
+    groups: list[tuple[tuple[str, ...], list[Record], list[list[str | None]]]]
+    rejected: list[tuple[Record, str]]
+    skipped: int
+    digest: str
 
 
 class Checker:
-    """Checks records by the rules, as they come; the database is not asked."""
+    """Makes portions of records: what can be known of them without the database."""
 
     def __init__(self, on_conflict: OnConflict) -> None:
-        self._partial = on_conflict == "update"
+        self._on_conflict = on_conflict
         self._validators: dict[tuple[str, ...], RowValidator] = {}
 
-    def check(self, records: Sequence[Record]) -> list[Checked]:
-        """Return what the rules make of each record."""
+    def check(self, records: Sequence[Record], *, last: bool) -> Portion:
+        """Apply the rules, and sort the rows by their columns."""
+        pending: dict[tuple[str, ...], tuple[list[Record], list[list[str | None]]]] = {}
+        groups: list[tuple[tuple[str, ...], list[Record], list[list[str | None]]]] = []
+        lines: dict[str | None, int] = {}
+        rejected: list[tuple[Record, str]] = []
         columns: tuple[str, ...] | None = None
         validate: RowValidator | None = None
-        checked: list[Checked] = []
+        skipped = email_at = 0
         for record in records:
             if record.problem is not None:
-                checked.append((record, None, record.problem))
+                rejected.append((record, record.problem))
                 continue
             if record.columns != columns:
                 columns = record.columns
-                validate = self._validator(columns) if "email" in columns else None
+                validate = None
+                if "email" in columns:
+                    validate, email_at = self._validator(columns), columns.index("email")
             if validate is None:
-                checked.append((record, None, "`email` is missing"))
+                rejected.append((record, "`email` is missing"))
                 continue
             values, reason = validate(record.cells)
             if values is None:
-                reason = _undecodable(record) or reason or "is not valid"
-            checked.append((record, values, reason))
-        return checked
+                rejected.append((record, _undecodable(record) or reason or "is not valid"))
+                continue
+            email = values[email_at]
+            earlier = lines.get(email)
+            if earlier is not None:
+                if self._on_conflict == "fail":
+                    rejected.append((record, f"{_TAKEN}, by line {earlier}"))
+                    continue
+                if self._on_conflict == "skip":
+                    skipped += 1
+                    continue
+                # The row above it goes first.
+                groups += [(names, *rows) for names, rows in pending.items()]
+                pending, lines = {}, {}
+            lines[email] = record.line
+            group = pending.get(record.columns)
+            if group is None:
+                group = pending[record.columns] = ([], [])
+            group[0].append(record)
+            group[1].append(values)
+        groups += [(names, *rows) for names, rows in pending.items()]
+        ends = (records[0].line, records[-1].line) if records else None
+        return Portion(len(records), ends, last, groups, rejected, skipped, _digest(groups))
 
     def _validator(self, columns: tuple[str, ...]) -> RowValidator:
         made = self._validators.get(columns)
         if made is None:
             if len(self._validators) > _VALIDATORS:
                 self._validators.clear()
-            made = self._validators[columns] = RowValidator(columns, partial=self._partial)
+            made = self._validators[columns] = RowValidator(columns, partial=self._on_conflict == "update")
         return made
 
 
-class Batch:
-    """The rows of one transaction."""
+def _digest(groups: Sequence[tuple[tuple[str, ...], list[Record], list[list[str | None]]]]) -> str:
+    digest = hashlib.sha256()
+    for columns, _, values in groups:
+        digest.update(repr((columns, values)).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
-    def __init__(self, merger: Merger, on_conflict: OnConflict) -> None:
-        self._merger = merger
+
+class Batch:
+    """What became of a portion in the table."""
+
+    def __init__(self, portion: Portion, on_conflict: OnConflict) -> None:
+        self._portion = portion
         self._on_conflict = on_conflict
-        self._pending: dict[tuple[str, ...], list[tuple[Record, list[str | None]]]] = {}
-        self._lines: dict[str | None, int] = {}
         self.inserted: list[int] = []
         self.updated: list[int] = []
         self.unchanged = 0
-        self.skipped = 0
-        self.rejected: list[tuple[Record, str]] = []
-        self.digest = hashlib.sha256()
+        self.skipped = portion.skipped
+        self.rejected = list(portion.rejected)
 
-    def run(self, connection: Connection, checked: Sequence[Checked]) -> None:
-        """Merge what was checked into the table."""
-        columns: tuple[str, ...] | None = None
-        email_at = 0
-        for record, values, reason in checked:
-            if values is None:
-                self.rejected.append((record, reason or ""))
-                continue
-            if record.columns != columns:
-                columns = record.columns
-                email_at = columns.index("email")
-            email = values[email_at]
-            earlier = self._lines.get(email)
-            if earlier is not None:
-                if self._on_conflict == "fail":
-                    self.rejected.append((record, f"{_TAKEN}, by line {earlier}"))
-                    continue
-                if self._on_conflict == "skip":
-                    self.skipped += 1
-                    continue
-                self._merge(connection)
-            self._lines[email] = record.line
-            self._pending.setdefault(record.columns, []).append((record, values))
-        self._merge(connection)
-
-    def _merge(self, connection: Connection) -> None:
-        for columns, rows in self._pending.items():
+    def run(self, merger: Merger, connection: Connection) -> None:
+        """Merge the portion into the table."""
+        for columns, records, values in self._portion.groups:
             missing = [name for name in REQUIRED if name not in columns]
-            values = [row for _, row in rows]
-            # The digest lets an auditor check a file against what was imported.
-            self.digest.update(repr((columns, values)).encode("utf-8", "surrogatepass"))
-            merged = self._merger.merge(
+            merged = merger.merge(
                 connection,
                 customer,
                 columns,
@@ -153,17 +175,15 @@ class Batch:
             self.updated += merged.updated
             self.unchanged += merged.unchanged
             names = ", ".join(f"`{name}`" for name in missing)
-            self.rejected += [(rows[at][0], f"a new customer needs {names}") for at in merged.absent]
+            self.rejected += [(records[at], f"a new customer needs {names}") for at in merged.absent]
             if self._on_conflict == "fail":
-                self.rejected += [(rows[at][0], _TAKEN) for at in merged.taken]
+                self.rejected += [(records[at], _TAKEN) for at in merged.taken]
             else:
                 self.skipped += len(merged.taken)
-        self._pending.clear()
-        self._lines.clear()
 
-    def add_to(self, counts: Counts, rows: int) -> None:
+    def add_to(self, counts: Counts) -> None:
         """Add what the batch did to the counts of the import."""
-        counts.rows += rows
+        counts.rows += self._portion.rows
         counts.inserted += len(self.inserted)
         counts.updated += len(self.updated)
         counts.unchanged += self.unchanged

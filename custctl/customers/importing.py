@@ -12,13 +12,13 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from custctl.customers import audit
 from custctl.customers.ahead import read_ahead
-from custctl.customers.batch import Batch, Checked, Checker, Counts, OnConflict, sorted_rejects
+from custctl.customers.batch import Batch, Checker, Counts, OnConflict, Portion, sorted_rejects
 from custctl.customers.model import DEFAULT_STATUS, EDITABLE
 from custctl.customers.records import Fingerprint, Record, Source
 from custctl.customers.rejects import Rejects
@@ -80,14 +80,6 @@ _SHOWN_REASONS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class _Portion:
-    """A batch as it was read and checked; after the last one the file is at its end."""
-
-    checked: list[Checked]
-    last: bool
-
-
-@dataclass(frozen=True, slots=True)
 class _Committed:
     """A batch that was committed, and where it left the import."""
 
@@ -95,12 +87,6 @@ class _Committed:
     counts: Counts
     held: str | None
     rejects_size: int
-
-
-class _DealWith(Protocol):
-    """Deals with a batch, and tells whether there is more to do."""
-
-    def __call__(self, checked: list[Checked], *, last: bool) -> bool: ...
 
 
 class Import:
@@ -133,7 +119,7 @@ class Import:
         if self._request.dry_run:
             self._rehearse(on_progress)
             return self.result
-        self._store.transactions.run(self._request.operation_id, self._begin)
+        self._store.transactions.run(self._request.operation_id, self._begin, part=lambda: None)
         if self.result.replayed:
             return self.result
         if self._request.rejects is not None:
@@ -160,11 +146,11 @@ class Import:
         check_environment(standing, self._store.environment, self._database.location)
         scratch = Scratch(customer, EDITABLE, key="email", defaults={"status": DEFAULT_STATUS})
 
-        def rehearse(checked: list[Checked], *, last: bool) -> bool:
-            work = Batch(scratch, self._request.on_conflict)
+        def rehearse(portion: Portion) -> bool:
+            work = Batch(portion, self._request.on_conflict)
             with self._database.reading() as connection:
-                work.run(connection, checked)
-            work.add_to(self.result.counts, len(checked))
+                work.run(scratch, connection)
+            work.add_to(self.result.counts)
             self._keep_reasons(work)
             return True
 
@@ -175,14 +161,14 @@ class Import:
 
     # -- the stream --------------------------------------------------------------------------------
 
-    def _stream(self, deal_with: _DealWith, on_progress: Callable[[int], None]) -> None:
+    def _stream(self, deal_with: Callable[[Portion], bool], on_progress: Callable[[int], None]) -> None:
         with read_ahead(self._portions()) as portions:
             for portion in portions:
-                if not deal_with(portion.checked, last=portion.last):
+                if not deal_with(portion):
                     return
                 on_progress(self.result.counts.rows)
 
-    def _portions(self) -> Iterator[_Portion]:
+    def _portions(self) -> Iterator[Portion]:
         """Read the file and check it, a batch at a time.
 
         Raises:
@@ -199,16 +185,16 @@ class Import:
                     continue
                 batch.append(record)
                 if len(batch) == BATCH or source.offset - begun > _BATCH_BYTES:
-                    yield _Portion(checker.check(batch), last=False)
+                    yield checker.check(batch, last=False)
                     batch, begun = [], source.offset
         except InvalidError:
             # What could be read before the damage lands as it would have in a shorter file.
             if batch:
-                yield _Portion(checker.check(batch), last=False)
+                yield checker.check(batch, last=False)
             raise
-        yield _Portion(checker.check(batch), last=True)
+        yield checker.check(batch, last=True)
 
-    def _commit(self, checked: list[Checked], *, last: bool) -> bool:
+    def _commit(self, portion: Portion) -> bool:
         """Write a batch, its position and its audit row as one transaction.
 
         Returns:
@@ -227,15 +213,15 @@ class Import:
             if self._part == 0 and self._answer_again(connection):
                 return None
             counts = Counts(**asdict(self.result.counts))
-            work = Batch(self._database, self._request.on_conflict)
-            work.run(connection, checked)
-            work.add_to(counts, len(checked))
+            work = Batch(portion, self._request.on_conflict)
+            work.run(self._database, connection)
+            work.add_to(counts)
             size = self._rejects_size
             if rejects is not None:
                 rejects.cut_back(size)
                 size = rejects.write(sorted_rejects(work.rejected))
-            held = self._remember(connection, counts, size, done=last)
-            self._audit(connection, checked, work, counts, done=last)
+            held = self._remember(connection, counts, size, done=portion.last)
+            self._audit(connection, portion, work, counts)
             return _Committed(work, counts, held, size)
 
         try:
@@ -248,7 +234,7 @@ class Import:
             raise
         if done is None:
             return False
-        if last and rejects is not None and done.counts.rejected == 0:
+        if portion.last and rejects is not None and done.counts.rejected == 0:
             rejects.remove()
         self._held, self._rejects_size, self._part = done.held, done.rejects_size, self._part + 1
         self.result.counts = done.counts
@@ -272,14 +258,15 @@ class Import:
             return
         recorded = audit.find_operation(connection, self._request.operation_id)
         self._held = self._position(connection)
+        # A part that was given up for void counts too.
+        self._part = max((row.part for row in recorded), default=0)
         if self._held is not None:
             position = json.loads(self._held)
             self.result.counts = Counts(**position["counts"])
             self.result.resumed_at = self.result.counts.rows
-            # A part that was given up for void counts too.
-            self._part = max([int(position["part"]), *(row.part for row in recorded)])
+            self._part = max(self._part, int(position["part"]))
             self._rejects_size = int(position["rejects_size"])
-        elif recorded:
+        elif any(row.action != VOID for row in recorded):
             raise ConflictError(
                 f"operation {self._request.operation_id} has imported a part of this file already, with other options"
                 " or to be finished by another operation",
@@ -297,20 +284,18 @@ class Import:
             connection.execute(sa.insert(customer_import).values(key=self._key, **values))
         return value
 
-    def _audit(
-        self, connection: Connection, checked: list[Checked], work: Batch, counts: Counts, *, done: bool
-    ) -> None:
+    def _audit(self, connection: Connection, portion: Portion, work: Batch, counts: Counts) -> None:
         detail = {
             "file": self._request.name,
             "key": self._key,
             "digest": self._request.fingerprint.digest,
             "on_conflict": self._request.on_conflict,
-            "first_line": checked[0][0].line if checked else None,
-            "last_line": checked[-1][0].line if checked else None,
-            "rows_digest": work.digest.hexdigest(),
+            "first_line": portion.lines[0] if portion.lines else None,
+            "last_line": portion.lines[1] if portion.lines else None,
+            "rows_digest": portion.digest,
             "inserted": len(work.inserted),
             "updated": len(work.updated),
-            "done": done,
+            "done": portion.last,
             "totals": asdict(counts),
         }
         entry = audit.Entry(
