@@ -21,7 +21,7 @@ from custctl.errors import InvalidError
 from custctl.tables import customer_audit
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import ColumnElement, Connection, Row
 
     from custctl.engines.base import Database
 
@@ -45,6 +45,14 @@ HASHED = (
     "previous_hash",
 )
 """The columns that `row_hash` covers, in this order."""
+
+VALUES = ("held_values", "salt")
+"""The columns that hold what was written: to read them takes a right of its own."""
+
+
+def facts() -> list[ColumnElement[Any]]:
+    """Return the other columns."""
+    return [column for column in customer_audit.c if column.name not in VALUES]
 
 
 @dataclass(frozen=True, slots=True)

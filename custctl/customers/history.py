@@ -9,12 +9,14 @@ import sqlalchemy as sa
 
 from custctl.customers import audit
 from custctl.customers.lookup import parse_who
-from custctl.errors import NotFoundError
+from custctl.errors import CustctlError, ExitCode, NotFoundError
 from custctl.standing import check_schema, read_standing
 from custctl.tables import customer, customer_audit
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Row
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement, Connection, Row
 
     from custctl.engines.base import Database
 
@@ -27,7 +29,8 @@ class Event:
     """One write to a customer.
 
     Attributes:
-        changes: field to [before, after]; None where the values are erased or were not recorded.
+        changes: field to [before, after]; None where the values are erased, were not recorded, or are not this login's
+            to read.
     """
 
     id: int
@@ -42,6 +45,18 @@ class Event:
     def as_dict(self) -> dict[str, Any]:
         """Return it by name."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What happened to a customer, oldest first.
+
+    Attributes:
+        withheld: why the values are missing, where this login may not read them.
+    """
+
+    events: list[Event]
+    withheld: CustctlError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +80,31 @@ class Entry:
         return asdict(self)
 
 
-def read_history(database: Database, who: str) -> list[Event]:
-    """Return what happened to a customer, oldest first; a deleted one is found by its id.
+def read_history(database: Database, who: str) -> History:
+    """Return what happened to a customer; a deleted one is found by its id.
+
+    A login that may read the audit's facts alone gets these.
 
     Raises:
         NotFoundError: there is no such customer, and there never was.
     """
     with database.reading() as connection:
         customer_id = _customer_id(connection, who)
-        events = [_event(row) for row in _rows(connection, customer_id)]
+        withheld: CustctlError | None = None
+        try:
+            rows = _rows(connection, customer_id, list(customer_audit.c))
+        except sa.exc.DBAPIError as error:
+            withheld = database.translate(error)
+            if withheld.exit_code is not ExitCode.CREDENTIAL:
+                raise
+            rows = _rows(connection, customer_id, audit.facts())
+        events = [_event(row, with_values=withheld is None) for row in rows]
         if not events:
             held = connection.execute(sa.select(customer.c.id).where(customer.c.id == customer_id)).scalar()
             if held is None:
                 check_schema(read_standing(connection))
                 raise NotFoundError(f"there is no customer {who}, and there never was")
-    return events
+    return History(events, withheld)
 
 
 def _customer_id(connection: Connection, who: str) -> int:
@@ -100,14 +125,14 @@ def _customer_id(connection: Connection, who: str) -> int:
     return int(found)
 
 
-def _rows(connection: Connection, customer_id: int) -> list[Row[Any]]:
+def _rows(connection: Connection, customer_id: int, columns: Sequence[ColumnElement[Any]]) -> list[Row[Any]]:
     own = customer_audit.c.customer_id == customer_id
     batch = sa.and_(
         customer_audit.c.customer_id == audit.DATABASE,
         customer_audit.c.last_customer_id >= customer_id,
         customer_audit.c.first_customer_id <= customer_id,
     )
-    rows = connection.execute(sa.select(customer_audit).where(sa.or_(own, batch)).order_by(customer_audit.c.id))
+    rows = connection.execute(sa.select(*columns).where(sa.or_(own, batch)).order_by(customer_audit.c.id))
     return [
         row
         for row in rows
@@ -115,10 +140,10 @@ def _rows(connection: Connection, customer_id: int) -> list[Row[Any]]:
     ]
 
 
-def _event(row: Row[Any]) -> Event:
+def _event(row: Row[Any], *, with_values: bool) -> Event:
     fields = [name for name in row.fields.split(",") if name]
     changes = None
-    if row.held_values:
+    if with_values and row.held_values:
         held = audit.held_values(row)
         before, after = held.get("before") or {}, held.get("after") or {}
         changes = {name: [before.get(name), after.get(name)] for name in fields}
@@ -142,7 +167,7 @@ def list_entries(
     Raises:
         NotFoundError: no customer has the email that `who` is.
     """
-    query = sa.select(customer_audit).order_by(customer_audit.c.id.desc())
+    query = sa.select(*audit.facts()).order_by(customer_audit.c.id.desc())
     if operation_id is not None:
         query = query.where(customer_audit.c.operation_id == operation_id)
     if before is not None:

@@ -23,5 +23,7 @@ def history(ctx: typer.Context, who: WhoArgument) -> None:
     from custctl.customers.history import read_history
 
     context = Context.of(ctx)
-    events = read_history(context.database, who)
-    context.renderer.many([event.as_dict() for event in events], _COLUMNS, shown=_SHOWN)
+    found = read_history(context.database, who)
+    context.renderer.many([event.as_dict() for event in found.events], _COLUMNS, shown=_SHOWN)
+    if found.withheld is not None:
+        context.console.note(f"without the values: {found.withheld.message}; {found.withheld.hint}")

@@ -44,7 +44,8 @@ _PRIVILEGE = re.compile(
     r"The (\w+) permission was denied on the (?:object|column '[^']*' of the object) '([^']+)'", re.IGNORECASE
 )
 _ON_TABLE = re.compile(r"permission denied for (?:table|view|relation|schema) (\S+)")
-_VERB = re.compile(r"\s*([A-Za-z]+)")
+_IN_DATABASE = re.compile(r"^([A-Z][A-Z ]*) permission (?:was )?denied in database '([^']+)'")
+_VERB = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*([A-Za-z]+)", re.DOTALL)
 _CONSTRAINT = re.compile(r"(?:constraint|index) ['\"]([^'\"]+)['\"]")
 _QUOTED_VALUE = re.compile(
     r" ?The (?:duplicate key value is|statement has been terminated|truncated value).*", re.DOTALL
@@ -180,7 +181,7 @@ def _taken(text: str) -> ConflictError:
 
 
 def _denied(text: str, where: str, login: str, statement: str | None) -> CredentialError:
-    told = _PRIVILEGE.search(text)
+    told = _PRIVILEGE.search(text) or _IN_DATABASE.search(text)
     table = _ON_TABLE.search(text)
     verb = _VERB.match(statement or "")
     privilege = told[1].upper() if told else verb[1].upper() if verb else "a privilege"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pyodbc
 
 from custctl.engines.base import LockHolder, ScriptSession
-from custctl.errors import RefusedError, UnavailableError
+from custctl.errors import ExitCode, RefusedError, UnavailableError
 
 if TYPE_CHECKING:
     from custctl.engines.mssql.database import MssqlDatabase
@@ -134,7 +134,14 @@ class MssqlScriptSession(ScriptSession):
 
     def run(self, statement: Statement) -> None:
         with self._database._errors():
-            self._driver.run(statement.text)
+            try:
+                self._driver.run(statement.text)
+            except pyodbc.Error as error:
+                # Where the server does not tell which privilege was missing, the statement does.
+                told = self._database._translated(error, self._database._at_node(), statement.text)
+                if told.exit_code is ExitCode.CREDENTIAL:
+                    raise told from self._database._scrubbed(error)
+                raise
 
     def commit(self) -> None:
         with self._database._errors():

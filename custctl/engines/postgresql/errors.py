@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from custctl.engines.postgresql.tokens import first_word
 from custctl.engines.roles import ask_for
 from custctl.errors import (
     ConflictError,
@@ -29,9 +30,8 @@ if TYPE_CHECKING:
 RUN_AGAIN = frozenset({"40001", "40P01"})
 """The server gave the transaction up: a serialization failure, a deadlock."""
 
-_DENIED = re.compile(r"permission denied for (?:table|relation|schema|function|view|sequence) (.+)")
-_OWNER = re.compile(r"must be owner of (.+)")
-_VERB = re.compile(r"\s*([A-Za-z]+)")
+_DENIED = re.compile(r"permission denied for (\w+) (.+)")
+_OWNER = re.compile(r"must be owner of (?:(?:table|relation|view|function|sequence|index|schema|type) )?(.+)")
 _LATER = "try again in a moment"
 _UNIQUE = {"customer_email_unique": "email", "customer_audit_operation": "operation_id"}
 
@@ -49,6 +49,13 @@ def translate(error: Error, where: str, login: str, statement: str | None = None
     if state:
         made.details.setdefault("sqlstate", state)
     return made
+
+
+def translate_attempt(error: Error, where: str, login: str) -> CustctlError:
+    """Return the error of the tree for an attempt to connect that failed; see `translate`."""
+    if error.sqlstate is None and isinstance(error, psycopg.OperationalError):
+        return _unreachable(visible(_first_line(error)), where, login)
+    return translate(error, where, login)
 
 
 def words(error: Error) -> str:
@@ -93,6 +100,8 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
         return RefusedError(
             f"{where} takes no writes: it is a read-only standby, or fenced", hint="write to the primary"
         )
+    if state in ("25P03", "25P04"):
+        return UnavailableError(f"{where} has ended a transaction that took too long: {text}", hint=_LATER)
     if state == "25001":
         return MigrationError(text, hint="put `-- custctl: transaction=off` at the head of the script")
     if state == "3D000":
@@ -102,7 +111,9 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
     if state.startswith(("08", "53", "57P", "58")):
         return UnavailableError(f"{where} cannot serve now: {text}", hint=_LATER)
     if not state and isinstance(error, psycopg.OperationalError):
-        return _unreachable(text, where, login)
+        return UnavailableError(
+            f"the connection to {where} was lost: {text}", hint=f"see whether the server runs and is reached; {_LATER}"
+        )
     return CustctlError(f"{where}: {words(error)}")
 
 
@@ -128,23 +139,27 @@ def _refused_login(text: str, where: str, login: str) -> CredentialError:
 
 
 def _denied(text: str, where: str, login: str, statement: str | None) -> CredentialError:
-    verb = _VERB.match(statement or "")
-    privilege = verb[1].upper() if verb else ""
-    named = _DENIED.match(text)
-    owned = _OWNER.match(text)
-    if named and privilege in ("SELECT", "INSERT", "UPDATE", "DELETE"):
-        table = named[1].strip('"')
+    verb = first_word(statement or "")
+    owned, named = _OWNER.match(text), _DENIED.match(text)
+    if owned:
+        privilege, kind, name = "ownership", "", owned[1]
+    elif named:
+        kind, name = named[1], named[2]
+        privilege = verb or "a privilege"
+        if kind == "schema":
+            privilege = "CREATE" if verb == "CREATE" else "USAGE"
+    else:
         return CredentialError(
-            f"{login} lacks {privilege} on `{table}`",
-            hint=ask_for(privilege, table),
-            details={"privilege": privilege, "object": table},
+            f"{login} lacks {verb or 'a privilege'} at {where}: {text}",
+            hint=ask_for(verb, ""),
+            details={"privilege": verb or None, "object": None},
         )
-    what = "ownership" if owned else privilege or "a privilege"
-    table = (named or owned)[1].strip('"') if named or owned else ""  # type: ignore[index]
+    name = name.strip('"')
+    what = f"the {kind} `{name}`" if kind in ("schema", "database") else f"`{name}`"
     return CredentialError(
-        f"{login} lacks {what}{f' of `{table}`' if table else ''} at {where}: {text}",
-        hint=ask_for(what, table),
-        details={"privilege": what, "object": table or None},
+        f"{login} lacks {privilege} {'of' if owned else 'on'} {what}",
+        hint=ask_for(privilege, name),
+        details={"privilege": privilege, "object": name},
     )
 
 

@@ -139,17 +139,25 @@ class PostgresqlScriptSession(ScriptSession):
             self._driver.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
 
     def run(self, statement: Statement) -> None:
-        index = concurrent_index(statement)
         with self._database._errors():
-            if statement.data is not None:
-                with self._driver.cursor() as cursor, cursor.copy(self._raw(statement.text)) as copy:
-                    copy.write(statement.data)
-            elif index is not None and not self.in_transaction():
-                self._build(statement, index)
-            elif needs_autocommit(statement) and not self.in_transaction():
-                self._run_patiently(self._raw(statement.text))
-            else:
-                self._driver.execute(self._raw(statement.text))
+            try:
+                self._run(statement)
+            except psycopg.errors.InsufficientPrivilege as error:
+                # Which privilege that was, the statement alone tells.
+                where, cause = self._database._at_node(), self._database._scrubbed(error)
+                raise self._database._translated(error, where, statement.text) from cause
+
+    def _run(self, statement: Statement) -> None:
+        index = concurrent_index(statement)
+        if statement.data is not None:
+            with self._driver.cursor() as cursor, cursor.copy(self._raw(statement.text)) as copy:
+                copy.write(statement.data)
+        elif index is not None and not self.in_transaction():
+            self._build(statement, index)
+        elif needs_autocommit(statement) and not self.in_transaction():
+            self._run_patiently(self._raw(statement.text))
+        else:
+            self._driver.execute(self._raw(statement.text))
 
     def _build(self, statement: Statement, index: ConcurrentIndex) -> None:
         """Build an index beside the writers; one that was left INVALID by an attempt before is built anew."""

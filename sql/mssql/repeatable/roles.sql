@@ -44,13 +44,16 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON schema_migration TO custctl_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON custctl_metadata TO custctl_admin;
 GO
 
--- To migrate takes roles that SQL Server has in every database, and a member of `db_owner` to give them.
+-- To migrate takes roles that SQL Server has in every database, and a member of `db_owner` to give them. A table that
+-- a migration makes belongs to the schema's owner: reading and writing it are rights of their own.
 IF SERVERPROPERTY(N'Babelfish') IS NULL
 BEGIN
   IF IS_ROLEMEMBER(N'db_owner') = 1
   BEGIN
     ALTER ROLE db_ddladmin ADD MEMBER custctl_admin;
     ALTER ROLE db_securityadmin ADD MEMBER custctl_admin;
+    ALTER ROLE db_datareader ADD MEMBER custctl_admin;
+    ALTER ROLE db_datawriter ADD MEMBER custctl_admin;
   END
 END
 GO

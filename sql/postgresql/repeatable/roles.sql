@@ -43,7 +43,8 @@ DECLARE
     -- An entry is never changed but to erase the values that it holds.
     'SELECT, INSERT, UPDATE (held_values, salt) ON %1$I.customer_audit TO custctl_operator',
     'USAGE, CREATE ON SCHEMA %1$I TO custctl_admin',
-    'ALL ON ALL TABLES IN SCHEMA %1$I TO custctl_admin'];
+    'SELECT, INSERT, UPDATE, DELETE ON %1$I.customer, %1$I.customer_password, %1$I.customer_audit,'
+      ' %1$I.customer_status, %1$I.customer_import, %1$I.schema_migration, %1$I.custctl_metadata TO custctl_admin'];
 BEGIN
   FOREACH granted IN ARRAY grants LOOP
     BEGIN
@@ -60,24 +61,34 @@ $$;
 -- The tables become the role's, so that each of its members can migrate them.
 DO $$
 DECLARE
-  owned record;
+  given text;
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'custctl_admin') THEN
     RETURN;
   END IF;
-  IF NOT pg_has_role(current_user, 'custctl_admin', 'MEMBER') THEN
+  -- Who has made a role is no full member of it, and cannot give a table to it, but may make himself one.
+  IF NOT pg_has_role(current_user, 'custctl_admin', 'USAGE') THEN
     EXECUTE format('GRANT custctl_admin TO %I', current_user);
+    IF NOT pg_has_role(current_user, 'custctl_admin', 'USAGE') THEN
+      RAISE insufficient_privilege USING MESSAGE = 'it does not inherit the rights of its roles';
+    END IF;
   END IF;
-  FOR owned IN
-    SELECT c.oid::regclass AS name
+  FOR given IN
+    SELECT format('TABLE %s', c.oid::regclass)
       FROM pg_catalog.pg_class AS c
      WHERE c.relnamespace = current_schema()::regnamespace
        AND c.relkind IN ('r', 'p')
        AND c.relname IN ('customer', 'customer_password', 'customer_audit', 'customer_status', 'customer_import',
                          'schema_migration', 'custctl_metadata')
        AND c.relowner = current_user::regrole
+    UNION ALL
+    SELECT format('FUNCTION %s', p.oid::regprocedure)
+      FROM pg_catalog.pg_proc AS p
+     WHERE p.pronamespace = current_schema()::regnamespace
+       AND p.proname IN ('custctl_fold', 'customer_raise_version')
+       AND p.proowner = current_user::regrole
   LOOP
-    EXECUTE format('ALTER TABLE %s OWNER TO custctl_admin', owned.name);
+    EXECUTE format('ALTER %s OWNER TO custctl_admin', given);
   END LOOP;
 EXCEPTION
   WHEN insufficient_privilege THEN
