@@ -118,6 +118,10 @@ class OutcomeUnknownError(CustctlError):
     exit_code = ExitCode.UNKNOWN
 
 
+class CommitLostError(OutcomeUnknownError):
+    """The connection was lost while a transaction was committed: it has happened, or it never will."""
+
+
 class InterruptedRunError(CustctlError):
     """Ctrl-C or SIGTERM ended the command; the message says what had been committed."""
 

@@ -135,18 +135,18 @@ def seed_scripts(
         steps = plan()
         with database.script_session() as session:
 
-            def record(script: Script) -> None:
-                if customer_audit.name not in database.table_names(session.connection):
+            def record(connection: Connection, script: Script) -> None:
+                if customer_audit.name not in database.table_names(connection):
                     return
                 entry = audit.Entry(
                     operation_id,
                     "seed",
                     actor,
                     # Downwards: synthetic customers of the same request count upwards.
-                    part=-len(_recorded_scripts(database, session.connection, operation_id)) - 1,
+                    part=-len(_recorded_scripts(database, connection, operation_id)) - 1,
                     detail={"script": script.name, "checksum": script.checksum},
                 )
-                audit.append(database, session.connection, entry)
+                audit.append(database, connection, entry)
 
             execute(database, session, steps, {}, actor, run, listener, record)
     return Seeded(scripts=(*before, *(done.script.name for done in run.applied)))
@@ -202,9 +202,10 @@ def seed_customers(
     part = 1
     rows = synthetic_customers(count, random_seed)
     while batch := [tuple(row[name] for name in EDITABLE) for row in islice(rows, _BATCH)]:
+        inserted = 0
 
-        def write(connection: Connection, standing: Standing, batch: list[tuple[str | None, ...]] = batch) -> int:
-            nonlocal earlier, part
+        def write(connection: Connection, standing: Standing, batch: list[tuple[str | None, ...]] = batch) -> None:
+            nonlocal earlier, inserted, part
             refuse_synthetic(standing.environment or "an unknown environment")
             if earlier is None:
                 earlier = _look_back(connection, operation_id, request)
@@ -220,9 +221,10 @@ def seed_customers(
                     detail={**request, "inserted": len(merged.inserted)},
                 )
                 audit.append(database, connection, entry)
-            return len(merged.inserted)
+            inserted = len(merged.inserted)
 
-        inserted = store.transactions.run(operation_id, write, part=lambda: part)  # noqa: B023 - asked before the next turn
+        # Asked before the next turn.
+        store.transactions.run(operation_id, write, part=lambda: part if inserted else None)  # noqa: B023
         part += 1 if inserted else 0
         added += inserted
         dealt_with += len(batch)

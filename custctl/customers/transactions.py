@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import sqlalchemy as sa
 
 from custctl.customers import audit
-from custctl.errors import ConflictError, CustctlError, OutcomeUnknownError, UnavailableError
+from custctl.errors import CommitLostError, ConflictError, CustctlError, OutcomeUnknownError, UnavailableError
 from custctl.standing import Standing, require_writable
 from custctl.tables import customer_audit
 
@@ -45,13 +45,18 @@ class Transactions:
         self._actor = actor
 
     def run(
-        self, operation_id: str, work: Callable[[Connection, Standing], T], *, part: Callable[[], int] = lambda: 0
+        self,
+        operation_id: str,
+        work: Callable[[Connection, Standing], T],
+        *,
+        part: Callable[[], int | None] = lambda: 0,
     ) -> T:
         """Run `work` as one transaction; see `Database.transact`.
 
         Args:
             operation_id: what `work` records in the audit.
-            part: tells which part of the operation that is, once `work` has run.
+            part: tells, once `work` has run, which part of the operation it recorded; None where it recorded and wrote
+                nothing, so that it does not matter whether it was committed.
 
         Raises:
             RefusedError: the stamp is another environment's, or missing.
@@ -68,8 +73,9 @@ class Transactions:
 
         try:
             return self._database.transact(guarded)
-        except OutcomeUnknownError as lost:
-            if self._happened(operation_id, part(), lost):
+        except CommitLostError as lost:
+            recorded = part()
+            if recorded is None or self._happened(operation_id, recorded, lost):
                 return done[0]
             raise UnavailableError(
                 f"{lost.message}; nothing was written",
@@ -77,7 +83,7 @@ class Transactions:
                 details={"operation_id": operation_id},
             ) from lost
 
-    def _happened(self, operation_id: str, part: int, lost: OutcomeUnknownError) -> bool:
+    def _happened(self, operation_id: str, part: int, lost: CommitLostError) -> bool:
         """Tell whether a part of an operation was committed, and see to it that it never is where it was not.
 
         Raises:

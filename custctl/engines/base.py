@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from custctl.errors import ExitCode
 
@@ -146,7 +146,11 @@ class ScriptSession(ABC):
 
     @abstractmethod
     def commit(self) -> None:
-        """Commit, after the checks that a script's effects need on this engine."""
+        """Commit, after the checks that a script's effects need on this engine.
+
+        Raises:
+            CommitLostError: the answer was lost.
+        """
 
     @abstractmethod
     def rollback(self) -> None:
@@ -170,6 +174,9 @@ class Database(ABC):
 
     engine_name: str
     location: str
+    ids_follow_commits: ClassVar[bool] = True
+    """Whether a row with a lower id than another's is always committed before it; where several write at once it need
+    not be."""
 
     @abstractmethod
     def close(self) -> None:
@@ -201,7 +208,7 @@ class Database(ABC):
         Raises:
             UnavailableError: no lock could be had in time, or the database cannot be reached; nothing was written.
             ConflictError: a unique value is taken.
-            OutcomeUnknownError: the answer to the commit was lost.
+            CommitLostError: the answer to the commit was lost.
         """
 
     @abstractmethod

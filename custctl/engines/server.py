@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from custctl.engines.base import Database, EngineSettings, Node, T
 from custctl.engines.nodes import Dialler
-from custctl.errors import CustctlError, OutcomeUnknownError, UnavailableError
+from custctl.errors import CommitLostError, CustctlError, UnavailableError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Row
@@ -47,6 +47,7 @@ class GivenUpError(Exception):
 class ServerDatabase(Database):
     """A database on one or more servers."""
 
+    ids_follow_commits = False
     driver_error: ClassVar[type[Exception]]
 
     def __init__(self, settings: EngineSettings) -> None:
@@ -186,20 +187,32 @@ class ServerDatabase(Database):
         return result
 
     def _commit(self, connection: Connection) -> None:
-        try:
-            connection.commit()
-        except self._failures as error:
-            if self._can_run_again(error):
+        with self._errors_of_commit():
+            try:
+                connection.commit()
+            except self._failures as error:
                 self._roll_back(connection)
-                raise GivenUpError(self.translate(error)) from self._scrubbed(error)
-            if self._is_lost(error):
-                self.close()
-                raise OutcomeUnknownError(
-                    f"the connection to {self._at_node()} was lost while it committed",
-                    hint="look whether it was written before you repeat it",
-                ) from self._scrubbed(error)
-            self._roll_back(connection)
-            self._tell(error)
+                if self._can_run_again(error):
+                    raise GivenUpError(self.translate(error)) from self._scrubbed(error)
+                raise
+
+    @contextmanager
+    def _errors_of_commit(self) -> Iterator[None]:
+        """Tell the errors of a commit.
+
+        Raises:
+            CommitLostError: the answer was lost.
+        """
+        try:
+            yield
+        except self._failures as error:
+            if not self._is_lost(error):
+                self._tell(error)
+            self.close()
+            raise CommitLostError(
+                f"the connection to {self._at_node()} was lost while it committed",
+                hint="look whether it was written before you repeat it",
+            ) from self._scrubbed(error)
 
     @contextmanager
     def _errors_of_transactions(self) -> Iterator[None]:

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from custctl.engines.scripts import Statement
-from custctl.errors import CustctlError, ExitCode, MigrationError, OutcomeUnknownError, UnavailableError
+from custctl.errors import (
+    CommitLostError,
+    CustctlError,
+    ExitCode,
+    MigrationError,
+    OutcomeUnknownError,
+    UnavailableError,
+)
 from custctl.migrations import journal
 from custctl.migrations.plan import Step
 from custctl.migrations.scripts import Script
@@ -20,6 +27,8 @@ from custctl.migrations.substitution import mask, substitute
 from custctl.tables import BOOTSTRAP
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from custctl.engines.base import Database, ScriptSession
 
 _EXCERPT = 100  # characters of a failing statement that a message shows
@@ -44,7 +53,7 @@ class Task:
     actor: str
     started: float
     so_far: str
-    after_script: Callable[[Script], None] | None
+    after_script: Callable[[Connection, Script], None] | None
 
     @property
     def script(self) -> Script:
@@ -106,6 +115,7 @@ def carry_out(task: Task) -> None:
     Raises:
         MigrationError: it failed.
         UnavailableError: another run was faster, or the database was locked.
+        CommitLostError: the connection was lost while a part of it, or all, was committed.
         OutcomeUnknownError: whether a statement in flight took effect before cannot be seen.
     """
     if task.script.directives.transaction:
@@ -140,9 +150,9 @@ def _in_transaction(task: Task) -> None:
         at = None
         task.note("applied", len(task.statements), started_at=started_at)
         if task.after_script is not None:
-            task.after_script(script)
+            task.after_script(session.connection, script)
         session.commit()
-    except MigrationError:
+    except (MigrationError, CommitLostError):
         session.rollback()
         raise
     except CustctlError as error:
@@ -206,17 +216,21 @@ def _one_by_one(task: Task) -> None:
         session.begin()
         task.note("applied", total, started_at=started_at)
         if task.after_script is not None:
-            task.after_script(script)
+            task.after_script(connection, script)
         session.commit()
+    except CommitLostError:
+        raise
     except CustctlError as error:
         session.rollback()
         reason = _reason(script, error)
-        # Where not even this can be written, the row stays as it is, and a rerun goes on from there.
-        with suppress(CustctlError, sa.exc.DBAPIError):
+        kept = f"{done} of its {total} statements are applied, and a rerun goes on after them"
+        try:
             session.begin()
             task.note("failed", done, started_at=started_at, error=reason)
             session.commit()
-        kept = f"{done} of its {total} statements are applied, and a rerun goes on after them"
+        except (CustctlError, sa.exc.DBAPIError):
+            # The row stays as it is, and a rerun goes on from there.
+            kept = f"at least {done} of its {total} statements are applied, and a rerun looks how far it came"
         raise _failure(task, at, error, kept) from _cause(script, error)
     except sa.exc.DBAPIError as error:
         session.rollback()

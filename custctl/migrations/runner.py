@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,15 @@ import sqlalchemy as sa
 
 from custctl import signals, standing
 from custctl.engines.scripts import Finding, Statement
-from custctl.errors import CustctlError, InterruptedRunError, MigrationError, RefusedError
+from custctl.errors import (
+    CommitLostError,
+    CustctlError,
+    InterruptedRunError,
+    MigrationError,
+    OutcomeUnknownError,
+    RefusedError,
+    UnavailableError,
+)
 from custctl.migrations import journal
 from custctl.migrations.execution import Task, carry_out, milliseconds
 from custctl.migrations.journal import Record, State
@@ -22,10 +30,15 @@ from custctl.migrations.scripts import Script, discover
 from custctl.text import plural
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from custctl.engines.base import Database, LockHolder, ScriptSession
 
 PROTECTED = ("staging", "production")
 """The environments in which the linter's findings stop a run."""
+
+_PATIENCE = 10.0  # seconds in which the outcome of a lost commit is asked for
+_PAUSE = 0.25
 
 
 class Listener:
@@ -162,6 +175,9 @@ def _bootstrap(database: Database, session: ScriptSession, environment: str) -> 
         journal.create(database, session.connection)
         standing.stamp(session.connection, environment)
         session.commit()
+    except CommitLostError as lost:
+        # Whether it did or did not happen, what comes next is the same.
+        raise UnavailableError(f"{lost.message}; no script was applied", hint="run it again") from lost
     except BaseException:
         session.rollback()
         raise
@@ -209,7 +225,7 @@ def execute(
     actor: str,
     run: Run,
     listener: Listener,
-    after_script: Callable[[Script], None] | None = None,
+    after_script: Callable[[Connection, Script], None] | None = None,
 ) -> None:
     """Carry out steps on an open session, whose lock the caller holds.
 
@@ -220,11 +236,13 @@ def execute(
 
     Raises:
         MigrationError: a script failed; those before it stay applied.
+        UnavailableError: the connection was lost; the message tells what is applied.
+        OutcomeUnknownError: it was lost while a script was committed, and what became of that could not be learnt.
         InterruptedRunError: Ctrl-C or SIGTERM.
     """
     # All are split before the first one runs: one that is not fit stops them all.
     split = [prepared.get(step.script.name) or split_script(database, step.script) for step in steps]
-    for step, statements in zip(steps, split, strict=True):
+    for number, (step, statements) in enumerate(zip(steps, split, strict=True), 1):
         script = step.script
         started = time.monotonic()
         task = Task(database, session, step, statements, actor, started, _so_far(run), after_script)
@@ -236,6 +254,49 @@ def execute(
             listener.applied(run.applied[-1])
         except KeyboardInterrupt as interrupt:
             raise _interrupted(task, run, interrupt) from interrupt
+        except CommitLostError as lost:
+            with ExitStack() as stack:
+                session = _reconnect(stack, task, listener, lost)
+                if not journal.is_done(session.connection, script):
+                    raise _not_committed(task, lost) from lost
+                run.applied.append(Applied(script, len(statements), milliseconds(started)))
+                listener.applied(run.applied[-1])
+                execute(database, session, steps[number:], prepared, actor, run, listener, after_script)
+            return
+
+
+def _reconnect(stack: ExitStack, task: Task, listener: Listener, lost: CommitLostError) -> ScriptSession:
+    """Return a session that has the lock: it is given when the lost one has ended, and the journal tells what became.
+
+    Raises:
+        OutcomeUnknownError: the database does not answer, or the lost session goes on.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            stack.enter_context(task.database.migration_lock(max(deadline - time.monotonic(), 0), listener.waiting))
+            return stack.enter_context(task.database.script_session())
+        except CustctlError as error:
+            if time.monotonic() >= deadline or not isinstance(error, UnavailableError):
+                raise OutcomeUnknownError(
+                    f"{task.script.name}: {lost.message}, and whether it is applied could not be learnt:"
+                    f" {error.message}; {task.so_far}",
+                    hint="when the database answers, `custctl migrate status` tells; `custctl migrate` goes on where it"
+                    " stopped",
+                    details={"script": task.script.name},
+                ) from lost
+            time.sleep(_PAUSE)
+
+
+def _not_committed(task: Task, lost: CommitLostError) -> UnavailableError:
+    script = task.script
+    if script.directives.transaction:
+        kept, hint = "nothing of it was kept", "run it again"
+    else:
+        kept, hint = "it is applied in part", "run it again: it goes on where it stopped"
+    return UnavailableError(
+        f"{script.name}: {lost.message}; {kept}; {task.so_far}", hint=hint, details={"script": script.name}
+    )
 
 
 def _interrupted(task: Task, run: Run, interrupt: KeyboardInterrupt) -> InterruptedRunError:

@@ -144,7 +144,7 @@ class MssqlScriptSession(ScriptSession):
                 raise
 
     def commit(self) -> None:
-        with self._database._errors():
+        with self._database._errors_of_commit():
             self._driver.commit()
 
     def rollback(self) -> None:

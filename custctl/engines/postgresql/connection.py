@@ -7,10 +7,12 @@ from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg import pq, waiting
 
 RV = TypeVar("RV")
 
 _SILENCE = 10.0  # seconds without an answer after which the server is asked whether it is still there
+_CANCEL = 1.0  # seconds in which the server is to take a request to cancel, and to act on it
 
 
 class NoAnswerError(psycopg.OperationalError):
@@ -33,8 +35,24 @@ class LimitedConnection(psycopg.Connection[Any]):
     on_silence: Callable[[], None] | None = None
 
     def wait(self, gen: Generator[Any, Any, RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        """Run one of the driver's generators to its end."""
-        return super().wait(self._watched(gen), interval, timeout)
+        """Run one of the driver's generators to its end; an interrupt ends what the server does, if it answers."""
+        watched = self._watched(gen)
+        try:
+            return waiting.wait(watched, self.pgconn.socket, interval, timeout)
+        except KeyboardInterrupt:
+            if self.pgconn.transaction_status == pq.TransactionStatus.ACTIVE:
+                self._cancel(watched)
+            raise
+
+    def _cancel(self, gen: Generator[Any, Any, Any]) -> None:
+        """Cancel what runs; a connection on which that is not to be had is given up."""
+        try:
+            self.cancel_safe(timeout=_CANCEL)
+            waiting.wait(gen, self.pgconn.socket, timeout=_CANCEL)
+        except psycopg.errors.QueryCanceled:
+            pass
+        except psycopg.Error:
+            self.pgconn.finish()
 
     def _watched(self, gen: Generator[Any, Any, RV]) -> Generator[Any, Any, RV]:
         began = looked = time.monotonic()

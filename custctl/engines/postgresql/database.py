@@ -16,7 +16,7 @@ from sqlalchemy.schema import CreateSchema, CreateTable
 
 from custctl.engines.base import CELL_END, Check, Joined, LockHolder, Merge, Node
 from custctl.engines.postgresql.connection import LimitedConnection, NoAnswerError
-from custctl.engines.postgresql.errors import RUN_AGAIN, translate, words
+from custctl.engines.postgresql.errors import RUN_AGAIN, translate, translate_attempt, words
 from custctl.engines.server import DriverError, ServerDatabase
 from custctl.errors import CustctlError
 from custctl.sqltypes import Timestamp
@@ -59,7 +59,7 @@ class PostgresqlDatabase(ServerDatabase):
                 autocommit=True,
             )
         except psycopg.Error as error:
-            raise self._translated(error, f"node {node}") from DriverError(words(error))
+            raise translate_attempt(error, f"node {node}", self._login_name()) from DriverError(words(error))
 
     def _login(self, node: Node) -> dict[str, Any]:
         settings = self._settings
@@ -97,6 +97,8 @@ class PostgresqlDatabase(ServerDatabase):
             "statement_timeout": timeout,
             # The shorter one tells that it was a lock.
             "lock_timeout": timeout * 9 // 10,
+            # A commit that does not arrive leaves its transaction open: that ends before we give up waiting.
+            "idle_in_transaction_session_timeout": timeout,
             "TimeZone": "UTC",
             "DateStyle": "ISO",
             "search_path": self._search_path(),
@@ -142,8 +144,10 @@ class PostgresqlDatabase(ServerDatabase):
         return self._translated(original, self._at_node(), statement)
 
     def _translated(self, error: psycopg.Error, where: str, statement: str | None = None) -> CustctlError:
-        login = f"`{self._settings.user}`" if self._settings.user else "this login"
-        return translate(error, where, login, statement)
+        return translate(error, where, self._login_name(), statement)
+
+    def _login_name(self) -> str:
+        return f"`{self._settings.user}`" if self._settings.user else "this login"
 
     def _scrubbed(self, error: Exception) -> DriverError:
         original = self._original(error)
@@ -167,6 +171,8 @@ class PostgresqlDatabase(ServerDatabase):
 
     def _begin_snapshot(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        # Whoever reads the output may take his time.
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
 
     # -- the catalogue -----------------------------------------------------------------------------
 

@@ -191,7 +191,7 @@ class PostgresqlScriptSession(ScriptSession):
                 self._driver.execute("SELECT pg_catalog.set_config('lock_timeout', %s, false)", (held[0],))
 
     def commit(self) -> None:
-        with self._database._errors():
+        with self._database._errors_of_commit():
             self._driver.execute("COMMIT")
 
     def rollback(self) -> None:
