@@ -208,6 +208,7 @@ class CustomerStore:
             )
             row = connection.execute(query.where(condition)).one_or_none()
             if row is None:
+                check_schema(read_standing(connection))
                 raise not_found(who)
             return to_customer(self._database, row[:-1]), row[-1]  # type: ignore[arg-type]
 

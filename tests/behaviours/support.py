@@ -7,6 +7,7 @@ Commands run inside the test's own process, where a connection may cost most of 
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from custctl.customers.model import EDITABLE, FIELDS
-from tests.conftest import Result
+from tests.conftest import REPOSITORY, Result
 from tests.inside import Inside
 from tests.servers.projects import EngineProject
 
@@ -155,6 +156,11 @@ class Place(Inside, EngineProject):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(statement + _STATEMENT_END[self.engine] for statement in statements))
         return path
+
+    def copy_scripts(self) -> None:
+        """Give the project a copy of the repository's scripts, to be added to."""
+        shutil.copytree(REPOSITORY / "sql", self.path / "sql")
+        self.environ.pop("CUSTCTL_SQL_DIR", None)
 
     def write_tables(self, *names: str) -> None:
         """Write one script a table, which holds one row: `0001_a`, `0002_b`."""
