@@ -34,12 +34,19 @@ _DENIED = frozenset({229, 230, 262, 297, 300, 378, 2760, 15247, 15517})
 _MISSING = frozenset({207, 208, 2812})
 _REFUSED_VALUE = frozenset({220, 245, 515, 547, 2628, 8114, 8115, 8134, 8152})
 _READ_ONLY = frozenset({3906, 3908, 976, 978, 979})
-# A server of the cloud that moves, starts or has too much to do.
-_BUSY = frozenset({615, 926, 927, 4221, 6005, 10928, 10929, 17142, 40197, 40501, 40540, 40613, 49918, 49919, 49920})
+# A server that moves, starts or ends, is full, or has too much to do.
+_BUSY = frozenset({596, 615, 926, 927, 983, 4221, 6005, 10928, 10929, 17142, 40197, 40501, 40540, 40613})
+_BUSY |= {49918, 49919, 49920, 701, 802, 1101, 1105, 1204, 8628, 8645, 8651, 9002}
+_BUSY_WORDS = re.compile(
+    r"due to statement timeout|terminating connection|the database system is |too many clients|remaining connection slots"
+)
+_ENDED = frozenset({596, 6005})
 _OUTSIDE_ALONE = frozenset({226, 574, 3021, 3023})
 
 _NUMBER = re.compile(r"\((-?\d+)\) \(SQL\w+\)")
-_SOURCES = re.compile(r"^(?:\[[^\]]*\])+")
+# What stands before a message: SQLSTATE, driver, and `[SQL Server]` where the server itself said it.
+_SOURCES = re.compile(r"^(?:\[[^\]]*\] ?)+")
+_OF_SERVER = "[SQL Server]"
 _PRIVILEGE = re.compile(
     r"The (\w+) permission was denied on the (?:object|column '[^']*' of the object) '([^']+)'", re.IGNORECASE
 )
@@ -48,15 +55,18 @@ _IN_DATABASE = re.compile(r"^([A-Z][A-Z ]*) permission (?:was )?denied in databa
 _VERB = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*([A-Za-z]+)", re.DOTALL)
 _CONSTRAINT = re.compile(r"(?:constraint|index) ['\"]([^'\"]+)['\"]")
 _QUOTED_VALUE = re.compile(
-    r" ?The (?:duplicate key value is|statement has been terminated|truncated value).*", re.DOTALL
+    r" ?(?:The duplicate key value is|The statement has been terminated|Truncated value:|Key \().*", re.DOTALL
 )
+# A conversion that failed; the second one in the words of a compatible server.
+_CONVERTED_VALUE = re.compile(r"(?<= value) '.*'(?= to data type)|(?<=input syntax for type )([\w ]+): \".*", re.DOTALL)
 _LATER = "try again in a moment"
 
 
 def number(error: pyodbc.Error) -> int | None:
     """Return the server's number of an error; None where the driver itself raised it."""
-    found = _NUMBER.findall(_raw(error))
-    return int(found[0]) if found else None
+    raw = _raw(error)
+    sources, found = _SOURCES.match(raw), _NUMBER.search(raw)
+    return int(found[1]) if found and sources and _OF_SERVER in sources[0] else None
 
 
 def state(error: pyodbc.Error) -> str:
@@ -77,7 +87,8 @@ def _raw(error: pyodbc.Error) -> str:
 def _text(error: pyodbc.Error) -> str:
     # Several messages may follow each other; the first one tells what was wrong.
     first = _NUMBER.split(_raw(error))[0]
-    return visible(_QUOTED_VALUE.sub("", _SOURCES.sub("", first.strip())).strip())
+    bare = _QUOTED_VALUE.sub("", _SOURCES.sub("", first.strip()))
+    return visible(_CONVERTED_VALUE.sub(r"\1", bare).strip())
 
 
 def can_run_again(error: pyodbc.Error) -> bool:
@@ -88,7 +99,8 @@ def can_run_again(error: pyodbc.Error) -> bool:
 
 def is_lost(error: pyodbc.Error) -> bool:
     """Tell whether the connection is of no use any more."""
-    return number(error) is None or state(error).startswith("08")
+    code = number(error)
+    return code is None or code in _ENDED or state(error).startswith("08") or "terminating connection" in _raw(error)
 
 
 def translate(error: pyodbc.Error, where: str, login: str, statement: str | None = None) -> CustctlError:
@@ -132,7 +144,7 @@ def _made(
         return InvalidError(f"the database refused a value: {text}")
     if code in _READ_ONLY or "read-only transaction" in text:
         return RefusedError(f"{where} takes no writes: {text}", hint="write to the primary")
-    if code in (4060, 911):
+    if code in (911, 916, 4060):
         return UnavailableError(
             f"{where}: {text}",
             hint="let an administrator create the database, or this login's user in it; `database.name` in the profile"
@@ -140,7 +152,7 @@ def _made(
         )
     if code in _OUTSIDE_ALONE:
         return MigrationError(text, hint="put `-- custctl: transaction=off` at the head of the script")
-    if code in _BUSY:
+    if code in _BUSY or _BUSY_WORDS.search(text):
         return UnavailableError(f"{where} cannot serve now: {text}", hint=_LATER)
     if code is None:
         return _without_number(error, text, where)
