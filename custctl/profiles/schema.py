@@ -44,6 +44,8 @@ class _Traits:
     port: int = 0
     schema: str | None = None
     drivers: tuple[Driver, ...] = (Driver.NONE,)
+    logins: tuple[Auth, ...] = ()
+    tls: Tls = Tls.OFF  # where nothing is said, in development and test
 
 
 _TRAITS = {
@@ -53,12 +55,16 @@ _TRAITS = {
         port=5432,
         schema="public",
         drivers=(Driver.NONE, Driver.STREAMING, Driver.PATRONI),
+        logins=(Auth.PASSWORD, Auth.INTEGRATED, Auth.CERTIFICATE),
     ),
     Engine.MSSQL: _Traits(
         keys=(*_COMMON_KEYS, *_SERVER_KEYS),
         port=1433,
         schema="dbo",
         drivers=(Driver.NONE, Driver.AVAILABILITY_GROUP),
+        logins=(Auth.PASSWORD, Auth.INTEGRATED, Auth.ENTRA),
+        # Its driver encrypts always.
+        tls=Tls.REQUIRE,
     ),
 }
 
@@ -147,8 +153,11 @@ class _Schema(Values):
         auth = self.choice(fields, "database.auth", Auth, Auth.PASSWORD if user is not None else Auth.INTEGRATED)
         if auth is Auth.PASSWORD and user is None and "user" not in fields.nodes:
             self.note(fields.line, "`database.user` is missing: `auth: password` needs it")
+        if auth is not None and auth not in traits.logins:
+            known = ", ".join(f"`{each}`" for each in traits.logins)
+            self.note(self.lines["database.auth"], f"`auth: {auth}` is no way to log in to {engine}", f"one of {known}")
         protected = environment is not None and environment.is_protected
-        tls = self.choice(fields, "database.tls", Tls, Tls.VERIFY_FULL if protected else Tls.OFF)
+        tls = self.choice(fields, "database.tls", Tls, Tls.VERIFY_FULL if protected else traits.tls)
         tls_ca = self.text(fields, "database.tls_ca", None)
         return Database(
             engine=engine,

@@ -108,6 +108,11 @@ def test_defaults_of_a_server(load: Load) -> None:
     assert profile.origins["database.tls"] == "default"
 
 
+def test_sql_server_is_never_spoken_to_in_the_clear(load: Load) -> None:
+    assert load(SERVER).database.tls is Tls.OFF
+    assert load(SERVER.replace("postgresql", "mssql")).database.tls is Tls.REQUIRE
+
+
 def test_absolute_paths_stay_and_links_are_followed(load: Load, tmp_path: Path) -> None:
     (tmp_path / "link.db").symlink_to(tmp_path / "real.db")
     assert load(SQLITE.replace("x.db", "/srv/c.db")).database.path == Path("/srv/c.db")
@@ -246,6 +251,12 @@ def test_values_of_variables_are_not_shown(load: Load) -> None:
         (SERVER.replace("name: c", "tls: tru"), "unknown tls: `tru`", "one of `verify-full`"),
         (SERVER.replace("name: c", "auth: kerberos"), "unknown auth: `kerberos`", "`integrated`"),
         (SERVER.replace("name: c", "auth: password"), "`database.user` is missing", ""),
+        (SERVER.replace("name: c", "auth: entra"), "`auth: entra` is no way to log in to postgresql", "`certificate`"),
+        (
+            SERVER.replace("postgresql", "mssql").replace("name: c", "auth: certificate"),
+            "`auth: certificate` is no way to log in to mssql",
+            "`entra`",
+        ),
         (SERVER.replace("name: c", "reads: secondary"), "unknown reads: `secondary`", ""),
         (SERVER.replace("name: c", "replication: {driver: galera}"), "unknown driver: `galera`", "`patroni`"),
         (
