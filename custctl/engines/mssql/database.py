@@ -149,6 +149,9 @@ class MssqlDatabase(ServerDatabase):
     # -- transactions ------------------------------------------------------------------------------
 
     def _begin(self, connection: Connection) -> None:
+        # SQLAlchemy ends what it knows of: without its own transaction it would take a commit for done.
+        if connection.get_transaction() is None:
+            connection.begin()
         self._driver(connection).begin()
 
     def _begin_snapshot(self, connection: Connection) -> None:
@@ -161,7 +164,7 @@ class MssqlDatabase(ServerDatabase):
         if has_snapshots(driver):
             self._sees_one_state = True
             driver.run("SET TRANSACTION ISOLATION LEVEL SNAPSHOT")
-            driver.begin()
+            self._begin(connection)
 
     def _roll_back(self, connection: Connection) -> None:
         super()._roll_back(connection)
