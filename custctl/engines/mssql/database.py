@@ -36,8 +36,9 @@ pyodbc.pooling = False
 COLLATION = "Latin1_General_BIN2"
 """By code point: the same whatever the database's own collation is."""
 
-_SPELLED_LETTERS = 3  # at most 3 ** 3 ranges, most often 2 ** 3
-_LAST = "\uffff"
+_SPELLED_LETTERS = 3  # at most 4 ** 3 ranges, most often 2 ** 3
+# What LOWER leaves apart, and the other engines compare as the same letter.
+_FURTHER_CASES = {"\u03c3": "\u03c2", "\u03c2": "\u03c3", "ß": "\u1e9e", "\u03b8": "\u03f4"}
 _ESCAPE = "\\"
 
 
@@ -270,20 +271,21 @@ class MssqlDatabase(ServerDatabase):
         return key  # the columns compare by code point, and so does what is made of them
 
     def starts_with(self, column: ColumnElement[Any], text: str) -> list[ColumnElement[bool]]:
-        # The ranges are what an index finds; the pattern decides.
-        ranges = [sa.and_(column >= low, column < low + _LAST) for low in _spellings(text)]
-        return [sa.and_(sa.or_(*ranges), self._is_like(column, f"{_literal(_fold(text))}%"))]
+        # The ranges are what an index finds; the patterns decide.
+        ranges = [_begins_with(column, low) for low in _spellings(text)]
+        return [sa.and_(sa.or_(*ranges), self._is_like(column, text, "", "%"))]
 
     def contains(
         self, connection: Connection, statement: Select[Any], columns: Sequence[ColumnElement[Any]], text: str
     ) -> tuple[Select[Any], ColumnElement[Any]]:
         identity: ColumnElement[Any] = columns[0].table.c.id
-        found = [self._is_like(column, f"%{_literal(_fold(text))}%") for column in columns]
+        found = [self._is_like(column, text, "%", "%") for column in columns]
         return statement.where(sa.or_(*found)), identity
 
-    def _is_like(self, column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
-        # The pattern is folded here: what a function makes of a parameter has a collation that is at odds with the column's.
-        return self.fold_key(column).like(pattern, escape=_ESCAPE)
+    def _is_like(self, column: ColumnElement[Any], text: str, before: str, behind: str) -> ColumnElement[bool]:
+        # Folded here: what a function makes of a parameter has a collation that is at odds with the column's.
+        patterns = [f"{before}{_literal(folded)}{behind}" for folded in _foldings(text)]
+        return sa.or_(*(self.fold_key(column).like(pattern, escape=_ESCAPE) for pattern in patterns))
 
     # -- migrations --------------------------------------------------------------------------------
 
@@ -321,9 +323,12 @@ class MssqlDatabase(ServerDatabase):
 
         with self._errors():
             connection = self._connect()
-            self._give_time(connection, self._limit())
+            driver = self._driver(connection)
+            # Another run's scripts may take hours; that the server is alive is asked for now and then.
+            driver.patience, driver.on_silence = None, self.check_alive
+            driver.limit_statements(None)
             name = resource(self._settings.schema, "migrations")
-            with session_lock(self._driver(connection), name, timeout, on_wait):
+            with session_lock(driver, name, timeout, on_wait):
                 yield
 
     @contextmanager
@@ -396,8 +401,9 @@ def _knock(node: Node, timeout: float) -> None:
 def _declared(table: Table) -> tuple[Table, list[str]]:
     """Return a table as it is declared here, and the indexes that stand for its unique columns.
 
-    Text gets a collation of its own, and a unique column that may be NULL an index without the NULLs: SQL Server takes
-    two of them for the same.
+    Text gets a collation of its own. SQL Server takes two NULLs for the same: a unique column that may be NULL has an
+    index that only finds it. One without the NULLs would make writing depend on the settings of the session, which
+    scripts change.
     """
     declared = table.to_metadata(sa.MetaData(naming_convention=table.metadata.naming_convention))
     indexes = []
@@ -405,15 +411,23 @@ def _declared(table: Table) -> tuple[Table, list[str]]:
         if isinstance(constraint, sa.UniqueConstraint):
             (column,) = constraint.columns
             declared.constraints.discard(constraint)
-            where = f" WHERE {_quote(column.name)} IS NOT NULL" if column.nullable else ""
+            kind, ending = ("INDEX", "") if column.nullable else ("UNIQUE INDEX", "_unique")
             indexes.append(
-                f"CREATE UNIQUE INDEX {_quote(f'{table.name}_{column.name}_unique')}"
-                f" ON {{schema}}.{_quote(table.name)} ({_quote(column.name)}){where}"
+                f"CREATE {kind} {_quote(f'{table.name}_{column.name}{ending}')}"
+                f" ON {{schema}}.{_quote(table.name)} ({_quote(column.name)})"
             )
     for column in declared.columns:
         if isinstance(column.type, sa.Unicode | sa.UnicodeText):
             column.type = type(column.type)(column.type.length, collation=COLLATION)
     return declared, sorted(indexes)
+
+
+def _begins_with(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
+    """Return a range that holds all values which begin with a text, by UTF-16 units as well as by code point."""
+    last = ord(text[-1]) + 1
+    if last in (0x10000, 0x110000):  # behind which other characters follow in the other order, or none at all
+        return column >= text
+    return sa.and_(column >= text, column < text[:-1] + chr(0xE000 if last == 0xD800 else last))
 
 
 def _literal(text: str) -> str:
@@ -423,17 +437,28 @@ def _literal(text: str) -> str:
     return text
 
 
-def _fold(text: str) -> str:
-    """Return a text in lower case, letter by letter, as LOWER does."""
-    return "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
+def _fold(char: str) -> str:
+    """Return a letter in lower case, as LOWER does; one that has none of a single letter stays."""
+    return char.lower() if len(char.lower()) == 1 else char
+
+
+def _foldings(text: str) -> list[str]:
+    """Return what LOWER may make of values that are `text` but for case."""
+    left = _SPELLED_LETTERS
+    choices: list[tuple[str, ...]] = []
+    for char in map(_fold, text):
+        further = _FURTHER_CASES.get(char) if left else None
+        left -= further is not None
+        choices.append((char, further) if further else (char,))
+    return ["".join(chars) for chars in product(*choices)]
 
 
 def _spellings(text: str) -> list[str]:
     """Return the beginnings, in each case, that values which begin with `text` have."""
-    choices = [
-        tuple(dict.fromkeys(form for form in (char, char.lower(), char.upper(), char.title()) if len(form) == 1))
-        for char in text[:_SPELLED_LETTERS]
-    ]
+    choices = []
+    for char in text[:_SPELLED_LETTERS]:
+        forms = (char, char.lower(), char.upper(), char.title(), _FURTHER_CASES.get(_fold(char), char))
+        choices.append(tuple(dict.fromkeys(form for form in forms if len(form) == 1)))
     return ["".join(chars) for chars in product(*choices)]
 
 

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from custctl.engines.mssql.supervised import Connection
     from custctl.engines.scripts import Statement
 
-_POLL = 0.25  # seconds between attempts
-_NOW = 0  # milliseconds
+_PAUSE = 0.25  # seconds between attempts where the server does not wait itself
+# Milliseconds after which somebody else is said to hold the lock. Not zero: a compatible server then returns -999.
+_SOON = 100
+_LONGEST = 2**31 - 1
 
 SETTINGS = (
     "SET ANSI_NULLS ON",
@@ -71,24 +73,37 @@ def session_lock(
         UnavailableError: the time ran out.
     """
     deadline = time.monotonic() + timeout
-    waited = False
-    while (answer := take_lock(driver, name, owner="Session", timeout=_NOW)) < 0:
-        if answer not in (-1, -3):
-            raise UnavailableError(f"the server does not grant the migration lock: sp_getapplock returned {answer}")
-        if time.monotonic() >= deadline:
-            raise UnavailableError(
-                "another migration holds the lock",
-                hint="wait for it to end, or give it longer with `--lock-timeout`",
-            )
-        if not waited:
-            waited = True
-            on_wait(None)
-        time.sleep(_POLL)
+    if not _is_granted(take_lock(driver, name, owner="Session", timeout=_SOON)):
+        on_wait(None)
+        # The server keeps those who wait in order: it is asked once, and waits itself.
+        while not _is_granted(take_lock(driver, name, owner="Session", timeout=_milliseconds(deadline))):
+            if time.monotonic() >= deadline:
+                raise UnavailableError(
+                    "another migration holds the lock",
+                    hint="wait for it to end, or give it longer with `--lock-timeout`",
+                )
+            time.sleep(_PAUSE)
     try:
         yield
     finally:
-        with suppress(pyodbc.Error):
+        with suppress(pyodbc.Error, UnavailableError):
             driver.run(f"EXEC sp_releaseapplock @Resource = N'{name}', @LockOwner = N'Session'")
+
+
+def _is_granted(answer: int) -> bool:
+    """Tell whether an application lock was granted; it was not where the time ran out, or by a deadlock.
+
+    Raises:
+        UnavailableError: it cannot be had at all.
+    """
+    if answer >= 0 or answer in (-1, -3):
+        return answer >= 0
+    raise UnavailableError(f"the server does not grant the migration lock: sp_getapplock returned {answer}")
+
+
+def _milliseconds(deadline: float) -> int:
+    left = int((deadline - time.monotonic()) * 1000)
+    return min(max(left, _SOON), _LONGEST)
 
 
 class MssqlScriptSession(ScriptSession):
