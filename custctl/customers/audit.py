@@ -99,22 +99,17 @@ def values_hash(salt: str, held_values: str) -> str:
     return hashlib.sha256(f"{salt}\n{held_values}".encode()).hexdigest()
 
 
-def chain(customer_id: int) -> str:
-    """Return the name of a chain, to lock it by."""
-    return f"audit/{customer_id}"
-
-
 def append(database: Database, connection: Connection, entry: Entry) -> None:
     """Write an entry at the end of its customer's chain, in the caller's transaction.
 
-    Two at once must not find the same end: who has written the customer's row, or made it, is alone; a write that has
-    not done so holds the chain's lock. The database's own chain is locked here.
+    Should two find the same end at once, the second is refused and its transaction run again. The database's own chain
+    is locked: what writes there is long.
 
     Raises:
         sqlalchemy.exc.IntegrityError: the operation is recorded already.
     """
     if entry.customer_id == DATABASE:
-        database.lock(connection, chain(DATABASE))
+        database.lock(connection, "audit")
     held_by = customer_audit.c.customer_id == entry.customer_id
     entries = sa.select(customer_audit.c.sequence, customer_audit.c.row_hash).where(held_by)
     head = entries.order_by(customer_audit.c.sequence.desc()).limit(1).subquery()

@@ -185,8 +185,6 @@ class CustomerStore:
         stored = hasher(found)
 
         def write(connection: Connection, standing: Standing) -> Outcome:
-            # Its row is not written: another write to it may go on at the same time.
-            self._database.lock(connection, audit.chain(found.id))
             row = self._find(connection, str(found.id))
             self._store_hash(connection, row.id, stored)
             entry = audit.Entry(operation_id, "set-password", self._actor, customer_id=row.id, version=row.version)
@@ -216,7 +214,6 @@ class CustomerStore:
         """Replace a hash by one of the same password with current parameters, unless it was changed meanwhile."""
 
         def write(connection: Connection, standing: Standing) -> Outcome:
-            self._database.lock(connection, audit.chain(customer_id))
             held = sa.select(customer_password.c.hash).where(customer_password.c.customer_id == customer_id)
             if connection.execute(held).scalar() == old:
                 self._store_hash(connection, customer_id, new)

@@ -16,7 +16,7 @@ from sqlalchemy.schema import CreateSchema, CreateTable
 
 from custctl.engines.base import CELL_END, Check, Joined, LockHolder, Merge, Node
 from custctl.engines.postgresql.connection import LimitedConnection, NoAnswerError
-from custctl.engines.postgresql.errors import RUN_AGAIN, translate, translate_attempt, words
+from custctl.engines.postgresql.errors import can_run_again, translate, translate_attempt, words
 from custctl.engines.server import DriverError, ServerDatabase
 from custctl.errors import CustctlError
 from custctl.sqltypes import Timestamp
@@ -162,7 +162,7 @@ class PostgresqlDatabase(ServerDatabase):
 
     def _can_run_again(self, error: Exception) -> bool:
         original = self._original(error)
-        return original is not None and original.sqlstate in RUN_AGAIN
+        return original is not None and can_run_again(original)
 
     # -- transactions ------------------------------------------------------------------------------
 

@@ -27,13 +27,19 @@ from custctl.text import visible
 if TYPE_CHECKING:
     from psycopg import Error
 
-RUN_AGAIN = frozenset({"40001", "40P01"})
-"""The server gave the transaction up: a serialization failure, a deadlock."""
+_GIVEN_UP = frozenset({"40001", "40P01"})
+_UNIQUE = {"customer_email_unique": "email", "customer_audit_operation": "operation_id"}
+# Two writes to one customer found the same end of its chain: the one that comes second does so again.
+_CHAIN = "customer_audit_chain"
 
 _DENIED = re.compile(r"permission denied for (\w+) (.+)")
 _OWNER = re.compile(r"must be owner of (?:(?:table|relation|view|function|sequence|index|schema|type) )?(.+)")
 _LATER = "try again in a moment"
-_UNIQUE = {"customer_email_unique": "email", "customer_audit_operation": "operation_id"}
+
+
+def can_run_again(error: Error) -> bool:
+    """Tell whether a transaction stood back for another's sake: a serialization failure, a deadlock, a chain's end."""
+    return error.sqlstate in _GIVEN_UP or error.diag.constraint_name == _CHAIN
 
 
 def translate(error: Error, where: str, login: str, statement: str | None = None) -> CustctlError:
@@ -73,6 +79,10 @@ def _first_line(error: Error) -> str:
 
 def _by_state(error: Error, state: str, where: str, login: str, statement: str | None) -> CustctlError:
     text = visible(error.diag.message_primary or _first_line(error))
+    if can_run_again(error):
+        return UnavailableError(
+            f"other transactions at {where} stood in the way each time: {text}; nothing was written", hint=_LATER
+        )
     if state == "23505":
         return _taken(error)
     if state == "42501":
@@ -83,10 +93,6 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
         return InvalidError(f"the database refused a value: {text}")
     if state in ("42P01", "42703", "42883", "42704", "3F000"):
         return PendingError(f"the schema at {where} is not there or too old: {text}", hint="run `custctl migrate`")
-    if state in RUN_AGAIN:
-        return UnavailableError(
-            f"other transactions at {where} stood in the way each time: {text}; nothing was written", hint=_LATER
-        )
     if state == "55P03":
         return UnavailableError(
             f"a lock at {where} was not to be had in time: {text}", hint=f"another transaction holds it; {_LATER}"
