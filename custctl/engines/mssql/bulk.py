@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyodbc
 
 from custctl.engines.base import Merge
+from custctl.engines.mssql.names import quote
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
@@ -63,12 +64,12 @@ class _Stage:
 
     def __init__(self, driver: Connection, schema: str, table: Table, columns: Sequence[str], key: str) -> None:
         self._cursor: Cursor = driver.cursor()
-        self._table = f"{_quote(schema)}.{_quote(table.name)}"
-        self._stage = f"{_quote(schema)}.{_quote(f'{table.name}_import_row')}"
-        self._columns = [_quote(column) for column in columns]
+        self._table = f"{quote(schema)}.{quote(table.name)}"
+        self._stage = f"{quote(schema)}.{quote(f'{table.name}_import_row')}"
+        self._columns = [quote(column) for column in columns]
         # A character outside the basic plane counts twice.
         self._widths = [2 * getattr(table.c[column].type, "length", 0) for column in columns]
-        self._key = _quote(key)
+        self._key = quote(key)
         self._batch = str(uuid.uuid4())
 
     def fill(self, rows: Sequence[Sequence[Any]]) -> None:
@@ -81,7 +82,7 @@ class _Stage:
             ]
         )
         places = ", ".join("?" for _ in range(len(self._columns) + 2))
-        self._cursor.executemany(
+        self._cursor.execute_array(
             f"INSERT INTO {self._stage} ([batch], [position], {', '.join(self._columns)}) VALUES ({places})",
             [(self._batch, at, *row) for at, row in enumerate(rows)],
         )
@@ -134,7 +135,3 @@ class _Stage:
     def close(self) -> None:
         """Let the cursor go."""
         self._cursor.close()
-
-
-def _quote(name: str) -> str:
-    return "[" + name.replace("]", "]]") + "]"

@@ -19,6 +19,7 @@ from sqlalchemy.types import TypeDecorator
 from custctl.engines.base import Check, LockHolder, Merge, Node
 from custctl.engines.mssql.driver import connection_string, find_driver
 from custctl.engines.mssql.errors import TAKEN, can_run_again, is_lost, number, translate, words
+from custctl.engines.mssql.names import quote
 from custctl.engines.mssql.supervised import Connection as Supervised
 from custctl.engines.server import DriverError, GivenUpError, ServerDatabase
 from custctl.errors import CustctlError, UnavailableError
@@ -27,7 +28,7 @@ from custctl.sqltypes import Timestamp
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Dialect, Engine, Select, Table
 
-    from custctl.engines.base import ScriptSession
+    from custctl.engines.base import EngineSettings, ScriptSession
     from custctl.engines.scripts import Finding, Statement
 
 # Each connection is a command's own; and a pooled one would keep what the last one has set.
@@ -35,6 +36,9 @@ pyodbc.pooling = False
 
 COLLATION = "Latin1_General_BIN2"
 """By code point: the same whatever the database's own collation is."""
+
+_NOT_READ = (-155, -151)
+"""The types DATETIMEOFFSET, and GEOGRAPHY and its like: pyodbc refuses rows that hold one, which scripts may select."""
 
 _SPELLED_LETTERS = 3  # at most 4 ** 3 ranges, most often 2 ** 3
 # What LOWER leaves apart, and the other engines compare as the same letter.
@@ -47,7 +51,11 @@ class MssqlDatabase(ServerDatabase):
 
     engine_name = "mssql"
     driver_error = pyodbc.Error
-    _sees_one_state = False
+
+    def __init__(self, settings: EngineSettings) -> None:
+        super().__init__(settings)
+        self._sees_one_state = False
+        self._unknown: set[str] = set()
 
     # -- connecting --------------------------------------------------------------------------------
 
@@ -73,7 +81,10 @@ class MssqlDatabase(ServerDatabase):
 
         def connect() -> pyodbc.Connection:
             text = connection_string(driver, settings, node, password)
-            return pyodbc.connect(text, autocommit=True, timeout=max(1, round(settings.connect_timeout)))
+            made = pyodbc.connect(text, autocommit=True, timeout=max(1, round(settings.connect_timeout)))
+            for kind in _NOT_READ:
+                made.add_output_converter(kind, bytes)
+            return made
 
         try:
             connection = Supervised(connect, settings.connect_timeout)
@@ -84,11 +95,17 @@ class MssqlDatabase(ServerDatabase):
         return connection
 
     def _set_up(self, driver: Supervised) -> None:
-        """Put the session's settings in place; one that a compatible server does not know is left out."""
+        """Put the settings of a session in place that the program counts on."""
         from custctl.engines.mssql.session import SETTINGS
 
         timeout = int(self._settings.statement_timeout * 900) or -1
-        statements = (*SETTINGS, f"SET LOCK_TIMEOUT {timeout}")
+        self._set(driver, (*SETTINGS, f"SET LOCK_TIMEOUT {timeout}"))
+
+    def _set(self, driver: Supervised, statements: Sequence[str]) -> None:
+        """Run statements that set something; those that a compatible server does not know are left out from then on."""
+        statements = [statement for statement in statements if statement not in self._unknown]
+        if not statements:
+            return
         try:
             driver.run("; ".join(statements))
         except pyodbc.Error as error:
@@ -100,6 +117,7 @@ class MssqlDatabase(ServerDatabase):
                 except pyodbc.Error as unknown:
                     if is_lost(unknown):
                         raise
+                    self._unknown.add(statement)
 
     def _is_primary(self, driver: Supervised) -> bool:
         if len(self._settings.nodes) == 1:
@@ -190,7 +208,7 @@ class MssqlDatabase(ServerDatabase):
                 declared, unique = _declared(table)
                 connection.execute(CreateTable(declared))
                 for index in unique:
-                    connection.exec_driver_sql(index.format(schema=_quote(self._settings.schema)))
+                    connection.exec_driver_sql(index.format(schema=quote(self._settings.schema)))
 
     def is_standby(self, connection: Connection) -> bool:
         return _is_read_only(self._driver(connection))
@@ -413,8 +431,8 @@ def _declared(table: Table) -> tuple[Table, list[str]]:
             declared.constraints.discard(constraint)
             kind, ending = ("INDEX", "") if column.nullable else ("UNIQUE INDEX", "_unique")
             indexes.append(
-                f"CREATE {kind} {_quote(f'{table.name}_{column.name}{ending}')}"
-                f" ON {{schema}}.{_quote(table.name)} ({_quote(column.name)})"
+                f"CREATE {kind} {quote(f'{table.name}_{column.name}{ending}')}"
+                f" ON {{schema}}.{quote(table.name)} ({quote(column.name)})"
             )
     for column in declared.columns:
         if isinstance(column.type, sa.Unicode | sa.UnicodeText):
@@ -460,7 +478,3 @@ def _spellings(text: str) -> list[str]:
         forms = (char, char.lower(), char.upper(), char.title(), _FURTHER_CASES.get(_fold(char), char))
         choices.append(tuple(dict.fromkeys(form for form in forms if len(form) == 1)))
     return ["".join(chars) for chars in product(*choices)]
-
-
-def _quote(name: str) -> str:
-    return "[" + name.replace("]", "]]") + "]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pyodbc
 
 from custctl.engines.base import LockHolder, ScriptSession
+from custctl.engines.mssql.names import literal, quote
 from custctl.errors import ExitCode, RefusedError, UnavailableError
 
 if TYPE_CHECKING:
@@ -38,7 +40,20 @@ SETTINGS = (
     "SET ROWCOUNT 0",
     "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
 )
-"""What the schema's indexes and this program's statements count on; a script may have set it otherwise."""
+"""What this program's statements count on; a script may have set it otherwise."""
+
+_DEFAULTS = (
+    "SET ANSI_NULL_DFLT_ON ON",
+    "SET CURSOR_CLOSE_ON_COMMIT OFF",
+    "SET DEADLOCK_PRIORITY NORMAL",
+    "SET TEXTSIZE 2147483647",
+)
+# Where one of these is on, nothing else is carried out.
+_IDLE = ("SET PARSEONLY OFF", "SET NOEXEC OFF", "SET FMTONLY OFF")
+
+
+# What a procedure or a string that is executed sets ends with it.
+_SETS = re.compile(r"\b(?:SET|USE)\b", re.IGNORECASE)
 
 
 def resource(schema: str, name: str) -> str:
@@ -112,6 +127,7 @@ class MssqlScriptSession(ScriptSession):
     def __init__(self, database: MssqlDatabase, lock: str) -> None:
         self._database = database
         self._lock = lock
+        self._settings_touched = False
         self.connection = database._connect()
         self._driver = database._driver(self.connection)
         # A statement of a script may take hours; that the server is alive is asked for now and then.
@@ -120,6 +136,7 @@ class MssqlScriptSession(ScriptSession):
         with database._errors():
             self._driver.limit_statements(None)
             self._check_schema()
+            self._defaults = (f"USE {quote(database._settings.name)}", *self._language(), *_DEFAULTS)
             # Asked for outside of a transaction: a server that does not have it may end one over that.
             self._can_ask = self._ask() is True
 
@@ -134,6 +151,14 @@ class MssqlScriptSession(ScriptSession):
                 f"the names in scripts would lie in the schema `{found}`, and the profile's is `{wanted}`",
                 hint=f"`ALTER USER [{user}] WITH DEFAULT_SCHEMA = [{wanted}]`, or set `database.schema: {found}`",
             )
+
+    def _language(self) -> tuple[str, ...]:
+        """Return what puts the language back, and with it the order of days, months and years."""
+        try:
+            language, first = self._driver.run("SELECT CAST(@@LANGUAGE AS NVARCHAR(128)), CAST(@@DATEFIRST AS INT)")[0]
+        except (pyodbc.Error, IndexError):
+            return ()
+        return (f"SET LANGUAGE {literal(language)}", f"SET DATEFIRST {int(first)}")
 
     def _ask(self) -> bool | None:
         """Tell whether the session holds the lock; None where the server does not tell."""
@@ -150,7 +175,8 @@ class MssqlScriptSession(ScriptSession):
     def run(self, statement: Statement) -> None:
         with self._database._errors():
             try:
-                self._driver.run(statement.text)
+                self._settings_touched = self._settings_touched or bool(_SETS.search(statement.text))
+                self._driver.exhaust(statement.text)
             except pyodbc.Error as error:
                 # Where the server does not tell which privilege was missing, the statement does.
                 told = self._database._translated(error, self._database._at_node(), statement.text)
@@ -177,4 +203,9 @@ class MssqlScriptSession(ScriptSession):
 
     def reset(self) -> None:
         with self._database._errors():
+            if not self._settings_touched:
+                return
+            self._settings_touched = False
+            self._database._set(self._driver, _IDLE)
+            self._database._set(self._driver, self._defaults)
             self._database._set_up(self._driver)

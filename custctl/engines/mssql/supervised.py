@@ -8,6 +8,7 @@ A call that was given up goes on in its thread, which ends with the program; the
 from __future__ import annotations
 
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,9 @@ T = TypeVar("T")
 _LOOK = 0.1  # seconds after which a caller looks up: for signals, and at the clock
 _SILENCE = 10.0  # seconds without an answer after which the server is asked whether it is still there
 _CANCEL = 2.0  # seconds in which the server is to end what was interrupted
+_PORTION = 1000  # rows
+# Question marks in strings and quoted names are no parameters.
+_PLACE = re.compile(r"""'[^']*'|"[^"]*"|\[[^\]]*\]|\?""")
 
 
 class _Call:
@@ -131,19 +135,34 @@ class Connection:
                 self.run("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION")
 
     def run(self, batch: str) -> list[tuple[Any, ...]]:
-        """Run a batch to its very end, and return the rows of its last result set.
+        """Run a batch to its very end, and return the rows of its last result set."""
+        rows: list[tuple[Any, ...]] = []
 
-        The driver reports what went wrong in a later statement only when it comes to that.
-        """
+        def keep(cursor: Cursor) -> None:
+            rows[:] = [tuple(row) for row in cursor.fetchall()]
+
+        self._run(batch, keep)
+        return rows
+
+    def exhaust(self, batch: str) -> None:
+        """Run a batch to its very end; the rows that it selects are read and dropped, for the errors among them."""
+
+        def drop(cursor: Cursor) -> None:
+            while cursor.fetchmany(_PORTION):
+                pass
+
+        self._run(batch, drop)
+
+    def _run(self, batch: str, read: Callable[[Cursor], None]) -> None:
+        # The driver reports what went wrong in a later statement only when it comes to that.
         cursor = self.cursor()
         try:
             cursor.execute(batch)
-            rows: list[tuple[Any, ...]] = []
             while True:
                 if cursor.description:
-                    rows = [tuple(row) for row in cursor.fetchall()]
+                    read(cursor)
                 if not cursor.nextset():
-                    return rows
+                    return
         finally:
             cursor.close()
 
@@ -183,6 +202,7 @@ class Cursor:
     def __init__(self, connection: Connection, driver: pyodbc.Cursor) -> None:
         self._connection = connection
         self._driver = driver
+        self._sizes: Sequence[Any] = ()
 
     def _call(self, function: Callable[[], T]) -> T:
         return self._connection.call(function, self._driver.cancel)
@@ -203,17 +223,25 @@ class Cursor:
         return self._driver.messages or ()
 
     def setinputsizes(self, sizes: Sequence[Any]) -> None:
-        """As in DBAPI; the driver asks the server for nothing here."""
-        self._driver.setinputsizes(sizes)
+        """As in DBAPI, for the statements to come."""
+        self._sizes = sizes
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> Cursor:
-        """As in DBAPI."""
-        self._call(lambda: self._driver.execute(statement, *parameters))
+        """As in DBAPI; see `without_nulls`."""
+        statement, given, sizes = without_nulls(statement, parameters, self._sizes)
+        self._driver.setinputsizes(sizes)
+        self._call(lambda: self._driver.execute(statement, *given))
         return self
 
     def executemany(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
-        """As in DBAPI, whole arrays of rows at once."""
+        """As in DBAPI, one row after the other."""
+        for row in rows:
+            self.execute(statement, row)
+
+    def execute_array(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run a statement for whole arrays of rows at once; the server is asked to describe its parameters."""
         self._driver.fast_executemany = True
+        self._driver.setinputsizes(self._sizes)
         self._call(lambda: self._driver.executemany(statement, rows))
 
     def fetchone(self) -> Any:
@@ -241,3 +269,26 @@ class Cursor:
     def __iter__(self) -> Iterator[Any]:
         while (row := self.fetchone()) is not None:
             yield row
+
+
+def without_nulls(
+    statement: str, parameters: Sequence[Any], sizes: Sequence[Any]
+) -> tuple[str, Sequence[Any], Sequence[Any]]:
+    """Return a statement in which NULL is written out, its other parameters and their sizes.
+
+    Of what type a NULL is, the driver would ask the server. That is a question more, and a compatible server that
+    cannot tell ends the transaction over it.
+    """
+    if all(value is not None for value in parameters):
+        return statement, parameters, sizes
+    values = iter(parameters)
+
+    def written(place: re.Match[str]) -> str:
+        return "NULL" if place[0] == "?" and next(values) is None else place[0]
+
+    kept = [at for at, value in enumerate(parameters) if value is not None]
+    return (
+        _PLACE.sub(written, statement),
+        [parameters[at] for at in kept],
+        [sizes[at] for at in kept if at < len(sizes)],
+    )
