@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 import uuid
 
+from sqlalchemy import Connection
+
 from custctl.context import Context
 from custctl.customers import audit
 from custctl.standing import Standing
-from sqlalchemy import Connection
-
 from tests.conftest import ADA
 from tests.servers.projects import EngineProject
 
