@@ -1,16 +1,23 @@
-"""One process of a race: it waits for the word on stdin, runs its commands, and prints what each came to as JSON."""
+"""The processes of a race: they are forked from one that has loaded all that takes long, and begin together.
+
+Run as a program. Its arguments are the engine and, as JSON, a list of command lines for each process; it prints what
+each command came to as JSON.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import json
+import multiprocessing
+import random
 import sys
-
-import psycopg  # noqa: F401 - loaded before the start, as all that takes long
-import sqlalchemy  # noqa: F401
+from multiprocessing.synchronize import Barrier
 
 from custctl import app
+
+_FORK = multiprocessing.get_context("fork")
 
 
 def run(arguments: list[str]) -> dict[str, object]:
@@ -21,8 +28,19 @@ def run(arguments: list[str]) -> dict[str, object]:
     return {"code": int(code), "out": out.getvalue(), "err": err.getvalue()}
 
 
+def run_all(commands: list[list[str]]) -> list[dict[str, object]]:
+    """Run the commands of one process when all processes are there."""
+    random.seed()  # or all of them would pause for the same times
+    _start.wait()
+    return [run(arguments) for arguments in commands]
+
+
 if __name__ == "__main__":
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    sys.stdin.readline()
-    json.dump([run(arguments) for arguments in json.loads(sys.argv[1])], sys.stdout)
+    _engine, _texts = sys.argv[1:]
+    for _name in ("customers.store", "customers.importing", "migrations.runner", f"engines.{_engine}.database"):
+        importlib.import_module(f"custctl.{_name}")
+    _racers = json.loads(_texts)
+    _start: Barrier = _FORK.Barrier(len(_racers))
+    with _FORK.Pool(len(_racers)) as _pool:
+        # Nobody can run two lists: the first one ends only when all have begun.
+        json.dump(_pool.map(run_all, _racers, chunksize=1), sys.stdout)
