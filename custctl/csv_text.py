@@ -7,9 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from custctl.engines.base import CELL_END
-from custctl.text import UNSAFE, csv_cell, csv_line, guard_formula, visible
+from custctl.text import csv_line, guard_formula, visible
 
-_GUARD_AFTER = re.compile(f"(?<={CELL_END})(?='*[=+\\-@])")
+_END = CELL_END.encode()
+_GUARD_AFTER = re.compile(b"(?<=%s)(?='*[=+\\-@])" % _END)
+# What `custctl.text.UNSAFE` finds, as UTF-8 spells it: one byte each, but for what divides rows and cells; then those of
+# more bytes, which are only looked for where their beginning is found. A search for bytes costs next to nothing.
+_CONTROLS = bytes({*range(0x20), 0x7F} - {0x0A, *_END})
+_LONGER = (
+    (b"\xc2", re.compile(rb"\xc2[\x80-\x9f]")),
+    (b"\xd8\x9c", re.compile(rb"\xd8\x9c")),
+    (b"\xe2\x80", re.compile(rb"\xe2\x80[\x8e\x8f\xa8-\xae]")),
+    (b"\xe2\x81", re.compile(rb"\xe2\x81[\xa6-\xa9]")),
+)
 
 
 def from_rows(rows: Sequence[Sequence[Any]], *, raw: bool) -> str:
@@ -29,45 +39,50 @@ def _text(cell: Any, raw: bool) -> str:
     return str(cell)
 
 
-def from_joined(text: str, *, raw: bool) -> tuple[str, bool]:
+def from_joined(data: bytes, *, raw: bool) -> tuple[bytes, bool]:
     """Return rows as CSV that an engine has joined, the first cell of each being a number; see `Joined`.
 
     What is rare is looked for in the whole block at once, and only a block that has it is taken apart.
 
     Returns:
-        The text, and whether every value in it is read back exactly: nothing was made visible.
+        The CSV in UTF-8, and whether every value in it is read back exactly: nothing was made visible.
     """
     if raw:
-        return (from_rows(_apart(text), raw=True) if "\r" in text else _quoted(text)), True
-    if _is_altered(text):
-        return from_rows(_apart(text), raw=False), False
-    return _quoted(_guarded(text)), True
+        return (from_rows(_apart(data), raw=True).encode() if b"\r" in data else _quoted(data)), True
+    if _is_altered(data):
+        return from_rows(_apart(data), raw=False).encode(), False
+    return _quoted(_guarded(data)), True
 
 
-def _is_altered(text: str) -> bool:
+def _is_altered(data: bytes) -> bool:
     """Tell whether joined rows hold what is made visible, and so is not read back as it was."""
-    bare = text.replace("\n", "").replace(CELL_END, "")
-    return not bare.isprintable() and UNSAFE.search(bare) is not None
+    if len(data.translate(None, _CONTROLS)) != len(data):
+        return True
+    return any(beginning in data and pattern.search(data) for beginning, pattern in _LONGER)
 
 
-def _apart(text: str) -> list[list[str]]:
-    return [row.split(CELL_END) for row in text.split("\n")]
+def _apart(data: bytes) -> list[list[str]]:
+    return [row.split(CELL_END) for row in data.decode().split("\n")]
 
 
-def _guarded(text: str) -> str:
-    if f"{CELL_END}'" in text:
-        return _GUARD_AFTER.sub("'", text)
-    for sign in "=+-@":
-        text = text.replace(f"{CELL_END}{sign}", f"{CELL_END}'{sign}")
-    return text
+def _guarded(data: bytes) -> bytes:
+    if _END + b"'" in data:
+        return _GUARD_AFTER.sub(b"'", data)
+    for sign in (b"=", b"+", b"-", b"@"):
+        data = data.replace(_END + sign, _END + b"'" + sign)
+    return data
 
 
-def _quoted(text: str) -> str:
-    if "," in text or '"' in text:
-        rows = text.split("\n")
+def _quoted(data: bytes) -> bytes:
+    if b"," in data or b'"' in data:
+        rows = data.split(b"\n")
         for number, row in enumerate(rows):
-            if "," in row or '"' in row:
-                rows[number] = CELL_END.join(map(csv_cell, row.split(CELL_END)))
-        text = "\n".join(rows)
+            if b"," in row or b'"' in row:
+                rows[number] = _END.join(map(_quoted_cell, row.split(_END)))
+        data = b"\n".join(rows)
         # A quoted cell may hold the separator of CSV, so cells are divided last.
-    return text.replace(CELL_END, ",") + "\n"
+    return data.replace(_END, b",") + b"\n"
+
+
+def _quoted_cell(cell: bytes) -> bytes:
+    return b'"' + cell.replace(b'"', b'""') + b'"' if b"," in cell or b'"' in cell else cell

@@ -29,6 +29,12 @@ class Exported:
     is_exact: bool
 
 
+def _write_bytes(stream: TextIO, data: bytes) -> None:
+    """Write what is UTF-8 already, past the stream's own encoding; both are UTF-8 with plain line feeds."""
+    stream.flush()
+    stream.buffer.write(data)
+
+
 class Format(StrEnum):
     """The output formats."""
 
@@ -154,8 +160,8 @@ class Renderer:
         out.write(",".join(names) + "\n")
         for part in joined():
             if isinstance(part, Joined):
-                text, exact = csv_text.from_joined(part.text, raw=self.raw)
-                out.write(text)
+                data, exact = csv_text.from_joined(part.data, raw=self.raw)
+                _write_bytes(out, data)
                 altered |= not exact
                 count += part.rows
             else:

@@ -59,9 +59,9 @@ CELL_END = "\x1f"
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Rows as one text: cells divided by `CELL_END`, rows by a line feed, neither in any cell; NULL is empty."""
+    """Rows as one text in UTF-8: cells divided by `CELL_END`, rows by a line feed, neither in any cell; NULL is empty."""
 
-    text: str
+    data: bytes
     rows: int
 
 

@@ -72,10 +72,9 @@ def _end(pgconn: pq.abc.PGconn) -> Generator[Wait, Ready, None]:
 
 def _block(data: bytes, cell_end: str, width: int) -> Joined | list[tuple[Any, ...]]:
     # The server sends whole rows, each ended by a line feed.
-    text = data.decode("utf-8")
-    if "\\" not in text:
-        return Joined(text[:-1], text.count("\n"))
-    rows = (line.split(cell_end) for line in text[:-1].split("\n"))
+    if b"\\" not in data:
+        return Joined(data[:-1], data.count(b"\n"))
+    rows = (line.split(cell_end) for line in data[:-1].decode().split("\n"))
     return [tuple(_unescaped(cell) if "\\" in cell else cell or None for cell in row) for row in rows]
 
 

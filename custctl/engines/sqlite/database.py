@@ -285,7 +285,7 @@ class SqliteDatabase(Database):
             if None not in texts:
                 whole = "\n".join(texts)
                 if whole.count("\n") == len(texts) - 1 and whole.count(CELL_END) == len(texts) * len(cells):
-                    yield Joined(whole, len(texts))
+                    yield Joined(whole.encode(), len(texts))
                     continue
             rows = statement.where(key.between(block[0][0], block[-1][0]))
             yield from self.stream(connection, rows, size)
