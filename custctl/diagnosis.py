@@ -2,38 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from custctl import __version__
 from custctl.engines.base import Check
 from custctl.errors import CustctlError, ExitCode
+from custctl.text import plural
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
+    from custctl.migrations.journal import Record, State
+    from custctl.migrations.plan import Plan
     from custctl.profiles import Profile
 
+_SKEW = 5.0  # seconds; more than a well-kept clock is ever off, and than a reader of logs puts up with
+_AGAIN = "mend that first, then run `custctl doctor` again"
 
-def diagnose(profile: Profile, database: Database, sql_dir: Path, environ: Mapping[str, str]) -> Iterator[Check]:
-    """Yield the checks of one profile."""
+
+def diagnose(
+    profile: Profile, open_database: Callable[[], Database], sql_dir: Path, environ: Mapping[str, str]
+) -> Iterator[Check]:
+    """Yield the checks of one profile.
+
+    Args:
+        open_database: returns its database; that the engine's driver cannot be loaded is told as a fault.
+    """
     import platform
 
     yield Check("custctl", True, f"{__version__}, Python {platform.python_version()}")
     yield Check("profile", True, f"{profile.name} ({profile.environment}), from {profile.source}")
     yield from _guarded("credential", lambda: _credential(profile, environ))
-    yield from _guarded("database", database.checks)
-    yield from _guarded("schema", lambda: _schema(profile, database, sql_dir))
+    name = "server" if profile.database.nodes else "database"
+    fault = yield from _guarded(name, lambda: open_database().checks())
+    if fault is None:
+        if profile.database.nodes:
+            yield from _guarded("clock", lambda: _clock(open_database()))
+        yield from _guarded("schema", lambda: _schema(profile, open_database(), sql_dir))
+    else:
+        yield Check("schema", False, f"not known: the {name} was not to be asked", _AGAIN, fault.exit_code)
     nodes = len(profile.database.nodes)
-    yield Check("replicas", True, f"driver {profile.database.replication.driver}, {nodes} nodes")
+    yield Check("replicas", True, f"driver {profile.database.replication.driver}, {plural(nodes, 'node', 'nodes')}")
     yield Check("cache", True, profile.cache.url if profile.cache else "none")
 
 
-def _guarded(name: str, checks: Callable[[], Iterator[Check]]) -> Iterator[Check]:
+def _guarded(name: str, checks: Callable[[], Iterator[Check]]) -> Generator[Check, None, CustctlError | None]:
+    """Yield checks, and return the error that ended them before their time."""
     try:
         yield from checks()
     except CustctlError as error:
-        yield Check(name, False, error.message, error.hint, error.exit_code)
+        yield Check(name, False, error.message, error.hint or _AGAIN, error.exit_code)
+        return error
+    return None
 
 
 def _credential(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]:
@@ -42,33 +65,108 @@ def _credential(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]
     yield Check("credential", True, find_credential(profile, environ).source)
 
 
+def _clock(database: Database) -> Iterator[Check]:
+    """Compare the clocks; what the answer took on its way is no skew."""
+    import sqlalchemy as sa
+
+    with database.reading() as connection:
+        asked = _now()
+        told = connection.execute(sa.select(database.now())).scalar()
+        answered = _now()
+    server = datetime.fromisoformat(str(told))
+    skew = max((asked - server).total_seconds(), (server - answered).total_seconds(), 0.0)
+    if skew <= _SKEW:
+        yield Check("clock", True, f"{skew:.1f} s between this machine and the server")
+        return
+    side = "behind" if server < asked else "ahead of"
+    hint = "the audit goes by the server's clock: let both machines keep time by NTP"
+    yield Check("clock", False, f"the server's is {skew:.1f} s {side} this machine's", hint)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+# -- the schema ------------------------------------------------------------------------------------
+
+
 def _schema(profile: Profile, database: Database, sql_dir: Path) -> Iterator[Check]:
     from custctl.migrations.journal import read_state
     from custctl.migrations.plan import make_plan
     from custctl.migrations.scripts import discover
-    from custctl.standing import REQUIRED_SCHEMA
 
     scripts = discover(sql_dir, database.engine_name)
     state = read_state(database)
     plan = make_plan(scripts, state.records, environment=profile.environment, features=database.features())
-    stamp = state.standing.environment if state.standing else None
     if state.has_journal:
-        fits = stamp == profile.environment
-        hint = "use a profile of that environment; after a restore, `custctl migrate repair --environment NAME`"
-        yield Check("stamp", fits, stamp or "none", None if fits else hint, ExitCode.REFUSED)
-    missing = sorted({"customer", "customer_password", "customer_audit"} - state.tables)
-    if (plan.newest or 0) >= REQUIRED_SCHEMA and missing:
+        yield _stamp(state, profile.environment)
+    yield from _tables(database, state, plan)
+    yield _version(plan)
+    yield from _unfinished(state)
+
+
+def _stamp(state: State, environment: str) -> Check:
+    stamp = state.standing.environment if state.standing else None
+    if stamp == environment:
+        return Check("stamp", True, stamp)
+    hint = "use a profile of that environment; after a restore, `custctl migrate repair --environment NAME`"
+    return Check("stamp", False, stamp or "none", hint, ExitCode.REFUSED)
+
+
+def _tables(database: Database, state: State, plan: Plan) -> Iterator[Check]:
+    """Tell of tables that the journal has the scripts of, and that are gone."""
+    from custctl.standing import REQUIRED_SCHEMA
+
+    if (plan.newest or 0) < REQUIRED_SCHEMA:
+        return
+    unseen = sorted({"customer", "customer_password", "customer_audit"} - state.tables)
+    missing = [name for name in unseen if _is_gone(database, name)]
+    if missing:
         names = ", ".join(f"`{name}`" for name in missing)
-        yield Check(
-            "tables", False, f"{names} gone, though the journal has its script", "restore a backup", ExitCode.PENDING
-        )
-    value = f"version {plan.newest}" if plan.newest is not None else "not there"
+        found = f"{names} gone, though the journal has its script"
+        yield Check("tables", False, found, "restore a backup", ExitCode.PENDING)
+
+
+def _is_gone(database: Database, table: str) -> bool:
+    """Tell whether a table that is not listed is not there; one that may not be read may not be listed either."""
+    import sqlalchemy as sa
+
+    try:
+        with database.reading() as connection:
+            connection.execute(sa.select(sa.literal(1)).select_from(sa.table(table)).where(sa.false()))
+    except CustctlError as error:
+        return error.exit_code is ExitCode.PENDING
+    return False
+
+
+def _version(plan: Plan) -> Check:
+    counts = Counter(entry.state for entry in plan.entries)
+    order = ("applied", "baseline", "pending", "running", "failed", "drifted", "missing", "left-out")
+    told = ", ".join(f"{counts[state]} {state}" for state in order if counts[state])
+    value = (f"version {plan.newest}" if plan.newest is not None else "not there") + (f": {told}" if told else "")
     if plan.drifted:
-        found = f"{value}, {len(plan.drifted)} scripts changed since"
-        yield Check("schema", False, found, "`custctl migrate` shows the diff", ExitCode.MIGRATION)
-    elif plan.steps:
-        yield Check(
-            "schema", False, f"{value}, {len(plan.steps)} scripts pending", "run `custctl migrate`", ExitCode.PENDING
-        )
-    else:
-        yield Check("schema", True, f"{value}, nothing pending")
+        names = ", ".join(f"`{drift.script.name}`" for drift in plan.drifted)
+        hint = "`custctl migrate` shows the diff; put the script back, or `custctl migrate repair` accepts it"
+        return Check("schema", False, f"{value}; changed since: {names}", hint, ExitCode.MIGRATION)
+    if plan.steps:
+        return Check("schema", False, value, "run `custctl migrate`", ExitCode.PENDING)
+    return Check("schema", True, value)
+
+
+def _unfinished(state: State) -> Iterator[Check]:
+    """Tell of scripts that were begun and not ended."""
+    for record in state.records:
+        if record.state == "failed":
+            value = f"`{record.name}` failed{_how_far(record)}{f': {record.error}' if record.error else ''}"
+            yield Check("script", False, value, "mend the script and run `custctl migrate`", ExitCode.MIGRATION)
+        elif record.state == "running":
+            value = f"`{record.name}` was begun at {record.started_at} by {record.applied_by}{_how_far(record)}"
+            hint = "wait where that run goes on; else `custctl migrate` goes on where it stopped"
+            if record.in_flight is not None:
+                hint += ", and `custctl migrate repair` settles what was in flight"
+            yield Check("script", False, value, hint, ExitCode.MIGRATION)
+
+
+def _how_far(record: Record) -> str:
+    flying = f", statement {record.in_flight + 1} in flight" if record.in_flight is not None else ""
+    return f" after {record.statements_applied} of {record.statements_total} statements{flying}"

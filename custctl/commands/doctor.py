@@ -24,7 +24,7 @@ def doctor(ctx: typer.Context) -> None:
     from custctl.errors import CustctlError
 
     context = Context.of(ctx)
-    checks = list(diagnose(context.profile, context.database, context.sql_dir[0], context.environ))
+    checks = list(diagnose(context.profile, lambda: context.database, context.sql_dir[0], context.environ))
     rows = [
         {"check": check.name, "state": "ok" if check.ok else "fault", "value": check.value, "hint": check.hint}
         for check in checks

@@ -1,21 +1,288 @@
-"""What `doctor` looks at on a server."""
+"""What `doctor` looks at on SQL Server.
+
+A compatible server lacks views and functions: each is asked for by itself, outside of any transaction, and done
+without where it is missing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import configparser
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyodbc
 
 from custctl.engines.base import Check
-from custctl.engines.mssql.driver import find_driver
+from custctl.engines.certificates import look
+from custctl.engines.mssql.database import COLLATION
+from custctl.engines.mssql.driver import Driver, find_driver
+from custctl.engines.mssql.errors import is_lost
+from custctl.engines.mssql.handshake import shake_hands
+from custctl.engines.rights import Right, all_rights, in_words, judge, rights_of
+from custctl.engines.roles import ADMIN, RIGHTS
+from custctl.errors import ExitCode
+from custctl.text import visible
 
 if TYPE_CHECKING:
+    from custctl.engines.base import Node
     from custctl.engines.mssql.database import MssqlDatabase
+    from custctl.engines.mssql.supervised import Connection
+
+_OLDEST = 14  # SQL Server 2017
+_FULL = 0.9  # of a limit on sessions, from which on it is told
+_ROLES_FILE = "sql/mssql/repeatable/roles.sql"
+_UNTOLD = "the server does not tell"
 
 
 def checks(database: MssqlDatabase) -> Iterator[Check]:
-    """Yield the checks of driver, server and login."""
+    """Yield the checks of driver, server and login.
+
+    Raises:
+        CustctlError: there is no driver, the server cannot be reached, or refuses the login.
+    """
     driver = find_driver()
-    yield Check("driver", True, f"{driver.name} ({driver.source})")
+    path = _installed_path(driver) if driver.source == "installed" else None
+    name = f"{driver.name}, {path}" if path else driver.name
+    yield Check("driver", True, f"{name} ({driver.source}), pyodbc {pyodbc.version}")
     with database.reading() as connection:
-        version = connection.exec_driver_sql("SELECT CAST(SERVERPROPERTY('ProductVersion') AS NVARCHAR(128))").scalar()
-    yield Check("server", True, f"SQL Server {version} at {database._at_node()}")
+        yield from _Look(database, database._driver(connection)).all()
+
+
+def _installed_path(driver: Driver) -> str | None:
+    """Return the library that the system's driver manager has under a name, where it can be found out."""
+    folders = (os.environ.get("ODBCSYSINI"), "/etc", "/usr/local/etc", "/opt/homebrew/etc")
+    for folder in filter(None, folders):
+        parser = configparser.ConfigParser(interpolation=None, strict=False)
+        try:
+            parser.read(Path(folder) / "odbcinst.ini")
+            return parser[driver.name]["Driver"]
+        except (configparser.Error, KeyError, OSError, UnicodeDecodeError):
+            continue
+    return None
+
+
+class _Look:
+    """A look at a server through an open connection."""
+
+    def __init__(self, database: MssqlDatabase, driver: Connection) -> None:
+        self._database = database
+        self._settings = database._settings
+        self._driver = driver
+        assert database._node is not None
+        self._node: Node = database._node
+
+    def all(self) -> Iterator[Check]:
+        """Yield every check; one that fails ends none of the others."""
+        looks: dict[str, Callable[[], Iterator[Check]]] = {
+            "driver version": self._versions,
+            "server": self._server,
+            "writes": self._writes,
+            "tls": self._tls,
+            "login": self._login,
+            "rights": self._rights,
+            "default schema": self._default_schema,
+            "snapshots": self._snapshots,
+            "sessions": self._sessions,
+            "search": self._search,
+        }
+        for name, check in looks.items():
+            try:
+                yield from check()
+            except pyodbc.Error as error:
+                if is_lost(error):
+                    raise
+                told = self._database.translate(error)
+                hint = told.hint or "the server's log tells more"
+                yield Check(name, False, told.message, hint, told.exit_code)
+
+    def _ask(self, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query; none where the server does not know what it names, or this login may not."""
+        try:
+            return self._driver.run(query)
+        except pyodbc.Error as error:
+            if is_lost(error):
+                raise
+            return []
+
+    def _value(self, expression: str) -> Any:
+        """Return the value of an expression; None where the server does not tell."""
+        rows = self._ask(f"SELECT {expression}")
+        return rows[0][0] if rows else None
+
+    def _text(self, expression: str) -> str | None:
+        value = self._value(f"CAST({expression} AS NVARCHAR(256))")
+        return visible(str(value)) if value is not None else None
+
+    # -- driver and server -------------------------------------------------------------------------
+
+    def _versions(self) -> Iterator[Check]:
+        told = [self._driver.info(what) for what in (pyodbc.SQL_DRIVER_NAME, pyodbc.SQL_DRIVER_VER, pyodbc.SQL_DM_VER)]
+        yield Check("driver version", True, visible(f"{told[0]} {told[1]}, driver manager {told[2]}"))
+
+    def _server(self) -> Iterator[Check]:
+        node, nodes = self._node, len(self._settings.nodes)
+        yield Check("node", True, str(node) + (f", one of {nodes}" if nodes > 1 else ""))
+        version = self._text("SERVERPROPERTY('ProductVersion')") or ""
+        edition = self._text("SERVERPROPERTY('Edition')")
+        collation = self._text("DATABASEPROPERTYEX(DB_NAME(), 'Collation')")
+        compatible = self._text("SERVERPROPERTY('BabelfishVersion')")
+        parts = [
+            f"Babelfish {compatible}, compatible with SQL Server {version}" if compatible else f"SQL Server {version}",
+            edition or "",
+            f"collation {collation}" if collation else "",
+        ]
+        value = ", ".join(filter(None, parts))
+        major = re.match(r"\d+", version)
+        old = compatible is None and major is not None and int(major[0]) < _OLDEST and edition != "SQL Azure"
+        yield Check("server", not old, value, "custctl needs SQL Server 2017 or newer" if old else None)
+
+    def _writes(self) -> Iterator[Check]:
+        if self._text("DATABASEPROPERTYEX(DB_NAME(), 'Updateability')") == "READ_ONLY":
+            hint = "name the primary among `database.nodes` in the profile"
+            yield Check("writes", False, "refused: a read-only replica or database", hint, ExitCode.REFUSED)
+        else:
+            yield Check("writes", True, "taken")
+
+    # -- encryption --------------------------------------------------------------------------------
+
+    def _tls(self) -> Iterator[Check]:
+        settings = self._settings
+        shown: list[str] = []
+
+        def shake(context: Any) -> Any:
+            found = shake_hands(self._node, settings.connect_timeout, context, strict=settings.tls == "strict")
+            shown.append(f"{found.protocol}, {found.cipher}")
+            return found
+
+        certificate = list(look(shake))
+        rows = self._ask("SELECT encrypt_option FROM sys.dm_exec_connections WHERE session_id = @@SPID")
+        told = str(rows[0][0]) if rows else None
+        verified = "verified" if settings.tls in ("verify-full", "strict") else f"taken unseen (`tls: {settings.tls}`)"
+        words = [*shown[:1], f"the certificate is {verified}"]
+        if told is None:
+            words.append(f"the driver encrypts; {_UNTOLD} of it")
+        if told is not None and told.upper() == "FALSE":
+            hint = "something between this machine and the server takes the encryption away"
+            yield Check("tls", False, "the server says that the connection is not encrypted", hint)
+        else:
+            yield Check("tls", True, ", ".join(words))
+        yield from certificate
+
+    # -- the login ---------------------------------------------------------------------------------
+
+    def _login(self) -> Iterator[Check]:
+        login = self._text("SUSER_SNAME()") or self._settings.user or _UNTOLD
+        user = self._text("USER_NAME()")
+        proof = self._text("CONNECTIONPROPERTY('auth_scheme')")
+        if proof is None:
+            rows = self._ask("SELECT auth_scheme FROM sys.dm_exec_connections WHERE session_id = @@SPID")
+            proof = str(rows[0][0]) if rows else None
+        by = {"SQL": "password", "KERBEROS": "Kerberos"}.get(proof or "", proof) or f"`auth: {self._settings.auth}`"
+        yield Check("login", True, f"{login}{f', in the database as {user}' if user else ''}, by {by}")
+
+    def _rights(self) -> Iterator[Check]:
+        schema = self._settings.schema
+        journal = f"{_bracketed(schema)}.[schema_migration]"
+        if self._value(f"OBJECT_ID({_literal(journal)})") is None:
+            # Before the first migration there are no tables to have rights on; without rights they are not seen either.
+            may = self._value("HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'CREATE TABLE')")
+            hint = "let an administrator make this login's user a member of one of custctl's roles, or of `db_owner`"
+            value = f"no tables are seen, and it may {'' if may else 'not '}create any"
+            yield Check("rights", bool(may), value, None if may else hint, ExitCode.CREDENTIAL)
+            return
+        sovereign = None
+        for role, query in (("sysadmin", "IS_SRVROLEMEMBER(N'sysadmin')"), ("db_owner", "IS_ROLEMEMBER(N'db_owner')")):
+            if sovereign is None and self._value(query) == 1:
+                sovereign = role
+        mine = [] if sovereign else [role for role in RIGHTS if self._value(f"IS_ROLEMEMBER(N'{role}')") == 1]
+        refused = self._refused()
+        if refused is None:
+            yield Check("roles", True, ", ".join(mine or [sovereign or "none of custctl's"]))
+            yield Check("rights", True, _UNTOLD)
+            return
+
+        def lacks(role: str) -> list[str]:
+            missing = in_words([right for right in rights_of(role) if right in refused])
+            return missing + (self._lacks_to_alter() if role == ADMIN else [])
+
+        yield from judge(mine, sovereign, lacks, file=_ROLES_FILE)
+
+    def _refused(self) -> set[Right] | None:
+        """Return the rights that this login lacks; None where the server does not tell."""
+        rights = all_rights()
+        asked = [f"SELECT {number}, {self._has(right)}" for number, right in enumerate(rights)]
+        rows = self._ask(" UNION ALL ".join(asked))
+        if not rows:
+            # All at once may be more than a compatible server takes.
+            rows = [row for query in asked for row in self._ask(query)]
+        return {rights[int(number)] for number, has in rows if has == 0} if rows else None
+
+    def _has(self, right: Right) -> str:
+        table, privilege, column = right
+        named = _literal(f"{_bracketed(self._settings.schema)}.{_bracketed(table)}")
+        part = f", {_literal(column)}, N'COLUMN'" if column else ""
+        return f"HAS_PERMS_BY_NAME({named}, N'OBJECT', N'{privilege}'{part})"
+
+    def _lacks_to_alter(self) -> list[str]:
+        schema = self._settings.schema
+        missing = []
+        if self._value("HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'CREATE TABLE')") == 0:
+            missing.append("CREATE TABLE in the database")
+        if self._value(f"HAS_PERMS_BY_NAME({_literal(_bracketed(schema))}, N'SCHEMA', N'ALTER')") == 0:
+            missing.append(f"ALTER on the schema `{schema}`")
+        return missing
+
+    def _default_schema(self) -> Iterator[Check]:
+        found, wanted = self._text("SCHEMA_NAME()"), self._settings.schema
+        fits = found is None or found.lower() == wanted.lower()
+        user = self._settings.user or "USER"
+        hint = f"`ALTER USER [{user}] WITH DEFAULT_SCHEMA = [{wanted}]`, or set `database.schema: {found}`"
+        yield Check("default schema", fits, found or _UNTOLD, None if fits else hint, ExitCode.REFUSED)
+
+    # -- what the work needs -----------------------------------------------------------------------
+
+    def _snapshots(self) -> Iterator[Check]:
+        rows = self._ask(
+            "SELECT snapshot_isolation_state, is_read_committed_snapshot_on FROM sys.databases WHERE name = DB_NAME()"
+        )
+        if not rows:
+            yield Check("snapshots", True, f"{_UNTOLD}: an export may see what is written while it goes on")
+            return
+        whole, versions = rows[0][0] == 1, bool(rows[0][1])
+        name = _bracketed(self._settings.name)
+        hints = []
+        if not whole:
+            hints.append(f"`ALTER DATABASE {name} SET ALLOW_SNAPSHOT_ISOLATION ON`")
+        if not versions:
+            hints.append(f"`ALTER DATABASE {name} SET READ_COMMITTED_SNAPSHOT ON`, while nobody is connected")
+        told = "an export sees one state" if whole else "an export may see what is written while it goes on"
+        waits = "readers do not wait for writers" if versions else "readers wait for writers"
+        yield Check("snapshots", True, f"{told}; {waits}", "; ".join(hints) or None)
+
+    def _sessions(self) -> Iterator[Check]:
+        limit = self._value("@@MAX_CONNECTIONS")
+        used = None
+        if self._value("HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW SERVER STATE')") == 1:
+            rows = self._ask("SELECT COUNT(*) FROM sys.dm_exec_sessions WHERE is_user_process = 1")
+            used = int(rows[0][0]) if rows else None
+        if not limit or used is None:
+            yield Check("sessions", True, f"{_UNTOLD} this login")
+            return
+        full = used >= int(limit) * _FULL
+        hint = "end what is idle, or raise the server's `user connections`" if full else None
+        yield Check("sessions", not full, f"{used} of {limit}", hint)
+
+    def _search(self) -> Iterator[Check]:
+        yield Check("substring search", True, "full scan")
+        yield Check("case in search", True, f"by LOWER of the server; compared by the collation `{COLLATION}`")
+
+
+def _bracketed(name: str) -> str:
+    return "[" + name.replace("]", "]]") + "]"
+
+
+def _literal(text: str) -> str:
+    return "N'" + text.replace("'", "''") + "'"

@@ -1,18 +1,348 @@
-"""What `doctor` looks at on a server."""
+"""What `doctor` looks at on PostgreSQL."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import re
+import socket
+import ssl
+import struct
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import pq
 
 from custctl.engines.base import Check
+from custctl.engines.certificates import Shown, close, look
+from custctl.engines.rights import Right, all_rights, in_words, judge, rights_of
+from custctl.engines.roles import ADMIN, RIGHTS
+from custctl.errors import ExitCode
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from sqlalchemy import Connection
+
+    from custctl.engines.base import Node
     from custctl.engines.postgresql.database import PostgresqlDatabase
+
+_OLDEST = 150000
+_FULL = 0.9  # of a limit on sessions, from which on it is told
+_WANT_TLS = struct.pack("!II", 8, 80877103)  # SSLRequest
+_UNIQUE = ("customer_email_unique", "customer_audit_operation", "customer_audit_chain")
+_ROLES_FILE = "sql/postgresql/repeatable/roles.sql"
+_SEARCH_FILE = "sql/postgresql/repeatable/customer_search.sql"
+
+_SESSION = "SELECT session_user, current_user, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)"
+_OWNER = """
+SELECT c.relowner::regrole::text, pg_has_role(c.relowner, 'USAGE')
+  FROM (SELECT to_regclass(quote_ident(%(schema)s) || '.schema_migration')::oid AS oid) AS journal
+  LEFT JOIN pg_class AS c ON c.oid = journal.oid
+"""
+_MAY_CREATE = """
+SELECT CASE WHEN to_regnamespace(quote_ident(%(schema)s)) IS NULL
+            THEN has_database_privilege(current_database(), 'CREATE')
+            ELSE has_schema_privilege(quote_ident(%(schema)s)::regnamespace, 'USAGE, CREATE') END
+"""
+_TLS = "SELECT ssl, version, cipher, bits, client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+_LIMITS = """
+SELECT 'the server', count(*),
+       current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+       - coalesce(current_setting('reserved_connections', true)::int, 0)
+  FROM pg_stat_activity WHERE usename IS NOT NULL AND datname IS NOT NULL
+UNION ALL
+SELECT 'this login', count(*), (SELECT rolconnlimit FROM pg_roles WHERE rolname = session_user)
+  FROM pg_stat_activity WHERE usename = session_user
+UNION ALL
+SELECT 'this database', count(*), (SELECT datconnlimit FROM pg_database WHERE datname = current_database())
+  FROM pg_stat_activity WHERE datname = current_database()
+"""
+_RIGHTS = """
+SELECT w.tab, w.privilege, w.col,
+       CASE WHEN w.col IS NULL THEN has_table_privilege(w.oid, w.privilege)
+            ELSE has_column_privilege(w.oid, w.col, w.privilege) END
+  FROM (SELECT tab, privilege, col, to_regclass(quote_ident(%(schema)s) || '.' || quote_ident(tab))::oid AS oid
+          FROM unnest(%(tables)s::text[], %(privileges)s::text[], %(columns)s::text[]) AS u (tab, privilege, col)) AS w
+ WHERE w.oid IS NOT NULL
+"""
+_FOLDING = """
+SELECT pg_get_function_sqlbody(p.oid), (SELECT datcollate FROM pg_database WHERE datname = current_database())
+  FROM pg_proc AS p
+ WHERE p.proname = 'custctl_fold' AND p.pronamespace = to_regnamespace(quote_ident(%(schema)s))
+"""
+_INDEXES = """
+SELECT c.relname, i.indisvalid, i.indisunique
+  FROM pg_index AS i
+  JOIN pg_class AS c ON c.oid = i.indexrelid
+ WHERE c.relnamespace = to_regnamespace(quote_ident(%(schema)s))
+"""
 
 
 def checks(database: PostgresqlDatabase) -> Iterator[Check]:
-    """Yield the checks of driver, server and login."""
+    """Yield the checks of driver, server and login.
+
+    Raises:
+        CustctlError: the server cannot be reached, or refuses the login.
+    """
+    yield _driver()
     with database.reading() as connection:
-        version = connection.exec_driver_sql("SHOW server_version").scalar()
-    yield Check("server", True, f"PostgreSQL {version} at {database._at_node()}")
+        yield from _Look(database, connection).all()
+
+
+def _driver() -> Check:
+    libpq = pq.version()
+    module = sys.modules.get(pq.PGconn.__module__)
+    path = getattr(module, "__file__", None) or psycopg.__file__
+    value = f"psycopg {psycopg.__version__} ({pq.__impl__}), libpq {libpq // 10000}.{libpq % 10000}, {path}"
+    return Check("driver", True, value)
+
+
+class _Look:
+    """A look at a server through an open connection, outside of any transaction."""
+
+    def __init__(self, database: PostgresqlDatabase, connection: Connection) -> None:
+        self._database = database
+        self._settings = database._settings
+        self._connection = connection
+        self._info = database._driver(connection).info
+        self._pgconn = database._driver(connection).pgconn
+        assert database._node is not None
+        self._node: Node = database._node
+
+    def all(self) -> Iterator[Check]:
+        """Yield every check; one that fails ends none of the others."""
+        looks: dict[str, Callable[[], Iterator[Check]]] = {
+            "server": self._server,
+            "writes": self._writes,
+            "tls": self._tls,
+            "login": self._login,
+            "roles": self._roles,
+            "pooler": self._pooler,
+            "sessions": self._sessions,
+            "search": self._search,
+            "indexes": self._indexes,
+        }
+        for name, check in looks.items():
+            try:
+                yield from check()
+            except self._database._failures as error:
+                if self._database._is_lost(error):
+                    raise
+                told = self._database.translate(error)
+                hint = told.hint or "the server's log tells more"
+                yield Check(name, False, told.message, hint, told.exit_code)
+
+    def _rows(self, query: str, **values: object) -> list[Any]:
+        return list(self._connection.exec_driver_sql(query, values or None))
+
+    def _one(self, query: str, **values: object) -> Any:
+        return self._rows(query, **values)[0]
+
+    # -- the server --------------------------------------------------------------------------------
+
+    def _server(self) -> Iterator[Check]:
+        node, nodes = self._node, len(self._settings.nodes)
+        yield Check("node", True, str(node) + (f", one of {nodes}" if nodes > 1 else ""))
+        version, encoding = self._one("SELECT current_setting('server_version'), current_setting('server_encoding')")
+        value = f"PostgreSQL {version}, {encoding}"
+        if self._info.server_version < _OLDEST:
+            yield Check("server", False, value, "custctl needs PostgreSQL 15 or newer")
+        elif encoding != "UTF8":
+            yield Check("server", False, value, "let an administrator make a database with `ENCODING 'UTF8'`")
+        else:
+            yield Check("server", True, value)
+
+    def _writes(self) -> Iterator[Check]:
+        standby, read_only = self._one(
+            "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only') = 'on'"
+        )
+        if standby:
+            hint = "name the primary among `database.nodes` in the profile"
+            yield Check("writes", False, "refused: a read-only standby", hint, ExitCode.REFUSED)
+        elif read_only:
+            hint = "it may be fenced: `custctl replica status` tells; else set it off, for the database or the login"
+            yield Check("writes", False, "refused: `default_transaction_read_only` is on", hint, ExitCode.REFUSED)
+        else:
+            yield Check("writes", True, "taken")
+
+    # -- encryption --------------------------------------------------------------------------------
+
+    def _tls(self) -> Iterator[Check]:
+        if not self._pgconn.ssl_in_use:
+            if self._pgconn.used_gssapi:
+                yield Check("tls", True, "none; Kerberos may encrypt in its place")
+            elif self._node.host.startswith("/"):
+                yield Check("tls", True, "none: the socket is of this machine")
+            else:
+                yield Check("tls", True, f"none: `tls: {self._settings.tls}`", "set `tls: verify-full` in the profile")
+            return
+        shown: list[Shown] = []
+
+        def shake_hands(context: SSLContext) -> Shown:
+            shown.append(self._shake_hands(context))
+            return shown[-1]
+
+        certificate = list(look(shake_hands))
+        encrypted, protocol, cipher, bits, _ = self._one(_TLS)
+        verified = "verified" if self._settings.tls in ("verify-full", "strict") else "taken unseen (`tls: require`)"
+        if encrypted:
+            yield Check("tls", True, f"{protocol}, {cipher}, {bits} bits; the certificate is {verified}")
+        else:
+            told = f"{shown[0].protocol}, {shown[0].cipher}, " if shown else ""
+            yield Check("tls", True, f"{told}up to a proxy before the server; the certificate is {verified}")
+        yield from certificate
+
+    def _shake_hands(self, context: SSLContext) -> Shown:
+        """Connect once more, for the handshake alone.
+
+        Source: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
+        """
+        direct = self._settings.tls == "strict"
+        if direct:
+            context.set_alpn_protocols(["postgresql"])
+        address = (self._node.host, self._node.port)
+        with socket.create_connection(address, timeout=self._settings.connect_timeout) as plain:
+            if not direct:
+                plain.sendall(_WANT_TLS)
+                if plain.recv(1) != b"S":
+                    raise ssl.SSLError("the server does not offer TLS")
+            connection = context.wrap_socket(plain, server_hostname=self._node.host)
+            try:
+                return Shown.by(connection)
+            finally:
+                close(connection)
+
+    # -- the login ---------------------------------------------------------------------------------
+
+    def _login(self) -> Iterator[Check]:
+        user, current, _ = self._one(_SESSION)
+        who = user if user == current else f"{user}, acting as {current}"
+        yield Check("login", True, f"{who}, by {self._proof(user)}")
+
+    def _proof(self, user: str) -> str:
+        """Return how the login was proved, in words."""
+        if self._info.server_version >= 160000:
+            told = self._one("SELECT system_user")[0]
+            if told is None:
+                return "trust: no proof is asked for"
+            method, _, identity = str(told).partition(":")
+            return method if identity == user else f"{method} of {identity}"
+        if self._pgconn.used_password:
+            return "password"
+        if self._pgconn.used_gssapi:
+            return "Kerberos"
+        certificate = self._one(_TLS)[4]
+        return f"certificate {certificate}" if certificate else "trust or peer"
+
+    def _roles(self) -> Iterator[Check]:
+        there = dict(
+            self._rows(
+                "SELECT rolname, pg_has_role(rolname, 'USAGE') FROM pg_roles WHERE rolname = ANY (%(roles)s)",
+                roles=list(RIGHTS),
+            )
+        )
+        schema = self._settings.schema
+        user, _, superuser = self._one(_SESSION)
+        owner, owns = self._one(_OWNER, schema=schema)
+        creates = self._one(_MAY_CREATE, schema=schema)[0]
+        if owner is None:
+            # Before the first migration there are no tables to have rights on.
+            hint = "let an administrator make this login the owner of the database"
+            value = f"may {'' if creates else 'not '}create tables in the schema `{schema}`"
+            yield Check("rights", bool(creates), value, None if creates else hint, ExitCode.CREDENTIAL)
+            return
+        sovereign = "superuser" if superuser else "owner of the tables" if owner == user else None
+        mine = [role for role in RIGHTS if there.get(role) and not superuser]
+
+        def lacks(role: str) -> list[str]:
+            missing = in_words(self._missing(role))
+            if role == ADMIN and not owns:
+                missing.append("ownership of the tables")
+            if role == ADMIN and not creates:
+                missing.append(f"CREATE on the schema `{schema}`")
+            return missing
+
+        yield from judge(mine, sovereign, lacks, file=_ROLES_FILE)
+        if gone := [role for role in RIGHTS if role not in there]:
+            hint = f"let an administrator run `{_ROLES_FILE}` where others than the owner are to log in"
+            yield Check("roles of the server", True, f"missing: {', '.join(gone)}", hint)
+
+    def _missing(self, role: str) -> list[Right]:
+        wanted = all_rights()
+        tables, privileges, columns = ([right[at] for right in wanted] for at in range(3))
+        values = {"schema": self._settings.schema, "tables": tables, "privileges": privileges, "columns": columns}
+        refused = {(tab, privilege, col) for tab, privilege, col, has in self._rows(_RIGHTS, **values) if not has}
+        return [right for right in rights_of(role) if right in refused]
+
+    # -- sessions ----------------------------------------------------------------------------------
+
+    def _pooler(self) -> Iterator[Check]:
+        # A pooler makes up the number that it tells a client.
+        told = self._pgconn.backend_pid
+        found = {self._one("SELECT pg_backend_pid()")[0] for _ in range(3)}
+        if len(found) > 1:
+            hint = "in transaction mode it takes locks and settings away: name the server in `database.nodes`"
+            yield Check("pooler", False, "there is one, and the session changes between statements", hint)
+        elif found != {told}:
+            hint = "it must be in session mode; to migrate, name the server itself in `database.nodes`"
+            yield Check("pooler", True, "there is one between this machine and the server", hint)
+        else:
+            yield Check("pooler", True, "none")
+
+    def _sessions(self) -> Iterator[Check]:
+        told, full = [], []
+        for whose, used, limit in self._rows(_LIMITS):
+            if limit is None or limit < 0:
+                continue
+            told.append(f"{used} of {limit} for {whose}")
+            if used >= limit * _FULL:
+                full.append(whose)
+        hint = f"end what is idle, or raise the limit of {' and of '.join(full)}" if full else None
+        yield Check("sessions", not full, ", ".join(told), hint)
+
+    # -- what the schema needs ---------------------------------------------------------------------
+
+    def _search(self) -> Iterator[Check]:
+        schema = self._settings.schema
+        folding = self._rows(_FOLDING, schema=schema)
+        if not folding:
+            return
+        yield self._folding(*folding[0])
+        index = {name: valid for name, valid, _ in self._rows(_INDEXES, schema=schema)}.get("customer_search")
+        installed = bool(self._rows("SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm'"))
+        if index:
+            yield Check("substring search", True, "trigram index `customer_search`")
+        elif installed:
+            state = "INVALID" if index is False else "missing"
+            hint = f"drop the index if it is there, and let the owner of the tables run `{_SEARCH_FILE}`"
+            value = f"full scan: the index `customer_search` is {state}"
+            yield Check("substring search", False, value, hint, ExitCode.MIGRATION)
+        else:
+            hint = "let an administrator run `CREATE EXTENSION pg_trgm`, then run `custctl migrate`"
+            yield Check("substring search", True, "full scan: the extension pg_trgm is not there", hint)
+
+    def _folding(self, body: str | None, locale: str) -> Check:
+        named = re.search(r'COLLATE (?:pg_catalog\.)?"?([\w-]+)"?\)', body or "")
+        collation = named[1] if named else "default"
+        if collation == "default" and locale in ("C", "POSIX"):
+            hint = "letters other than A to Z are told apart by case: a server with ICU, or PostgreSQL 17, does better"
+            return Check("case in search", True, f"by the database's collation, `{locale}`", hint)
+        return Check("case in search", True, f"by the collation `{collation}`")
+
+    def _indexes(self) -> Iterator[Check]:
+        found = {name: (valid, unique) for name, valid, unique in self._rows(_INDEXES, schema=self._settings.schema)}
+        if "customer_pk" not in found:
+            return
+        broken = [name for name, (valid, _) in found.items() if not valid and name != "customer_search"]
+        gone = [name for name in _UNIQUE if not found.get(name, (True, False))[1]]
+        if gone:
+            names = ", ".join(f"`{name}`" for name in gone)
+            hint = "without it a value is taken twice: build it again, as in `sql/postgresql/migrations`"
+            yield Check("indexes", False, f"missing: {names}", hint, ExitCode.MIGRATION)
+        if broken:
+            names = ", ".join(f"`{name}`" for name in broken)
+            hint = "`REINDEX INDEX CONCURRENTLY` it, or drop it and run its script again"
+            yield Check("indexes", False, f"INVALID: {names}", hint, ExitCode.MIGRATION)
+        if not gone and not broken:
+            yield Check("indexes", True, f"{len(found)}, all valid")
