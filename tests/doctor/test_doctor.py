@@ -292,6 +292,13 @@ def test_logins_are_told_with_their_roles_and_what_they_lack(
     for login in logins:
         made.names[login] = made.names["dev"]
         made.profile(login, "development", user=login)
+    # Before the first migration, to be able to make tables is all that counts.
+    own_postgresql.create_role("stranger")
+    made.names["stranger"] = made.names["dev"]
+    made.profile("stranger", "development", user="stranger")
+    faults = patient.faults("--env", "stranger", code=4)
+    assert faults["rights"]["value"] == "may not create tables in the schema `public`"
+    assert patient.checks("--env", "owner", code=8)["rights"]["value"] == "may create tables in the schema `public`"
     patient.run.ok("migrate", "--env", "owner")
     for login, role in list(logins.items())[1:]:
         own_postgresql.create_role(login, **({"in_role": role} if role else {}))
@@ -328,6 +335,8 @@ def test_limits_poolers_and_fences(postgresql_patient: Patient, own_postgresql: 
     faults = patient.faults(code=3)
     assert "1 of 1 for this login" in faults["sessions"]["value"]
     assert faults["sessions"]["hint"].endswith("raise the limit of this login")
+    own_postgresql.sql("ALTER ROLE custctl CONNECTION LIMIT 0")
+    assert "too many connections" in patient.faults(code=3)["server"]["value"]
     own_postgresql.sql("ALTER ROLE custctl CONNECTION LIMIT -1")
     own_postgresql.sql("ALTER ROLE custctl SET default_transaction_read_only = on")
     faults = patient.faults(code=7)

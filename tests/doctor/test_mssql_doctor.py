@@ -109,12 +109,16 @@ def test_rights_that_are_missing() -> None:
 
 
 def test_an_administrator_lacks_what_altering_takes() -> None:
-    roles = {"IS_ROLEMEMBER.*db_owner": [(1,)], "HAS_PERMS.*CREATE TABLE": [(0,)], "HAS_PERMS.*ALTER": [(0,)]}
-    checks = told({"HAS_PERMS.*UNION": rights(), **roles, **ALL})
-    assert checks["roles"].value == "db_owner"
+    refused = {"HAS_PERMS.*CREATE TABLE": [(0,)], "HAS_PERMS.*ALTER": [(0,)]}
+    member = {"IS_ROLEMEMBER.*custctl_admin": [(1,)]}
+    checks = told({"HAS_PERMS.*UNION": rights(), **refused, **member, **ALL})
+    assert checks["roles"].value == f"{OPERATOR}, {ADMIN}"
     assert checks["rights"].value == "lacks CREATE TABLE in the database, ALTER on the schema `dbo`"
-    roles = {"IS_ROLEMEMBER.*db_owner": [(1,)]}
-    assert told({"HAS_PERMS.*UNION": rights(), **roles, **ALL})["rights"].value == f"all that `{ADMIN}` is to have"
+    checks = told({"HAS_PERMS.*UNION": rights(), **member, **ALL})
+    assert checks["rights"].value == f"all that `{ADMIN}` is to have"
+    owner = {"IS_ROLEMEMBER.*db_owner": [(1,)]}
+    checks = told({"HAS_PERMS.*UNION": rights(), **refused, **owner, **ALL})
+    assert (checks["roles"].value, checks["rights"].value) == ("db_owner", f"all that `{ADMIN}` is to have")
 
 
 def test_where_all_rights_at_once_are_too_much_they_are_asked_for_one_by_one() -> None:

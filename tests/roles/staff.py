@@ -130,7 +130,7 @@ class Staff:
             try:
                 connection.execute(statement)
             except pyodbc.Error as error:
-                assert "permission" in str(error), error
+                assert "permission" in str(error) or "must be owner" in str(error), error
                 return str(error)
         return None
 

@@ -43,7 +43,7 @@ SELECT c.relowner::regrole::text, pg_has_role(c.relowner, 'USAGE')
 _MAY_CREATE = """
 SELECT CASE WHEN to_regnamespace(quote_ident(%(schema)s)) IS NULL
             THEN has_database_privilege(current_database(), 'CREATE')
-            ELSE has_schema_privilege(quote_ident(%(schema)s)::regnamespace, 'USAGE, CREATE') END
+            ELSE has_schema_privilege(%(schema)s, 'USAGE') AND has_schema_privilege(%(schema)s, 'CREATE') END
 """
 _TLS = "SELECT ssl, version, cipher, bits, client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
 _LIMITS = """
