@@ -247,7 +247,15 @@ class CustomerStore:
     ) -> Outcome:
         def once(connection: Connection, standing: Standing) -> Outcome:
             recorded = audit.find_operation(connection, operation_id)
-            return self._replay(recorded[0], action, who, request) if recorded else write(connection, standing)
+            if not recorded:
+                outcome = write(connection, standing)
+                if outcome.changed:
+                    return outcome
+                # That there was nothing to change may be the work of this very operation, applied since the first look.
+                recorded = audit.find_operation(connection, operation_id)
+                if not recorded:
+                    return outcome
+            return self._replay(recorded[0], action, who, request)
 
         try:
             return self.transactions.run(operation_id, once)

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
+from custctl.customers import audit
 from custctl.customers.model import FIELDS
 from tests.behaviours.support import Place, editable, options
 
@@ -328,6 +330,23 @@ def test_an_update_that_was_applied_answers_as_it_did_then(shared: Place, ada: d
     later = shared.json("customer", "update", str(ada["id"]), "--city", "Rome")
     assert shared.json(*command) == first
     assert shared.json("customer", "get", str(ada["id"])) == later
+
+
+def test_an_operation_that_was_applied_since_the_first_look_is_told(
+    shared: Place, ada: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("customer", "update", str(ada["id"]), "--city", "Łódź", "--operation-id", str(uuid.uuid4()))
+    first = shared.json(*command)
+    find_operation, looks = audit.find_operation, itertools.count()
+
+    def stand_in(connection: Connection, operation_id: str) -> list[Any]:
+        """Look for the operation, the first time as if that were before its commit."""
+        return find_operation(connection, operation_id) if next(looks) else []
+
+    monkeypatch.setattr(audit, "find_operation", stand_in)
+    again = shared.ok(*command, "-o", "json")
+    assert again.json == first
+    assert "applied already" in again.err
 
 
 # -- nobody ----------------------------------------------------------------------------------------
