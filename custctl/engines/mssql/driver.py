@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -102,14 +103,26 @@ def _login(settings: EngineSettings, password: str | None) -> dict[str, str]:
         return {"Trusted_Connection": "yes"}
     named = {"UID": user} if user else {}
     if settings.auth == "entra":
-        if password is None:
-            return {**named, "Authentication": "ActiveDirectoryInteractive" if user else "ActiveDirectoryMsi"}
-        # An application goes by its id, a person by a name with an @.
-        kind = "ActiveDirectoryPassword" if user and "@" in user else "ActiveDirectoryServicePrincipal"
-        return {**named, "PWD": password, "Authentication": kind}
+        return _entra(named, is_person="@" in (user or ""), password=password)
     if password is None:
         raise CredentialError("SQL Server needs a password for this login", hint="`custctl credential set` stores it")
     return {**named, "PWD": password}
+
+
+def _entra(named: dict[str, str], *, is_person: bool, password: str | None) -> dict[str, str]:
+    """Return the keywords for a login by Microsoft Entra: a person goes by a name with an @, an application by its id.
+
+    Source: https://learn.microsoft.com/sql/connect/odbc/using-azure-active-directory
+    """
+    if password is not None:
+        kind = "ActiveDirectoryPassword" if is_person else "ActiveDirectoryServicePrincipal"
+        return {**named, "PWD": password, "Authentication": kind}
+    if not is_person:
+        return {**named, "Authentication": "ActiveDirectoryMsi"}
+    if sys.platform == "win32":
+        return {**named, "Authentication": "ActiveDirectoryInteractive"}
+    # Elsewhere the driver opens no window: it takes the ticket that the person holds.
+    return {"Authentication": "ActiveDirectoryIntegrated"}
 
 
 def _quote(value: str) -> str:

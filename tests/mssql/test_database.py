@@ -1,0 +1,117 @@
+"""What differs between engines, as SQL Server has it: versions, searches, the tables that the runner makes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from custctl.engines.base import EngineSettings
+from custctl.engines.mssql.database import MssqlDatabase
+from custctl.tables import customer
+
+DATABASE = MssqlDatabase(EngineSettings(location="shop", name="shop", schema="dbo"))
+
+
+@given(st.binary(min_size=8, max_size=8))
+def test_a_version_is_read_as_it_was_written(raw: bytes) -> None:
+    text = DATABASE.encode_version(raw)
+    assert DATABASE.decode_version(text) == raw
+    assert re.fullmatch("[0-9a-f]{16}", text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "7", "00000000000007D1", "00000000000007d", "00000000000007d1ff", "x" * 16, "0 0"]
+)
+def test_what_is_no_version_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        DATABASE.decode_version(text)
+
+
+def matches(text: str, value: str, *, contains: bool = False) -> bool:
+    """Tell whether a search finds a value, by the patterns and ranges that the server is given."""
+    if contains:
+        statement, _ = DATABASE.contains(None, sa.select(customer.c.id), [customer.c.last_name], text)  # type: ignore[arg-type]
+        condition = statement.whereclause
+    else:
+        (condition,) = DATABASE.starts_with(customer.c.last_name, text)
+    return _holds(condition, value)
+
+
+def _holds(condition: sa.ColumnElement[bool] | None, value: str) -> bool:
+    match condition:
+        case sa.sql.elements.Grouping():
+            return _holds(condition.element, value)
+        case sa.BooleanClauseList():
+            found = [_holds(clause, value) for clause in condition.clauses]
+            return any(found) if condition.operator is sa.sql.operators.or_ else all(found)
+        case sa.BinaryExpression():
+            right = condition.right.value
+            if condition.operator is sa.sql.operators.like_op:
+                return bool(_like(right).fullmatch(_lower(value)))
+            # By UTF-16 units as SQL Server compares, and by code point as others do: both must find it.
+            units = condition.operator(value.encode("utf-16-be"), right.encode("utf-16-be"))
+            return bool(units and condition.operator(value, right))
+    raise AssertionError(condition)
+
+
+def _lower(value: str) -> str:
+    """LOWER, which goes letter by letter."""
+    return "".join(char.lower() if len(char.lower()) == 1 else char for char in value)
+
+
+def _like(pattern: str) -> re.Pattern[str]:
+    """Return a pattern of LIKE with the escape character `\\` as a regular expression."""
+    made = ""
+    for escaped, char in re.findall(r"(\\?)(.)", pattern, re.DOTALL):
+        made += re.escape(char) if escaped else {"%": ".*", "_": ".", "[": "(?!)"}.get(char, re.escape(char))
+    return re.compile(made, re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("lov", "Lovelace"),
+        ("LOV", "Lovelace"),
+        ("łó", "Łódź"),
+        ("СОФ", "Софья"),
+        ("ΟΔΟΣ", "οδος"),
+        ("οδος", "ΟΔΟΣ 7"),
+        ("straße", "STRAẞE 1"),
+        ("50%_[a]\\", "50%_[A]\\ off"),
+        ("a", "A😀"),
+        ("a😀", "A😀b"),
+        ("\ud7ff", "\ud7ff😀"),
+        ("ǆ", "ǅur"),
+    ],
+)
+def test_a_prefix_is_found_whatever_its_case(text: str, value: str) -> None:
+    assert matches(text, value)
+    assert matches(text, f"x{value}", contains=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("e", "é"), ("l", "ł"), ("50%", "500"), ("a_", "ab"), ("[a]", "a"), ("ov", "Lovelace"), ("\\", "a")],
+)
+def test_what_does_not_begin_so_is_not_found(text: str, value: str) -> None:
+    assert not matches(text, value)
+
+
+LETTERS = st.text(st.characters(exclude_categories=["Cs", "Cc"], max_codepoint=0x1FFFF), min_size=1, max_size=6)
+
+
+@given(LETTERS, LETTERS)
+def test_every_value_is_found_by_its_own_beginning(text: str, rest: str) -> None:
+    assert matches(text, text + rest)
+    assert matches(text, text)
+
+
+@given(LETTERS)
+def test_a_search_has_few_parameters(text: str) -> None:
+    """A batch has 2,100 of them, and a search for a prefix asks fifteen times."""
+    (condition,) = DATABASE.starts_with(customer.c.last_name, text)
+    assert 15 * len(condition.compile(dialect=DATABASE._engine.dialect).params) < 2_000
