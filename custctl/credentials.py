@@ -1,7 +1,8 @@
 """The database password: where it is looked for, and how it is kept from being seen.
 
 Looked for in this order: the file that `CUSTCTL_DB_PASSWORD_FILE` names,
-`CUSTCTL_DB_PASSWORD`, the system keyring. No error raised here holds a password,
+`CUSTCTL_DB_PASSWORD`, the system keyring, and where the driver looks by itself, as
+libpq does in `~/.pgpass`. No error raised here holds a password,
 and none has a cause: an exception of a backend or a decoder may carry one.
 """
 
@@ -62,8 +63,9 @@ class Credential:
     """What a login is proved with.
 
     Attributes:
-        secret: the password, or None where the login needs none.
-        source: `CUSTCTL_DB_PASSWORD_FILE`, `CUSTCTL_DB_PASSWORD`, `keyring`, `none` or `not needed`.
+        secret: the password, or None where the login needs none, or the driver finds it.
+        source: `CUSTCTL_DB_PASSWORD_FILE`, `CUSTCTL_DB_PASSWORD`, `keyring`, where the driver finds it, `none` or
+            `not needed`.
     """
 
     secret: Secret | None
@@ -128,6 +130,9 @@ def find_credential(profile: Profile, environ: Mapping[str, str]) -> Credential:
         reason = f"; {error.message}"
     if secret is not None:
         return Credential(secret, "keyring")
+    of_driver = _from_driver(profile)
+    if of_driver is not None:
+        return Credential(None, of_driver)
     raise CredentialError(
         f"no password for {_login(profile)}{reason}",
         hint=f"store it with `custctl credential set --env {profile.name}`, or name a file that holds it in "
@@ -156,14 +161,17 @@ def check_credential(profile: Profile, environ: Mapping[str, str]) -> list[Place
             found = search() is not None
         except CredentialError as error:
             places.append(Place(source, "failed", error.message, error.hint))
-            # A password file that cannot be read ends the search; a keyring that cannot is the last anyway.
-            settled = True
+            # A password file that cannot be read ends the search; after a keyring that cannot, the driver looks.
+            settled = settled or source != "keyring"
             continue
         if not found:
             places.append(Place(source, "absent"))
         else:
             places.append(Place(source, "shadowed" if settled else "used"))
             settled = True
+    of_driver = _from_driver(profile) if profile.database.auth is Auth.PASSWORD else None
+    if of_driver is not None:
+        places.append(Place(of_driver, "shadowed" if settled else "used"))
     return places
 
 
@@ -224,6 +232,14 @@ def _fit(value: str, what: str, hint: str | None = None) -> Secret:
     if "\0" in value:
         raise CredentialError(f"{what} holds a NUL character", hint=hint)
     return Secret(value)
+
+
+def _from_driver(profile: Profile) -> str | None:
+    from custctl.engines import driver_password
+
+    database = profile.database
+    servers = [(node.host, node.port) for node in database.nodes]
+    return driver_password(database.engine, servers, database.name or "", database.user)
 
 
 def _from_variable(environ: Mapping[str, str]) -> Secret | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from custctl.errors import RefusedError, UsageError
 
-_SECRETS = ("CUSTCTL_DB_PASSWORD", "CUSTCTL_DB_PASSWORD_FILE")
+_SECRETS = ("CUSTCTL_DB_PASSWORD", "CUSTCTL_DB_PASSWORD_FILE", "PGPASSWORD")
 
 
 class EditedFile:

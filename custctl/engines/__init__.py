@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from custctl.errors import UnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from custctl.engines.base import Database, EngineSettings
 
 ENGINES = ("sqlite", "postgresql", "mssql")
@@ -38,3 +40,18 @@ def open_database(engine: str, settings: EngineSettings) -> Database:
 
         return MssqlDatabase(settings)
     raise ValueError(f"no engine `{engine}`")
+
+
+def driver_password(engine: str, servers: Sequence[tuple[str, int]], name: str, user: str | None) -> str | None:
+    """Return where an engine's driver finds a password by itself, in words; None where it has none.
+
+    Args:
+        servers: host and port of each node.
+        name: the database's.
+        user: who logs in; None for whom the driver takes by itself.
+    """
+    if engine == "postgresql":
+        from custctl.engines.postgresql.libpq import password_source
+
+        return password_source(servers, name, user)
+    return None

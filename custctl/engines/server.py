@@ -29,7 +29,15 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.5  # seconds between attempts
 
 
 class DriverError(Exception):
-    """A driver's error in the server's own words, without the values that some drivers quote."""
+    """A driver's error in the server's own words, without the values that some drivers quote.
+
+    Args:
+        answered: whether it was the server that said so; None where nobody asks.
+    """
+
+    def __init__(self, words: str, *, answered: bool | None = None) -> None:
+        super().__init__(words)
+        self.answered = answered
 
 
 class GivenUpError(Exception):
@@ -258,7 +266,7 @@ class ServerDatabase(Database):
             driver = self._dial(node)
         except CustctlError as error:
             # To be told that no session is free, say, is an answer too.
-            if "sqlstate" not in error.details:
+            if not (isinstance(error.__cause__, DriverError) and error.__cause__.answered):
                 raise
         else:
             with suppress(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -77,6 +78,28 @@ class Site:
     def emails(self) -> list[str]:
         """Return the customers' addresses by id."""
         return [email for (email,) in self.project.sql("SELECT email FROM customer ORDER BY id")]
+
+
+class Commands:
+    """Real processes of custctl, which are not waited for longer than is due."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a command."""
+        return self._project.start(*arguments)
+
+    def end(self, process: subprocess.Popen[bytes], seconds: float) -> Result:
+        """Return what a command left behind, which has ended by itself in so many seconds."""
+        try:
+            out, err = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            _, err = process.communicate()
+            pytest.fail(f"{process.args} has not ended in {seconds:g} s: {err.decode()}")
+        assert b"Traceback" not in err
+        return Result(process.returncode, out.decode(), err.decode())
 
 
 @pytest.fixture

@@ -91,7 +91,8 @@ class MssqlDatabase(ServerDatabase):
             self._set_up(connection)
             connection.limit_statements(settings.statement_timeout or None)
         except pyodbc.Error as error:
-            raise self._translated(error, f"node {node}") from DriverError(words(error))
+            cause = DriverError(words(error), answered=number(error) is not None)
+            raise self._translated(error, f"node {node}") from cause
         return connection
 
     def _set_up(self, driver: Supervised) -> None:
@@ -182,7 +183,8 @@ class MssqlDatabase(ServerDatabase):
         driver = self._driver(connection)
         if has_snapshots(driver):
             self._sees_one_state = True
-            driver.run("SET TRANSACTION ISOLATION LEVEL SNAPSHOT")
+            # A compatible server may have the property, and not the level.
+            self._set(driver, ["SET TRANSACTION ISOLATION LEVEL SNAPSHOT"])
             self._begin(connection)
 
     def _roll_back(self, connection: Connection) -> None:

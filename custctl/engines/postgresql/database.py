@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -15,8 +13,10 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateSchema, CreateTable
 
 from custctl.engines.base import CELL_END, Check, Joined, LockHolder, Merge, Node
+from custctl.engines.postgresql.attempts import is_answer, translate_attempt
 from custctl.engines.postgresql.connection import LimitedConnection, NoAnswerError
-from custctl.engines.postgresql.errors import can_run_again, translate, translate_attempt, words
+from custctl.engines.postgresql.errors import can_run_again, translate, words
+from custctl.engines.postgresql.libpq import authorities
 from custctl.engines.server import DriverError, ServerDatabase
 from custctl.errors import CustctlError
 from custctl.sqltypes import Timestamp
@@ -50,22 +50,22 @@ class PostgresqlDatabase(ServerDatabase):
         return sa.Engine(pool, dialect, sa.make_url("postgresql+psycopg://"), hide_parameters=True)
 
     def _dial(self, node: Node) -> LimitedConnection:
-        settings = self._settings
+        login = self._login(node)
+        # libpq takes anything below two seconds for two.
+        timeout = max(2, round(self._settings.connect_timeout))
         try:
-            return LimitedConnection.connect(
-                **self._login(node),
-                # libpq takes anything below two seconds for two.
-                connect_timeout=max(2, round(settings.connect_timeout)),
-                autocommit=True,
-            )
+            return LimitedConnection.connect(**login, connect_timeout=timeout, autocommit=True)
         except psycopg.Error as error:
-            raise translate_attempt(error, f"node {node}", self._login_name()) from DriverError(words(error))
+            told = translate_attempt(error, f"node {node}", self._login_name(), login.get("sslrootcert"))
+            raise told from DriverError(words(error), answered=is_answer(error))
 
     def _login(self, node: Node) -> dict[str, Any]:
         settings = self._settings
         password = settings.password()
         login: dict[str, Any] = {
             "host": node.host,
+            # Not that of the environment: the profile says where the nodes are.
+            "hostaddr": "",
             "port": node.port,
             "dbname": settings.name,
             "user": settings.user,
@@ -79,10 +79,7 @@ class PostgresqlDatabase(ServerDatabase):
             "keepalives_count": 3,
         }
         if settings.tls in ("verify-full", "strict"):
-            # libpq's own file of authorities, where there is one, else the system's.
-            own = Path("~/.postgresql/root.crt").expanduser()
-            named = settings.tls_ca or os.environ.get("PGSSLROOTCERT") or (own if own.exists() else "system")
-            login["sslrootcert"] = str(named)
+            login["sslrootcert"] = authorities(settings.tls_ca)
         if settings.tls == "strict":
             login["sslnegotiation"] = "direct"
         if settings.auth != "integrated":
@@ -308,6 +305,12 @@ class PostgresqlDatabase(ServerDatabase):
 
         return needs_autocommit(statement)
 
+    def fails_in_transaction(self, statement: Statement) -> bool:
+        from custctl.engines.postgresql.script import needs_autocommit
+
+        # Some forms of a subscription's statements may, as pg_dump writes them.
+        return needs_autocommit(statement) and "SUBSCRIPTION" not in statement.text.upper().split()[:2]
+
     def restores_session(self, statement: Statement) -> bool:
         from custctl.engines.postgresql.script import restores_session
 
@@ -336,19 +339,14 @@ class PostgresqlDatabase(ServerDatabase):
             session = PostgresqlScriptSession(self)
             try:
                 yield session
+                session.flush()
             finally:
-                session.rollback()
+                session.close()
 
     def settle(self, connection: Connection, statement: Statement) -> bool | None:
-        from custctl.engines.postgresql.script import concurrent_index
-        from custctl.engines.postgresql.session import index_is_valid
-        from custctl.engines.postgresql.tokens import first_word
+        from custctl.engines.postgresql.settling import settle
 
-        index = concurrent_index(statement)
-        if index is not None and index.name is not None:
-            return index_is_valid(self._driver(connection), index)
-        # To do these once more does no harm.
-        return False if first_word(statement.text) in ("VACUUM", "REINDEX", "CLUSTER") else None
+        return settle(self._driver(connection), statement)
 
     # -- diagnosis ---------------------------------------------------------------------------------
 

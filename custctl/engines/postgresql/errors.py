@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from custctl.engines.postgresql.attempts import reason
 from custctl.engines.postgresql.tokens import first_word
 from custctl.engines.roles import ask_for
 from custctl.errors import (
@@ -57,28 +58,14 @@ def translate(error: Error, where: str, login: str, statement: str | None = None
     return made
 
 
-def translate_attempt(error: Error, where: str, login: str) -> CustctlError:
-    """Return the error of the tree for an attempt to connect that failed; see `translate`."""
-    if error.sqlstate is None and isinstance(error, psycopg.OperationalError):
-        return _unreachable(visible(_first_line(error)), where, login)
-    return translate(error, where, login)
-
-
 def words(error: Error) -> str:
     """Return the error in the server's own words, without the rows that it quotes in its detail."""
-    text = error.diag.message_primary or _first_line(error)
+    text = error.diag.message_primary or reason(error)
     return visible(f"{text} (SQLSTATE {error.sqlstate})" if error.sqlstate else text)
 
 
-def _first_line(error: Error) -> str:
-    # libpq puts the attempt before each reason: `connection to server at "h" (::1), port 1 failed: …`
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else type(error).__name__
-    return re.sub(r"^connection (?:failed: connection )?to server (?:at|on) .*? failed: ", "", text).strip()
-
-
 def _by_state(error: Error, state: str, where: str, login: str, statement: str | None) -> CustctlError:
-    text = visible(error.diag.message_primary or _first_line(error))
+    text = visible(error.diag.message_primary or reason(error))
     if can_run_again(error):
         return UnavailableError(
             f"other transactions at {where} stood in the way each time: {text}; nothing was written", hint=_LATER
@@ -121,20 +108,6 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
             f"the connection to {where} was lost: {text}", hint=f"see whether the server runs and is reached; {_LATER}"
         )
     return CustctlError(f"{where}: {words(error)}")
-
-
-def _unreachable(text: str, where: str, login: str) -> CustctlError:
-    if "no password supplied" in text or "password authentication failed" in text or "authentication failed" in text:
-        return _refused_login(text, where, login)
-    if "certificate" in text or "SSL" in text or "does not support" in text:
-        return UnavailableError(
-            f"no trustworthy connection to {where}: {text}",
-            hint="check `database.tls` and `database.tls_ca` in the profile, and the server's certificate",
-        )
-    return UnavailableError(
-        f"{where} cannot be reached: {text}",
-        hint="check that the server runs, and `database.nodes` in the profile",
-    )
 
 
 def _refused_login(text: str, where: str, login: str) -> CredentialError:
