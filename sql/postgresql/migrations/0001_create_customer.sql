@@ -3,6 +3,8 @@
 
 -- What two texts are compared by where case does not matter. `lower()` alone would leave every letter
 -- but A to Z as it is in a database whose locale is C: the best collation that this server has is named.
+-- İ is a letter of its own: some collations make an i of it, others two characters. Meanwhile a character
+-- stands for it that is in no text.
 DO $$
 DECLARE
   collation_name text;
@@ -17,8 +19,9 @@ BEGIN
   EXECUTE format(
     'CREATE FUNCTION custctl_fold (value text) RETURNS text
      LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
-     RETURN replace(lower(value COLLATE pg_catalog.%I), %L, %L) COLLATE pg_catalog."C"',
-    coalesce(collation_name, 'default'), 'ς', 'σ');
+     RETURN replace(replace(lower(replace(value, %1$L, chr(1)) COLLATE pg_catalog.%2$I), chr(1), %1$L), %3$L, %4$L)
+       COLLATE pg_catalog."C"',
+    'İ', coalesce(collation_name, 'default'), 'ς', 'σ');
 END
 $$;
 
