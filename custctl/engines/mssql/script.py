@@ -7,6 +7,7 @@ import re
 from custctl.engines.mssql.reader import Code, Reader, is_on, statements
 from custctl.engines.mssql.tokens import LINE_COMMENT, QUOTED_NAME, STRING, comment_end, tokenise
 from custctl.engines.scripts import ScriptSyntaxError, Statement
+from custctl.patterns import compiled
 
 _MOST_REPEATS = 10_000
 # Blanks within a line.
@@ -16,13 +17,13 @@ _GO = r"[Gg][Oo](?=[\s;]|--|/\*|\Z)"
 _LEAVE = rf"(?:[Ee][Xx][Ii][Tt]|[Qq][Uu][Ii][Tt])(?={_GAP}(?:--|\n|\Z))"
 _COMMAND = rf"{_GAP}(?:{_GO}|:?!!|:[A-Za-z]|{_LEAVE})"
 # It swallows whole runs, so that the loop takes a step a batch or comment and not a step a character.
-_RUN = re.compile(rf"(?:[^\n'\"\[/\-]++|{STRING}|{QUOTED_NAME}|-(?!-)|/(?!\*)|\n(?!{_COMMAND}))*+")
-_COMMAND_LINE = re.compile(rf"{_GAP}(?:(?P<go>{_GO}){_GAP}(?P<count>[0-9]++)?|(?P<other>:?!!|:?[A-Za-z]++))")
-_END_OF_LINE = re.compile(rf"{_GAP}(?:--|\n|\Z)")
-_LINE_COMMENT = re.compile(LINE_COMMENT)
-_COMMAND_AT = re.compile(_COMMAND)
-_BLANKS = re.compile(_GAP)
-_LINE = re.compile(r"[^\n]*+")
+_RUN = compiled(rf"(?:[^\n'\"\[/\-]++|{STRING}|{QUOTED_NAME}|-(?!-)|/(?!\*)|\n(?!{_COMMAND}))*+")
+_COMMAND_LINE = compiled(rf"{_GAP}(?:(?P<go>{_GO}){_GAP}(?P<count>[0-9]++)?|(?P<other>:?!!|:?[A-Za-z]++))")
+_END_OF_LINE = compiled(rf"{_GAP}(?:--|\n|\Z)")
+_LINE_COMMENT = compiled(LINE_COMMENT)
+_COMMAND_AT = compiled(_COMMAND)
+_BLANKS = compiled(_GAP)
+_LINE = compiled(r"[^\n]*+")
 
 _WAYS_OUT = {
     ":R": "put the text of that file into this script",
@@ -30,7 +31,7 @@ _WAYS_OUT = {
     ":ON": "leave it out, a script ends at its first error",
     ":CONNECT": "the profile says which server it is",
 }
-_CONTROL_WORDS = re.compile(
+_CONTROL_WORDS = compiled(
     r"(?<![A-Z_])(?:COMMIT|ROLLBACK|USE|TRAN|TRANSACTION|IMPLICIT_TRANSACTIONS|ANSI_DEFAULTS)\b", re.IGNORECASE
 )
 _OUTSIDE_WORDS = (

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
+from custctl.patterns import compiled
+
 STRING = r"'[^']*+(?:''[^']*+)*+'"
 QUOTED_NAME = r'"[^"]*+(?:""[^"]*+)*+"|\[[^\]]*+(?:\]\][^\]]*+)*+\]'
 LINE_COMMENT = r"--[^\n]*+"
@@ -20,7 +22,7 @@ WORD = r"[^\x00-\x22%-/:-?\[-\^`{-\x7f\s]"
 # A number ends where its digits do, though a word follows at once: `a=1WHERE b=2` is legal.
 NUMBER = r"0[Xx][0-9A-Fa-f]*+|[0-9]++(?:[Ee][+-]?[0-9]++)?"
 
-_TOKEN = re.compile(
+_TOKEN = compiled(
     rf"""(?:\s++|{LINE_COMMENT})*+(?:
         (?P<string>[Nn]?{STRING})
       | (?P<word>{NUMBER}|{WORD}++)
@@ -33,8 +35,8 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
-_INSIDE = re.compile(rf"(?:[^()'\"\[/\-]++|{STRING}|{QUOTED_NAME}|{LINE_COMMENT}|-|/(?!\*))*+")
-_COMMENT_EDGE = re.compile(r"/\*|\*/")
+_INSIDE = compiled(rf"(?:[^()'\"\[/\-]++|{STRING}|{QUOTED_NAME}|{LINE_COMMENT}|-|/(?!\*))*+")
+_COMMENT_EDGE = compiled(r"/\*|\*/")
 
 
 class Kind(Enum):

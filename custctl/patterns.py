@@ -1,0 +1,46 @@
+"""Regular expressions that hold on to what they have matched, compiled so that every Python matches them alike."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+_IS_RIGHT = sys.version_info >= (3, 11, 5)
+_CLASS = re.compile(r"\[\^?\]?(?:[^\]\\]|\\.)*\]", re.DOTALL)
+_POSSESSIVE = re.compile(r"([*+?]|\{[0-9,]+\})\+")
+
+
+def compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
+    """Compile a pattern in which groups may be repeated possessively: `(…)*+`, `(…)++`, `(…)?+`.
+
+    Python 3.11.0 to 3.11.4, which Debian 12 among others has, goes wrong where a repetition fails half-way: there the
+    same is said by an atomic group, which takes more memory.
+
+    Source: https://github.com/python/cpython/issues/106052, https://github.com/python/cpython/issues/100061
+    """
+    return re.compile(pattern if _IS_RIGHT else atomic(pattern), flags)
+
+
+def atomic(pattern: str) -> str:
+    """Return a pattern with `(?>(…)*)` for every `(…)*+`; single characters and classes are repeated as they are."""
+    parts: list[str] = []
+    opened: list[int] = []
+    at = 0
+    while at < len(pattern):
+        if pattern[at] == "\\":
+            part = pattern[at : at + 2]
+        elif pattern[at] == "[":
+            found = _CLASS.match(pattern, at)
+            part = found[0] if found else pattern[at]
+        else:
+            part = pattern[at]
+        at += len(part)
+        if part == "(":
+            opened.append(len(parts))
+        parts.append(part)
+        repeated = _POSSESSIVE.match(pattern, at) if part == ")" else None
+        begin = opened.pop() if part == ")" else 0
+        if repeated:
+            parts[begin:] = ["(?>", *parts[begin:], repeated[1], ")"]
+            at = repeated.end()
+    return "".join(parts)
