@@ -38,6 +38,10 @@ class Teller(Listener):
         """Say what is about to run, where that was asked for."""
         self._console.detail(f"applying {step.script.name} ({step.reason})")
 
+    def notice(self, script: Script, text: str, hint: str | None) -> None:
+        """Pass on what the database says."""
+        self._console.warn(f"{script.name}: {text}", hint)
+
     def applied(self, done: Applied) -> None:
         """Say what was applied."""
         self._console.note(f"applied {done.script.name} in {done.duration_ms} ms")

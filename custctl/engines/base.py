@@ -131,10 +131,17 @@ class ScriptSession(ABC):
     """A connection on which migration scripts run, statement by statement, in raw SQL."""
 
     connection: Connection
+    on_notice: Callable[[str, str | None], None] | None = None
+    """Called with what the database says of a statement besides its outcome, and its hint."""
 
     @abstractmethod
     def begin(self) -> None:
         """Start a transaction that no other writer can enter."""
+
+    def begin_script(self) -> bool:
+        """Start a transaction as `begin` does, and tell whether this session still has the migration lock."""
+        self.begin()
+        return self.holds_lock()
 
     @abstractmethod
     def run(self, statement: Statement) -> None:
@@ -143,6 +150,16 @@ class ScriptSession(ABC):
         Raises:
             CustctlError: translated from the driver's error.
         """
+
+    def run_all(self, statements: Iterator[Statement]) -> Iterator[int]:
+        """Run the statements of a transaction, in as few calls as the engine likes.
+
+        Yields:
+            How many have been run; where an error comes after it, that is the number of the one that failed.
+        """
+        for number, statement in enumerate(statements, 1):
+            self.run(statement)
+            yield number
 
     @abstractmethod
     def commit(self) -> None:
@@ -163,6 +180,9 @@ class ScriptSession(ABC):
     @abstractmethod
     def holds_lock(self) -> bool:
         """Tell whether this session still has the migration lock; a pooler or a script may have taken it away."""
+
+    def take_own_rights(self) -> None:  # noqa: B027 - most engines have no such roles
+        """Let the rest of the open transaction be the login's own, whatever role a script has taken on."""
 
     @abstractmethod
     def reset(self) -> None:
@@ -383,6 +403,10 @@ class Database(ABC):
     @abstractmethod
     def needs_autocommit(self, statement: Statement) -> bool:
         """Tell whether a statement cannot run inside a transaction on this engine."""
+
+    def fails_in_transaction(self, statement: Statement) -> bool:
+        """Tell whether a statement fails inside every transaction, which is known before anything runs."""
+        return False
 
     @abstractmethod
     def restores_session(self, statement: Statement) -> bool:

@@ -21,6 +21,7 @@ from custctl.errors import (
     UnavailableError,
 )
 from custctl.migrations import journal
+from custctl.migrations.journal import Record
 from custctl.migrations.plan import Step
 from custctl.migrations.scripts import Script
 from custctl.migrations.substitution import mask, substitute
@@ -61,14 +62,19 @@ class Task:
         return self.step.script
 
     def run(self, statement: Statement) -> None:
-        """Run one statement; journal and messages know it as it was written."""
-        if self.script.directives.substitute:
-            text = substitute(statement.text, os.environ, name=self.script.name, line=statement.line)
-            statement = replace(statement, text=text)
-        self.session.run(statement)
+        """Run one statement."""
+        self.session.run(self.filled_in(statement))
+
+    def filled_in(self, statement: Statement) -> Statement:
+        """Return a statement as it runs; journal and messages know it as it was written."""
+        if not self.script.directives.substitute:
+            return statement
+        text = substitute(statement.text, os.environ, name=self.script.name, line=statement.line)
+        return replace(statement, text=text)
 
     def note(self, state: str, applied: int, *, started_at: str, error: str | None = None) -> None:
         """Write the script's row in the journal, in the open transaction."""
+        self.session.take_own_rights()
         journal.write(
             self.database,
             self.session.connection,
@@ -83,8 +89,13 @@ class Task:
             is_new=self.step.record is None and self.script.directives.transaction,
         )
 
-    def check_untouched(self) -> str:
-        """Make sure, in the transaction that is to change it, that the journal is still what was planned for.
+    def progress(self, applied: int, in_flight: int | None = None) -> None:
+        """Journal how far the script has come, in the open transaction."""
+        self.session.take_own_rights()
+        journal.progress(self.session.connection, self.script, applied=applied, in_flight=in_flight)
+
+    def begin(self) -> str:
+        """Start a transaction, and make sure in it that the journal is still what was planned for.
 
         The lock sees to that, where it is still held. Where it does not reach as far as the database does, the row
         tells.
@@ -95,7 +106,7 @@ class Task:
         Raises:
             UnavailableError: the lock was lost, or another run has been here.
         """
-        if not self.session.holds_lock():
+        if not self.session.begin_script():
             raise UnavailableError(
                 f"the migration lock was lost before `{self.script.name}`; {self.so_far}",
                 hint="a pooler in transaction mode, or a script that ends its session's locks, takes it away: connect to"
@@ -138,13 +149,12 @@ def _in_transaction(task: Task) -> None:
             hint="put `-- custctl: transaction=off` back at its head",
         )
     try:
-        session.begin()
-        started_at = task.check_untouched()
-        for at, statement in enumerate(task.statements):  # noqa: B007 - told where one fails
-            task.run(statement)
+        started_at = task.begin()
+        at = 0
+        for at in session.run_all(map(task.filled_in, task.statements)):
             if not session.in_transaction():
                 raise MigrationError(
-                    f"{script.name}:{statement.line}: the statement ended the script's transaction; {task.so_far}",
+                    f"{script.name}:{task.statements[at - 1].line}: the statement ended the script's transaction; {task.so_far}",
                     hint="look at what it left behind, then use `-- custctl: transaction=off`",
                 )
         at = None
@@ -169,21 +179,22 @@ def _in_transaction(task: Task) -> None:
 def _one_by_one(task: Task) -> None:
     """Run a script statement by statement, journalling each, so that a rerun goes on after the last good one."""
     database, session, script = task.database, task.session, task.script
-    statements, total, connection = task.statements, len(task.statements), task.session.connection
+    statements, total = task.statements, len(task.statements)
 
     def progress(applied: int, in_flight: int | None = None) -> None:
         session.begin()
-        journal.progress(connection, script, applied=applied, in_flight=in_flight)
+        task.progress(applied, in_flight)
         session.commit()
 
-    session.begin()
-    started_at = task.check_untouched()
-    if task.step.reason == "resume" and task.step.record is not None:
-        started_at = task.step.record.started_at
+    record = task.step.record if task.step.reason == "resume" else None
+    if record is not None:
+        restore_settings(database, task.run, record)
+    started_at = task.begin()
+    if record is not None:
+        started_at = record.started_at
     done = _resume_at(task)
     task.note("running", done, started_at=started_at)
     session.commit()
-    _restore_settings(task, done)
     at: int | None = None
     opened = done  # the statement by which the script began a transaction of its own
     try:
@@ -193,7 +204,7 @@ def _one_by_one(task: Task) -> None:
             if session.in_transaction():
                 # Between the script's own BEGIN and COMMIT; how far it came commits with them.
                 if control in ("COMMIT", "END"):
-                    journal.progress(connection, script, applied=number + 1)
+                    task.progress(number + 1)
                 task.run(statement)
             elif control is not None:
                 opened = number
@@ -205,7 +216,7 @@ def _one_by_one(task: Task) -> None:
             else:
                 session.begin()
                 task.run(statement)
-                journal.progress(connection, script, applied=number + 1)
+                task.progress(number + 1)
                 session.commit()
             if not session.in_transaction():
                 done = number + 1
@@ -216,7 +227,7 @@ def _one_by_one(task: Task) -> None:
         session.begin()
         task.note("applied", total, started_at=started_at)
         if task.after_script is not None:
-            task.after_script(connection, script)
+            task.after_script(session.connection, script)
         session.commit()
     except CommitLostError:
         raise
@@ -262,7 +273,8 @@ def _resume_at(task: Task) -> int:
     if settled is None:
         raise OutcomeUnknownError(
             f"whether statement {step.in_flight + 1} of `{step.script.name}` took effect is not known",
-            hint="look at the database, then settle it with `custctl migrate repair`",
+            hint="look at the database and undo what it did, then run `custctl migrate repair`, which takes it for not"
+            " applied",
         )
     if not settled:
         return step.in_flight
@@ -274,15 +286,15 @@ def _resume_at(task: Task) -> int:
     return step.in_flight + 1
 
 
-def _restore_settings(task: Task, resume_at: int) -> None:
+def restore_settings(database: Database, run: Callable[[Statement], None], record: Record) -> None:
     """Run again what a script had set for its session (attached files, pragmas) before it stopped, and nothing else.
 
     Where one cannot be run any more, a later statement that needs it tells so better.
     """
-    for statement in task.statements[:resume_at]:
-        if task.database.restores_session(statement):
+    for statement in database.split(record.script)[: record.statements_applied]:
+        if database.restores_session(statement):
             with suppress(CustctlError):
-                task.run(statement)
+                run(statement)
 
 
 # -- telling what failed ---------------------------------------------------------------------------

@@ -237,6 +237,13 @@ def split_script(database: Database, script: Script) -> list[Statement]:
                     hint="leave it out: each script is one transaction; or put `-- custctl: transaction=off` at its head",
                     details={"script": script.name, "line": statement.line},
                 )
+            if database.fails_in_transaction(statement):
+                start = " ".join(statement.text.split()[:3])
+                raise MigrationError(
+                    f"{script.name}:{statement.line}: `{start} …` fails inside a transaction, and the script is one",
+                    hint="put it into a script of its own with `-- custctl: transaction=off` at its head",
+                    details={"script": script.name, "line": statement.line},
+                )
     return statements
 
 

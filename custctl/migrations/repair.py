@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from custctl import standing
 from custctl.customers import audit
-from custctl.errors import ConflictError, MigrationError, OutcomeUnknownError, RefusedError
+from custctl.errors import ConflictError, MigrationError, RefusedError
 from custctl.migrations import journal
+from custctl.migrations.execution import restore_settings
 from custctl.migrations.journal import DONE, Record, State
 from custctl.migrations.plan import Drift, make_plan
 from custctl.migrations.scripts import Script, discover
@@ -108,7 +109,6 @@ def repair(
     Raises:
         ConflictError: the operation id is another request's.
         MigrationError: the database has changed since the repair was planned.
-        OutcomeUnknownError: whether a statement in flight took effect cannot be seen.
     """
     with (
         database.migration_lock(lock_timeout, listener.waiting),
@@ -118,13 +118,14 @@ def repair(
         if _plan(database, state, sql_dir, environment=environment, restamp=restamp) != planned:
             raise MigrationError("the journal has changed meanwhile; nothing was repaired", hint="run it again")
         has_audit = customer_audit.name in state.tables
+        seen = [_look(database, session, unsettled) for unsettled in planned.settle]
         session.begin()
         if has_audit:
             _check_operation(session.connection, operation_id)
         done: list[tuple[str, dict[str, Any]]] = []
         for drift in planned.accept:
             journal.accept(session.connection, drift.script)
-        settled = [_settle(database, session, unsettled) for unsettled in planned.settle]
+        settled = [_settle(database, session, *each) for each in zip(planned.settle, seen, strict=True)]
         if planned.accept or settled:
             done.append(("repair", {"accepted": list(map(_accepted, planned.accept)), "settled": settled}))
         if planned.restamp:
@@ -153,20 +154,29 @@ def _accepted(drift: Drift) -> dict[str, str]:
     return {"script": drift.script.name, "from": drift.record.checksum, "to": drift.script.checksum}
 
 
-def _settle(database: Database, session: ScriptSession, unsettled: Unsettled) -> dict[str, Any]:
-    """Mark a script as failed where it stopped, and return what the audit tells of it."""
+def _look(database: Database, session: ScriptSession, unsettled: Unsettled) -> bool | None:
+    """Tell whether the statement that was in flight took effect; None where there was none, or it cannot be seen."""
+    record = unsettled.record
+    if record.in_flight is None:
+        return None
+    restore_settings(database, session.run, record)
+    took_effect = database.settle(session.connection, database.split(record.script)[record.in_flight])
+    session.reset()
+    return took_effect
+
+
+def _settle(
+    database: Database, session: ScriptSession, unsettled: Unsettled, took_effect: bool | None
+) -> dict[str, Any]:
+    """Mark a script as failed where it stopped, and return what the audit tells of it.
+
+    A statement of which nothing can be seen is taken for not applied: whoever repairs has been told to undo it.
+    """
     record = unsettled.record
     journal.fail(database, session.connection, record)
     facts = {"script": record.name, "was": record.state, "applied": record.statements_applied}
     if record.in_flight is None:
         return facts
-    statement = database.split(record.script)[record.in_flight]
-    took_effect = database.settle(session.connection, statement)
-    if took_effect is None:
-        raise OutcomeUnknownError(
-            f"whether statement {record.in_flight + 1} of `{record.name}` took effect cannot be seen",
-            hint="make its effect undone by hand, then repair again",
-        )
     applied = record.in_flight + (1 if took_effect else 0)
     journal.progress(session.connection, unsettled.script, applied=applied)
     return {**facts, "applied": applied, "in_flight": record.in_flight, "took_effect": took_effect}

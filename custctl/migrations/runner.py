@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,7 @@ from custctl.migrations.execution import Task, carry_out, milliseconds
 from custctl.migrations.journal import Record, State
 from custctl.migrations.plan import Plan, Step, check_plan, lint_script, make_plan, split_script
 from custctl.migrations.scripts import Script, discover
+from custctl.migrations.substitution import mask
 from custctl.text import plural
 
 if TYPE_CHECKING:
@@ -58,6 +61,9 @@ class Listener:
 
     def applying(self, step: Step) -> None:
         """A script begins."""
+
+    def notice(self, script: Script, text: str, hint: str | None) -> None:
+        """The database has something to say of a script that runs."""
 
     def applied(self, done: Applied) -> None:
         """A script is applied and committed."""
@@ -248,10 +254,12 @@ def execute(
         task = Task(database, session, step, statements, actor, started, _so_far(run), after_script)
         try:
             listener.applying(step)
+            session.on_notice = partial(_notice, listener, script)
             carry_out(task)
             session.reset()
             run.applied.append(Applied(script, len(statements), milliseconds(started)))
             listener.applied(run.applied[-1])
+            session.on_notice = None
         except KeyboardInterrupt as interrupt:
             raise _interrupted(task, run, interrupt) from interrupt
         except CommitLostError as lost:
@@ -263,6 +271,13 @@ def execute(
                 listener.applied(run.applied[-1])
                 execute(database, session, steps[number:], prepared, actor, run, listener, after_script)
             return
+
+
+def _notice(listener: Listener, script: Script, text: str, hint: str | None) -> None:
+    """Pass on what the database says, without the values that were put into the script."""
+    if script.directives.substitute:
+        text, hint = mask(text, script.text, os.environ), mask(hint, script.text, os.environ) if hint else None
+    listener.notice(script, text, hint)
 
 
 def _reconnect(stack: ExitStack, task: Task, listener: Listener, lost: CommitLostError) -> ScriptSession:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from custctl.context import Context
 from custctl.errors import UsageError
 from custctl.options import SCRIPTS, LockTimeoutOption, OperationOption, command
+
+if TYPE_CHECKING:
+    from custctl.migrations.journal import Record
 
 _COLUMNS = ("change", "script", "detail")
 
@@ -62,7 +65,7 @@ def repair(
         {
             "change": "settle",
             "script": u.script.name,
-            "detail": f"{u.record.statements_applied} of {u.record.statements_total} statements are applied",
+            "detail": _how_far(u.record),
         }
         for u in planned.settle
     ]
@@ -94,3 +97,10 @@ def repair(
             listener=Teller(context),
         )
     context.renderer.many(rows, _COLUMNS)
+
+
+def _how_far(record: Record) -> str:
+    applied = f"{record.statements_applied} of {record.statements_total} statements are applied"
+    if record.in_flight is None:
+        return applied
+    return f"{applied}, and number {record.in_flight + 1} as well where that can be seen"

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, LiteralString
 
 import psycopg
-from psycopg import pq, sql
+from psycopg import generators, pq
 
 from custctl.engines.base import LockHolder, ScriptSession
-from custctl.engines.postgresql.script import ConcurrentIndex, concurrent_index, needs_autocommit
+from custctl.engines.postgresql.concurrently import drop_invalid, drop_leftovers, index_is_valid, patiently
+from custctl.engines.postgresql.script import ConcurrentIndex, concurrent_index, needs_autocommit, restores_session
+from custctl.engines.postgresql.tokens import first_word
 from custctl.errors import CustctlError, UnavailableError
 from custctl.text import visible
 
 if TYPE_CHECKING:
+    from psycopg.errors import Diagnostic
+    from psycopg.pq.abc import PGresult
+    from sqlalchemy import Connection
+
     from custctl.engines.postgresql.connection import LimitedConnection
     from custctl.engines.postgresql.database import PostgresqlDatabase
     from custctl.engines.scripts import Statement
@@ -28,11 +35,17 @@ _RESET = (
     "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; DEALLOCATE ALL; UNLISTEN *; DISCARD PLANS;"
     " DISCARD TEMP; DISCARD SEQUENCES; "
 )
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+_ROLE = re.compile(r"\b(?:ROLE|set_config)\b", re.IGNORECASE)
+# To wait for the disk at each script is most of the time that small ones take. A crash of the server can take the last of
+# them away, each with its row in the journal, until the run is at its end: there all are waited for.
+_LATER = "SET LOCAL synchronous_commit = off"
+_FLUSH = "BEGIN; SELECT pg_catalog.pg_logical_emit_message(true, 'custctl', 'migrated'); COMMIT"
+_BATCH = 1 << 18  # characters of one message
 _HELD = """
 SELECT 1 FROM pg_catalog.pg_locks
  WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid() AND granted AND mode = 'ExclusiveLock'
-   AND classid = (%(key)s::bigint >> 32)::bit(32)::bigint::oid AND objid = (%(key)s::bigint)::bit(32)::bigint::oid
-   AND objsubid = 1
+   AND classid = {high} AND objid = {low} AND objsubid = 1
 """
 _HOLDER = """
 SELECT a.pid, a.usename, a.application_name, a.client_addr, a.backend_start
@@ -40,15 +53,6 @@ SELECT a.pid, a.usename, a.application_name, a.client_addr, a.backend_start
  WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
    AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
    AND l.classid = (%(key)s::bigint >> 32)::bit(32)::bigint::oid AND l.objid = (%(key)s::bigint)::bit(32)::bigint::oid
-"""
-_INDEX = """
-SELECT i.indisvalid,
-       EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index AS p WHERE p.index_relid = i.indexrelid),
-       n.nspname
-  FROM pg_catalog.pg_index AS i
-  JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
-  JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
- WHERE i.indrelid = to_regclass(%(table)s) AND c.relname = %(name)s
 """
 
 
@@ -107,110 +111,240 @@ def _holder(driver: LimitedConnection, key: int) -> LockHolder | None:
     return None
 
 
-def index_is_valid(driver: LimitedConnection, index: ConcurrentIndex) -> bool:
-    """Tell whether an index is there and was built to its end."""
-    row = _find_index(driver, index)
-    return row is not None and bool(row[0])
-
-
-def _find_index(driver: LimitedConnection, index: ConcurrentIndex) -> tuple[bool, bool, str] | None:
-    """Return whether an index is valid, whether a session builds it now, and its schema; None where it is not there."""
-    parts = [index.table_schema, index.table] if index.table_schema else [index.table]
-    table = ".".join('"' + part.replace('"', '""') + '"' for part in parts)
-    return driver.execute(_INDEX, {"table": table, "name": index.name}).fetchone()
-
-
 class PostgresqlScriptSession(ScriptSession):
     """Scripts run on the connection that holds the lock."""
 
     def __init__(self, database: PostgresqlDatabase) -> None:
         self._database = database
-        self.connection = database._connect()
-        self._driver = database._driver(self.connection)
+        self._connection = database._connect()
+        self._driver = database._driver(self._connection)
         # A statement of a script may take hours; that the server is alive is asked for now and then.
         self._driver.patience = None
         self._driver.on_silence = database.check_alive
+        # A script may deallocate what the driver has prepared.
+        self._driver.prepare_threshold = None
+        self._driver.add_notice_handler(self._heard)
         self._settings = database._script_settings()
+        high, low = divmod(lock_key(database._settings.schema) % (1 << 64), 1 << 32)
+        self._look = _HELD.format(high=high, low=low)
+        self._stale = False
+        self._unflushed = False
+        self._changes_role = False
         with database._errors():
-            self._driver.execute(self._raw(self._settings))
+            self._send(self._settings)
+
+    @property
+    def connection(self) -> Connection:  # type: ignore[override] # whoever asks for it is to find it put back
+        """The connection, whose settings are not those that a script has left."""
+        if self._stale:
+            with self._database._errors():
+                self._put_back()
+        return self._connection
+
+    def flush(self) -> None:
+        """Return when all that was committed is as safe as the server is set to make a commit.
+
+        Raises:
+            UnavailableError: the connection was lost before.
+        """
+        if not self._unflushed:
+            return
+        try:
+            if self._stale:
+                self._put_back()
+            self._send(_FLUSH)
+        except psycopg.Error as error:
+            told = self._database.translate(error)
+            raise UnavailableError(
+                f"{told.message}; whether the newest scripts reached its disk could not be learnt",
+                hint="when it answers, run it again: what is missing is applied",
+            ) from self._database._scrubbed(error)
+        self._unflushed = False
+
+    def close(self) -> None:
+        """Undo what is open, and leave the connection as it was found."""
+        self.rollback()
+        with suppress(psycopg.Error, UnavailableError):
+            if not self._driver.closed:
+                self.flush()
+        self._driver.remove_notice_handler(self._heard)
+
+    def _heard(self, notice: Diagnostic) -> None:
+        if self.on_notice is not None and notice.message_primary:
+            self.on_notice(notice.message_primary, notice.message_hint)
+
+    # -- transactions ------------------------------------------------------------------------------
 
     def begin(self) -> None:
         with self._database._errors():
-            self._driver.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+            if self._stale:
+                self._put_back()
+            self._send(_BEGIN)
 
-    def run(self, statement: Statement) -> None:
+    def begin_script(self) -> bool:
+        # One message to the server. What puts the settings back is a transaction of its own: what it does must stay.
+        before = f"BEGIN; {_RESET}{self._settings}; COMMIT; " if self._stale else ""
         with self._database._errors():
-            try:
-                self._run(statement)
-            except psycopg.errors.InsufficientPrivilege as error:
-                # Which privilege that was, the statement alone tells.
-                where, cause = self._database._at_node(), self._database._scrubbed(error)
-                raise self._database._translated(error, where, statement.text) from cause
-
-    def _run(self, statement: Statement) -> None:
-        index = concurrent_index(statement)
-        if statement.data is not None:
-            with self._driver.cursor() as cursor, cursor.copy(self._raw(statement.text)) as copy:
-                copy.write(statement.data)
-        elif index is not None and not self.in_transaction():
-            self._build(statement, index)
-        elif needs_autocommit(statement) and not self.in_transaction():
-            self._run_patiently(self._raw(statement.text))
-        else:
-            self._driver.execute(self._raw(statement.text))
-
-    def _build(self, statement: Statement, index: ConcurrentIndex) -> None:
-        """Build an index beside the writers; one that was left INVALID by an attempt before is built anew."""
-        if index.name is not None:
-            self._drop_invalid(index, index.name)
-        self._run_patiently(self._raw(statement.text))
-        if index.name is not None and not index_is_valid(self._driver, index):
-            raise CustctlError(
-                f"the index `{index.name}` is INVALID: it was there already, and another session builds it",
-                hint="wait for that session to end, and run it again",
-            )
-
-    def _drop_invalid(self, index: ConcurrentIndex, name: str) -> None:
-        row = _find_index(self._driver, index)
-        if row is None or row[0]:
-            return
-        if row[1]:
-            raise UnavailableError(
-                f"another session is building the index `{name}`", hint="wait for it to end, and run it again"
-            )
-        self._run_patiently(sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(row[2], name)))
-
-    def _run_patiently(self, query: LiteralString | sql.Composed) -> None:
-        """Run what waits for other transactions: a time limit on locks would kill it, and leave an INVALID index."""
-        held = self._driver.execute("SELECT current_setting('lock_timeout')").fetchone()
-        self._driver.execute("SET lock_timeout = 0")
-        try:
-            self._driver.execute(query)
-        finally:
-            if not self._driver.closed and held:
-                self._driver.execute("SELECT pg_catalog.set_config('lock_timeout', %s, false)", (held[0],))
+            *_, held = self._send(f"{before}{_BEGIN}; {_LATER}; {self._look}")
+            self._stale, self._unflushed = False, True
+            return held.ntuples == 1
 
     def commit(self) -> None:
         with self._database._errors_of_commit():
-            self._driver.execute("COMMIT")
+            self._send("COMMIT")
 
     def rollback(self) -> None:
         with suppress(psycopg.Error):
             if self._driver.info.transaction_status != pq.TransactionStatus.IDLE:
-                self._driver.execute("ROLLBACK")
+                self._send("ROLLBACK")
 
     def in_transaction(self) -> bool:
         return self._driver.info.transaction_status != pq.TransactionStatus.IDLE
 
     def holds_lock(self) -> bool:
         with self._database._errors():
-            return _scalar(self._driver, _HELD, lock_key(self._database._settings.schema)) == 1
+            return self._send(self._look)[-1].ntuples == 1
 
     def reset(self) -> None:
-        with self._database._errors():
-            self._driver.execute(self._raw(_RESET + self._settings))
+        # Done with what comes next: a message of its own would cost as much as a small script.
+        self._stale = True
+        self._changes_role = False
+
+    def _put_back(self) -> None:
+        self._send(_RESET + self._settings)
+        self._stale = False
+
+    def take_own_rights(self) -> None:
+        if self._changes_role and self.in_transaction():
+            with self._database._errors():
+                self._send("SET LOCAL ROLE NONE")
+
+    # -- statements --------------------------------------------------------------------------------
+
+    def run(self, statement: Statement) -> None:
+        self._watch(statement)
+        with self._database._errors(), self._telling(statement):
+            if self._stale:
+                self._put_back()
+            index = concurrent_index(statement)
+            if statement.data is not None:
+                with self._driver.cursor() as cursor, cursor.copy(self._raw(statement.text)) as copy:
+                    copy.write(statement.data)
+            elif index is not None and not self.in_transaction():
+                self._build(statement, index)
+            elif needs_autocommit(statement) and not self.in_transaction():
+                drop_leftovers(self._driver, statement)
+                patiently(self._driver, self._raw(statement.text))
+            else:
+                self._driver.execute(self._raw(statement.text))
+
+    def run_all(self, statements: Iterator[Statement]) -> Iterator[int]:
+        done = 0
+        for batch in _batches(statements):
+            if len(batch) == 1:
+                self.run(batch[0])
+            else:
+                # Joined as psql would not: the server answers for each, up to the first that fails.
+                text = ";\n".join(statement.text for statement in batch)
+                for statement in batch:
+                    self._watch(statement)
+                results = self._ask(text)
+                if (failed := _failed(results)) is not None:
+                    number = _number(batch, failed, len(results) - 1)
+                    yield done + number
+                    with self._database._errors(), self._telling(batch[number]):
+                        raise self._error(failed)
+            done += len(batch)
+            yield done
+
+    def _watch(self, statement: Statement) -> None:
+        self._changes_role = self._changes_role or _ROLE.search(statement.text) is not None
+
+    @contextmanager
+    def _telling(self, statement: Statement) -> Iterator[None]:
+        """Tell which privilege was missing: the statement alone knows."""
+        try:
+            yield
+        except psycopg.errors.InsufficientPrivilege as error:
+            where, cause = self._database._at_node(), self._database._scrubbed(error)
+            raise self._database._translated(error, where, statement.text) from cause
+
+    def _build(self, statement: Statement, index: ConcurrentIndex) -> None:
+        """Build an index beside the writers; one that was left INVALID by an attempt before is built anew."""
+        if index.name is not None:
+            drop_invalid(self._driver, index)
+        patiently(self._driver, self._raw(statement.text))
+        if index.name is not None and not index_is_valid(self._driver, index):
+            raise CustctlError(
+                f"the index `{index.name}` is INVALID: it was there already, and another session builds it",
+                hint="wait for that session to end, and run it again",
+            )
+
+    # -- messages to the server --------------------------------------------------------------------
+
+    def _send(self, text: str) -> list[PGresult]:
+        """Send statements as one message and return what the server answers to each.
+
+        Raises:
+            psycopg.Error: one of them failed, and none after it was run.
+        """
+        results = self._ask(text)
+        failed = _failed(results)
+        if failed is not None:
+            raise self._error(failed)
+        return results
+
+    def _ask(self, text: str) -> list[PGresult]:
+        driver = self._driver
+        with driver.lock:
+            driver.pgconn.send_query(text.encode(driver.info.encoding))
+            return driver.wait(generators.execute(driver.pgconn))
+
+    def _error(self, failed: PGresult) -> psycopg.Error:
+        return psycopg.errors.error_from_result(failed, encoding=self._driver.info.encoding)
 
     @staticmethod
     def _raw(text: str) -> LiteralString:
         # A script is run as it is written; nothing is put into it.
         return text
+
+
+def _batches(statements: Iterator[Statement]) -> Iterator[list[Statement]]:
+    """Group statements into those that can be sent as one message.
+
+    The server reads a message as a whole before it runs the first statement: after one that sets how others are to be
+    read (`standard_conforming_strings`, say), the next message begins. COPY talks to the client.
+    """
+    batch: list[Statement] = []
+    size = 0
+    for statement in statements:
+        if first_word(statement.text) == "COPY":
+            if batch:
+                yield batch
+            yield [statement]
+            batch, size = [], 0
+            continue
+        batch.append(statement)
+        size += len(statement.text)
+        if size > _BATCH or restores_session(statement):
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _failed(results: Sequence[PGresult]) -> PGresult | None:
+    return next((result for result in results if result.status == pq.ExecStatus.FATAL_ERROR), None)
+
+
+def _number(batch: Sequence[Statement], failed: PGresult, answered: int) -> int:
+    """Return which statement of a message failed: by the place that the error names, else by how many were answered."""
+    place = failed.error_field(pq.DiagnosticField.STATEMENT_POSITION)
+    if place is None:
+        return min(answered, len(batch) - 1)
+    end = 0
+    for number, statement in enumerate(batch):
+        end += len(statement.text) + len(";\n")
+        if int(place) <= end:
+            return number
+    return len(batch) - 1
