@@ -37,6 +37,9 @@ pyodbc.pooling = False
 COLLATION = "Latin1_General_BIN2"
 """By code point: the same whatever the database's own collation is."""
 
+_FOLDING = "Latin1_General_CS_AS"
+"""Knows the case of all letters; by code point a compatible server knows that of A to Z."""
+
 _NOT_READ = (-155, -151)
 """The types DATETIMEOFFSET, and GEOGRAPHY and its like: pyodbc refuses rows that hold one, which scripts may select."""
 
@@ -285,7 +288,9 @@ class MssqlDatabase(ServerDatabase):
 
     def fold_key(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         # An email is stored in lower case: its unique index serves as it is.
-        return column if column.name == "email" else sa.func.LOWER(column, type_=sa.Unicode)
+        if column.name == "email":
+            return column
+        return sa.func.LOWER(column.collate(_FOLDING), type_=sa.Unicode).collate(COLLATION)
 
     def fold_order(self, key: ColumnElement[Any]) -> ColumnElement[Any]:
         return key  # the columns compare by code point, and so does what is made of them
