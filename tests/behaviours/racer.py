@@ -1,7 +1,7 @@
 """The processes of a race: they are forked from one that has loaded all that takes long, and begin together.
 
-Run as a program. Its arguments are the engine and, as JSON, a list of command lines for each process; it prints what
-each command came to as JSON.
+Run as a program. Its arguments are the engine, how many rows an import writes at once, and, as JSON, a list of command
+lines for each process; it prints what each command came to as JSON.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 from multiprocessing.synchronize import Barrier
 
 from custctl import app
+from custctl.customers import importing
 
 _FORK = multiprocessing.get_context("fork")
 
@@ -36,9 +37,10 @@ def run_all(commands: list[list[str]]) -> list[dict[str, object]]:
 
 
 if __name__ == "__main__":
-    _engine, _texts = sys.argv[1:]
-    for _name in ("customers.store", "customers.importing", "migrations.runner", f"engines.{_engine}.database"):
+    _engine, _batch, _texts = sys.argv[1:]
+    for _name in ("customers.store", "migrations.runner", f"engines.{_engine}.database"):
         importlib.import_module(f"custctl.{_name}")
+    importing.BATCH = int(_batch)
     _racers = json.loads(_texts)
     _start: Barrier = _FORK.Barrier(len(_racers))
     with _FORK.Pool(len(_racers)) as _pool:

@@ -214,10 +214,14 @@ class Race:
         return [result.json for results in self.results for result in results if result.code == 0]
 
 
-def race(place: Place, *racers: Sequence[Sequence[str | Path]]) -> Race:
-    """Run lists of commands, each list in a process of its own, all processes at once."""
+def race(place: Place, *racers: Sequence[Sequence[str | Path]], batch: int = 10_000) -> Race:
+    """Run lists of commands, each list in a process of its own, all processes at once.
+
+    Args:
+        batch: how many rows an import writes at once.
+    """
     texts = json.dumps([[list(map(str, command)) for command in commands] for commands in racers])
-    command = [sys.executable, "-m", "tests.behaviours.racer", place.engine, texts]
+    command = [sys.executable, "-m", "tests.behaviours.racer", place.engine, str(batch), texts]
     done = subprocess.run(
         command, cwd=place.path, env=place.environ, stdout=subprocess.PIPE, text=True, timeout=300, check=True
     )
