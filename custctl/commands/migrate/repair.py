@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from custctl.context import Context
 from custctl.errors import UsageError
 from custctl.options import SCRIPTS, LockTimeoutOption, OperationOption, command
-
-if TYPE_CHECKING:
-    from custctl.migrations.journal import Record
 
 _COLUMNS = ("change", "script", "detail")
 
@@ -65,7 +62,7 @@ def repair(
         {
             "change": "settle",
             "script": u.script.name,
-            "detail": _how_far(u.record),
+            "detail": f"{u.record.statements_applied} of {u.record.statements_total} statements are applied",
         }
         for u in planned.settle
     ]
@@ -74,6 +71,12 @@ def repair(
         rows.append({"change": "restamp", "script": "", "detail": f"{before or 'no stamp'} -> {after}"})
     for row in rows:
         context.console.announce(" ".join(filter(None, row.values())))
+    for u in planned.settle:
+        if u.record.in_flight is not None:
+            context.console.announce(
+                f"statement {u.record.in_flight + 1} of {u.script.name} was in flight: it is taken for applied only where"
+                " the database shows it"
+            )
     for drift in planned.accept:
         for line in drift.diff.splitlines():
             context.console.note(f"  {line}")
@@ -97,10 +100,3 @@ def repair(
             listener=Teller(context),
         )
     context.renderer.many(rows, _COLUMNS)
-
-
-def _how_far(record: Record) -> str:
-    applied = f"{record.statements_applied} of {record.statements_total} statements are applied"
-    if record.in_flight is None:
-        return applied
-    return f"{applied}, and number {record.in_flight + 1} as well where that can be seen"

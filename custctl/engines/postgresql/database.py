@@ -339,7 +339,6 @@ class PostgresqlDatabase(ServerDatabase):
             session = PostgresqlScriptSession(self)
             try:
                 yield session
-                session.flush()
             finally:
                 session.close()
 

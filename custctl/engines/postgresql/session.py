@@ -37,10 +37,6 @@ _RESET = (
 )
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _ROLE = re.compile(r"\b(?:ROLE|set_config)\b", re.IGNORECASE)
-# To wait for the disk at each script is most of the time that small ones take. A crash of the server can take the last of
-# them away, each with its row in the journal, until the run is at its end: there all are waited for.
-_LATER = "SET LOCAL synchronous_commit = off"
-_FLUSH = "BEGIN; SELECT pg_catalog.pg_logical_emit_message(true, 'custctl', 'migrated'); COMMIT"
 _BATCH = 1 << 18  # characters of one message
 _HELD = """
 SELECT 1 FROM pg_catalog.pg_locks
@@ -128,7 +124,6 @@ class PostgresqlScriptSession(ScriptSession):
         high, low = divmod(lock_key(database._settings.schema) % (1 << 64), 1 << 32)
         self._look = _HELD.format(high=high, low=low)
         self._stale = False
-        self._unflushed = False
         self._changes_role = False
         with database._errors():
             self._send(self._settings)
@@ -141,32 +136,12 @@ class PostgresqlScriptSession(ScriptSession):
                 self._put_back()
         return self._connection
 
-    def flush(self) -> None:
-        """Return when all that was committed is as safe as the server is set to make a commit.
-
-        Raises:
-            UnavailableError: the connection was lost before.
-        """
-        if not self._unflushed:
-            return
-        try:
-            if self._stale:
-                self._put_back()
-            self._send(_FLUSH)
-        except psycopg.Error as error:
-            told = self._database.translate(error)
-            raise UnavailableError(
-                f"{told.message}; whether the newest scripts reached its disk could not be learnt",
-                hint="when it answers, run it again: what is missing is applied",
-            ) from self._database._scrubbed(error)
-        self._unflushed = False
-
     def close(self) -> None:
         """Undo what is open, and leave the connection as it was found."""
         self.rollback()
-        with suppress(psycopg.Error, UnavailableError):
-            if not self._driver.closed:
-                self.flush()
+        with suppress(psycopg.Error):
+            if self._stale and not self._driver.closed:
+                self._put_back()
         self._driver.remove_notice_handler(self._heard)
 
     def _heard(self, notice: Diagnostic) -> None:
@@ -185,8 +160,8 @@ class PostgresqlScriptSession(ScriptSession):
         # One message to the server. What puts the settings back is a transaction of its own: what it does must stay.
         before = f"BEGIN; {_RESET}{self._settings}; COMMIT; " if self._stale else ""
         with self._database._errors():
-            *_, held = self._send(f"{before}{_BEGIN}; {_LATER}; {self._look}")
-            self._stale, self._unflushed = False, True
+            *_, held = self._send(f"{before}{_BEGIN}; {self._look}")
+            self._stale = False
             return held.ntuples == 1
 
     def commit(self) -> None:
@@ -248,7 +223,8 @@ class PostgresqlScriptSession(ScriptSession):
                 text = ";\n".join(statement.text for statement in batch)
                 for statement in batch:
                     self._watch(statement)
-                results = self._ask(text)
+                with self._database._errors():
+                    results = self._ask(text)
                 if (failed := _failed(results)) is not None:
                     number = _number(batch, failed, len(results) - 1)
                     yield done + number
