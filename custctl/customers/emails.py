@@ -12,6 +12,7 @@ import re
 from functools import cache
 
 from custctl.customers.model import MAX_LENGTH
+from custctl.patterns import compiled
 
 _ATOM = r"[a-zA-Z0-9_!#$%&'*+\-/=?^`{|}~]++"
 PLAIN_ADDRESS = (
@@ -27,7 +28,7 @@ PLAIN_ADDRESS = (
 
 @cache
 def _plain() -> re.Pattern[str]:
-    return re.compile(PLAIN_ADDRESS)
+    return compiled(PLAIN_ADDRESS)
 
 
 def validate_email(raw: str) -> str:

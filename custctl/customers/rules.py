@@ -12,6 +12,7 @@ from typing import Final
 from custctl.customers.emails import PLAIN_ADDRESS, normalise_email, validate_email
 from custctl.customers.model import DEFAULT_STATUS, EDITABLE, MAX_LENGTH, REQUIRED, STATUSES
 from custctl.errors import InvalidError, UsageError
+from custctl.patterns import compiled
 from custctl.text import nearest
 
 __all__ = ["RowValidator", "clean_text", "explain", "normalise_email", "validate", "validate_email", "violations"]
@@ -155,7 +156,7 @@ class RowValidator:
         self._status = self.columns.index("status") if "status" in self.columns and not partial else None
         self._missing = () if partial else tuple(name for name in REQUIRED if name not in self.columns)
         # No cell of such a row holds a line feed, so it can mark where one ends.
-        self._settled = re.compile("\n".join(_cell_pattern(name, partial) for name in self.columns))
+        self._settled = compiled("\n".join(_cell_pattern(name, partial) for name in self.columns))
 
     def __call__(self, cells: Sequence[object]) -> tuple[list[str | None] | None, str | None]:
         """Return the row's values in the order of `columns`, or else the reason why it is rejected."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from custctl.errors import MigrationError
+from custctl.patterns import compiled
 from custctl.text import nearest
 
 ENVIRONMENTS = ("development", "test", "staging", "production")
@@ -23,13 +24,13 @@ _FORMS = {
     "allow": "allow=RULE reason",
 }
 
-_DIRECTIVE = re.compile(r"--[ \t]*custctl[ \t]*:[ \t]*([^\n]*)", re.ASCII | re.IGNORECASE)
+_DIRECTIVE = compiled(r"--[ \t]*custctl[ \t]*:[ \t]*([^\n]*)", re.ASCII | re.IGNORECASE)
 # What may stand before the first statement: blanks and comments. All engines agree on these forms there.
-_HEADER = re.compile(r"(?:\s++|--[^\n]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/)?)*+")
-_BLOCK = re.compile(r"--[^\n]*+|(/\*[^*]*+(?:\*(?!/)[^*]*+)*+)")
-_IN_BLOCK = re.compile(r"^[ \t/*-]*+custctl[ \t]*:", re.ASCII | re.IGNORECASE | re.MULTILINE)
-_PARTS = re.compile(r"([A-Za-z_-]*)[ \t]*(=?)[ \t]*(.*)")
-_WORD = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+_HEADER = compiled(r"(?:\s++|--[^\n]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/)?)*+")
+_BLOCK = compiled(r"--[^\n]*+|(/\*[^*]*+(?:\*(?!/)[^*]*+)*+)")
+_IN_BLOCK = compiled(r"^[ \t/*-]*+custctl[ \t]*:", re.ASCII | re.IGNORECASE | re.MULTILINE)
+_PARTS = compiled(r"([A-Za-z_-]*)[ \t]*(=?)[ \t]*(.*)")
+_WORD = compiled(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from custctl.customers.emails import PLAIN_ADDRESS
 from custctl.customers.model import EDITABLE, FIELDS, MAX_LENGTH, REQUIRED, Customer
 from custctl.customers.rules import RowValidator, clean_text, normalise_email, validate, validate_email, violations
 from custctl.errors import ExitCode, InvalidError, UsageError
+from custctl.patterns import compiled
 
 ADA = {"email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace"}
 
@@ -161,7 +162,7 @@ def _library(address: str) -> str | None:
 @example("a@x.ab-c")
 @example(("a" * 60 + "@" + "x." * 100)[:251] + "com")
 def test_the_plain_pattern_accepts_only_what_the_library_does(address: str) -> None:
-    if re.fullmatch(PLAIN_ADDRESS, address) and len(address) <= 254:
+    if compiled(PLAIN_ADDRESS).fullmatch(address) and len(address) <= 254:
         assert _library(address) == address.lower() == validate_email(address)
 
 
@@ -169,7 +170,7 @@ def test_the_plain_pattern_accepts_only_what_the_library_does(address: str) -> N
     "address", ["a@x.com", "first.last+tag@mail.some-company.co.uk", "O'Neil_9@a1.io", "a@x.test", "a@x.example"]
 )
 def test_the_plain_pattern_accepts_ordinary_addresses(address: str) -> None:
-    assert re.fullmatch(PLAIN_ADDRESS, address)
+    assert compiled(PLAIN_ADDRESS).fullmatch(address)
 
 
 @given(ODD_ADDRESS | ADDRESS_LIKE | st.builds("{}@{}".format, ODD_ADDRESS, DOMAINS))

@@ -24,10 +24,11 @@ from custctl.engines.postgresql.tokens import (
     tokenise,
 )
 from custctl.engines.scripts import ScriptSyntaxError, Statement
+from custctl.patterns import compiled
 
 # Patterns swallow whole runs, so that the loop takes a step a statement or a parenthesis and not a step a character.
-_BETWEEN = re.compile(rf"(?:[ \t\n\r\f\v;]++|{LINE_COMMENT}|{FLAT_COMMENT})*+")
-_RUN = re.compile(
+_BETWEEN = compiled(rf"(?:[ \t\n\r\f\v;]++|{LINE_COMMENT}|{FLAT_COMMENT})*+")
+_RUN = compiled(
     rf"""(?:
         [^A-Za-z_\x80-\U0010ffff;'"$()/\-\\]++
       | {WORD}
@@ -40,12 +41,12 @@ _RUN = re.compile(
     )*+""",
     re.VERBOSE,
 )
-_COMMENT = re.compile(rf"{LINE_COMMENT}|{FLAT_COMMENT}")
-_DOLLAR = re.compile(DOLLAR)
+_COMMENT = compiled(rf"{LINE_COMMENT}|{FLAT_COMMENT}")
+_DOLLAR = compiled(DOLLAR)
 # pg_dump writes these two around a dump; they only guard psql against other backslash commands in it.
-_RESTRICT = re.compile(r"\\(?:un)?restrict[ \t]++[^\s\\]++[ \t]*+(?=\n|\Z)")
-_META = re.compile(r"\\[^\s\\;]*+")
-_REST_OF_LINE = re.compile(r"(?:[ \t\f\v]++|/\*[^*/\n]*+\*/)*+(?:--[^\n]*+)?\n")
+_RESTRICT = compiled(r"\\(?:un)?restrict[ \t]++[^\s\\]++[ \t]*+(?=\n|\Z)")
+_META = compiled(r"\\[^\s\\;]*+")
+_REST_OF_LINE = compiled(r"(?:[ \t\f\v]++|/\*[^*/\n]*+\*/)*+(?:--[^\n]*+)?\n")
 
 _CONTROL = frozenset({"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "PREPARE"})
 _SESSION = frozenset({"SET", "RESET", "SELECT", "LISTEN", "UNLISTEN", "PREPARE", "DEALLOCATE", "LOAD"})

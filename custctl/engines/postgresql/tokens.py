@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
+from custctl.patterns import compiled
+
 BLANKS = " \t\n\r\f\v"
 BLANK = r"[ \t\n\r\f\v]"
 LINE_COMMENT = r"--[^\n\r]*+"
@@ -38,9 +40,9 @@ DOLLAR = rf"\${TAG}"
 NAME_BYTES = 63
 """The length to which PostgreSQL cuts a name, in bytes (NAMEDATALEN - 1)."""
 
-_COMMENT_EDGE = re.compile(r"/\*|\*/")
-_FIRST_WORD = re.compile(WORD)
-_TOKEN = re.compile(
+_COMMENT_EDGE = compiled(r"/\*|\*/")
+_FIRST_WORD = compiled(WORD)
+_TOKEN = compiled(
     rf"""(?:{BLANK}++|{LINE_COMMENT}|{FLAT_COMMENT})*+(?:
         (?P<name>(?:[Uu]&)?"[^"]*+(?:""[^"]*+)*+")
       | (?P<string>{ESCAPED_STRING}|'[^']*+(?:''[^']*+)*+')
@@ -54,7 +56,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_UESCAPE = re.compile(rf"(?:{BLANK}++|{LINE_COMMENT}|{FLAT_COMMENT})*+UESCAPE{BLANK}*+'(.)'", re.IGNORECASE)
+_UESCAPE = compiled(rf"(?:{BLANK}++|{LINE_COMMENT}|{FLAT_COMMENT})*+UESCAPE{BLANK}*+'(.)'", re.IGNORECASE)
 _HEX = "[0-9A-Fa-f]"
 
 

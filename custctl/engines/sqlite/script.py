@@ -6,15 +6,16 @@ import re
 
 from custctl.engines.scripts import ScriptSyntaxError, Statement
 from custctl.engines.sqlite.tokens import BLANK, BLANKS, COMMENT, QUOTED_NAME, STRING, WORD, Kind, first_word, tokenise
+from custctl.patterns import compiled
 
 _CONTROL = frozenset({"BEGIN", "COMMIT", "END", "ROLLBACK", "USE"})
 # Three patterns swallow whole runs, so that the loop takes a step a statement and not a step a character.
-_BETWEEN = re.compile(rf"(?:[ \t\n\f\r;]++|{COMMENT})*+")
-_RUN = re.compile(rf"(?:[^;'\"`\[/\-]++|{STRING}|{QUOTED_NAME}|-(?!-)|/(?!\*))*+")
-_COMMENT = re.compile(COMMENT)
+_BETWEEN = compiled(rf"(?:[ \t\n\f\r;]++|{COMMENT})*+")
+_RUN = compiled(rf"(?:[^;'\"`\[/\-]++|{STRING}|{QUOTED_NAME}|-(?!-)|/(?!\*))*+")
+_COMMENT = compiled(COMMENT)
 _GAP = rf"(?:{BLANK}++|{COMMENT})++"
 # re.ASCII: with Unicode folding other letters, the long s among them, would match ASCII ones.
-_TRIGGER = re.compile(
+_TRIGGER = compiled(
     rf"(?:EXPLAIN{_GAP}(?:QUERY{_GAP}PLAN{_GAP})?)?CREATE{_GAP}(?:TEMP(?:ORARY)?{_GAP})*+TRIGGER(?!{WORD})",
     re.ASCII | re.IGNORECASE,
 )

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
+from custctl.patterns import compiled
+
 BLANKS = " \t\n\f\r"
 BLANK = r"[ \t\n\f\r]"
 # A block comment ends at the first `*/`: SQLite's do not nest. One that is never closed runs to the end.
@@ -21,8 +23,8 @@ STRING = r"'[^']*+'"
 QUOTED_NAME = r'"[^"]*+"|`[^`]*+`|\[[^\]]*+\]'
 WORD = r"[0-9A-Za-z_$\x80-\U0010ffff]"
 
-_FIRST_WORD = re.compile(rf"(?:{BLANK}++|{COMMENT})*+({WORD}++)")
-_TOKEN = re.compile(
+_FIRST_WORD = compiled(rf"(?:{BLANK}++|{COMMENT})*+({WORD}++)")
+_TOKEN = compiled(
     rf"""(?:{BLANK}++|{COMMENT})*+(?:
         (?P<word>{WORD}++)
       | (?P<string>'[^']*+(?:''[^']*+)*+')
