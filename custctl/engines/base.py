@@ -267,7 +267,7 @@ class Database(ABC):
 
     @abstractmethod
     def is_standby(self, connection: Connection) -> bool:
-        """Tell whether the database refuses writes because it follows another one."""
+        """Tell whether the database refuses writes: it follows another one, or is fenced."""
 
     @abstractmethod
     def now(self) -> ColumnElement[str]:

@@ -81,7 +81,7 @@ def baseline(
 
 def _check(state: State, location: str) -> None:
     if state.standby:
-        raise RefusedError(f"{location} is a read-only standby", hint="adopt the primary")
+        raise RefusedError(f"{location} is a read-only standby, or fenced", hint="adopt the primary")
     if state.has_journal:
         raise MigrationError(f"{location} has a journal already", hint="`custctl migrate status` shows it")
     if not state.tables:

@@ -323,8 +323,8 @@ def _failure(task: Task, number: int | None, error: CustctlError, kept: str) -> 
             "statement": number + 1 if number is not None else None,
         },
     )
-    if error.exit_code in (ExitCode.UNAVAILABLE, ExitCode.CREDENTIAL):
-        # A lock, a full disk or a lost connection is no fault of the script.
+    if error.exit_code in (ExitCode.UNAVAILABLE, ExitCode.CREDENTIAL, ExitCode.REFUSED):
+        # A lock, a full disk, a lost connection or a node that takes no writes is no fault of the script.
         failure.exit_code = error.exit_code
         failure.hint = error.hint
     return failure
@@ -347,7 +347,7 @@ def _journal_failure(task: Task, error: sa.exc.DBAPIError) -> Exception:
 def _reason(script: Script, error: CustctlError) -> str:
     """Return why a statement failed, in the engine's own words where they fit a script better than a customer."""
     reason = error.message
-    outside = error.exit_code in (ExitCode.UNAVAILABLE, ExitCode.CREDENTIAL)
+    outside = error.exit_code in (ExitCode.UNAVAILABLE, ExitCode.CREDENTIAL, ExitCode.REFUSED)
     if not outside and isinstance(error.__cause__, Exception):
         reason = str(error.__cause__)
     return mask(reason, script.text, os.environ) if script.directives.substitute else reason

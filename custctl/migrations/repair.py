@@ -69,7 +69,7 @@ def _plan(database: Database, state: State, sql_dir: Path, *, environment: str, 
     if not state.has_journal:
         raise MigrationError(f"{database.location} has no journal to repair", hint="run `custctl migrate`")
     if state.standby:
-        raise RefusedError(f"{database.location} is a read-only standby", hint="repair the primary")
+        raise RefusedError(f"{database.location} is a read-only standby, or fenced", hint="repair the primary")
     found = state.standing or standing.Standing(None, 1, None, None)
     if not restamp:
         standing.check_environment(found, environment, database.location)

@@ -162,7 +162,7 @@ def check_state(state: State, environment: str, location: str) -> None:
         RefusedError: a standby, another environment's stamp, or none.
     """
     if state.standby:
-        raise RefusedError(f"{location} is a read-only standby", hint="migrate the primary")
+        raise RefusedError(f"{location} is a read-only standby, or fenced", hint="migrate the primary")
     if state.has_journal:
         found = state.standing or standing.Standing(None, 1, None, None)
         standing.check_environment(found, environment, location)

@@ -98,7 +98,9 @@ def test_a_long_transaction_delays_a_build_and_no_time_limit_ends_it(shop: Works
         writer.execute("BEGIN")
         writer.execute("INSERT INTO t VALUES (-1, -1)")
         process = shop.start()
-        shop.wait_for(lambda: shop.sessions(f"{BUILDING} AND query_start < clock_timestamp() - interval '1 s'"), process)
+        shop.wait_for(
+            lambda: shop.sessions(f"{BUILDING} AND query_start < clock_timestamp() - interval '1 s'"), process
+        )
         writer.execute("COMMIT")
     assert end(process).code == 0
     assert shop.indexes("t_id") == {"t_id"}
@@ -127,9 +129,8 @@ def test_what_needs_no_transaction_is_refused_before_anything_runs(shop: Worksho
     assert "-- custctl: transaction=off" in error
     assert shop.names() == set(), "0001 neither"
     found = shop.migrate("validate", "-o", "json").json["items"]
-    assert [(row["severity"], row["rule"], row["line"]) for row in found if row["script"] == "migrations/0002_i.sql"][
-        0
-    ] == ("error", "unfit", 2)
+    unfit = next(row for row in found if row["script"] == "migrations/0002_i.sql")
+    assert (unfit["severity"], unfit["rule"], unfit["line"]) == ("error", "unfit", 2)
 
 
 # -- cut off in the midst --------------------------------------------------------------------------

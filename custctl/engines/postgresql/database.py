@@ -189,7 +189,9 @@ class PostgresqlDatabase(ServerDatabase):
             connection.execute(CreateTable(table, if_not_exists=True))
 
     def is_standby(self, connection: Connection) -> bool:
-        return bool(connection.exec_driver_sql("SELECT pg_catalog.pg_is_in_recovery()").scalar())
+        # A primary that was fenced takes as few writes as a standby.
+        query = "SELECT pg_catalog.pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool"
+        return bool(connection.exec_driver_sql(query).scalar())
 
     def now(self) -> ColumnElement[str]:
         return sa.func.date_trunc("milliseconds", sa.func.clock_timestamp(), type_=Timestamp)
