@@ -28,3 +28,21 @@ def test_a_failed_block_is_rolled_back_at_once(tmp_path: Path, kind: str) -> Non
     with database.reading() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM t").scalar() == 0
     database.close()
+
+
+def test_a_scripts_session_that_was_interrupted_in_a_statement_begins_anew(tmp_path: Path) -> None:
+    database = SqliteDatabase(EngineSettings(location="here", path=tmp_path / "x.db"))
+    database.create()
+    with database.script_session() as session:
+        session.begin()
+        session.connection.exec_driver_sql("CREATE TABLE t (x INTEGER)")
+        # As SQLAlchemy does with a connection on which a signal comes while a statement runs.
+        session.connection.invalidate()
+        session.rollback()
+        assert not session.in_transaction()
+        session.begin()
+        session.connection.exec_driver_sql("CREATE TABLE t (x INTEGER)")
+        session.commit()
+    with database.reading() as connection:
+        assert database.table_names(connection) == {"t"}
+    database.close()

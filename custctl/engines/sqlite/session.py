@@ -30,7 +30,8 @@ class SqliteScriptSession(ScriptSession):
 
     def _open(self) -> None:
         before, self._database._connection = self._database._connection, None
-        if before is not None and _locks_the_file(driver_of(before)):
+        # SQLAlchemy has closed a connection already on which it was interrupted.
+        if before is not None and not before.invalidated and _locks_the_file(driver_of(before)):
             # No other connection can be opened beside it.
             before.close()
             before = None
