@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
 from tests.postgresql.conftest import GATE, OFF, OURS, Workshop, end
+from tests.servers.postgresql import PostgresqlServer
 
 # -- the lock --------------------------------------------------------------------------------------
 
@@ -209,6 +213,37 @@ def test_a_fenced_primary_is_refused(shop: Workshop) -> None:
     error = shop.refused(code=7)
     assert "read-only" in error
     assert shop.names() == {"a"}
+
+
+def test_a_standby_is_refused(shop: Workshop, own_postgresql: PostgresqlServer) -> None:
+    primary, dev = own_postgresql, shop.project.databases["dev"]
+    database = primary.create_database()
+    shop.project.databases["dev"] = database
+    shop.project.names["dev"] = database.name
+    folder = Path(tempfile.mkdtemp(dir=primary.workplace.path))
+    primary.workplace.hand_over(folder)
+    copy = [primary.installation.programs(primary.workplace) / "pg_basebackup", "-D", folder / "data", "-R"]
+    source = ["-h", primary.folder, "-p", str(primary.port), "-U", "postgres", "-c", "fast"]
+    primary.workplace.run([*copy, *source], environ={"PATH": os.defpath})
+    standby = PostgresqlServer(primary.installation, primary.workplace, folder)
+    standby.start()
+    nodes = [{"name": name, "host": node.host, "port": node.port} for name, node in (("b", standby), ("a", primary))]
+    try:
+        shop.tables("a")
+        shop.project.profile("dev", "development", nodes=nodes[:1])
+        assert "is a read-only standby" in shop.refused(code=7)
+        # Where the primary is among the nodes, it is the one.
+        shop.project.profile("dev", "development", nodes=nodes)
+        shop.ok()
+        assert shop.names() == {"a"}
+        shop.wait_for(lambda: standby.sql("SELECT 1 FROM pg_tables WHERE tablename = 'a'", dbname=database.name))
+        shop.project.profile("dev", "development", nodes=nodes[:1])
+        shop.tables("a", "b")
+        assert "is a read-only standby" in shop.refused(code=7)
+        assert "is a read-only standby" in shop.refused("repair", "--yes", code=7)
+    finally:
+        standby.close()
+        shop.project.databases["dev"] = dev
 
 
 def test_race_for_a_lock_that_a_killed_waiter_leaves(shop: Workshop) -> None:
