@@ -52,6 +52,10 @@ _DEFAULTS = (
 _IDLE = ("SET PARSEONLY OFF", "SET NOEXEC OFF", "SET FMTONLY OFF")
 
 
+_BY_DRIVER = re.compile(r"^\[[^\]]*\](?:\[[^\]]*Driver[^\]]*\])?(?:\[SQL Server\])?")
+# That the database or the language is now another one is what the script asked for.
+_OF_CONTEXT = re.compile(r"\((?:5701|5703)\)")
+
 # What a procedure or a string that is executed sets ends with it.
 _SETS = re.compile(r"\b(?:SET|USE)\b", re.IGNORECASE)
 
@@ -176,13 +180,19 @@ class MssqlScriptSession(ScriptSession):
         with self._database._errors():
             try:
                 self._settings_touched = self._settings_touched or bool(_SETS.search(statement.text))
-                self._driver.exhaust(statement.text)
+                self._driver.exhaust(statement.text, self._heard)
             except pyodbc.Error as error:
                 # Where the server does not tell which privilege was missing, the statement does.
                 told = self._database._translated(error, self._database._at_node(), statement.text)
                 if told.exit_code is ExitCode.CREDENTIAL:
                     raise told from self._database._scrubbed(error)
                 raise
+
+    def _heard(self, kind: str, text: str) -> None:
+        """Pass on what PRINT and warnings say, without the drivers' names before it."""
+        told = _BY_DRIVER.sub("", text).strip()
+        if self.on_notice is not None and told and not _OF_CONTEXT.search(kind):
+            self.on_notice(told, None)
 
     def commit(self) -> None:
         with self._database._errors_of_commit():

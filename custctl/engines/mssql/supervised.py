@@ -144,21 +144,32 @@ class Connection:
         self._run(batch, keep)
         return rows
 
-    def exhaust(self, batch: str) -> None:
-        """Run a batch to its very end; the rows that it selects are read and dropped, for the errors among them."""
+    def exhaust(self, batch: str, on_message: Callable[[str, str], None] | None = None) -> None:
+        """Run a batch to its very end; the rows that it selects are read and dropped, for the errors among them.
+
+        Args:
+            on_message: called with each message of PRINT and each warning: its class, and its text.
+        """
 
         def drop(cursor: Cursor) -> None:
             while cursor.fetchmany(_PORTION):
                 pass
 
-        self._run(batch, drop)
+        self._run(batch, drop, on_message)
 
-    def _run(self, batch: str, read: Callable[[Cursor], None]) -> None:
+    def _run(
+        self,
+        batch: str,
+        read: Callable[[Cursor], None],
+        on_message: Callable[[str, str], None] | None = None,
+    ) -> None:
         # The driver reports what went wrong in a later statement only when it comes to that.
         cursor = self.cursor()
         try:
             cursor.execute(batch)
             while True:
+                for kind, text in cursor.messages if on_message is not None else ():
+                    on_message(kind, text)
                 if cursor.description:
                     read(cursor)
                 if not cursor.nextset():
