@@ -25,6 +25,8 @@ class StandInCursor:
     def execute(self, statement: str) -> None:
         assert statement == "the batch"
 
+    def setinputsizes(self, sizes: Sequence[Any]) -> None: ...
+
     def fetchmany(self, size: int) -> list[Any]:
         return []
 

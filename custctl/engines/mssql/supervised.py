@@ -168,8 +168,9 @@ class Connection:
         try:
             cursor.execute(batch)
             while True:
-                for kind, text in cursor.messages if on_message is not None else ():
-                    on_message(kind, text)
+                if on_message is not None:
+                    for kind, text in cursor.messages:
+                        on_message(kind, text)
                 if cursor.description:
                     read(cursor)
                 if not cursor.nextset():
