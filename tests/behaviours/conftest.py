@@ -29,7 +29,9 @@ def migrated(empty: Place) -> Place:
 def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A project whose `dev` database has the schema, for a whole module: each test keeps to customers of its own."""
     made = on_engine(make_project(tmp_path_factory.mktemp("shared")), place(request))
-    found = Place.of(made)
-    found.ok("migrate")
-    yield found
-    made.drop()
+    try:
+        found = Place.of(made)
+        found.ok("migrate")
+        yield found
+    finally:
+        made.drop()
