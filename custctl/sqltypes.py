@@ -54,7 +54,7 @@ class Timestamp(TypeDecorator[str]):
 def format_time(moment: datetime) -> str:
     """Return a time as the program writes it; one without a zone is in UTC."""
     aware = moment.astimezone(UTC) if moment.tzinfo is not None else moment
-    return aware.strftime("%Y-%m-%dT%H:%M:%S.") + f"{aware.microsecond // 1000:03d}Z"
+    return aware.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def is_time(text: str) -> bool:
