@@ -54,9 +54,11 @@ def _locked(server: PostgresqlServer, name: str) -> Iterator[Callable[[], bool]]
     with server.connect(dbname=name, autocommit=False) as holder, server.connect(dbname=name) as watcher:
         holder.execute("LOCK TABLE customer IN ACCESS EXCLUSIVE MODE")
         query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        yield lambda: watcher.execute(query).fetchone() != (0,)
-        # Both are told nothing any more by a server that is frozen.
-        server.thaw()
+        try:
+            yield lambda: watcher.execute(query).fetchone() != (0,)
+        finally:
+            # A server that is frozen would not even let them go.
+            server.thaw()
 
 
 def test_a_server_that_is_frozen_before_it_is_asked(frosty: EngineProject, own_postgresql: PostgresqlServer) -> None:

@@ -155,6 +155,17 @@ def test_a_commit_that_hangs_is_resolved_too(ada: Site, operation: str, fault: s
         assert ada.actions() == ["add", "update"]
 
 
+@pytest.mark.parametrize("fault", ["cut_before", "cut_answer"])
+def test_an_operation_is_given_up_even_where_that_is_lost_too(ada: Site, operation: str, fault: str) -> None:
+    ada.proxy.cut_before(COMMIT)
+    getattr(ada.proxy, fault)(COMMIT, 2)
+    lost = WRITES[1].run(ada, operation)
+    assert ada.proxy.stats.cut == 2
+    assert lost.code == 3
+    assert "nothing was written" in lost.error["message"]
+    assert ada.actions() == ["add", "void"]
+
+
 # -- several transactions --------------------------------------------------------------------------
 
 ROWS = 10
