@@ -63,7 +63,7 @@ def test_a_lock_that_somebody_else_has_taken_meanwhile(shop: Workshop) -> None:
         shop.wait_for(lambda: len(shop.sessions()) == 2, second)
         time.sleep(0.5)
     outcomes = [end(first), end(second)]
-    assert sorted(outcome.code for outcome in outcomes) in ([0, 3], [0, 11], [3, 3], [3, 11])
+    assert sorted(outcome.code for outcome in outcomes) == [3, 11]
     shop.ok()
     assert shop.names() == {"a", "b", "c"}
     assert shop.query("SELECT count(*), count(DISTINCT name) FROM schema_migration") == [(3, 3)]
@@ -222,8 +222,13 @@ def test_a_standby_is_refused(shop: Workshop, own_postgresql: PostgresqlServer) 
     shop.project.names["dev"] = database.name
     folder = Path(tempfile.mkdtemp(dir=primary.workplace.path))
     primary.workplace.hand_over(folder)
-    copy = [primary.installation.programs(primary.workplace) / "pg_basebackup", "-D", folder / "data", "-R"]
-    source = ["-h", primary.folder, "-p", str(primary.port), "-U", "postgres", "-c", "fast"]
+    copy: list[str | Path] = [
+        primary.installation.programs(primary.workplace) / "pg_basebackup",
+        "-D",
+        folder / "data",
+        "-R",
+    ]
+    source: list[str | Path] = ["-h", primary.folder, "-p", str(primary.port), "-U", "postgres", "-c", "fast"]
     primary.workplace.run([*copy, *source], environ={"PATH": os.defpath})
     standby = PostgresqlServer(primary.installation, primary.workplace, folder)
     standby.start()
