@@ -117,7 +117,7 @@ def test_a_script_whose_session_still_commits_is_waited_for(shop: Site) -> None:
     (_folder(shop) / "migrations" / "0002_b.sql").write_text(slow)
 
     def cut() -> None:
-        query = "SELECT count(*) FROM pg_stat_activity WHERE query = 'COMMIT' AND state = 'active'"
+        query = "SELECT count(*) FROM pg_stat_activity WHERE query = 'COMMIT' AND wait_event = 'PgSleep'"
         wait_until(lambda: shop.project.sql(query) == [(1,)])
         shop.proxy.drop()
 
