@@ -11,7 +11,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
 
 import sqlalchemy as sa
 
@@ -40,6 +40,22 @@ class DriverError(Exception):
         self.answered = answered
 
 
+class DriverErrors(Protocol):
+    """What an engine makes of its driver's errors; a module does that."""
+
+    def translate(self, error: Any, where: str, login: str, statement: str | None = None) -> CustctlError:
+        """Return the error of the tree that stands for it."""
+
+    def words(self, error: Any) -> str:
+        """Return it in the server's own words, without the values that it quotes."""
+
+    def is_lost(self, error: Any) -> bool:
+        """Tell whether the connection is of no use any more."""
+
+    def can_run_again(self, error: Any) -> bool:
+        """Tell whether the server gave the transaction up for another's sake."""
+
+
 class GivenUpError(Exception):
     """The server gave a transaction up for another's sake: nothing of it was kept, and it can be run again.
 
@@ -57,6 +73,7 @@ class ServerDatabase(Database):
 
     ids_follow_commits = False
     driver_error: ClassVar[type[Exception]]
+    driver_errors: ClassVar[DriverErrors]
 
     def __init__(self, settings: EngineSettings) -> None:
         self.location = settings.location
@@ -96,18 +113,6 @@ class ServerDatabase(Database):
     def _begin_snapshot(self, connection: Connection) -> None:
         """Begin a transaction that reads one state."""
 
-    @abstractmethod
-    def _is_lost(self, error: Exception) -> bool:
-        """Tell whether an error means that the connection is of no use any more."""
-
-    @abstractmethod
-    def _can_run_again(self, error: Exception) -> bool:
-        """Tell whether an error means that the server gave the transaction up for another's sake."""
-
-    @abstractmethod
-    def _scrubbed(self, error: Exception) -> DriverError:
-        """Return the error in the server's own words, without the values that it quotes."""
-
     # -- connecting --------------------------------------------------------------------------------
 
     def _open(self) -> Any:
@@ -138,6 +143,36 @@ class ServerDatabase(Database):
         """Leave it to an administrator: a database on a server has an owner, a place and a backup."""
 
     # -- errors ------------------------------------------------------------------------------------
+
+    def translate(self, error: Exception) -> CustctlError:
+        statement = error.statement if isinstance(error, sa.exc.DBAPIError) else None
+        return self._translated(error, self._at_node(), statement)
+
+    def _translated(self, error: Exception, where: str, statement: str | None = None) -> CustctlError:
+        original = self._original(error)
+        if original is None:
+            return CustctlError(f"{where}: {error}")
+        return self.driver_errors.translate(original, where, self._login_name(), statement)
+
+    def _original(self, error: Exception) -> Exception | None:
+        """Return the driver's error that SQLAlchemy has wrapped, or the error itself; None where it is another's."""
+        found = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        return found if isinstance(found, self.driver_error) else None
+
+    def _login_name(self) -> str:
+        return f"`{self._settings.user}`" if self._settings.user else "this login"
+
+    def _scrubbed(self, error: Exception) -> DriverError:
+        original = self._original(error)
+        return DriverError(self.driver_errors.words(original) if original is not None else str(error))
+
+    def _is_lost(self, error: Exception) -> bool:
+        original = self._original(error)
+        return original is None or self.driver_errors.is_lost(original)
+
+    def _can_run_again(self, error: Exception) -> bool:
+        original = self._original(error)
+        return original is not None and self.driver_errors.can_run_again(original)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyodbc
 import sqlalchemy as sa
@@ -17,12 +17,13 @@ from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import TypeDecorator
 
 from custctl.engines.base import Check, LockHolder, Merge, Node
+from custctl.engines.mssql import errors
 from custctl.engines.mssql.driver import connection_string, find_driver
-from custctl.engines.mssql.errors import TAKEN, can_run_again, is_lost, number, translate, words
+from custctl.engines.mssql.errors import TAKEN, is_lost, number, words
 from custctl.engines.mssql.names import quote
 from custctl.engines.mssql.supervised import Connection as Supervised
-from custctl.engines.server import DriverError, GivenUpError, ServerDatabase
-from custctl.errors import CustctlError, UnavailableError
+from custctl.engines.server import DriverError, DriverErrors, GivenUpError, ServerDatabase
+from custctl.errors import UnavailableError
 from custctl.sqltypes import Timestamp
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class MssqlDatabase(ServerDatabase):
 
     engine_name = "mssql"
     driver_error = pyodbc.Error
+    driver_errors: ClassVar[DriverErrors] = errors
 
     def __init__(self, settings: EngineSettings) -> None:
         super().__init__(settings)
@@ -139,35 +141,6 @@ class MssqlDatabase(ServerDatabase):
     def _give_time(self, connection: Connection, seconds: float | None) -> None:
         driver = self._driver(connection)
         driver.patience, driver.on_silence = seconds, None
-
-    # -- errors ------------------------------------------------------------------------------------
-
-    def _original(self, error: Exception) -> pyodbc.Error | None:
-        found = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-        return found if isinstance(found, pyodbc.Error) else None
-
-    def translate(self, error: Exception) -> CustctlError:
-        original = self._original(error)
-        if original is None:
-            return CustctlError(f"{self.location}: {error}")
-        statement = error.statement if isinstance(error, sa.exc.DBAPIError) else None
-        return self._translated(original, self._at_node(), statement)
-
-    def _translated(self, error: pyodbc.Error, where: str, statement: str | None = None) -> CustctlError:
-        login = f"`{self._settings.user}`" if self._settings.user else "this login"
-        return translate(error, where, login, statement)
-
-    def _scrubbed(self, error: Exception) -> DriverError:
-        original = self._original(error)
-        return DriverError(words(original) if original is not None else str(error))
-
-    def _is_lost(self, error: Exception) -> bool:
-        original = self._original(error)
-        return original is None or is_lost(original)
-
-    def _can_run_again(self, error: Exception) -> bool:
-        original = self._original(error)
-        return original is not None and can_run_again(original)
 
     # -- transactions ------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import psycopg
 import sqlalchemy as sa
@@ -13,12 +13,11 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateSchema, CreateTable
 
 from custctl.engines.base import CELL_END, Check, Joined, LockHolder, Merge, Node
+from custctl.engines.postgresql import errors
 from custctl.engines.postgresql.attempts import is_answer, translate_attempt
-from custctl.engines.postgresql.connection import LimitedConnection, NoAnswerError
-from custctl.engines.postgresql.errors import can_run_again, translate, words
+from custctl.engines.postgresql.connection import LimitedConnection
 from custctl.engines.postgresql.libpq import authorities
-from custctl.engines.server import DriverError, ServerDatabase
-from custctl.errors import CustctlError
+from custctl.engines.server import DriverError, DriverErrors, ServerDatabase
 from custctl.sqltypes import Timestamp
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ class PostgresqlDatabase(ServerDatabase):
 
     engine_name = "postgresql"
     driver_error = psycopg.Error
+    driver_errors: ClassVar[DriverErrors] = errors
 
     # -- connecting --------------------------------------------------------------------------------
 
@@ -57,7 +57,7 @@ class PostgresqlDatabase(ServerDatabase):
             return LimitedConnection.connect(**login, connect_timeout=timeout, autocommit=True)
         except psycopg.Error as error:
             told = translate_attempt(error, f"node {node}", self._login_name(), login.get("sslrootcert"))
-            raise told from DriverError(words(error), answered=is_answer(error))
+            raise told from DriverError(errors.words(error), answered=is_answer(error))
 
     def _login(self, node: Node) -> dict[str, Any]:
         settings = self._settings
@@ -126,40 +126,6 @@ class PostgresqlDatabase(ServerDatabase):
     def _give_time(self, connection: Connection, seconds: float | None) -> None:
         driver = self._driver(connection)
         driver.patience, driver.on_silence = seconds, None
-
-    # -- errors ------------------------------------------------------------------------------------
-
-    def _original(self, error: Exception) -> psycopg.Error | None:
-        found = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-        return found if isinstance(found, psycopg.Error) else None
-
-    def translate(self, error: Exception) -> CustctlError:
-        original = self._original(error)
-        if original is None:
-            return CustctlError(f"{self.location}: {error}")
-        statement = error.statement if isinstance(error, sa.exc.DBAPIError) else None
-        return self._translated(original, self._at_node(), statement)
-
-    def _translated(self, error: psycopg.Error, where: str, statement: str | None = None) -> CustctlError:
-        return translate(error, where, self._login_name(), statement)
-
-    def _login_name(self) -> str:
-        return f"`{self._settings.user}`" if self._settings.user else "this login"
-
-    def _scrubbed(self, error: Exception) -> DriverError:
-        original = self._original(error)
-        return DriverError(words(original) if original is not None else str(error))
-
-    def _is_lost(self, error: Exception) -> bool:
-        original = self._original(error)
-        if isinstance(original, NoAnswerError):
-            return True
-        state = original.sqlstate if original is not None else None
-        return state is None or state.startswith(("08", "57P"))
-
-    def _can_run_again(self, error: Exception) -> bool:
-        original = self._original(error)
-        return original is not None and can_run_again(original)
 
     # -- transactions ------------------------------------------------------------------------------
 

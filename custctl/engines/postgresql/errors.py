@@ -43,6 +43,11 @@ def can_run_again(error: Error) -> bool:
     return error.sqlstate in _GIVEN_UP or error.diag.constraint_name == _CHAIN
 
 
+def is_lost(error: Error) -> bool:
+    """Tell whether the connection is of no use any more: it is cut, or no answer came in time."""
+    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+
+
 def translate(error: Error, where: str, login: str, statement: str | None = None) -> CustctlError:
     """Return the error of the tree for a driver's error.
 
