@@ -31,37 +31,27 @@ def merge(
     """
     stage = _Stage(driver, schema, table, columns, key)
     stage.fill(rows)
-    inserted: dict[Any, int] = {}
+    inserted: list[int] = []
     known: list[tuple[int, int, bool]] = []
-    key_at = columns.index(key)
     while True:
-        if insert and len(inserted) + len(known) < len(rows):
-            inserted.update(stage.insert())
+        if insert:
+            inserted += stage.insert()
         if len(inserted) == len(rows):
             break
-        if not update:
-            break
-        known = stage.lock_known(list(inserted.values()))
+        known = stage.known(inserted, lock=update)
         # A row that stood in the way and was deleted since is inserted after all.
         if not insert or len(inserted) + len(known) >= len(rows):
             break
-    changed = [row_id for _, row_id, differs in known if differs]
+    changed = [row_id for _, row_id, differs in known if differs] if update else []
     if changed:
         stage.update()
-    if not insert and not update:
-        found = {at for at, _, _ in stage.lock_known([])}
-        taken: list[int] = sorted(found)
-        absent = [at for at in range(len(rows)) if at not in found]
-    else:
-        taken = [] if update else [at for at, row in enumerate(rows) if row[key_at] not in inserted]
-        there = {at for at, _, _ in known}
-        absent = [] if insert else [at for at in range(len(rows)) if at not in there]
+    there = {at for at, _, _ in known}
     return Merge(
-        inserted=sorted(inserted.values()),
+        inserted=sorted(inserted),
         updated=sorted(changed),
-        unchanged=len(known) - len(changed),
-        taken=taken,
-        absent=absent,
+        unchanged=len(known) - len(changed) if update else 0,
+        taken=[] if update else sorted(there),
+        absent=[] if insert else [at for at in range(len(rows)) if at not in there],
     )
 
 
@@ -102,22 +92,24 @@ class _Stage:
         with self._driver.cursor() as cursor, cursor.copy(copy) as stream:
             stream.write(text)
 
-    def insert(self) -> list[tuple[Any, int]]:
-        """Insert the rows whose key is new, in their order, and return key and id of each."""
-        return self._run(  # type: ignore[no-any-return]
+    def insert(self) -> list[int]:
+        """Insert the rows whose key is new, in their order, and return their ids."""
+        rows = self._run(
             "INSERT INTO {table} AS held ({columns}) SELECT {staged} FROM {stage} ORDER BY position"
-            " ON CONFLICT ({key}) DO NOTHING RETURNING held.{key}, held.id",
+            " ON CONFLICT ({key}) DO NOTHING RETURNING held.id",
             columns=sql.SQL(", ").join(self._columns),
             staged=sql.SQL(", ").join(self._staged),
         ).fetchall()
+        return [row_id for (row_id,) in rows]
 
-    def lock_known(self, but: list[int]) -> list[tuple[int, int, bool]]:
-        """Lock the rows that hold a key of the batch, and return position, id and whether they differ."""
+    def known(self, but: list[int], *, lock: bool) -> list[tuple[int, int, bool]]:
+        """Return position, id and whether they differ of the rows that hold a key of the batch, some ids left out."""
         return self._run(  # type: ignore[no-any-return]
             "SELECT s.position, held.id, ({held}) IS DISTINCT FROM ({staged})"
             " FROM {stage} AS s JOIN {table} AS held ON held.{key} = s.{key_staged}"
-            " WHERE held.id <> ALL (%s) ORDER BY held.id FOR UPDATE OF held",
+            " WHERE held.id <> ALL (%s) ORDER BY held.id {lock}",
             but,
+            lock=sql.SQL("FOR UPDATE OF held" if lock else ""),
             **self._sides(),
         ).fetchall()
 
