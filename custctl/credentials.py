@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn
 
-from custctl.errors import CredentialError, UsageError
+from custctl.errors import CredentialError, NoCredentialError, UsageError
 from custctl.keyrings import with_keyring
 from custctl.profiles.model import Auth, Profile
 from custctl.text import visible
@@ -111,7 +111,8 @@ def find_credential(profile: Profile, environ: Mapping[str, str]) -> Credential:
         environ: the process environment.
 
     Raises:
-        CredentialError: the profile needs a password and there is none, or the place that has it cannot be read.
+        NoCredentialError: the profile's login is by password, and there is none.
+        CredentialError: the place that has it cannot be read.
     """
     if not profile.database.nodes:
         return Credential(None, "not needed")
@@ -133,7 +134,7 @@ def find_credential(profile: Profile, environ: Mapping[str, str]) -> Credential:
     of_driver = _from_driver(profile)
     if of_driver is not None:
         return Credential(None, of_driver)
-    raise CredentialError(
+    raise NoCredentialError(
         f"no password for {_login(profile)}{reason}",
         hint=f"store it with `custctl credential set --env {profile.name}`, or name a file that holds it in "
         f"`{FILE_VARIABLE}`, or set `{VARIABLE}`",

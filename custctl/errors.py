@@ -70,6 +70,10 @@ class CredentialError(CustctlError):
     exit_code = ExitCode.CREDENTIAL
 
 
+class NoCredentialError(CredentialError):
+    """No password was found; some servers let a login in without one."""
+
+
 class ConflictError(CustctlError):
     """The row's version moved, or a unique value is taken."""
 

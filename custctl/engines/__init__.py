@@ -55,3 +55,8 @@ def driver_password(engine: str, servers: Sequence[tuple[str, int]], name: str, 
 
         return password_source(servers, name, user)
     return None
+
+
+def may_go_without_password(engine: str) -> bool:
+    """Tell whether a login by password may be let in without one: it is for the server to say."""
+    return engine == "postgresql"

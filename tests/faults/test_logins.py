@@ -15,7 +15,7 @@ from tests.faults.conftest import Site
 from tests.inside import Inside
 from tests.servers.certificates import Certificates
 from tests.servers.fixtures import PostgresqlServers
-from tests.servers.postgresql import CERTIFICATE_USER, PASSWORD, TLS_USER, USER, PostgresqlServer
+from tests.servers.postgresql import CERTIFICATE_USER, PASSWORD, SUPERUSER, TLS_USER, USER, PostgresqlServer
 from tests.servers.projects import PASSWORD_VARIABLE, nodes, on_engine, postgresql_place
 
 
@@ -344,3 +344,17 @@ def test_nobody_else_logs_in_over_the_socket(socket_site: Inside) -> None:
     result = socket_site.run("customer", "list", "-o", "json")
     assert result.code == 4
     assert f"refuses the login of `{USER}`" in result.error["message"]
+
+
+def test_a_trusted_login_by_password_goes_without_one(socket_site: Inside) -> None:
+    """Whether it takes one is for the server to say: here the superuser is trusted on the socket."""
+    path = socket_site.path / "profiles" / "dev.yaml"
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    text = (
+        path.read_text().replace(f"user: {me}\n", f"user: {SUPERUSER}\n").replace("auth: integrated", "auth: password")
+    )
+    path.write_text(text)
+    socket_site.ok("migrate")
+    checks = {check["check"]: check for check in socket_site.ok("doctor", "-o", "json").json["items"]}
+    assert checks["credential"]["state"] == "ok"
+    assert checks["credential"]["value"].startswith("none found")

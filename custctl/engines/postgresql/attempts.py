@@ -45,6 +45,11 @@ def is_answer(error: Error) -> bool:
     return bool(lines) and _SAID.match(_WHAT_WAS_DONE.sub("", lines[0])) is not None
 
 
+def wants_password(error: Error) -> bool:
+    """Tell whether the server asked for a password, and there was none."""
+    return "no password supplied" in str(error)
+
+
 def translate_attempt(error: Error, where: str, login: str, authorities: str | None) -> CustctlError:
     """Return the error of the tree for an attempt to connect that failed.
 

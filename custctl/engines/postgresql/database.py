@@ -14,10 +14,11 @@ from sqlalchemy.schema import CreateSchema, CreateTable
 
 from custctl.engines.base import CELL_END, Check, Joined, LockHolder, Merge, Node
 from custctl.engines.postgresql import errors
-from custctl.engines.postgresql.attempts import is_answer, translate_attempt
+from custctl.engines.postgresql.attempts import is_answer, translate_attempt, wants_password
 from custctl.engines.postgresql.connection import LimitedConnection
 from custctl.engines.postgresql.libpq import authorities
 from custctl.engines.server import DriverError, DriverErrors, ServerDatabase
+from custctl.errors import NoCredentialError
 from custctl.sqltypes import Timestamp
 
 if TYPE_CHECKING:
@@ -50,18 +51,27 @@ class PostgresqlDatabase(ServerDatabase):
         return sa.Engine(pool, dialect, sa.make_url("postgresql+psycopg://"), hide_parameters=True)
 
     def _dial(self, node: Node) -> LimitedConnection:
-        login = self._login(node)
+        password, missing = self._password()
+        login = self._login(node, password)
         # libpq takes anything below two seconds for two.
         timeout = max(2, round(self._settings.connect_timeout))
         try:
             return LimitedConnection.connect(**login, connect_timeout=timeout, autocommit=True)
         except psycopg.Error as error:
+            if missing is not None and wants_password(error):
+                raise missing from None
             told = translate_attempt(error, f"node {node}", self._login_name(), login.get("sslrootcert"))
             raise told from DriverError(errors.words(error), answered=is_answer(error))
 
-    def _login(self, node: Node) -> dict[str, Any]:
+    def _password(self) -> tuple[str | None, NoCredentialError | None]:
+        """Return the password, or what is told where there is none and the server wants one."""
+        try:
+            return self._settings.password(), None
+        except NoCredentialError as missing:
+            return None, missing
+
+    def _login(self, node: Node, password: str | None) -> dict[str, Any]:
         settings = self._settings
-        password = settings.password()
         login: dict[str, Any] = {
             "host": node.host,
             # Not that of the environment: the profile says where the nodes are.
