@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
 
+from custctl.engines.linting import Findings
 from custctl.engines.mssql.reader import (
     Code,
     ColumnDefinition,
@@ -101,14 +102,15 @@ _PartKey = tuple[str, _TableKey, str]
 _NOWHERE: _TableKey = ("", "", "")
 
 
-class _Linter:
+class _Linter(Findings):
     """The state of one script: what it has made so far, and what it dropped without making it anew."""
 
+    hints = _HINTS
+
     def __init__(self, *, transaction: bool) -> None:
-        self.findings: list[Finding] = []
+        super().__init__()
         self._in_transaction = transaction
         self._saved: set[str] = set()
-        self._line = 1
         self._conditional = False
         # The common table expressions of the statement that follows: their queries by name.
         self._queries: dict[str, str] = {}
@@ -117,7 +119,6 @@ class _Linter:
         self._perhaps_own: set[_TableKey] = set()
         # Indexes, triggers and constraints: what they are, their table where that is part of the name, their name.
         self._made: set[_PartKey] = set()
-        self._dropped: dict[_PartKey, Finding] = {}
 
     def read(self, statement: Statement) -> None:
         text = statement.text
@@ -144,17 +145,6 @@ class _Linter:
                 self.execute(reader)  # a batch may begin with a procedure's bare name
             if code.keyword != "WITH":
                 self._queries = {}
-
-    def finish(self) -> list[Finding]:
-        self.findings.extend(self._dropped.values())
-        self.findings.sort(key=lambda finding: finding.line)
-        return self.findings
-
-    def _report(self, rule: str, message: str) -> None:
-        self.findings.append(self._finding(rule, message))
-
-    def _finding(self, rule: str, message: str) -> Finding:
-        return Finding(rule, message, self._line, _HINTS[rule])
 
     def _transaction(self, code: Code) -> None:
         word = control(code, self._saved)

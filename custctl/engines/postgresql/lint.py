@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
+from custctl.engines.linting import Findings
 from custctl.engines.postgresql.reader import ColumnDefinition, Name, Reader
 from custctl.engines.postgresql.script import needs_autocommit
 from custctl.engines.postgresql.tokens import Kind, Token, lower, tokenise
@@ -98,13 +99,14 @@ _DEFAULT_PATH = "public"
 _Key = tuple[str, str]
 
 
-class _Linter:
+class _Linter(Findings):
     """The state of one script: what it has made so far, and what it dropped without making it anew."""
 
+    hints = _HINTS
+
     def __init__(self, *, transaction: bool) -> None:
-        self.findings: list[Finding] = []
+        super().__init__()
         self._in_transaction = transaction
-        self._line = 1
         # Where a name without a schema is looked for, and made.
         self._path = _DEFAULT_PATH
         # Tables by (schema, name): made here and so holding nothing but what this script wrote; made unless they were
@@ -115,7 +117,6 @@ class _Linter:
         self._own_schemas = {_TEMPORARY}
         # Indexes, and triggers and constraints with their tables.
         self._made: set[tuple[str, ...]] = set()
-        self._dropped: dict[tuple[str, ...], Finding] = {}
         # Constraints added NOT VALID, with their kind; those whose transaction is still open; tables on which one that
         # may say IS NOT NULL was validated.
         self._unproven: dict[tuple[_Key, str], str] = {}
@@ -135,17 +136,6 @@ class _Linter:
         if check is not None:
             reader.take()
             check(self, reader)
-
-    def finish(self) -> list[Finding]:
-        self.findings.extend(self._dropped.values())
-        self.findings.sort(key=lambda finding: finding.line)
-        return self.findings
-
-    def _report(self, rule: str, message: str) -> None:
-        self.findings.append(self._finding(rule, message))
-
-    def _finding(self, rule: str, message: str) -> Finding:
-        return Finding(rule, message, self._line, _HINTS[rule])
 
     # What the script made itself.
 

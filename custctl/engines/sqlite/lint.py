@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
+from custctl.engines.linting import Findings
 from custctl.engines.scripts import Finding, Statement
 from custctl.engines.sqlite.reader import ColumnDefinition, Name, Reader
 
@@ -63,13 +64,14 @@ _OUTSIDE_ONLY = frozenset({"FOREIGN_KEYS", "JOURNAL_MODE", "SYNCHRONOUS", "WAL_C
 _Key = tuple[str, str]
 
 
-class _Linter:
+class _Linter(Findings):
     """The state of one script: what it has made so far, and what it dropped without making it anew."""
 
+    hints = _HINTS
+
     def __init__(self, *, transaction: bool) -> None:
-        self.findings: list[Finding] = []
+        super().__init__()
         self._in_transaction = transaction
-        self._line = 1
         # Tables by (schema, name): made here and so holding nothing but what this script wrote; made unless they were
         # there already; dropped or renamed away here.
         self._own: set[_Key] = set()
@@ -77,7 +79,6 @@ class _Linter:
         self._gone: set[_Key] = set()
         # Indexes and triggers.
         self._made: set[tuple[str, str]] = set()
-        self._dropped: dict[tuple[str, str], Finding] = {}
 
     def read(self, statement: Statement) -> None:
         self._line = statement.line
@@ -86,17 +87,6 @@ class _Linter:
         if check is not None:
             reader.take()
             check(self, reader)
-
-    def finish(self) -> list[Finding]:
-        self.findings.extend(self._dropped.values())
-        self.findings.sort(key=lambda finding: finding.line)
-        return self.findings
-
-    def _report(self, rule: str, message: str) -> None:
-        self.findings.append(self._finding(rule, message))
-
-    def _finding(self, rule: str, message: str) -> Finding:
-        return Finding(rule, message, self._line, _HINTS[rule])
 
     # What the script made itself.
 

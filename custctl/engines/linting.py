@@ -1,0 +1,34 @@
+"""What every engine's linter does alike: it reads a script statement by statement and gathers what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from custctl.engines.scripts import Finding
+
+
+class Findings:
+    """What was found in one script.
+
+    Attributes:
+        hints: the safer way, by rule.
+    """
+
+    hints: ClassVar[Mapping[str, str]]
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self._line = 1
+        # What the script has dropped and not made anew so far, and what is to be said of that.
+        self._dropped: dict[Any, Finding] = {}
+
+    def finish(self) -> list[Finding]:
+        """Return all findings by line, once the last statement was read."""
+        return sorted([*self.findings, *self._dropped.values()], key=lambda finding: finding.line)
+
+    def _report(self, rule: str, message: str) -> None:
+        self.findings.append(self._finding(rule, message))
+
+    def _finding(self, rule: str, message: str) -> Finding:
+        return Finding(rule, message, self._line, self.hints[rule])
