@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row, Select, Table
     from sqlalchemy.sql.dml import Insert, Update
 
-    from custctl.engines.scripts import Finding, Statement
+    from custctl.engines.scripts import Language, Lint, Statement
     from custctl.errors import CustctlError
 
 
@@ -388,33 +388,19 @@ class Database(ABC):
     def features(self) -> frozenset[str]:
         """Return what `requires=` may ask for and this database has."""
 
+    @property
     @abstractmethod
-    def split(self, text: str) -> list[Statement]:
-        """Split a script into statements.
+    def language(self) -> Language:
+        """How this engine's scripts are read."""
 
-        Raises:
-            ScriptSyntaxError: the script cannot be split.
-        """
-
+    @property
     @abstractmethod
-    def transaction_control(self, statement: Statement) -> str | None:
-        """Return the keyword of a statement that would end the script's transaction, or None."""
-
-    @abstractmethod
-    def needs_autocommit(self, statement: Statement) -> bool:
-        """Tell whether a statement cannot run inside a transaction on this engine."""
+    def lint(self) -> Lint:
+        """The linter of this engine's scripts."""
 
     def fails_in_transaction(self, statement: Statement) -> bool:
         """Tell whether a statement fails inside every transaction, which is known before anything runs."""
         return False
-
-    @abstractmethod
-    def restores_session(self, statement: Statement) -> bool:
-        """Tell whether a statement sets what ends with the session, and is to be run again on a new one."""
-
-    @abstractmethod
-    def lint(self, statements: Sequence[Statement], *, transaction: bool) -> list[Finding]:
-        """Return what locks or destroys in a script, or does nothing inside a transaction where it has one."""
 
     @abstractmethod
     def migration_lock(

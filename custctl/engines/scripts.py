@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +46,30 @@ class ScriptSyntaxError(Exception):
         super().__init__(message)
         self.message = message
         self.line = line
+
+
+class Language(Protocol):
+    """How an engine's scripts are read; a module is one."""
+
+    def split(self, text: str) -> list[Statement]:
+        """Split a script into statements.
+
+        Raises:
+            ScriptSyntaxError: the script cannot be split.
+        """
+
+    def transaction_control(self, statement: Statement) -> str | None:
+        """Return the keyword of a statement that would end the script's transaction, or None."""
+
+    def needs_autocommit(self, statement: Statement) -> bool:
+        """Tell whether a statement cannot run inside a transaction on this engine."""
+
+    def restores_session(self, statement: Statement) -> bool:
+        """Tell whether a statement sets what ends with the session, and is to be run again on a new one."""
+
+
+class Lint(Protocol):
+    """An engine's linter."""
+
+    def __call__(self, statements: Sequence[Statement], *, transaction: bool) -> list[Finding]:
+        """Return what locks or destroys in a script, or does nothing inside a transaction where it has one."""

@@ -200,7 +200,7 @@ def _one_by_one(task: Task) -> None:
     try:
         for number in range(done, total):
             at, statement = number, statements[number]
-            control = database.transaction_control(statement)
+            control = database.language.transaction_control(statement)
             if session.in_transaction():
                 # Between the script's own BEGIN and COMMIT; how far it came commits with them.
                 if control in ("COMMIT", "END"):
@@ -209,7 +209,7 @@ def _one_by_one(task: Task) -> None:
             elif control is not None:
                 opened = number
                 task.run(statement)
-            elif database.needs_autocommit(statement):
+            elif database.language.needs_autocommit(statement):
                 progress(number, in_flight=number)
                 task.run(statement)
                 progress(number + 1)
@@ -259,7 +259,7 @@ def _resume_at(task: Task) -> int:
     if step.reason != "resume" or step.record is None:
         return 0
     applied = step.resume_at
-    before = [statement.text for statement in task.database.split(step.record.script)]
+    before = [statement.text for statement in task.database.language.split(step.record.script)]
     if before[:applied] != [statement.text for statement in statements[:applied]]:
         if step.script.version is None:
             return 0  # what is repeatable runs again whenever its text changes
@@ -291,8 +291,8 @@ def restore_settings(database: Database, run: Callable[[Statement], None], recor
 
     Where one cannot be run any more, a later statement that needs it tells so better.
     """
-    for statement in database.split(record.script)[: record.statements_applied]:
-        if database.restores_session(statement):
+    for statement in database.language.split(record.script)[: record.statements_applied]:
+        if database.language.restores_session(statement):
             with suppress(CustctlError):
                 run(statement)
 

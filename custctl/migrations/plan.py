@@ -223,14 +223,14 @@ def split_script(database: Database, script: Script) -> list[Statement]:
         MigrationError: it cannot be split, or would end its own transaction.
     """
     try:
-        statements = database.split(script.text)
+        statements = database.language.split(script.text)
     except ScriptSyntaxError as error:
         raise MigrationError(
             f"{script.name}:{error.line}: {error.message}", details={"script": script.name, "line": error.line}
         ) from error
     if script.directives.transaction:
         for statement in statements:
-            keyword = database.transaction_control(statement)
+            keyword = database.language.transaction_control(statement)
             if keyword:
                 raise MigrationError(
                     f"{script.name}:{statement.line}: `{keyword}` would break the script's own transaction",

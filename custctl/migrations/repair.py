@@ -160,7 +160,7 @@ def _look(database: Database, session: ScriptSession, unsettled: Unsettled) -> b
     if record.in_flight is None:
         return None
     restore_settings(database, session.run, record)
-    took_effect = database.settle(session.connection, database.split(record.script)[record.in_flight])
+    took_effect = database.settle(session.connection, database.language.split(record.script)[record.in_flight])
     session.reset()
     return took_effect
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Dialect, Engine, Select, Table
 
     from custctl.engines.base import EngineSettings, ScriptSession
-    from custctl.engines.scripts import Finding, Statement
+    from custctl.engines.scripts import Language, Lint, Statement
 
 # Each connection is a command's own; and a pooled one would keep what the last one has set.
 pyodbc.pooling = False
@@ -290,30 +290,17 @@ class MssqlDatabase(ServerDatabase):
     def features(self) -> frozenset[str]:
         return frozenset()
 
-    def split(self, text: str) -> list[Statement]:
-        from custctl.engines.mssql.script import split
+    @property
+    def language(self) -> Language:
+        from custctl.engines.mssql import script
 
-        return split(text)
+        return script
 
-    def transaction_control(self, statement: Statement) -> str | None:
-        from custctl.engines.mssql.script import transaction_control
-
-        return transaction_control(statement)
-
-    def needs_autocommit(self, statement: Statement) -> bool:
-        from custctl.engines.mssql.script import needs_autocommit
-
-        return needs_autocommit(statement)
-
-    def restores_session(self, statement: Statement) -> bool:
-        from custctl.engines.mssql.script import restores_session
-
-        return restores_session(statement)
-
-    def lint(self, statements: Sequence[Statement], *, transaction: bool) -> list[Finding]:
+    @property
+    def lint(self) -> Lint:
         from custctl.engines.mssql.lint import lint
 
-        return lint(statements, transaction=transaction)
+        return lint
 
     @contextmanager
     def migration_lock(self, timeout: float, on_wait: Callable[[LockHolder | None], None]) -> Iterator[None]:

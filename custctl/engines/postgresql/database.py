@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Engine, Select, Table
 
     from custctl.engines.base import ScriptSession
-    from custctl.engines.scripts import Finding, Statement
+    from custctl.engines.scripts import Language, Lint, Statement
 
 _SSLMODES = {"verify-full": "verify-full", "strict": "verify-full", "require": "require", "off": "disable"}
 _TEXT_TIME = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
@@ -268,36 +268,23 @@ class PostgresqlDatabase(ServerDatabase):
         with self.reading() as connection:
             return frozenset({"pg_trgm"}) if connection.exec_driver_sql(query).first() else frozenset()
 
-    def split(self, text: str) -> list[Statement]:
-        from custctl.engines.postgresql.script import split
+    @property
+    def language(self) -> Language:
+        from custctl.engines.postgresql import script
 
-        return split(text)
+        return script
 
-    def transaction_control(self, statement: Statement) -> str | None:
-        from custctl.engines.postgresql.script import transaction_control
+    @property
+    def lint(self) -> Lint:
+        from custctl.engines.postgresql.lint import lint
 
-        return transaction_control(statement)
-
-    def needs_autocommit(self, statement: Statement) -> bool:
-        from custctl.engines.postgresql.script import needs_autocommit
-
-        return needs_autocommit(statement)
+        return lint
 
     def fails_in_transaction(self, statement: Statement) -> bool:
         from custctl.engines.postgresql.script import needs_autocommit
 
         # Some forms of a subscription's statements may, as pg_dump writes them.
         return needs_autocommit(statement) and "SUBSCRIPTION" not in statement.text.upper().split()[:2]
-
-    def restores_session(self, statement: Statement) -> bool:
-        from custctl.engines.postgresql.script import restores_session
-
-        return restores_session(statement)
-
-    def lint(self, statements: Sequence[Statement], *, transaction: bool) -> list[Finding]:
-        from custctl.engines.postgresql.lint import lint
-
-        return lint(statements, transaction=transaction)
 
     @contextmanager
     def migration_lock(self, timeout: float, on_wait: Callable[[LockHolder | None], None]) -> Iterator[None]:

@@ -19,7 +19,6 @@ from custctl.engines.base import CELL_END, Check, Database, EngineSettings, Join
 from custctl.engines.sqlite import folding
 from custctl.engines.sqlite.errors import translate
 from custctl.engines.sqlite.session import SqliteScriptSession, begin_immediate, driver_of
-from custctl.engines.sqlite.tokens import first_word
 from custctl.errors import CredentialError, CustctlError, ExitCode, PendingError, RefusedError
 from custctl.sqltypes import Timestamp
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.dml import Insert, Update
 
     from custctl.engines.base import ScriptSession
-    from custctl.engines.scripts import Finding, Statement
+    from custctl.engines.scripts import Language, Lint, Statement
 
 # Not `temp_store = MEMORY`: what a statement needs to be undone is kept there too, all pages that it writes.
 _SETTINGS = (
@@ -327,26 +326,17 @@ class SqliteDatabase(Database):
         has_trigram = sqlite3.sqlite_version_info >= (3, 34)
         return frozenset({"fts5"}) if "ENABLE_FTS5" in options and has_trigram else frozenset()
 
-    def split(self, text: str) -> list[Statement]:
-        from custctl.engines.sqlite.script import split
+    @property
+    def language(self) -> Language:
+        from custctl.engines.sqlite import script
 
-        return split(text)
+        return script
 
-    def transaction_control(self, statement: Statement) -> str | None:
-        from custctl.engines.sqlite.script import transaction_control
-
-        return transaction_control(statement)
-
-    def needs_autocommit(self, statement: Statement) -> bool:
-        return first_word(statement.text) in ("VACUUM", "PRAGMA", "ATTACH", "DETACH")
-
-    def restores_session(self, statement: Statement) -> bool:
-        return first_word(statement.text) in ("PRAGMA", "ATTACH", "DETACH")
-
-    def lint(self, statements: Sequence[Statement], *, transaction: bool) -> list[Finding]:
+    @property
+    def lint(self) -> Lint:
         from custctl.engines.sqlite.lint import lint
 
-        return lint(statements, transaction=transaction)
+        return lint
 
     def migration_lock(
         self, timeout: float, on_wait: Callable[[LockHolder | None], None]
@@ -366,7 +356,7 @@ class SqliteDatabase(Database):
 
     def settle(self, connection: Connection, statement: Statement) -> bool | None:
         # Each of these can be run again whether or not it took effect.
-        return False if self.needs_autocommit(statement) else None
+        return False if self.language.needs_autocommit(statement) else None
 
     # -- diagnosis ---------------------------------------------------------------------------------
 

@@ -70,6 +70,16 @@ def transaction_control(statement: Statement) -> str | None:
     return keyword if keyword in _CONTROL else None
 
 
+def needs_autocommit(statement: Statement) -> bool:
+    """Tell whether a statement cannot run inside a transaction, or does nothing there."""
+    return first_word(statement.text) == "VACUUM" or restores_session(statement)
+
+
+def restores_session(statement: Statement) -> bool:
+    """Tell whether a statement sets what ends with the connection."""
+    return first_word(statement.text) in ("PRAGMA", "ATTACH", "DETACH")
+
+
 def _plain(text: str, start: int) -> tuple[int, int]:
     """Return the end of the statement at `start` (behind its last token), and where to read on."""
     end = position = start
