@@ -3,6 +3,9 @@
 `postgresql` runs a test on every version, `postgresql17` and `postgresql18` on that one alone; they give a fresh
 `Database` on a shared server, which must be left running. `own_postgresql` gives a server to be killed and frozen.
 `engine_project` runs a test of the program on every engine.
+
+`cluster` and `synchronous_cluster` give a primary and two standbys in their first state, which a test may do anything to:
+the next one gets them as new.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from tests.servers.workplace import Workplace
 
 if TYPE_CHECKING:
     from tests.conftest import Project
+    from tests.servers.cluster import Cluster
     from tests.servers.mssql import MssqlServer
     from tests.servers.postgresql import Database, PostgresqlServer
     from tests.servers.projects import EngineProject, Place
@@ -35,6 +39,7 @@ class PostgresqlServers:
         self._workplace = workplace
         self._shared: dict[str, PostgresqlServer] = {}
         self._own: list[PostgresqlServer] = []
+        self._clusters: dict[tuple[str, bool], Cluster] = {}
         self._fronts: dict[str, Proxy] = {}
 
     def shared(self, name: str) -> PostgresqlServer:
@@ -53,6 +58,17 @@ class PostgresqlServers:
         if start:
             server.start()
         return server
+
+    def cluster(self, name: str = "postgresql18", *, synchronous: bool = False) -> Cluster:
+        """Return a version's primary and standbys in their first state."""
+        from tests.servers.cluster import Cluster
+
+        key = name, synchronous
+        if key in self._clusters:
+            self._clusters[key].reset()
+        else:
+            self._clusters[key] = Cluster.create(installations()[name], self._workplace, synchronous=synchronous)
+        return self._clusters[key]
 
     def _create(self, name: str) -> PostgresqlServer:
         from tests.servers.postgresql import PostgresqlServer
@@ -78,7 +94,7 @@ class PostgresqlServers:
         """End all servers."""
         for front in self._fronts.values():
             front.close()
-        for server in (*self._shared.values(), *self._own):
+        for server in (*self._clusters.values(), *self._shared.values(), *self._own):
             server.close()
 
 
@@ -118,6 +134,18 @@ def own_postgresql(request: pytest.FixtureRequest, postgresql_servers: Postgresq
     server = postgresql_servers.own(getattr(request, "param", "postgresql18"))
     yield server
     server.close()
+
+
+@pytest.fixture
+def cluster(request: pytest.FixtureRequest, postgresql_servers: PostgresqlServers) -> Cluster:
+    """A primary `a` and its standbys `b` and `c`, PostgreSQL 18 unless another is named by indirect parametrisation."""
+    return postgresql_servers.cluster(getattr(request, "param", "postgresql18"))
+
+
+@pytest.fixture
+def synchronous_cluster(request: pytest.FixtureRequest, postgresql_servers: PostgresqlServers) -> Cluster:
+    """The same, where each commit waits for one of the other nodes."""
+    return postgresql_servers.cluster(getattr(request, "param", "postgresql18"), synchronous=True)
 
 
 @pytest.fixture(scope="session")

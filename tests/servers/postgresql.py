@@ -20,7 +20,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from tests.servers import processes
 from tests.servers.certificates import Certificates
@@ -104,24 +104,48 @@ class PostgresqlServer:
     _watchdog: subprocess.Popen[str] | None = None
 
     @classmethod
-    def create(cls, installation: Installation, workplace: Workplace) -> PostgresqlServer:
+    def create(cls, installation: Installation, workplace: Workplace) -> Self:
         """Make a cluster, which is not running yet, from a template that is made once a run.
 
         Args:
             installation: the version.
             workplace: where it is to live.
         """
-        template = _template(installation, workplace)
         folder = Path(tempfile.mkdtemp(prefix=f"{installation.name}-", dir=workplace.path))
         workplace.hand_over(folder)
+        made = cls(installation, workplace, folder)
+        made.copy_data(_template(installation, workplace))
+        return made
+
+    def copy_data(self, template: Path) -> None:
+        """Put a copy of another server's data in the place of one's own; neither may be running."""
+        self.remove_data()
         # cp keeps the owner.
-        subprocess.run(["cp", "-a", template, folder / "data"], check=True)
-        return cls(installation, workplace, folder)
+        subprocess.run(["cp", "-a", template, self.data], check=True)
+
+    def remove_data(self) -> None:
+        """Remove the data, which a server must not be using."""
+        assert not self.running, "the server runs"
+        shutil.rmtree(self.data, ignore_errors=True)
+
+    def tool(self, name: str, *arguments: str | Path) -> str:
+        """Run another of PostgreSQL's programs as who runs the server, and return what it wrote.
+
+        Raises:
+            RuntimeError: it failed.
+        """
+        programs = self.installation.programs(self.workplace)
+        return self.workplace.run([programs / name, *arguments], environ=_environ())
 
     @property
     def name(self) -> str:
         """The version, as in a test's id."""
         return self.installation.name
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return self.folder / "data"
 
     @property
     def certificates(self) -> Certificates | None:
@@ -174,7 +198,7 @@ class PostgresqlServer:
             str(self.workplace.group or ""),
             str(self.installation.programs(self.workplace) / "postgres"),
             "-D",
-            str(self.folder / "data"),
+            str(self.data),
             *(word for name, value in options.items() for word in ("-c", f"{name}={value}")),
         ]
         log_start = len(self.log)
@@ -207,7 +231,7 @@ class PostgresqlServer:
     def _ready(self) -> bool:
         """Read the postmaster's lock file as `pg_ctl` does: the eighth line is its state."""
         try:
-            lines = (self.folder / "data" / "postmaster.pid").read_text().splitlines()
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return False
         # A killed server has left its own.
@@ -237,7 +261,7 @@ class PostgresqlServer:
         if self.running and self.pid is not None and self._watchdog is not None:
             processes.kill(self.pid)
             self._watchdog.wait(_STOP_SECONDS)
-            processes.forget_shared_memory(self.folder / "data")
+            processes.forget_shared_memory(self.data)
         self._forget()
 
     def _forget(self) -> None:

@@ -96,3 +96,31 @@ EXCEPTION
       USING HINT = 'let an administrator run this file, or migrate as this login alone';
 END
 $$;
+
+-- To fail over takes rights over the server, which a superuser alone can give; `custctl replica status` tells which of
+-- them are missing. Memberships and parameters hold for the whole server, EXECUTE for this database.
+DO $$
+DECLARE
+  granted text;
+  grants text[] := ARRAY[
+    -- How far each node is, and how it follows another (primary_conninfo, which may hold a password).
+    'pg_monitor',
+    -- A fenced primary ends the sessions of its clients.
+    'pg_signal_backend',
+    'EXECUTE ON FUNCTION pg_catalog.pg_promote(boolean, integer)',
+    'EXECUTE ON FUNCTION pg_catalog.pg_reload_conf()',
+    -- The fence.
+    'ALTER SYSTEM ON PARAMETER default_transaction_read_only',
+    -- Whom a standby follows, and whom a commit waits for.
+    'ALTER SYSTEM ON PARAMETER primary_conninfo, primary_slot_name, synchronous_standby_names'];
+BEGIN
+  -- Before 15 parameters cannot be granted, and only a superuser fails over.
+  IF current_setting('is_superuser') = 'off' OR current_setting('server_version_num')::integer < 150000
+     OR NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'custctl_admin') THEN
+    RETURN;
+  END IF;
+  FOREACH granted IN ARRAY grants LOOP
+    EXECUTE format('GRANT %s TO custctl_admin', granted);
+  END LOOP;
+END
+$$;
