@@ -126,6 +126,18 @@ class CommitLostError(OutcomeUnknownError):
     """The connection was lost while a transaction was committed: it has happened, or it never will."""
 
 
+class IncompleteError(CustctlError):
+    """The primary changed, and a later step did not; or a cluster is not whole."""
+
+    exit_code = ExitCode.INCOMPLETE
+
+
+class SplitBrainError(CustctlError):
+    """Two nodes accept writes, or one that did is a primary no more."""
+
+    exit_code = ExitCode.SPLIT_BRAIN
+
+
 class InterruptedRunError(CustctlError):
     """Ctrl-C or SIGTERM ended the command; the message says what had been committed."""
 

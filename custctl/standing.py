@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 REQUIRED_SCHEMA = 5
 """The newest script that this program's own statements need."""
 
-_ENVIRONMENT, _EPOCH, _DATABASE_ID = "environment", "epoch", "database_id"
+_ENVIRONMENT, _EPOCH, _DATABASE_ID, _FORK = "environment", "epoch", "database_id", "fork"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,3 +174,22 @@ def require_writable(database: Database, connection: Connection, environment: st
     if database.is_standby(connection):
         raise RefusedError(f"{database.location} is a read-only standby", hint="write to the primary")
     return standing
+
+
+def count_fork(connection: Connection, fork: str) -> tuple[int, int]:
+    """Raise the epoch where the history is on another branch than the one it was counted for.
+
+    Args:
+        fork: the branch, as the engine names it.
+
+    Returns:
+        The epoch before and after; the same where it was counted already.
+    """
+    held = {name: value for name, value in connection.execute(sa.select(metadata.c.name, metadata.c.value))}  # noqa: C416 - `dict()` of rows has no type
+    epoch = parse_epoch(held.get(_EPOCH))
+    if held.get(_FORK) == fork:
+        return epoch, epoch
+    values = {_EPOCH: str(epoch + 1), _FORK: fork}
+    connection.execute(sa.delete(metadata).where(metadata.c.name.in_(values)))
+    connection.execute(sa.insert(metadata), [{"name": name, "value": value} for name, value in values.items()])
+    return epoch, epoch + 1

@@ -8,7 +8,7 @@ say portably: locks, bulk load, search, scripts, error translation.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row, Select, Table
     from sqlalchemy.sql.dml import Insert, Update
 
+    from custctl.engines.members import Member
     from custctl.engines.scripts import Language, Lint, Statement
     from custctl.errors import CustctlError
 
@@ -423,6 +424,28 @@ class Database(ABC):
     @abstractmethod
     def settle(self, connection: Connection, statement: Statement) -> bool | None:
         """Look whether a statement that was in flight took effect: True, False, or None where that cannot be seen."""
+
+    # -- replication -------------------------------------------------------------------------------
+
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """The servers that it may be on, in the profile's order; none where it is a file."""
+        return ()
+
+    def members(self, names: Collection[str]) -> Mapping[str, Member | CustctlError]:
+        """Return a connection to each of these nodes, or why there is none, by name; all are made at once.
+
+        They are the caller's to close.
+        """
+        return {}
+
+    def at(self, node: str) -> Database:
+        """Return the same database on one of its nodes, whatever its role; it has a connection of its own.
+
+        Raises:
+            KeyError: there is no such node.
+        """
+        raise KeyError(node)
 
     # -- diagnosis ---------------------------------------------------------------------------------
 

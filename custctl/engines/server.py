@@ -9,12 +9,15 @@ from __future__ import annotations
 import random
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
 
 import sqlalchemy as sa
 
+from custctl.engines.at_once import at_once
 from custctl.engines.base import Database, EngineSettings, Node, T
 from custctl.engines.nodes import Dialler
 from custctl.errors import CommitLostError, CustctlError, UnavailableError
@@ -22,6 +25,8 @@ from custctl.errors import CommitLostError, CustctlError, UnavailableError
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Row
     from sqlalchemy.sql.dml import Insert, Update
+
+    from custctl.engines.members import Member
 
 _GRACE = 1.0  # seconds beyond the server's own limit for a statement, which tells better what was wrong
 _NO_LIMIT = 60.0  # seconds in which a transaction is tried again where the profile sets no limit
@@ -277,6 +282,22 @@ class ServerDatabase(Database):
         """Return how long an answer may take, in seconds: the server's own limit, and a little more."""
         timeout = self._settings.statement_timeout
         return timeout + _GRACE if timeout else None
+
+    @property
+    def nodes(self) -> Sequence[Node]:
+        return self._settings.nodes
+
+    def members(self, names: Collection[str]) -> Mapping[str, Member | CustctlError]:
+        calls = {node.name: partial(self._member, node) for node in self._settings.nodes if node.name in names}
+        return at_once(calls, self._settings.connect_timeout + _GRACE, too_late=lambda member: member.close())
+
+    @abstractmethod
+    def _member(self, node: Node) -> Member:
+        """Return a connection to one node, to observe and steer it."""
+
+    def at(self, node: str) -> Database:
+        chosen = {each.name: each for each in self._settings.nodes}[node]
+        return type(self)(replace(self._settings, nodes=(chosen,)))
 
     def check_alive(self) -> None:
         """Make sure that the server still answers, by another connection.

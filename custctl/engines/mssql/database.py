@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Dialect, Engine, Select, Table
 
     from custctl.engines.base import EngineSettings, ScriptSession
+    from custctl.engines.members import Member
     from custctl.engines.scripts import Language, Lint, Statement
 
 # Each connection is a command's own; and a pooled one would keep what the last one has set.
@@ -329,6 +330,13 @@ class MssqlDatabase(ServerDatabase):
 
     def settle(self, connection: Connection, statement: Statement) -> bool | None:
         return None  # what runs outside of a transaction here leaves no one place to look at
+
+    # -- replication -------------------------------------------------------------------------------
+
+    def _member(self, node: Node) -> Member:
+        from custctl.engines.mssql.member import MssqlMember
+
+        return MssqlMember(node, self._dial(node), self)
 
     # -- diagnosis ---------------------------------------------------------------------------------
 

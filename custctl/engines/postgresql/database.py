@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Engine, Select, Table
 
     from custctl.engines.base import ScriptSession
+    from custctl.engines.members import Member
     from custctl.engines.scripts import Language, Lint, Statement
 
 _SSLMODES = {"verify-full": "verify-full", "strict": "verify-full", "require": "require", "off": "disable"}
@@ -311,6 +312,19 @@ class PostgresqlDatabase(ServerDatabase):
         from custctl.engines.postgresql.settling import settle
 
         return settle(self._driver(connection), statement)
+
+    # -- replication -------------------------------------------------------------------------------
+
+    def _member(self, node: Node) -> Member:
+        from custctl.engines.postgresql.member import PostgresqlMember
+
+        return PostgresqlMember(
+            node,
+            lambda: self._dial(node),
+            lambda error: self._translated(error, f"node {node}"),
+            self._settings.schema,
+            self._settings.connect_timeout,
+        )
 
     # -- diagnosis ---------------------------------------------------------------------------------
 

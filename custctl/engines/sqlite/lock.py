@@ -15,30 +15,10 @@ from pathlib import Path
 
 from custctl.engines.base import LockHolder
 from custctl.errors import CredentialError, UnavailableError
+from custctl.filelocks import try_lock
 from custctl.identity import actor
 
 _POLL = 0.05  # seconds between attempts
-
-if os.name == "nt":
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> bool:
-        # Far behind the text, so that others can still read who holds it.
-        os.lseek(descriptor, 1 << 30, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        except OSError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 @contextmanager
@@ -110,7 +90,7 @@ def _share(descriptor: int, database: Path) -> None:
 
 def _taken(descriptor: int, path: Path) -> bool:
     try:
-        return _try_lock(descriptor)
+        return try_lock(descriptor)
     except OSError as error:
         raise UnavailableError(
             f"{path} cannot be locked: {error.strerror}", hint="keep the database on a file system that has locks"

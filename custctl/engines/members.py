@@ -1,0 +1,224 @@
+"""One node of a replicated database at a time: what it says of itself, and what an operator can tell it to do.
+
+A `Member` is a connection to one node and to no other, whatever its role. Every call ends within the time limit that the
+connection was made with.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Node
+
+
+class Role(StrEnum):
+    """What a node is to the others."""
+
+    PRIMARY = "primary"
+    STANDBY = "standby"
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A standby as the node that feeds it sees it.
+
+    Attributes:
+        name: how it is called there: its application name, or its replica's name.
+        sync_state: sync, quorum, potential or async; None where this login may not see it.
+    """
+
+    name: str
+    sync_state: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a node says of itself at one moment.
+
+    Positions are places in the log as plain numbers; they compare only within one branch of the history. What this
+    login may not see, and what an engine does not have, is None.
+
+    Attributes:
+        role: what it is.
+        writable: whether it accepts writes: a primary that is not fenced.
+        cluster_id: what all nodes of one database have in common: the system identifier, or the group's id.
+        timeline: the branch of the history that it is on.
+        environment: the environment that the database is stamped with.
+        epoch: custctl's count of the forks of the database's history.
+        fork: the branch that the epoch was counted for, as `StreamingMember` or `AvailabilityMember` name it.
+        position: the end of its own log (a primary's), or of what it has received (a standby's).
+        replayed: how much of that can be read.
+        lag: seconds that its readers are behind; see `lag` of the engine. A primary has none.
+        last_commit: when the last transaction that it has replayed was committed.
+        receiving: whether a standby's connection to its source is up.
+        source: the host and port that it receives from.
+        reported: the end of its source's log, as far as it has been told.
+        name: how the node is called by the one that feeds it.
+        attached: the standbys that it feeds.
+        synchronous: which standbys a commit waits for, in the engine's own words; empty where it waits for none.
+        waits_for_standbys: whether commits wait for standbys by default, where there are synchronous ones.
+        replay_paused: whether somebody has paused its replay.
+        prepared: how many prepared transactions are open.
+        manager: the cluster manager that owns it.
+        group: the state of its availability group, where it belongs to one.
+    """
+
+    role: Role
+    writable: bool
+    cluster_id: str | None = None
+    timeline: int | None = None
+    environment: str | None = None
+    epoch: int | None = None
+    fork: str | None = None
+    position: int | None = None
+    replayed: int | None = None
+    lag: float | None = None
+    last_commit: datetime | None = None
+    receiving: bool = False
+    source: str | None = None
+    reported: int | None = None
+    name: str | None = None
+    attached: tuple[Attached, ...] = ()
+    synchronous: str = ""
+    waits_for_standbys: bool = False
+    replay_paused: bool = False
+    prepared: int = 0
+    manager: str | None = None
+    group: GroupState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupState:
+    """A node's place in an availability group, in SQL Server's own words.
+
+    Attributes:
+        name: the group's.
+        cluster_type: wsfc, external or none.
+        replica: the node's name within the group.
+        availability_mode: SYNCHRONOUS_COMMIT or ASYNCHRONOUS_COMMIT.
+        synchronization: SYNCHRONIZED, SYNCHRONIZING, NOT SYNCHRONIZING, REVERTING or INITIALIZING; the worst of its
+            databases.
+        failover_ready: whether every database could be failed over to it without loss.
+        required_synchronized: how many secondaries must have a commit before it is acknowledged.
+    """
+
+    name: str
+    cluster_type: str
+    replica: str
+    availability_mode: str | None = None
+    synchronization: str | None = None
+    failover_ready: bool | None = None
+    required_synchronized: int | None = None
+
+
+class Member(ABC):
+    """A connection to one node."""
+
+    node: Node
+
+    @abstractmethod
+    def observe(self) -> Observation:
+        """Return what the node says of itself.
+
+        Raises:
+            CustctlError: it does not answer in time, or refuses to.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Hang up."""
+
+
+class StreamingMember(Member):
+    """A node whose replication can be steered by SQL alone, one step at a time.
+
+    Its fork is the timeline.
+    """
+
+    @abstractmethod
+    def missing_rights(self) -> Sequence[str]:
+        """Return the statements that would give this login what it lacks to steer the node; empty where nothing is."""
+
+    @abstractmethod
+    def try_lock(self) -> bool:
+        """Keep other switchovers and failovers away from this node until `close`; False where another one holds it."""
+
+    @abstractmethod
+    def fence(self, timeout: float) -> str:
+        """Make a primary refuse writes, end its clients' sessions, and wait until no transaction can write any more.
+
+        Done again, it does no harm.
+
+        Returns:
+            What the fence does not hold off, in words; empty where nothing is known.
+
+        Raises:
+            RefusedError: something stands in the way that no waiting mends.
+            UnavailableError: a transaction went on beyond the time, in seconds.
+        """
+
+    @abstractmethod
+    def unfence(self, timeout: float) -> None:
+        """Let a node accept writes again, or once it is promoted, and make sure of it from another session."""
+
+    @abstractmethod
+    def last_position(self) -> int:
+        """Return the position before which everything lies that a fenced primary has ever acknowledged."""
+
+    @abstractmethod
+    def position(self) -> int:
+        """Return how much a standby has received."""
+
+    @abstractmethod
+    def promote(self, timeout: float) -> None:
+        """Make a standby the primary.
+
+        Raises:
+            CredentialError: this login may not, and nothing was begun.
+            OutcomeUnknownError: it was told to, and is none yet when the time, in seconds, is over.
+        """
+
+    @abstractmethod
+    def wait_for(self, standbys: str) -> None:
+        """Let commits wait for these standbys, in the engine's own words; for none where it is empty."""
+
+    @abstractmethod
+    def follow(self, primary: Node, slots: Sequence[str]) -> str:
+        """Let a standby receive from another primary; what else its connection is made with stays.
+
+        Args:
+            slots: the replication slots that the primary has or could be given.
+
+        Returns:
+            What had to be changed besides, in words; empty where nothing had.
+        """
+
+    @abstractmethod
+    def make_slots(self, names: Sequence[str]) -> Sequence[str]:
+        """Make sure of replication slots on a primary, and return those that it has now; a login may not make any."""
+
+    @abstractmethod
+    def slot(self) -> str | None:
+        """Return the slot that a standby asks its source for."""
+
+    @abstractmethod
+    def rejoin_commands(self, primary: Node) -> Sequence[str]:
+        """Return what an administrator types to make a former primary, stopped or not, a standby of another one."""
+
+
+class AvailabilityMember(Member):
+    """A node of an availability group. Its fork is the recovery fork of the database."""
+
+    @abstractmethod
+    def run(self, statement: str) -> None:
+        """Run one statement of a failover, outside of any transaction.
+
+        Raises:
+            CustctlError: translated from the driver's error.
+        """

@@ -1,0 +1,345 @@
+"""One node of a cluster with streaming replication, observed and steered by SQL alone.
+
+Source: https://www.postgresql.org/docs/current/functions-admin.html, monitoring-stats.html and warm-standby.html.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import dict_row
+
+from custctl.engines.members import Attached, Observation, Role, StreamingMember
+from custctl.engines.postgresql.lag import LAG
+from custctl.errors import CredentialError, OutcomeUnknownError, RefusedError, UnavailableError
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Node
+    from custctl.engines.postgresql.connection import LimitedConnection
+    from custctl.errors import CustctlError
+
+_POLL = 0.01  # seconds between two looks at what changes in milliseconds
+_LOCK = "custctl/replication"
+_FENCE = "default_transaction_read_only"
+
+# Cluster managers by the name under which they keep a session open; every login may see those names.
+_MANAGERS = {"Patroni": "Patroni", "repmgrd": "repmgr", "pg_auto_failover": "pg_auto_failover", "cnpg": "CloudNativePG"}
+
+_OBSERVED = f"""
+SELECT r.in_recovery,
+       current_setting('{_FENCE}')::bool AS read_only,
+       (SELECT system_identifier::text FROM pg_control_system()) AS cluster_id,
+       CASE WHEN r.in_recovery
+            THEN COALESCE(w.received_tli, (SELECT timeline_id FROM pg_control_checkpoint()))
+            ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END AS timeline,
+       CASE WHEN r.in_recovery
+            THEN GREATEST(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
+            ELSE pg_current_wal_flush_lsn() END - '0/0' AS position,
+       CASE WHEN r.in_recovery THEN pg_last_wal_replay_lsn() - '0/0' END AS replayed,
+       CASE WHEN r.in_recovery THEN {LAG} END AS lag,
+       pg_last_xact_replay_timestamp() AS last_commit,
+       w.pid IS NOT NULL AS receiving,
+       w.sender_host, w.sender_port,
+       w.latest_end_lsn - '0/0' AS reported,
+       (SELECT setting FROM pg_settings WHERE name = 'primary_conninfo') AS conninfo,
+       current_setting('cluster_name') AS cluster_name,
+       current_setting('synchronous_standby_names') AS synchronous,
+       current_setting('synchronous_commit') IN ('on', 'remote_write', 'remote_apply') AS waits_for_standbys,
+       r.in_recovery AND pg_is_wal_replay_paused() AS replay_paused,
+       (SELECT count(*) FROM pg_prepared_xacts) AS prepared,
+       (SELECT min(application_name) FROM pg_stat_activity
+         WHERE split_part(application_name, ' ', 1) = ANY (%s)) AS manager,
+       (SELECT json_agg(json_build_array(application_name, sync_state) ORDER BY application_name)
+          FROM pg_stat_replication) AS attached
+  FROM (SELECT pg_is_in_recovery() AS in_recovery) AS r
+  LEFT JOIN pg_stat_wal_receiver AS w ON true
+"""
+
+# What it takes, and whether this login has it: a privilege and the statement that gives it, on every supported release.
+_RIGHTS = """
+SELECT 'GRANT pg_monitor TO ' || quote_ident(current_user) WHERE NOT pg_has_role('pg_monitor', 'USAGE')
+UNION ALL
+SELECT 'GRANT pg_signal_backend TO ' || quote_ident(current_user) WHERE NOT pg_has_role('pg_signal_backend', 'USAGE')
+UNION ALL
+SELECT format('GRANT EXECUTE ON FUNCTION %s TO %I', f, current_user)
+  FROM unnest(ARRAY['pg_promote(boolean,integer)', 'pg_reload_conf()']) AS f
+ WHERE NOT has_function_privilege(f, 'EXECUTE')
+UNION ALL
+SELECT format('GRANT ALTER SYSTEM ON PARAMETER %s TO %I', p, current_user)
+  FROM unnest(ARRAY['default_transaction_read_only', 'primary_conninfo', 'primary_slot_name',
+                    'synchronous_standby_names']) AS p
+ WHERE NOT has_parameter_privilege(p, 'ALTER SYSTEM')
+"""
+
+# Who may end only some sessions leaves the superusers' alone: they are told of.
+_END_SESSIONS = """
+SELECT count(pg_terminate_backend(a.pid)) FILTER (WHERE mine.rolsuper OR NOT theirs.rolsuper) AS ended,
+       count(*) FILTER (WHERE theirs.rolsuper AND NOT mine.rolsuper) AS left
+  FROM pg_stat_activity AS a
+  JOIN pg_roles AS mine ON mine.rolname = current_user
+  JOIN pg_roles AS theirs ON theirs.oid = a.usesysid
+ WHERE a.backend_type = 'client backend' AND a.pid <> pg_backend_pid()
+"""
+_WRITING = "SELECT count(*) FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()"
+_EXEMPT = f"""
+SELECT DISTINCT COALESCE('role ' || quote_ident(r.rolname), 'database ' || quote_ident(d.datname)) AS exempt
+  FROM pg_db_role_setting AS s
+  LEFT JOIN pg_roles AS r ON r.oid = s.setrole
+  LEFT JOIN pg_database AS d ON d.oid = s.setdatabase
+ WHERE EXISTS (SELECT FROM unnest(s.setconfig) AS c WHERE c ILIKE '{_FENCE}=%' AND c !~* '=(on|true|yes|1)$')
+ ORDER BY 1
+"""
+
+
+class PostgresqlMember(StreamingMember):
+    """A connection to one node.
+
+    Args:
+        dial: makes another connection to the same node.
+        translate: tells a driver's error as one of the tree.
+        schema: where custctl's tables are.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        dial: Callable[[], LimitedConnection],
+        translate: Callable[[psycopg.Error], CustctlError],
+        schema: str,
+        patience: float,
+    ) -> None:
+        self.node = node
+        self._dial_again = dial
+        self._translate = translate
+        self._schema = schema
+        self._patience = patience
+        self._driver = dial()
+        self._driver.patience = patience
+
+    def close(self) -> None:
+        self._driver.close()
+
+    # -- asking ------------------------------------------------------------------------------------
+
+    def _ask(self, query: Any, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        try:
+            with self._driver.cursor(row_factory=dict_row) as cursor:
+                cursor.execute(query, values or None)
+                return cursor.fetchall() if cursor.description else []
+        except psycopg.Error as error:
+            raise self._translate(error) from None
+
+    def _value(self, query: Any, values: Sequence[Any] = ()) -> Any:
+        return next(iter(self._ask(query, values)[0].values()))
+
+    def observe(self) -> Observation:
+        seen = self._ask(_OBSERVED, (list(_MANAGERS),))[0]
+        standby = seen["in_recovery"]
+        conninfo = conninfo_to_dict(seen["conninfo"]) if standby and seen["conninfo"] else {}
+        known = self._known()
+        manager = (seen["manager"] or "").split(" ")[0]
+        return Observation(
+            role=Role.STANDBY if standby else Role.PRIMARY,
+            writable=not standby and not seen["read_only"],
+            cluster_id=seen["cluster_id"],
+            timeline=seen["timeline"],
+            environment=known.get("environment"),
+            epoch=int(known["epoch"]) if known.get("epoch", "").isdigit() else None,
+            fork=known.get("fork"),
+            position=int(seen["position"]) if seen["position"] is not None else None,
+            replayed=int(seen["replayed"]) if seen["replayed"] is not None else None,
+            lag=float(seen["lag"]) if seen["lag"] is not None else None,
+            last_commit=seen["last_commit"] if standby else None,
+            receiving=seen["receiving"],
+            source=f"{seen['sender_host']}:{seen['sender_port']}" if seen["sender_host"] else None,
+            reported=int(seen["reported"]) if seen["reported"] is not None else None,
+            # libpq's order: what the connection says, then the server's own name for itself.
+            name=str(conninfo.get("application_name") or "")
+            or seen["cluster_name"]
+            or ("walreceiver" if standby else None),
+            attached=tuple(Attached(name, state) for name, state in seen["attached"] or ()),
+            synchronous=seen["synchronous"].strip(),
+            waits_for_standbys=seen["waits_for_standbys"],
+            replay_paused=seen["replay_paused"],
+            prepared=seen["prepared"],
+            manager=_MANAGERS.get(manager),
+        )
+
+    def _known(self) -> dict[str, str]:
+        """Return what the database has recorded of its own history; nothing where it is not custctl's, or not yet."""
+        query = sql.SQL(
+            "SELECT name, value FROM {}.custctl_metadata WHERE name IN ('environment', 'epoch', 'fork')"
+        ).format(sql.Identifier(self._schema))
+        try:
+            with self._driver.cursor() as cursor:
+                return dict(cursor.execute(query).fetchall())
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
+            return {}
+        except psycopg.Error as error:
+            raise self._translate(error) from None
+
+    def missing_rights(self) -> Sequence[str]:
+        return [next(iter(row.values())) for row in self._ask(_RIGHTS)]
+
+    def try_lock(self) -> bool:
+        return bool(self._value("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (_LOCK,)))
+
+    # -- fencing -----------------------------------------------------------------------------------
+
+    def _set(self, name: str, value: str | None) -> None:
+        parameter = sql.Identifier(name)
+        if value is None:
+            self._ask(sql.SQL("ALTER SYSTEM RESET {}").format(parameter))
+        else:
+            self._ask(sql.SQL("ALTER SYSTEM SET {} = {}").format(parameter, sql.Literal(value)))
+
+    def _reload(self) -> None:
+        self._ask("SELECT pg_reload_conf()")
+
+    def fence(self, timeout: float) -> str:
+        deadline = time.monotonic() + timeout
+        exempt = [row["exempt"] for row in self._ask(_EXEMPT)]
+        if exempt:
+            raise RefusedError(
+                f"{', '.join(exempt)} of node `{self.node.name}` would not be held off: `{_FENCE}` is set there too",
+                hint=f"reset it, as by `ALTER ROLE … RESET {_FENCE}`",
+            )
+        self._set(_FENCE, "on")
+        self._reload()
+        self._confirm(fenced=True, deadline=deadline)
+        left = 0
+        while True:
+            left = self._ask(_END_SESSIONS)[0]["left"]
+            writing = self._value(_WRITING)
+            if not writing:
+                break
+            self._pause(deadline, f"{writing} transactions on node `{self.node.name}` do not end")
+        if self._value("SELECT count(*) FROM pg_prepared_xacts"):
+            raise RefusedError(
+                f"node `{self.node.name}` has prepared transactions, which a fence does not hold off",
+                hint="commit them or roll them back; `pg_prepared_xacts` lists them",
+            )
+        return f"{left} sessions of superusers go on" if left else ""
+
+    def unfence(self, timeout: float) -> None:
+        self._set(_FENCE, None)
+        self._reload()
+        self._confirm(fenced=False, deadline=time.monotonic() + timeout)
+
+    def _confirm(self, *, fenced: bool, deadline: float) -> None:
+        """Wait until new sessions are as they should be; the server takes up its settings a little later."""
+        while True:
+            try:
+                with self._dial_again() as another:
+                    if (another.info.parameter_status(_FENCE) == "on") is fenced:
+                        return
+            except psycopg.Error as error:
+                raise self._translate(error) from None
+            self._pause(deadline, f"new sessions on node `{self.node.name}` do not take up `{_FENCE}`")
+
+    def _pause(self, deadline: float, otherwise: str) -> None:
+        if time.monotonic() + _POLL >= deadline:
+            raise UnavailableError(f"{otherwise} in time", hint="see `pg_stat_activity` there")
+        time.sleep(_POLL)
+
+    # -- positions ---------------------------------------------------------------------------------
+
+    def last_position(self) -> int:
+        # A transaction of our own: when it is committed, all that was acknowledged before it is on disk, and in the
+        # log that the standbys are sent; `local`, as no standby is to be waited for here.
+        self._ask("BEGIN READ WRITE")
+        self._ask("SET LOCAL synchronous_commit = local")
+        self._ask("SELECT pg_logical_emit_message(true, 'custctl', 'fenced')")
+        self._ask("COMMIT")
+        return int(self._value("SELECT pg_current_wal_flush_lsn() - '0/0'"))
+
+    def position(self) -> int:
+        query = "SELECT GREATEST(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0'"
+        return int(self._value(query) or 0)
+
+    # -- promotion ---------------------------------------------------------------------------------
+
+    def promote(self, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        if not self._value("SELECT pg_is_in_recovery()"):
+            return
+        self._ask("SELECT pg_promote(false)")
+        while self._value("SELECT pg_is_in_recovery()"):
+            if time.monotonic() >= deadline:
+                raise OutcomeUnknownError(
+                    f"node `{self.node.name}` was told to become the primary, and is none after {timeout:g} s",
+                    hint="it replays what it has received; look with `custctl replica status`, then run the same again",
+                )
+            time.sleep(_POLL)
+
+    def wait_for(self, standbys: str) -> None:
+        self._set("synchronous_standby_names", standbys)
+        self._reload()
+
+    # -- following another primary -----------------------------------------------------------------
+
+    def follow(self, primary: Node, slots: Sequence[str]) -> str:
+        held = self._ask(
+            "SELECT name, setting FROM pg_settings WHERE name IN ('primary_conninfo', 'primary_slot_name')"
+        )
+        settings = {row["name"]: row["setting"] for row in held}
+        if "primary_conninfo" not in settings:
+            raise CredentialError(
+                f"this login may not read `primary_conninfo` of node `{self.node.name}`",
+                hint="let a superuser `GRANT pg_monitor` to it",
+            )
+        asked = conninfo_to_dict(settings["primary_conninfo"])
+        wanted = {**asked, "host": primary.host, "port": str(primary.port)}
+        wanted.pop("hostaddr", None)
+        told = ""
+        slot = settings.get("primary_slot_name")
+        if slot and slot not in slots:
+            self._set("primary_slot_name", "")
+            told = f"it does without its slot `{slot}`, which node `{primary.name}` has not"
+        if wanted != {**asked, "port": str(asked.get("port", ""))} or told:
+            self._set("primary_conninfo", make_conninfo("", **wanted))
+            self._reload()
+        return told
+
+    def slot(self) -> str | None:
+        found = self._ask("SELECT setting FROM pg_settings WHERE name = 'primary_slot_name'")
+        return (found[0]["setting"] or None) if found else None
+
+    def make_slots(self, names: Sequence[str]) -> Sequence[str]:
+        held = {row["slot_name"] for row in self._ask("SELECT slot_name FROM pg_replication_slots")}
+        for name in names:
+            if name not in held and self._value(
+                "SELECT rolsuper OR rolreplication FROM pg_roles WHERE rolname = current_user"
+            ):
+                self._ask("SELECT pg_create_physical_replication_slot(%s, true)", (name,))
+                held.add(name)
+        return [name for name in names if name in held]
+
+    def rejoin_commands(self, primary: Node) -> Sequence[str]:
+        found = self._ask("SELECT setting FROM pg_settings WHERE name = 'data_directory'")
+        return rejoin_commands(primary, found[0]["setting"] if found else None)
+
+
+def rejoin_commands(primary: Node, folder: str | None) -> Sequence[str]:
+    """Return what an administrator types, on a former primary's own machine, to make it a standby.
+
+    Args:
+        primary: whom it is to receive from.
+        folder: its data directory, where that is known.
+    """
+    data = folder or "$PGDATA"
+    source = f"host={primary.host} port={primary.port}"
+    rewind = f"pg_rewind --target-pgdata={data} --source-server='{source} user=postgres dbname=postgres' -R"
+    copy = f"pg_basebackup -D {data} -d '{source} user=replicator' -R -X stream -c fast"
+    return [
+        f"pg_ctl stop -D {data} -m fast",
+        rewind,
+        f"# or, where it has neither checksums nor `wal_log_hints`, once {data} is moved away: {copy}",
+        f"touch {data}/standby.signal",
+        f"pg_ctl start -D {data}",
+    ]

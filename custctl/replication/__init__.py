@@ -1,0 +1,1 @@
+"""Replicas: who is who, where a read goes, and how another node becomes the primary."""

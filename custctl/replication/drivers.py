@@ -1,0 +1,304 @@
+"""The one interface to what keeps the replicas, and where its implementations are."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from custctl.engines.at_once import at_once
+from custctl.engines.members import Member, Observation
+from custctl.errors import (
+    CustctlError,
+    IncompleteError,
+    NotFoundError,
+    RefusedError,
+    SplitBrainError,
+    UnavailableError,
+)
+from custctl.replication.topology import Seen, Topology
+from custctl.text import nearest
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Database, Node
+    from custctl.profiles import Profile
+    from custctl.replication.journal import Intent
+    from custctl.replication.plan import Accepted, Plan, Step
+
+
+_VERIFYING = 10.0  # seconds in which the other standbys are to have found the new primary
+_LOOK = 0.05  # seconds between two looks
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a driver works with.
+
+    Attributes:
+        profile: whose nodes they are.
+        database: connects to them.
+        environ: the process environment, for hooks and for a manager's own variables.
+        actor: who is recorded.
+        told: called with what happens meanwhile, for a person.
+    """
+
+    profile: Profile
+    database: Database
+    environ: Mapping[str, str]
+    actor: str
+    told: Callable[[str], None]
+
+
+class Driver(ABC):
+    """What keeps the replicas: how they are observed, and how another node becomes the primary.
+
+    Connections to the nodes are opened by the first look and kept until `close`.
+    """
+
+    name: ClassVar[str]
+    irrevocable: ClassVar[str]
+    """The step from which there is no way back: what fails before it is undone, what fails behind it is left to a
+    rerun."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._profile = means.profile
+        self._members: dict[str, Member | CustctlError] = {}
+
+    @property
+    def max_lag(self) -> float:
+        """Seconds that a standby may be behind and still serve reads."""
+        return self._profile.database.replication.max_lag
+
+    # -- the nodes ---------------------------------------------------------------------------------
+
+    def observe(self) -> Topology:
+        """Ask all nodes at once; those that were lost since the last look are connected to anew."""
+        missing = [node.name for node in self._nodes() if not isinstance(self._members.get(node.name), Member)]
+        if missing:
+            self._members.update(self._means.database.members(missing))
+        calls: dict[str, Callable[[], Observation]] = {
+            name: member.observe for name, member in self._members.items() if isinstance(member, Member)
+        }
+        seen = at_once(calls, self._profile.database.connect_timeout)
+        for name, answer in seen.items():
+            if isinstance(answer, CustctlError):
+                self._hang_up(name, answer)
+        return Topology(tuple(self._seen(node.name, seen) for node in self._nodes()), self.max_lag)
+
+    def _hang_up(self, name: str, why: CustctlError) -> None:
+        member = self._members[name]
+        if isinstance(member, Member):
+            member.close()
+        self._members[name] = why
+
+    def _nodes(self) -> Sequence[Node]:
+        return self._means.database.nodes
+
+    def _seen(self, name: str, answers: Mapping[str, Observation | CustctlError]) -> Seen:
+        answer = answers.get(name, self._members.get(name))
+        node = self.node(name)
+        if isinstance(answer, Observation):
+            return Seen(node, answer)
+        return Seen(node, None, answer if isinstance(answer, CustctlError) else None)
+
+    def node(self, name: str) -> Node:
+        """Return a node of the profile by its name.
+
+        Raises:
+            NotFoundError: it has none of it.
+        """
+        nodes = {node.name: node for node in self._nodes()}
+        if name not in nodes:
+            close = nearest(name, list(nodes))
+            hint = f"did you mean `{close}`?" if close else f"nodes: {', '.join(nodes)}"
+            raise NotFoundError(f"profile `{self._profile.name}` has no node `{name}`", hint=hint)
+        return nodes[name]
+
+    def member(self, name: str) -> Member:
+        """Return the connection to a node.
+
+        Raises:
+            CustctlError: why there is none.
+        """
+        member = self._members[self.node(name).name]
+        if isinstance(member, CustctlError):
+            raise member
+        return member
+
+    def close(self) -> None:
+        """Hang up, which lets go of what was locked."""
+        members, self._members = self._members, {}
+        for member in members.values():
+            if isinstance(member, Member):
+                member.close()
+
+    # -- planning ----------------------------------------------------------------------------------
+
+    @abstractmethod
+    def plan_switchover(self, topology: Topology, target: str, unfinished: Intent | None) -> Plan:
+        """Plan to make a standby the primary while the old one runs; without loss, or not at all.
+
+        Args:
+            unfinished: what an earlier run was about that did not come to its end.
+
+        Raises:
+            RefusedError: it cannot be done safely as things are.
+            NotFoundError: the profile has no such node.
+            UnavailableError: the target does not answer.
+            SplitBrainError: two nodes accept writes.
+        """
+
+    @abstractmethod
+    def plan_failover(
+        self, topology: Topology, target: str | None, accepted: Accepted, unfinished: Intent | None
+    ) -> Plan:
+        """Plan to make a standby the primary when the old one is gone.
+
+        Args:
+            target: None for the standby that has the most.
+
+        Raises:
+            As `plan_switchover`.
+        """
+
+    # -- carrying out ------------------------------------------------------------------------------
+
+    def perform(self, plan: Plan, step: Step) -> str:
+        """Carry out one step, and return in words what came of it.
+
+        Raises:
+            CustctlError: it failed; what it had begun may be there.
+        """
+        return self._steps()[step.name](plan, step)
+
+    @abstractmethod
+    def _steps(self) -> Mapping[str, Callable[[Plan, Step], str]]:
+        """Return what carries out each kind of step; `record` and `verify` are here."""
+
+    def _record(self, plan: Plan, step: Step) -> str:
+        """Raise the epoch on the new primary."""
+        from custctl.replication.epochs import record_fork
+
+        target = self.member(step.node).observe()
+        detail = {"from": plan.old, "to": plan.target, "loss": plan.loss.as_dict()}
+        with closing(self._means.database.at(step.node)) as database:
+            epoch = record_fork(
+                database,
+                self.fork(target),
+                environment=self._profile.environment,
+                actor=self._means.actor,
+                operation_id=plan.operation_id,
+                action=plan.kind,
+                detail=detail,
+            )
+        return f"epoch {epoch}"
+
+    @staticmethod
+    def fork(primary: Observation) -> str:
+        """Return the branch of the history that a primary is on."""
+        return str(primary.timeline)
+
+    def _verify(self, plan: Plan, step: Step) -> str:
+        """Look until the target alone accepts writes, and all standbys that answer follow it.
+
+        Raises:
+            SplitBrainError: another node accepts writes too.
+            IncompleteError: a standby does not follow in time.
+        """
+        deadline = time.monotonic() + _VERIFYING
+        while True:
+            topology = self.observe()
+            require_one_history(topology)
+            missing = [
+                node.name
+                for node, seen in topology.standbys
+                if not seen.receiving or (topology.primary and seen.timeline != topology.primary[1].timeline)
+            ]
+            found = topology.primary
+            if found is not None and found[0].name == plan.target and not missing:
+                return f"`{plan.target}` accepts writes, and {_following(topology)}"
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(_LOOK)
+        if found is None or found[0].name != plan.target:
+            raise UnavailableError(
+                f"`{plan.target}` does not accept writes", hint="`custctl replica status` shows how things stand"
+            )
+        names = ", ".join(f"`{name}`" for name in missing)
+        raise IncompleteError(
+            f"{names} {'does' if len(missing) == 1 else 'do'} not follow it",
+            hint=f"`custctl replica rejoin {missing[0]}`",
+        )
+
+    @abstractmethod
+    def undo(self, plan: Plan, step: Step) -> str:
+        """Take back a step before the point of no return, begun or done; empty where there is nothing to take back."""
+
+    # -- single nodes ------------------------------------------------------------------------------
+
+    @abstractmethod
+    def fence(self, node: str) -> str:
+        """Keep a node from accepting writes, and return in words what keeps it from that."""
+
+    @abstractmethod
+    def unfence(self, node: str) -> str:
+        """Let a fenced node accept writes again, and return in words what was done."""
+
+    @abstractmethod
+    def rejoin(self, node: str) -> Sequence[str]:
+        """Make a former primary a standby of the present one.
+
+        Returns:
+            The commands that an administrator has to type, where that cannot be done from here; empty where the node
+            is a standby now.
+        """
+
+
+def require_one_history(topology: Topology) -> None:
+    """Refuse to go on where two nodes accept writes.
+
+    Raises:
+        SplitBrainError: they do.
+    """
+    if len(topology.writable) > 1:
+        names = " and ".join(f"`{node.name}`" for node, _ in topology.writable)
+        raise SplitBrainError(
+            f"{names} accept writes, each by itself",
+            hint="decide which of them is to go on, `custctl replica fence` the other, then `custctl replica rejoin` it",
+            details={"nodes": [node.name for node, _ in topology.writable]},
+        )
+
+
+def _following(topology: Topology) -> str:
+    names = ", ".join(f"`{node.name}`" for node, _ in topology.standbys)
+    return f"{names} {'follows' if len(topology.standbys) == 1 else 'follow'} it" if names else "no standby follows it"
+
+
+def open_driver(means: Means) -> Driver:
+    """Return the driver that the profile names.
+
+    Raises:
+        RefusedError: it names none.
+    """
+    chosen = means.profile.database.replication.driver
+    if chosen == "streaming":
+        from custctl.replication.streaming import StreamingDriver
+
+        return StreamingDriver(means)
+    if chosen == "patroni":
+        from custctl.replication.patroni import PatroniDriver
+
+        return PatroniDriver(means)
+    if chosen == "availability-group":
+        from custctl.replication.availability import AvailabilityDriver
+
+        return AvailabilityDriver(means)
+    what = "sqlite has no replicas" if not means.profile.database.nodes else "it names nothing that keeps replicas"
+    raise RefusedError(
+        f"profile `{means.profile.name}` has no replicas to look after: {what}",
+        hint="`database.replication.driver` in the profile is one of `streaming`, `patroni`, `availability-group`",
+    )

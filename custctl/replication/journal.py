@@ -1,0 +1,156 @@
+"""What a switchover or failover was about and how far it came, on disk, so that a run that was killed can be run again.
+
+The nodes themselves tell how things stand; the journal adds what they cannot tell: who was to become the primary, under
+which operation, and whether the fence is ours to take away.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from custctl.errors import UnavailableError
+from custctl.replication.state import locked, state_file
+
+if TYPE_CHECKING:
+    from custctl.profiles import Profile
+    from custctl.replication.plan import Plan, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An operation as its journal tells it.
+
+    Attributes:
+        began: the steps that were begun; the last of them may have been done or not.
+        ended: how it ended; None where it was killed, or stopped behind the point of no return.
+    """
+
+    operation_id: str
+    kind: str
+    old: str | None
+    target: str
+    at: str
+    actor: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    began: tuple[str, ...] = ()
+    ended: str | None = None
+
+
+class Journal:
+    """The journal of one profile on this machine: one JSON object a line, only ever added to.
+
+    Args:
+        path: its file; the folder is made when first needed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @classmethod
+    def of(cls, profile: Profile, environ: Mapping[str, str]) -> Journal:
+        """Return the journal of a profile."""
+        return cls(state_file(profile, environ, "replica.jsonl"))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other runs on this machine out; a run that is killed lets go.
+
+        Raises:
+            UnavailableError: another one goes on.
+        """
+        with locked(self._path) as mine:
+            if not mine:
+                raise UnavailableError(
+                    "another switchover or failover of this profile goes on on this machine",
+                    hint="wait for its end; `custctl replica history` shows how far it is",
+                )
+            yield
+
+    def begin(self, plan: Plan, actor: str) -> None:
+        """Write down what is going to be done, before anything is."""
+        self._add(
+            plan.operation_id,
+            "begin",
+            kind=plan.kind,
+            old=plan.old,
+            target=plan.target,
+            actor=actor,
+            facts=dict(plan.facts),
+        )
+
+    def step(self, plan: Plan, step: Step, state: str, detail: str = "") -> None:
+        """Write down that a step begins, is done, has failed, or was undone."""
+        self._add(plan.operation_id, state, step=step.name, node=step.node, detail=detail)
+
+    def end(self, operation_id: str, outcome: str) -> None:
+        """Write down how it ended, so that nobody goes on with it."""
+        self._add(operation_id, "end", outcome=outcome)
+
+    def _add(self, operation_id: str, event: str, **facts: Any) -> None:
+        at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line = json.dumps({"at": at, "operation_id": operation_id, "event": event, **facts}, ensure_ascii=False)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # In front of the line: what a killed run has left of its last one is then a line of its own.
+            data = f"\n{line}\n".encode()
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            try:
+                os.write(descriptor, data)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise UnavailableError(
+                f"the journal `{self._path}` cannot be written: {error.strerror}",
+                hint="nothing is done without it: make room, or name another folder as `XDG_STATE_HOME`",
+            ) from None
+
+    def operations(self) -> list[Intent]:
+        """Return all operations, the oldest first."""
+        found: dict[str, Intent] = {}
+        for event in self._events():
+            _tell(found, event)
+        return list(found.values())
+
+    def unfinished(self) -> Intent | None:
+        """Return the last operation where it has not come to its end."""
+        held = self.operations()
+        return held[-1] if held and held[-1].ended is None else None
+
+    def _events(self) -> Iterator[dict[str, Any]]:
+        try:
+            text = self._path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return
+        for line in text.splitlines():
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue  # blank, or torn by a kill
+            if isinstance(event, dict) and isinstance(event.get("operation_id"), str):
+                yield event
+
+
+def _tell(found: dict[str, Intent], event: Mapping[str, Any]) -> None:
+    """Add an event to the operation that it is of."""
+    key = event["operation_id"]
+    held = found.get(key)
+    if event["event"] == "begin":
+        began, facts = (held.began, held.facts) if held else ((), event.get("facts") or {})
+        found.pop(key, None)
+        found[key] = Intent(
+            key, event["kind"], event["old"], event["target"], event["at"], event.get("actor", ""), facts, began
+        )
+    elif held is not None:
+        began = (*held.began, event["step"]) if event["event"] == "begun" else held.began
+        ended = event["outcome"] if event["event"] == "end" else held.ended
+        found[key] = Intent(
+            held.operation_id, held.kind, held.old, held.target, held.at, held.actor, held.facts, began, ended
+        )

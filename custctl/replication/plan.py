@@ -1,0 +1,107 @@
+"""What a switchover or failover is going to do: a value, made from what was observed and carried out as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+SWITCHOVER, FAILOVER = "switchover", "failover"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step, which can be done again without harm.
+
+    Attributes:
+        name: what kind of step it is.
+        node: the node that it is about.
+        what: in words, for a person.
+    """
+
+    name: str
+    node: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What of the old primary's acknowledged writes the new one may lack.
+
+    Attributes:
+        none: whether it is proven that none is lost.
+        why: the proof, or why there is none.
+        since: writes acknowledged after this moment may be lost, none before it; None where even that is not known.
+        seconds: how long ago that was.
+        bytes: how much of the log is known to be missing; there may be more that nobody has seen.
+    """
+
+    none: bool
+    why: str
+    since: datetime | None = None
+    seconds: float | None = None
+    bytes: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it by name."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        if self.none:
+            return f"no acknowledged write is lost: {self.why}"
+        if self.since is None:
+            bound = "how much may be lost is not known"
+        else:
+            bound = (
+                f"writes acknowledged after {self.since.isoformat(timespec='milliseconds').replace('+00:00', 'Z')}"
+                f" may be lost, up to {self.seconds:.1f} s of them"
+            )
+        known = f"; {self.bytes} bytes of the log are known to be missing" if self.bytes else ""
+        return f"{bound}{known}: {self.why}"
+
+
+NO_LOSS = Loss(none=True, why="the target has all that the primary had acknowledged when it was fenced")
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What the operator says that he knows and accepts.
+
+    Attributes:
+        primary_is_stopped: the old primary does not run, and will not come back by itself.
+        data_loss: acknowledged writes may be lost.
+    """
+
+    primary_is_stopped: bool = False
+    data_loss: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A switchover or failover.
+
+    Attributes:
+        kind: switchover or failover.
+        operation_id: the UUID that it is journalled and audited under.
+        old: the primary that is left; None where it is not known.
+        target: the node that becomes the primary.
+        steps: in order.
+        loss: what may be lost.
+        warnings: what the operator should know before he confirms.
+        facts: what the driver needs besides, by name; plain values.
+    """
+
+    kind: str
+    operation_id: str
+    old: str | None
+    target: str
+    steps: tuple[Step, ...]
+    loss: Loss = NO_LOSS
+    warnings: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """True where the target is the primary and nothing is left to do."""
+        return not self.steps

@@ -1,0 +1,107 @@
+"""What synchronous replication proves once the primary is gone: which standbys must have every acknowledged write.
+
+Source: https://www.postgresql.org/docs/current/runtime-config-replication.html#GUC-SYNCHRONOUS-STANDBY-NAMES
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+_TOKEN = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff-]*|\*|\d+)|([(),]))')
+EVERY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Synchronous:
+    """Which standbys a commit waits for.
+
+    Attributes:
+        count: how many of them must have it.
+        names: those that count, folded to lower case; `*` is each.
+        by_priority: whether the first ones of the list are preferred. Whichever were attached may have served, all the
+            same: a preference proves nothing about a moment that is past.
+    """
+
+    count: int
+    names: tuple[str, ...]
+    by_priority: bool
+
+    def lists(self, name: str | None) -> bool:
+        """Tell whether a standby of this name counts."""
+        return EVERY in self.names or (name is not None and name.lower() in self.names)
+
+
+def parse_synchronous(text: str) -> Synchronous | None:
+    """Read `synchronous_standby_names`; None where a commit waits for no standby, or the text is not understood.
+
+    Forms: `a, b` (the first of them), `2 (a, b, c)`, `FIRST 2 (a, b, c)` and `ANY 2 (a, b, c)`.
+    """
+    tokens = _tokens(text)
+    if not tokens:
+        return None
+    words = [word.upper() if kind == "word" else "" for kind, word in tokens]
+    by_priority = True
+    if words[0] in ("FIRST", "ANY") and len(tokens) > 1 and tokens[1][1].isdigit():
+        by_priority = words[0] == "FIRST"
+        tokens = tokens[1:]
+    count = 1
+    if tokens[0][1].isdigit() and len(tokens) > 1 and tokens[1] == ("sign", "("):
+        count = int(tokens[0][1])
+        if tokens[-1] != ("sign", ")"):
+            return None
+        tokens = tokens[2:-1]
+    names = tuple(word.lower() for kind, word in tokens[::2] if kind != "sign")
+    separated = all(token == ("sign", ",") for token in tokens[1::2])
+    if not separated or len(names) != (len(tokens) + 1) // 2 or not names or count < 1:
+        return None
+    return Synchronous(count, names, by_priority)
+
+
+def _tokens(text: str) -> list[tuple[str, str]] | None:
+    found: list[tuple[str, str]] = []
+    at, end = 0, len(text.rstrip())
+    while at < end:
+        token = _TOKEN.match(text, at)
+        if token is None:
+            return None
+        quoted, word, sign = token.groups()
+        if quoted is not None:
+            found.append(("quoted", quoted.replace('""', '"')))
+        elif word is not None:
+            found.append(("word", word))
+        else:
+            found.append(("sign", sign))
+        at = token.end()
+    return found
+
+
+def holders(wanted: Synchronous, reachable: Collection[str], silent: int) -> bool:
+    """Tell whether at least one reachable standby must have every write that was acknowledged.
+
+    Each acknowledged write is on `count` standbys of the list. Where fewer of these are silent than that, one of the
+    reachable has it, and so has the one of them that received most.
+
+    Args:
+        reachable: the names, as the primary called them, of the standbys that answer.
+        silent: how many standbys of the list may there be that do not answer.
+    """
+    return silent < wanted.count and any(map(wanted.lists, reachable))
+
+
+def silent_members(wanted: Synchronous, reachable: Collection[str], silent_nodes: Sequence[str]) -> int:
+    """Return how many standbys of the list there may be that do not answer, at the most.
+
+    Args:
+        reachable: the names, as the primary called them, of the standbys that answer.
+        silent_nodes: the profile's names of the nodes that do not answer, one of which was the primary.
+    """
+    others = len(silent_nodes) - 1
+    if EVERY in wanted.names:
+        return others
+    missing = set(wanted.names) - {name.lower() for name in reachable}
+    # Lists are most often the same on every node, so that the old primary stands there too; under another name than the
+    # profile's it is not known again, and counts as a standby that is silent.
+    was_listed = any(name.lower() in missing for name in silent_nodes)
+    return len(missing) - was_listed

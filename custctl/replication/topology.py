@@ -1,0 +1,230 @@
+"""Who is who among the nodes at one moment, and how well that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from custctl.engines.members import Role
+from custctl.errors import ExitCode
+from custctl.replication.quorum import parse_synchronous
+from custctl.text import plural
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Node
+    from custctl.engines.members import Observation
+    from custctl.errors import CustctlError
+
+
+class Health(StrEnum):
+    """How a cluster is, and what `replica status --check` exits with."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    NO_PRIMARY = "no_primary"
+    SPLIT_BRAIN = "split_brain"
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code that stands for it."""
+        return {
+            Health.HEALTHY: ExitCode.OK,
+            Health.DEGRADED: ExitCode.INCOMPLETE,
+            Health.NO_PRIMARY: ExitCode.UNAVAILABLE,
+            Health.SPLIT_BRAIN: ExitCode.SPLIT_BRAIN,
+        }[self]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A node of the profile: what it says of itself, or why it says nothing."""
+
+    node: Node
+    observation: Observation | None
+    fault: CustctlError | None = None
+
+    @property
+    def name(self) -> str:
+        """The node's name in the profile."""
+        return self.node.name
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """All nodes of a profile, asked at once.
+
+    Attributes:
+        nodes: in the profile's order.
+        max_lag: seconds that a standby may be behind and still serve reads.
+    """
+
+    nodes: tuple[Seen, ...]
+    max_lag: float
+
+    def find(self, name: str) -> Seen | None:
+        """Return a node by its name; None where the profile has none of it."""
+        return next((seen for seen in self.nodes if seen.name == name), None)
+
+    def answered(self) -> Iterator[tuple[Node, Observation]]:
+        """Yield the nodes that say something."""
+        for seen in self.nodes:
+            if seen.observation is not None:
+                yield seen.node, seen.observation
+
+    @property
+    def silent(self) -> tuple[Seen, ...]:
+        """The nodes that say nothing."""
+        return tuple(seen for seen in self.nodes if seen.observation is None)
+
+    @property
+    def primaries(self) -> list[tuple[Node, Observation]]:
+        """The nodes that are no standbys, fenced ones too."""
+        return [(node, seen) for node, seen in self.answered() if seen.role is Role.PRIMARY]
+
+    @property
+    def writable(self) -> list[tuple[Node, Observation]]:
+        """The nodes that accept writes."""
+        return [(node, seen) for node, seen in self.answered() if seen.writable]
+
+    @property
+    def standbys(self) -> list[tuple[Node, Observation]]:
+        """The nodes that follow another one."""
+        return [(node, seen) for node, seen in self.answered() if seen.role is Role.STANDBY]
+
+    @property
+    def primary(self) -> tuple[Node, Observation] | None:
+        """The one node that accepts writes; None where there is none, or more than one."""
+        found = self.writable
+        return found[0] if len(found) == 1 else None
+
+    @property
+    def health(self) -> Health:
+        """How the cluster is."""
+        if len(self.writable) > 1:
+            return Health.SPLIT_BRAIN
+        if not self.writable:
+            return Health.NO_PRIMARY
+        return Health.DEGRADED if self.reasons() else Health.HEALTHY
+
+    def reasons(self) -> list[str]:
+        """Return what is not as it should be, one line each."""
+        told = []
+        if len(self.writable) > 1:
+            told.append(f"{_names(self.writable)} accept writes, each by itself")
+        for seen in self.silent:
+            told.append(f"`{seen.name}` does not answer: {seen.fault.message if seen.fault else 'nothing is known'}")
+        if not self.writable and not self.primaries:
+            told.append("no node that answers is the primary")
+        for node, found in self.primaries:
+            if not found.writable:
+                told.append(f"`{node.name}` is fenced: it is no standby, and accepts no writes")
+        if len({found.cluster_id for _, found in self.answered() if found.cluster_id}) > 1:
+            told.append("the nodes are not of one cluster: their system identifiers differ")
+        for node, found in self.standbys:
+            told.extend(self._troubles(node, found))
+        if self.primary is not None:
+            told.extend(_troubles_of_primary(*self.primary))
+        return told
+
+    def _troubles(self, node: Node, found: Observation) -> Iterator[str]:
+        primary = self.primary[1] if self.primary else None
+        if (
+            primary is not None
+            and None not in (primary.timeline, found.timeline)
+            and primary.timeline != found.timeline
+        ):
+            yield f"`{node.name}` is on timeline {found.timeline}, and the primary on {primary.timeline}"
+        elif not found.receiving:
+            yield f"`{node.name}` receives from nobody"
+        if found.replay_paused:
+            yield f"the replay of `{node.name}` is paused"
+        if found.lag is None:
+            yield f"how far `{node.name}` is behind cannot be told"
+        elif found.lag > self.max_lag:
+            yield f"`{node.name}` is {found.lag:.1f} s behind, more than {self.max_lag:g} s"
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a row for each node."""
+        return [self._record(seen) for seen in self.nodes]
+
+    def _record(self, seen: Seen) -> dict[str, Any]:
+        found = seen.observation
+        record: dict[str, Any] = {
+            "node": seen.name,
+            "host": seen.node.host,
+            "port": seen.node.port,
+            "reachable": found is not None,
+            "fault": seen.fault.message if seen.fault else None,
+        }
+        if found is None:
+            return record
+        return record | {
+            "role": str(found.role),
+            "writable": found.writable,
+            "system_id": found.cluster_id,
+            "timeline": found.timeline,
+            "epoch": found.epoch,
+            "received": position_text(found.position),
+            "replayed": position_text(found.replayed if found.role is Role.STANDBY else found.position),
+            "lag_s": round(found.lag, 3) if found.lag is not None else None,
+            "behind_bytes": self._behind(found),
+            "sync_state": self._sync_state(found),
+            "source": found.source,
+        }
+
+    def _behind(self, found: Observation) -> int | None:
+        primary = self.primary[1] if self.primary else None
+        if primary is None or found.role is Role.PRIMARY or primary.timeline != found.timeline:
+            return None
+        if primary.position is None or found.replayed is None:
+            return None
+        # Asked at the same time, and not at the very same moment.
+        return max(0, primary.position - found.replayed)
+
+    def _sync_state(self, found: Observation) -> str | None:
+        if found.role is Role.PRIMARY:
+            return None
+        if found.group is not None:
+            return found.group.synchronization
+        states = {
+            attached.sync_state
+            for _, other in self.answered()
+            for attached in other.attached
+            if attached.name == found.name and other.timeline == found.timeline
+        }
+        # Standbys that share a name are not told apart by the node that feeds them.
+        return states.pop() if len(states) == 1 else None
+
+
+def _troubles_of_primary(node: Node, found: Observation) -> Iterator[str]:
+    wanted = parse_synchronous(found.synchronous)
+    if wanted is not None:
+        attached = [each for each in found.attached if wanted.lists(each.name)]
+        if len(attached) < wanted.count:
+            yield (
+                f"`{node.name}` waits for {plural(wanted.count, 'synchronous standby', 'synchronous standbys')}, and"
+                f" {len(attached) or 'none'} is attached: commits there do not end"
+            )
+    if is_uncounted(found):
+        yield (
+            f"the history has forked since epoch {found.epoch}, of timeline {found.fork}: run `custctl replica switchover"
+            f" --to {node.name}` to count it"
+        )
+
+
+def is_uncounted(primary: Observation) -> bool:
+    """Tell whether the history is on another branch than the one that its epoch was counted for."""
+    known = primary.fork is not None and primary.timeline is not None
+    return known and primary.fork != str(primary.timeline)
+
+
+def position_text(position: int | None) -> str | None:
+    """Return a position as PostgreSQL writes it: `16/B374D848`."""
+    return f"{position >> 32:X}/{position & 0xFFFFFFFF:X}" if position is not None else None
+
+
+def _names(nodes: Sequence[tuple[Node, Observation]]) -> str:
+    *others, last = [f"`{node.name}`" for node, _ in nodes]
+    return f"{', '.join(others)} and {last}" if others else last
