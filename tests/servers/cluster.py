@@ -88,7 +88,6 @@ class Cluster:
         workplace: Workplace,
         *,
         synchronous: bool = False,
-        server: type[PostgresqlServer] = PostgresqlServer,
     ) -> Cluster:
         """Make a cluster and start it.
 
@@ -96,10 +95,12 @@ class Cluster:
             installation: the version.
             workplace: where it is to live.
             synchronous: whether each commit waits for one of the other nodes.
-            server: what each node is.
         """
         made = cls(
-            installation, workplace, {name: server.create(installation, workplace) for name in NODES}, synchronous
+            installation,
+            workplace,
+            {name: PostgresqlServer.create(installation, workplace) for name in NODES},
+            synchronous,
         )
         made.reset()
         return made

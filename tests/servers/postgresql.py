@@ -14,7 +14,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from tests.servers import processes
 from tests.servers.certificates import Certificates
 from tests.servers.installations import Installation
 from tests.servers.ports import free_port
+from tests.servers.supervised import ServerProcess, WatchedProcess
 from tests.servers.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -73,7 +73,6 @@ host replication all 127.0.0.1/32 scram-sha-256
 
 _STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 _START_SECONDS = 30.0
-_STOP_SECONDS = 30.0
 
 
 class PortTakenError(Exception):
@@ -84,28 +83,25 @@ class PortTakenError(Exception):
 class PostgresqlServer:
     """A cluster of one's own, on 127.0.0.1 and on a Unix socket in its folder.
 
-    A watchdog ends it with the tests' process, even where that is killed (see `processes`).
-
     Attributes:
         installation: the version.
         workplace: where it lives.
         folder: its own: `data`, `log` and the socket.
+        process: what runs it.
         host: the address it listens on.
         port: kept over stops and starts.
-        pid: the postmaster's, while it runs.
     """
 
     installation: Installation
     workplace: Workplace
     folder: Path
+    process: ServerProcess
     host: str = "127.0.0.1"
-    port: int = field(default=0)
-    pid: int | None = None
-    _watchdog: subprocess.Popen[str] | None = None
+    port: int = 0
 
     @classmethod
     def create(cls, installation: Installation, workplace: Workplace) -> Self:
-        """Make a cluster, which is not running yet, from a template that is made once a run.
+        """Make a cluster, which is not running yet and ends with the tests, from a template that is made once a run.
 
         Args:
             installation: the version.
@@ -113,7 +109,7 @@ class PostgresqlServer:
         """
         folder = Path(tempfile.mkdtemp(prefix=f"{installation.name}-", dir=workplace.path))
         workplace.hand_over(folder)
-        made = cls(installation, workplace, folder)
+        made = cls(installation, workplace, folder, WatchedProcess(workplace, folder))
         made.copy_data(_template(installation, workplace))
         return made
 
@@ -162,7 +158,12 @@ class PostgresqlServer:
     @property
     def running(self) -> bool:
         """Whether there is a process, be it a stopped one."""
-        return self._watchdog is not None and self._watchdog.poll() is None
+        return self.process.running
+
+    @property
+    def pid(self) -> int | None:
+        """The postmaster's, while it runs."""
+        return self.process.pid
 
     def start(self, **settings: str | int) -> None:
         """Start the server and return when it takes connections.
@@ -189,38 +190,17 @@ class PostgresqlServer:
     def _launch(self, settings: Mapping[str, str | int]) -> None:
         options = {"port": self.port, "unix_socket_directories": self.folder, **settings}
         command = [
-            sys.executable,
-            "-I",
-            "-S",
-            processes.__file__,
-            str(self.folder),
-            str(self.workplace.user or ""),
-            str(self.workplace.group or ""),
             str(self.installation.programs(self.workplace) / "postgres"),
             "-D",
             str(self.data),
             *(word for name, value in options.items() for word in ("-c", f"{name}={value}")),
         ]
         log_start = len(self.log)
-        self._watchdog = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=_environ(),
-            # An interrupt from the keyboard is for the tests, which stop the server in their own time.
-            start_new_session=True,
-        )
-        assert self._watchdog.stdout is not None
-        started = self._watchdog.stdout.readline().strip()
-        if not started:
-            self._forget()
-            raise RuntimeError("the watchdog could not start the server; its standard error says why")
-        self.pid = int(started)
+        self.process.spawn(command, _environ())
         end = time.monotonic() + _START_SECONDS
         while not self._ready():
-            if self._watchdog.poll() is not None:
-                self._forget()
+            if not self.running:
+                self.process.forget()
                 told = self.log[log_start:]
                 raise PortTakenError if "Address already in use" in told else RuntimeError(told)
             if time.monotonic() > end:
@@ -243,45 +223,22 @@ class PostgresqlServer:
         Args:
             mode: `smart` (waits for clients), `fast` or `immediate` (as after a crash).
         """
-        if not self.running or self.pid is None or self._watchdog is None:
-            self._forget()
-            return
-        processes.thaw(self.pid)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, _STOP_SIGNALS[mode])
-        try:
-            self._watchdog.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise
-        self._forget()
+        self.process.stop(_STOP_SIGNALS[mode])
 
     def kill(self) -> None:
         """End the whole server at once (SIGKILL to the postmaster and all its children)."""
-        if self.running and self.pid is not None and self._watchdog is not None:
-            processes.kill(self.pid)
-            self._watchdog.wait(_STOP_SECONDS)
+        if self.running:
+            self.process.kill()
             processes.forget_shared_memory(self.data)
-        self._forget()
-
-    def _forget(self) -> None:
-        if self._watchdog is not None:
-            assert self._watchdog.stdin is not None
-            assert self._watchdog.stdout is not None
-            self._watchdog.stdin.close()
-            self._watchdog.stdout.close()
-            self._watchdog.wait(_STOP_SECONDS)
-        self._watchdog = self.pid = None
+        self.process.forget()
 
     def freeze(self) -> None:
         """Stop all processes of the server: connections still come about in the kernel, and nothing answers."""
-        assert self.pid is not None
-        processes.freeze(self.pid)
+        self.process.freeze()
 
     def thaw(self) -> None:
         """Let a frozen server go on."""
-        assert self.pid is not None
-        processes.thaw(self.pid)
+        self.process.thaw()
 
     def close(self) -> None:
         """End the server and remove its folder; a second time does nothing."""

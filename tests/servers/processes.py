@@ -66,6 +66,15 @@ def family(pid: int) -> list[int]:
     return members
 
 
+def birth(pid: int) -> int | None:
+    """Return when a process began, in ticks of the system's clock; with the number that is its own for all time."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return int(text.rpartition(")")[2].split()[19])
+
+
 def forget_shared_memory(data: Path) -> None:
     """Remove the System V segment of a killed postmaster, of which the system has a limited number.
 
