@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
 
@@ -220,17 +217,10 @@ def test_a_standby_is_refused(shop: Workshop, own_postgresql: PostgresqlServer) 
     database = primary.create_database()
     shop.project.databases["dev"] = database
     shop.project.names["dev"] = database.name
-    folder = Path(tempfile.mkdtemp(dir=primary.workplace.path))
-    primary.workplace.hand_over(folder)
-    copy: list[str | Path] = [
-        primary.installation.programs(primary.workplace) / "pg_basebackup",
-        "-D",
-        folder / "data",
-        "-R",
-    ]
-    source: list[str | Path] = ["-h", primary.folder, "-p", str(primary.port), "-U", "postgres", "-c", "fast"]
-    primary.workplace.run([*copy, *source], environ={"PATH": os.defpath})
-    standby = PostgresqlServer(primary.installation, primary.workplace, folder)
+    standby = PostgresqlServer.create(primary.installation, primary.workplace)
+    standby.remove_data()
+    source = ["-h", str(primary.folder), "-p", str(primary.port), "-U", "postgres", "-c", "fast"]
+    standby.tool("pg_basebackup", "-D", standby.data, "-R", *source)
     standby.start()
     nodes = [{"name": name, "host": node.host, "port": node.port} for name, node in (("b", standby), ("a", primary))]
     try:
