@@ -24,6 +24,7 @@ COMMANDS = {
     "credential": ("custctl.commands.credential:credential", "Keep the database password in the system keyring."),
     "profile": ("custctl.commands.profile:profile", "Look at the profiles."),
     "audit": ("custctl.commands.audit:audit", "Read and verify the audit."),
+    "replica": ("custctl.commands.replica:replica", "Look after replicas: status, switchover, failover."),
     "doctor": ("custctl.commands.doctor:doctor", "Check everything on one screen, with a hint for every fault."),
 }
 

@@ -112,14 +112,32 @@ class Renderer:
         else:
             self._rows(kept, names)
 
-    def document(self, document: Record, *, rows: Iterable[Record] | None = None, columns: Sequence[str] = ()) -> None:
-        """Write a report: whole in JSON and YAML, its rows (or itself, as one row) elsewhere."""
+    def repaint(self) -> None:
+        """Begin a screen anew; nothing happens where stdout is no terminal."""
+        if self._fitted:
+            self._stream.write("\x1b[H\x1b[J")
+
+    def document(
+        self,
+        document: Record,
+        *,
+        rows: Iterable[Record] | None = None,
+        columns: Sequence[str] = (),
+        shown: Sequence[str] | None = None,
+    ) -> None:
+        """Write a report: whole in JSON and YAML, its rows (or itself, as one row) elsewhere.
+
+        Args:
+            columns: every column that the rows have, in order.
+            shown: those of a table where no fields were asked for.
+        """
         if self.format is Format.JSON:
             self._stream.write(_json(document, indent=2) + "\n")
         elif self.format is Format.YAML:
             self._stream.write(_yaml(document))
         elif rows is not None:
-            self._rows(rows, self._names(columns, columns))
+            default = shown if shown is not None and self.format is Format.TABLE else columns
+            self._rows(rows, self._names(columns, default))
         else:
             self.one(document, list(document))
 

@@ -55,7 +55,8 @@ class Observation:
         position: the end of its own log (a primary's), or of what it has received (a standby's).
         replayed: how much of that can be read.
         lag: seconds that its readers are behind; see `lag` of the engine. A primary has none.
-        last_commit: when the last transaction that it has replayed was committed.
+        last_commit: when the last transaction that it has replayed was committed, by the clock of its primary then.
+        now: the time on its own clock.
         receiving: whether a standby's connection to its source is up.
         source: the host and port that it receives from.
         reported: the end of its source's log, as far as it has been told.
@@ -80,6 +81,7 @@ class Observation:
     replayed: int | None = None
     lag: float | None = None
     last_commit: datetime | None = None
+    now: datetime | None = None
     receiving: bool = False
     source: str | None = None
     reported: int | None = None
@@ -208,8 +210,16 @@ class StreamingMember(Member):
         """Return the slot that a standby asks its source for."""
 
     @abstractmethod
-    def rejoin_commands(self, primary: Node) -> Sequence[str]:
-        """Return what an administrator types to make a former primary, stopped or not, a standby of another one."""
+    def folder(self) -> str | None:
+        """Return the node's data directory, where this login may know it."""
+
+    @abstractmethod
+    def rejoin_commands(self, folder: str | None) -> Sequence[str]:
+        """Return what an administrator types to make a former primary a standby of this node.
+
+        Args:
+            folder: the former primary's data directory, where it is known.
+        """
 
 
 class AvailabilityMember(Member):

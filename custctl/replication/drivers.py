@@ -15,6 +15,7 @@ from custctl.errors import (
     CustctlError,
     IncompleteError,
     NotFoundError,
+    PendingError,
     RefusedError,
     SplitBrainError,
     UnavailableError,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from custctl.engines.base import Database, Node
     from custctl.profiles import Profile
     from custctl.replication.journal import Intent
-    from custctl.replication.plan import Accepted, Plan, Step
+    from custctl.replication.plan import Accepted, Loss, Plan, Step
 
 
 _VERIFYING = 10.0  # seconds in which the other standbys are to have found the new primary
@@ -138,6 +139,25 @@ class Driver(ABC):
 
     # -- planning ----------------------------------------------------------------------------------
 
+    def operation_id(self, unfinished: Intent | None, kind: str, target: str) -> str:
+        """Return what a plan is journalled and audited under: what an earlier run of the same was, where there is one.
+
+        Raises:
+            RefusedError: an earlier run may have made another node the primary, which is still to come.
+        """
+        import uuid
+
+        if unfinished is None:
+            return str(uuid.uuid4())
+        if (unfinished.kind, unfinished.target) == (kind, target):
+            return unfinished.operation_id
+        if self.irrevocable in unfinished.began and unfinished.target != target:
+            raise RefusedError(
+                f"`{unfinished.target}` was told at {unfinished.at} to become the primary, and may yet",
+                hint=f"run `custctl replica {unfinished.kind} --to {unfinished.target}` again, which brings it to an end",
+            )
+        return str(uuid.uuid4())
+
     @abstractmethod
     def plan_switchover(self, topology: Topology, target: str, unfinished: Intent | None) -> Plan:
         """Plan to make a standby the primary while the old one runs; without loss, or not at all.
@@ -184,7 +204,7 @@ class Driver(ABC):
         from custctl.replication.epochs import record_fork
 
         target = self.member(step.node).observe()
-        detail = {"from": plan.old, "to": plan.target, "loss": plan.loss.as_dict()}
+        detail = {"from": plan.old, "to": plan.target, "loss": self.loss(plan).as_dict()}
         with closing(self._means.database.at(step.node)) as database:
             epoch = record_fork(
                 database,
@@ -196,6 +216,10 @@ class Driver(ABC):
                 detail=detail,
             )
         return f"epoch {epoch}"
+
+    def loss(self, plan: Plan) -> Loss:
+        """Return what may be lost, as it is known when the target is the primary."""
+        return plan.loss
 
     @staticmethod
     def fork(primary: Observation) -> str:
@@ -270,6 +294,26 @@ def require_one_history(topology: Topology) -> None:
             f"{names} accept writes, each by itself",
             hint="decide which of them is to go on, `custctl replica fence` the other, then `custctl replica rejoin` it",
             details={"nodes": [node.name for node, _ in topology.writable]},
+        )
+
+
+def require_environment(topology: Topology, profile: Profile) -> None:
+    """Refuse to change nodes that are stamped with another environment than the profile's, or with none.
+
+    Raises:
+        RefusedError: they are.
+        PendingError: they have no schema of custctl.
+    """
+    stamps = {seen.environment for _, seen in topology.answered()}
+    for stamp in stamps - {None, profile.environment}:
+        raise RefusedError(
+            f"{profile.location} is stamped `{stamp}`, and the profile is of `{profile.environment}`",
+            hint=f"use a profile of `{stamp}`",
+            details={"stamp": stamp, "profile": str(profile.environment)},
+        )
+    if stamps == {None}:
+        raise PendingError(
+            f"{profile.location} does not say which environment's it is", hint="run `custctl migrate` first"
         )
 
 

@@ -1,5 +1,6 @@
 """Carrying out a plan: each step journalled before it is begun, undone before the point of no return, left to a rerun
-behind it."""
+behind it.
+"""
 
 from __future__ import annotations
 
@@ -96,6 +97,15 @@ class Run:
             past = past or step.name == self.driver.irrevocable
         self._judge()
         self.journal.end(self.plan.operation_id, "done")
+
+    @property
+    def without_writes(self) -> float | None:
+        """Seconds from the moment that the old primary refused writes to the new one's first; None where it never did."""
+        names = [done.step.name for done in self.done]
+        if "record" not in names:
+            return None
+        first = names.index("fence") if "fence" in names else 0
+        return round(sum(done.took for done in self.done[first : names.index("record") + 1]), 3)
 
     def _perform(self, step: Step) -> None:
         self.journal.step(self.plan, step, "begun")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 SWITCHOVER, FAILOVER = "switchover", "failover"
@@ -44,8 +44,20 @@ class Loss:
     bytes: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it by name."""
-        return asdict(self)
+        """Return it by name, in plain values."""
+        return {**asdict(self), "since": _text(self.since) if self.since else None}
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Loss:
+        """Return what `as_dict` returned once, as the audit keeps it."""
+        since = facts.get("since")
+        return cls(
+            none=bool(facts.get("none")),
+            why=str(facts.get("why", "")),
+            since=datetime.fromisoformat(since) if since else None,
+            seconds=facts.get("seconds"),
+            bytes=facts.get("bytes"),
+        )
 
     def __str__(self) -> str:
         if self.none:
@@ -53,12 +65,13 @@ class Loss:
         if self.since is None:
             bound = "how much may be lost is not known"
         else:
-            bound = (
-                f"writes acknowledged after {self.since.isoformat(timespec='milliseconds').replace('+00:00', 'Z')}"
-                f" may be lost, up to {self.seconds:.1f} s of them"
-            )
+            bound = f"writes acknowledged after {_text(self.since)} may be lost, up to {self.seconds:.1f} s of them"
         known = f"; {self.bytes} bytes of the log are known to be missing" if self.bytes else ""
         return f"{bound}{known}: {self.why}"
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 NO_LOSS = Loss(none=True, why="the target has all that the primary had acknowledged when it was fenced")

@@ -42,7 +42,7 @@ SELECT r.in_recovery,
             ELSE pg_current_wal_flush_lsn() END - '0/0' AS position,
        CASE WHEN r.in_recovery THEN pg_last_wal_replay_lsn() - '0/0' END AS replayed,
        CASE WHEN r.in_recovery THEN {LAG} END AS lag,
-       pg_last_xact_replay_timestamp() AS last_commit,
+       pg_last_xact_replay_timestamp() AS last_commit, clock_timestamp() AS now,
        w.pid IS NOT NULL AS receiving,
        w.sender_host, w.sender_port,
        w.latest_end_lsn - '0/0' AS reported,
@@ -154,7 +154,8 @@ class PostgresqlMember(StreamingMember):
             position=int(seen["position"]) if seen["position"] is not None else None,
             replayed=int(seen["replayed"]) if seen["replayed"] is not None else None,
             lag=float(seen["lag"]) if seen["lag"] is not None else None,
-            last_commit=seen["last_commit"] if standby else None,
+            last_commit=seen["last_commit"],
+            now=seen["now"],
             receiving=seen["receiving"],
             source=f"{seen['sender_host']}:{seen['sender_port']}" if seen["sender_host"] else None,
             reported=int(seen["reported"]) if seen["reported"] is not None else None,
@@ -320,26 +321,19 @@ class PostgresqlMember(StreamingMember):
                 held.add(name)
         return [name for name in names if name in held]
 
-    def rejoin_commands(self, primary: Node) -> Sequence[str]:
+    def folder(self) -> str | None:
         found = self._ask("SELECT setting FROM pg_settings WHERE name = 'data_directory'")
-        return rejoin_commands(primary, found[0]["setting"] if found else None)
+        return found[0]["setting"] if found else None
 
-
-def rejoin_commands(primary: Node, folder: str | None) -> Sequence[str]:
-    """Return what an administrator types, on a former primary's own machine, to make it a standby.
-
-    Args:
-        primary: whom it is to receive from.
-        folder: its data directory, where that is known.
-    """
-    data = folder or "$PGDATA"
-    source = f"host={primary.host} port={primary.port}"
-    rewind = f"pg_rewind --target-pgdata={data} --source-server='{source} user=postgres dbname=postgres' -R"
-    copy = f"pg_basebackup -D {data} -d '{source} user=replicator' -R -X stream -c fast"
-    return [
-        f"pg_ctl stop -D {data} -m fast",
-        rewind,
-        f"# or, where it has neither checksums nor `wal_log_hints`, once {data} is moved away: {copy}",
-        f"touch {data}/standby.signal",
-        f"pg_ctl start -D {data}",
-    ]
+    def rejoin_commands(self, folder: str | None) -> Sequence[str]:
+        data = folder or "$PGDATA"
+        source = f"host={self.node.host} port={self.node.port}"
+        rewind = f"pg_rewind --target-pgdata={data} --source-server='{source} user=postgres dbname=postgres' -R"
+        copy = f"pg_basebackup -D {data} -d '{source} user=replicator' -R -X stream -c fast"
+        return [
+            f"pg_ctl stop -D {data} -m fast",
+            rewind,
+            f"# or, where it has neither checksums nor `wal_log_hints`, once {data} is moved away: {copy}",
+            f"touch {data}/standby.signal",
+            f"pg_ctl start -D {data}",
+        ]

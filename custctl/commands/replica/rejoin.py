@@ -1,0 +1,41 @@
+"""`custctl replica rejoin`."""
+
+from __future__ import annotations
+
+import typer
+
+from custctl.commands.replica.steering import NodeArgument, opened
+from custctl.context import Context
+from custctl.errors import IncompleteError
+from custctl.options import WRITE, command
+
+_COLUMNS = ("node", "follows", "commands")
+
+
+@command(
+    shared=WRITE,
+    examples="""
+custctl replica rejoin a
+custctl replica rejoin a --env prod --confirm prod
+""",
+)
+def rejoin(ctx: typer.Context, node: NodeArgument) -> None:
+    """Make a former primary a standby of the present one, by the profile's hook; without one, print what to type."""
+    from custctl.replication.hooks import has_hook
+
+    context = Context.of(ctx)
+    context.announce(_COLUMNS)
+    with opened(context) as driver:
+        driver.node(node)
+        if has_hook(context.profile, "rejoin"):
+            question = f"let `{node}` of {context.profile.location} rejoin? what it alone has written is lost"
+            context.confirm_destruction(question)
+        commands = list(driver.rejoin(node))
+    context.renderer.one({"node": node, "follows": not commands, "commands": commands}, _COLUMNS)
+    if commands:
+        raise IncompleteError(
+            f"`{node}` does not follow the primary, and the profile has no hook `rejoin` to see to it",
+            hint=f"type these commands on its own machine, then `custctl replica rejoin {node}` again to verify",
+            details={"commands": commands},
+        )
+    context.console.note(f"`{node}` follows the primary")

@@ -1,0 +1,103 @@
+"""The switchovers and failovers there have been: as the database has recorded them, and as this machine began them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from custctl.customers import audit
+from custctl.replication.plan import FAILOVER, SWITCHOVER, Loss
+from custctl.standing import check_schema, read_standing
+from custctl.tables import customer_audit
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Database
+    from custctl.replication.journal import Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of the primary, or the attempt at one.
+
+    Attributes:
+        outcome: done, aborted, or unfinished.
+        epoch: which one it began.
+        loss: what could have been lost, in words.
+    """
+
+    at: str
+    kind: str
+    old: str | None
+    new: str
+    outcome: str
+    epoch: int | None
+    loss: str | None
+    actor: str
+    operation_id: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it by name."""
+        return {
+            "at": self.at,
+            "kind": self.kind,
+            "from": self.old,
+            "to": self.new,
+            "outcome": self.outcome,
+            "epoch": self.epoch,
+            "loss": self.loss,
+            "actor": self.actor,
+            "operation_id": self.operation_id,
+        }
+
+
+def recorded(database: Database) -> list[Change]:
+    """Return what the audit tells, the oldest first."""
+    query = (
+        sa.select(*audit.facts())
+        .where(customer_audit.c.customer_id == audit.DATABASE, customer_audit.c.action.in_((SWITCHOVER, FAILOVER)))
+        .order_by(customer_audit.c.sequence)
+    )
+    with database.reading() as connection:
+        check_schema(read_standing(connection))
+        rows = list(connection.execute(query))
+    found = []
+    for row in rows:
+        facts = audit.detail(row)
+        found.append(
+            Change(
+                row.happened_at,
+                row.action,
+                facts.get("from"),
+                facts.get("to", ""),
+                "done",
+                facts["epoch"][1] if "epoch" in facts else None,
+                str(Loss.of(facts["loss"])) if "loss" in facts else None,
+                row.actor,
+                row.operation_id,
+            )
+        )
+    return found
+
+
+def merged(told: Sequence[Change], begun: Sequence[Intent]) -> list[Change]:
+    """Return all changes, the oldest first; what the database tells of one goes before what this machine does."""
+    known = {change.operation_id for change in told}
+    others = [
+        Change(
+            intent.at,
+            intent.kind,
+            intent.old,
+            intent.target,
+            intent.ended or "unfinished",
+            None,
+            None,
+            intent.actor,
+            intent.operation_id,
+        )
+        for intent in begun
+        if intent.operation_id not in known
+    ]
+    return sorted([*told, *others], key=lambda change: change.at)

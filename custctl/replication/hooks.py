@@ -1,0 +1,86 @@
+"""The profile's own commands: what stops a service, or brings a node back, on this site."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from custctl.errors import UnavailableError
+from custctl.text import visible
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Node
+    from custctl.profiles import Profile
+
+_TIMEOUT = 120.0  # seconds; a base backup of any size belongs into a job that the hook starts
+_WITHHELD = ("CUSTCTL_DB_PASSWORD", "CUSTCTL_DB_PASSWORD_FILE")
+
+
+def has_hook(profile: Profile, name: str) -> bool:
+    """Tell whether a profile has a hook of this name."""
+    return name in profile.database.hooks
+
+
+def run_hook(
+    profile: Profile, name: str, node: Node, environ: Mapping[str, str], *, primary: Node | None = None
+) -> str:
+    """Run a hook without a shell, and return the last line that it printed.
+
+    In its arguments `{node}`, `{host}` and `{port}` stand for the node it is about, `{primary}`, `{primary_host}` and
+    `{primary_port}` for the present primary.
+
+    Raises:
+        UnavailableError: it cannot be run, fails, or does not end in time.
+    """
+    command = [_filled(word, node, primary) for word in profile.database.hooks[name]]
+    told = f"the hook `{name}` for `{node.name}`"
+    kept = {variable: value for variable, value in environ.items() if variable not in _WITHHELD}
+    try:
+        process = subprocess.Popen(  # noqa: S603 - what the profile's owner wrote there
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=kept,
+            # What Ctrl-C does to it is ours to decide: a half-stopped service is worse than a late one.
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise UnavailableError(
+            f"{told} cannot be run: {error.strerror}: `{visible(command[0])}`",
+            hint=f"check `database.hooks.{name}` in the profile",
+        ) from None
+    try:
+        printed, _ = process.communicate(timeout=_TIMEOUT)
+    except BaseException as error:
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise
+        raise UnavailableError(f"{told} did not end within {_TIMEOUT:g} s, and was killed") from None
+    last = _last_line(printed)
+    if process.returncode:
+        raise UnavailableError(
+            f"{told} failed with exit code {process.returncode}{f': {last}' if last else ''}",
+            hint="run it by hand: `profile show` prints it",
+        )
+    return last
+
+
+def _filled(word: str, node: Node, primary: Node | None) -> str:
+    values = {"node": node.name, "host": node.host, "port": str(node.port)}
+    if primary is not None:
+        values |= {"primary": primary.name, "primary_host": primary.host, "primary_port": str(primary.port)}
+    for name, value in values.items():
+        word = word.replace(f"{{{name}}}", value)
+    return word
+
+
+def _last_line(printed: bytes) -> str:
+    lines: Sequence[str] = [line for line in printed.decode(errors="replace").splitlines() if line.strip()]
+    return visible(lines[-1].strip())[:300] if lines else ""

@@ -1,0 +1,322 @@
+"""Streaming replication steered by SQL alone: no manager owns the nodes, and the operator decides."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from custctl.engines.at_once import at_once
+from custctl.engines.members import Role, StreamingMember
+from custctl.errors import (
+    CredentialError,
+    CustctlError,
+    IncompleteError,
+    RefusedError,
+    UnavailableError,
+)
+from custctl.replication import streaming_plan
+from custctl.replication.drivers import Driver, require_environment, require_one_history
+from custctl.replication.hooks import has_hook, run_hook
+from custctl.replication.plan import FAILOVER, SWITCHOVER
+from custctl.replication.topology import position_text
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Node
+    from custctl.replication.journal import Intent
+    from custctl.replication.plan import Accepted, Loss, Plan, Step
+    from custctl.replication.topology import Topology
+
+_FENCING = 10.0  # seconds in which the last transactions of the old primary are to end
+_CATCHING_UP = 10.0  # seconds without writes, at the most, before the old primary is given back
+_PROMOTING = 60.0  # seconds; a standby replays all that it has received first
+_REJOINING = 30.0  # seconds in which a node is to follow once it was told to
+_POLL = 0.005
+
+_BY_SQL = "by SQL alone: a session that sets `default_transaction_read_only` off can still write"
+
+
+class StreamingDriver(Driver):
+    """PostgreSQL's own replication."""
+
+    name = "streaming"
+    irrevocable: ClassVar[str] = "promote"
+
+    # -- planning ----------------------------------------------------------------------------------
+
+    def plan_switchover(self, topology: Topology, target: str, unfinished: Intent | None) -> Plan:
+        self.node(target)
+        require_one_history(topology)
+        self._require_ours(topology)
+        operation_id = self.operation_id(unfinished, SWITCHOVER, target)
+        plan = streaming_plan.plan_switchover(topology, target, operation_id, unfinished)
+        self._require_rights(plan)
+        return plan
+
+    def plan_failover(
+        self, topology: Topology, target: str | None, accepted: Accepted, unfinished: Intent | None
+    ) -> Plan:
+        require_one_history(topology)
+        if target is None:
+            begun = unfinished is not None and unfinished.kind == FAILOVER and self.irrevocable in unfinished.began
+            target = unfinished.target if begun and unfinished is not None else streaming_plan.best_standby(topology)
+        self.node(target)
+        self._require_ours(topology)
+        plan = streaming_plan.plan_failover(
+            topology,
+            target,
+            accepted,
+            self.operation_id(unfinished, FAILOVER, target),
+            unfinished,
+            can_fence=has_hook(self._profile, "fence"),
+        )
+        self._require_rights(plan)
+        return plan
+
+    def _require_ours(self, topology: Topology) -> None:
+        """Refuse a cluster that a manager owns, or that is another environment's."""
+        for node, seen in topology.answered():
+            if seen.manager is not None:
+                raise RefusedError(
+                    f"{seen.manager} owns `{node.name}`: to promote a node behind its back would be undone, or worse",
+                    hint="use its own commands"
+                    + ("; `driver: patroni` in the profile drives it" if seen.manager == "Patroni" else ""),
+                )
+        require_environment(topology, self._profile)
+
+    def _require_rights(self, plan: Plan) -> None:
+        """Make sure, before anything is changed, that this login may do all of it."""
+        steered = list(dict.fromkeys(step.node for step in plan.steps if step.name not in ("hook", "record", "verify")))
+        lacking = at_once(
+            {name: self._steered(name).missing_rights for name in steered}, self._profile.database.connect_timeout
+        )
+        for name, found in lacking.items():
+            if isinstance(found, CustctlError):
+                raise found
+            if found:
+                raise CredentialError(
+                    f"this login lacks the rights to steer `{name}`",
+                    hint=f"let a superuser run: {'; '.join(found)}",
+                    details={"statements": list(found)},
+                )
+
+    # -- steps -------------------------------------------------------------------------------------
+
+    def _steered(self, name: str) -> StreamingMember:
+        member = self.member(name)
+        assert isinstance(member, StreamingMember)
+        return member
+
+    def _steps(self) -> Mapping[str, Callable[[Plan, Step], str]]:
+        return {
+            "hook": self._hook,
+            "lock": self._lock,
+            "fence": self._fence,
+            "catch-up": self._catch_up,
+            "confirm": self._confirm,
+            "stop-waiting": self._stop_waiting,
+            "promote": self._promote,
+            "follow": self._follow,
+            "record": self._record,
+            "verify": self._verify,
+        }
+
+    def undo(self, plan: Plan, step: Step) -> str:
+        if step.name == "fence" and not plan.facts["was_fenced"]:
+            self._steered(step.node).unfence(_FENCING)
+            return f"`{step.node}` accepts writes again"
+        if step.name == "stop-waiting":
+            self._steered(step.node).wait_for(plan.facts["synchronous"])
+        return ""
+
+    def _hook(self, plan: Plan, step: Step) -> str:
+        try:
+            return run_hook(self._profile, "fence", self.node(step.node), self._means.environ)
+        except UnavailableError as error:
+            if not plan.facts["stopped_by_word"]:
+                raise
+            return f"{error.message}; it is stopped, by the operator's word"
+
+    def _lock(self, plan: Plan, step: Step) -> str:
+        """Lock all nodes that answer, and make sure that they still are what the plan was made for."""
+        topology = self.observe()
+        for node, _ in topology.answered():
+            if not self._steered(node.name).try_lock():
+                raise UnavailableError(
+                    f"another switchover or failover goes on at `{node.name}`", hint="wait for its end"
+                )
+        require_one_history(topology)
+        target = topology.find(plan.target)
+        if target is None or target.observation is None or target.observation.role is Role.PRIMARY:
+            raise RefusedError(
+                f"`{plan.target}` is not the standby any more that it was", hint="`custctl replica status` shows it"
+            )
+        if plan.kind == "failover" and topology.primaries:
+            raise RefusedError(f"`{topology.primaries[0][0].name}` answers again, and is the primary")
+        return ""
+
+    def _fence(self, plan: Plan, step: Step) -> str:
+        left = self._steered(step.node).fence(_FENCING)
+        return f"{_BY_SQL}{f'; {left}' if left else ''}"
+
+    def _catch_up(self, plan: Plan, step: Step) -> str:
+        assert plan.old is not None
+        wanted = self._steered(plan.old).last_position()
+        target = self._steered(step.node)
+        deadline = time.monotonic() + _CATCHING_UP
+        while (reached := target.position()) < wanted:
+            if time.monotonic() >= deadline:
+                raise UnavailableError(
+                    f"`{step.node}` has {position_text(reached)} of {position_text(wanted)} after {_CATCHING_UP:g} s",
+                    hint="see why it does not receive, then try again",
+                )
+            time.sleep(_POLL)
+        return f"it has everything up to {position_text(wanted)}"
+
+    def _confirm(self, plan: Plan, step: Step) -> str:
+        """Judge once more by what the standbys have now: no word of an operator is worth more than what they receive."""
+        topology = self.observe()
+        before = plan.facts["positions"]
+        node, found = topology.find(plan.target).node, topology.find(plan.target).observation  # type: ignore[union-attr]
+        assert found is not None
+        fed = [
+            name.name
+            for name, seen in topology.standbys
+            if seen.receiving and (seen.position or 0) > before.get(name.name, 0)
+        ]
+        if fed:
+            raise RefusedError(
+                f"`{fed[0]}` has received more meanwhile: the old primary is not stopped",
+                hint="stop it first, or `custctl replica switchover` where it answers",
+            )
+        loss = streaming_plan.assess_loss(topology, node, found)
+        if not loss.none and not plan.facts["data_loss"]:
+            raise RefusedError(str(loss), hint="`--allow-data-loss` goes on", details={"loss": loss.as_dict()})
+        return str(loss)
+
+    def _stop_waiting(self, plan: Plan, step: Step) -> str:
+        self._steered(step.node).wait_for("")
+        return ""
+
+    def _promote(self, plan: Plan, step: Step) -> str:
+        target = self._steered(step.node)
+        # A fence that it has from the time when it was the primary itself.
+        target.unfence(_FENCING)
+        target.promote(_PROMOTING)
+        return ""
+
+    def _follow(self, plan: Plan, step: Step) -> str:
+        primary = self._steered(plan.target)
+        standby = self._steered(step.node)
+        slot = standby.slot()
+        return standby.follow(self.node(plan.target), primary.make_slots([slot]) if slot else ())
+
+    def loss(self, plan: Plan) -> Loss:
+        if plan.loss.none:
+            return plan.loss
+        found = self._steered(plan.target).observe()
+        since, now = found.last_commit, found.now
+        seconds = (now - since).total_seconds() if since is not None and now is not None else None
+        return replace(plan.loss, since=since, seconds=seconds)
+
+    # -- single nodes ------------------------------------------------------------------------------
+
+    def fence(self, node: str) -> str:
+        named = self.node(node)
+        topology = self.observe()
+        self._require_ours(topology)
+        seen = topology.find(node)
+        told = []
+        if seen is not None and seen.observation is not None:
+            if seen.observation.role is Role.STANDBY:
+                raise RefusedError(f"`{node}` is a standby: it accepts no writes")
+            left = self._steered(node).fence(_FENCING)
+            told.append(f"{_BY_SQL}{f'; {left}' if left else ''}")
+        if has_hook(self._profile, "fence"):
+            last = run_hook(self._profile, "fence", named, self._means.environ)
+            told.append(f"by the hook `fence`{f': {last}' if last else ''}")
+        if not told:
+            raise seen.fault if seen is not None and seen.fault is not None else UnavailableError(f"no `{node}`")
+        return "; ".join(told)
+
+    def unfence(self, node: str) -> str:
+        named = self.node(node)
+        told = []
+        if has_hook(self._profile, "unfence"):
+            run_hook(self._profile, "unfence", named, self._means.environ)
+            told.append("by the hook `unfence`")
+        topology = self.observe()
+        self._require_ours(topology)
+        for other, seen in topology.answered():
+            mine = topology.find(node)
+            if other.name == node or mine is None or mine.observation is None:
+                continue
+            newer = (seen.timeline or 0) > (mine.observation.timeline or 0)
+            if seen.writable or newer:
+                raise RefusedError(
+                    f"`{other.name}` {'accepts writes' if seen.writable else 'is on a newer timeline'}: `{node}` would"
+                    " go on by itself, from a history that is past",
+                    hint=f"`custctl replica rejoin {node}`",
+                )
+        self._steered(node).unfence(_FENCING)
+        return "; ".join([*told, "it accepts writes"])
+
+    def rejoin(self, node: str) -> Sequence[str]:
+        named = self.node(node)
+        topology = self.observe()
+        require_one_history(topology)
+        self._require_ours(topology)
+        if topology.primary is None:
+            raise RefusedError("there is no primary to follow", hint="`custctl replica status` shows how things stand")
+        primary = topology.primary[0]
+        if primary.name == node:
+            raise RefusedError(f"`{node}` is the primary")
+        if self._follows(topology, node):
+            return ()
+        if has_hook(self._profile, "rejoin"):
+            last = run_hook(self._profile, "rejoin", named, self._means.environ, primary=primary)
+            self._means.told(f"the hook `rejoin` has ended{f': {last}' if last else ''}")
+            self._wait_until_follows(node, "the hook `rejoin` has ended without an error")
+            return ()
+        seen = topology.find(node)
+        folder = None
+        if seen is not None and seen.observation is not None:
+            member = self._steered(node)
+            folder = member.folder()
+            if seen.observation.role is Role.STANDBY and self._follow_again(member, primary):
+                return ()
+        return self._steered(primary.name).rejoin_commands(folder)
+
+    def _follow_again(self, standby: StreamingMember, primary: Node) -> bool:
+        """Tell whether a standby that has lost its source follows once it is told whom."""
+        slot = standby.slot()
+        standby.follow(primary, self._steered(primary.name).make_slots([slot]) if slot else ())
+        try:
+            self._wait_until_follows(standby.node.name, "it was told to", timeout=5.0)
+        except IncompleteError:
+            return False
+        return True
+
+    def _wait_until_follows(self, node: str, why: str, timeout: float = _REJOINING) -> None:
+        deadline = time.monotonic() + timeout
+        while not self._follows(self.observe(), node):
+            if time.monotonic() >= deadline:
+                raise IncompleteError(
+                    f"`{node}` does not follow the primary, though {why}",
+                    hint="its own log tells why; `custctl replica status` shows how things stand",
+                )
+            time.sleep(0.1)
+
+    @staticmethod
+    def _follows(topology: Topology, node: str) -> bool:
+        seen = topology.find(node)
+        found = seen.observation if seen is not None else None
+        primary = topology.primary
+        return (
+            found is not None
+            and primary is not None
+            and found.role is Role.STANDBY
+            and found.receiving
+            and found.timeline == primary[1].timeline
+        )
