@@ -27,6 +27,16 @@ class Health(StrEnum):
     SPLIT_BRAIN = "split_brain"
 
     @property
+    def in_words(self) -> str:
+        """How messages say it."""
+        return {
+            Health.HEALTHY: "healthy",
+            Health.DEGRADED: "degraded",
+            Health.NO_PRIMARY: "without a primary that accepts writes",
+            Health.SPLIT_BRAIN: "split: more than one node accepts writes",
+        }[self]
+
+    @property
     def exit_code(self) -> ExitCode:
         """The exit code that stands for it."""
         return {

@@ -31,7 +31,12 @@ def rejoin(ctx: typer.Context, node: NodeArgument) -> None:
             question = f"let `{node}` of {context.profile.location} rejoin? what it alone has written is lost"
             context.confirm_destruction(question)
         commands = list(driver.rejoin(node))
-    context.renderer.one({"node": node, "follows": not commands, "commands": commands}, _COLUMNS)
+    document = {"node": node, "follows": not commands, "commands": commands}
+    if commands:
+        rows = [{"command": each} for each in commands]
+        context.renderer.document(document, rows=rows, columns=("command",))
+    else:
+        context.renderer.one(document, _COLUMNS)
     if commands:
         raise IncompleteError(
             f"`{node}` does not follow the primary, and the profile has no hook `rejoin` to see to it",

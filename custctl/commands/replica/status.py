@@ -106,7 +106,9 @@ def _show(context: Context, driver: str, topology: Topology, courses: dict[str, 
     names = [name for name in _COLUMNS if name != "course" or courses is not None]
     shown = [name for name in _SHOWN if name in names]
     context.renderer.document(document, rows=rows, columns=names, shown=shown)
-    context.console.note(f"{topology.health}{': ' if reasons else ''}{'; '.join(reasons)}")
+    context.console.note(str(topology.health))
+    for reason in reasons:
+        context.console.note(f"  {reason}")
 
 
 def _drawn(course: Iterable[float | None], full: float) -> str:
@@ -129,7 +131,7 @@ def _judge(topology: Topology, *, check: bool) -> None:
         raise next((fault for fault in faults if fault.exit_code is not ExitCode.UNAVAILABLE), faults[0])
     if check and health.exit_code:
         error = CustctlError(
-            f"{health}: {'; '.join(topology.reasons())}", details={"health": str(health), "reasons": topology.reasons()}
+            f"the cluster is {health.in_words}", details={"health": str(health), "reasons": topology.reasons()}
         )
         error.exit_code = health.exit_code
         raise error

@@ -65,7 +65,8 @@ def steer(
             return
         for warning in plan.warnings:
             context.console.warn(warning)
-        context.console.note(str(plan.loss))
+        if plan.kind == "failover":
+            context.console.note(str(plan.loss))
         context.confirm_destruction(question(plan))
         run = Run(driver, plan, journal, context.actor, context.console.note)
         run.execute()

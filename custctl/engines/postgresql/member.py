@@ -35,7 +35,10 @@ SELECT r.in_recovery,
        current_setting('{_FENCE}')::bool AS read_only,
        (SELECT system_identifier::text FROM pg_control_system()) AS cluster_id,
        CASE WHEN r.in_recovery
-            THEN COALESCE(w.received_tli, (SELECT timeline_id FROM pg_control_checkpoint()))
+            THEN COALESCE(w.received_tli, (
+                     -- The control file still has the old one long after a change; the log's files tell at once.
+                     SELECT ('x' || max(substr(name, 1, 8)))::bit(32)::int FROM pg_ls_waldir()
+                      WHERE name ~ '^[0-9A-F]{{24}}$'))
             ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END AS timeline,
        CASE WHEN r.in_recovery
             THEN GREATEST(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
