@@ -21,6 +21,7 @@ from custctl.text import nearest
 if TYPE_CHECKING:
     from custctl.customers.store import CustomerStore
     from custctl.engines.base import Database
+    from custctl.engines.reads import Replicas
     from custctl.profiles import Profile
 
 DEFAULT_ENV = "dev"
@@ -171,8 +172,28 @@ class Context:
             tls_ca=named.tls_ca,
             actor=self.actor,
             password=self._password,
+            replicas=self._replicas(),
         )
         return open_database(named.engine, settings)
+
+    def _replicas(self) -> Replicas | None:
+        """Return what decides where reads go; None where there is but one place."""
+        named = self.profile.database
+        if len(named.nodes) < 2:
+            return None
+        from custctl.paths import user_state_dir
+        from custctl.replication.positions import Positions
+        from custctl.replication.routing import Routing
+
+        folder = user_state_dir(self.environ)
+        positions = Positions.of(folder, self.profile.name, [named.engine, named.name, named.schema])
+        return Routing(positions, spread=named.reads == "replica", max_lag=named.replication.max_lag, tell=self.console)
+
+    def tell_source(self) -> None:
+        """Say with `-v` where the last read was served from."""
+        source = self.database.source
+        if source is not None:
+            self.console.detail(f"source: {source}")
 
     def _password(self) -> str | None:
         from custctl.credentials import find_credential

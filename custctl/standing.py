@@ -171,6 +171,7 @@ def require_writable(database: Database, connection: Connection, environment: st
     standing = read_standing(connection)
     check_environment(standing, environment, database.location)
     check_schema(standing)
+    database.check_history(standing.database_id, standing.epoch)
     if database.is_standby(connection):
         raise RefusedError(f"{database.location} is a read-only standby", hint="write to the primary")
     return standing

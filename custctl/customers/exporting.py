@@ -2,55 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
 from custctl.customers.model import FIELDS
+from custctl.engines.base import CELL_END, Joined
+from custctl.errors import CustctlError
 from custctl.standing import check_schema, read_standing
 from custctl.tables import customer
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
 
-    from custctl.engines.base import Database, Joined
+    from custctl.engines.base import Database
 
 _BLOCK = 2000  # rows at a time
+
+Block = Joined | list[tuple[Any, ...]]
+B = TypeVar("B", bound=Block)
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """One consistent state of all customers, by id, with the columns of `FIELDS`."""
+    """All customers by id, with the columns of `FIELDS`, in one consistent state.
+
+    Where a replica fails midway, the rest is read elsewhere behind the last id, and is of a later state: no row is
+    missing that was there all the time, and none comes twice.
+
+    Attributes:
+        count: how many there were a moment before.
+    """
 
     count: int
     _database: Database
-    _connection: Connection
-    _statement: Select[Any]
 
     def rows(self) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows in blocks."""
-        return self._database.stream(self._connection, self._statement, _BLOCK)
+        return self._blocks(self._database.stream)
 
-    def joined(self) -> Iterator[Joined | list[tuple[Any, ...]]]:
+    def joined(self) -> Iterator[Block]:
         """Yield the rows in blocks for text output, joined where the engine can."""
-        return self._database.stream_joined(self._connection, self._statement, _BLOCK)
+        return self._blocks(self._database.stream_joined)
+
+    def _blocks(self, stream: Callable[[Connection, Select[Any], int], Iterator[B]]) -> Iterator[B]:
+        last: int | None = None
+        while True:
+            try:
+                with self._database.reading(snapshot=True, replica=True) as connection:
+                    for block in stream(connection, self._statement(connection, last), _BLOCK):
+                        last = _last_id(block)
+                        yield block
+                return
+            except CustctlError as error:
+                if not self._database.pass_over(error, midway=last is not None):
+                    raise
+
+    def _statement(self, connection: Connection, last: int | None) -> Select[Any]:
+        epoch = read_standing(connection).epoch
+        version = self._database.version_text(customer.c.version, f"e{epoch}-")
+        selected = [version if name == "version" else customer.c[name] for name in FIELDS]
+        behind = [] if last is None else [customer.c.id > last]
+        return sa.select(*selected).where(*behind).order_by(customer.c.id)
 
 
-@contextmanager
-def exported(database: Database) -> Iterator[Export]:
-    """Open one consistent state of all customers.
+def _last_id(block: Block) -> int:
+    if isinstance(block, Joined):
+        _, _, row = block.data.rpartition(b"\n")
+        return int(row.partition(CELL_END.encode())[0])
+    return int(block[-1][0])
+
+
+def export_all(database: Database) -> Export:
+    """Prepare the export of all customers.
 
     Raises:
         PendingError: the schema is not there or too old.
     """
-    with database.reading(snapshot=True) as connection:
-        standing = read_standing(connection)
-        check_schema(standing)
-        count = connection.execute(sa.select(sa.func.count()).select_from(customer)).scalar()
-        version = database.version_text(customer.c.version, f"e{standing.epoch}-")
-        selected = [version if name == "version" else customer.c[name] for name in FIELDS]
-        statement = sa.select(*selected).order_by(customer.c.id)
-        yield Export(int(count or 0), database, connection, statement)
+
+    def count(connection: Connection) -> int:
+        check_schema(read_standing(connection))
+        return connection.execute(sa.select(sa.func.count()).select_from(customer)).scalar() or 0
+
+    return Export(database.read(count), database)

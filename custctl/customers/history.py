@@ -88,22 +88,25 @@ def read_history(database: Database, who: str) -> History:
     Raises:
         NotFoundError: there is no such customer, and there never was.
     """
-    with database.reading() as connection:
-        customer_id = _customer_id(connection, who)
-        withheld: CustctlError | None = None
-        try:
-            rows = _rows(connection, customer_id, list(customer_audit.c))
-        except sa.exc.DBAPIError as error:
-            withheld = database.translate(error)
-            if withheld.exit_code is not ExitCode.CREDENTIAL:
-                raise
-            rows = _rows(connection, customer_id, audit.facts())
-        events = [_event(row, with_values=withheld is None) for row in rows]
-        if not events:
-            held = connection.execute(sa.select(customer.c.id).where(customer.c.id == customer_id)).scalar()
-            if held is None:
-                check_schema(read_standing(connection))
-                raise NotFoundError(f"there is no customer {who}, and there never was")
+    return database.read(lambda connection: _history(database, connection, who))
+
+
+def _history(database: Database, connection: Connection, who: str) -> History:
+    customer_id = _customer_id(connection, who)
+    withheld: CustctlError | None = None
+    try:
+        rows = _rows(connection, customer_id, list(customer_audit.c))
+    except sa.exc.DBAPIError as error:
+        withheld = database.translate(error)
+        if withheld.exit_code is not ExitCode.CREDENTIAL:
+            raise
+        rows = _rows(connection, customer_id, audit.facts())
+    events = [_event(row, with_values=withheld is None) for row in rows]
+    if not events:
+        held = connection.execute(sa.select(customer.c.id).where(customer.c.id == customer_id)).scalar()
+        if held is None:
+            check_schema(read_standing(connection))
+            raise NotFoundError(f"there is no customer {who}, and there never was")
     return History(events, withheld)
 
 

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from custctl.customers.lookup import check_text, columns, to_customer
 from custctl.customers.model import FIELDS, STATUSES, Customer
-from custctl.errors import UsageError
+from custctl.errors import CustctlError, UsageError
 from custctl.sqltypes import is_time
 from custctl.standing import check_schema, read_standing
 from custctl.tables import customer
@@ -194,19 +194,28 @@ def read_page(database: Database, query: Query, limit: int, after: Position | No
         limit: how many customers at the most, from 1.
         after: where the page before ended.
     """
-    with database.reading() as connection:
-        return _page(database, connection, query, limit, after)
+    return database.read(lambda connection: _page(database, connection, query, limit, after))
 
 
 def read_all(database: Database, query: Query, after: Position | None = None) -> Iterator[Customer]:
-    """Yield every customer of a query in one consistent state, a page at a time, in constant memory."""
-    with database.reading(snapshot=True) as connection:
-        while True:
-            page = _page(database, connection, query, _ALL_AT_ONCE, after)
-            yield from page.items
-            if page.next is None:
-                return
-            _, after = decode_cursor(page.next)
+    """Yield every customer of a query in one consistent state, a page at a time, in constant memory.
+
+    Where a replica fails midway, the rest is of a later state.
+    """
+    begun = False
+    while True:
+        try:
+            with database.reading(snapshot=True, replica=True) as connection:
+                while True:
+                    page = _page(database, connection, query, _ALL_AT_ONCE, after)
+                    yield from page.items
+                    if page.next is None:
+                        return
+                    begun = True
+                    _, after = decode_cursor(page.next)
+        except CustctlError as error:
+            if not database.pass_over(error, midway=begun):
+                raise
 
 
 def _page(database: Database, connection: Connection, query: Query, limit: int, after: Position | None) -> Page:

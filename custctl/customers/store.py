@@ -45,26 +45,32 @@ class CustomerStore:
 
     # -- reading -----------------------------------------------------------------------------------
 
-    def get(self, who: str) -> Customer:
+    def get(self, who: str, *, replica: bool = False) -> Customer:
         """Return a customer by id or email.
+
+        Args:
+            replica: whether a replica may serve; never for what is then written back.
 
         Raises:
             NotFoundError: there is none.
         """
-        found = self.find(who)
-        if found is None:
-            raise not_found(who)
-        return found
-
-    def find(self, who: str) -> Customer | None:
-        """Return a customer by id or email, or None where there is none."""
         condition = who_is(who)
-        with self._database.reading() as connection:
+
+        def look(connection: Connection) -> Customer:
             row = connection.execute(sa.select(*columns()).where(condition)).one_or_none()
             if row is None:
                 check_schema(read_standing(connection))
-                return None
+                raise not_found(who)
             return to_customer(self._database, row)
+
+        return self._database.read(look, replica=replica)
+
+    def find(self, who: str) -> Customer | None:
+        """Return a customer by id or email, or None where there is none."""
+        try:
+            return self.get(who)
+        except NotFoundError:
+            return None
 
     def is_applied(self, operation_id: str) -> bool:
         """Tell whether an operation is recorded already."""

@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from custctl.errors import ExitCode
+from custctl.errors import CustctlError, ExitCode
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row, Select, Table
     from sqlalchemy.sql.dml import Insert, Update
 
     from custctl.engines.members import Member
+    from custctl.engines.reads import Replicas, Source
     from custctl.engines.scripts import Language, Lint, Statement
-    from custctl.errors import CustctlError
 
 
 T = TypeVar("T")
@@ -111,6 +111,7 @@ class EngineSettings:
         tls_ca: the certificates to trust in place of the system's.
         actor: who works, for the server's list of sessions.
         password: looks the password up when the first connection is made; None where the login needs none.
+        replicas: decides where reads go and keeps what was written; None where there is but one node.
     """
 
     location: str
@@ -126,6 +127,7 @@ class EngineSettings:
     tls_ca: Path | None = None
     actor: str = ""
     password: Callable[[], str | None] = field(default=_no_password, repr=False)
+    replicas: Replicas | None = None
 
 
 class ScriptSession(ABC):
@@ -204,16 +206,47 @@ class Database(ABC):
         """Close the connection; the object can be used again."""
 
     @abstractmethod
-    def reading(self, *, snapshot: bool = False) -> AbstractContextManager[Connection]:
+    def reading(self, *, snapshot: bool = False, replica: bool = False) -> AbstractContextManager[Connection]:
         """Open a connection for reading.
 
         Args:
             snapshot: whether all statements see one consistent state, or each what is committed when it begins.
+            replica: whether a replica that is fresh enough may serve, where the profile has reads go there. Never for
+                what is then written back.
 
         Raises:
             PendingError: the database or its tables do not exist.
             UnavailableError: it cannot be reached or read in time.
         """
+
+    def read(self, work: Callable[[Connection], T], *, replica: bool = True) -> T:
+        """Run `work`, which only reads; where a replica fails in its midst, it is run again elsewhere.
+
+        Raises:
+            PendingError: the database or its tables do not exist.
+            UnavailableError: it cannot be reached or read in time.
+        """
+        while True:
+            try:
+                with self.reading(replica=replica) as connection:
+                    return work(connection)
+            except CustctlError as error:
+                if not self.pass_over(error):
+                    raise
+
+    def pass_over(self, error: CustctlError, *, midway: bool = False) -> bool:
+        """Leave a replica that has failed, and tell whether the read can be done at another node.
+
+        Args:
+            error: how it has failed.
+            midway: whether the read goes on there, and is not begun anew.
+        """
+        return False
+
+    @property
+    def source(self) -> Source | None:
+        """Where the last read was served from; None where there is but a file, and before a server was reached."""
+        return None
 
     @abstractmethod
     def transact(self, work: Callable[[Connection], T]) -> T:
@@ -230,6 +263,22 @@ class Database(ABC):
             UnavailableError: no lock could be had in time, or the database cannot be reached; nothing was written.
             ConflictError: a unique value is taken.
             CommitLostError: the answer to the commit was lost.
+        """
+
+    def remember_position(self) -> None:  # noqa: B027 - most databases have no replicas
+        """Keep how far the log has come, so that no replica serves this operator which is not so far yet.
+
+        `transact` does that by itself.
+        """
+
+    def check_history(self, database_id: str | None, epoch: int) -> None:  # noqa: B027 - as above
+        """Refuse to write to a former primary.
+
+        Args:
+            database_id: what the database says of itself; so the epoch.
+
+        Raises:
+            SplitBrainError: a later epoch of this database was met before.
         """
 
     @abstractmethod

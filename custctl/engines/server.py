@@ -1,4 +1,4 @@
-"""What databases on servers have in common: one connection to the primary, transactions, retries, time limits.
+"""What databases on servers have in common: transactions, retries, time limits.
 
 The driver is in autocommit, and transactions are spelled out: nothing is begun behind our back, and a statement that
 reads alone costs one round trip.
@@ -19,14 +19,16 @@ import sqlalchemy as sa
 
 from custctl.engines.at_once import at_once
 from custctl.engines.base import Database, EngineSettings, Node, T
-from custctl.engines.nodes import Dialler
+from custctl.engines.nodes import Dialler, Fit
+from custctl.engines.reached import ReachedDatabase
 from custctl.errors import CommitLostError, CustctlError, UnavailableError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine, Row
+    from sqlalchemy import Connection, Row
     from sqlalchemy.sql.dml import Insert, Update
 
     from custctl.engines.members import Member
+    from custctl.engines.reads import LogPosition
 
 _GRACE = 1.0  # seconds beyond the server's own limit for a statement, which tells better what was wrong
 _NO_LIMIT = 60.0  # seconds in which a transaction is tried again where the profile sets no limit
@@ -73,7 +75,7 @@ class GivenUpError(Exception):
         self.told = told
 
 
-class ServerDatabase(Database):
+class ServerDatabase(ReachedDatabase):
     """A database on one or more servers."""
 
     ids_follow_commits = False
@@ -81,30 +83,15 @@ class ServerDatabase(Database):
     driver_errors: ClassVar[DriverErrors]
 
     def __init__(self, settings: EngineSettings) -> None:
-        self.location = settings.location
-        self._settings = settings
-        self._node: Node | None = None
-        self._connection: Connection | None = None
+        super().__init__(settings)
         self._failures: tuple[type[Exception], ...] = (sa.exc.DBAPIError, self.driver_error)
-        self._engine = self._make_engine()
 
     # -- what an engine has to say -----------------------------------------------------------------
 
-    @abstractmethod
-    def _make_engine(self) -> Engine:
-        """Return SQLAlchemy's engine, whose connections come from `_open`."""
-
-    @abstractmethod
-    def _dial(self, node: Node) -> Any:
-        """Return the driver's connection to a node, in autocommit.
-
-        Raises:
-            CustctlError: translated from the driver's error.
-        """
-
-    @abstractmethod
-    def _is_primary(self, driver: Any) -> bool:
-        """Tell whether a connection can be written to."""
+    def _commit_and_locate(self, connection: Connection) -> LogPosition | None:
+        """Commit, and return the position behind it in the log; None where that is to be asked for by itself."""
+        connection.commit()
+        return None
 
     @abstractmethod
     def _give_time(self, connection: Connection, seconds: float | None) -> None:
@@ -119,27 +106,6 @@ class ServerDatabase(Database):
         """Begin a transaction that reads one state."""
 
     # -- connecting --------------------------------------------------------------------------------
-
-    def _open(self) -> Any:
-        settings = self._settings
-        dialler = Dialler(self._dial, self._is_primary, lambda driver: driver.close())
-        self._node, driver = dialler.connect(settings.nodes, settings.connect_timeout)
-        return driver
-
-    def _connect(self) -> Connection:
-        held = self._connection
-        if held is not None and (held.closed or held.invalidated):
-            self.close()
-        if self._connection is None:
-            connection = self._engine.connect()
-            self._connection = connection.execution_options(schema_translate_map={None: self._settings.schema})
-        return self._connection
-
-    def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(Exception):
-                connection.close()
 
     def exists(self) -> bool:
         return True  # whether the server has it is found out by connecting
@@ -198,9 +164,10 @@ class ServerDatabase(Database):
     # -- transactions ------------------------------------------------------------------------------
 
     @contextmanager
-    def reading(self, *, snapshot: bool = False) -> Iterator[Connection]:
-        with self._errors():
-            connection = self._connect()
+    def reading(self, *, snapshot: bool = False, replica: bool = False) -> Iterator[Connection]:
+        with self._doubts(), self._errors():
+            connection = self._connect(replica=replica)
+            self._tell_of_outage()
             self._give_time(connection, self._limit())
             try:
                 if snapshot:
@@ -224,6 +191,7 @@ class ServerDatabase(Database):
     def _once(self, work: Callable[[Connection], T]) -> T:
         with self._errors_of_transactions():
             connection = self._connect()
+            self._check_not_missing()
             self._give_time(connection, self._limit())
             try:
                 self._begin(connection)
@@ -235,14 +203,42 @@ class ServerDatabase(Database):
         return result
 
     def _commit(self, connection: Connection) -> None:
+        replicas, reached = self._settings.replicas, None
         with self._errors_of_commit():
             try:
-                connection.commit()
+                if replicas is None:
+                    connection.commit()
+                else:
+                    reached = self._commit_and_locate(connection)
             except self._failures as error:
                 self._roll_back(connection)
                 if self._can_run_again(error):
                     raise GivenUpError(self.translate(error)) from self._scrubbed(error)
                 raise
+        if reached is None:
+            self.remember_position()
+        elif replicas is not None and self._link is not None:
+            replicas.committed(self._link.node, reached)
+
+    def remember_position(self) -> None:
+        replicas = self._settings.replicas
+        if replicas is None:
+            return
+        try:
+            with self._errors():
+                self._connect()
+                link = self._link
+                assert link is not None
+                freshness = self._freshness(link.node, link.driver) if link.writable else None
+        except CustctlError as error:
+            replicas.not_learnt(error)
+        else:
+            if freshness is not None:
+                replicas.committed(link.node, freshness.reached)
+
+    def check_history(self, database_id: str | None, epoch: int) -> None:
+        if self._settings.replicas is not None:
+            self._settings.replicas.check_history(database_id, epoch, self._at_node())
 
     @contextmanager
     def _errors_of_commit(self) -> Iterator[None]:
@@ -307,9 +303,9 @@ class ServerDatabase(Database):
         """
         if self._node is None:
             return
-        dialler = Dialler(self._knock, lambda _: True, lambda _: None)
+        timeout = self._settings.connect_timeout
         try:
-            dialler.connect([self._node], self._settings.connect_timeout)
+            Dialler(self._knock, lambda _: (Fit.BEST,), lambda _: None, [[self._node]], timeout).connect()
         except UnavailableError as error:
             raise UnavailableError(
                 f"the server does not answer any more: {error.message}",

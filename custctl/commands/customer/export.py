@@ -36,12 +36,13 @@ def export(
     ] = None,
 ) -> None:
     """Export all customers by id, as CSV or with `-o jsonl` as JSON lines, in constant memory."""
-    from custctl.customers.exporting import exported
+    from custctl.customers.exporting import export_all
     from custctl.customers.records import guess_format
 
     context = Context.of(ctx)
     by_name = Format.JSONL if output_file is not None and guess_format(output_file) == "jsonl" else Format.CSV
-    with exported(context.database) as found, context.console.progress("exporting", found.count) as progress:
+    found = export_all(context.database)
+    with context.console.progress("exporting", found.count) as progress:
         write = partial(
             context.renderer.export, FIELDS, found.rows, found.joined, on_block=progress.advance, default=by_name
         )
@@ -50,6 +51,7 @@ def export(
         else:
             with _written_whole(output_file) as stream:
                 written = write(stream=stream)
+    context.tell_source()
     if output_file is not None:
         context.console.note(f"{plural(written.count, 'customer is', 'customers are')} in `{output_file}`")
     if not written.is_exact:

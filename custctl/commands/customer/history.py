@@ -24,6 +24,7 @@ def history(ctx: typer.Context, who: WhoArgument) -> None:
 
     context = Context.of(ctx)
     found = read_history(context.database, who)
+    context.tell_source()
     context.renderer.many([event.as_dict() for event in found.events], _COLUMNS, shown=_SHOWN)
     if found.withheld is not None:
         context.console.note(f"without the values: {found.withheld.message}; {found.withheld.hint}")

@@ -20,8 +20,10 @@ def print_pages(context: Context, query: Query, position: Position | None, limit
     if limit == 0:
         rows = (found.as_dict() for found in read_all(context.database, query, position))
         context.renderer.many(rows, FIELDS, shown=SHOWN)
+        context.tell_source()
         return
     page = read_page(context.database, query, limit, position)
+    context.tell_source()
     context.renderer.many([found.as_dict() for found in page.items], FIELDS, next=page.next, shown=SHOWN)
     if page.next is not None:
         context.console.note(f"there is more: go on with `--after {page.next}`")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from custctl.engines.base import EngineSettings, ScriptSession
     from custctl.engines.members import Member
+    from custctl.engines.reads import Freshness
     from custctl.engines.scripts import Language, Lint, Statement
 
 # Each connection is a command's own; and a pooled one would keep what the last one has set.
@@ -77,6 +78,13 @@ class MssqlDatabase(ServerDatabase):
         return sa.Engine(pool, dialect, sa.make_url("mssql+pyodbc://"), hide_parameters=True)
 
     def _dial(self, node: Node) -> Supervised:
+        return self._log_in(node, to_read=False)
+
+    def _dial_to_read(self, node: Node) -> Supervised:
+        # A listener in the profile sends this on to a secondary by itself.
+        return self._log_in(node, to_read=True)
+
+    def _log_in(self, node: Node, *, to_read: bool) -> Supervised:
         settings = self._settings
         driver = find_driver()
         password = settings.password()
@@ -86,7 +94,7 @@ class MssqlDatabase(ServerDatabase):
             os.environ["SSL_CERT_FILE"] = str(settings.tls_ca)
 
         def connect() -> pyodbc.Connection:
-            text = connection_string(driver, settings, node, password)
+            text = connection_string(driver, settings, node, password, to_read=to_read)
             made = pyodbc.connect(text, autocommit=True, timeout=max(1, round(settings.connect_timeout)))
             for kind in _NOT_READ:
                 made.add_output_converter(kind, bytes)
@@ -133,6 +141,15 @@ class MssqlDatabase(ServerDatabase):
             return not _is_read_only(driver)
         except pyodbc.Error:
             return True
+
+    def _freshness(self, node: Node, driver: Supervised) -> Freshness | None:
+        from custctl.engines.mssql.freshness import read_freshness
+
+        try:
+            return read_freshness(driver, self._settings.schema)
+        except pyodbc.Error as error:
+            driver.close()
+            raise self._translated(error, f"node {node}") from self._scrubbed(error)
 
     def _driver(self, connection: Connection) -> Supervised:
         driver = connection.connection.dbapi_connection
@@ -327,6 +344,7 @@ class MssqlDatabase(ServerDatabase):
                 yield session
             finally:
                 session.rollback()
+                self.remember_position()
 
     def settle(self, connection: Connection, statement: Statement) -> bool | None:
         return None  # what runs outside of a transaction here leaves no one place to look at

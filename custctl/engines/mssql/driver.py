@@ -77,10 +77,15 @@ def _family() -> str:
     return "debian_ubuntu"
 
 
-def connection_string(driver: Driver, settings: EngineSettings, node: Node, password: str | None) -> str:
+def connection_string(
+    driver: Driver, settings: EngineSettings, node: Node, password: str | None, *, to_read: bool = False
+) -> str:
     """Return the connection string for a node; it holds the password and is for the driver's eyes alone.
 
     What is sent is encrypted whatever the profile says: where it does not ask for a verified certificate, any is taken.
+
+    Args:
+        to_read: whether nothing is to be written, which some secondaries ask for.
     """
     verified = settings.tls in ("verify-full", "strict")
     keys = {
@@ -92,6 +97,7 @@ def connection_string(driver: Driver, settings: EngineSettings, node: Node, pass
         "TrustServerCertificate": "no" if verified else "yes",
         # A session that is silently opened anew has lost its locks and settings.
         "ConnectRetryCount": "0",
+        **({"ApplicationIntent": "ReadOnly"} if to_read else {}),
         **_login(settings, password),
     }
     return ";".join(f"{key}={_quote(value)}" for key, value in keys.items())

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from custctl.engines.base import ScriptSession
     from custctl.engines.members import Member
+    from custctl.engines.reads import Freshness, LogPosition
     from custctl.engines.scripts import Language, Lint, Statement
 
 _SSLMODES = {"verify-full": "verify-full", "strict": "verify-full", "require": "require", "off": "disable"}
@@ -125,9 +126,26 @@ class PostgresqlDatabase(ServerDatabase):
         timeout = int(self._settings.statement_timeout * 1000)
         return f"SET statement_timeout = 0; SET lock_timeout = {timeout}; SET search_path = {self._search_path()}"
 
+    # What a server sends with the login, at no cost.
+
     def _is_primary(self, driver: LimitedConnection) -> bool:
-        # Sent with the login.
-        return driver.info.parameter_status("in_hot_standby") != "on"
+        status = driver.info.parameter_status
+        return status("in_hot_standby") != "on" and status("default_transaction_read_only") != "on"
+
+    def _is_fenced(self, driver: LimitedConnection) -> bool:
+        return driver.info.parameter_status("in_hot_standby") != "on" and not self._is_primary(driver)
+
+    def _freshness(self, node: Node, driver: LimitedConnection) -> Freshness | None:
+        from custctl.engines.postgresql.freshness import read_freshness
+
+        before, driver.patience = driver.patience, self._settings.connect_timeout
+        try:
+            return read_freshness(driver, self._settings.schema)
+        except psycopg.Error as error:
+            driver.close()
+            raise self._translated(error, f"node {node}") from self._scrubbed(error)
+        finally:
+            driver.patience = before
 
     def _driver(self, connection: Connection) -> LimitedConnection:
         driver = connection.connection.driver_connection
@@ -142,6 +160,13 @@ class PostgresqlDatabase(ServerDatabase):
 
     def _begin(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN ISOLATION LEVEL READ COMMITTED")
+
+    def _commit_and_locate(self, connection: Connection) -> LogPosition | None:
+        from custctl.engines.postgresql.freshness import commit
+
+        reached = commit(self._driver(connection), self._settings.schema)
+        connection.commit()  # SQLAlchemy's own notion of it; nothing is sent
+        return reached
 
     def _begin_snapshot(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -307,6 +332,7 @@ class PostgresqlDatabase(ServerDatabase):
                 yield session
             finally:
                 session.close()
+                self.remember_position()
 
     def settle(self, connection: Connection, statement: Statement) -> bool | None:
         from custctl.engines.postgresql.settling import settle

@@ -165,7 +165,7 @@ class SqliteDatabase(Database):
     # -- transactions ------------------------------------------------------------------------------
 
     @contextmanager
-    def reading(self, *, snapshot: bool = False) -> Iterator[Connection]:
+    def reading(self, *, snapshot: bool = False, replica: bool = False) -> Iterator[Connection]:
         # A transaction costs nothing here: all reads are of one state.
         with self._errors():
             connection = self._connect()

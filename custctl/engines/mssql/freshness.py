@@ -1,0 +1,52 @@
+"""How far a replica of an availability group has come.
+
+Source: https://learn.microsoft.com/sql/relational-databases/system-dynamic-management-views/sys-dm-hadr-database-replica-states-transact-sql
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyodbc
+
+from custctl.engines.mssql.errors import is_lost
+from custctl.engines.mssql.names import quote
+from custctl.engines.reads import Freshness, LogPosition
+
+if TYPE_CHECKING:
+    from custctl.engines.mssql.supervised import Connection
+
+# The local replica's own row: nothing waits to be redone where the queue is empty. The time of the last commit is the
+# primary's, as its clock tells it.
+_ASKED = """
+SELECT (SELECT value FROM {metadata} WHERE name = N'database_id') AS database_id,
+       (SELECT value FROM {metadata} WHERE name = N'epoch') AS epoch,
+       CAST(s.last_commit_lsn AS NVARCHAR(30)) AS position,
+       CASE WHEN s.is_primary_replica = 1 THEN 0
+            WHEN s.redo_queue_size = 0 AND s.synchronization_state IN (1, 2) THEN 0
+            ELSE DATEDIFF(SECOND, s.last_commit_time, SYSDATETIME()) END AS lag,
+       CASE WHEN s.synchronization_state IN (1, 2) THEN 1 ELSE 0 END AS following
+  FROM sys.dm_hadr_database_replica_states AS s
+ WHERE s.database_id = DB_ID() AND s.is_local = 1
+"""
+
+
+def read_freshness(driver: Connection, schema: str) -> Freshness | None:
+    """Return how far a replica has come; None where there is no such view, no group, or no right to look.
+
+    Raises:
+        pyodbc.Error: the connection is lost.
+    """
+    try:
+        rows = driver.run(_ASKED.format(metadata=f"{quote(schema)}.custctl_metadata"))
+    except pyodbc.Error as error:
+        if is_lost(error):
+            raise
+        return None
+    if not rows:
+        return None
+    database_id, epoch, position, lag, following = rows[0]
+    if database_id is None or position is None or not str(epoch or 1).isdigit():
+        return None
+    reached = LogPosition(str(database_id), int(epoch or 1), int(position))
+    return Freshness(reached, None if lag is None else max(float(lag), 0.0), bool(following))

@@ -1,0 +1,263 @@
+"""Which node a database is reached at: the primary for whatever writes, a replica for reads that may go there.
+
+There is at most one connection. Where a node serves that is not the right one, because nothing better answers, that is
+told, and what it does not know counts as not known.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from custctl.engines.base import Database, EngineSettings, Node
+from custctl.engines.nodes import Dialler, Fit, Rank
+from custctl.engines.reads import Source
+from custctl.errors import CustctlError, NotFoundError, PendingError, UnavailableError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+    from custctl.engines.reads import Freshness, Replicas
+
+
+@dataclass(slots=True)
+class Link:
+    """An open connection to a node, and what is known of that.
+
+    Attributes:
+        node: the node.
+        driver: the driver's connection.
+        writable: whether it accepts writes.
+        fenced: whether it is a primary that does not.
+        freshness: how far it has come, where that was asked for and is to be had.
+        to_read: whether it was chosen for reads alone.
+        missing: why each of the nodes does not answer that were asked before it was chosen, and do not.
+        in_place_of_primary: whether it serves for want of a better one, so that what it lacks may be there.
+        told: whether that has been told.
+        doubted: whether it was asked for something that it lacks.
+    """
+
+    node: Node
+    driver: Any
+    writable: bool
+    fenced: bool
+    freshness: Freshness | None = None
+    to_read: bool = False
+    missing: Sequence[str] = ()
+    in_place_of_primary: bool = False
+    told: bool = False
+    doubted: bool = False
+
+    @property
+    def is_standby(self) -> bool:
+        """Whether it follows another node."""
+        return not self.writable and not self.fenced
+
+
+class ReachedDatabase(Database):
+    """A database with nodes, of which one is connected to."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.location = settings.location
+        self._settings = settings
+        self._link: Link | None = None
+        self._connection: Connection | None = None
+        self._passed_over: set[str] = set()
+        self._engine = self._make_engine()
+
+    # -- what an engine has to say -----------------------------------------------------------------
+
+    @abstractmethod
+    def _make_engine(self) -> Engine:
+        """Return SQLAlchemy's engine, whose connections come from `_open`."""
+
+    @abstractmethod
+    def _dial(self, node: Node) -> Any:
+        """Return the driver's connection to a node, in autocommit.
+
+        Raises:
+            CustctlError: translated from the driver's error.
+        """
+
+    def _dial_to_read(self, node: Node) -> Any:
+        """Return a connection as `_dial` does, which a node may take that is there for reads alone."""
+        return self._dial(node)
+
+    @abstractmethod
+    def _is_primary(self, driver: Any) -> bool:
+        """Tell whether a connection can be written to."""
+
+    def _is_fenced(self, driver: Any) -> bool:
+        """Tell whether it is a primary at the other end that accepts no writes."""
+        return False
+
+    @abstractmethod
+    def _freshness(self, node: Node, driver: Any) -> Freshness | None:
+        """Return how far a node has come; None where it has no schema of custctl, or does not tell this login.
+
+        Raises:
+            CustctlError: translated from the driver's error; the connection is closed.
+        """
+
+    # -- the one connection ------------------------------------------------------------------------
+
+    def _open(self) -> Any:
+        assert self._link is not None
+        return self._link.driver
+
+    def _connect(self, *, replica: bool = False) -> Connection:
+        """Return the connection to the primary; where there is none, to another node that answers.
+
+        Args:
+            replica: whether any node will do that is fresh enough.
+        """
+        held, link = self._connection, self._link
+        if held is not None and (held.closed or held.invalidated or (link and link.to_read and not replica)):
+            self.close()
+        if self._connection is None:
+            self._link = None
+            self._link = self._find_to_read() if replica and self._spread is not None else self._find()
+            connection = self._engine.connect()
+            self._connection = connection.execution_options(schema_translate_map={None: self._settings.schema})
+        return self._connection
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):
+                connection.close()
+
+    def _find(self) -> Link:
+        """Return a connection to the primary, or to the node that comes closest."""
+
+        def link(node: Node) -> Link:
+            driver = self._dial(node)
+            made = Link(node, driver, self._is_primary(driver), self._is_fenced(driver))
+            if not made.writable and self._settings.replicas is not None:
+                made.freshness = self._freshness(node, driver)
+            return made
+
+        def rank(made: Link) -> Rank:
+            return (Fit.BEST,) if made.writable else _spare(made)
+
+        return self._search(link, rank, [self._settings.nodes])
+
+    def _find_to_read(self) -> Link:
+        """Return a connection to a replica that is fresh enough, else to the primary, else to the freshest node."""
+        replicas = self._spread
+        assert replicas is not None
+
+        def link(node: Node) -> Link:
+            driver = self._dial_to_read(node)
+            freshness = self._freshness(node, driver)
+            return Link(node, driver, self._is_primary(driver), self._is_fenced(driver), freshness, to_read=True)
+
+        def rank(made: Link) -> Rank:
+            if made.is_standby:
+                return _spare(made) if replicas.misfit(made.freshness) else (Fit.BEST,)
+            return (Fit.GOOD,) if made.writable and not replicas.is_former(made.freshness) else _spare(made)
+
+        nodes = [node for node in self._settings.nodes if node.name not in self._passed_over]
+        found = self._search(link, rank, replicas.waves(nodes))
+        if found.writable:
+            replicas.read_primary(found.node, found.freshness)
+        return found
+
+    def _search(
+        self, link: Callable[[Node], Link], rank: Callable[[Link], Rank], waves: Sequence[Sequence[Node]]
+    ) -> Link:
+        timeout = self._settings.connect_timeout
+        reached = Dialler(link, rank, lambda made: made.driver.close(), waves, timeout).connect()
+        found = reached.connection
+        found.missing = reached.missing
+        found.in_place_of_primary = (
+            self._settings.replicas is not None and not found.writable and rank(found)[0] is Fit.SPARE
+        )
+        return found
+
+    @property
+    def _spread(self) -> Replicas | None:
+        """What decides where reads go, where they do not all go to the primary."""
+        replicas = self._settings.replicas
+        return replicas if replicas is not None and replicas.spread else None
+
+    @property
+    def _node(self) -> Node | None:
+        return self._link.node if self._link else None
+
+    # -- where the right node is missing -----------------------------------------------------------
+
+    def _tell_of_outage(self) -> None:
+        link, replicas = self._link, self._settings.replicas
+        if link is not None and replicas is not None and link.in_place_of_primary and not link.told:
+            link.told = True
+            replicas.without_primary(link.node, link.freshness, fenced=link.fenced, missing=link.missing)
+
+    @contextmanager
+    def _doubts(self) -> Iterator[None]:
+        """Tell that something is not there only where that can be known: a node in the primary's place may lack it."""
+        try:
+            yield
+        except (NotFoundError, PendingError) as error:
+            link = self._link
+            if link is None or not link.in_place_of_primary:
+                raise
+            # No other one knows more: of those that answer, this is the freshest.
+            link.doubted = True
+            raise UnavailableError(
+                f"{error.message}, as far as node {link.node} has come; no primary answers that would know",
+                hint="try again when the primary is back; `custctl replica status` shows who is who",
+            ) from error
+
+    def pass_over(self, error: CustctlError, *, midway: bool = False) -> bool:
+        link, replicas = self._link, self._spread
+        if replicas is None or link is None or not link.to_read or link.writable:
+            return False
+        if link.doubted or not _is_of_node(error):
+            return False
+        self.close()
+        self._link = None
+        self._passed_over.add(link.node.name)
+        if all(node.name in self._passed_over for node in self._settings.nodes):
+            return False
+        replicas.passed_over(link.node, error, midway=midway)
+        return True
+
+    @property
+    def source(self) -> Source | None:
+        link = self._link
+        if link is None:
+            return None
+        lag = link.freshness.lag if link.freshness else None
+        return Source(link.node, is_primary=not link.is_standby, lag=lag if link.is_standby else 0.0)
+
+    def _check_not_missing(self) -> None:
+        """Refuse to write to a standby for want of the primary, which may be back in a moment.
+
+        Raises:
+            UnavailableError: a node does not answer, and those that do are standbys.
+        """
+        link = self._link
+        if link is not None and link.in_place_of_primary and link.is_standby and link.missing:
+            raise UnavailableError(
+                f"no primary answers: {'; '.join(link.missing)}; node {link.node} is a standby; nothing was written",
+                hint="`custctl replica status` shows who is who",
+            )
+
+
+def _spare(link: Link) -> Rank:
+    """Return the rank of a node that is to serve only where no better one answers: the freshest comes first."""
+    if link.freshness is None:
+        return Fit.SPARE, 1, 0, 0
+    reached = link.freshness.reached
+    return Fit.SPARE, 0, -reached.epoch, -reached.position
+
+
+def _is_of_node(error: CustctlError) -> bool:
+    """Tell whether another node may do better: not where the time for a statement is over, which it has there too."""
+    if isinstance(error, PendingError):
+        return True
+    return isinstance(error, UnavailableError) and error.details.get("sqlstate") != "57014"

@@ -1,0 +1,184 @@
+"""Where a read goes: spread over the replicas that are fresh enough, and know what this operator has written."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from custctl.engines.reads import behind
+from custctl.errors import SplitBrainError
+from custctl.replication.positions import Memory
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Node
+    from custctl.engines.reads import Freshness, LogPosition
+    from custctl.errors import CustctlError
+    from custctl.replication.positions import Positions
+
+_LOOK = "`custctl replica status` shows who is who"
+
+
+class Teller(Protocol):
+    """What people are told through."""
+
+    def note(self, text: str) -> None:
+        """Say what is good to know."""
+
+    def warn(self, text: str, hint: str | None = None) -> None:
+        """Say what may be wrong."""
+
+
+class Routing:
+    """Decides where reads go, and keeps what was written from here; see `custctl.engines.reads.Replicas`.
+
+    Args:
+        positions: what is kept between two commands.
+        spread: whether replicas serve reads.
+        max_lag: seconds that a replica may be behind and still serve.
+        tell: what people are told through.
+    """
+
+    def __init__(self, positions: Positions, *, spread: bool, max_lag: float, tell: Teller) -> None:
+        self._positions = positions
+        self._spread = spread
+        self._max_lag = max_lag
+        self._tell = tell
+        self._is_warned = False
+
+    @property
+    def spread(self) -> bool:
+        """Whether replicas serve reads."""
+        return self._spread
+
+    @cached_property
+    def _memory(self) -> Memory:
+        try:
+            return self._positions.read()
+        except OSError as error:
+            self._cannot_keep(error)
+            return Memory()
+
+    # -- which node ----------------------------------------------------------------------------------
+
+    def waves(self, nodes: Sequence[Node]) -> list[list[Node]]:
+        """Return one node by chance, then the others, and last the one that was the primary when it was last met.
+
+        By chance, as the commands of one operator do not know of each other: over many of them that is even.
+        """
+        primary = [node for node in nodes if node.name == self._memory.primary]
+        others = [node for node in nodes if node not in primary]
+        random.shuffle(others)
+        return [wave for wave in (others[:1], others[1:], primary) if wave]
+
+    def misfit(self, freshness: Freshness | None) -> str | None:
+        """Return why a standby is not to serve, or None where it may."""
+        if freshness is None:
+            return "it does not tell how far it has come"
+        if not freshness.following:
+            return "it is not connected to a primary"
+        if freshness.lag is None or freshness.lag > self._max_lag:
+            return f"it is {behind(freshness.lag)}"
+        return None if self._has_own_writes(freshness.reached) else "it has not got what was last written from here"
+
+    def _has_own_writes(self, reached: LogPosition) -> bool:
+        written = self._memory.reached
+        if written is None:
+            return True
+        if reached.database_id != written.database_id:
+            return False
+        return (reached.epoch, reached.position) >= (written.epoch, written.position)
+
+    def is_former(self, freshness: Freshness | None) -> bool:
+        """Tell whether a primary's history was overtaken: a later epoch of its database was met before."""
+        met = self._memory.reached
+        return (
+            freshness is not None
+            and met is not None
+            and met.database_id == freshness.reached.database_id
+            and met.epoch > freshness.reached.epoch
+        )
+
+    def check_history(self, database_id: str | None, epoch: int, where: str) -> None:
+        """Refuse to write to a former primary.
+
+        Raises:
+            SplitBrainError: a later epoch of this database was met before.
+        """
+        met = self._memory.reached
+        if met is not None and met.database_id == database_id and met.epoch > epoch:
+            raise SplitBrainError(
+                f"{where} is a former primary that came back: its history is at epoch {epoch}, and epoch {met.epoch}"
+                " was met since; nothing was written",
+                hint=f"keep it from accepting writes; {_LOOK}",
+                details={"epoch": epoch, "met": met.epoch},
+            )
+
+    # -- what is kept --------------------------------------------------------------------------------
+
+    def committed(self, node: Node, reached: LogPosition) -> None:
+        """Keep the position that a replica must have reached to serve what was written from here."""
+        self._keep(node, reached)
+
+    def read_primary(self, node: Node, freshness: Freshness | None) -> None:
+        """Take note of which node is the primary, and of the history that it is in."""
+        met = self._memory.reached
+        if freshness is None:
+            return
+        if self.is_former(freshness):
+            self._tell.warn(
+                f"read from {node}, a former primary that came back: what was written since is elsewhere", hint=_LOOK
+            )
+            return
+        reached = freshness.reached
+        known = met is not None and (met.database_id, met.epoch) == (reached.database_id, reached.epoch)
+        if known and met is not None:
+            reached = met
+        if not known or self._memory.primary != node.name:
+            # What is written from here may be behind a position that is unknown, or of another database of this name.
+            self._keep(node, reached)
+
+    def _keep(self, node: Node, reached: LogPosition) -> None:
+        try:
+            self._memory = self._positions.remember(reached, node.name)
+        except OSError as error:
+            self._memory = Memory(reached, node.name)
+            self._cannot_keep(error)
+
+    def _cannot_keep(self, error: OSError) -> None:
+        if not self._is_warned and self._spread:
+            self._is_warned = True
+            self._tell.warn(
+                f"`{self._positions.path}` cannot be kept ({(error.strerror or str(error)).lower()}):"
+                " the next reads may not show what was written from here",
+                hint="name another folder by `XDG_STATE_HOME`",
+            )
+
+    def not_learnt(self, error: CustctlError) -> None:
+        """Tell that the position of what was written could not be learnt."""
+        if self._spread:
+            self._tell.warn(
+                f"it is written, and how far a replica must be to show it is not known: {error.message}",
+                hint="the next reads may not show it",
+            )
+
+    # -- what is told --------------------------------------------------------------------------------
+
+    def without_primary(self, node: Node, freshness: Freshness | None, *, fenced: bool, missing: Sequence[str]) -> None:
+        """Tell that a node serves for want of a primary."""
+        if fenced:
+            self._tell.note(f"no node accepts writes: read from {node}, a primary that is fenced")
+            return
+        why = "the primary does not answer" if missing else "no node is the primary"
+        lag = behind(freshness.lag) if freshness else behind(None)
+        lacks = freshness is None or not self._has_own_writes(freshness.reached)
+        own = "; it has not got what was last written from here" if lacks and self._memory.reached is not None else ""
+        self._tell.note(f"{why}: read from replica {node}, {lag}{own}")
+
+    def passed_over(self, node: Node, error: CustctlError, *, midway: bool) -> None:
+        """Tell that a read goes on at another node."""
+        if midway:
+            self._tell.note(
+                f"replica {node} has failed midway ({error.message}): the rest is read elsewhere, of a later state"
+            )
