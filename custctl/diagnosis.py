@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,8 +45,7 @@ def diagnose(
         yield from _guarded("schema", lambda: _schema(profile, open_database(), sql_dir))
     else:
         yield Check("schema", False, f"not known: the {name} was not to be asked", _AGAIN, fault.exit_code)
-    nodes = len(profile.database.nodes)
-    yield Check("replicas", True, f"driver {profile.database.replication.driver}, {plural(nodes, 'node', 'nodes')}")
+    yield from _guarded("replicas", lambda: _replicas(profile, open_database, environ))
     yield Check("cache", True, profile.cache.url if profile.cache else "none")
 
 
@@ -92,6 +92,22 @@ def _clock(database: Database) -> Iterator[Check]:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _replicas(profile: Profile, open_database: Callable[[], Database], environ: Mapping[str, str]) -> Iterator[Check]:
+    from custctl.identity import actor
+    from custctl.replication.drivers import Means, open_driver
+
+    nodes = len(profile.database.nodes)
+    kept = f"driver {profile.database.replication.driver}, {plural(nodes, 'node', 'nodes')}"
+    if profile.database.replication.driver == "none":
+        yield Check("replicas", True, kept)
+        return
+    with closing(open_driver(Means(profile, open_database(), environ, actor(), lambda _: None))) as driver:
+        topology = driver.observe()
+    health, reasons = topology.health, topology.reasons()
+    told = f"{kept}: {health.in_words}{'; ' if reasons else ''}{'; '.join(reasons)}"
+    yield Check("replicas", not health.exit_code, told, "`custctl replica status` shows the nodes", health.exit_code)
 
 
 # -- the schema ------------------------------------------------------------------------------------
