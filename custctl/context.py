@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,7 +171,7 @@ class Context:
             tls=named.tls,
             tls_ca=named.tls_ca,
             actor=self.actor,
-            password=self._password,
+            password=cache(self._password),
             replicas=self._replicas(),
         )
         return open_database(named.engine, settings)

@@ -68,7 +68,8 @@ class Dialler(Generic[C]):
         self._nodes = [node for wave in waves for node in wave]
         self._timeout = timeout
         self._answers: queue.SimpleQueue[tuple[Node, C | Exception]] = queue.SimpleQueue()
-        self._given_up = threading.Event()
+        self._is_over = False
+        self._lock = threading.Lock()  # so that each connection is taken or hung up, and by one alone
         self._pending: set[str] = set()
         self._answered: set[str] = set()
         self._faults: dict[str, Exception] = {}
@@ -95,7 +96,7 @@ class Dialler(Generic[C]):
                     break
                 self._take((deadline if over else min(patience, deadline)) - now)
         finally:
-            self._given_up.set()
+            self._end()
         if self._held is None:
             raise _unreachable(self._nodes, self._faults, self._timeout)
         _, node, connection = self._held
@@ -118,10 +119,19 @@ class Dialler(Generic[C]):
         except Exception as error:  # noqa: BLE001 - told by the thread that waits
             self._answers.put((node, error))
             return
-        if self._given_up.is_set():
-            self._hang_up(connection)
-        else:
-            self._answers.put((node, connection))
+        with self._lock:
+            if not self._is_over:
+                self._answers.put((node, connection))
+                return
+        self._hang_up(connection)
+
+    def _end(self) -> None:
+        with self._lock:
+            self._is_over = True
+        while not self._answers.empty():
+            _, answer = self._answers.get()
+            if not isinstance(answer, Exception):
+                self._hang_up(answer)
 
     def _take(self, seconds: float) -> None:
         """Wait for an answer, and keep the one that suits best."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from custctl.engines.base import Database, EngineSettings, Node
 from custctl.engines.nodes import Dialler, Fit, Rank
 from custctl.engines.reads import Source
-from custctl.errors import CustctlError, NotFoundError, PendingError, UnavailableError
+from custctl.errors import CredentialError, CustctlError, NotFoundError, PendingError, UnavailableError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -170,6 +170,9 @@ class ReachedDatabase(Database):
         self, link: Callable[[Node], Link], rank: Callable[[Link], Rank], waves: Sequence[Sequence[Node]]
     ) -> Link:
         timeout = self._settings.connect_timeout
+        # Once, and before a node's time begins: a keyring may take longer than that.
+        with suppress(CredentialError):
+            self._settings.password()
         reached = Dialler(link, rank, lambda made: made.driver.close(), waves, timeout).connect()
         found = reached.connection
         found.missing = reached.missing

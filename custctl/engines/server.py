@@ -236,6 +236,11 @@ class ServerDatabase(ReachedDatabase):
             if freshness is not None:
                 replicas.committed(link.node, freshness.reached)
 
+    def _remember_scripts(self) -> None:
+        """Keep how far the log has come when a session of scripts ends, unless its connection is lost."""
+        if self._link is not None and not self._link.driver.closed:
+            self.remember_position()
+
     def check_history(self, database_id: str | None, epoch: int) -> None:
         if self._settings.replicas is not None:
             self._settings.replicas.check_history(database_id, epoch, self._at_node())

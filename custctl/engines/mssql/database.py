@@ -344,7 +344,7 @@ class MssqlDatabase(ServerDatabase):
                 yield session
             finally:
                 session.rollback()
-                self.remember_position()
+                self._remember_scripts()
 
     def settle(self, connection: Connection, statement: Statement) -> bool | None:
         return None  # what runs outside of a transaction here leaves no one place to look at

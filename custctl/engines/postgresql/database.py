@@ -332,7 +332,7 @@ class PostgresqlDatabase(ServerDatabase):
                 yield session
             finally:
                 session.close()
-                self.remember_position()
+                self._remember_scripts()
 
     def settle(self, connection: Connection, statement: Statement) -> bool | None:
         from custctl.engines.postgresql.settling import settle
