@@ -74,9 +74,7 @@ def test_a_command_stands_in_the_readme(path: tuple[str, ...]) -> None:
 
 def test_the_readme_names_every_exit_code_there_is() -> None:
     table = {int(number) for row in re.findall(r"^\| ([0-9, ]+) \|", README, re.MULTILINE) for number in row.split(",")}
-    # Of the replicas alone, which this version does not have.
-    later = {ExitCode.INCOMPLETE, ExitCode.SPLIT_BRAIN}
-    assert table == {int(code) for code in ExitCode} - later
+    assert table == {int(code) for code in ExitCode}
 
 
 def test_the_profiles_of_the_readme_validate(project: Project) -> None:
