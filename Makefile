@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 UNIXODBC := $(abspath $(VENV))/unixodbc
 ODBC_READY := $(VENV)/.odbc-ready
 
-.PHONY: demo test check soak bench clean
+.PHONY: demo cluster cluster-stop test check soak bench clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("custctl needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
@@ -24,6 +24,12 @@ test soak: export LD_LIBRARY_PATH := $(UNIXODBC)$(if $(LD_LIBRARY_PATH),:$(LD_LI
 
 demo: $(READY) ## the main job on the embedded default, shown
 	PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
+
+cluster: $(READY) ## a PostgreSQL primary, two standbys and a Valkey, with a profile to try failover on
+	$(BIN)/python examples/cluster.py start
+
+cluster-stop: ## end and remove them
+	if [ -d .cluster ]; then $(BIN)/python examples/cluster.py stop; fi
 
 test: $(ODBC_READY) ## all tests
 	$(BIN)/python -m pytest --numprocesses $(WORKERS)
@@ -41,5 +47,5 @@ soak: $(ODBC_READY) ## the long runs of the killed and racing processes
 bench: $(READY) ## side by side with peers; prints ratios
 	$(BIN)/python -m benchmarks
 
-clean:
+clean: cluster-stop
 	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

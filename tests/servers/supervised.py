@@ -53,6 +53,39 @@ class ServerProcess(ABC):
             TimeoutError: it has not, after half a minute.
         """
 
+    def _launch(
+        self, how: str, command: Sequence[str], environ: Mapping[str, str], *, stdin: int
+    ) -> subprocess.Popen[str]:
+        """Start the server under a process of its own.
+
+        Args:
+            how: `watch` or `keep` (see `processes`).
+
+        Raises:
+            RuntimeError: it cannot be started.
+        """
+        user, group = self.workplace.user, self.workplace.group
+        options = [how, str(self.folder), str(user or ""), str(group or "")]
+        above = subprocess.Popen(
+            [sys.executable, "-I", "-S", processes.__file__, *options, *command],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environ,
+            # An interrupt from the keyboard is not for the server, which is stopped in its own time.
+            start_new_session=True,
+        )
+        assert above.stdout is not None
+        started = above.stdout.readline().strip()
+        above.stdout.close()
+        if not started:
+            if above.stdin is not None:
+                above.stdin.close()
+            above.wait(_STOP_SECONDS)
+            raise RuntimeError("the server could not be started; standard error says why")
+        self.pid = int(started)
+        return above
+
     def forget(self) -> None:
         """Let go of what is held for a process that has ended."""
         self.pid = None
@@ -102,31 +135,7 @@ class WatchedProcess(ServerProcess):
         return self._watchdog is not None and self._watchdog.poll() is None
 
     def spawn(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
-        user, group = self.workplace.user, self.workplace.group
-        self._watchdog = subprocess.Popen(
-            [
-                sys.executable,
-                "-I",
-                "-S",
-                processes.__file__,
-                str(self.folder),
-                str(user or ""),
-                str(group or ""),
-                *command,
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environ,
-            # An interrupt from the keyboard is for the tests, which stop the server in their own time.
-            start_new_session=True,
-        )
-        assert self._watchdog.stdout is not None
-        started = self._watchdog.stdout.readline().strip()
-        if not started:
-            self.forget()
-            raise RuntimeError("the watchdog could not start the server; its standard error says why")
-        self.pid = int(started)
+        self._watchdog = self._launch("watch", command, environ, stdin=subprocess.PIPE)
 
     def _wait(self) -> None:
         assert self._watchdog is not None
@@ -138,9 +147,7 @@ class WatchedProcess(ServerProcess):
     def forget(self) -> None:
         if self._watchdog is not None:
             assert self._watchdog.stdin is not None
-            assert self._watchdog.stdout is not None
             self._watchdog.stdin.close()
-            self._watchdog.stdout.close()
             self._watchdog.wait(_STOP_SECONDS)
         self._watchdog = None
         super().forget()
@@ -169,21 +176,9 @@ class LastingProcess(ServerProcess):
         return int(pid), int(birth)
 
     def spawn(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
-        with (self.folder / "log").open("ab") as log:
-            server = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=self.folder,
-                env=environ,
-                user=self.workplace.user,
-                group=self.workplace.group,
-                extra_groups=None if self.workplace.user is None else [],
-                start_new_session=True,
-            )
-        self.pid = server.pid
-        self._note.write_text(f"{server.pid} {processes.birth(server.pid)}")
+        # Held, so that it is no unfinished business when it goes out of sight.
+        self._parent = self._launch("keep", command, environ, stdin=subprocess.DEVNULL)
+        self._note.write_text(f"{self.pid} {processes.birth(self.pid or 0)}")
 
     def _wait(self) -> None:
         end = time.monotonic() + _STOP_SECONDS

@@ -15,6 +15,7 @@ from pathlib import Path
 _PREFIX = "custctl-servers-"
 # A Unix socket's path has at most 107 bytes, and the folder's, the server's and the socket's names come after.
 _LONGEST_ROOT = 40
+_LONGEST_LASTING = 80
 # A new database is 300 files: on some disks ten times the work that it is in memory.
 _MEMORY = Path("/dev/shm")
 _MEMORY_FREE = 2 << 30
@@ -117,6 +118,31 @@ class Workplace:
         return done.stdout
 
 
+class LastingWorkplace(Workplace):
+    """A folder that stays until it is removed, for servers that outlive who started them."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the folder, which is made where it is not there.
+
+        Args:
+            path: one that suits (see `suits_servers`).
+        """
+        self.user, self.group = _server_account()
+        self.path = path
+        path.mkdir(mode=0o755, exist_ok=True)
+        path.chmod(0o755)
+
+    def close(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def suits_servers(path: Path) -> bool:
+    """Tell whether servers can live in a folder: their user can enter it, and a socket's path in it is short enough."""
+    user, _ = _server_account()
+    return _can_enter(user, path) and len(os.fsencode(path)) <= _LONGEST_LASTING
+
+
 def _server_account() -> tuple[int | None, int | None]:
     """Return the user and group to run servers as; None for the current ones."""
     if os.geteuid() != 0:
@@ -129,10 +155,13 @@ def _root(user: int | None) -> Path:
     """Return a folder for temporary files that the servers' user can reach, and short enough for a socket's path."""
     memory = [_MEMORY] if _is_roomy(_MEMORY) else []
     for path in (*memory, Path(tempfile.gettempdir()).resolve(), Path("/tmp"), Path("/var/tmp")):
-        reachable = user is None or all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
-        if reachable and len(os.fsencode(path)) <= _LONGEST_ROOT and os.access(path, os.W_OK):
+        if _can_enter(user, path) and len(os.fsencode(path)) <= _LONGEST_ROOT and os.access(path, os.W_OK):
             return path
     raise RuntimeError("no folder for temporary files that suits a database server: set TMPDIR to a short, public one")
+
+
+def _can_enter(user: int | None, path: Path) -> bool:
+    return user is None or all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
 
 
 def _is_roomy(memory: Path) -> bool:

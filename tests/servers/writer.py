@@ -57,7 +57,13 @@ class Writer:
     """
 
     def __init__(
-        self, nodes: Mapping[str, Address], *, dbname: str = "customers", user: str = USER, pause: float = 0.002
+        self,
+        nodes: Mapping[str, Address],
+        *,
+        dbname: str = "customers",
+        user: str = USER,
+        password: str = PASSWORD,
+        pause: float = 0.002,
     ) -> None:
         """Prepare a workload; it runs from `__enter__`, which waits for its first write, to `__exit__`.
 
@@ -65,6 +71,7 @@ class Writer:
             nodes: the nodes by name.
             dbname: a database that is migrated.
             user: who writes.
+            password: that user's.
             pause: seconds between two writes on one node.
         """
         self.acknowledged: list[Write] = []
@@ -72,7 +79,7 @@ class Writer:
         """What the server called committed on itself and on no standby: no such promise as the others."""
         self.began = self.ended = 0.0
         self._nodes = nodes
-        self._options = {"dbname": dbname, "user": user, "password": PASSWORD, "connect_timeout": 2}
+        self._options = {"dbname": dbname, "user": user, "password": password, "connect_timeout": 2}
         self._pause = pause
         self._keys = (f"w-{secrets.token_hex(4)}-{number}@example.com" for number in itertools.count())
         self._lock = threading.Lock()
