@@ -77,6 +77,10 @@ class Driver(ABC):
     # -- the nodes ---------------------------------------------------------------------------------
 
     def observe(self) -> Topology:
+        """Ask all nodes at once, and whatever else looks after them."""
+        return self._look()
+
+    def _look(self) -> Topology:
         """Ask all nodes at once; those that were lost since the last look are connected to anew."""
         missing = [node.name for node in self._nodes() if not isinstance(self._members.get(node.name), Member)]
         if missing:
@@ -235,7 +239,7 @@ class Driver(ABC):
         """
         deadline = time.monotonic() + _VERIFYING
         while True:
-            topology = self.observe()
+            topology = self._look()
             require_one_history(topology)
             missing = [
                 node.name
