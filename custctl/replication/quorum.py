@@ -41,6 +41,8 @@ def parse_synchronous(text: str) -> Synchronous | None:
     tokens = _tokens(text)
     if not tokens:
         return None
+    if tokens[-1] == ("sign", ","):
+        return None
     words = [word.upper() if kind == "word" else "" for kind, word in tokens]
     by_priority = True
     if words[0] in ("FIRST", "ANY") and len(tokens) > 1 and tokens[1][1].isdigit():
@@ -97,11 +99,11 @@ def silent_members(wanted: Synchronous, reachable: Collection[str], silent_nodes
         reachable: the names, as the primary called them, of the standbys that answer.
         silent_nodes: the profile's names of the nodes that do not answer, one of which was the primary.
     """
-    others = len(silent_nodes) - 1
     if EVERY in wanted.names:
-        return others
+        return max(len(silent_nodes) - 1, 0)
     missing = set(wanted.names) - {name.lower() for name in reachable}
-    # Lists are most often the same on every node, so that the old primary stands there too; under another name than the
-    # profile's it is not known again, and counts as a standby that is silent.
-    was_listed = any(name.lower() in missing for name in silent_nodes)
+    # Lists are most often the same on every node, so that the old primary stands there too, and is no standby. Which of
+    # several it was is not known: it counts as one of the list only where each of them is. Under another name than the
+    # profile's it is not known again.
+    was_listed = bool(silent_nodes) and all(name.lower() in missing for name in silent_nodes)
     return len(missing) - was_listed

@@ -1,0 +1,89 @@
+"""What synchronous replication proves, against a model that writes and loses nodes at random."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from custctl.replication.quorum import Synchronous, holders, parse_synchronous, silent_members
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "names", "by_priority"),
+    [
+        ("a", 1, ("a",), True),
+        ("a, b", 1, ("a", "b"), True),
+        ("*", 1, ("*",), True),
+        ("2 (a, b, c)", 2, ("a", "b", "c"), True),
+        ("FIRST 2 (a,b,c)", 2, ("a", "b", "c"), True),
+        ("any 1 (a, b)", 1, ("a", "b"), False),
+        ('ANY 2 ("Node 1", "with ""quotes""", c_3)', 2, ("node 1", 'with "quotes"', "c_3"), False),
+        ("  ANY 1(*) ", 1, ("*",), False),
+        # A standby may be called as the keywords are.
+        ("first", 1, ("first",), True),
+        ("any, b", 1, ("any", "b"), True),
+    ],
+)
+def test_a_setting_is_read(text: str, count: int, names: tuple[str, ...], by_priority: bool) -> None:
+    assert parse_synchronous(text) == Synchronous(count, names, by_priority)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "   ", "ANY 1 (a", "ANY 1 a)", "2 (a b)", "(a)", "a,", ",", "ANY 0 (a)", "a; b", '"open', "ANY (a)"]
+)
+def test_what_is_not_understood_proves_nothing(text: str) -> None:
+    assert parse_synchronous(text) is None
+
+
+NODES = ("a", "b", "c", "d")
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[Synchronous, list[int], set[str]]:
+    """A rule, what each node but the primary `a` has received of writes 1, 2, 3 …, and which of them are silent.
+
+    Each write goes to the standbys in order, so that a standby has all up to some number; it is acknowledged when as
+    many as the rule counts have it.
+    """
+    listed = draw(st.sets(st.sampled_from(NODES), min_size=1))
+    standbys = NODES[1:]
+    count = draw(st.integers(1, 3))
+    names = draw(st.sampled_from([tuple(sorted(listed)), ("*",)]))
+    received = [draw(st.integers(0, 9)) for _ in standbys]
+    silent = draw(st.sets(st.sampled_from(standbys)))
+    return Synchronous(count, names, by_priority=draw(st.booleans())), received, silent
+
+
+@settings(max_examples=1000)
+@given(histories())
+def test_what_is_said_to_be_proven_is_true_of_every_history(
+    history: tuple[Synchronous, list[int], set[str]],
+) -> None:
+    rule, received, silent = history
+    position = dict(zip(NODES[1:], received, strict=True))
+    counting = sorted((position[name] for name in position if rule.lists(name)), reverse=True)
+    # The last write that was acknowledged: as many standbys as it takes have it.
+    acknowledged = counting[rule.count - 1] if len(counting) >= rule.count else 0
+    reachable = [name for name in position if name not in silent]
+    possibly_silent = silent_members(rule, reachable, ["a", *sorted(silent)])
+    if holders(rule, reachable, possibly_silent):
+        best = max(position[name] for name in reachable if rule.lists(name))
+        assert best >= acknowledged
+
+
+@given(histories())
+def test_with_all_standbys_there_a_rule_that_could_be_met_is_a_proof(
+    history: tuple[Synchronous, list[int], set[str]],
+) -> None:
+    rule, _, _ = history
+    standbys = list(NODES[1:])
+    counting = [name for name in standbys if rule.lists(name)]
+    if len(counting) >= rule.count:
+        assert holders(rule, standbys, silent_members(rule, standbys, ["a"]))
+
+
+def test_an_old_primary_of_another_name_counts_as_a_silent_standby() -> None:
+    rule = Synchronous(1, ("pg1", "b", "c"), by_priority=False)
+    assert silent_members(rule, ["b", "c"], ["a"]) == 1
+    assert not holders(rule, ["b", "c"], 1)
