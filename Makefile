@@ -7,6 +7,7 @@ READY := $(VENV)/.ready
 # The driver manager of ODBC, where the system has none; see the script.
 UNIXODBC := $(abspath $(VENV))/unixodbc
 ODBC_READY := $(VENV)/.odbc-ready
+ETCD_READY := $(VENV)/.etcd-ready
 
 .PHONY: demo cluster cluster-stop test check soak bench clean
 
@@ -16,9 +17,13 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $(READY)
 
-$(ODBC_READY): $(READY) tests/servers/unixodbc.sh
+$(ODBC_READY): $(READY) tests/servers/unixodbc.sh tests/servers/unpack.sh
 	sh tests/servers/unixodbc.sh $(abspath $(BIN))/python $(UNIXODBC)
 	touch $(ODBC_READY)
+
+$(ETCD_READY): $(READY) tests/servers/etcd.sh tests/servers/unpack.sh
+	sh tests/servers/etcd.sh $(abspath $(BIN))
+	touch $(ETCD_READY)
 
 test soak: export LD_LIBRARY_PATH := $(UNIXODBC)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
 
@@ -31,7 +36,7 @@ cluster: $(READY) ## a PostgreSQL primary, two standbys and a Valkey, with a pro
 cluster-stop: ## end and remove them
 	if [ -d .cluster ]; then $(BIN)/python examples/cluster.py stop; fi
 
-test: $(ODBC_READY) ## all tests
+test: $(ODBC_READY) $(ETCD_READY) ## all tests
 	$(BIN)/python -m pytest --numprocesses $(WORKERS)
 
 check: $(READY) ## lint, types, import rules, docs
@@ -41,7 +46,7 @@ check: $(READY) ## lint, types, import rules, docs
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --quiet tests/docs tests/architecture
 
-soak: $(ODBC_READY) ## the long runs of the killed and racing processes
+soak: $(ODBC_READY) $(ETCD_READY) ## the long runs of the killed and racing processes
 	CUSTCTL_TEST_KILLS=200 $(BIN)/python -m pytest -k "kill or race or concurren"
 
 bench: $(READY) ## side by side with peers; prints ratios

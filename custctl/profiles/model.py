@@ -9,6 +9,9 @@ from pathlib import Path
 
 from custctl.units import format_duration
 
+PATRONI_PORT = 8008
+"""Where Patroni's REST API listens unless it is told otherwise."""
+
 
 class Environment(StrEnum):
     """The kind of environment. The database carries the same word as its stamp."""
@@ -68,11 +71,19 @@ class Reads(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One server. Its role is discovered, not declared."""
+    """One server. Its role is discovered, not declared.
+
+    Attributes:
+        name: what it is called here.
+        host: its name or address, or the folder of its socket.
+        port: where the database listens.
+        api_port: where Patroni's REST API listens; meaningless without Patroni.
+    """
 
     name: str
     host: str
     port: int
+    api_port: int = PATRONI_PORT
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -217,6 +228,8 @@ class Profile:
                 yield f"database.nodes.{index}.name", node.name
                 yield f"database.nodes.{index}.host", node.host
                 yield f"database.nodes.{index}.port", node.port
+                if database.replication.driver is Driver.PATRONI:
+                    yield f"database.nodes.{index}.api_port", node.api_port
             yield "database.tls", str(database.tls)
             yield "database.tls_ca", str(database.tls_ca) if database.tls_ca else None
         yield "database.connect_timeout", format_duration(database.connect_timeout)

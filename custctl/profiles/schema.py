@@ -10,6 +10,7 @@ from pathlib import Path
 
 from custctl.profiles.document import Fields, Problem, Scalar, names_secret, quote, read_document, secret_problem
 from custctl.profiles.model import (
+    PATRONI_PORT,
     Auth,
     Cache,
     Database,
@@ -193,7 +194,7 @@ class _Schema(Values):
             if not isinstance(item, Fields):
                 self.note(item.line, f"`{key}` must be a mapping such as `{{name: a, host: a.internal}}`")
                 continue
-            self.known(item, key, ("name", "host", "port"))
+            self.known(item, key, ("name", "host", "port", "api_port"))
             host = self.text(item, f"{key}.host", None, required=True)
             if host is not None and not _HOST.fullmatch(host):
                 self.note(self.lines[f"{key}.host"], f"`{key}.host` is not a host name or address")
@@ -205,7 +206,8 @@ class _Schema(Values):
             elif name is not None and any(node.name == name for node in nodes):
                 self.note(self.lines[f"{key}.name"], f"`{key}.name` is the name of another node too")
             number = self.integer(item, f"{key}.port", port, 1, 65535)
-            nodes.append(Node(name or "", host or "", number))
+            api_port = self.integer(item, f"{key}.api_port", PATRONI_PORT, 1, 65535)
+            nodes.append(Node(name or "", host or "", number, api_port))
         return tuple(nodes)
 
     def _replication(self, fields: Fields, engine: Engine, traits: _Traits) -> Replication:

@@ -140,6 +140,17 @@ def test_settings_tell_every_value_and_its_origin(load: Load) -> None:
     assert "cache.url" not in settings
 
 
+def test_a_node_tells_where_patroni_listens(load: Load) -> None:
+    text = SERVER.replace("name: c,", "name: c, replication: {driver: patroni, group: crm},")
+    profile = load(text)
+    settings = {each.key: (each.value, each.origin) for each in profile.settings()}
+    assert settings["database.nodes.0.api_port"] == (8008, "default")
+    profile = load(text.replace("host: localhost", "host: localhost, api_port: 8009"))
+    assert profile.database.nodes[0].api_port == 8009
+    # Without Patroni there is no such port.
+    assert "database.nodes.0.api_port" not in {each.key for each in load(SERVER).settings()}
+
+
 def test_every_setting_has_an_origin(load: Load) -> None:
     for text in (FULL, SERVER, SQLITE):
         profile = load(text)
@@ -276,6 +287,7 @@ def test_values_of_variables_are_not_shown(load: Load) -> None:
         (SERVER.replace("name: c", "hooks: {'a b': [x]}"), "no plain name for a hook", ""),
         (SERVER.replace("[{name: a, host: localhost}]", "[]"), "`database.nodes` is an empty list", ""),
         (SERVER.replace("[{name: a, host: localhost}]", "[localhost]"), "`database.nodes.0` must be a mapping", ""),
+        (SERVER.replace("host: localhost", "host: x, api_port: http"), "must be a whole number from 1 to 65535", ""),
         (SERVER.replace("host: localhost", "hsot: x"), "unknown key `database.nodes.0.hsot`", "did you mean `host`?"),
         (SERVER.replace("host: localhost", "host: 'a;b'"), "is not a host name or address", ""),
         (SERVER.replace("name: a", "name: -a"), "`database.nodes.0.name` is no plain name", ""),
