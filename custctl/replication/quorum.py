@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 _TOKEN = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff-]*|\*|\d+)|([(),]))')
 EVERY = "*"
+UNNAMED = "walreceiver"
+"""What a standby is called that has not been given a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +101,12 @@ def silent_members(wanted: Synchronous, reachable: Collection[str], silent_nodes
         reachable: the names, as the primary called them, of the standbys that answer.
         silent_nodes: the profile's names of the nodes that do not answer, one of which was the primary.
     """
-    if EVERY in wanted.names:
-        return max(len(silent_nodes) - 1, 0)
-    missing = set(wanted.names) - {name.lower() for name in reachable}
+    others = max(len(silent_nodes) - 1, 0)
+    names = [name.lower() for name in reachable]
+    if EVERY in wanted.names or UNNAMED in wanted.names or len(set(names)) < len(names):
+        # A silent one may go by the name of one that answers.
+        return others
+    missing = set(wanted.names) - set(names)
     # Lists are most often the same on every node, so that the old primary stands there too, and is no standby. Which of
     # several it was is not known: it counts as one of the list only where each of them is. Under another name than the
     # profile's it is not known again.

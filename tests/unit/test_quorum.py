@@ -87,3 +87,10 @@ def test_an_old_primary_of_another_name_counts_as_a_silent_standby() -> None:
     rule = Synchronous(1, ("pg1", "b", "c"), by_priority=False)
     assert silent_members(rule, ["b", "c"], ["a"]) == 1
     assert not holders(rule, ["b", "c"], 1)
+
+
+@pytest.mark.parametrize("names", [("walreceiver",), ("b",)])
+def test_a_silent_standby_may_share_the_name_of_one_that_answers(names: tuple[str, ...]) -> None:
+    rule = Synchronous(1, names, by_priority=False)
+    reachable = ["walreceiver"] if names == ("walreceiver",) else ["b", "b"]
+    assert silent_members(rule, reachable, ["a", "c"]) == 1
