@@ -152,8 +152,8 @@ class StreamingDriver(Driver):
             raise RefusedError(
                 f"`{plan.target}` is not the standby any more that it was", hint="`custctl replica status` shows it"
             )
-        if plan.kind == "failover" and topology.primaries:
-            raise RefusedError(f"`{topology.primaries[0][0].name}` answers again, and is the primary")
+        if plan.kind == FAILOVER and (standing := streaming_plan.standing_primary(topology, target.observation)):
+            raise RefusedError(f"`{standing.name}` answers again, and is the primary")
         return ""
 
     def _fence(self, plan: Plan, step: Step) -> str:

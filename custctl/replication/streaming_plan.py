@@ -80,11 +80,12 @@ def plan_failover(
     node, found = _answering(topology, target)
     if found.writable:
         return _completion(topology, node, found, operation_id, kind=FAILOVER)
-    for each, _ in topology.primaries:
+    standing = standing_primary(topology, found)
+    if standing is not None:
         raise RefusedError(
-            f"`{each.name}` answers, and is the primary",
+            f"`{standing.name}` answers, and is the primary",
             hint=f"`custctl replica switchover --to {target}` loses nothing; where it does not serve any more,"
-            f" stop it first, as by `custctl replica fence {each.name}` with a hook",
+            f" stop it first, as by `custctl replica fence {standing.name}` with a hook",
         )
     old = _lost_primary(topology, found, unfinished)
     _check_silence(topology, accepted, old, can_fence=can_fence)
@@ -123,6 +124,20 @@ def plan_failover(
         FAILOVER, operation_id, old[0] if len(old) == 1 else None, node.name, tuple(steps), loss, tuple(warnings), facts
     )
     return _promoting(plan, found, followers)
+
+
+def standing_primary(topology: Topology, target: Observation) -> Node | None:
+    """Return the primary that answers, whatever stands in the way of its being used; None where there is none.
+
+    A former primary that is fenced, and was followed by another before the target's timeline began, is none any more.
+
+    Args:
+        target: the standby to fail over to.
+    """
+    for node, seen in topology.primaries:
+        if seen.writable or (seen.timeline or 0) >= (target.timeline or 0):
+            return node
+    return None
 
 
 def best_standby(topology: Topology) -> str:
