@@ -1,5 +1,7 @@
 """A PostgreSQL primary, two standbys and a Valkey on this machine, with a profile to try failover on.
 
+Each commit waits for one of the standbys, so that a failover can prove what it does not lose.
+
     cluster.py start              what `make cluster` runs; starts what is down
     cluster.py stop               what `make cluster-stop` runs; ends and removes all of it
     cluster.py status             what each server is
@@ -76,11 +78,12 @@ In this shell:
   custctl replica status
 In another one, to watch writes while you go on:
   . .cluster/env && python examples/cluster.py workload
-A planned change of the primary:
+A planned change of the primary, and the old one brought back:
   custctl replica switchover --to b
+  custctl replica rejoin a
 A crash, and what to do then:
   python examples/cluster.py kill b
-  custctl replica failover --to c
+  custctl replica failover
   custctl replica rejoin b
 To end it all:
   make cluster-stop
@@ -93,7 +96,7 @@ class Playground:
     def __init__(self) -> None:
         self._workplace = LastingWorkplace(_servers_folder())
         nodes = {name: self._node(name) for name in NODES}
-        self.cluster = Cluster(installations()[VERSION], self._workplace, nodes)
+        self.cluster = Cluster(installations()[VERSION], self._workplace, nodes, synchronous=True)
         folder = self._folder("valkey")
         self.valkey = ValkeyServer(self._workplace, folder, self._process("valkey"), port=_noted_port(folder))
         # Without this mark, the first start did not come to its end.
@@ -127,8 +130,12 @@ class Playground:
         if not self._complete.exists():
             for command in (("migrate",), ("seed",)):
                 print(f"$ custctl {' '.join(command)}", flush=True)
+                # What it does it says on stderr.
                 subprocess.run(
-                    [sys.executable, "-m", "custctl", *command], env={**os.environ, **ENVIRONMENT}, check=True
+                    [sys.executable, "-m", "custctl", *command],
+                    env={**os.environ, **ENVIRONMENT},
+                    stdout=subprocess.DEVNULL,
+                    check=True,
                 )
             self._complete.touch()
 
@@ -198,21 +205,25 @@ class Playground:
         with Writer(self.cluster.nodes, password=password) as writer, contextlib.suppress(KeyboardInterrupt):
             while end is None or time.monotonic() < end:
                 _tell_second(writer)
-        kept = self.cluster.nodes[self.cluster.primary]
         print(
-            f"\n{len(writer.acknowledged)} writes were acknowledged, the longest time without one was"
-            f" {writer.longest_gap():.2f} s; {len(writer.lost(kept))} of them are missing on the primary"
+            f"{len(writer.acknowledged)} writes were acknowledged,"
+            f" the longest time without one was {writer.longest_gap():.2f} s"
         )
+        primaries = [name for name, role in self.cluster.roles().items() if role == "primary"]
+        for name in primaries:
+            print(f"{len(writer.lost(self.cluster.nodes[name]))} of them are missing on `{name}`")
+        if not primaries:
+            print("there is no primary now that could tell how many of them it has")
 
 
 def _tell_second(writer: Writer) -> None:
     begin = time.monotonic()
     time.sleep(1)
     written = [write for write in writer.acknowledged if write.moment > begin]
-    nodes = ", ".join(sorted({write.node for write in written})) or "no node"
-    print(
-        f"{len(written):5} writes on {nodes}, longest pause {writer.longest_gap(since=begin) * 1000:.0f} ms", flush=True
-    )
+    nodes = " and ".join(sorted({write.node for write in written}))
+    pause = writer.longest_gap(since=begin) * 1000
+    told = f"on {nodes}, the longest pause {pause:.0f} ms" if written else "accepted by any node"
+    print(f"{len(written):5} writes {told}", flush=True)
 
 
 def _servers_folder() -> Path:
@@ -285,8 +296,9 @@ def _perform(given: argparse.Namespace) -> None:
 
 def main() -> None:
     """Run a command."""
-    # Whoever ends it by SIGTERM wants the summary too.
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    # Whoever ends it by SIGTERM wants the summary too; a shell's background job is born without Ctrl-C.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         _perform(_arguments())
     except KeyboardInterrupt:
