@@ -7,8 +7,8 @@ connection was made with.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -52,6 +52,7 @@ class Observation:
         environment: the environment that the database is stamped with.
         epoch: custctl's count of the forks of the database's history.
         fork: the branch that the epoch was counted for, as `StreamingMember` or `AvailabilityMember` name it.
+        branch: the branch that it is on now, in the same words, where that is no timeline.
         position: the end of its own log (a primary's), or of what it has received (a standby's).
         replayed: how much of that can be read.
         lag: seconds that its readers are behind; see `lag` of the engine. A primary has none.
@@ -77,6 +78,7 @@ class Observation:
     environment: str | None = None
     epoch: int | None = None
     fork: str | None = None
+    branch: str | None = None
     position: int | None = None
     replayed: int | None = None
     lag: float | None = None
@@ -96,27 +98,66 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupDatabase:
+    """A database of an availability group, as one node has it.
+
+    Attributes:
+        synchronization: SYNCHRONIZED, SYNCHRONIZING, NOT SYNCHRONIZING, REVERTING or INITIALIZING.
+        failover_ready: whether the group's metadata have it as synchronized here.
+        suspended: whether it receives nothing until it is told to resume.
+        hardened: the position up to which the node has it on disk.
+    """
+
+    name: str
+    synchronization: str | None = None
+    failover_ready: bool | None = None
+    suspended: bool = False
+    hardened: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GroupState:
     """A node's place in an availability group, in SQL Server's own words.
 
     Attributes:
         name: the group's.
-        cluster_type: wsfc, external or none.
+        cluster_type: WSFC, EXTERNAL or NONE.
         replica: the node's name within the group.
-        availability_mode: SYNCHRONOUS_COMMIT or ASYNCHRONOUS_COMMIT.
-        synchronization: SYNCHRONIZED, SYNCHRONIZING, NOT SYNCHRONIZING, REVERTING or INITIALIZING; the worst of its
-            databases.
-        failover_ready: whether every database could be failed over to it without loss.
+        role: PRIMARY, SECONDARY, or RESOLVING where it is neither: taken offline, or without a primary.
+        quorum: NORMAL_QUORUM, FORCED_QUORUM or UNKNOWN_QUORUM of a Windows cluster; None where there is none, or this
+            login may not see it.
         required_synchronized: how many secondaries must have a commit before it is acknowledged.
+        modes: every replica of the group and its mode: SYNCHRONOUS_COMMIT, ASYNCHRONOUS_COMMIT or CONFIGURATION_ONLY.
+        databases: the group's databases.
     """
 
     name: str
     cluster_type: str
     replica: str
-    availability_mode: str | None = None
-    synchronization: str | None = None
-    failover_ready: bool | None = None
-    required_synchronized: int | None = None
+    role: str
+    quorum: str | None = None
+    required_synchronized: int = 0
+    modes: Mapping[str, str] = field(default_factory=dict)
+    databases: tuple[GroupDatabase, ...] = ()
+
+    @property
+    def availability_mode(self) -> str | None:
+        """The node's own mode."""
+        return self.modes.get(self.replica)
+
+    @property
+    def synchronization(self) -> str | None:
+        """The worst state of its databases."""
+        states = [database.synchronization for database in self.databases]
+        return max(states, key=_WORSE.index) if states and None not in states else None
+
+    @property
+    def failover_ready(self) -> bool:
+        """Whether every database is known to be ready for a failover to this node."""
+        return bool(self.databases) and all(database.failover_ready for database in self.databases)
+
+
+_WORSE = ("SYNCHRONIZED", "SYNCHRONIZING", "NOT SYNCHRONIZING", "REVERTING", "INITIALIZING")
 
 
 class Member(ABC):
@@ -226,9 +267,45 @@ class AvailabilityMember(Member):
     """A node of an availability group. Its fork is the recovery fork of the database."""
 
     @abstractmethod
-    def run(self, statement: str) -> None:
-        """Run one statement of a failover, outside of any transaction.
+    def missing_rights(self, group: str | None) -> Sequence[str]:
+        """Return the statements that would give this login what it lacks to see and steer the group.
+
+        Args:
+            group: None where it is not known; every right is then asked for that the server as a whole gives.
+        """
+
+    @abstractmethod
+    def try_lock(self) -> bool:
+        """Keep other switchovers and failovers away from this node until `close`; False where another one holds it."""
+
+    @abstractmethod
+    def set_mode(self, group: str, replica: str, mode: str) -> None:
+        """Give a replica another availability mode; the node must be the primary."""
+
+    @abstractmethod
+    def require_synchronized(self, group: str, count: int) -> None:
+        """Let commits wait for so many synchronized secondaries; the node must be the primary."""
+
+    @abstractmethod
+    def take_offline(self, group: str) -> None:
+        """Take the group's databases away from the clients of this primary, which is then RESOLVING.
 
         Raises:
-            CustctlError: translated from the driver's error.
+            RefusedError: a synchronous secondary is not synchronized.
         """
+
+    @abstractmethod
+    def fail_over(self, group: str, *, forced: bool) -> None:
+        """Tell a secondary to become the primary; it returns when that is accepted, and before it is done.
+
+        Args:
+            forced: whatever it may lack. Otherwise the server itself refuses where that is anything.
+        """
+
+    @abstractmethod
+    def become_secondary(self, group: str) -> None:
+        """Make a node without a cluster manager a secondary; its databases stay suspended until they are resumed."""
+
+    @abstractmethod
+    def resume(self, database: str) -> None:
+        """Let a secondary's database follow the primary again; what it has and the primary has not is undone."""

@@ -212,7 +212,7 @@ class Driver(ABC):
         with closing(self._means.database.at(step.node)) as database:
             epoch = record_fork(
                 database,
-                self.fork(target),
+                self.fork(target, plan),
                 environment=self._profile.environment,
                 actor=self._means.actor,
                 operation_id=plan.operation_id,
@@ -225,9 +225,8 @@ class Driver(ABC):
         """Return what may be lost, as it is known when the target is the primary."""
         return plan.loss
 
-    @staticmethod
-    def fork(primary: Observation) -> str:
-        """Return the branch of the history that a primary is on."""
+    def fork(self, primary: Observation, plan: Plan) -> str:
+        """Return the branch of the history that a primary is on, as it is counted."""
         return str(primary.timeline)
 
     def _verify(self, plan: Plan, step: Step) -> str:

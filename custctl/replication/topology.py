@@ -68,10 +68,14 @@ class Topology:
     Attributes:
         nodes: in the profile's order.
         max_lag: seconds that a standby may be behind and still serve reads.
+        troubles: what a cluster manager says is not as it should be.
+        notes: what else it tells, on which the health does not hang.
     """
 
     nodes: tuple[Seen, ...]
     max_lag: float
+    troubles: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def find(self, name: str) -> Seen | None:
         """Return a node by its name; None where the profile has none of it."""
@@ -136,7 +140,7 @@ class Topology:
             told.extend(self._troubles(node, found))
         if self.primary is not None:
             told.extend(_troubles_of_primary(*self.primary))
-        return told
+        return [*told, *self.troubles]
 
     def _troubles(self, node: Node, found: Observation) -> Iterator[str]:
         primary = self.primary[1] if self.primary else None
@@ -176,8 +180,8 @@ class Topology:
             "system_id": found.cluster_id,
             "timeline": found.timeline,
             "epoch": found.epoch,
-            "received": position_text(found.position),
-            "replayed": position_text(found.replayed if found.role is Role.STANDBY else found.position),
+            "received": _position(found, found.position),
+            "replayed": _position(found, found.replayed if found.role is Role.STANDBY else found.position),
             "lag_s": round(found.lag, 3) if found.lag is not None else None,
             "behind_bytes": self._behind(found),
             "sync_state": self._sync_state(found),
@@ -188,7 +192,8 @@ class Topology:
         primary = self.primary[1] if self.primary else None
         if primary is None or found.role is Role.PRIMARY or primary.timeline != found.timeline:
             return None
-        if primary.position is None or found.replayed is None:
+        # SQL Server's positions count blocks of its log files: their difference is no number of bytes.
+        if primary.position is None or found.replayed is None or found.group is not None:
             return None
         # Asked at the same time, and not at the very same moment.
         return max(0, primary.position - found.replayed)
@@ -218,16 +223,34 @@ def _troubles_of_primary(node: Node, found: Observation) -> Iterator[str]:
                 f" {len(attached) or 'none'} is attached: commits there do not end"
             )
     if is_uncounted(found):
+        branch = f"timeline {found.fork}" if found.branch is None else f"recovery fork {found.fork}"
         yield (
-            f"the history has forked since epoch {found.epoch}, of timeline {found.fork}: run `custctl replica switchover"
+            f"the history has forked since epoch {found.epoch}, of {branch}: run `custctl replica switchover"
             f" --to {node.name}` to count it"
         )
 
 
 def is_uncounted(primary: Observation) -> bool:
     """Tell whether the history is on another branch than the one that its epoch was counted for."""
-    known = primary.fork is not None and primary.timeline is not None
-    return known and primary.fork != str(primary.timeline)
+    branch = primary.branch or (str(primary.timeline) if primary.timeline is not None else None)
+    return None not in (primary.fork, branch) and primary.fork != branch
+
+
+def _position(found: Observation, position: int | None) -> str | None:
+    """Return a position as its server writes it."""
+    return position_text(position) if found.group is None else lsn_text(position)
+
+
+def lsn_text(position: int | None) -> str | None:
+    """Return a position of SQL Server as its tools write it, `00000024:000001a8:0001`: log file, block and slot.
+
+    Source: https://learn.microsoft.com/sql/relational-databases/sql-server-transaction-log-architecture-and-management-guide
+    """
+    if position is None:
+        return None
+    file, rest = divmod(position, 10**15)
+    block, slot = divmod(rest, 10**5)
+    return f"{file:08x}:{block:08x}:{slot:04x}"
 
 
 def position_text(position: int | None) -> str | None:

@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -354,7 +355,17 @@ class MssqlDatabase(ServerDatabase):
     def _member(self, node: Node) -> Member:
         from custctl.engines.mssql.member import MssqlMember
 
-        return MssqlMember(node, self._dial(node), self)
+        settings = self._settings
+        # From `master` a node can be asked and steered whatever state the database is in.
+        outside = type(self)(replace(settings, name="master", nodes=(node,)))
+        return MssqlMember(
+            node,
+            outside._dial(node),
+            lambda error: self._translated(error, f"node {node}"),
+            settings.name,
+            settings.schema,
+            settings.connect_timeout,
+        )
 
     # -- diagnosis ---------------------------------------------------------------------------------
 

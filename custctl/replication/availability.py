@@ -1,0 +1,246 @@
+"""Availability groups of SQL Server, steered by T-SQL.
+
+What keeps an old primary from writing depends on the cluster type: a Windows cluster sees to it by itself, the manager
+of an external one too; in a group without a cluster custctl takes the group offline there first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from custctl.engines.at_once import at_once
+from custctl.errors import CustctlError, OutcomeUnknownError, RefusedError, UnavailableError
+from custctl.replication import availability_plan
+from custctl.replication.availability_loss import SYNCHRONOUS, assess_loss, group_of, hardened, lacks
+from custctl.replication.availability_nodes import FOLLOWING, PROMOTING, AvailabilityNodes
+from custctl.replication.drivers import require_one_history
+from custctl.replication.hooks import has_hook, run_hook
+from custctl.replication.plan import FAILOVER, SWITCHOVER, Plan, Step
+
+if TYPE_CHECKING:
+    from custctl.engines.members import Observation
+    from custctl.replication.journal import Intent
+    from custctl.replication.plan import Accepted
+    from custctl.replication.topology import Topology
+
+_SYNCHRONIZING = 60.0  # seconds, during which the old primary still serves
+
+
+class AvailabilityDriver(AvailabilityNodes):
+    """An availability group."""
+
+    name = "availability-group"
+    irrevocable: ClassVar[str] = "promote"
+
+    # -- planning ----------------------------------------------------------------------------------
+
+    def plan_switchover(self, topology: Topology, target: str, unfinished: Intent | None) -> Plan:
+        self.node(target)
+        require_one_history(topology)
+        self._require_ours(topology)
+        operation_id = self.operation_id(unfinished, SWITCHOVER, target)
+        plan = availability_plan.plan_switchover(topology, target, operation_id, unfinished)
+        self._require_rights(plan)
+        return plan
+
+    def plan_failover(
+        self, topology: Topology, target: str | None, accepted: Accepted, unfinished: Intent | None
+    ) -> Plan:
+        if target is not None:
+            self.node(target)
+        require_one_history(topology)
+        self._require_ours(topology)
+        target = target or availability_plan.candidate(topology, unfinished)
+        plan = availability_plan.plan_failover(
+            topology,
+            target,
+            accepted,
+            self.operation_id(unfinished, FAILOVER, target),
+            unfinished,
+            can_fence=has_hook(self._profile, "fence"),
+        )
+        self._require_rights(plan)
+        return plan
+
+    def _require_rights(self, plan: Plan) -> None:
+        """Make sure, before anything is changed, that this login may do all of it."""
+        group = plan.facts.get("group")
+        steered = {step.node for step in plan.steps if step.name != "hook"}
+        asked = {name: self._steered(name) for name in sorted(steered)}
+        lacking = at_once(
+            {name: lambda member=member: member.missing_rights(group) for name, member in asked.items()},  # type: ignore[misc]
+            self._profile.database.connect_timeout,
+        )
+        for name, found in lacking.items():
+            if isinstance(found, CustctlError):
+                raise found
+            self._require(name, found)
+
+    # -- steps -------------------------------------------------------------------------------------
+
+    def _steps(self) -> Mapping[str, Callable[[Plan, Step], str]]:
+        return {
+            "hook": self._hook,
+            "lock": self._lock,
+            "synchronize": self._synchronize,
+            "require": self._require_all,
+            "fence": self._take_offline,
+            "catch-up": self._catch_up,
+            "confirm": self._confirm,
+            "promote": self._promote,
+            "restore": self._put_back_required,
+            "stop-waiting": self._put_back_required,
+            "follow": self._follow,
+            "record": self._record,
+            "modes": self._put_back_modes,
+            "verify": self._verify,
+        }
+
+    def fork(self, primary: Observation, plan: Plan) -> str:
+        # A failover that loses nothing starts no new recovery fork, and is counted all the same.
+        return f"{primary.branch} {plan.operation_id}"
+
+    def undo(self, plan: Plan, step: Step) -> str:
+        if step.name == "fence":
+            return self._give_back(plan, step.node)
+        if step.name in ("require", "synchronize") and plan.old is not None:
+            put_back = self._put_back_required if step.name == "require" else self._put_back_modes
+            put_back(plan, Step(step.name, plan.old, step.what))
+        return ""
+
+    def _give_back(self, plan: Plan, old: str) -> str:
+        """Make the old primary the primary again, where it was taken offline.
+
+        A forced failover to the replica that was the primary loses nothing; it leaves the others suspended.
+        """
+        topology = self._look()
+        if topology.primaries and topology.primaries[0][0].name != old:
+            raise RefusedError(f"`{topology.primaries[0][0].name}` is the primary")
+        group = group_of(self._of(old))
+        if group.role == "PRIMARY":
+            return ""
+        self._steered(old).fail_over(group.name, forced=True)
+        if not self._wait(old, lambda seen: seen.writable, PROMOTING):
+            raise UnavailableError(f"`{old}` does not accept writes again within {PROMOTING:g} s")
+        for node, _ in self._look().standbys:
+            try:
+                self._bring_back(node.name, group.name)
+            except CustctlError as error:
+                self._means.told(f"`{node.name}` does not follow `{old}` again: {error.message}")
+        return f"`{old}` accepts writes again"
+
+    def _hook(self, plan: Plan, step: Step) -> str:
+        try:
+            return run_hook(self._profile, "fence", self.node(step.node), self._means.environ)
+        except UnavailableError as error:
+            if not plan.facts["stopped_by_word"]:
+                raise
+            return f"{error.message}; it is stopped, by the operator's word"
+
+    def _lock(self, plan: Plan, step: Step) -> str:
+        """Lock all nodes that answer, and make sure that the target still is no primary."""
+        topology = self._look()
+        for node, _ in topology.answered():
+            if not self._steered(node.name).try_lock():
+                raise UnavailableError(
+                    f"another switchover or failover goes on at `{node.name}`", hint="wait for its end"
+                )
+        require_one_history(topology)
+        if group_of(self._of(plan.target)).role == "PRIMARY":
+            raise RefusedError(f"`{plan.target}` is the primary already", hint="`custctl replica status` shows it")
+        return ""
+
+    def _synchronize(self, plan: Plan, step: Step) -> str:
+        assert plan.old is not None
+        leading = group_of(self._of(plan.old))
+        if leading.role != "PRIMARY":
+            return "done before"
+        for replica in plan.facts["modes"]:
+            if leading.modes.get(replica) != SYNCHRONOUS:
+                self._steered(plan.old).set_mode(leading.name, replica, SYNCHRONOUS)
+        if not self._wait(step.node, lambda seen: group_of(seen).synchronization == "SYNCHRONIZED", _SYNCHRONIZING):
+            raise UnavailableError(
+                f"`{step.node}` is not synchronized after {_SYNCHRONIZING:g} s",
+                hint="see why it does not catch up, then try again",
+            )
+        return ""
+
+    def _require_all(self, plan: Plan, step: Step) -> str:
+        """Let commits wait for the target, whichever other secondaries there are: for all that commit synchronously."""
+        leading = group_of(self._of(step.node))
+        if leading.role != "PRIMARY":
+            return "done before"
+        count = sum(mode == SYNCHRONOUS for mode in leading.modes.values()) - 1
+        if leading.required_synchronized != count:
+            self._steered(step.node).require_synchronized(leading.name, count)
+        return f"for {count}"
+
+    def _take_offline(self, plan: Plan, step: Step) -> str:
+        group = group_of(self._of(step.node))
+        if group.role == "PRIMARY":
+            self._steered(step.node).take_offline(group.name)
+            if not self._wait(step.node, lambda seen: group_of(seen).role == "RESOLVING", FOLLOWING):
+                raise UnavailableError(f"`{step.node}` was told to take the group offline, and has not")
+        return "its databases are closed to clients"
+
+    def _catch_up(self, plan: Plan, step: Step) -> str:
+        """Compare the target with the other secondaries; that it has the old primary's is what commits waited for."""
+        target = self._of(step.node)
+        if None in hardened(target).values():
+            raise RefusedError(f"how much `{step.node}` has received cannot be told")
+        for node, seen in self._look().standbys:
+            if group_of(seen).role == "SECONDARY" and lacks(target, seen):
+                raise RefusedError(
+                    f"`{node.name}` has received more than `{step.node}`", hint=f"switch over to `{node.name}`"
+                )
+        return ""
+
+    def _confirm(self, plan: Plan, step: Step) -> str:
+        """Judge once more by what the nodes have now: no word of an operator is worth more than what they receive."""
+        topology = self._look()
+        if topology.primaries:
+            raise RefusedError(f"`{topology.primaries[0][0].name}` answers again, and is the primary")
+        before = plan.facts["hardened"]
+        for node, seen in topology.standbys:
+            known = before.get(node.name, {})
+            if any((position or 0) > (known.get(name) or 0) for name, position in hardened(seen).items()):
+                raise RefusedError(
+                    f"`{node.name}` has received more meanwhile: the old primary is not stopped",
+                    hint="stop it first, or `custctl replica switchover` where it answers",
+                )
+        loss = assess_loss(topology, self.node(step.node), self._of(step.node))
+        if not loss.none and not plan.facts["data_loss"]:
+            raise RefusedError(str(loss), hint="`--allow-data-loss` goes on", details={"loss": loss.as_dict()})
+        return str(loss)
+
+    def _promote(self, plan: Plan, step: Step) -> str:
+        if not self._of(step.node).writable:
+            try:
+                self._steered(step.node).fail_over(plan.facts["group"], forced=plan.facts["forced"])
+            except UnavailableError as error:
+                self._means.told(f"{error.message}; it may have been accepted all the same")
+        if not self._wait(step.node, lambda seen: seen.writable, PROMOTING):
+            raise OutcomeUnknownError(
+                f"`{step.node}` was told to become the primary, and accepts no writes after {PROMOTING:g} s",
+                hint="its databases may still recover; look with `custctl replica status`, then run the same again",
+            )
+        return ""
+
+    def _put_back_required(self, plan: Plan, step: Step) -> str:
+        group = group_of(self._of(step.node))
+        wanted = plan.facts["required"]
+        if group.required_synchronized != wanted:
+            self._steered(step.node).require_synchronized(group.name, wanted)
+        return f"commits wait for {wanted}"
+
+    def _put_back_modes(self, plan: Plan, step: Step) -> str:
+        group = group_of(self._of(step.node))
+        for replica, mode in plan.facts["modes"].items():
+            if group.modes.get(replica) != mode:
+                self._steered(step.node).set_mode(group.name, replica, mode)
+        return ""
+
+    def _follow(self, plan: Plan, step: Step) -> str:
+        self._bring_back(step.node, plan.facts["group"])
+        return ""

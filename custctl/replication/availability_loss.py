@@ -1,0 +1,99 @@
+"""What a replica of an availability group may lack of the writes that its primary has acknowledged: pure functions.
+
+Source: https://learn.microsoft.com/sql/database-engine/availability-groups/windows/
+failover-and-failover-modes-always-on-availability-groups
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from custctl.replication.plan import Loss
+from custctl.replication.quorum import Synchronous, holders
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Node
+    from custctl.engines.members import GroupState, Observation
+    from custctl.replication.topology import Topology
+
+WSFC = "WSFC"
+SYNCHRONOUS, CONFIGURATION = "SYNCHRONOUS_COMMIT", "CONFIGURATION_ONLY"
+NORMAL_QUORUM = "NORMAL_QUORUM"
+
+
+def group_of(found: Observation) -> GroupState:
+    """Return the group of a node that is known to be in one."""
+    assert found.group is not None
+    return found.group
+
+
+def hardened(found: Observation) -> dict[str, int | None]:
+    """Return up to which position a replica has each database on disk."""
+    return {database.name: database.hardened for database in group_of(found).databases}
+
+
+def lacks(found: Observation, other: Observation) -> bool:
+    """Tell whether another replica is known to have more of a database."""
+    mine = hardened(found)
+    return any(position is not None and position > (mine.get(name) or 0) for name, position in hardened(other).items())
+
+
+def unseen(topology: Topology) -> set[str]:
+    """Return the replicas with data, in lower case, that no node which answers is."""
+    groups = [group_of(seen) for _, seen in topology.answered()]
+    data = {name.lower() for group in groups for name, mode in group.modes.items() if mode != CONFIGURATION}
+    return data - {group.replica.lower() for group in groups}
+
+
+def assess_loss(topology: Topology, node: Node, found: Observation) -> Loss:
+    """Return what the old primary may have acknowledged and a secondary may lack.
+
+    A Windows cluster with quorum keeps for every database whether a replica is synchronized, and the primary
+    acknowledges nothing that such a one lacks before the cluster has taken that back. Without a cluster each replica
+    has its own word alone, which may be old; there, only REQUIRED_SYNCHRONIZED_SECONDARIES_TO_COMMIT proves something.
+    """
+    group = group_of(found)
+    if group.cluster_type == WSFC:
+        if group.quorum == NORMAL_QUORUM and group.failover_ready and group.availability_mode == SYNCHRONOUS:
+            return Loss(none=True, why=f"the cluster has every database as synchronized on `{node.name}`", bytes=0)
+        why = (
+            f"not every database is synchronized on `{node.name}`"
+            if group.quorum == NORMAL_QUORUM
+            else "the cluster's quorum is not a normal one: what it knows of the replicas may be old"
+        )
+    else:
+        why = _unproven(topology, node, found)
+        if not why:
+            return Loss(none=True, why=f"`{node.name}` has all that a commit had to wait for", bytes=0)
+    since, now = found.last_commit, found.now
+    if since is None or now is None:
+        return Loss(none=False, why=why)
+    return Loss(none=False, why=why, since=since, seconds=max(0.0, (now - since).total_seconds()))
+
+
+def _unproven(topology: Topology, node: Node, found: Observation) -> str:
+    """Return why it is not proven that a secondary has every acknowledged write; empty where it is."""
+    group = group_of(found)
+    groups = [group_of(seen) for _, seen in topology.standbys]
+    required = group.required_synchronized
+    if any(other.required_synchronized != required or other.modes != group.modes for other in groups):
+        return "the nodes differ in the group's settings"
+    if any(None in hardened(seen).values() or not hardened(seen) for _, seen in topology.standbys):
+        return "how much each node has received cannot be told"
+    silent = unseen(topology)
+    if not silent:
+        ahead = any(lacks(found, seen) for _, seen in topology.standbys)
+        return "another replica has received more" if ahead else ""
+    if required < 1:
+        return "REQUIRED_SYNCHRONIZED_SECONDARIES_TO_COMMIT is 0: commits are acknowledged though no secondary has them"
+    names = {replica.lower() for replica, mode in group.modes.items() if mode == SYNCHRONOUS}
+    if silent - names:
+        return "a replica that is silent commits asynchronously: it may have been the primary"
+    if group.replica.lower() not in names:
+        return f"`{node.name}` commits asynchronously"
+    # One of the silent ones was the primary.
+    wanted = Synchronous(required, tuple(names), by_priority=False)
+    if not holders(wanted, [other.replica.lower() for other in groups], len(silent) - 1):
+        return f"{len(silent)} replicas are silent, and a commit waits for {required} secondaries"
+    synchronous = [seen for _, seen in topology.standbys if group_of(seen).availability_mode == SYNCHRONOUS]
+    return "another synchronous secondary has received more" if any(lacks(found, seen) for seen in synchronous) else ""

@@ -1,0 +1,228 @@
+"""Single nodes of an availability group: looked at, fenced, given back, made to follow again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from custctl.engines.members import AvailabilityMember
+from custctl.errors import CredentialError, IncompleteError, OutcomeUnknownError, RefusedError, UnavailableError
+from custctl.replication.availability_loss import group_of, hardened, lacks, unseen
+from custctl.replication.availability_plan import NONE, refuse_external
+from custctl.replication.drivers import Driver, require_environment, require_one_history
+from custctl.replication.hooks import has_hook, run_hook
+
+if TYPE_CHECKING:
+    from custctl.engines.members import Observation
+    from custctl.replication.topology import Topology
+
+PROMOTING = 60.0  # seconds; the command returns before the databases are recovered
+FOLLOWING = 30.0  # seconds in which a replica is to receive again
+_LOOK = 0.1  # seconds between two looks
+
+
+class AvailabilityNodes(Driver):
+    """What is done to one node, whichever the reason."""
+
+    def _require_ours(self, topology: Topology) -> None:
+        """Refuse nodes that are not of the profile's group, or whose databases are another environment's."""
+        wanted = self._profile.database.replication.group
+        for node, seen in topology.answered():
+            if seen.group is None:
+                self._require(node.name, self._steered(node.name).missing_rights(None))
+                raise RefusedError(
+                    f"`{node.name}` tells of no availability group with this database",
+                    hint="name its replicas as `database.nodes`, and the driver as `database.replication.driver`",
+                )
+            if wanted is not None and seen.group.name.lower() != wanted.lower():
+                raise RefusedError(
+                    f"the database on `{node.name}` is in the group `{seen.group.name}`, and the profile names `{wanted}`",
+                    hint="correct `database.replication.group`",
+                )
+        # A secondary that serves no reads cannot tell its stamp; the new primary is asked again before it is written to.
+        if topology.primary is not None or any(seen.environment is not None for _, seen in topology.answered()):
+            require_environment(topology, self._profile)
+
+    @staticmethod
+    def _require(node: str, lacking: Sequence[str]) -> None:
+        if lacking:
+            raise CredentialError(
+                f"this login lacks the rights to steer `{node}`",
+                hint=f"let an administrator run there: {'; '.join(lacking)}",
+                details={"statements": list(lacking)},
+            )
+
+    # -- looking -----------------------------------------------------------------------------------
+
+    def _steered(self, name: str) -> AvailabilityMember:
+        member = self.member(name)
+        assert isinstance(member, AvailabilityMember)
+        return member
+
+    def _of(self, name: str) -> Observation:
+        """Return what a node says of itself, connected to anew where that is needed.
+
+        Raises:
+            CustctlError: it says nothing, or that it is in no group.
+        """
+        seen = self._look().find(name)
+        assert seen is not None
+        if seen.observation is None:
+            raise seen.fault or UnavailableError(f"`{name}` does not answer")
+        if seen.observation.group is None:
+            raise UnavailableError(f"`{name}` tells of no availability group any more")
+        return seen.observation
+
+    def _wait(self, name: str, until: Callable[[Observation], bool], timeout: float) -> bool:
+        """Look at a node until a condition holds; False where it never does, or the node does not answer."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                if until(self._of(name)):
+                    return True
+            except UnavailableError:
+                pass  # a change of roles ends sessions, and takes the node's answers away for a moment
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOOK)
+
+    def _bring_back(self, name: str, group: str) -> None:
+        """Make a node a secondary that receives, and wait until it does.
+
+        Raises:
+            IncompleteError: it does not in time.
+            CustctlError: it does not answer, or refuses.
+        """
+        deadline = time.monotonic() + FOLLOWING
+        demoted = False
+        while not (found := self._of(name)).receiving:
+            state = group_of(found)
+            require_one_history(self._look())
+            if state.role != "SECONDARY" and state.cluster_type == NONE and not demoted:
+                self._steered(name).become_secondary(group)
+                demoted = True
+            elif state.role == "SECONDARY":
+                for database in state.databases:
+                    if database.suspended:
+                        self._steered(name).resume(database.name)
+            if time.monotonic() >= deadline:
+                raise IncompleteError(
+                    f"`{name}` is {state.role}, and {state.synchronization or 'in no known state'}: it does not follow"
+                    " the primary",
+                    hint="the server's error log tells why; `custctl replica status` shows how things stand",
+                )
+            time.sleep(_LOOK)
+
+    # -- single nodes ------------------------------------------------------------------------------
+
+    def fence(self, node: str) -> str:
+        named = self.node(node)
+        topology = self._look()
+        self._require_ours(topology)
+        seen = topology.find(node)
+        found = seen.observation if seen is not None else None
+        told = []
+        if found is not None and group_of(found).role == "SECONDARY":
+            raise RefusedError(f"`{node}` is a secondary: it accepts no writes")
+        if has_hook(self._profile, "fence"):
+            last = run_hook(self._profile, "fence", named, self._means.environ)
+            told.append(f"by the hook `fence`{f': {last}' if last else ''}")
+        elif found is None:
+            raise seen.fault if seen is not None and seen.fault is not None else UnavailableError(f"no `{node}`")
+        else:
+            told.append(self._fence_by_sql(node, found, topology))
+        return "; ".join(told)
+
+    def _fence_by_sql(self, node: str, found: Observation, topology: Topology) -> str:
+        group = group_of(found)
+        if group.cluster_type != NONE:
+            raise RefusedError(
+                f"a cluster owns the group `{group.name}` (CLUSTER_TYPE = {group.cluster_type}): T-SQL cannot keep its"
+                " primary from writing",
+                hint="stop the group's role in the cluster (`Stop-ClusterGroup`, `pcs resource disable`), or give the"
+                " profile a hook `fence`",
+            )
+        if group.role == "PRIMARY" and any(each.name != node for each, _ in topology.primaries):
+            # Going offline it would ask for its secondaries, which follow the other one.
+            self._steered(node).become_secondary(group.name)
+            return "by T-SQL: it is a secondary now, its databases suspended until `custctl replica rejoin`"
+        if group.role == "PRIMARY":
+            self._steered(node).take_offline(group.name)
+        return "by T-SQL: the group is offline there, until somebody fails over to it"
+
+    def unfence(self, node: str) -> str:
+        named = self.node(node)
+        if has_hook(self._profile, "unfence"):
+            run_hook(self._profile, "unfence", named, self._means.environ)
+        topology = self._look()
+        self._require_ours(topology)
+        found = self._of(node)
+        group = group_of(found)
+        if found.writable:
+            return "it accepts writes"
+        if group.cluster_type != NONE:
+            raise RefusedError(
+                f"a cluster owns the group `{group.name}` (CLUSTER_TYPE = {group.cluster_type})",
+                hint="start the group's role in the cluster (`Start-ClusterGroup`, `pcs resource enable`)",
+            )
+        others = [each for each in topology.primaries if each[0].name != node]
+        if others:
+            raise RefusedError(f"`{others[0][0].name}` is the primary", hint=f"`custctl replica rejoin {node}`")
+        if group.role != "RESOLVING":
+            raise RefusedError(f"`{node}` is a secondary", hint=f"`custctl replica failover --to {node}`")
+        away = sorted(unseen(topology))
+        if away:
+            raise RefusedError(
+                f"`{away[0]}` does not answer: it may be the primary",
+                hint=f"bring it back, or `custctl replica failover --to {node}`",
+            )
+        ahead = [each.name for each, seen in topology.standbys if lacks(found, seen)]
+        if ahead or None in hardened(found).values():
+            raise RefusedError(
+                f"whether `{node}` was the last primary cannot be told: `{(ahead or [node])[0]}` may have more",
+                hint=f"`custctl replica failover --to {(ahead or [node])[0]}`",
+            )
+        self._steered(node).fail_over(group.name, forced=True)
+        if not self._wait(node, lambda seen: seen.writable, PROMOTING):
+            raise OutcomeUnknownError(
+                f"`{node}` was told to become the primary again, and accepts no writes after {PROMOTING:g} s",
+                hint="`custctl replica status` shows how things stand",
+            )
+        for each, _ in self._look().standbys:
+            self._bring_back(each.name, group.name)
+        return "it accepts writes"
+
+    def rejoin(self, node: str) -> Sequence[str]:
+        named = self.node(node)
+        topology = self._look()
+        require_one_history(topology)
+        self._require_ours(topology)
+        if topology.primary is None:
+            raise RefusedError("there is no primary to follow", hint="`custctl replica status` shows how things stand")
+        primary, leading = topology.primary
+        group = group_of(leading)
+        if primary.name == node:
+            raise RefusedError(f"`{node}` is the primary")
+        if has_hook(self._profile, "rejoin"):
+            run_hook(self._profile, "rejoin", named, self._means.environ, primary=primary)
+        seen = self._look().find(node)
+        if seen is None or seen.observation is None:
+            return rejoin_commands(group.name, group.cluster_type, [database.name for database in group.databases])
+        if not seen.observation.receiving:
+            if group_of(seen.observation).role != "SECONDARY":
+                refuse_external(group_of(seen.observation), f"start `{node}` as a secondary again")
+            self._require(node, self._steered(node).missing_rights(group.name))
+            self._means.told(f"what `{node}` has and `{primary.name}` has not is undone")
+            self._bring_back(node, group.name)
+        return ()
+
+
+def rejoin_commands(group: str, cluster_type: str, databases: Sequence[str]) -> Sequence[str]:
+    """Return the T-SQL by which an administrator lets a former primary follow, once its server runs.
+
+    What it has and the new primary has not is undone by that; a database snapshot made before keeps it.
+    """
+    names = [f"[{name.replace(']', ']]')}]" for name in (group, *databases)]
+    demote = [f"ALTER AVAILABILITY GROUP {names[0]} SET (ROLE = SECONDARY)"] if cluster_type == NONE else []
+    return [*demote, *(f"ALTER DATABASE {name} SET HADR RESUME" for name in names[1:])]

@@ -1,0 +1,369 @@
+"""Planning a switchover or failover of an availability group: pure functions of what was observed.
+
+Who may change roles depends on the group's cluster type. In a Windows cluster (WSFC) the replicas carry a failover out
+by themselves, and the server refuses one that would lose anything; an external manager alone may fail over its own
+group; where there is none (NONE) every failover is a forced one, and it is on custctl that nothing is lost by it.
+
+Sources, below https://learn.microsoft.com/sql/database-engine/availability-groups/windows/:
+  perform-a-planned-manual-failover-of-an-availability-group-sql-server,
+  perform-a-forced-manual-failover-of-an-availability-group-sql-server,
+  failover-and-failover-modes-always-on-availability-groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from custctl.errors import RefusedError, UnavailableError
+from custctl.replication.availability_loss import (
+    CONFIGURATION,
+    NORMAL_QUORUM,
+    SYNCHRONOUS,
+    WSFC,
+    assess_loss,
+    group_of,
+    hardened,
+    lacks,
+    unseen,
+)
+from custctl.replication.plan import FAILOVER, NO_LOSS, SWITCHOVER, Accepted, Plan, Step
+from custctl.replication.topology import is_uncounted
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Node
+    from custctl.engines.members import GroupState, Observation
+    from custctl.replication.journal import Intent
+    from custctl.replication.plan import Loss
+    from custctl.replication.topology import Topology
+
+EXTERNAL, NONE = "EXTERNAL", "NONE"
+_LOST_QUORUM = "UNKNOWN_QUORUM"
+
+# A database that is put into the primary role in one of these cannot be started there.
+_UNFIT = ("REVERTING", "INITIALIZING")
+_FORCING = (
+    "https://learn.microsoft.com/sql/sql-server/failover-clusters/windows/"
+    "wsfc-disaster-recovery-through-forced-quorum-sql-server"
+)
+
+Replica = tuple["Node", "Observation"]
+
+
+def plan_switchover(topology: Topology, target: str, operation_id: str, unfinished: Intent | None) -> Plan:
+    """Plan a switchover to a node of the topology; see `Driver.plan_switchover`."""
+    node, found = _answering(topology, target)
+    if found.writable:
+        return _completion(topology, node, found, Plan(SWITCHOVER, operation_id, None, target, ()), unfinished)
+    group = group_of(found)
+    refuse_external(group, f"move to `{group.replica}`")
+    primary, leading = _old_primary(topology, target, unfinished)
+    if found.cluster_id != leading.cluster_id:
+        raise RefusedError(f"`{target}` is of another availability group than `{primary.name}`")
+    _check_fit(node, group)
+    warnings = tuple(f"`{seen.name}` does not answer: it has to follow later" for seen in topology.silent)
+    facts = _facts(group_of(leading), group, primary.name, unfinished)
+    plan = Plan(SWITCHOVER, operation_id, primary.name, target, (), NO_LOSS, warnings, facts)
+    lock = Step("lock", target, "lock the nodes, so that nobody else switches over")
+    followers = [each for each, _ in topology.standbys if each.name != target]
+    if group.cluster_type == WSFC:
+        _check_ready(node, group)
+        loss = replace(NO_LOSS, why=f"`{target}` is synchronized, and the server fails over to no other replica")
+        steps = [lock, Step("promote", target, f"fail over to `{target}`")]
+        return _closing(replace(plan, loss=loss, steps=tuple(steps)), [primary, *followers])
+    if group_of(leading).role == "PRIMARY":
+        _check_receives(topology, node, found, primary)
+    steps = [
+        lock,
+        Step("synchronize", target, f"let `{primary.name}` wait for `{target}`, until it is synchronized"),
+        Step("require", primary.name, f"let commits on `{primary.name}` wait for every synchronous secondary"),
+        Step("fence", primary.name, f"take the group offline on `{primary.name}`"),
+        Step("catch-up", target, f"make sure that `{target}` has everything that `{primary.name}` has acknowledged"),
+        Step("promote", target, f"force the failover to `{target}`, which has everything"),
+        Step("restore", target, "put the group's settings back"),
+    ]
+    return _closing(
+        replace(plan, steps=tuple(steps)), [primary, *(each for each in followers if each.name != primary.name)]
+    )
+
+
+def plan_failover(
+    topology: Topology,
+    target: str,
+    accepted: Accepted,
+    operation_id: str,
+    unfinished: Intent | None,
+    *,
+    can_fence: bool,
+) -> Plan:
+    """Plan a failover to a node of the topology; see `Driver.plan_failover`.
+
+    Args:
+        can_fence: whether the profile has a hook that stops the old primary.
+    """
+    node, found = _answering(topology, target)
+    if found.writable and unfinished is not None and unfinished.target == target:
+        return _completion(topology, node, found, Plan(FAILOVER, operation_id, None, target, ()), unfinished)
+    _refuse_primary(topology, target)
+    group = group_of(found)
+    refuse_external(group, f"move to `{group.replica}`")
+    if group.cluster_type == WSFC and group.quorum == _LOST_QUORUM:
+        raise RefusedError(
+            "the Windows cluster has no quorum: no replica can become the primary",
+            hint=f"bring its nodes back, or force the quorum first: {_FORCING}",
+        )
+    _check_fit(node, group)
+    loss = assess_loss(topology, node, found)
+    forced = not (group.cluster_type == WSFC and loss.none)
+    silent = [seen.name for seen in topology.silent]
+    if forced:
+        _check_silence(topology, accepted, silent, can_fence=can_fence)
+    ahead = [each.name for each, seen in topology.standbys if each.name != node.name and lacks(found, seen)]
+    if not accepted.data_loss and not loss.none:
+        _refuse_loss(node, loss, ahead)
+    hooks = silent if forced and can_fence else []
+    steps = [Step("hook", name, f"run the hook `fence` for `{name}`") for name in hooks]
+    steps += [
+        Step("lock", node.name, "lock the nodes, so that nobody else fails over"),
+        Step("confirm", node.name, "make sure that nothing has changed, and no primary answers"),
+        Step("promote", node.name, f"{'force the failover' if forced else 'fail over'} to `{node.name}`"),
+    ]
+    warnings = [f"`{name}` has received more than `{node.name}`: what it has is undone" for name in ahead]
+    facts: dict[str, Any] = {
+        "group": group.name,
+        "forced": forced,
+        "stopped_by_word": accepted.primary_is_stopped,
+        "data_loss": accepted.data_loss,
+        "hardened": {each.name: hardened(seen) for each, seen in topology.standbys},
+    }
+    followers = [each for each, _ in topology.standbys if each.name != node.name]
+    able = [each for each in followers if group.modes.get(_replica(topology, each.name)) == SYNCHRONOUS]
+    if forced and group.required_synchronized > len(able):
+        # Its first commit would wait for ever.
+        facts |= {"required": len(able)}
+        steps.append(Step("stop-waiting", node.name, f"let commits wait for {len(able)} synchronized secondaries"))
+        warnings.append(
+            f"REQUIRED_SYNCHRONIZED_SECONDARIES_TO_COMMIT is {group.required_synchronized}, and becomes {len(able)}: set"
+            " it again when the replicas are back"
+        )
+    if forced and group.cluster_type == NONE:
+        warnings.append(
+            "the old primary takes itself for the primary when it comes back: keep clients away from it until"
+            " `custctl replica fence` and `custctl replica rejoin`"
+        )
+    old = silent[0] if len(silent) == 1 else unfinished.old if unfinished is not None else None
+    return _closing(Plan(FAILOVER, operation_id, old, node.name, tuple(steps), loss, tuple(warnings), facts), followers)
+
+
+def candidate(topology: Topology, unfinished: Intent | None) -> str:
+    """Return the node to fail over to where none is named: the one of an earlier run, or that which has the most.
+
+    Raises:
+        RefusedError: a primary answers.
+        UnavailableError: no secondary does that could become one.
+    """
+    if unfinished is not None and unfinished.kind == FAILOVER:
+        before = topology.find(unfinished.target)
+        if before is not None and before.observation is not None and before.observation.writable:
+            return unfinished.target
+    _refuse_primary(topology, "NODE")
+    fit = [
+        (node, seen)
+        for node, seen in topology.standbys
+        if group_of(seen).availability_mode != CONFIGURATION and group_of(seen).synchronization not in _UNFIT
+    ]
+    if not fit:
+        raise UnavailableError(
+            "no secondary answers that could become the primary", hint="bring one back; `custctl replica status`"
+        )
+
+    def rank(replica: Replica) -> tuple[bool, int, int, int]:
+        _, seen = replica
+        most = sum(not lacks(seen, other) for _, other in fit)
+        return group_of(seen).failover_ready, most, seen.position or 0, seen.replayed or 0
+
+    return max(fit, key=rank)[0].name
+
+
+# -- what both have in common ----------------------------------------------------------------------
+
+
+def refuse_external(group: GroupState, what: str) -> None:
+    """Refuse to change the roles of a group that a cluster manager owns.
+
+    Source: https://learn.microsoft.com/sql/linux/sql-server-linux-availability-group-failover-ha
+
+    Raises:
+        RefusedError: the group is of the cluster type EXTERNAL.
+    """
+    if group.cluster_type == EXTERNAL:
+        raise RefusedError(
+            f"a cluster manager owns the group `{group.name}` (CLUSTER_TYPE = EXTERNAL): it alone may change its roles",
+            hint=f"to {what}, on a node of the cluster, RESOURCE being the group's: `sudo pcs resource move"
+            f" RESOURCE-master {group.replica} --master`, then `sudo pcs resource clear RESOURCE-master`; on SLES"
+            f" `crm resource migrate RESOURCE {group.replica}`, then `crm resource clear RESOURCE`",
+        )
+
+
+def _closing(plan: Plan, followers: Sequence[Node]) -> Plan:
+    """Return the plan with what is done behind the promotion."""
+    target = plan.target
+    names = dict.fromkeys(each.name for each in followers)
+    steps = [
+        *plan.steps,
+        *(Step("follow", name, f"let `{name}` follow `{target}`") for name in names),
+        Step("record", target, f"count the fork of the history on `{target}`"),
+    ]
+    if plan.facts.get("modes"):
+        steps.append(Step("modes", target, "put the replicas' availability modes back"))
+    return replace(plan, steps=(*steps, Step("verify", target, f"verify that `{target}` alone accepts writes")))
+
+
+def _completion(topology: Topology, node: Node, found: Observation, plan: Plan, unfinished: Intent | None) -> Plan:
+    """Plan what is left to do where the target is the primary already."""
+    astray = [each for each, seen in topology.standbys if not seen.receiving]
+    plan = replace(plan, facts={"group": group_of(found).name})
+    if unfinished is not None and unfinished.target == node.name:
+        plan = replace(plan, old=unfinished.old, facts=unfinished.facts)
+        if "required" in plan.facts:
+            steps = (Step("restore", node.name, f"let commits wait for {plan.facts['required']} secondaries"),)
+            plan = replace(plan, steps=steps)
+        return _closing(plan, astray)
+    return _closing(plan, astray) if astray or is_uncounted(found) else plan
+
+
+def _facts(leading: GroupState, group: GroupState, primary: str, unfinished: Intent | None) -> dict[str, Any]:
+    """Return what the steps of a switchover have to know: the settings as they were, before they are changed."""
+    facts: dict[str, Any] = {"group": group.name, "forced": group.cluster_type != WSFC}
+    if group.cluster_type == WSFC:
+        return facts
+    changed = [each for each in (leading.replica, group.replica) if leading.modes.get(each) != SYNCHRONOUS]
+    facts |= {"required": leading.required_synchronized, "modes": {each: leading.modes.get(each) for each in changed}}
+    if unfinished is not None and unfinished.kind == SWITCHOVER and unfinished.old == primary:
+        before = unfinished.facts
+        facts |= {"required": before["required"], "modes": {**facts["modes"], **before["modes"]}}
+    return facts
+
+
+def _answering(topology: Topology, name: str) -> Replica:
+    seen = topology.find(name)
+    if seen is None or seen.observation is None:
+        why = f": {seen.fault.message}" if seen is not None and seen.fault is not None else ""
+        raise UnavailableError(f"`{name}` does not answer{why}", hint="choose another node, or bring it back first")
+    return seen.node, seen.observation
+
+
+def _replica(topology: Topology, name: str) -> str:
+    seen = topology.find(name)
+    return group_of(seen.observation).replica if seen is not None and seen.observation is not None else ""
+
+
+def _old_primary(topology: Topology, target: str, unfinished: Intent | None) -> Replica:
+    """Return the node to switch over from: the primary, or the one that an earlier run has taken offline."""
+    if topology.primary is not None:
+        return topology.primary
+    for node, seen in topology.answered():
+        offline = group_of(seen).role == "RESOLVING" and group_of(seen).cluster_type == NONE
+        if offline and unfinished is not None and unfinished.old == node.name != target:
+            return node, seen
+    raise RefusedError(
+        f"no primary answers that could be switched over from to `{target}`",
+        hint="`custctl replica unfence` where it was taken offline; `custctl replica failover` where it is gone",
+    )
+
+
+def _refuse_primary(topology: Topology, target: str) -> None:
+    for node, _ in topology.primaries:
+        raise RefusedError(
+            f"`{node.name}` answers, and is the primary",
+            hint=f"`custctl replica switchover --to {target}` loses nothing; where it does not serve any more, stop it"
+            " first",
+        )
+
+
+def _refuse_loss(node: Node, loss: Loss, ahead: Sequence[str]) -> NoReturn:
+    details = {"loss": loss.as_dict()}
+    if ahead:
+        raise RefusedError(
+            f"`{ahead[0]}` has received more than `{node.name}`",
+            hint=f"`custctl replica failover --to {ahead[0]}`, or accept the loss by `--allow-data-loss`",
+            details=details,
+        )
+    raise RefusedError(
+        str(loss),
+        hint="get the old primary back where you can; `--allow-data-loss` goes on without it",
+        details=details,
+    )
+
+
+def _check_fit(node: Node, group: GroupState) -> None:
+    if group.availability_mode == CONFIGURATION:
+        raise RefusedError(f"`{node.name}` keeps the group's configuration, and no data")
+    for database in group.databases:
+        if database.synchronization in _UNFIT:
+            raise RefusedError(
+                f"the database `{database.name}` on `{node.name}` is {database.synchronization}: as a primary it would"
+                " not start",
+                hint="wait until it is synchronizing, or choose another node",
+            )
+
+
+def _check_ready(node: Node, group: GroupState) -> None:
+    unready = [database.name for database in group.databases if not database.failover_ready]
+    if group.quorum not in (NORMAL_QUORUM, None):
+        raise RefusedError(
+            f"the Windows cluster has no normal quorum ({group.quorum})", hint="bring its nodes back first"
+        )
+    if unready or not group.databases:
+        mode = group.availability_mode
+        raise RefusedError(
+            f"`{node.name}` is not ready for a failover: {', '.join(f'`{name}`' for name in unready) or 'no database'}"
+            " is not synchronized",
+            hint="wait until it is" if mode == SYNCHRONOUS else "let it commit synchronously first, with its primary",
+        )
+
+
+def _check_receives(topology: Topology, node: Node, found: Observation, primary: Node) -> None:
+    if not found.receiving:
+        raise RefusedError(
+            f"`{node.name}` does not receive from `{primary.name}`",
+            hint=f"`custctl replica rejoin {node.name}`, or choose a secondary that does",
+        )
+    if found.lag is None or found.lag > topology.max_lag:
+        behind = f"{found.lag:.1f} s behind" if found.lag is not None else "behind, nobody can tell how far"
+        raise RefusedError(
+            f"`{node.name}` is {behind}, and `max_lag` is {topology.max_lag:g} s",
+            hint="wait until it has caught up; `custctl replica status --watch` shows it",
+        )
+    reachable = {group_of(seen).replica.lower(): (each, seen) for each, seen in topology.answered()}
+    for replica, mode in group_of(found).modes.items():
+        if mode != SYNCHRONOUS or replica.lower() == group_of(found).replica.lower():
+            continue
+        known = reachable.get(replica.lower())
+        if known is None or (known[0].name != primary.name and group_of(known[1]).synchronization != "SYNCHRONIZED"):
+            # The server takes no group offline while one of these is behind.
+            raise RefusedError(
+                f"the replica `{replica}` is to commit synchronously, and is not synchronized",
+                hint="bring it back, or let it commit asynchronously meanwhile",
+            )
+
+
+def _check_silence(topology: Topology, accepted: Accepted, silent: Sequence[str], *, can_fence: bool) -> None:
+    """Refuse where the old primary may be alive, though it does not answer here."""
+    away = silent or sorted(unseen(topology))
+    if accepted.primary_is_stopped or not away:
+        return
+    names = ", ".join(f"`{name}`" for name in away)
+    hint = "make sure that it is stopped and stays so, then say so by `--primary-is-stopped`"
+    receiving = [node.name for node, seen in topology.standbys if seen.receiving]
+    if receiving:
+        raise RefusedError(
+            f"{names} does not answer here, and `{receiving[0]}` is still connected to it: it may well be alive",
+            hint=hint,
+        )
+    if not can_fence or not silent:
+        raise RefusedError(
+            f"{names} does not answer, which does not mean that it is stopped: two primaries would be the end of it",
+            hint=f"{hint}; a hook `fence` in the profile would stop it",
+        )
