@@ -119,6 +119,10 @@ class Run:
     def _stop(self, begun: list[Step], error: CustctlError, past: bool) -> None:
         """End a run at a step that failed, and raise what is told of it."""
         plan, last = self.plan, begun[-1]
+        if last.name == self.driver.irrevocable and isinstance(error, IncompleteError):
+            # Another node became the primary: there is nothing to take back, and nothing to go on with.
+            self.journal.end(plan.operation_id, "aborted")
+            raise error
         maybe = last.name == self.driver.irrevocable and isinstance(
             error, OutcomeUnknownError | UnavailableError | InterruptedRunError
         )

@@ -113,6 +113,14 @@ class Topology:
         found = self.writable
         return found[0] if len(found) == 1 else None
 
+    def follows(self, name: str) -> bool:
+        """Tell whether a node is a standby that receives from the primary, on the same timeline."""
+        seen = self.find(name)
+        found = seen.observation if seen is not None else None
+        if found is None or self.primary is None or found.role is not Role.STANDBY:
+            return False
+        return found.receiving and found.timeline == self.primary[1].timeline
+
     @property
     def health(self) -> Health:
         """How the cluster is."""

@@ -96,6 +96,7 @@ def _show(context: Context, driver: str, topology: Topology, courses: dict[str, 
     document = {
         "health": str(topology.health),
         "reasons": reasons,
+        "notes": list(topology.notes),
         "driver": driver,
         "primary": topology.primary[0].name if topology.primary else None,
         "epoch": topology.primary[1].epoch if topology.primary else None,
@@ -107,8 +108,8 @@ def _show(context: Context, driver: str, topology: Topology, courses: dict[str, 
     shown = [name for name in _SHOWN if name in names]
     context.renderer.document(document, rows=rows, columns=names, shown=shown)
     context.console.note(str(topology.health))
-    for reason in reasons:
-        context.console.note(f"  {reason}")
+    for told in (*reasons, *topology.notes):
+        context.console.note(f"  {told}")
 
 
 def _drawn(course: Iterable[float | None], full: float) -> str:

@@ -1,0 +1,266 @@
+"""A cluster that Patroni keeps: asked over its REST API, and believed only as far as the nodes themselves bear it out."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from custctl.engines.at_once import at_once
+from custctl.errors import (
+    CredentialError,
+    CustctlError,
+    IncompleteError,
+    OutcomeUnknownError,
+    RefusedError,
+)
+from custctl.replication import patroni_plan
+from custctl.replication.drivers import Driver, Means, require_environment, require_one_history
+from custctl.replication.patroni_api import Access, Answer, PatroniApi
+from custctl.replication.patroni_view import Told, View, read_told
+from custctl.replication.plan import FAILOVER, SWITCHOVER
+
+if TYPE_CHECKING:
+    from custctl.replication.journal import Intent
+    from custctl.replication.plan import Accepted, Plan, Step
+    from custctl.replication.topology import Topology
+
+_SWITCHING = 60.0  # seconds: the old primary writes a last checkpoint first, and the new one replays what it has
+_SETTLING = 10.0  # seconds from Patroni's answer in which the nodes are to bear it out
+_COPYING = 60.0  # seconds that a new copy of a node is waited for
+_LOOK = 0.05  # seconds between two looks
+_GRACE = 1.0  # seconds beyond the API's own limit, which tells better what was wrong
+_DENIED = (401, 403)
+
+
+class PatroniDriver(Driver):
+    """PostgreSQL's replication, kept by Patroni."""
+
+    name = "patroni"
+    irrevocable: ClassVar[str] = patroni_plan.REQUEST
+
+    def __init__(self, means: Means) -> None:
+        super().__init__(means)
+        access = Access.of(means.environ)
+        named = self._profile.database
+        self._apis = {
+            node.name: PatroniApi(node.host, node.api_port, access, named.connect_timeout) for node in named.nodes
+        }
+        self._view = View({}, self._nodes())
+
+    @property
+    def _group(self) -> str | None:
+        return self._profile.database.replication.group
+
+    # -- observing ---------------------------------------------------------------------------------
+
+    def observe(self) -> Topology:
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(self._ask_patroni)
+            topology = self._look()
+            self._view = asked.result()
+        return replace(
+            topology, troubles=tuple(self._view.troubles(topology, self._group)), notes=tuple(self._view.notes())
+        )
+
+    def _ask_patroni(self) -> View:
+        calls = {name: partial(_ask, api) for name, api in self._apis.items()}
+        return View(at_once(calls, self._profile.database.connect_timeout + _GRACE), self._nodes())
+
+    # -- planning ----------------------------------------------------------------------------------
+
+    def plan_switchover(self, topology: Topology, target: str, unfinished: Intent | None) -> Plan:
+        self.node(target)
+        self._require_ours(topology)
+        operation_id = self.operation_id(unfinished, SWITCHOVER, target)
+        return patroni_plan.plan_switchover(topology, self._view, target, operation_id, unfinished)
+
+    def plan_failover(
+        self, topology: Topology, target: str | None, accepted: Accepted, unfinished: Intent | None
+    ) -> Plan:
+        if target is not None:
+            self.node(target)
+        self._require_ours(topology)
+        if target is None:
+            begun = unfinished is not None and unfinished.kind == FAILOVER and self.irrevocable in unfinished.began
+            target = unfinished.target if begun and unfinished is not None else None
+        target = target or patroni_plan.candidate(topology, self._view)
+        operation_id = self.operation_id(unfinished, FAILOVER, target)
+        return patroni_plan.plan_failover(topology, self._view, target, accepted, operation_id, unfinished)
+
+    def _require_ours(self, topology: Topology) -> None:
+        """Refuse what is not the cluster that the profile means, or cannot be asked for a change safely."""
+        require_one_history(topology)
+        self._view.require(self._group)
+        require_environment(topology, self._profile)
+        exposed = [str(api) for api in self._apis.values() if api.is_exposed]
+        if exposed and self._profile.environment == "production":
+            raise RefusedError(
+                f"{exposed[0]} would be sent its password in the clear, which is refused in production",
+                hint="give the API a certificate, and name its authority as `PATRONI_CTL_CACERT`",
+            )
+
+    # -- steps -------------------------------------------------------------------------------------
+
+    def _steps(self) -> Mapping[str, Callable[[Plan, Step], str]]:
+        return {
+            "check": self._check,
+            patroni_plan.REQUEST: self._request,
+            "record": self._record,
+            "verify": self._verify,
+        }
+
+    def undo(self, plan: Plan, step: Step) -> str:
+        return ""
+
+    def _check(self, plan: Plan, step: Step) -> str:
+        """Look once more: since the plan was made a person may have thought about it for an hour."""
+        topology = self.observe()
+        self._require_ours(topology)
+        leading = topology.primary[0].name if topology.primary else None
+        wanted = plan.old if plan.kind == SWITCHOVER else None
+        if leading != wanted:
+            is_now = f"`{leading}` is the primary now" if leading else f"`{wanted}` is not the primary any more"
+            raise RefusedError(is_now, hint="`custctl replica status` shows how things stand")
+        return ""
+
+    def _request(self, plan: Plan, step: Step) -> str:
+        """Ask Patroni, and wait until the nodes themselves show what came of it: its answer may be late, or be lost.
+
+        Raises:
+            RefusedError: Patroni refuses; nothing has changed.
+            CredentialError: it does not know the login.
+            IncompleteError: another node is the primary now.
+            UnavailableError: Patroni does not answer.
+            OutcomeUnknownError: the target is not the primary yet.
+        """
+        api = self._answering_api(plan.target)
+        answers: queue.SimpleQueue[Answer | CustctlError] = queue.SimpleQueue()
+        body = {"candidate": self._patroni_name(plan.target)}
+        if plan.kind == SWITCHOVER and plan.old is not None:
+            body["leader"] = self._patroni_name(plan.old)
+        threading.Thread(target=_post, args=(api, f"/{plan.kind}", body, answers), daemon=True).start()
+        deadline = time.monotonic() + _SWITCHING
+        answer: Answer | CustctlError | None = None
+        while time.monotonic() < deadline:
+            writable = self._writable()
+            if plan.target in writable:
+                return ""
+            _check_unchanged(plan, writable, answer)
+            if answer is not None:
+                time.sleep(_LOOK)
+                continue
+            try:
+                answer = answers.get(timeout=_LOOK)
+            except queue.Empty:
+                continue
+            _check_accepted(answer)
+            deadline = min(deadline, time.monotonic() + _SETTLING)
+        told = f"Patroni says {answer}" if isinstance(answer, Answer) else "Patroni has not answered"
+        raise OutcomeUnknownError(f"`{plan.target}` does not accept writes yet; {told}")
+
+    def _writable(self) -> list[str]:
+        return [node.name for node, _ in self._look().writable]
+
+    def _answering_api(self, preferred: str) -> PatroniApi:
+        """Return the API of a node that has just answered: each of them takes requests for the whole cluster."""
+        told = self._view.told
+        return self._apis[preferred if preferred in told else next(iter(told))]
+
+    def _patroni_name(self, node: str) -> str:
+        return self._view.members[node].name
+
+    # -- single nodes ------------------------------------------------------------------------------
+
+    def fence(self, node: str) -> str:
+        self.node(node)
+        raise RefusedError(
+            f"Patroni decides which node accepts writes, `{node}` too",
+            hint="`custctl replica switchover` makes another one the primary; to stop this one for good, `patronictl pause`"
+            " and stop PostgreSQL there, or stop Patroni there",
+        )
+
+    def unfence(self, node: str) -> str:
+        self.node(node)
+        raise RefusedError(
+            f"Patroni decides which node accepts writes, `{node}` too",
+            hint="`patronictl resume` ends its maintenance mode; start Patroni there where it was stopped",
+        )
+
+    def rejoin(self, node: str) -> Sequence[str]:
+        self.node(node)
+        topology = self.observe()
+        self._require_ours(topology)
+        if topology.primary is None:
+            raise RefusedError("there is no primary to follow", hint="`custctl replica status` shows how things stand")
+        if topology.primary[0].name == node:
+            raise RefusedError(f"`{node}` is the primary")
+        if topology.follows(node):
+            return ()
+        told = self._view.answers[node]
+        if isinstance(told, CustctlError):
+            raise told
+        answer = self._apis[node].post("/reinitialize", {"force": True}, self._profile.database.connect_timeout)
+        _check_accepted(answer)
+        if answer.status != 200:
+            raise RefusedError(f"Patroni does not copy the primary to `{node}`: {answer}")
+        self._means.told(f"Patroni copies the primary to `{node}`: {answer.words}")
+        deadline = time.monotonic() + _COPYING
+        while not self._look().follows(node):
+            if time.monotonic() >= deadline:
+                raise IncompleteError(
+                    f"Patroni has not brought `{node}` back within {_COPYING:g} s; it goes on with that",
+                    hint=f"`custctl replica status` shows it; `custctl replica rejoin {node}` again would begin anew",
+                )
+            time.sleep(_LOOK)
+        return ()
+
+
+def _ask(api: PatroniApi) -> Told:
+    return read_told(api.get("/patroni"), api.get("/cluster"))
+
+
+def _post(
+    api: PatroniApi, path: str, body: Mapping[str, str], answers: queue.SimpleQueue[Answer | CustctlError]
+) -> None:
+    try:
+        answers.put(api.post(path, body, _SWITCHING))
+    except CustctlError as error:
+        answers.put(error)
+
+
+def _check_accepted(answer: Answer | CustctlError) -> None:
+    """Raise what Patroni's answer says where it says that it will do nothing."""
+    if isinstance(answer, OutcomeUnknownError):
+        return
+    if isinstance(answer, CustctlError):
+        raise answer
+    if answer.status in _DENIED:
+        raise CredentialError(
+            f"Patroni refuses the login to its REST API: {answer}",
+            hint="it is taken from `PATRONI_RESTAPI_USERNAME` and `PATRONI_RESTAPI_PASSWORD`",
+        )
+    if 400 <= answer.status < 500:
+        raise RefusedError(f"Patroni refuses: {answer}", hint="`patronictl list` shows what it judges by")
+
+
+def _check_unchanged(plan: Plan, writable: Sequence[str], answer: Answer | CustctlError | None) -> None:
+    """Raise where the target will not be the primary, by the nodes' own word.
+
+    Raises:
+        IncompleteError: another node accepts writes.
+        RefusedError: the old primary still does, and Patroni has given its request up.
+    """
+    others = [name for name in writable if name != plan.old]
+    if others:
+        raise IncompleteError(
+            f"Patroni has made `{others[0]}` the primary, and not `{plan.target}`",
+            hint=f"`custctl replica failover --to {others[0]}` counts the fork of the history",
+        )
+    if writable and isinstance(answer, Answer) and answer.status == 503 and answer.words.endswith("failed"):
+        raise RefusedError(f"Patroni gave up: {answer}", hint="the log of Patroni on the leader tells why")

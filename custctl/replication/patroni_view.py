@@ -1,0 +1,205 @@
+"""What Patroni says of its cluster, made of the answers of all nodes, beside what PostgreSQL says itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from custctl.errors import CustctlError, RefusedError, UnavailableError
+from custctl.text import visible
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Node
+    from custctl.replication.topology import Topology
+
+_LEADER = ("leader", "standby_leader")
+_WELL = ("running", "streaming", "in archive recovery")
+SYNCHRONOUS = "sync_standby"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterMember:
+    """A node as Patroni knows it.
+
+    Attributes:
+        name: Patroni's for it.
+        role: leader, standby_leader, sync_standby, quorum_standby or replica.
+        state: running, streaming, stopped, start failed and the like, of its PostgreSQL.
+        tags: what its configuration says of it, such as `nofailover`.
+    """
+
+    name: str
+    role: str
+    state: str
+    host: str | None = None
+    port: int | None = None
+    tags: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def never_leads(self) -> bool:
+        """Whether its configuration keeps it from becoming the leader."""
+        return bool(self.tags.get("nofailover")) or self.tags.get("failover_priority") == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the API of one node tells.
+
+    Attributes:
+        name: Patroni's name for the node.
+        scope: the cluster's name.
+        members: all nodes, as it last heard of them.
+        paused: whether the cluster is in maintenance mode, in which Patroni promotes nobody by itself.
+        scheduled: a switchover that is to come, in words.
+    """
+
+    name: str
+    scope: str
+    members: tuple[ClusterMember, ...]
+    paused: bool = False
+    scheduled: str | None = None
+
+
+def read_told(about: Any, cluster: Any) -> Told:
+    """Read the documents `/patroni` and `/cluster` of one node.
+
+    Raises:
+        UnavailableError: they are not what Patroni says.
+    """
+    try:
+        members = tuple(
+            ClusterMember(
+                name=visible(str(each["name"])),
+                role=str(each["role"]),
+                state=str(each["state"]),
+                host=each.get("host"),
+                port=each.get("port"),
+                tags=dict(each.get("tags") or {}),
+            )
+            for each in cluster["members"]
+        )
+        scheduled = cluster.get("scheduled_switchover")
+        return Told(
+            name=visible(str(about["patroni"]["name"])),
+            scope=visible(str(about["patroni"]["scope"])),
+            members=members,
+            paused=bool(cluster.get("pause")),
+            scheduled=_scheduled(scheduled) if scheduled else None,
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise UnavailableError("what answers there is not Patroni", hint="see `api_port` of the node") from None
+
+
+def _scheduled(given: Mapping[str, Any]) -> str:
+    target = f" to `{given['to']}`" if given.get("to") else ""
+    return visible(f"a switchover{target} is scheduled at {given['at']}")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the nodes' APIs tell together.
+
+    Attributes:
+        answers: for each node of the profile what its API tells, or why it tells nothing.
+        nodes: those of the profile.
+    """
+
+    answers: Mapping[str, Told | CustctlError]
+    nodes: Sequence[Node]
+
+    @property
+    def told(self) -> dict[str, Told]:
+        """What those tell that answer."""
+        return {name: each for name, each in self.answers.items() if isinstance(each, Told)}
+
+    @property
+    def members(self) -> dict[str, ClusterMember]:
+        """All that Patroni knows, by their names in the profile; one that the profile does not name by Patroni's."""
+        # Each has it from the same store.
+        first = next(iter(self.told.values()), None)
+        return {self._name_here(member): member for member in first.members} if first else {}
+
+    def _name_here(self, member: ClusterMember) -> str:
+        for name, told in self.told.items():
+            if told.name == member.name:
+                return name
+        for node in self.nodes:
+            if (node.host, node.port) == (member.host, member.port):
+                return node.name
+        return member.name
+
+    @property
+    def leader(self) -> str | None:
+        """The node that holds the leader's key."""
+        return next((name for name, member in self.members.items() if member.role in _LEADER), None)
+
+    @property
+    def is_synchronous(self) -> bool:
+        """Whether Patroni keeps a list of standbys that have every acknowledged write."""
+        return any(member.role == SYNCHRONOUS for member in self.members.values())
+
+    @property
+    def paused(self) -> bool:
+        """Whether the cluster is in maintenance mode."""
+        return any(told.paused for told in self.told.values())
+
+    def require(self, group: str | None) -> None:
+        """Make sure that Patroni answers, and that it is the one that the profile means.
+
+        Args:
+            group: the scope that the profile names.
+
+        Raises:
+            UnavailableError: no node's API answers.
+            RefusedError: another scope.
+        """
+        if not self.told:
+            hints = [each.hint for each in self.answers.values() if isinstance(each, CustctlError)]
+            raise UnavailableError("; ".join(self._silent()), hint=next(iter(hints), None))
+        for name, scope in self._foreign(group):
+            raise RefusedError(
+                f"Patroni on `{name}` keeps the cluster `{scope}`, and the profile is of `{group or self._scopes()[0]}`",
+                hint="see `database.replication.group` and the nodes of the profile",
+            )
+
+    def _silent(self) -> Iterator[str]:
+        for name, answer in self.answers.items():
+            if isinstance(answer, CustctlError):
+                yield f"`{name}`: {answer.message}"
+
+    def _scopes(self) -> list[str]:
+        return list(dict.fromkeys(told.scope for told in self.told.values()))
+
+    def _foreign(self, group: str | None) -> Iterator[tuple[str, str]]:
+        wanted = group or next(iter(self._scopes()), None)
+        for name, told in self.told.items():
+            if told.scope != wanted:
+                yield name, told.scope
+
+    def troubles(self, topology: Topology, group: str | None) -> Iterator[str]:
+        """Yield what is not as it should be, and where Patroni and PostgreSQL contradict each other."""
+        for name, scope in self._foreign(group):
+            yield f"Patroni on `{name}` keeps the cluster `{scope}`, which is not the profile's"
+        for name, member in self.members.items():
+            if member.state not in _WELL:
+                yield f"Patroni says that `{name}` is {visible(member.state) or 'in no known state'}"
+        leader = self.leader
+        primary = topology.primary[0].name if topology.primary else None
+        if self.told and leader is None:
+            yield "Patroni has no leader"
+        elif leader is not None and primary is not None and leader != primary:
+            yield f"Patroni says that `{leader}` leads, and `{primary}` accepts writes"
+        elif leader is not None and primary is None and leader in [node.name for node, _ in topology.answered()]:
+            yield f"Patroni says that `{leader}` leads, and it accepts no writes"
+
+    def notes(self) -> Iterator[str]:
+        """Yield what else a person should know; the health of the database does not hang on it."""
+        if self.paused:
+            yield "Patroni is paused: it promotes nobody by itself until `patronictl resume`"
+        yield from dict.fromkeys(told.scheduled for told in self.told.values() if told.scheduled)
+        yield from self._silent()
+        known = {node.name for node in self.nodes}
+        for name in self.members:
+            if name not in known:
+                yield f"Patroni knows `{name}`, which is no node of the profile"
