@@ -63,6 +63,8 @@ class Driver(ABC):
     irrevocable: ClassVar[str]
     """The step from which there is no way back: what fails before it is undone, what fails behind it is left to a
     rerun."""
+    copies: ClassVar[bool] = False
+    """Whether `rejoin` replaces a node's data without a hook."""
 
     def __init__(self, means: Means) -> None:
         self._means = means

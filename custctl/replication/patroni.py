@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _SWITCHING = 60.0  # seconds: the old primary writes a last checkpoint first, and the new one replays what it has
 _SETTLING = 10.0  # seconds from Patroni's answer in which the nodes are to bear it out
+_RETURNING = 30.0  # seconds in which the old primary is to be a standby
 _COPYING = 60.0  # seconds that a new copy of a node is waited for
 _LOOK = 0.05  # seconds between two looks
 _GRACE = 1.0  # seconds beyond the API's own limit, which tells better what was wrong
@@ -43,6 +44,7 @@ class PatroniDriver(Driver):
 
     name = "patroni"
     irrevocable: ClassVar[str] = patroni_plan.REQUEST
+    copies: ClassVar[bool] = True
 
     def __init__(self, means: Means) -> None:
         super().__init__(means)
@@ -113,6 +115,7 @@ class PatroniDriver(Driver):
             patroni_plan.REQUEST: self._request,
             "record": self._record,
             "verify": self._verify,
+            "follow": self._follow,
         }
 
     def undo(self, plan: Plan, step: Step) -> str:
@@ -167,6 +170,23 @@ class PatroniDriver(Driver):
     def _writable(self) -> list[str]:
         return [node.name for node, _ in self._look().writable]
 
+    def _follow(self, plan: Plan, step: Step) -> str:
+        """Wait until the old primary is a standby, which Patroni sees to."""
+        if not self._follows_within(step.node, _RETURNING):
+            raise IncompleteError(
+                f"`{step.node}` does not follow `{plan.target}` after {_RETURNING:g} s",
+                hint=f"`custctl replica rejoin {step.node}` has Patroni make it anew from a copy",
+            )
+        return ""
+
+    def _follows_within(self, node: str, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not self._look().follows(node):
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOOK)
+        return True
+
     def _answering_api(self, preferred: str) -> PatroniApi:
         """Return the API of a node that has just answered: each of them takes requests for the whole cluster."""
         told = self._view.told
@@ -205,20 +225,25 @@ class PatroniDriver(Driver):
         told = self._view.answers[node]
         if isinstance(told, CustctlError):
             raise told
-        answer = self._apis[node].post("/reinitialize", {"force": True}, self._profile.database.connect_timeout)
-        _check_accepted(answer)
-        if answer.status != 200:
-            raise RefusedError(f"Patroni does not copy the primary to `{node}`: {answer}")
-        self._means.told(f"Patroni copies the primary to `{node}`: {answer.words}")
-        deadline = time.monotonic() + _COPYING
-        while not self._look().follows(node):
-            if time.monotonic() >= deadline:
-                raise IncompleteError(
-                    f"Patroni has not brought `{node}` back within {_COPYING:g} s; it goes on with that",
-                    hint=f"`custctl replica status` shows it; `custctl replica rejoin {node}` again would begin anew",
-                )
-            time.sleep(_LOOK)
+        self._means.told(f"Patroni copies the primary to `{node}`: {self._copy(node)}")
+        if not self._follows_within(node, _COPYING):
+            raise IncompleteError(
+                f"Patroni has not brought `{node}` back within {_COPYING:g} s; it goes on with that",
+                hint=f"`custctl replica status` shows it; `custctl replica rejoin {node}` again would begin anew",
+            )
         return ()
+
+    def _copy(self, node: str) -> str:
+        """Have Patroni make a node anew from a copy, and return its words; one that it makes already goes on."""
+        api, timeout = self._apis[node], self._profile.database.connect_timeout
+        answer = api.post("/reinitialize", {}, timeout)
+        if answer.status == 503 and "in progress" in answer.words and "reinitialize" not in answer.words:
+            # It tries to start the node, say, again and again.
+            answer = api.post("/reinitialize", {"force": True}, timeout)
+        _check_accepted(answer)
+        if answer.status != 200 and "reinitialize already" not in answer.words:
+            raise RefusedError(f"Patroni does not copy the primary to `{node}`: {answer}")
+        return answer.words
 
 
 def _ask(api: PatroniApi) -> Told:

@@ -62,7 +62,8 @@ def plan_switchover(topology: Topology, view: View, target: str, operation_id: s
         )
     _check_synchronous(view, target)
     warnings = tuple(f"`{seen.name}` does not answer" for seen in topology.silent)
-    return Plan(SWITCHOVER, operation_id, old.name, target, _steps(old.name, target), _IN_ORDER, warnings)
+    steps = (*_steps(old.name, target), _returning(old.name, target))
+    return Plan(SWITCHOVER, operation_id, old.name, target, steps, _IN_ORDER, warnings)
 
 
 def plan_failover(
@@ -137,6 +138,10 @@ def _closing(target: str) -> tuple[Step, ...]:
     )
 
 
+def _returning(old: str, target: str) -> Step:
+    return Step("follow", old, f"wait until Patroni has `{old}` follow `{target}`")
+
+
 def _completion(kind: str, node: Node, found: Observation, operation_id: str, unfinished: Intent | None) -> Plan:
     """Plan what is left to do where the target is the primary already."""
     ours = unfinished is not None and unfinished.operation_id == operation_id
@@ -146,7 +151,10 @@ def _completion(kind: str, node: Node, found: Observation, operation_id: str, un
     if not (ours or _is_to_count(found)):
         return Plan(kind, operation_id, old, node.name, (), loss)
     warnings = () if asked else (f"`{node.name}` is the primary already, and not by this command",)
-    return Plan(kind, operation_id, old, node.name, _closing(node.name), loss, warnings)
+    steps = _closing(node.name)
+    if kind == SWITCHOVER and old is not None:
+        steps += (_returning(old, node.name),)
+    return Plan(kind, operation_id, old, node.name, steps, loss, warnings)
 
 
 def _is_to_count(primary: Observation) -> bool:

@@ -98,7 +98,8 @@ def _show_result(context: Context, plan: Plan, run: Any) -> None:
     if run is None:
         return
     context.console.note(f"`{plan.target}` is the primary; {loss}")
-    if plan.old is not None:
+    followers = [step.node for step in plan.steps if step.name == "follow"]
+    if plan.old is not None and plan.old not in followers:
         context.console.note(f"`{plan.old}` is to rejoin: `custctl replica rejoin {plan.old}`")
 
 
