@@ -252,11 +252,14 @@ class ReachedDatabase(Database):
 
 
 def _spare(link: Link) -> Rank:
-    """Return the rank of a node that is to serve only where no better one answers: the freshest comes first."""
+    """Return the rank of a node that is to serve only where no better one answers: the freshest comes first.
+
+    In one history that is a primary, be it fenced: its standbys have no more than it has.
+    """
     if link.freshness is None:
-        return Fit.SPARE, 1, 0, 0
+        return Fit.SPARE, 1
     reached = link.freshness.reached
-    return Fit.SPARE, 0, -reached.epoch, -reached.position
+    return Fit.SPARE, 0, -reached.epoch, link.is_standby, -reached.position
 
 
 def _is_of_node(error: CustctlError) -> bool:

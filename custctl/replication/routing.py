@@ -172,8 +172,8 @@ class Routing:
             return
         why = "the primary does not answer" if missing else "no node is the primary"
         lag = behind(freshness.lag) if freshness else behind(None)
-        lacks = freshness is None or not self._has_own_writes(freshness.reached)
-        own = "; it has not got what was last written from here" if lacks and self._memory.reached is not None else ""
+        has_all = freshness is not None and self._has_own_writes(freshness.reached)
+        own = "" if has_all or self._memory.reached is None else "; it has not got what was last written from here"
         self._tell.note(f"{why}: read from replica {node}, {lag}{own}")
 
     def passed_over(self, node: Node, error: CustctlError, *, midway: bool) -> None:

@@ -1,0 +1,143 @@
+"""Reads go on without a primary, and say so; what cannot be known then is never told as not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import Project
+from tests.faults.conftest import within
+from tests.replicas.reads import GET, Reads
+from tests.servers.cluster import Cluster
+
+CONNECT = 2.0  # seconds, as the profile has it
+DEADLINE = CONNECT + 1.5
+ROUTES = pytest.mark.parametrize("route", ["replica", "primary"])
+
+
+@pytest.fixture
+def reads(project: Project, cluster: Cluster) -> Iterator[Reads]:
+    with Reads.on(cluster, project) as made:
+        yield made
+
+
+def _profile(reads: Reads, route: str) -> None:
+    reads.profile(reads=route, connect_timeout=f"{CONNECT:g}s")
+    reads.inside.ok("customer", "update", "1", "--company", "Analytical")
+    reads.cluster.wait_streaming()
+
+
+@ROUTES
+def test_with_the_primary_dead_reads_go_on_and_writes_do_not(reads: Reads, route: str) -> None:
+    _profile(reads, route)
+    reads.cluster.kill("a")
+    with within(DEADLINE):
+        found = reads.run(*GET)
+    assert (found.code, found.json["source"], found.json["company"]) == (0, "replica", "Analytical")
+    told = found.err.splitlines()
+    assert told[0].startswith("the primary does not answer: read from replica `")
+    assert told[0].endswith(" s behind")
+    assert told[1].startswith("source: replica `")
+    for arguments in (("list",), ("search", "ada"), ("history", "1"), ("export",)):
+        done = reads.run("customer", *arguments)
+        assert done.code == 0, done.err
+        assert done.err.count("the primary does not answer") == 1
+        assert "Analytical" in done.out
+    for arguments in (("get", "99"), ("get", "nobody@example.com"), ("history", "99"), ("delete", "99", "--yes")):
+        done = reads.run("customer", *arguments, "-o", "json")
+        assert (done.code, done.error["code"]) == (3, "unavailable"), done.err
+    for arguments in (("update", "1", "--phone", "1"), ("delete", "1", "--yes")):
+        done = reads.run("customer", *arguments, "-o", "json")
+        assert done.code == 3, done.err
+        assert "node `a`" in done.error["message"]
+        assert "is a standby; nothing was written" in done.error["message"]
+
+
+@ROUTES
+def test_with_the_primary_frozen_reads_go_on_within_the_deadline(reads: Reads, route: str) -> None:
+    _profile(reads, route)
+    reads.cluster.freeze("a")
+    with within(DEADLINE if route == "primary" else 1.5):
+        found = reads.run(*GET)
+    assert (found.code, found.json["source"], found.json["company"]) == (0, "replica", "Analytical")
+    # A replica that looks fresh is so: a frozen primary commits nothing.
+    assert ("the primary does not answer" in found.err) is (route == "primary")
+    reads.cluster.detach("b", "c")
+    with within(DEADLINE):
+        found = reads.run(*GET)
+    assert found.code == 0
+    assert "the primary does not answer: read from replica `" in found.err
+    with within(DEADLINE):
+        assert reads.run("customer", "get", "99").code == 3
+
+
+def test_the_freshest_replica_serves_and_tells_what_it_lacks(reads: Reads) -> None:
+    _profile(reads, "replica")
+    reads.cluster.detach("b", "c")
+    reads.inside.ok("customer", "update", "1", "--company", "Lost")
+    reads.cluster.attach("c", "a")
+    reads.cluster.wait_streaming("c")
+    reads.inside.ok("customer", "update", "1", "--city", "Lost")
+    reads.cluster.wait_streaming("c")
+    reads.cluster.kill("a")
+    assert "it has not got" not in reads.run(*GET).err
+    found = reads.run(*GET)
+    assert (found.json["node"], found.json["city"]) == ("c", "Lost")
+    reads.cluster.kill("c")
+    found = reads.run(*GET)
+    assert (found.json["node"], found.json["company"], found.json["city"]) == ("b", "Analytical", None)
+    assert found.err.splitlines()[0].endswith(" s behind; it has not got what was last written from here")
+    reads.cluster.kill("b")
+    for arguments in (
+        GET,
+        ("customer", "get", "99"),
+        ("customer", "list"),
+        ("customer", "update", "1", "--phone", "1"),
+    ):
+        with within(DEADLINE):
+            assert reads.run(*arguments).code == 3
+
+
+def test_a_replica_without_the_schema_is_no_reason_to_migrate_while_nobody_knows(reads: Reads) -> None:
+    _profile(reads, "replica")
+    reads.cluster.pause_replay("c")
+    reads.cluster.sql("ALTER TABLE custctl_metadata RENAME TO gone")
+    reads.cluster.wait_streaming("b")
+    reads.cluster.kill("a", "c")
+    assert reads.run(*GET).code == 3
+
+
+@ROUTES
+def test_a_fenced_primary_is_read_from_and_not_written_to(reads: Reads, route: str) -> None:
+    _profile(reads, route)
+    reads.cluster.sql("ALTER SYSTEM SET default_transaction_read_only = on")
+    reads.cluster.sql("SELECT pg_reload_conf()", node="a")
+    reads.cluster.detach("b", "c")
+    found = reads.run(*GET)
+    assert (found.code, found.json["source"], found.json["node"]) == (0, "primary", "a")
+    assert found.err.startswith("no node accepts writes: read from `a`")
+    assert reads.run("customer", "update", "1", "--phone", "1").code == 7
+
+
+@ROUTES
+def test_a_fenced_former_primary_is_not_taken_for_the_primary(reads: Reads, route: str) -> None:
+    _profile(reads, route)
+    reads.cluster.sql("ALTER SYSTEM SET default_transaction_read_only = on")
+    reads.cluster.sql("SELECT pg_reload_conf()", node="a")
+    reads.cluster.nodes["b"].sql("SELECT pg_promote()")
+    for number in range(4):
+        done = reads.inside.ok("customer", "update", "1", "--phone", str(number), "-o", "json")
+        assert done.json["phone"] == str(number)
+        found = reads.get()
+        assert (found["node"], found["phone"]) == ("b", str(number))
+    assert reads.remembered()["primary"] == "b"
+
+
+def test_all_nodes_that_answer_being_standbys_is_a_refusal(reads: Reads) -> None:
+    _profile(reads, "primary")
+    reads.cluster.profile(reads.inside, nodes=["b", "c"], through=reads.proxies)
+    assert reads.run("customer", "update", "1", "--phone", "1").code == 7
+    found = reads.run(*GET)
+    assert found.err.startswith("no node is the primary: read from replica `")
+    assert reads.run("customer", "get", "99").code == 3
