@@ -11,7 +11,7 @@ from tests.faults.conftest import within
 from tests.replicas.reads import GET, Reads
 from tests.servers.cluster import Cluster
 
-CONNECT = 2.0  # seconds, as the profile has it
+CONNECT = 1.0  # seconds, as the profile has it
 DEADLINE = CONNECT + 1.5
 ROUTES = pytest.mark.parametrize("route", ["replica", "primary"])
 

@@ -1,0 +1,91 @@
+"""What is kept of writes between two commands: never turned back, whoever writes it beside."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from custctl.engines.reads import LogPosition
+from custctl.filelocks import try_lock
+from custctl.replication import positions
+from custctl.replication.positions import Memory, Positions, later
+
+NUMBERS = st.integers(min_value=0, max_value=5)
+MET = st.builds(LogPosition, st.just("x"), NUMBERS, NUMBERS)
+
+
+@given(st.lists(MET, min_size=1), st.randoms())
+def test_whatever_the_order_the_latest_is_kept(met: list[LogPosition], chance: object) -> None:
+    kept: LogPosition | None = None
+    for each in met:
+        before, kept = kept, later(kept, each)
+        assert before is None or (kept.epoch, kept.position) >= (before.epoch, before.position)
+        assert later(kept, kept) == kept
+    assert kept is not None
+    assert (kept.epoch, kept.position) == max((each.epoch, each.position) for each in met)
+
+
+def test_a_position_counts_only_within_its_epoch() -> None:
+    old, new = LogPosition("x", 1, 900), LogPosition("x", 2, 5)
+    assert later(old, new) == later(new, old) == new
+
+
+def test_another_database_takes_the_place() -> None:
+    old, new = LogPosition("x", 7, 900), LogPosition("y", 1, 5)
+    assert later(old, new) == new
+
+
+def test_what_is_remembered_is_read_again(tmp_path: Path) -> None:
+    kept = Positions.of(tmp_path, "prod", ["postgresql", "shop", "public"])
+    assert kept.read() == Memory()
+    kept.remember(LogPosition("x", 1, 5), "a")
+    assert kept.remember(LogPosition("x", 1, 3), "b") == Memory(LogPosition("x", 1, 5), "b") == kept.read()
+
+
+def test_profiles_and_databases_are_kept_apart(tmp_path: Path) -> None:
+    named = [("prod", "shop"), ("prod", "shop2"), ("dev", "shop"), ("../prod", "shop")]
+    paths = {Positions.of(tmp_path, profile, ["postgresql", name]).path for profile, name in named}
+    assert len(paths) == 4
+    assert {path.parent for path in paths} == {tmp_path / "replicas"}
+
+
+def test_writers_side_by_side_never_turn_it_back(tmp_path: Path) -> None:
+    """Threads open the file each for itself, as processes do."""
+    path = tmp_path / "x.json"
+    seen: list[int] = []
+    done = threading.Event()
+
+    def write(offset: int) -> None:
+        for number in range(60):
+            Positions(path).remember(LogPosition("x", 1, number * 4 + offset), "a")
+
+    def look() -> None:
+        while not done.is_set():
+            reached = Positions(path).read().reached
+            seen.append(reached.position if reached else -1)
+
+    reader = threading.Thread(target=look)
+    writers = [threading.Thread(target=write, args=(offset,)) for offset in range(4)]
+    for thread in (reader, *writers):
+        thread.start()
+    for thread in writers:
+        thread.join()
+    done.set()
+    reader.join()
+    assert seen == sorted(seen)
+    assert Positions(path).read().reached == LogPosition("x", 1, 59 * 4 + 3)
+    assert {each.name for each in tmp_path.iterdir()} == {"x.json", "x.lock"}
+
+
+def test_a_lock_that_is_held_for_too_long_is_an_error_and_no_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(positions, "_PATIENCE", 0.05)
+    with (tmp_path / "x.lock").open("w") as held:
+        assert try_lock(held.fileno())
+        with pytest.raises(TimeoutError):
+            Positions(tmp_path / "x.json").remember(LogPosition("x", 1, 5), "a")
