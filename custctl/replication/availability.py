@@ -89,11 +89,11 @@ class AvailabilityDriver(AvailabilityNodes):
             "catch-up": self._catch_up,
             "confirm": self._confirm,
             "promote": self._promote,
-            "restore": self._put_back_required,
-            "stop-waiting": self._put_back_required,
+            "restore": self._restore,
+            "stop-waiting": self._restore,
             "follow": self._follow,
             "record": self._record,
-            "modes": self._put_back_modes,
+            "modes": self._restore_modes,
             "verify": self._verify,
         }
 
@@ -104,30 +104,19 @@ class AvailabilityDriver(AvailabilityNodes):
     def undo(self, plan: Plan, step: Step) -> str:
         if step.name == "fence":
             return self._give_back(plan, step.node)
-        if step.name in ("require", "synchronize") and plan.old is not None:
-            put_back = self._put_back_required if step.name == "require" else self._put_back_modes
-            put_back(plan, Step(step.name, plan.old, step.what))
+        if step.name == "require" and plan.old is not None:
+            self._put_back_required(plan.old, plan.facts)
+        if step.name == "synchronize" and plan.old is not None:
+            self._put_back_modes(plan.old, plan.facts)
         return ""
 
     def _give_back(self, plan: Plan, old: str) -> str:
-        """Make the old primary the primary again, where it was taken offline.
-
-        A forced failover to the replica that was the primary loses nothing; it leaves the others suspended.
-        """
-        topology = self._look()
-        if topology.primaries and topology.primaries[0][0].name != old:
-            raise RefusedError(f"`{topology.primaries[0][0].name}` is the primary")
-        group = group_of(self._of(old))
-        if group.role == "PRIMARY":
-            return ""
-        self._steered(old).fail_over(group.name, forced=True)
-        if not self._wait(old, lambda seen: seen.writable, PROMOTING):
-            raise UnavailableError(f"`{old}` does not accept writes again within {PROMOTING:g} s")
-        for node, _ in self._look().standbys:
-            try:
-                self._bring_back(node.name, group.name)
-            except CustctlError as error:
-                self._means.told(f"`{node.name}` does not follow `{old}` again: {error.message}")
+        """Make the old primary the primary again, where it was taken offline."""
+        for node, _ in self._look().primaries:
+            if node.name == old:
+                return ""
+            raise RefusedError(f"`{node.name}` is the primary")
+        self._become_primary_again(old, plan.facts["group"], plan.facts)
         return f"`{old}` accepts writes again"
 
     def _hook(self, plan: Plan, step: Step) -> str:
@@ -215,7 +204,7 @@ class AvailabilityDriver(AvailabilityNodes):
         return str(loss)
 
     def _promote(self, plan: Plan, step: Step) -> str:
-        if not self._of(step.node).writable:
+        if group_of(self._of(step.node)).role != "PRIMARY":
             try:
                 self._steered(step.node).fail_over(plan.facts["group"], forced=plan.facts["forced"])
             except UnavailableError as error:
@@ -227,19 +216,11 @@ class AvailabilityDriver(AvailabilityNodes):
             )
         return ""
 
-    def _put_back_required(self, plan: Plan, step: Step) -> str:
-        group = group_of(self._of(step.node))
-        wanted = plan.facts["required"]
-        if group.required_synchronized != wanted:
-            self._steered(step.node).require_synchronized(group.name, wanted)
-        return f"commits wait for {wanted}"
+    def _restore(self, plan: Plan, step: Step) -> str:
+        return self._put_back_required(step.node, plan.facts)
 
-    def _put_back_modes(self, plan: Plan, step: Step) -> str:
-        group = group_of(self._of(step.node))
-        for replica, mode in plan.facts["modes"].items():
-            if group.modes.get(replica) != mode:
-                self._steered(step.node).set_mode(group.name, replica, mode)
-        return ""
+    def _restore_modes(self, plan: Plan, step: Step) -> str:
+        return self._put_back_modes(step.node, plan.facts)
 
     def _follow(self, plan: Plan, step: Step) -> str:
         self._bring_back(step.node, plan.facts["group"])

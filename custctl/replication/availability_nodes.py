@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from custctl.engines.members import AvailabilityMember
-from custctl.errors import CredentialError, IncompleteError, OutcomeUnknownError, RefusedError, UnavailableError
+from custctl.errors import (
+    CredentialError,
+    CustctlError,
+    IncompleteError,
+    OutcomeUnknownError,
+    RefusedError,
+    UnavailableError,
+)
 from custctl.replication.availability_loss import group_of, hardened, lacks, unseen
 from custctl.replication.availability_plan import NONE, refuse_external
 from custctl.replication.drivers import Driver, require_environment, require_one_history
 from custctl.replication.hooks import has_hook, run_hook
+from custctl.replication.journal import Journal
 
 if TYPE_CHECKING:
     from custctl.engines.members import Observation
@@ -98,7 +106,8 @@ class AvailabilityNodes(Driver):
         demoted = False
         while not (found := self._of(name)).receiving:
             state = group_of(found)
-            require_one_history(self._look())
+            if found.writable:
+                require_one_history(self._look())
             if state.role != "SECONDARY" and state.cluster_type == NONE and not demoted:
                 self._steered(name).become_secondary(group)
                 demoted = True
@@ -113,6 +122,44 @@ class AvailabilityNodes(Driver):
                     hint="the server's error log tells why; `custctl replica status` shows how things stand",
                 )
             time.sleep(_LOOK)
+
+    def _become_primary_again(self, node: str, group: str, facts: Mapping[str, Any]) -> None:
+        """Give the primary role back to the node that had it last, and the group the settings that it had.
+
+        A forced failover to that replica loses nothing; it leaves the others suspended.
+
+        Raises:
+            OutcomeUnknownError: it was told to, and accepts no writes in time.
+        """
+        self._steered(node).fail_over(group, forced=True)
+        if not self._wait(node, lambda seen: seen.writable, PROMOTING):
+            raise OutcomeUnknownError(
+                f"`{node}` was told to become the primary again, and accepts no writes after {PROMOTING:g} s",
+                hint="`custctl replica status` shows how things stand",
+            )
+        # First of all: its commits may wait for secondaries that are suspended.
+        self._put_back_required(node, facts)
+        for each, _ in self._look().standbys:
+            try:
+                self._bring_back(each.name, group)
+            except CustctlError as error:
+                self._means.told(f"`{each.name}` does not follow `{node}` again: {error.message}")
+
+    def _put_back_required(self, node: str, facts: Mapping[str, Any]) -> str:
+        """Let commits on a primary wait for as many secondaries as an operation has found, or is to leave."""
+        group = group_of(self._of(node))
+        wanted = facts.get("required", group.required_synchronized)
+        if group.required_synchronized != wanted:
+            self._steered(node).require_synchronized(group.name, wanted)
+        return f"commits wait for {wanted}"
+
+    def _put_back_modes(self, node: str, facts: Mapping[str, Any]) -> str:
+        """Give the replicas the availability modes that an operation has found; asked of the primary."""
+        group = group_of(self._of(node))
+        for replica, mode in facts.get("modes", {}).items():
+            if group.modes.get(replica) != mode:
+                self._steered(node).set_mode(group.name, replica, mode)
+        return ""
 
     # -- single nodes ------------------------------------------------------------------------------
 
@@ -183,14 +230,10 @@ class AvailabilityNodes(Driver):
                 f"whether `{node}` was the last primary cannot be told: `{(ahead or [node])[0]}` may have more",
                 hint=f"`custctl replica failover --to {(ahead or [node])[0]}`",
             )
-        self._steered(node).fail_over(group.name, forced=True)
-        if not self._wait(node, lambda seen: seen.writable, PROMOTING):
-            raise OutcomeUnknownError(
-                f"`{node}` was told to become the primary again, and accepts no writes after {PROMOTING:g} s",
-                hint="`custctl replica status` shows how things stand",
-            )
-        for each, _ in self._look().standbys:
-            self._bring_back(each.name, group.name)
+        unfinished = Journal.of(self._profile, self._means.environ).unfinished()
+        facts = unfinished.facts if unfinished is not None and unfinished.old == node else {}
+        self._become_primary_again(node, group.name, facts)
+        self._put_back_modes(node, facts)
         return "it accepts writes"
 
     def rejoin(self, node: str) -> Sequence[str]:

@@ -54,7 +54,7 @@ Replica = tuple["Node", "Observation"]
 def plan_switchover(topology: Topology, target: str, operation_id: str, unfinished: Intent | None) -> Plan:
     """Plan a switchover to a node of the topology; see `Driver.plan_switchover`."""
     node, found = _answering(topology, target)
-    if found.writable:
+    if group_of(found).role == "PRIMARY":
         return _completion(topology, node, found, Plan(SWITCHOVER, operation_id, None, target, ()), unfinished)
     group = group_of(found)
     refuse_external(group, f"move to `{group.replica}`")
@@ -103,7 +103,7 @@ def plan_failover(
         can_fence: whether the profile has a hook that stops the old primary.
     """
     node, found = _answering(topology, target)
-    if found.writable and unfinished is not None and unfinished.target == target:
+    if group_of(found).role == "PRIMARY" and unfinished is not None and unfinished.target == target:
         return _completion(topology, node, found, Plan(FAILOVER, operation_id, None, target, ()), unfinished)
     _refuse_primary(topology, target)
     group = group_of(found)
@@ -139,12 +139,14 @@ def plan_failover(
     }
     followers = [each for each, _ in topology.standbys if each.name != node.name]
     able = [each for each in followers if group.modes.get(_replica(topology, each.name)) == SYNCHRONOUS]
-    if forced and group.required_synchronized > len(able):
-        # Its first commit would wait for ever.
-        facts |= {"required": len(able)}
-        steps.append(Step("stop-waiting", node.name, f"let commits wait for {len(able)} synchronized secondaries"))
+    before = unfinished.facts.get("required") if unfinished is not None else None
+    required = min(len(able), group.required_synchronized if before is None else before)
+    if forced and group.required_synchronized > required:
+        # Its first commit would wait for ever; or a switchover that came to nothing has left it so.
+        facts |= {"required": required}
+        steps.append(Step("stop-waiting", node.name, f"let commits wait for {required} synchronized secondaries"))
         warnings.append(
-            f"REQUIRED_SYNCHRONIZED_SECONDARIES_TO_COMMIT is {group.required_synchronized}, and becomes {len(able)}: set"
+            f"REQUIRED_SYNCHRONIZED_SECONDARIES_TO_COMMIT is {group.required_synchronized}, and becomes {required}: set"
             " it again when the replicas are back"
         )
     if forced and group.cluster_type == NONE:
@@ -165,7 +167,7 @@ def candidate(topology: Topology, unfinished: Intent | None) -> str:
     """
     if unfinished is not None and unfinished.kind == FAILOVER:
         before = topology.find(unfinished.target)
-        if before is not None and before.observation is not None and before.observation.writable:
+        if before is not None and before.observation is not None and group_of(before.observation).role == "PRIMARY":
             return unfinished.target
     _refuse_primary(topology, "NODE")
     fit = [
@@ -224,13 +226,14 @@ def _completion(topology: Topology, node: Node, found: Observation, plan: Plan, 
     """Plan what is left to do where the target is the primary already."""
     astray = [each for each, seen in topology.standbys if not seen.receiving]
     plan = replace(plan, facts={"group": group_of(found).name})
-    if unfinished is not None and unfinished.target == node.name:
+    steps = [] if found.writable else [Step("promote", node.name, f"wait until `{node.name}` accepts writes")]
+    ours = unfinished is not None and unfinished.target == node.name
+    if ours and unfinished is not None:
         plan = replace(plan, old=unfinished.old, facts=unfinished.facts)
         if "required" in plan.facts:
-            steps = (Step("restore", node.name, f"let commits wait for {plan.facts['required']} secondaries"),)
-            plan = replace(plan, steps=steps)
-        return _closing(plan, astray)
-    return _closing(plan, astray) if astray or is_uncounted(found) else plan
+            steps.append(Step("restore", node.name, f"let commits wait for {plan.facts['required']} secondaries"))
+    plan = replace(plan, steps=tuple(steps))
+    return _closing(plan, astray) if ours or steps or astray or is_uncounted(found) else plan
 
 
 def _facts(leading: GroupState, group: GroupState, primary: str, unfinished: Intent | None) -> dict[str, Any]:

@@ -1,0 +1,51 @@
+"""A project whose database is in an availability group of stand-ins, and what is done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from custctl.replication import availability_nodes, drivers
+from tests.conftest import REPOSITORY, clean_environment
+from tests.inside import Inside
+from tests.replicas.availability.group_stand_in import Group, standing_in
+
+NODES = ", ".join(f"{{name: sql{at}, host: 127.0.0.{at}}}" for at in (1, 2, 3))
+PROFILE = """
+environment: development
+database:
+  {{engine: mssql, name: shop, user: clerk, nodes: [{nodes}], connect_timeout: 2s,
+   replication: {{driver: availability-group, group: {group}}}, hooks: {{{hooks}}}}}
+"""
+Make = Callable[..., tuple[Inside, Group]]
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """Return what makes a project whose database is in a group of three replicas, `sql1` the primary."""
+    monkeypatch.setattr(availability_nodes, "_LOOK", 0.001)
+    monkeypatch.setattr(drivers, "_LOOK", 0.001)
+    for name in ("PROMOTING", "FOLLOWING"):
+        monkeypatch.setattr(availability_nodes, name, 0.3)
+    monkeypatch.setattr(drivers, "_VERIFYING", 0.3)
+    contexts = ExitStack()
+
+    def made(cluster_type: str = "NONE", *, group: str = "ag", hooks: str = "") -> tuple[Inside, Group]:
+        for name in ("profiles", "home"):
+            (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / "profiles" / "dev.yaml").write_text(PROFILE.format(nodes=NODES, group=group, hooks=hooks))
+        environ = {"CUSTCTL_SQL_DIR": str(REPOSITORY / "sql"), "CUSTCTL_DB_PASSWORD": "secret"}
+        standing = Group(cluster_type, "sql1", "sql2", "sql3")
+        # What `custctl migrate` and the sets leave there.
+        standing.tables.tables |= {"schema_migration", "custctl_metadata", "customer_audit", "customer"}
+        standing.tables.rows["schema_migration"] = [{"version": 5, "state": "applied"}]
+        for name, value in (("environment", "development"), ("epoch", "1"), ("database_id", "d")):
+            standing.tables.rows["custctl_metadata"].append({"name": name, "value": value})
+        contexts.enter_context(standing_in(standing))
+        return Inside(tmp_path, clean_environment(tmp_path / "home", environ)), standing
+
+    with contexts:
+        yield made

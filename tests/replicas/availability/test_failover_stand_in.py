@@ -1,0 +1,134 @@
+"""Failovers of an availability group, and what follows them, against stand-ins."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.replicas.availability.conftest import Make
+from tests.replicas.availability.group_stand_in import fail_over
+
+# -- failover --------------------------------------------------------------------------------------
+
+
+def test_a_synchronized_stand_in_of_a_windows_cluster_takes_over_without_loss(make: Make) -> None:
+    project, group = make("WSFC")
+    group.replicas["sql1"].down = True
+    code, told = fail_over(project)
+    assert code == 0, told
+    assert "no acknowledged write is lost" in told
+    assert group.altered[0] == ("sql2", "FAILOVER")
+
+
+def test_a_failover_that_may_lose_says_how_much_and_is_refused_by_the_stand_in_s_states(make: Make) -> None:
+    project, group = make("WSFC")
+    group.replicas["sql1"].down = True
+    for name in ("sql2", "sql3"):
+        group.replicas[name].ready = False
+    code, told = fail_over(project, "--to", "sql2")
+    assert code == 7
+    assert "--primary-is-stopped" in told
+    code, told = fail_over(project, "--to", "sql2", "--primary-is-stopped")
+    assert code == 7
+    assert "up to 3.0 s of them" in told
+    assert not group.altered
+    code, told = fail_over(project, "--to", "sql2", "--primary-is-stopped", "--allow-data-loss")
+    assert code == 0, told
+    assert group.altered[0] == ("sql2", "FORCE_FAILOVER_ALLOW_DATA_LOSS")
+
+
+def test_without_a_quorum_the_stand_in_is_never_told_to_take_over(make: Make) -> None:
+    project, group = make("WSFC")
+    group.replicas["sql1"].down, group.quorum = True, "UNKNOWN_QUORUM"
+    code, told = fail_over(project, "--primary-is-stopped", "--allow-data-loss")
+    assert code == 7
+    assert "no quorum" in told
+    assert not group.altered
+
+
+@pytest.mark.parametrize("state", ["REVERTING", "INITIALIZING"])
+@pytest.mark.parametrize("cluster_type", ["NONE", "WSFC"])
+def test_no_stand_in_is_made_the_primary_in_a_state_it_could_not_start_from(
+    make: Make, state: str, cluster_type: str
+) -> None:
+    project, group = make(cluster_type)
+    group.replicas["sql1"].down = True
+    group.replicas["sql2"].state = state
+    code, told = fail_over(project, "--to", "sql2", "--primary-is-stopped", "--allow-data-loss")
+    assert code == 7
+    assert state in told
+    assert not group.altered
+    group.replicas["sql3"].state = state
+    assert fail_over(project, "--primary-is-stopped", "--allow-data-loss")[0] == 3
+    assert not group.altered
+
+
+def test_an_answering_primary_of_the_stand_in_is_not_failed_over(make: Make) -> None:
+    project, group = make()
+    code, told = fail_over(project, "--to", "sql2", "--primary-is-stopped", "--allow-data-loss")
+    assert code == 7
+    assert "`sql1` answers, and is the primary" in told
+    assert not group.altered
+
+
+@pytest.mark.parametrize(
+    ("required", "silent", "lossless"),
+    [(0, ["sql1"], False), (1, ["sql1"], True), (1, ["sql1", "sql3"], False), (2, ["sql1", "sql3"], True)],
+)
+def test_what_commits_of_the_stand_in_had_to_wait_for_proves_what_is_not_lost(
+    make: Make, required: int, silent: list[str], lossless: bool
+) -> None:
+    project, group = make()
+    group.required = required
+    for name in silent:
+        group.replicas[name].down = True
+    code, told = fail_over(project, "--to", "sql2", "--primary-is-stopped")
+    assert code == (0 if lossless else 7), told
+    assert ("no acknowledged write is lost" in told) is lossless
+    assert group.primaries == (["sql2"] if lossless else [])
+
+
+def test_the_stand_in_with_the_most_is_chosen_and_the_other_needs_a_word(make: Make) -> None:
+    project, group = make()
+    group.required = 1
+    group.replicas["sql1"].down = True
+    group.replicas["sql3"].hardened += 100
+    code, told = fail_over(project, "--to", "sql2", "--primary-is-stopped")
+    assert code == 7
+    assert "`sql3` has received more" in told
+    code, told = fail_over(project, "--primary-is-stopped")
+    assert code == 0, told
+    assert group.primaries == ["sql3"]
+
+
+def test_after_a_failover_commits_wait_for_no_more_secondaries_than_the_stand_in_has(make: Make) -> None:
+    project, group = make()
+    group.required = 2
+    group.replicas["sql1"].down = True
+    code, told = fail_over(project, "--to", "sql2", "--primary-is-stopped")
+    assert code == 0, told
+    assert group.required == 1
+    assert "REQUIRED_SYNCHRONIZED_SECONDARIES_TO_COMMIT is 2, and becomes 1" in told
+
+
+def test_an_old_primary_that_returns_as_one_is_fenced_and_rejoined_by_the_stand_in(make: Make) -> None:
+    project, group = make()
+    group.required = 1
+    group.replicas["sql1"].down = True
+    assert fail_over(project, "--to", "sql2", "--primary-is-stopped")[0] == 0
+    group.replicas["sql1"].down = False
+    assert project.run("replica", "status", "--check").code == 14
+    assert project.run("replica", "rejoin", "sql1", "--yes").code == 14
+    group.altered.clear()
+    done = project.run("replica", "fence", "sql1", "--yes")
+    assert done.code == 0, done.err
+    done = project.run("replica", "rejoin", "sql1", "--yes")
+    assert done.code == 0, done.err
+    assert group.altered == [("sql1", "SET (ROLE = SECONDARY)"), ("sql1", "ALTER DATABASE [shop] SET HADR RESUME")]
+    assert project.run("replica", "status", "--check").code == 0
+
+
+def test_the_statements_for_a_stand_in_that_does_not_answer_are_printed(make: Make) -> None:
+    project, group = make()
+    group.replicas["sql3"].down = True
+    done = project.run("replica", "rejoin", "sql3", "--yes")
+    assert "ALTER DATABASE [shop] SET HADR RESUME" in done.out + done.err
