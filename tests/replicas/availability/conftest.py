@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from custctl.replication import availability_nodes, drivers
+from custctl.replication import availability, availability_nodes, drivers
 from tests.conftest import REPOSITORY, clean_environment
 from tests.inside import Inside
 from tests.replicas.availability.group_stand_in import Group, standing_in
@@ -28,8 +28,9 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     """Return what makes a project whose database is in a group of three replicas, `sql1` the primary."""
     monkeypatch.setattr(availability_nodes, "_LOOK", 0.001)
     monkeypatch.setattr(drivers, "_LOOK", 0.001)
-    for name in ("PROMOTING", "FOLLOWING"):
-        monkeypatch.setattr(availability_nodes, name, 0.3)
+    for module in (availability, availability_nodes):
+        for name in ("PROMOTING", "FOLLOWING"):
+            monkeypatch.setattr(module, name, 0.3)
     monkeypatch.setattr(drivers, "_VERIFYING", 0.3)
     contexts = ExitStack()
 

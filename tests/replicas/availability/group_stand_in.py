@@ -63,8 +63,11 @@ class Group:
     Attributes:
         required: REQUIRED_SYNCHRONIZED_SECONDARIES_TO_COMMIT.
         altered: what was changed, in order: the server and its statement.
+        asked: every query about the group, and every change, as it was sent.
         on_alter: called before and after each change, with its number from 0 and whether it is done.
         lost: the statements that have an effect while their answer is lost.
+        missing: views that the servers do not have.
+        unreachable: the servers that are up, and not to be reached from here.
     """
 
     def __init__(self, cluster_type: str, *names: str) -> None:
@@ -79,9 +82,9 @@ class Group:
         self.altered: list[tuple[str, str]] = []
         self.asked: list[str] = []
         self.on_alter: Callable[[int, bool], None] = lambda number, done: None
-        self.on_read: Callable[[str, str], None] = lambda name, statement: None
         self.lost: set[str] = set()
         self.missing: set[str] = set()
+        self.unreachable: set[str] = set()
 
     @property
     def primaries(self) -> list[str]:
@@ -116,7 +119,6 @@ class Group:
         if found:
             self._alter(replica, statement, found[2], found[3])
             return [], []
-        self.on_read(name, statement)
         rows = self._rows(replica, statement)
         return None if rows is None else ([str(at) for at in range(len(rows[0]))] if rows else ["0"], rows)
 
@@ -256,7 +258,7 @@ def standing_in(group: Group) -> Iterator[None]:
     """Let connections be to the servers of the group."""
 
     def dial(self: MssqlDatabase, node: Node) -> Connection:
-        if group.replicas[node.name].down:
+        if group.replicas[node.name].down or node.name in group.unreachable:
             raise UnavailableError(f"node {node} cannot be reached: connection refused")
         connection = Connection(_Asked(group, node.name).connect, 5)
         self._set_up(connection)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.replicas.availability.conftest import Make
-from tests.replicas.availability.group_stand_in import fail_over
+from tests.replicas.availability.group_stand_in import Killed, counted, fail_over, switch
 
 # -- failover --------------------------------------------------------------------------------------
 
@@ -132,3 +132,107 @@ def test_the_statements_for_a_stand_in_that_does_not_answer_are_printed(make: Ma
     group.replicas["sql3"].down = True
     done = project.run("replica", "rejoin", "sql3", "--yes")
     assert "ALTER DATABASE [shop] SET HADR RESUME" in done.out + done.err
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("at", range(3))
+def test_a_failover_killed_at_any_statement_to_the_stand_in_comes_to_its_end_when_run_again(
+    make: Make, at: int, after: bool
+) -> None:
+    project, group = make()
+    group.required = 2
+    group.replicas["sql1"].down = True
+
+    def kill(number: int, done: bool) -> None:
+        if (number, done) == (at, after):
+            group.on_alter = lambda number, done: None
+            raise Killed
+
+    group.on_alter = kill
+    with pytest.raises(Killed):
+        fail_over(project, "--primary-is-stopped")
+    code, told = fail_over(project, "--primary-is-stopped")
+    assert code == 0, told
+    assert [statement for _, statement in group.altered].count("FORCE_FAILOVER_ALLOW_DATA_LOSS") == 1
+    assert group.primaries == ["sql2"]
+    assert group.required == 1
+    assert not group.replicas["sql3"].suspended
+    assert counted(group)["epoch"] == "2"
+    assert len(group.altered) == 3
+
+
+def test_settings_that_a_killed_switchover_left_are_put_back_by_a_failover_of_the_stand_in(make: Make) -> None:
+    project, group = make()
+
+    def kill(number: int, done: bool) -> None:
+        if done and group.altered[-1][1].startswith("SET (REQUIRED"):
+            group.on_alter = lambda number, done: None
+            raise Killed
+
+    group.on_alter = kill
+    with pytest.raises(Killed):
+        switch(project)
+    assert group.required == 2
+    group.replicas["sql1"].down = True
+    code, told = fail_over(project, "--to", "sql3", "--primary-is-stopped")
+    assert code == 0, told
+    assert (group.primaries, group.required) == (["sql3"], 0)
+
+
+def test_a_primary_of_the_stand_in_that_is_still_connected_to_a_secondary_is_not_taken_for_dead(make: Make) -> None:
+    project, group = make()
+    group.unreachable.add("sql1")
+    code, told = fail_over(project, "--to", "sql2", "--allow-data-loss")
+    assert code == 7
+    assert "still connected to it" in told
+    assert not group.altered
+
+
+def test_a_hook_that_fails_keeps_the_stand_in_from_being_failed_over_to(make: Make) -> None:
+    project, group = make(hooks='fence: ["false"]')
+    group.required = 1
+    group.replicas["sql1"].down = True
+    code, told = fail_over(project, "--to", "sql2")
+    assert code == 3, told
+    assert not group.altered
+
+
+def test_a_hook_that_stops_the_old_primary_is_enough_of_a_word_for_the_stand_in(make: Make) -> None:
+    project, group = make(hooks='fence: ["true"]')
+    group.required = 1
+    group.replicas["sql1"].down = True
+    code, told = fail_over(project, "--to", "sql2")
+    assert code == 0, told
+    assert group.primaries == ["sql2"]
+
+
+@pytest.mark.parametrize("cluster_type", ["WSFC", "EXTERNAL"])
+def test_what_a_cluster_owns_of_the_stand_in_is_not_fenced_by_sql(make: Make, cluster_type: str) -> None:
+    project, group = make(cluster_type)
+    done = project.run("replica", "fence", "sql1", "--yes")
+    assert done.code == 7
+    assert "T-SQL cannot keep its primary from writing" in done.err
+    assert not group.altered
+
+
+def test_a_stand_in_is_fenced_and_given_back_by_sql_where_no_cluster_is(make: Make) -> None:
+    project, group = make()
+    done = project.run("replica", "fence", "sql1", "--yes")
+    assert done.code == 0, done.err
+    assert not group.primaries
+    assert project.run("replica", "status", "--check").code == 3
+    assert project.run("replica", "unfence", "sql2", "--yes").code == 7  # a secondary
+    done = project.run("replica", "unfence", "sql1", "--yes")
+    assert done.code == 0, done.err
+    assert group.primaries == ["sql1"]
+    assert project.run("replica", "status", "--check").code == 0
+
+
+def test_a_stand_in_is_not_given_back_while_another_may_be_the_primary(make: Make) -> None:
+    project, group = make()
+    assert project.run("replica", "fence", "sql1", "--yes").code == 0
+    group.replicas["sql3"].down = True
+    done = project.run("replica", "unfence", "sql1", "--yes")
+    assert done.code == 7
+    assert "`sql3` does not answer: it may be the primary" in done.err
+    assert not group.primaries

@@ -141,6 +141,7 @@ def test_another_secondary_of_the_stand_in_with_more_than_the_target_stops_the_s
 
 # -- killed at every statement ---------------------------------------------------------------------
 
+FORCED = 4  # the number of the statement from which there is no way back
 STATEMENTS = 11  # of a switchover where every setting has to be changed, and put back
 
 
@@ -181,6 +182,7 @@ def test_that_many_statements_are_sent_to_the_stand_in_as_are_killed_at(make: Ma
     asynchronous(group)
     assert switch(project)[0] == 0
     assert len(group.altered) == STATEMENTS
+    assert group.altered[FORCED] == ("sql2", "FORCE_FAILOVER_ALLOW_DATA_LOSS")
 
 
 def test_a_failover_whose_answer_the_stand_in_loses_is_looked_for(make: Make) -> None:
@@ -207,3 +209,43 @@ def test_a_primary_of_the_stand_in_that_was_taken_offline_by_a_killed_run_is_unf
     assert group.primaries == ["sql1"]
     assert group.required == 0
     assert not any(replica.suspended for replica in group.replicas.values())
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("at", range(STATEMENTS))
+def test_a_switchover_interrupted_at_any_statement_to_the_stand_in_is_undone_or_can_be_gone_on_with(
+    make: Make, at: int, after: bool
+) -> None:
+    project, group = make()
+    asynchronous(group)
+
+    def interrupt(number: int, done: bool) -> None:
+        if (number, done) == (at, after):
+            group.on_alter = lambda number, done: None
+            raise KeyboardInterrupt
+
+    group.on_alter = interrupt
+    code, told = switch(project)
+    assert code == 130, told
+    forced = [statement for _, statement in group.altered].count("FORCE_FAILOVER_ALLOW_DATA_LOSS")
+    if at < FORCED:
+        assert group.primaries == ["sql1"]
+        assert forced == (1 if (at, after) == (FORCED - 1, True) else 0)  # given back where it was offline
+        assert group.required == 0
+        assert {replica.mode for replica in group.replicas.values()} == {ASYNCHRONOUS}
+    assert switch(project)[0] == 0
+    assert group.primaries == ["sql2"]
+    assert group.required == 0
+
+
+def test_a_target_of_the_stand_in_that_still_recovers_is_waited_for_by_the_next_run(make: Make) -> None:
+    project, group = make()
+    group.replicas["sql2"].recovering = 10_000
+    code, told = switch(project)
+    assert code == 13, told
+    assert not any(group.replicas[name].role == "PRIMARY" for name in ("sql1", "sql3"))
+    group.replicas["sql2"].recovering = 3
+    code, told = switch(project)
+    assert code == 0, told
+    assert [statement for _, statement in group.altered].count("FORCE_FAILOVER_ALLOW_DATA_LOSS") == 1
+    assert counted(group)["epoch"] == "2"
