@@ -25,6 +25,7 @@ COMMANDS = {
     "profile": ("custctl.commands.profile:profile", "Look at the profiles."),
     "audit": ("custctl.commands.audit:audit", "Read and verify the audit."),
     "replica": ("custctl.commands.replica:replica", "Look after replicas: status, switchover, failover."),
+    "cache": ("custctl.commands.cache:cache", "Look after the cache of hot customers."),
     "doctor": ("custctl.commands.doctor:doctor", "Check everything on one screen, with a hint for every fault."),
 }
 

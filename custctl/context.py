@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ from custctl.render import Format, Renderer
 from custctl.text import nearest
 
 if TYPE_CHECKING:
+    from custctl.cache.memory import Memory as CacheMemory
+    from custctl.cache.mirroring import CacheMirror
+    from custctl.cache.store import Cache
     from custctl.customers.store import CustomerStore
     from custctl.engines.base import Database
     from custctl.engines.reads import Replicas
@@ -211,9 +215,75 @@ class Context:
     @cached_property
     def customers(self) -> CustomerStore:
         """The customers of the profile's database."""
+        from custctl.customers.mirror import NO_MIRROR
         from custctl.customers.store import CustomerStore
 
-        return CustomerStore(self.database, self.profile.environment, self.actor)
+        return CustomerStore(self.database, self.profile.environment, self.actor, self.mirror or NO_MIRROR)
+
+    # -- the cache ---------------------------------------------------------------------------------
+
+    @cached_property
+    def cache_memory(self) -> CacheMemory:
+        """What this machine remembers of the profile's cache."""
+        from custctl.cache.opening import open_memory
+
+        return open_memory(self.profile, self.environ)
+
+    @cached_property
+    def mirror(self) -> CacheMirror | None:
+        """What keeps the cache in step with writes; None where the profile has no cache."""
+        if self.profile.cache is None:
+            return None
+        from custctl.cache.opening import open_mirror
+
+        return open_mirror(self.profile, self.environ, self.cache_memory, self.console.warn)
+
+    def open_cache(self) -> Cache | None:
+        """Open the cache; None where the profile has none, or nobody knows yet which database it is of."""
+        database_id = self.cache_memory.database_id if self.profile.cache is not None else None
+        if database_id is None:
+            return None
+        from custctl.cache.opening import open_cache
+
+        return open_cache(self.profile, self.environ, self.cache_memory, database_id)
+
+    def learn_cache(self, database_id: str | None) -> Cache | None:
+        """Take note of which database it is; return its cache where it was taken for another one, else None."""
+        if self.profile.cache is None or database_id is None or database_id == self.cache_memory.database_id:
+            return None
+        self.cache_memory.learn(database_id)
+        return self.open_cache()
+
+    def database_id(self) -> str | None:
+        """Ask the database for its id; None where it has none yet.
+
+        Raises:
+            UnavailableError: it does not answer.
+        """
+        from custctl.errors import PendingError
+        from custctl.standing import read_standing
+
+        try:
+            with self.database.reading() as connection:
+                return read_standing(connection).database_id
+        except PendingError:
+            return None
+
+    @contextmanager
+    def writing_many(self, database_id: str | None = None) -> Iterator[Callable[[], None]]:
+        """Keep readers of the cache away from all customers during the block.
+
+        Args:
+            database_id: asked of the database where it is not given.
+
+        Yields:
+            To be called now and then.
+        """
+        if self.mirror is None:
+            yield lambda: None
+            return
+        with self.mirror.many(database_id or self.database_id()) as go_on:
+            yield go_on
 
     def announce(self, columns: Sequence[str]) -> None:
         """Say which environment and database the command is about to change.

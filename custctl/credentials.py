@@ -214,6 +214,62 @@ def delete_credential(profile: Profile, environ: Mapping[str, str]) -> bool:
     return with_keyring(delete, environ)
 
 
+# -- the cache's ------------------------------------------------------------------------------------
+
+CACHE_VARIABLE, CACHE_FILE_VARIABLE = "CUSTCTL_CACHE_PASSWORD", "CUSTCTL_CACHE_PASSWORD_FILE"
+KEY_VARIABLE, KEY_FILE_VARIABLE = "CUSTCTL_CACHE_KEY", "CUSTCTL_CACHE_KEY_FILE"
+_KEY_USER = "cache-key"
+
+
+def find_cache_password(profile: Profile, environ: Mapping[str, str]) -> Secret:
+    """Return the password of the cache's user, looked for where the database's is, under the cache's own names.
+
+    Raises:
+        CredentialError: there is none.
+    """
+    service, user = _cache_entry(profile)
+    what = f"password for user `{visible(user or 'default')}` of the cache"
+    return _find_cache_secret(service, user or "default", (CACHE_FILE_VARIABLE, CACHE_VARIABLE), what, environ)
+
+
+def find_cache_key(profile: Profile, environ: Mapping[str, str]) -> Secret:
+    """Return the key that the cache's entries are encrypted with.
+
+    Raises:
+        CredentialError: there is none.
+    """
+    service, _ = _cache_entry(profile)
+    return _find_cache_secret(service, _KEY_USER, (KEY_FILE_VARIABLE, KEY_VARIABLE), "key for the cache", environ)
+
+
+def _cache_entry(profile: Profile) -> tuple[str, str | None]:
+    from custctl.profiles.cache_url import parse_url
+
+    if profile.cache is None:
+        raise UsageError(f"profile `{profile.name}` has no cache")
+    address = parse_url(profile.cache.url)
+    return f"custctl:{profile.name}:{address.hosts[0][0]}", address.user
+
+
+def _find_cache_secret(
+    service: str, user: str, variables: tuple[str, str], what: str, environ: Mapping[str, str]
+) -> Secret:
+    file_variable, variable = variables
+    found = _from_file(environ, file_variable) or _from_variable(environ, variable)
+    reason = ""
+    if found is None:
+        try:
+            held = with_keyring(lambda backend: backend.get_password(service, user), environ)
+        except CredentialError as error:
+            held, reason = None, f"; {error.message}"
+        found = Secret(held) if held else None
+    if found is None:
+        raise CredentialError(
+            f"no {what}{reason}", hint=f"name a file that holds it in `{file_variable}`, or set `{variable}`"
+        )
+    return found
+
+
 def _login(profile: Profile) -> str:
     database = profile.database
     return visible(f"user `{database.user}` at `{database.nodes[0].host}` (profile `{profile.name}`)")
@@ -243,19 +299,19 @@ def _from_driver(profile: Profile) -> str | None:
     return driver_password(database.engine, servers, database.name or "", database.user)
 
 
-def _from_variable(environ: Mapping[str, str]) -> Secret | None:
-    value = environ.get(VARIABLE)
-    return None if value is None else _fit(value, f"`{VARIABLE}`", f"set it, or `unset {VARIABLE}`")
+def _from_variable(environ: Mapping[str, str], variable: str = VARIABLE) -> Secret | None:
+    value = environ.get(variable)
+    return None if value is None else _fit(value, f"`{variable}`", f"set it, or `unset {variable}`")
 
 
-def _from_file(environ: Mapping[str, str]) -> Secret | None:
-    name = environ.get(FILE_VARIABLE)
+def _from_file(environ: Mapping[str, str], variable: str = FILE_VARIABLE) -> Secret | None:
+    name = environ.get(variable)
     if name is None:
         return None
     if not name:
-        raise CredentialError(f"`{FILE_VARIABLE}` is empty", hint=f"name a file, or `unset {FILE_VARIABLE}`")
-    what = f"the password file `{visible(name)}`"
-    hint = f"`{FILE_VARIABLE}` names it"
+        raise CredentialError(f"`{variable}` is empty", hint=f"name a file, or `unset {variable}`")
+    what = f"the file `{visible(name)}`"
+    hint = f"`{variable}` names it"
     try:
         with Path(name).open("rb") as stream:
             raw = stream.read(_LARGEST + 1)

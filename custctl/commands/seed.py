@@ -70,16 +70,17 @@ def seed(
     context.announce(_COLUMNS)
     ran, made = Seeded(), Seeded()
     if sets:
-        ran = seed_scripts(
-            database,
-            context.sql_dir[0],
-            sets,
-            environment=profile.environment,
-            actor=context.actor,
-            operation_id=operation_id,
-            lock_timeout=300.0,
-            listener=Teller(context),
-        )
+        with context.writing_many():
+            ran = seed_scripts(
+                database,
+                context.sql_dir[0],
+                sets,
+                environment=profile.environment,
+                actor=context.actor,
+                operation_id=operation_id,
+                lock_timeout=300.0,
+                listener=Teller(context),
+            )
     if customers is not None:
         made = _make_customers(context, customers, 1 if random_seed is None else random_seed, operation_id)
     if sets and not ran.scripts:

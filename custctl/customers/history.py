@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from custctl.customers import audit
-from custctl.customers.lookup import parse_who
+from custctl.customers.naming import parse_who
 from custctl.errors import CustctlError, ExitCode, NotFoundError
 from custctl.standing import check_schema, read_standing
 from custctl.tables import customer, customer_audit

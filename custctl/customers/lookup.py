@@ -1,13 +1,12 @@
-"""Naming a customer, and making one of a row."""
+"""Finding a customer's row, and making a customer of it."""
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Any
 
 from custctl.customers.model import FIELDS, Customer
+from custctl.customers.naming import parse_who
 from custctl.customers.versions import Version
-from custctl.errors import NotFoundError, UsageError
 from custctl.standing import epoch_query, parse_epoch
 from custctl.tables import customer
 
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Row
 
     from custctl.engines.base import Database
-
-_MAX_ID = 2**63 - 1
-_SHOWN = 100  # characters of what was asked for that a message repeats
 
 
 def own_columns() -> list[ColumnElement[Any]]:
@@ -50,41 +46,3 @@ def who_is(who: str) -> ColumnElement[bool]:
     """
     name = parse_who(who)
     return customer.c.id == name if isinstance(name, int) else customer.c.email == name
-
-
-def parse_who(who: str) -> int | str:
-    """Return the id, or the email in the form in which it is kept.
-
-    An id that no row can have is one of its own: it names nobody.
-
-    Raises:
-        UsageError: the text is neither.
-    """
-    from custctl.customers.emails import normalise_email
-
-    text = check_text(who, "WHO").strip()
-    if "@" in text:
-        return normalise_email(text)
-    if text.isascii() and text.isdigit():
-        # Python refuses to read thousands of digits.
-        return min(int(text.lstrip("0")[:20] or "0"), _MAX_ID)
-    raise UsageError(
-        f"`{who}` is neither an id nor an email", hint=f"look for it with `custctl customer search {shlex.quote(who)}`"
-    )
-
-
-def check_text(text: str, what: str) -> str:
-    """Return a text from the command line if a database can be asked for it.
-
-    Raises:
-        UsageError: bytes that are no UTF-8 came in as lone surrogates, or NUL, which not every engine takes.
-    """
-    if any("\ud800" <= char <= "\udfff" or char == "\0" for char in text):
-        raise UsageError(f"{what} is not valid text: `{text}`", hint="give it in UTF-8")
-    return text
-
-
-def not_found(who: str) -> NotFoundError:
-    """Return the error for a customer that is not there."""
-    shown = who if len(who) <= _SHOWN else f"{who[:_SHOWN]}…"
-    return NotFoundError(f"there is no customer {shown}", hint="look for it with `custctl customer search`")

@@ -19,6 +19,7 @@ class Outcome:
         operation_id: the operation that did it.
         changed: False where there was nothing to change.
         replayed: True where the operation had been applied before, and nothing was done now.
+        deleted_version: the version that the row had when it was deleted; None where it was not.
     """
 
     customer: Customer | None
@@ -26,6 +27,7 @@ class Outcome:
     operation_id: str
     changed: bool = True
     replayed: bool = False
+    deleted_version: str | None = None
 
 
 def new_operation_id() -> str:

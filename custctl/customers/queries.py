@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
-from custctl.customers.lookup import check_text, columns, to_customer
+from custctl.customers.lookup import columns, to_customer
 from custctl.customers.model import FIELDS, STATUSES, Customer
+from custctl.customers.naming import check_text
 from custctl.errors import CustctlError, UsageError
 from custctl.sqltypes import is_time
 from custctl.standing import check_schema, read_standing

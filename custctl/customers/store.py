@@ -11,12 +11,14 @@ import sqlalchemy as sa
 
 from custctl.customers import audit
 from custctl.customers.conflicts import version_conflict
-from custctl.customers.lookup import columns, make_customer, not_found, own_columns, parse_who, to_customer, who_is
+from custctl.customers.lookup import columns, make_customer, own_columns, to_customer, who_is
+from custctl.customers.mirror import NO_MIRROR, Mirror
 from custctl.customers.model import DEFAULT_STATUS, EDITABLE, FIELDS, Customer
+from custctl.customers.naming import not_found, parse_who
 from custctl.customers.operations import Outcome, new_operation_id
 from custctl.customers.transactions import VOID, Transactions
 from custctl.customers.versions import Version
-from custctl.errors import ConflictError, NotFoundError, UsageError
+from custctl.errors import ConflictError, CustctlError, NotFoundError, OutcomeUnknownError, UsageError
 from custctl.standing import Standing, check_schema, epoch_is, read_standing
 from custctl.tables import customer, customer_password
 
@@ -35,12 +37,14 @@ class CustomerStore:
         database: where they are.
         environment: the profile's, which the database's stamp must equal before anything is written.
         actor: who is recorded in the audit.
+        mirror: is told of every write.
     """
 
-    def __init__(self, database: Database, environment: str, actor: str) -> None:
+    def __init__(self, database: Database, environment: str, actor: str, mirror: Mirror = NO_MIRROR) -> None:
         self._database = database
         self.environment = environment
         self._actor = actor
+        self._mirror = mirror
         self.transactions = Transactions(database, environment, actor)
 
     # -- reading -----------------------------------------------------------------------------------
@@ -62,6 +66,20 @@ class CustomerStore:
                 check_schema(read_standing(connection))
                 raise not_found(who)
             return to_customer(self._database, row)
+
+        return self._database.read(look, replica=replica)
+
+    def identified(self, who: str, *, replica: bool = False) -> tuple[Customer, str | None]:
+        """Return a customer as `get` does, and the id of the database that it is of."""
+        condition = who_is(who)
+
+        def look(connection: Connection) -> tuple[Customer, str | None]:
+            standing = read_standing(connection)
+            row = connection.execute(sa.select(*columns()).where(condition)).one_or_none()
+            if row is None:
+                check_schema(standing)
+                raise not_found(who)
+            return to_customer(self._database, row), standing.database_id
 
         return self._database.read(look, replica=replica)
 
@@ -131,6 +149,7 @@ class CustomerStore:
                 return Outcome(row, row.id, operation_id, changed=False)
             if "email" in changed:
                 _check_email_is_free(connection, changed["email"])
+            self._mirror.writing(standing.database_id, row.id)
             statement = sa.update(customer).where(self._holds(row.id, precondition))
             statement = statement.values({**changed, **self._database.touch()})
             written = self._database.write_row(connection, statement, own_columns())
@@ -164,6 +183,7 @@ class CustomerStore:
             precondition = expected or Version.parse(row.version)
             if str(precondition) != row.version:
                 raise self._conflict(connection, row, precondition, {}, None)
+            self._mirror.writing(standing.database_id, row.id)
             connection.execute(sa.delete(customer_password).where(customer_password.c.customer_id == row.id))
             statement = sa.delete(customer).where(self._holds(row.id, precondition)).returning(customer.c.id)
             if connection.execute(statement).one_or_none() is None:
@@ -171,7 +191,7 @@ class CustomerStore:
             entry = audit.Entry(operation_id, "delete", self._actor, customer_id=row.id, version=row.version)
             audit.append(self._database, connection, entry)
             audit.erase_values(connection, row.id)
-            return Outcome(None, row.id, operation_id)
+            return Outcome(None, row.id, operation_id, deleted_version=row.version)
 
         return self._write(operation_id, "delete", who, write)
 
@@ -264,14 +284,32 @@ class CustomerStore:
             return self._replay(recorded[0], action, who, request)
 
         try:
-            return self.transactions.run(operation_id, once)
-        except (ConflictError, NotFoundError):
+            database_id, outcome = self.transactions.run(
+                operation_id, lambda connection, standing: (standing.database_id, once(connection, standing))
+            )
+        except OutcomeUnknownError:
+            raise  # what was begun may yet be there
+        except CustctlError as error:
+            self._mirror.unchanged()
+            if not isinstance(error, ConflictError | NotFoundError):
+                raise
             # What stands in the way may be this very operation, which another process has applied meanwhile.
             with self._database.reading() as connection:
                 recorded = audit.find_operation(connection, operation_id)
             if not recorded:
                 raise
             return self._replay(recorded[0], action, who, request)
+        self._tell(database_id, outcome)
+        return outcome
+
+    def _tell(self, database_id: str | None, outcome: Outcome) -> None:
+        """Let the mirror know what was committed."""
+        if outcome.replayed or not outcome.changed:
+            self._mirror.unchanged()
+        elif outcome.customer is not None:
+            self._mirror.wrote(database_id, outcome.customer)
+        elif outcome.deleted_version is not None:
+            self._mirror.deleted(database_id, outcome.customer_id, outcome.deleted_version)
 
     def _replay(
         self, recorded: Row[Any], action: str, who: str | None, request: Mapping[str, str | None] | None = None

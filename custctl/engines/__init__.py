@@ -60,3 +60,12 @@ def driver_password(engine: str, servers: Sequence[tuple[str, int]], name: str, 
 def may_go_without_password(engine: str) -> bool:
     """Tell whether a login by password may be let in without one: it is for the server to say."""
     return engine == "postgresql"
+
+
+def version_rank(engine: str, version: str) -> int:
+    """Return a row version, as `Database.encode_version` wrote it, as a number that grows with each write.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return int(version, 16 if engine == "mssql" else 10)

@@ -147,12 +147,16 @@ class Cache:
     """The cache of hot customers.
 
     Attributes:
-        url: `redis://`, `rediss://`, `valkey://`, `valkeys://` or `unix://`, never with a password.
-        ttl: seconds that an entry lives.
+        url: see `custctl.profiles.cache_url`; never with a password.
+        ttl: seconds that an entry is taken for current.
+        tls_ca: the file of certificates to trust in place of the system's.
+        encrypt: whether entries are encrypted, with a key that the keyring or the environment has.
     """
 
     url: str
     ttl: float = 600.0
+    tls_ca: Path | None = None
+    encrypt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,4 +248,6 @@ class Profile:
         if self.cache is not None:
             yield "cache.url", self.cache.url
             yield "cache.ttl", format_duration(self.cache.ttl)
+            yield "cache.tls_ca", str(self.cache.tls_ca) if self.cache.tls_ca else None
+            yield "cache.encrypt", "true" if self.cache.encrypt else "false"
         yield "seed", list(self.seed)

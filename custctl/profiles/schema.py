@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from custctl.profiles.document import Fields, Problem, Scalar, names_secret, quote, read_document, secret_problem
@@ -34,7 +35,13 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,252}")
 # A host goes into connection strings: nothing that ends a value there. A path is PostgreSQL's socket folder.
 _HOST = re.compile(r"[^\s;,=@{}'\"`?#]{1,255}")
-_CACHE_SCHEMES = ("redis", "rediss", "valkey", "valkeys", "unix")
+
+
+class Switch(StrEnum):
+    """Yes or no, as YAML writes it."""
+
+    TRUE = "true"
+    FALSE = "false"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +120,18 @@ def read_profile(
     if environment is Environment.PRODUCTION and database.engine is not Engine.SQLITE and database.tls is Tls.OFF:
         hint = "use `verify-full`, which is the default, with `tls_ca` for a certificate authority of your own"
         refusal = Problem(reader.lines["database.tls"], "`tls: off` is refused in production", hint)
+    elif environment.is_protected and cache is not None and not _is_protected(cache):
+        hint = "use `rediss://`, with `tls_ca` for a certificate authority of your own"
+        refusal = Problem(reader.lines["cache.url"], f"a cache without TLS is refused in {environment}", hint)
     return Reading(profile, environment, refusal=refusal)
+
+
+def _is_protected(cache: Cache) -> bool:
+    """Tell whether nobody on the network can read what goes to a cache and comes from it."""
+    from custctl.profiles.cache_url import parse_url
+
+    address = parse_url(cache.url)
+    return address.tls or address.hosts[0][1] is None
 
 
 class _Schema(Values):
@@ -242,29 +260,29 @@ class _Schema(Values):
         return hooks
 
     def _cache(self, fields: Fields) -> Cache | None:
-        from urllib.parse import urlsplit
+        from custctl.profiles.cache_url import has_password, parse_url
 
-        self.known(fields, "cache", ("url", "ttl"))
+        self.known(fields, "cache", ("url", "ttl", "tls_ca", "encrypt"))
         url = self.text(fields, "cache.url", None, required=True)
         ttl = self.duration(fields, "cache.ttl", 600.0, zero=False)
+        tls_ca = self.text(fields, "cache.tls_ca", None)
+        encrypt = self.choice(fields, "cache.encrypt", Switch, Switch.FALSE)
         if url is None:
             return None
         line = self.lines["cache.url"]
-        known = "for example `rediss://cache.internal:6380/0`"
-        try:
-            parts = urlsplit(url)
-            complete = parts.path if parts.scheme == "unix" else parts.hostname
-            usable = parts.scheme in _CACHE_SCHEMES and bool(complete) and parts.port != 0
-        except ValueError:
-            usable = False
-        else:
-            if parts.password is not None:
-                self.problems.append(secret_problem(line, "`cache.url` holds one"))
-                return None
-        if not usable or any(char.isspace() for char in url):
-            self.note(line, "`cache.url` is not the URL of a Redis or Valkey server", known)
+        if has_password(url):
+            self.problems.append(secret_problem(line, "`cache.url` holds one"))
             return None
-        return Cache(url, ttl)
+        try:
+            parse_url(url)
+        except ValueError:
+            self.note(
+                line,
+                "`cache.url` is not the URL of a Redis or Valkey server",
+                "for example `rediss://cache.internal:6380/0`",
+            )
+            return None
+        return Cache(url, ttl, self._base / tls_ca if tls_ca else None, encrypt is Switch.TRUE)
 
     def _seed(self, top: Fields) -> tuple[str, ...]:
         items = self.items(top, "seed")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
 
+from custctl.commands.arguments import duration
 from custctl.context import Context
 from custctl.customers.model import FIELDS
 from custctl.options import DATA, WhoArgument, command
 from custctl.render import Format
 
-_SOURCE = ("source", "node", "lag_s")
+if TYPE_CHECKING:
+    from custctl.cache.reading import Found
+
+_SOURCE = ("source", "node", "lag_s", "stale", "age_s")
 
 
 @command(
@@ -18,22 +24,65 @@ _SOURCE = ("source", "node", "lag_s")
 custctl customer get 42
 custctl customer get ada@example.com -o json
 custctl customer get 42 --fields email,version
-custctl customer get 42 -v -o json
+custctl customer get 42 --with-source -o json
+custctl customer get 42 --fresh
 """,
 )
-def get(ctx: typer.Context, who: WhoArgument) -> None:
+def get(
+    ctx: typer.Context,
+    who: WhoArgument,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Ask the database, not the cache.")] = False,
+    require_fresh: Annotated[
+        bool, typer.Option("--require-fresh", help="Take nothing stale from the cache while the database is down.")
+    ] = False,
+    max_stale: Annotated[
+        str | None,
+        typer.Option(
+            "--max-stale", metavar="TIME", help="How old it may be while the database is down.", show_default="any"
+        ),
+    ] = None,
+    with_source: Annotated[
+        bool, typer.Option("--with-source", help="Add where it was read, and how old it is; so does -v.")
+    ] = False,
+) -> None:
     """Show one customer by id or email."""
+    from custctl.cache.reading import Demands
+
     context = Context.of(ctx)
-    found = context.customers.get(who, replica=True)
-    context.tell_source()
-    if context.console.verbosity and context.renderer.format in (Format.JSON, Format.JSONL, Format.YAML):
-        context.renderer.one({**found.as_dict(), **_source(context)}, (*FIELDS, *_SOURCE))
+    limit = duration("--max-stale", max_stale) if max_stale is not None else None
+    found = _read(context, who, Demands(fresh=fresh, not_stale=require_fresh, max_stale=limit))
+    if found.stale:
+        context.console.note(f"the database does not answer: this is from the cache, {found.age:.1f} s old")
+    elif found.cached:
+        context.console.detail(f"source: cache, {found.age:.1f} s old")
     else:
-        context.renderer.one(found.as_dict(), FIELDS)
+        context.tell_source()
+    wordy = context.console.verbosity and context.renderer.format in (Format.JSON, Format.JSONL, Format.YAML)
+    if with_source or wordy:
+        context.renderer.one({**found.row.as_dict(), **_source(context, found)}, (*FIELDS, *_SOURCE))
+    else:
+        context.renderer.one(found.row.as_dict(), FIELDS)
 
 
-def _source(context: Context) -> dict[str, str | float | None]:
+def _read(context: Context, who: str, demands: Any) -> Found:
+    from custctl.cache.reading import Reader
+
+    def is_down() -> bool:
+        from custctl.cache.liveness import is_down
+
+        return is_down([(node.host, node.port) for node in context.profile.database.nodes], context.cache_memory)
+
+    reader = Reader(
+        context.open_cache(), lambda: context.customers, context.learn_cache, is_down, context.console.detail
+    )
+    return reader.get(who, demands)
+
+
+def _source(context: Context, found: Found) -> dict[str, Any]:
+    if found.cached:
+        return {"source": "cache", "node": None, "lag_s": None, "stale": found.stale, "age_s": round(found.age, 3)}
     source = context.database.source
     if source is None:
-        return {"source": "primary", "node": None, "lag_s": None}
-    return {"source": source.role, "node": source.node.name, "lag_s": source.lag and round(source.lag, 3)}
+        return {"source": "primary", "node": None, "lag_s": None, "stale": False, "age_s": 0.0}
+    lag = round(source.lag, 3) if source.lag is not None else None
+    return {"source": source.role, "node": source.node.name, "lag_s": lag, "stale": False, "age_s": 0.0}

@@ -95,7 +95,7 @@ def import_(
         )
         work = Import(context.customers, context.database, request, context.actor)
         told = len(source.left_out) + len(source.kept)
-        result = _run(context, work, known.lines, dry_run=dry_run)
+        result = _run(context, work, known.lines, dry_run=dry_run, updates=on_conflict == "update")
         if len(source.left_out) + len(source.kept) > told:
             _say_left_out(context, source.kept, source.left_out)
         if source.unmet and not result.replayed:
@@ -104,10 +104,18 @@ def import_(
     _show(context, result, file, operation_id, rejects, dry_run=dry_run)
 
 
-def _run(context: Context, work: Import, lines: int, *, dry_run: bool) -> Result:
+def _run(context: Context, work: Import, lines: int, *, dry_run: bool, updates: bool) -> Result:
     try:
         with context.console.progress("importing", lines) as progress:
-            return work.run(progress.advance)
+            if dry_run or not updates:
+                return work.run(progress.advance)
+            with context.writing_many() as go_on:
+
+                def advance(done: int) -> None:
+                    go_on()
+                    progress.advance(done)
+
+                return work.run(advance)
     except InvalidError:
         if not dry_run:
             context.console.note(f"before the error, {_committed(work.result.counts)}")

@@ -66,7 +66,11 @@ def _when_reachable(context: Context, request: Request, patience: float) -> Run:
             context.console.detail(f"waiting: {error.message}")
             time.sleep(min(_WAIT_STEP, left))
             continue
-        return migrate(context.database, request, teller)
+        if request.dry_run:
+            return migrate(context.database, request, teller)
+        # A script may change customers.
+        with context.writing_many():
+            return migrate(context.database, request, teller)
 
 
 def _row(done: Applied) -> dict[str, Any]:

@@ -1,0 +1,76 @@
+"""What an entry holds: a row as bytes, under a version that can be compared as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from custctl.customers.model import FIELDS, Customer
+from custctl.customers.versions import Version
+from custctl.engines import version_rank
+from custctl.errors import UsageError
+
+_FORM = 1
+_OPTIONAL = frozenset({"phone", "company", "address_line", "city", "region", "postal_code", "country"})
+
+
+class Sealer(Protocol):
+    """Encrypts what is kept."""
+
+    def seal(self, data: bytes, place: bytes) -> bytes:
+        """Return the data encrypted; `place` is where it is kept, and it opens nowhere else."""
+
+    def open(self, data: bytes, place: bytes) -> bytes | None:
+        """Return the data, or None where it was sealed with another key, for another place, or was changed."""
+
+
+def version_key(engine: str, version: str) -> str:
+    """Return a version as text that compares as versions do: epoch and counter, 16 hexadecimal digits each.
+
+    As text, because Lua's numbers are exact up to 2^53 only.
+    """
+    found = Version.parse(version)
+    return f"{epoch_key(found.epoch)}.{version_rank(engine, found.row):016x}"
+
+
+def epoch_key(epoch: int) -> str:
+    """Return an epoch as it begins a version's key."""
+    return f"{epoch:016x}"
+
+
+def pack(row: Customer, place: bytes, sealer: Sealer | None) -> bytes:
+    """Return a row as it is kept."""
+    data = json.dumps([_FORM, *row.as_dict().values()], ensure_ascii=False, separators=(",", ":")).encode()
+    return sealer.seal(data, place) if sealer is not None else data
+
+
+def unpack(data: bytes, place: bytes, sealer: Sealer | None) -> Customer | None:
+    """Return the row of an entry; None where it is no entry of ours, or was tampered with."""
+    if sealer is not None:
+        opened = sealer.open(data, place)
+        if opened is None:
+            return None
+        data = opened
+    try:
+        held = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(held, list) or len(held) != len(FIELDS) + 1 or held[0] != _FORM:
+        return None
+    values = dict(zip(FIELDS, held[1:], strict=True))
+    return Customer(**values) if _is_row(values) else None
+
+
+def _is_row(values: Mapping[str, Any]) -> bool:
+    for name, value in values.items():
+        if name == "id":
+            if type(value) is not int:
+                return False
+        elif not isinstance(value, str) and not (value is None and name in _OPTIONAL):
+            return False
+    try:
+        Version.parse(values["version"])
+    except UsageError:
+        return False
+    return True

@@ -1,0 +1,72 @@
+"""Whether the database is there at all, as far as its ports tell: what an entry that is served is marked by.
+
+A cached row takes no connection to the database, and so says nothing about it. Once a second at most, for all processes
+of a user on a machine, it is looked whether one of the nodes still takes connections; none is logged in to.
+"""
+
+from __future__ import annotations
+
+import errno
+import selectors
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from custctl.cache.memory import Memory
+
+_AGAIN = 1.0  # seconds between two looks
+_PATIENCE = 0.05  # seconds; whoever does not answer within these may be far away, and is taken to be there
+
+
+def is_down(servers: Sequence[tuple[str, int]], memory: Memory) -> bool:
+    """Tell whether every server refuses connections.
+
+    Args:
+        servers: host and port of each; one whose name has to be looked up is taken to be there.
+    """
+    if not servers:
+        return False
+    age, there = memory.seen
+    if age <= _AGAIN:
+        return not there
+    there = any(_answers(servers))
+    memory.saw(there)
+    return not there
+
+
+def _answers(servers: Sequence[tuple[str, int]]) -> list[bool]:
+    found: list[bool] = []
+    with selectors.DefaultSelector() as waiting:
+        for host, port in servers:
+            try:
+                [(family, kind, protocol, _, address)] = socket.getaddrinfo(
+                    host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+                )[:1]
+            except OSError:
+                return [True]
+            made = socket.socket(family, kind, protocol)
+            made.setblocking(False)
+            state = made.connect_ex(address)
+            if state == errno.EINPROGRESS:
+                waiting.register(made, selectors.EVENT_WRITE)
+            else:
+                found.append(state == 0)
+                made.close()
+        deadline = time.monotonic() + _PATIENCE
+        while waiting.get_map():
+            ready = waiting.select(max(deadline - time.monotonic(), 0))
+            if not ready:
+                break
+            for key, _ in ready:
+                made = key.fileobj  # type: ignore[assignment]
+                found.append(made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0)
+                waiting.unregister(made)
+                made.close()
+        for key in list(waiting.get_map().values()):
+            found.append(True)
+            with suppress(OSError):
+                key.fileobj.close()  # type: ignore[union-attr]
+    return found

@@ -1,0 +1,10 @@
+-- Leave a tombstone where a row was deleted: its version keeps off whoever still holds the row.
+-- KEYS: row. ARGV: the writer's token, version, milliseconds to keep it.
+redis.call('HDEL', KEYS[1], 'm:' .. ARGV[1], 'lease', 'leased')
+local held = redis.call('HGET', KEYS[1], 'version')
+if not held or held <= ARGV[2] then
+  redis.call('HDEL', KEYS[1], 'payload', 'generation', 'at')
+  redis.call('HSET', KEYS[1], 'version', ARGV[2])
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+end
+return 'buried'

@@ -1,0 +1,167 @@
+"""What a machine remembers about a profile's cache between two commands.
+
+Which database the entries are of, what was last written from here, which entries are in doubt, and that the cache has
+failed just now: a short-lived process knows none of that by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from custctl.state import locked, write_whole
+
+_KEPT = 2000  # writes that are remembered; each is also in the cache, where that answered
+_SPARED = 30.0  # seconds after a failure in which the cache is left alone
+_PATIENCE = 1.0  # seconds to wait for another process's writing of the file
+
+
+class Memory:
+    """The memory of one profile; a folder that cannot be written is one that remembers nothing.
+
+    Args:
+        path: its file.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        self._path = path
+        self._clock = clock
+        self._held: dict[str, Any] | None = None
+
+    def _read(self) -> dict[str, Any]:
+        if self._held is None:
+            try:
+                held = json.loads(self._path.read_text(encoding="utf-8"))
+            except (OSError, ValueError, RecursionError):
+                held = None
+            self._held = held if isinstance(held, dict) else {}
+        return self._held
+
+    def _change(self, change: Callable[[dict[str, Any]], None]) -> None:
+        with suppress(OSError), locked(self._path, _PATIENCE):
+            self._held = None
+            held = self._read()
+            change(held)
+            write_whole(self._path, json.dumps(held, separators=(",", ":")))
+
+    # -- which database ----------------------------------------------------------------------------
+
+    @property
+    def database_id(self) -> str | None:
+        """The id of the database that the profile led to last."""
+        found = self._read().get("database_id")
+        return found if isinstance(found, str) else None
+
+    def learn(self, database_id: str) -> None:
+        """Keep which database the profile leads to; what was known of another one is forgotten."""
+        if self.database_id != database_id:
+
+            def change(held: dict[str, Any]) -> None:
+                held.clear()
+                held["database_id"] = database_id
+
+            self._change(change)
+
+    # -- what was written from here ----------------------------------------------------------------
+
+    def written(self, customer_id: int) -> str:
+        """Return the key of the version that was last written from here; empty where none was."""
+        found = self._table("written").get(str(customer_id))
+        return found if isinstance(found, str) else ""
+
+    def wrote(self, customer_id: int, version_key: str) -> None:
+        """Keep the version that was written, unless a later one is kept."""
+
+        def change(held: dict[str, Any]) -> None:
+            written = held.setdefault("written", {})
+            key = str(customer_id)
+            # The last ones are the newest.
+            written[key] = max(written.pop(key, ""), version_key)
+            for oldest in list(written)[:-_KEPT]:
+                del written[oldest]
+
+        self._change(change)
+
+    def _table(self, name: str) -> Mapping[str, Any]:
+        found = self._read().get(name)
+        return found if isinstance(found, dict) else {}
+
+    # -- what is in doubt --------------------------------------------------------------------------
+
+    @property
+    def in_doubt(self) -> list[int]:
+        """The customers whose entries may be old, as the cache did not take what was written; -1 is all of them."""
+        return [int(key) for key in self._table("doubt") if key.lstrip("-").isdigit()]
+
+    def doubt(self, customer_ids: Iterable[int]) -> None:
+        """Keep that entries may be old."""
+        ids = list(customer_ids)
+        self._change(lambda held: held.setdefault("doubt", {}).update({str(each): 1 for each in ids}))
+
+    def settle(self, customer_ids: Iterable[int]) -> None:
+        """Keep that these are in doubt no more."""
+        ids = [str(each) for each in customer_ids]
+
+        def change(held: dict[str, Any]) -> None:
+            for each in ids:
+                held.get("doubt", {}).pop(each, None)
+
+        self._change(change)
+
+    # -- the cache itself --------------------------------------------------------------------------
+
+    @property
+    def failure(self) -> str | None:
+        """Why the cache failed within the last half minute; None where it did not."""
+        found = self._read().get("failed")
+        if not (isinstance(found, list) and len(found) == 2 and isinstance(found[0], int | float)):
+            return None
+        return str(found[1]) if 0 <= self._clock() - found[0] < _SPARED else None
+
+    def failed(self, why: str) -> None:
+        """Keep that the cache has failed now."""
+        self._change(lambda held: held.update(failed=[self._clock(), why]))
+
+    def answered(self) -> None:
+        """Keep that the cache answers."""
+        if "failed" in self._read():
+            self._change(lambda held: held.pop("failed", None))
+
+    def may_try(self) -> bool:
+        """Tell whether this process may ask the cache: of many, one alone tries again after a failure."""
+        found = self._read().get("failed")
+        if not isinstance(found, list):
+            return True
+        if self.failure is not None:
+            return False
+        taken = False
+
+        def take(held: dict[str, Any]) -> None:
+            nonlocal taken
+            again = held.get("failed")
+            # Whoever came first has begun another half minute by it.
+            taken = again is None or again == found
+            if again is not None:
+                held["failed"] = [self._clock(), again[1]]
+
+        self._change(take)
+        return taken
+
+    # -- the database itself -----------------------------------------------------------------------
+
+    @property
+    def seen(self) -> tuple[float, bool]:
+        """Seconds since it was last looked whether the database is there, and whether it was."""
+        found = self._read().get("seen")
+        if not (isinstance(found, list) and len(found) == 2 and isinstance(found[0], int | float)):
+            return float("inf"), True
+        return abs(self._clock() - found[0]), bool(found[1])
+
+    def saw(self, there: bool) -> None:
+        """Keep whether the database was there now."""
+        self._change(lambda held: held.update(seen=[self._clock(), there]))

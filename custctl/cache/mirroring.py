@@ -1,0 +1,144 @@
+"""What a writer tells the cache: before its commit that it writes, after it what is there now.
+
+A write never fails because of the cache. Where that does not answer, it is said, and the entry is in doubt until the
+cache has been told.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from custctl.cache.entries import version_key
+from custctl.cache.store import CacheError
+
+if TYPE_CHECKING:
+    from custctl.cache.memory import Memory
+    from custctl.cache.store import Cache
+    from custctl.customers.model import Customer
+
+ALL = -1
+"""In the memory's doubts: every customer."""
+
+
+class CacheMirror:
+    """Keeps a cache in step with the writes of one process; see `custctl.customers.mirror.Mirror`.
+
+    Args:
+        open_cache: opens the cache of a database, by its id.
+        warned: called with what may be wrong, for a person.
+        mark: seconds that the mark of a long write lives without being said again.
+    """
+
+    def __init__(
+        self,
+        open_cache: Callable[[str], Cache],
+        memory: Memory,
+        engine: str,
+        warned: Callable[[str], None],
+        *,
+        mark: float,
+    ) -> None:
+        self._open = open_cache
+        self._memory = memory
+        self._engine = engine
+        self._warned = warned
+        self._mark = mark
+        self._cache: Cache | None = None
+        self._token = os.urandom(9).hex()
+        self._marked: set[int] = set()
+        self._has_warned = False
+        self._said_many = 0.0
+
+    def _opened(self, database_id: str | None) -> Cache | None:
+        if self._cache is None and database_id is not None:
+            self._memory.learn(database_id)
+            self._cache = self._open(database_id)
+        return self._cache
+
+    # -- one customer ------------------------------------------------------------------------------
+
+    def writing(self, database_id: str | None, customer_id: int) -> None:
+        """Say that a customer is being written, before the commit; said again, it does no harm."""
+        cache = self._opened(database_id)
+        if cache is None or customer_id in self._marked:
+            return
+        self._marked.add(customer_id)
+        with self._told(customer_id):
+            cache.begin(customer_id, self._token)
+
+    def wrote(self, database_id: str | None, row: Customer) -> None:
+        """Say what was committed."""
+        cache = self._opened(database_id)
+        if cache is None:
+            return
+        self._memory.wrote(row.id, version_key(self._engine, row.version))
+        self._marked.discard(row.id)
+        with self._told(row.id):
+            cache.put(row, self._token)
+
+    def deleted(self, database_id: str | None, customer_id: int, version: str) -> None:
+        """Say that a customer was deleted at a version."""
+        cache = self._opened(database_id)
+        if cache is None:
+            return
+        self._memory.wrote(customer_id, f"{version_key(self._engine, version)}~")
+        self._marked.discard(customer_id)
+        with self._told(customer_id):
+            cache.bury(customer_id, version, self._token)
+
+    def unchanged(self) -> None:
+        """Say that what was begun was not written, and never will be."""
+        marked, self._marked = self._marked, set()
+        for customer_id in marked if self._cache is not None else ():
+            try:
+                self._cache.unmark(customer_id, self._token)  # type: ignore[union-attr]
+            except CacheError:
+                return  # the marks run out
+
+    # -- many --------------------------------------------------------------------------------------
+
+    @contextmanager
+    def many(self, database_id: str | None) -> Iterator[Callable[[], None]]:
+        """Say that many customers are written during the block, and trust nothing afterwards that was kept before.
+
+        Yields:
+            To be called now and then during the block.
+        """
+        cache = self._opened(database_id)
+        if cache is None:
+            yield lambda: None
+            return
+
+        def go_on() -> None:
+            if time.monotonic() - self._said_many > self._mark / 3:
+                self._said_many = time.monotonic()
+                with self._told(ALL):
+                    cache.begin_many(self._token, self._mark)
+
+        go_on()
+        try:
+            yield go_on
+        finally:
+            with self._told(ALL):
+                cache.turn(self._token)
+
+    def forked(self, database_id: str | None, epoch: int) -> None:
+        """Say that the history has forked: what was kept of the one that was left is served to nobody any more."""
+        cache = self._opened(database_id)
+        if cache is not None:
+            with self._told(ALL):
+                cache.turn(self._token, epoch)
+
+    @contextmanager
+    def _told(self, customer_id: int) -> Iterator[None]:
+        try:
+            yield
+        except CacheError as error:
+            self._memory.doubt([customer_id])
+            if not self._has_warned:
+                self._has_warned = True
+                self._warned(f"the cache does not answer: {error}; others may read from it what was before")

@@ -1,0 +1,85 @@
+"""From a profile to its cache: address, login, key, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from custctl.cache.links import Link, open_link
+from custctl.cache.memory import Memory
+from custctl.cache.store import Cache
+from custctl.profiles.cache_url import parse_url
+from custctl.state import state_file
+
+if TYPE_CHECKING:
+    from custctl.cache.entries import Sealer
+    from custctl.cache.mirroring import CacheMirror
+    from custctl.profiles import Profile
+
+PATIENCE = 0.12
+"""Seconds for connecting and for each call: what a command waits for a cache that stands still, before it goes on."""
+
+_NO_LIMIT = 60.0  # seconds that a write is taken to last at the most where the profile sets no limit
+_AFTERWARDS = 20.0  # seconds in which a writer has learnt what became of its commit
+
+
+def open_memory(profile: Profile, environ: Mapping[str, str]) -> Memory:
+    """Return what this machine remembers of a profile's cache."""
+    return Memory(state_file(profile, environ, "cache.json"))
+
+
+def mark_seconds(profile: Profile) -> float:
+    """Return after how many seconds a writer that has not come back is taken for dead: longer than any write takes."""
+    return 2 * (profile.database.statement_timeout or _NO_LIMIT) + _AFTERWARDS
+
+
+def open_cache(profile: Profile, environ: Mapping[str, str], memory: Memory, database_id: str) -> Cache:
+    """Return the cache of a database; nothing is connected before the first use.
+
+    Raises:
+        CredentialError: its entries are encrypted, and there is no key.
+    """
+    assert profile.cache is not None
+    address = parse_url(profile.cache.url)
+    authorities = profile.cache.tls_ca
+
+    def password() -> str | None:
+        from custctl.credentials import find_cache_password
+
+        secret = find_cache_password(profile, environ)
+        return secret.reveal() if secret is not None else None
+
+    def connect() -> Link:
+        return open_link(address, password=password, authorities=authorities, patience=PATIENCE)
+
+    return Cache(
+        connect,
+        database_id,
+        profile.database.engine,
+        memory,
+        ttl=profile.cache.ttl,
+        mark=mark_seconds(profile),
+        sealer=_sealer(profile, environ),
+    )
+
+
+def _sealer(profile: Profile, environ: Mapping[str, str]) -> Sealer | None:
+    assert profile.cache is not None
+    if not profile.cache.encrypt:
+        return None
+    from custctl.cache.sealing import AesSealer
+    from custctl.credentials import find_cache_key
+
+    return AesSealer(find_cache_key(profile, environ).reveal())
+
+
+def open_mirror(
+    profile: Profile, environ: Mapping[str, str], memory: Memory, warned: Callable[[str], None]
+) -> CacheMirror:
+    """Return what keeps a profile's cache in step with its writes."""
+    from custctl.cache.mirroring import CacheMirror
+
+    def opened(database_id: str) -> Cache:
+        return open_cache(profile, environ, memory, database_id)
+
+    return CacheMirror(opened, memory, profile.database.engine, warned, mark=mark_seconds(profile))

@@ -1,0 +1,151 @@
+"""Getting one customer by way of the cache, and from it alone while the database is down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from custctl.cache.store import NOTHING, CacheError, Look
+from custctl.customers.naming import parse_who
+from custctl.errors import CustctlError, UnavailableError
+
+if TYPE_CHECKING:
+    from custctl.cache.store import Cache
+    from custctl.customers.model import Customer
+
+STALE = "stale"
+"""What is counted where an entry was served while the database was down."""
+
+
+class Rows(Protocol):
+    """The customers of the database."""
+
+    def identified(self, who: str, *, replica: bool = False) -> tuple[Customer, str | None]:
+        """Return a customer by id or email, and the id of the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A customer, and where it is from.
+
+    Attributes:
+        cached: whether the cache has served it.
+        stale: whether nobody could say that it is current: the database is down.
+        age: seconds since the cache kept it.
+    """
+
+    row: Customer
+    cached: bool = False
+    stale: bool = False
+    age: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What may be served.
+
+    Attributes:
+        fresh: only what the database says.
+        not_stale: nothing that nobody can say is current.
+        max_stale: seconds that a stale entry may be old; None for any.
+    """
+
+    fresh: bool = False
+    not_stale: bool = False
+    max_stale: float | None = None
+
+
+class Reader:
+    """Reads customers one by one.
+
+    Args:
+        cache: None where there is none, or it is not known yet whose entries to look for.
+        rows: opens the database, when it is first needed.
+        learn: called with the id of the database; returns its cache where that is not the one at hand, else None.
+        is_down: tells whether the database is known to be down, at next to no cost.
+        told: called with what happens besides, for a person.
+    """
+
+    def __init__(
+        self,
+        cache: Cache | None,
+        rows: Callable[[], Rows],
+        learn: Callable[[str | None], Cache | None],
+        is_down: Callable[[], bool],
+        told: Callable[[str], None],
+    ) -> None:
+        self._cache = cache
+        self._rows = rows
+        self._learn = learn
+        self._is_down = is_down
+        self._told = told
+
+    def get(self, who: str, demands: Demands) -> Found:
+        """Return a customer by id or email.
+
+        Raises:
+            NotFoundError: the database has none.
+            UnavailableError: the database is down, and the cache has nothing that may be served.
+        """
+        name = parse_who(who)
+        look = NOTHING if demands.fresh else self._look(name)
+        usable = look.row is not None and (isinstance(name, int) or look.row.email == name)
+        if usable and look.row is not None and look.answer == "hit":
+            if not self._is_down():
+                return Found(look.row, cached=True, age=look.age)
+            return self._stale(look.row, look.age, demands, UnavailableError("the database does not answer"))
+        try:
+            return Found(self._ask(who, look))
+        except UnavailableError as error:
+            if not usable or look.row is None or demands.fresh:
+                raise
+            return self._stale(look.row, look.age, demands, error)
+
+    def _look(self, name: int | str) -> Look:
+        if self._cache is None:
+            return NOTHING
+        try:
+            found = name if isinstance(name, int) else self._cache.find(name)
+            return self._cache.look(found) if found is not None else NOTHING
+        except CacheError as error:
+            self._told(f"the cache does not answer: {error}")
+            return NOTHING
+
+    def _ask(self, who: str, look: Look) -> Customer:
+        """Read from the database; from the primary where the row is going to be kept."""
+        row, database_id = self._rows().identified(who, replica=not look.lease)
+        another = self._learn(database_id)
+        if another is None and look.lease:
+            self._fill(row, look.lease)
+            return row
+        self._cache = another or self._cache
+        if another is not None or look is NOTHING:
+            # What is kept has to be read after its lease was given: by an address, it was not known whose to ask for.
+            again = self._look(row.id)
+            if again.lease:
+                row, _ = self._rows().identified(str(row.id))
+                self._fill(row, again.lease)
+        return row
+
+    def _fill(self, row: Customer, lease: str) -> None:
+        assert self._cache is not None
+        try:
+            self._cache.fill(row, lease)
+        except CacheError as error:
+            self._told(f"the cache does not answer: {error}")
+
+    def _stale(self, row: Customer, age: float, demands: Demands, why: CustctlError) -> Found:
+        if demands.not_stale:
+            raise UnavailableError(
+                f"{why.message}; the cache has it, {age:.1f} s old, and `--require-fresh` refuses that", hint=why.hint
+            ) from why
+        if demands.max_stale is not None and age > demands.max_stale:
+            raise UnavailableError(
+                f"{why.message}; the cache has it, {age:.1f} s old, more than {demands.max_stale:g} s", hint=why.hint
+            ) from why
+        if self._cache is not None:
+            with suppress(CacheError):
+                self._cache.count(STALE)
+        return Found(row, cached=True, stale=True, age=age)

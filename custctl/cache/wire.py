@@ -1,0 +1,191 @@
+"""The protocol of Redis and Valkey to one server, as little of it as a look into the cache takes.
+
+A client library would serve as well and takes longer to load than all the rest of a cached `customer get`: for one
+server the few commands are written and read here; Sentinel and Cluster go by way of redis-py (`links.py`).
+
+Source: https://redis.io/docs/latest/develop/reference/protocol-spec/ (RESP2).
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Sequence
+from typing import Any
+
+Word = str | bytes | int
+Command = Sequence[Word]
+
+_LARGEST = 64 * 1024 * 1024  # bytes of one reply; a server that announces more talks another protocol
+_DEEPEST = 8
+
+
+class WireError(Exception):
+    """The connection is of no use: refused, cut, too late, or not Redis's protocol."""
+
+
+class Refusal(Exception):  # noqa: N818 - what the server says, not a fault of ours
+    """What a server answers in place of a reply: `NOSCRIPT …`, `WRONGTYPE …`, `NOAUTH …`."""
+
+    @property
+    def kind(self) -> str:
+        """Its first word."""
+        return str(self).partition(" ")[0]
+
+
+class Wire:
+    """A connection to one server.
+
+    Args:
+        host: a name or address; a path where `port` is None.
+        tls: an `ssl.SSLContext`, or None for a plain connection.
+        patience: seconds for connecting and for each call.
+
+    Raises:
+        WireError: no connection comes about in time.
+    """
+
+    def __init__(self, host: str, port: int | None, *, tls: Any = None, patience: float) -> None:
+        self._patience = patience
+        self._held = b""
+        deadline = time.monotonic() + patience
+        try:
+            self._socket = _connect(host, port, deadline)
+            if tls is not None:
+                self._socket.settimeout(_left(deadline))
+                self._socket = tls.wrap_socket(self._socket, server_hostname=host)
+        except OSError as error:
+            raise WireError(_reason(error, patience)) from None
+
+    def call(self, commands: Sequence[Command]) -> list[Any]:
+        """Send commands in one go, and return their replies; what the server refuses is a `Refusal` among them.
+
+        Raises:
+            WireError: not all replies come in time.
+        """
+        deadline = time.monotonic() + self._patience
+        try:
+            self._socket.settimeout(_left(deadline))
+            self._socket.sendall(b"".join(map(_packed, commands)))
+            return [self._reply(deadline) for _ in commands]
+        except OSError as error:
+            self.close()
+            raise WireError(_reason(error, self._patience)) from None
+        except WireError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def _reply(self, deadline: float, depth: int = 0) -> Any:
+        line = self._line(deadline)
+        kind, rest = line[:1], line[1:]
+        if kind == b"+":
+            return rest
+        if kind == b"-":
+            return Refusal(rest.decode(errors="replace"))
+        if kind not in b":$*" or not rest.lstrip(b"-").isdigit():
+            raise WireError("it does not speak Redis's protocol")
+        number = int(rest)
+        if kind == b":":
+            return number
+        if number < 0:
+            return None
+        if number > _LARGEST or depth > _DEEPEST:
+            raise WireError("it does not speak Redis's protocol")
+        if kind == b"*":
+            return [self._reply(deadline, depth + 1) for _ in range(number)]
+        return self._exactly(number + 2, deadline)[:-2]
+
+    def _line(self, deadline: float) -> bytes:
+        while b"\r\n" not in self._held:
+            if len(self._held) > 64 * 1024:
+                raise WireError("it does not speak Redis's protocol")
+            self._receive(deadline)
+        line, _, self._held = self._held.partition(b"\r\n")
+        return line
+
+    def _exactly(self, size: int, deadline: float) -> bytes:
+        while len(self._held) < size:
+            self._receive(deadline)
+        found, self._held = self._held[:size], self._held[size:]
+        return found
+
+    def _receive(self, deadline: float) -> None:
+        self._socket.settimeout(_left(deadline))
+        data = self._socket.recv(64 * 1024)
+        if not data:
+            raise WireError("it has closed the connection")
+        self._held += data
+
+
+def _packed(command: Command) -> bytes:
+    """Return a command as an array of bulk strings."""
+    words = [word if isinstance(word, bytes) else str(word).encode() for word in command]
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _reason(error: OSError, patience: float) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {patience:g} s"
+    return (error.strerror or str(error) or type(error).__name__).lower()
+
+
+def _connect(host: str, port: int | None, deadline: float) -> socket.socket:
+    if port is None:
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        made.settimeout(_left(deadline))
+        return _connected(made, host)
+    last: OSError = TimeoutError()
+    for family, kind, protocol, _, address in _addresses(host, port, deadline):
+        made = socket.socket(family, kind, protocol)
+        try:
+            made.settimeout(_left(deadline))
+            _connected(made, address)
+        except OSError as error:
+            last = error
+        else:
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return made
+    raise last
+
+
+def _connected(made: socket.socket, address: Any) -> socket.socket:
+    try:
+        made.connect(address)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def _addresses(host: str, port: int, deadline: float) -> Sequence[Any]:
+    """Look a name up, which knows no time limit of its own; an address takes no looking up."""
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        pass
+    from custctl.engines.at_once import at_once
+    from custctl.errors import CustctlError
+
+    def look() -> Sequence[Any]:
+        try:
+            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except socket.gaierror as error:
+            raise CustctlError(str(error.strerror).lower()) from None
+
+    found = at_once({host: look}, _left(deadline))[host]
+    if isinstance(found, CustctlError):
+        raise OSError(0, found.message)
+    return found

@@ -1,0 +1,29 @@
+"""`custctl cache clear`."""
+
+from __future__ import annotations
+
+import typer
+
+from custctl.commands.cache.common import asked, opened
+from custctl.context import Context
+from custctl.options import WRITE, command
+
+_COLUMNS = ("url", "removed")
+
+
+@command(
+    shared=WRITE,
+    examples="""
+custctl cache clear
+""",
+)
+def clear(ctx: typer.Context) -> None:
+    """Take this database's entries out of the cache, and nothing else; the next reads go to the database."""
+    from custctl.cache.maintenance import clear as clear_all
+
+    context = Context.of(ctx)
+    cache = opened(context)
+    context.announce(_COLUMNS)
+    removed = asked(context, lambda: clear_all(cache))
+    assert context.profile.cache is not None
+    context.renderer.one({"url": context.profile.cache.url, "removed": removed}, _COLUMNS)

@@ -1,0 +1,52 @@
+"""What the commands on the cache share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from custctl.errors import RefusedError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from custctl.cache.store import Cache
+    from custctl.context import Context
+
+T = TypeVar("T")
+
+
+def opened(context: Context) -> Cache:
+    """Open the profile's cache; whose entries it holds is asked of the database where nobody knows yet.
+
+    Raises:
+        RefusedError: the profile has none.
+        UnavailableError: the database has to be asked, and does not answer.
+    """
+    if context.profile.cache is None:
+        raise RefusedError(
+            f"profile `{context.profile.name}` has no cache", hint="`cache: {url: rediss://…}` in the profile names one"
+        )
+    cache = context.open_cache() or context.learn_cache(context.database_id())
+    if cache is None:
+        raise RefusedError(
+            f"{context.profile.location} has no stamp yet, and nothing of it is cached", hint="run `custctl migrate`"
+        )
+    return cache
+
+
+def asked(context: Context, ask: Callable[[], T]) -> T:
+    """Return what the cache answers.
+
+    Raises:
+        UnavailableError: it does not.
+    """
+    from custctl.cache.store import CacheError
+
+    try:
+        return ask()
+    except CacheError as error:
+        url = context.profile.cache.url if context.profile.cache is not None else ""
+        raise UnavailableError(
+            f"the cache at {url} does not answer: {error}",
+            hint="commands work without it; check `cache.url` in the profile, and the server",
+        ) from None

@@ -1,0 +1,76 @@
+"""`custctl cache status`."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import typer
+
+from custctl.commands.cache.common import asked, opened
+from custctl.context import Context
+from custctl.options import PLAIN, command
+
+_COLUMNS = (
+    "url",
+    "state",
+    "hits",
+    "misses",
+    "stale",
+    "hit_ratio",
+    "entries",
+    "memory_bytes",
+    "latency_ms",
+    "server",
+    "in_doubt",
+)
+
+
+@command(
+    shared=(*PLAIN, "fields"),
+    examples="""
+custctl cache status
+custctl cache status -o json
+""",
+)
+def status(ctx: typer.Context) -> None:
+    """Show hits, misses, stale serves, entries, memory, latency, and whether the cache is left alone after a failure."""
+    context = Context.of(ctx)
+    memory = context.cache_memory
+    # Before it is asked now, which begins anew.
+    failure = memory.failure
+    cache = opened(context)
+
+    def ask() -> dict[str, Any]:
+        began = time.monotonic()
+        counts = cache.counts()
+        latency = time.monotonic() - began
+        began = time.monotonic()
+        cache.counts()
+        latency = min(latency, time.monotonic() - began)
+        info = cache.info()
+        entries = sum(len([key for key in keys if b":row:" in key]) for keys in cache.keys())
+        served = counts.get("hits", 0) + counts.get("misses", 0)
+        return {
+            "hits": counts.get("hits", 0),
+            "misses": counts.get("misses", 0),
+            "stale": counts.get("stale", 0),
+            "hit_ratio": round(counts.get("hits", 0) / served, 4) if served else None,
+            "entries": entries,
+            "memory_bytes": int(info["used_memory"]) if info.get("used_memory", "").isdigit() else None,
+            "latency_ms": round(latency * 1000, 3),
+            "server": _server(info),
+        }
+
+    assert context.profile.cache is not None
+    told = asked(context, ask)
+    state = f"answers again; failed a moment ago: {failure}" if failure is not None else "answers"
+    record = {"url": context.profile.cache.url, "state": state, **told, "in_doubt": len(memory.in_doubt)}
+    context.renderer.one(record, _COLUMNS)
+
+
+def _server(info: dict[str, str]) -> str | None:
+    for name in ("valkey", "redis"):
+        if f"{name}_version" in info:
+            return f"{name} {info[f'{name}_version'].strip()}"
+    return None

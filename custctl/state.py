@@ -1,0 +1,70 @@
+"""What is remembered of a profile's database between two commands: files of the user's state folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from custctl.filelocks import try_lock
+from custctl.paths import user_state_dir
+
+if TYPE_CHECKING:
+    from custctl.profiles import Profile
+
+_POLL = 0.005  # seconds between attempts
+
+
+def state_file(profile: Profile, environ: Mapping[str, str], name: str) -> Path:
+    """Return the path of a file that is about a profile's database; it may not exist.
+
+    A profile of the same name for another database has files of its own.
+    """
+    digest = hashlib.sha256(profile.location.encode()).hexdigest()[:12]
+    return user_state_dir(environ) / f"{profile.name}-{digest}" / name
+
+
+@contextmanager
+def locked(path: Path, timeout: float = 0.0) -> Iterator[bool]:
+    """Hold the lock of a file, which lies beside it; their folder is made where it is missing.
+
+    Args:
+        timeout: seconds to wait for another holder.
+
+    Yields:
+        Whether the lock was to be had.
+
+    Raises:
+        OSError: the folder cannot be written, or its file system has no locks.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        deadline = time.monotonic() + timeout
+        while not (held := try_lock(descriptor)) and time.monotonic() < deadline:
+            time.sleep(_POLL)
+        yield held
+    finally:
+        os.close(descriptor)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that is its owner's alone, so that others read the old text or the new one.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.replace(name, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
