@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -54,9 +55,9 @@ def warm(cache: Cache, database: Database, limit: int, on_progress: Callable[[in
     done = Warmed()
     for begin in range(0, len(ids), _BATCH):
         batch = ids[begin : begin + _BATCH]
-        looks = dict(zip(batch, cache.look_all(batch), strict=True))
+        looks = dict(zip(batch, cache.look_all(batch, counted=False), strict=True))
         leases = {each: look.lease for each, look in looks.items() if look.lease}
-        rows = database.read(lambda connection, wanted=list(leases): _rows(database, connection, wanted), replica=False)
+        rows = database.read(partial(_rows, database, list(leases)), replica=False)
         done.filled += cache.fill_all([(row, leases[row.id]) for row in rows]) if rows else 0
         done.held += sum(look.answer == "hit" for look in looks.values())
         done.looked_at += len(batch)
@@ -64,7 +65,7 @@ def warm(cache: Cache, database: Database, limit: int, on_progress: Callable[[in
     return done
 
 
-def _rows(database: Database, connection: Connection, ids: list[int]) -> list[Customer]:
+def _rows(database: Database, ids: list[int], connection: Connection) -> list[Customer]:
     if not ids:
         return []
     found = connection.execute(sa.select(*columns()).where(customer.c.id.in_(ids)))
@@ -78,7 +79,7 @@ def clear(cache: Cache) -> int:
     """
     cache.turn(os.urandom(9).hex())
     removed = 0
-    for keys in cache.keys():
+    for keys in cache.key_lists():
         wanted = [key for key in keys if not key.endswith((b":state", b":counts"))]
         if wanted:
             cache.drop(wanted)

@@ -169,9 +169,13 @@ class Cache:
         """
         return self.look_all([customer_id])[0]
 
-    def look_all(self, customer_ids: Sequence[int]) -> list[Look]:
-        """Return what is kept of several customers; see `look`."""
-        arguments = (_ms(_LEASE), _ms(self._ttl))
+    def look_all(self, customer_ids: Sequence[int], *, counted: bool = True) -> list[Look]:
+        """Return what is kept of several customers; see `look`.
+
+        Args:
+            counted: whether it counts as hits and misses.
+        """
+        arguments = (_ms(_LEASE), _ms(self._ttl), int(counted))
         calls = [
             ("look", [self._state, self._row(each), self._counts], [_token(), *arguments]) for each in customer_ids
         ]
@@ -277,7 +281,7 @@ class Cache:
         lines = found.decode(errors="replace").splitlines() if isinstance(found, bytes) else []
         return dict(line.split(":", 1) for line in lines if ":" in line)
 
-    def keys(self) -> Iterator[list[bytes]]:
+    def key_lists(self) -> Iterator[list[bytes]]:
         """Yield all keys of this database, in lists."""
         cursor: bytes | int = 0
         while True:

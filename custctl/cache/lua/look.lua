@@ -1,5 +1,5 @@
 -- Read a row's entry, and hand out a lease to the first who finds none.
--- KEYS: state, row, counts. ARGV: a token, milliseconds of a lease, milliseconds that an entry is fresh.
+-- KEYS: state, row, counts. ARGV: a token, milliseconds of a lease, milliseconds that an entry is fresh, whether it counts.
 -- Returns: hit | miss | busy, the lease or '', payload or '', version or '', milliseconds of its age.
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -41,7 +41,7 @@ elseif not row.lease or tonumber(row.leased) <= now then
   redis.call('HSET', KEYS[2], 'lease', lease, 'leased', string.format('%.0f', now + ARGV[2]))
   if redis.call('PTTL', KEYS[2]) < 0 then redis.call('PEXPIRE', KEYS[2], ARGV[2]) end
 end
-redis.call('HINCRBY', KEYS[3], answer == 'hit' and 'hits' or 'misses', 1)
+if ARGV[4] == '1' then redis.call('HINCRBY', KEYS[3], answer == 'hit' and 'hits' or 'misses', 1) end
 local payload = row.payload or ''
 -- A row of a history that was left is served to nobody, not even while the database is down.
 if state.epoch and row.version and row.version:sub(1, 16) < state.epoch then payload = '' end

@@ -49,7 +49,7 @@ def status(ctx: typer.Context) -> None:
         cache.counts()
         latency = min(latency, time.monotonic() - began)
         info = cache.info()
-        entries = sum(len([key for key in keys if b":row:" in key]) for keys in cache.keys())
+        entries = sum(len([key for key in keys if b":row:" in key]) for keys in cache.key_lists())
         served = counts.get("hits", 0) + counts.get("misses", 0)
         return {
             "hits": counts.get("hits", 0),
