@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 _PORT, _SENTINEL_PORT = 6379, 26379
+_TLS = {"redis": False, "valkey": False, "rediss": True, "valkeys": True}
+
+_URL = re.compile(
+    r"(?P<scheme>[a-z]+)(?:\+(?P<kind>[a-z]+))?://"
+    r"(?:(?P<user>[^@:/?#,\s]+)@)?(?P<places>[^@/?#]*)(?:/(?P<path>[^?#]*))?(?:\?(?P<query>[^#]*))?"
+)
+_PLACE = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<name>[\w.-]{1,253}))(?::(?P<port>[0-9]{1,5}))?")
+_NUMBER = re.compile(r"[0-9]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,9 +23,11 @@ class Address:
 
     Attributes:
         kind: single, sentinel or cluster.
-        hosts: where to connect, with the port; None as port for a Unix socket.
-        service: the name of the master that sentinels watch.
+        hosts: where to connect, with the port; None as port for a Unix socket, whose path is the host.
+        tls: whether connections are encrypted, and the certificate and the host's name verified.
+        user: who logs in; None where no login is asked for.
         number: of the database within the server.
+        service: the name of the master that sentinels watch.
     """
 
     kind: str
@@ -26,45 +37,64 @@ class Address:
     number: int
     service: str = ""
 
+    @property
+    def is_protected(self) -> bool:
+        """Whether nobody on the network can read what is sent."""
+        return self.tls or all(port is None for _, port in self.hosts)
+
 
 def parse_url(url: str) -> Address:
     """Take a cache's URL apart.
 
-    Forms: `redis://[user@]host[:port][/number]`, `rediss://` with TLS, `valkey://` and `valkeys://` alike,
-    `unix:///path[?db=number]`, `redis+sentinel://host[:port],…/service[/number]`, `redis+cluster://host[:port],…`.
+    Forms: `redis://[user@]host[:port][/number]`, `unix://[user@]/path[?db=number]`,
+    `redis+sentinel://[user@]host[:port],…/service[/number]`, `redis+cluster://[user@]host[:port],…`; `valkey` for
+    `redis` alike, and `rediss` or `valkeys` for TLS.
 
     Raises:
-        ValueError: it is none of them.
+        ValueError: it is none of them; the text says why, and repeats nothing of the URL.
     """
-    parts = urlsplit(url)
-    scheme, _, kind = parts.scheme.partition("+")
-    if scheme not in ("redis", "rediss", "valkey", "valkeys", "unix") or kind not in ("", "sentinel", "cluster"):
-        raise ValueError(url)
+    parts = _URL.fullmatch(url)
+    if parts is None:
+        raise ValueError("it is not of the form `scheme://host:port/number`")
+    scheme, kind, path, query = parts["scheme"], parts["kind"], parts["path"], parts["query"]
+    user = unquote(parts["user"]) if parts["user"] else None
     if scheme == "unix":
-        if kind or not parts.path or parts.netloc:
-            raise ValueError(url)
-        return Address("single", ((parts.path, None),), False, None, int(parts.query.removeprefix("db=") or 0))
-    tls = scheme.endswith("s") and scheme != "redis"
-    login, _, places = parts.netloc.rpartition("@")
-    if ":" in login:
-        raise ValueError("a password")
-    default = _SENTINEL_PORT if kind == "sentinel" else _PORT
-    hosts = tuple(_host(place, default) for place in places.split(","))
-    if len(hosts) > 1 and not kind:
-        raise ValueError(url)
-    words = [word for word in parts.path.split("/") if word]
-    service = words.pop(0) if kind == "sentinel" else ""
-    number = int(words.pop(0)) if words and kind != "cluster" else 0
-    if words:
-        raise ValueError(url)
-    return Address(kind or "single", hosts, tls, unquote(login) or None, number, service)
+        if kind or parts["places"] or not path:
+            raise ValueError("a socket is `unix:///path`")
+        number = re.fullmatch(r"db=([0-9]{1,5})", query) if query is not None else None
+        if query is not None and number is None:
+            raise ValueError("a socket's URL ends with `?db=` and a number, or with the path")
+        return Address("single", ((f"/{unquote(path)}", None),), False, user, int(number[1]) if number else 0)
+    if scheme not in _TLS:
+        raise ValueError("it begins with `redis`, `rediss`, `valkey`, `valkeys` or `unix`")
+    if kind not in (None, "sentinel", "cluster"):
+        raise ValueError("after the `+` comes `sentinel` or `cluster`")
+    if query is not None:
+        raise ValueError("it takes no `?`")
+    hosts = tuple(_host(place, kind) for place in parts["places"].split(","))
+    if kind is None and len(hosts) > 1:
+        raise ValueError("more than one host takes `+sentinel` or `+cluster`")
+    words = path.split("/") if path else []
+    service = ""
+    if kind == "sentinel":
+        service = unquote(words.pop(0)) if words else ""
+        if not service:
+            raise ValueError("after the sentinels comes `/` and the name of the master")
+    if kind == "cluster" and words:
+        raise ValueError("a Cluster has one database, without a number")
+    if len(words) > 1 or not all(map(_NUMBER.fullmatch, words)):
+        raise ValueError("it ends with `/` and the number of a database, or without")
+    return Address(kind or "single", hosts, _TLS[scheme], user, int(words[0]) if words else 0, service)
 
 
-def _host(place: str, default: int) -> tuple[str, int]:
-    parts = urlsplit(f"//{place}")
-    if not parts.hostname or parts.port == 0:
-        raise ValueError(place)
-    return parts.hostname, parts.port or default
+def _host(place: str, kind: str | None) -> tuple[str, int]:
+    parts = _PLACE.fullmatch(place)
+    if parts is None:
+        raise ValueError("a host is a name or an address, an IPv6 one in brackets")
+    port = int(parts["port"]) if parts["port"] else _SENTINEL_PORT if kind == "sentinel" else _PORT
+    if not 0 < port < 65536:
+        raise ValueError("a port is between 1 and 65535")
+    return parts["ipv6"] or parts["name"], port
 
 
 def has_password(url: str) -> bool:

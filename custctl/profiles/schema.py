@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from custctl.profiles.cache_url import has_password, parse_url
 from custctl.profiles.document import Fields, Problem, Scalar, names_secret, quote, read_document, secret_problem
 from custctl.profiles.model import (
     PATRONI_PORT,
@@ -120,18 +121,10 @@ def read_profile(
     if environment is Environment.PRODUCTION and database.engine is not Engine.SQLITE and database.tls is Tls.OFF:
         hint = "use `verify-full`, which is the default, with `tls_ca` for a certificate authority of your own"
         refusal = Problem(reader.lines["database.tls"], "`tls: off` is refused in production", hint)
-    elif environment.is_protected and cache is not None and not _is_protected(cache):
-        hint = "use `rediss://`, with `tls_ca` for a certificate authority of your own"
+    elif environment.is_protected and cache is not None and not parse_url(cache.url).is_protected:
+        hint = "use `rediss://` or `valkeys://`, with `tls_ca` for a certificate authority of your own"
         refusal = Problem(reader.lines["cache.url"], f"a cache without TLS is refused in {environment}", hint)
     return Reading(profile, environment, refusal=refusal)
-
-
-def _is_protected(cache: Cache) -> bool:
-    """Tell whether nobody on the network can read what goes to a cache and comes from it."""
-    from custctl.profiles.cache_url import parse_url
-
-    address = parse_url(cache.url)
-    return address.tls or address.hosts[0][1] is None
 
 
 class _Schema(Values):
@@ -260,8 +253,6 @@ class _Schema(Values):
         return hooks
 
     def _cache(self, fields: Fields) -> Cache | None:
-        from custctl.profiles.cache_url import has_password, parse_url
-
         self.known(fields, "cache", ("url", "ttl", "tls_ca", "encrypt"))
         url = self.text(fields, "cache.url", None, required=True)
         ttl = self.duration(fields, "cache.ttl", 600.0, zero=False)
@@ -275,12 +266,9 @@ class _Schema(Values):
             return None
         try:
             parse_url(url)
-        except ValueError:
-            self.note(
-                line,
-                "`cache.url` is not the URL of a Redis or Valkey server",
-                "for example `rediss://cache.internal:6380/0`",
-            )
+        except ValueError as error:
+            message = f"`cache.url` is not the URL of a Redis or Valkey server: {error}"
+            self.note(line, message, "for example `rediss://cache.internal:6380/0`")
             return None
         return Cache(url, ttl, self._base / tls_ca if tls_ca else None, encrypt is Switch.TRUE)
 
