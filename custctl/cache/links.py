@@ -1,25 +1,39 @@
-"""Ways to a cache: one server, a Sentinel's master, a Cluster; each takes commands and returns replies."""
+"""Ways to a cache: one server, the master that Sentinels name, the node of a Cluster that keeps a database's entries.
+
+All entries of a database are in one hash slot, so that one server has all of them, and one connection serves.
+
+Sources: https://redis.io/docs/latest/develop/reference/sentinel-clients/ and
+https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/ (MOVED).
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from custctl.cache.wire import Command, Refusal, Wire, WireError
+from custctl.cache.wire import Command, LoginError, Refusal, Wire, WireError
 
 if TYPE_CHECKING:
     from custctl.profiles.cache_url import Address
+
+_HOPS = 2  # times that a Cluster may send a call on; it knows its slots, and one is the rule
+_WANTS_LOGIN = frozenset({"NOAUTH", "WRONGPASS", "NOPERM", "DENIED"})
+# What only the next connection can mend; of a server that is merely full, entries can still be taken away.
+_DOES_NOT_SERVE = frozenset(
+    {"READONLY", "LOADING", "MASTERDOWN", "MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "CROSSSLOT"}
+)
 
 
 class Link(Protocol):
     """A connection to a cache."""
 
     def call(self, commands: Sequence[Command]) -> list[Any]:
-        """Run commands, and return their replies; what the server refuses is a `Refusal` among them.
+        """Run commands, and return their replies; what the server refuses about one is a `Refusal` among them.
 
         Raises:
-            WireError: not all replies come in time.
+            WireError: not all replies come in time, or the server does not serve at all as it is.
         """
 
     def close(self) -> None:
@@ -27,11 +41,12 @@ class Link(Protocol):
 
 
 def open_link(
-    address: Address, *, password: Callable[[], str | None], authorities: Path | None, patience: float
+    address: Address, near: str, *, password: Callable[[], str | None], authorities: Path | None, patience: float
 ) -> Link:
-    """Connect to a cache.
+    """Connect to a cache, within twice the patience.
 
     Args:
+        near: a key of the entries that it is for.
         password: looks the login's password up; asked only where the URL names a user.
         authorities: the certificates to trust in place of the system's.
         patience: seconds for connecting, and for each call.
@@ -39,83 +54,169 @@ def open_link(
     Raises:
         WireError: it does not answer in time, or refuses the login.
     """
-    secret = password() if address.user is not None else None
-    if address.kind != "single":
-        return _LibraryLink(address, secret, authorities, patience)
-    host, port = address.hosts[0]
-    link = Wire(host, port, tls=_context(authorities) if address.tls else None, patience=patience)
-    greetings: list[Command] = []
-    if secret is not None:
-        greetings.append(("AUTH", address.user or "default", secret))
-    if address.number:
-        greetings.append(("SELECT", address.number))
-    for reply in link.call(greetings) if greetings else ():
-        if isinstance(reply, Refusal):
+    door = _Door(address, password() if address.user is not None else None, authorities, patience)
+    if address.kind == "sentinel":
+        return _first(address, 2 * patience, lambda *place: _ServerLink(door.open_master(*place)))
+    if address.kind == "cluster":
+        return _first(address, patience, lambda *place: _NodeLink.to(near, door, *place))
+    return _ServerLink(door.open(*address.hosts[0], patience))
+
+
+class _Door:
+    """What a connection to any server of a cache takes: TLS, login, database."""
+
+    def __init__(self, address: Address, secret: str | None, authorities: Path | None, patience: float) -> None:
+        self._address = address
+        self._greetings: list[Command] = []
+        if secret is not None:
+            self._greetings.append(("AUTH", address.user or "default", secret))
+        if address.number:
+            self._greetings.append(("SELECT", address.number))
+        self._tls = _context(authorities) if address.tls else None
+        self._patience = patience
+
+    def open(self, host: str, port: int | None, patience: float) -> Wire:
+        """Connect and log in.
+
+        Args:
+            patience: seconds for both.
+
+        Raises:
+            WireError: it does not answer in time, or refuses the login.
+        """
+        began = time.monotonic()
+        wire = Wire(host, port, tls=self._tls, patience=patience)
+        if self._greetings:
+            wire.patience = max(patience - (time.monotonic() - began), 0.001)
+            for reply in wire.call(self._greetings):
+                if isinstance(reply, Refusal):
+                    wire.close()
+                    # Never with the command: it holds the password.
+                    raise LoginError(f"it refuses the login: {reply.kind.lower()}")
+        wire.patience = self._patience
+        return wire
+
+    def open_master(self, host: str, port: int | None, patience: float) -> Wire:
+        """Connect to the master that a Sentinel names, which is itself asked without a login.
+
+        Raises:
+            WireError: it knows none, or that one is none or does not answer.
+        """
+        service = self._address.service
+        sentinel = Wire(host, port, tls=self._tls, patience=patience / 2)
+        try:
+            [named] = sentinel.call([("SENTINEL", "get-master-addr-by-name", service)])
+        finally:
+            sentinel.close()
+        if not (isinstance(named, list) and len(named) == 2 and all(isinstance(word, bytes) for word in named)):
+            why = f": {named.kind.lower()}" if isinstance(named, Refusal) else ""
+            raise WireError(f"the sentinel at {host} names no master `{service}`{why}")
+        master = self.open(named[0].decode(errors="replace"), _port(named[1]), patience / 2)
+        [role] = master.call([("ROLE",)])
+        # Who may not ask for the role takes it as it was told.
+        if isinstance(role, list) and role[:1] != [b"master"]:
+            master.close()
+            raise WireError(f"the sentinel at {host} names a master that is none")
+        return master
+
+
+def _first(address: Address, patience: float, use: Callable[[str, int | None, float], _ServerLink]) -> _ServerLink:
+    """Return the link by way of the first host that leads to one; those that do not leave time for the next."""
+    deadline = time.monotonic() + patience
+    last = WireError("it has no host")
+    for index, (host, port) in enumerate(address.hosts):
+        share = (deadline - time.monotonic()) / (len(address.hosts) - index)
+        try:
+            return use(host, port, max(share, 0.001))
+        except LoginError:
+            raise
+        except WireError as error:
+            last = error
+    raise last
+
+
+class _ServerLink:
+    """A connection to one server, as it is."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def call(self, commands: Sequence[Command]) -> list[Any]:
+        """See `Link`."""
+        return _served(self._wire.call(commands))
+
+    def close(self) -> None:
+        """Hang up."""
+        self._wire.close()
+
+
+class _NodeLink(_ServerLink):
+    """A connection to one node of a Cluster, which goes where that sends it."""
+
+    def __init__(self, wire: Wire, door: _Door) -> None:
+        super().__init__(wire)
+        self._door = door
+
+    @classmethod
+    def to(cls, key: str, door: _Door, host: str, port: int | None, patience: float) -> Self:
+        """Connect to the node that keeps a key, by way of any other."""
+        wire = door.open(host, port, patience)
+        link, usual = cls(wire, door), wire.patience
+        wire.patience = patience
+        try:
+            link.call([("EXISTS", key)])
+        except WireError:
             link.close()
-            # Never with the command: it holds the password.
-            raise WireError(f"it refuses the login: {reply.kind.lower()}")
-    return link
+            raise
+        link._wire.patience = usual
+        return link
+
+    def call(self, commands: Sequence[Command]) -> list[Any]:
+        """See `Link`."""
+        replies = self._wire.call(commands)
+        for _ in range(_HOPS):
+            moved = [index for index, reply in enumerate(replies) if _is(reply, "MOVED")]
+            if not moved:
+                break
+            self._follow(str(replies[moved[0]]))
+            again = self._wire.call([commands[index] for index in moved])
+            for index, reply in zip(moved, again, strict=True):
+                replies[index] = reply
+        return _served(replies)
+
+    def _follow(self, moved: str) -> None:
+        """Connect to the node that keeps a slot: `MOVED 3999 db2.internal:6381`, without a host for the same one."""
+        host, _, port = moved.rpartition(" ")[2].rpartition(":")
+        before = self._wire
+        self._wire = self._door.open(host or before.host, _port(port.encode()), before.patience)
+        before.close()
+
+
+def _is(reply: Any, kind: str) -> bool:
+    return isinstance(reply, Refusal) and reply.kind == kind
+
+
+def _served(replies: list[Any]) -> list[Any]:
+    """Return replies; what is refused to anybody, or to this login, is an error."""
+    for reply in replies:
+        if isinstance(reply, Refusal) and reply.kind in _WANTS_LOGIN:
+            raise LoginError(f"it refuses the login: {reply.kind.lower()}")
+        if isinstance(reply, Refusal) and reply.kind in _DOES_NOT_SERVE:
+            raise WireError(f"it does not serve: {reply.kind.lower()}")
+    return replies
+
+
+def _port(text: bytes) -> int:
+    if not (text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536):
+        raise WireError("it names a server without a port")
+    return int(text)
 
 
 def _context(authorities: Path | None) -> Any:
     import ssl
 
-    return ssl.create_default_context(cafile=str(authorities) if authorities is not None else None)
-
-
-class _LibraryLink:
-    """A Sentinel's master, or a Cluster, by way of redis-py.
-
-    Its defaults wait for a minute and try again and again; here each attempt is the only one, and short.
-    """
-
-    def __init__(self, address: Address, secret: str | None, authorities: Path | None, patience: float) -> None:
-        import redis
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
-
-        self._failures = (redis.exceptions.RedisError, OSError)
-        self._refusal = redis.exceptions.ResponseError
-        options: dict[str, Any] = {
-            "socket_timeout": patience,
-            "socket_connect_timeout": patience,
-            "username": address.user,
-            "password": secret,
-            "retry": Retry(NoBackoff(), 0),
-        }
-        if address.tls:
-            options |= {"ssl": True, "ssl_ca_certs": str(authorities) if authorities is not None else None}
-        try:
-            if address.kind == "sentinel":
-                watch = {"socket_timeout": patience, "socket_connect_timeout": patience}
-                sentinel: Any = redis.Sentinel(  # type: ignore[no-untyped-call]
-                    list(address.hosts), sentinel_kwargs=watch, **options
-                )
-                self._client: Any = sentinel.master_for(address.service, db=address.number)
-            else:
-                nodes = [
-                    redis.cluster.ClusterNode(host, port)  # type: ignore[no-untyped-call]
-                    for host, port in address.hosts
-                ]
-                options["retry"] = Retry(NoBackoff(), 1)  # once more after the slots have moved
-                self._client = redis.RedisCluster(startup_nodes=nodes, **options)
-        except self._failures as error:
-            raise WireError(type(error).__name__) from None
-
-    def call(self, commands: Sequence[Command]) -> list[Any]:
-        """Run commands one after the other."""
-        replies: list[Any] = []
-        for command in commands:
-            try:
-                replies.append(self._client.execute_command(*command))
-            except self._refusal as error:
-                text = str(error)
-                missing = type(error).__name__ == "NoScriptError"
-                replies.append(Refusal(f"NOSCRIPT {text}" if missing else text))
-            except self._failures as error:
-                raise WireError(f"{type(error).__name__}: {error}") from None
-        return replies
-
-    def close(self) -> None:
-        """Hang up."""
-        self._client.close()
+    try:
+        return ssl.create_default_context(cafile=str(authorities) if authorities is not None else None)
+    except OSError as error:
+        why = "it holds no certificates" if isinstance(error, ssl.SSLError) else str(error.strerror).lower()
+        raise WireError(f"cannot use `{authorities}`: {why}") from None

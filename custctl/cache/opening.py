@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from custctl.cache.links import Link, open_link
 from custctl.cache.memory import Memory
-from custctl.cache.store import Cache
+from custctl.cache.store import Cache, key_prefix
+from custctl.cache.wire import LoginError
+from custctl.errors import CredentialError
 from custctl.profiles.cache_url import parse_url
 from custctl.state import state_file
 
@@ -34,23 +37,27 @@ def mark_seconds(profile: Profile) -> float:
 
 
 def open_cache(profile: Profile, environ: Mapping[str, str], memory: Memory, database_id: str) -> Cache:
-    """Return the cache of a database; nothing is connected before the first use.
-
-    Raises:
-        CredentialError: its entries are encrypted, and there is no key.
-    """
+    """Return the cache of a database; nothing is connected, and no password or key looked up, before the first use."""
     assert profile.cache is not None
     address = parse_url(profile.cache.url)
     authorities = profile.cache.tls_ca
 
-    def password() -> str | None:
+    def password() -> str:
         from custctl.credentials import find_cache_password
 
-        secret = find_cache_password(profile, environ)
-        return secret.reveal() if secret is not None else None
+        with _as_login():
+            return find_cache_password(profile, environ).reveal()
+
+    def sealer() -> Sealer:
+        from custctl.cache.sealing import AesSealer
+        from custctl.credentials import find_cache_key
+
+        with _as_login():
+            return AesSealer(find_cache_key(profile, environ).reveal())
 
     def connect() -> Link:
-        return open_link(address, password=password, authorities=authorities, patience=PATIENCE)
+        near = f"{key_prefix(database_id)}state"
+        return open_link(address, near, password=password, authorities=authorities, patience=PATIENCE)
 
     return Cache(
         connect,
@@ -59,18 +66,17 @@ def open_cache(profile: Profile, environ: Mapping[str, str], memory: Memory, dat
         memory,
         ttl=profile.cache.ttl,
         mark=mark_seconds(profile),
-        sealer=_sealer(profile, environ),
+        sealer=sealer if profile.cache.encrypt else None,
     )
 
 
-def _sealer(profile: Profile, environ: Mapping[str, str]) -> Sealer | None:
-    assert profile.cache is not None
-    if not profile.cache.encrypt:
-        return None
-    from custctl.cache.sealing import AesSealer
-    from custctl.credentials import find_cache_key
-
-    return AesSealer(find_cache_key(profile, environ).reveal())
+@contextmanager
+def _as_login() -> Iterator[None]:
+    """Take what is missing to open the cache for a fault of the cache: no command fails for want of it."""
+    try:
+        yield
+    except CredentialError as error:
+        raise LoginError(error.message) from None
 
 
 def open_mirror(

@@ -1,13 +1,14 @@
 """The protocol of Redis and Valkey to one server, as little of it as a look into the cache takes.
 
-A client library would serve as well and takes longer to load than all the rest of a cached `customer get`: for one
-server the few commands are written and read here; Sentinel and Cluster go by way of redis-py (`links.py`).
+A client library would serve as well and takes longer to load than all the rest of a cached `customer get`, waits
+for a minute where a server stands still unless each of its limits is set, and makes of a reply what it thinks best.
 
 Source: https://redis.io/docs/latest/develop/reference/protocol-spec/ (RESP2).
 """
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Sequence
@@ -16,12 +17,20 @@ from typing import Any
 Word = str | bytes | int
 Command = Sequence[Word]
 
-_LARGEST = 64 * 1024 * 1024  # bytes of one reply; a server that announces more talks another protocol
+# What a server that announces more is taken to do: talk another protocol.
+_LARGEST = 64 * 1024 * 1024  # bytes of one value
+_LONGEST = 1024 * 1024  # values in an array
 _DEEPEST = 8
+_LINE = 64 * 1024  # bytes of what is neither
+_NUMBER = re.compile(rb"-?[0-9]{1,19}")
 
 
 class WireError(Exception):
     """The connection is of no use: refused, cut, too late, or not Redis's protocol."""
+
+
+class LoginError(WireError):
+    """The server is there, and wants another login, or one with more rights."""
 
 
 class Refusal(Exception):  # noqa: N818 - what the server says, not a fault of ours
@@ -41,19 +50,25 @@ class Wire:
         tls: an `ssl.SSLContext`, or None for a plain connection.
         patience: seconds for connecting and for each call.
 
+    Attributes:
+        host: as it was given.
+        patience: seconds for each call.
+
     Raises:
         WireError: no connection comes about in time.
     """
 
     def __init__(self, host: str, port: int | None, *, tls: Any = None, patience: float) -> None:
-        self._patience = patience
-        self._held = b""
+        self.host = host
+        self.patience = patience
+        self._held = bytearray()
+        self._read = 0  # bytes of it
         deadline = time.monotonic() + patience
         try:
             self._socket = _connect(host, port, deadline)
             if tls is not None:
                 self._socket.settimeout(_left(deadline))
-                self._socket = tls.wrap_socket(self._socket, server_hostname=host)
+                self._socket = _secured(self._socket, tls, host)
         except OSError as error:
             raise WireError(_reason(error, patience)) from None
 
@@ -63,14 +78,14 @@ class Wire:
         Raises:
             WireError: not all replies come in time.
         """
-        deadline = time.monotonic() + self._patience
+        deadline = time.monotonic() + self.patience
         try:
             self._socket.settimeout(_left(deadline))
             self._socket.sendall(b"".join(map(_packed, commands)))
             return [self._reply(deadline) for _ in commands]
         except OSError as error:
             self.close()
-            raise WireError(_reason(error, self._patience)) from None
+            raise WireError(_reason(error, self.patience)) from None
         except WireError:
             self.close()
             raise
@@ -88,39 +103,51 @@ class Wire:
             return rest
         if kind == b"-":
             return Refusal(rest.decode(errors="replace"))
-        if kind not in b":$*" or not rest.lstrip(b"-").isdigit():
-            raise WireError("it does not speak Redis's protocol")
+        if kind not in (b":", b"$", b"*") or not _NUMBER.fullmatch(rest):
+            raise _foreign()
         number = int(rest)
         if kind == b":":
             return number
         if number < 0:
             return None
-        if number > _LARGEST or depth > _DEEPEST:
-            raise WireError("it does not speak Redis's protocol")
+        if number > (_LARGEST if kind == b"$" else _LONGEST) or depth > _DEEPEST:
+            raise _foreign()
         if kind == b"*":
             return [self._reply(deadline, depth + 1) for _ in range(number)]
-        return self._exactly(number + 2, deadline)[:-2]
+        return self._value(number, deadline)
 
     def _line(self, deadline: float) -> bytes:
-        while b"\r\n" not in self._held:
-            if len(self._held) > 64 * 1024:
-                raise WireError("it does not speak Redis's protocol")
+        while (end := self._held.find(b"\r\n", self._read)) < 0:
+            if len(self._held) - self._read > _LINE:
+                raise _foreign()
             self._receive(deadline)
-        line, _, self._held = self._held.partition(b"\r\n")
+        line = bytes(self._held[self._read : end])
+        self._read = end + 2
         return line
 
-    def _exactly(self, size: int, deadline: float) -> bytes:
-        while len(self._held) < size:
+    def _value(self, size: int, deadline: float) -> bytes:
+        while len(self._held) - self._read < size + 2:
             self._receive(deadline)
-        found, self._held = self._held[:size], self._held[size:]
-        return found
+        end = self._read + size
+        value, tail = bytes(self._held[self._read : end]), self._held[end : end + 2]
+        if tail != b"\r\n":
+            raise _foreign()
+        self._read = end + 2
+        return value
 
     def _receive(self, deadline: float) -> None:
         self._socket.settimeout(_left(deadline))
         data = self._socket.recv(64 * 1024)
         if not data:
             raise WireError("it has closed the connection")
+        # What was read goes when more comes, not reply by reply.
+        del self._held[: self._read]
+        self._read = 0
         self._held += data
+
+
+def _foreign() -> WireError:
+    return WireError("it does not speak Redis's protocol")
 
 
 def _packed(command: Command) -> bytes:
@@ -138,8 +165,23 @@ def _left(deadline: float) -> float:
 
 def _reason(error: OSError, patience: float) -> str:
     if isinstance(error, TimeoutError):
-        return f"no answer within {patience:g} s"
+        return f"no answer within {patience:.2g} s"
+    unverified = getattr(error, "verify_message", None)
+    if unverified is not None:
+        return f"its certificate is not trusted: {str(unverified).rstrip('.').lower()}"
     return (error.strerror or str(error) or type(error).__name__).lower()
+
+
+def _secured(plain: socket.socket, tls: Any, host: str) -> socket.socket:
+    try:
+        secured: socket.socket = tls.wrap_socket(plain, server_hostname=host)
+    except BaseException as error:
+        plain.close()
+        # A certificate that does not verify is both.
+        if isinstance(error, ValueError) and not isinstance(error, OSError):
+            raise OSError(0, "its name is none that a certificate could be for") from None
+        raise
+    return secured
 
 
 def _connect(host: str, port: int | None, deadline: float) -> socket.socket:
@@ -176,6 +218,8 @@ def _addresses(host: str, port: int, deadline: float) -> Sequence[Any]:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror:
         pass
+    except UnicodeError:
+        raise OSError(0, "its name is none that could be looked up") from None
     from custctl.engines.at_once import at_once
     from custctl.errors import CustctlError
 

