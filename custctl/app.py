@@ -21,7 +21,7 @@ COMMANDS = {
     "migrate": ("custctl.commands.migrate:migrate", "Bring the schema forward, look at it, repair it."),
     "seed": ("custctl.commands.seed:seed", "Fill in the data that this environment may take."),
     "customer": ("custctl.commands.customer:customer", "Read and write customers."),
-    "credential": ("custctl.commands.credential:credential", "Keep the database password in the system keyring."),
+    "credential": ("custctl.commands.credential:credential", "Keep passwords and keys in the system keyring."),
     "profile": ("custctl.commands.profile:profile", "Look at the profiles."),
     "audit": ("custctl.commands.audit:audit", "Read and verify the audit."),
     "replica": ("custctl.commands.replica:replica", "Look after replicas: status, switchover, failover."),

@@ -1,8 +1,8 @@
-"""The database password: where it is looked for, and how it is kept from being seen.
+"""Passwords and keys: where they are looked for, and how they are kept from being seen.
 
-Looked for in this order: the file that `CUSTCTL_DB_PASSWORD_FILE` names,
-`CUSTCTL_DB_PASSWORD`, the system keyring, and where the driver looks by itself, as
-libpq does in `~/.pgpass`. No error raised here holds a password,
+Each is looked for in this order: the file that its variable with `_FILE` names, its
+variable, the system keyring; and the database's password where the driver looks by
+itself, as libpq does in `~/.pgpass`. No error raised here holds one,
 and none has a cause: an exception of a backend or a decoder may carry one.
 """
 
@@ -10,24 +10,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn
 
 from custctl.errors import CredentialError, NoCredentialError, UsageError
 from custctl.keyrings import with_keyring
+from custctl.profiles.cache_url import parse_url
 from custctl.profiles.model import Auth, Profile
 from custctl.text import visible
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
-FILE_VARIABLE = "CUSTCTL_DB_PASSWORD_FILE"
-VARIABLE = "CUSTCTL_DB_PASSWORD"
 _LARGEST = 64 * 1024
 
 
+class Purpose(StrEnum):
+    """What a secret is for."""
+
+    DATABASE = "database"
+    CACHE = "cache"
+    CACHE_KEY = "cache-key"
+
+
+_VARIABLES = {
+    Purpose.DATABASE: "CUSTCTL_DB_PASSWORD",
+    Purpose.CACHE: "CUSTCTL_CACHE_PASSWORD",
+    Purpose.CACHE_KEY: "CUSTCTL_CACHE_KEY",
+}
+
+
 class Secret:
-    """A password that does not show itself: not in a `repr`, a format, a pickle or a comparison."""
+    """A password or key that does not show itself: not in a `repr`, a format, a pickle or a comparison."""
 
     __slots__ = ("__value",)
 
@@ -35,7 +50,7 @@ class Secret:
         self.__value = value
 
     def reveal(self) -> str:
-        """Return the password itself, for the driver alone."""
+        """Return it itself, for the driver alone."""
         return self.__value
 
     def __repr__(self) -> str:
@@ -60,12 +75,12 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a login is proved with.
+    """What a login is proved with, or entries of the cache are opened with.
 
     Attributes:
-        secret: the password, or None where the login needs none, or the driver finds it.
-        source: `CUSTCTL_DB_PASSWORD_FILE`, `CUSTCTL_DB_PASSWORD`, `keyring`, where the driver finds it, `none` or
-            `not needed`.
+        secret: the password or key, or None where none is needed, or the driver finds it.
+        source: `CUSTCTL_DB_PASSWORD_FILE`, `CUSTCTL_DB_PASSWORD` (or the cache's), `keyring`, where the driver finds it,
+            `none` or `not needed`.
     """
 
     secret: Secret | None
@@ -89,19 +104,85 @@ class Place:
     hint: str | None = None
 
 
-def service_name(profile: Profile) -> str:
-    """Return the keyring's service. The host is part of it: a foreign profile of the same name gets no password.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a secret is kept.
+
+    Attributes:
+        service: the keyring's. The host is part of it: a foreign profile of the same name is not handed the secret.
+        user: the keyring's user.
+        noun: `password` or `key`.
+        owner: whose it is, in words.
+        purpose: what it is for.
+        needed: whether the profile asks for one.
+        in_keyring: whether it is looked for in the keyring too.
+    """
+
+    service: str
+    user: str
+    noun: str
+    owner: str
+    purpose: Purpose
+    needed: bool = True
+    in_keyring: bool = True
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that holds it."""
+        return _VARIABLES[self.purpose]
+
+    @property
+    def file_variable(self) -> str:
+        """The environment variable that names a file that holds it."""
+        return f"{self.variable}_FILE"
+
+    @property
+    def otherwise(self) -> str:
+        """The way out on a machine without a keyring."""
+        return (
+            f"on a machine without one, mount the {self.noun} and name the file in `{self.file_variable}`, "
+            f"or set `{self.variable}`"
+        )
+
+
+def entry_of(profile: Profile, purpose: Purpose = Purpose.DATABASE) -> Entry:
+    """Return where a profile's secret is kept.
 
     Raises:
-        UsageError: the profile's database has no login.
+        UsageError: the profile has nothing of the kind.
     """
-    if not profile.database.nodes:
-        raise UsageError(f"the profile `{profile.name}` needs no password", hint="its database is a file")
-    return f"custctl:{profile.name}:{profile.database.nodes[0].host}"
+    database, cache = profile.database, profile.cache
+    if purpose is Purpose.DATABASE:
+        if not database.nodes:
+            message = f"profile `{profile.name}` needs no password: {database.engine} has no users"
+            raise UsageError(message, hint="its database is a file")
+        host, user = database.nodes[0].host, database.user or ""
+        owner = visible(f"user `{user}` at `{host}` (profile `{profile.name}`)")
+        by_password = database.auth is Auth.PASSWORD
+        return Entry(_service(profile, host), user, "password", owner, purpose, in_keyring=by_password)
+    if cache is None:
+        raise UsageError(f"profile `{profile.name}` has no cache", hint="`cache: {url: rediss://…}` names one")
+    address = parse_url(cache.url)
+    # Database and cache may be on one host, and have users of the same name.
+    service = _service(profile, f"{purpose}:{address.hosts[0][0]}")
+    if purpose is Purpose.CACHE_KEY:
+        owner = f"the entries of the cache (profile `{profile.name}`)"
+        return Entry(service, "cache-key", "key", owner, purpose, needed=cache.encrypt)
+    if address.user is None:
+        message = f"profile `{profile.name}` needs no password for its cache: `cache.url` names no user"
+        raise UsageError(
+            message, hint="for example `rediss://custctl@cache.internal`, or `default` where there are none"
+        )
+    owner = visible(f"user `{address.user}` of the cache at `{address.hosts[0][0]}` (profile `{profile.name}`)")
+    return Entry(service, address.user, "password", owner, purpose)
 
 
-def find_credential(profile: Profile, environ: Mapping[str, str]) -> Credential:
-    """Return what the profile's login is proved with.
+def _service(profile: Profile, host: str) -> str:
+    return f"custctl:{profile.name}:{host}"
+
+
+def find_credential(profile: Profile, environ: Mapping[str, str], purpose: Purpose = Purpose.DATABASE) -> Credential:
+    """Return what the profile's login is proved with, or what its cache's entries are opened with.
 
     A password that is handed over in the environment is taken for every kind of login;
     the keyring is asked only where the profile has `auth: password`.
@@ -109,52 +190,62 @@ def find_credential(profile: Profile, environ: Mapping[str, str]) -> Credential:
     Args:
         profile: the profile.
         environ: the process environment.
+        purpose: what it is for.
 
     Raises:
-        NoCredentialError: the profile's login is by password, and there is none.
+        NoCredentialError: one is needed, and there is none.
         CredentialError: the place that has it cannot be read.
     """
-    if not profile.database.nodes:
+    try:
+        entry = entry_of(profile, purpose)
+    except UsageError:
         return Credential(None, "not needed")
-    secret = _from_file(environ)
+    if not entry.needed:
+        return Credential(None, "not needed")
+    secret = _from_file(environ, entry)
     if secret is not None:
-        return Credential(secret, FILE_VARIABLE)
-    secret = _from_variable(environ)
+        return Credential(secret, entry.file_variable)
+    secret = _from_variable(environ, entry)
     if secret is not None:
-        return Credential(secret, VARIABLE)
-    if profile.database.auth is not Auth.PASSWORD:
+        return Credential(secret, entry.variable)
+    if not entry.in_keyring:
         return Credential(None, "none")
     reason = ""
     try:
-        secret = _from_keyring(profile, environ)
+        secret = _from_keyring(entry, environ)
     except CredentialError as error:
         reason = f"; {error.message}"
     if secret is not None:
         return Credential(secret, "keyring")
-    of_driver = _from_driver(profile)
+    of_driver = _from_driver(profile, entry)
     if of_driver is not None:
         return Credential(None, of_driver)
+    option = f" --for {purpose}" if purpose is not Purpose.DATABASE else ""
     raise NoCredentialError(
-        f"no password for {_login(profile)}{reason}",
-        hint=f"store it with `custctl credential set --env {profile.name}`, or name a file that holds it in "
-        f"`{FILE_VARIABLE}`, or set `{VARIABLE}`",
-        details={"profile": profile.name, "user": profile.database.user},
+        f"no {entry.noun} for {entry.owner}{reason}",
+        hint=f"store it with `custctl credential set{option} --env {profile.name}`, or name a file that holds it in "
+        f"`{entry.file_variable}`, or set `{entry.variable}`",
+        details={"profile": profile.name, "user": entry.user},
     )
 
 
-def check_credential(profile: Profile, environ: Mapping[str, str]) -> list[Place]:
+def check_credential(profile: Profile, environ: Mapping[str, str], purpose: Purpose = Purpose.DATABASE) -> list[Place]:
     """Return every place of the search with what is there, the one that is used marked. Never raises.
 
-    The list is empty for an engine that knows no passwords.
+    The list is empty where nothing is needed.
     """
-    if not profile.database.nodes:
+    try:
+        entry = entry_of(profile, purpose)
+    except UsageError:
+        return []
+    if not entry.needed:
         return []
     searches: list[tuple[str, Callable[[], Secret | None]]] = [
-        (FILE_VARIABLE, lambda: _from_file(environ)),
-        (VARIABLE, lambda: _from_variable(environ)),
+        (entry.file_variable, lambda: _from_file(environ, entry)),
+        (entry.variable, lambda: _from_variable(environ, entry)),
     ]
-    if profile.database.auth is Auth.PASSWORD:
-        searches.append(("keyring", lambda: _from_keyring(profile, environ)))
+    if entry.in_keyring:
+        searches.append(("keyring", lambda: _from_keyring(entry, environ)))
     places: list[Place] = []
     settled = False
     for source, search in searches:
@@ -162,7 +253,7 @@ def check_credential(profile: Profile, environ: Mapping[str, str]) -> list[Place
             found = search() is not None
         except CredentialError as error:
             places.append(Place(source, "failed", error.message, error.hint))
-            # A password file that cannot be read ends the search; after a keyring that cannot, the driver looks.
+            # A file that cannot be read ends the search; after a keyring that cannot, the driver looks.
             settled = settled or source != "keyring"
             continue
         if not found:
@@ -170,117 +261,57 @@ def check_credential(profile: Profile, environ: Mapping[str, str]) -> list[Place
         else:
             places.append(Place(source, "shadowed" if settled else "used"))
             settled = True
-    of_driver = _from_driver(profile) if profile.database.auth is Auth.PASSWORD else None
+    of_driver = _from_driver(profile, entry)
     if of_driver is not None:
         places.append(Place(of_driver, "shadowed" if settled else "used"))
     return places
 
 
-def store_credential(profile: Profile, secret: Secret, environ: Mapping[str, str]) -> str:
-    """Put the password into the keyring and return the keyring's name.
+def store_credential(
+    profile: Profile, secret: Secret, environ: Mapping[str, str], purpose: Purpose = Purpose.DATABASE
+) -> str:
+    """Put a password or key into the keyring and return the keyring's name.
 
     Raises:
-        UsageError: the profile's login takes no password from the keyring.
-        CredentialError: the password is empty, or the keyring cannot be used or did not keep it.
+        UsageError: the profile takes none from the keyring.
+        CredentialError: it is empty, or the keyring cannot be used or did not keep it.
     """
-    service, user = _entry(profile)
-    password = _fit(secret.reveal(), "the password")
+    entry = _entry_in_keyring(profile, purpose)
+    fit = _fit(secret.reveal(), f"the {entry.noun}")
 
     def store(backend: KeyringBackend) -> str:
-        backend.set_password(service, user, password.reveal())
+        backend.set_password(entry.service, entry.user, fit.reveal())
         # Some backends cut long passwords off without a word.
-        if backend.get_password(service, user) != password.reveal():
-            raise CredentialError("the keyring did not keep the password as it is")
+        if backend.get_password(entry.service, entry.user) != fit.reveal():
+            raise CredentialError(f"the keyring did not keep the {entry.noun} as it is")
         return visible(str(backend.name))
 
-    return with_keyring(store, environ)
+    return with_keyring(store, environ, entry.otherwise)
 
 
-def delete_credential(profile: Profile, environ: Mapping[str, str]) -> bool:
-    """Take the password out of the keyring; return whether there was one.
+def delete_credential(profile: Profile, environ: Mapping[str, str], purpose: Purpose = Purpose.DATABASE) -> bool:
+    """Take a password or key out of the keyring; return whether there was one.
 
     Raises:
-        UsageError: the profile's login takes no password from the keyring.
+        UsageError: the profile takes none from the keyring.
         CredentialError: the keyring cannot be used.
     """
-    service, user = _entry(profile)
+    entry = _entry_in_keyring(profile, purpose)
 
     def delete(backend: KeyringBackend) -> bool:
-        if backend.get_password(service, user) is None:
+        if backend.get_password(entry.service, entry.user) is None:
             return False
-        backend.delete_password(service, user)
+        backend.delete_password(entry.service, entry.user)
         return True
 
-    return with_keyring(delete, environ)
+    return with_keyring(delete, environ, entry.otherwise)
 
 
-# -- the cache's ------------------------------------------------------------------------------------
-
-CACHE_VARIABLE, CACHE_FILE_VARIABLE = "CUSTCTL_CACHE_PASSWORD", "CUSTCTL_CACHE_PASSWORD_FILE"
-KEY_VARIABLE, KEY_FILE_VARIABLE = "CUSTCTL_CACHE_KEY", "CUSTCTL_CACHE_KEY_FILE"
-_KEY_USER = "cache-key"
-
-
-def find_cache_password(profile: Profile, environ: Mapping[str, str]) -> Secret:
-    """Return the password of the cache's user, looked for where the database's is, under the cache's own names.
-
-    Raises:
-        CredentialError: there is none.
-    """
-    service, user = _cache_entry(profile)
-    what = f"password for user `{visible(user or 'default')}` of the cache"
-    return _find_cache_secret(service, user or "default", (CACHE_FILE_VARIABLE, CACHE_VARIABLE), what, environ)
-
-
-def find_cache_key(profile: Profile, environ: Mapping[str, str]) -> Secret:
-    """Return the key that the cache's entries are encrypted with.
-
-    Raises:
-        CredentialError: there is none.
-    """
-    service, _ = _cache_entry(profile)
-    return _find_cache_secret(service, _KEY_USER, (KEY_FILE_VARIABLE, KEY_VARIABLE), "key for the cache", environ)
-
-
-def _cache_entry(profile: Profile) -> tuple[str, str | None]:
-    from custctl.profiles.cache_url import parse_url
-
-    if profile.cache is None:
-        raise UsageError(f"profile `{profile.name}` has no cache")
-    address = parse_url(profile.cache.url)
-    return f"custctl:{profile.name}:{address.hosts[0][0]}", address.user
-
-
-def _find_cache_secret(
-    service: str, user: str, variables: tuple[str, str], what: str, environ: Mapping[str, str]
-) -> Secret:
-    file_variable, variable = variables
-    found = _from_file(environ, file_variable) or _from_variable(environ, variable)
-    reason = ""
-    if found is None:
-        try:
-            held = with_keyring(lambda backend: backend.get_password(service, user), environ)
-        except CredentialError as error:
-            held, reason = None, f"; {error.message}"
-        found = Secret(held) if held else None
-    if found is None:
-        raise CredentialError(
-            f"no {what}{reason}", hint=f"name a file that holds it in `{file_variable}`, or set `{variable}`"
-        )
-    return found
-
-
-def _login(profile: Profile) -> str:
-    database = profile.database
-    return visible(f"user `{database.user}` at `{database.nodes[0].host}` (profile `{profile.name}`)")
-
-
-def _entry(profile: Profile) -> tuple[str, str]:
-    if not profile.database.nodes:
-        raise UsageError(f"profile `{profile.name}` needs no password: {profile.database.engine} has no users")
-    if profile.database.auth is not Auth.PASSWORD:
+def _entry_in_keyring(profile: Profile, purpose: Purpose) -> Entry:
+    entry = entry_of(profile, purpose)
+    if not entry.in_keyring:
         raise UsageError(f"profile `{profile.name}` needs no password: its login is `auth: {profile.database.auth}`")
-    return service_name(profile), profile.database.user or ""
+    return entry
 
 
 def _fit(value: str, what: str, hint: str | None = None) -> Secret:
@@ -291,7 +322,9 @@ def _fit(value: str, what: str, hint: str | None = None) -> Secret:
     return Secret(value)
 
 
-def _from_driver(profile: Profile) -> str | None:
+def _from_driver(profile: Profile, entry: Entry) -> str | None:
+    if entry.purpose is not Purpose.DATABASE or not entry.in_keyring:
+        return None
     from custctl.engines import driver_password
 
     database = profile.database
@@ -299,12 +332,13 @@ def _from_driver(profile: Profile) -> str | None:
     return driver_password(database.engine, servers, database.name or "", database.user)
 
 
-def _from_variable(environ: Mapping[str, str], variable: str = VARIABLE) -> Secret | None:
-    value = environ.get(variable)
-    return None if value is None else _fit(value, f"`{variable}`", f"set it, or `unset {variable}`")
+def _from_variable(environ: Mapping[str, str], entry: Entry) -> Secret | None:
+    value = environ.get(entry.variable)
+    return None if value is None else _fit(value, f"`{entry.variable}`", f"set it, or `unset {entry.variable}`")
 
 
-def _from_file(environ: Mapping[str, str], variable: str = FILE_VARIABLE) -> Secret | None:
+def _from_file(environ: Mapping[str, str], entry: Entry) -> Secret | None:
+    variable = entry.file_variable
     name = environ.get(variable)
     if name is None:
         return None
@@ -329,11 +363,9 @@ def _from_file(environ: Mapping[str, str], variable: str = FILE_VARIABLE) -> Sec
     return _fit(text, what, hint)
 
 
-def _from_keyring(profile: Profile, environ: Mapping[str, str]) -> Secret | None:
-    service, user = _entry(profile)
-
+def _from_keyring(entry: Entry, environ: Mapping[str, str]) -> Secret | None:
     def get(backend: KeyringBackend) -> str | None:
-        return backend.get_password(service, user)
+        return backend.get_password(entry.service, entry.user)
 
-    password = with_keyring(get, environ)
-    return Secret(password) if password else None
+    held = with_keyring(get, environ, entry.otherwise)
+    return Secret(held) if held else None

@@ -33,16 +33,17 @@ _CHAINER = "keyring.backends.chainer.ChainerBackend"
 _NO_KEYRING = ("keyring.backends.fail.Keyring", "keyring.backends.null.Keyring")
 # Plain text, or a cipher whose key must be typed on a terminal.
 _REFUSED_PACKAGES = ("keyrings.alt", "keyrings.cryptfile", "sagecipher")
-_HEADLESS = (
-    "on a machine without one, mount the password and name the file in `CUSTCTL_DB_PASSWORD_FILE`, "
-    "or set `CUSTCTL_DB_PASSWORD`"
-)
+
+_UNLOCK = "unlock it"
 
 Answer = TypeVar("Answer")
 
 
-def with_keyring(act: Callable[[KeyringBackend], Answer], environ: Mapping[str, str]) -> Answer:
+def with_keyring(act: Callable[[KeyringBackend], Answer], environ: Mapping[str, str], otherwise: str) -> Answer:
     """Return what `act` makes of the keyring, within `KEYRING_LIMIT`.
+
+    Args:
+        otherwise: the way out on a machine without one; it ends each error's hint.
 
     Raises:
         CredentialError: there is no keyring fit for use, it is locked, it failed or it did not answer.
@@ -66,9 +67,9 @@ def with_keyring(act: Callable[[KeyringBackend], Answer], environ: Mapping[str, 
     thread.join(KEYRING_LIMIT)
     if answers:
         return answers[0]
-    if errors:
-        raise errors[0]
-    raise CredentialError("the keyring did not answer, it is probably locked", hint=f"unlock it; {_HEADLESS}")
+    error = errors[0] if errors else CredentialError("the keyring did not answer, it is probably locked", hint=_UNLOCK)
+    error.hint = f"{error.hint}; {otherwise}" if error.hint else otherwise
+    raise error
 
 
 def _translated(error: BaseException) -> CredentialError:
@@ -79,15 +80,15 @@ def _translated(error: BaseException) -> CredentialError:
     # secretstorage tells a lock by classes of its own; keyring wraps some of them as InitError.
     if any("Locked" in name or name in ("InitError", "PromptDismissedException") for name in names):
         return _locked()
-    return CredentialError(f"the keyring failed ({names[0]})", hint=_HEADLESS)
+    return CredentialError(f"the keyring failed ({names[0]})")
 
 
 def _absent() -> CredentialError:
-    return CredentialError("there is no system keyring", hint=_HEADLESS)
+    return CredentialError("there is no system keyring")
 
 
 def _locked() -> CredentialError:
-    return CredentialError("the keyring is locked", hint=f"unlock it; {_HEADLESS}")
+    return CredentialError("the keyring is locked", hint=_UNLOCK)
 
 
 def _backend(environ: Mapping[str, str]) -> KeyringBackend:
@@ -101,7 +102,7 @@ def _backend(environ: Mapping[str, str]) -> KeyringBackend:
     except Exception as error:  # noqa: BLE001 - it imports whatever module is named
         asked = f"`{visible(named)}`" if named else "in `keyringrc.cfg`"
         message = f"the keyring backend {asked} cannot be loaded ({type(error).__name__})"
-        raise CredentialError(message, hint=_HEADLESS) from None
+        raise CredentialError(message) from None
     backend = _best() if backend is None else backend
     _refuse_unfit(backend)
     _refuse_locked(backend)
@@ -138,7 +139,7 @@ def _refuse_unfit(backend: KeyringBackend) -> None:
     for kind in type(backend).__mro__:
         if kind.__module__.startswith(_REFUSED_PACKAGES):
             message = f"the keyring backend `{path}` keeps passwords in plain text or asks for one"
-            raise CredentialError(message, hint=_HEADLESS)
+            raise CredentialError(message)
     if path == _CHAINER:
         for each in getattr(backend, "backends", ()):
             if f"{type(each).__module__}.{type(each).__qualname__}" not in _BACKENDS:
@@ -162,8 +163,6 @@ def _refuse_locked(backend: KeyringBackend) -> None:
             collection = secretstorage.Collection(connection, *([chosen] if chosen else []))
         except secretstorage.ItemNotFoundException:
             message = "the keyring has no collection to keep passwords in"
-            raise CredentialError(
-                message, hint=f"create one with your desktop's password manager; {_HEADLESS}"
-            ) from None
+            raise CredentialError(message, hint="create one with your desktop's password manager") from None
         if collection.is_locked():
             raise _locked()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from custctl.cache.links import Link, open_link
@@ -42,22 +41,28 @@ def open_cache(profile: Profile, environ: Mapping[str, str], memory: Memory, dat
     address = parse_url(profile.cache.url)
     authorities = profile.cache.tls_ca
 
-    def password() -> str:
-        from custctl.credentials import find_cache_password
+    def secret(purpose: str) -> str:
+        from custctl.credentials import Purpose, find_credential
 
-        with _as_login():
-            return find_cache_password(profile, environ).reveal()
+        try:
+            found = find_credential(profile, environ, Purpose(purpose)).secret
+        except CredentialError as error:
+            # No command fails for want of what opens the cache.
+            raise LoginError(error.message) from None
+        assert found is not None
+        return found.reveal()
 
     def sealer() -> Sealer:
         from custctl.cache.sealing import AesSealer
-        from custctl.credentials import find_cache_key
 
-        with _as_login():
-            return AesSealer(find_cache_key(profile, environ).reveal())
+        try:
+            return AesSealer(secret("cache-key"))
+        except CredentialError as error:
+            raise LoginError(error.message) from None
 
     def connect() -> Link:
         near = f"{key_prefix(database_id)}state"
-        return open_link(address, near, password=password, authorities=authorities, patience=PATIENCE)
+        return open_link(address, near, password=lambda: secret("cache"), authorities=authorities, patience=PATIENCE)
 
     return Cache(
         connect,
@@ -68,15 +73,6 @@ def open_cache(profile: Profile, environ: Mapping[str, str], memory: Memory, dat
         mark=mark_seconds(profile),
         sealer=sealer if profile.cache.encrypt else None,
     )
-
-
-@contextmanager
-def _as_login() -> Iterator[None]:
-    """Take what is missing to open the cache for a fault of the cache: no command fails for want of it."""
-    try:
-        yield
-    except CredentialError as error:
-        raise LoginError(error.message) from None
 
 
 def open_mirror(

@@ -11,7 +11,13 @@ import os
 
 from custctl.errors import CredentialError
 
+_KEY = 32  # bytes
 _NONCE = 12
+
+
+def new_key() -> str:
+    """Return a key for `AesSealer`."""
+    return base64.b64encode(os.urandom(_KEY)).decode()
 
 
 class AesSealer:
@@ -31,7 +37,7 @@ class AesSealer:
             raw = base64.b64decode(key.strip(), validate=True)
         except (ValueError, binascii.Error):
             raw = b""
-        if len(raw) != 32:
+        if len(raw) != _KEY:
             raise CredentialError(
                 "the cache's key is not 32 bytes in Base64", hint="make one with `openssl rand -base64 32`"
             )

@@ -7,6 +7,7 @@ affair, and a hanging one must not keep a process from ending.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import os
 import pickle
@@ -22,16 +23,17 @@ import pytest
 from custctl.credentials import (
     Credential,
     Place,
+    Purpose,
     Secret,
     check_credential,
     delete_credential,
+    entry_of,
     find_credential,
-    service_name,
     store_credential,
 )
 from custctl.errors import CredentialError, ExitCode, UsageError
 from custctl.profiles import load_profile
-from custctl.profiles.model import Auth, Database, Engine, Environment, Node, Profile
+from custctl.profiles.model import Auth, Cache, Database, Engine, Environment, Node, Profile
 
 PASSWORD = "hunter2 ü"
 FAIL = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
@@ -85,9 +87,11 @@ class TalkativeKeyring(InMemoryKeyring):
 '''
 
 PRELUDE = """
+import dataclasses
 import json, os, sys
 from pathlib import Path
 from custctl.credentials import *
+from custctl.profiles.model import Cache
 from custctl.credentials import check_credential, delete_credential, find_credential, store_credential
 from custctl.errors import CustctlError
 from custctl.profiles import load_profile
@@ -281,8 +285,8 @@ def test_other_logins_take_a_password_only_from_the_environment(auth: Auth) -> N
 
 
 def test_the_host_is_part_of_the_keyring_s_service() -> None:
-    assert service_name(server()) == "custctl:prod:sql1.internal"
-    assert service_name(server(host="evil")) == "custctl:prod:evil"
+    assert entry_of(server()).service == "custctl:prod:sql1.internal"
+    assert entry_of(server(host="evil")).service == "custctl:prod:evil"
 
 
 def test_check_tells_every_place(tmp_path: Path) -> None:
@@ -300,6 +304,78 @@ def test_check_tells_every_place(tmp_path: Path) -> None:
     assert places == [Place("CUSTCTL_DB_PASSWORD_FILE", "used"), Place("CUSTCTL_DB_PASSWORD", "shadowed")]
     places = check_credential(server(Auth.ENTRA), environ | {"CUSTCTL_DB_PASSWORD_FILE": "/nowhere"})
     assert [each.state for each in places] == ["failed", "shadowed"]
+
+
+# The cache's
+
+
+def cached(url: str = "rediss://ada@cache.internal", *, encrypt: bool = True) -> Profile:
+    return dataclasses.replace(server(), cache=Cache(url, encrypt=encrypt))
+
+
+CACHE, KEY = Purpose.CACHE, Purpose.CACHE_KEY
+
+
+@pytest.mark.parametrize(
+    ("purpose", "variable"), [(CACHE, "CUSTCTL_CACHE_PASSWORD"), (KEY, "CUSTCTL_CACHE_KEY")], ids=str
+)
+def test_the_cache_has_variables_of_its_own(tmp_path: Path, purpose: Purpose, variable: str) -> None:
+    file = tmp_path / "secret"
+    file.write_text(PASSWORD + "\n")
+    environ = {f"{variable}_FILE": str(file), variable: "other", "CUSTCTL_DB_PASSWORD": "the database's"}
+    found = find_credential(cached(), environ, purpose)
+    assert found.secret is not None
+    assert (found.secret.reveal(), found.source) == (PASSWORD, f"{variable}_FILE")
+    places = [(each.source, each.state) for each in check_credential(cached(), FAIL | environ, purpose)]
+    assert places == [(f"{variable}_FILE", "used"), (variable, "shadowed"), ("keyring", "failed")]
+    del environ[f"{variable}_FILE"]
+    found = find_credential(cached(), environ, purpose)
+    assert found.secret is not None
+    assert (found.secret.reveal(), found.source) == ("other", variable)
+    # And the database's is not handed to the cache.
+    del environ[variable]
+    with pytest.raises(CredentialError):
+        find_credential(cached(), FAIL | environ, purpose)
+
+
+@pytest.mark.parametrize(
+    ("purpose", "message"),
+    [
+        (CACHE, "no password for user `ada` of the cache at `cache.internal` (profile `prod`)"),
+        (KEY, "no key for the entries of the cache (profile `prod`)"),
+    ],
+    ids=str,
+)
+def test_without_any_the_cache_s_ways_are_named(purpose: Purpose, message: str) -> None:
+    with pytest.raises(CredentialError) as caught:
+        find_credential(cached(), FAIL, purpose)
+    assert caught.value.message == f"{message}; there is no system keyring"
+    variable = entry_of(cached(), purpose).variable
+    for way in (f"custctl credential set --for {purpose} --env prod", f"`{variable}_FILE`", f"`{variable}`"):
+        assert way in str(caught.value.hint)
+    with pytest.raises(CredentialError) as caught:
+        store_credential(cached(), Secret("x"), FAIL, purpose)
+    assert variable in str(caught.value.hint)
+    assert "CUSTCTL_DB" not in str(caught.value.hint)
+
+
+def test_where_the_cache_asks_for_nothing_nothing_is_looked_for() -> None:
+    environ = {"PYTHON_KEYRING_BACKEND": "no.such.Module"}
+    for profile, purpose in ((server(), CACHE), (cached("rediss://h"), CACHE), (cached(encrypt=False), KEY)):
+        assert find_credential(profile, environ, purpose) == Credential(None, "not needed")
+        assert check_credential(profile, environ, purpose) == []
+    with pytest.raises(UsageError, match="has no cache"):
+        store_credential(server(), Secret("x"), environ, CACHE)
+    with pytest.raises(UsageError, match="names no user"):
+        store_credential(cached("rediss://h"), Secret("x"), environ, CACHE)
+
+
+def test_the_cache_s_host_is_part_of_the_service() -> None:
+    entry = entry_of(cached(), CACHE)
+    assert (entry.service, entry.user) == ("custctl:prod:cache:cache.internal", "ada")
+    entry = entry_of(cached("rediss+sentinel://s1,s2/main"), KEY)
+    assert (entry.service, entry.user) == ("custctl:prod:cache-key:s1", "cache-key")
+    assert entry_of(cached("unix://ada@/run/valkey.sock"), CACHE).service == "custctl:prod:cache:/run/valkey.sock"
 
 
 # The keyring
@@ -329,6 +405,27 @@ def test_store_find_delete(home: Path) -> None:
         """,
     )
     assert result[1:] == ["keyring", True, ["absent", "absent", "used"], [True, False], "the password is empty"]
+
+
+def test_each_secret_has_an_entry_of_its_own(home: Path) -> None:
+    result, _ = run(
+        home,
+        "InMemoryKeyring",
+        """
+        profile = dataclasses.replace(profile, cache=Cache("rediss://app@sql1.internal", encrypt=True))
+        for purpose in Purpose:
+            store_credential(profile, Secret(f"for {purpose}"), os.environ, purpose)
+        found = [find_credential(profile, os.environ, purpose).secret.reveal() for purpose in Purpose]
+        deleted = delete_credential(profile, os.environ, Purpose.CACHE_KEY)
+        left = [check_credential(profile, os.environ, purpose)[-1].state for purpose in Purpose]
+        result = [found, deleted, left]
+        """,
+    )
+    assert result == [
+        ["for database", "for cache", "for cache-key"],
+        True,
+        ["used", "used", "absent"],
+    ]
 
 
 def test_a_keyring_that_cuts_passwords_is_found_out(home: Path) -> None:

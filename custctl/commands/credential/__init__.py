@@ -9,11 +9,11 @@ _HERE = "custctl.commands.credential"
 credential = group(
     "credential",
     {
-        "set": (f"{_HERE}.set:set_", "Keep the database password in the system keyring."),
-        "check": (f"{_HERE}.check:check", "Tell where the database password would come from."),
-        "delete": (f"{_HERE}.delete:delete", "Take the database password out of the system keyring."),
+        "set": (f"{_HERE}.set:set_", "Keep a password or key in the system keyring."),
+        "check": (f"{_HERE}.check:check", "Tell where a password or key would come from."),
+        "delete": (f"{_HERE}.delete:delete", "Take a password or key out of the system keyring."),
     },
-    help="Keep the database password in the system keyring.",
+    help="Keep the passwords of database and cache in the system keyring, and the key of the cache's entries.",
     examples="""
 custctl credential set --env prod
 custctl credential check --env prod

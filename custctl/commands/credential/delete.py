@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import typer
 
+from custctl.commands.credential.purposes import DATABASE, ForOption
 from custctl.context import Context
 from custctl.errors import CredentialError
 from custctl.options import PLAIN, command
 
-_COLUMNS = ("profile", "service", "user", "deleted")
+_COLUMNS = ("profile", "service", "user", "deleted", "for")
 
 
-@command(shared=(*PLAIN, "yes"), examples="custctl credential delete --env staging --yes")
-def delete(ctx: typer.Context) -> None:
-    """Take the profile's database password out of the system keyring. Asks first."""
-    from custctl.credentials import delete_credential, service_name
+@command(
+    shared=(*PLAIN, "yes"),
+    examples="""
+custctl credential delete --env staging --yes
+custctl credential delete --env staging --for cache --yes
+""",
+)
+def delete(ctx: typer.Context, purpose: ForOption = DATABASE) -> None:
+    """Take a password or key of the profile out of the system keyring. Asks first."""
+    from custctl.credentials import delete_credential, entry_of
 
     context = Context.of(ctx)
     profile = context.profile
-    service = service_name(profile)
-    context.prompter.confirm(f"take `{service}` out of the keyring?")
-    if not delete_credential(profile, context.environ):
-        raise CredentialError(f"the keyring holds no password as `{service}`", hint="`custctl credential check` looks")
-    record = {"profile": profile.name, "service": service, "user": profile.database.user, "deleted": True}
-    context.renderer.one(record, _COLUMNS)
+    entry = entry_of(profile, purpose)
+    context.prompter.confirm(f"take the {entry.noun} of `{entry.user}` at `{entry.service}` out of the keyring?")
+    if not delete_credential(profile, context.environ, purpose):
+        message = f"the keyring holds no {entry.noun} of `{entry.user}` as `{entry.service}`"
+        option = f" --for {purpose}" if purpose is not DATABASE else ""
+        raise CredentialError(message, hint=f"`custctl credential check{option}` looks")
+    record = {"profile": profile.name, "service": entry.service, "user": entry.user, "deleted": True}
+    context.renderer.one({**record, "for": str(purpose)}, _COLUMNS)

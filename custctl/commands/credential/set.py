@@ -6,10 +6,13 @@ from typing import Annotated
 
 import typer
 
+from custctl.commands.credential.purposes import DATABASE, ForOption
 from custctl.context import Context
+from custctl.credentials import Purpose
+from custctl.errors import UsageError
 from custctl.options import PLAIN, command
 
-COLUMNS = ("profile", "service", "user", "keyring")
+COLUMNS = ("profile", "service", "user", "keyring", "for")
 
 
 @command(
@@ -17,20 +20,39 @@ COLUMNS = ("profile", "service", "user", "keyring")
     examples="""
 custctl credential set --env prod
 custctl credential set --env prod --stdin < password.txt
+custctl credential set --env prod --for cache
+custctl credential set --env prod --for cache-key --generate
 """,
 )
 def set_(
     ctx: typer.Context,
-    stdin: Annotated[bool, typer.Option("--stdin", help="Read the password from stdin: its first line.")] = False,
+    purpose: ForOption = DATABASE,
+    stdin: Annotated[bool, typer.Option("--stdin", help="Read it from stdin: its first line.")] = False,
+    generate: Annotated[
+        bool, typer.Option("--generate", help="Make a new key for the cache's entries; it is not shown.")
+    ] = False,
 ) -> None:
-    """Keep the profile's database password in the system keyring; a hidden prompt asks for it."""
-    from custctl.credentials import Secret, service_name, store_credential
+    """Keep a password or key of the profile in the system keyring; a hidden prompt asks for it."""
+    from custctl.credentials import Secret, entry_of, store_credential
 
+    if generate and (stdin or purpose is not Purpose.CACHE_KEY):
+        raise UsageError("`--generate` is for `--for cache-key` alone, and without `--stdin`")
     context = Context.of(ctx)
     profile = context.profile
-    service = service_name(profile)
-    password = context.prompter.secret(f"password of {profile.database.user}", from_stdin=stdin, again=True)
-    backend = store_credential(profile, Secret(password), context.environ)
-    context.console.note(f"the password is in {backend}, as `{service}`")
-    record = {"profile": profile.name, "service": service, "user": profile.database.user, "keyring": backend}
-    context.renderer.one(record, COLUMNS)
+    entry = entry_of(profile, purpose)
+    if generate:
+        from custctl.cache.sealing import new_key
+
+        text = new_key()
+    else:
+        label = f"password of {entry.user}" if entry.noun == "password" else "key of the cache's entries"
+        text = context.prompter.secret(label, from_stdin=stdin, again=True)
+        if purpose is Purpose.CACHE_KEY:
+            from custctl.cache.sealing import AesSealer
+
+            # One that is none is refused here, not at the first read.
+            AesSealer(text)
+    backend = store_credential(profile, Secret(text), context.environ, purpose)
+    context.console.note(f"the {entry.noun} is in {backend}, as `{entry.service}`")
+    kept = {"profile": profile.name, "service": entry.service, "user": entry.user, "keyring": backend}
+    context.renderer.one({**kept, "for": str(purpose)}, COLUMNS)

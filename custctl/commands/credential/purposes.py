@@ -1,0 +1,18 @@
+"""Which of a profile's secrets a command is about."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from custctl.credentials import Purpose
+
+ForOption = Annotated[
+    Purpose,
+    typer.Option(
+        "--for", help="What it is for: the database's password, the cache's, or the key of the cache's entries."
+    ),
+]
+
+DATABASE = Purpose.DATABASE
