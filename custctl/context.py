@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, cached_property
 from pathlib import Path
@@ -270,20 +270,17 @@ class Context:
             return None
 
     @contextmanager
-    def writing_many(self, database_id: str | None = None) -> Iterator[Callable[[], None]]:
+    def writing_many(self, database_id: str | None = None) -> Iterator[None]:
         """Keep readers of the cache away from all customers during the block.
 
         Args:
             database_id: asked of the database where it is not given.
-
-        Yields:
-            To be called now and then.
         """
         if self.mirror is None:
-            yield lambda: None
+            yield
             return
-        with self.mirror.many(database_id or self.database_id()) as go_on:
-            yield go_on
+        with self.mirror.many(database_id or self.database_id()):
+            yield
 
     def announce(self, columns: Sequence[str]) -> None:
         """Say which environment and database the command is about to change.

@@ -58,7 +58,10 @@ def warm(cache: Cache, database: Database, limit: int, on_progress: Callable[[in
         looks = dict(zip(batch, cache.look_all(batch, counted=False), strict=True))
         leases = {each: look.lease for each, look in looks.items() if look.lease}
         rows = database.read(partial(_rows, database, list(leases)), replica=False)
-        done.filled += cache.fill_all([(row, leases[row.id]) for row in rows]) if rows else 0
+        source = database.source
+        # A replica that serves for want of the primary may lack what that will have when it is back.
+        if rows and (source is None or source.is_primary):
+            done.filled += cache.fill_all([(row, leases[row.id]) for row in rows])
         done.held += sum(look.answer == "hit" for look in looks.values())
         done.looked_at += len(batch)
         on_progress(done.looked_at)

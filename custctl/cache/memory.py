@@ -7,6 +7,7 @@ failed just now: a short-lived process knows none of that by itself.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -17,6 +18,7 @@ from custctl.state import locked, write_whole
 
 _KEPT = 2000  # writes that are remembered; each is also in the cache, where that answered
 _SPARED = 30.0  # seconds after a failure in which the cache is left alone
+_ID = re.compile(r"-1|[0-9]{1,19}", re.ASCII)
 _PATIENCE = 1.0  # seconds to wait for another process's writing of the file
 
 
@@ -39,7 +41,7 @@ class Memory:
                 held = json.loads(self._path.read_text(encoding="utf-8"))
             except (OSError, ValueError, RecursionError):
                 held = None
-            self._held = held if isinstance(held, dict) else {}
+            self._held = _sound(held)
         return self._held
 
     def _change(self, change: Callable[[dict[str, Any]], None]) -> None:
@@ -96,7 +98,7 @@ class Memory:
     @property
     def in_doubt(self) -> list[int]:
         """The customers whose entries may be old, as the cache did not take what was written; -1 is all of them."""
-        return [int(key) for key in self._table("doubt") if key.lstrip("-").isdigit()]
+        return [int(key) for key in self._table("doubt")]
 
     def doubt(self, customer_ids: Iterable[int]) -> None:
         """Keep that entries may be old."""
@@ -139,7 +141,7 @@ class Memory:
             return True
         if self.failure is not None:
             return False
-        taken = False
+        taken = True  # also where nobody can write that down
 
         def take(held: dict[str, Any]) -> None:
             nonlocal taken
@@ -165,3 +167,18 @@ class Memory:
     def saw(self, there: bool) -> None:
         """Keep whether the database was there now."""
         self._change(lambda held: held.update(seen=[self._clock(), there]))
+
+
+def _sound(held: Any) -> dict[str, Any]:
+    """Return what was read, without what this program has not written there."""
+    if not isinstance(held, dict):
+        return {}
+    for name in ("written", "doubt"):
+        table = held.get(name)
+        if not isinstance(table, dict):
+            held.pop(name, None)
+            continue
+        for key, value in list(table.items()):
+            if not _ID.fullmatch(key) or (name == "written" and not isinstance(value, str)):
+                del table[key]
+    return held

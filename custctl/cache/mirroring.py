@@ -7,13 +7,14 @@ cache has been told.
 from __future__ import annotations
 
 import os
-import time
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from custctl.cache.entries import version_key
 from custctl.cache.store import CacheError
+from custctl.errors import OutcomeUnknownError
 
 if TYPE_CHECKING:
     from custctl.cache.memory import Memory
@@ -30,7 +31,7 @@ class CacheMirror:
     Args:
         open_cache: opens the cache of a database, by its id.
         warned: called with what may be wrong, for a person.
-        mark: seconds that the mark of a long write lives without being said again.
+        mark: seconds that the mark of a write of many lives without being said again.
     """
 
     def __init__(
@@ -51,7 +52,6 @@ class CacheMirror:
         self._token = os.urandom(9).hex()
         self._marked: set[int] = set()
         self._has_warned = False
-        self._said_many = 0.0
 
     def _opened(self, database_id: str | None) -> Cache | None:
         if self._cache is None and database_id is not None:
@@ -102,29 +102,53 @@ class CacheMirror:
     # -- many --------------------------------------------------------------------------------------
 
     @contextmanager
-    def many(self, database_id: str | None) -> Iterator[Callable[[], None]]:
+    def many(self, database_id: str | None) -> Iterator[None]:
         """Say that many customers are written during the block, and trust nothing afterwards that was kept before.
 
-        Yields:
-            To be called now and then during the block.
+        Where it is not known what became of the last of it, that remains said until the mark runs out.
         """
         cache = self._opened(database_id)
-        if cache is None:
-            yield lambda: None
+        if cache is None or database_id is None:
+            yield
             return
+        with self._told(ALL):
+            cache.begin_many(self._token, self._mark)
+        try:
+            with self._said_again(database_id):
+                yield
+        except (OutcomeUnknownError, KeyboardInterrupt):
+            raise
+        except BaseException:
+            self._turn(cache)
+            raise
+        else:
+            self._turn(cache)
+
+    def _turn(self, cache: Cache) -> None:
+        with self._told(ALL):
+            cache.turn(self._token)
+
+    @contextmanager
+    def _said_again(self, database_id: str) -> Iterator[None]:
+        """Keep the mark alive during the block, which may be one statement of an hour."""
+        over = threading.Event()
 
         def go_on() -> None:
-            if time.monotonic() - self._said_many > self._mark / 3:
-                self._said_many = time.monotonic()
+            while not over.wait(self._mark / 3):
+                cache = self._open(database_id)
                 with self._told(ALL):
                     cache.begin_many(self._token, self._mark)
+                cache.close()
 
-        go_on()
+        # A daemon: a process that is interrupted does not wait for the cache.
+        thread = threading.Thread(target=go_on, name="mark of a write of many", daemon=True)
+        thread.start()
         try:
-            yield go_on
+            yield
         finally:
-            with self._told(ALL):
-                cache.turn(self._token)
+            over.set()
+            # What it says after this process has said that all is done would stay.
+            thread.join()
 
     def forked(self, database_id: str | None, epoch: int) -> None:
         """Say that the history has forked: what was kept of the one that was left is served to nobody any more."""
@@ -141,4 +165,4 @@ class CacheMirror:
             self._memory.doubt([customer_id])
             if not self._has_warned:
                 self._has_warned = True
-                self._warned(f"the cache does not answer: {error}; others may read from it what was before")
+                self._warned(f"the cache was not told: {error}; others may read from it what was before")

@@ -25,6 +25,10 @@ class Rows(Protocol):
     def identified(self, who: str, *, replica: bool = False) -> tuple[Customer, str | None]:
         """Return a customer by id or email, and the id of the database."""
 
+    @property
+    def has_read_primary(self) -> bool:
+        """Whether the last read was the primary's, and not one that served in its place."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -117,11 +121,11 @@ class Reader:
         """Read from the database; from the primary where the row is going to be kept."""
         row, database_id = self._rows().identified(who, replica=not look.lease)
         another = self._learn(database_id)
-        if another is None and look.lease:
-            self._fill(row, look.lease)
-            return row
         self._cache = another or self._cache
-        if another is not None or look is NOTHING:
+        # An address may have moved to another customer.
+        if another is None and look.lease and look.customer_id == row.id:
+            self._fill(row, look.lease)
+        elif another is not None or look.customer_id != row.id:
             # What is kept has to be read after its lease was given: by an address, it was not known whose to ask for.
             again = self._look(row.id)
             if again.lease:
@@ -131,6 +135,9 @@ class Reader:
 
     def _fill(self, row: Customer, lease: str) -> None:
         assert self._cache is not None
+        # A replica that serves for want of the primary may lack what that will have when it is back.
+        if not self._rows().has_read_primary:
+            return
         try:
             self._cache.fill(row, lease)
         except CacheError as error:

@@ -10,11 +10,12 @@ from pathlib import Path
 from custctl.cache.wire import Command, Word
 
 _FOLDER = Path(__file__).parent / "lua"
+_LASTING = ("look", "fill", "mark", "put", "bury")
 
 
 @cache
 def _text(name: str) -> bytes:
-    return (_FOLDER / f"{name}.lua").read_bytes()
+    return b"".join((_FOLDER / f"{part}.lua").read_bytes() for part in ("common", name))
 
 
 @cache
@@ -25,6 +26,11 @@ def _digest(name: str) -> str:
 def short(name: str, keys: Sequence[Word], arguments: Sequence[Word]) -> Command:
     """Return the command that runs a script which the server knows."""
     return ("EVALSHA", _digest(name), len(keys), *keys, *arguments)
+
+
+def loading() -> list[Command]:
+    """Return the commands that hand over all scripts which are run by `short`."""
+    return [("SCRIPT", "LOAD", _text(name)) for name in _LASTING]
 
 
 def whole(name: str, keys: Sequence[Word], arguments: Sequence[Word]) -> Command:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from custctl.cache import scripts
 from custctl.cache.entries import epoch_key, pack, unpack, version_key
-from custctl.cache.wire import Command, Refusal, WireError
+from custctl.cache.wire import Command, LoginError, Refusal, WireError
 
 if TYPE_CHECKING:
     from custctl.cache.entries import Sealer
@@ -28,6 +28,15 @@ class CacheError(Exception):
     """The cache cannot be asked."""
 
 
+class CacheLoginError(CacheError):
+    """It is there, and what it or its entries are opened with is missing or refused."""
+
+
+def key_prefix(database_id: str) -> str:
+    """Return what all keys of a database begin with; the braces keep them in one hash slot of a Cluster."""
+    return f"custctl:{{{database_id}}}:"
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """What a look into the cache has found.
@@ -37,12 +46,14 @@ class Look:
         lease: lets its holder fill the entry; empty where somebody else does, or nobody may.
         row: what is kept, whether it is to be trusted or not.
         age: seconds since it was kept.
+        customer_id: whose entry it is; None where nobody's was found.
     """
 
     answer: str
     lease: str = ""
     row: Customer | None = None
     age: float = 0.0
+    customer_id: int | None = None
 
 
 NOTHING = Look("miss")
@@ -59,7 +70,7 @@ class Cache:
         engine: what kind of versions its rows have.
         ttl: seconds that an entry is taken for current.
         mark: seconds after which a writer that has not come back is taken for dead.
-        sealer: encrypts the entries; None where they are kept as they are.
+        sealer: finds what encrypts the entries, at the first call; None where they are kept as they are.
     """
 
     def __init__(
@@ -71,17 +82,18 @@ class Cache:
         *,
         ttl: float,
         mark: float,
-        sealer: Sealer | None = None,
+        sealer: Callable[[], Sealer] | None = None,
     ) -> None:
         self._connect = connect
         self._engine = engine
         self._memory = memory
         self._ttl = ttl
         self._mark = mark
-        self._sealer = sealer
+        self._find_sealer = sealer
+        self._sealer: Sealer | None = None
         self._link: Link | None = None
         self._failure: str | None = None
-        self._prefix = f"custctl:{{{database_id}}}:"
+        self._prefix = key_prefix(database_id)
         self._state, self._counts = f"{self._prefix}state", f"{self._prefix}counts"
 
     def close(self) -> None:
@@ -101,21 +113,34 @@ class Cache:
         Raises:
             CacheError: it does not answer, or has failed just now.
         """
+        link = self._connected(insist=insist)
+        try:
+            return link.call(commands)
+        except WireError as error:
+            raise self._failed(error) from None
+
+    def _connected(self, *, insist: bool) -> Link:
+        """Return the link; with the first one comes what entries are packed with. See `_call`."""
         if self._failure is not None:
             raise CacheError(self._failure)
-        if self._link is None and not insist and not self._memory.may_try():
+        if self._link is not None:
+            return self._link
+        if not insist and not self._memory.may_try():
             self._failure = f"{self._memory.failure}, a moment ago"
             raise CacheError(self._failure)
         try:
-            if self._link is None:
-                self._link = self._connect()
-                self._settle_doubts()
-            return self._link.call(commands)
+            self._sealer = self._find_sealer() if self._find_sealer is not None else None
+            self._link = self._connect()
+            self._settle_doubts()
         except WireError as error:
-            self._failure = str(error)
-            self._memory.failed(str(error))
-            self.close()
-            raise CacheError(str(error)) from None
+            raise self._failed(error) from None
+        return self._link
+
+    def _failed(self, error: WireError) -> CacheError:
+        self._failure = str(error)
+        self._memory.failed(str(error))
+        self.close()
+        return CacheLoginError(str(error)) if isinstance(error, LoginError) else CacheError(str(error))
 
     def _settle_doubts(self) -> None:
         """Take away what could not be, when the cache did not answer."""
@@ -125,27 +150,43 @@ class Cache:
         if not doubtful:
             return
         command = (
-            scripts.whole("turn", [self._state], [_token(), ""])
-            if -1 in doubtful
-            else scripts.whole("drop", [self._row(each) for each in doubtful], [])
+            self._turned() if -1 in doubtful else scripts.whole("drop", [self._row(each) for each in doubtful], [])
         )
         if not isinstance(self._link.call([command])[0], Refusal):
             self._memory.settle(doubtful)
 
-    def _run(self, name: str, keys: Sequence[str], arguments: Sequence[Any], *, insist: bool = False) -> Any:
-        """Run one script; what the server refuses is None, as where a key is not ours."""
-        return self._run_all([(name, keys, arguments)], insist=insist)[0]
+    def _tell(self, name: str, keys: Sequence[str], arguments: Sequence[Any]) -> None:
+        """Run a script of a writer's, which has to be heard.
+
+        Raises:
+            CacheError: the cache cannot be asked, or refuses it.
+        """
+        reply = self._run_all([(name, keys, arguments)], insist=True)[0]
+        if isinstance(reply, Refusal):
+            raise CacheError(f"it refuses to be written to: {reply}")
 
     def _run_all(self, calls: Sequence[tuple[str, Sequence[str], Sequence[Any]]], *, insist: bool = False) -> list[Any]:
+        """Run scripts; what the server refuses is a `Refusal`, as where a key is not ours."""
         replies = self._call([scripts.short(*call) for call in calls], insist=insist)
         unknown = [
             index for index, reply in enumerate(replies) if isinstance(reply, Refusal) and reply.kind == "NOSCRIPT"
         ]
-        for index, reply in (
-            zip(unknown, self._call([scripts.whole(*calls[i]) for i in unknown]), strict=True) if unknown else ()
-        ):
+        if not unknown:
+            return replies
+        # Nobody has asked since this server came up. It may have come up with what it had kept a while ago, or be a
+        # replica that lacks what came last: nothing of that is trusted. Where it takes no scripts to keep, it has each
+        # from its first run on, and this happens as often.
+        first = [self._turned(), *scripts.loading()]
+        told = self._call([*first, *(scripts.whole(*calls[index]) for index in unknown)], insist=insist)
+        if isinstance(told[0], Refusal):
+            return told[:1] * len(calls)
+        for index, reply in zip(unknown, told[len(first) :], strict=True):
             replies[index] = reply
-        return [None if isinstance(reply, Refusal) else reply for reply in replies]
+        return replies
+
+    def _turned(self, token: str = "", epoch: int | None = None) -> Command:
+        arguments = [token, _token(), epoch_key(epoch) if epoch is not None else ""]
+        return scripts.whole("turn", [self._state], arguments)
 
     def _row(self, customer_id: int) -> str:
         return f"{self._prefix}row:{customer_id}"
@@ -159,7 +200,7 @@ class Cache:
     def find(self, email: str) -> int | None:
         """Return the id that an address belonged to when it was last kept: a hint, to be compared with the row."""
         found = self._call([("GET", self._email(email))])[0]
-        return int(found) if isinstance(found, bytes) and found.isdigit() else None
+        return int(found) if isinstance(found, bytes) and found.isdigit() and len(found) < 20 else None
 
     def look(self, customer_id: int) -> Look:
         """Return what is kept of a customer.
@@ -184,20 +225,24 @@ class Cache:
 
     def _looked(self, customer_id: int, reply: Any) -> Look:
         if not (isinstance(reply, list) and len(reply) == 5):
-            return NOTHING
+            return Look("miss", customer_id=customer_id)
         answer, lease, payload, version, age = reply
         place = self._row(customer_id).encode()
         row = unpack(payload, place, self._sealer) if payload else None
-        if row is not None and (
-            row.id != customer_id or version_key(self._engine, row.version) != version.decode(errors="replace")
-        ):
+        if row is not None and (row.id != customer_id or not self._is_version(row, version)):
             row = None
         if row is not None and version.decode(errors="replace") < self._memory.written(customer_id):
             row = None  # older than what was written from here
         found = answer.decode()
         if row is None and found == "hit":
             found = "miss"
-        return Look(found, lease.decode(), row, int(age) / 1000)
+        return Look(found, lease.decode(), row, int(age) / 1000, customer_id)
+
+    def _is_version(self, row: Customer, version: bytes) -> bool:
+        try:
+            return version_key(self._engine, row.version).encode() == version
+        except ValueError:
+            return False  # of another engine
 
     def fill(self, row: Customer, lease: str) -> None:
         """Keep a row that was read from the primary under a lease."""
@@ -205,6 +250,7 @@ class Cache:
 
     def fill_all(self, rows: Sequence[tuple[Customer, str]]) -> int:
         """Keep rows that were read from the primary under their leases, and return how many were kept."""
+        self._connected(insist=False)
         calls = []
         for row, lease in rows:
             key = self._row(row.id)
@@ -213,7 +259,6 @@ class Cache:
                 version_key(self._engine, row.version),
                 pack(row, key.encode(), self._sealer),
                 row.id,
-                _token(),
                 _ms(_KEEP),
             ]
             calls.append(("fill", [self._state, key, self._email(row.email)], arguments))
@@ -223,25 +268,35 @@ class Cache:
 
     def begin(self, customer_id: int, token: str) -> None:
         """Say, before a commit, that a customer is being written."""
-        self._run("mark", [self._row(customer_id)], [token, _ms(self._mark), _ms(_KEEP)], insist=True)
+        keep = _ms(max(_KEEP, self._mark))
+        self._tell("mark", [self._row(customer_id), self._state], [token, _ms(self._mark), keep, _token()])
 
     def put(self, row: Customer, token: str) -> None:
         """Keep a row that was committed, and take the mark away."""
+        self._connected(insist=True)
         key = self._row(row.id)
         arguments = [
             token,
             version_key(self._engine, row.version),
             pack(row, key.encode(), self._sealer),
             row.id,
-            _ms(_KEEP),
+            _ms(max(_KEEP, self._mark)),
         ]
-        self._run("put", [self._state, key, self._email(row.email)], arguments, insist=True)
+        self._end("put", row.id, [self._state, key, self._email(row.email)], arguments)
 
     def bury(self, customer_id: int, version: str, token: str) -> None:
         """Leave a tombstone for a customer that was deleted at a version."""
         # Behind the version itself, so that a row of that version does not come back.
         stone = f"{version_key(self._engine, version)}~"
-        self._run("bury", [self._row(customer_id)], [token, stone, _ms(_TOMBSTONE)], insist=True)
+        self._end("bury", customer_id, [self._row(customer_id)], [token, stone, _ms(max(_TOMBSTONE, self._mark))])
+
+    def _end(self, name: str, customer_id: int, keys: Sequence[str], arguments: Sequence[Any]) -> None:
+        """Say what was committed; where that is refused, at least let nobody read what was there before."""
+        try:
+            self._tell(name, keys, arguments)
+        except CacheError:
+            if self._failure is not None or isinstance(self._dropped([customer_id]), Refusal):
+                raise
 
     def unmark(self, customer_id: int, token: str) -> None:
         """Take the mark of a write away that has not happened, and never will."""
@@ -249,7 +304,7 @@ class Cache:
 
     def begin_many(self, token: str, seconds: float) -> None:
         """Say that many customers are being written; to be said again before the seconds are over."""
-        self._run("mark", [self._state], [token, _ms(seconds), ""], insist=True)
+        self._tell("mark", [self._state], [token, _ms(seconds), "", ""])
 
     def turn(self, token: str, epoch: int | None = None) -> None:
         """Trust nothing that was kept up to now, and take the mark away.
@@ -257,7 +312,9 @@ class Cache:
         Args:
             epoch: of a history that has forked.
         """
-        self._run("turn", [self._state], [token, epoch_key(epoch) if epoch is not None else ""], insist=True)
+        reply = self._call([self._turned(token, epoch)], insist=True)[0]
+        if isinstance(reply, Refusal):
+            raise CacheError(f"it refuses to be written to: {reply}")
 
     # -- looking after it --------------------------------------------------------------------------
 
@@ -268,7 +325,7 @@ class Cache:
         return {
             name.decode(): int(value)
             for name, value in zip(words[::2], words[1::2], strict=True)
-            if value.lstrip(b"-").isdigit()
+            if value.isdigit() and len(value) < 20
         }
 
     def count(self, name: str) -> None:
@@ -299,6 +356,9 @@ class Cache:
     def drop(self, keys: Iterable[bytes]) -> None:
         """Take entries away; marks of writers stay."""
         self._call([scripts.whole("drop", list(keys), [])], insist=True)
+
+    def _dropped(self, customer_ids: Iterable[int]) -> Any:
+        return self._call([scripts.whole("drop", [self._row(each) for each in customer_ids], [])], insist=True)[0]
 
 
 def _token() -> str:

@@ -83,6 +83,12 @@ class CustomerStore:
 
         return self._database.read(look, replica=replica)
 
+    @property
+    def has_read_primary(self) -> bool:
+        """Whether the last read was the primary's, and not one that served in its place."""
+        source = self._database.source
+        return source is None or source.is_primary
+
     def find(self, who: str) -> Customer | None:
         """Return a customer by id or email, or None where there is none."""
         try:
@@ -109,6 +115,7 @@ class CustomerStore:
             _check_email_is_free(connection, values["email"])
             made = self._database.insert_row(connection, sa.insert(customer).values(filled), own_columns())
             row = make_customer(self._database, made, standing.epoch)
+            self._mirror.writing(standing.database_id, row.id)
             self._record(connection, row, operation_id, "add", fields=list(filled), before=None, request=values)
             return Outcome(row, row.id, operation_id)
 

@@ -5,6 +5,11 @@ for _, key in ipairs(KEYS) do
   if redis.call('TYPE', key).ok == 'hash' then
     for _, name in ipairs(redis.call('HKEYS', key)) do marked = marked or name:sub(1, 2) == 'm:' end
   end
-  if marked then redis.call('HDEL', key, 'payload', 'lease', 'leased', 'at') else redis.call('UNLINK', key) end
+  if marked then
+    redis.call('HDEL', key, 'payload', 'generation', 'at')
+    void_lease(key)
+  else
+    redis.call('UNLINK', key)
+  end
 end
 return #KEYS

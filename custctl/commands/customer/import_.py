@@ -109,13 +109,8 @@ def _run(context: Context, work: Import, lines: int, *, dry_run: bool, updates: 
         with context.console.progress("importing", lines) as progress:
             if dry_run or not updates:
                 return work.run(progress.advance)
-            with context.writing_many() as go_on:
-
-                def advance(done: int) -> None:
-                    go_on()
-                    progress.advance(done)
-
-                return work.run(advance)
+            with context.writing_many():
+                return work.run(progress.advance)
     except InvalidError:
         if not dry_run:
             context.console.note(f"before the error, {_committed(work.result.counts)}")
