@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from custctl import csv_text
-from custctl.engines.base import Joined
 from custctl.errors import UsageError
 from custctl.text import csv_line, escape_json, guard_formula, nearest, visible
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Joined
 
 Record = Mapping[str, Any]
 Rows = Sequence[Sequence[Any]]
@@ -169,6 +170,9 @@ class Renderer:
             raise UsageError(f"an export is not written as {chosen}", hint="choose `-o csv` or `-o jsonl`")
         out = self._stream if stream is None else stream
         count, altered = 0, False
+        from custctl import csv_text
+        from custctl.engines.base import Joined
+
         if chosen is Format.JSONL:
             for block in rows():
                 out.write("".join([_json(dict(zip(names, row, strict=True))) + "\n" for row in block]))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,10 +23,11 @@ _POLL = 0.005  # seconds between attempts
 def state_file(profile: Profile, environ: Mapping[str, str], name: str) -> Path:
     """Return the path of a file that is about a profile's database; it may not exist.
 
-    A profile of the same name for another database has files of its own.
+    A profile of the same name for another database has files of its own; what is kept in them says besides which
+    database it is about.
     """
-    digest = hashlib.sha256(profile.location.encode()).hexdigest()[:12]
-    return user_state_dir(environ) / f"{profile.name}-{digest}" / name
+    # Not a digest of OpenSSL's, whose loading takes longer than all that is done with the file.
+    return user_state_dir(environ) / f"{profile.name}-{zlib.crc32(profile.location.encode()):08x}" / name
 
 
 @contextmanager

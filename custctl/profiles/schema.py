@@ -87,12 +87,14 @@ class Reading:
         environment: its environment, where at least that could be read.
         problems: all that is wrong, by line.
         refusal: what the environment forbids about an otherwise valid file, or None.
+        path: the path of an SQLite file, links not followed.
     """
 
     profile: Profile | None
     environment: Environment | None
     problems: tuple[Problem, ...] = ()
     refusal: Problem | None = None
+    path: Path | None = None
 
 
 def read_profile(
@@ -124,7 +126,7 @@ def read_profile(
     elif environment.is_protected and cache is not None and not parse_url(cache.url).is_protected:
         hint = "use `rediss://` or `valkeys://`, with `tls_ca` for a certificate authority of your own"
         refusal = Problem(reader.lines["cache.url"], f"a cache without TLS is refused in {environment}", hint)
-    return Reading(profile, environment, refusal=refusal)
+    return Reading(profile, environment, refusal=refusal, path=reader.path)
 
 
 class _Schema(Values):
@@ -134,6 +136,7 @@ class _Schema(Values):
         super().__init__(label, problems)
         self._tree = tree
         self._base = base
+        self.path: Path | None = None
 
     def profile(self) -> tuple[Environment | None, Database | None, Cache | None, tuple[str, ...]]:
         """Return what could be read; a profile is made of it only where no problem was noted."""
@@ -194,8 +197,9 @@ class _Schema(Values):
         if text == ":memory:" or text.startswith("file:"):
             self.note(self.lines["database.path"], f"`database.path` is a file's path, not {quote(text)}")
             return None
+        self.path = self._base / text
         # Links are followed: whoever opens the file through another name must meet the same lock beside it.
-        return Path(os.path.realpath(self._base / text))
+        return Path(os.path.realpath(self.path))
 
     def _nodes(self, fields: Fields, port: int) -> tuple[Node, ...]:
         items = self.items(fields, "database.nodes", required=True)

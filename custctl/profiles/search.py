@@ -111,9 +111,23 @@ def load_profile(name: str, *, profiles_dir: Path | None, environ: Mapping[str, 
     seen: list[_Folder] = []
     for folder in _folders(profiles_dir, environ, cwd):
         if name in folder.names():
-            return _usable(_read(name, folder, environ, cwd), folder.file(name), cwd, is_bundled=folder.bundled)
+            return _load(name, folder, environ, cwd)
         seen.append(folder)
     raise _unknown(name, seen, cwd)
+
+
+def _load(name: str, folder: _Folder, environ: Mapping[str, str], cwd: Path) -> Profile:
+    from custctl.profiles.compiled import Compiled
+
+    source = folder.file(name)
+    compiled = Compiled(name, source, _base(folder, environ), shown(source, cwd), environ)
+    held = compiled.load()
+    if held is not None:
+        return held
+    reading = _read(name, folder, environ, cwd)
+    profile = _usable(reading, source, cwd, is_bundled=folder.bundled)
+    compiled.keep(profile, reading.path)
+    return profile
 
 
 def find_profiles(*, profiles_dir: Path | None, environ: Mapping[str, str], cwd: Path) -> list[ProfileEntry]:
@@ -154,8 +168,13 @@ def _read(name: str, folder: _Folder, environ: Mapping[str, str], cwd: Path) -> 
     from custctl.profiles.schema import read_profile
 
     source = folder.file(name)
-    base = user_data_dir(environ) if folder.bundled else folder.path.parent
+    base = _base(folder, environ)
     return read_profile(name, source, base, environ, bundled=folder.bundled, label=shown(source, cwd))
+
+
+def _base(folder: _Folder, environ: Mapping[str, str]) -> Path:
+    """Return the folder that relative paths of a profile are seen from."""
+    return user_data_dir(environ) if folder.bundled else folder.path.parent
 
 
 def _usable(reading: Reading, source: Path, cwd: Path, *, is_bundled: bool) -> Profile:
