@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from custctl import __version__
+from custctl.cache.checking import check_cache
 from custctl.engines.base import Check
 from custctl.errors import CustctlError, ExitCode, NoCredentialError
 from custctl.text import plural
@@ -46,7 +47,7 @@ def diagnose(
     else:
         yield Check("schema", False, f"not known: the {name} was not to be asked", _AGAIN, fault.exit_code)
     yield from _guarded("replicas", lambda: _replicas(profile, open_database, environ))
-    yield Check("cache", True, profile.cache.url if profile.cache else "none")
+    yield from check_cache(profile, environ)
 
 
 def _guarded(name: str, checks: Callable[[], Iterator[Check]]) -> Generator[Check, None, CustctlError | None]:

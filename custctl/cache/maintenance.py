@@ -47,6 +47,8 @@ def warm(cache: Cache, database: Database, limit: int, on_progress: Callable[[in
     Raises:
         CacheError: the cache does not answer; what was filled stays.
     """
+    # Who asks for this asks also where the cache has failed just now.
+    cache.counts()
     newest = sa.select(customer.c.id).order_by(customer.c.updated_at.desc(), customer.c.id.desc()).limit(limit)
     with database.reading() as connection:
         check_schema(read_standing(connection))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from custctl.errors import RefusedError, UnavailableError
+from custctl.errors import CredentialError, RefusedError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,14 +39,16 @@ def asked(context: Context, ask: Callable[[], T]) -> T:
 
     Raises:
         UnavailableError: it does not.
+        CredentialError: it refuses the login, or there is none.
     """
-    from custctl.cache.store import CacheError
+    from custctl.cache.checking import LOGIN_HINT, SERVER_HINT
+    from custctl.cache.store import CacheError, CacheLoginError
 
+    assert context.profile.cache is not None
+    url = context.profile.cache.url
     try:
         return ask()
+    except CacheLoginError as error:
+        raise CredentialError(f"the cache at {url} is not open: {error}", hint=LOGIN_HINT) from None
     except CacheError as error:
-        url = context.profile.cache.url if context.profile.cache is not None else ""
-        raise UnavailableError(
-            f"the cache at {url} does not answer: {error}",
-            hint="commands work without it; check `cache.url` in the profile, and the server",
-        ) from None
+        raise UnavailableError(f"the cache at {url} does not answer: {error}", hint=SERVER_HINT) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import typer
@@ -35,6 +34,8 @@ custctl cache status -o json
 )
 def status(ctx: typer.Context) -> None:
     """Show hits, misses, stale serves, entries, memory, latency, and whether the cache is left alone after a failure."""
+    from custctl.cache.checking import latency, server_version
+
     context = Context.of(ctx)
     memory = context.cache_memory
     # Before it is asked now, which begins anew.
@@ -42,12 +43,7 @@ def status(ctx: typer.Context) -> None:
     cache = opened(context)
 
     def ask() -> dict[str, Any]:
-        began = time.monotonic()
         counts = cache.counts()
-        latency = time.monotonic() - began
-        began = time.monotonic()
-        cache.counts()
-        latency = min(latency, time.monotonic() - began)
         info = cache.info()
         entries = sum(len([key for key in keys if b":row:" in key]) for keys in cache.key_lists())
         served = counts.get("hits", 0) + counts.get("misses", 0)
@@ -58,8 +54,8 @@ def status(ctx: typer.Context) -> None:
             "hit_ratio": round(counts.get("hits", 0) / served, 4) if served else None,
             "entries": entries,
             "memory_bytes": int(info["used_memory"]) if info.get("used_memory", "").isdigit() else None,
-            "latency_ms": round(latency * 1000, 3),
-            "server": _server(info),
+            "latency_ms": round(latency(cache) * 1000, 3),
+            "server": server_version(info),
         }
 
     assert context.profile.cache is not None
@@ -67,10 +63,3 @@ def status(ctx: typer.Context) -> None:
     state = f"answers again; failed a moment ago: {failure}" if failure is not None else "answers"
     record = {"url": context.profile.cache.url, "state": state, **told, "in_doubt": len(memory.in_doubt)}
     context.renderer.one(record, _COLUMNS)
-
-
-def _server(info: dict[str, str]) -> str | None:
-    for name in ("valkey", "redis"):
-        if f"{name}_version" in info:
-            return f"{name} {info[f'{name}_version'].strip()}"
-    return None
