@@ -37,6 +37,7 @@ class Context:
 
     def __init__(self, given: Mapping[str, list[Any]], environ: Mapping[str, str], cwd: Path) -> None:
         self._given = given
+        self._caches: list[Cache] = []
         self.environ = environ
         self.cwd = cwd
         chosen = self._format()
@@ -245,7 +246,9 @@ class Context:
             return None
         from custctl.cache.opening import open_cache
 
-        return open_cache(self.profile, self.environ, self.cache_memory, database_id)
+        made = open_cache(self.profile, self.environ, self.cache_memory, database_id)
+        self._caches.append(made)
+        return made
 
     def learn_cache(self, database_id: str | None) -> Cache | None:
         """Take note of which database it is; return its cache where it was taken for another one, else None."""
@@ -320,5 +323,9 @@ class Context:
 
     def close(self) -> None:
         """Close what was opened."""
+        for opened in self._caches:
+            opened.close()
+        if self.__dict__.get("mirror") is not None:
+            self.mirror.close()  # type: ignore[union-attr]
         if "database" in self.__dict__:
             self.database.close()

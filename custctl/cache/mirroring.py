@@ -59,6 +59,11 @@ class CacheMirror:
             self._cache = self._open(database_id)
         return self._cache
 
+    def close(self) -> None:
+        """Hang up."""
+        if self._cache is not None:
+            self._cache.close()
+
     # -- one customer ------------------------------------------------------------------------------
 
     def writing(self, database_id: str | None, customer_id: int) -> None:

@@ -1,0 +1,115 @@
+"""No order of calls, kills, evictions, restarts and failovers lets the cache show as current what is not.
+
+`PROTOCOL.md` tells why. The mutations are the counter-check: a script or a caller without one of its guards is found out.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from custctl.cache import scripts
+from tests.cache.machine import DATABASE, Protocol
+from tests.cache.servers import caller, open_cache
+from tests.servers.valkey import ValkeyServer
+
+_LONG = int(os.environ.get("CUSTCTL_TEST_CACHE", "0"))
+_EXAMPLES = max(150, _LONG // 100)
+_MUTANT_EXAMPLES = int(os.environ.get("MUT", "500"))
+_STEPS = 40
+
+MUTATIONS = {
+    "a look goes by no mark of the row": ("look", "if live or all_live then", "if all_live then"),
+    "a look goes by no mark of all rows": ("look", "if live or all_live then", "if live then"),
+    "a look trusts a row whose writer was killed": ("look", "and #dead == 0 and", "and"),
+    "a look trusts all rows where the writer of many was killed": ("look", "if #all_dead > 0 then", "if false then"),
+    "a look goes by no generation": ("look", "row.generation == state.generation", "true"),
+    "a look shows rows of a history that was left": (
+        "look",
+        "if state.epoch and row.version and precedes(epoch_of(row.version), state.epoch) then payload = '' end",
+        "",
+    ),
+    "a fill goes by no lease": ("fill", "row.lease ~= ARGV[1] or", ""),
+    "a fill goes by no generation": ("fill", "or row.under ~= state.generation", ""),
+    "a fill goes by no mark": ("fill", "if marks(state) or marks(row) then return 'busy' end", ""),
+    "a fill goes by no version": ("fill", "(row.version and precedes(ARGV[2], row.version))\n    or", ""),
+    "a fill goes by no epoch": (
+        "fill",
+        "or (state.epoch and precedes(epoch_of(ARGV[2]), state.epoch))",
+        "",
+    ),
+    "a mark leaves the lease": ("mark", "void_lease(KEYS[1])", ""),
+    "a mark has no effect": ("mark", "redis.call('HSET', KEYS[1], 'm:'", "local _ = (''"),
+    "a put goes by no version": ("put", "(held and precedes(ARGV[2], held)) or", ""),
+    "a put goes by no epoch": ("put", "or (epoch and precedes(epoch_of(ARGV[2]), epoch))", ""),
+    "a put goes by no mark": (
+        "put",
+        "if not mark then",
+        "mark = mark or ' '..redis.call('HGET', KEYS[1], 'generation')\nif false then",
+    ),
+    "a put without its mark leaves what is older": ("put", "if held and precedes(held, ARGV[2]) then", "if false then"),
+    "a put goes by the generation of its end": (
+        "put",
+        "mark:match(' (.*)$')",
+        "redis.call('HGET', KEYS[1], 'generation')",
+    ),
+    "a put leaves the lease": ("put", "void_lease(KEYS[2])", ""),
+    "a bury leaves the row": ("bury", "redis.call('HDEL', KEYS[1], 'payload', 'generation', 'at')", ""),
+    "a bury leaves no version": ("bury", "redis.call('HSET', KEYS[1], 'version', ARGV[2])", ""),
+    "a bury goes by no version": ("bury", "if not held or not precedes(ARGV[2], held) then", "if true then"),
+    "a turn leaves the generation": ("turn", "redis.call('HSET', KEYS[1], 'generation', ARGV[2])", ""),
+    "a turn leaves the epoch": ("turn", "if ARGV[3] ~= ''", "if false"),
+    "a drop takes marks away": ("drop", "if marked then", "if false then"),
+}
+"""Guards that others stand behind are not among them: that a look goes by the row's epoch (what is of a lower one is handed
+to nobody), and that one reader at a time has a lease (the later one's is the only one that is kept)."""
+
+
+@pytest.fixture(scope="module")
+def machine(valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory) -> type[Protocol]:
+    memory = tmp_path_factory.mktemp("memory") / "cache.json"
+
+    class Here(Protocol):
+        server = valkey
+        cache = open_cache(valkey, memory, DATABASE)
+        call = staticmethod(caller(valkey))
+
+    return Here
+
+
+def _settings(examples: int, **more: Any) -> settings:
+    return settings(
+        max_examples=examples,
+        stateful_step_count=_STEPS,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        **more,
+    )
+
+
+def test_what_is_shown_as_current_is_so_in_any_order_of_calls(machine: type[Protocol]) -> None:
+    run_state_machine_as_test(machine, settings=_settings(_EXAMPLES))
+
+
+@pytest.mark.parametrize("name", MUTATIONS if _LONG else list(MUTATIONS)[:0])
+def test_a_missing_guard_is_found_out(name: str, machine: type[Protocol], monkeypatch: pytest.MonkeyPatch) -> None:
+    script, guard, without = MUTATIONS[name]
+    whole = scripts._text(script).decode()
+    assert guard in whole
+    mutated = whole.replace(guard, without).encode()
+    original = scripts._text
+    monkeypatch.setattr(scripts, "_text", lambda asked: mutated if asked == script else original(asked))
+    scripts._digest.cache_clear()
+    try:
+        with pytest.raises(AssertionError):
+            run_state_machine_as_test(
+                machine,
+                settings=_settings(_MUTANT_EXAMPLES, phases=[Phase.generate], report_multiple_bugs=False),
+            )
+    finally:
+        scripts._digest.cache_clear()
