@@ -7,6 +7,7 @@ failed just now: a short-lived process knows none of that by itself.
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -96,22 +97,26 @@ class Memory:
     # -- what is in doubt --------------------------------------------------------------------------
 
     @property
-    def in_doubt(self) -> list[int]:
-        """The customers whose entries may be old, as the cache did not take what was written; -1 is all of them."""
-        return [int(key) for key in self._table("doubt")]
+    def in_doubt(self) -> dict[int, str]:
+        """The customers whose entries may be old, as the cache did not take what was written; -1 is all of them.
+
+        Each with a text of its own for each time that it came into doubt.
+        """
+        return {int(key): value for key, value in self._table("doubt").items()}
 
     def doubt(self, customer_ids: Iterable[int]) -> None:
         """Keep that entries may be old."""
-        ids = list(customer_ids)
-        self._change(lambda held: held.setdefault("doubt", {}).update({str(each): 1 for each in ids}))
+        new = {str(each): os.urandom(6).hex() for each in customer_ids}
+        self._change(lambda held: held.setdefault("doubt", {}).update(new))
 
-    def settle(self, customer_ids: Iterable[int]) -> None:
-        """Keep that these are in doubt no more."""
-        ids = [str(each) for each in customer_ids]
+    def settle(self, doubts: Mapping[int, str]) -> None:
+        """Keep that these are in doubt no more, but for what came into doubt again since `in_doubt` was asked."""
 
         def change(held: dict[str, Any]) -> None:
-            for each in ids:
-                held.get("doubt", {}).pop(each, None)
+            table = held.get("doubt", {})
+            for each, doubt in doubts.items():
+                if table.get(str(each)) == doubt:
+                    del table[str(each)]
 
         self._change(change)
 
@@ -179,6 +184,6 @@ def _sound(held: Any) -> dict[str, Any]:
             held.pop(name, None)
             continue
         for key, value in list(table.items()):
-            if not _ID.fullmatch(key) or (name == "written" and not isinstance(value, str)):
+            if not _ID.fullmatch(key) or not isinstance(value, str):
                 del table[key]
     return held

@@ -93,6 +93,7 @@ class Cache:
         self._sealer: Sealer | None = None
         self._link: Link | None = None
         self._failure: str | None = None
+        self._has_answered = False
         self._prefix = key_prefix(database_id)
         self._state, self._counts = f"{self._prefix}state", f"{self._prefix}counts"
 
@@ -115,9 +116,14 @@ class Cache:
         """
         link = self._connected(insist=insist)
         try:
-            return link.call(commands)
+            replies = link.call(commands)
         except WireError as error:
             raise self._failed(error) from None
+        # Not when it was connected: one that stands still takes connections.
+        if not self._has_answered:
+            self._has_answered = True
+            self._memory.answered()
+        return replies
 
     def _connected(self, *, insist: bool) -> Link:
         """Return the link; with the first one comes what entries are packed with. See `_call`."""
@@ -145,7 +151,6 @@ class Cache:
     def _settle_doubts(self) -> None:
         """Take away what could not be, when the cache did not answer."""
         assert self._link is not None
-        self._memory.answered()
         doubtful = self._memory.in_doubt
         if not doubtful:
             return

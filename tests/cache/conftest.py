@@ -76,6 +76,7 @@ def shop(project: Project, valkey: ValkeyServer, tmp_path: Path) -> Shop:
     """A shop on SQLite, whose customer is in the cache."""
     made = make_shop(project, valkey, tmp_path)
     made.profile()
+    valkey.call("FLUSHALL")
     made.ada.ok("migrate")
     made.ada.ok("customer", "add", *ADA)
     made.update("0")

@@ -253,14 +253,6 @@ class Protocol(RuleBasedStateMachine):
             writer.ended = True
             self.cache.turn(writer.token, self.database.epoch if writer.forks else None)
 
-    @precondition(lambda self: self.many is None)
-    @rule(happens=_SELDOM)
-    def fail_over_untold(self, happens: bool) -> None:
-        """What a cluster manager does by itself: the cache learns of it by the first row of the new epoch."""
-        if happens:
-            self._fail_over(Writer("", lost=True))
-
-    @rule()
     def replicate(self) -> None:
         self.database.replica = {row: self.database.current(row) for row in ROWS}
 
@@ -298,6 +290,28 @@ class Protocol(RuleBasedStateMachine):
         self.read(slot)
         self.fill(slot)
 
+    def take(self, step: str, slot: int) -> None:
+        """Take a step by its name, with the first row; for who knows the order."""
+        row = ROWS[0]
+        others = {
+            "delete": lambda: self.commit(slot, delete=True),
+            "commit": lambda: self.commit(slot, delete=False),
+            "fork": lambda: self.mark_all(forks=True),
+            "mark_all": lambda: self.mark_all(forks=False),
+            "end_many": lambda: self.end_many(killed=False),
+            "kill_many": lambda: self.end_many(killed=True),
+            "lease": lambda: self.time_passes("lease", row),
+            **{
+                name: lambda name=name: self.befall(name)
+                for name in ("save", "untold", "state", "drop", "empty", "before")
+            },
+            **{name: lambda name=name: getattr(self, name)(row) for name in ("write", "get", "evict", "commit_many")},
+            **{name: lambda name=name: getattr(self, name)(slot, row) for name in ("mark", "look")},
+            **{name: lambda name=name: getattr(self, name)(slot) for name in ("end", "kill_writer", "read", "fill")},
+            "marks_run_out": self.marks_run_out,
+        }
+        others[step]()
+
     def _check(self, row: int, found: Look) -> None:
         if found.row is not None:
             assert found.row == customer(row, *map(int, found.row.version[1:].split("-"))), "another row's payload"
@@ -323,11 +337,22 @@ class Protocol(RuleBasedStateMachine):
         if self.call("HGET", self._row(row), held) is not None:
             self.call("HSET", self._row(row), name, "1")
 
-    @rule(what=st.sampled_from(("row", "row", "state", "drop", "empty", "before")), row=_ROWS)
-    def forget(self, what: str, row: int) -> None:
-        if what == "row":
-            self.call("DEL", self._row(row))
-            self._lose(row)
+    @rule(row=_ROWS)
+    def evict(self, row: int) -> None:
+        self.call("DEL", self._row(row))
+        self._lose(row)
+
+    @rule(what=st.sampled_from(("save", "replicate", "untold", "state", "drop", "empty", "before")))
+    def befall(self, what: str) -> None:
+        """What happens seldom."""
+        if what == "save":
+            self.kept = {key: self.call("DUMP", key) for key in self.call("KEYS", "*")}
+        elif what == "replicate":
+            self.replicate()
+        elif what == "untold":
+            # What a cluster manager does by itself: the cache learns of it by the first row of the new epoch.
+            if self.many is None:
+                self._fail_over(Writer("", lost=True))
         elif what == "state":
             self.call("DEL", self._state())
             self._lose(None)
@@ -335,10 +360,6 @@ class Protocol(RuleBasedStateMachine):
             self.cache.drop([self._row(row).encode() for row in ROWS])
         else:
             self._restart({} if what == "empty" else self.kept)
-
-    @rule()
-    def save(self) -> None:
-        self.kept = {key: self.call("DUMP", key) for key in self.call("KEYS", "*")}
 
     def _restart(self, kept: dict[bytes, bytes]) -> None:
         """Let the server come up anew, with what it had kept."""

@@ -1,6 +1,8 @@
 -- Read a row's entry, and hand out a lease to the first who finds none.
 -- KEYS: state, row, counts. ARGV: a token, milliseconds of a lease, milliseconds that an entry is fresh, whether it counts.
 -- Returns: hit | miss | busy, the lease or '', payload or '', version or '', milliseconds of its age.
+-- Nothing, but a write: a server that refuses to be written to hears no writer either, and is not to be believed.
+redis.call('HDEL', KEYS[1], '')
 local state, row = fields(KEYS[1]), fields(KEYS[2])
 local all_live, all_dead = marks(state)
 if #all_dead > 0 then
