@@ -37,7 +37,8 @@ _PLAIN_KEY = re.compile(r"[\w-]{1,40}")
 # Shells keep the working folder in these.
 _INNOCENT_VARIABLES = frozenset({"PWD", "OLDPWD"})
 _CREDENTIALS_HINT = (
-    "keep passwords out of profiles: `custctl credential set`, `CUSTCTL_DB_PASSWORD_FILE` or `CUSTCTL_DB_PASSWORD`"
+    "keep passwords out of profiles: `custctl credential set`, or files that `CUSTCTL_DB_PASSWORD_FILE` and "
+    "`CUSTCTL_CACHE_PASSWORD_FILE` name"
 )
 
 

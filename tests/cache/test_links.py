@@ -13,6 +13,8 @@ import pytest
 from custctl.cache.links import Link, open_link
 from custctl.cache.wire import LoginError, Refusal, WireError
 from custctl.profiles.cache_url import parse_url
+from tests.cache.test_commands import with_cache
+from tests.conftest import ADA, Project
 from tests.servers.certificates import Certificates
 from tests.servers.fixtures import PostgresqlServers
 from tests.servers.ports import refused, silent
@@ -249,12 +251,14 @@ def port_of(url: str, **options: Any) -> int:
 
 def test_sentinels_lead_to_the_master_and_after_its_death_to_the_next(watched: Watched) -> None:
     assert port_of(watched.url) == watched.master.port
-    # One Sentinel down, one frozen: the others are asked in the time that is left.
-    watched.sentinels[0].process.freeze()
+    # Two are frozen: the third one is asked in the time that is left.
+    for each in watched.sentinels[:2]:
+        each.process.freeze()
     began = time.monotonic()
     assert port_of(watched.url) == watched.master.port
     assert time.monotonic() - began < 2 * PATIENCE
-    watched.sentinels[0].process.thaw()
+    for each in watched.sentinels[:2]:
+        each.process.thaw()
 
     def agreed() -> bool:
         with contextlib.suppress(Refusal):
@@ -286,6 +290,25 @@ def test_sentinels_that_are_all_silent_cost_no_more_than_twice_the_patience() ->
         assert time.monotonic() - began < 1
     with refused() as port:
         assert "connection refused" in str(failure(f"redis+sentinel://127.0.0.1:{port}/main"))
+
+
+def looked_after(project: Project, url: str) -> None:
+    """Use a cache by all commands that concern it."""
+    with_cache(project, url)
+    project.environ["CUSTCTL_CACHE_PASSWORD"] = PASSWORD
+    assert "warning" not in project.ok("customer", "add", *ADA).err
+    assert project.ok("customer", "get", "1", "--with-source", "-o", "json").json["source"] == "cache"
+    status = project.ok("cache", "status", "-o", "json").json
+    assert (status["hits"], status["entries"]) == (1, 1)
+    assert status["server"].startswith("valkey ")
+    assert project.ok("cache", "clear", "-o", "json").json["removed"] == 2
+    assert project.ok("cache", "warm", "-o", "json").json["filled"] == 1
+    doctor = {each["check"]: each["state"] for each in project.ok("doctor", "-o", "json").json["items"]}
+    assert doctor["cache"] == "ok"
+
+
+def test_a_project_behind_sentinels(watched: Watched, migrated: Project) -> None:
+    looked_after(migrated, watched.url)
 
 
 # -- Cluster ---------------------------------------------------------------------------------------
@@ -323,6 +346,11 @@ def test_any_node_leads_to_the_one_that_keeps_the_entries(nodes: list[ValkeyServ
     assert port_of(url) == nodes[keeper(nodes)].port
     with link(url) as made:
         assert made.call([("HSET", NEAR, "a", first), ("HGET", NEAR, "a")])[1] == b"%d" % first
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_project_in_a_cluster(nodes: list[ValkeyServer], migrated: Project, first: int) -> None:
+    looked_after(migrated, f"redis+cluster://{nodes[first].host}:{nodes[first].port}")
 
 
 def test_nodes_that_are_down_are_passed_over(nodes: list[ValkeyServer]) -> None:

@@ -149,6 +149,11 @@ def test_room_is_taken_for_what_came_not_for_what_was_announced(announced: bytes
     assert peak < 4 * 1024 * 1024
 
 
+def test_a_value_that_is_longer_than_was_announced_is_no_reply() -> None:
+    with served([b"$3\r\nabcde\r\n"]) as wire, pytest.raises(WireError, match="does not speak Redis's protocol"):
+        wire.call([("X",)])
+
+
 def test_a_line_without_an_end_is_given_up() -> None:
     with served([b"+" + b"x" * 1_000_000]) as wire, pytest.raises(WireError, match="does not speak Redis's protocol"):
         wire.call([("X",)])

@@ -16,6 +16,11 @@ FORMATS = ("table", "tsv", "csv", "json", "jsonl", "yaml")
 CASES: dict[str, tuple[str, ...]] = {
     "help": ("--help",),
     "help-import": ("customer", "import", "--help"),
+    "help-get": ("customer", "get", "--help"),
+    "help-cache": ("cache", "--help"),
+    "no-cache": ("cache", "warm"),
+    "no-cache-json": ("cache", "clear", "-o", "json"),
+    "credential-of-no-cache": ("credential", "set", "--for", "cache"),
     "no-such-command": ("custommer",),
     "no-such-customer": ("customer", "get", "99"),
     "no-such-customer-json": ("customer", "get", "99", "-o", "json"),

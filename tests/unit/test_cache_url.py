@@ -184,6 +184,12 @@ def test_a_cache_in_the_clear_is_refused_where_customers_are_real(tmp_path: Path
     assert "rediss://" in str(caught.value.hint)
 
 
+def test_it_is_refused_each_time(tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(RefusedError):
+            load(tmp_path, "staging", "url: 'redis://h'")
+
+
 @pytest.mark.parametrize("environment", ["development", "test", "staging", "production"])
 @pytest.mark.parametrize(
     "url", ["rediss://h", "valkeys://h", "unix:///run/valkey.sock", "rediss+sentinel://h/main", "valkeys+cluster://h"]
