@@ -224,7 +224,8 @@ class StreamingMember(Member):
 
         Raises:
             CredentialError: this login may not, and nothing was begun.
-            OutcomeUnknownError: it was told to, and is none yet when the time, in seconds, is over.
+            UnavailableError: it does not answer, and nothing was begun.
+            OutcomeUnknownError: it was told to, and is none yet when the time, in seconds, is over, or answers no more.
         """
 
     @abstractmethod

@@ -136,6 +136,13 @@ class Driver(ABC):
             raise member
         return member
 
+    def connect_anew(self, name: str) -> None:
+        """Connect to a node once more, whose connection may have been lost."""
+        member = self._members.get(name)
+        if isinstance(member, Member):
+            member.close()
+        self._members.update(self._means.database.members([name]))
+
     def close(self) -> None:
         """Hang up, which lets go of what was locked."""
         members, self._members = self._members, {}

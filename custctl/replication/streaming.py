@@ -49,10 +49,9 @@ class StreamingDriver(Driver):
         self.node(target)
         require_one_history(topology)
         self._require_ours(topology)
+        self._require_rights(topology)
         operation_id = self.operation_id(unfinished, SWITCHOVER, target)
-        plan = streaming_plan.plan_switchover(topology, target, operation_id, unfinished)
-        self._require_rights(plan)
-        return plan
+        return streaming_plan.plan_switchover(topology, target, operation_id, unfinished)
 
     def plan_failover(
         self, topology: Topology, target: str | None, accepted: Accepted, unfinished: Intent | None
@@ -63,7 +62,8 @@ class StreamingDriver(Driver):
             target = unfinished.target if begun and unfinished is not None else streaming_plan.best_standby(topology)
         self.node(target)
         self._require_ours(topology)
-        plan = streaming_plan.plan_failover(
+        self._require_rights(topology)
+        return streaming_plan.plan_failover(
             topology,
             target,
             accepted,
@@ -71,8 +71,6 @@ class StreamingDriver(Driver):
             unfinished,
             can_fence=has_hook(self._profile, "fence"),
         )
-        self._require_rights(plan)
-        return plan
 
     def _require_ours(self, topology: Topology) -> None:
         """Refuse a cluster that a manager owns, or that is another environment's."""
@@ -85,11 +83,11 @@ class StreamingDriver(Driver):
                 )
         require_environment(topology, self._profile)
 
-    def _require_rights(self, plan: Plan) -> None:
-        """Make sure, before anything is changed, that this login may do all of it."""
-        steered = list(dict.fromkeys(step.node for step in plan.steps if step.name not in ("hook", "record", "verify")))
+    def _require_rights(self, topology: Topology) -> None:
+        """Make sure, before anything is judged or changed, that this login may see and do all of it."""
         lacking = at_once(
-            {name: self._steered(name).missing_rights for name in steered}, self._profile.database.connect_timeout
+            {node.name: self._steered(node.name).missing_rights for node, _ in topology.answered()},
+            self._profile.database.connect_timeout,
         )
         for name, found in lacking.items():
             if isinstance(found, CustctlError):
@@ -124,7 +122,12 @@ class StreamingDriver(Driver):
 
     def undo(self, plan: Plan, step: Step) -> str:
         if step.name == "fence" and not plan.facts["was_fenced"]:
-            self._steered(step.node).unfence(_FENCING)
+            try:
+                self._steered(step.node).unfence(_FENCING)
+            except UnavailableError:
+                # What failed may have been the connection alone.
+                self.connect_anew(step.node)
+                self._steered(step.node).unfence(_FENCING)
             return f"`{step.node}` accepts writes again"
         if step.name == "stop-waiting":
             self._steered(step.node).wait_for(plan.facts["synchronous"])
@@ -141,19 +144,15 @@ class StreamingDriver(Driver):
     def _lock(self, plan: Plan, step: Step) -> str:
         """Lock all nodes that answer, and make sure that they still are what the plan was made for."""
         topology = self.observe()
+        if len(topology.silent) > len(plan.facts["silent"]):
+            # Another run's fence has ended this one's session; there is more to be told than that.
+            topology = self.observe()
         for node, _ in topology.answered():
             if not self._steered(node.name).try_lock():
                 raise UnavailableError(
                     f"another switchover or failover goes on at `{node.name}`", hint="wait for its end"
                 )
-        require_one_history(topology)
-        target = topology.find(plan.target)
-        if target is None or target.observation is None or target.observation.role is Role.PRIMARY:
-            raise RefusedError(
-                f"`{plan.target}` is not the standby any more that it was", hint="`custctl replica status` shows it"
-            )
-        if plan.kind == FAILOVER and (standing := streaming_plan.standing_primary(topology, target.observation)):
-            raise RefusedError(f"`{standing.name}` answers again, and is the primary")
+        streaming_plan.check_still(plan, topology)
         return ""
 
     def _fence(self, plan: Plan, step: Step) -> str:
@@ -172,18 +171,23 @@ class StreamingDriver(Driver):
                     hint="see why it does not receive, then try again",
                 )
             time.sleep(_POLL)
+        self._make_ready(target)
         return f"it has everything up to {position_text(wanted)}"
+
+    @staticmethod
+    def _make_ready(target: StreamingMember) -> None:
+        """Take away the fence that a standby has from the time when it was the primary itself."""
+        target.unfence(_FENCING)
 
     def _confirm(self, plan: Plan, step: Step) -> str:
         """Judge once more by what the standbys have now: no word of an operator is worth more than what they receive."""
         topology = self.observe()
         before = plan.facts["positions"]
-        node, found = topology.find(plan.target).node, topology.find(plan.target).observation  # type: ignore[union-attr]
-        assert found is not None
+        node, found = streaming_plan.answering(topology, plan.target)
         fed = [
             name.name
             for name, seen in topology.standbys
-            if seen.receiving and (seen.position or 0) > before.get(name.name, 0)
+            if seen.receiving and (seen.position or 0) > (before.get(name.name) or 0)
         ]
         if fed:
             raise RefusedError(
@@ -193,6 +197,7 @@ class StreamingDriver(Driver):
         loss = streaming_plan.assess_loss(topology, node, found)
         if not loss.none and not plan.facts["data_loss"]:
             raise RefusedError(str(loss), hint="`--allow-data-loss` goes on", details={"loss": loss.as_dict()})
+        self._make_ready(self._steered(plan.target))
         return str(loss)
 
     def _stop_waiting(self, plan: Plan, step: Step) -> str:
@@ -200,10 +205,7 @@ class StreamingDriver(Driver):
         return ""
 
     def _promote(self, plan: Plan, step: Step) -> str:
-        target = self._steered(step.node)
-        # A fence that it has from the time when it was the primary itself.
-        target.unfence(_FENCING)
-        target.promote(_PROMOTING)
+        self._steered(step.node).promote(_PROMOTING)
         return ""
 
     def _follow(self, plan: Plan, step: Step) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from custctl.engines.members import Role
 from custctl.errors import RefusedError, UnavailableError
 from custctl.replication.drivers import require_one_history
 from custctl.replication.plan import FAILOVER, NO_LOSS, SWITCHOVER, Accepted, Loss, Plan, Step
@@ -27,10 +28,10 @@ Standby = tuple["Node", "Observation"]
 def plan_switchover(topology: Topology, target: str, operation_id: str, unfinished: Intent | None) -> Plan:
     """Plan a switchover to a node of the topology; see `Driver.plan_switchover`."""
     require_one_history(topology)
-    node, found = _answering(topology, target)
+    node, found = answering(topology, target)
     if found.writable:
         return _completion(topology, node, found, operation_id)
-    old = _old_primary(topology, unfinished)
+    old = _old_primary(topology, unfinished.old if unfinished is not None else None)
     if old is None or old[0].name == target:
         raise RefusedError(
             f"no primary answers that could be switched over from to `{target}`",
@@ -48,7 +49,7 @@ def plan_switchover(topology: Topology, target: str, operation_id: str, unfinish
         )
     followers = [standby for standby in topology.standbys if standby[0].name != target]
     ours = unfinished is not None and unfinished.old == primary.name and not unfinished.facts.get("was_fenced")
-    facts = {"was_fenced": not leading.writable and not ours}
+    facts = {"was_fenced": not leading.writable and not ours, "silent": [seen.name for seen in topology.silent]}
     steps = [
         Step("lock", target, "lock the nodes, so that nobody else switches over"),
         Step("fence", primary.name, f"fence `{primary.name}`"),
@@ -77,7 +78,7 @@ def plan_failover(
         can_fence: whether the profile has a hook that stops the old primary.
     """
     require_one_history(topology)
-    node, found = _answering(topology, target)
+    node, found = answering(topology, target)
     if found.writable:
         return _completion(topology, node, found, operation_id, kind=FAILOVER)
     standing = standing_primary(topology, found)
@@ -124,6 +125,32 @@ def plan_failover(
         FAILOVER, operation_id, old[0] if len(old) == 1 else None, node.name, tuple(steps), loss, tuple(warnings), facts
     )
     return _promoting(plan, found, followers)
+
+
+def check_still(plan: Plan, topology: Topology) -> None:
+    """Refuse to carry out a plan whose ground has gone: it may have waited for an answer while somebody else acted.
+
+    Raises:
+        RefusedError: the nodes are not what they were.
+        UnavailableError: one that is needed does not answer any more.
+        SplitBrainError: two nodes accept writes.
+    """
+    require_one_history(topology)
+    hint = "`custctl replica status` shows how things stand"
+    node, found = answering(topology, plan.target)
+    if found.role is Role.PRIMARY:
+        raise RefusedError(f"`{plan.target}` is no standby any more", hint=hint)
+    if plan.kind == FAILOVER:
+        standing = standing_primary(topology, found)
+        if standing is not None:
+            raise RefusedError(f"`{standing.name}` answers again, and is the primary", hint=hint)
+        return
+    assert plan.old is not None
+    answering(topology, plan.old)
+    old = _old_primary(topology, plan.old)
+    if old is None or old[0].name != plan.old:
+        raise RefusedError(f"`{plan.old}` is not the primary any more", hint=hint)
+    _check_follows(node, found, *old)
 
 
 def standing_primary(topology: Topology, target: Observation) -> Node | None:
@@ -230,7 +257,12 @@ def _completion(topology: Topology, node: Node, found: Observation, operation_id
     return Plan(kind, operation_id, None, node.name, tuple(steps))
 
 
-def _answering(topology: Topology, name: str) -> Standby:
+def answering(topology: Topology, name: str) -> Standby:
+    """Return a node that is to become the primary, and what it says.
+
+    Raises:
+        UnavailableError: it says nothing.
+    """
     seen = topology.find(name)
     if seen is None or seen.observation is None:
         why = f": {seen.fault.message}" if seen is not None and seen.fault is not None else ""
@@ -238,13 +270,13 @@ def _answering(topology: Topology, name: str) -> Standby:
     return seen.node, seen.observation
 
 
-def _old_primary(topology: Topology, unfinished: Intent | None) -> Standby | None:
+def _old_primary(topology: Topology, expected: str | None) -> Standby | None:
     """Return the node to switch over from: the primary, or one that is fenced for it."""
     found = topology.primaries
     if topology.primary is not None:
         return topology.primary
-    if unfinished is not None:
-        found = [(node, seen) for node, seen in found if node.name == unfinished.old] or found
+    if expected is not None:
+        found = [(node, seen) for node, seen in found if node.name == expected] or found
     newest = max((seen.timeline or 0 for _, seen in found), default=0)
     leading = [(node, seen) for node, seen in found if seen.timeline == newest]
     return leading[0] if len(leading) == 1 else None

@@ -6,7 +6,7 @@ Source: https://www.postgresql.org/docs/current/functions-admin.html, monitoring
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -17,6 +17,7 @@ from psycopg.rows import dict_row
 from custctl.engines.members import Attached, Observation, Role, StreamingMember
 from custctl.engines.postgresql.lag import LAG
 from custctl.errors import CredentialError, OutcomeUnknownError, RefusedError, UnavailableError
+from custctl.text import plural
 
 if TYPE_CHECKING:
     from custctl.engines.base import Node
@@ -35,10 +36,7 @@ SELECT r.in_recovery,
        current_setting('{_FENCE}')::bool AS read_only,
        (SELECT system_identifier::text FROM pg_control_system()) AS cluster_id,
        CASE WHEN r.in_recovery
-            THEN COALESCE(w.received_tli, (
-                     -- The control file still has the old one long after a change; the log's files tell at once.
-                     SELECT ('x' || max(substr(name, 1, 8)))::bit(32)::int FROM pg_ls_waldir()
-                      WHERE name ~ '^[0-9A-F]{{24}}$'))
+            THEN w.received_tli
             ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END AS timeline,
        CASE WHEN r.in_recovery
             THEN GREATEST(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
@@ -63,6 +61,12 @@ SELECT r.in_recovery,
   LEFT JOIN pg_stat_wal_receiver AS w ON true
 """
 
+# The control file still has the old one long after a change; the log's files tell at once. A login without pg_monitor
+# may not even have the function in a statement.
+_TIMELINE_BY_FILES = """
+SELECT ('x' || max(substr(name, 1, 8)))::bit(32)::int FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$'
+"""
+
 # What it takes, and whether this login has it: a privilege and the statement that gives it, on every supported release.
 _RIGHTS = """
 SELECT 'GRANT pg_monitor TO ' || quote_ident(current_user) WHERE NOT pg_has_role('pg_monitor', 'USAGE')
@@ -79,10 +83,14 @@ SELECT format('GRANT ALTER SYSTEM ON PARAMETER %s TO %I', p, current_user)
  WHERE NOT has_parameter_privilege(p, 'ALTER SYSTEM')
 """
 
-# Who may end only some sessions leaves the superusers' alone: they are told of.
+# What could write yet: whatever has a transaction's number, and of the sessions that began before the fence those that
+# are still being ended, or are within a transaction. Who may end only some sessions leaves the superusers' alone: they
+# are told of.
 _END_SESSIONS = """
 SELECT count(pg_terminate_backend(a.pid)) FILTER (WHERE mine.rolsuper OR NOT theirs.rolsuper) AS ended,
-       count(*) FILTER (WHERE theirs.rolsuper AND NOT mine.rolsuper) AS left
+       count(*) FILTER (WHERE a.backend_start < %(fenced)s AND (mine.rolsuper OR NOT theirs.rolsuper)) AS ending,
+       count(*) FILTER (WHERE theirs.rolsuper AND NOT mine.rolsuper) AS left,
+       count(*) FILTER (WHERE theirs.rolsuper AND NOT mine.rolsuper AND a.xact_start < %(fenced)s) AS open
   FROM pg_stat_activity AS a
   JOIN pg_roles AS mine ON mine.rolname = current_user
   JOIN pg_roles AS theirs ON theirs.oid = a.usesysid
@@ -129,7 +137,7 @@ class PostgresqlMember(StreamingMember):
 
     # -- asking ------------------------------------------------------------------------------------
 
-    def _ask(self, query: Any, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    def _ask(self, query: Any, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
         try:
             with self._driver.cursor(row_factory=dict_row) as cursor:
                 cursor.execute(query, values or None)
@@ -150,7 +158,7 @@ class PostgresqlMember(StreamingMember):
             role=Role.STANDBY if standby else Role.PRIMARY,
             writable=not standby and not seen["read_only"],
             cluster_id=seen["cluster_id"],
-            timeline=seen["timeline"],
+            timeline=seen["timeline"] or self._timeline_by_files(),
             environment=known.get("environment"),
             epoch=int(known["epoch"]) if known.get("epoch", "").isdigit() else None,
             fork=known.get("fork"),
@@ -173,6 +181,12 @@ class PostgresqlMember(StreamingMember):
             prepared=seen["prepared"],
             manager=_MANAGERS.get(manager),
         )
+
+    def _timeline_by_files(self) -> int | None:
+        if not self._value("SELECT has_function_privilege('pg_ls_waldir()', 'EXECUTE')"):
+            return None
+        timeline = self._value(_TIMELINE_BY_FILES)
+        return int(timeline) if timeline is not None else None
 
     def _known(self) -> dict[str, str]:
         """Return what the database has recorded of its own history; nothing where it is not custctl's, or not yet."""
@@ -216,19 +230,25 @@ class PostgresqlMember(StreamingMember):
         self._set(_FENCE, "on")
         self._reload()
         self._confirm(fenced=True, deadline=deadline)
-        left = 0
+        # All sessions from here on have it.
+        fenced = self._value("SELECT clock_timestamp()")
         while True:
-            left = self._ask(_END_SESSIONS)[0]["left"]
-            writing = self._value(_WRITING)
+            found = self._ask(_END_SESSIONS, {"fenced": fenced})[0]
+            writing = max(self._value(_WRITING), found["ending"] + found["open"])
             if not writing:
                 break
-            self._pause(deadline, f"{writing} transactions on node `{self.node.name}` do not end")
+            whose = " of superusers, which this login may not end," if found["open"] else ""
+            self._pause(
+                deadline,
+                f"{plural(writing, 'transaction', 'transactions')}{whose} on node `{self.node.name}` did not end",
+            )
         if self._value("SELECT count(*) FROM pg_prepared_xacts"):
             raise RefusedError(
                 f"node `{self.node.name}` has prepared transactions, which a fence does not hold off",
                 hint="commit them or roll them back; `pg_prepared_xacts` lists them",
             )
-        return f"{left} sessions of superusers go on" if left else ""
+        left = found["left"]
+        return f"{plural(left, 'session of a superuser goes', 'sessions of superusers go')} on" if left else ""
 
     def unfence(self, timeout: float) -> None:
         self._set(_FENCE, None)
@@ -272,14 +292,17 @@ class PostgresqlMember(StreamingMember):
         deadline = time.monotonic() + timeout
         if not self._value("SELECT pg_is_in_recovery()"):
             return
-        self._ask("SELECT pg_promote(false)")
-        while self._value("SELECT pg_is_in_recovery()"):
-            if time.monotonic() >= deadline:
-                raise OutcomeUnknownError(
-                    f"node `{self.node.name}` was told to become the primary, and is none after {timeout:g} s",
-                    hint="it replays what it has received; look with `custctl replica status`, then run the same again",
-                )
-            time.sleep(_POLL)
+        told = f"node `{self.node.name}` was told to become the primary"
+        try:
+            self._ask("SELECT pg_promote(false)")
+            while self._value("SELECT pg_is_in_recovery()"):
+                if time.monotonic() >= deadline:
+                    raise OutcomeUnknownError(
+                        f"{told}, and is none after {timeout:g} s: it replays what it has received"
+                    )
+                time.sleep(_POLL)
+        except UnavailableError as error:
+            raise OutcomeUnknownError(f"{told}, and answers no more: {error.message}") from None
 
     def wait_for(self, standbys: str) -> None:
         self._set("synchronous_standby_names", standbys)
