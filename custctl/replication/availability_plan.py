@@ -333,10 +333,9 @@ def _check_receives(topology: Topology, node: Node, found: Observation, primary:
             f"`{node.name}` does not receive from `{primary.name}`",
             hint=f"`custctl replica rejoin {node.name}`, or choose a secondary that does",
         )
-    if found.lag is None or found.lag > topology.max_lag:
-        behind = f"{found.lag:.1f} s behind" if found.lag is not None else "behind, nobody can tell how far"
+    if found.lag is not None and found.lag > topology.max_lag:
         raise RefusedError(
-            f"`{node.name}` is {behind}, and `max_lag` is {topology.max_lag:g} s",
+            f"`{node.name}` is {found.lag:.1f} s behind, and `max_lag` is {topology.max_lag:g} s",
             hint="wait until it has caught up; `custctl replica status --watch` shows it",
         )
     reachable = {group_of(seen).replica.lower(): (each, seen) for each, seen in topology.answered()}

@@ -205,6 +205,8 @@ class MssqlMember(AvailabilityMember):
         if primary:
             return replace(seen, position=_whole(end_of_log))
         moves = connected == "CONNECTED" and moving in _MOVING and not suspended
+        if lag is None and moving == "SYNCHRONIZED":
+            lag = 0  # nothing that is acknowledged is missing there; it may have to be redone
         return replace(
             seen,
             position=_whole(hardened),
