@@ -14,9 +14,9 @@ SELECT CAST(g.group_id AS NVARCHAR(36)), g.name, g.cluster_type_desc, g.required
  WHERE d.database_name = N'shop' AND g.is_distributed = 0
 GO
 SELECT d.database_name, s.synchronization_state_desc, c.is_failover_ready, s.is_suspended, s.last_hardened_lsn,
-       s.last_redone_lsn, s.end_of_log_lsn, s.secondary_lag_seconds,
-       CASE WHEN s.redo_queue_size > 0
-            THEN DATEDIFF(SECOND, s.last_redone_time, s.last_hardened_time) ELSE 0 END,
+       s.last_redone_lsn, s.end_of_log_lsn, CASE WHEN s.synchronization_state IN (1, 2) AND s.is_suspended = 0
+      AND s.redo_queue_size = 0 AND COALESCE(s.secondary_lag_seconds, 0) = 0 THEN 0
+     ELSE DATEDIFF(SECOND, s.last_commit_time, SYSDATETIME()) END,
        DATEADD(MINUTE, DATEDIFF(MINUTE, GETDATE(), GETUTCDATE()), s.last_commit_time)
   FROM sys.availability_databases_cluster AS d
   LEFT JOIN sys.dm_hadr_database_replica_states AS s

@@ -25,6 +25,7 @@ from tests.inside import Inside
 from tests.mssql.stand_in import Server, _Connection
 
 NOW = datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 - as the driver returns it, without a zone
+AGE = timedelta(seconds=3)  # of the last commit
 GROUP_ID = "6E5B2B1C-0000-0000-0000-00000000000A"
 SYNCHRONOUS, ASYNCHRONOUS = "SYNCHRONOUS_COMMIT", "ASYNCHRONOUS_COMMIT"
 
@@ -132,11 +133,10 @@ class Group:
             return [(self.quorum,)]
         if "is_failover_ready" in statement:
             state = self.synchronization(replica)
-            ready = replica.ready and replica.mode == SYNCHRONOUS
-            return [
-                (each, state, ready, replica.suspended, replica.hardened, replica.hardened, replica.hardened, 0, 0, NOW - timedelta(seconds=3))
-                for each in self.databases
-            ]  # fmt: skip
+            ready, end = replica.ready and replica.mode == SYNCHRONOUS, replica.hardened
+            lag = 0 if "SYNCHRONIZ" in state and not state.startswith("NOT") else AGE.seconds
+            row = (state, ready, replica.suspended, end, end, end, lag, NOW - AGE)
+            return [(each, *row) for each in self.databases]
         if "availability_mode_desc" in statement:
             return [
                 (

@@ -84,6 +84,7 @@ def test_what_commits_of_the_stand_in_had_to_wait_for_proves_what_is_not_lost(
     code, told = fail_over(project, "--to", "sql2", "--primary-is-stopped")
     assert code == (0 if lossless else 7), told
     assert ("no acknowledged write is lost" in told) is lossless
+    assert ("SECONDARIES_TO_COMMIT is 0" in told) is (required == 0)
     assert group.primaries == (["sql2"] if lossless else [])
 
 

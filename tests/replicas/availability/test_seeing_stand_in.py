@@ -54,11 +54,13 @@ def test_the_status_of_the_stand_in_has_its_own_words(make: Make) -> None:
     assert nodes["sql2"]["behind_bytes"] is None
 
 
-def test_a_suspended_stand_in_s_lag_is_not_known(make: Make) -> None:
+def test_a_suspended_stand_in_is_as_far_behind_as_its_last_commit_is_old(make: Make) -> None:
     project, group = make()
     group.replicas["sql2"].suspended = True
-    nodes = {node["node"]: node for node in json.loads(project.run("replica", "status", "-o", "json").out)["items"]}
-    assert nodes["sql2"]["lag_s"] is None
+    done = project.run("replica", "status", "-o", "json")
+    nodes = {node["node"]: node for node in json.loads(done.out)["items"]}
+    assert (nodes["sql2"]["lag_s"], nodes["sql2"]["sync_state"]) == (3, "NOT SYNCHRONIZING")
+    assert "`sql2` receives from nobody" in done.err
 
 
 def test_another_group_than_the_profile_s_is_refused_by_the_stand_in_s_name(make: Make) -> None:
