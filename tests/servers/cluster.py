@@ -116,7 +116,7 @@ class Cluster:
 
     def reset(self) -> None:
         """Bring it to its first state, whatever has become of it: `a` is the primary and the others follow it."""
-        template = _template(self.installation, self.workplace)
+        template = node_template(self.installation, self.workplace)
         _each(lambda name: self._renew(name, template), NODES)
         self._frozen.clear()
         # The standbys have to know its port.
@@ -398,7 +398,7 @@ def _setting(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def _template(installation: Installation, workplace: Workplace) -> Path:
+def node_template(installation: Installation, workplace: Workplace) -> Path:
     """Return the data folder of a node that was shut down, with roles and migrated databases, to be copied."""
     with workplace.made_once(f"cluster-{installation.name}") as (folder, fresh):
         template = folder / "data"
