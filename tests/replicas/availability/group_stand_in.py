@@ -67,6 +67,7 @@ class Group:
         asked: every query about the group, and every change, as it was sent.
         on_alter: called before and after each change, with its number from 0 and whether it is done.
         lost: the statements that have an effect while their answer is lost.
+        lost_by: the error that is told in place of the answer; 0 where the connection is lost.
         missing: views that the servers do not have.
         unreachable: the servers that are up, and not to be reached from here.
     """
@@ -84,6 +85,7 @@ class Group:
         self.asked: list[str] = []
         self.on_alter: Callable[[int, bool], None] = lambda number, done: None
         self.lost: set[str] = set()
+        self.lost_by = 0
         self.missing: set[str] = set()
         self.unreachable: set[str] = set()
 
@@ -214,7 +216,7 @@ class Group:
         self.altered.append((replica.name, statement.replace("ALTER AVAILABILITY GROUP [ag] ", "")))
         self.on_alter(number, True)
         if statement in self.lost:
-            raise _lost()
+            raise _error(self.lost_by, "failed to bring the group online") if self.lost_by else _lost()
 
 
 def _require(holds: bool, number: int, text: str) -> None:

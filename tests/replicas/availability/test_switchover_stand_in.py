@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from custctl.replication.execute import Run
 from tests.replicas.availability.conftest import Make
 from tests.replicas.availability.group_stand_in import ASYNCHRONOUS, Group, Killed, counted, fail_over, switch
 
@@ -249,3 +250,43 @@ def test_a_target_of_the_stand_in_that_still_recovers_is_waited_for_by_the_next_
     assert code == 0, told
     assert [statement for _, statement in group.altered].count("FORCE_FAILOVER_ALLOW_DATA_LOSS") == 1
     assert counted(group)["epoch"] == "2"
+
+
+@pytest.mark.parametrize("cluster_type", ["NONE", "WSFC"])
+def test_a_plan_is_not_carried_out_on_stand_ins_of_which_another_has_become_the_primary(
+    make: Make, monkeypatch: pytest.MonkeyPatch, cluster_type: str
+) -> None:
+    project, group = make(cluster_type)
+    execute = Run.execute
+
+    def late(self: Run) -> None:
+        group.replicas["sql1"].role, group.replicas["sql3"].role = "SECONDARY", "PRIMARY"
+        execute(self)
+
+    monkeypatch.setattr(Run, "execute", late)
+    code, told = switch(project)
+    assert (code, "`sql3` is the primary now" in told) == (7, True), told
+    assert not group.altered
+
+
+def test_a_failover_is_not_forced_on_the_stand_in_while_another_primary_answers(make: Make) -> None:
+    project, group = make()
+
+    def promote_another(number: int, done: bool) -> None:
+        if done and group.altered[-1][1] == "OFFLINE":
+            group.replicas["sql3"].role = "PRIMARY"
+
+    group.on_alter = promote_another
+    code, told = switch(project)
+    assert code == 12, told
+    assert group.primaries == ["sql3"]
+
+
+def test_an_error_behind_which_the_stand_in_has_begun_to_take_over_undoes_nothing(make: Make) -> None:
+    project, group = make()
+    group.replicas["sql2"].recovering = 10_000
+    group.lost_by = 41131
+    group.lost.add("ALTER AVAILABILITY GROUP [ag] FORCE_FAILOVER_ALLOW_DATA_LOSS")
+    code, told = switch(project)
+    assert code == 13, told
+    assert not any(group.replicas[name].role == "PRIMARY" for name in ("sql1", "sql3"))
