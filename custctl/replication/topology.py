@@ -159,7 +159,7 @@ class Topology:
         ):
             yield f"`{node.name}` is on timeline {found.timeline}, and the primary on {primary.timeline}"
         elif not found.receiving:
-            yield f"`{node.name}` receives from nobody"
+            yield _why_idle(node, found)
         if found.replay_paused:
             yield f"the replay of `{node.name}` is paused"
         if found.lag is None:
@@ -221,6 +221,16 @@ class Topology:
         return states.pop() if len(states) == 1 else None
 
 
+def _why_idle(node: Node, found: Observation) -> str:
+    group = found.group
+    if group is not None and group.role == "RESOLVING":
+        return f"`{node.name}` is RESOLVING: the group is offline there, or it knows of no primary"
+    suspended = [database.name for database in group.databases if database.suspended] if group is not None else []
+    if suspended:
+        return f"data movement of `{suspended[0]}` on `{node.name}` is suspended until it rejoins"
+    return f"`{node.name}` receives from nobody"
+
+
 def _troubles_of_primary(node: Node, found: Observation) -> Iterator[str]:
     wanted = parse_synchronous(found.synchronous)
     if wanted is not None:
@@ -229,6 +239,13 @@ def _troubles_of_primary(node: Node, found: Observation) -> Iterator[str]:
             yield (
                 f"`{node.name}` waits for {plural(wanted.count, 'synchronous standby', 'synchronous standbys')}, and"
                 f" {len(attached) or 'none'} is attached: commits there do not end"
+            )
+    if found.group is not None:
+        ready = sum(each.sync_state == "sync" for each in found.attached)
+        if ready < found.group.required_synchronized:
+            yield (
+                f"`{node.name}` waits for {plural(found.group.required_synchronized, 'secondary', 'secondaries')}, and"
+                f" {ready or 'none'} is synchronized: commits there do not end"
             )
     if is_uncounted(found):
         branch = f"timeline {found.fork}" if found.branch is None else f"recovery fork {found.fork}"
