@@ -95,5 +95,6 @@ def _unproven(topology: Topology, node: Node, found: Observation) -> str:
     wanted = Synchronous(required, tuple(names), by_priority=False)
     if not holders(wanted, [other.replica.lower() for other in groups], len(silent) - 1):
         return f"{len(silent)} replicas are silent, and a commit waits for {required} secondaries"
-    synchronous = [seen for _, seen in topology.standbys if group_of(seen).availability_mode == SYNCHRONOUS]
-    return "another synchronous secondary has received more" if any(lacks(found, seen) for seen in synchronous) else ""
+    # Whichever mode: the old primary may be among those that answer, taken offline.
+    ahead = any(lacks(found, seen) for _, seen in topology.standbys)
+    return "another replica has received more" if ahead else ""

@@ -199,7 +199,7 @@ class MssqlMember(AvailabilityMember):
         mine = next((each for each in databases if each[0].lower() == self._database.lower()), None)
         if mine is None:
             return seen
-        _, moving, _, suspended, hardened, redone, end_of_log, lag, last_commit = mine
+        _, moving, _, _, hardened, redone, end_of_log, lag, last_commit = mine
         if primary:
             return replace(seen, position=_whole(end_of_log))
         return replace(
@@ -208,7 +208,7 @@ class MssqlMember(AvailabilityMember):
             replayed=_whole(redone),
             lag=max(float(lag), 0.0) if lag is not None else None,
             last_commit=_utc(last_commit),
-            receiving=connected == "CONNECTED" and moving in _MOVING and not suspended,
+            receiving=connected == "CONNECTED" and moving in _MOVING,
         )
 
     # -- rights ------------------------------------------------------------------------------------
