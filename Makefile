@@ -49,7 +49,7 @@ check: $(READY) ## lint, types, import rules, docs
 soak: $(ODBC_READY) $(ETCD_READY) ## the long runs of the killed and racing processes
 	CUSTCTL_TEST_KILLS=200 $(BIN)/python -m pytest -k "kill or race or concurren"
 
-bench: $(READY) ## side by side with peers; prints ratios
+bench: $(READY) $(ETCD_READY) ## side by side with peers; prints ratios
 	$(BIN)/python -m benchmarks
 
 clean: cluster-stop
