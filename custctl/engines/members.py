@@ -219,6 +219,13 @@ class StreamingMember(Member):
         """Return how much a standby has received."""
 
     @abstractmethod
+    def receives_anew(self, timeout: float) -> bool:
+        """Let a standby connect to its source once more, and tell whether that answers within a time, in seconds.
+
+        A source that has vanished from the network looks connected until a time-out of its own.
+        """
+
+    @abstractmethod
     def promote(self, timeout: float) -> None:
         """Make a standby the primary.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from custctl.engines.at_once import at_once
@@ -32,6 +33,7 @@ _FENCING = 10.0  # seconds in which the last transactions of the old primary are
 _CATCHING_UP = 10.0  # seconds without writes, at the most, before the old primary is given back
 _PROMOTING = 60.0  # seconds; a standby replays all that it has received first
 _REJOINING = 30.0  # seconds in which a node is to follow once it was told to
+_ANSWERING = 6.0  # seconds in which a primary that lives takes a standby's new connection; those pause 5 s by default
 _POLL = 0.005
 
 _BY_SQL = "by SQL alone: a session that sets `default_transaction_read_only` off can still write"
@@ -184,14 +186,12 @@ class StreamingDriver(Driver):
         topology = self.observe()
         before = plan.facts["positions"]
         node, found = streaming_plan.answering(topology, plan.target)
-        fed = [
-            name.name
-            for name, seen in topology.standbys
-            if seen.receiving and (seen.position or 0) > (before.get(name.name) or 0)
-        ]
+        positions = {each.name: seen.position or 0 for each, seen in topology.standbys}
+        receiving = [each.name for each, seen in topology.standbys if seen.receiving]
+        fed = [name for name in receiving if positions[name] > (before.get(name) or 0)] or self._still_fed(receiving)
         if fed:
             raise RefusedError(
-                f"`{fed[0]}` has received more meanwhile: the old primary is not stopped",
+                f"`{fed[0]}` receives from it: the old primary is not stopped",
                 hint="stop it first, or `custctl replica switchover` where it answers",
             )
         loss = streaming_plan.assess_loss(topology, node, found)
@@ -199,6 +199,15 @@ class StreamingDriver(Driver):
             raise RefusedError(str(loss), hint="`--allow-data-loss` goes on", details={"loss": loss.as_dict()})
         self._make_ready(self._steered(plan.target))
         return str(loss)
+
+    def _still_fed(self, standbys: Sequence[str]) -> list[str]:
+        """Return those of the standbys that look connected to the old primary and can connect to it once more.
+
+        One that is idle sends them nothing for a long time.
+        """
+        calls = {name: partial(self._steered(name).receives_anew, _ANSWERING) for name in standbys}
+        answers = at_once(calls, _ANSWERING + self._profile.database.connect_timeout)
+        return [name for name, answer in answers.items() if answer is True]
 
     def _stop_waiting(self, plan: Plan, step: Step) -> str:
         self._steered(step.node).wait_for("")

@@ -225,7 +225,9 @@ def _promoting(plan: Plan, found: Observation, followers: Sequence[Standby]) -> 
     """Return the plan with the steps from the promotion on."""
     steps, warnings, facts = list(plan.steps), list(plan.warnings), dict(plan.facts)
     wanted = parse_synchronous(found.synchronous)
-    if wanted is not None and sum(wanted.lists(seen.name) for _, seen in followers) < wanted.count:
+    # One whose replay is paused does not turn to another primary before it is resumed.
+    soon = [seen.name for _, seen in followers if not seen.replay_paused]
+    if wanted is not None and sum(map(wanted.lists, soon)) < wanted.count:
         # Its first commit would wait for ever.
         facts["synchronous"] = found.synchronous
         steps.append(Step("stop-waiting", plan.target, f"let commits on `{plan.target}` wait for no standby"))

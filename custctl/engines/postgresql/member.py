@@ -286,6 +286,24 @@ class PostgresqlMember(StreamingMember):
         query = "SELECT GREATEST(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0'"
         return int(self._value(query) or 0)
 
+    def receives_anew(self, timeout: float) -> bool:
+        deadline = time.monotonic() + timeout
+        query = "SELECT pid FROM pg_stat_wal_receiver WHERE status = 'streaming'"
+        before = self._ask(query)
+        held = self._ask("SELECT setting FROM pg_settings WHERE name = 'primary_conninfo'")
+        if not held:
+            raise _may_not_read_conninfo(self.node)
+        # The receiver is started anew where the text has changed; a blank at its end means nothing.
+        conninfo = held[0]["setting"]
+        self._set("primary_conninfo", conninfo[:-1] if conninfo.endswith(" ") else f"{conninfo} ")
+        self._reload()
+        while time.monotonic() < deadline:
+            now = self._ask(query)
+            if now and now != before:
+                return True
+            time.sleep(_POLL)
+        return False
+
     # -- promotion ---------------------------------------------------------------------------------
 
     def promote(self, timeout: float) -> None:
@@ -316,10 +334,7 @@ class PostgresqlMember(StreamingMember):
         )
         settings = {row["name"]: row["setting"] for row in held}
         if "primary_conninfo" not in settings:
-            raise CredentialError(
-                f"this login may not read `primary_conninfo` of node `{self.node.name}`",
-                hint="let a superuser `GRANT pg_monitor` to it",
-            )
+            raise _may_not_read_conninfo(self.node)
         asked = conninfo_to_dict(settings["primary_conninfo"])
         wanted = {**asked, "host": primary.host, "port": str(primary.port)}
         wanted.pop("hostaddr", None)
@@ -363,3 +378,10 @@ class PostgresqlMember(StreamingMember):
             f"touch {data}/standby.signal",
             f"pg_ctl start -D {data}",
         ]
+
+
+def _may_not_read_conninfo(node: Node) -> CredentialError:
+    return CredentialError(
+        f"this login may not read `primary_conninfo` of node `{node.name}`",
+        hint="let a superuser `GRANT pg_monitor` to it",
+    )
