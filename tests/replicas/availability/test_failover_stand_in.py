@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.replicas.availability.conftest import Make
-from tests.replicas.availability.group_stand_in import Killed, counted, fail_over, switch
+from tests.replicas.availability.group_stand_in import ASYNCHRONOUS, Killed, counted, fail_over, switch
 
 # -- failover --------------------------------------------------------------------------------------
 
@@ -86,6 +86,18 @@ def test_what_commits_of_the_stand_in_had_to_wait_for_proves_what_is_not_lost(
     assert ("no acknowledged write is lost" in told) is lossless
     assert ("SECONDARIES_TO_COMMIT is 0" in told) is (required == 0)
     assert group.primaries == (["sql2"] if lossless else [])
+
+
+def test_an_asynchronous_old_primary_of_the_stand_in_that_answers_offline_is_no_proof_of_anything(make: Make) -> None:
+    project, group = make()
+    group.required = 1
+    old = group.replicas["sql1"]
+    old.role, old.mode, old.hardened = "RESOLVING", ASYNCHRONOUS, old.hardened + 1
+    group.replicas["sql3"].down = True
+    code, told = fail_over(project, "--to", "sql2", "--primary-is-stopped")
+    assert code == 7
+    assert "`sql1` has received more than `sql2`" in told
+    assert not group.altered
 
 
 def test_the_stand_in_with_the_most_is_chosen_and_the_other_needs_a_word(make: Make) -> None:

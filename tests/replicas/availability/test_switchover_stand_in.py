@@ -5,6 +5,7 @@ No SQL Server can be had here: what is tested is which statements are sent, wher
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -59,6 +60,18 @@ def test_each_change_of_the_primary_is_counted_in_the_stand_in_s_epoch(make: Mak
     assert counted(group)["fork"].startswith("F-1 ")  # no new recovery fork, and counted all the same
     actions = [row["action"] for row in group.tables.rows["customer_audit"]]
     assert actions == ["switchover"]
+
+
+@pytest.mark.parametrize("required", [0, 1])
+def test_the_stand_in_s_fork_is_counted_before_the_others_follow_unless_its_commit_waits_for_one(
+    make: Make, required: int
+) -> None:
+    project, group = make()
+    group.required = required
+    done = project.run("replica", "switchover", "--to", "sql2", "--dry-run", "-o", "json")
+    steps = [step["step"] for step in json.loads(done.out)["steps"]]
+    assert steps.index("restore") < steps.index("record")
+    assert (steps.index("record") < steps.index("follow")) is (required == 0)
 
 
 def test_an_external_cluster_s_stand_in_is_left_to_its_manager(make: Make) -> None:
@@ -290,3 +303,23 @@ def test_an_error_behind_which_the_stand_in_has_begun_to_take_over_undoes_nothin
     code, told = switch(project)
     assert code == 13, told
     assert not any(group.replicas[name].role == "PRIMARY" for name in ("sql1", "sql3"))
+
+
+def test_a_stand_in_s_primary_that_another_has_taken_offline_is_not_switched_over_from(make: Make) -> None:
+    project, group = make()
+    for replica in group.replicas.values():
+        replica.mode = ASYNCHRONOUS
+
+    def kill(number: int, done: bool) -> None:
+        group.on_alter = lambda number, done: None
+        raise Killed
+
+    group.on_alter = kill
+    with pytest.raises(Killed):
+        switch(project)
+    assert not group.altered
+    assert project.run("replica", "fence", "sql1", "--yes").code == 0
+    code, told = switch(project)
+    assert code == 7, told
+    assert "no primary answers that could be switched over from" in told
+    assert not group.primaries
