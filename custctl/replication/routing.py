@@ -163,6 +163,14 @@ class Routing:
                 hint="the next reads may not show it",
             )
 
+    def unconfirmed(self, where: str) -> None:
+        """Tell that a write is committed, and no standby has confirmed it that it should have waited for."""
+        self._tell.warn(
+            f"it is committed at {where}, and no synchronous standby has confirmed it in time: it would be lost with"
+            " that node",
+            hint=f"`synchronous_standby_names` there names standbys that are not attached; {_LOOK}",
+        )
+
     # -- what is told --------------------------------------------------------------------------------
 
     def without_primary(self, node: Node, freshness: Freshness | None, *, fenced: bool, missing: Sequence[str]) -> None:

@@ -164,8 +164,10 @@ class PostgresqlDatabase(ServerDatabase):
     def _commit_and_locate(self, connection: Connection) -> LogPosition | None:
         from custctl.engines.postgresql.freshness import commit
 
-        reached = commit(self._driver(connection), self._settings.schema)
+        reached, confirmed = commit(self._driver(connection), self._settings.schema)
         connection.commit()  # SQLAlchemy's own notion of it; nothing is sent
+        if not confirmed and self._settings.replicas is not None:
+            self._settings.replicas.unconfirmed(self._at_node())
         return reached
 
     def _begin_snapshot(self, connection: Connection) -> None:
