@@ -163,7 +163,7 @@ class Group:
             return [("clerk", *(replica.rights.get(right, 1) for right in asked))]
         if "[shop].[dbo].[custctl_metadata]" in statement:
             if replica.role != "PRIMARY" and not replica.readable:
-                raise _error(976, "The target database, 'shop', is participating in an availability group.")
+                raise _closed()
             return [(row["name"], row["value"]) for row in self.tables.rows["custctl_metadata"]]
         return None
 
@@ -229,6 +229,10 @@ def _error(number: int, text: str) -> pyodbc.Error:
     return pyodbc.ProgrammingError("42000", f"{head}{text} ({number}) (SQLExecDirectW)")
 
 
+def _closed() -> pyodbc.Error:
+    return _error(976, "The target database, 'shop', is participating in an availability group.")
+
+
 def _lost() -> pyodbc.Error:
     return pyodbc.OperationalError(
         "08S01", "[08S01] [Microsoft][ODBC Driver 18 for SQL Server]gone (0) (SQLExecDirectW)"
@@ -252,7 +256,7 @@ class _Asked(Server):
         if found is not None:
             return *found, len(found[1])
         if self._group.replicas[self._name].role != "PRIMARY" and "dbo." in statement:
-            raise _error(976, "The target database, 'shop', is participating in an availability group.")
+            raise _closed()
         return self._group.tables.answer(statement, parameters)
 
 
@@ -261,8 +265,11 @@ def standing_in(group: Group) -> Iterator[None]:
     """Let connections be to the servers of the group."""
 
     def dial(self: MssqlDatabase, node: Node) -> Connection:
-        if group.replicas[node.name].down or node.name in group.unreachable:
+        replica = group.replicas[node.name]
+        if replica.down or node.name in group.unreachable:
             raise UnavailableError(f"node {node} cannot be reached: connection refused")
+        if self._settings.name != "master" and replica.role != "PRIMARY" and not replica.readable:
+            raise self._translated(_closed(), f"node {node}")
         connection = Connection(_Asked(group, node.name).connect, 5)
         self._set_up(connection)
         return connection

@@ -10,13 +10,29 @@ from tests.replicas.availability.group_stand_in import ASYNCHRONOUS, Killed, cou
 # -- failover --------------------------------------------------------------------------------------
 
 
-def test_a_synchronized_stand_in_of_a_windows_cluster_takes_over_without_loss(make: Make) -> None:
+@pytest.mark.parametrize("role", ["SECONDARY", "RESOLVING"])
+def test_a_synchronized_stand_in_of_a_windows_cluster_takes_over_without_loss(make: Make, role: str) -> None:
     project, group = make("WSFC")
     group.replicas["sql1"].down = True
+    for name in ("sql2", "sql3"):
+        group.replicas[name].role = role
     code, told = fail_over(project)
     assert code == 0, told
     assert "no acknowledged write is lost" in told
     assert group.altered[0] == ("sql2", "FAILOVER")
+
+
+def test_every_database_of_the_stand_in_s_group_is_resumed_and_counts(make: Make) -> None:
+    project, group = make()
+    group.databases = ["shop", "stock"]
+    group.required = 1
+    group.replicas["sql1"].down = True
+    code, told = fail_over(project, "--to", "sql2", "--primary-is-stopped")
+    assert code == 0, told
+    assert group.altered[1:] == [
+        ("sql3", "ALTER DATABASE [shop] SET HADR RESUME"),
+        ("sql3", "ALTER DATABASE [stock] SET HADR RESUME"),
+    ]
 
 
 def test_a_failover_that_may_lose_says_how_much_and_is_refused_by_the_stand_in_s_states(make: Make) -> None:
