@@ -111,7 +111,8 @@ class Routing:
             raise SplitBrainError(
                 f"{where} is a former primary that came back: its history is at epoch {epoch}, and epoch {met.epoch}"
                 " was met since; nothing was written",
-                hint=f"keep it from accepting writes; {_LOOK}",
+                hint=f"keep it from accepting writes; {_LOOK}. Where it was restored from a backup, remove"
+                f" `{self._positions.path}`",
                 details={"epoch": epoch, "met": met.epoch},
             )
 

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import Project
 from tests.faults.conftest import within
 from tests.replicas.reads import GET, Reads
-from tests.servers.cluster import Cluster
+from tests.servers.cluster import SUPPORT_USER, Cluster
 
 CONNECT = 1.0  # seconds, as the profile has it
 DEADLINE = CONNECT + 1.5
@@ -132,6 +132,16 @@ def test_a_fenced_former_primary_is_not_taken_for_the_primary(reads: Reads, rout
         found = reads.get()
         assert (found["node"], found["phone"]) == ("b", str(number))
     assert reads.remembered()["primary"] == "b"
+
+
+@ROUTES
+def test_a_login_that_is_not_to_write_makes_no_node_a_fenced_one(reads: Reads, route: str) -> None:
+    reads.cluster.sql(f"ALTER ROLE {SUPPORT_USER} SET default_transaction_read_only = on")
+    reads.cluster.wait_streaming()
+    reads.profile(reads=route, user=SUPPORT_USER)
+    for _ in range(2):
+        done = reads.run("customer", "get", "99")
+        assert (done.code, "read from" in done.err) == (6, False)
 
 
 def test_all_nodes_that_answer_being_standbys_is_a_refusal(reads: Reads) -> None:

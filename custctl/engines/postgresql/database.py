@@ -130,7 +130,15 @@ class PostgresqlDatabase(ServerDatabase):
 
     def _is_primary(self, driver: LimitedConnection) -> bool:
         status = driver.info.parameter_status
-        return status("in_hot_standby") != "on" and status("default_transaction_read_only") != "on"
+        if status("in_hot_standby") == "on":
+            return False
+        return status("default_transaction_read_only") != "on" or self._login_is_read_only(driver)
+
+    def _login_is_read_only(self, driver: LimitedConnection) -> bool:
+        """Tell whether it is this login alone that is not to write, which says nothing of the node."""
+        query = "SELECT source FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only'"
+        row = driver.execute(query).fetchone()
+        return row is not None and row[0] in ("user", "database", "database user")
 
     def _is_fenced(self, driver: LimitedConnection) -> bool:
         return driver.info.parameter_status("in_hot_standby") != "on" and not self._is_primary(driver)
