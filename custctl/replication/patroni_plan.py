@@ -61,7 +61,10 @@ def plan_switchover(topology: Topology, view: View, target: str, operation_id: s
             hint="wait until it has caught up; `custctl replica status --watch` shows it",
         )
     _check_synchronous(view, target)
-    warnings = tuple(f"`{seen.name}` does not answer" for seen in topology.silent)
+    warnings = (
+        *(f"`{seen.name}` does not answer" for seen in topology.silent),
+        *(f"{scheduled}, which this one replaces" for scheduled in view.scheduled),
+    )
     steps = (*_steps(old.name, target), _returning(old.name, target))
     return Plan(SWITCHOVER, operation_id, old.name, target, steps, _IN_ORDER, warnings)
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import Project, Result
 from tests.replicas import at_step
-from tests.replicas.support import epoch, journal_text, recorded
+from tests.replicas.support import epoch, journal_text, other_machine, recorded
 from tests.servers import ports
 from tests.servers.cluster import NODES, REPLICATION_MARK
 from tests.servers.patroni import API_MARK, API_PASSWORD, PatroniCluster
@@ -139,6 +139,23 @@ def test_killed_at_a_step_and_run_again_it_converges(patroni: PatroniCluster, si
     assert "has not come to its end" not in site.ok(*SWITCHOVER, target).err
 
 
+def test_a_switchover_that_somebody_else_overtakes(patroni: PatroniCluster, site: Project, tmp_path: Path) -> None:
+    leader, before = patroni.leader, epoch(patroni)
+    target, third = (name for name in NODES if name != leader)
+    elsewhere = other_machine(site, tmp_path / "elsewhere")
+    with (
+        at_step.held(site, "before:begun:check", *SWITCHOVER, target) as planned,
+        at_step.held(elsewhere, "after:begun:request", *SWITCHOVER, target) as asking,
+    ):
+        assert patroni.nodes[leader].ask("POST", "/switchover", {"leader": leader, "candidate": third})[0] == 200
+        refused(at_step.finish(planned), 7, f"`{third}` is the primary now", "nothing was changed")
+        refused(at_step.finish(asking), 12, f"Patroni has made `{third}` the primary", f"failover --to {third}")
+    assert patroni.primary == third
+    assert elsewhere.ok("replica", "history", "-o", "json").json["items"][-1]["outcome"] == "aborted"
+    assert elsewhere.ok(*FAILOVER, "--to", third).json["loss"]["none"] is False
+    assert epoch(patroni) == before + 1
+
+
 def test_what_patroni_refuses_is_told_in_its_words(patroni: PatroniCluster, site: Project) -> None:
     target, leader = a_standby(patroni), patroni.leader
     patroni.profile(site, connect_timeout="1s")
@@ -174,6 +191,8 @@ def test_another_cluster_than_the_profiles_is_refused(patroni: PatroniCluster, s
         refused(site.run(*command, target), 7, "keeps the cluster `customers-cluster`", "`another`")
     assert site.run(*STATUS).code == 12
     refused(site.run(*SWITCHOVER, "nobody"), 6, "no node `nobody`")
+    patroni.profile(site, environment="test")
+    refused(site.run(*SWITCHOVER, target), 7, "stamped `development`")
 
 
 def test_in_maintenance_mode_it_is_refused(patroni: PatroniCluster, site: Project) -> None:

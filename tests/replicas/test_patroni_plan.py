@@ -36,13 +36,16 @@ def topology(**seen: Observation | None) -> Topology:
     return Topology(tuple(Seen(node, found[node.name], None if found[node.name] else GONE) for node in NODES), 5.0)
 
 
-def view(*, name: str = "pg-{}", silent: str = "", leader: str | None = "a", **members: dict[str, Any]) -> View:
+def view(
+    *, name: str = "pg-{}", silent: str = "", leader: str | None = "a", scheduled: Any = None, **members: dict[str, Any]
+) -> View:
     """Return what Patroni says: of members that are told, the rest is as it should be.
 
     Args:
         name: Patroni's name for a node.
         silent: the nodes whose API does not answer.
         leader: who has the leader's key.
+        scheduled: a switchover that is to come, as Patroni tells it.
         members: what differs from a member that is well; None is one that Patroni does not know.
     """
     documents = []
@@ -62,7 +65,10 @@ def view(*, name: str = "pg-{}", silent: str = "", leader: str | None = "a", **m
     told: dict[str, Told | CustctlError] = {
         node.name: GONE
         if node.name in silent
-        else read_told({"patroni": {"name": name.format(node.name), "scope": "crm"}}, {"members": documents})
+        else read_told(
+            {"patroni": {"name": name.format(node.name), "scope": "crm"}},
+            {"members": documents, "scheduled_switchover": scheduled},
+        )
         for node in NODES
     }
     return View(told, NODES)
@@ -81,7 +87,9 @@ def steps(plan: Any) -> list[str]:
 
 def test_members_are_known_by_the_names_of_the_profile() -> None:
     assert {name: member.name for name, member in view().members.items()} == {"a": "pg-a", "b": "pg-b", "c": "pg-c"}
-    # One whose own API is silent, by its address.
+    # One whose own API is silent, or does not tell its name, by its address.
+    unnamed = read_told({"patroni": {"scope": "crm"}}, {"members": [{"name": "x", "role": "replica", "state": ""}]})
+    assert unnamed.name == ""
     assert view(silent="b").members["b"].name == "pg-b"
     moved = view(silent="b", b={"host": "elsewhere"})
     assert set(moved.members) == {"a", "pg-b", "c"}
@@ -129,6 +137,7 @@ def test_another_scope_is_refused_whether_the_profile_names_one_or_not() -> None
     [
         ([], {}),
         ({}, {"members": []}),
+        ({"patroni": {"name": "a"}}, {"members": []}),
         ({"patroni": {"name": "a", "scope": "crm"}}, []),
         ({"patroni": {"name": "a", "scope": "crm"}}, {"members": [1]}),
         ({"patroni": {"name": "a", "scope": "crm"}}, {"members": [{"name": "a"}]}),
@@ -175,6 +184,14 @@ def test_a_switchover_is_asked_for_checked_recorded_and_waited_for() -> None:
     plan = plan_switchover(topology(), view(), "b", "op", None)
     assert steps(plan) == ["check", "request", "record", "verify", "follow"]
     assert (plan.old, plan.target, plan.loss.none) == ("a", "b", True)
+
+
+def test_a_switchover_that_is_scheduled_is_told_and_replaced() -> None:
+    told = view(scheduled={"at": "2027-01-01T00:00:00+00:00", "from": "pg-a", "to": "pg-c"})
+    assert list(told.notes()) == ["a switchover to `pg-c` is scheduled at 2027-01-01T00:00:00+00:00"]
+    assert plan_switchover(topology(), told, "b", "op", None).warnings == (
+        f"{told.scheduled[0]}, which this one replaces",
+    )
 
 
 @pytest.mark.parametrize(

@@ -307,6 +307,7 @@ class PatroniCluster:
         self,
         project: Project,
         name: str = "dev",
+        environment: str = "development",
         *,
         group: str | None = SCOPE,
         driver: str = "patroni",
@@ -318,6 +319,7 @@ class PatroniCluster:
         Args:
             project: where.
             name: the profile's name.
+            environment: what it says that the database is.
             group: the scope that it names.
             driver: what it says that keeps the replicas.
             api_ports: ports of REST APIs that are not the nodes' own.
@@ -338,7 +340,7 @@ class PatroniCluster:
             **changes,
         }
         project.environ |= {PASSWORD_VARIABLE: PASSWORD, **API_ENVIRON}
-        text = yaml.safe_dump({"environment": "development", "database": database}, sort_keys=False)
+        text = yaml.safe_dump({"environment": environment, "database": database}, sort_keys=False)
         (project.path / "profiles" / f"{name}.yaml").write_text(text)
 
 
