@@ -257,7 +257,9 @@ class Driver(ABC):
             found = topology.primary
             if found is not None and found[0].name == plan.target and not missing:
                 return f"`{plan.target}` accepts writes, and {_following(topology)}"
-            if time.monotonic() >= deadline:
+            # Those that have what the target has not will never follow it by themselves.
+            hopeless = found is not None and found[0].name == plan.target and set(missing) <= _astray(plan)
+            if hopeless or time.monotonic() >= deadline:
                 break
             time.sleep(_LOOK)
         if found is None or found[0].name != plan.target:
@@ -327,6 +329,11 @@ def require_environment(topology: Topology, profile: Profile) -> None:
         raise PendingError(
             f"{profile.location} does not say which environment's it is", hint="run `custctl migrate` first"
         )
+
+
+def _astray(plan: Plan) -> set[str]:
+    """Return the standbys that a plan leaves behind."""
+    return set(plan.facts.get("astray", ()))
 
 
 def _following(topology: Topology) -> str:

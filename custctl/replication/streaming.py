@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 _FENCING = 10.0  # seconds in which the last transactions of the old primary are to end
 _CATCHING_UP = 10.0  # seconds without writes, at the most, before the old primary is given back
 _PROMOTING = 60.0  # seconds; a standby replays all that it has received first
-_REJOINING = 30.0  # seconds in which a node is to follow once it was told to
+_REJOINING = 30.0  # seconds in which a node that was brought back is to follow
+_TURNING = 5.0  # seconds in which a standby that was told another source is to follow it
 _ANSWERING = 6.0  # seconds in which a primary that lives takes a standby's new connection; those pause 5 s by default
 _POLL = 0.005
 
@@ -288,7 +289,7 @@ class StreamingDriver(Driver):
         if has_hook(self._profile, "rejoin"):
             last = run_hook(self._profile, "rejoin", named, self._means.environ, primary=primary)
             self._means.told(f"the hook `rejoin` has ended{f': {last}' if last else ''}")
-            self._wait_until_follows(node, "the hook `rejoin` has ended without an error")
+            self._wait_until_follows(node, "the hook `rejoin` has ended without an error", _REJOINING)
             return ()
         seen = topology.find(node)
         folder = None
@@ -304,12 +305,12 @@ class StreamingDriver(Driver):
         slot = standby.slot()
         standby.follow(primary, self._steered(primary.name).make_slots([slot]) if slot else ())
         try:
-            self._wait_until_follows(standby.node.name, "it was told to", timeout=5.0)
+            self._wait_until_follows(standby.node.name, "it was told to", _TURNING)
         except IncompleteError:
             return False
         return True
 
-    def _wait_until_follows(self, node: str, why: str, timeout: float = _REJOINING) -> None:
+    def _wait_until_follows(self, node: str, why: str, timeout: float) -> None:
         deadline = time.monotonic() + timeout
         while not self._follows(self.observe(), node):
             if time.monotonic() >= deadline:

@@ -120,6 +120,7 @@ def plan_failover(
         "stopped_by_word": accepted.primary_is_stopped,
         "data_loss": accepted.data_loss,
         "silent": [seen.name for seen in topology.silent],
+        "astray": ahead,
     }
     plan = Plan(
         FAILOVER, operation_id, old[0] if len(old) == 1 else None, node.name, tuple(steps), loss, tuple(warnings), facts
