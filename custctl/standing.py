@@ -122,12 +122,18 @@ def check_environment(standing: Standing, environment: str, location: str) -> No
         )
 
 
-def stamp(connection: Connection, environment: str) -> None:
-    """Write the environment into a database, with an epoch and an id where it has none yet."""
+def stamp(connection: Connection, environment: str, branch: str | None) -> None:
+    """Write the environment into a database, with an epoch and an id where it has none yet.
+
+    Args:
+        branch: the branch of the history that the epoch is counted for; see `Database.branch`.
+    """
     held = {name: value for name, value in connection.execute(sa.select(metadata.c.name, metadata.c.value))}  # noqa: C416 - `dict()` of rows has no type
     if _ENVIRONMENT in held:
         connection.execute(sa.update(metadata).where(metadata.c.name == _ENVIRONMENT).values(value=environment))
     wanted = {_ENVIRONMENT: environment, _EPOCH: "1", _DATABASE_ID: str(uuid.uuid4())}
+    if branch is not None and _EPOCH not in held:
+        wanted[_FORK] = branch
     missing = [{"name": name, "value": value} for name, value in wanted.items() if name not in held]
     if missing:
         connection.execute(sa.insert(metadata), missing)
@@ -141,16 +147,21 @@ class Restamp:
     epoch: tuple[int, int]
 
 
-def restamp(connection: Connection, environment: str) -> Restamp:
+def restamp(connection: Connection, environment: str, branch: str | None) -> Restamp:
     """Write another environment into a database that was copied, with an id of its own and the next epoch.
 
     A checkpoint of the database it was copied from is then not taken for one of its own, nor is a version that a
     client has read there.
+
+    Args:
+        branch: as for `stamp`.
     """
     held = {name: value for name, value in connection.execute(sa.select(metadata.c.name, metadata.c.value))}  # noqa: C416 - `dict()` of rows has no type
     epoch = int(held.get(_EPOCH) or 1)
     done = Restamp((held.get(_DATABASE_ID), str(uuid.uuid4())), (epoch, epoch + 1))
     values = {_ENVIRONMENT: environment, _EPOCH: str(done.epoch[1]), _DATABASE_ID: done.database_id[1]}
+    if branch is not None:
+        values[_FORK] = branch
     connection.execute(sa.delete(metadata).where(metadata.c.name.in_(values)))
     connection.execute(sa.insert(metadata), [{"name": name, "value": value} for name, value in values.items()])
     return done

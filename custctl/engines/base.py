@@ -488,6 +488,10 @@ class Database(ABC):
         """
         return {}
 
+    def branch(self, connection: Connection) -> str | None:
+        """Return the branch of the history that a primary is on; None where the engine does not number them."""
+        return None
+
     def at(self, node: str) -> Database:
         """Return the same database on one of its nodes, whatever its role; it has a connection of its own.
 

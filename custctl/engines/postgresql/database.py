@@ -17,6 +17,7 @@ from custctl.engines.postgresql import errors
 from custctl.engines.postgresql.attempts import is_answer, translate_attempt, wants_password
 from custctl.engines.postgresql.connection import LimitedConnection
 from custctl.engines.postgresql.libpq import authorities
+from custctl.engines.postgresql.timeline import TIMELINE
 from custctl.engines.server import DriverError, DriverErrors, ServerDatabase
 from custctl.errors import NoCredentialError
 from custctl.sqltypes import Timestamp
@@ -350,6 +351,9 @@ class PostgresqlDatabase(ServerDatabase):
         return settle(self._driver(connection), statement)
 
     # -- replication -------------------------------------------------------------------------------
+
+    def branch(self, connection: Connection) -> str | None:
+        return str(connection.exec_driver_sql(f"SELECT {TIMELINE}").scalar())
 
     def _member(self, node: Node) -> Member:
         from custctl.engines.postgresql.member import PostgresqlMember

@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 
 from custctl.engines.members import Attached, Observation, Role, StreamingMember
 from custctl.engines.postgresql.lag import LAG
+from custctl.engines.postgresql.timeline import TIMELINE
 from custctl.errors import CredentialError, OutcomeUnknownError, RefusedError, UnavailableError
 from custctl.text import plural
 
@@ -37,7 +38,7 @@ SELECT r.in_recovery,
        (SELECT system_identifier::text FROM pg_control_system()) AS cluster_id,
        CASE WHEN r.in_recovery
             THEN w.received_tli
-            ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END AS timeline,
+            ELSE {TIMELINE} END AS timeline,
        CASE WHEN r.in_recovery
             THEN GREATEST(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
             ELSE pg_current_wal_flush_lsn() END - '0/0' AS position,
