@@ -195,7 +195,6 @@ class AvailabilityDriver(AvailabilityNodes):
     def _confirm(self, plan: Plan, step: Step) -> str:
         """Judge once more by what the nodes have now: no word of an operator is worth more than what they receive."""
         topology = self._look()
-        self._require_no_primary(topology)
         before = plan.facts["hardened"]
         for node, seen in topology.standbys:
             known = before.get(node.name, {})

@@ -42,6 +42,7 @@ class Replica:
         moving: whether its databases receive, where it is a secondary and the primary is there.
         state: what its databases are besides: REVERTING or INITIALIZING.
         behind: how far its log ends before the primary's.
+        refusing: how many questions are answered by a refusal of the login.
         recovering: how many looks pass after a failover before its databases accept writes.
     """
 
@@ -51,10 +52,11 @@ class Replica:
     suspended: bool = False
     ready: bool = True
     state: str | None = None
-    hardened: int = 36_000_000_425_600_001
+    hardened: int | None = 36_000_000_425_600_001
     down: bool = False
     readable: bool = False
     recovering: int = 0
+    refusing: int = 0
     rights: dict[str, int] = field(default_factory=dict)
 
 
@@ -111,6 +113,9 @@ class Group:
         replica = self.replicas[name]
         if replica.down:
             raise _lost()
+        if replica.refusing:
+            replica.refusing -= 1
+            raise _error(18456, "Login failed for user 'clerk'.")
         self.asked.append(statement)
         for view in self.missing:
             if view in statement:

@@ -108,7 +108,7 @@ def test_an_asynchronous_old_primary_of_the_stand_in_that_answers_offline_is_no_
     project, group = make()
     group.required = 1
     old = group.replicas["sql1"]
-    old.role, old.mode, old.hardened = "RESOLVING", ASYNCHRONOUS, old.hardened + 1
+    old.role, old.mode, old.hardened = "RESOLVING", ASYNCHRONOUS, 36_000_000_425_600_002
     group.replicas["sql3"].down = True
     code, told = fail_over(project, "--to", "sql2", "--primary-is-stopped")
     assert code == 7
@@ -116,11 +116,23 @@ def test_an_asynchronous_old_primary_of_the_stand_in_that_answers_offline_is_no_
     assert not group.altered
 
 
+@pytest.mark.parametrize("name", ["sql2", "sql3"])
+def test_a_position_that_the_stand_in_does_not_tell_proves_nothing(make: Make, name: str) -> None:
+    project, group = make()
+    group.required = 1
+    group.replicas["sql1"].down = True
+    group.replicas[name].hardened = None
+    code, told = fail_over(project, "--to", "sql2", "--primary-is-stopped")
+    assert code == 7
+    assert not group.altered
+    assert "no acknowledged write is lost" not in told
+
+
 def test_the_stand_in_with_the_most_is_chosen_and_the_other_needs_a_word(make: Make) -> None:
     project, group = make()
     group.required = 1
     group.replicas["sql1"].down = True
-    group.replicas["sql3"].hardened += 100
+    group.replicas["sql3"].hardened = 36_000_000_425_600_101
     code, told = fail_over(project, "--to", "sql2", "--primary-is-stopped")
     assert code == 7
     assert "`sql3` has received more" in told

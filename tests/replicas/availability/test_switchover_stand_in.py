@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from custctl.replication.availability import AvailabilityDriver
 from custctl.replication.execute import Run
 from tests.replicas.availability.conftest import Make
 from tests.replicas.availability.group_stand_in import ASYNCHRONOUS, Group, Killed, counted, fail_over, switch
@@ -127,6 +128,7 @@ def test_a_switchover_is_refused_and_the_stand_in_left_alone(
     assert not group.altered
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_switchover_that_stops_gives_the_stand_in_s_primary_its_role_and_settings_back(make: Make) -> None:
     project, group = make()
     group.required = 1
@@ -146,7 +148,7 @@ def test_a_switchover_that_stops_gives_the_stand_in_s_primary_its_role_and_setti
 
 def test_another_secondary_of_the_stand_in_with_more_than_the_target_stops_the_switchover(make: Make) -> None:
     project, group = make()
-    group.replicas["sql3"].hardened += 1
+    group.replicas["sql3"].hardened = 36_000_000_425_600_002
     code, told = switch(project)
     assert code == 7
     assert "`sql3` has received more" in told
@@ -252,6 +254,7 @@ def test_a_switchover_interrupted_at_any_statement_to_the_stand_in_is_undone_or_
     assert group.required == 0
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_target_of_the_stand_in_that_still_recovers_is_waited_for_by_the_next_run(make: Make) -> None:
     project, group = make()
     group.replicas["sql2"].recovering = 10_000
@@ -295,6 +298,7 @@ def test_a_failover_is_not_forced_on_the_stand_in_while_another_primary_answers(
     assert group.primaries == ["sql3"]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_an_error_behind_which_the_stand_in_has_begun_to_take_over_undoes_nothing(make: Make) -> None:
     project, group = make()
     group.replicas["sql2"].recovering = 10_000
@@ -323,3 +327,34 @@ def test_a_stand_in_s_primary_that_another_has_taken_offline_is_not_switched_ove
     assert code == 7, told
     assert "no primary answers that could be switched over from" in told
     assert not group.primaries
+
+
+def test_not_even_where_commits_on_the_stand_in_wait_for_all_but_no_run_has_seen_to_it(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, group = make()
+    group.required = 2
+
+    def kill(*_: object) -> str:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AvailabilityDriver, "_synchronize", kill)
+        with pytest.raises(Killed):
+            switch(project)
+    assert project.run("replica", "fence", "sql1", "--yes").code == 0
+    code, told = switch(project)
+    assert (code, group.primaries) == (7, []), told
+
+
+def test_a_login_that_the_stand_in_refuses_while_it_takes_over_is_tried_again(make: Make) -> None:
+    project, group = make()
+
+    def refuse(number: int, done: bool) -> None:
+        if done and group.altered[-1][1] == "FORCE_FAILOVER_ALLOW_DATA_LOSS":
+            group.replicas["sql2"].refusing = 3
+
+    group.on_alter = refuse
+    code, told = switch(project)
+    assert code == 0, told
+    assert group.replicas["sql2"].refusing == 0
