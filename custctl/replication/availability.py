@@ -7,6 +7,7 @@ of an external one too; in a group without a cluster custctl takes the group off
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from custctl.engines.at_once import at_once
@@ -65,11 +66,10 @@ class AvailabilityDriver(AvailabilityNodes):
 
     def _require_rights(self, plan: Plan) -> None:
         """Make sure, before anything is changed, that this login may do all of it."""
-        group = plan.facts.get("group")
-        steered = {step.node for step in plan.steps if step.name != "hook"}
-        asked = {name: self._steered(name) for name in sorted(steered)}
+        group = plan.facts["group"]
+        steered = sorted({step.node for step in plan.steps if step.name != "hook"})
         lacking = at_once(
-            {name: lambda member=member: member.missing_rights(group) for name, member in asked.items()},  # type: ignore[misc]
+            {name: partial(self._steered(name).missing_rights, group) for name in steered},
             self._profile.database.connect_timeout,
         )
         for name, found in lacking.items():
