@@ -189,6 +189,17 @@ class ServerDatabase(ReachedDatabase):
                 pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _once(self, work: Callable[[Connection], T]) -> T:
+        try:
+            result, connection = self._run(work)
+        except BaseException:
+            # Whoever tries again may find the primary back, or another one.
+            if self._link is not None and not self._link.writable:
+                self.close()
+            raise
+        self._commit(connection)
+        return result
+
+    def _run(self, work: Callable[[Connection], T]) -> tuple[T, Connection]:
         with self._errors_of_transactions():
             connection = self._connect()
             self._check_not_missing()
@@ -199,8 +210,7 @@ class ServerDatabase(ReachedDatabase):
             except BaseException:
                 self._roll_back(connection)
                 raise
-        self._commit(connection)
-        return result
+        return result, connection
 
     def _commit(self, connection: Connection) -> None:
         replicas, reached = self._settings.replicas, None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.conftest import Project
-from tests.faults.conftest import within
+from tests.faults.conftest import LastProxy, meanwhile, wait_until, within
 from tests.replicas.reads import GET, Reads
 from tests.servers.cluster import SUPPORT_USER, Cluster
 
@@ -106,6 +107,35 @@ def test_a_replica_without_the_schema_is_no_reason_to_migrate_while_nobody_knows
     reads.cluster.wait_streaming("b")
     reads.cluster.kill("a", "c")
     assert reads.run(*GET).code == 3
+
+
+@ROUTES
+@pytest.mark.parametrize("fenced", [False, True])
+def test_a_commit_that_a_failover_interrupts_is_settled_at_the_new_primary(
+    reads: Reads, route: str, fenced: bool
+) -> None:
+    a = reads.cluster.nodes["a"]
+    with LastProxy(a.host, a.port) as last:
+        reads.cluster.profile(reads.inside, through={**reads.proxies, "a": last}, reads=route)
+        last.cut_answer(b"COMMIT; ")
+
+        def fail_over() -> None:
+            wait_until(lambda: last.stats.cut == 1)
+            reads.cluster.wait_streaming()
+            if fenced:
+                a.sql("ALTER SYSTEM SET default_transaction_read_only = on")
+                a.sql("SELECT pg_reload_conf()")
+                last.accept()
+            else:
+                reads.cluster.kill("a")
+            time.sleep(1)
+            reads.cluster.nodes["b"].sql("SELECT pg_promote()")
+
+        with meanwhile(fail_over):
+            done = reads.run("customer", "update", "1", "--company", "Kept", "-o", "json")
+    assert (done.code, done.json["company"]) == (0, "Kept")
+    assert reads.cluster.sql("SELECT company FROM customer WHERE id = 1", node="b") == [("Kept",)]
+    assert reads.cluster.sql("SELECT count(*) FROM customer_audit WHERE action = 'void'", node="b") == [(0,)]
 
 
 @ROUTES
