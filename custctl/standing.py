@@ -7,6 +7,7 @@ is refused by the server's own word.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ REQUIRED_SCHEMA = 5
 """The newest script that this program's own statements need."""
 
 _ENVIRONMENT, _EPOCH, _DATABASE_ID, _FORK = "environment", "epoch", "database_id", "fork"
+_SYNCHRONOUS = "synchronous"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +164,7 @@ def restamp(connection: Connection, environment: str, branch: str | None) -> Res
     values = {_ENVIRONMENT: environment, _EPOCH: str(done.epoch[1]), _DATABASE_ID: done.database_id[1]}
     if branch is not None:
         values[_FORK] = branch
-    connection.execute(sa.delete(metadata).where(metadata.c.name.in_(values)))
-    connection.execute(sa.insert(metadata), [{"name": name, "value": value} for name, value in values.items()])
+    _put(connection, values)
     return done
 
 
@@ -201,7 +202,15 @@ def count_fork(connection: Connection, fork: str) -> tuple[int, int]:
     epoch = parse_epoch(held.get(_EPOCH))
     if held.get(_FORK) == fork:
         return epoch, epoch
-    values = {_EPOCH: str(epoch + 1), _FORK: fork}
+    _put(connection, {_EPOCH: str(epoch + 1), _FORK: fork})
+    return epoch, epoch + 1
+
+
+def record_synchronous(connection: Connection, standbys: str) -> None:
+    """Write down which standbys the primary's commits wait for, in the engine's own words."""
+    _put(connection, {_SYNCHRONOUS: standbys})
+
+
+def _put(connection: Connection, values: Mapping[str, str]) -> None:
     connection.execute(sa.delete(metadata).where(metadata.c.name.in_(values)))
     connection.execute(sa.insert(metadata), [{"name": name, "value": value} for name, value in values.items()])
-    return epoch, epoch + 1

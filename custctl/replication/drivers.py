@@ -222,6 +222,7 @@ class Driver(ABC):
             epoch = record_fork(
                 database,
                 self.fork(target, plan),
+                synchronous=self.synchronous(target),
                 environment=self._profile.environment,
                 actor=self._means.actor,
                 operation_id=plan.operation_id,
@@ -233,6 +234,10 @@ class Driver(ABC):
     def loss(self, plan: Plan) -> Loss:
         """Return what may be lost, as it is known when the target is the primary."""
         return plan.loss
+
+    def synchronous(self, primary: Observation) -> str | None:
+        """Return which standbys a new primary's commits wait for, where a later failover is judged by that."""
+        return None
 
     def fork(self, primary: Observation, plan: Plan) -> str:
         """Return the branch of the history that a primary is on, as it is counted."""

@@ -25,6 +25,7 @@ from custctl.replication.topology import position_text
 
 if TYPE_CHECKING:
     from custctl.engines.base import Node
+    from custctl.engines.members import Observation
     from custctl.replication.journal import Intent
     from custctl.replication.plan import Accepted, Loss, Plan, Step
     from custctl.replication.topology import Topology
@@ -133,7 +134,8 @@ class StreamingDriver(Driver):
                 self._steered(step.node).unfence(_FENCING)
             return f"`{step.node}` accepts writes again"
         if step.name == "stop-waiting":
-            self._steered(step.node).wait_for(plan.facts["synchronous"])
+            for name, standbys in plan.facts["synchronous"].items():
+                self._steered(name).wait_for(standbys)
         return ""
 
     def _hook(self, plan: Plan, step: Step) -> str:
@@ -211,8 +213,12 @@ class StreamingDriver(Driver):
         return [name for name, answer in answers.items() if answer is True]
 
     def _stop_waiting(self, plan: Plan, step: Step) -> str:
-        self._steered(step.node).wait_for("")
+        for name in plan.facts["synchronous"]:
+            self._steered(name).wait_for("")
         return ""
+
+    def synchronous(self, primary: Observation) -> str | None:
+        return primary.synchronous
 
     def _promote(self, plan: Plan, step: Step) -> str:
         self._steered(step.node).promote(_PROMOTING)

@@ -14,7 +14,7 @@ from custctl.errors import RefusedError, UnavailableError
 from custctl.replication.drivers import require_one_history
 from custctl.replication.plan import FAILOVER, NO_LOSS, SWITCHOVER, Accepted, Loss, Plan, Step
 from custctl.replication.quorum import holders, parse_synchronous, silent_members
-from custctl.replication.topology import Topology, is_uncounted
+from custctl.replication.topology import Topology, is_recorded_otherwise, is_uncounted
 from custctl.text import plural
 
 if TYPE_CHECKING:
@@ -187,7 +187,8 @@ def assess_loss(topology: Topology, node: Node, found: Observation) -> Loss:
 
     Under synchronous replication a commit is acknowledged when some standbys have it. Where so few of them are silent
     that one which answers must have it, none is lost on the one that has received most. The old primary's own setting
-    cannot be asked for any more: the standbys' must all be the same, and is taken for it.
+    cannot be asked for any more: the standbys' must all be the same, and what was recorded when it was promoted, and is
+    taken for it.
     """
     standbys = topology.standbys
     reach = _reach(found)
@@ -201,6 +202,8 @@ def assess_loss(topology: Topology, node: Node, found: Observation) -> Loss:
         why = "the nodes differ in `synchronous_standby_names`"
     elif wanted is None:
         why = "replication is asynchronous"
+    elif is_recorded_otherwise(found):
+        why = f"the primary waited for `{found.recorded_synchronous or 'no standby'}` when that was last recorded"
     elif not all(seen.waits_for_standbys for _, seen in standbys):
         why = "`synchronous_commit` lets commits be acknowledged before a standby has them"
     else:
@@ -229,8 +232,10 @@ def _promoting(plan: Plan, found: Observation, followers: Sequence[Standby]) -> 
     # One whose replay is paused does not turn to another primary before it is resumed.
     soon = [seen.name for _, seen in followers if not seen.replay_paused]
     if wanted is not None and sum(map(wanted.lists, soon)) < wanted.count:
-        # Its first commit would wait for ever.
-        facts["synchronous"] = found.synchronous
+        # Its first commit would wait for ever. The others must not be taken later to prove what it does not keep.
+        facts["synchronous"] = {plan.target: found.synchronous} | {
+            node.name: seen.synchronous for node, seen in followers
+        }
         steps.append(Step("stop-waiting", plan.target, f"let commits on `{plan.target}` wait for no standby"))
         warnings.append(
             f"`{plan.target}` would wait for `{found.synchronous}`, which it will not have: its commits will be"
@@ -254,7 +259,7 @@ def _completion(topology: Topology, node: Node, found: Observation, operation_id
     astray = [each for each, seen in topology.standbys if not seen.receiving or seen.timeline != found.timeline]
     steps = [Step("follow", each.name, f"let `{each.name}` follow `{node.name}`") for each in astray]
     # A database without a count is on its first branch, or was promoted by somebody else.
-    uncounted = is_uncounted(found) or (found.fork is None and found.timeline != 1)
+    uncounted = is_uncounted(found) or (found.fork is None and found.timeline != 1) or is_recorded_otherwise(found)
     if steps or uncounted:
         steps += _closing(node.name)
     return Plan(kind, operation_id, None, node.name, tuple(steps))

@@ -163,6 +163,7 @@ class PostgresqlMember(StreamingMember):
             environment=known.get("environment"),
             epoch=int(known["epoch"]) if known.get("epoch", "").isdigit() else None,
             fork=known.get("fork"),
+            recorded_synchronous=known.get("synchronous"),
             position=int(seen["position"]) if seen["position"] is not None else None,
             replayed=int(seen["replayed"]) if seen["replayed"] is not None else None,
             lag=float(seen["lag"]) if seen["lag"] is not None else None,
@@ -192,7 +193,7 @@ class PostgresqlMember(StreamingMember):
     def _known(self) -> dict[str, str]:
         """Return what the database has recorded of its own history; nothing where it is not custctl's, or not yet."""
         query = sql.SQL(
-            "SELECT name, value FROM {}.custctl_metadata WHERE name IN ('environment', 'epoch', 'fork')"
+            "SELECT name, value FROM {}.custctl_metadata WHERE name IN ('environment', 'epoch', 'fork', 'synchronous')"
         ).format(sql.Identifier(self._schema))
         try:
             with self._driver.cursor() as cursor:
