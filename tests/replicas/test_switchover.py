@@ -530,3 +530,23 @@ def test_a_standby_that_is_lost_after_the_promotion_is_told_of(site: Project, cl
     site.ok(*SWITCHOVER, "b")
     cluster.wait_streaming("c")
     assert epoch(cluster) == 2
+
+
+def test_a_synchronous_standby_that_is_lost_after_the_promotion_does_not_hang_it(
+    synchronous_cluster: Cluster, project: Project
+) -> None:
+    cluster = synchronous_cluster
+    site = cluster.project(project)
+    cluster.profile(site, connect_timeout="1s", statement_timeout="2s")
+    with at_step.held(site, "after:done:promote", *SWITCHOVER, "b", "-o", "json") as held:
+        cluster.kill("c")
+        began = time.monotonic()
+        done = at_step.finish(held)
+    assert done.code == 12, done.err
+    # Its commits wait for `c`, as they were told to; the program does not wait for ever.
+    assert time.monotonic() - began < _SECONDS
+    assert cluster.roles() == {**AFTER, "c": "down"}
+    cluster.start("c")
+    site.ok("replica", "rejoin", "c")
+    site.ok(*SWITCHOVER, "b")
+    assert epoch(cluster) == 2
