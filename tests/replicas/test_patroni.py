@@ -16,6 +16,7 @@ from tests.servers import ports
 from tests.servers.cluster import NODES, REPLICATION_MARK
 from tests.servers.patroni import API_MARK, API_PASSWORD, PatroniCluster
 from tests.servers.postgresql import PASSWORD, make_certificates
+from tests.servers.proxy import Proxy
 from tests.servers.writer import Writer
 
 SWITCHOVER = ("replica", "switchover", "--yes", "-o", "json", "--to")
@@ -108,11 +109,20 @@ def test_tls_is_spoken_and_verified_as_patronis_variables_say(
 # -- switchover ------------------------------------------------------------------------------------
 
 
-def test_a_switchover_loses_nothing_and_ends_when_all_nodes_follow(patroni: PatroniCluster, site: Project) -> None:
+def test_a_switchover_loses_nothing_and_ends_when_all_nodes_follow_though_patronis_answer_is_lost(
+    patroni: PatroniCluster, site: Project
+) -> None:
     old, target, before = patroni.leader, a_standby(patroni), epoch(patroni)
-    with Writer(patroni.nodes) as writer:
+    node = patroni.nodes[target]
+    with Proxy(node.host, node.api_port) as front, Writer(patroni.nodes) as writer:
+        patroni.profile(site, api_ports={target: front.port})
+        front.cut_answer(b"POST /switchover")
         done = site.ok(*SWITCHOVER, target)
+        following = patroni.sql("SELECT application_name FROM pg_stat_replication", node=target)
         writer.wait_for_write()
+        assert front.stats.cut == 1
+    patroni.profile(site)
+    assert {name for (name,) in following} == set(NODES) - {target}
     assert (done.json["from"], done.json["to"], done.json["loss"]["none"]) == (old, target, True)
     assert [step["step"] for step in done.json["steps"]] == ["check", "request", "record", "verify", "follow"]
     assert writer.lost(patroni.nodes[target]) == []
