@@ -84,6 +84,14 @@ SELECT format('GRANT ALTER SYSTEM ON PARAMETER %s TO %I', p, current_user)
  WHERE NOT has_parameter_privilege(p, 'ALTER SYSTEM')
 """
 
+# What it takes to count the fork on the new primary; tables that are not there ask for nothing.
+_RIGHTS_TO_RECORD = """
+SELECT format('GRANT %%s ON %%I.%%I TO %%I', privilege, %(schema)s::text, name, current_user)
+  FROM (VALUES ('custctl_metadata', 'INSERT'), ('custctl_metadata', 'DELETE'), ('customer_audit', 'INSERT'))
+       AS needed(name, privilege)
+ WHERE NOT has_table_privilege(to_regclass(format('%%I.%%I', %(schema)s::text, name)), privilege)
+"""
+
 # What could write yet: whatever has a transaction's number, and of the sessions that began before the fence those that
 # are still being ended, or are within a transaction. Who may end only some sessions leaves the superusers' alone: they
 # are told of.
@@ -204,7 +212,8 @@ class PostgresqlMember(StreamingMember):
             raise self._translate(error) from None
 
     def missing_rights(self) -> Sequence[str]:
-        return [next(iter(row.values())) for row in self._ask(_RIGHTS)]
+        rows = [*self._ask(_RIGHTS), *self._ask(_RIGHTS_TO_RECORD, {"schema": self._schema})]
+        return [next(iter(row.values())) for row in rows]
 
     def try_lock(self) -> bool:
         return bool(self._value("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (_LOCK,)))
