@@ -413,6 +413,20 @@ def test_a_target_that_is_lost_after_the_fence_gives_the_old_primary_back(site: 
     assert change["outcome"] == "aborted"
 
 
+def test_one_thing_that_cannot_be_taken_back_keeps_nothing_from_the_others(site: Project, cluster: Cluster) -> None:
+    cluster.profile(site, connect_timeout="1s")
+    cluster.sql("ALTER SYSTEM SET synchronous_standby_names = 'elsewhere'", node="b")
+    cluster.sql("SELECT pg_reload_conf()", node="b")
+    with at_step.held(site, "after:done:stop-waiting", *SWITCHOVER, "b") as held:
+        cluster.freeze("b")
+        failed = at_step.finish(held)
+    assert failed.code == 12, failed.err
+    assert "could not be taken back" in failed.err
+    assert accepts_writes(cluster, "a")
+    cluster.thaw("b")
+    site.ok(*SWITCHOVER, "b")
+
+
 @pytest.mark.parametrize("what", ["kill", "freeze"])
 def test_an_old_primary_that_is_lost_after_the_fence_stays_fenced_until_it_is_back(
     what: str, site: Project, cluster: Cluster
