@@ -63,8 +63,8 @@ class Driver(ABC):
     irrevocable: ClassVar[str]
     """The step from which there is no way back: what fails before it is undone, what fails behind it is left to a
     rerun."""
-    copies: ClassVar[bool] = False
-    """Whether `rejoin` replaces a node's data without a hook."""
+    brings_back: ClassVar[bool] = False
+    """Whether a manager has former primaries follow by itself, and copies a node anew where `rejoin` asks for it."""
 
     def __init__(self, means: Means) -> None:
         self._means = means

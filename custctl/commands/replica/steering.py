@@ -101,8 +101,7 @@ def _show_result(context: Context, plan: Plan, run: Any) -> None:
     if run is None:
         return
     context.console.note(f"`{plan.target}` is the primary; {loss}")
-    followers = [step.node for step in plan.steps if step.name == "follow"]
-    if plan.old is not None and plan.old not in followers:
+    if plan.old is not None and not run.driver.brings_back:
         context.console.note(f"`{plan.old}` is to rejoin: `custctl replica rejoin {plan.old}`")
 
 
