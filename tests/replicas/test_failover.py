@@ -255,6 +255,25 @@ def test_the_primary_is_frozen(site: Project, cluster: Cluster) -> None:
     assert cluster.roles() == {"a": "primary", "b": "standby", "c": "standby"}
 
 
+def test_a_frozen_primary_that_is_called_stopped_acknowledges_nothing_when_it_wakes(
+    synchronous: Project, synchronous_cluster: Cluster
+) -> None:
+    """The operator's word was wrong, and what the quorum has proven holds all the same."""
+    cluster = synchronous_cluster
+    cluster.profile(synchronous, connect_timeout="1s")
+    with Writer(cluster.nodes) as writer:
+        cluster.freeze("a")
+        done = synchronous.ok(*FAILOVER, "-o", "json").json
+        writer.wait_for_write()
+        cluster.thaw("a")
+        time.sleep(0.2)
+    assert done["loss"]["none"] is True
+    assert writer.lost(cluster.nodes[done["to"]]) == []
+    _refused(synchronous.run("replica", "status", "--check"), 14, "accept writes")
+    synchronous.ok("replica", "fence", "a", "--yes")
+    assert cluster.primary == done["to"]
+
+
 def test_the_primary_is_gone_and_nobody_says_so(site: Project, cluster: Cluster) -> None:
     cluster.kill("a")
     _refused(site.run(*UNSAID, "--allow-data-loss"), 7, "does not mean that it is stopped", "--primary-is-stopped")

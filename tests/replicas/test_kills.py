@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,6 +73,33 @@ def test_a_failover_that_is_killed_and_run_again(
     assert sorted(cluster.roles().values()) == ["down", "primary", "standby"]
     assert cluster.primary == target
     _check_end(cluster, where, writer, "failover")
+
+
+@pytest.mark.parametrize("number", range(KILLS or 4))
+def test_a_switchover_that_is_ended_at_any_moment(number: int, operator: Project, synchronous_cluster: Cluster) -> None:
+    """Not only between two writes of its journal; by a signal that it can answer, the old primary is given back."""
+    cluster = synchronous_cluster
+    by, code = ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9))[number % 3]
+    with Writer(cluster.nodes) as writer:
+        process = operator.start(*SWITCHOVER, "b")
+        assert process.stderr is not None
+        # Its first line tells what is going to be changed, before any node is asked.
+        process.stderr.readline()
+        time.sleep(random.Random(number).uniform(0.02, 0.25))
+        process.send_signal(by)
+        told = process.communicate(timeout=60)[1].decode()
+        assert process.returncode in (0, code), told
+        assert "Traceback" not in told
+        roles = cluster.roles()
+        if process.returncode == code and by != signal.SIGKILL and roles["b"] == "standby":
+            assert roles["a"] == "primary", told
+        operator.ok(*SWITCHOVER, "b")
+        writer.wait_for_write()
+    assert cluster.roles() == {"a": "fenced", "b": "primary", "c": "standby"}
+    cluster.wait_streaming()
+    assert writer.lost(cluster.nodes["b"]) == []
+    assert len(recorded(cluster)) == 1
+    assert epoch(cluster) == 2
 
 
 def best(cluster: Cluster) -> str:
