@@ -207,6 +207,7 @@ class PatroniCluster:
             for name in NODES[1:]:
                 nodes[name].launch(python, made.etcd, settings)
             made.wait_whole()
+            made.count_fork()
         except BaseException:
             made.close()
             raise
@@ -265,6 +266,17 @@ class PatroniCluster:
                 node.thaw()
         self.configure(pause=None, synchronous_mode=None)
         self.wait_whole()
+        self.count_fork()
+
+    def count_fork(self) -> None:
+        """Let the database have counted the promotions that there have been."""
+        node = self.nodes[self.primary]
+        for name in DATABASES.values():
+            node.sql(
+                "UPDATE custctl_metadata SET value = ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)"
+                "::int::text WHERE name = 'fork'",
+                dbname=name,
+            )
 
     def wait_whole(self) -> None:
         """Return when there is a primary that takes writes, and the other nodes stream from it."""
