@@ -46,6 +46,8 @@ class StreamingDriver(Driver):
 
     name = "streaming"
     irrevocable: ClassVar[str] = "promote"
+    _locked: Topology
+    """The nodes as they were when they were locked."""
 
     # -- planning ----------------------------------------------------------------------------------
 
@@ -158,6 +160,7 @@ class StreamingDriver(Driver):
                     f"another switchover or failover goes on at `{node.name}`", hint="wait for its end"
                 )
         streaming_plan.check_still(plan, topology)
+        self._locked = topology
         return ""
 
     def _fence(self, plan: Plan, step: Step) -> str:
@@ -186,12 +189,12 @@ class StreamingDriver(Driver):
 
     def _confirm(self, plan: Plan, step: Step) -> str:
         """Judge once more by what the standbys have now: no word of an operator is worth more than what they receive."""
-        topology = self.observe()
-        before = plan.facts["positions"]
+        # The step before has looked; where a node is silent, each look is a wait, and there are no writes meanwhile.
+        topology = self._locked
         node, found = streaming_plan.answering(topology, plan.target)
-        positions = {each.name: seen.position or 0 for each, seen in topology.standbys}
-        receiving = [each.name for each, seen in topology.standbys if seen.receiving]
-        fed = [name for name in receiving if positions[name] > (before.get(name) or 0)] or self._still_fed(receiving)
+        before, positions = plan.facts["positions"], streaming_plan.positions(topology)
+        receiving = streaming_plan.fed_from_outside(topology)
+        fed = [name for name in receiving if positions[name] > before.get(name, 0)] or self._still_fed(receiving)
         if fed:
             raise RefusedError(
                 f"`{fed[0]}` receives from it: the old primary is not stopped",

@@ -116,7 +116,7 @@ def plan_failover(
     ]
     warnings = [f"`{name}` has received more than `{node.name}`: it has to rejoin" for name in ahead]
     facts = {
-        "positions": {each.name: seen.position for each, seen in topology.standbys},
+        "positions": positions(topology),
         "stopped_by_word": accepted.primary_is_stopped,
         "data_loss": accepted.data_loss,
         "silent": [seen.name for seen in topology.silent],
@@ -180,6 +180,26 @@ def best_standby(topology: Topology) -> str:
         )
     # What can be read at once decides between those that have the same.
     return max(topology.standbys, key=lambda each: (_reach(each[1]), each[1].replayed or 0))[0].name
+
+
+def positions(topology: Topology) -> dict[str, int]:
+    """Return how much each standby that answers has received."""
+    return {node.name: seen.position or 0 for node, seen in topology.standbys}
+
+
+def fed_from_outside(topology: Topology) -> list[str]:
+    """Return the standbys that receive from a node that does not answer here: all but those that another standby feeds."""
+    addresses = {f"{node.host}:{node.port}" for node, _ in topology.standbys}
+    names = [seen.name for _, seen in topology.standbys]
+    # Where a profile calls a node otherwise than the standbys do; a name that two of them share tells nothing.
+    fed = {
+        attached.name for _, seen in topology.standbys for attached in seen.attached if names.count(attached.name) == 1
+    }
+    return [
+        node.name
+        for node, seen in topology.standbys
+        if seen.receiving and seen.source not in addresses and seen.name not in fed
+    ]
 
 
 def assess_loss(topology: Topology, node: Node, found: Observation) -> Loss:
@@ -333,7 +353,7 @@ def _check_silence(topology: Topology, accepted: Accepted, old: Sequence[str], *
     if accepted.primary_is_stopped:
         return
     names = ", ".join(f"`{name}`" for name in old) or "the old primary"
-    receiving = [node.name for node, seen in topology.standbys if seen.receiving]
+    receiving = fed_from_outside(topology)
     hint = "make sure that it is stopped and stays so, then say so by `--primary-is-stopped`"
     if receiving:
         raise RefusedError(

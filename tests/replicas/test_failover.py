@@ -280,6 +280,17 @@ def test_the_primary_is_gone_and_nobody_says_so(site: Project, cluster: Cluster)
     assert sorted(cluster.standbys()) == ["b", "c"]
 
 
+def test_a_standby_that_another_standby_feeds_is_no_sign_of_a_living_primary(site: Project, cluster: Cluster) -> None:
+    cluster.attach("c", "b")
+    wait_until(
+        lambda: cluster.sql("SELECT application_name FROM pg_stat_replication", node="b") == [("c",)], "a cascade"
+    )
+    cluster.kill("a")
+    _refused(site.run(*UNSAID, "--allow-data-loss"), 7, "does not mean that it is stopped")
+    site.ok(*FAILOVER, "--to", "b", "--allow-data-loss")
+    cluster.wait_streaming("c")
+
+
 def test_no_standby_answers(site: Project, cluster: Cluster) -> None:
     cluster.kill(*NODES)
     assert site.run(*FAILOVER).code == 3

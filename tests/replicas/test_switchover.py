@@ -146,6 +146,19 @@ def test_a_superusers_open_transaction_is_waited_for_and_then_left_alone(site: P
     assert cluster.roles() == BEFORE
 
 
+@pytest.mark.parametrize("target", ["b", "c"])
+def test_a_standby_that_another_standby_feeds(target: str, site: Project, cluster: Cluster) -> None:
+    cluster.attach("c", "b")
+    wait_until(
+        lambda: cluster.sql("SELECT application_name FROM pg_stat_replication", node="b") == [("c",)], "a cascade"
+    )
+    add_customers(cluster, 5)
+    site.ok(*SWITCHOVER, target)
+    assert customers(cluster, target) == 5
+    cluster.wait_streaming()
+    assert len(cluster.sql("SELECT pid FROM pg_stat_replication", node=target)) == 1
+
+
 def test_the_slot_of_a_standby_is_made_anew_where_the_login_may(site: Project, cluster: Cluster) -> None:
     _use_slot(cluster, "c")
     cluster.sql(f"ALTER ROLE {USER} REPLICATION")

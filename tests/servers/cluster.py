@@ -231,7 +231,10 @@ class Cluster:
         for name in names:
             # A port on which nobody listens; the rest is as it was.
             self._set_conninfo(name, lambda given: {**given, "port": "1"})
-            _wait(lambda name=name: not self.nodes[name].sql("SELECT FROM pg_stat_wal_receiver"), f"`{name}` to be cut")
+            _wait(
+                lambda name=name: not self.nodes[name].sql("SELECT pid FROM pg_stat_wal_receiver"),
+                f"`{name}` to be cut",
+            )
 
     def attach(self, name: str, primary: str) -> None:
         """Let a standby follow a node, again or anew, without a restart."""
