@@ -65,7 +65,7 @@ class StreamingDriver(Driver):
         require_one_history(topology)
         if target is None:
             begun = unfinished is not None and unfinished.kind == FAILOVER and self.irrevocable in unfinished.began
-            target = unfinished.target if begun and unfinished is not None else streaming_plan.best_standby(topology)
+            target = unfinished.target if begun and unfinished is not None else streaming_plan.candidate(topology)
         self.node(target)
         self._require_ours(topology)
         self._require_rights(topology)

@@ -168,12 +168,14 @@ def standing_primary(topology: Topology, target: Observation) -> Node | None:
     return None
 
 
-def best_standby(topology: Topology) -> str:
-    """Return the standby to fail over to: the one that has received most.
+def candidate(topology: Topology) -> str:
+    """Return the node to fail over to: the standby that has received most, or who was promoted by a run that was killed.
 
     Raises:
         UnavailableError: none answers.
     """
+    if topology.primary is not None and is_uncounted(topology.primary[1]):
+        return topology.primary[0].name
     if not topology.standbys:
         raise UnavailableError(
             "no standby answers: there is no node to fail over to", hint="bring one back; `custctl replica status`"

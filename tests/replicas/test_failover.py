@@ -324,6 +324,20 @@ def test_one_that_was_planned_before_another_was_carried_out_is_refused(
     assert cluster.roles() == {"a": "down", "b": "primary", "c": "standby"}
 
 
+def test_one_that_was_killed_is_brought_to_its_end_from_elsewhere_without_naming_its_target(
+    synchronous: Project, synchronous_cluster: Cluster, tmp_path: Path
+) -> None:
+    cluster = synchronous_cluster
+    cluster.kill("a")
+    assert at_step.run(synchronous, "before:done:promote=kill", *FAILOVER).code == -9
+    target = cluster.primary
+    other_machine(synchronous, tmp_path / "elsewhere").ok(*FAILOVER)
+    assert cluster.primary == target
+    cluster.wait_streaming()
+    assert epoch(cluster) == 2
+    assert [action for action, _ in recorded(cluster)] == ["failover"]
+
+
 # -- the hook that stops it ------------------------------------------------------------------------
 
 
