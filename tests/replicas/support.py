@@ -58,7 +58,7 @@ def journal_text(project: Project) -> str:
 
 
 def other_machine(project: Project, home: Path) -> Project:
-    """Return the same project, with nothing remembered."""
+    """Return the same project with nothing remembered; its commands are processes of their own."""
     home.mkdir(parents=True)
     return Project(project.path, {**project.environ, "HOME": str(home)})
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Project, Result
+from tests.inside import Inside
 from tests.replicas import at_step
 from tests.replicas.support import (
     FAILOVER,
@@ -35,15 +36,17 @@ UNSAID = ("replica", "failover", "--yes")
 
 
 @pytest.fixture
-def site(cluster: Cluster, project: Project) -> Project:
-    """The profiles `dev` and `prod` on the asynchronous cluster in its first state."""
-    return cluster.project(project)
+def site(cluster: Cluster, project: Project) -> Inside:
+    """The profiles `dev` and `prod` on the asynchronous cluster in its first state, for commands inside this process."""
+    made = cluster.project(project)
+    return Inside(made.path, made.environ)
 
 
 @pytest.fixture
-def synchronous(synchronous_cluster: Cluster, project: Project) -> Project:
+def synchronous(synchronous_cluster: Cluster, project: Project) -> Inside:
     """The same on the synchronous one."""
-    return synchronous_cluster.project(project)
+    made = synchronous_cluster.project(project)
+    return Inside(made.path, made.environ)
 
 
 def _refused(result: Result, code: int, *words: str) -> None:
@@ -57,7 +60,7 @@ def _refused(result: Result, code: int, *words: str) -> None:
 
 
 def test_no_acknowledged_write_is_lost_under_synchronous_replication(
-    synchronous: Project, synchronous_cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    synchronous: Inside, synchronous_cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cluster = synchronous_cluster
     gaps = []
@@ -85,7 +88,7 @@ def test_no_acknowledged_write_is_lost_under_synchronous_replication(
     assert max(gaps) < _SECONDS
 
 
-def test_under_asynchronous_replication_the_operator_has_to_accept_the_loss(site: Project, cluster: Cluster) -> None:
+def test_under_asynchronous_replication_the_operator_has_to_accept_the_loss(site: Inside, cluster: Cluster) -> None:
     cluster.kill("a")
     refused = site.run(*FAILOVER, "-o", "json")
     _refused(refused, 7, "replication is asynchronous", "--allow-data-loss")
@@ -99,7 +102,7 @@ def test_under_asynchronous_replication_the_operator_has_to_accept_the_loss(site
     assert "replication is asynchronous" in change["loss"]
 
 
-def test_what_is_lost_is_no_more_than_was_announced(site: Project, cluster: Cluster) -> None:
+def test_what_is_lost_is_no_more_than_was_announced(site: Inside, cluster: Cluster) -> None:
     with Writer(cluster.nodes) as writer:
         cluster.detach("b", "c")
         writer.wait_for_write()
@@ -126,7 +129,7 @@ def _seconds(moment: str) -> float:
     return datetime.fromisoformat(moment).timestamp()
 
 
-def test_the_best_candidate_is_the_one_that_received_most(site: Project, cluster: Cluster) -> None:
+def test_the_best_candidate_is_the_one_that_received_most(site: Inside, cluster: Cluster) -> None:
     cluster.detach("b")
     add_customers(cluster, 20)
     cluster.wait_streaming("c")
@@ -138,7 +141,7 @@ def test_the_best_candidate_is_the_one_that_received_most(site: Project, cluster
     assert cluster.sql("SELECT count(*) FROM customer", node="b") == [(20,)]
 
 
-def test_the_lesser_candidate_is_taken_where_the_loss_is_accepted(site: Project, cluster: Cluster) -> None:
+def test_the_lesser_candidate_is_taken_where_the_loss_is_accepted(site: Inside, cluster: Cluster) -> None:
     cluster.detach("b")
     add_customers(cluster, 20)
     cluster.wait_streaming("c")
@@ -152,7 +155,7 @@ def test_the_lesser_candidate_is_taken_where_the_loss_is_accepted(site: Project,
 
 
 def test_a_standby_that_has_not_replayed_yet_keeps_what_it_has_received(
-    synchronous: Project, synchronous_cluster: Cluster
+    synchronous: Inside, synchronous_cluster: Cluster
 ) -> None:
     cluster = synchronous_cluster
     cluster.pause_replay("b", "c")
@@ -170,7 +173,7 @@ def test_a_standby_that_has_not_replayed_yet_keeps_what_it_has_received(
 
 @pytest.mark.parametrize("names", ["ANY 1 (a, b, c)", "FIRST 1 (b, c)"])
 def test_a_member_of_the_quorum_that_is_silent_may_have_the_last_write(
-    names: str, synchronous: Project, synchronous_cluster: Cluster
+    names: str, synchronous: Inside, synchronous_cluster: Cluster
 ) -> None:
     cluster = synchronous_cluster
     for node in NODES:
@@ -190,13 +193,13 @@ def test_a_member_of_the_quorum_that_is_silent_may_have_the_last_write(
 # -- the old primary may be alive ------------------------------------------------------------------
 
 
-def test_the_primary_is_alive(site: Project, cluster: Cluster) -> None:
+def test_the_primary_is_alive(site: Inside, cluster: Cluster) -> None:
     refused = site.run(*FAILOVER, "--allow-data-loss")
     _refused(refused, 7, "`a` answers, and is the primary", "custctl replica switchover --to")
     assert cluster.roles() == {"a": "primary", "b": "standby", "c": "standby"}
 
 
-def test_the_primary_answers_and_is_fenced(site: Project, cluster: Cluster) -> None:
+def test_the_primary_answers_and_is_fenced(site: Inside, cluster: Cluster) -> None:
     site.ok("replica", "fence", "a", "--yes")
     refused = site.run(*FAILOVER, "--allow-data-loss")
     _refused(refused, 7, "`a` answers, and is the primary", "custctl replica switchover --to")
@@ -207,7 +210,7 @@ def test_the_primary_answers_and_is_fenced(site: Project, cluster: Cluster) -> N
 
 
 @pytest.mark.parametrize("how", ["refused", "dropped", "frozen"])
-def test_the_primary_is_cut_off_from_the_operator_alone(how: str, site: Project, cluster: Cluster) -> None:
+def test_the_primary_is_cut_off_from_the_operator_alone(how: str, site: Inside, cluster: Cluster) -> None:
     with cluster.proxies("a") as fronts:
         cluster.profile(site, through=fronts, connect_timeout="1s")
         front = fronts["a"]
@@ -223,7 +226,7 @@ def test_the_primary_is_cut_off_from_the_operator_alone(how: str, site: Project,
     assert cluster.roles() == {"a": "primary", "b": "standby", "c": "standby"}
 
 
-def test_the_operators_word_is_not_taken_where_the_standbys_still_receive(site: Project, cluster: Cluster) -> None:
+def test_the_operators_word_is_not_taken_where_the_standbys_still_receive(site: Inside, cluster: Cluster) -> None:
     """He says that it is stopped, and it takes writes."""
     with cluster.proxies("a") as fronts, Writer({"a": cluster.nodes["a"]}) as writer:
         cluster.profile(site, through=fronts)
@@ -236,7 +239,7 @@ def test_the_operators_word_is_not_taken_where_the_standbys_still_receive(site: 
 
 
 def test_the_operators_word_is_not_taken_where_an_idle_primary_feeds_the_standbys(
-    site: Project, cluster: Cluster
+    site: Inside, cluster: Cluster
 ) -> None:
     with cluster.proxies("a") as fronts:
         cluster.profile(site, through=fronts)
@@ -247,7 +250,7 @@ def test_the_operators_word_is_not_taken_where_an_idle_primary_feeds_the_standby
     cluster.wait_streaming()
 
 
-def test_the_primary_is_frozen(site: Project, cluster: Cluster) -> None:
+def test_the_primary_is_frozen(site: Inside, cluster: Cluster) -> None:
     cluster.profile(site, connect_timeout="1s")
     cluster.freeze("a")
     _refused(site.run(*UNSAID, "--allow-data-loss"), 7, "does not answer here", "it may well be alive")
@@ -256,7 +259,7 @@ def test_the_primary_is_frozen(site: Project, cluster: Cluster) -> None:
 
 
 def test_a_frozen_primary_that_is_called_stopped_acknowledges_nothing_when_it_wakes(
-    synchronous: Project, synchronous_cluster: Cluster
+    synchronous: Inside, synchronous_cluster: Cluster
 ) -> None:
     """The operator's word was wrong, and what the quorum has proven holds all the same."""
     cluster = synchronous_cluster
@@ -274,13 +277,13 @@ def test_a_frozen_primary_that_is_called_stopped_acknowledges_nothing_when_it_wa
     assert cluster.primary == done["to"]
 
 
-def test_the_primary_is_gone_and_nobody_says_so(site: Project, cluster: Cluster) -> None:
+def test_the_primary_is_gone_and_nobody_says_so(site: Inside, cluster: Cluster) -> None:
     cluster.kill("a")
     _refused(site.run(*UNSAID, "--allow-data-loss"), 7, "does not mean that it is stopped", "--primary-is-stopped")
     assert sorted(cluster.standbys()) == ["b", "c"]
 
 
-def test_a_standby_that_another_standby_feeds_is_no_sign_of_a_living_primary(site: Project, cluster: Cluster) -> None:
+def test_a_standby_that_another_standby_feeds_is_no_sign_of_a_living_primary(site: Inside, cluster: Cluster) -> None:
     cluster.attach("c", "b")
     wait_until(
         lambda: cluster.sql("SELECT application_name FROM pg_stat_replication", node="b") == [("c",)], "a cascade"
@@ -291,18 +294,18 @@ def test_a_standby_that_another_standby_feeds_is_no_sign_of_a_living_primary(sit
     cluster.wait_streaming("c")
 
 
-def test_no_standby_answers(site: Project, cluster: Cluster) -> None:
+def test_no_standby_answers(site: Inside, cluster: Cluster) -> None:
     cluster.kill(*NODES)
     assert site.run(*FAILOVER).code == 3
 
 
-def test_targets_that_cannot_be(site: Project, cluster: Cluster) -> None:
+def test_targets_that_cannot_be(site: Inside, cluster: Cluster) -> None:
     cluster.kill("a", "b")
     _refused(site.run(*FAILOVER, "--to", "d"), 6, "no node `d`")
     _refused(site.run(*FAILOVER, "--to", "b"), 3, "`b` does not answer")
 
 
-def test_production_asks_for_the_profiles_name_and_never_takes_it_for_a_loss(site: Project, cluster: Cluster) -> None:
+def test_production_asks_for_the_profiles_name_and_never_takes_it_for_a_loss(site: Inside, cluster: Cluster) -> None:
     cluster.kill("a")
     production = (*FAILOVER, "--env", "prod")
     _refused(site.run(*production, "--allow-data-loss"), 7, "--confirm prod")
@@ -312,7 +315,7 @@ def test_production_asks_for_the_profiles_name_and_never_takes_it_for_a_loss(sit
 
 
 def test_one_that_was_planned_before_another_was_carried_out_is_refused(
-    synchronous: Project, synchronous_cluster: Cluster, tmp_path: Path
+    synchronous: Inside, synchronous_cluster: Cluster, tmp_path: Path
 ) -> None:
     cluster = synchronous_cluster
     cluster.kill("a")
@@ -325,7 +328,7 @@ def test_one_that_was_planned_before_another_was_carried_out_is_refused(
 
 
 def test_one_that_was_killed_is_brought_to_its_end_from_elsewhere_without_naming_its_target(
-    synchronous: Project, synchronous_cluster: Cluster, tmp_path: Path
+    synchronous: Inside, synchronous_cluster: Cluster, tmp_path: Path
 ) -> None:
     cluster = synchronous_cluster
     cluster.kill("a")
@@ -348,7 +351,7 @@ def hooks(cluster: Cluster) -> Iterator[Hooks]:
         yield made
 
 
-def test_a_fence_hook_stops_a_primary_that_may_be_alive(hooks: Hooks, site: Project, cluster: Cluster) -> None:
+def test_a_fence_hook_stops_a_primary_that_may_be_alive(hooks: Hooks, site: Inside, cluster: Cluster) -> None:
     with cluster.proxies("a") as fronts:
         cluster.profile(site, through=fronts, hooks=hooks.commands)
         fronts["a"].refuse()
@@ -360,14 +363,14 @@ def test_a_fence_hook_stops_a_primary_that_may_be_alive(hooks: Hooks, site: Proj
     assert cluster.roles()["a"] == "down"
 
 
-def test_a_fence_hook_makes_the_operators_word_needless(hooks: Hooks, site: Project, cluster: Cluster) -> None:
+def test_a_fence_hook_makes_the_operators_word_needless(hooks: Hooks, site: Inside, cluster: Cluster) -> None:
     cluster.profile(site, hooks=hooks.commands)
     cluster.kill("a")
     site.ok(*UNSAID, "--allow-data-loss")
     assert hooks.calls == [("fence", "a")]
 
 
-def test_a_fence_hook_that_fails_stops_everything(hooks: Hooks, site: Project, cluster: Cluster) -> None:
+def test_a_fence_hook_that_fails_stops_everything(hooks: Hooks, site: Inside, cluster: Cluster) -> None:
     cluster.profile(site, hooks=hooks.commands)
     hooks.failing.add("fence")
     cluster.kill("a")
@@ -377,14 +380,14 @@ def test_a_fence_hook_that_fails_stops_everything(hooks: Hooks, site: Project, c
     site.ok(*FAILOVER, "--allow-data-loss")
 
 
-def test_a_fence_hook_that_is_not_there(site: Project, cluster: Cluster) -> None:
+def test_a_fence_hook_that_is_not_there(site: Inside, cluster: Cluster) -> None:
     cluster.profile(site, hooks={"fence": ["/nowhere/to-be-found", "{node}"]})
     cluster.kill("a")
     _refused(site.run(*UNSAID, "--allow-data-loss"), 3, "cannot be run", "/nowhere/to-be-found")
     assert sorted(cluster.standbys()) == ["b", "c"]
 
 
-def test_a_fence_hook_that_hangs_ends_with_ctrl_c(site: Project, cluster: Cluster, tmp_path: Path) -> None:
+def test_a_fence_hook_that_hangs_ends_with_ctrl_c(site: Inside, cluster: Cluster, tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     cluster.profile(site, hooks={"fence": ["sh", "-c", f"echo $$ > {begun}; sleep 600"]})
     cluster.kill("a")
@@ -398,7 +401,7 @@ def test_a_fence_hook_that_hangs_ends_with_ctrl_c(site: Project, cluster: Cluste
     assert sorted(cluster.standbys()) == ["b", "c"]
 
 
-def test_a_hook_gets_its_words_and_no_password(site: Project, cluster: Cluster, tmp_path: Path) -> None:
+def test_a_hook_gets_its_words_and_no_password(site: Inside, cluster: Cluster, tmp_path: Path) -> None:
     told = tmp_path / "told"
     script = f'printf "%s\\n" "$@" > {told}; env >> {told}'
     words = ["{node}", "{host}:{port}", "a b", "$(id)", "*"]
@@ -420,7 +423,7 @@ def test_a_hook_gets_its_words_and_no_password(site: Project, cluster: Cluster, 
 
 
 def test_an_old_primary_that_comes_back_writable_is_a_split_brain_that_fence_and_rejoin_heal(
-    hooks: Hooks, site: Project, cluster: Cluster
+    hooks: Hooks, site: Inside, cluster: Cluster
 ) -> None:
     cluster.profile(site, hooks={"rejoin": hooks.commands["rejoin"]})
     cluster.kill("a")

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from tests.conftest import ADA, Project
+from tests.inside import Inside
 from tests.replicas import at_step
 from tests.replicas.support import (
     SWITCHOVER,
@@ -37,9 +38,10 @@ AFTER = {"a": "fenced", "b": "primary", "c": "standby"}
 
 
 @pytest.fixture
-def site(cluster: Cluster, project: Project) -> Project:
-    """The profiles `dev` and `prod` on the cluster in its first state."""
-    return cluster.project(project)
+def site(cluster: Cluster, project: Project) -> Inside:
+    """The profiles `dev` and `prod` on the cluster in its first state, for commands inside the test's own process."""
+    made = cluster.project(project)
+    return Inside(made.path, made.environ)
 
 
 # -- what it does ----------------------------------------------------------------------------------
@@ -72,7 +74,7 @@ def test_no_acknowledged_write_is_lost_back_and_forth(
     assert max(gaps) < _SECONDS
 
 
-def test_it_fences_promotes_repoints_counts_and_tells(site: Project, cluster: Cluster) -> None:
+def test_it_fences_promotes_repoints_counts_and_tells(site: Inside, cluster: Cluster) -> None:
     done = site.ok(*SWITCHOVER, "b", "-o", "json").json
     assert [step["step"] for step in done["steps"]] == [
         *("lock", "fence", "catch-up", "promote", "follow", "record", "verify")
@@ -89,7 +91,7 @@ def test_it_fences_promotes_repoints_counts_and_tells(site: Project, cluster: Cl
     site.ok("audit", "verify")
 
 
-def test_versions_read_before_it_are_of_a_past_epoch(site: Project) -> None:
+def test_versions_read_before_it_are_of_a_past_epoch(site: Inside) -> None:
     site.ok("customer", "add", *ADA)
     before = site.ok("customer", "get", "ada@example.com", "-o", "json").json["version"]
     site.ok(*SWITCHOVER, "b")
@@ -100,7 +102,7 @@ def test_versions_read_before_it_are_of_a_past_epoch(site: Project) -> None:
     site.ok(*late, after)
 
 
-def test_a_dry_run_changes_nothing_and_promises_nothing(site: Project, cluster: Cluster) -> None:
+def test_a_dry_run_changes_nothing_and_promises_nothing(site: Inside, cluster: Cluster) -> None:
     shown = site.ok("replica", "switchover", "--to", "b", "--dry-run", "-o", "json")
     assert [step["step"] for step in shown.json["steps"]][:2] == ["lock", "fence"]
     assert "what holds now may not hold later" in shown.err
@@ -108,14 +110,14 @@ def test_a_dry_run_changes_nothing_and_promises_nothing(site: Project, cluster: 
     assert REPLICATION_MARK not in shown.out + shown.err
 
 
-def test_switching_over_to_the_primary_does_nothing(site: Project, cluster: Cluster) -> None:
+def test_switching_over_to_the_primary_does_nothing(site: Inside, cluster: Cluster) -> None:
     done = site.ok(*SWITCHOVER, "a")
     assert "is the primary already" in done.err
     assert cluster.roles() == BEFORE
     assert epoch(cluster) == 1
 
 
-def test_a_transaction_that_is_open_is_ended_and_was_never_acknowledged(site: Project, cluster: Cluster) -> None:
+def test_a_transaction_that_is_open_is_ended_and_was_never_acknowledged(site: Inside, cluster: Cluster) -> None:
     options = {"user": USER, "password": site.environ["CUSTCTL_DB_PASSWORD"]}
     server = cluster.nodes["a"]
     with psycopg.connect(host=server.host, port=server.port, dbname="customers", **options) as connection:
@@ -127,7 +129,7 @@ def test_a_transaction_that_is_open_is_ended_and_was_never_acknowledged(site: Pr
     assert accepts_writes(cluster, "b")
 
 
-def test_a_superusers_idle_session_is_told_of(site: Project, cluster: Cluster) -> None:
+def test_a_superusers_idle_session_is_told_of(site: Inside, cluster: Cluster) -> None:
     with cluster.nodes["a"].connect(dbname="customers") as connection:
         done = site.ok(*SWITCHOVER, "b")
         assert "1 session of a superuser goes on" in done.err
@@ -135,7 +137,7 @@ def test_a_superusers_idle_session_is_told_of(site: Project, cluster: Cluster) -
             connection.execute("CREATE TABLE mark ()")
 
 
-def test_a_superusers_open_transaction_is_waited_for_and_then_left_alone(site: Project, cluster: Cluster) -> None:
+def test_a_superusers_open_transaction_is_waited_for_and_then_left_alone(site: Inside, cluster: Cluster) -> None:
     """It began before the fence and may write yet, and this login may not end it."""
     with cluster.nodes["a"].connect(dbname="customers") as connection, connection.transaction():
         connection.execute("SELECT count(*) FROM customer")
@@ -147,7 +149,7 @@ def test_a_superusers_open_transaction_is_waited_for_and_then_left_alone(site: P
 
 
 @pytest.mark.parametrize("target", ["b", "c"])
-def test_a_standby_that_another_standby_feeds(target: str, site: Project, cluster: Cluster) -> None:
+def test_a_standby_that_another_standby_feeds(target: str, site: Inside, cluster: Cluster) -> None:
     cluster.attach("c", "b")
     wait_until(
         lambda: cluster.sql("SELECT application_name FROM pg_stat_replication", node="b") == [("c",)], "a cascade"
@@ -159,7 +161,7 @@ def test_a_standby_that_another_standby_feeds(target: str, site: Project, cluste
     assert len(cluster.sql("SELECT pid FROM pg_stat_replication", node=target)) == 1
 
 
-def test_the_slot_of_a_standby_is_made_anew_where_the_login_may(site: Project, cluster: Cluster) -> None:
+def test_the_slot_of_a_standby_is_made_anew_where_the_login_may(site: Inside, cluster: Cluster) -> None:
     _use_slot(cluster, "c")
     cluster.sql(f"ALTER ROLE {USER} REPLICATION")
     cluster.wait_streaming()
@@ -167,7 +169,7 @@ def test_the_slot_of_a_standby_is_made_anew_where_the_login_may(site: Project, c
     assert cluster.sql("SELECT slot_name, active FROM pg_replication_slots", node="b") == [("slot_c", True)]
 
 
-def test_a_standby_does_without_its_slot_where_the_login_may_make_none(site: Project, cluster: Cluster) -> None:
+def test_a_standby_does_without_its_slot_where_the_login_may_make_none(site: Inside, cluster: Cluster) -> None:
     _use_slot(cluster, "c")
     done = site.ok(*SWITCHOVER, "b")
     assert "it does without its slot `slot_c`" in done.err
@@ -184,7 +186,7 @@ def _use_slot(cluster: Cluster, node: str) -> None:
 
 @pytest.mark.parametrize("names", ["ANY 2 (a, b, c)", "elsewhere", "ANY 1 (a, b)"])
 def test_synchronous_standbys_that_it_will_not_have_do_not_hang_the_new_primary(
-    names: str, site: Project, cluster: Cluster
+    names: str, site: Inside, cluster: Cluster
 ) -> None:
     cluster.sql(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'", node="b")
     cluster.sql("SELECT pg_reload_conf()", node="b")
@@ -212,7 +214,7 @@ def test_a_synchronous_cluster_whose_other_standby_is_down_waits_for_none(
     assert accepts_writes(synchronous_cluster, "b")
 
 
-def test_the_password_of_replication_reaches_no_output_and_no_file(site: Project, cluster: Cluster) -> None:
+def test_the_password_of_replication_reaches_no_output_and_no_file(site: Inside, cluster: Cluster) -> None:
     assert REPLICATION_MARK in str(cluster.sql("SHOW primary_conninfo", node="c"))
     told = []
     for arguments in (
@@ -234,7 +236,7 @@ def test_the_password_of_replication_reaches_no_output_and_no_file(site: Project
 
 
 def _refused(
-    site: Project, cluster: Cluster, code: int, *words: str, to: str = "b", options: tuple[str, ...] = ()
+    site: Inside, cluster: Cluster, code: int, *words: str, to: str = "b", options: tuple[str, ...] = ()
 ) -> str:
     """Expect that a switchover is refused, for a reason that is told, and that all is as it was."""
     result = site.run(*SWITCHOVER, to, *options)
@@ -248,32 +250,32 @@ def _refused(
     return result.err
 
 
-def test_an_unknown_target(site: Project, cluster: Cluster) -> None:
+def test_an_unknown_target(site: Inside, cluster: Cluster) -> None:
     _refused(site, cluster, 6, "no node `bb`", "did you mean `b`?", to="bb")
 
 
-def test_a_dead_target(site: Project, cluster: Cluster) -> None:
+def test_a_dead_target(site: Inside, cluster: Cluster) -> None:
     cluster.kill("b")
     _refused(site, cluster, 3, "`b` does not answer")
 
 
-def test_a_frozen_target(site: Project, cluster: Cluster) -> None:
+def test_a_frozen_target(site: Inside, cluster: Cluster) -> None:
     cluster.profile(site, connect_timeout="1s")
     cluster.freeze("b")
     _refused(site, cluster, 3, "`b` does not answer")
 
 
-def test_a_target_whose_replay_is_paused(site: Project, cluster: Cluster) -> None:
+def test_a_target_whose_replay_is_paused(site: Inside, cluster: Cluster) -> None:
     cluster.pause_replay("b")
     _refused(site, cluster, 7, "the replay of `b` is paused", "pg_wal_replay_resume")
 
 
-def test_a_target_that_receives_from_nobody(site: Project, cluster: Cluster) -> None:
+def test_a_target_that_receives_from_nobody(site: Inside, cluster: Cluster) -> None:
     cluster.detach("b")
     _refused(site, cluster, 7, "`b` does not receive from `a`")
 
 
-def test_a_target_that_is_behind(site: Project, cluster: Cluster) -> None:
+def test_a_target_that_is_behind(site: Inside, cluster: Cluster) -> None:
     cluster.profile(site, max_lag="100ms")
     add_customers(cluster)
     cluster.wait_streaming()
@@ -289,7 +291,7 @@ def test_a_target_that_is_behind(site: Project, cluster: Cluster) -> None:
     _refused(site, cluster, 7, "s behind, and `max_lag` is 0.1 s")
 
 
-def test_a_target_that_is_a_fenced_former_primary(site: Project, cluster: Cluster) -> None:
+def test_a_target_that_is_a_fenced_former_primary(site: Inside, cluster: Cluster) -> None:
     site.ok(*SWITCHOVER, "b")
     refused = site.run(*SWITCHOVER, "a")
     assert refused.code == 7
@@ -298,7 +300,7 @@ def test_a_target_that_is_a_fenced_former_primary(site: Project, cluster: Cluste
     assert cluster.roles() == AFTER
 
 
-def test_prepared_transactions_which_no_fence_holds_off(site: Project, cluster: Cluster) -> None:
+def test_prepared_transactions_which_no_fence_holds_off(site: Inside, cluster: Cluster) -> None:
     cluster.stop(*NODES)
     for server in cluster.nodes.values():
         with (server.data / "postgresql.conf").open("a") as settings:
@@ -312,32 +314,32 @@ def test_prepared_transactions_which_no_fence_holds_off(site: Project, cluster: 
     _refused(site, cluster, 7, "1 prepared transaction", "pg_prepared_xacts")
 
 
-def test_a_role_that_the_fence_would_not_hold_off(site: Project, cluster: Cluster) -> None:
+def test_a_role_that_the_fence_would_not_hold_off(site: Inside, cluster: Cluster) -> None:
     cluster.sql(f"ALTER ROLE {OPERATOR_USER} SET default_transaction_read_only = off")
     _refused(site, cluster, 7, f"role {OPERATOR_USER}", "RESET default_transaction_read_only")
 
 
-def test_a_database_of_another_environment(site: Project, cluster: Cluster) -> None:
+def test_a_database_of_another_environment(site: Inside, cluster: Cluster) -> None:
     profile = site.path / "profiles" / "dev.yaml"
     profile.write_text(profile.read_text().replace("name: customers\n", f"name: {DATABASES['production']}\n"))
     _refused(site, cluster, 7, "is stamped `production`, and the profile is of `development`")
 
 
-def test_production_asks_for_the_profiles_name(site: Project, cluster: Cluster) -> None:
+def test_production_asks_for_the_profiles_name(site: Inside, cluster: Cluster) -> None:
     _refused(site, cluster, 7, "--confirm prod", options=("--env", "prod"))
     _refused(site, cluster, 7, "--confirm", options=("--env", "prod", "--confirm", "dev"))
     site.ok(*SWITCHOVER, "b", "--env", "prod", "--confirm", "prod")
     assert cluster.roles() == AFTER
 
 
-def test_where_nobody_is_there_to_ask(site: Project, cluster: Cluster) -> None:
+def test_where_nobody_is_there_to_ask(site: Inside, cluster: Cluster) -> None:
     refused = site.run("replica", "switchover", "--to", "b")
     assert (refused.code, "--yes" in refused.err) == (7, True)
     assert cluster.roles() == BEFORE
 
 
 @pytest.mark.parametrize("user", [SUPPORT_USER, OPERATOR_USER])
-def test_a_login_without_the_rights_is_told_the_grants(user: str, site: Project, cluster: Cluster) -> None:
+def test_a_login_without_the_rights_is_told_the_grants(user: str, site: Inside, cluster: Cluster) -> None:
     cluster.profile(site, user=user)
     refused = site.run(*SWITCHOVER, "b", "-o", "json")
     assert refused.code == 4, refused.err
@@ -353,7 +355,7 @@ def test_a_login_without_the_rights_is_told_the_grants(user: str, site: Project,
     assert epoch(cluster) == 2
 
 
-def test_a_cluster_that_a_manager_owns(site: Project, cluster: Cluster) -> None:
+def test_a_cluster_that_a_manager_owns(site: Inside, cluster: Cluster) -> None:
     server = cluster.nodes["a"]
     with psycopg.connect(
         host=server.host,
@@ -370,7 +372,7 @@ def test_a_cluster_that_a_manager_owns(site: Project, cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize("machines", ["one machine", "two machines"])
-def test_of_two_at_once_one_wins(machines: str, site: Project, cluster: Cluster, tmp_path: Path) -> None:
+def test_of_two_at_once_one_wins(machines: str, site: Inside, cluster: Cluster, tmp_path: Path) -> None:
     other = site if machines == "one machine" else other_machine(site, tmp_path / "elsewhere")
     processes = {"b": site.start(*SWITCHOVER, "b"), "c": other.start(*SWITCHOVER, "c")}
     told = {name: process.communicate(timeout=60)[1].decode() for name, process in processes.items()}
@@ -385,7 +387,7 @@ def test_of_two_at_once_one_wins(machines: str, site: Project, cluster: Cluster,
 
 
 def test_one_that_was_planned_before_another_was_carried_out_is_refused(
-    site: Project, cluster: Cluster, tmp_path: Path
+    site: Inside, cluster: Cluster, tmp_path: Path
 ) -> None:
     """As where its question was answered late."""
     other = other_machine(site, tmp_path / "elsewhere")
@@ -397,7 +399,7 @@ def test_one_that_was_planned_before_another_was_carried_out_is_refused(
     cluster.wait_streaming("c")
 
 
-def test_one_is_kept_out_while_another_goes_on(site: Project, cluster: Cluster, tmp_path: Path) -> None:
+def test_one_is_kept_out_while_another_goes_on(site: Inside, cluster: Cluster, tmp_path: Path) -> None:
     other = other_machine(site, tmp_path / "elsewhere")
     with at_step.held(site, "before:begun:promote", *SWITCHOVER, "b") as first:
         here, elsewhere = site.run(*SWITCHOVER, "c"), other.run(*SWITCHOVER, "c")
@@ -411,7 +413,7 @@ def test_one_is_kept_out_while_another_goes_on(site: Project, cluster: Cluster, 
 # -- what goes wrong on the way --------------------------------------------------------------------
 
 
-def test_a_target_that_is_lost_after_the_fence_gives_the_old_primary_back(site: Project, cluster: Cluster) -> None:
+def test_a_target_that_is_lost_after_the_fence_gives_the_old_primary_back(site: Inside, cluster: Cluster) -> None:
     cluster.profile(site, connect_timeout="1s")
     with at_step.held(site, "after:done:fence", *SWITCHOVER, "b") as held:
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
@@ -426,7 +428,7 @@ def test_a_target_that_is_lost_after_the_fence_gives_the_old_primary_back(site: 
     assert change["outcome"] == "aborted"
 
 
-def test_one_thing_that_cannot_be_taken_back_keeps_nothing_from_the_others(site: Project, cluster: Cluster) -> None:
+def test_one_thing_that_cannot_be_taken_back_keeps_nothing_from_the_others(site: Inside, cluster: Cluster) -> None:
     cluster.profile(site, connect_timeout="1s")
     cluster.sql("ALTER SYSTEM SET synchronous_standby_names = 'elsewhere'", node="b")
     cluster.sql("SELECT pg_reload_conf()", node="b")
@@ -442,7 +444,7 @@ def test_one_thing_that_cannot_be_taken_back_keeps_nothing_from_the_others(site:
 
 @pytest.mark.parametrize("what", ["kill", "freeze"])
 def test_an_old_primary_that_is_lost_after_the_fence_stays_fenced_until_it_is_back(
-    what: str, site: Project, cluster: Cluster
+    what: str, site: Inside, cluster: Cluster
 ) -> None:
     cluster.profile(site, connect_timeout="1s")
     with at_step.held(site, "after:done:fence", *SWITCHOVER, "b") as held:
@@ -464,7 +466,7 @@ def test_an_old_primary_that_is_lost_after_the_fence_stays_fenced_until_it_is_ba
     assert len(recorded(cluster)) == 1
 
 
-def test_a_fence_that_stayed_can_be_taken_away_instead(site: Project, cluster: Cluster) -> None:
+def test_a_fence_that_stayed_can_be_taken_away_instead(site: Inside, cluster: Cluster) -> None:
     at_step.run(site, "after:done:fence=kill", *SWITCHOVER, "b")
     assert cluster.roles() == {**BEFORE, "a": "fenced"}
     site.ok("replica", "unfence")
@@ -477,7 +479,7 @@ def test_a_fence_that_stayed_can_be_taken_away_instead(site: Project, cluster: C
     [("lock", "int", 130), ("fence", "term", 143), ("catch-up", "int", 130)],
 )
 def test_a_signal_before_the_promotion_gives_the_old_primary_back(
-    step: str, signal: str, code: int, site: Project, cluster: Cluster
+    step: str, signal: str, code: int, site: Inside, cluster: Cluster
 ) -> None:
     stopped = at_step.run(site, f"after:done:{step}={signal}", *SWITCHOVER, "b", "-o", "json")
     assert stopped.code == code, stopped.err
@@ -492,7 +494,7 @@ def test_a_signal_before_the_promotion_gives_the_old_primary_back(
     ("step", "signal", "code"), [("promote", "term", 143), ("follow", "int", 130), ("record", "term", 143)]
 )
 def test_a_signal_from_the_promotion_on_is_left_to_a_rerun(
-    step: str, signal: str, code: int, site: Project, cluster: Cluster
+    step: str, signal: str, code: int, site: Inside, cluster: Cluster
 ) -> None:
     stopped = at_step.run(site, f"after:done:{step}={signal}", *SWITCHOVER, "b", "-o", "json")
     assert stopped.code == code, stopped.err
@@ -506,7 +508,7 @@ def test_a_signal_from_the_promotion_on_is_left_to_a_rerun(
     assert "has not come to its end" not in site.run(*SWITCHOVER, "b").err
 
 
-def test_a_second_ctrl_c_does_not_keep_the_old_primary_from_being_given_back(site: Project, cluster: Cluster) -> None:
+def test_a_second_ctrl_c_does_not_keep_the_old_primary_from_being_given_back(site: Inside, cluster: Cluster) -> None:
     moments = "after:begun:catch-up=int,before:undone:fence=int"
     stopped = at_step.run(site, moments, *SWITCHOVER, "b")
     assert stopped.code == 130, stopped.err
@@ -514,7 +516,7 @@ def test_a_second_ctrl_c_does_not_keep_the_old_primary_from_being_given_back(sit
     assert accepts_writes(cluster, "a")
 
 
-def test_a_signal_between_two_steps_gives_the_old_primary_back(site: Project, cluster: Cluster) -> None:
+def test_a_signal_between_two_steps_gives_the_old_primary_back(site: Inside, cluster: Cluster) -> None:
     stopped = at_step.run(site, "before:begun:catch-up=term", *SWITCHOVER, "b")
     assert stopped.code == 143, stopped.err
     assert accepts_writes(cluster, "a")
@@ -523,9 +525,7 @@ def test_a_signal_between_two_steps_gives_the_old_primary_back(site: Project, cl
 @pytest.mark.parametrize(
     "moment", ["after:done:lock", "after:begun:fence", "before:done:fence", "after:begun:catch-up"]
 )
-def test_a_disk_that_is_full_on_the_way_gives_the_old_primary_back(
-    moment: str, site: Project, cluster: Cluster
-) -> None:
+def test_a_disk_that_is_full_on_the_way_gives_the_old_primary_back(moment: str, site: Inside, cluster: Cluster) -> None:
     failed = at_step.run(site, f"{moment}=full", *SWITCHOVER, "b", "-o", "json")
     assert failed.code == 3, failed.err
     assert "cannot be written" in failed.error["message"]
@@ -533,7 +533,7 @@ def test_a_disk_that_is_full_on_the_way_gives_the_old_primary_back(
     assert accepts_writes(cluster, "a")
 
 
-def test_a_disk_that_is_full_after_the_promotion_keeps_nothing_from_its_end(site: Project, cluster: Cluster) -> None:
+def test_a_disk_that_is_full_after_the_promotion_keeps_nothing_from_its_end(site: Inside, cluster: Cluster) -> None:
     done = at_step.run(site, "after:begun:promote=full", *SWITCHOVER, "b", "-o", "json")
     assert done.code == 0, done.err
     assert "cannot be written" in done.err
@@ -544,7 +544,7 @@ def test_a_disk_that_is_full_after_the_promotion_keeps_nothing_from_its_end(site
     assert len(recorded(cluster)) == 1
 
 
-def test_a_standby_that_is_lost_after_the_promotion_is_told_of(site: Project, cluster: Cluster) -> None:
+def test_a_standby_that_is_lost_after_the_promotion_is_told_of(site: Inside, cluster: Cluster) -> None:
     cluster.profile(site, connect_timeout="1s")
     with at_step.held(site, "after:done:promote", *SWITCHOVER, "b", "-o", "json") as held:
         cluster.kill("c")
