@@ -189,11 +189,12 @@ def require_writable(database: Database, connection: Connection, environment: st
     return standing
 
 
-def count_fork(connection: Connection, fork: str) -> tuple[int, int]:
+def count_fork(connection: Connection, fork: str, at_least: int) -> tuple[int, int]:
     """Raise the epoch where the history is on another branch than the one it was counted for.
 
     Args:
         fork: the branch, as the engine names it.
+        at_least: the lowest number that it may get.
 
     Returns:
         The epoch before and after; the same where it was counted already.
@@ -202,8 +203,9 @@ def count_fork(connection: Connection, fork: str) -> tuple[int, int]:
     epoch = parse_epoch(held.get(_EPOCH))
     if held.get(_FORK) == fork:
         return epoch, epoch
-    _put(connection, {_EPOCH: str(epoch + 1), _FORK: fork})
-    return epoch, epoch + 1
+    raised = max(epoch + 1, at_least)
+    _put(connection, {_EPOCH: str(raised), _FORK: fork})
+    return epoch, raised
 
 
 def record_synchronous(connection: Connection, standbys: str) -> None:

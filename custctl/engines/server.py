@@ -308,7 +308,8 @@ class ServerDatabase(ReachedDatabase):
 
     def at(self, node: str) -> Database:
         chosen = {each.name: each for each in self._settings.nodes}[node]
-        return type(self)(replace(self._settings, nodes=(chosen,)))
+        # Whoever names a node has decided where to read and write.
+        return type(self)(replace(self._settings, nodes=(chosen,), replicas=None))
 
     def check_alive(self) -> None:
         """Make sure that the server still answers, by another connection.

@@ -70,6 +70,7 @@ class Driver(ABC):
         self._means = means
         self._profile = means.profile
         self._members: dict[str, Member | CustctlError] = {}
+        self._highest_epoch = 0
 
     @property
     def max_lag(self) -> float:
@@ -94,6 +95,8 @@ class Driver(ABC):
         for name, answer in seen.items():
             if isinstance(answer, CustctlError):
                 self._hang_up(name, answer)
+            elif answer.epoch is not None:
+                self._highest_epoch = max(self._highest_epoch, answer.epoch)
         return Topology(tuple(self._seen(node.name, seen) for node in self._nodes()), self.max_lag)
 
     def _hang_up(self, name: str, why: CustctlError) -> None:
@@ -222,6 +225,7 @@ class Driver(ABC):
             epoch = record_fork(
                 database,
                 self.fork(target, plan),
+                at_least=self._next_epoch(plan),
                 synchronous=self.synchronous(target),
                 environment=self._profile.environment,
                 actor=self._means.actor,
@@ -230,6 +234,14 @@ class Driver(ABC):
                 detail=detail,
             )
         return f"epoch {epoch}"
+
+    def _next_epoch(self, plan: Plan) -> int:
+        """Return the lowest number that the new history may get.
+
+        Where writes may be lost, the one that counted an earlier fork may be among them: its number must not come again.
+        Nobody who is left may know it, but the time is later than it was.
+        """
+        return max(self._highest_epoch + 1, 0 if self.loss(plan).none else int(time.time()))
 
     def loss(self, plan: Plan) -> Loss:
         """Return what may be lost, as it is known when the target is the primary."""

@@ -23,6 +23,7 @@ def record_fork(
     database: Database,
     fork: str,
     *,
+    at_least: int,
     synchronous: str | None,
     environment: str,
     actor: str,
@@ -35,6 +36,7 @@ def record_fork(
     Args:
         database: on the new primary alone.
         fork: the branch of the history that it is on.
+        at_least: the lowest number that the epoch may get.
         synchronous: which standbys its commits wait for, to be recorded; None where that is not.
         action: switchover or failover.
         detail: facts for the audit.
@@ -48,7 +50,7 @@ def record_fork(
 
     def work(connection: Connection, standing: Standing) -> int:
         database.lock(connection, "audit")
-        before, after = count_fork(connection, fork)
+        before, after = count_fork(connection, fork, at_least)
         if synchronous is not None:
             record_synchronous(connection, synchronous)
         if before != after:
