@@ -112,6 +112,7 @@ class EngineSettings:
         actor: who works, for the server's list of sessions.
         password: looks the password up when the first connection is made; None where the login needs none.
         replicas: decides where reads go and keeps what was written; None where there is but one node.
+        is_chosen: whether somebody who knows whose history it has named the one node, which is not doubted then.
     """
 
     location: str
@@ -128,6 +129,7 @@ class EngineSettings:
     actor: str = ""
     password: Callable[[], str | None] = field(default=_no_password, repr=False)
     replicas: Replicas | None = None
+    is_chosen: bool = False
 
 
 class ScriptSession(ABC):

@@ -252,7 +252,7 @@ class ServerDatabase(ReachedDatabase):
             self.remember_position()
 
     def check_history(self, database_id: str | None, epoch: int) -> None:
-        if self._settings.replicas is not None:
+        if self._settings.replicas is not None and not self._settings.is_chosen:
             self._settings.replicas.check_history(database_id, epoch, self._at_node())
 
     @contextmanager
@@ -308,8 +308,7 @@ class ServerDatabase(ReachedDatabase):
 
     def at(self, node: str) -> Database:
         chosen = {each.name: each for each in self._settings.nodes}[node]
-        # Whoever names a node has decided where to read and write.
-        return type(self)(replace(self._settings, nodes=(chosen,), replicas=None))
+        return type(self)(replace(self._settings, nodes=(chosen,), is_chosen=True))
 
     def check_alive(self) -> None:
         """Make sure that the server still answers, by another connection.
