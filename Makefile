@@ -46,10 +46,12 @@ check: $(READY) ## lint, types, import rules, docs
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --quiet tests/docs tests/architecture
 
-soak: $(ODBC_READY) $(ETCD_READY) ## the long runs of the killed and racing processes
-	CUSTCTL_TEST_KILLS=200 $(BIN)/python -m pytest -k "kill or race or concurren"
+soak: $(ODBC_READY) $(ETCD_READY) ## the long runs of the killed and racing processes, and of changes of the primary
+	CUSTCTL_TEST_KILLS=200 $(BIN)/python -m pytest --ignore=tests/replicas -k "kill or race or concurren"
+	CUSTCTL_TEST_KILLS=50 CUSTCTL_TEST_SWITCHOVERS=20 CUSTCTL_TEST_STATES=100 CUSTCTL_TEST_STEPS=14 \
+		$(BIN)/python -m pytest tests/replicas -k "kill or acknowledged"
 
-bench: $(READY) ## side by side with peers; prints ratios
+bench: $(READY) $(ETCD_READY) ## side by side with peers; prints ratios
 	$(BIN)/python -m benchmarks
 
 clean: cluster-stop

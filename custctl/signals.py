@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 
@@ -13,9 +15,13 @@ class Terminated(KeyboardInterrupt):
 received: KeyboardInterrupt | None = None
 """What the last signal raised: a driver's callback may drop it, and the driver then only says `interrupted`."""
 
+_only_first = False
+
 
 def _raise(number: int, _frame: FrameType | None) -> None:
     global received  # noqa: PLW0603 - a signal concerns the whole process
+    if _only_first and received is not None:
+        return
     received = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
     raise received
 
@@ -26,3 +32,14 @@ def install() -> None:
     # Where the shell started the program in the background, Ctrl-C is not meant for it.
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, _raise)
+
+
+@contextmanager
+def only_first() -> Iterator[None]:
+    """Let the first signal end what is done inside, and ignore others: what has to be put in order then is."""
+    global received, _only_first  # noqa: PLW0603 - a signal concerns the whole process
+    received, _only_first = None, True
+    try:
+        yield
+    finally:
+        _only_first = False

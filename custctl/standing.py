@@ -7,6 +7,7 @@ is refused by the server's own word.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ REQUIRED_SCHEMA = 5
 """The newest script that this program's own statements need."""
 
 _ENVIRONMENT, _EPOCH, _DATABASE_ID, _FORK = "environment", "epoch", "database_id", "fork"
+_SYNCHRONOUS = "synchronous"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +124,18 @@ def check_environment(standing: Standing, environment: str, location: str) -> No
         )
 
 
-def stamp(connection: Connection, environment: str) -> None:
-    """Write the environment into a database, with an epoch and an id where it has none yet."""
+def stamp(connection: Connection, environment: str, branch: str | None) -> None:
+    """Write the environment into a database, with an epoch and an id where it has none yet.
+
+    Args:
+        branch: the branch of the history that the epoch is counted for; see `Database.branch`.
+    """
     held = {name: value for name, value in connection.execute(sa.select(metadata.c.name, metadata.c.value))}  # noqa: C416 - `dict()` of rows has no type
     if _ENVIRONMENT in held:
         connection.execute(sa.update(metadata).where(metadata.c.name == _ENVIRONMENT).values(value=environment))
     wanted = {_ENVIRONMENT: environment, _EPOCH: "1", _DATABASE_ID: str(uuid.uuid4())}
+    if branch is not None and _EPOCH not in held:
+        wanted[_FORK] = branch
     missing = [{"name": name, "value": value} for name, value in wanted.items() if name not in held]
     if missing:
         connection.execute(sa.insert(metadata), missing)
@@ -141,18 +149,22 @@ class Restamp:
     epoch: tuple[int, int]
 
 
-def restamp(connection: Connection, environment: str) -> Restamp:
+def restamp(connection: Connection, environment: str, branch: str | None) -> Restamp:
     """Write another environment into a database that was copied, with an id of its own and the next epoch.
 
     A checkpoint of the database it was copied from is then not taken for one of its own, nor is a version that a
     client has read there.
+
+    Args:
+        branch: as for `stamp`.
     """
     held = {name: value for name, value in connection.execute(sa.select(metadata.c.name, metadata.c.value))}  # noqa: C416 - `dict()` of rows has no type
     epoch = int(held.get(_EPOCH) or 1)
     done = Restamp((held.get(_DATABASE_ID), str(uuid.uuid4())), (epoch, epoch + 1))
     values = {_ENVIRONMENT: environment, _EPOCH: str(done.epoch[1]), _DATABASE_ID: done.database_id[1]}
-    connection.execute(sa.delete(metadata).where(metadata.c.name.in_(values)))
-    connection.execute(sa.insert(metadata), [{"name": name, "value": value} for name, value in values.items()])
+    if branch is not None:
+        values[_FORK] = branch
+    _put(connection, values)
     return done
 
 
@@ -177,11 +189,12 @@ def require_writable(database: Database, connection: Connection, environment: st
     return standing
 
 
-def count_fork(connection: Connection, fork: str) -> tuple[int, int]:
+def count_fork(connection: Connection, fork: str, at_least: int) -> tuple[int, int]:
     """Raise the epoch where the history is on another branch than the one it was counted for.
 
     Args:
         fork: the branch, as the engine names it.
+        at_least: the lowest number that it may get.
 
     Returns:
         The epoch before and after; the same where it was counted already.
@@ -190,7 +203,16 @@ def count_fork(connection: Connection, fork: str) -> tuple[int, int]:
     epoch = parse_epoch(held.get(_EPOCH))
     if held.get(_FORK) == fork:
         return epoch, epoch
-    values = {_EPOCH: str(epoch + 1), _FORK: fork}
+    raised = max(epoch + 1, at_least)
+    _put(connection, {_EPOCH: str(raised), _FORK: fork})
+    return epoch, raised
+
+
+def record_synchronous(connection: Connection, standbys: str) -> None:
+    """Write down which standbys the primary's commits wait for, in the engine's own words."""
+    _put(connection, {_SYNCHRONOUS: standbys})
+
+
+def _put(connection: Connection, values: Mapping[str, str]) -> None:
     connection.execute(sa.delete(metadata).where(metadata.c.name.in_(values)))
     connection.execute(sa.insert(metadata), [{"name": name, "value": value} for name, value in values.items()])
-    return epoch, epoch + 1

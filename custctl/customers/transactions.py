@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, TypeVar
 import sqlalchemy as sa
 
 from custctl.customers import audit
-from custctl.errors import CommitLostError, ConflictError, CustctlError, OutcomeUnknownError, UnavailableError
+from custctl.errors import (
+    CommitLostError,
+    ConflictError,
+    CustctlError,
+    OutcomeUnknownError,
+    RefusedError,
+    UnavailableError,
+)
 from custctl.standing import Standing, require_writable
 from custctl.tables import customer_audit
 
@@ -96,7 +103,9 @@ class Transactions:
             except ConflictError:
                 continue  # it was committed just now: the next look finds it
             except CustctlError as error:
-                if time.monotonic() >= deadline or not isinstance(error, UnavailableError | OutcomeUnknownError):
+                # A node that takes no writes may be the old primary, or the next one, in the midst of a switchover.
+                passing = isinstance(error, UnavailableError | OutcomeUnknownError | RefusedError)
+                if time.monotonic() >= deadline or not passing:
                     raise OutcomeUnknownError(
                         f"{lost.message}, and whether it was written could not be learnt: {error.message}",
                         hint=f"when the database answers, `custctl audit list --operation {operation_id}` tells:"

@@ -112,6 +112,7 @@ class EngineSettings:
         actor: who works, for the server's list of sessions.
         password: looks the password up when the first connection is made; None where the login needs none.
         replicas: decides where reads go and keeps what was written; None where there is but one node.
+        is_chosen: whether somebody who knows whose history it has named the one node, which is not doubted then.
     """
 
     location: str
@@ -128,6 +129,7 @@ class EngineSettings:
     actor: str = ""
     password: Callable[[], str | None] = field(default=_no_password, repr=False)
     replicas: Replicas | None = None
+    is_chosen: bool = False
 
 
 class ScriptSession(ABC):
@@ -487,6 +489,10 @@ class Database(ABC):
         They are the caller's to close.
         """
         return {}
+
+    def branch(self, connection: Connection) -> str | None:
+        """Return the branch of the history that a primary is on; None where the engine does not number them."""
+        return None
 
     def at(self, node: str) -> Database:
         """Return the same database on one of its nodes, whatever its role; it has a connection of its own.

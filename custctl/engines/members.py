@@ -64,6 +64,7 @@ class Observation:
         name: how the node is called by the one that feeds it.
         attached: the standbys that it feeds.
         synchronous: which standbys a commit waits for, in the engine's own words; empty where it waits for none.
+        recorded_synchronous: what that was when the primary was promoted, as the database has recorded it.
         waits_for_standbys: whether commits wait for standbys by default, where there are synchronous ones.
         replay_paused: whether somebody has paused its replay.
         prepared: how many prepared transactions are open.
@@ -90,6 +91,7 @@ class Observation:
     name: str | None = None
     attached: tuple[Attached, ...] = ()
     synchronous: str = ""
+    recorded_synchronous: str | None = None
     waits_for_standbys: bool = False
     replay_paused: bool = False
     prepared: int = 0
@@ -219,12 +221,20 @@ class StreamingMember(Member):
         """Return how much a standby has received."""
 
     @abstractmethod
+    def receives_anew(self, timeout: float) -> bool:
+        """Let a standby connect to its source once more, and tell whether that answers within a time, in seconds.
+
+        A source that has vanished from the network looks connected until a time-out of its own.
+        """
+
+    @abstractmethod
     def promote(self, timeout: float) -> None:
         """Make a standby the primary.
 
         Raises:
             CredentialError: this login may not, and nothing was begun.
-            OutcomeUnknownError: it was told to, and is none yet when the time, in seconds, is over.
+            UnavailableError: it does not answer, and nothing was begun.
+            OutcomeUnknownError: it was told to, and is none yet when the time, in seconds, is over, or answers no more.
         """
 
     @abstractmethod

@@ -105,6 +105,9 @@ class Replicas(Protocol):
     def not_learnt(self, error: CustctlError) -> None:
         """Tell that the position of what was written could not be learnt."""
 
+    def unconfirmed(self, where: str) -> None:
+        """Tell that a write is committed, and no standby has confirmed it that it should have waited for."""
+
     def without_primary(self, node: Node, freshness: Freshness | None, *, fenced: bool, missing: Sequence[str]) -> None:
         """Tell that a node serves for want of a primary.
 

@@ -189,6 +189,17 @@ class ServerDatabase(ReachedDatabase):
                 pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _once(self, work: Callable[[Connection], T]) -> T:
+        try:
+            result, connection = self._run(work)
+        except BaseException:
+            # Whoever tries again may find the primary back, or another one.
+            if self._link is not None and not self._link.writable:
+                self.close()
+            raise
+        self._commit(connection)
+        return result
+
+    def _run(self, work: Callable[[Connection], T]) -> tuple[T, Connection]:
         with self._errors_of_transactions():
             connection = self._connect()
             self._check_not_missing()
@@ -199,8 +210,7 @@ class ServerDatabase(ReachedDatabase):
             except BaseException:
                 self._roll_back(connection)
                 raise
-        self._commit(connection)
-        return result
+        return result, connection
 
     def _commit(self, connection: Connection) -> None:
         replicas, reached = self._settings.replicas, None
@@ -242,7 +252,7 @@ class ServerDatabase(ReachedDatabase):
             self.remember_position()
 
     def check_history(self, database_id: str | None, epoch: int) -> None:
-        if self._settings.replicas is not None:
+        if self._settings.replicas is not None and not self._settings.is_chosen:
             self._settings.replicas.check_history(database_id, epoch, self._at_node())
 
     @contextmanager
@@ -298,7 +308,7 @@ class ServerDatabase(ReachedDatabase):
 
     def at(self, node: str) -> Database:
         chosen = {each.name: each for each in self._settings.nodes}[node]
-        return type(self)(replace(self._settings, nodes=(chosen,)))
+        return type(self)(replace(self._settings, nodes=(chosen,), is_chosen=True))
 
     def check_alive(self) -> None:
         """Make sure that the server still answers, by another connection.

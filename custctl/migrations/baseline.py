@@ -57,7 +57,7 @@ def baseline(
         _check(state, database.location)
         session.begin()
         journal.create(database, session.connection)
-        standing.stamp(session.connection, environment)
+        standing.stamp(session.connection, environment, database.branch(session.connection))
         now = session.connection.execute(sa.select(database.now())).scalar_one()
         for script in scripts:
             total = len(split_script(database, script))

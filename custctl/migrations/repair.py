@@ -132,7 +132,7 @@ def repair(
             if metadata.name not in state.tables:
                 journal.create(database, session.connection)
             before, after = planned.restamp
-            stamped = standing.restamp(session.connection, after)
+            stamped = standing.restamp(session.connection, after, database.branch(session.connection))
             detail = {"from": before, "to": after, "database_id": stamped.database_id, "epoch": stamped.epoch}
             done.append(("restamp", detail))
         for part, (action, detail) in enumerate(done if has_audit else ()):

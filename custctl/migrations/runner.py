@@ -179,7 +179,7 @@ def _bootstrap(database: Database, session: ScriptSession, environment: str) -> 
     session.begin()
     try:
         journal.create(database, session.connection)
-        standing.stamp(session.connection, environment)
+        standing.stamp(session.connection, environment, database.branch(session.connection))
         session.commit()
     except CommitLostError as lost:
         # Whether it did or did not happen, what comes next is the same.

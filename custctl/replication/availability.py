@@ -7,10 +7,11 @@ of an external one too; in a group without a cluster custctl takes the group off
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from custctl.engines.at_once import at_once
-from custctl.errors import CustctlError, OutcomeUnknownError, RefusedError, UnavailableError
+from custctl.errors import CredentialError, CustctlError, OutcomeUnknownError, RefusedError, UnavailableError
 from custctl.replication import availability_plan
 from custctl.replication.availability_loss import SYNCHRONOUS, assess_loss, group_of, hardened, lacks
 from custctl.replication.availability_nodes import FOLLOWING, PROMOTING, AvailabilityNodes
@@ -19,7 +20,7 @@ from custctl.replication.hooks import has_hook, run_hook
 from custctl.replication.plan import FAILOVER, SWITCHOVER, Plan, Step
 
 if TYPE_CHECKING:
-    from custctl.engines.members import Observation
+    from custctl.engines.members import AvailabilityMember, Observation
     from custctl.replication.journal import Intent
     from custctl.replication.plan import Accepted
     from custctl.replication.topology import Topology
@@ -65,11 +66,10 @@ class AvailabilityDriver(AvailabilityNodes):
 
     def _require_rights(self, plan: Plan) -> None:
         """Make sure, before anything is changed, that this login may do all of it."""
-        group = plan.facts.get("group")
-        steered = {step.node for step in plan.steps if step.name != "hook"}
-        asked = {name: self._steered(name) for name in sorted(steered)}
+        group = plan.facts["group"]
+        steered = sorted({step.node for step in plan.steps if step.name != "hook"})
         lacking = at_once(
-            {name: lambda member=member: member.missing_rights(group) for name, member in asked.items()},  # type: ignore[misc]
+            {name: partial(self._steered(name).missing_rights, group) for name in steered},
             self._profile.database.connect_timeout,
         )
         for name, found in lacking.items():
@@ -112,10 +112,9 @@ class AvailabilityDriver(AvailabilityNodes):
 
     def _give_back(self, plan: Plan, old: str) -> str:
         """Make the old primary the primary again, where it was taken offline."""
-        for node, _ in self._look().primaries:
-            if node.name == old:
-                return ""
-            raise RefusedError(f"`{node.name}` is the primary")
+        if group_of(self._of(old)).role == "PRIMARY":
+            return ""
+        self._require_no_primary(self._look())
         self._become_primary_again(old, plan.facts["group"], plan.facts)
         return f"`{old}` accepts writes again"
 
@@ -128,17 +127,23 @@ class AvailabilityDriver(AvailabilityNodes):
             return f"{error.message}; it is stopped, by the operator's word"
 
     def _lock(self, plan: Plan, step: Step) -> str:
-        """Lock all nodes that answer, and make sure that the target still is no primary."""
+        """Lock all nodes that answer, and make sure that the primary still is the one that the plan was made for."""
         topology = self._look()
         for node, _ in topology.answered():
             if not self._steered(node.name).try_lock():
                 raise UnavailableError(
                     f"another switchover or failover goes on at `{node.name}`", hint="wait for its end"
                 )
-        require_one_history(topology)
-        if group_of(self._of(plan.target)).role == "PRIMARY":
-            raise RefusedError(f"`{plan.target}` is the primary already", hint="`custctl replica status` shows it")
+        self._require_no_primary(self._look(), but=plan.old if plan.kind == SWITCHOVER else None)
         return ""
+
+    @staticmethod
+    def _require_no_primary(topology: Topology, *, but: str | None = None) -> None:
+        for node, _ in topology.primaries:
+            if node.name != but:
+                raise RefusedError(
+                    f"`{node.name}` is the primary now", hint="`custctl replica status` shows how things stand"
+                )
 
     def _synchronize(self, plan: Plan, step: Step) -> str:
         assert plan.old is not None
@@ -167,6 +172,8 @@ class AvailabilityDriver(AvailabilityNodes):
 
     def _take_offline(self, plan: Plan, step: Step) -> str:
         group = group_of(self._of(step.node))
+        if group.role == "SECONDARY":
+            raise RefusedError(f"`{step.node}` is a secondary now", hint="`custctl replica status` shows it")
         if group.role == "PRIMARY":
             self._steered(step.node).take_offline(group.name)
             if not self._wait(step.node, lambda seen: group_of(seen).role == "RESOLVING", FOLLOWING):
@@ -188,8 +195,6 @@ class AvailabilityDriver(AvailabilityNodes):
     def _confirm(self, plan: Plan, step: Step) -> str:
         """Judge once more by what the nodes have now: no word of an operator is worth more than what they receive."""
         topology = self._look()
-        if topology.primaries:
-            raise RefusedError(f"`{topology.primaries[0][0].name}` answers again, and is the primary")
         before = plan.facts["hardened"]
         for node, seen in topology.standbys:
             known = before.get(node.name, {})
@@ -204,17 +209,35 @@ class AvailabilityDriver(AvailabilityNodes):
         return str(loss)
 
     def _promote(self, plan: Plan, step: Step) -> str:
-        if group_of(self._of(step.node)).role != "PRIMARY":
-            try:
-                self._steered(step.node).fail_over(plan.facts["group"], forced=plan.facts["forced"])
-            except UnavailableError as error:
-                self._means.told(f"{error.message}; it may have been accepted all the same")
+        before = group_of(self._of(step.node)).role
+        if before != "PRIMARY":
+            if plan.facts["forced"]:
+                # No cluster would keep the two apart.
+                self._require_no_primary(self._look())
+            self._tell_to_take_over(plan, self._steered(step.node), before)
         if not self._wait(step.node, lambda seen: seen.writable, PROMOTING):
             raise OutcomeUnknownError(
                 f"`{step.node}` was told to become the primary, and accepts no writes after {PROMOTING:g} s",
                 hint="its databases may still recover; look with `custctl replica status`, then run the same again",
             )
         return ""
+
+    def _tell_to_take_over(self, plan: Plan, target: AvailabilityMember, before: str) -> None:
+        """Tell a node to become the primary.
+
+        Raises:
+            RefusedError: it refuses, and nothing has changed.
+            CredentialError: this login may not.
+        """
+        try:
+            target.fail_over(plan.facts["group"], forced=plan.facts["forced"])
+        except CredentialError:
+            raise
+        except CustctlError as error:
+            name = target.node.name
+            if isinstance(error, RefusedError) and self._wait(name, lambda seen: group_of(seen).role == before, 0.0):
+                raise
+            self._means.told(f"{error.message}; it may have been accepted all the same")
 
     def _restore(self, plan: Plan, step: Step) -> str:
         return self._put_back_required(step.node, plan.facts)

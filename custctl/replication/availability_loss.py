@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from custctl.replication.plan import Loss
-from custctl.replication.quorum import Synchronous, holders
 
 if TYPE_CHECKING:
     from custctl.engines.base import Node
@@ -49,8 +48,9 @@ def assess_loss(topology: Topology, node: Node, found: Observation) -> Loss:
     """Return what the old primary may have acknowledged and a secondary may lack.
 
     A Windows cluster with quorum keeps for every database whether a replica is synchronized, and the primary
-    acknowledges nothing that such a one lacks before the cluster has taken that back. Without a cluster each replica
-    has its own word alone, which may be old; there, only REQUIRED_SYNCHRONIZED_SECONDARIES_TO_COMMIT proves something.
+    acknowledges nothing that such a one lacks before the cluster has taken that back. Without a cluster a replica does
+    not hear of it when the primary goes on without it, nor when somebody lets commits wait for fewer secondaries: there,
+    none is known to be lost only where every replica answers, the old primary too.
     """
     group = group_of(found)
     if group.cluster_type == WSFC:
@@ -62,38 +62,21 @@ def assess_loss(topology: Topology, node: Node, found: Observation) -> Loss:
             else "the cluster's quorum is not a normal one: what it knows of the replicas may be old"
         )
     else:
-        why = _unproven(topology, node, found)
+        why = _unproven(topology, found)
         if not why:
-            return Loss(none=True, why=f"`{node.name}` has all that a commit had to wait for", bytes=0)
+            return Loss(none=True, why=f"every replica answers, and none has more than `{node.name}`", bytes=0)
     since, now = found.last_commit, found.now
     if since is None or now is None:
         return Loss(none=False, why=why)
     return Loss(none=False, why=why, since=since, seconds=max(0.0, (now - since).total_seconds()))
 
 
-def _unproven(topology: Topology, node: Node, found: Observation) -> str:
-    """Return why it is not proven that a secondary has every acknowledged write; empty where it is."""
-    group = group_of(found)
-    groups = [group_of(seen) for _, seen in topology.standbys]
-    required = group.required_synchronized
-    if any(other.required_synchronized != required or other.modes != group.modes for other in groups):
-        return "the nodes differ in the group's settings"
+def _unproven(topology: Topology, found: Observation) -> str:
+    """Return why it is not proven that a replica has every acknowledged write; empty where it is."""
+    away = sorted(unseen(topology))
+    if away:
+        return f"without a cluster nobody but `{away[0]}`, which is silent, knows what it has acknowledged"
     if any(None in hardened(seen).values() or not hardened(seen) for _, seen in topology.standbys):
-        return "how much each node has received cannot be told"
-    silent = unseen(topology)
-    if not silent:
-        ahead = any(lacks(found, seen) for _, seen in topology.standbys)
-        return "another replica has received more" if ahead else ""
-    if required < 1:
-        return "REQUIRED_SYNCHRONIZED_SECONDARIES_TO_COMMIT is 0: commits are acknowledged though no secondary has them"
-    names = {replica.lower() for replica, mode in group.modes.items() if mode == SYNCHRONOUS}
-    if silent - names:
-        return "a replica that is silent commits asynchronously: it may have been the primary"
-    if group.replica.lower() not in names:
-        return f"`{node.name}` commits asynchronously"
-    # One of the silent ones was the primary.
-    wanted = Synchronous(required, tuple(names), by_priority=False)
-    if not holders(wanted, [other.replica.lower() for other in groups], len(silent) - 1):
-        return f"{len(silent)} replicas are silent, and a commit waits for {required} secondaries"
-    synchronous = [seen for _, seen in topology.standbys if group_of(seen).availability_mode == SYNCHRONOUS]
-    return "another synchronous secondary has received more" if any(lacks(found, seen) for seen in synchronous) else ""
+        return "how much each replica has received cannot be told"
+    ahead = any(lacks(found, seen) for _, seen in topology.standbys)
+    return "another replica has received more" if ahead else ""

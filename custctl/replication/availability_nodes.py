@@ -89,7 +89,7 @@ class AvailabilityNodes(Driver):
             try:
                 if until(self._of(name)):
                     return True
-            except UnavailableError:
+            except CustctlError:
                 pass  # a change of roles ends sessions, and takes the node's answers away for a moment
             if time.monotonic() >= deadline:
                 return False

@@ -71,7 +71,7 @@ def plan_switchover(topology: Topology, target: str, operation_id: str, unfinish
         _check_ready(node, group)
         loss = replace(NO_LOSS, why=f"`{target}` is synchronized, and the server fails over to no other replica")
         steps = [lock, Step("promote", target, f"fail over to `{target}`")]
-        return _closing(replace(plan, loss=loss, steps=tuple(steps)), [primary, *followers])
+        return _closing(replace(plan, loss=loss, steps=tuple(steps)), [primary, *followers], group)
     if group_of(leading).role == "PRIMARY":
         _check_receives(topology, node, found, primary)
     steps = [
@@ -83,9 +83,7 @@ def plan_switchover(topology: Topology, target: str, operation_id: str, unfinish
         Step("promote", target, f"force the failover to `{target}`, which has everything"),
         Step("restore", target, "put the group's settings back"),
     ]
-    return _closing(
-        replace(plan, steps=tuple(steps)), [primary, *(each for each in followers if each.name != primary.name)]
-    )
+    return _closing(replace(plan, steps=tuple(steps)), [primary, *followers], group)
 
 
 def plan_failover(
@@ -155,7 +153,8 @@ def plan_failover(
             " `custctl replica fence` and `custctl replica rejoin`"
         )
     old = silent[0] if len(silent) == 1 else unfinished.old if unfinished is not None else None
-    return _closing(Plan(FAILOVER, operation_id, old, node.name, tuple(steps), loss, tuple(warnings), facts), followers)
+    plan = Plan(FAILOVER, operation_id, old, node.name, tuple(steps), loss, tuple(warnings), facts)
+    return _closing(plan, followers, group)
 
 
 def candidate(topology: Topology, unfinished: Intent | None) -> str:
@@ -208,15 +207,18 @@ def refuse_external(group: GroupState, what: str) -> None:
         )
 
 
-def _closing(plan: Plan, followers: Sequence[Node]) -> Plan:
-    """Return the plan with what is done behind the promotion."""
+def _closing(plan: Plan, followers: Sequence[Node], group: GroupState) -> Plan:
+    """Return the plan with what is done behind the promotion.
+
+    What is written before the fork is counted bears the old epoch: it is counted at once, unless its own commit would
+    have to wait for a secondary.
+    """
     target = plan.target
     names = dict.fromkeys(each.name for each in followers)
-    steps = [
-        *plan.steps,
-        *(Step("follow", name, f"let `{name}` follow `{target}`") for name in names),
-        Step("record", target, f"count the fork of the history on `{target}`"),
-    ]
+    following = [Step("follow", name, f"let `{name}` follow `{target}`") for name in names]
+    recording = [Step("record", target, f"count the fork of the history on `{target}`")]
+    waits = plan.facts.get("required", group.required_synchronized) > 0
+    steps = [*plan.steps, *(following + recording if waits else recording + following)]
     if plan.facts.get("modes"):
         steps.append(Step("modes", target, "put the replicas' availability modes back"))
     return replace(plan, steps=(*steps, Step("verify", target, f"verify that `{target}` alone accepts writes")))
@@ -233,7 +235,7 @@ def _completion(topology: Topology, node: Node, found: Observation, plan: Plan, 
         if "required" in plan.facts:
             steps.append(Step("restore", node.name, f"let commits wait for {plan.facts['required']} secondaries"))
     plan = replace(plan, steps=tuple(steps))
-    return _closing(plan, astray) if ours or steps or astray or is_uncounted(found) else plan
+    return _closing(plan, astray, group_of(found)) if ours or steps or astray or is_uncounted(found) else plan
 
 
 def _facts(leading: GroupState, group: GroupState, primary: str, unfinished: Intent | None) -> dict[str, Any]:
@@ -243,8 +245,8 @@ def _facts(leading: GroupState, group: GroupState, primary: str, unfinished: Int
         return facts
     changed = [each for each in (leading.replica, group.replica) if leading.modes.get(each) != SYNCHRONOUS]
     facts |= {"required": leading.required_synchronized, "modes": {each: leading.modes.get(each) for each in changed}}
-    if unfinished is not None and unfinished.kind == SWITCHOVER and unfinished.old == primary:
-        before = unfinished.facts
+    before = unfinished.facts if unfinished is not None and unfinished.old == primary else {}
+    if "modes" in before:
         facts |= {"required": before["required"], "modes": {**facts["modes"], **before["modes"]}}
     return facts
 
@@ -267,9 +269,13 @@ def _old_primary(topology: Topology, target: str, unfinished: Intent | None) -> 
     if topology.primary is not None:
         return topology.primary
     for node, seen in topology.answered():
-        offline = group_of(seen).role == "RESOLVING" and group_of(seen).cluster_type == NONE
-        if offline and unfinished is not None and unfinished.old == node.name != target:
-            return node, seen
+        group = group_of(seen)
+        ours = unfinished is not None and unfinished.old == node.name and "fence" in unfinished.began
+        if ours and node.name != target and group.role == "RESOLVING" and group.cluster_type == NONE:
+            synchronous = [replica for replica, mode in group.modes.items() if mode == SYNCHRONOUS]
+            # What that run has seen to: no commit was acknowledged that a synchronous secondary lacks.
+            if _replica(topology, target) in synchronous and group.required_synchronized == len(synchronous) - 1:
+                return node, seen
     raise RefusedError(
         f"no primary answers that could be switched over from to `{target}`",
         hint="`custctl replica unfence` where it was taken offline; `custctl replica failover` where it is gone",
@@ -333,10 +339,9 @@ def _check_receives(topology: Topology, node: Node, found: Observation, primary:
             f"`{node.name}` does not receive from `{primary.name}`",
             hint=f"`custctl replica rejoin {node.name}`, or choose a secondary that does",
         )
-    if found.lag is None or found.lag > topology.max_lag:
-        behind = f"{found.lag:.1f} s behind" if found.lag is not None else "behind, nobody can tell how far"
+    if found.lag is not None and found.lag > topology.max_lag:
         raise RefusedError(
-            f"`{node.name}` is {behind}, and `max_lag` is {topology.max_lag:g} s",
+            f"`{node.name}` is {found.lag:.1f} s behind, and `max_lag` is {topology.max_lag:g} s",
             hint="wait until it has caught up; `custctl replica status --watch` shows it",
         )
     reachable = {group_of(seen).replica.lower(): (each, seen) for each, seen in topology.answered()}

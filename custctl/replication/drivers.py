@@ -63,13 +63,14 @@ class Driver(ABC):
     irrevocable: ClassVar[str]
     """The step from which there is no way back: what fails before it is undone, what fails behind it is left to a
     rerun."""
-    copies: ClassVar[bool] = False
-    """Whether `rejoin` replaces a node's data without a hook."""
+    brings_back: ClassVar[bool] = False
+    """Whether a manager has former primaries follow by itself, and copies a node anew where `rejoin` asks for it."""
 
     def __init__(self, means: Means) -> None:
         self._means = means
         self._profile = means.profile
         self._members: dict[str, Member | CustctlError] = {}
+        self._highest_epoch = 0
 
     @property
     def max_lag(self) -> float:
@@ -94,6 +95,8 @@ class Driver(ABC):
         for name, answer in seen.items():
             if isinstance(answer, CustctlError):
                 self._hang_up(name, answer)
+            elif answer.epoch is not None:
+                self._highest_epoch = max(self._highest_epoch, answer.epoch)
         return Topology(tuple(self._seen(node.name, seen) for node in self._nodes()), self.max_lag)
 
     def _hang_up(self, name: str, why: CustctlError) -> None:
@@ -135,6 +138,13 @@ class Driver(ABC):
         if isinstance(member, CustctlError):
             raise member
         return member
+
+    def connect_anew(self, name: str) -> None:
+        """Connect to a node once more, whose connection may have been lost."""
+        member = self._members.get(name)
+        if isinstance(member, Member):
+            member.close()
+        self._members.update(self._means.database.members([name]))
 
     def close(self) -> None:
         """Hang up, which lets go of what was locked."""
@@ -215,6 +225,8 @@ class Driver(ABC):
             epoch = record_fork(
                 database,
                 self.fork(target, plan),
+                at_least=self._next_epoch(plan),
+                synchronous=self.synchronous(target),
                 environment=self._profile.environment,
                 actor=self._means.actor,
                 operation_id=plan.operation_id,
@@ -223,9 +235,21 @@ class Driver(ABC):
             )
         return f"epoch {epoch}"
 
+    def _next_epoch(self, plan: Plan) -> int:
+        """Return the lowest number that the new history may get.
+
+        Where writes may be lost, the one that counted an earlier fork may be among them: its number must not come again.
+        Nobody who is left may know it, but the time is later than it was.
+        """
+        return max(self._highest_epoch + 1, 0 if self.loss(plan).none else int(time.time()))
+
     def loss(self, plan: Plan) -> Loss:
         """Return what may be lost, as it is known when the target is the primary."""
         return plan.loss
+
+    def synchronous(self, primary: Observation) -> str | None:
+        """Return which standbys a new primary's commits wait for, where a later failover is judged by that."""
+        return None
 
     def fork(self, primary: Observation, plan: Plan) -> str:
         """Return the branch of the history that a primary is on, as it is counted."""
@@ -250,7 +274,9 @@ class Driver(ABC):
             found = topology.primary
             if found is not None and found[0].name == plan.target and not missing:
                 return f"`{plan.target}` accepts writes, and {_following(topology)}"
-            if time.monotonic() >= deadline:
+            # Those that have what the target has not will never follow it by themselves.
+            hopeless = found is not None and found[0].name == plan.target and set(missing) <= _astray(plan)
+            if hopeless or time.monotonic() >= deadline:
                 break
             time.sleep(_LOOK)
         if found is None or found[0].name != plan.target:
@@ -320,6 +346,11 @@ def require_environment(topology: Topology, profile: Profile) -> None:
         raise PendingError(
             f"{profile.location} does not say which environment's it is", hint="run `custctl migrate` first"
         )
+
+
+def _astray(plan: Plan) -> set[str]:
+    """Return the standbys that a plan leaves behind."""
+    return set(plan.facts.get("astray", ()))
 
 
 def _following(topology: Topology) -> str:

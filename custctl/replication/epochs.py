@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from custctl.customers import audit
 from custctl.customers.transactions import Transactions
-from custctl.standing import Standing, count_fork
+from custctl.standing import Standing, count_fork, record_synchronous
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -23,6 +23,8 @@ def record_fork(
     database: Database,
     fork: str,
     *,
+    at_least: int,
+    synchronous: str | None,
     environment: str,
     actor: str,
     operation_id: str,
@@ -34,6 +36,8 @@ def record_fork(
     Args:
         database: on the new primary alone.
         fork: the branch of the history that it is on.
+        at_least: the lowest number that the epoch may get.
+        synchronous: which standbys its commits wait for, to be recorded; None where that is not.
         action: switchover or failover.
         detail: facts for the audit.
 
@@ -46,7 +50,9 @@ def record_fork(
 
     def work(connection: Connection, standing: Standing) -> int:
         database.lock(connection, "audit")
-        before, after = count_fork(connection, fork)
+        before, after = count_fork(connection, fork, at_least)
+        if synchronous is not None:
+            record_synchronous(connection, synchronous)
         if before != after:
             facts = {**detail, "epoch": [before, after], "fork": fork}
             audit.append(database, connection, audit.Entry(operation_id, action, actor, detail=facts))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from custctl.errors import (
     CustctlError,
@@ -16,7 +16,7 @@ from custctl.errors import (
     SplitBrainError,
     UnavailableError,
 )
-from custctl.signals import Terminated
+from custctl.signals import Terminated, only_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,35 +68,31 @@ class Run:
     actor: str
     told: Callable[[str], None]
     done: list[Done] = field(default_factory=list)
+    _begun: list[Step] = field(default_factory=list)
+    _past: bool = False
+    """Whether the target is the primary, or may have been told to become it."""
 
     def execute(self) -> None:
         """Carry out all steps.
 
         Raises:
-            IncompleteError: the target is the primary, and a later step failed.
+            IncompleteError: the target is the primary, and a later step failed; or what was begun could not be undone.
             SplitBrainError: it is, and so is another node.
             OutcomeUnknownError: whether it is could not be learnt.
             InterruptedRunError: by a signal; the message says how things stand.
             CustctlError: as the step that failed before the point of no return; what came before it was undone.
         """
-        self.journal.begin(self.plan, self.actor)
-        begun: list[Step] = []
-        past = self.driver.irrevocable not in [step.name for step in self.plan.steps]
-        for step in self.plan.steps:
-            begun.append(step)
+        self._past = self.driver.irrevocable not in [step.name for step in self.plan.steps]
+        # Whoever is impatient must not keep the old primary from being given back.
+        with only_first():
             try:
-                self._perform(step)
+                self.journal.begin(self.plan, self.actor)
+                for step in self.plan.steps:
+                    self._take(step)
             except KeyboardInterrupt as stopped:
-                self._stop(begun, InterruptedRunError("interrupted", terminated=isinstance(stopped, Terminated)), past)
-            except CustctlError as error:
-                self.journal.step(self.plan, step, "failed", error.message)
-                if not past:
-                    self._stop(begun, error, past)
-                self.done.append(Done(step, error.message, 0.0, error))
-                self.told(f"{step.what}: failed: {error.message}")
-            past = past or step.name == self.driver.irrevocable
-        self._judge()
-        self.journal.end(self.plan.operation_id, "done")
+                self._stop(InterruptedRunError("interrupted", terminated=isinstance(stopped, Terminated)))
+            self._judge()
+            self._write(self.journal.end, self.plan.operation_id, "done")
 
     @property
     def without_writes(self) -> float | None:
@@ -107,54 +103,78 @@ class Run:
         first = names.index("fence") if "fence" in names else 0
         return round(sum(done.took for done in self.done[first : names.index("record") + 1]), 3)
 
+    def _take(self, step: Step) -> None:
+        """Carry out a step; one that fails behind the point of no return keeps nothing from the others."""
+        try:
+            self._perform(step)
+        except CustctlError as error:
+            self._write(self.journal.step, self.plan, step, "failed", error.message)
+            if step.name == self.driver.irrevocable or not self._past:
+                self._stop(error)
+            self.done.append(Done(step, error.message, 0.0, error))
+            self.told(f"{step.what}: failed: {error.message}")
+
     def _perform(self, step: Step) -> None:
-        self.journal.step(self.plan, step, "begun")
+        self._begun.append(step)
+        self._write(self.journal.step, self.plan, step, "begun", needed=not self._past)
         began = time.monotonic()
+        self._past = self._past or step.name == self.driver.irrevocable
         detail = self.driver.perform(self.plan, step)
         took = time.monotonic() - began
-        self.journal.step(self.plan, step, "done", detail)
+        self._write(self.journal.step, self.plan, step, "done", detail, needed=not self._past)
         self.done.append(Done(step, detail, took))
         self.told(f"{step.what}{f': {detail}' if detail else ''} ({took:.2f} s)")
 
-    def _stop(self, begun: list[Step], error: CustctlError, past: bool) -> None:
+    def _write(self, write: Callable[..., None], *facts: Any, needed: bool = False) -> None:
+        """Write to the journal; where it is too late to do nothing instead, a failure is only told."""
+        try:
+            write(*facts)
+        except UnavailableError as error:
+            if needed:
+                raise
+            self.told(error.message)
+
+    def _stop(self, error: CustctlError) -> NoReturn:
         """End a run at a step that failed, and raise what is told of it."""
-        plan, last = self.plan, begun[-1]
-        if last.name == self.driver.irrevocable and isinstance(error, IncompleteError):
+        plan = self.plan
+        at_point = bool(self._begun) and self._begun[-1].name == self.driver.irrevocable
+        if at_point and isinstance(error, IncompleteError):
             # Another node became the primary: there is nothing to take back, and nothing to go on with.
-            self.journal.end(plan.operation_id, "aborted")
+            self._write(self.journal.end, plan.operation_id, "aborted")
             raise error
-        maybe = last.name == self.driver.irrevocable and isinstance(
-            error, OutcomeUnknownError | UnavailableError | InterruptedRunError
-        )
-        if past or maybe:
+        if at_point and not isinstance(error, OutcomeUnknownError | InterruptedRunError):
+            self._past = False
+        if self._past:
             message = f"{error.message}, after `{plan.target}` was told to become the primary"
             if isinstance(error, InterruptedRunError):
                 raise InterruptedRunError(message, terminated=error.exit_code == 143, hint=_AGAIN)
             raise OutcomeUnknownError(
                 message, hint=f"`custctl replica status` shows how things stand; {_AGAIN}", details=self._details()
             ) from None
-        undone, failure = self._undo(begun)
-        if failure is not None:
+        undone, failures = self._undo()
+        if failures:
             raise IncompleteError(
-                f"{error.message}; and what was begun could not be taken back: {failure.message}",
+                f"{error.message}; and what was begun could not be taken back: {'; '.join(failures)}",
                 hint=f"when that node answers, `custctl replica unfence {plan.old}`, or {_AGAIN}",
                 details=self._details(),
             ) from None
-        self.journal.end(plan.operation_id, "aborted")
-        error.message = f"{error.message}; {undone or 'nothing was changed'}"
+        self._write(self.journal.end, plan.operation_id, "aborted")
+        error.message = f"{error.message}; {', '.join(undone) or 'nothing was changed'}"
         raise error
 
-    def _undo(self, begun: list[Step]) -> tuple[str, CustctlError | None]:
-        undone = []
-        for step in reversed(begun):
+    def _undo(self) -> tuple[list[str], list[str]]:
+        """Take back what was begun, the last first, and return what was taken back and why the rest could not be."""
+        undone, failures = [], []
+        for step in reversed(self._begun):
             try:
                 what = self.driver.undo(self.plan, step)
             except CustctlError as error:
-                return "", error
+                failures.append(error.message)
+                continue
             if what:
-                self.journal.step(self.plan, step, "undone", what)
+                self._write(self.journal.step, self.plan, step, "undone", what)
                 undone.append(what)
-        return ", ".join(undone), None
+        return undone, failures
 
     def _judge(self) -> None:
         failed = [done for done in self.done if done.failed is not None]

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _SWITCHING = 60.0  # seconds: the old primary writes a last checkpoint first, and the new one replays what it has
 _SETTLING = 10.0  # seconds from Patroni's answer in which the nodes are to bear it out
 _RETURNING = 30.0  # seconds in which the old primary is to be a standby
+_RECOVERING = 5.0  # seconds in which Patroni is to bring back by itself what it can, before anything is copied
 _COPYING = 60.0  # seconds that a new copy of a node is waited for
 _LOOK = 0.05  # seconds between two looks
 _GRACE = 1.0  # seconds beyond the API's own limit, which tells better what was wrong
@@ -44,7 +45,7 @@ class PatroniDriver(Driver):
 
     name = "patroni"
     irrevocable: ClassVar[str] = patroni_plan.REQUEST
-    copies: ClassVar[bool] = True
+    brings_back: ClassVar[bool] = True
 
     def __init__(self, means: Means) -> None:
         super().__init__(means)
@@ -163,8 +164,9 @@ class PatroniDriver(Driver):
             except queue.Empty:
                 continue
             _check_accepted(answer)
-            deadline = min(deadline, time.monotonic() + _SETTLING)
-        told = f"Patroni says {answer}" if isinstance(answer, Answer) else "Patroni has not answered"
+            if isinstance(answer, Answer):
+                deadline = min(deadline, time.monotonic() + _SETTLING)
+        told = f"Patroni says {answer}" if isinstance(answer, Answer) else "Patroni's answer is missing"
         raise OutcomeUnknownError(f"`{plan.target}` does not accept writes yet; {told}")
 
     def _writable(self) -> list[str]:
@@ -193,7 +195,10 @@ class PatroniDriver(Driver):
         return self._apis[preferred if preferred in told else next(iter(told))]
 
     def _patroni_name(self, node: str) -> str:
-        return self._view.members[node].name
+        member = self._view.members.get(node)
+        if member is None:
+            raise RefusedError(f"Patroni does not know `{node}` any more", hint="is Patroni running there?")
+        return member.name
 
     # -- single nodes ------------------------------------------------------------------------------
 
@@ -225,11 +230,13 @@ class PatroniDriver(Driver):
         told = self._view.answers[node]
         if isinstance(told, CustctlError):
             raise told
+        if self._follows_within(node, _RECOVERING):
+            return ()
         self._means.told(f"Patroni copies the primary to `{node}`: {self._copy(node)}")
         if not self._follows_within(node, _COPYING):
             raise IncompleteError(
                 f"Patroni has not brought `{node}` back within {_COPYING:g} s; it goes on with that",
-                hint=f"`custctl replica status` shows it; `custctl replica rejoin {node}` again would begin anew",
+                hint=f"`custctl replica status` shows it; `custctl replica rejoin {node}` again waits on",
             )
         return ()
 

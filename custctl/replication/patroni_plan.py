@@ -61,7 +61,10 @@ def plan_switchover(topology: Topology, view: View, target: str, operation_id: s
             hint="wait until it has caught up; `custctl replica status --watch` shows it",
         )
     _check_synchronous(view, target)
-    warnings = tuple(f"`{seen.name}` does not answer" for seen in topology.silent)
+    warnings = (
+        *(f"`{seen.name}` does not answer" for seen in topology.silent),
+        *(f"{scheduled}, which this one replaces" for scheduled in view.scheduled),
+    )
     steps = (*_steps(old.name, target), _returning(old.name, target))
     return Plan(SWITCHOVER, operation_id, old.name, target, steps, _IN_ORDER, warnings)
 
@@ -83,12 +86,7 @@ def plan_failover(
         if _is_to_count(seen):
             hint += f"; where Patroni has just promoted `{leading.name}`, `custctl replica failover` counts that"
         raise RefusedError(f"`{leading.name}` answers, and is the primary", hint=hint)
-    if view.leader is not None:
-        raise RefusedError(
-            f"Patroni still has `{view.leader}` as its leader, though no primary answers here: it may well be alive",
-            hint="where it is gone, Patroni promotes another node by itself as soon as the leader's key has expired"
-            " (`ttl`); run the same again then",
-        )
+    _check_leaderless(topology, view)
     _check_candidate(view, target)
     _check_silence(topology, accepted)
     loss = _assess_loss(topology, view, node, found)
@@ -179,6 +177,20 @@ def _check_leader(view: View, old: Node) -> None:
             f"Patroni says that {leading}, and `{old.name}` accepts writes",
             hint="`custctl replica status` shows how things stand; Patroni may be about to see it",
         )
+
+
+def _check_leaderless(topology: Topology, view: View) -> None:
+    """Refuse where Patroni has a leader, or is about to have one: it must not be overtaken."""
+    if view.leader is None:
+        return
+    seen = topology.find(view.leader)
+    if seen is not None and seen.observation is not None:
+        raise RefusedError(f"Patroni is making `{view.leader}` the primary", hint="run the same again in a moment")
+    raise RefusedError(
+        f"Patroni still has `{view.leader}` as its leader, though no primary answers here: it may well be alive",
+        hint="where it is gone, Patroni promotes another node by itself as soon as the leader's key has expired (`ttl`);"
+        " run the same again then",
+    )
 
 
 def _check_candidate(view: View, target: str) -> None:

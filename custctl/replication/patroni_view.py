@@ -47,7 +47,7 @@ class Told:
     """What the API of one node tells.
 
     Attributes:
-        name: Patroni's name for the node.
+        name: Patroni's name for the node; empty where it is too old to say so.
         scope: the cluster's name.
         members: all nodes, as it last heard of them.
         paused: whether the cluster is in maintenance mode, in which Patroni promotes nobody by itself.
@@ -81,7 +81,7 @@ def read_told(about: Any, cluster: Any) -> Told:
         )
         scheduled = cluster.get("scheduled_switchover")
         return Told(
-            name=visible(str(about["patroni"]["name"])),
+            name=visible(str(about["patroni"].get("name", ""))),
             scope=visible(str(about["patroni"]["scope"])),
             members=members,
             paused=bool(cluster.get("pause")),
@@ -144,6 +144,11 @@ class View:
         """Whether the cluster is in maintenance mode."""
         return any(told.paused for told in self.told.values())
 
+    @property
+    def scheduled(self) -> tuple[str, ...]:
+        """The switchover that is to come, in words; empty where there is none."""
+        return tuple(dict.fromkeys(told.scheduled for told in self.told.values() if told.scheduled))
+
     def require(self, group: str | None) -> None:
         """Make sure that Patroni answers, and that it is the one that the profile means.
 
@@ -197,7 +202,7 @@ class View:
         """Yield what else a person should know; the health of the database does not hang on it."""
         if self.paused:
             yield "Patroni is paused: it promotes nobody by itself until `patronictl resume`"
-        yield from dict.fromkeys(told.scheduled for told in self.told.values() if told.scheduled)
+        yield from self.scheduled
         yield from self._silent()
         known = {node.name for node in self.nodes}
         for name in self.members:

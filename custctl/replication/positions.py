@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -122,6 +121,9 @@ class Positions:
             os.close(descriptor)
 
     def _write(self, memory: Memory) -> None:
+        # Imported where something is written: most commands read.
+        import tempfile
+
         assert memory.reached is not None
         held = {
             "database_id": memory.reached.database_id,

@@ -111,7 +111,8 @@ class Routing:
             raise SplitBrainError(
                 f"{where} is a former primary that came back: its history is at epoch {epoch}, and epoch {met.epoch}"
                 " was met since; nothing was written",
-                hint=f"keep it from accepting writes; {_LOOK}",
+                hint=f"keep it from accepting writes; {_LOOK}. Where it was restored from a backup, remove"
+                f" `{self._positions.path}`",
                 details={"epoch": epoch, "met": met.epoch},
             )
 
@@ -162,6 +163,14 @@ class Routing:
                 f"it is written, and how far a replica must be to show it is not known: {error.message}",
                 hint="the next reads may not show it",
             )
+
+    def unconfirmed(self, where: str) -> None:
+        """Tell that a write is committed, and no standby has confirmed it that it should have waited for."""
+        self._tell.warn(
+            f"it is committed at {where}, and no synchronous standby has confirmed it in time: it would be lost with"
+            " that node",
+            hint=f"`synchronous_standby_names` there names standbys that are not attached; {_LOOK}",
+        )
 
     # -- what is told --------------------------------------------------------------------------------
 

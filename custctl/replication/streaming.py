@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from custctl.engines.at_once import at_once
@@ -24,6 +25,7 @@ from custctl.replication.topology import position_text
 
 if TYPE_CHECKING:
     from custctl.engines.base import Node
+    from custctl.engines.members import Observation
     from custctl.replication.journal import Intent
     from custctl.replication.plan import Accepted, Loss, Plan, Step
     from custctl.replication.topology import Topology
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
 _FENCING = 10.0  # seconds in which the last transactions of the old primary are to end
 _CATCHING_UP = 10.0  # seconds without writes, at the most, before the old primary is given back
 _PROMOTING = 60.0  # seconds; a standby replays all that it has received first
-_REJOINING = 30.0  # seconds in which a node is to follow once it was told to
+_REJOINING = 30.0  # seconds in which a node that was brought back is to follow
+_TURNING = 5.0  # seconds in which a standby that was told another source is to follow it
+_ANSWERING = 6.0  # seconds in which a primary that lives takes a standby's new connection; those pause 5 s by default
 _POLL = 0.005
 
 _BY_SQL = "by SQL alone: a session that sets `default_transaction_read_only` off can still write"
@@ -42,6 +46,8 @@ class StreamingDriver(Driver):
 
     name = "streaming"
     irrevocable: ClassVar[str] = "promote"
+    _locked: Topology
+    """The nodes as they were when they were locked."""
 
     # -- planning ----------------------------------------------------------------------------------
 
@@ -49,10 +55,9 @@ class StreamingDriver(Driver):
         self.node(target)
         require_one_history(topology)
         self._require_ours(topology)
+        self._require_rights(topology)
         operation_id = self.operation_id(unfinished, SWITCHOVER, target)
-        plan = streaming_plan.plan_switchover(topology, target, operation_id, unfinished)
-        self._require_rights(plan)
-        return plan
+        return streaming_plan.plan_switchover(topology, target, operation_id, unfinished)
 
     def plan_failover(
         self, topology: Topology, target: str | None, accepted: Accepted, unfinished: Intent | None
@@ -60,10 +65,11 @@ class StreamingDriver(Driver):
         require_one_history(topology)
         if target is None:
             begun = unfinished is not None and unfinished.kind == FAILOVER and self.irrevocable in unfinished.began
-            target = unfinished.target if begun and unfinished is not None else streaming_plan.best_standby(topology)
+            target = unfinished.target if begun and unfinished is not None else streaming_plan.candidate(topology)
         self.node(target)
         self._require_ours(topology)
-        plan = streaming_plan.plan_failover(
+        self._require_rights(topology)
+        return streaming_plan.plan_failover(
             topology,
             target,
             accepted,
@@ -71,8 +77,6 @@ class StreamingDriver(Driver):
             unfinished,
             can_fence=has_hook(self._profile, "fence"),
         )
-        self._require_rights(plan)
-        return plan
 
     def _require_ours(self, topology: Topology) -> None:
         """Refuse a cluster that a manager owns, or that is another environment's."""
@@ -85,11 +89,11 @@ class StreamingDriver(Driver):
                 )
         require_environment(topology, self._profile)
 
-    def _require_rights(self, plan: Plan) -> None:
-        """Make sure, before anything is changed, that this login may do all of it."""
-        steered = list(dict.fromkeys(step.node for step in plan.steps if step.name not in ("hook", "record", "verify")))
+    def _require_rights(self, topology: Topology) -> None:
+        """Make sure, before anything is judged or changed, that this login may see and do all of it."""
         lacking = at_once(
-            {name: self._steered(name).missing_rights for name in steered}, self._profile.database.connect_timeout
+            {node.name: self._steered(node.name).missing_rights for node, _ in topology.answered()},
+            self._profile.database.connect_timeout,
         )
         for name, found in lacking.items():
             if isinstance(found, CustctlError):
@@ -124,10 +128,16 @@ class StreamingDriver(Driver):
 
     def undo(self, plan: Plan, step: Step) -> str:
         if step.name == "fence" and not plan.facts["was_fenced"]:
-            self._steered(step.node).unfence(_FENCING)
+            try:
+                self._steered(step.node).unfence(_FENCING)
+            except UnavailableError:
+                # What failed may have been the connection alone.
+                self.connect_anew(step.node)
+                self._steered(step.node).unfence(_FENCING)
             return f"`{step.node}` accepts writes again"
         if step.name == "stop-waiting":
-            self._steered(step.node).wait_for(plan.facts["synchronous"])
+            for name, standbys in plan.facts["synchronous"].items():
+                self._steered(name).wait_for(standbys)
         return ""
 
     def _hook(self, plan: Plan, step: Step) -> str:
@@ -141,19 +151,16 @@ class StreamingDriver(Driver):
     def _lock(self, plan: Plan, step: Step) -> str:
         """Lock all nodes that answer, and make sure that they still are what the plan was made for."""
         topology = self.observe()
+        if len(topology.silent) > len(plan.facts["silent"]):
+            # Another run's fence has ended this one's session; there is more to be told than that.
+            topology = self.observe()
         for node, _ in topology.answered():
             if not self._steered(node.name).try_lock():
                 raise UnavailableError(
                     f"another switchover or failover goes on at `{node.name}`", hint="wait for its end"
                 )
-        require_one_history(topology)
-        target = topology.find(plan.target)
-        if target is None or target.observation is None or target.observation.role is Role.PRIMARY:
-            raise RefusedError(
-                f"`{plan.target}` is not the standby any more that it was", hint="`custctl replica status` shows it"
-            )
-        if plan.kind == FAILOVER and (standing := streaming_plan.standing_primary(topology, target.observation)):
-            raise RefusedError(f"`{standing.name}` answers again, and is the primary")
+        streaming_plan.check_still(plan, topology)
+        self._locked = topology
         return ""
 
     def _fence(self, plan: Plan, step: Step) -> str:
@@ -172,38 +179,52 @@ class StreamingDriver(Driver):
                     hint="see why it does not receive, then try again",
                 )
             time.sleep(_POLL)
+        self._make_ready(target)
         return f"it has everything up to {position_text(wanted)}"
+
+    @staticmethod
+    def _make_ready(target: StreamingMember) -> None:
+        """Take away the fence that a standby has from the time when it was the primary itself."""
+        target.unfence(_FENCING)
 
     def _confirm(self, plan: Plan, step: Step) -> str:
         """Judge once more by what the standbys have now: no word of an operator is worth more than what they receive."""
-        topology = self.observe()
-        before = plan.facts["positions"]
-        node, found = topology.find(plan.target).node, topology.find(plan.target).observation  # type: ignore[union-attr]
-        assert found is not None
-        fed = [
-            name.name
-            for name, seen in topology.standbys
-            if seen.receiving and (seen.position or 0) > before.get(name.name, 0)
-        ]
+        # The step before has looked; where a node is silent, each look is a wait, and there are no writes meanwhile.
+        topology = self._locked
+        node, found = streaming_plan.answering(topology, plan.target)
+        before, positions = plan.facts["positions"], streaming_plan.positions(topology)
+        receiving = streaming_plan.fed_from_outside(topology)
+        fed = [name for name in receiving if positions[name] > before.get(name, 0)] or self._still_fed(receiving)
         if fed:
             raise RefusedError(
-                f"`{fed[0]}` has received more meanwhile: the old primary is not stopped",
+                f"`{fed[0]}` receives from it: the old primary is not stopped",
                 hint="stop it first, or `custctl replica switchover` where it answers",
             )
         loss = streaming_plan.assess_loss(topology, node, found)
         if not loss.none and not plan.facts["data_loss"]:
             raise RefusedError(str(loss), hint="`--allow-data-loss` goes on", details={"loss": loss.as_dict()})
+        self._make_ready(self._steered(plan.target))
         return str(loss)
 
+    def _still_fed(self, standbys: Sequence[str]) -> list[str]:
+        """Return those of the standbys that look connected to the old primary and can connect to it once more.
+
+        One that is idle sends them nothing for a long time.
+        """
+        calls = {name: partial(self._steered(name).receives_anew, _ANSWERING) for name in standbys}
+        answers = at_once(calls, _ANSWERING + self._profile.database.connect_timeout)
+        return [name for name, answer in answers.items() if answer is True]
+
     def _stop_waiting(self, plan: Plan, step: Step) -> str:
-        self._steered(step.node).wait_for("")
+        for name in plan.facts["synchronous"]:
+            self._steered(name).wait_for("")
         return ""
 
+    def synchronous(self, primary: Observation) -> str | None:
+        return primary.synchronous
+
     def _promote(self, plan: Plan, step: Step) -> str:
-        target = self._steered(step.node)
-        # A fence that it has from the time when it was the primary itself.
-        target.unfence(_FENCING)
-        target.promote(_PROMOTING)
+        self._steered(step.node).promote(_PROMOTING)
         return ""
 
     def _follow(self, plan: Plan, step: Step) -> str:
@@ -277,7 +298,7 @@ class StreamingDriver(Driver):
         if has_hook(self._profile, "rejoin"):
             last = run_hook(self._profile, "rejoin", named, self._means.environ, primary=primary)
             self._means.told(f"the hook `rejoin` has ended{f': {last}' if last else ''}")
-            self._wait_until_follows(node, "the hook `rejoin` has ended without an error")
+            self._wait_until_follows(node, "the hook `rejoin` has ended without an error", _REJOINING)
             return ()
         seen = topology.find(node)
         folder = None
@@ -293,12 +314,12 @@ class StreamingDriver(Driver):
         slot = standby.slot()
         standby.follow(primary, self._steered(primary.name).make_slots([slot]) if slot else ())
         try:
-            self._wait_until_follows(standby.node.name, "it was told to", timeout=5.0)
+            self._wait_until_follows(standby.node.name, "it was told to", _TURNING)
         except IncompleteError:
             return False
         return True
 
-    def _wait_until_follows(self, node: str, why: str, timeout: float = _REJOINING) -> None:
+    def _wait_until_follows(self, node: str, why: str, timeout: float) -> None:
         deadline = time.monotonic() + timeout
         while not self._follows(self.observe(), node):
             if time.monotonic() >= deadline:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from custctl.engines.members import Role
 from custctl.errors import RefusedError, UnavailableError
 from custctl.replication.drivers import require_one_history
 from custctl.replication.plan import FAILOVER, NO_LOSS, SWITCHOVER, Accepted, Loss, Plan, Step
 from custctl.replication.quorum import holders, parse_synchronous, silent_members
-from custctl.replication.topology import Topology, is_uncounted
+from custctl.replication.topology import Topology, is_recorded_otherwise, is_uncounted
 from custctl.text import plural
 
 if TYPE_CHECKING:
@@ -27,10 +28,10 @@ Standby = tuple["Node", "Observation"]
 def plan_switchover(topology: Topology, target: str, operation_id: str, unfinished: Intent | None) -> Plan:
     """Plan a switchover to a node of the topology; see `Driver.plan_switchover`."""
     require_one_history(topology)
-    node, found = _answering(topology, target)
+    node, found = answering(topology, target)
     if found.writable:
         return _completion(topology, node, found, operation_id)
-    old = _old_primary(topology, unfinished)
+    old = _old_primary(topology, unfinished.old if unfinished is not None else None)
     if old is None or old[0].name == target:
         raise RefusedError(
             f"no primary answers that could be switched over from to `{target}`",
@@ -48,7 +49,7 @@ def plan_switchover(topology: Topology, target: str, operation_id: str, unfinish
         )
     followers = [standby for standby in topology.standbys if standby[0].name != target]
     ours = unfinished is not None and unfinished.old == primary.name and not unfinished.facts.get("was_fenced")
-    facts = {"was_fenced": not leading.writable and not ours}
+    facts = {"was_fenced": not leading.writable and not ours, "silent": [seen.name for seen in topology.silent]}
     steps = [
         Step("lock", target, "lock the nodes, so that nobody else switches over"),
         Step("fence", primary.name, f"fence `{primary.name}`"),
@@ -77,7 +78,7 @@ def plan_failover(
         can_fence: whether the profile has a hook that stops the old primary.
     """
     require_one_history(topology)
-    node, found = _answering(topology, target)
+    node, found = answering(topology, target)
     if found.writable:
         return _completion(topology, node, found, operation_id, kind=FAILOVER)
     standing = standing_primary(topology, found)
@@ -115,15 +116,42 @@ def plan_failover(
     ]
     warnings = [f"`{name}` has received more than `{node.name}`: it has to rejoin" for name in ahead]
     facts = {
-        "positions": {each.name: seen.position for each, seen in topology.standbys},
+        "positions": positions(topology),
         "stopped_by_word": accepted.primary_is_stopped,
         "data_loss": accepted.data_loss,
         "silent": [seen.name for seen in topology.silent],
+        "astray": ahead,
     }
     plan = Plan(
         FAILOVER, operation_id, old[0] if len(old) == 1 else None, node.name, tuple(steps), loss, tuple(warnings), facts
     )
     return _promoting(plan, found, followers)
+
+
+def check_still(plan: Plan, topology: Topology) -> None:
+    """Refuse to carry out a plan whose ground has gone: it may have waited for an answer while somebody else acted.
+
+    Raises:
+        RefusedError: the nodes are not what they were.
+        UnavailableError: one that is needed does not answer any more.
+        SplitBrainError: two nodes accept writes.
+    """
+    require_one_history(topology)
+    hint = "`custctl replica status` shows how things stand"
+    node, found = answering(topology, plan.target)
+    if found.role is Role.PRIMARY:
+        raise RefusedError(f"`{plan.target}` is no standby any more", hint=hint)
+    if plan.kind == FAILOVER:
+        standing = standing_primary(topology, found)
+        if standing is not None:
+            raise RefusedError(f"`{standing.name}` answers again, and is the primary", hint=hint)
+        return
+    assert plan.old is not None
+    answering(topology, plan.old)
+    old = _old_primary(topology, plan.old)
+    if old is None or old[0].name != plan.old:
+        raise RefusedError(f"`{plan.old}` is not the primary any more", hint=hint)
+    _check_follows(node, found, *old)
 
 
 def standing_primary(topology: Topology, target: Observation) -> Node | None:
@@ -140,12 +168,14 @@ def standing_primary(topology: Topology, target: Observation) -> Node | None:
     return None
 
 
-def best_standby(topology: Topology) -> str:
-    """Return the standby to fail over to: the one that has received most.
+def candidate(topology: Topology) -> str:
+    """Return the node to fail over to: the standby that has received most, or who was promoted by a run that was killed.
 
     Raises:
         UnavailableError: none answers.
     """
+    if topology.primary is not None and is_uncounted(topology.primary[1]):
+        return topology.primary[0].name
     if not topology.standbys:
         raise UnavailableError(
             "no standby answers: there is no node to fail over to", hint="bring one back; `custctl replica status`"
@@ -154,12 +184,33 @@ def best_standby(topology: Topology) -> str:
     return max(topology.standbys, key=lambda each: (_reach(each[1]), each[1].replayed or 0))[0].name
 
 
+def positions(topology: Topology) -> dict[str, int]:
+    """Return how much each standby that answers has received."""
+    return {node.name: seen.position or 0 for node, seen in topology.standbys}
+
+
+def fed_from_outside(topology: Topology) -> list[str]:
+    """Return the standbys that receive from a node that does not answer here: all but those that another standby feeds."""
+    addresses = {f"{node.host}:{node.port}" for node, _ in topology.standbys}
+    names = [seen.name for _, seen in topology.standbys]
+    # Where a profile calls a node otherwise than the standbys do; a name that two of them share tells nothing.
+    fed = {
+        attached.name for _, seen in topology.standbys for attached in seen.attached if names.count(attached.name) == 1
+    }
+    return [
+        node.name
+        for node, seen in topology.standbys
+        if seen.receiving and seen.source not in addresses and seen.name not in fed
+    ]
+
+
 def assess_loss(topology: Topology, node: Node, found: Observation) -> Loss:
     """Return what the old primary may have acknowledged and a standby may lack.
 
     Under synchronous replication a commit is acknowledged when some standbys have it. Where so few of them are silent
     that one which answers must have it, none is lost on the one that has received most. The old primary's own setting
-    cannot be asked for any more: the standbys' must all be the same, and is taken for it.
+    cannot be asked for any more: the standbys' must all be the same, and what was recorded when it was promoted, and is
+    taken for it.
     """
     standbys = topology.standbys
     reach = _reach(found)
@@ -173,6 +224,8 @@ def assess_loss(topology: Topology, node: Node, found: Observation) -> Loss:
         why = "the nodes differ in `synchronous_standby_names`"
     elif wanted is None:
         why = "replication is asynchronous"
+    elif is_recorded_otherwise(found):
+        why = f"the primary waited for `{found.recorded_synchronous or 'no standby'}` when that was last recorded"
     elif not all(seen.waits_for_standbys for _, seen in standbys):
         why = "`synchronous_commit` lets commits be acknowledged before a standby has them"
     else:
@@ -198,9 +251,13 @@ def _promoting(plan: Plan, found: Observation, followers: Sequence[Standby]) -> 
     """Return the plan with the steps from the promotion on."""
     steps, warnings, facts = list(plan.steps), list(plan.warnings), dict(plan.facts)
     wanted = parse_synchronous(found.synchronous)
-    if wanted is not None and sum(wanted.lists(seen.name) for _, seen in followers) < wanted.count:
-        # Its first commit would wait for ever.
-        facts["synchronous"] = found.synchronous
+    # One whose replay is paused does not turn to another primary before it is resumed.
+    soon = [seen.name for _, seen in followers if not seen.replay_paused]
+    if wanted is not None and sum(map(wanted.lists, soon)) < wanted.count:
+        # Its first commit would wait for ever. The others must not be taken later to prove what it does not keep.
+        facts["synchronous"] = {plan.target: found.synchronous} | {
+            node.name: seen.synchronous for node, seen in followers
+        }
         steps.append(Step("stop-waiting", plan.target, f"let commits on `{plan.target}` wait for no standby"))
         warnings.append(
             f"`{plan.target}` would wait for `{found.synchronous}`, which it will not have: its commits will be"
@@ -224,13 +281,18 @@ def _completion(topology: Topology, node: Node, found: Observation, operation_id
     astray = [each for each, seen in topology.standbys if not seen.receiving or seen.timeline != found.timeline]
     steps = [Step("follow", each.name, f"let `{each.name}` follow `{node.name}`") for each in astray]
     # A database without a count is on its first branch, or was promoted by somebody else.
-    uncounted = is_uncounted(found) or (found.fork is None and found.timeline != 1)
+    uncounted = is_uncounted(found) or (found.fork is None and found.timeline != 1) or is_recorded_otherwise(found)
     if steps or uncounted:
         steps += _closing(node.name)
     return Plan(kind, operation_id, None, node.name, tuple(steps))
 
 
-def _answering(topology: Topology, name: str) -> Standby:
+def answering(topology: Topology, name: str) -> Standby:
+    """Return a node that is to become the primary, and what it says.
+
+    Raises:
+        UnavailableError: it says nothing.
+    """
     seen = topology.find(name)
     if seen is None or seen.observation is None:
         why = f": {seen.fault.message}" if seen is not None and seen.fault is not None else ""
@@ -238,13 +300,13 @@ def _answering(topology: Topology, name: str) -> Standby:
     return seen.node, seen.observation
 
 
-def _old_primary(topology: Topology, unfinished: Intent | None) -> Standby | None:
+def _old_primary(topology: Topology, expected: str | None) -> Standby | None:
     """Return the node to switch over from: the primary, or one that is fenced for it."""
     found = topology.primaries
     if topology.primary is not None:
         return topology.primary
-    if unfinished is not None:
-        found = [(node, seen) for node, seen in found if node.name == unfinished.old] or found
+    if expected is not None:
+        found = [(node, seen) for node, seen in found if node.name == expected] or found
     newest = max((seen.timeline or 0 for _, seen in found), default=0)
     leading = [(node, seen) for node, seen in found if seen.timeline == newest]
     return leading[0] if len(leading) == 1 else None
@@ -293,7 +355,7 @@ def _check_silence(topology: Topology, accepted: Accepted, old: Sequence[str], *
     if accepted.primary_is_stopped:
         return
     names = ", ".join(f"`{name}`" for name in old) or "the old primary"
-    receiving = [node.name for node, seen in topology.standbys if seen.receiving]
+    receiving = fed_from_outside(topology)
     hint = "make sure that it is stopped and stays so, then say so by `--primary-is-stopped`"
     if receiving:
         raise RefusedError(

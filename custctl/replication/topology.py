@@ -159,7 +159,9 @@ class Topology:
         ):
             yield f"`{node.name}` is on timeline {found.timeline}, and the primary on {primary.timeline}"
         elif not found.receiving:
-            yield f"`{node.name}` receives from nobody"
+            yield _why_idle(node, found)
+        if primary is not None and found.manager is None and found.synchronous != primary.synchronous:
+            yield f"`{node.name}` and the primary differ in `synchronous_standby_names`: a failover would prove nothing"
         if found.replay_paused:
             yield f"the replay of `{node.name}` is paused"
         if found.lag is None:
@@ -221,6 +223,16 @@ class Topology:
         return states.pop() if len(states) == 1 else None
 
 
+def _why_idle(node: Node, found: Observation) -> str:
+    group = found.group
+    if group is not None and group.role == "RESOLVING":
+        return f"`{node.name}` is RESOLVING: the group is offline there, or it knows of no primary"
+    suspended = [database.name for database in group.databases if database.suspended] if group is not None else []
+    if suspended:
+        return f"data movement of `{suspended[0]}` on `{node.name}` is suspended until it rejoins"
+    return f"`{node.name}` receives from nobody"
+
+
 def _troubles_of_primary(node: Node, found: Observation) -> Iterator[str]:
     wanted = parse_synchronous(found.synchronous)
     if wanted is not None:
@@ -230,12 +242,29 @@ def _troubles_of_primary(node: Node, found: Observation) -> Iterator[str]:
                 f"`{node.name}` waits for {plural(wanted.count, 'synchronous standby', 'synchronous standbys')}, and"
                 f" {len(attached) or 'none'} is attached: commits there do not end"
             )
+    if found.group is not None:
+        ready = sum(each.sync_state == "sync" for each in found.attached)
+        if ready < found.group.required_synchronized:
+            yield (
+                f"`{node.name}` waits for {plural(found.group.required_synchronized, 'secondary', 'secondaries')}, and"
+                f" {ready or 'none'} is synchronized: commits there do not end"
+            )
+    if is_recorded_otherwise(found):
+        yield (
+            f"`{node.name}` waits for other standbys than is recorded: run `custctl replica switchover --to {node.name}`"
+            " to record it, or a failover will prove nothing"
+        )
     if is_uncounted(found):
         branch = f"timeline {found.fork}" if found.branch is None else f"recovery fork {found.fork}"
         yield (
             f"the history has forked since epoch {found.epoch}, of {branch}: run `custctl replica switchover"
             f" --to {node.name}` to count it"
         )
+
+
+def is_recorded_otherwise(found: Observation) -> bool:
+    """Tell whether commits wait for other standbys than when the primary was promoted, by a node's own setting."""
+    return found.recorded_synchronous is not None and found.recorded_synchronous != found.synchronous
 
 
 def is_uncounted(primary: Observation) -> bool:

@@ -11,6 +11,7 @@ from custctl.engines.base import Check, EngineSettings, Node
 from custctl.engines.mssql.database import MssqlDatabase
 from custctl.engines.mssql.diagnosis import _installed_path, _Look
 from custctl.engines.mssql.driver import Driver
+from custctl.engines.reached import Link
 from custctl.engines.rights import all_rights
 from custctl.engines.roles import ADMIN, OPERATOR, SUPPORT
 from tests.doctor.standins import ConnectionStandIn
@@ -45,13 +46,13 @@ def rights(*refused: tuple[str, str]) -> Rows:
     return [(at, 0 if right[:2] in refused else 1) for at, right in enumerate(all_rights())]
 
 
-def told(answers: dict[str, Rows]) -> dict[str, Check]:
+def told(answers: dict[str, Rows], nodes: int = 1) -> dict[str, Check]:
     """Look at a stand-in, and return the checks by name."""
     with ports.refused() as port:
         node = Node("a", "127.0.0.1", port)
-        settings = EngineSettings("mssql x", nodes=[node], name="x", schema="dbo", user="clerk", tls="require")
+        settings = EngineSettings("mssql x", nodes=[node] * nodes, name="x", schema="dbo", user="clerk", tls="require")
         database = MssqlDatabase(settings)
-        database._node = node
+        database._link = Link(node, None, writable=True, fenced=False)
         checks = list(_Look(database, ConnectionStandIn(answers)).all())
     assert all(check.hint for check in checks if not check.ok)
     return {check.name: check for check in checks}
@@ -155,6 +156,30 @@ def test_snapshots_that_are_off_are_told_with_how_to_turn_them_on() -> None:
     assert check.ok
     assert check.value == "an export may see what is written while it goes on; readers wait for writers"
     assert check.hint.startswith("`ALTER DATABASE [x] SET ALLOW_SNAPSHOT_ISOLATION ON`; ")
+
+
+@pytest.mark.parametrize(
+    ("answers", "value", "hint"),
+    [
+        ({}, "the server does not tell of any", None),
+        ({"IsHadrEnabled": [(0,)]}, "none: the server has them turned off", None),
+        ({"IsHadrEnabled": [(1,)]}, "the database is in none", None),
+        (
+            {"IsHadrEnabled": [(1,)], "VIEW ANY DEFINITION": [(0,)], "SUSER_SNAME": [("cl]erk",)]},
+            "this login may not see it",
+            "for `replica`: `GRANT VIEW ANY DEFINITION TO [cl]]erk]`",
+        ),
+        (
+            {"IsHadrEnabled": [(1,)], "is_distributed": [("g", "ag", "NONE", 1, "sql1", "PRIMARY", "CONNECTED")]},
+            "ag, primary here, CLUSTER_TYPE = NONE; commits wait for 1 secondaries at least",
+            None,
+        ),
+    ],
+)
+def test_what_is_told_of_an_availability_group(answers: dict[str, Rows], value: str, hint: str | None) -> None:
+    check = told(answers, nodes=2)["availability group"]
+    assert (check.ok, check.value, check.hint) == (True, value, hint)
+    assert "availability group" not in told(answers)
 
 
 def test_an_installed_driver_is_told_with_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

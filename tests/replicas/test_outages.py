@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.conftest import Project
-from tests.faults.conftest import within
+from tests.faults.conftest import LastProxy, meanwhile, wait_until, within
 from tests.replicas.reads import GET, Reads
-from tests.servers.cluster import Cluster
+from tests.servers.cluster import SUPPORT_USER, Cluster
 
 CONNECT = 1.0  # seconds, as the profile has it
 DEADLINE = CONNECT + 1.5
@@ -109,6 +110,44 @@ def test_a_replica_without_the_schema_is_no_reason_to_migrate_while_nobody_knows
 
 
 @ROUTES
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_commit_that_a_failover_interrupts_is_settled_at_the_new_primary(
+    reads: Reads, route: str, arrives: bool
+) -> None:
+    a = reads.cluster.nodes["a"]
+    with LastProxy(a.host, a.port) as last:
+        reads.cluster.profile(reads.inside, through={**reads.proxies, "a": last}, reads=route)
+        if arrives:
+            last.cut_answer(b"COMMIT; ")
+        else:
+            last.cut_before(b"COMMIT; ")
+
+        def fail_over() -> None:
+            wait_until(lambda: last.stats.cut == 1)
+            reads.cluster.wait_streaming()
+            if arrives:
+                reads.cluster.kill("a")
+            else:
+                # Fenced, it can be asked, and what is not there cannot be kept from coming.
+                a.sql("ALTER SYSTEM SET default_transaction_read_only = on")
+                a.sql("SELECT pg_reload_conf()")
+                wait_until(lambda: a.sql("SHOW default_transaction_read_only") == [("on",)])
+                last.accept()
+            time.sleep(1)
+            reads.cluster.nodes["b"].sql("SELECT pg_promote()")
+
+        with meanwhile(fail_over):
+            done = reads.run("customer", "update", "1", "--company", "Kept", "-o", "json")
+    assert done.code == (0 if arrives else 3), done.err
+    company = "Kept" if arrives else None
+    assert reads.cluster.sql("SELECT company FROM customer WHERE id = 1", node="b") == [(company,)]
+    voids = reads.cluster.sql("SELECT count(*) FROM customer_audit WHERE action = 'void'", node="b")
+    assert voids == [(0 if arrives else 1,)]
+    if not arrives:
+        assert "nothing was written" in done.error["message"]
+
+
+@ROUTES
 def test_a_fenced_primary_is_read_from_and_not_written_to(reads: Reads, route: str) -> None:
     _profile(reads, route)
     reads.cluster.sql("ALTER SYSTEM SET default_transaction_read_only = on")
@@ -132,6 +171,16 @@ def test_a_fenced_former_primary_is_not_taken_for_the_primary(reads: Reads, rout
         found = reads.get()
         assert (found["node"], found["phone"]) == ("b", str(number))
     assert reads.remembered()["primary"] == "b"
+
+
+@ROUTES
+def test_a_login_that_is_not_to_write_makes_no_node_a_fenced_one(reads: Reads, route: str) -> None:
+    reads.cluster.sql(f"ALTER ROLE {SUPPORT_USER} SET default_transaction_read_only = on")
+    reads.cluster.wait_streaming()
+    reads.profile(reads=route, user=SUPPORT_USER)
+    for _ in range(2):
+        done = reads.run("customer", "get", "99")
+        assert (done.code, "read from" in done.err) == (6, False)
 
 
 def test_all_nodes_that_answer_being_standbys_is_a_refusal(reads: Reads) -> None:

@@ -116,7 +116,7 @@ class Cluster:
 
     def reset(self) -> None:
         """Bring it to its first state, whatever has become of it: `a` is the primary and the others follow it."""
-        template = _template(self.installation, self.workplace)
+        template = node_template(self.installation, self.workplace)
         _each(lambda name: self._renew(name, template), NODES)
         self._frozen.clear()
         # The standbys have to know its port.
@@ -231,7 +231,10 @@ class Cluster:
         for name in names:
             # A port on which nobody listens; the rest is as it was.
             self._set_conninfo(name, lambda given: {**given, "port": "1"})
-            _wait(lambda name=name: not self.nodes[name].sql("SELECT FROM pg_stat_wal_receiver"), f"`{name}` to be cut")
+            _wait(
+                lambda name=name: not self.nodes[name].sql("SELECT pid FROM pg_stat_wal_receiver"),
+                f"`{name}` to be cut",
+            )
 
     def attach(self, name: str, primary: str) -> None:
         """Let a standby follow a node, again or anew, without a restart."""
@@ -398,7 +401,7 @@ def _setting(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def _template(installation: Installation, workplace: Workplace) -> Path:
+def node_template(installation: Installation, workplace: Workplace) -> Path:
     """Return the data folder of a node that was shut down, with roles and migrated databases, to be copied."""
     with workplace.made_once(f"cluster-{installation.name}") as (folder, fresh):
         template = folder / "data"

@@ -5,7 +5,7 @@
 `engine_project` runs a test of the program on every engine.
 
 `cluster` and `synchronous_cluster` give a primary and two standbys in their first state, which a test may do anything to:
-the next one gets them as new.
+the next one gets them as new. `patroni` is a cluster that Patroni keeps, in its first state but for who leads.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tests.conftest import Project
     from tests.servers.cluster import Cluster
     from tests.servers.mssql import MssqlServer
+    from tests.servers.patroni import PatroniCluster
     from tests.servers.postgresql import Database, PostgresqlServer
     from tests.servers.projects import EngineProject, Place
     from tests.servers.proxy import Proxy
@@ -40,6 +41,7 @@ class PostgresqlServers:
         self._shared: dict[str, PostgresqlServer] = {}
         self._own: list[PostgresqlServer] = []
         self._clusters: dict[tuple[str, bool], Cluster] = {}
+        self._patroni: PatroniCluster | None = None
         self._fronts: dict[str, Proxy] = {}
 
     def shared(self, name: str) -> PostgresqlServer:
@@ -70,6 +72,16 @@ class PostgresqlServers:
             self._clusters[key] = Cluster.create(installations()[name], self.workplace, synchronous=synchronous)
         return self._clusters[key]
 
+    def patroni(self) -> PatroniCluster:
+        """Return a cluster that Patroni keeps, all of whose nodes are well."""
+        from tests.servers.patroni import PatroniCluster
+
+        if self._patroni is None:
+            self._patroni = PatroniCluster.create(installations()["postgresql18"], self._workplace)
+        else:
+            self._patroni.restore()
+        return self._patroni
+
     def _create(self, name: str) -> PostgresqlServer:
         from tests.servers.postgresql import PostgresqlServer
 
@@ -94,6 +106,8 @@ class PostgresqlServers:
         """End all servers."""
         for front in self._fronts.values():
             front.close()
+        if self._patroni is not None:
+            self._patroni.close()
         for server in (*self._clusters.values(), *self._shared.values(), *self._own):
             server.close()
 
@@ -146,6 +160,12 @@ def cluster(request: pytest.FixtureRequest, postgresql_servers: PostgresqlServer
 def synchronous_cluster(request: pytest.FixtureRequest, postgresql_servers: PostgresqlServers) -> Cluster:
     """The same, where each commit waits for one of the other nodes."""
     return postgresql_servers.cluster(getattr(request, "param", "postgresql18"), synchronous=True)
+
+
+@pytest.fixture
+def patroni(postgresql_servers: PostgresqlServers) -> PatroniCluster:
+    """Three nodes that Patroni keeps, PostgreSQL 18; a test leaves them to it."""
+    return postgresql_servers.patroni()
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
-import tempfile
+import signal
 import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ import yaml
 
 from tests.conftest import Project
 from tests.servers import processes
-from tests.servers.cluster import DATABASES, NODES, REPLICATION_PASSWORD, REPLICATION_USER, _template
+from tests.servers.certificates import Certificates
+from tests.servers.cluster import DATABASES, NODES, REPLICATION_PASSWORD, REPLICATION_USER, node_template
 from tests.servers.etcd import EtcdServer
 from tests.servers.installations import Installation
 from tests.servers.ports import free_port
@@ -50,10 +52,12 @@ class PatroniNode(PostgresqlServer):
     Attributes:
         node: its name among Patroni's members.
         api_port: where its REST API listens.
+        configuration: Patroni's.
     """
 
     node: str = ""
     api_port: int = 0
+    configuration: dict[str, Any] = field(default_factory=dict)
 
     @property
     def postmaster(self) -> int | None:
@@ -66,13 +70,32 @@ class PatroniNode(PostgresqlServer):
     def launch(self, python: Python, etcd: EtcdServer, settings: Mapping[str, Any]) -> None:
         """Start Patroni, which starts PostgreSQL in its own time."""
         self.port, self.api_port = free_port(), free_port()
-        file = self.folder / "patroni.yml"
-        file.write_text(yaml.safe_dump(self._configuration(etcd, settings)))
-        self.workplace.hand_over(file)
+        self.configuration = self._configuration(etcd, settings)
+        file = self._write()
         self.process.spawn(
             [str(python.program), "-m", "patroni", str(file)],
             {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", "HOME": str(self.folder), **python.environ},
         )
+
+    def _write(self) -> Path:
+        file = self.folder / "patroni.yml"
+        file.write_text(yaml.safe_dump(self.configuration))
+        self.workplace.hand_over(file)
+        return file
+
+    def encrypt_api(self, certificates: Certificates | None) -> None:
+        """Let the REST API speak TLS alone, and ask for a client's certificate before it changes anything; or neither."""
+        api = self.configuration["restapi"]
+        for key in ("certfile", "cafile", "verify_client"):
+            api.pop(key, None)
+        if certificates is not None:
+            place = self.folder / "api.pem"
+            shutil.copy(certificates.server, place)
+            self.workplace.hand_over(place)
+            api |= {"certfile": str(place), "cafile": str(certificates.ca), "verify_client": "optional"}
+        self._write()
+        assert self.pid is not None
+        os.kill(self.pid, signal.SIGHUP)
 
     def _configuration(self, etcd: EtcdServer, settings: Mapping[str, Any]) -> dict[str, Any]:
         api = f"{self.host}:{self.api_port}"
@@ -149,16 +172,15 @@ class PatroniCluster:
     nodes: Mapping[str, PatroniNode]
 
     @classmethod
-    def create(cls, installation: Installation, workplace: Workplace, *, synchronous: bool = False) -> PatroniCluster:
+    def create(cls, installation: Installation, workplace: Workplace) -> PatroniCluster:
         """Make a cluster and start it.
 
         Args:
             installation: the version.
             workplace: where it is to live.
-            synchronous: whether each commit waits for one of the standbys.
         """
         python = runnable_python(workplace, _REQUIREMENT)
-        template = _template(installation, workplace)
+        template = node_template(installation, workplace)
         nodes = {name: _make_node(name, installation, workplace, template) for name in NODES}
         made = cls(EtcdServer.start(workplace), nodes)
         settings = {
@@ -168,7 +190,6 @@ class PatroniCluster:
             "retry_timeout": 3,
             # A primary whose server has died is not started again: another one is promoted.
             "primary_start_timeout": 0,
-            "synchronous_mode": synchronous,
             "postgresql": {
                 "use_pg_rewind": True,
                 "parameters": {
@@ -186,6 +207,7 @@ class PatroniCluster:
             for name in NODES[1:]:
                 nodes[name].launch(python, made.etcd, settings)
             made.wait_whole()
+            made.count_fork()
         except BaseException:
             made.close()
             raise
@@ -213,6 +235,49 @@ class PatroniCluster:
         members = self.view().get("members", [])
         return next((each["name"] for each in members if each["role"] == "leader" and each["state"] == "running"), None)
 
+    @property
+    def primary(self) -> str:
+        """The one node that takes writes, by its own word."""
+        [found] = [
+            name
+            for name, node in self.nodes.items()
+            if node.postmaster and node.sql("SELECT pg_is_in_recovery()") == [(False,)]
+        ]
+        return found
+
+    def sql(self, query: str, *values: object, node: str | None = None, dbname: str = "customers") -> list[Any]:
+        """Run a query as the superuser, on the primary unless another node is named, and return its rows."""
+        return self.nodes[node or self.primary].sql(query, *values, dbname=dbname)
+
+    def configure(self, **settings: Any) -> None:
+        """Change what Patroni keeps for the whole cluster: `pause=True`, or None for what it was at first."""
+        node = next(node for node in self.nodes.values() if node.running)
+        status, words = node.ask("PATCH", "/config", settings)
+        assert status == 200, words
+
+    def role(self, name: str) -> str | None:
+        """Return what Patroni calls a node: leader, replica, sync_standby."""
+        return next((each["role"] for each in self.view().get("members", []) if each["name"] == name), None)
+
+    def restore(self) -> None:
+        """Bring it back to what it was at first, whoever leads."""
+        for node in self.nodes.values():
+            if node.running:
+                node.thaw()
+        self.configure(pause=None, synchronous_mode=None)
+        self.wait_whole()
+        self.count_fork()
+
+    def count_fork(self) -> None:
+        """Let the database have counted the promotions that there have been."""
+        node = self.nodes[self.primary]
+        for name in DATABASES.values():
+            node.sql(
+                "UPDATE custctl_metadata SET value = ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)"
+                "::int::text WHERE name = 'fork'",
+                dbname=name,
+            )
+
     def wait_whole(self) -> None:
         """Return when there is a primary that takes writes, and the other nodes stream from it."""
 
@@ -222,7 +287,11 @@ class PatroniCluster:
                 return False
             # Its own word is newer than what Patroni has written down.
             streaming = self.nodes[leader].sql("SELECT application_name FROM pg_stat_replication")
-            states = {each["name"]: each["state"] for each in self.view().get("members", [])}
+            members = self.view().get("members", [])
+            states = {each["name"]: each["state"] for each in members}
+            # What one Patroni has told the others of its REST API.
+            if not all(each.get("api_url", "").startswith("http:") for each in members):
+                return False
             others = set(NODES) - {leader}
             return others <= {name for (name,) in streaming} and all(states.get(name) == "streaming" for name in others)
 
@@ -250,6 +319,7 @@ class PatroniCluster:
         self,
         project: Project,
         name: str = "dev",
+        environment: str = "development",
         *,
         group: str | None = SCOPE,
         driver: str = "patroni",
@@ -261,6 +331,7 @@ class PatroniCluster:
         Args:
             project: where.
             name: the profile's name.
+            environment: what it says that the database is.
             group: the scope that it names.
             driver: what it says that keeps the replicas.
             api_ports: ports of REST APIs that are not the nodes' own.
@@ -281,7 +352,7 @@ class PatroniCluster:
             **changes,
         }
         project.environ |= {PASSWORD_VARIABLE: PASSWORD, **API_ENVIRON}
-        text = yaml.safe_dump({"environment": "development", "database": database}, sort_keys=False)
+        text = yaml.safe_dump({"environment": environment, "database": database}, sort_keys=False)
         (project.path / "profiles" / f"{name}.yaml").write_text(text)
 
 

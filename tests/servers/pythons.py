@@ -39,12 +39,13 @@ def runnable_python(workplace: Workplace, requirement: str) -> Python:
         workplace: where a copy goes, once a run.
         requirement: the installed package that it is to have, with all that it needs: `patroni[etcd3]`.
     """
+    wanted = Requirement(requirement)
     try:
-        workplace.run([sys.executable, "-c", "import sys"], environ={})
+        workplace.run([sys.executable, "-c", f"import {wanted.name}"], environ={})
     except (PermissionError, RuntimeError):
         with workplace.made_once("python") as (copy, fresh):
             if fresh:
-                _copy(copy, Requirement(requirement))
+                _copy(copy, wanted)
         program = copy / "bin" / Path(sys.executable).resolve().name
         places = {"PYTHONHOME": copy, "PYTHONPATH": copy / "packages", "LD_LIBRARY_PATH": copy / "lib"}
         return Python(program, {name: str(path) for name, path in places.items()})

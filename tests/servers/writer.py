@@ -151,11 +151,12 @@ class Writer:
 
     def lost(self, node: Address) -> list[Write]:
         """Return the acknowledged writes that a node does not have, in their order."""
+        with self._lock:
+            acknowledged = [*self.acknowledged]
         options = {**self._options, "host": node.host, "port": node.port}
         with psycopg.connect(**options) as connection:
             there = {key for (key,) in connection.execute("SELECT email FROM customer")}
-        with self._lock:
-            return [write for write in self.acknowledged if write.key not in there]
+        return [write for write in acknowledged if write.key not in there]
 
     # -- one client --------------------------------------------------------------------------------
 

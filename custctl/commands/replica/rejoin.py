@@ -27,7 +27,7 @@ def rejoin(ctx: typer.Context, node: NodeArgument) -> None:
     context.announce(_COLUMNS)
     with opened(context) as driver:
         driver.node(node)
-        if driver.copies or has_hook(context.profile, "rejoin"):
+        if driver.brings_back or has_hook(context.profile, "rejoin"):
             question = f"let `{node}` of {context.profile.location} rejoin? what it alone has written is lost"
             context.confirm_destruction(question)
         commands = list(driver.rejoin(node))

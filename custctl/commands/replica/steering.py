@@ -55,12 +55,15 @@ def steer(
     context.announce(PLAN_COLUMNS if dry_run else RESULT_COLUMNS)
     journal = Journal.of(context.profile, context.environ)
     with opened(context) as driver, journal.held():
-        plan = make_plan(driver, driver.observe(), _unfinished(context, journal))
+        unfinished = _unfinished(context, journal)
+        plan = make_plan(driver, driver.observe(), unfinished)
         if dry_run:
             _show_plan(context, plan)
             return
         if plan.is_empty:
             context.console.note(f"`{plan.target}` is the primary already, and nothing is left to do")
+            if unfinished is not None and unfinished.operation_id == plan.operation_id:
+                journal.end(plan.operation_id, "done")
             _show_result(context, plan, None)
             return
         for warning in plan.warnings:
@@ -98,8 +101,7 @@ def _show_result(context: Context, plan: Plan, run: Any) -> None:
     if run is None:
         return
     context.console.note(f"`{plan.target}` is the primary; {loss}")
-    followers = [step.node for step in plan.steps if step.name == "follow"]
-    if plan.old is not None and plan.old not in followers:
+    if plan.old is not None and not run.driver.brings_back:
         context.console.note(f"`{plan.old}` is to rejoin: `custctl replica rejoin {plan.old}`")
 
 

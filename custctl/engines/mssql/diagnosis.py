@@ -21,6 +21,7 @@ from custctl.engines.mssql.database import COLLATION
 from custctl.engines.mssql.driver import Driver, find_driver
 from custctl.engines.mssql.errors import is_lost
 from custctl.engines.mssql.handshake import shake_hands
+from custctl.engines.mssql.member import GROUP, SERVER_RIGHTS
 from custctl.engines.rights import Right, all_rights, in_words, judge, rights_of
 from custctl.engines.roles import ADMIN, RIGHTS
 from custctl.errors import ExitCode
@@ -86,6 +87,7 @@ class _Look:
             "default schema": self._default_schema,
             "snapshots": self._snapshots,
             "sessions": self._sessions,
+            "availability group": self._group,
             "search": self._search,
         }
         for name, check in looks.items():
@@ -276,6 +278,29 @@ class _Look:
         full = used >= int(limit) * _FULL
         hint = "end what is idle, or raise the server's `user connections`" if full else None
         yield Check("sessions", not full, f"{used} of {limit}", hint)
+
+    def _group(self) -> Iterator[Check]:
+        if len(self._settings.nodes) == 1:
+            return
+        name = "availability group"
+        enabled = self._value("CAST(SERVERPROPERTY('IsHadrEnabled') AS INT)")
+        if enabled != 1:
+            yield Check(name, True, "none: the server has them turned off" if enabled == 0 else f"{_UNTOLD} of any")
+            return
+        lacking = [right for right in SERVER_RIGHTS if self._value(f"HAS_PERMS_BY_NAME(NULL, NULL, N'{right}')") == 0]
+        if lacking:
+            login = _bracketed(self._text("SUSER_SNAME()") or self._settings.user or "LOGIN")
+            hint = f"for `replica`: {'; '.join(f'`GRANT {right} TO {login}`' for right in lacking)}"
+            yield Check(name, True, "this login may not see it", hint)
+            return
+        rows = self._ask(GROUP.format(database=_literal(self._settings.name)))
+        if not rows:
+            yield Check(name, True, "the database is in none")
+            return
+        _, group, cluster_type, required, _, role, _ = rows[0]
+        waits = f"commits wait for {required} secondaries at least" if required else "commits need no secondary"
+        told = f"{visible(str(group))}, {str(role).lower()} here, CLUSTER_TYPE = {cluster_type}; {waits}"
+        yield Check(name, True, told)
 
     def _search(self) -> Iterator[Check]:
         yield Check("substring search", True, "full scan")

@@ -10,21 +10,18 @@ from typing import TYPE_CHECKING
 import pyodbc
 
 from custctl.engines.mssql.errors import is_lost
+from custctl.engines.mssql.lag import LAG
 from custctl.engines.mssql.names import quote
 from custctl.engines.reads import Freshness, LogPosition
 
 if TYPE_CHECKING:
     from custctl.engines.mssql.supervised import Connection
 
-# The local replica's own row: nothing waits to be redone where the queue is empty. The time of the last commit is the
-# primary's, as its clock tells it.
-_ASKED = """
-SELECT (SELECT value FROM {metadata} WHERE name = N'database_id') AS database_id,
-       (SELECT value FROM {metadata} WHERE name = N'epoch') AS epoch,
+_ASKED = f"""
+SELECT (SELECT value FROM {{metadata}} WHERE name = N'database_id') AS database_id,
+       (SELECT value FROM {{metadata}} WHERE name = N'epoch') AS epoch,
        CAST(s.last_commit_lsn AS NVARCHAR(30)) AS position,
-       CASE WHEN s.is_primary_replica = 1 THEN 0
-            WHEN s.redo_queue_size = 0 AND s.synchronization_state IN (1, 2) THEN 0
-            ELSE DATEDIFF(SECOND, s.last_commit_time, SYSDATETIME()) END AS lag,
+       CASE WHEN s.is_primary_replica = 1 THEN 0 ELSE {LAG} END AS lag,
        CASE WHEN s.synchronization_state IN (1, 2) THEN 1 ELSE 0 END AS following
   FROM sys.dm_hadr_database_replica_states AS s
  WHERE s.database_id = DB_ID() AND s.is_local = 1

@@ -23,6 +23,7 @@ import pyodbc
 
 from custctl.engines.members import Attached, AvailabilityMember, GroupDatabase, GroupState, Observation, Role
 from custctl.engines.mssql.errors import is_lost, number, words
+from custctl.engines.mssql.lag import LAG
 from custctl.engines.mssql.names import literal, quote
 from custctl.engines.mssql.session import resource, take_lock
 from custctl.errors import RefusedError, UnavailableError
@@ -36,7 +37,7 @@ _STEERING = 60.0  # seconds for a statement that changes roles: the server may h
 _SOON = 100  # milliseconds after which another one is said to hold the lock
 _NO_LOCK = -1  # of `sp_getapplock`: not granted in time
 
-_GROUP = """
+GROUP = """
 SELECT CAST(g.group_id AS NVARCHAR(36)), g.name, g.cluster_type_desc, g.required_synchronized_secondaries_to_commit,
        r.replica_server_name, s.role_desc, s.connected_state_desc
   FROM sys.availability_databases_cluster AS d
@@ -45,24 +46,20 @@ SELECT CAST(g.group_id AS NVARCHAR(36)), g.name, g.cluster_type_desc, g.required
  INNER JOIN sys.availability_replicas AS r ON r.replica_id = s.replica_id
  WHERE d.database_name = {database} AND g.is_distributed = 0
 """
+"""The group of a database, and this server's place in it."""
 
 _QUORUM = "SELECT quorum_state_desc FROM sys.dm_hadr_cluster"
 
-# Lag is what `secondary_lag_seconds` says, or, where log waits to be redone, the time from the last log that was redone
-# to the last one that is on disk; the greater of both. While data movement stands still that column is anything between
-# zero and the age of the last log (https://github.com/erikdarlingdata/PerformanceMonitor/pull/1707): nobody can tell then.
-_DATABASES = """
+_DATABASES = f"""
 SELECT d.database_name, s.synchronization_state_desc, c.is_failover_ready, s.is_suspended, s.last_hardened_lsn,
-       s.last_redone_lsn, s.end_of_log_lsn, s.secondary_lag_seconds,
-       CASE WHEN s.redo_queue_size > 0
-            THEN DATEDIFF(SECOND, s.last_redone_time, s.last_hardened_time) ELSE 0 END,
+       s.last_redone_lsn, s.end_of_log_lsn, {LAG},
        DATEADD(MINUTE, DATEDIFF(MINUTE, GETDATE(), GETUTCDATE()), s.last_commit_time)
   FROM sys.availability_databases_cluster AS d
   LEFT JOIN sys.dm_hadr_database_replica_states AS s
     ON s.group_id = d.group_id AND s.group_database_id = d.group_database_id AND s.is_local = 1
   LEFT JOIN sys.dm_hadr_database_replica_cluster_states AS c
     ON c.replica_id = s.replica_id AND c.group_database_id = s.group_database_id
- WHERE d.group_id = {group}
+ WHERE d.group_id = {{group}}
  ORDER BY d.database_name
 """
 
@@ -85,8 +82,9 @@ SELECT CAST(recovery_fork_guid AS NVARCHAR(36)) FROM sys.database_recovery_statu
 
 _KNOWN = "SELECT name, value FROM {table} WHERE name IN ('environment', 'epoch', 'fork')"
 
-# What a login that sees nothing of the group is told by its catalogue is that there is none.
-_SERVER_RIGHTS = ("VIEW SERVER STATE", "VIEW ANY DEFINITION")
+# A login without them is told that there is no group, or nothing at all.
+SERVER_RIGHTS = ("VIEW SERVER STATE", "VIEW ANY DEFINITION")
+"""What it takes to see a group."""
 
 _MOVING = ("SYNCHRONIZED", "SYNCHRONIZING")
 
@@ -155,7 +153,7 @@ class MssqlMember(AvailabilityMember):
             fork=known["fork"].split(" ")[0] if "fork" in known else None,
             branch=fork[0][0] if fork else None,
         )
-        found = self._look(_GROUP.format(database=literal(self._database)))
+        found = self._look(GROUP.format(database=literal(self._database)))
         return self._in_group(seen, found[0]) if found else seen
 
     def _known(self) -> dict[str, str]:
@@ -201,23 +199,22 @@ class MssqlMember(AvailabilityMember):
         mine = next((each for each in databases if each[0].lower() == self._database.lower()), None)
         if mine is None:
             return seen
-        _, moving, _, suspended, hardened, redone, end_of_log, lag, waiting, last_commit = mine
+        _, moving, _, _, hardened, redone, end_of_log, lag, last_commit = mine
         if primary:
             return replace(seen, position=_whole(end_of_log))
-        moves = connected == "CONNECTED" and moving in _MOVING and not suspended
         return replace(
             seen,
             position=_whole(hardened),
             replayed=_whole(redone),
-            lag=float(max(lag, waiting or 0)) if moves and lag is not None else None,
+            lag=max(float(lag), 0.0) if lag is not None else None,
             last_commit=_utc(last_commit),
-            receiving=moves,
+            receiving=connected == "CONNECTED" and moving in _MOVING,
         )
 
     # -- rights ------------------------------------------------------------------------------------
 
     def missing_rights(self, group: str | None) -> Sequence[str]:
-        asked = {right: f"HAS_PERMS_BY_NAME(NULL, NULL, {literal(right)})" for right in _SERVER_RIGHTS}
+        asked = {right: f"HAS_PERMS_BY_NAME(NULL, NULL, {literal(right)})" for right in SERVER_RIGHTS}
         if group is not None:
             asked[f"ALTER ON AVAILABILITY GROUP::{quote(group)}"] = (
                 f"HAS_PERMS_BY_NAME({literal(quote(group))}, N'AVAILABILITY GROUP', N'ALTER')"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import psycopg
@@ -29,10 +30,14 @@ class LimitedConnection(psycopg.Connection[Any]):
         patience: seconds to wait for an answer; None is no limit.
         on_silence: called after each ten seconds without an answer where there is no limit; what it raises ends
             the wait.
+        cancels: whether the server is asked to cancel, and given a moment more, before a wait is given up.
+        has_cancelled: whether that was done since it was last set to False.
     """
 
     patience: float | None = None
     on_silence: Callable[[], None] | None = None
+    cancels: bool = False
+    has_cancelled: bool = False
 
     def wait(self, gen: Generator[Any, Any, RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Run one of the driver's generators to its end; an interrupt ends what the server does, if it answers."""
@@ -63,6 +68,13 @@ class LimitedConnection(psycopg.Connection[Any]):
                 if not ready:
                     now = time.monotonic()
                     if self.patience is not None and now - began > self.patience:
+                        if self.cancels and not self.has_cancelled:
+                            self.has_cancelled = True
+                            with suppress(psycopg.Error):
+                                self.cancel_safe(timeout=_CANCEL)
+                            began = time.monotonic() - self.patience + _CANCEL
+                            state = gen.send(ready)
+                            continue
                         self.pgconn.finish()
                         raise NoAnswerError(f"no answer within {self.patience:g} s")
                     if self.on_silence is not None and now - looked > _SILENCE:

@@ -17,6 +17,7 @@ from custctl.engines.postgresql import errors
 from custctl.engines.postgresql.attempts import is_answer, translate_attempt, wants_password
 from custctl.engines.postgresql.connection import LimitedConnection
 from custctl.engines.postgresql.libpq import authorities
+from custctl.engines.postgresql.timeline import TIMELINE
 from custctl.engines.server import DriverError, DriverErrors, ServerDatabase
 from custctl.errors import NoCredentialError
 from custctl.sqltypes import Timestamp
@@ -130,7 +131,15 @@ class PostgresqlDatabase(ServerDatabase):
 
     def _is_primary(self, driver: LimitedConnection) -> bool:
         status = driver.info.parameter_status
-        return status("in_hot_standby") != "on" and status("default_transaction_read_only") != "on"
+        if status("in_hot_standby") == "on":
+            return False
+        return status("default_transaction_read_only") != "on" or self._login_is_read_only(driver)
+
+    def _login_is_read_only(self, driver: LimitedConnection) -> bool:
+        """Tell whether it is this login alone that is not to write, which says nothing of the node."""
+        query = "SELECT source FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only'"
+        row = driver.execute(query).fetchone()
+        return row is not None and row[0] in ("user", "database", "database user")
 
     def _is_fenced(self, driver: LimitedConnection) -> bool:
         return driver.info.parameter_status("in_hot_standby") != "on" and not self._is_primary(driver)
@@ -164,8 +173,10 @@ class PostgresqlDatabase(ServerDatabase):
     def _commit_and_locate(self, connection: Connection) -> LogPosition | None:
         from custctl.engines.postgresql.freshness import commit
 
-        reached = commit(self._driver(connection), self._settings.schema)
+        reached, confirmed = commit(self._driver(connection), self._settings.schema)
         connection.commit()  # SQLAlchemy's own notion of it; nothing is sent
+        if not confirmed and self._settings.replicas is not None:
+            self._settings.replicas.unconfirmed(self._at_node())
         return reached
 
     def _begin_snapshot(self, connection: Connection) -> None:
@@ -340,6 +351,9 @@ class PostgresqlDatabase(ServerDatabase):
         return settle(self._driver(connection), statement)
 
     # -- replication -------------------------------------------------------------------------------
+
+    def branch(self, connection: Connection) -> str | None:
+        return str(connection.exec_driver_sql(f"SELECT {TIMELINE}").scalar())
 
     def _member(self, node: Node) -> Member:
         from custctl.engines.postgresql.member import PostgresqlMember

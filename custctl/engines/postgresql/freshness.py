@@ -40,24 +40,34 @@ def read_freshness(driver: LimitedConnection, schema: str) -> Freshness | None:
     return _freshness(row) if row else None
 
 
-def commit(driver: LimitedConnection, schema: str) -> LogPosition | None:
-    """Commit, and return the position behind it, in one round trip; None where that was not told.
+def commit(driver: LimitedConnection, schema: str) -> tuple[LogPosition | None, bool]:
+    """Commit, in one round trip.
+
+    Where a commit waits for synchronous standbys that are not there, no time limit of the server's ends that. To be
+    cancelled does: it is committed then, and no standby has confirmed it.
+
+    Returns:
+        The position behind it, None where that was not told; and whether the standbys that a commit waits for have it.
 
     Raises:
         psycopg.Error: the commit failed, or its answer was lost.
     """
     message = sql.SQL("COMMIT; ") + _query(schema)
-    with driver.lock:
-        driver.pgconn.send_query(message.as_bytes(driver))
-        done, *told = driver.wait(generators.execute(driver.pgconn))
+    driver.cancels, driver.has_cancelled = True, False
+    try:
+        with driver.lock:
+            driver.pgconn.send_query(message.as_bytes(driver))
+            done, *told = driver.wait(generators.execute(driver.pgconn))
+    finally:
+        driver.cancels = False
     if done.status != pq.ExecStatus.COMMAND_OK:
         raise psycopg.errors.error_from_result(done, encoding=driver.info.encoding)
     # Behind the commit nothing can undo it any more, an error least of all.
     if not told or told[0].status != pq.ExecStatus.TUPLES_OK:
-        return None
+        return None, not driver.has_cancelled
     cells = [told[0].get_value(0, column) for column in range(told[0].nfields)]
     found = _freshness([cell.decode() if cell is not None else None for cell in cells])
-    return found.reached if found else None
+    return found.reached if found else None, not driver.has_cancelled
 
 
 def _query(schema: str) -> sql.Composed:

@@ -6,7 +6,7 @@ Source: https://www.postgresql.org/docs/current/functions-admin.html, monitoring
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -16,7 +16,9 @@ from psycopg.rows import dict_row
 
 from custctl.engines.members import Attached, Observation, Role, StreamingMember
 from custctl.engines.postgresql.lag import LAG
+from custctl.engines.postgresql.timeline import TIMELINE
 from custctl.errors import CredentialError, OutcomeUnknownError, RefusedError, UnavailableError
+from custctl.text import plural
 
 if TYPE_CHECKING:
     from custctl.engines.base import Node
@@ -35,11 +37,8 @@ SELECT r.in_recovery,
        current_setting('{_FENCE}')::bool AS read_only,
        (SELECT system_identifier::text FROM pg_control_system()) AS cluster_id,
        CASE WHEN r.in_recovery
-            THEN COALESCE(w.received_tli, (
-                     -- The control file still has the old one long after a change; the log's files tell at once.
-                     SELECT ('x' || max(substr(name, 1, 8)))::bit(32)::int FROM pg_ls_waldir()
-                      WHERE name ~ '^[0-9A-F]{{24}}$'))
-            ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END AS timeline,
+            THEN w.received_tli
+            ELSE {TIMELINE} END AS timeline,
        CASE WHEN r.in_recovery
             THEN GREATEST(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
             ELSE pg_current_wal_flush_lsn() END - '0/0' AS position,
@@ -63,6 +62,12 @@ SELECT r.in_recovery,
   LEFT JOIN pg_stat_wal_receiver AS w ON true
 """
 
+# The control file still has the old one long after a change; the log's files tell at once. A login without pg_monitor
+# may not even have the function in a statement.
+_TIMELINE_BY_FILES = """
+SELECT ('x' || max(substr(name, 1, 8)))::bit(32)::int FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$'
+"""
+
 # What it takes, and whether this login has it: a privilege and the statement that gives it, on every supported release.
 _RIGHTS = """
 SELECT 'GRANT pg_monitor TO ' || quote_ident(current_user) WHERE NOT pg_has_role('pg_monitor', 'USAGE')
@@ -79,10 +84,22 @@ SELECT format('GRANT ALTER SYSTEM ON PARAMETER %s TO %I', p, current_user)
  WHERE NOT has_parameter_privilege(p, 'ALTER SYSTEM')
 """
 
-# Who may end only some sessions leaves the superusers' alone: they are told of.
+# What it takes to count the fork on the new primary; tables that are not there ask for nothing.
+_RIGHTS_TO_RECORD = """
+SELECT format('GRANT %%s ON %%I.%%I TO %%I', privilege, %(schema)s::text, name, current_user)
+  FROM (VALUES ('custctl_metadata', 'INSERT'), ('custctl_metadata', 'DELETE'), ('customer_audit', 'INSERT'))
+       AS needed(name, privilege)
+ WHERE NOT has_table_privilege(to_regclass(format('%%I.%%I', %(schema)s::text, name)), privilege)
+"""
+
+# What could write yet: whatever has a transaction's number, and of the sessions that began before the fence those that
+# are still being ended, or are within a transaction. Who may end only some sessions leaves the superusers' alone: they
+# are told of.
 _END_SESSIONS = """
 SELECT count(pg_terminate_backend(a.pid)) FILTER (WHERE mine.rolsuper OR NOT theirs.rolsuper) AS ended,
-       count(*) FILTER (WHERE theirs.rolsuper AND NOT mine.rolsuper) AS left
+       count(*) FILTER (WHERE a.backend_start < %(fenced)s AND (mine.rolsuper OR NOT theirs.rolsuper)) AS ending,
+       count(*) FILTER (WHERE theirs.rolsuper AND NOT mine.rolsuper) AS left,
+       count(*) FILTER (WHERE theirs.rolsuper AND NOT mine.rolsuper AND a.xact_start < %(fenced)s) AS open
   FROM pg_stat_activity AS a
   JOIN pg_roles AS mine ON mine.rolname = current_user
   JOIN pg_roles AS theirs ON theirs.oid = a.usesysid
@@ -129,7 +146,7 @@ class PostgresqlMember(StreamingMember):
 
     # -- asking ------------------------------------------------------------------------------------
 
-    def _ask(self, query: Any, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    def _ask(self, query: Any, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
         try:
             with self._driver.cursor(row_factory=dict_row) as cursor:
                 cursor.execute(query, values or None)
@@ -150,10 +167,11 @@ class PostgresqlMember(StreamingMember):
             role=Role.STANDBY if standby else Role.PRIMARY,
             writable=not standby and not seen["read_only"],
             cluster_id=seen["cluster_id"],
-            timeline=seen["timeline"],
+            timeline=seen["timeline"] or self._timeline_by_files(),
             environment=known.get("environment"),
             epoch=int(known["epoch"]) if known.get("epoch", "").isdigit() else None,
             fork=known.get("fork"),
+            recorded_synchronous=known.get("synchronous"),
             position=int(seen["position"]) if seen["position"] is not None else None,
             replayed=int(seen["replayed"]) if seen["replayed"] is not None else None,
             lag=float(seen["lag"]) if seen["lag"] is not None else None,
@@ -174,10 +192,16 @@ class PostgresqlMember(StreamingMember):
             manager=_MANAGERS.get(manager),
         )
 
+    def _timeline_by_files(self) -> int | None:
+        if not self._value("SELECT has_function_privilege('pg_ls_waldir()', 'EXECUTE')"):
+            return None
+        timeline = self._value(_TIMELINE_BY_FILES)
+        return int(timeline) if timeline is not None else None
+
     def _known(self) -> dict[str, str]:
         """Return what the database has recorded of its own history; nothing where it is not custctl's, or not yet."""
         query = sql.SQL(
-            "SELECT name, value FROM {}.custctl_metadata WHERE name IN ('environment', 'epoch', 'fork')"
+            "SELECT name, value FROM {}.custctl_metadata WHERE name IN ('environment', 'epoch', 'fork', 'synchronous')"
         ).format(sql.Identifier(self._schema))
         try:
             with self._driver.cursor() as cursor:
@@ -188,7 +212,8 @@ class PostgresqlMember(StreamingMember):
             raise self._translate(error) from None
 
     def missing_rights(self) -> Sequence[str]:
-        return [next(iter(row.values())) for row in self._ask(_RIGHTS)]
+        rows = [*self._ask(_RIGHTS), *self._ask(_RIGHTS_TO_RECORD, {"schema": self._schema})]
+        return [next(iter(row.values())) for row in rows]
 
     def try_lock(self) -> bool:
         return bool(self._value("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (_LOCK,)))
@@ -216,19 +241,25 @@ class PostgresqlMember(StreamingMember):
         self._set(_FENCE, "on")
         self._reload()
         self._confirm(fenced=True, deadline=deadline)
-        left = 0
+        # All sessions from here on have it.
+        fenced = self._value("SELECT clock_timestamp()")
         while True:
-            left = self._ask(_END_SESSIONS)[0]["left"]
-            writing = self._value(_WRITING)
+            found = self._ask(_END_SESSIONS, {"fenced": fenced})[0]
+            writing = max(self._value(_WRITING), found["ending"] + found["open"])
             if not writing:
                 break
-            self._pause(deadline, f"{writing} transactions on node `{self.node.name}` do not end")
+            whose = " of superusers, which this login may not end," if found["open"] else ""
+            self._pause(
+                deadline,
+                f"{plural(writing, 'transaction', 'transactions')}{whose} on node `{self.node.name}` did not end",
+            )
         if self._value("SELECT count(*) FROM pg_prepared_xacts"):
             raise RefusedError(
                 f"node `{self.node.name}` has prepared transactions, which a fence does not hold off",
                 hint="commit them or roll them back; `pg_prepared_xacts` lists them",
             )
-        return f"{left} sessions of superusers go on" if left else ""
+        left = found["left"]
+        return f"{plural(left, 'session of a superuser goes', 'sessions of superusers go')} on" if left else ""
 
     def unfence(self, timeout: float) -> None:
         self._set(_FENCE, None)
@@ -266,20 +297,41 @@ class PostgresqlMember(StreamingMember):
         query = "SELECT GREATEST(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0'"
         return int(self._value(query) or 0)
 
+    def receives_anew(self, timeout: float) -> bool:
+        deadline = time.monotonic() + timeout
+        query = "SELECT pid FROM pg_stat_wal_receiver WHERE status = 'streaming'"
+        before = self._ask(query)
+        held = self._ask("SELECT setting FROM pg_settings WHERE name = 'primary_conninfo'")
+        if not held:
+            raise _may_not_read_conninfo(self.node)
+        # The receiver is started anew where the text has changed; a blank at its end means nothing.
+        conninfo = held[0]["setting"]
+        self._set("primary_conninfo", conninfo[:-1] if conninfo.endswith(" ") else f"{conninfo} ")
+        self._reload()
+        while time.monotonic() < deadline:
+            now = self._ask(query)
+            if now and now != before:
+                return True
+            time.sleep(_POLL)
+        return False
+
     # -- promotion ---------------------------------------------------------------------------------
 
     def promote(self, timeout: float) -> None:
         deadline = time.monotonic() + timeout
         if not self._value("SELECT pg_is_in_recovery()"):
             return
-        self._ask("SELECT pg_promote(false)")
-        while self._value("SELECT pg_is_in_recovery()"):
-            if time.monotonic() >= deadline:
-                raise OutcomeUnknownError(
-                    f"node `{self.node.name}` was told to become the primary, and is none after {timeout:g} s",
-                    hint="it replays what it has received; look with `custctl replica status`, then run the same again",
-                )
-            time.sleep(_POLL)
+        told = f"node `{self.node.name}` was told to become the primary"
+        try:
+            self._ask("SELECT pg_promote(false)")
+            while self._value("SELECT pg_is_in_recovery()"):
+                if time.monotonic() >= deadline:
+                    raise OutcomeUnknownError(
+                        f"{told}, and is none after {timeout:g} s: it replays what it has received"
+                    )
+                time.sleep(_POLL)
+        except UnavailableError as error:
+            raise OutcomeUnknownError(f"{told}, and answers no more: {error.message}") from None
 
     def wait_for(self, standbys: str) -> None:
         self._set("synchronous_standby_names", standbys)
@@ -293,10 +345,7 @@ class PostgresqlMember(StreamingMember):
         )
         settings = {row["name"]: row["setting"] for row in held}
         if "primary_conninfo" not in settings:
-            raise CredentialError(
-                f"this login may not read `primary_conninfo` of node `{self.node.name}`",
-                hint="let a superuser `GRANT pg_monitor` to it",
-            )
+            raise _may_not_read_conninfo(self.node)
         asked = conninfo_to_dict(settings["primary_conninfo"])
         wanted = {**asked, "host": primary.host, "port": str(primary.port)}
         wanted.pop("hostaddr", None)
@@ -340,3 +389,10 @@ class PostgresqlMember(StreamingMember):
             f"touch {data}/standby.signal",
             f"pg_ctl start -D {data}",
         ]
+
+
+def _may_not_read_conninfo(node: Node) -> CredentialError:
+    return CredentialError(
+        f"this login may not read `primary_conninfo` of node `{node.name}`",
+        hint="let a superuser `GRANT pg_monitor` to it",
+    )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from custctl.replication import availability, availability_nodes, drivers
+from custctl.standing import REQUIRED_SCHEMA
 from tests.conftest import REPOSITORY, clean_environment
 from tests.inside import Inside
 from tests.replicas.availability.group_stand_in import Group, standing_in
@@ -17,7 +18,7 @@ NODES = ", ".join(f"{{name: sql{at}, host: 127.0.0.{at}}}" for at in (1, 2, 3))
 PROFILE = """
 environment: development
 database:
-  {{engine: mssql, name: shop, user: clerk, nodes: [{nodes}], connect_timeout: 2s,
+  {{engine: mssql, name: shop, user: clerk, nodes: [{nodes}], connect_timeout: 10s,
    replication: {{driver: availability-group, group: {group}}}, hooks: {{{hooks}}}}}
 """
 Make = Callable[..., tuple[Inside, Group]]
@@ -30,8 +31,8 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     monkeypatch.setattr(drivers, "_LOOK", 0.001)
     for module in (availability, availability_nodes):
         for name in ("PROMOTING", "FOLLOWING"):
-            monkeypatch.setattr(module, name, 0.3)
-    monkeypatch.setattr(drivers, "_VERIFYING", 0.3)
+            monkeypatch.setattr(module, name, 5.0)
+    monkeypatch.setattr(drivers, "_VERIFYING", 5.0)
     contexts = ExitStack()
 
     def made(cluster_type: str = "NONE", *, group: str = "ag", hooks: str = "") -> tuple[Inside, Group]:
@@ -42,7 +43,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         standing = Group(cluster_type, "sql1", "sql2", "sql3")
         # What `custctl migrate` and the sets leave there.
         standing.tables.tables |= {"schema_migration", "custctl_metadata", "customer_audit", "customer"}
-        standing.tables.rows["schema_migration"] = [{"version": 5, "state": "applied"}]
+        standing.tables.rows["schema_migration"] = [{"version": REQUIRED_SCHEMA, "state": "applied"}]
         for name, value in (("environment", "development"), ("epoch", "1"), ("database_id", "d")):
             standing.tables.rows["custctl_metadata"].append({"name": name, "value": value})
         contexts.enter_context(standing_in(standing))
@@ -50,3 +51,11 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
 
     with contexts:
         yield made
+
+
+@pytest.fixture
+def impatient(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what never comes be waited for only a moment."""
+    for module in (availability, availability_nodes):
+        for name in ("PROMOTING", "FOLLOWING"):
+            monkeypatch.setattr(module, name, 0.3)

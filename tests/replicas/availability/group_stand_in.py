@@ -25,6 +25,7 @@ from tests.inside import Inside
 from tests.mssql.stand_in import Server, _Connection
 
 NOW = datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 - as the driver returns it, without a zone
+AGE = timedelta(seconds=3)  # of the last commit
 GROUP_ID = "6E5B2B1C-0000-0000-0000-00000000000A"
 SYNCHRONOUS, ASYNCHRONOUS = "SYNCHRONOUS_COMMIT", "ASYNCHRONOUS_COMMIT"
 
@@ -41,6 +42,7 @@ class Replica:
         moving: whether its databases receive, where it is a secondary and the primary is there.
         state: what its databases are besides: REVERTING or INITIALIZING.
         behind: how far its log ends before the primary's.
+        refusing: how many questions are answered by a refusal of the login.
         recovering: how many looks pass after a failover before its databases accept writes.
     """
 
@@ -50,10 +52,11 @@ class Replica:
     suspended: bool = False
     ready: bool = True
     state: str | None = None
-    hardened: int = 36_000_000_425_600_001
+    hardened: int | None = 36_000_000_425_600_001
     down: bool = False
     readable: bool = False
     recovering: int = 0
+    refusing: int = 0
     rights: dict[str, int] = field(default_factory=dict)
 
 
@@ -66,6 +69,7 @@ class Group:
         asked: every query about the group, and every change, as it was sent.
         on_alter: called before and after each change, with its number from 0 and whether it is done.
         lost: the statements that have an effect while their answer is lost.
+        lost_by: the error that is told in place of the answer; 0 where the connection is lost.
         missing: views that the servers do not have.
         unreachable: the servers that are up, and not to be reached from here.
     """
@@ -83,6 +87,7 @@ class Group:
         self.asked: list[str] = []
         self.on_alter: Callable[[int, bool], None] = lambda number, done: None
         self.lost: set[str] = set()
+        self.lost_by = 0
         self.missing: set[str] = set()
         self.unreachable: set[str] = set()
 
@@ -108,8 +113,10 @@ class Group:
         replica = self.replicas[name]
         if replica.down:
             raise _lost()
-        if "dm_hadr" in statement or "availability_groups" in statement or "ALTER " in statement:
-            self.asked.append(statement)
+        if replica.refusing:
+            replica.refusing -= 1
+            raise _error(18456, "Login failed for user 'clerk'.")
+        self.asked.append(statement)
         for view in self.missing:
             if view in statement:
                 raise _error(208, f"Invalid object name '{view}'.")
@@ -120,6 +127,8 @@ class Group:
             self._alter(replica, statement, found[2], found[3])
             return [], []
         rows = self._rows(replica, statement)
+        if rows is None:
+            self.asked.pop()  # of the database, which `tests/mssql` looks at
         return None if rows is None else ([str(at) for at in range(len(rows[0]))] if rows else ["0"], rows)
 
     def _rows(self, replica: Replica, statement: str) -> list[tuple[Any, ...]] | None:
@@ -131,11 +140,10 @@ class Group:
             return [(self.quorum,)]
         if "is_failover_ready" in statement:
             state = self.synchronization(replica)
-            ready = replica.ready and replica.mode == SYNCHRONOUS
-            return [
-                (each, state, ready, replica.suspended, replica.hardened, replica.hardened, replica.hardened, 0, 0, NOW - timedelta(seconds=3))
-                for each in self.databases
-            ]  # fmt: skip
+            ready, end = replica.ready and replica.mode == SYNCHRONOUS, replica.hardened
+            lag = 0 if "SYNCHRONIZ" in state and not state.startswith("NOT") else AGE.seconds
+            row = (state, ready, replica.suspended, end, end, end, lag, NOW - AGE)
+            return [(each, *row) for each in self.databases]
         if "availability_mode_desc" in statement:
             return [
                 (
@@ -160,7 +168,7 @@ class Group:
             return [("clerk", *(replica.rights.get(right, 1) for right in asked))]
         if "[shop].[dbo].[custctl_metadata]" in statement:
             if replica.role != "PRIMARY" and not replica.readable:
-                raise _error(976, "The target database, 'shop', is participating in an availability group.")
+                raise _closed()
             return [(row["name"], row["value"]) for row in self.tables.rows["custctl_metadata"]]
         return None
 
@@ -213,7 +221,7 @@ class Group:
         self.altered.append((replica.name, statement.replace("ALTER AVAILABILITY GROUP [ag] ", "")))
         self.on_alter(number, True)
         if statement in self.lost:
-            raise _lost()
+            raise _error(self.lost_by, "failed to bring the group online") if self.lost_by else _lost()
 
 
 def _require(holds: bool, number: int, text: str) -> None:
@@ -224,6 +232,10 @@ def _require(holds: bool, number: int, text: str) -> None:
 def _error(number: int, text: str) -> pyodbc.Error:
     head = "[42000] [Microsoft][ODBC Driver 18 for SQL Server][SQL Server]"
     return pyodbc.ProgrammingError("42000", f"{head}{text} ({number}) (SQLExecDirectW)")
+
+
+def _closed() -> pyodbc.Error:
+    return _error(976, "The target database, 'shop', is participating in an availability group.")
 
 
 def _lost() -> pyodbc.Error:
@@ -249,7 +261,7 @@ class _Asked(Server):
         if found is not None:
             return *found, len(found[1])
         if self._group.replicas[self._name].role != "PRIMARY" and "dbo." in statement:
-            raise _error(976, "The target database, 'shop', is participating in an availability group.")
+            raise _closed()
         return self._group.tables.answer(statement, parameters)
 
 
@@ -258,8 +270,11 @@ def standing_in(group: Group) -> Iterator[None]:
     """Let connections be to the servers of the group."""
 
     def dial(self: MssqlDatabase, node: Node) -> Connection:
-        if group.replicas[node.name].down or node.name in group.unreachable:
+        replica = group.replicas[node.name]
+        if replica.down or node.name in group.unreachable:
             raise UnavailableError(f"node {node} cannot be reached: connection refused")
+        if self._settings.name != "master" and replica.role != "PRIMARY" and not replica.readable:
+            raise self._translated(_closed(), f"node {node}")
         connection = Connection(_Asked(group, node.name).connect, 5)
         self._set_up(connection)
         return connection

@@ -5,18 +5,36 @@ from __future__ import annotations
 import pytest
 
 from tests.replicas.availability.conftest import Make
-from tests.replicas.availability.group_stand_in import Killed, counted, fail_over, switch
+from tests.replicas.availability.group_stand_in import ASYNCHRONOUS, Killed, counted, fail_over, switch
+
+FORCED = ("--primary-is-stopped", "--allow-data-loss")
 
 # -- failover --------------------------------------------------------------------------------------
 
 
-def test_a_synchronized_stand_in_of_a_windows_cluster_takes_over_without_loss(make: Make) -> None:
+@pytest.mark.parametrize("role", ["SECONDARY", "RESOLVING"])
+def test_a_synchronized_stand_in_of_a_windows_cluster_takes_over_without_loss(make: Make, role: str) -> None:
     project, group = make("WSFC")
     group.replicas["sql1"].down = True
+    for name in ("sql2", "sql3"):
+        group.replicas[name].role = role
     code, told = fail_over(project)
     assert code == 0, told
     assert "no acknowledged write is lost" in told
     assert group.altered[0] == ("sql2", "FAILOVER")
+
+
+def test_every_database_of_the_stand_in_s_group_is_resumed_and_counts(make: Make) -> None:
+    project, group = make()
+    group.databases = ["shop", "stock"]
+    group.required = 1
+    group.replicas["sql1"].down = True
+    code, told = fail_over(project, "--to", "sql2", *FORCED)
+    assert code == 0, told
+    assert group.altered[1:] == [
+        ("sql3", "ALTER DATABASE [shop] SET HADR RESUME"),
+        ("sql3", "ALTER DATABASE [stock] SET HADR RESUME"),
+    ]
 
 
 def test_a_failover_that_may_lose_says_how_much_and_is_refused_by_the_stand_in_s_states(make: Make) -> None:
@@ -70,32 +88,66 @@ def test_an_answering_primary_of_the_stand_in_is_not_failed_over(make: Make) -> 
     assert not group.altered
 
 
-@pytest.mark.parametrize(
-    ("required", "silent", "lossless"),
-    [(0, ["sql1"], False), (1, ["sql1"], True), (1, ["sql1", "sql3"], False), (2, ["sql1", "sql3"], True)],
-)
-def test_what_commits_of_the_stand_in_had_to_wait_for_proves_what_is_not_lost(
-    make: Make, required: int, silent: list[str], lossless: bool
+@pytest.mark.parametrize("required", [0, 1, 2])
+def test_without_a_cluster_no_stand_in_can_tell_what_a_silent_primary_has_acknowledged(
+    make: Make, required: int
 ) -> None:
+    """Who was disconnected does not hear that commits need not wait for him any more."""
     project, group = make()
     group.required = required
-    for name in silent:
-        group.replicas[name].down = True
+    group.replicas["sql1"].down = True
     code, told = fail_over(project, "--to", "sql2", "--primary-is-stopped")
-    assert code == (0 if lossless else 7), told
-    assert ("no acknowledged write is lost" in told) is lossless
-    assert group.primaries == (["sql2"] if lossless else [])
+    assert code == 7
+    assert "nobody but `sql1`, which is silent, knows what it has acknowledged" in told
+    assert "up to 3.0 s of them" in told
+    assert not group.altered
+    assert fail_over(project, "--to", "sql2", *FORCED)[0] == 0
+    assert group.primaries == ["sql2"]
+
+
+def test_a_failover_loses_nothing_where_every_stand_in_answers_and_none_has_more(make: Make) -> None:
+    project, group = make()
+    assert project.run("replica", "fence", "sql1", "--yes").code == 0
+    code, told = fail_over(project, "--to", "sql2")
+    assert code == 0, told
+    assert "no acknowledged write is lost" in told
+    assert group.primaries == ["sql2"]
+    assert not group.replicas["sql1"].suspended
+
+
+def test_an_asynchronous_old_primary_of_the_stand_in_that_answers_offline_is_no_proof_of_anything(make: Make) -> None:
+    project, group = make()
+    group.required = 1
+    old = group.replicas["sql1"]
+    old.role, old.mode, old.hardened = "RESOLVING", ASYNCHRONOUS, 36_000_000_425_600_002
+    group.replicas["sql3"].down = True
+    code, told = fail_over(project, "--to", "sql2", "--primary-is-stopped")
+    assert code == 7
+    assert "`sql1` has received more than `sql2`" in told
+    assert not group.altered
+
+
+@pytest.mark.parametrize("name", ["sql2", "sql3"])
+def test_a_position_that_the_stand_in_does_not_tell_proves_nothing(make: Make, name: str) -> None:
+    project, group = make()
+    group.required = 1
+    group.replicas["sql1"].down = True
+    group.replicas[name].hardened = None
+    code, told = fail_over(project, "--to", "sql2", "--primary-is-stopped")
+    assert code == 7
+    assert not group.altered
+    assert "no acknowledged write is lost" not in told
 
 
 def test_the_stand_in_with_the_most_is_chosen_and_the_other_needs_a_word(make: Make) -> None:
     project, group = make()
     group.required = 1
     group.replicas["sql1"].down = True
-    group.replicas["sql3"].hardened += 100
+    group.replicas["sql3"].hardened = 36_000_000_425_600_101
     code, told = fail_over(project, "--to", "sql2", "--primary-is-stopped")
     assert code == 7
     assert "`sql3` has received more" in told
-    code, told = fail_over(project, "--primary-is-stopped")
+    code, told = fail_over(project, *FORCED)
     assert code == 0, told
     assert group.primaries == ["sql3"]
 
@@ -104,7 +156,7 @@ def test_after_a_failover_commits_wait_for_no_more_secondaries_than_the_stand_in
     project, group = make()
     group.required = 2
     group.replicas["sql1"].down = True
-    code, told = fail_over(project, "--to", "sql2", "--primary-is-stopped")
+    code, told = fail_over(project, "--to", "sql2", *FORCED)
     assert code == 0, told
     assert group.required == 1
     assert "REQUIRED_SYNCHRONIZED_SECONDARIES_TO_COMMIT is 2, and becomes 1" in told
@@ -114,7 +166,7 @@ def test_an_old_primary_that_returns_as_one_is_fenced_and_rejoined_by_the_stand_
     project, group = make()
     group.required = 1
     group.replicas["sql1"].down = True
-    assert fail_over(project, "--to", "sql2", "--primary-is-stopped")[0] == 0
+    assert fail_over(project, "--to", "sql2", *FORCED)[0] == 0
     group.replicas["sql1"].down = False
     assert project.run("replica", "status", "--check").code == 14
     assert project.run("replica", "rejoin", "sql1", "--yes").code == 14
@@ -150,8 +202,8 @@ def test_a_failover_killed_at_any_statement_to_the_stand_in_comes_to_its_end_whe
 
     group.on_alter = kill
     with pytest.raises(Killed):
-        fail_over(project, "--primary-is-stopped")
-    code, told = fail_over(project, "--primary-is-stopped")
+        fail_over(project, *FORCED)
+    code, told = fail_over(project, *FORCED)
     assert code == 0, told
     assert [statement for _, statement in group.altered].count("FORCE_FAILOVER_ALLOW_DATA_LOSS") == 1
     assert group.primaries == ["sql2"]
@@ -174,7 +226,7 @@ def test_settings_that_a_killed_switchover_left_are_put_back_by_a_failover_of_th
         switch(project)
     assert group.required == 2
     group.replicas["sql1"].down = True
-    code, told = fail_over(project, "--to", "sql3", "--primary-is-stopped")
+    code, told = fail_over(project, "--to", "sql3", *FORCED)
     assert code == 0, told
     assert (group.primaries, group.required) == (["sql3"], 0)
 
@@ -190,18 +242,16 @@ def test_a_primary_of_the_stand_in_that_is_still_connected_to_a_secondary_is_not
 
 def test_a_hook_that_fails_keeps_the_stand_in_from_being_failed_over_to(make: Make) -> None:
     project, group = make(hooks='fence: ["false"]')
-    group.required = 1
     group.replicas["sql1"].down = True
-    code, told = fail_over(project, "--to", "sql2")
+    code, told = fail_over(project, "--to", "sql2", "--allow-data-loss")
     assert code == 3, told
     assert not group.altered
 
 
 def test_a_hook_that_stops_the_old_primary_is_enough_of_a_word_for_the_stand_in(make: Make) -> None:
     project, group = make(hooks='fence: ["true"]')
-    group.required = 1
     group.replicas["sql1"].down = True
-    code, told = fail_over(project, "--to", "sql2")
+    code, told = fail_over(project, "--to", "sql2", "--allow-data-loss")
     assert code == 0, told
     assert group.primaries == ["sql2"]
 

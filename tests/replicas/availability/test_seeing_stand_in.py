@@ -54,11 +54,28 @@ def test_the_status_of_the_stand_in_has_its_own_words(make: Make) -> None:
     assert nodes["sql2"]["behind_bytes"] is None
 
 
-def test_a_suspended_stand_in_s_lag_is_not_known(make: Make) -> None:
+def test_a_suspended_stand_in_is_as_far_behind_as_its_last_commit_is_old(make: Make) -> None:
     project, group = make()
     group.replicas["sql2"].suspended = True
-    nodes = {node["node"]: node for node in json.loads(project.run("replica", "status", "-o", "json").out)["items"]}
-    assert nodes["sql2"]["lag_s"] is None
+    done = project.run("replica", "status", "-o", "json")
+    nodes = {node["node"]: node for node in json.loads(done.out)["items"]}
+    assert (nodes["sql2"]["lag_s"], nodes["sql2"]["sync_state"]) == (3, "NOT SYNCHRONIZING")
+    assert "data movement of `shop` on `sql2` is suspended" in done.err
+
+
+def test_what_is_not_as_it_should_be_is_told_of_the_stand_in(make: Make) -> None:
+    project, group = make()
+    group.required = 2
+    group.replicas["sql2"].ready = False
+    group.replicas["sql3"].role = "RESOLVING"
+    done = project.run("replica", "status", "--check")
+    assert done.code == 12
+    assert "`sql1` waits for 2 secondaries, and none is synchronized: commits there do not end" in done.err
+    assert "`sql3` is RESOLVING" in done.err
+    group.replicas["sql1"].role = "RESOLVING"
+    done = project.run("replica", "status", "--check")
+    assert done.code == 3
+    assert "no node that answers is the primary" in done.err
 
 
 def test_another_group_than_the_profile_s_is_refused_by_the_stand_in_s_name(make: Make) -> None:

@@ -5,10 +5,13 @@ No SQL Server can be had here: what is tested is which statements are sent, wher
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
 
+from custctl.replication.availability import AvailabilityDriver
+from custctl.replication.execute import Run
 from tests.replicas.availability.conftest import Make
 from tests.replicas.availability.group_stand_in import ASYNCHRONOUS, Group, Killed, counted, fail_over, switch
 
@@ -58,6 +61,18 @@ def test_each_change_of_the_primary_is_counted_in_the_stand_in_s_epoch(make: Mak
     assert counted(group)["fork"].startswith("F-1 ")  # no new recovery fork, and counted all the same
     actions = [row["action"] for row in group.tables.rows["customer_audit"]]
     assert actions == ["switchover"]
+
+
+@pytest.mark.parametrize("required", [0, 1])
+def test_the_stand_in_s_fork_is_counted_before_the_others_follow_unless_its_commit_waits_for_one(
+    make: Make, required: int
+) -> None:
+    project, group = make()
+    group.required = required
+    done = project.run("replica", "switchover", "--to", "sql2", "--dry-run", "-o", "json")
+    steps = [step["step"] for step in json.loads(done.out)["steps"]]
+    assert steps.index("restore") < steps.index("record")
+    assert (steps.index("record") < steps.index("follow")) is (required == 0)
 
 
 def test_an_external_cluster_s_stand_in_is_left_to_its_manager(make: Make) -> None:
@@ -113,6 +128,7 @@ def test_a_switchover_is_refused_and_the_stand_in_left_alone(
     assert not group.altered
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_switchover_that_stops_gives_the_stand_in_s_primary_its_role_and_settings_back(make: Make) -> None:
     project, group = make()
     group.required = 1
@@ -132,7 +148,7 @@ def test_a_switchover_that_stops_gives_the_stand_in_s_primary_its_role_and_setti
 
 def test_another_secondary_of_the_stand_in_with_more_than_the_target_stops_the_switchover(make: Make) -> None:
     project, group = make()
-    group.replicas["sql3"].hardened += 1
+    group.replicas["sql3"].hardened = 36_000_000_425_600_002
     code, told = switch(project)
     assert code == 7
     assert "`sql3` has received more" in told
@@ -238,6 +254,7 @@ def test_a_switchover_interrupted_at_any_statement_to_the_stand_in_is_undone_or_
     assert group.required == 0
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_target_of_the_stand_in_that_still_recovers_is_waited_for_by_the_next_run(make: Make) -> None:
     project, group = make()
     group.replicas["sql2"].recovering = 10_000
@@ -249,3 +266,95 @@ def test_a_target_of_the_stand_in_that_still_recovers_is_waited_for_by_the_next_
     assert code == 0, told
     assert [statement for _, statement in group.altered].count("FORCE_FAILOVER_ALLOW_DATA_LOSS") == 1
     assert counted(group)["epoch"] == "2"
+
+
+@pytest.mark.parametrize("cluster_type", ["NONE", "WSFC"])
+def test_a_plan_is_not_carried_out_on_stand_ins_of_which_another_has_become_the_primary(
+    make: Make, monkeypatch: pytest.MonkeyPatch, cluster_type: str
+) -> None:
+    project, group = make(cluster_type)
+    execute = Run.execute
+
+    def late(self: Run) -> None:
+        group.replicas["sql1"].role, group.replicas["sql3"].role = "SECONDARY", "PRIMARY"
+        execute(self)
+
+    monkeypatch.setattr(Run, "execute", late)
+    code, told = switch(project)
+    assert (code, "`sql3` is the primary now" in told) == (7, True), told
+    assert not group.altered
+
+
+def test_a_failover_is_not_forced_on_the_stand_in_while_another_primary_answers(make: Make) -> None:
+    project, group = make()
+
+    def promote_another(number: int, done: bool) -> None:
+        if done and group.altered[-1][1] == "OFFLINE":
+            group.replicas["sql3"].role = "PRIMARY"
+
+    group.on_alter = promote_another
+    code, told = switch(project)
+    assert code == 12, told
+    assert group.primaries == ["sql3"]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_error_behind_which_the_stand_in_has_begun_to_take_over_undoes_nothing(make: Make) -> None:
+    project, group = make()
+    group.replicas["sql2"].recovering = 10_000
+    group.lost_by = 41131
+    group.lost.add("ALTER AVAILABILITY GROUP [ag] FORCE_FAILOVER_ALLOW_DATA_LOSS")
+    code, told = switch(project)
+    assert code == 13, told
+    assert not any(group.replicas[name].role == "PRIMARY" for name in ("sql1", "sql3"))
+
+
+def test_a_stand_in_s_primary_that_another_has_taken_offline_is_not_switched_over_from(make: Make) -> None:
+    project, group = make()
+    for replica in group.replicas.values():
+        replica.mode = ASYNCHRONOUS
+
+    def kill(number: int, done: bool) -> None:
+        group.on_alter = lambda number, done: None
+        raise Killed
+
+    group.on_alter = kill
+    with pytest.raises(Killed):
+        switch(project)
+    assert not group.altered
+    assert project.run("replica", "fence", "sql1", "--yes").code == 0
+    code, told = switch(project)
+    assert code == 7, told
+    assert "no primary answers that could be switched over from" in told
+    assert not group.primaries
+
+
+def test_not_even_where_commits_on_the_stand_in_wait_for_all_but_no_run_has_seen_to_it(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, group = make()
+    group.required = 2
+
+    def kill(*_: object) -> str:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AvailabilityDriver, "_synchronize", kill)
+        with pytest.raises(Killed):
+            switch(project)
+    assert project.run("replica", "fence", "sql1", "--yes").code == 0
+    code, told = switch(project)
+    assert (code, group.primaries) == (7, []), told
+
+
+def test_a_login_that_the_stand_in_refuses_while_it_takes_over_is_tried_again(make: Make) -> None:
+    project, group = make()
+
+    def refuse(number: int, done: bool) -> None:
+        if done and group.altered[-1][1] == "FORCE_FAILOVER_ALLOW_DATA_LOSS":
+            group.replicas["sql2"].refusing = 3
+
+    group.on_alter = refuse
+    code, told = switch(project)
+    assert code == 0, told
+    assert group.replicas["sql2"].refusing == 0
