@@ -49,6 +49,7 @@ class Observation:
         writable: whether it accepts writes: a primary that is not fenced.
         cluster_id: what all nodes of one database have in common: the system identifier, or the group's id.
         timeline: the branch of the history that it is on.
+        database_id: the id that the database was stamped with.
         environment: the environment that the database is stamped with.
         epoch: custctl's count of the forks of the database's history.
         fork: the branch that the epoch was counted for, as `StreamingMember` or `AvailabilityMember` name it.
@@ -76,6 +77,7 @@ class Observation:
     writable: bool
     cluster_id: str | None = None
     timeline: int | None = None
+    database_id: str | None = None
     environment: str | None = None
     epoch: int | None = None
     fork: str | None = None

@@ -57,6 +57,10 @@ class Driver(ABC):
     """What keeps the replicas: how they are observed, and how another node becomes the primary.
 
     Connections to the nodes are opened by the first look and kept until `close`.
+
+    Attributes:
+        database_id: the id of the database, once a node has told it.
+        counted: the epoch, once a step has counted the fork.
     """
 
     name: ClassVar[str]
@@ -71,6 +75,8 @@ class Driver(ABC):
         self._profile = means.profile
         self._members: dict[str, Member | CustctlError] = {}
         self._highest_epoch = 0
+        self.database_id: str | None = None
+        self.counted: int | None = None
 
     @property
     def max_lag(self) -> float:
@@ -95,8 +101,9 @@ class Driver(ABC):
         for name, answer in seen.items():
             if isinstance(answer, CustctlError):
                 self._hang_up(name, answer)
-            elif answer.epoch is not None:
-                self._highest_epoch = max(self._highest_epoch, answer.epoch)
+            else:
+                self._highest_epoch = max(self._highest_epoch, answer.epoch or 0)
+                self.database_id = answer.database_id or self.database_id
         return Topology(tuple(self._seen(node.name, seen) for node in self._nodes()), self.max_lag)
 
     def _hang_up(self, name: str, why: CustctlError) -> None:
@@ -233,6 +240,7 @@ class Driver(ABC):
                 action=plan.kind,
                 detail=detail,
             )
+        self.counted = epoch
         return f"epoch {epoch}"
 
     def _next_epoch(self, plan: Plan) -> int:

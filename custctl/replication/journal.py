@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from custctl.errors import UnavailableError
-from custctl.replication.state import locked, state_file
+from custctl.state import locked, state_file
 
 if TYPE_CHECKING:
     from custctl.profiles import Profile

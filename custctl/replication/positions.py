@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from custctl.engines.reads import LogPosition
-from custctl.filelocks import try_lock
+from custctl.state import locked, write_whole
 
 _PATIENCE = 1.0  # seconds in which another process's writing of the file is waited for; it takes a thousandth of that
-_PAUSE = 0.005
 _UNKNOWN = LogPosition("", 0, 0)
 
 
@@ -98,31 +94,17 @@ class Positions:
         Raises:
             OSError: the file cannot be written.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with self._lock():
+        with locked(self.path, _PATIENCE) as mine:
+            if not mine:
+                raise TimeoutError(None, "another process has held its lock for too long")
             held = self.read()
             kept = replace(held, reached=later(held.reached, reached), primary=primary)
             if kept != held:
                 self._write(kept)
         return kept
 
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        # Beside the file, which is replaced.
-        descriptor = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            deadline = time.monotonic() + _PATIENCE
-            while not try_lock(descriptor):
-                if time.monotonic() >= deadline:
-                    raise TimeoutError(None, "another process has held its lock for too long")
-                time.sleep(_PAUSE)
-            yield
-        finally:
-            os.close(descriptor)
-
     def _write(self, memory: Memory) -> None:
         # Imported where something is written: most commands read.
-        import tempfile
 
         assert memory.reached is not None
         held = {
@@ -131,13 +113,4 @@ class Positions:
             "position": memory.reached.position,
             "primary": memory.primary,
         }
-        # Its owner's alone, as the maker of temporary files has it.
-        descriptor, name = tempfile.mkstemp(prefix=f".{self.path.stem}.", dir=self.path.parent)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                json.dump(held, stream)
-            os.replace(name, self.path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(name)
-            raise
+        write_whole(self.path, json.dumps(held))

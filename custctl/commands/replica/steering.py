@@ -72,8 +72,24 @@ def steer(
             context.console.note(str(plan.loss))
         context.confirm_destruction(question(plan))
         run = Run(driver, plan, journal, context.actor, context.console.note)
-        run.execute()
+        with _cache_in_step(context, driver):
+            run.execute()
         _show_result(context, plan, run)
+
+
+@contextmanager
+def _cache_in_step(context: Context, driver: Driver) -> Iterator[None]:
+    """Keep readers of the cache away while the history may fork, and let it know the new epoch."""
+    mirror = context.mirror if driver.database_id is not None else None
+    if mirror is None:
+        yield
+        return
+    try:
+        with mirror.many(driver.database_id):
+            yield
+    finally:
+        if driver.counted is not None:
+            mirror.forked(driver.database_id, driver.counted)
 
 
 def _unfinished(context: Context, journal: Journal) -> Intent | None:

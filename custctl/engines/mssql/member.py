@@ -80,7 +80,7 @@ _FORK = """
 SELECT CAST(recovery_fork_guid AS NVARCHAR(36)) FROM sys.database_recovery_status WHERE database_id = DB_ID({database})
 """
 
-_KNOWN = "SELECT name, value FROM {table} WHERE name IN ('environment', 'epoch', 'fork')"
+_KNOWN = "SELECT name, value FROM {table} WHERE name IN ('database_id', 'environment', 'epoch', 'fork')"
 
 # A login without them is told that there is no group, or nothing at all.
 SERVER_RIGHTS = ("VIEW SERVER STATE", "VIEW ANY DEFINITION")
@@ -147,6 +147,7 @@ class MssqlMember(AvailabilityMember):
             role=Role.PRIMARY if writable else Role.STANDBY,
             writable=writable,
             now=_utc(now),
+            database_id=known.get("database_id"),
             environment=known.get("environment"),
             epoch=int(known["epoch"]) if known.get("epoch", "").isdigit() else None,
             # What custctl has counted is the fork and the operation that made it.

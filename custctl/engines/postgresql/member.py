@@ -168,6 +168,7 @@ class PostgresqlMember(StreamingMember):
             writable=not standby and not seen["read_only"],
             cluster_id=seen["cluster_id"],
             timeline=seen["timeline"] or self._timeline_by_files(),
+            database_id=known.get("database_id"),
             environment=known.get("environment"),
             epoch=int(known["epoch"]) if known.get("epoch", "").isdigit() else None,
             fork=known.get("fork"),
@@ -201,7 +202,8 @@ class PostgresqlMember(StreamingMember):
     def _known(self) -> dict[str, str]:
         """Return what the database has recorded of its own history; nothing where it is not custctl's, or not yet."""
         query = sql.SQL(
-            "SELECT name, value FROM {}.custctl_metadata WHERE name IN ('environment', 'epoch', 'fork', 'synchronous')"
+            "SELECT name, value FROM {}.custctl_metadata"
+            " WHERE name IN ('database_id', 'environment', 'epoch', 'fork', 'synchronous')"
         ).format(sql.Identifier(self._schema))
         try:
             with self._driver.cursor() as cursor:
