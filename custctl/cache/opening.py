@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from custctl.cache.links import Link, open_link
@@ -44,25 +45,23 @@ def open_cache(profile: Profile, environ: Mapping[str, str], memory: Memory, dat
     def secret(purpose: str) -> str:
         from custctl.credentials import Purpose, find_credential
 
-        try:
-            found = find_credential(profile, environ, Purpose(purpose)).secret
-        except CredentialError as error:
-            # No command fails for want of what opens the cache.
-            raise LoginError(error.message) from None
+        found = find_credential(profile, environ, Purpose(purpose)).secret
         assert found is not None
         return found.reveal()
+
+    def password() -> str:
+        with _as_login():
+            return secret("cache")
 
     def sealer() -> Sealer:
         from custctl.cache.sealing import AesSealer
 
-        try:
+        with _as_login():
             return AesSealer(secret("cache-key"))
-        except CredentialError as error:
-            raise LoginError(error.message) from None
 
     def connect() -> Link:
         near = f"{key_prefix(database_id)}state"
-        return open_link(address, near, password=lambda: secret("cache"), authorities=authorities, patience=PATIENCE)
+        return open_link(address, near, password=password, authorities=authorities, patience=PATIENCE)
 
     return Cache(
         connect,
@@ -73,6 +72,15 @@ def open_cache(profile: Profile, environ: Mapping[str, str], memory: Memory, dat
         mark=mark_seconds(profile),
         sealer=sealer if profile.cache.encrypt else None,
     )
+
+
+@contextmanager
+def _as_login() -> Iterator[None]:
+    """Take what the cache cannot be opened without for a fault of the cache: no other command fails for want of it."""
+    try:
+        yield
+    except CredentialError as error:
+        raise LoginError(error.message) from None
 
 
 def open_mirror(

@@ -23,8 +23,14 @@ PLACE = b"custctl:{x}:row:1"
 ROW = Customer(
     **{
         **dict.fromkeys(("phone", "company", "address_line", "city", "region", "postal_code", "country")),
-        "id": 1, "email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace", "status": "active",
-        "version": "e1-1", "created_at": "2026-01-02T03:04:05.678Z", "updated_at": "2026-01-02T03:04:05.678Z",
+        "id": 1,
+        "email": "ada@example.com",
+        "first_name": "Ada",
+        "last_name": "Lovelace",
+        "status": "active",
+        "version": "e1-1",
+        "created_at": "2026-01-02T03:04:05.678Z",
+        "updated_at": "2026-01-02T03:04:05.678Z",
     }  # type: ignore[arg-type]
 )
 

@@ -150,6 +150,19 @@ def test_no_fault_shows_what_opens_the_cache(logged_in: Project, valkey: ValkeyS
     hidden(result.out + result.err)
 
 
+def test_without_a_password_all_but_the_cache_s_own_commands_work(logged_in: Project) -> None:
+    logged_in.ok("customer", "add", *ADA)
+    del logged_in.environ["CUSTCTL_CACHE_PASSWORD"]
+    logged_in.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+    assert "no password for user `ada` of the cache" in logged_in.ok("customer", "get", "1", "-v").err
+    written = logged_in.ok("customer", "update", "1", "--phone", "2")
+    assert "warning: " in written.err
+    assert "no password for user `ada` of the cache" in written.err
+    status = logged_in.run("cache", "status", "-o", "json")
+    assert status.code == 4
+    assert "credential check --for cache" in status.error["hint"]
+
+
 def test_what_is_remembered_on_disk_holds_no_secret_and_is_its_owner_s_alone(logged_in: Project) -> None:
     logged_in.ok("customer", "add", *ADA)
     logged_in.environ["CUSTCTL_CACHE_PASSWORD"] = f"{PASSWORD}, mistyped"

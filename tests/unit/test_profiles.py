@@ -244,7 +244,11 @@ def test_values_of_variables_are_not_shown(load: Load) -> None:
         (SQLITE + "cache: {url: 'redis://[x'}\n", "`cache.url` is not the URL", ""),
         (SQLITE + "cache: {ttl: 5m}\n", "`cache.url` is missing", ""),
         (SQLITE + "cache: {url: 'redis://h', ttI: 5m}\n", "unknown key `cache.ttI`", "did you mean `ttl`?"),
-        (SQLITE + "cache: {url: 'redis://h', encrpyt: yes}\n", "unknown key `cache.encrpyt`", "did you mean `encrypt`?"),
+        (
+            SQLITE + "cache: {url: 'redis://h', encrpyt: yes}\n",
+            "unknown key `cache.encrpyt`",
+            "did you mean `encrypt`?",
+        ),
         (SQLITE + "cache: {url: 'redis://h', encrypt: maybe}\n", "`maybe`", "one of `true`, `false`"),
         (SQLITE + "cache: {url: 'redis+sentinel://h'}\n", "comes `/` and the name of the master", "rediss://"),
         (SQLITE + "cache: {url: 'redis://h', ttl: 0s}\n", "`cache.ttl` must be longer than zero", ""),
