@@ -9,25 +9,26 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from custctl.filelocks import try_lock
 from custctl.paths import user_state_dir
 
-if TYPE_CHECKING:
-    from custctl.profiles import Profile
-
 _POLL = 0.005  # seconds between attempts
 
 
-def state_file(profile: Profile, environ: Mapping[str, str], name: str) -> Path:
+def state_file(profile: str, location: str, environ: Mapping[str, str], name: str) -> Path:
     """Return the path of a file that is about a profile's database; it may not exist.
 
     A profile of the same name for another database has files of its own; what is kept in them says besides which
     database it is about.
+
+    Args:
+        profile: its name.
+        location: its database in words.
+        name: what the file is called.
     """
     # Not a digest of OpenSSL's, whose loading takes longer than all that is done with the file.
-    return user_state_dir(environ) / f"{profile.name}-{zlib.crc32(profile.location.encode()):08x}" / name
+    return user_state_dir(environ) / f"{profile}-{zlib.crc32(location.encode()):08x}" / name
 
 
 @contextmanager

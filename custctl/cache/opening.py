@@ -28,7 +28,7 @@ _AFTERWARDS = 20.0  # seconds in which a writer has learnt what became of its co
 
 def open_memory(profile: Profile, environ: Mapping[str, str]) -> Memory:
     """Return what this machine remembers of a profile's cache."""
-    return Memory(state_file(profile, environ, "cache.json"))
+    return Memory(state_file(profile.name, profile.location, environ, "cache.json"))
 
 
 def mark_seconds(profile: Profile) -> float:

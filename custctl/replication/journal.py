@@ -56,7 +56,7 @@ class Journal:
     @classmethod
     def of(cls, profile: Profile, environ: Mapping[str, str]) -> Journal:
         """Return the journal of a profile."""
-        return cls(state_file(profile, environ, "replica.jsonl"))
+        return cls(state_file(profile.name, profile.location, environ, "replica.jsonl"))
 
     @contextmanager
     def held(self) -> Iterator[None]:

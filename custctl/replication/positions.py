@@ -104,8 +104,6 @@ class Positions:
         return kept
 
     def _write(self, memory: Memory) -> None:
-        # Imported where something is written: most commands read.
-
         assert memory.reached is not None
         held = {
             "database_id": memory.reached.database_id,

@@ -3,7 +3,7 @@ SELECT CAST(DATABASEPROPERTYEX(N'shop', 'Status') AS NVARCHAR(60)),
 GO
 SELECT CAST(recovery_fork_guid AS NVARCHAR(36)) FROM sys.database_recovery_status WHERE database_id = DB_ID(N'shop')
 GO
-SELECT name, value FROM [shop].[dbo].[custctl_metadata] WHERE name IN ('environment', 'epoch', 'fork')
+SELECT name, value FROM [shop].[dbo].[custctl_metadata] WHERE name IN ('database_id', 'environment', 'epoch', 'fork')
 GO
 SELECT CAST(g.group_id AS NVARCHAR(36)), g.name, g.cluster_type_desc, g.required_synchronized_secondaries_to_commit,
        r.replica_server_name, s.role_desc, s.connected_state_desc
