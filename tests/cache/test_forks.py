@@ -9,6 +9,7 @@ import yaml
 
 from tests.cache.conftest import make_shop
 from tests.conftest import Project
+from tests.servers import processes
 from tests.servers.cluster import Cluster
 from tests.servers.valkey import ValkeyServer
 
@@ -66,11 +67,11 @@ def test_a_row_that_was_lost_is_not_shown_where_the_cache_did_not_hear_of_the_fo
     shop.ada.ok("customer", "update", "1", "--phone", "lost")
     assert _shown(shop.bob) == ("lost", "cache")
     cluster.kill("a")
-    valkey.freeze()
+    processes.freeze(valkey.process.pid)
     try:
         shop.ada.ok("replica", "failover", "--to", "b", *_PRIMARY_IS_GONE)
     finally:
-        valkey.thaw()
+        processes.thaw(valkey.process.pid)
     # The first who puts or fills a row of the new history brings its epoch along.
     shop.ada.ok("customer", "update", "2", "--phone", "new")
     assert _shown(shop.bob)[0] == "first"
