@@ -145,10 +145,10 @@ def orders(actors: Sequence[tuple[str, ...]]) -> Iterator[list[tuple[int, str]]]
 
 
 def check_every_order(machine: type[Protocol], actors: Sequence[tuple[str, ...]]) -> int:
-    """Run all orders, from an empty cache and from one that has the row; return how many that were."""
+    """Run all orders, from a cache that has the row, that has it too long, and that has it not; return how many."""
     count = 0
     for order in orders(actors):
-        for begin in ((), ("get",)):
+        for begin in ((), ("entry",), ("evict",)):
             run = machine()
             run.begin()
             # So that before all this something has been there.
@@ -181,7 +181,7 @@ def test_a_missing_guard_is_found_out(name: str, machine: type[Protocol], monkey
     monkeypatch.setattr(scripts, "_text", lambda asked: mutated if asked == script else original(asked))
     scripts._digest.cache_clear()
     try:
-        with pytest.raises(AssertionError, match="was shown|history that was left|Refusal"):
+        with pytest.raises(AssertionError, match=r"was shown|history that was left|Refusal"):
             for actors in ORDERS:
                 check_every_order(machine, actors)
     finally:
