@@ -20,6 +20,7 @@ from custctl.state import locked, write_whole
 _KEPT = 2000  # writes that are remembered; each is also in the cache, where that answered
 _SPARED = 30.0  # seconds after a failure in which the cache is left alone
 _ID = re.compile(r"-1|[0-9]{1,19}", re.ASCII)
+_LONGEST = 24 * 3600.0  # seconds that a write may last; a clock that was put back makes no doubt last for ever
 _PATIENCE = 1.0  # seconds to wait for another process's writing of the file
 
 
@@ -104,18 +105,24 @@ class Memory:
         """
         return {int(key): value for key, value in self._table("doubt").items()}
 
-    def doubt(self, customer_ids: Iterable[int]) -> None:
-        """Keep that entries may be old."""
-        new = {str(each): os.urandom(6).hex() for each in customer_ids}
+    def doubt(self, customer_ids: Iterable[int], seconds: float = 0.0) -> None:
+        """Keep that entries may be old.
+
+        Args:
+            seconds: in which what they are to be older than may yet be written, so that it is no use to settle them.
+        """
+        until = self._clock() + seconds if seconds else 0
+        new = {str(each): f"{os.urandom(6).hex()} {until:.3f}" for each in customer_ids}
         self._change(lambda held: held.setdefault("doubt", {}).update(new))
 
     def settle(self, doubts: Mapping[int, str]) -> None:
-        """Keep that these are in doubt no more, but for what came into doubt again since `in_doubt` was asked."""
+        """Keep that these are in doubt no more, but for what is written yet, or came into doubt since `in_doubt` was asked."""
+        now = self._clock()
 
         def change(held: dict[str, Any]) -> None:
             table = held.get("doubt", {})
             for each, doubt in doubts.items():
-                if table.get(str(each)) == doubt:
+                if table.get(str(each)) == doubt and not now < _until(doubt) < now + _LONGEST:
                     del table[str(each)]
 
         self._change(change)
@@ -172,6 +179,13 @@ class Memory:
     def saw(self, there: bool) -> None:
         """Keep whether the database was there now."""
         self._change(lambda held: held.update(seen=[self._clock(), there]))
+
+
+def _until(doubt: str) -> float:
+    try:
+        return float(doubt.partition(" ")[2])
+    except ValueError:
+        return 0.0
 
 
 def _sound(held: Any) -> dict[str, Any]:

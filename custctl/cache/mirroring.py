@@ -72,7 +72,7 @@ class CacheMirror:
         if cache is None or customer_id in self._marked:
             return
         self._marked.add(customer_id)
-        with self._told(customer_id):
+        with self._told(customer_id, self._mark):
             cache.begin(customer_id, self._token)
 
     def wrote(self, database_id: str | None, row: Customer) -> None:
@@ -116,7 +116,7 @@ class CacheMirror:
         if cache is None or database_id is None:
             yield
             return
-        with self._told(ALL):
+        with self._told(ALL, self._mark):
             cache.begin_many(self._token, self._mark)
         try:
             with self._said_again(database_id):
@@ -141,7 +141,7 @@ class CacheMirror:
         def go_on() -> None:
             while not over.wait(self._mark / 3):
                 cache = self._open(database_id)
-                with self._told(ALL):
+                with self._told(ALL, self._mark):
                     cache.begin_many(self._token, self._mark)
                 cache.close()
 
@@ -163,11 +163,11 @@ class CacheMirror:
                 cache.turn(self._token, epoch)
 
     @contextmanager
-    def _told(self, customer_id: int) -> Iterator[None]:
+    def _told(self, customer_id: int, seconds: float = 0.0) -> Iterator[None]:
         try:
             yield
         except CacheError as error:
-            self._memory.doubt([customer_id])
+            self._memory.doubt([customer_id], seconds)
             if not self._has_warned:
                 self._has_warned = True
                 self._warned(f"the cache was not told: {error}; others may read from it what was before")

@@ -300,7 +300,7 @@ class Protocol(RuleBasedStateMachine):
             "mark_all": lambda: self.mark_all(forks=False),
             "end_many": lambda: self.end_many(killed=False),
             "kill_many": lambda: self.end_many(killed=True),
-            "lease": lambda: self.time_passes("lease", row),
+            **{name: lambda name=name: self.time_passes(name, row) for name in ("lease", "entry")},
             **{
                 name: lambda name=name: self.befall(name)
                 for name in ("save", "untold", "state", "drop", "empty", "before")

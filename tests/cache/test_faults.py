@@ -47,7 +47,7 @@ def check_works(shop: Shop, *, warned: bool = True) -> None:
     assert done.err.count("the cache was not told") == int(warned), done.err
     for operator in (shop.ada, shop.bob):
         assert operator.ok("customer", "get", "1", "-o", "json").json["phone"] == phone
-    print(f"\nthe database alone {usual:.3f} s, first get {first:.3f} s, later {later:.3f} s, update {writing:.3f} s")
+    print(f"\nthe database alone {usual:.3f} s, first get {first:.3f} s, later {later:.3f} s, update {writing:.3f} s")  # noqa: T201 - for who measures
     assert first < usual + ADDED + ROOM
     assert later < usual + ADDED + ROOM
     assert writing < usual + ADDED + ROOM
