@@ -108,7 +108,8 @@ def _replicas(profile: Profile, open_database: Callable[[], Database], environ: 
         topology = driver.observe()
     health, reasons = topology.health, topology.reasons()
     told = f"{kept}: {health.in_words}{'; ' if reasons else ''}{'; '.join(reasons)}"
-    yield Check("replicas", not health.exit_code, told, "`custctl replica status` shows the nodes", health.exit_code)
+    hint = "`custctl replica status` shows the nodes" if health.exit_code else None
+    yield Check("replicas", not health.exit_code, told, hint, health.exit_code)
 
 
 # -- the schema ------------------------------------------------------------------------------------

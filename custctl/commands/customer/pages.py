@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from custctl.context import Context
 from custctl.customers.model import FIELDS
+from custctl.errors import UnavailableError
 
 if TYPE_CHECKING:
     from custctl.customers.queries import Position, Query
@@ -14,7 +15,23 @@ SHOWN = ("id", "email", "first_name", "last_name", "company", "country", "status
 
 
 def print_pages(context: Context, query: Query, position: Position | None, limit: int) -> None:
-    """Print one page, or everything where the limit is 0; what follows is noted on stderr."""
+    """Print one page, or everything where the limit is 0; what follows is noted on stderr.
+
+    Raises:
+        UnavailableError: the database is down. The cache knows some customers, and never all.
+    """
+    try:
+        _print(context, query, position, limit)
+    except UnavailableError as error:
+        if context.profile.cache is not None:
+            error.hint = (
+                f"{error.hint + '; ' if error.hint else ''}the cache cannot answer this whole:"
+                " `custctl customer get` shows a customer that it holds"
+            )
+        raise
+
+
+def _print(context: Context, query: Query, position: Position | None, limit: int) -> None:
     from custctl.customers.queries import read_all, read_page
 
     if limit == 0:
