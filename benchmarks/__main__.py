@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("startup", "migrations", "migrations_postgresql", "volume", "volume_postgresql", "switchover")
+NAMES = ("startup", "migrations", "migrations_postgresql", "volume", "volume_postgresql", "switchover", "cache")
 
 
 def main() -> None:

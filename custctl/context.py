@@ -239,14 +239,19 @@ class Context:
 
         return open_mirror(self.profile, self.environ, self.cache_memory, self.console.warn)
 
-    def open_cache(self) -> Cache | None:
-        """Open the cache; None where the profile has none, or nobody knows yet which database it is of."""
+    def open_cache(self, *, for_its_own_sake: bool = False) -> Cache | None:
+        """Open the cache; None where the profile has none, or nobody knows yet which database it is of.
+
+        Args:
+            for_its_own_sake: whether it is waited for longer than a read from the database takes.
+        """
         database_id = self.cache_memory.database_id if self.profile.cache is not None else None
         if database_id is None:
             return None
-        from custctl.cache.opening import open_cache
+        from custctl.cache.opening import LONGER_PATIENCE, PATIENCE, open_cache
 
-        made = open_cache(self.profile, self.environ, self.cache_memory, database_id)
+        patience = LONGER_PATIENCE if for_its_own_sake else PATIENCE
+        made = open_cache(self.profile, self.environ, self.cache_memory, database_id, patience=patience)
         self._caches.append(made)
         return made
 

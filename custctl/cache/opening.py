@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 PATIENCE = 0.12
 """Seconds for connecting and for each call: what a command waits for a cache that stands still, before it goes on."""
 
+LONGER_PATIENCE = 5.0
+"""The same where it is the cache itself that somebody looks after, and a busy one is none that is down."""
+
 _NO_LIMIT = 60.0  # seconds that a write is taken to last at the most where the profile sets no limit
 _AFTERWARDS = 20.0  # seconds in which a writer has learnt what became of its commit
 
@@ -36,8 +39,14 @@ def mark_seconds(profile: Profile) -> float:
     return 2 * (profile.database.statement_timeout or _NO_LIMIT) + _AFTERWARDS
 
 
-def open_cache(profile: Profile, environ: Mapping[str, str], memory: Memory, database_id: str) -> Cache:
-    """Return the cache of a database; nothing is connected, and no password or key looked up, before the first use."""
+def open_cache(
+    profile: Profile, environ: Mapping[str, str], memory: Memory, database_id: str, *, patience: float = PATIENCE
+) -> Cache:
+    """Return the cache of a database; nothing is connected, and no password or key looked up, before the first use.
+
+    Args:
+        patience: seconds for connecting and for each call.
+    """
     assert profile.cache is not None
     address = parse_url(profile.cache.url)
     authorities = profile.cache.tls_ca
@@ -61,7 +70,7 @@ def open_cache(profile: Profile, environ: Mapping[str, str], memory: Memory, dat
 
     def connect() -> Link:
         near = f"{key_prefix(database_id)}state"
-        return open_link(address, near, password=password, authorities=authorities, patience=PATIENCE)
+        return open_link(address, near, password=password, authorities=authorities, patience=patience)
 
     return Cache(
         connect,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _KEEP = 24 * 3600.0  # seconds that an entry is there for the time when the database is down
 _LEASE = 10.0  # seconds in which who has found no entry may fill it
 _TOMBSTONE = 3600.0  # seconds; fillers in flight are long gone by then
+_USELESS = "useless"  # a hit that does not open, or is older than what was written from here
+_NEVER = -1  # milliseconds that an entry is current: it is a miss, so that it can be filled anew
 _TRIES = 100  # keys that one SCAN looks at
 
 
@@ -221,7 +223,19 @@ class Cache:
         Args:
             counted: whether it counts as hits and misses.
         """
-        arguments = (_ms(_LEASE), _ms(self._ttl), int(counted))
+        looks = self._look_all(customer_ids, _ms(self._ttl), counted=counted)
+        # Not taken away: whoever has another key may still be glad of it while the database is down.
+        useless = [each for each, look in zip(customer_ids, looks, strict=True) if look.answer == _USELESS]
+        anew = {look.customer_id: look for look in self._look_all(useless, _NEVER, counted=False)} if useless else {}
+        return [anew.get(look.customer_id, look) for look in looks]
+
+    def _look_all(self, customer_ids: Sequence[int], fresh: int, *, counted: bool) -> list[Look]:
+        """Look once.
+
+        Args:
+            fresh: milliseconds that an entry is taken for current.
+        """
+        arguments = (_ms(_LEASE), fresh, int(counted))
         calls = [
             ("look", [self._state, self._row(each), self._counts], [_token(), *arguments]) for each in customer_ids
         ]
@@ -240,7 +254,7 @@ class Cache:
             row = None  # older than what was written from here
         found = answer.decode()
         if row is None and found == "hit":
-            found = "miss"
+            found = _USELESS
         return Look(found, lease.decode(), row, int(age) / 1000, customer_id)
 
     def _is_version(self, row: Customer, version: bytes) -> bool:

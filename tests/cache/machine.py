@@ -132,6 +132,7 @@ class Protocol(RuleBasedStateMachine):
         self.dead: list[Writer] = []
         self.ran_out: list[Writer] = []
         self.number = 0
+        self.known = b""  # the highest epoch that the cache was told since it lost its state
         self.kept: dict[bytes, bytes] = {}
 
     def _token(self) -> str:
@@ -305,6 +306,7 @@ class Protocol(RuleBasedStateMachine):
                 name: lambda name=name: self.befall(name)
                 for name in ("save", "untold", "state", "drop", "empty", "before")
             },
+            "write other": lambda: self.write(ROWS[1]),
             **{name: lambda name=name: getattr(self, name)(row) for name in ("write", "get", "evict", "commit_many")},
             **{name: lambda name=name: getattr(self, name)(slot, row) for name in ("mark", "look")},
             **{name: lambda name=name: getattr(self, name)(slot) for name in ("end", "kill_writer", "read", "fill")},
@@ -315,10 +317,8 @@ class Protocol(RuleBasedStateMachine):
     def _check(self, row: int, found: Look) -> None:
         if found.row is not None:
             assert found.row == customer(row, *map(int, found.row.version[1:].split("-"))), "another row's payload"
-            known = self.call("HGET", self._state(), "epoch")
-            assert known is None or version_key(ENGINE, found.row.version)[:16].encode() >= known, (
-                "a history that was left"
-            )
+            epoch = version_key(ENGINE, found.row.version)[:16].encode()
+            assert epoch >= self.known, "a history that was left"
         if found.answer == "hit":
             assert found.row is not None
             commits = self.database.history[row]
@@ -371,11 +371,15 @@ class Protocol(RuleBasedStateMachine):
             self._lose(row)
 
     def _lose(self, row: int | None) -> None:
+        if row is None:
+            self.known = b""
         for writer in (*self.writers.values(), *self.dead, *self.ran_out, *([self.many] if self.many else [])):
             writer.lost = writer.lost or writer.row == row
 
     @invariant()
     def shown_is_current(self) -> None:
+        if hasattr(self, "number"):
+            self.known = max(self.known, self.call("HGET", self._state(), "epoch") or b"")
         for row in ROWS if hasattr(self, "number") else ():
             key = self._row(row)
             before = self.call("HMGET", key, *_LEASE)

@@ -9,6 +9,7 @@ What a read has to show is asked of the database before it begins, past custctl.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -173,10 +174,8 @@ def main() -> None:
                     os._exit(0)
             running.add(pid)
         time.sleep(0.02)
-        try:
+        with contextlib.suppress(BlockingIOError):
             held += os.read(incoming, 1 << 20)
-        except BlockingIOError:
-            pass
         *lines, held = held.split(b"\n")
         for line in lines:
             told: dict[str, Any] = json.loads(line)

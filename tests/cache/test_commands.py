@@ -105,6 +105,22 @@ def test_a_cache_that_is_down_is_told(cached: Project, verb: str) -> None:
 
 
 @pytest.mark.parametrize("verb", ["status", "warm", "clear"])
+def test_a_busy_cache_is_waited_for_by_those_who_look_after_it(
+    cached: Project, valkey: ValkeyServer, verb: str
+) -> None:
+    valkey.process.freeze()
+    try:
+        process = cached.start("cache", verb)
+        # Far longer than a read would wait.
+        time.sleep(1.5)
+        assert process.poll() is None
+    finally:
+        valkey.process.thaw()
+    _, told = process.communicate(timeout=20)
+    assert process.returncode == 0, told
+
+
+@pytest.mark.parametrize("verb", ["status", "warm", "clear"])
 def test_before_the_first_migration_there_is_nothing_to_look_after(
     project: Project, valkey: ValkeyServer, verb: str
 ) -> None:

@@ -11,19 +11,32 @@ from typing import Any
 import pytest
 import yaml
 
+from custctl.customers import transactions
 from tests.cache.conftest import Shop, make_shop
 from tests.conftest import ADA, Project, make_project
-from tests.faults.conftest import within
+from tests.faults.conftest import COMMIT, within
 from tests.servers.fixtures import PostgresqlServers
 from tests.servers.postgresql import PostgresqlServer
 from tests.servers.projects import EngineProject, nodes, on_engine, postgresql_place
-from tests.servers.proxy import Proxy
+from tests.servers.proxy import Fault, Proxy
 from tests.servers.valkey import ValkeyServer
 
 CONNECT = 1.0  # seconds, as the profile has it
 DEADLINE = CONNECT + 1.5
 # A frozen one takes each command its whole time.
 QUICK = pytest.mark.parametrize("down", ["killed", "cut off"], indirect=True)
+
+
+class FaultyProxy(Proxy):
+    """A proxy that takes no new connections after a fault, where that is wanted."""
+
+    last = False
+
+    def count(self, fault: Fault) -> None:
+        """Count a connection that a fault has struck; its client does not know yet."""
+        super().count(fault)
+        if self.last:
+            self.refuse()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +46,7 @@ class Site:
     shop: Shop
     project: EngineProject
     server: PostgresqlServer
-    proxy: Proxy
+    proxy: FaultyProxy
 
     def down(self, how: str) -> None:
         """Let the database be down."""
@@ -59,7 +72,7 @@ def site(
     server = postgresql_servers.own()
     base: Project = make_project(folder)
     project = on_engine(base, postgresql_place(server))
-    with Proxy(server.host, server.port) as proxy:
+    with FaultyProxy(server.host, server.port) as proxy:
         project.profile("dev", "development", nodes=nodes(proxy.host, proxy.port), connect_timeout=f"{CONNECT:g}s")
         shop = make_shop(project, valkey, folder)
         shop.profile()
@@ -170,6 +183,8 @@ def test_an_entry_older_than_the_operators_own_write_is_not_served(site: Site) -
     shop.ada.ok("customer", "update", "1", "--phone", "mine")
     shop.server.call("RESTORE", key, 0, old, "REPLACE")
     assert shop.get(by=shop.ada)["phone"] == "mine"
+    # That has filled it anew.
+    shop.server.call("RESTORE", key, 0, old, "REPLACE")
     site.down("cut off")
     try:
         forget_liveness(site)
@@ -204,6 +219,46 @@ def test_a_hit_is_marked_within_a_second_of_the_databases_end(site: Site) -> Non
     finally:
         site.up()
         path.write_text(text)
+
+
+@pytest.mark.parametrize("command", ["update", "import", "delete"])
+@pytest.mark.parametrize("learnt", [True, False], ids=["learnt", "never learnt"])
+@pytest.mark.parametrize("happened", [True, False], ids=["committed", "not committed"])
+def test_a_commit_whose_answer_is_lost(
+    site: Site, happened: bool, learnt: bool, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "_PATIENCE", 0.3)
+    shop = site.shop
+    phone = str(time.monotonic())
+    email = f"{phone}@example.com"
+    added = shop.ada.ok("customer", "add", "--email", email, "--first-name", "A", "--last-name", "B", "-o", "json").json
+    shop.get(email)
+    assert shop.get(email)["source"] == "cache"
+    arguments = {
+        "update": ("update", email, "--phone", phone),
+        "delete": ("delete", email, "--yes"),
+        "import": ("import", "-", "--format", "csv", "--on-conflict", "update"),
+    }[command]
+    rows = f"email,first_name,last_name,phone\n{email},A,B,{phone}\n"
+    site.proxy.last = not learnt
+    # An import commits its beginning first, then its rows.
+    (site.proxy.cut_answer if happened else site.proxy.cut_before)(COMMIT, 2 if command == "import" else 1)
+    done = shop.ada.run("customer", *arguments, stdin=rows if command == "import" else None)
+    assert site.proxy.pending == 0, "the fault has struck"
+    site.proxy.last = False
+    site.up()
+    assert done.code == ((0 if happened else 3) if learnt else 13), done.err
+    held = site.project.sql(f"SELECT phone FROM customer WHERE id = {added['id']}")
+    for operator in (shop.bob, shop.ada) * 2:
+        for who in (email, str(added["id"])):
+            found = operator.run("customer", "get", who, "--with-source", "-o", "json")
+            if not held:
+                assert found.code == 6
+            else:
+                assert (found.json["phone"], found.json["stale"]) == (held[0][0], False)
+                # As long as nobody knows, nothing is taken for current.
+                assert learnt or found.json["source"] == "primary"
+    shop.server.call("FLUSHALL")
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:

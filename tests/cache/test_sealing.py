@@ -171,8 +171,11 @@ def test_entries_in_the_clear_are_a_miss_once_they_are_to_be_sealed_and_the_othe
 ) -> None:
     with_cache(sealed, valkey.url)
     assert source(sealed) == "primary"
-    sealed.ok("customer", "update", "1", "--phone", "2")
+    # And they are kept anew at once, not when their time is up.
     assert source(sealed) == "cache"
     assert b"Lovelace" in all_values(valkey)
     with_cache(sealed, valkey.url, more=", encrypt: true")
     assert source(sealed) == "primary"
+    assert source(sealed) == "cache"
+    assert source(sealed, "2") == "cache"
+    assert b"Lovelace" not in all_values(valkey)

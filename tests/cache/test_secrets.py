@@ -134,8 +134,9 @@ def test_no_fault_shows_what_opens_the_cache(logged_in: Project, valkey: ValkeyS
             for scheme, end in (("rediss", ""), ("redis+sentinel", "/main")):
                 url = f"{scheme}://ada@127.0.0.1:{port}{end}"
                 with_cache(logged_in, url, more=", encrypt: true")
-                result = logged_in.run("cache", "status", *TOLD_ALL)
+                result = logged_in.run("doctor", *TOLD_ALL)
                 assert result.code == 3
+                assert "Traceback" in result.err
                 hidden(result.out + result.err)
     with_cache(logged_in, valkey.url.replace("//", "//ada@"), more=", encrypt: true")
     logged_in.environ["CUSTCTL_CACHE_PASSWORD"] = f"{PASSWORD}, mistyped"

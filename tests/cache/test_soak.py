@@ -20,7 +20,7 @@ from tests.servers.postgresql import PASSWORD, USER, Database
 from tests.servers.projects import on_engine, postgresql_place
 from tests.servers.valkey import ValkeyServer
 
-OPERATIONS = int(os.environ.get("CUSTCTL_TEST_CACHE", "1500"))
+OPERATIONS = int(os.environ.get("CUSTCTL_TEST_CACHE", "800"))
 PROCESSES = 8
 
 

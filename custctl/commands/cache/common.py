@@ -26,7 +26,9 @@ def opened(context: Context) -> Cache:
         raise RefusedError(
             f"profile `{context.profile.name}` has no cache", hint="`cache: {url: rediss://…}` in the profile names one"
         )
-    cache = context.open_cache() or context.learn_cache(context.database_id())
+    if context.cache_memory.database_id is None:
+        context.learn_cache(context.database_id())
+    cache = context.open_cache(for_its_own_sake=True)
     if cache is None:
         raise RefusedError(
             f"{context.profile.location} has no stamp yet, and nothing of it is cached", hint="run `custctl migrate`"

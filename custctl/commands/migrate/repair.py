@@ -88,15 +88,17 @@ def repair(
             context.confirm_destruction(question, production="production" in planned.restamp)
         else:
             context.confirm_in_production(question)
-        mend(
-            context.database,
-            planned,
-            context.sql_dir[0],
-            environment=profile.environment,
-            restamp=restamp,
-            actor=context.actor,
-            operation_id=operation_id,
-            lock_timeout=patience,
-            listener=Teller(context),
-        )
+        # Under its old id, too, nothing of it is to be read from the cache any more.
+        with context.writing_many():
+            mend(
+                context.database,
+                planned,
+                context.sql_dir[0],
+                environment=profile.environment,
+                restamp=restamp,
+                actor=context.actor,
+                operation_id=operation_id,
+                lock_timeout=patience,
+                listener=Teller(context),
+            )
     context.renderer.many(rows, _COLUMNS)

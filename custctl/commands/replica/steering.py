@@ -84,12 +84,12 @@ def _cache_in_step(context: Context, driver: Driver) -> Iterator[None]:
     if mirror is None:
         yield
         return
-    try:
-        with mirror.many(driver.database_id):
+    with mirror.many(driver.database_id):
+        try:
             yield
-    finally:
-        if driver.counted is not None:
-            mirror.forked(driver.database_id, driver.counted)
+        finally:
+            if driver.counted is not None:
+                mirror.forked(driver.database_id, driver.counted)
 
 
 def _unfinished(context: Context, journal: Journal) -> Intent | None:
