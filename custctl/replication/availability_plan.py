@@ -28,7 +28,8 @@ from custctl.replication.availability_loss import (
     lacks,
     unseen,
 )
-from custctl.replication.plan import FAILOVER, NO_LOSS, SWITCHOVER, Accepted, Plan, Step
+from custctl.replication.plan import FAILOVER, NO_LOSS, SWITCHOVER, UNKNOWN_LOSS, Accepted, Plan, Step
+from custctl.replication.streaming_plan import loss_of_fork
 from custctl.replication.topology import is_uncounted
 
 if TYPE_CHECKING:
@@ -227,11 +228,13 @@ def _closing(plan: Plan, followers: Sequence[Node], group: GroupState) -> Plan:
 def _completion(topology: Topology, node: Node, found: Observation, plan: Plan, unfinished: Intent | None) -> Plan:
     """Plan what is left to do where the target is the primary already."""
     astray = [each for each, seen in topology.standbys if not seen.receiving]
-    plan = replace(plan, facts={"group": group_of(found).name})
+    plan = replace(plan, facts={"group": group_of(found).name}, loss=UNKNOWN_LOSS if is_uncounted(found) else NO_LOSS)
     steps = [] if found.writable else [Step("promote", node.name, f"wait until `{node.name}` accepts writes")]
     ours = unfinished is not None and unfinished.target == node.name
     if ours and unfinished is not None:
-        plan = replace(plan, old=unfinished.old, facts=unfinished.facts)
+        plan = replace(
+            plan, old=unfinished.old, facts=unfinished.facts, loss=loss_of_fork(plan.operation_id, unfinished)
+        )
         if "required" in plan.facts:
             steps.append(Step("restore", node.name, f"let commits wait for {plan.facts['required']} secondaries"))
     plan = replace(plan, steps=tuple(steps))

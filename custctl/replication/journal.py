@@ -10,12 +10,13 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from custctl.errors import UnavailableError
+from custctl.replication.plan import UNKNOWN_LOSS, Loss
 from custctl.state import locked, state_file
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Intent:
     """An operation as its journal tells it.
 
     Attributes:
+        loss: what could be lost when it was planned.
         began: the steps that were begun; the last of them may have been done or not.
         ended: how it ended; None where it was killed, or stopped behind the point of no return.
     """
@@ -39,6 +41,7 @@ class Intent:
     at: str
     actor: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+    loss: Loss = UNKNOWN_LOSS
     began: tuple[str, ...] = ()
     ended: str | None = None
 
@@ -83,6 +86,7 @@ class Journal:
             target=plan.target,
             actor=actor,
             facts=dict(plan.facts),
+            loss=plan.loss.as_dict(),
         )
 
     def step(self, plan: Plan, step: Step, state: str, detail: str = "") -> None:
@@ -143,14 +147,15 @@ def _tell(found: dict[str, Intent], event: Mapping[str, Any]) -> None:
     key = event["operation_id"]
     held = found.get(key)
     if event["event"] == "begin":
-        began, facts = (held.began, held.facts) if held else ((), event.get("facts") or {})
-        found.pop(key, None)
+        if held is not None:
+            # Begun again: what it is about stands in the first line.
+            found[key] = replace(found.pop(key), at=event["at"], actor=event.get("actor", ""), ended=None)
+            return
+        facts, loss = event.get("facts") or {}, Loss.of(event.get("loss") or {})
         found[key] = Intent(
-            key, event["kind"], event["old"], event["target"], event["at"], event.get("actor", ""), facts, began
+            key, event["kind"], event["old"], event["target"], event["at"], event.get("actor", ""), facts, loss
         )
-    elif held is not None:
-        began = (*held.began, event["step"]) if event["event"] == "begun" else held.began
-        ended = event["outcome"] if event["event"] == "end" else held.ended
-        found[key] = Intent(
-            held.operation_id, held.kind, held.old, held.target, held.at, held.actor, held.facts, began, ended
-        )
+    elif held is not None and event["event"] == "begun":
+        found[key] = replace(held, began=(*held.began, event["step"]))
+    elif held is not None and event["event"] == "end":
+        found[key] = replace(held, ended=event["outcome"])

@@ -77,6 +77,9 @@ def _text(moment: datetime) -> str:
 NO_LOSS = Loss(none=True, why="the target has all that the primary had acknowledged when it was fenced")
 
 
+UNKNOWN_LOSS = Loss(none=False, why="the history forked before this command, and what was lost by it is not known")
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """What the operator says that he knows and accepts.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from custctl.engines.members import Role
 from custctl.errors import RefusedError, UnavailableError
 from custctl.replication.drivers import require_one_history
-from custctl.replication.plan import FAILOVER, NO_LOSS, SWITCHOVER, Accepted, Loss, Plan, Step
+from custctl.replication.plan import FAILOVER, NO_LOSS, SWITCHOVER, UNKNOWN_LOSS, Accepted, Loss, Plan, Step
 from custctl.replication.quorum import holders, parse_synchronous, silent_members
 from custctl.replication.topology import Topology, is_recorded_otherwise, is_uncounted
 from custctl.text import plural
@@ -30,7 +30,7 @@ def plan_switchover(topology: Topology, target: str, operation_id: str, unfinish
     require_one_history(topology)
     node, found = answering(topology, target)
     if found.writable:
-        return _completion(topology, node, found, operation_id)
+        return _completion(topology, node, found, SWITCHOVER, operation_id, unfinished)
     old = _old_primary(topology, unfinished.old if unfinished is not None else None)
     if old is None or old[0].name == target:
         raise RefusedError(
@@ -80,7 +80,7 @@ def plan_failover(
     require_one_history(topology)
     node, found = answering(topology, target)
     if found.writable:
-        return _completion(topology, node, found, operation_id, kind=FAILOVER)
+        return _completion(topology, node, found, FAILOVER, operation_id, unfinished)
     standing = standing_primary(topology, found)
     if standing is not None:
         raise RefusedError(
@@ -276,15 +276,27 @@ def _closing(target: str) -> list[Step]:
     ]
 
 
-def _completion(topology: Topology, node: Node, found: Observation, operation_id: str, kind: str = SWITCHOVER) -> Plan:
+def _completion(
+    topology: Topology, node: Node, found: Observation, kind: str, operation_id: str, unfinished: Intent | None
+) -> Plan:
     """Plan what is left to do where the target is the primary already."""
+    ours = unfinished is not None and unfinished.operation_id == operation_id
+    loss = loss_of_fork(operation_id, unfinished)
     astray = [each for each, seen in topology.standbys if not seen.receiving or seen.timeline != found.timeline]
     steps = [Step("follow", each.name, f"let `{each.name}` follow `{node.name}`") for each in astray]
     # A database without a count is on its first branch, or was promoted by somebody else.
     uncounted = is_uncounted(found) or (found.fork is None and found.timeline != 1) or is_recorded_otherwise(found)
     if steps or uncounted:
         steps += _closing(node.name)
-    return Plan(kind, operation_id, None, node.name, tuple(steps))
+    old = unfinished.old if unfinished is not None and ours else None
+    return Plan(kind, operation_id, old, node.name, tuple(steps), loss if uncounted else NO_LOSS)
+
+
+def loss_of_fork(operation_id: str, unfinished: Intent | None) -> Loss:
+    """Return what may have been lost when a node became the primary that is one already: as an earlier run told."""
+    if unfinished is None or unfinished.operation_id != operation_id or "promote" not in unfinished.began:
+        return UNKNOWN_LOSS
+    return unfinished.loss
 
 
 def answering(topology: Topology, name: str) -> Standby:

@@ -337,7 +337,8 @@ def test_one_that_was_killed_is_brought_to_its_end_from_elsewhere_without_naming
     other_machine(synchronous, tmp_path / "elsewhere").ok(*FAILOVER)
     assert cluster.primary == target
     cluster.wait_streaming()
-    assert epoch(cluster) == 2
+    # Another machine cannot know what was lost, and takes a number that cannot have been lost with it.
+    assert epoch(cluster) > 1_000_000_000
     assert [action for action, _ in recorded(cluster)] == ["failover"]
 
 
@@ -448,5 +449,6 @@ def test_an_old_primary_that_comes_back_writable_is_a_split_brain_that_fence_and
     site.ok("replica", "rejoin", "a", "--yes")
     assert cluster.roles() == {"a": "standby", "b": "primary", "c": "standby"}
     site.ok("replica", "status", "--check")
+    counted = epoch(cluster)
     site.ok(*SWITCHOVER, "a")
-    assert epoch(cluster) == 3
+    assert epoch(cluster) == counted + 1

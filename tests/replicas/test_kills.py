@@ -116,6 +116,7 @@ def _check_end(cluster: Cluster, where: Project, writer: Writer, kind: str) -> N
     cluster.wait_streaming()
     assert writer.lost(cluster.nodes[cluster.primary]) == []
     assert [action for action, _ in recorded(cluster)] == [kind]
-    assert epoch(cluster) == 2
+    # Another machine cannot know what was lost, and takes a number that cannot have been lost with it.
+    assert epoch(cluster) == 2 or epoch(cluster) > 1_000_000_000
     history = where.ok("replica", "history", "-o", "json").json["items"]
     assert [(change["kind"], change["outcome"]) for change in history] == [(kind, "done")]

@@ -75,10 +75,10 @@ def test_a_profile_that_reads_from_the_primary_leaves_the_replicas_alone_but_for
 
 def test_the_source_is_told_in_the_fields_of_a_customer_only_where_it_is_asked_for(reads: Reads) -> None:
     found = reads.get()
-    assert list(found)[-3:] == ["source", "node", "lag_s"]
-    assert (found["source"], found["lag_s"]) == ("replica", 0)
+    assert list(found)[-5:] == ["source", "node", "lag_s", "stale", "age_s"]
+    assert (found["source"], found["lag_s"], found["stale"]) == ("replica", 0, False)
     quiet = reads.inside.ok("customer", "get", "1", "-o", "json")
-    assert (list(quiet.json), quiet.err) == (list(found)[:-3], "")
+    assert (list(quiet.json), quiet.err) == (list(found)[:-5], "")
     assert reads.inside.ok("customer", "get", "1", "-v", "-o", "tsv").out.split("\n")[0].endswith("\tupdated_at")
 
 

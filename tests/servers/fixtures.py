@@ -77,7 +77,7 @@ class PostgresqlServers:
         from tests.servers.patroni import PatroniCluster
 
         if self._patroni is None:
-            self._patroni = PatroniCluster.create(installations()["postgresql18"], self._workplace)
+            self._patroni = PatroniCluster.create(installations()["postgresql18"], self.workplace)
         else:
             self._patroni.restore()
         return self._patroni

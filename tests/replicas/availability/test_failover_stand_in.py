@@ -209,7 +209,8 @@ def test_a_failover_killed_at_any_statement_to_the_stand_in_comes_to_its_end_whe
     assert group.primaries == ["sql2"]
     assert group.required == 1
     assert not group.replicas["sql3"].suspended
-    assert counted(group)["epoch"] == "2"
+    # What is lost is as little known to the run that ends it: no number that was lost may come again.
+    assert int(counted(group)["epoch"]) > 1_000_000_000
     assert len(group.altered) == 3
 
 
