@@ -163,7 +163,7 @@ def test_a_switchover_that_somebody_else_overtakes(patroni: PatroniCluster, site
     assert patroni.primary == third
     assert elsewhere.ok("replica", "history", "-o", "json").json["items"][-1]["outcome"] == "aborted"
     assert elsewhere.ok(*FAILOVER, "--to", third).json["loss"]["none"] is False
-    assert epoch(patroni) == before + 1
+    assert epoch(patroni) > before
 
 
 def test_what_patroni_refuses_is_told_in_its_words(patroni: PatroniCluster, site: Project) -> None:
@@ -236,7 +236,7 @@ def test_in_synchronous_mode_a_synchronous_standby_alone_is_known_to_lose_nothin
     done = site.ok(*FAILOVER, "--to", other, "--primary-is-stopped", "--allow-data-loss").json
     assert (done["from"], done["to"], done["loss"]["none"]) == (leader, other, False)
     assert patroni.primary == other
-    assert epoch(patroni) == before + 1
+    assert epoch(patroni) > before
 
 
 # -- failover --------------------------------------------------------------------------------------
@@ -250,9 +250,10 @@ def test_a_failover_by_patroni_itself_is_counted(patroni: PatroniCluster, site: 
     done = site.ok(*FAILOVER).json
     assert (done["to"], done["loss"]["none"]) == (patroni.leader, False)
     assert [step["step"] for step in done["steps"]] == ["record", "verify"]
-    assert epoch(patroni) == before + 1
+    counted = epoch(patroni)
+    assert counted > before
     assert site.ok(*FAILOVER).json["steps"] == []
-    assert epoch(patroni) == before + 1
+    assert epoch(patroni) == counted
 
 
 # -- single nodes ----------------------------------------------------------------------------------

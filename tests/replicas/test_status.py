@@ -155,7 +155,8 @@ def test_a_fork_that_nobody_counted(site: Inside, cluster: Cluster) -> None:
     _judged(site, 12, "degraded", "the history has forked since epoch 2", "custctl replica switchover --to c")
     site.ok("replica", "switchover", "--to", "c", "--yes")
     _judged(site, 0, "healthy")
-    assert epoch(cluster) == 3
+    # What that fork has lost is not known: no number that it may have lost comes again.
+    assert epoch(cluster) > 1_000_000_000
 
 
 def test_another_cluster_by_mistake(site: Inside, cluster: Cluster, postgresql18: object) -> None:
