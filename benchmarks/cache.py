@@ -21,8 +21,9 @@ from pathlib import Path
 
 from benchmarks.measure import Case, interleave, report, run, seconds, table
 from benchmarks.project import ROOT, Project
+from custctl.cache.answers import Demands
 from custctl.cache.opening import open_cache, open_memory
-from custctl.cache.reading import Demands, Reader
+from custctl.cache.reading import Reader
 from custctl.customers.store import CustomerStore
 from custctl.engines import open_database
 from custctl.engines.base import EngineSettings, Node

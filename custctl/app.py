@@ -110,8 +110,11 @@ def run(arguments: Sequence[str]) -> int:
     except ClickException as error:
         return _fail(console, _usage_error(error), error, debug=debug)
     except CustctlError as error:
+        if isinstance(error, InterruptedRunError):
+            _forget_interrupt()
         return _fail(console, error, error, debug=debug)
     except (KeyboardInterrupt, typer.Abort) as error:
+        _forget_interrupt()
         interrupted = InterruptedRunError(
             "interrupted; nothing is half done: what was not committed is rolled back",
             terminated=isinstance(error, signals.Terminated),
@@ -121,6 +124,15 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, no traceback reaches the user
         return _fail(console, _bug(error), error, debug=debug)
     return code
+
+
+def _forget_interrupt() -> None:
+    """Let the exit code be ours.
+
+    An interrupt that came while code made of text ran, as that of a dataclass, leaves a mark with the interpreter, which
+    then ends by the signal, whatever the exit code. To run other such code takes the mark away.
+    """
+    exec("")  # noqa: S102 - nothing
 
 
 def _bug(error: Exception) -> CustctlError:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from custctl.cache.answers import Demands, Found
 from custctl.cache.store import NOTHING, CacheError, Look
 from custctl.customers.naming import parse_who
 from custctl.errors import CustctlError, UnavailableError
@@ -28,37 +28,6 @@ class Rows(Protocol):
     @property
     def has_read_primary(self) -> bool:
         """Whether the last read was the primary's, and not one that served in its place."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A customer, and where it is from.
-
-    Attributes:
-        cached: whether the cache has served it.
-        stale: whether nobody could say that it is current: the database is down.
-        age: seconds since the cache kept it.
-    """
-
-    row: Customer
-    cached: bool = False
-    stale: bool = False
-    age: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Demands:
-    """What may be served.
-
-    Attributes:
-        fresh: only what the database says.
-        not_stale: nothing that nobody can say is current.
-        max_stale: seconds that a stale entry may be old; None for any.
-    """
-
-    fresh: bool = False
-    not_stale: bool = False
-    max_stale: float | None = None
 
 
 class Reader:

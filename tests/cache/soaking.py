@@ -24,8 +24,9 @@ from typing import Any
 import psycopg
 
 from custctl.cache import memory, opening
+from custctl.cache.answers import Demands
 from custctl.cache.opening import open_cache, open_memory, open_mirror
-from custctl.cache.reading import Demands, Reader
+from custctl.cache.reading import Reader
 from custctl.customers.operations import new_operation_id
 from custctl.customers.store import CustomerStore
 from custctl.engines import open_database

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from custctl.cache.answers import Demands, Found
 from custctl.commands.arguments import duration
 from custctl.context import Context
 from custctl.customers.model import FIELDS
 from custctl.options import DATA, WhoArgument, command
 from custctl.render import Format
-
-if TYPE_CHECKING:
-    from custctl.cache.reading import Found
 
 _SOURCE = ("source", "node", "lag_s", "stale", "age_s")
 
@@ -46,8 +44,6 @@ def get(
     ] = False,
 ) -> None:
     """Show one customer by id or email."""
-    from custctl.cache.reading import Demands
-
     context = Context.of(ctx)
     limit = duration("--max-stale", max_stale) if max_stale is not None else None
     found = _read(context, who, Demands(fresh=fresh, not_stale=require_fresh, max_stale=limit))
@@ -64,7 +60,9 @@ def get(
         context.renderer.one(found.row.as_dict(), FIELDS)
 
 
-def _read(context: Context, who: str, demands: Any) -> Found:
+def _read(context: Context, who: str, demands: Demands) -> Found:
+    if context.profile.cache is None:
+        return Found(context.customers.get(who, replica=True))
     from custctl.cache.reading import Reader
 
     def is_down() -> bool:

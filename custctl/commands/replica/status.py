@@ -88,10 +88,11 @@ def status(
 
 def _show(context: Context, driver: str, topology: Topology, courses: dict[str, deque[float | None]] | None) -> None:
     rows = topology.records()
-    for row in rows if courses is not None else ():
-        course = courses.setdefault(row["node"], deque(maxlen=_COURSE)) if courses is not None else deque()
-        course.append(row.get("lag_s"))
-        row["course"] = _drawn(course, topology.max_lag)
+    if courses is not None:
+        for row in rows:
+            course = courses.setdefault(row["node"], deque(maxlen=_COURSE))
+            course.append(row.get("lag_s"))
+            row["course"] = _drawn(course, topology.max_lag)
     reasons = topology.reasons()
     document = {
         "health": str(topology.health),
