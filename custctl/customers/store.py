@@ -59,29 +59,23 @@ class CustomerStore:
             NotFoundError: there is none.
         """
         condition = who_is(who)
-
-        def look(connection: Connection) -> Customer:
-            row = connection.execute(sa.select(*columns()).where(condition)).one_or_none()
-            if row is None:
-                check_schema(read_standing(connection))
-                raise not_found(who)
-            return to_customer(self._database, row)
-
-        return self._database.read(look, replica=replica)
+        return self._database.read(lambda connection: self._look(connection, condition, who), replica=replica)
 
     def identified(self, who: str, *, replica: bool = False) -> tuple[Customer, str | None]:
         """Return a customer as `get` does, and the id of the database that it is of."""
         condition = who_is(who)
 
         def look(connection: Connection) -> tuple[Customer, str | None]:
-            standing = read_standing(connection)
-            row = connection.execute(sa.select(*columns()).where(condition)).one_or_none()
-            if row is None:
-                check_schema(standing)
-                raise not_found(who)
-            return to_customer(self._database, row), standing.database_id
+            return self._look(connection, condition, who), read_standing(connection).database_id
 
         return self._database.read(look, replica=replica)
+
+    def _look(self, connection: Connection, condition: ColumnElement[bool], who: str) -> Customer:
+        row = connection.execute(sa.select(*columns()).where(condition)).one_or_none()
+        if row is None:
+            check_schema(read_standing(connection))
+            raise not_found(who)
+        return to_customer(self._database, row)
 
     @property
     def has_read_primary(self) -> bool:

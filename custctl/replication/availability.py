@@ -16,7 +16,7 @@ from custctl.replication import availability_plan
 from custctl.replication.availability_loss import SYNCHRONOUS, assess_loss, group_of, hardened, lacks
 from custctl.replication.availability_nodes import FOLLOWING, PROMOTING, AvailabilityNodes
 from custctl.replication.drivers import require_one_history
-from custctl.replication.hooks import has_hook, run_hook
+from custctl.replication.hooks import has_hook
 from custctl.replication.plan import FAILOVER, SWITCHOVER, Plan, Step
 
 if TYPE_CHECKING:
@@ -117,14 +117,6 @@ class AvailabilityDriver(AvailabilityNodes):
         self._require_no_primary(self._look())
         self._become_primary_again(old, plan.facts["group"], plan.facts)
         return f"`{old}` accepts writes again"
-
-    def _hook(self, plan: Plan, step: Step) -> str:
-        try:
-            return run_hook(self._profile, "fence", self.node(step.node), self._means.environ)
-        except UnavailableError as error:
-            if not plan.facts["stopped_by_word"]:
-                raise
-            return f"{error.message}; it is stopped, by the operator's word"
 
     def _lock(self, plan: Plan, step: Step) -> str:
         """Lock all nodes that answer, and make sure that the primary still is the one that the plan was made for."""

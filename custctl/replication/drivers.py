@@ -220,7 +220,18 @@ class Driver(ABC):
 
     @abstractmethod
     def _steps(self) -> Mapping[str, Callable[[Plan, Step], str]]:
-        """Return what carries out each kind of step; `record` and `verify` are here."""
+        """Return what carries out each kind of step; `hook`, `record` and `verify` are here."""
+
+    def _hook(self, plan: Plan, step: Step) -> str:
+        """Stop the old primary by the profile's hook; one that fails will do where the operator has seen to it."""
+        from custctl.replication.hooks import run_hook
+
+        try:
+            return run_hook(self._profile, "fence", self.node(step.node), self._means.environ)
+        except UnavailableError as error:
+            if not plan.facts["stopped_by_word"]:
+                raise
+            return f"{error.message}; it is stopped, by the operator's word"
 
     def _record(self, plan: Plan, step: Step) -> str:
         """Raise the epoch on the new primary."""

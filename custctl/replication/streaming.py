@@ -140,14 +140,6 @@ class StreamingDriver(Driver):
                 self._steered(name).wait_for(standbys)
         return ""
 
-    def _hook(self, plan: Plan, step: Step) -> str:
-        try:
-            return run_hook(self._profile, "fence", self.node(step.node), self._means.environ)
-        except UnavailableError as error:
-            if not plan.facts["stopped_by_word"]:
-                raise
-            return f"{error.message}; it is stopped, by the operator's word"
-
     def _lock(self, plan: Plan, step: Step) -> str:
         """Lock all nodes that answer, and make sure that they still are what the plan was made for."""
         topology = self.observe()
@@ -293,7 +285,7 @@ class StreamingDriver(Driver):
         primary = topology.primary[0]
         if primary.name == node:
             raise RefusedError(f"`{node}` is the primary")
-        if self._follows(topology, node):
+        if topology.follows(node):
             return ()
         if has_hook(self._profile, "rejoin"):
             last = run_hook(self._profile, "rejoin", named, self._means.environ, primary=primary)
@@ -321,23 +313,10 @@ class StreamingDriver(Driver):
 
     def _wait_until_follows(self, node: str, why: str, timeout: float) -> None:
         deadline = time.monotonic() + timeout
-        while not self._follows(self.observe(), node):
+        while not self.observe().follows(node):
             if time.monotonic() >= deadline:
                 raise IncompleteError(
                     f"`{node}` does not follow the primary, though {why}",
                     hint="its own log tells why; `custctl replica status` shows how things stand",
                 )
             time.sleep(0.1)
-
-    @staticmethod
-    def _follows(topology: Topology, node: str) -> bool:
-        seen = topology.find(node)
-        found = seen.observation if seen is not None else None
-        primary = topology.primary
-        return (
-            found is not None
-            and primary is not None
-            and found.role is Role.STANDBY
-            and found.receiving
-            and found.timeline == primary[1].timeline
-        )
