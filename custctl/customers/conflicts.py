@@ -12,15 +12,27 @@ from custctl.errors import ConflictError
 def version_conflict(
     was: Mapping[str, Any] | None, now: Customer, expected: str, asked: Mapping[str, str | None]
 ) -> ConflictError:
-    """Return the error for a row that moved on; `was` is None where the older state is not recorded."""
+    """Return the error for a row that moved on.
+
+    Args:
+        was: the row at the expected version; None where that is not recorded.
+        now: the row as it is.
+        expected: the version that the caller wrote under.
+        asked: the values of the fields that the caller named, None for one to clear. In the error's `fields` only these
+            have the key `asked`, so that a field to clear can be told from one that nobody asked about.
+    """
     current = now.as_dict()
-    touched = [name for name in EDITABLE if name in asked or (was is not None and was.get(name) != current[name])]
-    fields = [
+    touched = [
+        name
+        for name in EDITABLE
+        if name in asked or (was is not None and was.get(name, current[name]) != current[name])
+    ]
+    fields: list[dict[str, Any]] = [
         {
             "field": name,
             "was": was.get(name) if was is not None else None,
             "now": current[name],
-            "asked": asked.get(name, current[name]),
+            **({"asked": asked[name]} if name in asked else {}),
         }
         for name in touched
     ]

@@ -222,6 +222,27 @@ def test_a_conflict_overwrites_nothing_and_shows_all_sides(ada: Project) -> None
     assert ada.ok(*arguments[:-1], "e1-3", "-o", "json").json["phone"] == "3"
 
 
+def test_a_conflict_shows_as_asked_only_what_was_asked(ada: Project) -> None:
+    ada.ok("customer", "update", "1", "--phone", "1", "--city", "London", "--company", "C")
+    ada.ok("customer", "update", "1", "--phone", "", "--city", "Paris", "--company", "D")
+    stale = ("customer", "update", "1", "--status", "active", "--company", "", "--if-version", "e1-2")
+    assert ada.run(*stale, "-o", "json").error["details"]["fields"] == [
+        {"field": "phone", "was": "1", "now": None},
+        {"field": "company", "was": "C", "now": "D", "asked": None},
+        {"field": "city", "was": "London", "now": "Paris"},
+        {"field": "status", "was": "active", "now": "active", "asked": "active"},
+    ]
+    lines = [line.split() for line in ada.run(*stale).err.splitlines()]
+    assert ["phone", "1", "(empty)"] in lines
+    assert ["company", "C", "D", "(empty)"] in lines
+    assert ["city", "London", "Paris"] in lines
+    delete = ada.run("customer", "delete", "1", "--yes", "--if-version", "e1-2", "-o", "json")
+    assert all("asked" not in field for field in delete.error["details"]["fields"])
+    # With retries, what was not asked is left as the others wrote it.
+    done = ada.ok("customer", "update", "1", "--status", "closed", "--retries", "2", "-o", "json").json
+    assert (done["phone"], done["city"], done["company"], done["status"]) == (None, "Paris", "D", "closed")
+
+
 def test_a_conflict_with_a_write_that_is_not_in_the_audit(ada: Project) -> None:
     connection = ada.database()
     for phone in "12":

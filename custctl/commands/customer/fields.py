@@ -59,7 +59,7 @@ def show_conflict(context: Context, error: ConflictError) -> None:
             field["field"],
             _shown(field["was"]) if error.details["was_known"] else unknown,
             _shown(field["now"]),
-            _shown(field["asked"]),
+            _shown(field["asked"]) if "asked" in field else "",
         )
         for field in fields
     ]
