@@ -61,6 +61,7 @@ class Context:
             interactive="no_input" not in given and is_interactive(sys.stdin, sys.stderr),
             yes="yes" in given,
             confirmed=self._last("confirm"),
+            before_asking=self.let_go,
         )
 
     @classmethod
@@ -325,6 +326,11 @@ class Context:
         """
         if self.profile.environment == "production":
             self.prompter.confirm_by_name(question, self.profile.name)
+
+    def let_go(self) -> None:
+        """Hold no connection to the database while a person thinks: servers end sessions that are idle for long."""
+        if "database" in self.__dict__:
+            self.database.close()
 
     def close(self) -> None:
         """Close what was opened."""

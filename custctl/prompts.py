@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TextIO
 
 from custctl.errors import InvalidError, RefusedError
@@ -16,16 +17,25 @@ class Prompter:
         interactive: False where `--no-input` was given or stdin is no terminal.
         yes: `--yes` answers ordinary questions.
         confirmed: the name that `--confirm` gave, or None.
+        before_asking: called before each question, which a person may leave unanswered for hours.
     """
 
     def __init__(
-        self, stdin: TextIO, stderr: TextIO, *, interactive: bool, yes: bool = False, confirmed: str | None = None
+        self,
+        stdin: TextIO,
+        stderr: TextIO,
+        *,
+        interactive: bool,
+        yes: bool = False,
+        confirmed: str | None = None,
+        before_asking: Callable[[], None] = lambda: None,
     ) -> None:
         self._stdin = stdin
         self._stderr = stderr
         self.interactive = interactive
         self._yes = yes
         self._confirmed = confirmed
+        self._before_asking = before_asking
 
     def confirm(self, question: str) -> None:
         """Ask an ordinary question.
@@ -82,12 +92,14 @@ class Prompter:
     def _hidden(self, label: str) -> str:
         from getpass import getpass
 
+        self._before_asking()
         try:
             return getpass(f"{visible(label)}: ", stream=self._stderr)
         except EOFError:
             raise RefusedError("nothing was typed; nothing was changed") from None
 
     def _ask(self, question: str) -> str:
+        self._before_asking()
         # Not input(): it writes to stdout where readline is loaded.
         self._stderr.write("\n".join(map(visible, question.split("\n"))))
         self._stderr.flush()

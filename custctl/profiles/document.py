@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from custctl.children import holds_secret, names_secret, secret_variable
 from custctl.text import visible
 
 _MAX_BYTES = 64 * 1024
 _MAX_DEPTH = 8
+_TOO_DEEP = f"nested deeper than {_MAX_DEPTH} levels"
 _MAX_VALUE = 4096
 _QUOTED = 60
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
@@ -28,14 +30,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe
 _NOT_YAML = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\ufeff")
 _VARIABLE = re.compile(r"\$\$|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\$\{)")
 
-_SECRET_WORDS = ("password", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "privatekey", "credential")
-# `//user:password@`, and `password=…` as in a query, an ODBC or libpq string, or an argument.
-_SECRET_VALUE = re.compile(
-    r"://\S*:\S*@|(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key)\s*=\s*\S", re.IGNORECASE
-)
 _PLAIN_KEY = re.compile(r"[\w-]{1,40}")
-# Shells keep the working folder in these.
-_INNOCENT_VARIABLES = frozenset({"PWD", "OLDPWD"})
 _CREDENTIALS_HINT = (
     "keep passwords out of profiles: `custctl credential set`, or files that `CUSTCTL_DB_PASSWORD_FILE` and "
     "`CUSTCTL_CACHE_PASSWORD_FILE` name"
@@ -112,13 +107,6 @@ def quote(text: str) -> str:
     return f"`{visible(short)}`"
 
 
-def names_secret(key: str) -> bool:
-    """Return whether a key or a variable is named as something that must stay secret."""
-    folded = key.lower().replace("_", "").replace("-", "")
-    # A path to a secret is none.
-    return not folded.endswith(("file", "path")) and (folded == "pass" or any(word in folded for word in _SECRET_WORDS))
-
-
 def secret_problem(line: int, what: str) -> Problem:
     """Return the problem of a password in a profile; `what` must not quote it."""
     return Problem(line, f"a profile takes no password: {what}", _CREDENTIALS_HINT)
@@ -186,9 +174,11 @@ def _build(text: str, environ: Mapping[str, str], problems: list[Problem]) -> No
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        what = error.problem or "invalid YAML"
+        if "nesting depth" in what:  # PyYAML from 6.0.4 on has a limit of its own
+            raise _noted(problems, Problem(line, _TOO_DEEP)) from None
         # PyYAML's pure parser quotes the tag, which may be half a password.
-        what = "undefined tag" if "tag" in (error.problem or "") else error.problem or "invalid YAML"
-        message = f"column {column}: {visible(what)}"
+        message = f"column {column}: {visible('undefined tag' if 'tag' in what else what)}"
         raise _noted(
             problems, Problem(line, message, "quote a value that holds `: `, `#`, `{`, `[`, `@`, `%` or `!`")
         ) from None
@@ -232,7 +222,7 @@ class _Builder:
         if event.tag is not None:
             self._problems.append(Problem(line, "a profile takes no YAML tags", "quote a value that begins with `!`"))
         if depth > _MAX_DEPTH:
-            raise self._stop(event, f"nested deeper than {_MAX_DEPTH} levels")
+            raise self._stop(event, _TOO_DEEP)
         if isinstance(event, yaml.ScalarEvent):
             plain = event.style in (None, "")
             return self._interpolated(event.value, line, null=plain and event.value in _NULLS)
@@ -252,7 +242,7 @@ class _Builder:
             if not isinstance(event, yaml.ScalarEvent) or event.tag is not None:
                 raise self._stop(event, "a key is a plain word")
             key = event.value
-            if names_secret(key) or _SECRET_VALUE.search(key):
+            if names_secret(key) or holds_secret(key):
                 # Its value is passed over unread: not even a message about it can quote it.
                 named = quote(key) if _PLAIN_KEY.fullmatch(key) else "a key that looks like one"
                 self._problems.append(secret_problem(key_line, named))
@@ -282,14 +272,14 @@ class _Builder:
         """Return the scalar with its variables put in; one with a problem is not usable."""
         scalar = Scalar(raw, line, null=null)
         try:
-            if _SECRET_VALUE.search(raw):
+            if holds_secret(raw):
                 raise _SpoiltError(secret_problem(line, "this value looks like one"))
             self._expand(scalar)
             if len(scalar.text) > _MAX_VALUE:
                 raise _SpoiltError(Problem(line, f"the value is longer than {_MAX_VALUE} characters"))
             if _CONTROL.search(scalar.text):
                 raise _SpoiltError(Problem(line, "the value holds a control character or a line break"))
-            if _SECRET_VALUE.search(scalar.text):
+            if holds_secret(scalar.text):
                 raise _SpoiltError(secret_problem(line, f"{scalar.quoted()} looks like one"))
         except _SpoiltError as error:
             self._problems.append(error.problem)
@@ -323,7 +313,7 @@ class _Builder:
         scalar.variables = tuple(dict.fromkeys(names))
 
     def _value(self, name: str, default: str | None, scalar: Scalar) -> str:
-        if names_secret(name) and name not in _INNOCENT_VARIABLES:
+        if secret_variable(name):
             raise _SpoiltError(secret_problem(scalar.line, f"`${{{name}}}` is named like one"))
         value = self._environ.get(name)
         # As in a shell, `:-` also replaces an empty value.

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from custctl.children import names_secret
 from custctl.profiles.cache_url import has_password, parse_url
-from custctl.profiles.document import Fields, Problem, Scalar, names_secret, quote, read_document, secret_problem
+from custctl.profiles.document import Fields, Problem, Scalar, quote, read_document, secret_problem
 from custctl.profiles.model import (
     PATRONI_PORT,
     Auth,

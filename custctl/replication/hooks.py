@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from custctl.children import child_environment
 from custctl.errors import UnavailableError
 from custctl.text import visible
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from custctl.profiles import Profile
 
 _TIMEOUT = 120.0  # seconds; a base backup of any size belongs into a job that the hook starts
-_WITHHELD = ("CUSTCTL_DB_PASSWORD", "CUSTCTL_DB_PASSWORD_FILE")
 
 
 def has_hook(profile: Profile, name: str) -> bool:
@@ -38,14 +38,13 @@ def run_hook(
     """
     command = [_filled(word, node, primary) for word in profile.database.hooks[name]]
     told = f"the hook `{name}` for `{node.name}`"
-    kept = {variable: value for variable, value in environ.items() if variable not in _WITHHELD}
     try:
         process = subprocess.Popen(  # noqa: S603 - what the profile's owner wrote there
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=kept,
+            env=child_environment(environ),
             # What Ctrl-C does to it is ours to decide: a half-stopped service is worse than a late one.
             start_new_session=True,
         )

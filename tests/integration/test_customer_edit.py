@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import sys
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -143,6 +146,7 @@ def test_a_conflict_that_nobody_resolved_overwrites_nothing(desk: Desk) -> None:
     result = desk.edit("-o", "json")
     assert (result.code, result.error["code"]) == (5, "conflict")
     assert desk.row()["phone"] == "theirs"
+    assert result.error["details"]["fields"] == [{"field": "phone", "was": "+44 1", "now": "theirs", "asked": "mine"}]
     (kept,) = desk.kept()
     assert str(kept) in result.error["hint"]
     assert "phone: mine" in kept.read_text()
@@ -190,6 +194,54 @@ def test_what_was_typed_is_kept_and_named(desk: Desk, turn: str, code: int, mess
     assert kept.read_bytes()
     if code != 6:
         assert desk.row()["version"] == "e1-1"
+
+
+@pytest.mark.parametrize("editor", ["/nonexistent/editor --wait", "sh -c 'exit 127'", "false"])
+def test_an_edit_in_which_nothing_was_typed_leaves_nothing(desk: Desk, editor: str) -> None:
+    desk.project.environ["EDITOR"] = editor
+    result = desk.edit("-o", "json")
+    assert result.code in (2, 7)
+    assert "kept" not in (result.error["hint"] or "")
+    assert list(desk.folder.iterdir()) == []
+
+
+def test_a_customer_who_is_deleted_takes_the_kept_edits_along(desk: Desk) -> None:
+    desk.project.ok("customer", "add", "--email", "grace@example.com", "--first-name", "G", "--last-name", "H")
+    for who in ("1", "2", "1"):
+        (desk.project.path / "turns").unlink(missing_ok=True)
+        desk.editor(
+            "(path.parent / f'.{path.name}.swp').write_text('s'); (path.parent / f'{path.name}~').write_text('s');"
+            "put('email', 'nope')"
+        )
+        assert desk.project.run("customer", "edit", who).code == 9
+    (desk.folder / "seen0").unlink()
+    assert len(list(desk.folder.iterdir())) == 9
+    assert {stat.S_IMODE(path.stat().st_mode) for path in desk.kept()} == {0o600}
+    assert desk.project.run("customer", "delete", "1", "--yes").code == 0
+    left = list(desk.folder.iterdir())
+    assert len(left) == 3
+    assert all("G" in path.read_text() for path in desk.kept())
+    assert desk.project.run("customer", "delete", "2", "--yes").code == 0
+    assert list(desk.folder.iterdir()) == []
+
+
+def test_what_was_typed_while_a_customer_was_deleted_goes_with_the_next_delete(desk: Desk) -> None:
+    desk.editor("put('phone', '5'); sql('DELETE FROM customer')")
+    assert desk.edit().code == 6
+    assert len(desk.kept()) == 1
+    assert desk.project.run("customer", "delete", "1", "--yes").code == 6
+    assert desk.kept() == []
+
+
+def test_a_kept_edit_is_gone_after_a_day(desk: Desk) -> None:
+    desk.editor("put('email', 'nope')")
+    assert desk.edit().code == 9
+    (kept,) = desk.kept()
+    for hours, there in ((23, True), (25, False)):
+        os.utime(kept, (time.time() - hours * 3600,) * 2)
+        desk.project.environ["EDITOR"] = "true"
+        assert desk.edit().code == 0
+        assert kept.exists() is there
 
 
 def test_an_editor_that_is_not_there(desk: Desk) -> None:

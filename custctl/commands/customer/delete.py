@@ -7,7 +7,7 @@ import typer
 from custctl.commands.arguments import operation
 from custctl.commands.customer.fields import show_conflict
 from custctl.context import Context
-from custctl.errors import ConflictError
+from custctl.errors import ConflictError, NotFoundError
 from custctl.options import WRITE, IfVersionOption, OperationOption, WhoArgument, command
 
 _COLUMNS = ("id", "deleted", "operation_id")
@@ -25,6 +25,8 @@ def delete(
     ctx: typer.Context, who: WhoArgument, if_version: IfVersionOption = None, operation_id: OperationOption = None
 ) -> None:
     """Delete a customer and its password, and erase the values that the audit holds of it. Asks first."""
+    from custctl.commands.customer.kept import forget_customer
+
     context = Context.of(ctx)
     operation_id = operation(operation_id)
     store = context.customers
@@ -45,6 +47,12 @@ def delete(
     except ConflictError as error:
         show_conflict(context, error)
         raise
+    except NotFoundError:
+        # It may have been deleted while its edit was open, and what was typed then was kept.
+        if who.isdecimal():
+            forget_customer(context, int(who))
+        raise
+    forget_customer(context, outcome.customer_id)
     if outcome.replayed:
         context.console.note(f"operation {outcome.operation_id} had been applied already; this is its outcome")
     record = {"id": outcome.customer_id, "deleted": True, "operation_id": outcome.operation_id}

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import typer
 
 from custctl.commands.arguments import operation
-from custctl.commands.customer.fields import show_outcome
+from custctl.commands.customer.fields import show_conflict, show_outcome
 from custctl.context import Context
 from custctl.customers.model import FIELDS
 from custctl.errors import ConflictError, CustctlError, InvalidError
 from custctl.options import WRITE, OperationOption, WhoArgument, command
 
 if TYPE_CHECKING:
-    from custctl.customers.merge import MergeResult
+    from custctl.customers.merge import FieldConflict, MergeResult
     from custctl.customers.model import Customer
     from custctl.customers.operations import Outcome
     from custctl.editor import EditedFile
@@ -33,8 +33,8 @@ def edit(ctx: typer.Context, who: WhoArgument, operation_id: OperationOption = N
 
     Where the row changed meanwhile, fields that only one side touched are merged; the others are shown as conflicts.
     """
+    from custctl.commands.customer.kept import edits_of
     from custctl.editor import EditedFile
-    from custctl.paths import user_state_dir
 
     context = Context.of(ctx)
     operation_id = operation(operation_id)
@@ -45,16 +45,19 @@ def edit(ctx: typer.Context, who: WhoArgument, operation_id: OperationOption = N
         return
     base = context.customers.get(who)
     context.announce(FIELDS)
-    folder = user_state_dir(context.environ) / "edits"
-    file = EditedFile(folder, context.environ, interactive=context.prompter.interactive)
+    folder, name = edits_of(context, base.id)
+    file = EditedFile(folder, name, context.environ, interactive=context.prompter.interactive)
     try:
         outcome = _edit(context, file, base, operation_id)
     except CustctlError as error:
-        if error.hint is None or str(file.path) not in error.hint:
-            error.hint = f"{error.hint}; {file.kept}" if error.hint else file.kept
+        if isinstance(error, ConflictError):
+            show_conflict(context, error)
+        error.hint = "; ".join(filter(None, (error.hint, file.keep()))) or None
         raise
     except (KeyboardInterrupt, Exception):
-        context.console.warn(file.kept)
+        kept = file.keep()
+        if kept is not None:
+            context.console.warn(kept)
         raise
     file.remove()
     if outcome is None:
@@ -71,14 +74,14 @@ def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str)
 
     text = document(base.editable(), title=f"customer {base.id} of {context.profile.name}")
     shown: str | None = None
+    conflicts: Sequence[FieldConflict] = ()
     while True:
+        context.let_go()
         text = file.edit(text)
         if shown is not None and text == shown:
             # Saved as it was: whoever merely closed the editor has decided nothing.
             if not context.prompter.interactive:
-                raise ConflictError(
-                    f"customer {base.id} was changed by another meanwhile; the conflict was not resolved"
-                )
+                raise _unresolved(base, conflicts)
             context.prompter.confirm("nothing was resolved: overwrite what the others wrote with your values?")
         mine, problem = _read(text)
         if problem is not None:
@@ -90,13 +93,20 @@ def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str)
         if isinstance(written, Outcome):
             return written
         theirs, merged = written
-        names = ", ".join(f"`{conflict.field}`" for conflict in merged.conflicts)
+        conflicts = merged.conflicts
+        names = ", ".join(f"`{conflict.field}`" for conflict in conflicts)
         context.console.warn(f"customer {base.id} was changed by another meanwhile: {names}")
         fields = {**theirs.editable(), **merged.changes}
-        text = shown = document(
-            fields, title=f"customer {base.id} of {context.profile.name}", conflicts=merged.conflicts
-        )
+        text = shown = document(fields, title=f"customer {base.id} of {context.profile.name}", conflicts=conflicts)
         base = theirs
+
+
+def _unresolved(theirs: Customer, conflicts: Sequence[FieldConflict]) -> ConflictError:
+    fields = [{"field": each.field, "was": each.base, "now": each.theirs, "asked": each.mine} for each in conflicts]
+    return ConflictError(
+        f"customer {theirs.id} was changed by another meanwhile; the conflict was not resolved",
+        details={"customer_id": theirs.id, "current_version": theirs.version, "was_known": True, "fields": fields},
+    )
 
 
 def _write(

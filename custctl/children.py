@@ -1,0 +1,61 @@
+"""What a program that custctl starts is given: the environment without what holds or leads to a secret.
+
+`secret_variable` is the one list of the names of variables that hold a secret. Programs are started without a shell and
+inherit no open file but stdin, stdout and stderr, as `subprocess` does by default.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_SECRET_WORDS = (
+    "password", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "privatekey", "encryptionkey", "credential"
+)  # fmt: skip
+_PASS = re.compile(r"(?:^|[_-]|ssh)pass$", re.IGNORECASE)
+# Secrets whose names do not say so, and files with a database's or a cache's password in them.
+_SECRET_NAMES = frozenset(
+    {
+        "CUSTCTL_CACHE_KEY",
+        "CUSTCTL_CACHE_KEY_FILE",
+        "CUSTCTL_CACHE_PASSWORD_FILE",
+        "CUSTCTL_DB_PASSWORD_FILE",
+        "CUSTCTL_TOKEN_FILE",
+        "PGPASSFILE",
+        "PGSERVICEFILE",
+        "REDISCLI_AUTH",
+        "VALKEYCLI_AUTH",
+    }
+)
+# Shells keep the working folder in these.
+_INNOCENT_NAMES = frozenset({"PWD", "OLDPWD"})
+# `//user:password@`, and `password=…` as in a query, an ODBC or libpq string, or an argument.
+_SECRET_VALUE = re.compile(
+    r"://\S*:\S*@|(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|accesskey|accountkey)\s*=\s*\S",
+    re.IGNORECASE,
+)
+
+
+def names_secret(word: str) -> bool:
+    """Tell whether a word, such as a key of a profile or an option, is the name of something secret."""
+    folded = word.lower().replace("_", "").replace("-", "")
+    # A path to a secret is none.
+    if folded.endswith(("file", "path", "askpass")):
+        return False
+    return _PASS.search(word) is not None or any(each in folded for each in _SECRET_WORDS)
+
+
+def secret_variable(name: str) -> bool:
+    """Tell whether an environment variable holds a secret, or names a file with a password of ours, by its name."""
+    upper = name.upper()
+    return upper not in _INNOCENT_NAMES and (upper in _SECRET_NAMES or names_secret(name))
+
+
+def holds_secret(value: str) -> bool:
+    """Tell whether a value has a password in it: a URL with a login, or `password=…`."""
+    return _SECRET_VALUE.search(value) is not None
+
+
+def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a program that is started: without variables that hold a secret."""
+    return {name: value for name, value in environ.items() if not secret_variable(name) and not holds_secret(value)}
