@@ -43,8 +43,8 @@ class Timestamp(TypeDecorator[str]):
             return value
         if not is_time(value):
             raise ValueError("not a time as custctl writes it")
-        moment = datetime.fromisoformat(value)
-        return moment if dialect.name == "postgresql" else moment.replace(tzinfo=None)
+        # For SQL Server as text: what the driver makes of a `datetime` depends on what the server says of its types.
+        return datetime.fromisoformat(value) if dialect.name == "postgresql" else value.removesuffix("Z")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         """Return text, of what the driver returned."""

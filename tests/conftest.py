@@ -57,7 +57,7 @@ class Project:
     path: Path
     environ: dict[str, str] = field(default_factory=dict)
 
-    def run(self, *arguments: str | Path, stdin: str | bytes | None = None, timeout: float = 60) -> Result:
+    def run(self, *arguments: str | Path, stdin: str | bytes | None = None, timeout: float = 300) -> Result:
         """Run custctl to its end, in a pipe."""
         data = stdin.encode() if isinstance(stdin, str) else stdin
         done = subprocess.run(

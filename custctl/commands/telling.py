@@ -39,8 +39,12 @@ class Teller(Listener):
         self._console.detail(f"applying {step.script.name} ({step.reason})")
 
     def notice(self, script: Script, text: str, hint: str | None) -> None:
-        """Pass on what the database says."""
+        """Pass on what the database warns of."""
         self._console.warn(f"{script.name}: {text}", hint)
+
+    def message(self, script: Script, text: str) -> None:
+        """Pass on what a script says of its progress."""
+        self._console.note(f"{script.name}: {text}")
 
     def applied(self, done: Applied) -> None:
         """Say what was applied."""

@@ -137,7 +137,9 @@ class ScriptSession(ABC):
 
     connection: Connection
     on_notice: Callable[[str, str | None], None] | None = None
-    """Called with what the database says of a statement besides its outcome, and its hint."""
+    """Called with what the database warns of besides a statement's outcome, and its hint."""
+    on_message: Callable[[str], None] | None = None
+    """Called with what a statement itself says of its progress, as PRINT does."""
 
     @abstractmethod
     def begin(self) -> None:

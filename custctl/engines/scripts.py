@@ -15,11 +15,15 @@ class Statement:
         text: the statement as written, without its terminator.
         line: 1-based line of its first token in the file.
         data: what follows the statement in the script for it to read, as the rows of `COPY … FROM stdin`; or None.
+        before: the comments and blanks before it that the server is sent with it; empty where the engine sends none.
+        behind: so those behind it.
     """
 
     text: str
     line: int
     data: str | None = None
+    before: str = ""
+    behind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,10 @@ class Listener:
         """A script begins."""
 
     def notice(self, script: Script, text: str, hint: str | None) -> None:
-        """The database has something to say of a script that runs."""
+        """The database warns of something in a script that runs."""
+
+    def message(self, script: Script, text: str) -> None:
+        """A script that runs tells its progress."""
 
     def applied(self, done: Applied) -> None:
         """A script is applied and committed."""
@@ -255,11 +258,12 @@ def execute(
         try:
             listener.applying(step)
             session.on_notice = partial(_notice, listener, script)
+            session.on_message = partial(_message, listener, script)
             carry_out(task)
             session.reset()
             run.applied.append(Applied(script, len(statements), milliseconds(started)))
             listener.applied(run.applied[-1])
-            session.on_notice = None
+            session.on_notice = session.on_message = None
         except KeyboardInterrupt as interrupt:
             raise _interrupted(task, run, interrupt) from interrupt
         except CommitLostError as lost:
@@ -274,10 +278,17 @@ def execute(
 
 
 def _notice(listener: Listener, script: Script, text: str, hint: str | None) -> None:
-    """Pass on what the database says, without the values that were put into the script."""
-    if script.directives.substitute:
-        text, hint = mask(text, script.text, os.environ), mask(hint, script.text, os.environ) if hint else None
-    listener.notice(script, text, hint)
+    """Pass on a warning of the database, without the values that were put into the script."""
+    listener.notice(script, _masked(script, text), _masked(script, hint) if hint else None)
+
+
+def _message(listener: Listener, script: Script, text: str) -> None:
+    """Pass on what a script says, without the values that were put into it."""
+    listener.message(script, _masked(script, text))
+
+
+def _masked(script: Script, text: str) -> str:
+    return mask(text, script.text, os.environ) if script.directives.substitute else text
 
 
 def _reconnect(stack: ExitStack, task: Task, listener: Listener, lost: CommitLostError) -> ScriptSession:

@@ -64,10 +64,10 @@ def _lower(value: str) -> str:
 
 
 def _like(pattern: str) -> re.Pattern[str]:
-    """Return a pattern of LIKE with the escape character `\\` as a regular expression."""
+    """Return a pattern of LIKE, in which a class holds one character, as a regular expression."""
     made = ""
-    for escaped, char in re.findall(r"(\\?)(.)", pattern, re.DOTALL):
-        made += re.escape(char) if escaped else {"%": ".*", "_": ".", "[": "(?!)"}.get(char, re.escape(char))
+    for single, char in re.findall(r"\[(.)\]|(.)", pattern, re.DOTALL):
+        made += re.escape(single) or {"%": ".*", "_": ".", "[": "(?!)"}.get(char, re.escape(char))
     return re.compile(made, re.DOTALL)
 
 

@@ -76,6 +76,11 @@ CASES = {
         ExitCode.CREDENTIAL,
         "`clerk` lacks DELETE on `customer_password`",
     ),
+    "not the owner on a compatible server": (
+        server("42000", "must be owner of table customer_status", BABELFISH),
+        ExitCode.CREDENTIAL,
+        "`clerk` lacks DELETE on `customer_status`",
+    ),
     "deadlock": (
         server(
             "40001",

@@ -53,19 +53,26 @@ class StandInDriver:
     def close(self) -> None: ...
 
 
-def test_what_print_and_warnings_say_of_each_result_is_passed_on() -> None:
+def test_what_scripts_and_servers_say_of_each_result_is_passed_on() -> None:
     driver = StandInDriver(
         (None, [("[01000] (0)", f"{SAID}begun"), ("[01000] (5701)", f"{SAID}Changed database context to 'x'.")]),
-        ("n", []),
+        (
+            "n",
+            [("[01000] (0)", f"{SAID}Changed database context to 'x'."), ("[01000] (8153)", f"{SAID}Warning: NULL.")],
+        ),
         (None, [("[01000] (50000)", "[FreeTDS][SQL Server][draft] half-way"), ("[01000] (0)", f"{SAID} ")]),
+        (None, [("[01000] (113000)", f"{SAID}ours"), ("[01000] (15477)", f"{SAID}Caution: a name changes.")]),
     )
     connection = Connection(lambda: driver, 5)  # type: ignore[arg-type, return-value]
     session = MssqlScriptSession.__new__(MssqlScriptSession)
-    told: list[tuple[str, str | None]] = []
-    session.on_notice = lambda text, hint: told.append((text, hint))
+    told: list[str] = []
+    warned: list[tuple[str, str | None]] = []
+    session.on_notice = lambda text, hint: warned.append((text, hint))
+    session.on_message = told.append
     connection.exhaust("the batch", session._heard)
     connection.close()
-    assert told == [("begun", None), ("[draft] half-way", None)]
+    assert told == ["begun", "[draft] half-way", "ours"]
+    assert warned == [("Warning: NULL.", None), ("Caution: a name changes.", None)]
 
 
 def test_nobody_has_to_listen() -> None:

@@ -27,8 +27,8 @@ _ENCRYPTION = {
     "verify-full": {"Encrypt": "yes", "TrustServerCertificate": "no"},
     "strict": {"Encrypt": "strict"},
 }
-_LOGIN_SECONDS = 30
-_DROP_SECONDS = 30.0
+_LOGIN_SECONDS = 60
+_PATIENCE = 60.0  # seconds in which what is refused for others' sake is tried again
 
 
 @dataclass(slots=True)
@@ -101,8 +101,22 @@ class MssqlServer:
             name: a new one unless it is given.
         """
         name = name or f"custctl_t_{secrets.token_hex(6)}"
-        self.sql(f"CREATE DATABASE {_bracketed(name)}")
+        self._create(name)
         return MssqlDatabase(self, name)
+
+    def _create(self, name: str) -> None:
+        """Create a database; a compatible server refuses that now and then while it creates another one."""
+        import pyodbc
+
+        end = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                self.sql(f"CREATE DATABASE {_bracketed(name)}")
+                return
+            except pyodbc.Error:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(secrets.randbelow(1000) / 1000)
 
     def close(self) -> None:
         """Close the connection that is kept."""
@@ -161,7 +175,7 @@ class MssqlDatabase:
         # Not all that speak T-SQL know it; where it is missing, connections that end by themselves are waited for.
         with contextlib.suppress(pyodbc.Error):
             self.server.sql(f"ALTER DATABASE {_bracketed(self.name)} SET SINGLE_USER WITH ROLLBACK IMMEDIATE")
-        end = time.monotonic() + _DROP_SECONDS
+        end = time.monotonic() + _PATIENCE
         while True:
             try:
                 self.server.sql(f"DROP DATABASE {_bracketed(self.name)}")

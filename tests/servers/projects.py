@@ -176,6 +176,15 @@ def postgresql_place(server: PostgresqlServer, *, tls_port: int | None = None, c
 
 
 def mssql_place(server: MssqlServer) -> Place:
-    """Return how profiles reach a SQL Server: with the TLS of its URL, everywhere."""
-    reached = {"nodes": nodes(server.host, server.port), "tls": server.tls, "tls_ca": server.tls_ca}
+    """Return how profiles reach a SQL Server: with the TLS of its URL, everywhere.
+
+    With limits as for one that is far away: on a busy machine a login alone may take seconds.
+    """
+    reached = {
+        "nodes": nodes(server.host, server.port),
+        "tls": server.tls,
+        "tls_ca": server.tls_ca,
+        "connect_timeout": "60s",
+        "statement_timeout": "180s",
+    }
     return Place("mssql", server.user, server.password, server.create_database, reached, reached)

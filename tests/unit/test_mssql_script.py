@@ -63,6 +63,29 @@ def test_splits(script: str, expected: list[str]) -> None:
     assert texts(script) == expected
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        "-- Owner: billing team\nCREATE VIEW v AS\nSELECT 1 AS n\n-- end",
+        "/* a /* b */ GO */\n\n  CREATE VIEW v AS SELECT 1 AS n -- end\n  /* more */\n\n-- last",
+        "SELECT 1",
+        "\n\nSELECT 1\n\n",
+    ],
+)
+def test_a_batch_is_kept_as_it_was_written(script: str) -> None:
+    """What stands around its tokens is part of the definition of a view or a procedure."""
+    for text in (f"{script}\nGO\n{script}\nGO 2\n", f"GO -- x\n{script}\nGO"):
+        for statement in split(text):
+            assert statement.before + statement.text + statement.behind == script
+            assert text.split("\n")[statement.line - 1].lstrip().startswith(statement.text.split("\n")[0][:6])
+
+
+def test_the_last_batch_is_kept_but_for_the_end_of_its_last_line() -> None:
+    (statement,) = split("-- a\nSELECT 1 -- b\n-- c\n")
+    assert (statement.before, statement.text, statement.behind) == ("-- a\n", "SELECT 1", " -- b\n-- c")
+    assert statement.line == 2
+
+
 # What other tools have taken for a separator, or have lost one by: DbUp#44, #51, #548, Flyway#2060, #2414, #3110,
 # liquibase#6164, go-mssqldb#247, efcore#37494.
 @pytest.mark.parametrize(

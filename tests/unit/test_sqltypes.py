@@ -43,6 +43,10 @@ def test_other_texts_are_no_times(text: str) -> None:
 def test_a_time_comes_back_as_it_went(dialect: sa.Dialect, moment: datetime) -> None:
     kind, text = Timestamp(), format_time(moment)
     bound = kind.process_bind_param(text, dialect)
+    if dialect.name == "mssql":
+        # It goes as text, and comes back as the driver has it.
+        bound = datetime.fromisoformat(bound)
+        assert bound.tzinfo is None
     assert kind.process_result_value(bound, dialect) == text
     if dialect.name == "postgresql":
         assert bound == moment.replace(tzinfo=UTC)

@@ -10,6 +10,8 @@ import pyodbc
 
 from custctl.engines.base import Merge
 from custctl.engines.mssql.names import quote
+from custctl.engines.server import GivenUpError
+from custctl.errors import UnavailableError
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
@@ -32,27 +34,39 @@ def merge(
 ) -> Merge:
     """Insert or update a batch inside the open transaction; see `Database.merge`.
 
-    Another transaction may insert a key after it was looked for: the server then refuses the whole set, the
-    transaction is run again, and finds it.
+    Raises:
+        GivenUpError: another transaction has written a row of the batch while this one merged it.
     """
     stage = _Stage(driver, schema, table, columns, key)
     try:
         stage.fill(rows)
         known = stage.known(update=update)
         changed = [row_id for _, row_id, differs in known if differs] if update else []
-        if changed:
-            stage.update()
-        inserted = stage.insert() if insert and len(known) < len(rows) else []
+        written = not changed or stage.update() == len(changed)
+        inserted: list[int] = []
+        if insert and len(known) < len(rows):
+            count = stage.insert()
+            there = {row_id for _, row_id, _ in known}
+            inserted = [row_id for row_id in stage.held() if row_id not in there]
+            # A key that another transaction commits after `known` has looked is neither known nor inserted.
+            written = written and count == len(inserted) == len(rows) - len(known)
+        if not written:
+            raise GivenUpError(
+                UnavailableError(
+                    "other transactions write the same rows; nothing of this batch was written",
+                    hint="try again in a moment",
+                )
+            )
         stage.empty()
     finally:
         stage.close()
-    there = {at for at, _, _ in known}
+    taken = {at for at, _, _ in known}
     return Merge(
         inserted=sorted(inserted),
         updated=sorted(changed),
         unchanged=len(known) - len(changed) if update else 0,
-        taken=[] if update else sorted(there),
-        absent=[] if insert else [at for at in range(len(rows)) if at not in there],
+        taken=[] if update else sorted(taken),
+        absent=[] if insert else [at for at in range(len(rows)) if at not in taken],
     )
 
 
@@ -92,39 +106,56 @@ class _Stage:
     def _run(self, statement: str) -> Cursor:
         return self._cursor.execute(statement, (self._batch,))
 
+    @property
+    def _differs(self) -> str:
+        """The condition that a row in the table differs from the staged one.
+
+        INTERSECT takes two NULLs for the same. The mark behind each text keeps trailing blanks from being ignored.
+        """
+        held = ", ".join(f"held.{column} + N'.'" for column in self._columns)
+        staged = ", ".join(f"s.{column} + N'.'" for column in self._columns)
+        return f"NOT EXISTS (SELECT {held} INTERSECT SELECT {staged})"
+
     def known(self, *, update: bool) -> list[tuple[int, int, bool]]:
         """Return position, id and whether they differ of the rows that hold a key of the batch, locked for an update."""
-        held = ", ".join(f"held.{column}" for column in self._columns)
-        staged = ", ".join(f"s.{column}" for column in self._columns)
         hint = " WITH (UPDLOCK)" if update else ""
-        # INTERSECT takes two NULLs for the same.
         rows = self._run(
-            f"SELECT s.[position], held.[id],"
-            f" CASE WHEN EXISTS (SELECT {held} INTERSECT SELECT {staged}) THEN 0 ELSE 1 END"
+            f"SELECT s.[position], held.[id], CASE WHEN {self._differs} THEN 1 ELSE 0 END"
             f" FROM {self._stage} AS s INNER JOIN {self._table} AS held{hint} ON held.{self._key} = s.{self._key}"
             f" WHERE s.[batch] = ? ORDER BY held.[id]"
         ).fetchall()
         return [(int(at), int(row_id), bool(differs)) for at, row_id, differs in rows]
 
-    def update(self) -> None:
-        """Write the rows that differ."""
-        held = ", ".join(f"held.{column}" for column in self._columns)
-        staged = ", ".join(f"s.{column}" for column in self._columns)
+    def update(self) -> int:
+        """Write the rows that differ, and return how many there were."""
         assignments = ", ".join(f"{column} = s.{column}" for column in self._columns)
-        self._run(
+        return self._run(
             f"UPDATE held SET {assignments}, [updated_at] = CAST(SYSUTCDATETIME() AS DATETIME2(3))"
             f" FROM {self._table} AS held INNER JOIN {self._stage} AS s ON s.{self._key} = held.{self._key}"
-            f" WHERE s.[batch] = ? AND NOT EXISTS (SELECT {held} INTERSECT SELECT {staged})"
-        )
+            f" WHERE s.[batch] = ? AND {self._differs}"
+        ).rowcount
 
-    def insert(self) -> list[int]:
-        """Insert the rows whose key is new, in their order, and return their ids."""
+    def insert(self) -> int:
+        """Insert the rows whose key is new, and return how many there were.
+
+        Ids follow the order of the file: that is guaranteed where ORDER BY belongs to INSERT … SELECT itself, and not
+        beside an OUTPUT.
+
+        Source: https://learn.microsoft.com/sql/t-sql/statements/insert-transact-sql, "Remarks"
+        """
         columns = ", ".join(self._columns)
         staged = ", ".join(f"s.{column}" for column in self._columns)
-        rows = self._run(
-            f"INSERT INTO {self._table} ({columns}) OUTPUT inserted.[id] SELECT {staged} FROM {self._stage} AS s"
+        return self._run(
+            f"INSERT INTO {self._table} ({columns}) SELECT {staged} FROM {self._stage} AS s"
             f" WHERE s.[batch] = ? AND NOT EXISTS"
             f" (SELECT 1 FROM {self._table} AS held WHERE held.{self._key} = s.{self._key}) ORDER BY s.[position]"
+        ).rowcount
+
+    def held(self) -> list[int]:
+        """Return the ids of all rows that hold a key of the batch."""
+        rows = self._run(
+            f"SELECT held.[id] FROM {self._stage} AS s INNER JOIN {self._table} AS held"
+            f" ON held.{self._key} = s.{self._key} WHERE s.[batch] = ?"
         ).fetchall()
         return [int(row_id) for (row_id,) in rows]
 

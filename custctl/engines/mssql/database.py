@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyodbc
 import sqlalchemy as sa
-from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import TypeDecorator
 
 from custctl.engines.base import Check, LockHolder, Merge, Node
 from custctl.engines.mssql import errors
+from custctl.engines.mssql.dialect import make_dialect
 from custctl.engines.mssql.driver import connection_string, find_driver
 from custctl.engines.mssql.errors import TAKEN, is_lost, number, words
 from custctl.engines.mssql.names import quote
@@ -50,7 +50,6 @@ _NOT_READ = (-155, -151)
 _SPELLED_LETTERS = 3  # at most 4 ** 3 ranges, most often 2 ** 3
 # What LOWER leaves apart, and the other engines compare as the same letter.
 _FURTHER_CASES = {"\u03c3": "\u03c2", "\u03c2": "\u03c3", "ß": "\u1e9e", "\u03b8": "\u03f4"}
-_ESCAPE = "\\"
 
 
 class MssqlDatabase(ServerDatabase):
@@ -68,12 +67,7 @@ class MssqlDatabase(ServerDatabase):
     # -- connecting --------------------------------------------------------------------------------
 
     def _make_engine(self) -> Engine:
-        dialect = MSDialect_pyodbc(dbapi=pyodbc)  # type: ignore[no-untyped-call]
-        # What the dialect would ask the server for; every release that is supported has it.
-        dialect.server_version_info = (14, 0)  # type: ignore[assignment]
-        dialect._setup_version_attributes()  # type: ignore[no-untyped-call]
-        dialect._supports_nvarchar_max = True
-        dialect.default_schema_name = self._settings.schema
+        dialect = make_dialect(self._settings.schema)
         pool = NullPool(self._open)
         pool._dialect = dialect  # as `create_engine` does, which would run queries of its own
         return sa.Engine(pool, dialect, sa.make_url("mssql+pyodbc://"), hide_parameters=True)
@@ -302,7 +296,7 @@ class MssqlDatabase(ServerDatabase):
     def _is_like(self, column: ColumnElement[Any], text: str, before: str, behind: str) -> ColumnElement[bool]:
         # Folded here: what a function makes of a parameter has a collation that is at odds with the column's.
         patterns = [f"{before}{_literal(folded)}{behind}" for folded in _foldings(text)]
-        return sa.or_(*(self.fold_key(column).like(pattern, escape=_ESCAPE) for pattern in patterns))
+        return sa.or_(*(self.fold_key(column).like(pattern) for pattern in patterns))
 
     # -- migrations --------------------------------------------------------------------------------
 
@@ -453,10 +447,11 @@ def _begins_with(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
 
 
 def _literal(text: str) -> str:
-    """Return a text as a pattern that matches it alone."""
-    for special in (_ESCAPE, "%", "_", "["):
-        text = text.replace(special, _ESCAPE + special)
-    return text
+    """Return a text as a pattern that matches it alone.
+
+    By classes of one character, not by ESCAPE: a compatible server loses an escaped character behind `%`.
+    """
+    return "".join(f"[{char}]" if char in "%_[" else char for char in text)
 
 
 def _fold(char: str) -> str:

@@ -33,6 +33,7 @@ _GIVEN_UP = frozenset({1205, 3960, 3961})
 _GIVEN_UP_WORDS = ("deadlock detected", "could not serialize access", "customer_audit_chain")
 _LOGIN = frozenset({18450, 18451, 18452, 18456, 18461, 18470, 18486, 18487, 18488})
 _DENIED = frozenset({229, 230, 262, 297, 300, 378, 2760, 15247, 15517})
+_DENIED_WORDS = ("permission denied", "permission was denied", "must be owner of")
 _MISSING = frozenset({207, 208, 2812})
 _REFUSED_VALUE = frozenset({220, 245, 515, 547, 2628, 8114, 8115, 8134, 8152})
 _READ_ONLY = frozenset({3906, 3908, 976, 978, 979})
@@ -52,7 +53,11 @@ _OF_SERVER = "[SQL Server]"
 _PRIVILEGE = re.compile(
     r"The (\w+) permission was denied on the (?:object|column '[^']*' of the object) '([^']+)'", re.IGNORECASE
 )
-_ON_TABLE = re.compile(r"permission denied for (?:table|view|relation|schema) (\S+)")
+_ON_TABLE = re.compile(
+    r"(?:permission denied for|must be owner of) (?:table|view|relation|schema|sequence|index|function|procedure) (\S+)"
+)
+# 1088, 3701, 4701, 4902, 15151 and the like: the server does not say which of the two it is.
+_THERE_OR_NOT = re.compile(r"[\"']([^\"']+)[\"'],? because it does not exist or you do not have permission")
 _IN_DATABASE = re.compile(r"^([A-Z][A-Z ]*) permission (?:was )?denied in database '([^']+)'")
 _VERB = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*([A-Za-z]+)", re.DOTALL)
 _CONSTRAINT = re.compile(r"(?:constraint|index) ['\"]([^'\"]+)['\"]")
@@ -130,7 +135,7 @@ def _made(
             f"{where} refuses the login of {login}: {text}",
             hint="`custctl credential check` shows where the password was taken from; `custctl credential set` stores one",
         )
-    if code in _DENIED or "permission denied" in text or "permission was denied" in text:
+    if code in _DENIED or any(words in text for words in _DENIED_WORDS):
         return _denied(text, where, login, statement)
     if can_run_again(error):
         return UnavailableError(
@@ -192,6 +197,23 @@ def _taken(text: str) -> ConflictError:
         if name.startswith(prefix):
             return ConflictError(f"this {column} is taken by another row", details={"field": column})
     return ConflictError(f"a unique value is taken ({name or 'unknown'})", details={"constraint": name})
+
+
+def hidden(error: pyodbc.Error) -> str | None:
+    """Return the name of what does not exist, or may not be changed by this login; None for any other error."""
+    found = _THERE_OR_NOT.search(_text(error))
+    return found[1] if found else None
+
+
+def lacking(name: str, where: str, login: str, statement: str) -> CredentialError:
+    """Return the error for what `hidden` named, where it is known to exist.
+
+    Args:
+        where: the node or the database, as messages name it.
+        login: who is logged in, as messages name him.
+        statement: what was run: its first word names the privilege that was missing.
+    """
+    return _denied(f'permission denied for table "{name}"', where, login, statement)
 
 
 def _denied(text: str, where: str, login: str, statement: str | None) -> CredentialError:

@@ -52,8 +52,9 @@ def split(text: str) -> list[Statement]:
 
     A batch ends at a line that holds `GO` alone, in any case, outside strings, quoted and bracketed names and
     comments. Blanks and comments may share that line, before GO and behind it, as sqlcmd's manual has it. `GO 5` runs
-    the batch five times. A batch's text runs from its first token to its last: comments and blanks around it are left
-    out, those inside it are kept; empty ones are dropped. A BOM is skipped and line endings become LF.
+    the batch five times. A batch's text runs from its first token to its last; the comments and blanks around it, up to
+    the lines of GO, are kept beside it and sent with it, as sqlcmd does: they are a part of a procedure's or view's
+    definition. Batches without a token are dropped. A BOM is skipped and line endings become LF.
 
     As in sqlcmd, `GO` with a semicolon, with a count that is none, or with anything else behind a blank is an error:
     a name at the start of a line is written `[GO]` there. `go, …`, `go.…` and the like are code. The other commands of
@@ -83,6 +84,7 @@ def split(text: str) -> list[Statement]:
 
     batches: list[Statement] = []
     position, counted, line = 0, 0, 0
+    opened = 1  # where the batch begins
     first = last = -1  # the batch so far, from its first token to behind its last
     fresh = False  # nothing but comments so far on this line
     while True:
@@ -108,16 +110,21 @@ def split(text: str) -> list[Statement]:
         elif not at_end and character != "\n":
             what = "string" if character == "'" else "quoted name"
             raise ScriptSyntaxError(f"the {what} that opens here is never closed", _line(text, stop))
-        times = 1
+        times, closed = 1, position
         if not at_end:
             times, position = _command(text, position + (character == "\n"))
+        elif text[opened:].endswith("\n"):
+            closed -= 1
         if first >= 0:
             line += text.count("\n", counted, first)
             counted = first
-            batches += [Statement(text[first:last], line)] * times
+            around = text[opened:first], text[last:closed]
+            batches += [Statement(text[first:last], line, before=around[0], behind=around[1])] * times
         if at_end:
             return batches
-        first = -1
+        first, opened = -1, position
+        if _END_OF_LINE.match(text, position):
+            opened = _skip(_LINE, text, position) + 1
 
 
 def _command(text: str, start: int) -> tuple[int, int]:

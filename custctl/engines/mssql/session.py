@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pyodbc
 
 from custctl.engines.base import LockHolder, ScriptSession
+from custctl.engines.mssql.errors import hidden, lacking
 from custctl.engines.mssql.names import literal, quote
 from custctl.errors import ExitCode, RefusedError, UnavailableError
 
@@ -54,15 +55,25 @@ _IDLE = ("SET PARSEONLY OFF", "SET NOEXEC OFF", "SET FMTONLY OFF")
 
 _BY_DRIVER = re.compile(r"^\[[^\]]*\](?:\[[^\]]*Driver[^\]]*\])?(?:\[SQL Server\])?")
 # That the database or the language is now another one is what the script asked for.
-_OF_CONTEXT = re.compile(r"\((?:5701|5703)\)")
+_OF_CONTEXT = re.compile(r"\((?:5701|5703)\)|\(0\) Changed (?:database context|language setting) to ")
+# What PRINT says has no number, and what RAISERROR says that of a user's message; all others are the server's own.
+_OF_SCRIPT = re.compile(r"\((?:0|[5-9]\d{4,}|[1-4]\d{5,})\)")
 
 # What a procedure or a string that is executed sets ends with it.
 _SETS = re.compile(r"\b(?:SET|USE)\b", re.IGNORECASE)
 
 
 def resource(schema: str, name: str) -> str:
-    """Return the name of an application lock: plain characters, whatever the parts are."""
-    return f"custctl:{hashlib.sha256(f'{schema}/{name}'.encode()).hexdigest()[:40]}"
+    """Return the name of an application lock within its database: plain characters, whatever the parts are."""
+    return f"custctl:{hashlib.sha256(f'{schema.lower()}/{name}'.encode()).hexdigest()[:40]}"
+
+
+def _full_name(name: str) -> str:
+    """Return the T-SQL for a lock's name among those of all databases: a compatible server may not keep them apart.
+
+    By the database's id: which spellings of its name are the same, the server alone knows.
+    """
+    return f"N'{name}:' + CAST(DB_ID() AS NVARCHAR(10))"
 
 
 def take_lock(driver: Connection, name: str, *, owner: str, timeout: int) -> int:
@@ -76,7 +87,8 @@ def take_lock(driver: Connection, name: str, *, owner: str, timeout: int) -> int
     Source: https://learn.microsoft.com/sql/relational-databases/system-stored-procedures/sp-getapplock-transact-sql
     """
     rows = driver.run(
-        f"DECLARE @result INT; EXEC @result = sp_getapplock @Resource = N'{name}', @LockMode = N'Exclusive',"
+        f"DECLARE @result INT, @name NVARCHAR(255) = {_full_name(name)};"
+        f" EXEC @result = sp_getapplock @Resource = @name, @LockMode = N'Exclusive',"
         f" @LockOwner = N'{owner}', @LockTimeout = {timeout}; SELECT @result AS result;"
     )
     return int(rows[0][0]) if rows else -999
@@ -106,7 +118,10 @@ def session_lock(
         yield
     finally:
         with suppress(pyodbc.Error, UnavailableError):
-            driver.run(f"EXEC sp_releaseapplock @Resource = N'{name}', @LockOwner = N'Session'")
+            driver.run(
+                f"DECLARE @name NVARCHAR(255) = {_full_name(name)};"
+                " EXEC sp_releaseapplock @Resource = @name, @LockOwner = N'Session'"
+            )
 
 
 def _is_granted(answer: int) -> bool:
@@ -167,7 +182,7 @@ class MssqlScriptSession(ScriptSession):
     def _ask(self) -> bool | None:
         """Tell whether the session holds the lock; None where the server does not tell."""
         try:
-            rows = self._driver.run(f"SELECT APPLOCK_MODE(N'public', N'{self._lock}', N'Session')")
+            rows = self._driver.run(f"SELECT APPLOCK_MODE(N'public', {_full_name(self._lock)}, N'Session')")
         except pyodbc.Error:
             return None
         return bool(rows) and rows[0][0] == "Exclusive"
@@ -180,18 +195,39 @@ class MssqlScriptSession(ScriptSession):
         with self._database._errors():
             try:
                 self._settings_touched = self._settings_touched or bool(_SETS.search(statement.text))
-                self._driver.exhaust(statement.text, self._heard)
+                self._driver.exhaust(statement.before + statement.text + statement.behind, self._heard)
             except pyodbc.Error as error:
                 # Where the server does not tell which privilege was missing, the statement does.
-                told = self._database._translated(error, self._database._at_node(), statement.text)
+                where, login = self._database._at_node(), self._database._login_name()
+                name = hidden(error)
+                if name is not None and self._is_there(name):
+                    raise lacking(name, where, login, statement.text) from self._database._scrubbed(error)
+                told = self._database._translated(error, where, statement.text)
                 if told.exit_code is ExitCode.CREDENTIAL:
                     raise told from self._database._scrubbed(error)
                 raise
 
+    def _is_there(self, name: str) -> bool:
+        """Tell whether there is an object of a name, as far as this login may see."""
+        self.rollback()
+        try:
+            rows = self._driver.run(
+                f"SELECT COALESCE(OBJECT_ID({literal(name)}), SCHEMA_ID({literal(name)}),"
+                f" DATABASE_PRINCIPAL_ID({literal(name)}))"
+            )
+        except pyodbc.Error:
+            return False
+        return bool(rows) and rows[0][0] is not None
+
     def _heard(self, kind: str, text: str) -> None:
-        """Pass on what PRINT and warnings say, without the drivers' names before it."""
+        """Pass on what PRINT, RAISERROR and warnings say, without the drivers' names before it."""
         told = _BY_DRIVER.sub("", text).strip()
-        if self.on_notice is not None and told and not _OF_CONTEXT.search(kind):
+        if not told or _OF_CONTEXT.search(f"{kind} {told}"):
+            return
+        if _OF_SCRIPT.search(kind):
+            if self.on_message is not None:
+                self.on_message(told)
+        elif self.on_notice is not None:
             self.on_notice(told, None)
 
     def commit(self) -> None:
