@@ -39,7 +39,7 @@ def diagnose(
     yield Check("profile", True, f"{profile.name} ({profile.environment}), from {profile.source}")
     yield from _guarded("credential", lambda: _credential(profile, environ))
     name = "server" if profile.database.nodes else "database"
-    fault = yield from _guarded(name, lambda: open_database().checks())
+    fault = yield from _guarded(name, lambda: _engine(open_database(), sql_dir))
     if fault is None:
         if profile.database.nodes:
             yield from _guarded("clock", lambda: _clock(open_database()))
@@ -48,6 +48,10 @@ def diagnose(
         yield Check("schema", False, f"not known: the {name} was not to be asked", _AGAIN, fault.exit_code)
     yield from _guarded("replicas", lambda: _replicas(profile, open_database, environ))
     yield from check_cache(profile, environ)
+
+
+def _engine(database: Database, sql_dir: Path) -> Iterator[Check]:
+    yield from database.checks(sql_dir / database.engine_name)
 
 
 def _guarded(name: str, checks: Callable[[], Iterator[Check]]) -> Generator[Check, None, CustctlError | None]:

@@ -307,6 +307,10 @@ class Database(ABC):
             with self.reading() as connection:
                 self.is_standby(connection)
 
+    def preconditions(self, connection: Connection) -> Iterator[Check]:
+        """Yield what must hold before the first script is applied, each as `doctor` shows it."""
+        return iter(())
+
     @abstractmethod
     def create(self) -> None:
         """Create the database where the engine can do so without an administrator."""
@@ -507,5 +511,9 @@ class Database(ABC):
     # -- diagnosis ---------------------------------------------------------------------------------
 
     @abstractmethod
-    def checks(self) -> Iterator[Check]:
-        """Look at the driver, the file or server, and the login, for `doctor`."""
+    def checks(self, scripts: Path) -> Iterator[Check]:
+        """Look at the driver, the file or server, and the login, for `doctor`.
+
+        Args:
+            scripts: the folder of this engine's scripts, as hints name it.
+        """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from custctl.engines.base import Check
-from custctl.engines.roles import ADMIN, RIGHTS, SUPPORT, become
+from custctl.engines.roles import ADMIN, RIGHTS, SUPPORT
 from custctl.errors import ExitCode
 from custctl.text import plural
 
@@ -31,7 +31,12 @@ def rights_of(role: str) -> list[Right]:
 
 
 def judge(
-    roles: Sequence[str], sovereign: str | None, lacks: Callable[[str], Sequence[str]], *, file: str
+    roles: Sequence[str],
+    sovereign: str | None,
+    lacks: Callable[[str], Sequence[str]],
+    *,
+    run_script: str,
+    join: str | None,
 ) -> Iterator[Check]:
     """Yield the checks of a login's roles and rights.
 
@@ -39,19 +44,20 @@ def judge(
         roles: those of custctl's roles that it is a member of.
         sovereign: why it needs none of them, in words: a superuser, the owner of the tables.
         lacks: returns what of a role's rights is missing, in words.
-        file: the script that grants them.
+        run_script: the command by which an administrator creates the roles and gives them their rights.
+        join: the statement that makes this login a member of the least role; None while that role does not exist.
     """
     told = [*roles, *([sovereign] if sovereign else [])]
     yield Check("roles", True, ", ".join(told) or "none of custctl's")
     expected = ADMIN if sovereign else next((role for role in reversed([*RIGHTS]) if role in roles), None)
     if expected is not None:
         missing = lacks(expected)
-        hint = f"let the owner of the tables run `{file}`"
+        hint = f"let an administrator run `{run_script}`"
     else:
         # What was granted without a role is good as far as it goes.
         able = next((role for role in reversed([*RIGHTS]) if not lacks(role)), None)
         expected, missing = able or SUPPORT, () if able else lacks(SUPPORT)
-        hint = f"`{SUPPORT}` is the least that a login needs: {become()}"
+        hint = f"let an administrator run `{join or run_script}`"
     if missing:
         more = f" and {plural(len(missing) - _SHOWN, 'other', 'others')}" if len(missing) > _SHOWN else ""
         yield Check("rights", False, f"lacks {', '.join(missing[:_SHOWN])}{more}", hint, ExitCode.CREDENTIAL)

@@ -12,6 +12,7 @@ from custctl.customers import audit
 from custctl.errors import MigrationError, RefusedError, UsageError
 from custctl.migrations import journal
 from custctl.migrations.plan import split_script
+from custctl.migrations.runner import require_preconditions
 from custctl.migrations.scripts import Script, discover
 from custctl.tables import customer_audit
 
@@ -32,6 +33,7 @@ def plan_baseline(database: Database, sql_dir: Path, version: int) -> tuple[Scri
     if all(script.version != version for script in scripts):
         raise UsageError(f"no script has the number {version}", hint="`custctl migrate validate` lists the scripts")
     _check(journal.read_state(database), database.location)
+    require_preconditions(database)
     return tuple(script for script in scripts if (script.version or 0) <= version)
 
 

@@ -135,6 +135,8 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
     for record in plan.missing:
         listener.missing(record)
     run = Run(before=plan.newest, after=plan.newest, planned=plan.steps)
+    if not state.has_journal:
+        require_preconditions(database)
     if request.dry_run:
         _prepare(database, plan.steps, request.environment, listener)
         run.after = plan.reaches
@@ -175,6 +177,24 @@ def check_state(state: State, environment: str, location: str) -> None:
             f"{location} has tables ({some}) and no journal",
             hint="where it has the schema already, adopt it with `custctl migrate baseline VERSION`",
         )
+
+
+def require_preconditions(database: Database) -> None:
+    """Refuse a database in which the schema cannot be created, before anything is written to it.
+
+    Raises:
+        CustctlError: with the exit code that `doctor` has for this fault.
+    """
+    if not database.exists():
+        return
+    with database.reading() as connection:
+        for check in database.preconditions(connection):
+            if not check.ok:
+                error = CustctlError(
+                    f"{database.location} cannot hold the schema: {check.name}: {check.value}", hint=check.hint
+                )
+                error.exit_code = check.exit_code
+                raise error
 
 
 def _bootstrap(database: Database, session: ScriptSession, environment: str) -> None:

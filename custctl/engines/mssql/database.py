@@ -28,6 +28,8 @@ from custctl.errors import UnavailableError
 from custctl.sqltypes import Timestamp
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlalchemy import ColumnElement, Connection, Dialect, Engine, Select, Table
 
     from custctl.engines.base import EngineSettings, ScriptSession
@@ -363,10 +365,15 @@ class MssqlDatabase(ServerDatabase):
 
     # -- diagnosis ---------------------------------------------------------------------------------
 
-    def checks(self) -> Iterator[Check]:
+    def preconditions(self, connection: Connection) -> Iterator[Check]:
+        from custctl.engines.mssql.diagnosis import preconditions
+
+        yield from preconditions(self, connection)
+
+    def checks(self, scripts: Path) -> Iterator[Check]:
         from custctl.engines.mssql.diagnosis import checks
 
-        yield from checks(self)
+        yield from checks(self, scripts)
 
 
 class _VersionText(TypeDecorator[str]):

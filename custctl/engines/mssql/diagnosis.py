@@ -9,6 +9,7 @@ from __future__ import annotations
 import configparser
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,24 +23,37 @@ from custctl.engines.mssql.driver import Driver, find_driver
 from custctl.engines.mssql.errors import is_lost
 from custctl.engines.mssql.handshake import shake_hands
 from custctl.engines.mssql.member import GROUP, SERVER_RIGHTS
+from custctl.engines.mssql.names import literal, quote
 from custctl.engines.rights import Right, all_rights, in_words, judge, rights_of
-from custctl.engines.roles import ADMIN, RIGHTS
+from custctl.engines.roles import ADMIN, RIGHTS, SUPPORT
 from custctl.errors import ExitCode
 from custctl.text import visible
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection as SqlConnection
+
     from custctl.engines.base import Node
     from custctl.engines.mssql.database import MssqlDatabase
     from custctl.engines.mssql.supervised import Connection
 
 _OLDEST = 14  # SQL Server 2017
 _FULL = 0.9  # of a limit on sessions, from which on it is told
-_ROLES_FILE = "sql/mssql/repeatable/roles.sql"
 _UNTOLD = "the server does not tell"
 
 
-def checks(database: MssqlDatabase) -> Iterator[Check]:
+def preconditions(database: MssqlDatabase, connection: SqlConnection) -> Iterator[Check]:
+    """Yield what must hold before the first script is applied."""
+    look = _Look(database, database._driver(connection))
+    yield look.version()
+    yield look.default_schema()
+    yield look.may_create()
+
+
+def checks(database: MssqlDatabase, scripts: Path) -> Iterator[Check]:
     """Yield the checks of driver, server and login.
+
+    Args:
+        scripts: the folder of SQL Server's scripts, as hints name it.
 
     Raises:
         CustctlError: there is no driver, the server cannot be reached, or refuses the login.
@@ -49,7 +63,7 @@ def checks(database: MssqlDatabase) -> Iterator[Check]:
     name = f"{driver.name}, {path}" if path else driver.name
     yield Check("driver", True, f"{name} ({driver.source}), pyodbc {pyodbc.version}")
     with database.reading() as connection:
-        yield from _Look(database, database._driver(connection)).all()
+        yield from _Look(database, database._driver(connection)).all(scripts)
 
 
 def _installed_path(driver: Driver) -> str | None:
@@ -75,7 +89,7 @@ class _Look:
         assert database._node is not None
         self._node: Node = database._node
 
-    def all(self) -> Iterator[Check]:
+    def all(self, scripts: Path) -> Iterator[Check]:
         """Yield every check; one that fails ends none of the others."""
         looks: dict[str, Callable[[], Iterator[Check]]] = {
             "driver version": self._versions,
@@ -83,8 +97,8 @@ class _Look:
             "writes": self._writes,
             "tls": self._tls,
             "login": self._login,
-            "rights": self._rights,
-            "default schema": self._default_schema,
+            "rights": lambda: self._rights(scripts / "repeatable" / "roles.sql"),
+            "default schema": lambda: iter([self.default_schema()]),
             "snapshots": self._snapshots,
             "sessions": self._sessions,
             "availability group": self._group,
@@ -127,6 +141,10 @@ class _Look:
     def _server(self) -> Iterator[Check]:
         node, nodes = self._node, len(self._settings.nodes)
         yield Check("node", True, str(node) + (f", one of {nodes}" if nodes > 1 else ""))
+        yield self.version()
+
+    def version(self) -> Check:
+        """Check the server's version."""
         version = self._text("SERVERPROPERTY('ProductVersion')") or ""
         edition = self._text("SERVERPROPERTY('Edition')")
         collation = self._text("DATABASEPROPERTYEX(DB_NAME(), 'Collation')")
@@ -139,7 +157,8 @@ class _Look:
         value = ", ".join(filter(None, parts))
         major = re.match(r"\d+", version)
         old = compatible is None and major is not None and int(major[0]) < _OLDEST and edition != "SQL Azure"
-        yield Check("server", not old, value, "custctl needs SQL Server 2017 or newer" if old else None)
+        hint = "custctl needs SQL Server 2017 or newer" if old else None
+        return Check("server", not old, value, hint, ExitCode.MIGRATION)
 
     def _writes(self) -> Iterator[Check]:
         if self._text("DATABASEPROPERTYEX(DB_NAME(), 'Updateability')") == "READ_ONLY":
@@ -185,15 +204,22 @@ class _Look:
         by = {"SQL": "password", "KERBEROS": "Kerberos"}.get(proof or "", proof) or f"`auth: {self._settings.auth}`"
         yield Check("login", True, f"{login}{f', in the database as {user}' if user else ''}, by {by}")
 
-    def _rights(self) -> Iterator[Check]:
+    def may_create(self) -> Check:
+        """Check that the login may create tables in the database."""
+        may = self._value("HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'CREATE TABLE')")
+        # A compatible server may not tell.
+        if may != 0:
+            return Check("rights", True, "no tables are seen, and it may create some")
+        user = quote(self._text("USER_NAME()") or self._settings.user or "USER")
+        hint = f"let an administrator run `ALTER ROLE db_owner ADD MEMBER {user}` in this database"
+        return Check("rights", False, "no tables are seen, and it may not create any", hint, ExitCode.CREDENTIAL)
+
+    def _rights(self, script: Path) -> Iterator[Check]:
         schema = self._settings.schema
-        journal = f"{_bracketed(schema)}.[schema_migration]"
-        if self._value(f"OBJECT_ID({_literal(journal)})") is None:
+        journal = f"{quote(schema)}.[schema_migration]"
+        if self._value(f"OBJECT_ID({literal(journal)})") is None:
             # Before the first migration there are no tables to have rights on; without rights they are not seen either.
-            may = self._value("HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'CREATE TABLE')")
-            hint = "let an administrator make this login's user a member of one of custctl's roles, or of `db_owner`"
-            value = f"no tables are seen, and it may {'' if may else 'not '}create any"
-            yield Check("rights", bool(may), value, None if may else hint, ExitCode.CREDENTIAL)
+            yield self.may_create()
             return
         sovereign = None
         for role, query in (("sysadmin", "IS_SRVROLEMEMBER(N'sysadmin')"), ("db_owner", "IS_ROLEMEMBER(N'db_owner')")):
@@ -212,7 +238,15 @@ class _Look:
             missing = in_words([right for right in rights_of(role) if right in refused])
             return missing + (self._lacks_to_alter() if role == ADMIN else [])
 
-        yield from judge(mine, sovereign, lacks, file=_ROLES_FILE)
+        there = self._value(f"DATABASE_PRINCIPAL_ID(N'{SUPPORT}')") is not None
+        user = quote(self._text("USER_NAME()") or self._settings.user or "USER")
+        join = f"ALTER ROLE {SUPPORT} ADD MEMBER {user}" if there else None
+        yield from judge(mine, sovereign, lacks, run_script=self._sqlcmd(script), join=join)
+
+    def _sqlcmd(self, script: Path) -> str:
+        """Return the command by which an administrator runs a script on this database."""
+        server = f"{self._node.host},{self._node.port}"
+        return shlex.join(["sqlcmd", "-S", server, "-d", self._settings.name, "-i", str(script)])
 
     def _refused(self) -> set[Right] | None:
         """Return the rights that this login lacks; None where the server does not tell."""
@@ -226,8 +260,8 @@ class _Look:
 
     def _has(self, right: Right) -> str:
         table, privilege, column = right
-        named = _literal(f"{_bracketed(self._settings.schema)}.{_bracketed(table)}")
-        part = f", {_literal(column)}, N'COLUMN'" if column else ""
+        named = literal(f"{quote(self._settings.schema)}.{quote(table)}")
+        part = f", {literal(column)}, N'COLUMN'" if column else ""
         return f"HAS_PERMS_BY_NAME({named}, N'OBJECT', N'{privilege}'{part})"
 
     def _lacks_to_alter(self) -> list[str]:
@@ -235,16 +269,17 @@ class _Look:
         missing = []
         if self._value("HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'CREATE TABLE')") == 0:
             missing.append("CREATE TABLE in the database")
-        if self._value(f"HAS_PERMS_BY_NAME({_literal(_bracketed(schema))}, N'SCHEMA', N'ALTER')") == 0:
+        if self._value(f"HAS_PERMS_BY_NAME({literal(quote(schema))}, N'SCHEMA', N'ALTER')") == 0:
             missing.append(f"ALTER on the schema `{schema}`")
         return missing
 
-    def _default_schema(self) -> Iterator[Check]:
+    def default_schema(self) -> Check:
+        """Check that scripts, which name tables without a schema, reach the profile's."""
         found, wanted = self._text("SCHEMA_NAME()"), self._settings.schema
         fits = found is None or found.lower() == wanted.lower()
         user = self._settings.user or "USER"
         hint = f"`ALTER USER [{user}] WITH DEFAULT_SCHEMA = [{wanted}]`, or set `database.schema: {found}`"
-        yield Check("default schema", fits, found or _UNTOLD, None if fits else hint, ExitCode.REFUSED)
+        return Check("default schema", fits, found or _UNTOLD, None if fits else hint, ExitCode.REFUSED)
 
     # -- what the work needs -----------------------------------------------------------------------
 
@@ -256,7 +291,7 @@ class _Look:
             yield Check("snapshots", True, f"{_UNTOLD}: an export may see what is written while it goes on")
             return
         whole, versions = rows[0][0] == 1, bool(rows[0][1])
-        name = _bracketed(self._settings.name)
+        name = quote(self._settings.name)
         hints = []
         if not whole:
             hints.append(f"`ALTER DATABASE {name} SET ALLOW_SNAPSHOT_ISOLATION ON`")
@@ -289,11 +324,11 @@ class _Look:
             return
         lacking = [right for right in SERVER_RIGHTS if self._value(f"HAS_PERMS_BY_NAME(NULL, NULL, N'{right}')") == 0]
         if lacking:
-            login = _bracketed(self._text("SUSER_SNAME()") or self._settings.user or "LOGIN")
+            login = quote(self._text("SUSER_SNAME()") or self._settings.user or "LOGIN")
             hint = f"for `replica`: {'; '.join(f'`GRANT {right} TO {login}`' for right in lacking)}"
             yield Check(name, True, "this login may not see it", hint)
             return
-        rows = self._ask(GROUP.format(database=_literal(self._settings.name)))
+        rows = self._ask(GROUP.format(database=literal(self._settings.name)))
         if not rows:
             yield Check(name, True, "the database is in none")
             return
@@ -305,11 +340,3 @@ class _Look:
     def _search(self) -> Iterator[Check]:
         yield Check("substring search", True, "full scan")
         yield Check("case in search", True, f"by LOWER of the server; compared by the collation `{COLLATION}`")
-
-
-def _bracketed(name: str) -> str:
-    return "[" + name.replace("]", "]]") + "]"
-
-
-def _literal(text: str) -> str:
-    return "N'" + text.replace("'", "''") + "'"

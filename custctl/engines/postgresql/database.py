@@ -23,6 +23,8 @@ from custctl.errors import NoCredentialError
 from custctl.sqltypes import Timestamp
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlalchemy import ColumnElement, Connection, Engine, Select, Table
 
     from custctl.engines.base import ScriptSession
@@ -368,7 +370,12 @@ class PostgresqlDatabase(ServerDatabase):
 
     # -- diagnosis ---------------------------------------------------------------------------------
 
-    def checks(self) -> Iterator[Check]:
+    def preconditions(self, connection: Connection) -> Iterator[Check]:
+        from custctl.engines.postgresql.diagnosis import preconditions
+
+        yield from preconditions(self, connection)
+
+    def checks(self, scripts: Path) -> Iterator[Check]:
         from custctl.engines.postgresql.diagnosis import checks
 
-        yield from checks(self)
+        yield from checks(self, scripts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import socket
 import ssl
 import struct
@@ -15,11 +16,13 @@ from psycopg import pq
 
 from custctl.engines.base import Check
 from custctl.engines.certificates import Shown, close, look
+from custctl.engines.postgresql.names import quoted
 from custctl.engines.rights import Right, all_rights, in_words, judge, rights_of
-from custctl.engines.roles import ADMIN, RIGHTS
+from custctl.engines.roles import ADMIN, RIGHTS, SUPPORT
 from custctl.errors import ExitCode
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from ssl import SSLContext
 
     from sqlalchemy import Connection
@@ -31,17 +34,16 @@ _OLDEST = 150000
 _FULL = 0.9  # of a limit on sessions, from which on it is told
 _WANT_TLS = struct.pack("!II", 8, 80877103)  # SSLRequest
 _UNIQUE = ("customer_email_unique", "customer_audit_operation", "customer_audit_chain")
-_ROLES_FILE = "sql/postgresql/repeatable/roles.sql"
-_SEARCH_FILE = "sql/postgresql/repeatable/customer_search.sql"
 
 _SESSION = "SELECT session_user, current_user, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)"
 _OWNER = """
-SELECT c.relowner::regrole::text, pg_has_role(c.relowner, 'USAGE')
+SELECT pg_get_userbyid(c.relowner)::text, pg_has_role(c.relowner, 'USAGE')
   FROM (SELECT to_regclass(quote_ident(%(schema)s) || '.schema_migration')::oid AS oid) AS journal
   LEFT JOIN pg_class AS c ON c.oid = journal.oid
 """
 _MAY_CREATE = """
-SELECT CASE WHEN to_regnamespace(quote_ident(%(schema)s)) IS NULL
+SELECT to_regnamespace(quote_ident(%(schema)s)) IS NOT NULL,
+       CASE WHEN to_regnamespace(quote_ident(%(schema)s)) IS NULL
             THEN has_database_privilege(current_database(), 'CREATE')
             ELSE has_schema_privilege(%(schema)s, 'USAGE') AND has_schema_privilege(%(schema)s, 'CREATE') END
 """
@@ -79,15 +81,25 @@ SELECT c.relname, i.indisvalid, i.indisunique
 """
 
 
-def checks(database: PostgresqlDatabase) -> Iterator[Check]:
+def checks(database: PostgresqlDatabase, scripts: Path) -> Iterator[Check]:
     """Yield the checks of driver, server and login.
+
+    Args:
+        scripts: the folder of PostgreSQL's scripts, as hints name it.
 
     Raises:
         CustctlError: the server cannot be reached, or refuses the login.
     """
     yield _driver()
     with database.reading() as connection:
-        yield from _Look(database, connection).all()
+        yield from _Look(database, connection).all(scripts)
+
+
+def preconditions(database: PostgresqlDatabase, connection: Connection) -> Iterator[Check]:
+    """Yield what must hold before the first script is applied."""
+    look = _Look(database, connection)
+    yield look.version()
+    yield look.may_create()
 
 
 def _driver() -> Check:
@@ -110,17 +122,17 @@ class _Look:
         assert database._node is not None
         self._node: Node = database._node
 
-    def all(self) -> Iterator[Check]:
+    def all(self, scripts: Path) -> Iterator[Check]:
         """Yield every check; one that fails ends none of the others."""
         looks: dict[str, Callable[[], Iterator[Check]]] = {
             "server": self._server,
             "writes": self._writes,
             "tls": self._tls,
             "login": self._login,
-            "roles": self._roles,
+            "roles": lambda: self._roles(scripts / "repeatable" / "roles.sql"),
             "pooler": self._pooler,
             "sessions": self._sessions,
-            "search": self._search,
+            "search": lambda: self._search(scripts / "repeatable" / "customer_search.sql"),
             "indexes": self._indexes,
         }
         for name, check in looks.items():
@@ -144,14 +156,35 @@ class _Look:
     def _server(self) -> Iterator[Check]:
         node, nodes = self._node, len(self._settings.nodes)
         yield Check("node", True, str(node) + (f", one of {nodes}" if nodes > 1 else ""))
+        yield self.version()
+
+    def version(self) -> Check:
+        """Check the server's version and the database's encoding."""
         version, encoding = self._one("SELECT current_setting('server_version'), current_setting('server_encoding')")
         value = f"PostgreSQL {version}, {encoding}"
         if self._info.server_version < _OLDEST:
-            yield Check("server", False, value, "custctl needs PostgreSQL 15 or newer")
-        elif encoding != "UTF8":
-            yield Check("server", False, value, "let an administrator make a database with `ENCODING 'UTF8'`")
-        else:
-            yield Check("server", True, value)
+            return Check("server", False, value, "custctl needs PostgreSQL 15 or newer", ExitCode.MIGRATION)
+        if encoding != "UTF8":
+            name = quoted(f"{self._settings.name}_utf8")
+            hint = (
+                f"the encoding must be UTF8: let an administrator run"
+                f" `CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'`, and name it in `database.name`"
+            )
+            return Check("server", False, value, hint, ExitCode.MIGRATION)
+        return Check("server", True, value)
+
+    def may_create(self) -> Check:
+        """Check that the login may create tables in the schema."""
+        schema = self._settings.schema
+        there, creates = self._one(_MAY_CREATE, schema=schema)
+        value = f"may {'' if creates else 'not '}create tables in the schema `{schema}`"
+        if creates:
+            return Check("rights", True, value)
+        login = quoted(self._one(_SESSION)[1])
+        on = f"SCHEMA {quoted(schema)}" if there else f"DATABASE {quoted(self._settings.name)}"
+        uses = "USAGE, " if there else ""
+        hint = f"let an administrator run `GRANT {uses}CREATE ON {on} TO {login}`"
+        return Check("rights", False, value, hint, ExitCode.CREDENTIAL)
 
     def _writes(self) -> Iterator[Check]:
         standby, read_only = self._one(
@@ -235,7 +268,7 @@ class _Look:
         certificate = self._one(_TLS)[4]
         return f"certificate {certificate}" if certificate else "trust or peer"
 
-    def _roles(self) -> Iterator[Check]:
+    def _roles(self, script: Path) -> Iterator[Check]:
         there = dict(
             self._rows(
                 "SELECT rolname, pg_has_role(rolname, 'USAGE') FROM pg_roles WHERE rolname = ANY (%(roles)s)",
@@ -245,13 +278,11 @@ class _Look:
         schema = self._settings.schema
         user, _, superuser = self._one(_SESSION)
         owner, owns = self._one(_OWNER, schema=schema)
-        creates = self._one(_MAY_CREATE, schema=schema)[0]
         if owner is None:
             # Before the first migration there are no tables to have rights on.
-            hint = "let an administrator make this login the owner of the database"
-            value = f"may {'' if creates else 'not '}create tables in the schema `{schema}`"
-            yield Check("rights", bool(creates), value, None if creates else hint, ExitCode.CREDENTIAL)
+            yield self.may_create()
             return
+        creates = self._one(_MAY_CREATE, schema=schema)[1]
         sovereign = "superuser" if superuser else "owner of the tables" if owner == user else None
         mine = [role for role in RIGHTS if there.get(role) and not superuser]
 
@@ -263,10 +294,20 @@ class _Look:
                 missing.append(f"CREATE on the schema `{schema}`")
             return missing
 
-        yield from judge(mine, sovereign, lacks, file=_ROLES_FILE)
+        run_script = self._psql(script)
+        join = f"GRANT {SUPPORT} TO {quoted(user)}" if SUPPORT in there else None
+        yield from judge(mine, sovereign, lacks, run_script=run_script, join=join)
         if gone := [role for role in RIGHTS if role not in there]:
-            hint = f"let an administrator run `{_ROLES_FILE}` where others than the owner are to log in"
+            hint = f"for logins other than the owner's, let an administrator run `{run_script}`"
             yield Check("roles of the server", True, f"missing: {', '.join(gone)}", hint)
+
+    def _psql(self, script: Path) -> str:
+        """Return the command by which an administrator runs a script on this database."""
+        host, port = (("-h", self._node.host), ("-p", str(self._node.port)))
+        command = ["psql", *host, *port, "-d", self._settings.name]
+        if self._settings.schema != "public":
+            command += ["-c", f"SET search_path = {quoted(self._settings.schema)}"]
+        return shlex.join([*command, "-f", str(script)])
 
     def _missing(self, role: str) -> list[Right]:
         wanted = all_rights()
@@ -303,7 +344,7 @@ class _Look:
 
     # -- what the schema needs ---------------------------------------------------------------------
 
-    def _search(self) -> Iterator[Check]:
+    def _search(self, script: Path) -> Iterator[Check]:
         schema = self._settings.schema
         folding = self._rows(_FOLDING, schema=schema)
         if not folding:
@@ -315,7 +356,7 @@ class _Look:
             yield Check("substring search", True, "trigram index `customer_search`")
         elif installed:
             state = "INVALID" if index is False else "missing"
-            hint = f"drop the index if it is there, and let the owner of the tables run `{_SEARCH_FILE}`"
+            hint = f"let the owner of the tables drop the index if it is there, then run `{self._psql(script)}`"
             value = f"full scan: the index `customer_search` is {state}"
             yield Check("substring search", False, value, hint, ExitCode.MIGRATION)
         else:

@@ -360,7 +360,7 @@ class SqliteDatabase(Database):
 
     # -- diagnosis ---------------------------------------------------------------------------------
 
-    def checks(self) -> Iterator[Check]:
+    def checks(self, scripts: Path) -> Iterator[Check]:
         yield Check("driver", True, f"sqlite3 of Python, SQLite {sqlite3.sqlite_version}")
         fts5 = "fts5" in self.features()
         yield Check("substring search", True, "FTS5 trigram index" if fts5 else "full scan: this SQLite has no FTS5")

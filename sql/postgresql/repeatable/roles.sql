@@ -4,8 +4,8 @@
 --   custctl_operator  also adds, changes, imports and deletes customers, and sets their passwords
 --   custctl_admin     owns the tables: migrates, seeds, repairs, fails over
 --
--- Roles belong to the whole server. Where this login may not make them, a warning says which ones are missing;
--- when an administrator has made them, run `custctl migrate` once this file's text has changed, or run the file itself.
+-- Roles belong to the whole server. Where the login that migrates may not create them, a warning says which ones are
+-- missing: an administrator then runs this file once with psql. `custctl doctor` prints the command.
 
 DO $$
 DECLARE
@@ -58,42 +58,45 @@ BEGIN
 END
 $$;
 
--- The tables become the role's, so that each of its members can migrate them.
+-- The tables become the role's, so that each of its members can migrate them; the login that owned them becomes one.
 DO $$
 DECLARE
-  given text;
+  given record;
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'custctl_admin') THEN
     RETURN;
   END IF;
-  -- Who has made a role is no full member of it, and cannot give a table to it, but may make himself one.
-  IF NOT pg_has_role(current_user, 'custctl_admin', 'USAGE') THEN
-    EXECUTE format('GRANT custctl_admin TO %I', current_user);
-    IF NOT pg_has_role(current_user, 'custctl_admin', 'USAGE') THEN
-      RAISE insufficient_privilege USING MESSAGE = 'it does not inherit the rights of its roles';
-    END IF;
-  END IF;
   FOR given IN
-    SELECT format('TABLE %s', c.oid::regclass)
+    SELECT format('TABLE %s', c.oid::regclass) AS what, c.relowner AS owner
       FROM pg_catalog.pg_class AS c
-     WHERE c.relnamespace = current_schema()::regnamespace
+     WHERE c.relnamespace = quote_ident(current_schema())::regnamespace
        AND c.relkind IN ('r', 'p')
        AND c.relname IN ('customer', 'customer_password', 'customer_audit', 'customer_status', 'customer_import',
                          'schema_migration', 'custctl_metadata')
-       AND c.relowner = current_user::regrole
+       AND c.relowner <> 'custctl_admin'::regrole
+       AND pg_has_role(c.relowner, 'USAGE')
     UNION ALL
-    SELECT format('FUNCTION %s', p.oid::regprocedure)
+    SELECT format('FUNCTION %s', p.oid::regprocedure), p.proowner
       FROM pg_catalog.pg_proc AS p
-     WHERE p.pronamespace = current_schema()::regnamespace
+     WHERE p.pronamespace = quote_ident(current_schema())::regnamespace
        AND p.proname IN ('custctl_fold', 'customer_raise_version')
-       AND p.proowner = current_user::regrole
+       AND p.proowner <> 'custctl_admin'::regrole
+       AND pg_has_role(p.proowner, 'USAGE')
   LOOP
-    EXECUTE format('ALTER %s OWNER TO custctl_admin', given);
+    -- A login that has created a role is no full member of it, and cannot give a table to it, but may join it.
+    IF NOT pg_has_role(given.owner, 'custctl_admin', 'USAGE') THEN
+      EXECUTE format('GRANT custctl_admin TO %s', given.owner::regrole);
+      IF NOT pg_has_role(given.owner, 'custctl_admin', 'USAGE') THEN
+        RAISE insufficient_privilege
+          USING MESSAGE = format('%s does not inherit the rights of its roles', given.owner::regrole);
+      END IF;
+    END IF;
+    EXECUTE format('ALTER %s OWNER TO custctl_admin', given.what);
   END LOOP;
 EXCEPTION
   WHEN insufficient_privilege THEN
-    RAISE WARNING 'the tables stay with %: %', current_user, SQLERRM
-      USING HINT = 'let an administrator run this file, or migrate as this login alone';
+    RAISE WARNING 'the tables stay with their owner: %', SQLERRM
+      USING HINT = 'let an administrator run this file, or migrate as the owner alone';
 END
 $$;
 
