@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from custctl.engines.postgresql.denials import Denial
 from custctl.engines.roles import ADMIN, OPERATOR, SUPPORT
 from tests.conftest import ADA, REPOSITORY, Project
 from tests.inside import Inside
@@ -106,3 +107,95 @@ def test_roles_that_an_administrator_creates_for_a_schema_with_a_name(
     ]
     run.ok("customer", "add", *ADA)
     made.drop()
+
+
+# -- what none of the roles may, and who may --------------------------------------------------------
+
+_OF_A_SUPERUSER = {
+    "SET session_replication_role = replica": "GRANT SET ON PARAMETER session_replication_role TO",
+    "ALTER TABLE customer DISABLE TRIGGER ALL": "only a superuser may do this",
+    "COPY branch FROM '/etc/hostname'": 'Only roles with privileges of the "pg_read_server_files" role',
+    "COPY branch TO PROGRAM 'cat'": 'Only roles with privileges of the "pg_execute_server_program" role',
+    "CREATE FUNCTION f() RETURNS int LANGUAGE c AS 'x', 'y'": "only a superuser may do this",
+    "SELECT pg_read_file('postgresql.conf')": "only a superuser may do this",
+    "CREATE ROLE another": "Only roles with the CREATEROLE attribute may create roles",
+    "ALTER TABLE branch OWNER TO postgres": "",
+}
+
+
+@pytest.mark.parametrize("own_postgresql", VERSIONS, indirect=True)
+def test_what_a_superuser_may_is_not_said_to_be_a_role_s(
+    company: EngineProject, own_postgresql: PostgresqlServer
+) -> None:
+    run = Inside(company.path, company.environ)
+    run.ok("migrate")
+    type_as_administrator(own_postgresql, in_backticks(hint_of(run, "roles of the server")))
+    type_as_administrator(own_postgresql, f"GRANT {ADMIN} TO admin")
+    scripts = company.path / "scripts"
+    shutil.copytree(REPOSITORY / "sql", scripts)
+    migrations = scripts / "postgresql" / "migrations"
+    (migrations / "1001_branch.sql").write_text("CREATE TABLE branch (line text);\n")
+    run.ok("migrate", "--sql-dir", scripts, "--env", "admin")
+    for statement, expected in _OF_A_SUPERUSER.items():
+        script = migrations / "1002_refused.sql"
+        script.write_text(f"{statement};\n")
+        result = run.run("migrate", "--sql-dir", scripts, "--env", "admin", "-o", "json")
+        assert result.code == 4, (statement, result.err)
+        assert "1002_refused.sql" in result.error["message"]
+        assert expected in result.error["hint"], statement
+        assert ADMIN not in result.error["hint"], statement
+        assert "member" not in result.error["hint"], statement
+    company.drop()
+
+
+@pytest.mark.parametrize("own_postgresql", VERSIONS, indirect=True)
+def test_each_refusal_names_the_next_step_until_there_is_none(
+    company: EngineProject, own_postgresql: PostgresqlServer
+) -> None:
+    """Whoever follows the hints, and nothing else, comes to what was wanted."""
+    run = Inside(company.path, company.environ)
+    run.ok("migrate")
+    scripts = company.path / "scripts"
+    shutil.copytree(REPOSITORY / "sql", scripts)
+    script = scripts / "postgresql" / "migrations" / "1001_add.sql"
+    script.write_text("ALTER TABLE customer ADD COLUMN note INTEGER NULL;\n")
+    wanted = {
+        "support": ("customer", "list"),
+        "operator": ("customer", "add", *ADA),
+        "admin": ("migrate", "--sql-dir", scripts),
+    }
+    for person, command in wanted.items():
+        for _ in range(6):
+            result = run.run(*command, "--env", person, "-o", "json")
+            if result.code == 0:
+                break
+            assert result.code == 4, result.err
+            hint = result.error["hint"]
+            told = in_backticks(hint)
+            if "`custctl doctor`" in hint:
+                told = in_backticks(hint_of(run, "rights", "--env", person))
+            type_as_administrator(own_postgresql, told)
+        assert result.code == 0, (person, result.err)
+    company.drop()
+
+
+@pytest.mark.parametrize(
+    ("text", "statement", "privilege", "name"),
+    [
+        ("keine Berechtigung für Tabelle customer", "SELECT 1", "SELECT", "customer"),
+        (
+            "Berechtigung nur für Eigentümer der Tabelle customer",
+            "ALTER TABLE customer ADD x int",
+            "ownership",
+            "customer",
+        ),
+        ("droit refusé pour la table customer_password", "INSERT INTO x", "INSERT", "customer_password"),
+        ("permission denied for table customer_audit", "UPDATE customer_audit", "UPDATE", "customer_audit"),
+        ("テーブル customer_status へのアクセスが拒否されました", "DELETE FROM x", "DELETE", "customer_status"),
+        ('must be owner of table "Branch"', "DROP TABLE x", "ownership", "Branch"),
+        ("keine Berechtigung für Schema crm", "CREATE TABLE x ()", "CREATE", None),
+    ],
+)
+def test_a_denial_is_read_in_whatever_language(text: str, statement: str, privilege: str, name: str | None) -> None:
+    denial = Denial.read(text, statement)
+    assert (denial.privilege, denial.name) == (privilege, name)

@@ -70,7 +70,7 @@ def test_support_sees_the_history_without_the_values(staff: Staff) -> None:
     assert facts.json["items"] == [{**event, "changes": None} for event in whole.json["items"]]
     assert "London" not in facts.out
     login = staff.office.logins["support"]
-    assert f"without the values: `{login}` lacks SELECT on `customer_audit`; `{OPERATOR}` has it" in facts.err
+    assert f"without the values: `{login}` lacks SELECT on `customer_audit`" in facts.err
     assert staff.run("support", "customer", "history", "99").code == 6
 
 
@@ -87,10 +87,10 @@ def test_support_writes_nothing_and_sees_no_password(staff: Staff) -> None:
         error = staff.denied("support", *command, stdin=SECRET)
         assert error["message"] == f"`{staff.office.logins['support']}` lacks SELECT on `customer_audit`", command
         assert error["details"] == {**error["details"], "privilege": "SELECT", "object": "customer_audit"}
-        assert error["hint"].startswith(f"`{OPERATOR}` has it")
+        assert OPERATOR in error["hint"]
     error = staff.denied("support", "customer", "verify-password", "1", "--stdin", stdin=SECRET)
     assert "lacks SELECT on `customer_password`" in error["message"]
-    assert error["hint"].startswith(f"`{OPERATOR}` has it")
+    assert OPERATOR in error["hint"]
     for statement in (
         "UPDATE customer SET city = 'x'",
         "DELETE FROM customer",
@@ -128,19 +128,19 @@ def test_an_operator_changes_neither_schema_nor_stamp_nor_what_the_audit_says(st
     before = staff.ok("admin", "audit", "verify", "-o", "json").json["checkpoint"]["blocks"]
     error = staff.denied("operator", "seed")
     assert "`customer_status`" in error["message"]
-    assert error["hint"].startswith(f"`{ADMIN}` has it")
+    assert ADMIN in error["hint"]
     folder = staff.scripts()
     script = folder / staff.project.engine / "migrations" / "0100_create_note.sql"
     script.write_text("-- Notes.\nCREATE TABLE note (x INT NOT NULL);\n")
     error = staff.denied("operator", "migrate", "--sql-dir", folder)
     assert "0100_create_note.sql" in error["message"]
     assert " lacks CREATE" in error["message"]
-    assert error["hint"].startswith(f"`{ADMIN}` has it")
+    assert ADMIN in error["hint"]
     script.unlink()
     _drift(folder / staff.project.engine)
     error = staff.denied("operator", "migrate", "repair", "--sql-dir", folder, "--yes")
     assert error["details"] == {**error["details"], "privilege": "UPDATE", "object": "schema_migration"}
-    assert error["hint"].startswith(f"`{ADMIN}` has it")
+    assert ADMIN in error["hint"]
     staff.project.profile("operator", "test", user=staff.office.logins["operator"])
     error = staff.denied("operator", "migrate", "repair", "--environment", "test", "--yes")
     assert error["details"] == {**error["details"], "privilege": "DELETE", "object": "custctl_metadata"}
@@ -172,7 +172,7 @@ def test_an_administrator_migrates_seeds_and_repairs(staff: Staff) -> None:
         (here / "migrations" / "0101_narrow_status.sql").write_text("ALTER TABLE customer_status DROP COLUMN note;\n")
         staff.ok("dev", "migrate", "--sql-dir", folder)
     else:
-        assert staff.denied("admin", "migrate", "--sql-dir", folder)["hint"].startswith(f"`{ADMIN}` has it")
+        assert ADMIN in staff.denied("admin", "migrate", "--sql-dir", folder)["hint"]
         (here / "migrations" / "0100_widen_status.sql").unlink()
     _drift(here)
     assert staff.run("admin", "migrate", "--sql-dir", folder).code == 11

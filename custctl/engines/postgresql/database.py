@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import psycopg
@@ -19,7 +19,7 @@ from custctl.engines.postgresql.connection import LimitedConnection
 from custctl.engines.postgresql.libpq import authorities
 from custctl.engines.postgresql.timeline import TIMELINE
 from custctl.engines.server import DriverError, DriverErrors, ServerDatabase
-from custctl.errors import NoCredentialError
+from custctl.errors import CustctlError, NoCredentialError
 from custctl.sqltypes import Timestamp
 
 if TYPE_CHECKING:
@@ -157,6 +157,28 @@ class PostgresqlDatabase(ServerDatabase):
             raise self._translated(error, f"node {node}") from self._scrubbed(error)
         finally:
             driver.patience = before
+
+    def _translated(self, error: Exception, where: str, statement: str | None = None) -> CustctlError:
+        told = super()._translated(error, where, statement)
+        original = self._original(error)
+        if isinstance(original, psycopg.errors.InsufficientPrivilege):
+            told.hint = self._next_step(original, statement) or told.hint
+        return told
+
+    def _next_step(self, error: psycopg.Error, statement: str | None) -> str | None:
+        """Ask for what gives the login a privilege that it lacks; None where the server does not tell.
+
+        The connection on which it was refused may be in the midst of a transaction, or have taken on another role.
+        """
+        from custctl.engines.postgresql.denials import Denial, next_step
+
+        if self._node is None:
+            return None
+        denial = Denial.read(error.diag.message_primary or "", statement)
+        with suppress(psycopg.Error, CustctlError), self._dial(self._node) as driver:
+            driver.patience = self._settings.connect_timeout
+            return next_step(driver, denial, self._settings.schema, error)
+        return None
 
     def _driver(self, connection: Connection) -> LimitedConnection:
         driver = connection.connection.driver_connection

@@ -5,14 +5,12 @@ Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import psycopg
 
 from custctl.engines.postgresql.attempts import reason
-from custctl.engines.postgresql.tokens import first_word
-from custctl.engines.roles import ask_for
+from custctl.engines.postgresql.denials import Denial
 from custctl.errors import (
     ConflictError,
     CredentialError,
@@ -33,8 +31,6 @@ _UNIQUE = {"customer_email_unique": "email", "customer_audit_operation": "operat
 # Two writes to one customer found the same end of its chain: the one that comes second does so again.
 _CHAIN = "customer_audit_chain"
 
-_DENIED = re.compile(r"permission denied for (\w+) (.+)")
-_OWNER = re.compile(r"must be owner of (?:(?:table|relation|view|function|sequence|index|schema|type) )?(.+)")
 _LATER = "try again in a moment"
 
 
@@ -78,7 +74,7 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
     if state == "23505":
         return _taken(error)
     if state == "42501":
-        return _denied(text, where, login, statement)
+        return Denial.read(text, statement).error(text, where, login)
     if state in ("28000", "28P01"):
         return _refused_login(text, where, login)
     if state.startswith(("22", "23")):
@@ -119,31 +115,6 @@ def _refused_login(text: str, where: str, login: str) -> CredentialError:
     return CredentialError(
         f"{where} refuses the login of {login}: {text}",
         hint="`custctl credential check` shows where the password was taken from; `custctl credential set` stores one",
-    )
-
-
-def _denied(text: str, where: str, login: str, statement: str | None) -> CredentialError:
-    verb = first_word(statement or "")
-    owned, named = _OWNER.match(text), _DENIED.match(text)
-    if owned:
-        privilege, kind, name = "ownership", "", owned[1]
-    elif named:
-        kind, name = named[1], named[2]
-        privilege = verb or "a privilege"
-        if kind == "schema":
-            privilege = "CREATE" if verb == "CREATE" else "USAGE"
-    else:
-        return CredentialError(
-            f"{login} lacks {verb or 'a privilege'} at {where}: {text}",
-            hint=ask_for(verb, ""),
-            details={"privilege": verb or None, "object": None},
-        )
-    name = name.strip('"')
-    what = f"the {kind} `{name}`" if kind in ("schema", "database") else f"`{name}`"
-    return CredentialError(
-        f"{login} lacks {privilege} {'of' if owned else 'on'} {what}",
-        hint=ask_for(privilege, name),
-        details={"privilege": privilege, "object": name},
     )
 
 

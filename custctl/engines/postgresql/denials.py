@@ -1,0 +1,142 @@
+"""A privilege that a login lacks: what it is for, and the one next step that gives it.
+
+The server's message is in its own language, and names the object in no field of its own. So the message is read for the
+names of our tables, and everything else is asked of the server: which roles there are, who is a member, who owns what.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, LiteralString
+
+from custctl.engines.postgresql.names import quoted
+from custctl.engines.postgresql.tokens import first_word
+from custctl.engines.roles import ADMIN, RIGHTS, SUPPORT, ask_for, least_role
+from custctl.errors import CredentialError
+from custctl.text import visible
+
+if TYPE_CHECKING:
+    from psycopg import Error
+
+    from custctl.engines.postgresql.connection import LimitedConnection
+
+_OURS = frozenset(table for rights in RIGHTS.values() for table in rights)
+_NAMED = re.compile(r"permission denied for (table|view|relation|sequence|schema|database) (.+)")
+_OWNED = re.compile(r"must be owner of (?:table|relation|view|sequence|index) (.+)")
+_ROWS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "COPY")
+_DATA = _ROWS[:4]
+
+_FACTS: LiteralString = """
+SELECT current_user::text,
+       EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = %(role)s),
+       EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = %(role)s AND pg_has_role(oid, 'USAGE')),
+       (SELECT pg_get_userbyid(relowner)::text FROM pg_catalog.pg_class
+         WHERE oid = to_regclass(quote_ident(%(schema)s) || '.' || quote_ident(%(table)s))),
+       coalesce(has_schema_privilege(to_regnamespace(quote_ident(%(schema)s))::oid, 'CREATE'), false)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """What was refused.
+
+    Attributes:
+        privilege: SELECT, INSERT, …; `ownership` where only the owner may; None where it is not known.
+        kind: table, schema, database, or None where the object is not known.
+        name: the object's.
+    """
+
+    privilege: str | None
+    kind: str | None = None
+    name: str | None = None
+
+    @classmethod
+    def read(cls, text: str, statement: str | None) -> Denial:
+        """Return what a message says of a statement that was refused.
+
+        Args:
+            text: the server's message, in whatever language.
+            statement: what was run, as far as it is known.
+        """
+        verb = first_word(statement or "")
+        if owned := _OWNED.search(text):
+            return cls("ownership", "table", owned[1].strip('"'))
+        if named := _NAMED.search(text):
+            kind, name = named[1], named[2].strip('"')
+            if kind in ("schema", "database"):
+                return cls("CREATE" if verb == "CREATE" or kind == "database" else "USAGE", kind, name)
+            return cls(verb or None, "table", name)
+        ours = sorted(_OURS & set(re.findall(r"\w+", text)), key=text.rindex)
+        if not ours:
+            return cls(verb or None)
+        return cls(verb if verb in _ROWS or not verb else "ownership", "table", ours[-1])
+
+    @property
+    def role(self) -> str:
+        """The least of our roles that has the privilege."""
+        if self.kind == "schema":
+            return SUPPORT if self.privilege == "USAGE" else ADMIN
+        return least_role(self.privilege or "", self.name or "")
+
+    def error(self, text: str, where: str, login: str) -> CredentialError:
+        """Return the error, with the role to ask for; see `next_step` for what the server knows."""
+        details = {"privilege": self.privilege, "object": self.name}
+        if self.kind is None:
+            lacks = f"{self.privilege or 'a privilege'} at {where}: {text}"
+            return CredentialError(f"{login} lacks {lacks}", hint=None, details=details)
+        what = f"`{self.name}`" if self.kind == "table" else f"the {self.kind} `{self.name}`"
+        joint = "of" if self.privilege == "ownership" else "on"
+        return CredentialError(
+            f"{login} lacks {self.privilege or 'a privilege'} {joint} {what}",
+            hint=ask_for(self.privilege or "", self.name or ""),
+            details=details,
+        )
+
+
+def next_step(driver: LimitedConnection, denial: Denial, schema: str, error: Error) -> str:
+    """Return what gives a login the privilege that it lacks, or who has it.
+
+    Args:
+        driver: a connection of that login, outside of any transaction.
+        schema: the profile's.
+        error: the server's.
+
+    Raises:
+        psycopg.Error: the server does not tell.
+    """
+    values = {"role": denial.role, "schema": schema, "table": denial.name or ""}
+    row = driver.execute(_FACTS, values).fetchone()
+    assert row is not None
+    login, exists, member, owner, creates = row
+    if denial.kind is None:
+        if denial.privilege == "CREATE" and not creates:
+            return _ask(f"GRANT USAGE, CREATE ON SCHEMA {quoted(schema)} TO {quoted(login)}")
+        return _superuser(error, login)
+    name = denial.name or ""
+    if denial.kind == "schema" and name == schema and exists and not member:
+        return _ask(f"GRANT {denial.role} TO {quoted(login)}")
+    if denial.kind != "table":
+        return _ask(f"GRANT {denial.privilege} ON {denial.kind.upper()} {quoted(name)} TO {quoted(login)}")
+    if name not in _OURS and denial.privilege in _DATA:
+        return f"let `{owner or 'the owner'}` run `GRANT {denial.privilege} ON {quoted(name)} TO {quoted(login)}`"
+    if not exists:
+        return f"the role `{denial.role}` does not exist: `custctl doctor` prints the command that creates it"
+    if not member:
+        return _ask(f"GRANT {denial.role} TO {quoted(login)}")
+    if denial.privilege == "ownership" and owner not in (None, ADMIN):
+        return _ask(f"ALTER TABLE {quoted(schema)}.{quoted(name)} OWNER TO {ADMIN}")
+    return f"`{denial.role}` lacks it: `custctl doctor` prints the command that gives it"
+
+
+def _ask(statement: str) -> str:
+    return f"let an administrator run `{statement}`"
+
+
+def _superuser(error: Error, login: str) -> str:
+    """Return who may do what none of our roles may: in the server's words where it says so."""
+    parameter = re.search(r'parameter "([\w.]+)"', error.diag.message_primary or "")
+    if parameter is not None:
+        return _ask(f"GRANT SET ON PARAMETER {parameter[1]} TO {quoted(login)}")
+    told = error.diag.message_detail or error.diag.message_hint
+    return visible(told).rstrip(".") if told else "only a superuser may do this"
