@@ -7,15 +7,20 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError, NoSuchOption
 
 from custctl import __version__, signals
-from custctl.console import Console, forget, prepare_streams
+from custctl.console import Console
+from custctl.context import Context
 from custctl.errors import CustctlError, ExitCode, InterruptedRunError, UnavailableError, UsageError
 from custctl.options import Group, group
+from custctl.streams import drop, lost_output, prepare_streams, silence_python
+
+if TYPE_CHECKING:
+    from typer._click.core import Context as ClickContext
 
 COMMANDS = {
     "migrate": ("custctl.commands.migrate:migrate", "Bring the schema forward, look at it, repair it."),
@@ -69,61 +74,115 @@ def make_root() -> Group:
     return root
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], *, catch_signals: bool = False) -> int:
     """Run one command line.
 
     Args:
         arguments: without the program's name.
+        catch_signals: whether the process is the command's own, so that signals end it in order.
 
     Returns:
         The exit code.
     """
-    console = Console(sys.stderr, os.environ, as_json=_wants_json(arguments))
-    debug = "--debug" in arguments
-    root = make_root()
+    ctx: ClickContext | None = None
+    told: CustctlError | None = None
+    cause: BaseException | None = None
+    code: int = ExitCode.OK
     try:
+        if catch_signals:
+            # Not earlier: nobody would catch what it raises.
+            signals.install()
+        root = make_root()
         if "_CUSTCTL_COMPLETE" in os.environ:
             root.main(prog_name="custctl")
         # Not `root.main`: it would take interrupts and closed pipes for itself.
-        code: int = ExitCode.OK
-        try:
-            with root.make_context("custctl", list(arguments)) as ctx:
-                root.invoke(ctx)
-        except typer.Exit as leave:
-            code = leave.exit_code
+        ctx = root.make_context("custctl", list(arguments))
+        with ctx:
+            root.invoke(ctx)
+    except typer.Exit as leave:
+        code = leave.exit_code
+    except SystemExit as leave:
+        # Completion leaves in this way.
+        code = leave.code if isinstance(leave.code, int) else ExitCode.OK
+    except BaseException as error:  # noqa: BLE001 - the last resort: whatever it is, no traceback reaches the user
+        if error is not lost_output(sys.stdout):
+            told, cause = _told(error), error
+    return _finish(arguments, ctx, code, told, cause)
+
+
+def _finish(
+    arguments: Sequence[str],
+    ctx: ClickContext | None,
+    code: int,
+    told: CustctlError | None,
+    cause: BaseException | None,
+) -> int:
+    """Write what is left of the output, say how it ended, and return the exit code.
+
+    A closed pipe or a full disk never makes a failure look better: what the command came to stands.
+    """
+    context = Context.made(ctx) if ctx is not None else None
+    try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has what it wanted.
-        forget(sys.stdout)
-        return ExitCode.OK
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG):
-            return _fail(console, _bug(error), error, debug=debug)
-        forget(sys.stdout)
-        told = UnavailableError(
-            f"a file or the output cannot be written: {error.strerror}", hint="make room, then run it again"
-        )
-        return _fail(console, told, error, debug=debug)
-    except NoArgsIsHelpError as error:
-        sys.stderr.write(error.format_message() + "\n")
-        return ExitCode.USAGE
-    except ClickException as error:
-        return _fail(console, _usage_error(error), error, debug=debug)
-    except CustctlError as error:
-        if isinstance(error, InterruptedRunError):
-            _forget_interrupt()
-        return _fail(console, error, error, debug=debug)
-    except (KeyboardInterrupt, typer.Abort) as error:
+    except KeyboardInterrupt as interrupt:
+        drop(sys.stdout, InterruptedError(errno.EINTR, os.strerror(errno.EINTR)))
+        told, cause = told or _told(interrupt), cause or interrupt
+    signals.end_with(told.exit_code if told is not None else code)
+    if context is not None:
+        console = context.console
+    else:
+        console = Console(sys.stderr, os.environ, as_json=_wants_json(arguments))
+    lost = lost_output(sys.stdout)
+    if lost is not None and not isinstance(lost, BrokenPipeError | InterruptedError):
+        if told is not None:
+            console.warn(f"the output could not be written: {lost.strerror}")
+        elif code == ExitCode.OK:
+            told, cause = _output_lost(lost, context), lost
+    if told is None:
+        return code
+    signals.end_with(told.exit_code)
+    if cause is not None and "--debug" in arguments:
+        console.traceback(cause)
+    if isinstance(cause, NoArgsIsHelpError) and not console.as_json:
+        sys.stderr.write(cause.format_message() + "\n")
+    else:
+        console.error(told)
+    if isinstance(told, InterruptedRunError):
         _forget_interrupt()
-        interrupted = InterruptedRunError(
+    return told.exit_code
+
+
+def _output_lost(lost: OSError, context: Context | None) -> UnavailableError:
+    """Tell that a command has succeeded and its output is lost, so that nobody makes the change a second time."""
+    reason = f"the output could not be written: {lost.strerror}"
+    written = context.written if context is not None else None
+    if written is not None:
+        return UnavailableError(f"{written.what}, but {reason}", hint=f"do not run it again: {written.look}")
+    mend = "redirect it to a place that can be written" if lost.errno == errno.EBADF else "make room"
+    return UnavailableError(reason, hint=f"{mend}, then run it again")
+
+
+def _told(error: BaseException) -> CustctlError:
+    """Return what is told of an error."""
+    if isinstance(error, CustctlError):
+        return error
+    if isinstance(error, NoArgsIsHelpError):
+        return UsageError("a command is missing", hint=f"see `{error.ctx.command_path} --help`")
+    if isinstance(error, ClickException):
+        return _usage_error(error)
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return InterruptedRunError(
             "interrupted; nothing is half done: what was not committed is rolled back",
             terminated=isinstance(error, signals.Terminated),
             hint="`custctl audit list` shows what was committed",
         )
-        return _fail(console, interrupted, error, debug=debug)
-    except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, no traceback reaches the user
-        return _fail(console, _bug(error), error, debug=debug)
-    return code
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG):
+        named = f"`{error.filename}`" if error.filename else "a file"
+        return UnavailableError(
+            f"{named} cannot be written: {error.strerror}",
+            hint="make room; `custctl audit list` shows what was committed before",
+        )
+    return _bug(error)
 
 
 def _forget_interrupt() -> None:
@@ -135,24 +194,12 @@ def _forget_interrupt() -> None:
     exec("")  # noqa: S102 - nothing
 
 
-def _bug(error: Exception) -> CustctlError:
+def _bug(error: BaseException) -> CustctlError:
     """Tell an unforeseen error by its type alone: its text may hold anything, a value from a statement too."""
     return CustctlError(
         f"unexpected {type(error).__name__}",
         hint="this is a bug: run the command again with `--debug` and report what it prints",
     )
-
-
-def _fail(console: Console, told: CustctlError, error: BaseException, *, debug: bool) -> int:
-    if debug:
-        import traceback
-
-        from custctl.text import visible
-
-        for line in "".join(traceback.format_exception(error)).splitlines():
-            sys.stderr.write(visible(line) + "\n")
-    console.error(told)
-    return told.exit_code
 
 
 def _usage_error(error: ClickException) -> UsageError:
@@ -189,5 +236,5 @@ def _wants_json(arguments: Sequence[str]) -> bool:
 def main() -> int:
     """Run the process's own command line."""
     prepare_streams()
-    signals.install()
-    return run(sys.argv[1:])
+    silence_python()
+    return run(sys.argv[1:], catch_signals=True)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from custctl.errors import CustctlError
 from custctl.text import visible
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 _RED, _YELLOW, _CYAN, _RESET = "\x1b[31m", "\x1b[33m", "\x1b[36m", "\x1b[0m"
+_ERASE_LINE = "\r\x1b[K"
 
 
 def wants_color(stream: TextIO, environ: Mapping[str, str]) -> bool:
@@ -34,12 +34,13 @@ class Progress(Protocol):
 
 
 class Console:
-    """stderr: notes, warnings, progress and errors, in one form.
+    """stderr: announcements, notes, warnings, progress and errors, in one form.
 
     Args:
-        quiet: leaves out notes and progress; announcements, warnings and errors stay.
+        quiet: leaves errors alone.
         verbosity: 0, or how many `-v` were given.
-        as_json: errors are printed as one JSON object.
+        as_json: every line is a JSON object, named for what it is.
+        carry: completes the commands that a text offers, so that they can be pasted.
     """
 
     def __init__(
@@ -50,65 +51,99 @@ class Console:
         quiet: bool = False,
         verbosity: int = 0,
         as_json: bool = False,
+        carry: Callable[[str], str] = str,
     ) -> None:
         self._stream = stream
         self._color = wants_color(stream, environ)
-        self._dumb = environ.get("TERM") == "dumb"
+        self._draws = stream.isatty() and environ.get("TERM") != "dumb" and not as_json and not quiet
+        self._drawn = False
         self.quiet = quiet
         self.verbosity = verbosity
         self.as_json = as_json
+        self._carry = carry
 
-    def announce(self, text: str) -> None:
-        """Say what is about to be changed; not even `-q` hides that."""
-        self._line(text)
+    def announce(self, profile: str, environment: str, database: str) -> None:
+        """Say what is about to be changed."""
+        if self.quiet:
+            return
+        if self.as_json:
+            self._object({"announce": {"profile": profile, "environment": environment, "database": database}})
+        else:
+            self._line(f"{profile} ({environment}): {database}")
 
     def note(self, text: str) -> None:
         """Say what is good to know."""
-        if not self.quiet:
+        if self.quiet:
+            return
+        text = self._carry(text)
+        if self.as_json:
+            self._object({"note": text.strip()})
+        else:
             self._line(text)
 
     def detail(self, text: str) -> None:
         """Say what only `-v` asks for."""
-        if self.verbosity and not self.quiet:
-            self._line(text)
+        if self.verbosity:
+            self.note(text)
 
     def warn(self, text: str, hint: str | None = None) -> None:
         """Say what may be wrong."""
+        if self.quiet:
+            return
+        text, hint = self._carry(text), self._carry(hint) if hint else None
+        if self.as_json:
+            self._object({"warning": text, **({"hint": hint} if hint else {})})
+            return
         self._line(text, "warning", _YELLOW)
         if hint:
             self._line(hint, "hint", _CYAN)
 
     def error(self, error: CustctlError) -> None:
         """Print an error and its hint, or one JSON object where that was asked for."""
+        message, hint = self._carry(error.message), self._carry(error.hint) if error.hint else None
         if self.as_json:
-            import json
-
-            from custctl.text import escape_json
-
-            document = {
-                "error": {
-                    "code": error.exit_code.label,
-                    "exit_code": int(error.exit_code),
-                    "message": error.message,
-                    "hint": error.hint,
-                    "details": error.details,
-                }
+            told = {
+                "code": error.exit_code.label,
+                "exit_code": int(error.exit_code),
+                "message": message,
+                "hint": hint,
+                "details": error.details,
             }
-            self._write(escape_json(json.dumps(document, ensure_ascii=False, default=str)) + "\n")
+            self._object({"error": told})
             return
-        first, *others = error.message.split("\n")
+        first, *others = message.split("\n")
         self._line(first, "error", _RED)
         for other in others:
             self._line(f"  {other}")
-        if error.hint:
-            self._line(error.hint, "hint", _CYAN)
+        if hint:
+            self._line(hint, "hint", _CYAN)
+
+    def traceback(self, error: BaseException) -> None:
+        """Print where an error came from."""
+        import traceback
+
+        lines = "".join(traceback.format_exception(error)).splitlines()
+        if self.as_json:
+            self._object({"traceback": lines})
+            return
+        for line in lines:
+            self._line(line)
 
     def table(self, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-        """Print a few rows in aligned columns, as part of a message."""
+        """Print a few rows in aligned columns, as part of an error; JSON has them among its details."""
+        if self.as_json:
+            return
         cells = [tuple(map(visible, row)) for row in (header, *rows)]
         widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
         for row in cells:
             self._line("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+    def _object(self, document: dict[str, Any]) -> None:
+        import json
+
+        from custctl.text import escape_json
+
+        self._write(escape_json(json.dumps(document, ensure_ascii=False, default=str)) + "\n")
 
     def _line(self, text: str, label: str | None = None, color: str = "") -> None:
         prefix = ""
@@ -117,21 +152,50 @@ class Console:
         self._write(f"{prefix}{visible(text)}\n")
 
     def _write(self, text: str) -> None:
-        try:
-            self._stream.write(text)
-            self._stream.flush()
-        except OSError:
-            # What nobody reads any more must not end the work that it tells of.
-            forget(self._stream)
+        if self._drawn:
+            text, self._drawn = _ERASE_LINE + text, False
+        self._stream.write(text)
+        self._stream.flush()
 
     @contextmanager
-    def progress(self, what: str, total: int | None) -> Iterator[Progress]:
+    def steps(self) -> Iterator[Callable[[str], None]]:
+        """Hand out what tells the steps of a run: on a terminal in one line that is gone at the end, else a line a step.
+
+        Where the run fails, the terminal is told all of its steps: no table does.
+        """
+        if not self._draws:
+            yield self.note
+            return
+        told: list[str] = []
+
+        def step(text: str) -> None:
+            told.append(text)
+            self._draw(text)
+
+        try:
+            yield step
+        except BaseException:
+            for text in told:
+                self.note(text)
+            raise
+        if self._drawn:
+            self._write("")
+
+    def _draw(self, text: str) -> None:
+        width = os.get_terminal_size(self._stream.fileno()).columns
+        self._write("")
+        self._write(visible(text)[: max(width - 1, 0)])
+        self._drawn = True
+
+    @contextmanager
+    def progress(self, what: str, total: int | None, *, beside_data: bool = False) -> Iterator[Progress]:
         """Show rows, rate and time left while the block runs; on a terminal alone.
 
         Args:
             total: how many rows are expected, where that is known.
+            beside_data: data may come to the same terminal meanwhile, and nothing is drawn into it.
         """
-        if self.quiet or self._dumb or not self._stream.isatty():
+        if not self._draws or beside_data:
             yield _Silent()
             return
         from rich.console import Console as RichConsole
@@ -166,24 +230,3 @@ class _Bar:
     def advance(self, done: int) -> None:
         speed = self._bar.tasks[0].finished_speed or self._bar.tasks[0].speed or 0.0
         self._bar.update(self._task, completed=done, rate=speed)
-
-
-def forget(stream: TextIO) -> None:
-    """Let what is written to a stream, and what it still holds, go nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def prepare_streams() -> None:
-    """Make the streams UTF-8 with plain line feeds, whatever the locale says; one that is closed leads nowhere."""
-    if sys.stdin is None:
-        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - for the whole process; so below
-    if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    if hasattr(sys.stdin, "reconfigure"):
-        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
-    for stream, errors in ((sys.stdout, "strict"), (sys.stderr, "backslashreplace")):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(encoding="utf-8", errors=errors, newline="\n")

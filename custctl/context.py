@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,15 @@ import typer
 from custctl.console import Console, wants_color
 from custctl.errors import UsageError
 from custctl.options import GIVEN
+from custctl.pasting import complete_commands
 from custctl.prompts import Prompter, is_interactive
 from custctl.render import Format, Renderer
+from custctl.streams import silence_logging
 from custctl.text import nearest
 
 if TYPE_CHECKING:
+    from typer._click.core import Context as ClickContext
+
     from custctl.cache.memory import Memory as CacheMemory
     from custctl.cache.mirroring import CacheMirror
     from custctl.cache.store import Cache
@@ -32,11 +37,38 @@ DEFAULT_ENV = "dev"
 _STORE = "custctl.context"
 
 
-class Context:
-    """One invocation."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a command has changed.
 
-    def __init__(self, given: Mapping[str, list[Any]], environ: Mapping[str, str], cwd: Path) -> None:
+    Attributes:
+        what: in words, such as `customer 1 was added`.
+        look: how to see it without changing it again.
+    """
+
+    what: str
+    look: str
+
+
+class Context:
+    """One invocation.
+
+    Args:
+        given: the values of shared options, by name.
+        environ: the process environment.
+        cwd: the folder that relative paths are seen from.
+        root: the context of the root command, where there is one: by it, offered commands are completed.
+
+    Attributes:
+        written: what was changed so far, for the case that the output cannot say it.
+    """
+
+    def __init__(
+        self, given: Mapping[str, list[Any]], environ: Mapping[str, str], cwd: Path, root: ClickContext | None = None
+    ) -> None:
         self._given = given
+        self._root = root
+        self.written: Written | None = None
         self._caches: list[Cache] = []
         self.environ = environ
         self.cwd = cwd
@@ -47,6 +79,7 @@ class Context:
             quiet="quiet" in given,
             verbosity=sum(given.get("verbose", ())),
             as_json=chosen is Format.JSON,
+            carry=self.carry,
         )
         self.renderer = Renderer(
             sys.stdout,
@@ -54,6 +87,7 @@ class Context:
             fields=self._fields(),
             raw="raw" in given,
             color=wants_color(sys.stdout, environ),
+            tell=self.console.note,
         )
         self.prompter = Prompter(
             sys.stdin,
@@ -73,10 +107,31 @@ class Context:
                 cwd = Path.cwd()
             except FileNotFoundError:
                 raise UsageError("the working folder is gone", hint="change into one that is there") from None
-            made = ctx.meta[_STORE] = cls(ctx.meta.get(GIVEN, {}), os.environ, cwd)
+            made = ctx.meta[_STORE] = cls(ctx.meta.get(GIVEN, {}), os.environ, cwd, ctx.find_root())
             # Closed whatever happens, so that an SQLite file is left checkpointed and a server's session ends.
             ctx.find_root().call_on_close(made.close)
         return made
+
+    @staticmethod
+    def made(ctx: ClickContext) -> Context | None:
+        """Return the context of a command that has ended; None where it ended before it asked for one."""
+        found = ctx.meta.get(_STORE)
+        return found if isinstance(found, Context) else None
+
+    def carry(self, text: str) -> str:
+        """Return a text whose commands in backticks can be pasted: they name what this invocation was given."""
+        if self._root is None:
+            return text
+        return complete_commands(text, self._root, self._given, self.environ)
+
+    def wrote(self, what: str, look: str) -> None:
+        """Take note of a change that is made: it is told where the output cannot be written.
+
+        Args:
+            what: in words, such as `customer 1 was added`.
+            look: how to see it without changing it again.
+        """
+        self.written = Written(what, look)
 
     # -- shared options ----------------------------------------------------------------------------
 
@@ -163,6 +218,7 @@ class Context:
         from custctl.engines import open_database
         from custctl.engines.base import EngineSettings, Node
 
+        silence_logging()
         named = self.profile.database
         settings = EngineSettings(
             location=self.profile.location,
@@ -302,7 +358,7 @@ class Context:
         """
         self.renderer.check_fields(columns)
         profile = self.profile
-        self.console.announce(f"{profile.name} ({profile.environment}): {profile.location}")
+        self.console.announce(profile.name, str(profile.environment), profile.location)
 
     def confirm_destruction(self, question: str, *, production: bool = False) -> None:
         """Ask before something is destroyed: by the profile's name in production, by yes or no elsewhere.

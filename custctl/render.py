@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TextIO
 
+from custctl import layout
 from custctl.errors import UsageError
+from custctl.streams import lost_output
 from custctl.text import csv_line, escape_json, guard_formula, nearest, visible
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ Record = Mapping[str, Any]
 Rows = Sequence[Sequence[Any]]
 
 _TABLE_BLOCK = 500  # rows that are aligned together
-_UNLIMITED_WIDTH = 100_000  # an explicit table is the same everywhere: no terminal folds it
+_LEAST_COLUMNS = 2  # fewer than these are no table: each row is shown as a record
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Renderer:
         fields: the columns to show, in this order; None for the default of each command.
         raw: TSV and CSV cells exactly as they are.
         color: whether a table on a terminal may be styled.
+        tell: told what a narrow terminal leaves out.
     """
 
     def __init__(
@@ -66,8 +70,10 @@ class Renderer:
         fields: Sequence[str] | None = None,
         raw: bool = False,
         color: bool = False,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._stream = stream
+        self._tell = tell
         self._chosen = chosen
         self._fields = fields
         self.raw = raw
@@ -85,7 +91,8 @@ class Renderer:
         elif self.format is Format.YAML:
             self._stream.write(_yaml(kept))
         elif self.format is Format.TABLE:
-            self._table(("field", "value"), [(name, _cell(value)) for name, value in kept.items()], header=False)
+            cells = [visible(_cell(value)) for value in kept.values()]
+            self._lines(layout.record(names, cells, self._room()))
         else:
             self._rows([kept], names)
 
@@ -96,14 +103,24 @@ class Renderer:
         *,
         next: str | Callable[[], str | None] | None = None,
         shown: Sequence[str] | None = None,
+        may_drop: bool = False,
     ) -> None:
         """Write a list as it comes, in constant memory.
+
+        A list that is read meanwhile ends where nobody takes it any more; one that is there already is written on: the
+        command may have to say how it ends.
 
         Args:
             columns: every column that there is, in order.
             next: the cursor of what follows, asked for when all records are written.
             shown: the columns of a table where no fields were asked for.
+            may_drop: whether columns may be left out of a table where a terminal is too narrow, the last ones first.
+
+        Raises:
+            OSError: what is read meanwhile cannot be written.
         """
+        if not isinstance(records, Sequence):
+            records = self._while_taken(records)
         names = self._names(columns, shown if shown is not None and self.format is Format.TABLE else columns)
         kept = ({name: record.get(name) for name in names} for record in records)
         if self.format is Format.JSON:
@@ -111,12 +128,27 @@ class Renderer:
         elif self.format is Format.YAML:
             self._stream.write(_yaml({"items": list(kept), "next": _value(next)}))
         else:
-            self._rows(kept, names)
+            self._rows(kept, names, may_drop=may_drop and self._fields is None)
 
     def repaint(self) -> None:
-        """Begin a screen anew; nothing happens where stdout is no terminal."""
+        """Begin a screen anew; where stdout is no terminal, the next one follows.
+
+        Raises:
+            OSError: the last one could not be written.
+        """
+        self._stream.flush()
+        self._check_taken()
         if self._fitted:
             self._stream.write("\x1b[H\x1b[J")
+
+    def is_watched(self) -> bool:
+        """Tell whether what is written may come to a terminal at once: to stdout itself, or through a pipe."""
+        import stat
+
+        try:
+            return not stat.S_ISREG(os.fstat(self._stream.fileno()).st_mode)
+        except OSError:
+            return False
 
     def document(
         self,
@@ -164,6 +196,7 @@ class Renderer:
 
         Raises:
             UsageError: another format was asked for.
+            OSError: nobody takes it any more.
         """
         chosen = default if self._chosen is Format.AUTO else self._chosen
         if chosen not in (Format.CSV, Format.JSONL):
@@ -178,6 +211,7 @@ class Renderer:
                 out.write("".join([_json(dict(zip(names, row, strict=True))) + "\n" for row in block]))
                 count += len(block)
                 on_block(count)
+                self._check_taken()
             return Exported(count, is_exact=True)
         out.write(",".join(names) + "\n")
         for part in joined():
@@ -191,6 +225,7 @@ class Renderer:
                 altered |= not self.raw
                 count += len(part)
             on_block(count)
+            self._check_taken()
         return Exported(count, is_exact=not altered)
 
     # -- the formats -------------------------------------------------------------------------------
@@ -215,15 +250,14 @@ class Renderer:
                 )
         return self._fields
 
-    def _rows(self, records: Iterable[Record], names: Sequence[str]) -> None:
+    def _rows(self, records: Iterable[Record], names: Sequence[str], *, may_drop: bool = False) -> None:
         if self.format is Format.JSONL or self.format is Format.JSON:
             self._stream.writelines(_json(record) + "\n" for record in records)
         elif self.format is Format.TABLE:
-            rows = (tuple(_cell(record.get(name)) for name in names) for record in records)
-            for block in _blocks(rows, _TABLE_BLOCK):
-                self._table(names, block)
+            rows = ([visible(_cell(record.get(name))) for name in names] for record in records)
+            self._table(names, rows, may_drop=may_drop)
         else:
-            clean = _cell if self.raw else _guarded
+            clean = _cell if self.raw else _guarded if self.format is Format.CSV else _plain
             lines = _line_writer(self._stream, self.format)
             lines(names)
             for record in records:
@@ -238,37 +272,56 @@ class Renderer:
         closing = "" if separator == "\n  " else "\n"
         self._stream.write(f'{closing}], "next": {_json(_value(next_cursor))}}}\n')
 
-    def _table(self, names: Sequence[str], rows: Sequence[tuple[str, ...]], *, header: bool = True) -> None:
-        from rich.box import SIMPLE
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
+    def _table(self, names: Sequence[str], rows: Iterable[Sequence[str]], *, may_drop: bool) -> None:
+        room = self._room()
+        left_out: set[str] = set()
+        for block in _blocks(rows, _TABLE_BLOCK):
+            if room is None:
+                self._lines(layout.table(names, block))
+                continue
+            least = _LEAST_COLUMNS if may_drop else len(names)
+            for count in range(len(names), least - 1, -1):
+                some = [row[:count] for row in block]
+                widths = layout.fitting(names[:count], some, room, wrap=not may_drop)
+                if widths is not None:
+                    self._lines(layout.table(names[:count], some, widths=widths, bold=self._color))
+                    left_out.update(names[count:])
+                    break
+            else:
+                for row in block:
+                    self._lines((*layout.record(names, row, room), ""))
+        if left_out:
+            shown = ", ".join(f"`{name}`" for name in names if name in left_out)
+            self._tell(f"not shown, as the terminal is too narrow: {shown}; `--fields` chooses what is shown")
 
-        console = Console(
-            file=self._stream,
-            width=None if self._fitted else _UNLIMITED_WIDTH,
-            color_system="standard" if self._fitted and self._color else None,
-            force_terminal=self._fitted,
-            no_color=not self._color,
-            markup=False,
-            highlight=False,
-            emoji=False,
-            legacy_windows=False,
-        )
-        table = Table(box=SIMPLE, show_header=header, pad_edge=False, show_edge=False, header_style="bold")
-        for name in names:
-            table.add_column(Text(name), overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(visible(cell)) for cell in row))
-        with console.capture() as capture:
-            console.print(table)
-        self._stream.writelines(line.rstrip() + "\n" for line in capture.get().splitlines())
+    def _room(self) -> int | None:
+        """Return the columns of the terminal that a table is to fit into; None where it is not for one."""
+        import shutil
+
+        return shutil.get_terminal_size().columns if self._fitted else None
+
+    def _lines(self, lines: Iterable[str]) -> None:
+        self._stream.writelines(line + "\n" for line in lines)
+
+    def _while_taken(self, records: Iterable[Record]) -> Iterator[Record]:
+        for record in records:
+            yield record
+            self._check_taken()
+
+    def _check_taken(self) -> None:
+        lost = lost_output(self._stream)
+        if lost is not None:
+            raise lost
 
 
 def _line_writer(stream: TextIO, chosen: Format) -> Callable[[Sequence[str]], object]:
     if chosen is Format.CSV:
         return lambda cells: stream.write(csv_line(cells))
     return lambda cells: stream.write("\t".join(cells) + "\n")
+
+
+def _plain(value: Any) -> str:
+    return visible(_cell(value))
 
 
 def _guarded(value: Any) -> str:
@@ -312,7 +365,7 @@ def _yaml(value: Any) -> str:
     return escape_json(yaml.dump(value, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=2**31))
 
 
-def _blocks(rows: Iterable[tuple[str, ...]], size: int) -> Iterator[list[tuple[str, ...]]]:
+def _blocks(rows: Iterable[Sequence[str]], size: int) -> Iterator[list[Sequence[str]]]:
     iterator = iter(rows)
     while block := list(islice(iterator, size)):
         yield block

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +17,14 @@ received: KeyboardInterrupt | None = None
 """What the last signal raised: a driver's callback may drop it, and the driver then only says `interrupted`."""
 
 _only_first = False
+_exit_code: int | None = None
 
 
 def _raise(number: int, _frame: FrameType | None) -> None:
     global received  # noqa: PLW0603 - a signal concerns the whole process
+    if _exit_code is not None:
+        # The command has ended, and only tells it: whoever waits no longer gets its exit code, and no traceback.
+        os._exit(_exit_code)
     if _only_first and received is not None:
         return
     received = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
@@ -43,3 +48,9 @@ def only_first() -> Iterator[None]:
         yield
     finally:
         _only_first = False
+
+
+def end_with(code: int) -> None:
+    """Let a signal from now on end the process at once, with the code that the command came to."""
+    global _exit_code  # noqa: PLW0603 - a signal concerns the whole process
+    _exit_code = code

@@ -26,7 +26,12 @@ def doctor(ctx: typer.Context) -> None:
     context = Context.of(ctx)
     checks = list(diagnose(context.profile, lambda: context.database, context.sql_dir[0], context.environ))
     rows = [
-        {"check": check.name, "state": "ok" if check.ok else "fault", "value": check.value, "hint": check.hint}
+        {
+            "check": check.name,
+            "state": "ok" if check.ok else "fault",
+            "value": check.value,
+            "hint": check.hint and context.carry(check.hint),
+        }
         for check in checks
     ]
     context.renderer.many(rows, _COLUMNS)

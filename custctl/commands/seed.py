@@ -70,7 +70,7 @@ def seed(
     context.announce(_COLUMNS)
     ran, made = Seeded(), Seeded()
     if sets:
-        with context.writing_many():
+        with context.console.steps() as step, context.writing_many():
             ran = seed_scripts(
                 database,
                 context.sql_dir[0],
@@ -79,7 +79,7 @@ def seed(
                 actor=context.actor,
                 operation_id=operation_id,
                 lock_timeout=300.0,
-                listener=Teller(context),
+                listener=Teller(context, step),
             )
     if customers is not None:
         made = _make_customers(context, customers, 1 if random_seed is None else random_seed, operation_id)
@@ -87,6 +87,8 @@ def seed(
         context.console.note(f"nothing to do: {', '.join(sets)} {'is' if len(sets) == 1 else 'are'} up to date")
     if customers is not None and not made.customers:
         context.console.note(f"nothing to do: the {customers} customers are there already")
+    if ran.scripts or made.customers:
+        context.wrote("the data is in", f"`custctl audit list --operation {operation_id}` shows it")
     record = {
         "environment": str(profile.environment),
         "sets": sets,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from custctl.context import Context
 from custctl.engines.base import LockHolder
 from custctl.engines.scripts import Finding
@@ -12,15 +14,20 @@ from custctl.migrations.scripts import Script
 
 
 class Teller(Listener):
-    """Tells a run on stderr, a line a step."""
+    """Tells a run on stderr.
 
-    def __init__(self, context: Context) -> None:
+    Args:
+        step: told each step; see `Console.steps`.
+    """
+
+    def __init__(self, context: Context, step: Callable[[str], None]) -> None:
         self._console = context.console
+        self._step = step
         self._location = context.profile.location
 
     def stamped(self, environment: str) -> None:
         """Say that the database now carries its environment."""
-        self._console.announce(f"stamped {self._location} as `{environment}`")
+        self._step(f"stamped {self._location} as `{environment}`")
 
     def waiting(self, holder: LockHolder | None) -> None:
         """Say whom the run waits for."""
@@ -48,4 +55,4 @@ class Teller(Listener):
 
     def applied(self, done: Applied) -> None:
         """Say what was applied."""
-        self._console.note(f"applied {done.script.name} in {done.duration_ms} ms")
+        self._step(f"applied {done.script.name} in {done.duration_ms} ms")

@@ -192,7 +192,7 @@ def test_warnings_of_a_script_are_shown(shop: Workshop) -> None:
     )
     shop.write("0003_u", "-- custctl: substitute\nDO $$ BEGIN RAISE WARNING 'it is ${SECRET_WORD}'; END $$;\n")
     shop.project.environ["SECRET_WORD"] = "sesame-open"
-    told = shop.ok("-q").err
+    told = shop.ok().err
     assert "warning: migrations/0002_w.sql: mind \\x1b[31mthis\nhint: or that\n" in told.replace("\\u001b", "\\x1b")
     assert "not this" not in told
     assert "warning: migrations/0003_u.sql: it is " in told

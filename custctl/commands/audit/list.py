@@ -60,6 +60,6 @@ def list_(
         before=int(after) if after is not None else None,
     )
     cursor = str(following) if following is not None else None
-    context.renderer.many([entry.as_dict() for entry in entries], _COLUMNS, next=cursor, shown=_SHOWN)
+    context.renderer.many([entry.as_dict() for entry in entries], _COLUMNS, next=cursor, shown=_SHOWN, may_drop=True)
     if cursor is not None:
         context.console.note(f"there is more: go on with `--after {cursor}`")

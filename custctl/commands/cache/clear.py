@@ -25,5 +25,6 @@ def clear(ctx: typer.Context) -> None:
     cache = opened(context)
     context.announce(_COLUMNS)
     removed = asked(context, lambda: clear_all(cache))
+    context.wrote("the cache was cleared", "`custctl cache status` shows it")
     assert context.profile.cache is not None
     context.renderer.one({"url": context.profile.cache.url, "removed": removed}, _COLUMNS)

@@ -34,6 +34,7 @@ def warm(
     context.announce(_COLUMNS)
     with context.console.progress("warming", limit) as progress:
         warmed = asked(context, lambda: warm_all(cache, context.database, limit, progress.advance))
+    context.wrote("the cache was filled", "`custctl cache status` shows it")
     context.renderer.one(
         {"looked_at": warmed.looked_at, "filled": warmed.filled, "held_already": warmed.held}, _COLUMNS
     )

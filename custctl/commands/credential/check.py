@@ -24,7 +24,10 @@ def check(ctx: typer.Context, purpose: ForOption = DATABASE) -> None:
 
     context = Context.of(ctx)
     places = check_credential(context.profile, context.environ, purpose)
-    rows = [{"source": p.source, "state": p.state, "problem": p.problem, "hint": p.hint} for p in places]
+    rows = [
+        {"source": p.source, "state": p.state, "problem": p.problem, "hint": p.hint and context.carry(p.hint)}
+        for p in places
+    ]
     context.renderer.many(rows, _COLUMNS)
     found = find_credential(context.profile, context.environ, purpose)
     context.console.note(f"credential: {found.source}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from custctl.commands.credential.purposes import DATABASE, ForOption
+from custctl.commands.credential.purposes import DATABASE, ForOption, option_of
 from custctl.context import Context
 from custctl.errors import CredentialError
 from custctl.options import PLAIN, command
@@ -26,10 +26,11 @@ def delete(ctx: typer.Context, purpose: ForOption = DATABASE) -> None:
     context = Context.of(ctx)
     profile = context.profile
     entry = entry_of(profile, purpose)
+    look = f"`custctl credential check{option_of(purpose)}` looks"
     context.prompter.confirm(f"take the {entry.noun} of `{entry.user}` at `{entry.service}` out of the keyring?")
     if not delete_credential(profile, context.environ, purpose):
         message = f"the keyring holds no {entry.noun} of `{entry.user}` as `{entry.service}`"
-        option = f" --for {purpose}" if purpose is not DATABASE else ""
-        raise CredentialError(message, hint=f"`custctl credential check{option}` looks")
+        raise CredentialError(message, hint=look)
+    context.wrote(f"the {entry.noun} was taken out of the keyring", look)
     record = {"profile": profile.name, "service": entry.service, "user": entry.user, "deleted": True}
     context.renderer.one({**record, "for": str(purpose)}, _COLUMNS)

@@ -16,3 +16,8 @@ ForOption = Annotated[
 ]
 
 DATABASE = Purpose.DATABASE
+
+
+def option_of(purpose: Purpose) -> str:
+    """Return the option that names a purpose in a command; nothing for the usual one."""
+    return "" if purpose is DATABASE else f" --for {purpose}"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from custctl.commands.credential.purposes import DATABASE, ForOption
+from custctl.commands.credential.purposes import DATABASE, ForOption, option_of
 from custctl.context import Context
 from custctl.credentials import Purpose
 from custctl.errors import UsageError
@@ -53,6 +53,7 @@ def set_(
             # One that is none is refused here, not at the first read.
             AesSealer(text)
     backend = store_credential(profile, Secret(text), context.environ, purpose)
+    context.wrote(f"the {entry.noun} is in {backend}", f"`custctl credential check{option_of(purpose)}` looks")
     context.console.note(f"the {entry.noun} is in {backend}, as `{entry.service}`")
     kept = {"profile": profile.name, "service": entry.service, "user": entry.user, "keyring": backend}
     context.renderer.one({**kept, "for": str(purpose)}, COLUMNS)

@@ -54,4 +54,4 @@ def add(
     operation_id = operation(operation_id)
     values = validate(given(ctx), partial=False)
     context.announce(FIELDS)
-    show_outcome(context, context.customers.add(values, operation_id=operation_id))
+    show_outcome(context, context.customers.add(values, operation_id=operation_id), "added")

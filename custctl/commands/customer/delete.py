@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from custctl.commands.arguments import operation
-from custctl.commands.customer.fields import show_conflict
+from custctl.commands.customer.fields import note_outcome, show_conflict
 from custctl.context import Context
 from custctl.errors import ConflictError, NotFoundError
 from custctl.options import WRITE, IfVersionOption, OperationOption, WhoArgument, command
@@ -52,6 +52,7 @@ def delete(
         if who.isdecimal():
             forget_customer(context, int(who))
         raise
+    note_outcome(context, outcome, "deleted")
     forget_customer(context, outcome.customer_id)
     if outcome.replayed:
         context.console.note(f"operation {outcome.operation_id} had been applied already; this is its outcome")

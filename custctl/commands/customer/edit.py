@@ -41,7 +41,7 @@ def edit(ctx: typer.Context, who: WhoArgument, operation_id: OperationOption = N
     if context.customers.is_applied(operation_id):
         # Before anything is typed: what is typed could not be written under this id.
         context.announce(FIELDS)
-        show_outcome(context, context.customers.update(who, {}, operation_id=operation_id))
+        show_outcome(context, context.customers.update(who, {}, operation_id=operation_id), "updated")
         return
     base = context.customers.get(who)
     context.announce(FIELDS)
@@ -64,7 +64,7 @@ def edit(ctx: typer.Context, who: WhoArgument, operation_id: OperationOption = N
         context.console.note("the text was emptied: nothing was changed")
         context.renderer.one(base.as_dict(), tuple(base.as_dict()))
     else:
-        show_outcome(context, outcome)
+        show_outcome(context, outcome, "updated")
 
 
 def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str) -> Outcome | None:

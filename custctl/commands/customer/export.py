@@ -42,7 +42,8 @@ def export(
     context = Context.of(ctx)
     by_name = Format.JSONL if output_file is not None and guess_format(output_file) == "jsonl" else Format.CSV
     found = export_all(context.database)
-    with context.console.progress("exporting", found.count) as progress:
+    beside = output_file is None and context.renderer.is_watched()
+    with context.console.progress("exporting", found.count, beside_data=beside) as progress:
         write = partial(
             context.renderer.export, FIELDS, found.rows, found.joined, on_block=progress.advance, default=by_name
         )

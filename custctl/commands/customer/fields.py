@@ -34,8 +34,13 @@ def given(ctx: typer.Context) -> dict[str, str]:
     return {name: ctx.params[name] for name in EDITABLE if ctx.params.get(name) is not None}
 
 
-def show_outcome(context: Context, outcome: Outcome) -> None:
-    """Print the customer as a write left it, and say where nothing was written."""
+def show_outcome(context: Context, outcome: Outcome, done: str) -> None:
+    """Print the customer as a write left it, and say where nothing was written.
+
+    Args:
+        done: what the write did to it, such as `added`.
+    """
+    note_outcome(context, outcome, done)
     if outcome.replayed:
         context.console.note(f"operation {outcome.operation_id} had been applied already; this is its outcome")
     elif not outcome.changed:
@@ -46,6 +51,17 @@ def show_outcome(context: Context, outcome: Outcome) -> None:
         context.renderer.one({"id": outcome.customer_id}, FIELDS)
     else:
         context.renderer.one(outcome.customer.as_dict(), FIELDS)
+
+
+def note_outcome(context: Context, outcome: Outcome, done: str) -> None:
+    """Take note of what a write did, for the case that the output cannot say it."""
+    look = f"`custctl audit list --operation {outcome.operation_id}` shows it"
+    if outcome.changed:
+        context.wrote(f"customer {outcome.customer_id} was {done}", look)
+    else:
+        context.wrote(
+            f"customer {outcome.customer_id} has these values already", f"`custctl customer get {outcome.customer_id}`"
+        )
 
 
 def show_conflict(context: Context, error: ConflictError) -> None:

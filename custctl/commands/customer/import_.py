@@ -182,6 +182,9 @@ def _show(
         )
     if dry_run:
         context.console.note("dry run: nothing was written")
+    else:
+        look = f"`custctl audit list --operation {operation_id}` shows it"
+        context.wrote(f"the import is complete: {_committed(result.counts)}", look)
     counts = asdict(result.counts)
     context.renderer.one({"file": file, **counts, "operation_id": operation_id}, _COLUMNS)
     if not result.counts.rejected:

@@ -11,7 +11,8 @@ from custctl.errors import UnavailableError
 if TYPE_CHECKING:
     from custctl.customers.queries import Position, Query
 
-SHOWN = ("id", "email", "first_name", "last_name", "company", "country", "status", "version")
+# In order of worth: where a terminal is narrow, the last ones are left out.
+SHOWN = ("id", "email", "first_name", "last_name", "status", "company", "country", "version")
 
 
 def print_pages(context: Context, query: Query, position: Position | None, limit: int) -> None:
@@ -35,12 +36,13 @@ def _print(context: Context, query: Query, position: Position | None, limit: int
     from custctl.customers.queries import read_all, read_page
 
     if limit == 0:
-        rows = (found.as_dict() for found in read_all(context.database, query, position))
-        context.renderer.many(rows, FIELDS, shown=SHOWN)
+        found_rows = (found.as_dict() for found in read_all(context.database, query, position))
+        context.renderer.many(found_rows, FIELDS, shown=SHOWN, may_drop=True)
         context.tell_source()
         return
     page = read_page(context.database, query, limit, position)
     context.tell_source()
-    context.renderer.many([found.as_dict() for found in page.items], FIELDS, next=page.next, shown=SHOWN)
+    rows = [found.as_dict() for found in page.items]
+    context.renderer.many(rows, FIELDS, next=page.next, shown=SHOWN, may_drop=True)
     if page.next is not None:
         context.console.note(f"there is more: go on with `--after {page.next}`")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from custctl.commands.arguments import operation
+from custctl.commands.customer.fields import note_outcome
 from custctl.context import Context
 from custctl.options import WRITE, OperationOption, WhoArgument, command
 
@@ -40,6 +41,7 @@ def set_password(
         return hash_password(password)
 
     outcome = context.customers.set_password(who, hasher, operation_id=operation_id)
+    note_outcome(context, outcome, "given a password")
     if outcome.replayed:
         context.console.note(f"operation {outcome.operation_id} had been applied already; this is its outcome")
     found = outcome.customer or context.customers.find(str(outcome.customer_id))

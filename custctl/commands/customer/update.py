@@ -80,4 +80,4 @@ def update(
     except ConflictError as error:
         show_conflict(context, error)
         raise
-    show_outcome(context, outcome)
+    show_outcome(context, outcome, "updated")

@@ -11,6 +11,7 @@ from custctl.context import Context
 from custctl.errors import UnavailableError
 from custctl.migrations.plan import Step
 from custctl.migrations.runner import Applied, Request, Run, migrate
+from custctl.text import plural
 
 COLUMNS = ("version", "description", "kind", "script", "statements", "duration_ms")
 _PLANNED = ("version", "description", "kind", "script", "reason")
@@ -50,12 +51,15 @@ def run_migrate(
         where = f"version {run.after}" if run.after is not None else "no version"
         below = target is not None and run.after is not None and target < run.after
         context.console.note(f"nothing to do: the schema is at {where}{', and migrate only goes up' if below else ''}")
+    else:
+        context.wrote(
+            f"{plural(len(run.applied), 'script was', 'scripts were')} applied", "`custctl migrate status` shows them"
+        )
     context.renderer.document(document, rows=document["applied"], columns=COLUMNS)
 
 
 def _when_reachable(context: Context, request: Request, patience: float) -> Run:
     deadline = time.monotonic() + patience
-    teller = Teller(context)
     while True:
         try:
             context.database.probe()
@@ -66,11 +70,13 @@ def _when_reachable(context: Context, request: Request, patience: float) -> Run:
             context.console.detail(f"waiting: {error.message}")
             time.sleep(min(_WAIT_STEP, left))
             continue
-        if request.dry_run:
-            return migrate(context.database, request, teller)
-        # A script may change customers.
-        with context.writing_many():
-            return migrate(context.database, request, teller)
+        with context.console.steps() as step:
+            teller = Teller(context, step)
+            if request.dry_run:
+                return migrate(context.database, request, teller)
+            # A script may change customers.
+            with context.writing_many():
+                return migrate(context.database, request, teller)
 
 
 def _row(done: Applied) -> dict[str, Any]:

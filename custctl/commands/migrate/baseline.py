@@ -8,6 +8,7 @@ import typer
 
 from custctl.context import Context
 from custctl.options import SCRIPTS, LockTimeoutOption, command
+from custctl.text import plural
 
 _COLUMNS = ("version", "description", "script")
 
@@ -35,14 +36,16 @@ def baseline(
     scripts = plan_baseline(context.database, context.sql_dir[0], version)
     context.announce(_COLUMNS)
     context.confirm_in_production(f"take {len(scripts)} scripts for applied on {context.profile.location}?")
-    adopt(
-        context.database,
-        scripts,
-        environment=context.profile.environment,
-        actor=context.actor,
-        operation_id=operation(None),
-        lock_timeout=patience,
-        listener=Teller(context),
-    )
+    with context.console.steps() as step:
+        adopt(
+            context.database,
+            scripts,
+            environment=context.profile.environment,
+            actor=context.actor,
+            operation_id=operation(None),
+            lock_timeout=patience,
+            listener=Teller(context, step),
+        )
+    context.wrote(f"{plural(len(scripts), 'script is', 'scripts are')} adopted", "`custctl migrate status` shows them")
     rows = [{"version": s.version, "description": s.description, "script": s.name} for s in scripts]
     context.renderer.many(rows, _COLUMNS)

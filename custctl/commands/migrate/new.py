@@ -8,6 +8,7 @@ import typer
 
 from custctl.context import Context
 from custctl.options import PLAIN, command
+from custctl.text import plural
 
 
 @command(
@@ -26,4 +27,5 @@ def new(
     context = Context.of(ctx)
     folder, bundled = context.sql_dir
     made = new_scripts(folder, name, bundled=bundled)
+    context.wrote(f"{plural(len(made), 'file was', 'files were')} made", f"they are in `{folder}`")
     context.renderer.many([{"script": str(path)} for path in made], ("script",))

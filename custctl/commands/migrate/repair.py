@@ -70,10 +70,10 @@ def repair(
         before, after = planned.restamp
         rows.append({"change": "restamp", "script": "", "detail": f"{before or 'no stamp'} -> {after}"})
     for row in rows:
-        context.console.announce(" ".join(filter(None, row.values())))
+        context.console.note(" ".join(filter(None, row.values())))
     for u in planned.settle:
         if u.record.in_flight is not None:
-            context.console.announce(
+            context.console.note(
                 f"statement {u.record.in_flight + 1} of {u.script.name} was in flight: it is taken for applied only where"
                 " the database shows it"
             )
@@ -89,7 +89,7 @@ def repair(
         else:
             context.confirm_in_production(question)
         # Under its old id, too, nothing of it is to be read from the cache any more.
-        with context.writing_many():
+        with context.console.steps() as step, context.writing_many():
             mend(
                 context.database,
                 planned,
@@ -99,6 +99,7 @@ def repair(
                 actor=context.actor,
                 operation_id=operation_id,
                 lock_timeout=patience,
-                listener=Teller(context),
+                listener=Teller(context, step),
             )
+        context.wrote("the journal was repaired", "`custctl migrate status` shows it")
     context.renderer.many(rows, _COLUMNS)

@@ -25,7 +25,10 @@ def validate(ctx: typer.Context) -> None:
 
     context = Context.of(ctx)
     problems = check(context.database, context.sql_dir[0], context.profile.environment)
-    context.renderer.many([problem.as_dict() for problem in problems], _COLUMNS)
+    rows = [problem.as_dict() for problem in problems]
+    for row in rows:
+        row["hint"] = context.carry(row["hint"]) if row["hint"] else None
+    context.renderer.many(rows, _COLUMNS)
     errors = sum(problem.severity == "error" for problem in problems)
     if errors:
         raise MigrationError(

@@ -42,5 +42,6 @@ def fence(
         driver.node(node)
         context.confirm_destruction(f"fence `{node}` of {context.profile.location}? its clients' sessions are ended")
         by = driver.fence(node)
+    context.wrote(f"`{node}` was fenced", "`custctl replica status` shows how things stand")
     context.renderer.one({"node": node, "fenced": True, "by": by}, _COLUMNS)
     context.console.note(f"`{node}` accepts no writes; `custctl replica unfence {node}` takes that back")

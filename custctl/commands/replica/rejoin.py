@@ -36,6 +36,7 @@ def rejoin(ctx: typer.Context, node: NodeArgument) -> None:
         rows = [{"command": each} for each in commands]
         context.renderer.document(document, rows=rows, columns=("command",))
     else:
+        context.wrote(f"`{node}` follows the primary", "`custctl replica status` shows how things stand")
         context.renderer.one(document, _COLUMNS)
     if commands:
         raise IncompleteError(

@@ -52,7 +52,10 @@ def steer(
     from custctl.replication.execute import Run
     from custctl.replication.journal import Journal
 
-    context.announce(PLAN_COLUMNS if dry_run else RESULT_COLUMNS)
+    if dry_run:
+        context.renderer.check_fields(PLAN_COLUMNS)
+    else:
+        context.announce(RESULT_COLUMNS)
     journal = Journal.of(context.profile, context.environ)
     with opened(context) as driver, journal.held():
         unfinished = _unfinished(context, journal)
@@ -71,9 +74,11 @@ def steer(
         if plan.kind == "failover":
             context.console.note(str(plan.loss))
         context.confirm_destruction(question(plan))
-        run = Run(driver, plan, journal, context.actor, context.console.note)
-        with _cache_in_step(context, driver):
-            run.execute()
+        with context.console.steps() as step:
+            run = Run(driver, plan, journal, context.actor, step)
+            with _cache_in_step(context, driver):
+                run.execute()
+        context.wrote(f"`{plan.target}` is the primary", "`custctl replica history` shows it")
         _show_result(context, plan, run)
 
 

@@ -44,4 +44,5 @@ def unfence(
                 )
             node = fenced[0]
         by = driver.unfence(node)
+    context.wrote(f"`{node}` was unfenced", "`custctl replica status` shows how things stand")
     context.renderer.one({"node": node, "fenced": False, "by": by}, _COLUMNS)
