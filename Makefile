@@ -4,17 +4,25 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 READY := $(VENV)/.ready
+# The versions and hashes that are installed; empty for the newest releases.
+LOCK ?= requirements/dev.txt
+PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The driver manager of ODBC, where the system has none; see the script.
 UNIXODBC := $(abspath $(VENV))/unixodbc
 ODBC_READY := $(VENV)/.odbc-ready
 ETCD_READY := $(VENV)/.etcd-ready
 
-.PHONY: demo cluster cluster-stop test check soak bench clean
+.PHONY: demo cluster cluster-stop test test-newest test-lowest versions check soak bench lock clean
 
-$(READY): pyproject.toml
+$(READY): pyproject.toml $(LOCK)
 	$(PYTHON) -c 'import sys; sys.exit("custctl needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+ifeq ($(LOCK),)
+	$(PIP) install --upgrade --editable '.[dev]'
+else
+	$(PIP) install --require-hashes --requirement $(LOCK)
+	$(PIP) install --no-deps --no-build-isolation --editable .
+endif
 	touch $(READY)
 
 $(ODBC_READY): $(READY) tests/servers/unixodbc.sh tests/servers/unpack.sh
@@ -39,6 +47,25 @@ cluster-stop: ## end and remove them
 test: $(ODBC_READY) $(ETCD_READY) ## all tests
 	$(BIN)/python -m pytest --numprocesses $(WORKERS)
 
+# Each has an environment of its own, and says first what it tests.
+test-newest: ## the tests with the newest releases of all that is depended on
+	$(MAKE) --no-print-directory VENV=$(VENV)-newest LOCK= versions test
+
+test-lowest: ## the tests with the lowest versions that pyproject.toml allows
+	$(MAKE) --no-print-directory VENV=$(VENV)-lowest LOCK=requirements/lowest.txt versions test
+
+versions: $(READY) ## which installed versions differ from the lock
+	$(PIP) freeze --exclude-editable | tr A-Z_ a-z- | sort >$(VENV)/installed
+	sed -n 's/^\([a-z0-9-]*==[^ ;]*\).*/\1/p' requirements/dev.txt | sort >$(VENV)/locked
+	@diff $(VENV)/locked $(VENV)/installed | grep '^[<>]' | sed 's/^</locked:   /; s/^>/installed:/' || true
+
+COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --custom-compile-command 'make lock'
+lock: $(READY) ## choose the newest versions anew for requirements/
+	$(PIP) install uv
+	$(COMPILE) --generate-hashes --extra dev pyproject.toml --output-file requirements/dev.txt
+	$(COMPILE) --resolution lowest-direct --extra mssql pyproject.toml --output-file $(VENV)/lowest
+	$(COMPILE) --generate-hashes --extra dev --constraint $(VENV)/lowest pyproject.toml --output-file requirements/lowest.txt
+
 check: $(READY) ## lint, types, import rules, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -55,4 +82,4 @@ bench: $(READY) $(ETCD_READY) ## side by side with peers; prints ratios
 	$(BIN)/python -m benchmarks
 
 clean: cluster-stop
-	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-newest $(VENV)-lowest .demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
