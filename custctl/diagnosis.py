@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from custctl import __version__
 from custctl.cache.checking import check_cache
 from custctl.engines.base import Check
 from custctl.errors import CustctlError, ExitCode, NoCredentialError
+from custctl.paths import user_state_dir
+from custctl.state import runtime_dir
 from custctl.text import plural
 
 if TYPE_CHECKING:
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from custctl.profiles import Profile
 
 _SKEW = 5.0  # seconds; more than a well-kept clock is ever off, and than a reader of logs puts up with
+_ROOM = 64 * 1024  # bytes; what is remembered of a profile is less
 _AGAIN = "mend that first, then run `custctl doctor` again"
 
 
@@ -37,6 +42,7 @@ def diagnose(
 
     yield Check("custctl", True, f"{__version__}, Python {platform.python_version()}")
     yield Check("profile", True, f"{profile.name} ({profile.environment}), from {profile.source}")
+    yield from _guarded("state", lambda: _state(environ))
     yield from _guarded("credential", lambda: _credential(profile, environ))
     name = "server" if profile.database.nodes else "database"
     fault = yield from _guarded(name, lambda: _engine(open_database(), sql_dir))
@@ -61,6 +67,46 @@ def _guarded(name: str, checks: Callable[[], Iterator[Check]]) -> Generator[Chec
     except CustctlError as error:
         yield Check(name, False, error.message, error.hint or _AGAIN, error.exit_code)
         return error
+    return None
+
+
+def _state(environ: Mapping[str, str]) -> Iterator[Check]:
+    """Look at the folder of what is remembered between two commands, by writing to it as they do."""
+    folder = user_state_dir(environ)
+    elsewhere = "; or name another folder with `XDG_STATE_HOME`"
+    fault, hint = _unwritable(folder), "make it writable, or make room" + elsewhere
+    if fault is None:
+        mine = os.geteuid() if hasattr(os, "geteuid") else None
+        for place in (folder, *sorted(each for each in folder.iterdir() if each.is_dir())):
+            found = place.stat()
+            if mine is not None and found.st_uid != mine:
+                fault, hint = f"`{place}` belongs to another user", f"`chown` it to yourself{elsewhere}"
+            elif found.st_mode & 0o022 and os.name != "nt":
+                fault, hint = f"other users can write to `{place}`", f"`chmod go-w '{place}'`"
+            elif place != folder:
+                fault = _unwritable(place)
+            if fault is not None:
+                break
+    if fault is None:
+        seals = runtime_dir(environ)
+        fault, hint = _unwritable(seals), "make it writable, or name another folder with `XDG_RUNTIME_DIR`"
+    if fault is None:
+        yield Check("state", True, str(folder))
+    else:
+        told = f"{fault}: own writes are not remembered, so that reads use no cache and no replica"
+        yield Check("state", False, told, hint)
+
+
+def _unwritable(folder: Path) -> str | None:
+    """Return why a folder cannot be written, or None where it can."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder) as stream:
+            stream.write(bytes(_ROOM))
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        return f"`{folder}` cannot be written: {(error.strerror or str(error)).lower()}"
     return None
 
 

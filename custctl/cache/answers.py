@@ -17,12 +17,14 @@ class Found:
         cached: whether the cache has served it.
         stale: whether nobody could say that it is current: the database is down.
         age: seconds since the cache kept it.
+        is_sure: whether it is no older than what the operator wrote last; only a stale one may be.
     """
 
     row: Customer
     cached: bool = False
     stale: bool = False
     age: float = 0.0
+    is_sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)

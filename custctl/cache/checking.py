@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from custctl.cache.links import NO_DATABASE
 from custctl.cache.opening import open_cache, open_memory
 from custctl.cache.store import CacheError, CacheLoginError
 from custctl.engines.base import Check
@@ -17,14 +18,36 @@ if TYPE_CHECKING:
     from custctl.cache.store import Cache
     from custctl.profiles import Profile
 
-LOGIN_HINT = (
-    "`custctl credential check --for cache` looks where the password comes from, `--for cache-key` where the key"
-)
-SERVER_HINT = "commands work without it; check `cache` in the profile, and the server"
+_SERVER = "commands work without it; check `cache` in the profile, and the server"
+_LOGIN = "`custctl credential check --for cache` looks where the password comes from, `--for cache-key` where the key"
+_CLUSTER = "it is a node of a Cluster: `cache.url` begins with `redis+cluster` for one"
+_HINTS = {
+    "NOPERM": "give the user its rights: `ACL SETUSER {user} ~custctl:* +@all -@admin`",
+    NO_DATABASE: "correct the number at the end of `cache.url`, or raise `databases` on the server",
+    "MISCONF": "the server could not save its data: look at its log, its disk and its folder",
+    "OOM": "the server's memory is full: raise `maxmemory`, or set `maxmemory-policy` to one of `volatile-*`",
+    "READONLY": "it is a replica: name the primary in `cache.url`, or its Sentinels",
+    "MASTERDOWN": "it is a replica without its primary: name the primary in `cache.url`, or its Sentinels",
+    "NOREPLICAS": "too few replicas follow it: start them, or lower `min-replicas-to-write`",
+    "LOADING": "it is starting: run this again in a moment",
+    "BUSY": "another client's script is running on it: wait, or end it with `SCRIPT KILL`",
+    "DENIED": "the server accepts local connections only: give it a password, or set `protected-mode no`",
+    "CLUSTERDOWN": "a part of the Cluster is down: `CLUSTER INFO` on a node shows which",
+    "TRYAGAIN": "the Cluster is moving entries: run this again in a moment",
+    **dict.fromkeys(("MOVED", "ASK", "CROSSSLOT"), _CLUSTER),
+}
+
+
+def way_out(url: str, error: CacheError) -> tuple[str, ExitCode]:
+    """Return what to do about an error of a cache, and the exit code that it ends a command with."""
+    is_login = isinstance(error, CacheLoginError)
+    hint = _HINTS.get(error.kind, _LOGIN if is_login else _SERVER)
+    user = parse_url(url).user or "default"
+    return hint.replace("{user}", user), ExitCode.CREDENTIAL if is_login else ExitCode.UNAVAILABLE
 
 
 def check_cache(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]:
-    """Yield how a profile's cache stands."""
+    """Yield how a profile's cache stands, by doing what commands do with it."""
     if profile.cache is None:
         yield Check("cache", True, "none")
         return
@@ -32,15 +55,15 @@ def check_cache(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]
     # Before it is asked now, which begins anew.
     failure, in_doubt = memory.failure, len(memory.in_doubt)
     url = profile.cache.url
-    cache = open_cache(profile, environ, memory, memory.database_id or "")
+    # Any name does for the keys of the probe.
+    cache = open_cache(profile, environ, memory, memory.database_id or "unknown")
     try:
+        cache.probe()
         info = cache.info()
         milliseconds = latency(cache) * 1000
-    except CacheLoginError as error:
-        yield Check("cache", False, f"{url}: {error}", LOGIN_HINT, ExitCode.CREDENTIAL)
-        return
     except CacheError as error:
-        yield Check("cache", False, f"{url}: {error}", SERVER_HINT)
+        hint, code = way_out(url, error)
+        yield Check("cache", False, f"{url}: {error}", hint, code)
         return
     finally:
         cache.close()
@@ -54,8 +77,11 @@ def check_cache(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]
         told.append("entries encrypted")
     if failure is not None:
         told.append(f"answers again after a failure a moment ago: {failure}")
-    if in_doubt:
-        told.append(f"{plural(in_doubt, 'entry', 'entries')} in doubt taken away")
+    still = len(memory.in_doubt)
+    if in_doubt > still:
+        told.append(f"{plural(in_doubt - still, 'entry', 'entries')} in doubt taken away")
+    if still:
+        told.append(f"{plural(still, 'entry', 'entries')} in doubt, as a write may still be going on")
     yield Check("cache", True, f"{url}: {', '.join(told)}")
 
 

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from custctl.profiles.cache_url import Address
 
 _HOPS = 2  # times that a Cluster may send a call on; it knows its slots, and one is the rule
-_WANTS_LOGIN = frozenset({"NOAUTH", "WRONGPASS", "NOPERM", "DENIED"})
-# What only the next connection can mend; of a server that is merely full, entries can still be taken away.
+_WANTS_LOGIN = frozenset({"NOAUTH", "WRONGPASS"})
+# What is refused to every command that writes; of a server that is merely full, entries can still be taken away.
 _DOES_NOT_SERVE = frozenset(
-    {"READONLY", "LOADING", "MASTERDOWN", "MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "CROSSSLOT"}
+    {"READONLY", "MISCONF", "NOREPLICAS", "LOADING", "MASTERDOWN", "BUSY", "DENIED"}
+    | {"MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "CROSSSLOT"}
 )
+NO_DATABASE = "SELECT"
+"""The `kind` of the error that there is no database of the number in the URL, which servers have no word for."""
 
 
 class Link(Protocol):
@@ -67,11 +70,8 @@ class _Door:
 
     def __init__(self, address: Address, secret: str | None, authorities: Path | None, patience: float) -> None:
         self._address = address
-        self._greetings: list[Command] = []
-        if secret is not None:
-            self._greetings.append(("AUTH", address.user or "default", secret))
-        if address.number:
-            self._greetings.append(("SELECT", address.number))
+        self._login: list[Command] = [("AUTH", address.user or "default", secret)] if secret is not None else []
+        self._greetings = [*self._login, *([("SELECT", address.number)] if address.number else [])]
         self._tls = _context(authorities) if address.tls else None
         self._patience = patience
 
@@ -88,16 +88,24 @@ class _Door:
         wire = Wire(host, port, tls=self._tls, patience=patience)
         if self._greetings:
             wire.patience = max(patience - (time.monotonic() - began), 0.001)
-            for reply in wire.call(self._greetings):
+            # By the last one it is seen whether the server has hung up: then it was not the login that it refused.
+            for command, reply in zip(self._greetings, wire.call([*self._greetings, ("PING",)]), strict=False):
                 if isinstance(reply, Refusal):
                     wire.close()
-                    # Never with the command: it holds the password.
-                    raise LoginError(f"it refuses the login: {reply.kind.lower()}")
+                    raise self._refused(command, reply)
         wire.patience = self._patience
         return wire
 
+    def _refused(self, command: Command, reply: Refusal) -> WireError:
+        # Never with the command: it holds the password.
+        if command[0] == "AUTH" and reply.kind == "ERR":
+            return LoginError(f"it refuses the login: {reply.words}", reply.kind)
+        if command[0] == "SELECT" and reply.kind == "ERR":
+            return WireError(f"it has no database {self._address.number}: {reply.words}", NO_DATABASE)
+        return refused(reply)
+
     def open_master(self, host: str, port: int | None, patience: float) -> Wire:
-        """Connect to the master that a Sentinel names, which is itself asked without a login.
+        """Connect to the master that a Sentinel names; one that wants a login is given the master's.
 
         Raises:
             WireError: it knows none, or that one is none or does not answer.
@@ -105,11 +113,14 @@ class _Door:
         service = self._address.service
         sentinel = Wire(host, port, tls=self._tls, patience=patience / 2)
         try:
-            [named] = sentinel.call([("SENTINEL", "get-master-addr-by-name", service)])
+            ask: Command = ("SENTINEL", "get-master-addr-by-name", service)
+            [named] = sentinel.call([ask])
+            if _is(named, "NOAUTH") and self._login:
+                named = sentinel.call([*self._login, ask])[-1]
         finally:
             sentinel.close()
         if not (isinstance(named, list) and len(named) == 2 and all(isinstance(word, bytes) for word in named)):
-            why = f": {named.kind.lower()}" if isinstance(named, Refusal) else ""
+            why = f": {named.words}" if isinstance(named, Refusal) else ""
             raise WireError(f"the sentinel at {host} names no master `{service}`{why}")
         master = self.open(named[0].decode(errors="replace"), _port(named[1]), patience / 2)
         [role] = master.call([("ROLE",)])
@@ -197,13 +208,21 @@ def _is(reply: Any, kind: str) -> bool:
 
 
 def _served(replies: list[Any]) -> list[Any]:
-    """Return replies; what is refused to anybody, or to this login, is an error."""
+    """Return replies; what is refused to every command is an error."""
     for reply in replies:
-        if isinstance(reply, Refusal) and reply.kind in _WANTS_LOGIN:
-            raise LoginError(f"it refuses the login: {reply.kind.lower()}")
-        if isinstance(reply, Refusal) and reply.kind in _DOES_NOT_SERVE:
-            raise WireError(f"it does not serve: {reply.kind.lower()}")
+        if isinstance(reply, Refusal) and reply.kind in _WANTS_LOGIN | _DOES_NOT_SERVE:
+            raise refused(reply)
     return replies
+
+
+def refused(reply: Refusal) -> WireError:
+    """Return what a server refuses as an error, in its own words."""
+    if reply.kind in _WANTS_LOGIN:
+        return LoginError(f"it refuses the login: {reply.words}", reply.kind)
+    if reply.kind == "NOPERM":
+        return LoginError(f"the login lacks a right: {reply.words}", reply.kind)
+    does = "does not serve" if reply.kind in _DOES_NOT_SERVE else "refuses what a command takes"
+    return WireError(f"it {does}: {reply.words}", reply.kind)
 
 
 def _port(text: bytes) -> int:

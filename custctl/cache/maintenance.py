@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -32,23 +33,40 @@ class Warmed:
         looked_at: how many customers.
         filled: how many of them are new in the cache.
         held: how many it held already.
+        left: how many it did not take, by why.
     """
 
     looked_at: int = 0
     filled: int = 0
     held: int = 0
+    left: Counter[str] = field(default_factory=Counter)
+
+
+_LEFT = {
+    "busy": "being written",
+    "late": "written meanwhile",
+    "older": "of a later version there",
+    "leased": "being filled by another reader",
+    "replica": "read from a replica, as the primary does not answer",
+    "refused": "in the way of a key that is not custctl's",
+}
+
+
+def reasons(left: Counter[str]) -> str:
+    """Return in words why the cache did not take customers."""
+    return ", ".join(f"{count} {_LEFT[why]}" for why, count in left.most_common())
 
 
 def warm(cache: Cache, database: Database, limit: int, on_progress: Callable[[int], None]) -> Warmed:
-    """Fill the cache with the customers that were touched last.
+    """Fill the cache with the most recently updated customers.
 
     A batch takes the way of a single reader: leases first, then the rows from the primary, then the entries.
 
     Raises:
-        CacheError: the cache does not answer; what was filled stays.
+        CacheError: the cache does not answer, or takes no entries; what was filled stays.
     """
     # Who asks for this asks also where the cache has failed just now.
-    cache.counts()
+    cache.probe()
     newest = sa.select(customer.c.id).order_by(customer.c.updated_at.desc(), customer.c.id.desc()).limit(limit)
     with database.reading() as connection:
         check_schema(read_standing(connection))
@@ -62,9 +80,15 @@ def warm(cache: Cache, database: Database, limit: int, on_progress: Callable[[in
         rows = database.read(partial(_rows, database, list(leases)), replica=False)
         source = database.source
         # A replica that serves for want of the primary may lack what that will have when it is back.
-        if rows and (source is None or source.is_primary):
-            done.filled += cache.fill_all([(row, leases[row.id]) for row in rows])
-        done.held += sum(look.answer == "hit" for look in looks.values())
+        if source is None or source.is_primary:
+            told = cache.fill_all([(row, leases[row.id]) for row in rows])
+            done.filled += told.pop("kept", 0)
+            done.left.update(told)
+        else:
+            done.left["replica"] += len(rows)
+        answers = Counter(look.answer for look in looks.values() if not look.lease)
+        done.held += answers["hit"]
+        done.left += Counter(busy=answers["busy"], leased=answers["miss"])
         done.looked_at += len(batch)
         on_progress(done.looked_at)
     return done
@@ -77,10 +101,18 @@ def _rows(database: Database, ids: list[int], connection: Connection) -> list[Cu
     return [to_customer(database, row) for row in found]
 
 
+def count_entries(keys: Iterable[bytes]) -> int:
+    """Return how many entries some keys are of: one has a second key, its address."""
+    return sum(b":row:" in key for key in keys)
+
+
 def clear(cache: Cache) -> int:
-    """Take all entries out of the cache, and return how many keys that were.
+    """Take all entries out of the cache, and return how many that were.
 
     Nothing that was kept before is trusted from the first moment on, also where this is killed.
+
+    Raises:
+        CacheError: the cache does not answer, or refuses it.
     """
     cache.turn(os.urandom(9).hex())
     removed = 0
@@ -88,5 +120,5 @@ def clear(cache: Cache) -> int:
         wanted = [key for key in keys if not key.endswith((b":state", b":counts"))]
         if wanted:
             cache.drop(wanted)
-            removed += len(wanted)
+            removed += count_entries(wanted)
     return removed

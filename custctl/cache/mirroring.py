@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from custctl.cache.entries import version_key
+from custctl.cache.memory import ALL
 from custctl.cache.store import CacheError
 from custctl.errors import OutcomeUnknownError
 
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from custctl.cache.memory import Memory
     from custctl.cache.store import Cache
     from custctl.customers.model import Customer
-
-ALL = -1
-"""In the memory's doubts: every customer."""
 
 
 class CacheMirror:
@@ -170,4 +168,14 @@ class CacheMirror:
             self._memory.doubt([customer_id], seconds)
             if not self._has_warned:
                 self._has_warned = True
-                self._warned(f"the cache was not told: {error}; others may read from it what was before")
+                self._warned(
+                    f"the cache was not told: {error}; others may read the earlier row from it{self._forgotten}"
+                )
+
+    @property
+    def _forgotten(self) -> str:
+        """What is to be added where this machine does not remember what the cache was not told."""
+        problem = self._memory.problem
+        if problem is None:
+            return ""
+        return f"; {problem}: until this is fixed, your own reads do without the cache"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from custctl.cache.links import Link, open_link
 from custctl.cache.memory import Memory
 from custctl.cache.store import Cache, key_prefix
 from custctl.cache.wire import LoginError
-from custctl.errors import CredentialError
+from custctl.errors import CredentialError, UsageError
 from custctl.profiles.cache_url import parse_url
 from custctl.state import state_file
 
@@ -31,7 +32,11 @@ _AFTERWARDS = 20.0  # seconds in which a writer has learnt what became of its co
 
 def open_memory(profile: Profile, environ: Mapping[str, str]) -> Memory:
     """Return what this machine remembers of a profile's cache."""
-    return Memory(state_file(profile.name, profile.location, environ, "cache.json"))
+    try:
+        path: Path | None = state_file(profile.name, profile.location, environ, "cache.json")
+    except UsageError:
+        path = None  # a user without a home folder, as in a container
+    return Memory(path)
 
 
 def mark_seconds(profile: Profile) -> float:

@@ -68,13 +68,13 @@ class Reader:
         if usable and look.row is not None and look.answer == "hit":
             if not self._is_down():
                 return Found(look.row, cached=True, age=look.age)
-            return self._stale(look.row, look.age, demands, UnavailableError("the database does not answer"))
+            return self._stale(look, look.row, demands, UnavailableError("the database does not answer"))
         try:
             return Found(self._ask(who, look))
         except UnavailableError as error:
             if not usable or look.row is None or demands.fresh:
                 raise
-            return self._stale(look.row, look.age, demands, error)
+            return self._stale(look, look.row, demands, error)
 
     def _look(self, name: int | str) -> Look:
         if self._cache is None:
@@ -83,45 +83,44 @@ class Reader:
             found = name if isinstance(name, int) else self._cache.find(name)
             return self._cache.look(found) if found is not None else NOTHING
         except CacheError as error:
-            self._told(f"the cache does not answer: {error}")
+            self._told(f"the cache is not used: {error}")
             return NOTHING
 
     def _ask(self, who: str, look: Look) -> Customer:
-        """Read from the database; from the primary where the row is going to be kept."""
-        row, database_id = self._rows().identified(who, replica=not look.lease)
+        """Read from the database; from the primary where the row is going to be kept, or none older must be shown."""
+        row, database_id = self._rows().identified(who, replica=not look.lease and look.is_sure)
         another = self._learn(database_id)
         self._cache = another or self._cache
         # An address may have moved to another customer.
-        if another is None and look.lease and look.customer_id == row.id:
-            self._fill(row, look.lease)
-        elif another is not None or look.customer_id != row.id:
+        if another is None and look.customer_id == row.id:
+            self._keep(row, look.lease)
+        else:
             # What is kept has to be read after its lease was given: by an address, it was not known whose to ask for.
             again = self._look(row.id)
             if again.lease:
                 row, _ = self._rows().identified(str(row.id))
-                self._fill(row, again.lease)
+                self._keep(row, again.lease)
         return row
 
-    def _fill(self, row: Customer, lease: str) -> None:
-        assert self._cache is not None
+    def _keep(self, row: Customer, lease: str) -> None:
         # A replica that serves for want of the primary may lack what that will have when it is back.
-        if not self._rows().has_read_primary:
+        if self._cache is None or not self._rows().has_read_primary:
             return
         try:
-            self._cache.fill(row, lease)
+            if lease:
+                self._cache.fill(row, lease)
+            else:
+                self._cache.met([row])
         except CacheError as error:
-            self._told(f"the cache does not answer: {error}")
+            self._told(f"the cache is not used: {error}")
 
-    def _stale(self, row: Customer, age: float, demands: Demands, why: CustctlError) -> Found:
+    def _stale(self, look: Look, row: Customer, demands: Demands, why: CustctlError) -> Found:
+        has_it = f"{why.message}; the cache has it, {look.age:.1f} s old"
         if demands.not_stale:
-            raise UnavailableError(
-                f"{why.message}; the cache has it, {age:.1f} s old, and `--require-fresh` refuses that", hint=why.hint
-            ) from why
-        if demands.max_stale is not None and age > demands.max_stale:
-            raise UnavailableError(
-                f"{why.message}; the cache has it, {age:.1f} s old, more than {demands.max_stale:g} s", hint=why.hint
-            ) from why
+            raise UnavailableError(f"{has_it}, and `--require-fresh` refuses that", hint=why.hint) from why
+        if demands.max_stale is not None and look.age > demands.max_stale:
+            raise UnavailableError(f"{has_it}, more than {demands.max_stale:g} s", hint=why.hint) from why
         if self._cache is not None:
             with suppress(CacheError):
                 self._cache.count(STALE)
-        return Found(row, cached=True, stale=True, age=age)
+        return Found(row, cached=True, stale=True, age=look.age, is_sure=look.is_sure)

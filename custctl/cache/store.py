@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from custctl.cache import scripts
 from custctl.cache.entries import epoch_key, pack, unpack, version_key
+from custctl.cache.links import refused
+from custctl.cache.memory import ALL
 from custctl.cache.wire import Command, LoginError, Refusal, WireError
 
 if TYPE_CHECKING:
@@ -23,11 +27,20 @@ _LEASE = 10.0  # seconds in which who has found no entry may fill it
 _TOMBSTONE = 3600.0  # seconds; fillers in flight are long gone by then
 _USELESS = "useless"  # a hit that does not open, or is older than what was written from here
 _NEVER = -1  # milliseconds that an entry is current: it is a miss, so that it can be filled anew
+_PROBED = ("state", "row", "email", "counts")
 _TRIES = 100  # keys that one SCAN looks at
 
 
 class CacheError(Exception):
-    """The cache cannot be asked."""
+    """The cache cannot be asked.
+
+    Attributes:
+        kind: see `custctl.cache.wire.WireError`.
+    """
+
+    def __init__(self, message: str, kind: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class CacheLoginError(CacheError):
@@ -49,6 +62,7 @@ class Look:
         row: what is kept, whether it is to be trusted or not.
         age: seconds since it was kept.
         customer_id: whose entry it is; None where nobody's was found.
+        is_sure: whether it is no older than what was last written from here, which a memory that was lost does not tell.
     """
 
     answer: str
@@ -56,6 +70,7 @@ class Look:
     row: Customer | None = None
     age: float = 0.0
     customer_id: int | None = None
+    is_sure: bool = True
 
 
 NOTHING = Look("miss")
@@ -107,18 +122,22 @@ class Cache:
 
     # -- calling -----------------------------------------------------------------------------------
 
-    def _call(self, commands: Sequence[Command], *, insist: bool = False) -> list[Any]:
+    def _call(self, commands: Sequence[Command], *, insist: bool = False, optional: bool = False) -> list[Any]:
         """Run commands.
 
         Args:
             insist: whether the cache is asked even where it has failed just now.
+            optional: whether the work goes on without the right to run them.
 
         Raises:
-            CacheError: it does not answer, or has failed just now.
+            CacheError: it does not answer, has failed just now, or this login may not run them.
         """
         link = self._connected(insist=insist)
         try:
             replies = link.call(commands)
+            for reply in () if optional else replies:
+                if isinstance(reply, Refusal) and reply.kind == "NOPERM":
+                    raise refused(reply)
         except WireError as error:
             raise self._failed(error) from None
         # Not when it was connected: one that stands still takes connections.
@@ -148,19 +167,25 @@ class Cache:
         self._failure = str(error)
         self._memory.failed(str(error))
         self.close()
-        return CacheLoginError(str(error)) if isinstance(error, LoginError) else CacheError(str(error))
+        return (CacheLoginError if isinstance(error, LoginError) else CacheError)(str(error), error.kind)
 
     def _settle_doubts(self) -> None:
-        """Take away what could not be, when the cache did not answer."""
+        """Take away what could not be, when the cache did not answer.
+
+        Raises:
+            WireError: it refuses that, so that nothing of it is to be trusted.
+        """
         assert self._link is not None
         doubtful = self._memory.in_doubt
         if not doubtful:
             return
         command = (
-            self._turned() if -1 in doubtful else scripts.whole("drop", [self._row(each) for each in doubtful], [])
+            self._turned() if ALL in doubtful else scripts.whole("drop", [self._row(each) for each in doubtful], [])
         )
-        if not isinstance(self._link.call([command])[0], Refusal):
-            self._memory.settle(doubtful)
+        [reply] = self._link.call([command])
+        if isinstance(reply, Refusal):
+            raise refused(reply)
+        self._memory.settle(doubtful)
 
     def _tell(self, name: str, keys: Sequence[str], arguments: Sequence[Any]) -> None:
         """Run a script of a writer's, which has to be heard.
@@ -168,9 +193,7 @@ class Cache:
         Raises:
             CacheError: the cache cannot be asked, or refuses it.
         """
-        reply = self._run_all([(name, keys, arguments)], insist=True)[0]
-        if isinstance(reply, Refusal):
-            raise CacheError(f"it refuses to be written to: {reply}")
+        _granted(self._run_all([(name, keys, arguments)], insist=True)[0])
 
     def _run_all(self, calls: Sequence[tuple[str, Sequence[str], Sequence[Any]]], *, insist: bool = False) -> list[Any]:
         """Run scripts; what the server refuses is a `Refusal`, as where a key is not ours."""
@@ -223,24 +246,44 @@ class Cache:
         Args:
             counted: whether it counts as hits and misses.
         """
-        looks = self._look_all(customer_ids, _ms(self._ttl), counted=counted)
+        looks = self._look_all(customer_ids, counted=counted)
         # Not taken away: whoever has another key may still be glad of it while the database is down.
         useless = [each for each, look in zip(customer_ids, looks, strict=True) if look.answer == _USELESS]
-        anew = {look.customer_id: look for look in self._look_all(useless, _NEVER, counted=False)} if useless else {}
+        anew = (
+            {look.customer_id: look for look in self._look_all(useless, counted=False, fresh=_NEVER)} if useless else {}
+        )
         return [anew.get(look.customer_id, look) for look in looks]
 
-    def _look_all(self, customer_ids: Sequence[int], fresh: int, *, counted: bool) -> list[Look]:
+    def _look_all(self, customer_ids: Sequence[int], *, counted: bool, fresh: int | None = None) -> list[Look]:
         """Look once.
 
         Args:
-            fresh: milliseconds that an entry is taken for current.
+            fresh: milliseconds that an entry is taken for current, where that is not told by what is remembered.
         """
-        arguments = (_ms(_LEASE), fresh, int(counted))
         calls = [
-            ("look", [self._state, self._row(each), self._counts], [_token(), *arguments]) for each in customer_ids
+            (
+                "look",
+                [self._state, self._row(each), self._counts],
+                [_token(), _ms(_LEASE), self._fresh(each) if fresh is None else fresh, int(counted)],
+            )
+            for each in customer_ids
         ]
         replies = self._run_all(calls)
         return [self._looked(each, reply) for each, reply in zip(customer_ids, replies, strict=True)]
+
+    def _fresh(self, customer_id: int) -> int:
+        """Return for how many milliseconds an entry is taken for current.
+
+        What is kept longer than the memory reaches back may be older than a write that it has forgotten, unless it is
+        known since which version it must not be.
+        """
+        seconds = self._ttl if self._memory.is_sure(customer_id) else min(self._ttl, self._reach)
+        return _ms(seconds) if seconds >= 0 else _NEVER
+
+    @property
+    def _reach(self) -> float:
+        """Seconds for which an entry was kept by nobody who had read or written before the memory began."""
+        return self._memory.reach - _LEASE - self._mark
 
     def _looked(self, customer_id: int, reply: Any) -> Look:
         if not (isinstance(reply, list) and len(reply) == 5):
@@ -250,12 +293,14 @@ class Cache:
         row = unpack(payload, place, self._sealer) if payload else None
         if row is not None and (row.id != customer_id or not self._is_version(row, version)):
             row = None
-        if row is not None and version.decode(errors="replace") < self._memory.written(customer_id):
+        if row is not None and version.decode(errors="replace") < self._memory.known(customer_id):
             row = None  # older than what was written from here
         found = answer.decode()
         if row is None and found == "hit":
             found = _USELESS
-        return Look(found, lease.decode(), row, int(age) / 1000, customer_id)
+        seconds = int(age) / 1000
+        is_sure = self._memory.is_sure(customer_id) or seconds <= self._reach
+        return Look(found, lease.decode(), row, seconds, customer_id, is_sure)
 
     def _is_version(self, row: Customer, version: bytes) -> bool:
         try:
@@ -267,9 +312,17 @@ class Cache:
         """Keep a row that was read from the primary under a lease."""
         self.fill_all([(row, lease)])
 
-    def fill_all(self, rows: Sequence[tuple[Customer, str]]) -> int:
-        """Keep rows that were read from the primary under their leases, and return how many were kept."""
+    def fill_all(self, rows: Sequence[tuple[Customer, str]]) -> Counter[str]:
+        """Keep rows that were read from the primary under their leases.
+
+        Returns:
+            How many were kept, and how many not, by the words of the script.
+
+        Raises:
+            CacheError: the cache cannot be asked, or refuses to keep any.
+        """
         self._connected(insist=False)
+        self.met([row for row, _ in rows])
         calls = []
         for row, lease in rows:
             key = self._row(row.id)
@@ -281,7 +334,17 @@ class Cache:
                 _ms(_KEEP),
             ]
             calls.append(("fill", [self._state, key, self._email(row.email)], arguments))
-        return sum(reply == b"kept" for reply in self._run_all(calls))
+        replies = self._run_all(calls)
+        for reply in replies:
+            # What is no entry of ours is in the way of one row alone.
+            if isinstance(reply, Refusal) and reply.kind not in ("WRONGTYPE", "ERR"):
+                _granted(reply)
+        return Counter(reply.decode() if isinstance(reply, bytes) else "refused" for reply in replies)
+
+    def met(self, rows: Iterable[Customer]) -> None:
+        """Take note of rows that were read from the primary after a look: nothing older is to be shown."""
+        if self._reach < self._ttl:
+            self._memory.met({row.id: version_key(self._engine, row.version) for row in rows})
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -331,9 +394,7 @@ class Cache:
         Args:
             epoch: of a history that has forked.
         """
-        reply = self._call([self._turned(token, epoch)], insist=True)[0]
-        if isinstance(reply, Refusal):
-            raise CacheError(f"it refuses to be written to: {reply}")
+        _granted(self._call([self._turned(token, epoch)], insist=True)[0])
 
     # -- looking after it --------------------------------------------------------------------------
 
@@ -351,9 +412,43 @@ class Cache:
         """Count one more of what `counts` returns."""
         self._call([("HINCRBY", self._counts, name, 1)])
 
+    def probe(self) -> None:
+        """Do all that reads and writes do, with keys that are nobody's.
+
+        Raises:
+            CacheError: the cache cannot be asked, or refuses a part of it.
+        """
+        token = _token()
+        keys = state, row, email, counts = [f"{self._prefix}probe:{token}:{each}" for each in _PROBED]
+        version, keep = f"{epoch_key(1)}.{1:016x}", _ms(_LEASE)
+        steps: list[tuple[str, Sequence[str], Sequence[Any], bytes]] = [
+            ("look", [state, row, counts], [token, keep, _NEVER, 1], b"miss"),
+            ("fill", [state, row, email], [token, version, b"", 0, keep], b"kept"),
+            ("mark", [row, state], [token, keep, keep, token], b"marked"),
+            ("put", [state, row, email], [token, version, b"", 0, keep], b"kept"),
+            ("bury", [row], [token, f"{version}~", keep], b"buried"),
+        ]
+        away = [scripts.whole("turn", [state], ["", token, ""]), scripts.whole("drop", keys, [])]
+        try:
+            for name, touched, arguments, expected in steps:
+                reply = _granted(self._run_all([(name, touched, arguments)], insist=True)[0])
+                if (reply[0] if isinstance(reply, list) else reply) != expected:
+                    raise CacheError(f"it does not run the script `{name}` as it should")
+                # In case this process is killed.
+                self._call([("PEXPIRE", each, keep) for each in (state, counts)], insist=True)
+        except CacheError as error:
+            if error.kind == "ERR":
+                # Within a script a missing right goes by no name of its own; outside of it, it does.
+                self._call(_taken_by_scripts(keys, keep), insist=True)
+            with suppress(CacheError):
+                self._call(away, insist=True)
+            raise
+        for reply in self._call(away, insist=True):
+            _granted(reply)
+
     def info(self) -> dict[str, str]:
-        """Return what the server says of itself."""
-        found = self._call([("INFO",)], insist=True)[0]
+        """Return what the server says of itself; nothing where it does not tell this login."""
+        found = self._call([("INFO",)], insist=True, optional=True)[0]
         lines = found.decode(errors="replace").splitlines() if isinstance(found, bytes) else []
         return dict(line.split(":", 1) for line in lines if ":" in line)
 
@@ -364,7 +459,7 @@ class Cache:
             reply = self._call([("SCAN", cursor, "MATCH", f"{_escaped(self._prefix)}*", "COUNT", _TRIES)], insist=True)[
                 0
             ]
-            if not (isinstance(reply, list) and len(reply) == 2):
+            if not (isinstance(_granted(reply), list) and len(reply) == 2):
                 return
             cursor, found = reply
             if found:
@@ -374,10 +469,36 @@ class Cache:
 
     def drop(self, keys: Iterable[bytes]) -> None:
         """Take entries away; marks of writers stay."""
-        self._call([scripts.whole("drop", list(keys), [])], insist=True)
+        _granted(self._call([scripts.whole("drop", list(keys), [])], insist=True)[0])
 
     def _dropped(self, customer_ids: Iterable[int]) -> Any:
         return self._call([scripts.whole("drop", [self._row(each) for each in customer_ids], [])], insist=True)[0]
+
+
+def _taken_by_scripts(keys: Sequence[str], keep: int) -> list[Command]:
+    """Return the commands that the scripts are made of, on keys that are nobody's."""
+    state, row, email, counts = keys
+    return [
+        ("TIME",),
+        *((name, row) for name in ("TYPE", "EXISTS", "HGETALL", "HKEYS", "PTTL", "DEL", "UNLINK")),
+        *((name, row, "version") for name in ("HGET", "HDEL")),
+        ("HSET", row, "version", ""),
+        ("HSETNX", state, "generation", ""),
+        ("HINCRBY", counts, "misses", 1),
+        ("SET", email, 0, "PX", keep),
+        *(("PEXPIRE", each, keep) for each in (state, row, counts)),
+    ]
+
+
+def _granted(reply: Any) -> Any:
+    """Return a reply.
+
+    Raises:
+        CacheError: it is a refusal.
+    """
+    if isinstance(reply, Refusal):
+        raise CacheError(str(refused(reply)), reply.kind)
+    return reply
 
 
 def _token() -> str:

@@ -12,6 +12,7 @@ import re
 import socket
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 Word = str | bytes | int
@@ -25,8 +26,22 @@ _LINE = 64 * 1024  # bytes of what is neither
 _NUMBER = re.compile(rb"-?[0-9]{1,19}")
 
 
+# Where in a script it was refused, which is no matter for an operator; and what an unknown command is repeated by.
+_IN_SCRIPT = re.compile(r"\s*script: (?:[0-9a-f]{40}, )?on @user_script:\d+\.?$")
+_REPEATED = re.compile(r"""[^'`"]*(['`"])[^'`"]*\1""")
+_WORDS = 400  # characters that are passed on of what a server says
+
+
 class WireError(Exception):
-    """The connection is of no use: refused, cut, too late, or not Redis's protocol."""
+    """The connection is of no use: refused, cut, too late, or not Redis's protocol.
+
+    Attributes:
+        kind: what the server calls it: `MISCONF`; empty where it is not the server's word.
+    """
+
+    def __init__(self, message: str, kind: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class LoginError(WireError):
@@ -38,8 +53,16 @@ class Refusal(Exception):  # noqa: N818 - what the server says, not a fault of o
 
     @property
     def kind(self) -> str:
-        """Its first word."""
+        """Its first word, which is the same in every version and language."""
         return str(self).partition(" ")[0]
+
+    @property
+    def words(self) -> str:
+        """What it says, without what it repeats of a command: that may be a password, or a customer's."""
+        text = _IN_SCRIPT.sub("", str(self))
+        repeated = _REPEATED.match(text) if self.kind == "ERR" else None
+        text = repeated[0] if repeated else text
+        return text.rstrip(".") if len(text) <= _WORDS else f"{text[:_WORDS]}…"
 
 
 class Wire:
@@ -79,10 +102,20 @@ class Wire:
             WireError: not all replies come in time.
         """
         deadline = time.monotonic() + self.patience
+        replies: list[Any] = []
         try:
-            self._socket.settimeout(_left(deadline))
-            self._socket.sendall(b"".join(map(_packed, commands)))
-            return [self._reply(deadline) for _ in commands]
+            with suppress(ConnectionError):  # a server that has hung up may have said why
+                self._socket.settimeout(_left(deadline))
+                self._socket.sendall(b"".join(map(_packed, commands)))
+            while len(replies) < len(commands):
+                replies.append(self._reply(deadline))
+            return replies
+        except ConnectionError as error:
+            self.close()
+            last = replies[-1] if replies else None
+            if isinstance(last, Refusal):
+                raise WireError(f"it does not serve: {last.words}", last.kind) from None
+            raise WireError(_reason(error, self.patience)) from None
         except OSError as error:
             self.close()
             raise WireError(_reason(error, self.patience)) from None
@@ -139,7 +172,7 @@ class Wire:
         self._socket.settimeout(_left(deadline))
         data = self._socket.recv(64 * 1024)
         if not data:
-            raise WireError("it has closed the connection")
+            raise ConnectionResetError(0, "it has closed the connection")
         # What was read goes when more comes, not reply by reply.
         del self._held[: self._read]
         self._read = 0

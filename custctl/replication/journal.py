@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,9 +66,13 @@ class Journal:
         """Keep other runs on this machine out; a run that is killed lets go.
 
         Raises:
-            UnavailableError: another one goes on.
+            UnavailableError: another one goes on, or the journal cannot be written.
         """
-        with locked(self._path) as mine:
+        with ExitStack() as stack:
+            try:
+                mine = stack.enter_context(locked(self._path))
+            except OSError as error:
+                raise self._unwritable(error) from None
             if not mine:
                 raise UnavailableError(
                     "another switchover or failover of this profile goes on on this machine",
@@ -111,10 +115,13 @@ class Journal:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise UnavailableError(
-                f"the journal `{self._path}` cannot be written: {error.strerror}",
-                hint="nothing is done without it: make room, or name another folder as `XDG_STATE_HOME`",
-            ) from None
+            raise self._unwritable(error) from None
+
+    def _unwritable(self, error: OSError) -> UnavailableError:
+        return UnavailableError(
+            f"the journal `{self._path}` cannot be written: {(error.strerror or str(error)).lower()}",
+            hint="nothing is done without it: make room, or name another folder with `XDG_STATE_HOME`",
+        )
 
     def operations(self) -> list[Intent]:
         """Return all operations, the oldest first."""
@@ -131,8 +138,13 @@ class Journal:
     def _events(self) -> Iterator[dict[str, Any]]:
         try:
             text = self._path.read_text(encoding="utf-8", errors="replace")
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return
+        except OSError as error:
+            raise UnavailableError(
+                f"the journal `{self._path}` cannot be read: {(error.strerror or str(error)).lower()}",
+                hint="it tells how far a switchover or failover came: make the file readable",
+            ) from None
         for line in text.splitlines():
             try:
                 event = json.loads(line)

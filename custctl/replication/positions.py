@@ -1,7 +1,7 @@
 """What is kept between two commands: how far a replica must have come to show what was written from here.
 
 A file for each profile, in the user's state folder. It is written whole and under a lock, so that of several processes
-none turns it back.
+none turns it back. Where it was lost, or could not be written, the next read from the primary tells enough again.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from custctl.engines.reads import LogPosition
-from custctl.state import locked, write_whole
+from custctl.state import SealedFile
 
 _PATIENCE = 1.0  # seconds in which another process's writing of the file is waited for; it takes a thousandth of that
-_UNKNOWN = LogPosition("", 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +26,12 @@ class Memory:
     Attributes:
         reached: the furthest position that was written from here, or met; None where nothing was.
         primary: the name of the node that was the primary last. Never more than a guess.
+        is_whole: whether nothing was written from here behind that position, for all that can be told.
     """
 
     reached: LogPosition | None = None
     primary: str | None = None
+    is_whole: bool = True
 
 
 def later(held: LogPosition | None, new: LogPosition) -> LogPosition:
@@ -52,6 +53,8 @@ class Positions:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._file = SealedFile(path)
+        self._was_whole = False
 
     @classmethod
     def of(cls, folder: Path, profile: str, database: Sequence[str | None]) -> Positions:
@@ -67,23 +70,14 @@ class Positions:
         return cls(folder / "replicas" / f"{name}-{digest}.json")
 
     def read(self) -> Memory:
-        """Return what is kept; a position that no database has where the file is damaged.
+        """Return what is kept.
 
         Raises:
             OSError: the file cannot be read.
         """
-        try:
-            text = self.path.read_text(encoding="utf-8")
-        except (FileNotFoundError, NotADirectoryError):
-            return Memory()
-        except UnicodeDecodeError:
-            return Memory(_UNKNOWN)
-        try:
-            held = json.loads(text)
-            reached = LogPosition(str(held["database_id"]), int(held["epoch"]), int(held["position"]))
-            return Memory(reached, held["primary"] if isinstance(held["primary"], str) else None)
-        except (ValueError, TypeError, KeyError):
-            return Memory(_UNKNOWN)
+        held = _parsed(*self._file.read(_PATIENCE))
+        self._was_whole = held.is_whole
+        return held
 
     def remember(self, reached: LogPosition, primary: str) -> Memory:
         """Keep a position, unless a later one is kept, and which node is the primary.
@@ -92,23 +86,44 @@ class Positions:
             What is kept now.
 
         Raises:
-            OSError: the file cannot be written.
+            OSError: the file cannot be written, and whoever reads it next is told that it is not whole.
         """
-        with locked(self.path, _PATIENCE) as mine:
-            if not mine:
-                raise TimeoutError(None, "another process has held its lock for too long")
-            held = self.read()
-            kept = replace(held, reached=later(held.reached, reached), primary=primary)
-            if kept != held:
-                self._write(kept)
+        kept = Memory(is_whole=False)
+
+        def edit(text: str | None, whole: bool) -> str | None:
+            nonlocal kept
+            held = _parsed(text, whole)
+            kept = replace(held, reached=later(held.reached, reached), primary=primary, is_whole=True)
+            if self._was_whole and not held.is_whole:
+                # Lost since this process began: another one may have written behind this position.
+                kept = held
+            return _text(kept) if kept != held else None
+
+        try:
+            self._file.change(edit, _PATIENCE)
+        except OSError:
+            self._file.break_seal()
+            raise
         return kept
 
-    def _write(self, memory: Memory) -> None:
-        assert memory.reached is not None
-        held = {
-            "database_id": memory.reached.database_id,
-            "epoch": memory.reached.epoch,
-            "position": memory.reached.position,
-            "primary": memory.primary,
-        }
-        write_whole(self.path, json.dumps(held))
+
+def _parsed(text: str | None, whole: bool) -> Memory:
+    if text is None:
+        return Memory(is_whole=False)
+    try:
+        held = json.loads(text)
+        reached = LogPosition(str(held["database_id"]), int(held["epoch"]), int(held["position"]))
+        return Memory(reached, held["primary"] if isinstance(held["primary"], str) else None, whole)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return Memory(is_whole=False)
+
+
+def _text(memory: Memory) -> str:
+    assert memory.reached is not None
+    held = {
+        "database_id": memory.reached.database_id,
+        "epoch": memory.reached.epoch,
+        "position": memory.reached.position,
+        "primary": memory.primary,
+    }
+    return json.dumps(held)

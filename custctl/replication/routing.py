@@ -58,7 +58,7 @@ class Routing:
             return self._positions.read()
         except OSError as error:
             self._cannot_keep(error)
-            return Memory()
+            return Memory(is_whole=False)
 
     # -- which node ----------------------------------------------------------------------------------
 
@@ -80,12 +80,14 @@ class Routing:
             return "it is not connected to a primary"
         if freshness.lag is None or freshness.lag > self._max_lag:
             return f"it is {behind(freshness.lag)}"
+        if not self._memory.is_whole:
+            return "what was last written from here is not known"
         return None if self._has_own_writes(freshness.reached) else "it has not got what was last written from here"
 
     def _has_own_writes(self, reached: LogPosition) -> bool:
         written = self._memory.reached
-        if written is None:
-            return True
+        if written is None or not self._memory.is_whole:
+            return False
         if reached.database_id != written.database_id:
             return False
         return (reached.epoch, reached.position) >= (written.epoch, written.position)
@@ -133,7 +135,11 @@ class Routing:
             )
             return
         reached = freshness.reached
-        known = met is not None and (met.database_id, met.epoch) == (reached.database_id, reached.epoch)
+        known = (
+            self._memory.is_whole
+            and met is not None
+            and (met.database_id, met.epoch) == (reached.database_id, reached.epoch)
+        )
         if known and met is not None:
             reached = met
         if not known or self._memory.primary != node.name:
@@ -144,16 +150,16 @@ class Routing:
         try:
             self._memory = self._positions.remember(reached, node.name)
         except OSError as error:
-            self._memory = Memory(reached, node.name)
+            self._memory = Memory(reached, node.name)  # for the rest of this command
             self._cannot_keep(error)
 
     def _cannot_keep(self, error: OSError) -> None:
         if not self._is_warned and self._spread:
             self._is_warned = True
             self._tell.warn(
-                f"`{self._positions.path}` cannot be kept ({(error.strerror or str(error)).lower()}):"
-                " the next reads may not show what was written from here",
-                hint="name another folder by `XDG_STATE_HOME`",
+                f"`{self._positions.path}` cannot be written ({(error.strerror or str(error)).lower()}):"
+                " reads go to the primary, as replicas may lack what you wrote",
+                hint="name another folder with `XDG_STATE_HOME`",
             )
 
     def not_learnt(self, error: CustctlError) -> None:
@@ -182,7 +188,8 @@ class Routing:
         why = "the primary does not answer" if missing else "no node is the primary"
         lag = behind(freshness.lag) if freshness else behind(None)
         has_all = freshness is not None and self._has_own_writes(freshness.reached)
-        own = "" if has_all or self._memory.reached is None else "; it has not got what was last written from here"
+        lacks = "has not got" if self._memory.is_whole else "may lack"
+        own = "" if has_all else f"; it {lacks} what was last written from here"
         self._tell.note(f"{why}: read from replica {node}, {lag}{own}")
 
     def passed_over(self, node: Node, error: CustctlError, *, midway: bool) -> None:

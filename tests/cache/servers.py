@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,14 @@ def caller(server: ValkeyServer) -> Callable[..., Any]:
     return call
 
 
+class OldMemory(Memory):
+    """A memory that reaches back further than any entry: whether an entry is current is then for the cache alone to tell."""
+
+    @property
+    def reach(self) -> float:
+        return math.inf
+
+
 def open_cache(
     server: ValkeyServer,
     memory: Path,
@@ -42,7 +51,7 @@ def open_cache(
         lambda: Wire(server.host, server.port, patience=PATIENCE),
         database_id,
         engine,
-        Memory(memory),
+        OldMemory(memory),
         ttl=ttl,
         mark=mark,
     )

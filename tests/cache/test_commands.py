@@ -66,7 +66,7 @@ def test_status_counts_hits_misses_and_entries(cached: Project, valkey: ValkeySe
     assert (told["hits"], told["misses"], told["stale"], told["entries"]) == (2, 1, 0, 1)
     assert told["hit_ratio"] == pytest.approx(2 / 3, abs=1e-4)
     assert (told["url"], told["state"], told["in_doubt"]) == (valkey.url, "answers", 0)
-    assert told["server"].startswith("valkey ")
+    assert told["server"].startswith(("valkey ", "redis "))
     assert told["memory_bytes"] > 100_000
     assert 0 < told["latency_ms"] < 1000
 
@@ -99,7 +99,7 @@ def test_a_cache_that_is_down_is_told(cached: Project, verb: str) -> None:
             result = cached.run("cache", verb, "-o", "json")
         assert result.code == 3
         # Asked each time, though it has failed just now.
-        assert result.error["message"] == f"the cache at {url} does not answer: {why}"
+        assert result.error["message"] == f"the cache at {url} cannot be used: {why}"
         assert "commands work without it" in result.error["hint"]
         assert result.out == ""
 
@@ -218,7 +218,7 @@ def test_clear_leaves_alone_what_is_not_this_database_s(cached: Project, valkey:
     before = keys(valkey)
     result = cached.ok("cache", "clear", "-o", "json")
     gone = before - keys(valkey)
-    assert result.json == {"url": valkey.url, "removed": len(gone)}
+    assert result.json == {"url": valkey.url, "removed": sum(":row:" in key for key in gone)}
     [prefix] = {key.rpartition("}")[0] for key in gone}
     assert {key.rpartition("}")[2].split(":")[1] for key in gone} == {"row", "email"}
     assert not keys(valkey, f"{prefix}*:row:*")
@@ -235,7 +235,7 @@ def test_clear_says_which_environment_it_is(cached: Project) -> None:
 def test_clear_takes_away_many(crowd: Project, valkey: ValkeyServer) -> None:
     valkey.call("FLUSHALL")
     crowd.ok("cache", "warm", "--limit", str(MANY))
-    assert crowd.ok("cache", "clear", "-o", "json").json["removed"] == 2 * MANY
+    assert crowd.ok("cache", "clear", "-o", "json").json["removed"] == MANY
     assert rows(valkey) == 0
     # Told apart from a failure by the counts, which stay.
     assert crowd.ok("cache", "status", "-o", "json").json["entries"] == 0
@@ -254,7 +254,7 @@ def line(project: Project, code: int = 0) -> dict[str, str]:
 def test_doctor_tells_how_the_cache_stands(cached: Project, valkey: ValkeyServer) -> None:
     told = line(cached)
     assert told["state"] == "ok"
-    assert told["value"].startswith(f"{valkey.url}: valkey ")
+    assert told["value"].startswith((f"{valkey.url}: valkey ", f"{valkey.url}: redis "))
     assert told["value"].endswith(" ms, not encrypted, without a login")
 
 
@@ -267,7 +267,7 @@ def test_doctor_tells_of_encryption_and_login(cached: Project, valkey: ValkeySer
     cached.environ["CUSTCTL_CACHE_KEY"] = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
     assert "no password for user `ada`" in line(cached, 4)["value"]
     cached.environ["CUSTCTL_CACHE_PASSWORD"] = "hunter2, mistyped"
-    assert line(cached, 4)["value"].endswith("it refuses the login: wrongpass")
+    assert "it refuses the login: WRONGPASS " in line(cached, 4)["value"]
     cached.environ["CUSTCTL_CACHE_PASSWORD"] = "hunter2"
     assert " ms, not encrypted, as `ada`, entries encrypted" in line(cached)["value"]
 

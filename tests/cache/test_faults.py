@@ -273,7 +273,7 @@ def test_what_was_not_told_is_taken_away_at_the_next_contact(shop: Shop) -> None
         shop.profile(url)
         proxy.refuse()
         done = shop.update("1")
-        assert done.err.count("others may read from it what was before") == 1
+        assert done.err.count("others may read the earlier row from it") == 1
         assert shop.get(by=shop.ada)["phone"] == "1"
         assert json.loads(shop.memory(shop.ada).read_text())["doubt"].keys() == {"1"}
         proxy.accept()

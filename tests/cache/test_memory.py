@@ -78,6 +78,6 @@ def test_what_was_written_is_the_highest_version_and_another_databases_is_forgot
     held.learn("one")
     for version in ("2", "3", "1"):
         held.wrote(7, version)
-    assert Memory(path, clock).written(7) == "3"
+    assert Memory(path, clock).known(7) == "3"
     held.learn("two")
-    assert Memory(path, clock).written(7) == ""
+    assert Memory(path, clock).known(7) == ""

@@ -210,7 +210,9 @@ def test_a_hit_is_marked_within_a_second_of_the_databases_end(site: Site) -> Non
     made["database"]["nodes"] = nodes(site.server.host, site.server.port)
     path.write_text(yaml.safe_dump(made))
     try:
-        site.shop.get()
+        # Where another's lease is there still, the second one tells what the third may be shown.
+        for _ in range(2):
+            site.shop.get()
         found = site.shop.get()
         assert (found["source"], found["stale"]) == ("cache", False)
         site.server.kill()

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from custctl.engines.reads import LogPosition
+from custctl.replication.positions import Positions
 from tests.conftest import ADA, Project, Result
 from tests.inside import Inside
 from tests.servers.cluster import Cluster
@@ -61,9 +63,15 @@ class Reads:
         return Path(self.inside.environ["HOME"], ".local", "state", "custctl")
 
     def forget(self) -> None:
-        """Let nothing be known of writes and of the primary."""
-        for path in (self.state / "replicas").glob("*.json"):
-            path.unlink()
+        """Let it be known that nothing was written from here, and nothing of the primary."""
+        for _ in (self.state / "replicas").glob("*.json"):
+            self.know(epoch=0, position=0)
+
+    def know(self, *, epoch: int, position: int) -> None:
+        """Let it be known how far was written from here, and nothing of the primary."""
+        path, held = self.memory, self.remembered()
+        path.unlink()
+        Positions(path).remember(LogPosition(held["database_id"], epoch, position), "")
 
     def know_primary(self) -> None:
         """Let it be known which node is the primary, as after any write."""

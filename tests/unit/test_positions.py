@@ -41,7 +41,7 @@ def test_another_database_takes_the_place() -> None:
 
 def test_what_is_remembered_is_read_again(tmp_path: Path) -> None:
     kept = Positions.of(tmp_path, "prod", ["postgresql", "shop", "public"])
-    assert kept.read() == Memory()
+    assert kept.read() == Memory(is_whole=False)
     kept.remember(LogPosition("x", 1, 5), "a")
     assert kept.remember(LogPosition("x", 1, 3), "b") == Memory(LogPosition("x", 1, 5), "b") == kept.read()
 

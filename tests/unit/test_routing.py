@@ -63,6 +63,7 @@ def fresh(position: int = 10, *, epoch: int = 1, lag: float | None = 0.0, follow
     ],
 )
 def test_a_standby_is_to_be_fresh(routing: Routing, freshness: Freshness | None, reason: str | None) -> None:
+    routing.committed(A, fresh().reached)
     assert routing.misfit(freshness) == reason
 
 

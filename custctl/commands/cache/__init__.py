@@ -11,12 +11,12 @@ cache = group(
     {
         "status": (
             f"{_HERE}.status:status",
-            "Show what the cache holds, how often it served, and how fast it answers.",
+            "Check the cache, and show what it holds, how often it served, and how fast it answers.",
         ),
-        "warm": (f"{_HERE}.warm:warm", "Fill it with the customers that were touched last."),
-        "clear": (f"{_HERE}.clear:clear", "Take this database's entries out of it."),
+        "warm": (f"{_HERE}.warm:warm", "Fill the cache with the most recently updated customers."),
+        "clear": (f"{_HERE}.clear:clear", "Remove this database's entries from the cache."),
     },
-    help="Look after the cache of hot customers.",
+    help="Manage the cache of frequently read customers.",
     examples="""
 custctl cache status
 custctl cache warm --limit 10000

@@ -18,7 +18,7 @@ custctl cache clear
 """,
 )
 def clear(ctx: typer.Context) -> None:
-    """Take this database's entries out of the cache, and nothing else; the next reads go to the database."""
+    """Remove this database's entries from the cache, and nothing else; the next reads go to the database."""
     from custctl.cache.maintenance import clear as clear_all
 
     context = Context.of(ctx)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from custctl.errors import CredentialError, RefusedError, UnavailableError
+from custctl.errors import CredentialError, ExitCode, RefusedError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,17 +40,17 @@ def asked(context: Context, ask: Callable[[], T]) -> T:
     """Return what the cache answers.
 
     Raises:
-        UnavailableError: it does not.
-        CredentialError: it refuses the login, or there is none.
+        UnavailableError: it does not, or refuses what was asked.
+        CredentialError: it refuses the login, the login lacks a right, or there is none.
     """
-    from custctl.cache.checking import LOGIN_HINT, SERVER_HINT
-    from custctl.cache.store import CacheError, CacheLoginError
+    from custctl.cache.checking import way_out
+    from custctl.cache.store import CacheError
 
     assert context.profile.cache is not None
     url = context.profile.cache.url
     try:
         return ask()
-    except CacheLoginError as error:
-        raise CredentialError(f"the cache at {url} is not open: {error}", hint=LOGIN_HINT) from None
     except CacheError as error:
-        raise UnavailableError(f"the cache at {url} does not answer: {error}", hint=SERVER_HINT) from None
+        hint, code = way_out(url, error)
+        made = CredentialError if code is ExitCode.CREDENTIAL else UnavailableError
+        raise made(f"the cache at {url} cannot be used: {error}", hint=hint) from None

@@ -33,8 +33,12 @@ custctl cache status -o json
 """,
 )
 def status(ctx: typer.Context) -> None:
-    """Show hits, misses, stale serves, entries, memory, latency, and whether the cache is left alone after a failure."""
+    """Show hits, misses, stale serves, entries, memory, latency, and whether the cache failed a moment ago.
+
+    It does first what reads and writes do, and fails where the server refuses a part of that.
+    """
     from custctl.cache.checking import latency, server_version
+    from custctl.cache.maintenance import count_entries
 
     context = Context.of(ctx)
     memory = context.cache_memory
@@ -43,9 +47,10 @@ def status(ctx: typer.Context) -> None:
     cache = opened(context)
 
     def ask() -> dict[str, Any]:
+        cache.probe()
         counts = cache.counts()
         info = cache.info()
-        entries = sum(len([key for key in keys if b":row:" in key]) for keys in cache.key_lists())
+        entries = sum(count_entries(keys) for keys in cache.key_lists())
         served = counts.get("hits", 0) + counts.get("misses", 0)
         return {
             "hits": counts.get("hits", 0),

@@ -8,6 +8,7 @@ import typer
 
 from custctl.commands.cache.common import asked, opened
 from custctl.context import Context
+from custctl.errors import UnavailableError
 from custctl.options import WRITE, command
 
 _COLUMNS = ("looked_at", "filled", "held_already")
@@ -22,11 +23,10 @@ custctl cache warm --limit 100000
 )
 def warm(
     ctx: typer.Context,
-    limit: Annotated[
-        int, typer.Option("--limit", min=1, metavar="N", help="How many of those that were touched last.")
-    ] = 10_000,
+    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="Maximum customers.")] = 10_000,
 ) -> None:
-    """Fill the cache with the customers that were touched last, from the primary; done again, it adds what is missing."""
+    """Fill the cache with the most recently updated customers, from the primary; a second run adds what is missing."""
+    from custctl.cache.maintenance import reasons
     from custctl.cache.maintenance import warm as warm_all
 
     context = Context.of(ctx)
@@ -38,3 +38,7 @@ def warm(
     context.renderer.one(
         {"looked_at": warmed.looked_at, "filled": warmed.filled, "held_already": warmed.held}, _COLUMNS
     )
+    if warmed.left and not warmed.filled:
+        raise UnavailableError(f"the cache took no customer: {reasons(warmed.left)}", hint="run this again in a moment")
+    if warmed.left:
+        context.console.note(f"not filled: {reasons(warmed.left)}")

@@ -49,6 +49,8 @@ def get(
     found = _read(context, who, Demands(fresh=fresh, not_stale=require_fresh, max_stale=limit))
     if found.stale:
         context.console.note(f"the database does not answer: this is from the cache, {found.age:.1f} s old")
+        if not found.is_sure:
+            context.console.warn("it may be older than what you last wrote: this machine has no record of that")
     elif found.cached:
         context.console.detail(f"source: cache, {found.age:.1f} s old")
     else:
