@@ -29,8 +29,9 @@ $(ODBC_READY): $(READY) tests/servers/unixodbc.sh tests/servers/unpack.sh
 	sh tests/servers/unixodbc.sh $(abspath $(BIN))/python $(UNIXODBC)
 	touch $(ODBC_READY)
 
-$(ETCD_READY): $(READY) tests/servers/etcd.sh tests/servers/unpack.sh
+$(ETCD_READY): $(READY) tests/servers/etcd.sh tests/servers/redis.sh tests/servers/unpack.sh
 	sh tests/servers/etcd.sh $(abspath $(BIN))
+	sh tests/servers/redis.sh $(abspath $(VENV))/redis
 	touch $(ETCD_READY)
 
 test soak: export LD_LIBRARY_PATH := $(UNIXODBC)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))

