@@ -219,15 +219,11 @@ def _secured(plain: socket.socket, tls: Any, host: str) -> socket.socket:
 
 def _connect(host: str, port: int | None, deadline: float) -> socket.socket:
     if port is None:
-        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        made.settimeout(_left(deadline))
-        return _connected(made, host)
+        return _connected(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), host, deadline)
     last: OSError = TimeoutError()
     for family, kind, protocol, _, address in _addresses(host, port, deadline):
-        made = socket.socket(family, kind, protocol)
         try:
-            made.settimeout(_left(deadline))
-            _connected(made, address)
+            made = _connected(socket.socket(family, kind, protocol), address, deadline)
         except OSError as error:
             last = error
         else:
@@ -236,8 +232,9 @@ def _connect(host: str, port: int | None, deadline: float) -> socket.socket:
     raise last
 
 
-def _connected(made: socket.socket, address: Any) -> socket.socket:
+def _connected(made: socket.socket, address: Any, deadline: float) -> socket.socket:
     try:
+        made.settimeout(_left(deadline))
         made.connect(address)
     except OSError:
         made.close()

@@ -41,7 +41,7 @@ class ValkeyServer:
         port: kept over stops and starts.
         options: more of its configuration's lines, by name.
         sentinel: whether it watches others; it writes its configuration then.
-        program: finds what is run.
+        program: finds what is run, where it is not `program` below.
     """
 
     workplace: Workplace
@@ -51,7 +51,7 @@ class ValkeyServer:
     port: int = 0
     options: Mapping[str, str | Path] = field(default_factory=dict)
     sentinel: bool = False
-    program: Callable[[Workplace], Path] = lambda workplace: program(workplace)  # noqa: E731 - defined below
+    program: Callable[[Workplace], Path] | None = None
 
     @classmethod
     def create(cls, workplace: Workplace, options: Mapping[str, str | Path] | None = None, **more: Any) -> Self:
@@ -79,7 +79,7 @@ class ValkeyServer:
         fixed = self.port != 0
         for _ in range(_ATTEMPTS):
             self.port = self.port if fixed else free_port()
-            self.process.spawn([str(self.program(self.workplace)), *self._words()], {"LC_ALL": "C"})
+            self.process.spawn([str((self.program or program)(self.workplace)), *self._words()], {"LC_ALL": "C"})
             if self._answers():
                 return
             self.process.stop(signal.SIGTERM)
