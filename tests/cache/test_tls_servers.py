@@ -34,22 +34,28 @@ class TlsServers:
         self.ports: dict[int, int] = {}
 
     def start(self, options: Mapping[str, str | Path], *, sentinel: bool = False) -> ValkeyServer:
-        tls = free_port()
-        found = self.certificates
-        secured = {
-            "tls-port": str(tls),
-            "tls-cert-file": found.server,
-            "tls-key-file": found.server,
-            "tls-ca-cert-file": found.ca,
-            "tls-auth-clients": "no",
-            "tls-replication": "yes",
-            "requirepass": f'"{PASSWORD}"' if sentinel else PASSWORD,
-        }
-        made = ValkeyServer.create(self.workplace, {**secured, **options}, sentinel=sentinel, program=redis_with_tls)
-        made.start()
-        self.running.append(made)
-        self.ports[made.port] = tls
-        return made
+        for _ in range(5):
+            tls = free_port()
+            found = self.certificates
+            secured = {
+                "tls-port": str(tls),
+                "tls-cert-file": found.server,
+                "tls-key-file": found.server,
+                "tls-ca-cert-file": found.ca,
+                "tls-auth-clients": "no",
+                "tls-replication": "yes",
+                "requirepass": f'"{PASSWORD}"' if sentinel else PASSWORD,
+            }
+            made = ValkeyServer.create(
+                self.workplace, {**secured, **options}, sentinel=sentinel, program=redis_with_tls
+            )
+            # Another may have taken the port, or the one of the Cluster's own talk that goes with it.
+            with contextlib.suppress(RuntimeError):
+                made.start()
+                self.running.append(made)
+                self.ports[made.port] = tls
+                return made
+        raise RuntimeError((made.folder / "log").read_text(errors="replace"))
 
     def ask(self, server: ValkeyServer, *words: str | int) -> Any:
         wire = Wire(server.host, server.port, patience=10 * PATIENCE)
