@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from types import FrameType
 
 
@@ -13,10 +14,18 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM was received."""
 
 
+class _When(Enum):
+    """When a signal is raised."""
+
+    ALWAYS = "always"
+    FIRST = "first"
+    LATER = "later"
+
+
 received: KeyboardInterrupt | None = None
 """What the last signal raised: a driver's callback may drop it, and the driver then only says `interrupted`."""
 
-_only_first = False
+_when = _When.ALWAYS
 _exit_code: int | None = None
 
 
@@ -25,10 +34,11 @@ def _raise(number: int, _frame: FrameType | None) -> None:
     if _exit_code is not None:
         # The command has ended, and only tells it: whoever waits no longer gets its exit code, and no traceback.
         os._exit(_exit_code)
-    if _only_first and received is not None:
+    if _when is not _When.ALWAYS and received is not None:
         return
     received = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
-    raise received
+    if _when is not _When.LATER:
+        raise received
 
 
 def install() -> None:
@@ -40,14 +50,27 @@ def install() -> None:
 
 
 @contextmanager
-def only_first() -> Iterator[None]:
-    """Let the first signal end what is done inside, and ignore others: what has to be put in order then is."""
-    global received, _only_first  # noqa: PLW0603 - a signal concerns the whole process
-    received, _only_first = None, True
+def held_back() -> Iterator[None]:
+    """Keep signals back during the block, but where it lets one through: what has to be put in order is."""
+    global received, _when  # noqa: PLW0603 - a signal concerns the whole process
+    received, _when = None, _When.LATER
     try:
         yield
     finally:
-        _only_first = False
+        _when = _When.ALWAYS
+
+
+@contextmanager
+def let_through() -> Iterator[None]:
+    """Within `held_back`: raise the first signal, be it one that has come before. Later ones are ignored."""
+    global _when  # noqa: PLW0603 - a signal concerns the whole process
+    _when = _When.FIRST
+    try:
+        if received is not None:
+            raise received
+        yield
+    finally:
+        _when = _When.LATER
 
 
 def end_with(code: int) -> None:

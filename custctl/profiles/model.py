@@ -98,11 +98,13 @@ class Replication:
         driver: what keeps the replicas.
         group: the availability group or Patroni scope, where there is one.
         max_lag: seconds that a replica may be behind and still serve reads.
+        experimental: whether a driver that has never run on a real group may change one.
     """
 
     driver: Driver = Driver.NONE
     group: str | None = None
     max_lag: float = 5.0
+    experimental: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +244,8 @@ class Profile:
             yield "database.replication.driver", str(database.replication.driver)
             yield "database.replication.group", database.replication.group
             yield "database.replication.max_lag", format_duration(database.replication.max_lag)
+            if database.replication.driver is Driver.AVAILABILITY_GROUP:
+                yield "database.replication.experimental", "true" if database.replication.experimental else "false"
             for name, command in database.hooks.items():
                 yield f"database.hooks.{name}", list(command)
             yield "database.reads", str(database.reads)

@@ -233,13 +233,17 @@ class _Schema(Values):
             for key in ("driver", "max_lag"):
                 self.origins[f"{prefix}.{key}"] = "default"
             return Replication()
-        self.known(section, prefix, ("driver", "group", "max_lag"))
+        self.known(section, prefix, ("driver", "group", "max_lag", "experimental"))
         driver = self.choice(section, f"{prefix}.driver", Driver, Driver.NONE) or Driver.NONE
         if driver not in traits.drivers:
             known = ", ".join(f"`{each}`" for each in traits.drivers)
             self.note(self.lines[f"{prefix}.driver"], f"`{driver}` does not replicate {engine}", f"one of {known}")
         group = self.text(section, f"{prefix}.group", None)
-        return Replication(driver, group, self.duration(section, f"{prefix}.max_lag", 5.0))
+        experimental = self.choice(section, f"{prefix}.experimental", Switch, Switch.FALSE)
+        if experimental is Switch.TRUE and driver is not Driver.AVAILABILITY_GROUP:
+            message = f"`experimental` has no meaning for `driver: {driver}`"
+            self.note(self.lines[f"{prefix}.experimental"], message, "remove it")
+        return Replication(driver, group, self.duration(section, f"{prefix}.max_lag", 5.0), experimental is Switch.TRUE)
 
     def _hooks(self, fields: Fields) -> dict[str, list[str]]:
         section = self.section(fields, "database.hooks")

@@ -33,6 +33,7 @@ class AvailabilityDriver(AvailabilityNodes):
 
     name = "availability-group"
     irrevocable: ClassVar[str] = "promote"
+    is_experimental: ClassVar[bool] = True
 
     # -- planning ----------------------------------------------------------------------------------
 

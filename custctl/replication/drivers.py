@@ -70,6 +70,9 @@ class Driver(ABC):
     brings_back: ClassVar[bool] = False
     """Whether a manager has former primaries follow by itself, and copies a node anew where `rejoin` asks for it."""
 
+    is_experimental: ClassVar[bool] = False
+    """Whether it has never run on a real cluster, so that the profile has to allow what it changes."""
+
     def __init__(self, means: Means) -> None:
         self._means = means
         self._profile = means.profile
@@ -159,6 +162,21 @@ class Driver(ABC):
         for member in members.values():
             if isinstance(member, Member):
                 member.close()
+
+    def require_permission(self) -> None:
+        """Make sure that the profile lets this driver change anything.
+
+        Raises:
+            RefusedError: it does not.
+        """
+        if self.is_experimental and not self._profile.database.replication.experimental:
+            raise RefusedError(
+                f"the driver `{self.name}` is written from documentation and has never run on a real cluster: it changes"
+                " nothing until the profile allows it",
+                hint="try it on a test cluster first, with"
+                f" `replication: {{driver: {self.name}, experimental: true}}` in {self._profile.source};"
+                " `custctl replica status` and `--dry-run` work without",
+            )
 
     # -- planning ----------------------------------------------------------------------------------
 

@@ -1,31 +1,39 @@
 """Carrying out a plan: each step journalled before it is begun, undone before the point of no return, left to a rerun
 behind it.
+
+Whatever ends a step, foreseen or not, ends it in one of these two ways, and the journal is told.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from custctl.errors import (
+    CredentialError,
     CustctlError,
     IncompleteError,
     InterruptedRunError,
     OutcomeUnknownError,
+    RefusedError,
     SplitBrainError,
     UnavailableError,
 )
-from custctl.signals import Terminated, only_first
+from custctl.replication.journal import ABORTED, DONE, INCOMPLETE
+from custctl.signals import Terminated, held_back, let_through
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from custctl.replication.drivers import Driver
     from custctl.replication.journal import Journal
     from custctl.replication.plan import Plan, Step
 
-_AGAIN = "run the same command again: it goes on where this one stopped"
+_AGAIN = "run the same command again: it resumes where this one stopped"
+_NOTHING_BEGUN = (CredentialError, RefusedError, UnavailableError)
+"""What a driver's irrevocable step raises where it has not told the target anything."""
+_ANYTHING = (Exception, KeyboardInterrupt, SystemExit)
+"""Whatever can end a step while the process lives."""
 
 
 @dataclass(slots=True)
@@ -83,16 +91,16 @@ class Run:
             CustctlError: as the step that failed before the point of no return; what came before it was undone.
         """
         self._past = self.driver.irrevocable not in [step.name for step in self.plan.steps]
-        # Whoever is impatient must not keep the old primary from being given back.
-        with only_first():
+        # A signal ends a step, and never what is written of it or what takes it back.
+        with held_back():
             try:
                 self.journal.begin(self.plan, self.actor)
                 for step in self.plan.steps:
                     self._take(step)
-            except KeyboardInterrupt as stopped:
-                self._stop(InterruptedRunError("interrupted", terminated=isinstance(stopped, Terminated)))
+            except _ANYTHING as error:
+                self._stop(_foreseen(error), error)
             self._judge()
-            self._write(self.journal.end, self.plan.operation_id, "done")
+            self._try(self.journal.end, self.plan.operation_id, DONE)
 
     @property
     def without_writes(self) -> float | None:
@@ -107,60 +115,80 @@ class Run:
         """Carry out a step; one that fails behind the point of no return keeps nothing from the others."""
         try:
             self._perform(step)
-        except CustctlError as error:
-            self._write(self.journal.step, self.plan, step, "failed", error.message)
-            if step.name == self.driver.irrevocable or not self._past:
-                self._stop(error)
-            self.done.append(Done(step, error.message, 0.0, error))
-            self.told(f"{step.what}: failed: {error.message}")
+        except _ANYTHING as error:
+            failure = _foreseen(error)
+            self._try(self.journal.step, self.plan, step, "failed", failure.message)
+            stopped = isinstance(failure, InterruptedRunError) or step.name == self.driver.irrevocable
+            if stopped or not self._past:
+                raise
+            self.done.append(Done(step, failure.message, 0.0, failure))
+            self._try(self.told, f"{step.what}: failed: {failure.message}")
 
     def _perform(self, step: Step) -> None:
         self._begun.append(step)
-        self._write(self.journal.step, self.plan, step, "begun", needed=not self._past)
+        self._write("begun", step)
         began = time.monotonic()
-        self._past = self._past or step.name == self.driver.irrevocable
-        detail = self.driver.perform(self.plan, step)
+        with let_through():
+            detail = self._change(step)
         took = time.monotonic() - began
-        self._write(self.journal.step, self.plan, step, "done", detail, needed=not self._past)
+        self._write("done", step, detail)
         self.done.append(Done(step, detail, took))
         self.told(f"{step.what}{f': {detail}' if detail else ''} ({took:.2f} s)")
 
-    def _write(self, write: Callable[..., None], *facts: Any, needed: bool = False) -> None:
-        """Write to the journal; where it is too late to do nothing instead, a failure is only told."""
+    def _change(self, step: Step) -> str:
+        if step.name != self.driver.irrevocable:
+            return self.driver.perform(self.plan, step)
+        was_past, self._past = self._past, True
         try:
-            write(*facts)
-        except UnavailableError as error:
-            if needed:
-                raise
-            self.told(error.message)
+            return self.driver.perform(self.plan, step)
+        except _NOTHING_BEGUN:
+            self._past = was_past
+            raise
 
-    def _stop(self, error: CustctlError) -> NoReturn:
+    def _write(self, state: str, step: Step, detail: str = "") -> None:
+        """Write to the journal; behind the point of no return it is too late to stop for it, and a failure is told."""
+        if self._past:
+            self._try(self.journal.step, self.plan, step, state, detail)
+        else:
+            self.journal.step(self.plan, step, state, detail)
+
+    def _try(self, call: Callable[..., None], *arguments: Any) -> None:
+        """Do what must not keep the rest from being done, and tell where it fails."""
+        try:
+            call(*arguments)
+        except _ANYTHING as error:
+            if call is not self.told:
+                self._try(self.told, _foreseen(error).message)
+
+    def _stop(self, error: CustctlError, cause: BaseException) -> NoReturn:
         """End a run at a step that failed, and raise what is told of it."""
         plan = self.plan
-        at_point = bool(self._begun) and self._begun[-1].name == self.driver.irrevocable
-        if at_point and isinstance(error, IncompleteError):
-            # Another node became the primary: there is nothing to take back, and nothing to go on with.
-            self._write(self.journal.end, plan.operation_id, "aborted")
-            raise error
-        if at_point and not isinstance(error, OutcomeUnknownError | InterruptedRunError):
-            self._past = False
-        if self._past:
+        past = self._past and bool(self._begun)
+        if past and isinstance(error, IncompleteError):
+            # Another node became the primary: there is nothing to take back, and nothing to resume.
+            self._try(self.journal.end, plan.operation_id, ABORTED)
+            raise error from cause
+        if past:
+            self._try(self.journal.end, plan.operation_id, INCOMPLETE)
             message = f"{error.message}, after `{plan.target}` was told to become the primary"
             if isinstance(error, InterruptedRunError):
-                raise InterruptedRunError(message, terminated=error.exit_code == 143, hint=_AGAIN)
+                raise InterruptedRunError(message, terminated=error.exit_code == 143, hint=_AGAIN) from cause
             raise OutcomeUnknownError(
                 message, hint=f"`custctl replica status` shows how things stand; {_AGAIN}", details=self._details()
-            ) from None
+            ) from cause
         undone, failures = self._undo()
         if failures:
+            self._try(self.journal.end, plan.operation_id, INCOMPLETE)
+            fenced = "fence" in [step.name for step in self._begun]
+            unfence = f"when that node answers, `custctl replica unfence {plan.old}`, or " if fenced else ""
             raise IncompleteError(
                 f"{error.message}; and what was begun could not be taken back: {'; '.join(failures)}",
-                hint=f"when that node answers, `custctl replica unfence {plan.old}`, or {_AGAIN}",
+                hint=f"{unfence}{_AGAIN}",
                 details=self._details(),
-            ) from None
-        self._write(self.journal.end, plan.operation_id, "aborted")
+            ) from cause
+        self._try(self.journal.end, plan.operation_id, ABORTED)
         error.message = f"{error.message}; {', '.join(undone) or 'nothing was changed'}"
-        raise error
+        raise error from (cause if cause is not error else None)
 
     def _undo(self) -> tuple[list[str], list[str]]:
         """Take back what was begun, the last first, and return what was taken back and why the rest could not be."""
@@ -168,27 +196,45 @@ class Run:
         for step in reversed(self._begun):
             try:
                 what = self.driver.undo(self.plan, step)
-            except CustctlError as error:
-                failures.append(error.message)
+            except _ANYTHING as error:
+                failures.append(f"{step.what}: {_foreseen(error).message}")
                 continue
             if what:
-                self._write(self.journal.step, self.plan, step, "undone", what)
+                self._try(self.journal.step, self.plan, step, "undone", what)
                 undone.append(what)
         return undone, failures
 
     def _judge(self) -> None:
+        """Raise where a step behind the point of no return has failed."""
         failed = [done for done in self.done if done.failed is not None]
+        if not failed:
+            return
+        self._try(self.journal.end, self.plan.operation_id, INCOMPLETE)
         for done in failed:
             if isinstance(done.failed, SplitBrainError):
                 raise done.failed
-        if failed:
-            what = "; ".join(f"{done.step.what}: {done.detail}" for done in failed)
-            hints = [done.failed.hint for done in failed if done.failed and done.failed.hint]
-            raise IncompleteError(
-                f"`{self.plan.target}` is the primary, and not everything followed: {what}",
-                hint=hints[0] if hints else _AGAIN,
-                details=self._details(),
-            )
+        what = "; ".join(f"{done.step.what}: {done.detail}" for done in failed)
+        hints = [done.failed.hint for done in failed if done.failed and done.failed.hint]
+        raise IncompleteError(
+            f"`{self.plan.target}` is the primary, and not everything followed: {what}",
+            hint=hints[0] if hints else _AGAIN,
+            details=self._details(),
+        )
 
     def _details(self) -> dict[str, Any]:
         return {"operation_id": self.plan.operation_id, "steps": [done.as_dict() for done in self.done]}
+
+
+def _foreseen(error: BaseException) -> CustctlError:
+    """Return an error as one of the tree. One that nobody has foreseen is told by its type alone: its text may hold
+    anything.
+    """
+    if isinstance(error, CustctlError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return InterruptedRunError("interrupted", terminated=isinstance(error, Terminated))
+    reason = error.strerror if isinstance(error, OSError) else None
+    return CustctlError(
+        f"unexpected {type(error).__name__}{f': {reason}' if reason else ''}",
+        hint="this is a bug: run the command again with `--debug` and report what it prints",
+    )

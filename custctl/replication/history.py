@@ -23,7 +23,7 @@ class Change:
     """A change of the primary, or the attempt at one.
 
     Attributes:
-        outcome: done, aborted, or unfinished.
+        outcome: done, aborted, incomplete (the rest is left to a rerun), or unfinished: it runs, or was killed.
         epoch: which one it began.
         loss: what could have been lost, in words.
     """

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from custctl.profiles import Profile
     from custctl.replication.plan import Plan, Step
 
+DONE, ABORTED, INCOMPLETE = "done", "aborted", "incomplete"
+"""How an operation ends: all of it was done, all of it was undone, or the rest is left to a rerun."""
+
 
 @dataclass(frozen=True, slots=True)
 class Intent:
@@ -31,7 +34,7 @@ class Intent:
     Attributes:
         loss: what could be lost when it was planned.
         began: the steps that were begun; the last of them may have been done or not.
-        ended: how it ended; None where it was killed, or stopped behind the point of no return.
+        ended: how it ended; None where it was killed.
     """
 
     operation_id: str
@@ -98,7 +101,7 @@ class Journal:
         self._add(plan.operation_id, state, step=step.name, node=step.node, detail=detail)
 
     def end(self, operation_id: str, outcome: str) -> None:
-        """Write down how it ended, so that nobody goes on with it."""
+        """Write down how it ended: `DONE`, `ABORTED` or `INCOMPLETE`."""
         self._add(operation_id, "end", outcome=outcome)
 
     def _add(self, operation_id: str, event: str, **facts: Any) -> None:
@@ -131,9 +134,9 @@ class Journal:
         return list(found.values())
 
     def unfinished(self) -> Intent | None:
-        """Return the last operation where it has not come to its end."""
+        """Return the last operation where a rerun has something left to do."""
         held = self.operations()
-        return held[-1] if held and held[-1].ended is None else None
+        return held[-1] if held and held[-1].ended in (None, INCOMPLETE) else None
 
     def _events(self) -> Iterator[dict[str, Any]]:
         try:

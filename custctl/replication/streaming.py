@@ -130,8 +130,8 @@ class StreamingDriver(Driver):
         if step.name == "fence" and not plan.facts["was_fenced"]:
             try:
                 self._steered(step.node).unfence(_FENCING)
-            except UnavailableError:
-                # What failed may have been the connection alone.
+            except Exception:  # noqa: BLE001 - whatever it is, a new connection may not have it
+                # What failed may have been the connection alone, or have left it in the midst of something.
                 self.connect_anew(step.node)
                 self._steered(step.node).unfence(_FENCING)
             return f"`{step.node}` accepts writes again"

@@ -284,6 +284,16 @@ def test_values_of_variables_are_not_shown(load: Load) -> None:
             "`streaming`",
         ),
         (
+            SERVER.replace("name: c", "replication: {driver: streaming, experimental: true}"),
+            "`experimental` has no meaning for `driver: streaming`",
+            "",
+        ),
+        (
+            SERVER.replace("name: c", "replication: {driver: streaming, experimental: 1}"),
+            "unknown experimental: `1`",
+            "`true`",
+        ),
+        (
             SERVER.replace("name: c", "connect_timeout: 5"),
             "`database.connect_timeout` is `5`: it is not a duration",
             "",

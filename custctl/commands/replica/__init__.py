@@ -20,7 +20,9 @@ replica = group(
         "rejoin": (f"{_HERE}.rejoin:rejoin", "Make a former primary a standby of the present one."),
         "history": (f"{_HERE}.history:history", "Show the switchovers and failovers there have been."),
     },
-    help="Look after the replicas. NODE is a name of the profile's `database.nodes`.",
+    help="Manage replicas. NODE is a name in the profile's `database.nodes`. The driver `availability-group` is written"
+    " from Microsoft's documentation and has never run on a real group: it changes one only where the profile says"
+    " `experimental: true`.",
     examples="""
 custctl replica status --check
 custctl replica switchover --to b

@@ -31,7 +31,7 @@ def fence(
     """Keep a node from accepting writes, end its clients' sessions, and say what holds them off."""
     context = Context.of(ctx)
     context.announce(_COLUMNS)
-    with opened(context) as driver:
+    with opened(context, changes=True) as driver:
         if node is None:
             primary = driver.observe().primary
             if primary is None:

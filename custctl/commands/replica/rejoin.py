@@ -25,7 +25,7 @@ def rejoin(ctx: typer.Context, node: NodeArgument) -> None:
 
     context = Context.of(ctx)
     context.announce(_COLUMNS)
-    with opened(context) as driver:
+    with opened(context, changes=True) as driver:
         driver.node(node)
         if driver.brings_back or has_hook(context.profile, "rejoin"):
             question = f"let `{node}` of {context.profile.location} rejoin? what it alone has written is lost"

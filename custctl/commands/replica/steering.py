@@ -25,17 +25,22 @@ RESULT_COLUMNS = ("step", "node", "state", "detail", "took_s")
 
 
 @contextmanager
-def opened(context: Context) -> Iterator[Driver]:
+def opened(context: Context, *, changes: bool = False) -> Iterator[Driver]:
     """Open the driver of the profile's replicas.
 
+    Args:
+        changes: whether anything is going to be changed.
+
     Raises:
-        RefusedError: the profile names none.
+        RefusedError: the profile names none, or does not let it change anything.
     """
     from custctl.replication.drivers import Means, open_driver
 
     means = Means(context.profile, context.database, context.environ, context.actor, context.console.note)
     driver = open_driver(means)
     try:
+        if changes:
+            driver.require_permission()
         yield driver
     finally:
         driver.close()
@@ -50,14 +55,14 @@ def steer(
 ) -> None:
     """Plan, ask, carry out, and print what was done."""
     from custctl.replication.execute import Run
-    from custctl.replication.journal import Journal
+    from custctl.replication.journal import DONE, Journal
 
     if dry_run:
         context.renderer.check_fields(PLAN_COLUMNS)
     else:
         context.announce(RESULT_COLUMNS)
     journal = Journal.of(context.profile, context.environ)
-    with opened(context) as driver, journal.held():
+    with opened(context, changes=not dry_run) as driver, journal.held():
         unfinished = _unfinished(context, journal)
         plan = make_plan(driver, driver.observe(), unfinished)
         if dry_run:
@@ -66,7 +71,7 @@ def steer(
         if plan.is_empty:
             context.console.note(f"`{plan.target}` is the primary already, and nothing is left to do")
             if unfinished is not None and unfinished.operation_id == plan.operation_id:
-                journal.end(plan.operation_id, "done")
+                journal.end(plan.operation_id, DONE)
             _show_result(context, plan, None)
             return
         for warning in plan.warnings:

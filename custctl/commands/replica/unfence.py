@@ -35,7 +35,7 @@ def unfence(
     """Let a fenced node accept writes again, where no other one is the primary."""
     context = Context.of(ctx)
     context.announce(_COLUMNS)
-    with opened(context) as driver:
+    with opened(context, changes=True) as driver:
         if node is None:
             fenced = [each.name for each, seen in driver.observe().primaries if not seen.writable]
             if len(fenced) != 1:

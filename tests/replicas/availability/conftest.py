@@ -19,7 +19,7 @@ PROFILE = """
 environment: development
 database:
   {{engine: mssql, name: shop, user: clerk, nodes: [{nodes}], connect_timeout: 10s,
-   replication: {{driver: availability-group, group: {group}}}, hooks: {{{hooks}}}}}
+   replication: {{driver: availability-group, group: {group}{more}}}, hooks: {{{hooks}}}}}
 """
 Make = Callable[..., tuple[Inside, Group]]
 
@@ -35,10 +35,14 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     monkeypatch.setattr(drivers, "_VERIFYING", 5.0)
     contexts = ExitStack()
 
-    def made(cluster_type: str = "NONE", *, group: str = "ag", hooks: str = "") -> tuple[Inside, Group]:
+    def made(
+        cluster_type: str = "NONE", *, group: str = "ag", hooks: str = "", experimental: bool = True
+    ) -> tuple[Inside, Group]:
         for name in ("profiles", "home"):
             (tmp_path / name).mkdir(exist_ok=True)
-        (tmp_path / "profiles" / "dev.yaml").write_text(PROFILE.format(nodes=NODES, group=group, hooks=hooks))
+        (tmp_path / "profiles" / "dev.yaml").write_text(
+            PROFILE.format(nodes=NODES, group=group, hooks=hooks, more=", experimental: true" if experimental else "")
+        )
         environ = {"CUSTCTL_SQL_DIR": str(REPOSITORY / "sql"), "CUSTCTL_DB_PASSWORD": "secret"}
         standing = Group(cluster_type, "sql1", "sql2", "sql3")
         # What `custctl migrate` and the sets leave there.

@@ -358,3 +358,29 @@ def test_a_login_that_the_stand_in_refuses_while_it_takes_over_is_tried_again(ma
     code, told = switch(project)
     assert code == 0, told
     assert group.replicas["sql2"].refusing == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("switchover", "--to", "sql2", "--yes"),
+        ("failover", "--to", "sql2", "--yes", "--primary-is-stopped"),
+        ("fence", "sql1", "--yes"),
+        ("unfence", "sql1"),
+        ("rejoin", "sql2", "--yes"),
+    ],
+)
+def test_without_the_profiles_word_it_changes_nothing(arguments: tuple[str, ...], make: Make) -> None:
+    site, group = make(experimental=False)
+    refused = site.run("replica", *arguments)
+    assert refused.code == 7, refused.err
+    assert "has never run on a real cluster" in refused.err
+    assert "`replication: {driver: availability-group, experimental: true}`" in refused.err
+    assert not group.altered
+
+
+def test_without_the_profiles_word_it_shows_and_plans(make: Make) -> None:
+    site, _ = make(experimental=False)
+    assert site.ok("replica", "status", "-o", "json").json["primary"] == "sql1"
+    planned = site.ok("replica", "switchover", "--to", "sql2", "--dry-run", "-o", "json").json
+    assert [step["step"] for step in planned["steps"]][-1] == "verify"
