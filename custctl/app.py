@@ -104,7 +104,7 @@ def run(arguments: Sequence[str], *, catch_signals: bool = False) -> int:
     except SystemExit as leave:
         # Completion leaves in this way.
         code = leave.code if isinstance(leave.code, int) else ExitCode.OK
-    except BaseException as error:  # noqa: BLE001 - the last resort: whatever it is, no traceback reaches the user
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last resort: no traceback reaches the user
         if error is not lost_output(sys.stdout):
             told, cause = _told(error), error
     return _finish(arguments, ctx, code, told, cause)
