@@ -58,7 +58,7 @@ def test_no_read_is_older_than_the_database_was_when_it_began(
             env={**made.environ, "PGPASSWORD": PASSWORD},
             capture_output=True,
             text=True,
-            timeout=60 + OPERATIONS / 50,
+            timeout=120 + OPERATIONS / 15,
             check=False,
         )
     finally:
@@ -70,12 +70,12 @@ def test_no_read_is_older_than_the_database_was_when_it_began(
     assert told["faults"] == []
     assert told["counts"]["hits"] > OPERATIONS / 20
     assert told["counts"]["kills"] > 0
+    assert told["counts"]["deletes"] > 0
+    assert any(name.startswith("processes: ") for name in told["counts"])
     # The program itself, after all that.
-    for number in (1, 2, 3, 7):
+    for number, phone in made.sql("SELECT id, phone FROM customer ORDER BY id"):
         for _ in range(2):
-            found = shop.ada.ok("customer", "get", str(number), "-o", "json").json
-            [(phone,)] = made.sql(f"SELECT phone FROM customer WHERE id = {number}")
-            assert found["phone"] == phone
+            assert shop.ada.ok("customer", "get", str(number), "-o", "json").json["phone"] == phone
     made.drop()
 
 
