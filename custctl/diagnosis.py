@@ -93,7 +93,7 @@ def _state(environ: Mapping[str, str]) -> Iterator[Check]:
     if fault is None:
         yield Check("state", True, str(folder))
     else:
-        told = f"{fault}: own writes are not remembered, so that reads use no cache and no replica"
+        told = f"{fault}: what you write is not remembered, and reads use no cache and no replica"
         yield Check("state", False, told, hint)
 
 
@@ -106,7 +106,7 @@ def _unwritable(folder: Path) -> str | None:
             stream.flush()
             os.fsync(stream.fileno())
     except OSError as error:
-        return f"`{folder}` cannot be written: {(error.strerror or str(error)).lower()}"
+        return f"`{folder}` cannot be written ({(error.strerror or str(error)).lower()})"
     return None
 
 

@@ -81,7 +81,7 @@ def check_cache(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]
     if in_doubt > still:
         told.append(f"{plural(in_doubt - still, 'entry', 'entries')} in doubt taken away")
     if still:
-        told.append(f"{plural(still, 'entry', 'entries')} in doubt, as a write may still be going on")
+        told.append(f"{plural(still, 'entry', 'entries')} still in doubt")
     yield Check("cache", True, f"{url}: {', '.join(told)}")
 
 

@@ -111,7 +111,7 @@ class Memory:
 
     def _told(self, error: OSError) -> str:
         assert self._file is not None
-        return f"`{self._file.path}` cannot be written: {(error.strerror or str(error)).lower()}"
+        return f"`{self._file.path}` cannot be written ({(error.strerror or str(error)).lower()})"
 
     # -- which database ----------------------------------------------------------------------------
 

@@ -54,6 +54,7 @@ class Reader:
         self._learn = learn
         self._is_down = is_down
         self._told = told
+        self._has_failed = False
 
     def get(self, who: str, demands: Demands) -> Found:
         """Return a customer by id or email.
@@ -83,7 +84,7 @@ class Reader:
             found = name if isinstance(name, int) else self._cache.find(name)
             return self._cache.look(found) if found is not None else NOTHING
         except CacheError as error:
-            self._told(f"the cache is not used: {error}")
+            self._failed(error)
             return NOTHING
 
     def _ask(self, who: str, look: Look) -> Customer:
@@ -112,6 +113,11 @@ class Reader:
             else:
                 self._cache.met([row])
         except CacheError as error:
+            self._failed(error)
+
+    def _failed(self, error: CacheError) -> None:
+        if not self._has_failed:
+            self._has_failed = True
             self._told(f"the cache is not used: {error}")
 
     def _stale(self, look: Look, row: Customer, demands: Demands, why: CustctlError) -> Found:

@@ -114,7 +114,7 @@ def test_a_write_that_is_not_remembered_says_so(guarded: Shop) -> None:
     said = refused_write(guarded, not_writable, "1")
     assert said.count('{"warning": ') == 1
     assert (
-        "cache.json` cannot be written: not a directory: until this is fixed, your own reads do without the cache"
+        "cache.json` cannot be written (not a directory): until this is fixed, your own reads do without the cache"
         in said
     )
 
@@ -129,7 +129,7 @@ def test_while_nothing_can_be_remembered_no_cache_is_asked(guarded: Shop) -> Non
         [state] = [each for each in json.loads(told.out)["items"] if each["check"] == "state"]
         assert told.code == 3
         assert state["state"] == "fault"
-        assert "cannot be written: not a directory" in state["value"]
+        assert "cannot be written (not a directory): " in state["value"]
         assert "XDG_STATE_HOME" in state["hint"]
 
 
