@@ -6,7 +6,9 @@ import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from custctl.migrations.journal import Record, State
     from custctl.migrations.plan import Plan
     from custctl.profiles import Profile
+    from custctl.replication.topology import Topology
 
 _SKEW = 5.0  # seconds; more than a well-kept clock is ever off, and than a reader of logs puts up with
 _ROOM = 64 * 1024  # bytes; what is remembered of a profile is less
@@ -44,15 +47,16 @@ def diagnose(
     yield Check("profile", True, f"{profile.name} ({profile.environment}), from {profile.source}")
     yield from _guarded("state", lambda: _state(environ))
     yield from _guarded("credential", lambda: _credential(profile, environ))
+    replicas = _Replicas(profile, open_database, environ)
     name = "server" if profile.database.nodes else "database"
-    fault = yield from _guarded(name, lambda: _engine(open_database(), sql_dir))
+    fault = yield from _guarded(name, lambda: map(replicas.completed, _engine(open_database(), sql_dir)))
     if fault is None:
         if profile.database.nodes:
             yield from _guarded("clock", lambda: _clock(open_database()))
         yield from _guarded("schema", lambda: _schema(profile, open_database(), sql_dir))
     else:
         yield Check("schema", False, f"not known: the {name} was not to be asked", _AGAIN, fault.exit_code)
-    yield from _guarded("replicas", lambda: _replicas(profile, open_database, environ))
+    yield from _guarded("replicas", replicas.checks)
     yield from check_cache(profile, environ)
 
 
@@ -145,21 +149,72 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _replicas(profile: Profile, open_database: Callable[[], Database], environ: Mapping[str, str]) -> Iterator[Check]:
-    from custctl.identity import actor
-    from custctl.replication.drivers import Means, open_driver
+class _Replicas:
+    """The nodes, looked at once, when that is first asked for."""
 
-    nodes = len(profile.database.nodes)
-    kept = f"driver {profile.database.replication.driver}, {plural(nodes, 'node', 'nodes')}"
-    if profile.database.replication.driver == "none":
-        yield Check("replicas", True, kept)
-        return
-    with closing(open_driver(Means(profile, open_database(), environ, actor(), lambda _: None))) as driver:
-        topology = driver.observe()
-    health, reasons = topology.health, topology.reasons()
-    told = f"{kept}: {health.in_words}{'; ' if reasons else ''}{'; '.join(reasons)}"
-    hint = "`custctl replica status` shows the nodes" if health.exit_code else None
-    yield Check("replicas", not health.exit_code, told, hint, health.exit_code)
+    def __init__(self, profile: Profile, open_database: Callable[[], Database], environ: Mapping[str, str]) -> None:
+        self._profile = profile
+        self._open_database = open_database
+        self._environ = environ
+
+    @cached_property
+    def _look(self) -> tuple[Topology, str | None]:
+        """The nodes, and what an operator can do about them.
+
+        Raises:
+            CustctlError: the driver cannot be used.
+        """
+        from custctl.identity import actor
+        from custctl.replication.drivers import Means, open_driver
+
+        means = Means(self._profile, self._open_database(), self._environ, actor(), lambda _: None)
+        with closing(open_driver(means)) as driver:
+            topology = driver.observe()
+            return topology, driver.way_out(topology)
+
+    @property
+    def _driver(self) -> str:
+        return self._profile.database.replication.driver
+
+    def checks(self) -> Iterator[Check]:
+        """Yield how the nodes are."""
+        nodes = len(self._profile.database.nodes)
+        kept = f"driver {self._driver}, {plural(nodes, 'node', 'nodes')}"
+        if self._driver == "none":
+            yield Check("replicas", True, kept)
+            if self._open_database().waits_for_standbys:
+                yield from _confirmations(self._open_database())
+            return
+        topology, way_out = self._look
+        health, reasons = topology.health, topology.reasons()
+        told = f"{kept}: {health.in_words}{'; ' if reasons else ''}{'; '.join(reasons)}"
+        hint = way_out or "`custctl replica status` shows the nodes"
+        yield Check("replicas", not health.exit_code, told, hint if health.exit_code else None, health.exit_code)
+
+    def completed(self, check: Check) -> Check:
+        """Return a check of the server with the way out that only the other nodes can tell."""
+        if check.name != "writes" or check.ok or self._driver == "none":
+            return check
+        try:
+            _, way_out = self._look
+        except CustctlError:
+            return check
+        return replace(check, hint=way_out or check.hint)
+
+
+def _confirmations(database: Database) -> Iterator[Check]:
+    """Tell of primaries whose commits wait for standbys that are not there, though the profile knows of none."""
+    from custctl.engines.members import Member
+    from custctl.replication.topology import UNCONFIRMED, missing_confirmations
+
+    members = database.members([node.name for node in database.nodes])
+    for member in members.values():
+        if not isinstance(member, Member):
+            continue  # what reads and writes tell of it is told above
+        with closing(member):
+            waiting = missing_confirmations(member.node, member.observe())
+        if waiting is not None:
+            yield Check("commits", False, waiting, UNCONFIRMED, ExitCode.INCOMPLETE)
 
 
 # -- the schema ------------------------------------------------------------------------------------

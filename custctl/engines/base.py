@@ -204,6 +204,8 @@ class Database(ABC):
     ids_follow_commits: ClassVar[bool] = True
     """Whether a row with a lower id than another's is always committed before it; where several write at once it need
     not be."""
+    waits_for_standbys: ClassVar[bool] = False
+    """Whether its commits may wait for standbys that a profile says nothing of."""
 
     @abstractmethod
     def close(self) -> None:

@@ -31,10 +31,12 @@ class Attached:
     Attributes:
         name: how it is called there: its application name, or its replica's name.
         sync_state: sync, quorum, potential or async; None where this login may not see it.
+        streaming: whether it has caught up, so that it can confirm commits; true where this login may not see it.
     """
 
     name: str
     sync_state: str | None
+    streaming: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Observation:
         recorded_synchronous: what that was when the primary was promoted, as the database has recorded it.
         waits_for_standbys: whether commits wait for standbys by default, where there are synchronous ones.
         replay_paused: whether somebody has paused its replay.
+        apply_delay: seconds that a standby waits on purpose before it replays a commit.
         prepared: how many prepared transactions are open.
         manager: the cluster manager that owns it.
         group: the state of its availability group, where it belongs to one.
@@ -96,6 +99,7 @@ class Observation:
     recorded_synchronous: str | None = None
     waits_for_standbys: bool = False
     replay_paused: bool = False
+    apply_delay: float = 0.0
     prepared: int = 0
     manager: str | None = None
     group: GroupState | None = None

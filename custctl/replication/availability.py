@@ -65,6 +65,9 @@ class AvailabilityDriver(AvailabilityNodes):
         self._require_rights(plan)
         return plan
 
+    def candidate(self, topology: Topology) -> str:
+        return availability_plan.candidate(topology, None)
+
     def _require_rights(self, plan: Plan) -> None:
         """Make sure, before anything is changed, that this login may do all of it."""
         group = plan.facts["group"]

@@ -20,7 +20,7 @@ from custctl.errors import (
     SplitBrainError,
     UnavailableError,
 )
-from custctl.replication.topology import Seen, Topology
+from custctl.replication.topology import UNCONFIRMED, Health, Seen, Topology, missing_confirmations
 from custctl.text import nearest
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _VERIFYING = 10.0  # seconds in which the other standbys are to have found the new primary
 _LOOK = 0.05  # seconds between two looks
+_ONE_HISTORY = "decide which of them to keep, `custctl replica fence` the other, then `custctl replica rejoin` it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +227,31 @@ class Driver(ABC):
             As `plan_switchover`.
         """
 
+    @abstractmethod
+    def candidate(self, topology: Topology) -> str:
+        """Return the node to fail over to where none is named.
+
+        Raises:
+            CustctlError: there is none.
+        """
+
+    def way_out(self, topology: Topology) -> str | None:
+        """Return what an operator does about a cluster on which writes do not end well; None for any other."""
+        if topology.health is Health.SPLIT_BRAIN:
+            return _ONE_HISTORY
+        if topology.primary is not None:
+            return UNCONFIRMED if missing_confirmations(*topology.primary) else None
+        if topology.primaries:
+            return f"`custctl replica unfence {topology.primaries[-1][0].name}` lets it accept writes again"
+        try:
+            target = self.candidate(topology)
+        except CustctlError:
+            return None
+        return (
+            "bring the primary back; or make sure that it is stopped, and look at what"
+            f" `custctl replica failover --to {target} --primary-is-stopped --dry-run` would do"
+        )
+
     # -- carrying out ------------------------------------------------------------------------------
 
     def perform(self, plan: Plan, step: Step) -> str:
@@ -303,14 +329,14 @@ class Driver(ABC):
         while True:
             topology = self._look()
             require_one_history(topology)
-            missing = [
-                node.name
-                for node, seen in topology.standbys
-                if not seen.receiving or (topology.primary and seen.timeline != topology.primary[1].timeline)
-            ]
+            missing = [node.name for node, _ in topology.standbys if not topology.follows(node.name)]
+            # A delayed one turns to the new primary when it has replayed what it has of the old one.
+            late = [node.name for node, seen in topology.standbys if node.name in missing and seen.apply_delay]
+            missing = [name for name in missing if name not in late]
             found = topology.primary
             if found is not None and found[0].name == plan.target and not missing:
-                return f"`{plan.target}` accepts writes, and {_following(topology)}"
+                told = f"; {_names(late)} will, after its delay" if late else ""
+                return f"`{plan.target}` accepts writes, and {_following(topology, but=late)}{told}"
             # Those that have what the target has not will never follow it by themselves.
             hopeless = found is not None and found[0].name == plan.target and set(missing) <= _astray(plan)
             if hopeless or time.monotonic() >= deadline:
@@ -360,7 +386,7 @@ def require_one_history(topology: Topology) -> None:
         names = " and ".join(f"`{node.name}`" for node, _ in topology.writable)
         raise SplitBrainError(
             f"{names} accept writes, each by itself",
-            hint="decide which of them is to go on, `custctl replica fence` the other, then `custctl replica rejoin` it",
+            hint=_ONE_HISTORY,
             details={"nodes": [node.name for node, _ in topology.writable]},
         )
 
@@ -390,9 +416,13 @@ def _astray(plan: Plan) -> set[str]:
     return set(plan.facts.get("astray", ()))
 
 
-def _following(topology: Topology) -> str:
-    names = ", ".join(f"`{node.name}`" for node, _ in topology.standbys)
-    return f"{names} {'follows' if len(topology.standbys) == 1 else 'follow'} it" if names else "no standby follows it"
+def _following(topology: Topology, *, but: Sequence[str] = ()) -> str:
+    names = [node.name for node, _ in topology.standbys if node.name not in but]
+    return f"{_names(names)} {'follows' if len(names) == 1 else 'follow'} it" if names else "no standby follows it"
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def open_driver(means: Means) -> Driver:

@@ -92,9 +92,15 @@ class PatroniDriver(Driver):
         if target is None:
             begun = unfinished is not None and unfinished.kind == FAILOVER and self.irrevocable in unfinished.began
             target = unfinished.target if begun and unfinished is not None else None
-        target = target or patroni_plan.candidate(topology, self._view)
+        target = target or self.candidate(topology)
         operation_id = self.operation_id(unfinished, FAILOVER, target)
         return patroni_plan.plan_failover(topology, self._view, target, accepted, operation_id, unfinished)
+
+    def candidate(self, topology: Topology) -> str:
+        return patroni_plan.candidate(topology, self._view)
+
+    def way_out(self, topology: Topology) -> str | None:
+        return self._view.way_out or super().way_out(topology)
 
     def _require_ours(self, topology: Topology) -> None:
         """Refuse what is not the cluster that the profile means, or cannot be asked for a change safely."""

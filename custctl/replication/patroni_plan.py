@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from custctl.errors import RefusedError, UnavailableError
 from custctl.replication.patroni_view import SYNCHRONOUS
 from custctl.replication.plan import FAILOVER, SWITCHOVER, Accepted, Loss, Plan, Step
-from custctl.replication.streaming_plan import assess_loss
+from custctl.replication.streaming_plan import assess_loss, check_not_delayed, replayed_at_once
 from custctl.replication.topology import Topology, is_uncounted
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def plan_switchover(topology: Topology, view: View, target: str, operation_id: s
             f"`{target}` does not receive from `{old.name}`",
             hint=f"`custctl replica rejoin {target}`, or choose a standby that does",
         )
+    check_not_delayed(node, found)
     if found.lag is None or found.lag > topology.max_lag:
         behind = f"{found.lag:.1f} s behind" if found.lag is not None else "behind, nobody can tell how far"
         raise RefusedError(
@@ -97,7 +98,8 @@ def plan_failover(
             " `--allow-data-loss` goes on without it",
             details={"loss": loss.as_dict()},
         )
-    return Plan(FAILOVER, operation_id, _lost(topology, unfinished), target, _steps(target, target), loss)
+    warnings = tuple(replayed_at_once(node, found))
+    return Plan(FAILOVER, operation_id, _lost(topology, unfinished), target, _steps(target, target), loss, warnings)
 
 
 def candidate(topology: Topology, view: View) -> str:

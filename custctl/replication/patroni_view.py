@@ -160,13 +160,18 @@ class View:
             RefusedError: another scope.
         """
         if not self.told:
-            hints = [each.hint for each in self.answers.values() if isinstance(each, CustctlError)]
-            raise UnavailableError("; ".join(self._silent()), hint=next(iter(hints), None))
+            raise UnavailableError("; ".join(self._silent()), hint=self.way_out)
         for name, scope in self._foreign(group):
             raise RefusedError(
                 f"Patroni on `{name}` keeps the cluster `{scope}`, and the profile is of `{group or self._scopes()[0]}`",
                 hint="see `database.replication.group` and the nodes of the profile",
             )
+
+    @property
+    def way_out(self) -> str | None:
+        """What to do where no node's API answers; None where one does."""
+        hints = [each.hint for each in self.answers.values() if isinstance(each, CustctlError)]
+        return next(iter(hints), None) if not self.told else None
 
     def _silent(self) -> Iterator[str]:
         for name, answer in self.answers.items():
@@ -184,6 +189,8 @@ class View:
 
     def troubles(self, topology: Topology, group: str | None) -> Iterator[str]:
         """Yield what is not as it should be, and where Patroni and PostgreSQL contradict each other."""
+        if not self.told:
+            yield from (f"Patroni cannot be asked on {each}" for each in self._silent())
         for name, scope in self._foreign(group):
             yield f"Patroni on `{name}` keeps the cluster `{scope}`, which is not the profile's"
         for name, member in self.members.items():
@@ -203,7 +210,9 @@ class View:
         if self.paused:
             yield "Patroni is paused: it promotes nobody by itself until `patronictl resume`"
         yield from self.scheduled
-        yield from self._silent()
+        # One that answers takes requests for all of them.
+        if self.told:
+            yield from self._silent()
         known = {node.name for node in self.nodes}
         for name in self.members:
             if name not in known:

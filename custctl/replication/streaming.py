@@ -65,7 +65,7 @@ class StreamingDriver(Driver):
         require_one_history(topology)
         if target is None:
             begun = unfinished is not None and unfinished.kind == FAILOVER and self.irrevocable in unfinished.began
-            target = unfinished.target if begun and unfinished is not None else streaming_plan.candidate(topology)
+            target = unfinished.target if begun and unfinished is not None else self.candidate(topology)
         self.node(target)
         self._require_ours(topology)
         self._require_rights(topology)
@@ -77,6 +77,9 @@ class StreamingDriver(Driver):
             unfinished,
             can_fence=has_hook(self._profile, "fence"),
         )
+
+    def candidate(self, topology: Topology) -> str:
+        return streaming_plan.candidate(topology)
 
     def _require_ours(self, topology: Topology) -> None:
         """Refuse a cluster that a manager owns, or that is another environment's."""

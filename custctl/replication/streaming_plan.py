@@ -14,7 +14,7 @@ from custctl.errors import RefusedError, UnavailableError
 from custctl.replication.drivers import require_one_history
 from custctl.replication.plan import FAILOVER, NO_LOSS, SWITCHOVER, UNKNOWN_LOSS, Accepted, Loss, Plan, Step
 from custctl.replication.quorum import holders, parse_synchronous, silent_members
-from custctl.replication.topology import Topology, is_recorded_otherwise, is_uncounted
+from custctl.replication.topology import Topology, in_time, is_recorded_otherwise, is_uncounted
 from custctl.text import plural
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def plan_switchover(topology: Topology, target: str, operation_id: str, unfinish
     _check_follows(node, found, primary, leading)
     if found.replay_paused:
         raise RefusedError(f"the replay of `{target}` is paused", hint="`SELECT pg_wal_replay_resume()` there")
+    check_not_delayed(node, found)
     if found.lag is None or found.lag > topology.max_lag:
         behind = f"{found.lag:.1f} s behind" if found.lag is not None else "behind, nobody can tell how far"
         raise RefusedError(
@@ -115,6 +116,7 @@ def plan_failover(
         ),
     ]
     warnings = [f"`{name}` has received more than `{node.name}`: it has to rejoin" for name in ahead]
+    warnings += replayed_at_once(node, found)
     facts = {
         "positions": positions(topology),
         "stopped_by_word": accepted.primary_is_stopped,
@@ -251,8 +253,8 @@ def _promoting(plan: Plan, found: Observation, followers: Sequence[Standby]) -> 
     """Return the plan with the steps from the promotion on."""
     steps, warnings, facts = list(plan.steps), list(plan.warnings), dict(plan.facts)
     wanted = parse_synchronous(found.synchronous)
-    # One whose replay is paused does not turn to another primary before it is resumed.
-    soon = [seen.name for _, seen in followers if not seen.replay_paused]
+    # One whose replay is paused does not turn to another primary before it is resumed, nor a delayed one soon.
+    soon = [seen.name for _, seen in followers if not seen.replay_paused and not seen.apply_delay]
     if wanted is not None and sum(map(wanted.lists, soon)) < wanted.count:
         # Its first commit would wait for ever. The others must not be taken later to prove what it does not keep.
         facts["synchronous"] = {plan.target: found.synchronous} | {
@@ -345,6 +347,31 @@ def _check_follows(node: Node, found: Observation, primary: Node, leading: Obser
             " a fence does not hold off",
             hint="commit them or roll them back; `pg_prepared_xacts` lists them",
         )
+
+
+def check_not_delayed(node: Node, found: Observation) -> None:
+    """Refuse to switch over to a standby that is behind on purpose: to wait for it ends never, while there are writes.
+
+    Raises:
+        RefusedError: it is delayed.
+    """
+    if found.apply_delay:
+        delay = in_time(found.apply_delay)
+        raise RefusedError(
+            f"`{node.name}` replays {delay} late on purpose (`recovery_min_apply_delay`): it is kept for mistakes, and"
+            " does not catch up",
+            hint="choose another standby; or end its delay there first, by `ALTER SYSTEM SET recovery_min_apply_delay = 0`"
+            " and `SELECT pg_reload_conf()`",
+            details={"delay_s": found.apply_delay},
+        )
+
+
+def replayed_at_once(node: Node, found: Observation) -> list[str]:
+    """Return what is to be known of a failover to a delayed standby; nothing where it is none."""
+    if not found.apply_delay:
+        return []
+    delay = in_time(found.apply_delay)
+    return [f"`{node.name}` replays {delay} late on purpose: its promotion replays at once all that it has received"]
 
 
 def _reach(seen: Observation) -> tuple[int, int]:

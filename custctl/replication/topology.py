@@ -11,6 +11,7 @@ from custctl.engines.members import Role
 from custctl.errors import ExitCode
 from custctl.replication.quorum import parse_synchronous
 from custctl.text import plural
+from custctl.units import format_duration
 
 if TYPE_CHECKING:
     from custctl.engines.base import Node
@@ -164,10 +165,24 @@ class Topology:
             yield f"`{node.name}` and the primary differ in `synchronous_standby_names`: a failover would prove nothing"
         if found.replay_paused:
             yield f"the replay of `{node.name}` is paused"
+        if found.apply_delay and found.receiving:
+            # The age of what it has replayed tells nothing there: see `remarks`.
+            return
         if found.lag is None:
             yield f"how far `{node.name}` is behind cannot be told"
         elif found.lag > self.max_lag:
             yield f"`{node.name}` is {found.lag:.1f} s behind, more than {self.max_lag:g} s"
+
+    def remarks(self) -> list[str]:
+        """Return what else a person should know, on which the health does not hang."""
+        delayed = [(node, found) for node, found in self.standbys if found.apply_delay]
+        return [
+            *(
+                f"`{node.name}` replays {in_time(found.apply_delay)} late on purpose (`recovery_min_apply_delay`)"
+                for node, found in delayed
+            ),
+            *self.notes,
+        ]
 
     def records(self) -> list[dict[str, Any]]:
         """Return a row for each node."""
@@ -193,6 +208,7 @@ class Topology:
             "received": _position(found, found.position),
             "replayed": _position(found, found.replayed if found.role is Role.STANDBY else found.position),
             "lag_s": round(found.lag, 3) if found.lag is not None else None,
+            "delay_s": found.apply_delay,
             "behind_bytes": self._behind(found),
             "sync_state": self._sync_state(found),
             "source": found.source,
@@ -233,15 +249,37 @@ def _why_idle(node: Node, found: Observation) -> str:
     return f"`{node.name}` receives from nobody"
 
 
-def _troubles_of_primary(node: Node, found: Observation) -> Iterator[str]:
+def missing_confirmations(node: Node, found: Observation) -> str | None:
+    """Return why commits on a primary do not end: they wait for standbys that are not there. None where they do."""
     wanted = parse_synchronous(found.synchronous)
-    if wanted is not None:
-        attached = [each for each in found.attached if wanted.lists(each.name)]
-        if len(attached) < wanted.count:
-            yield (
-                f"`{node.name}` waits for {plural(wanted.count, 'synchronous standby', 'synchronous standbys')}, and"
-                f" {len(attached) or 'none'} is attached: commits there do not end"
-            )
+    if wanted is None or found.role is not Role.PRIMARY or not found.waits_for_standbys:
+        return None
+    attached = [each for each in found.attached if wanted.lists(each.name) and each.streaming]
+    if len(attached) >= wanted.count:
+        return None
+    count = len(attached)
+    return (
+        f"commits on `{node.name}` wait for {plural(wanted.count, 'standby', 'standbys')} of"
+        f" `{found.synchronous}`, and {count or 'none'} {'are' if count > 1 else 'is'} attached: they do not end"
+    )
+
+
+UNCONFIRMED = (
+    "start the missing standbys; or give up the guarantee: `ALTER SYSTEM SET synchronous_standby_names = ''`, then"
+    " `SELECT pg_reload_conf()` on the primary"
+)
+"""What an operator does about commits that do not end for want of standbys."""
+
+
+def in_time(seconds: float) -> str:
+    """Return a time as a profile writes it."""
+    return format_duration(seconds)
+
+
+def _troubles_of_primary(node: Node, found: Observation) -> Iterator[str]:
+    waiting = missing_confirmations(node, found)
+    if waiting is not None:
+        yield waiting
     if found.group is not None:
         ready = sum(each.sync_state == "sync" for each in found.attached)
         if ready < found.group.required_synchronized:

@@ -23,6 +23,7 @@ _COLUMNS = (
     "writable",
     "reachable",
     "lag_s",
+    "delay_s",
     "behind_bytes",
     "sync_state",
     "timeline",
@@ -83,7 +84,7 @@ def status(
             if not watch:
                 break
             time.sleep(_INTERVAL)
-    _judge(topology, check=check)
+        _judge(topology, driver.way_out(topology), check=check)
 
 
 def _show(context: Context, driver: str, topology: Topology, courses: dict[str, deque[float | None]] | None) -> None:
@@ -97,7 +98,7 @@ def _show(context: Context, driver: str, topology: Topology, courses: dict[str, 
     document = {
         "health": str(topology.health),
         "reasons": reasons,
-        "notes": list(topology.notes),
+        "notes": topology.remarks(),
         "driver": driver,
         "primary": topology.primary[0].name if topology.primary else None,
         "epoch": topology.primary[1].epoch if topology.primary else None,
@@ -109,7 +110,7 @@ def _show(context: Context, driver: str, topology: Topology, courses: dict[str, 
     shown = [name for name in _SHOWN if name in names]
     context.renderer.document(document, rows=rows, columns=names, shown=shown)
     context.console.note(str(topology.health))
-    for told in (*reasons, *topology.notes):
+    for told in (*reasons, *topology.remarks()):
         context.console.note(f"  {told}")
 
 
@@ -121,8 +122,11 @@ def _drawn(course: Iterable[float | None], full: float) -> str:
     )
 
 
-def _judge(topology: Topology, *, check: bool) -> None:
+def _judge(topology: Topology, way_out: str | None, *, check: bool) -> None:
     """Raise what `--check` asks for, or what stands in the way of any answer.
+
+    Args:
+        way_out: what an operator can do about it.
 
     Raises:
         CustctlError: it is not healthy; without `--check`, no node answers.
@@ -133,7 +137,9 @@ def _judge(topology: Topology, *, check: bool) -> None:
         raise next((fault for fault in faults if fault.exit_code is not ExitCode.UNAVAILABLE), faults[0])
     if check and health.exit_code:
         error = CustctlError(
-            f"the cluster is {health.in_words}", details={"health": str(health), "reasons": topology.reasons()}
+            f"the cluster is {health.in_words}",
+            hint=way_out,
+            details={"health": str(health), "reasons": topology.reasons()},
         )
         error.exit_code = health.exit_code
         raise error

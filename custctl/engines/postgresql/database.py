@@ -41,6 +41,7 @@ class PostgresqlDatabase(ServerDatabase):
     """A database of a PostgreSQL server, 15 or newer."""
 
     engine_name = "postgresql"
+    waits_for_standbys = True
     driver_error = psycopg.Error
     driver_errors: ClassVar[DriverErrors] = errors
 

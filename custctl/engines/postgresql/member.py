@@ -53,10 +53,13 @@ SELECT r.in_recovery,
        current_setting('synchronous_standby_names') AS synchronous,
        current_setting('synchronous_commit') IN ('on', 'remote_write', 'remote_apply') AS waits_for_standbys,
        r.in_recovery AND pg_is_wal_replay_paused() AS replay_paused,
+       CASE WHEN r.in_recovery
+            THEN (SELECT setting::bigint / 1000.0 FROM pg_settings WHERE name = 'recovery_min_apply_delay')
+            ELSE 0 END AS apply_delay,
        (SELECT count(*) FROM pg_prepared_xacts) AS prepared,
        (SELECT min(application_name) FROM pg_stat_activity
          WHERE split_part(application_name, ' ', 1) = ANY (%s)) AS manager,
-       (SELECT json_agg(json_build_array(application_name, sync_state) ORDER BY application_name)
+       (SELECT json_agg(json_build_array(application_name, sync_state, COALESCE(state, 'streaming') = 'streaming') ORDER BY application_name)
           FROM pg_stat_replication) AS attached
   FROM (SELECT pg_is_in_recovery() AS in_recovery) AS r
   LEFT JOIN pg_stat_wal_receiver AS w ON true
@@ -185,10 +188,11 @@ class PostgresqlMember(StreamingMember):
             name=str(conninfo.get("application_name") or "")
             or seen["cluster_name"]
             or ("walreceiver" if standby else None),
-            attached=tuple(Attached(name, state) for name, state in seen["attached"] or ()),
+            attached=tuple(Attached(*each) for each in seen["attached"] or ()),
             synchronous=seen["synchronous"].strip(),
             waits_for_standbys=seen["waits_for_standbys"],
             replay_paused=seen["replay_paused"],
+            apply_delay=float(seen["apply_delay"]),
             prepared=seen["prepared"],
             manager=_MANAGERS.get(manager),
         )
