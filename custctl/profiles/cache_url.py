@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 _PORT, _SENTINEL_PORT = 6379, 26379
 _TLS = {"redis": False, "valkey": False, "rediss": True, "valkeys": True}
@@ -57,14 +56,14 @@ def parse_url(url: str) -> Address:
     if parts is None:
         raise ValueError("it is not of the form `scheme://host:port/number`")
     scheme, kind, path, query = parts["scheme"], parts["kind"], parts["path"], parts["query"]
-    user = unquote(parts["user"]) if parts["user"] else None
+    user = _unquoted(parts["user"]) if parts["user"] else None
     if scheme == "unix":
         if kind or parts["places"] or not path:
             raise ValueError("a socket is `unix:///path`")
         number = re.fullmatch(r"db=([0-9]{1,5})", query) if query is not None else None
         if query is not None and number is None:
             raise ValueError("a socket's URL ends with `?db=` and a number, or with the path")
-        return Address("single", ((f"/{unquote(path)}", None),), False, user, int(number[1]) if number else 0)
+        return Address("single", ((f"/{_unquoted(path)}", None),), False, user, int(number[1]) if number else 0)
     if scheme not in _TLS:
         raise ValueError("it begins with `redis`, `rediss`, `valkey`, `valkeys` or `unix`")
     if kind not in (None, "sentinel", "cluster"):
@@ -77,7 +76,7 @@ def parse_url(url: str) -> Address:
     words = path.split("/") if path else []
     service = ""
     if kind == "sentinel":
-        service = unquote(words.pop(0)) if words else ""
+        service = _unquoted(words.pop(0)) if words else ""
         if not service:
             raise ValueError("after the sentinels comes `/` and the name of the master")
     if kind == "cluster" and words:
@@ -95,6 +94,14 @@ def _host(place: str, kind: str | None) -> tuple[str, int]:
     if not 0 < port < 65536:
         raise ValueError("a port is between 1 and 65535")
     return parts["ipv6"] or parts["name"], port
+
+
+def _unquoted(text: str) -> str:
+    if "%" not in text:
+        return text
+    from urllib.parse import unquote  # slow to import, and seldom needed
+
+    return unquote(text)
 
 
 def has_password(url: str) -> bool:

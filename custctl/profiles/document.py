@@ -9,7 +9,9 @@ that no value can bring in YAML.
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,7 +56,13 @@ class Problem:
 
 @dataclass(slots=True)
 class Scalar:
-    """A value. `usable` is False where a problem with it has been noted already."""
+    """A value.
+
+    Attributes:
+        variables: those whose values it holds.
+        defaulted: whether a default stands in for one of them.
+        usable: False where a problem with it has been noted already.
+    """
 
     text: str
     line: int
@@ -142,11 +150,17 @@ def _read(source: Path, problems: list[Problem]) -> str:
         return _StopReadingError()
 
     try:
-        # Not a pipe or a device: reading one may never end.
-        if not source.is_file():
-            raise stop(1, "it is not a file")
-        with source.open("rb") as stream:
-            raw = stream.read(_MAX_BYTES + 1)
+        # Not a pipe or a device: opening or reading one may never end. What was opened is what is looked at.
+        descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise stop(1, "it is not a file")
+            with open(descriptor, "rb", closefd=False) as stream:
+                raw = stream.read(_MAX_BYTES + 1)
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError:
+        raise stop(1, "it is not a file") from None
     except OSError as error:
         raise stop(1, f"cannot read the file: {(error.strerror or 'input/output error').lower()}") from None
     if len(raw) > _MAX_BYTES:
@@ -219,6 +233,10 @@ class _Builder:
         if isinstance(event, yaml.AliasEvent):
             self._problems.append(Problem(line, "a profile takes no YAML aliases", "write the value out"))
             return Scalar("", line, usable=False)
+        if event.anchor is not None:
+            self._problems.append(
+                Problem(line, "a profile takes no YAML anchors", "write the value out where it is used")
+            )
         if event.tag is not None:
             self._problems.append(Problem(line, "a profile takes no YAML tags", "quote a value that begins with `!`"))
         if depth > _MAX_DEPTH:
@@ -239,7 +257,7 @@ class _Builder:
         fields = Fields(line)
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             key_line = event.start_mark.line + 1
-            if not isinstance(event, yaml.ScalarEvent) or event.tag is not None:
+            if not isinstance(event, yaml.ScalarEvent) or event.tag is not None or event.anchor is not None:
                 raise self._stop(event, "a key is a plain word")
             key = event.value
             if names_secret(key) or holds_secret(key):
@@ -315,11 +333,14 @@ class _Builder:
     def _value(self, name: str, default: str | None, scalar: Scalar) -> str:
         if secret_variable(name):
             raise _SpoiltError(secret_problem(scalar.line, f"`${{{name}}}` is named like one"))
+        if default is not None and "${" in default:
+            hint = "give each variable a value, or a default without another variable in it"
+            raise _SpoiltError(Problem(scalar.line, f"the default of `${{{name}}}` holds another `${{`", hint))
         value = self._environ.get(name)
         # As in a shell, `:-` also replaces an empty value.
         if default is not None and not value:
             scalar.defaulted = True
-            return default
+            return default.replace("$$", "$")
         if value is None:
             hint = f"`export {name}=…`, or give a default: `${{{name}:-value}}`"
             raise _SpoiltError(Problem(scalar.line, f"the environment variable `{name}` is not set", hint))

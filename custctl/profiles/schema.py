@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from custctl.children import names_secret
 from custctl.profiles.cache_url import has_password, parse_url
-from custctl.profiles.document import Fields, Problem, Scalar, quote, read_document, secret_problem
+from custctl.profiles.document import Fields, Problem, quote, read_document, secret_problem
+from custctl.profiles.hosts import host_fault, same_host
 from custctl.profiles.model import (
     PATRONI_PORT,
     Auth,
@@ -35,8 +36,11 @@ _DATABASE_KEYS = ("engine", "path", *_SERVER_KEYS, *_COMMON_KEYS[1:])
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,252}")
-# A host goes into connection strings: nothing that ends a value there. A path is PostgreSQL's socket folder.
-_HOST = re.compile(r"[^\s;,=@{}'\"`?#]{1,255}")
+# The hooks, and what may stand in their arguments for the nodes that they are about.
+_NODE = ("node", "host", "port")
+_HOOKS = {"fence": _NODE, "unfence": _NODE, "rejoin": (*_NODE, "primary", "primary_host", "primary_port")}
+# Not `{{name}}`, which means something to other programs.
+_PLACEHOLDER = re.compile(r"(?<!\{)\{(\w+)\}(?!\})")
 
 
 class Switch(StrEnum):
@@ -88,14 +92,12 @@ class Reading:
         environment: its environment, where at least that could be read.
         problems: all that is wrong, by line.
         refusal: what the environment forbids about an otherwise valid file, or None.
-        path: the path of an SQLite file, links not followed.
     """
 
     profile: Profile | None
     environment: Environment | None
     problems: tuple[Problem, ...] = ()
     refusal: Problem | None = None
-    path: Path | None = None
 
 
 def read_profile(
@@ -115,7 +117,7 @@ def read_profile(
     tree = read_document(source, environ, problems)
     if tree is None:
         return Reading(None, None, tuple(problems))
-    reader = _Schema(tree, base, label, problems)
+    reader = _Schema(tree, base, label, problems, _home(environ))
     environment, database, cache, seed = reader.profile()
     if problems or environment is None or database is None:
         return Reading(None, environment, tuple(sorted(problems, key=lambda problem: problem.line)))
@@ -127,17 +129,21 @@ def read_profile(
     elif environment.is_protected and cache is not None and not parse_url(cache.url).is_protected:
         hint = "use `rediss://` or `valkeys://`, with `tls_ca` for a certificate authority of your own"
         refusal = Problem(reader.lines["cache.url"], f"a cache without TLS is refused in {environment}", hint)
-    return Reading(profile, environment, refusal=refusal, path=reader.path)
+    return Reading(profile, environment, refusal=refusal)
+
+
+def _home(environ: Mapping[str, str]) -> str | None:
+    home = environ.get("HOME") or os.path.expanduser("~")
+    return home if os.path.isabs(home) else None
 
 
 class _Schema(Values):
     """The sections of a profile."""
 
-    def __init__(self, tree: Fields, base: Path, label: str, problems: list[Problem]) -> None:
-        super().__init__(label, problems)
+    def __init__(self, tree: Fields, base: Path, label: str, problems: list[Problem], home: str | None) -> None:
+        super().__init__(label, problems, home)
         self._tree = tree
         self._base = base
-        self.path: Path | None = None
 
     def profile(self) -> tuple[Environment | None, Database | None, Cache | None, tuple[str, ...]]:
         """Return what could be read; a profile is made of it only where no problem was noted."""
@@ -174,35 +180,38 @@ class _Schema(Values):
             self.note(self.lines["database.auth"], f"`auth: {auth}` is no way to log in to {engine}", f"one of {known}")
         protected = environment is not None and environment.is_protected
         tls = self.choice(fields, "database.tls", Tls, Tls.VERIFY_FULL if protected else traits.tls)
-        tls_ca = self.text(fields, "database.tls_ca", None)
+        tls_ca = self.path(fields, "database.tls_ca")
+        nodes = self._nodes(fields, engine, traits)
         return Database(
             engine=engine,
             name=self.text(fields, "database.name", "customers"),
             schema=self.text(fields, "database.schema", traits.schema),
             user=user,
             auth=auth or Auth.PASSWORD,
-            nodes=self._nodes(fields, traits.port),
+            nodes=nodes,
             tls=tls or Tls.VERIFY_FULL,
             tls_ca=self._base / tls_ca if tls_ca else None,
             connect_timeout=connect_timeout,
             statement_timeout=statement_timeout,
-            replication=self._replication(fields, engine, traits),
+            replication=self._replication(fields, engine, traits, nodes),
             hooks=self._hooks(fields),
             reads=self.choice(fields, "database.reads", Reads, Reads.PRIMARY) or Reads.PRIMARY,
         )
 
     def _sqlite_path(self, fields: Fields) -> Path | None:
-        text = self.text(fields, "database.path", None, required=True)
+        text = self.path(fields, "database.path", required=True)
         if text is None:
             return None
         if text == ":memory:" or text.startswith("file:"):
             self.note(self.lines["database.path"], f"`database.path` is a file's path, not {quote(text)}")
             return None
-        self.path = self._base / text
+        if os.path.basename(text) in ("", ".", ".."):
+            self.note(self.lines["database.path"], f"`database.path` is a file's path, and {quote(text)} is a folder's")
+            return None
         # Links are followed: whoever opens the file through another name must meet the same lock beside it.
-        return Path(os.path.realpath(self.path))
+        return Path(os.path.realpath(self._base / text))
 
-    def _nodes(self, fields: Fields, port: int) -> tuple[Node, ...]:
+    def _nodes(self, fields: Fields, engine: Engine, traits: _Traits) -> tuple[Node, ...]:
         items = self.items(fields, "database.nodes", required=True)
         nodes: list[Node] = []
         for index, item in enumerate(items):
@@ -212,21 +221,35 @@ class _Schema(Values):
                 continue
             self.known(item, key, ("name", "host", "port", "api_port"))
             host = self.text(item, f"{key}.host", None, required=True)
-            if host is not None and not _HOST.fullmatch(host):
-                self.note(self.lines[f"{key}.host"], f"`{key}.host` is not a host name or address")
+            fault = host_fault(host, sockets=engine is Engine.POSTGRESQL) if host is not None else None
+            if fault is not None:
+                self.note(self.lines[f"{key}.host"], f"`{key}.host` is not a host name or address{fault}")
                 host = None
             name = self.text(item, f"{key}.name", host)
             if name is not None and not _NODE_NAME.fullmatch(name):
                 what = "is no plain name" if "name" in item.nodes else "is missing, and the host does not serve as one"
                 self.note(self.lines[f"{key}.name"], f"`{key}.name` {what}", "letters, digits, `.`, `_`, `-`")
-            elif name is not None and any(node.name == name for node in nodes):
+            elif name is not None and any(node.name.lower() == name.lower() for node in nodes):
                 self.note(self.lines[f"{key}.name"], f"`{key}.name` is the name of another node too")
-            number = self.integer(item, f"{key}.port", port, 1, 65535)
+            number = self.integer(item, f"{key}.port", traits.port, 1, 65535)
             api_port = self.integer(item, f"{key}.api_port", PATRONI_PORT, 1, 65535)
-            nodes.append(Node(name or "", host or "", number, api_port))
+            node = Node(name or "", host or "", number, api_port)
+            nodes.append(node)
+        self._each_at_its_own_place(nodes, "port", "the database")
         return tuple(nodes)
 
-    def _replication(self, fields: Fields, engine: Engine, traits: _Traits) -> Replication:
+    def _each_at_its_own_place(self, nodes: Sequence[Node], port: str, what: str) -> None:
+        """Note nodes that are at the place of another one: each would be taken for both."""
+        for index, node in enumerate(nodes):
+            for other in nodes[:index]:
+                if node.host and same_host(node.host, other.host) and getattr(node, port) == getattr(other, port):
+                    key = f"database.nodes.{index}"
+                    message = f"`{key}` has {what} at the same host and port as the node `{other.name}`"
+                    hint = f"correct `host` or `{port}`, or take one of the two out"
+                    self.note(self.lines[f"{key}.host"], message, hint)
+                    break
+
+    def _replication(self, fields: Fields, engine: Engine, traits: _Traits, nodes: tuple[Node, ...]) -> Replication:
         section = self.section(fields, "database.replication")
         prefix = "database.replication"
         if section is None:
@@ -238,34 +261,53 @@ class _Schema(Values):
         if driver not in traits.drivers:
             known = ", ".join(f"`{each}`" for each in traits.drivers)
             self.note(self.lines[f"{prefix}.driver"], f"`{driver}` does not replicate {engine}", f"one of {known}")
+        if driver is Driver.PATRONI:
+            self._each_at_its_own_place(nodes, "api_port", "Patroni")
         group = self.text(section, f"{prefix}.group", None)
+        if driver is Driver.AVAILABILITY_GROUP and driver in traits.drivers and "group" not in section.nodes:
+            self.note(section.line, f"`{prefix}.group` is missing: `driver: {driver}` needs it")
+        if driver in (Driver.NONE, Driver.STREAMING) and group is not None:
+            self.note(self.lines[f"{prefix}.group"], f"`{prefix}.group` does not apply to `driver: {driver}`")
         experimental = self.choice(section, f"{prefix}.experimental", Switch, Switch.FALSE)
         if experimental is Switch.TRUE and driver is not Driver.AVAILABILITY_GROUP:
             message = f"`experimental` has no meaning for `driver: {driver}`"
             self.note(self.lines[f"{prefix}.experimental"], message, "remove it")
-        return Replication(driver, group, self.duration(section, f"{prefix}.max_lag", 5.0), experimental is Switch.TRUE)
+        max_lag = self.duration(section, f"{prefix}.max_lag", 5.0, zero=False)
+        return Replication(driver, group, max_lag, experimental is Switch.TRUE)
 
     def _hooks(self, fields: Fields) -> dict[str, list[str]]:
         section = self.section(fields, "database.hooks")
         hooks: dict[str, list[str]] = {}
-        for name in section.nodes if section else ():
-            key = f"database.hooks.{name}"
+        if section is None:
+            return hooks
+        for name, (line, _) in section.nodes.items():
             if not _PLAIN_NAME.fullmatch(name):
-                self.note(section.nodes[name][0] if section else 1, f"{quote(name)} is no plain name for a hook")
-                continue
-            items = self.items(section or fields, key, required=True)
-            hooks[name] = self.words(items, key)
-            for item in items:
+                self.note(line, f"{quote(name)} is no plain name for a hook")
+                return hooks
+        self.known(section, "database.hooks", tuple(_HOOKS))
+        for name in section.nodes.keys() & _HOOKS.keys():
+            key = f"database.hooks.{name}"
+            items = self.items(section, key, required=True)
+            words = self.words(items, key)
+            for item, word in zip(items, words, strict=True):
                 # `--password X`: with an equals sign it was found already.
-                if isinstance(item, Scalar) and item.text.startswith("-") and names_secret(item.text.lstrip("-")):
+                if word.startswith("-") and names_secret(word.lstrip("-")):
                     self.problems.append(secret_problem(item.line, f"an argument of `{key}` hands one over"))
+                for unknown in _PLACEHOLDER.findall(word):
+                    if unknown not in _HOOKS[name]:
+                        known = ", ".join(f"`{{{each}}}`" for each in _HOOKS[name])
+                        self.note(item.line, f"`{{{unknown}}}` stands for nothing in `{key}`", f"known there: {known}")
+            if words:
+                # It is run without a shell, which would put the home folder in.
+                words[0] = self.at_home(words[0], items[0].line, key) or ""
+            hooks[name] = words
         return hooks
 
     def _cache(self, fields: Fields) -> Cache | None:
         self.known(fields, "cache", ("url", "ttl", "tls_ca", "encrypt"))
         url = self.text(fields, "cache.url", None, required=True)
         ttl = self.duration(fields, "cache.ttl", 600.0, zero=False)
-        tls_ca = self.text(fields, "cache.tls_ca", None)
+        tls_ca = self.path(fields, "cache.tls_ca")
         encrypt = self.choice(fields, "cache.encrypt", Switch, Switch.FALSE)
         if url is None:
             return None

@@ -117,17 +117,8 @@ def load_profile(name: str, *, profiles_dir: Path | None, environ: Mapping[str, 
 
 
 def _load(name: str, folder: _Folder, environ: Mapping[str, str], cwd: Path) -> Profile:
-    from custctl.profiles.compiled import Compiled
-
-    source = folder.file(name)
-    compiled = Compiled(name, source, _base(folder, environ), shown(source, cwd), environ)
-    held = compiled.load()
-    if held is not None:
-        return held
     reading = _read(name, folder, environ, cwd)
-    profile = _usable(reading, source, cwd, is_bundled=folder.bundled)
-    compiled.keep(profile, reading.path)
-    return profile
+    return _usable(reading, folder.file(name), cwd, is_bundled=folder.bundled)
 
 
 def find_profiles(*, profiles_dir: Path | None, environ: Mapping[str, str], cwd: Path) -> list[ProfileEntry]:

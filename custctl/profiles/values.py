@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection
 from enum import StrEnum
@@ -13,9 +14,17 @@ from custctl.units import parse_duration
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
+# What a shell would replace at the start of a path.
+_BARE_VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)(?=/)")
+
 
 class Values:
     """Reads values by dotted path. What is wrong is noted and a stand-in is returned, so that reading goes on.
+
+    Args:
+        label: the file as it is named to people.
+        problems: where what is wrong is noted.
+        home: the user's home folder, absolute; None where it is not known.
 
     Attributes:
         problems: what was found wrong.
@@ -23,8 +32,9 @@ class Values:
         lines: the line of each value; of its section, where it is not there.
     """
 
-    def __init__(self, label: str, problems: list[Problem]) -> None:
+    def __init__(self, label: str, problems: list[Problem], home: str | None) -> None:
         self._label = label
+        self._home = home
         self.problems = problems
         self.origins: dict[str, str] = {}
         self.lines: dict[str, int] = {}
@@ -94,12 +104,35 @@ class Values:
         if node.usable and not node.text.strip():
             self.note(node.line, f"`{path}` is empty", "give it a value, or leave the key out")
             return None
+        if node.usable and node.text != node.text.strip():
+            self.note(node.line, f"`{path}` begins or ends with a blank")
+            return None
         return node if node.usable else None
 
     def text(self, fields: Fields, path: str, default: str | None, *, required: bool = False) -> str | None:
         """Return the text, or the default where there is none that can be used."""
         scalar = self._scalar(fields, path, required=required)
         return default if scalar is None else scalar.text
+
+    def path(self, fields: Fields, path: str, *, required: bool = False) -> str | None:
+        """Return the path of a file with `~` and `~user` put in, or None where there is none that can be used."""
+        text = self.text(fields, path, None, required=required)
+        return None if text is None else self.at_home(text, self.lines[path], path)
+
+    def at_home(self, text: str, line: int, path: str) -> str | None:
+        """Return a path with the home folder in place of a leading `~`; None where that is not known."""
+        if variable := _BARE_VARIABLE.match(text):
+            name = variable[1]
+            self.note(line, f"`${name}` in `{path}` is no variable", f"write `${{{name}}}`")
+            return None
+        if not text.startswith("~"):
+            return text
+        first, slash, rest = text.partition("/")
+        home = self._home if first == "~" else os.path.expanduser(first)
+        if home is None or home.startswith("~"):
+            self.note(line, f"the home folder {quote(first)} of `{path}` is not known", "write the path out")
+            return None
+        return f"{home.rstrip('/')}{slash}{rest}"
 
     def choice(self, fields: Fields, path: str, kind: type[Choice], default: Choice | None) -> Choice | None:
         """Return the member that is named, the default where nothing is; None where it cannot be known."""
@@ -166,7 +199,7 @@ class Values:
             word = ""
             if not isinstance(item, Scalar):
                 self.note(item.line, f"`{path}` must be a list of single values, not of {_kind(item)}s")
-            elif item.usable and (item.null or not item.text):
+            elif item.usable and (item.null or not item.text.strip()):
                 self.note(item.line, f"`{path}` holds an empty value")
             elif item.usable:
                 word = item.text

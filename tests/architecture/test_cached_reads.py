@@ -15,8 +15,8 @@ from tests.servers.postgresql import PASSWORD, USER, Database
 from tests.servers.proxy import Proxy
 from tests.servers.valkey import ValkeyServer
 
-# Beside what is heavy for any command. Profiles are kept as they were read last, without YAML.
-UNWANTED = {*HEAVY, "redis", "cryptography", "ssl", "psycopg", "custctl.engines.server", "custctl.tables"}
+# A profile is read each time, with YAML; beside that, what is heavy for any command.
+UNWANTED = {*HEAVY, "redis", "cryptography", "ssl", "psycopg", "custctl.engines.server", "custctl.tables"} - {"yaml"}
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from custctl.errors import ExitCode, RefusedError, UsageError
-from custctl.profiles import Auth, Environment, Node, Profile, Tls, find_profiles, load_profile, profile_names
+from custctl.profiles import Auth, Environment, Node, Profile, Tls, document, find_profiles, load_profile, profile_names
 
 SQLITE = "environment: development\ndatabase: {engine: sqlite, path: x.db}\n"
 SERVER = "environment: test\ndatabase: {engine: postgresql, name: c, nodes: [{name: a, host: localhost}]}\n"
@@ -117,7 +118,192 @@ def test_absolute_paths_stay_and_links_are_followed(load: Load, tmp_path: Path) 
     (tmp_path / "link.db").symlink_to(tmp_path / "real.db")
     assert load(SQLITE.replace("x.db", "/srv/c.db")).database.path == Path("/srv/c.db")
     assert load(SQLITE.replace("x.db", "link.db")).database.path == tmp_path / "real.db"
-    assert load(SQLITE.replace("x.db", "~/c.db")).database.path == tmp_path / "~" / "c.db"
+    assert load(SQLITE.replace("x.db", "./~/c.db")).database.path == tmp_path / "~" / "c.db"
+
+
+def test_a_home_folder_is_put_in(load: Load, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    assert load(SQLITE.replace("x.db", "~/c.db"), HOME=str(home)).database.path == home / "c.db"
+    assert load(SQLITE.replace("x.db", "'${AT}/c.db'"), HOME=str(home), AT="~").database.path == home / "c.db"
+    text = SERVER.replace("name: c,", "name: c, tls_ca: ~/ca.pem, hooks: {fence: [~/bin/fence, ~/x]},")
+    profile = load(f"{text}cache: {{url: redis://h, tls_ca: ~/ca.pem}}\n", HOME=f"{home}/")
+    assert profile.cache is not None
+    assert profile.database.tls_ca == profile.cache.tls_ca == home / "ca.pem"
+    # The program alone: what its arguments mean is its own affair.
+    assert profile.database.hooks == {"fence": [f"{home}/bin/fence", "~/x"]}
+    user = pwd.getpwuid(os.getuid())
+    assert load(SQLITE.replace("x.db", f"~{user.pw_name}/c.db")).database.path == Path(user.pw_dir, "c.db")
+    for path in ("~nobody_of_that_name/c.db", "~nobody_of_that_name"):
+        assert "p.yaml:2: the home folder `~nobody" in refused(load, SQLITE.replace("x.db", path)).message
+    assert "`$HOME` in `database.path` is no variable" in refused(load, SQLITE.replace("x.db", "$HOME/c.db")).message
+
+
+# What means nothing
+
+NODE = "[{name: a, host: localhost}]"
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        "{host: db}, {host: db, name: b}",
+        "{host: db.internal}, {host: DB.Internal., name: b, port: 5432}",
+        "{host: db, port: 1, name: a}, {host: x}, {host: db, port: 1, name: b}",
+        "{host: '::1', name: a}, {host: '0:0:0:0:0:0:0:1', name: b}",
+        "{host: 'fe80::A%eth0', name: a}, {host: 'fe80::a%eth0', name: b}",
+        "{host: /run/postgresql, name: a}, {host: /run/postgresql/, name: b}",
+        "{host: '${A:-db}', name: a}, {host: '${B:-DB}', name: b}",
+    ],
+)
+def test_two_nodes_at_one_place_are_refused(load: Load, nodes: str) -> None:
+    error = refused(load, SERVER.replace(NODE, f"[{nodes}]"))
+    assert error.message.startswith("profiles/p.yaml:2: `database.nodes.")
+    assert "at the same host and port as the node `" in error.message
+
+
+def test_nodes_at_places_of_their_own(load: Load) -> None:
+    for nodes in (
+        "{host: db, name: a}, {host: db, name: b, port: 5433}",
+        "{host: db1, name: a}, {host: db2, name: b}",
+        "{host: 'fe80::a%eth0', name: a}, {host: 'fe80::a%eth1', name: b}",
+        "{host: /run/a, name: a}, {host: /run/A, name: b}",
+    ):
+        assert len(load(SERVER.replace(NODE, f"[{nodes}]")).database.nodes) == 2
+
+
+def test_two_apis_of_patroni_at_one_place_are_refused(load: Load) -> None:
+    nodes = "[{host: db, name: a}, {host: db, name: b, port: 5433}]"
+    text = SERVER.replace(NODE, f"{nodes}, replication: {{driver: patroni}}")
+    assert "has Patroni at the same host and port as the node `a`" in refused(load, text).message
+    assert load(text.replace("port: 5433", "port: 5433, api_port: 8009")).database.nodes[1].api_port == 8009
+
+
+_NODES = st.lists(
+    st.tuples(st.sampled_from(["db", "DB", "db.", "::1", "0::1", "other"]), st.sampled_from([None, 5432, 5433])),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(_NODES)
+def test_a_profile_s_nodes_are_at_places_of_their_own(places: list[tuple[str, int | None]]) -> None:
+    items = [
+        f"{{name: n{index}, host: '{host}'{f', port: {port}' if port else ''}}}"
+        for index, (host, port) in enumerate(places)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "profiles").mkdir()
+        (Path(folder) / "profiles" / "p.yaml").write_text(SERVER.replace(NODE, f"[{', '.join(items)}]"))
+        spelled = {"DB": "db", "db.": "db", "0::1": "::1"}
+        distinct = {(spelled.get(host, host), port or 5432) for host, port in places}
+        try:
+            profile = load_profile("p", profiles_dir=None, environ={}, cwd=Path(folder))
+        except UsageError:
+            assert len(distinct) < len(places)
+        else:
+            assert len(distinct) == len(places) == len(profile.database.nodes)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (SERVER.replace("host: localhost", "host: 'db:5432'"), "the port is a key of its own"),
+        (SERVER.replace("host: localhost", "host: '[::1]'"), "without brackets"),
+        (SERVER.replace("host: localhost", "host: 'postgresql://db'"), "is not a host name or address"),
+        (SERVER.replace("host: localhost", "host: 5432"), "is not a host name or address"),
+        (SERVER.replace("host: localhost", "host: a..b"), "is not a host name or address"),
+        (SERVER.replace("host: localhost", "host: -a"), "is not a host name or address"),
+        (SERVER.replace("host: localhost", "host: db/x"), "is not a host name or address"),
+        (SERVER.replace("host: localhost", "host: $DB_HOST"), "is not a host name or address"),
+        (SERVER.replace("postgresql", "mssql").replace("localhost", "/tmp"), "is not a host name or address"),
+        (SERVER.replace("}]", "}, {name: A, host: b}]"), "is the name of another node too"),
+        (SERVER.replace("name: c,", "name: ' c',"), "`database.name` begins or ends with a blank"),
+        (SERVER.replace("name: c", "replication: {group: g}"), "`database.replication.group` does not apply"),
+        (SERVER.replace("name: c", "replication: {max_lag: 0s}"), "`database.replication.max_lag` must be longer"),
+        (FULL.replace("group: ag_customers, ", ""), "`database.replication.group` is missing"),
+        (SERVER.replace("name: c", "hooks: {fense: [x]}"), "unknown key `database.hooks.fense`"),
+        (SERVER.replace("name: c", "hooks: {fence: ['{nodee}']}"), "`{nodee}` stands for nothing"),
+        (SERVER.replace("name: c", "hooks: {fence: [x, '{primary}']}"), "`{primary}` stands for nothing"),
+        (SERVER.replace("name: c", "hooks: {fence: [' ']}"), "holds an empty value"),
+        (SERVER + "cache: {url: redis://h, ttl: 0}\n", "`cache.ttl` must be longer than zero"),
+        (SERVER + "cache: {url: redis://h, ttl: 0s}\n", "`cache.ttl` must be longer than zero"),
+        (SQLITE.replace("x.db", "data/"), "is a folder's"),
+        (SQLITE.replace("x.db", "."), "is a folder's"),
+        (SQLITE.replace("x.db", "x.db, nodes: []"), "`database.nodes` does not apply to sqlite"),
+        (SQLITE.replace("x.db", "~"), "`database.path` is empty"),
+        (SQLITE.replace("x.db", "'${A:-${B:-x}}'"), "the default of `${A}` holds another `${`"),
+        (SQLITE.replace("x.db", "'${A:-${B}}'"), "the default of `${A}` holds another `${`"),
+        (SQLITE.replace("x.db", "'${A:-x'"), "`${` begins no variable"),
+        (SQLITE.replace("x.db", "'${A:-}'"), "`database.path` is empty"),
+        (SQLITE.replace("x.db", "&x x.db"), "a profile takes no YAML anchors"),
+        (SQLITE + "<<: {seed: [a]}\n", "unknown key `<<`"),
+        (SQLITE.replace("path: x.db", "path: x.db, path: y.db"), "`path` stands twice"),
+        ("environment: test\ndatabase:\n\tengine: sqlite\n", "p.yaml:3"),
+    ],
+)
+def test_what_means_nothing_is_refused_with_its_line(load: Load, text: str, message: str) -> None:
+    error = refused(load, text)
+    assert error.message.startswith("profiles/p.yaml:")
+    assert message in error.message
+
+
+def test_a_default_inside_a_default_is_refused_where_the_variable_is_set_too(load: Load) -> None:
+    assert "holds another" in refused(load, SQLITE.replace("x.db", "'${A:-${B:-x}}'"), A="a", B="b").message
+
+
+def test_what_looks_odd_and_means_something(load: Load) -> None:
+    # Of a cluster one node may be left, and the history has to be counted on it.
+    assert (
+        load(SERVER.replace("name: c,", "replication: {driver: streaming},")).database.replication.driver == "streaming"
+    )
+    assert load(SERVER.replace("name: c,", "name: 123, user: 1e3, tls: off,")).database.name == "123"
+    assert load(SERVER.replace("name: c,", "name: no,")).database.name == "no"
+    assert load(SERVER.replace("host: localhost", "host: 'fe80::1%eth0'")).database.nodes[0].host == "fe80::1%eth0"
+    assert load(SERVER.replace("host: localhost", "host: db_1.internal., port: '5433'")).database.nodes[0].port == 5433
+    hooks = "[docker, '--format={{.Name}}', '{node}', '{\"a\": 1}']"
+    assert load(SERVER.replace("name: c,", f"hooks: {{fence: {hooks}}},")).database.hooks["fence"][1:3] == [
+        "--format={{.Name}}", "{node}"
+    ]  # fmt: skip
+    assert load(SQLITE.replace("x.db", "'${A:-a$$b}'")).database.path is not None
+    assert str(load(SQLITE.replace("x.db", "'${A:-a$$b}'")).database.path).endswith("a$b")
+
+
+# Read once
+
+
+def test_a_profile_that_is_edited_while_it_is_read_is_the_old_one_or_the_new_one(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "profiles" / "p.yaml"
+    home = {"HOME": str(tmp_path / "home"), "XDG_CONFIG_HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)}
+    load(SQLITE.replace("x.db", "old.db"))
+    read = document._read
+
+    def edited_behind_it(source: Path, problems: list[document.Problem]) -> str:
+        text = read(source, problems)
+        file.write_text(SQLITE.replace("x.db", "new.db"))
+        return text
+
+    with monkeypatch.context() as patched:
+        patched.setattr(document, "_read", edited_behind_it)
+        held = load_profile("p", profiles_dir=None, environ=home, cwd=tmp_path)
+    assert held.database.path == tmp_path / "old.db"
+    for _ in range(2):
+        assert load_profile("p", profiles_dir=None, environ=home, cwd=tmp_path).database.path == tmp_path / "new.db"
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_profile_s_file_is_opened_once(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    really = os.open
+
+    def counted(path: str | Path, *rest: int) -> int:
+        opened.append(Path(path).name)
+        return really(path, *rest)
+
+    monkeypatch.setattr(os, "open", counted)
+    load(SQLITE)
+    assert opened.count("p.yaml") == 1
 
 
 def test_words_that_yaml_takes_for_booleans_stay_words(load: Load) -> None:

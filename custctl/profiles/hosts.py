@@ -1,0 +1,50 @@
+"""Hosts of nodes: what can be one, and which two are the same."""
+
+from __future__ import annotations
+
+import re
+import socket
+
+# A host goes into connection strings: nothing that ends a value there.
+_HOST = re.compile(r"[^\s;,=@{}()\[\]<>'\"`?#$%&*|^~!]{1,255}")
+
+
+def host_fault(host: str, *, sockets: bool) -> str | None:
+    """Return why a text is not a host, as the end of a sentence; None where it can be one.
+
+    Args:
+        sockets: whether an absolute path is one, the folder of a server's socket.
+    """
+    if host.startswith("/"):
+        return None if sockets and _HOST.fullmatch(host) else ""
+    if ":" in host or host.startswith("["):
+        address, _, zone = host.partition("%")
+        if _packed(address) is not None and (not zone or zone.isalnum()):
+            return None
+        if host.startswith("["):
+            return ": an IPv6 address is written without brackets"
+        return ": the port is a key of its own" if re.fullmatch(r"[^:]+:[0-9]+", host) else ""
+    if not _HOST.fullmatch(host) or "/" in host or host.isdigit():
+        return ""
+    labels = host.removesuffix(".").split(".")
+    return None if all(0 < len(label) < 64 and label[0] != "-" for label in labels) else ""
+
+
+def same_host(one: str, other: str) -> bool:
+    """Tell whether two texts are the same host, without looking it up."""
+    return _canonical(one) == _canonical(other)
+
+
+def _canonical(host: str) -> object:
+    if host.startswith("/"):
+        return host.rstrip("/")
+    address, _, zone = host.partition("%")
+    packed = _packed(address) if ":" in address else None
+    return (packed, zone) if packed is not None else host.lower().removesuffix(".")
+
+
+def _packed(address: str) -> bytes | None:
+    try:
+        return socket.inet_pton(socket.AF_INET6, address)
+    except (OSError, ValueError):
+        return None
