@@ -239,7 +239,7 @@ def _stamp(state: State, environment: str) -> Check:
     stamp = state.standing.environment if state.standing else None
     if stamp == environment:
         return Check("stamp", True, stamp)
-    hint = "use a profile of that environment; after a restore, `custctl migrate repair --environment NAME`"
+    hint = f"use a profile of that environment; after a restore, `custctl migrate repair --environment {environment}`"
     return Check("stamp", False, stamp or "none", hint, ExitCode.REFUSED)
 
 

@@ -113,13 +113,13 @@ def check_environment(standing: Standing, environment: str, location: str) -> No
     if standing.environment is None:
         raise RefusedError(
             f"{location} has a journal but no environment stamp",
-            hint="after a look at what it holds, run `custctl migrate repair --environment NAME`",
+            hint=f"after a look at what it holds, run `custctl migrate repair --environment {environment}`",
         )
     if standing.environment != environment:
         raise RefusedError(
             f"{location} is stamped `{standing.environment}`, and the profile is of `{environment}`",
             hint=f"use a profile of `{standing.environment}`; after a restore into another environment run"
-            " `custctl migrate repair --environment NAME`",
+            f" `custctl migrate repair --environment {environment}`",
             details={"stamp": standing.environment, "profile": environment},
         )
 

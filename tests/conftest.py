@@ -41,6 +41,19 @@ class Result:
         return json.loads(self.out)
 
     @property
+    def told(self) -> list[str]:
+        """What notes and warnings say, whether stderr is text or JSON."""
+        lines = self.err.splitlines()
+        documents = [json.loads(line) if line.startswith("{") else {"note": line} for line in lines]
+        return [each.get("note") or each["warning"] for each in documents if each.keys() & {"note", "warning"}]
+
+    @property
+    def announced(self) -> dict[str, str]:
+        """What the command is about to change, from JSON."""
+        found: dict[str, str] = json.loads(self.err.splitlines()[0])["announce"]
+        return found
+
+    @property
     def error(self) -> dict[str, Any]:
         """The JSON error: the last line of stderr."""
         return json.loads(self.err.splitlines()[-1])["error"]

@@ -24,11 +24,7 @@ def parse_who(who: str) -> int | str:
     if text.isascii() and text.isdigit():
         # Python refuses to read thousands of digits.
         return min(int(text.lstrip("0")[:20] or "0"), _MAX_ID)
-    import shlex
-
-    raise UsageError(
-        f"`{who}` is neither an id nor an email", hint=f"look for it with `custctl customer search {shlex.quote(who)}`"
-    )
+    raise UsageError(f"`{who}` is neither an id nor an email", hint=_look(text))
 
 
 def check_text(text: str, what: str) -> str:
@@ -45,4 +41,15 @@ def check_text(text: str, what: str) -> str:
 def not_found(who: str) -> NotFoundError:
     """Return the error for a customer that is not there."""
     shown = who if len(who) <= _SHOWN else f"{who[:_SHOWN]}…"
-    return NotFoundError(f"there is no customer {shown}", hint="look for it with `custctl customer search`")
+    name, at, _ = who.partition("@")
+    return NotFoundError(f"there is no customer {shown}", hint=_look(name if at else ""))
+
+
+def _look(text: str) -> str:
+    """Return how to look for a customer: by a text that it may be known by, or among all."""
+    import shlex
+
+    if not text:
+        return "`custctl customer list` shows all customers"
+    end = "-- " if text.startswith("-") else ""
+    return f"look for it with `custctl customer search {end}{shlex.quote(text[:_SHOWN])}`"

@@ -403,6 +403,6 @@ def _check_email_is_free(connection: Connection, email: str | None) -> None:
     if holder is not None:
         raise ConflictError(
             f"the email {email} is taken by customer {holder}",
-            hint=f"`custctl customer update {holder} …` changes that customer",
+            hint=f"`custctl customer get {holder}` shows that customer",
             details={"field": "email", "customer_id": holder},
         )

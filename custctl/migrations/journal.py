@@ -104,7 +104,7 @@ def read_state_on(database: Database, connection: Connection) -> State:
             raise
         raise MigrationError(
             f"the table `{journal.name}` of {database.location} is not custctl's journal: {error.orig}",
-            hint="another tool may have made it: rename it, then adopt the database with `custctl migrate baseline VERSION`",
+            hint="another tool may have made it: rename it, then adopt the database: see `custctl migrate baseline --help`",
         ) from error
     return State(
         exists=True,

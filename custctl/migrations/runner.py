@@ -118,7 +118,7 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
     if not (scripts.versioned or scripts.repeatable):
         raise MigrationError(
             f"`{request.sql_dir / database.engine_name}` holds no script",
-            hint="make one with `custctl migrate new NAME`, or name another folder by `--sql-dir`",
+            hint="make one, as with `custctl migrate new 'add phone'`, or name another folder by `--sql-dir`",
         )
     features = database.features()
 
@@ -175,7 +175,7 @@ def check_state(state: State, environment: str, location: str) -> None:
         some = ", ".join(f"`{name}`" for name in sorted(state.tables)[:5])
         raise MigrationError(
             f"{location} has tables ({some}) and no journal",
-            hint="where it has the schema already, adopt it with `custctl migrate baseline VERSION`",
+            hint="where it has the schema already, adopt it: see `custctl migrate baseline --help`",
         )
 
 

@@ -25,7 +25,7 @@ _VERSIONED = re.compile(r"([0-9]+)_([A-Za-z0-9][A-Za-z0-9_-]*)\.sql")
 _MOST_DIGITS = 18
 _LEAST_WIDTH = 4
 _LONGEST_SLUG = 100
-_PATTERN_HINT = "name it `NUMBER_words_in_ascii.sql`, as in `0007_add_phone.sql`; `custctl migrate new` does"
+_PATTERN_HINT = "name it `NUMBER_words_in_ascii.sql`, as in `0007_add_phone.sql`; see `custctl migrate new --help`"
 
 
 @dataclass(frozen=True, slots=True)

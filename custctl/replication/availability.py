@@ -197,7 +197,7 @@ class AvailabilityDriver(AvailabilityNodes):
             if any((position or 0) > (known.get(name) or 0) for name, position in hardened(seen).items()):
                 raise RefusedError(
                     f"`{node.name}` has received more meanwhile: the old primary is not stopped",
-                    hint="stop it first, or `custctl replica switchover` where it answers",
+                    hint="stop it first, or see `custctl replica switchover --help` where it answers",
                 )
         loss = assess_loss(topology, self.node(step.node), self._of(step.node))
         if not loss.none and not plan.facts["data_loss"]:

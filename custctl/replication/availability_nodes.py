@@ -193,7 +193,7 @@ class AvailabilityNodes(Driver):
         if group.role == "PRIMARY" and any(each.name != node for each, _ in topology.primaries):
             # Going offline it would ask for its secondaries, which follow the other one.
             self._steered(node).become_secondary(group.name)
-            return "by T-SQL: it is a secondary now, its databases suspended until `custctl replica rejoin`"
+            return f"by T-SQL: it is a secondary now, its databases suspended until `custctl replica rejoin {node}`"
         if group.role == "PRIMARY":
             self._steered(node).take_offline(group.name)
         return "by T-SQL: the group is offline there, until somebody fails over to it"

@@ -151,7 +151,7 @@ def plan_failover(
     if forced and group.cluster_type == NONE:
         warnings.append(
             "the old primary takes itself for the primary when it comes back: keep clients away from it until"
-            " `custctl replica fence` and `custctl replica rejoin`"
+            " `replica fence` and `replica rejoin`"
         )
     old = silent[0] if len(silent) == 1 else unfinished.old if unfinished is not None else None
     plan = Plan(FAILOVER, operation_id, old, node.name, tuple(steps), loss, tuple(warnings), facts)

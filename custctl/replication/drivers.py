@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _VERIFYING = 10.0  # seconds in which the other standbys are to have found the new primary
 _LOOK = 0.05  # seconds between two looks
-_ONE_HISTORY = "decide which of them to keep, `custctl replica fence` the other, then `custctl replica rejoin` it"
+_ONE_HISTORY = "decide which of them to keep, then `replica fence` and `replica rejoin` the other"
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,7 +212,7 @@ class PatroniDriver(Driver):
         self.node(node)
         raise RefusedError(
             f"Patroni decides which node accepts writes, `{node}` too",
-            hint="`custctl replica switchover` makes another one the primary; to stop this one for good, `patronictl pause`"
+            hint="`replica switchover` makes another one the primary; to stop this one for good, `patronictl pause`"
             " and stop PostgreSQL there, or stop Patroni there",
         )
 

@@ -193,7 +193,7 @@ class StreamingDriver(Driver):
         if fed:
             raise RefusedError(
                 f"`{fed[0]}` receives from it: the old primary is not stopped",
-                hint="stop it first, or `custctl replica switchover` where it answers",
+                hint="stop it first, or see `custctl replica switchover --help` where it answers",
             )
         loss = streaming_plan.assess_loss(topology, node, found)
         if not loss.none and not plan.facts["data_loss"]:

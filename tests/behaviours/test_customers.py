@@ -52,7 +52,7 @@ def test_a_customer_with_every_field(shared: Place) -> None:
     assert re.fullmatch(r"e1-[0-9A-Za-z]+", found["version"])
     assert _TIME.fullmatch(found["created_at"])
     assert found["updated_at"] >= found["created_at"]
-    assert added.err.startswith("dev (development): ")
+    assert (added.announced["profile"], added.announced["environment"]) == ("dev", "development")
     for who in (str(found["id"]), "luís.gonçalves@embraer.example.com", "LUÍS.GONÇALVES@EMBRAER.example.COM"):
         assert shared.json("customer", "get", who) == found
     csv = shared.ok("customer", "get", str(found["id"]), "-o", "csv").out.splitlines()

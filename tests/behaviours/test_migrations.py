@@ -37,7 +37,7 @@ def test_an_empty_database_is_migrated_once(empty: Place) -> None:
     done = place.ok("migrate", "-o", "json")
     assert (done.json["environment"], done.json["from"], done.json["to"]) == ("development", None, 5)
     assert [step["script"] for step in done.json["applied"]] == [step["script"] for step in planned["planned"]]
-    assert done.err.splitlines()[0].startswith("dev (development): ")
+    assert (done.announced["profile"], done.announced["environment"]) == ("dev", "development")
     assert "stamped" in done.err
     assert all(step["duration_ms"] >= 0 and step["statements"] >= 1 for step in done.json["applied"])
 

@@ -139,7 +139,9 @@ def test_tls_is_told_with_cipher_and_certificate(patient: Patient) -> None:
 
 def test_before_the_first_migration(engine_project: EngineProject) -> None:
     faults = Patient(engine_project).faults(code=8)
-    assert {fault["hint"] for fault in faults.values()} == {"run `custctl migrate`"}
+    assert {fault["hint"] for fault in faults.values()} == {
+        f"run `custctl migrate --sql-dir {engine_project.environ['CUSTCTL_SQL_DIR']}`"
+    }
 
 
 # -- faults of the schema --------------------------------------------------------------------------

@@ -22,8 +22,8 @@ def test_the_first_run_stamps_the_database_and_says_so(shop: Workshop) -> None:
         (1, "migrations/0001_a.sql", "versioned", 2),
         (2, "migrations/0002_b.sql", "versioned", 2),
     ]
-    announced, stamped, first, second = result.err.splitlines()
-    assert announced == f"dev (development): sqlite {shop.project.path / 'dev.db'}"
+    stamped, first, second = result.told
+    assert result.announced["database"] == f"sqlite {shop.project.path / 'dev.db'}"
     assert stamped == f"stamped sqlite {shop.project.path / 'dev.db'} as `development`"
     assert first.startswith("applied migrations/0001_a.sql in ")
     assert second.startswith("applied migrations/0002_b.sql in ")

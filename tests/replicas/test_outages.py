@@ -36,7 +36,7 @@ def test_with_the_primary_dead_reads_go_on_and_writes_do_not(reads: Reads, route
     with within(DEADLINE):
         found = reads.run(*GET)
     assert (found.code, found.json["source"], found.json["company"]) == (0, "replica", "Analytical")
-    told = found.err.splitlines()
+    told = found.told
     assert told[0].startswith("the primary does not answer: read from replica `")
     assert told[0].endswith(" s behind")
     assert told[1].startswith("source: replica `")
@@ -88,7 +88,7 @@ def test_the_freshest_replica_serves_and_tells_what_it_lacks(reads: Reads) -> No
     reads.cluster.kill("c")
     found = reads.run(*GET)
     assert (found.json["node"], found.json["company"], found.json["city"]) == ("b", "Analytical", None)
-    assert found.err.splitlines()[0].endswith(" s behind; it has not got what was last written from here")
+    assert found.told[0].endswith(" s behind; it has not got what was last written from here")
     reads.cluster.kill("b")
     for arguments in (
         GET,
@@ -155,7 +155,7 @@ def test_a_fenced_primary_is_read_from_and_not_written_to(reads: Reads, route: s
     reads.cluster.detach("b", "c")
     found = reads.run(*GET)
     assert (found.code, found.json["source"], found.json["node"]) == (0, "primary", "a")
-    assert found.err.startswith("no node accepts writes: read from `a`")
+    assert found.told[0].startswith("no node accepts writes: read from `a`")
     assert reads.run("customer", "update", "1", "--phone", "1").code == 7
 
 
@@ -188,5 +188,5 @@ def test_all_nodes_that_answer_being_standbys_is_a_refusal(reads: Reads) -> None
     reads.cluster.profile(reads.inside, nodes=["b", "c"], through=reads.proxies)
     assert reads.run("customer", "update", "1", "--phone", "1").code == 7
     found = reads.run(*GET)
-    assert found.err.startswith("no node is the primary: read from replica `")
+    assert found.told[0].startswith("no node is the primary: read from replica `")
     assert reads.run("customer", "get", "99").code == 3

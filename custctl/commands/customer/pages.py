@@ -27,7 +27,7 @@ def print_pages(context: Context, query: Query, position: Position | None, limit
         if context.profile.cache is not None:
             error.hint = (
                 f"{error.hint + '; ' if error.hint else ''}the cache cannot answer this whole:"
-                " `custctl customer get` shows a customer that it holds"
+                " `customer get` shows a customer that it holds"
             )
         raise
 

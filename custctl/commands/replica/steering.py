@@ -128,7 +128,7 @@ def _show_result(context: Context, plan: Plan, run: Any) -> None:
         return
     context.console.note(f"`{plan.target}` is the primary; {loss}")
     if plan.old is not None and not run.driver.brings_back:
-        context.console.note(f"`{plan.old}` is to rejoin: `custctl replica rejoin {plan.old}`")
+        context.console.note(f"`{plan.old}` is not a standby yet: run `custctl replica rejoin {plan.old}`")
 
 
 def _heads(plan: Plan) -> dict[str, Any]:
