@@ -35,7 +35,7 @@ class EditedFile:
         if not named and not interactive:
             raise RefusedError(
                 "there is no editor",
-                hint="set `EDITOR`, or use `custctl customer update` where nobody is there to edit",
+                hint="set `EDITOR`, or use `customer update` where nobody is there to edit",
             )
         try:
             self._command = shlex.split(named or ("notepad" if os.name == "nt" else "vi"))

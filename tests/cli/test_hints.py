@@ -86,7 +86,10 @@ def test_every_command_that_the_source_offers_can_be_pasted() -> None:
         assert not re.search(r"\b[A-Z]{2,}\b|…", command), f"`{command}` has a place to fill in"
         if "--help" in command:
             continue
-        parse(shlex.split(command))
+        try:
+            parse(shlex.split(command))
+        except Exception as error:  # noqa: BLE001 - whatever it says, the command is what is wrong
+            pytest.fail(f"`{command}`: {error}")
 
 
 # -- as they are printed ---------------------------------------------------------------------------
