@@ -11,6 +11,7 @@ PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 UNIXODBC := $(abspath $(VENV))/unixodbc
 ODBC_READY := $(VENV)/.odbc-ready
 ETCD_READY := $(VENV)/.etcd-ready
+DEBIAN_READY := $(VENV)/debian/ready
 
 .PHONY: demo cluster cluster-stop test test-newest test-lowest versions check soak bench lock clean
 
@@ -34,6 +35,10 @@ $(ETCD_READY): $(READY) tests/servers/etcd.sh tests/servers/redis.sh tests/serve
 	sh tests/servers/redis.sh $(abspath $(VENV))/redis
 	touch $(ETCD_READY)
 
+$(DEBIAN_READY): $(READY) tests/servers/debian.sh tests/servers/unpack.sh
+	rm -f $(DEBIAN_READY)
+	sh tests/servers/debian.sh $(abspath $(VENV))/debian
+
 test soak: export LD_LIBRARY_PATH := $(UNIXODBC)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
 
 demo: $(READY) ## the main job on the embedded default, shown
@@ -45,7 +50,7 @@ cluster: $(READY) ## a PostgreSQL primary, two standbys and a Valkey, with a pro
 cluster-stop: ## end and remove them
 	if [ -d .cluster ]; then $(BIN)/python examples/cluster.py stop; fi
 
-test: $(ODBC_READY) $(ETCD_READY) ## all tests
+test: $(ODBC_READY) $(ETCD_READY) $(DEBIAN_READY) ## all tests
 	$(BIN)/python -m pytest --numprocesses $(WORKERS)
 
 # Each has an environment of its own, and says first what it tests.
@@ -74,7 +79,7 @@ check: $(READY) ## lint, types, import rules, docs
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --quiet tests/docs tests/architecture
 
-soak: $(ODBC_READY) $(ETCD_READY) ## the long runs of the killed and racing processes, and of changes of the primary
+soak: $(ODBC_READY) $(ETCD_READY) $(DEBIAN_READY) ## the long runs of the killed and racing processes, and of changes of the primary
 	CUSTCTL_TEST_KILLS=200 $(BIN)/python -m pytest --ignore=tests/replicas -k "kill or race or concurren"
 	CUSTCTL_TEST_KILLS=50 CUSTCTL_TEST_SWITCHOVERS=20 CUSTCTL_TEST_STATES=100 CUSTCTL_TEST_STEPS=14 \
 		$(BIN)/python -m pytest tests/replicas -k "kill or acknowledged"

@@ -101,6 +101,9 @@ class ServerDatabase(ReachedDatabase):
     def _begin(self, connection: Connection) -> None:
         """Begin a transaction that writes, each of whose statements sees what is committed when it begins."""
 
+    def _begin_reading(self, connection: Connection) -> None:
+        """Begin what reads statement by statement; most often nothing has to be begun for that."""
+
     @abstractmethod
     def _begin_snapshot(self, connection: Connection) -> None:
         """Begin a transaction that reads one state."""
@@ -172,6 +175,8 @@ class ServerDatabase(ReachedDatabase):
             try:
                 if snapshot:
                     self._begin_snapshot(connection)
+                else:
+                    self._begin_reading(connection)
                 yield connection
             finally:
                 self._roll_back(connection)

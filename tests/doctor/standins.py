@@ -1,4 +1,4 @@
-"""Stand-ins for what cannot be had in a test: a pooler, and servers that shake hands."""
+"""Stand-ins for what cannot be had in a test: servers that shake hands."""
 
 from __future__ import annotations
 
@@ -16,37 +16,6 @@ import pyodbc
 
 from custctl.engines.mssql.handshake import prelogin
 from tests.servers.ports import listening
-
-_MADE_UP = 4711
-
-
-@contextlib.contextmanager
-def pooler_stand_in(host: str, port: int) -> Iterator[int]:
-    """Give a port that forwards to a PostgreSQL server, and tells clients a session's number that it has made up."""
-
-    def answer(client: socket.socket) -> None:
-        threading.Thread(target=_forward, args=(client, (host, port)), daemon=True).start()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener, listening(listener, answer):
-        yield listener.getsockname()[1]
-
-
-def _forward(client: socket.socket, address: tuple[str, int]) -> None:
-    with client, socket.create_connection(address) as server, contextlib.suppress(OSError):
-        back = threading.Thread(target=_copy_renamed, args=(server, client), daemon=True)
-        back.start()
-        while data := client.recv(65536):
-            server.sendall(data)
-        server.shutdown(socket.SHUT_WR)
-        back.join()
-
-
-def _copy_renamed(server: socket.socket, client: socket.socket) -> None:
-    # BackendKeyData: type, length, the session's number, and a key.
-    number = re.compile(rb"(?<=K\0\0\0[\x0c\x28])\0...", re.DOTALL)
-    with contextlib.suppress(OSError):
-        while data := server.recv(65536):
-            client.sendall(number.sub(struct.pack("!I", _MADE_UP), data))
 
 
 @contextlib.contextmanager

@@ -13,7 +13,6 @@ import yaml
 from custctl import __version__, diagnosis
 from custctl.engines.roles import ADMIN, OPERATOR, SUPPORT
 from tests.conftest import ADA, REPOSITORY, Project, Result
-from tests.doctor.standins import pooler_stand_in
 from tests.inside import Inside
 from tests.servers import ports
 from tests.servers.fixtures import ENGINES
@@ -331,8 +330,8 @@ def test_logins_are_told_with_their_roles_and_what_they_lack(
     made.drop()
 
 
-def test_limits_poolers_and_fences(postgresql_patient: Patient, own_postgresql: PostgresqlServer) -> None:
-    patient, project = postgresql_patient, postgresql_patient.project
+def test_limits_and_fences(postgresql_patient: Patient, own_postgresql: PostgresqlServer) -> None:
+    patient = postgresql_patient
     own_postgresql.sql("ALTER ROLE custctl CONNECTION LIMIT 1")
     faults = patient.faults(code=3)
     assert "1 of 1 for this login" in faults["sessions"]["value"]
@@ -344,11 +343,6 @@ def test_limits_poolers_and_fences(postgresql_patient: Patient, own_postgresql: 
     faults = patient.faults(code=7)
     assert faults["writes"]["value"] == "refused: `default_transaction_read_only` is on"
     own_postgresql.sql("ALTER ROLE custctl RESET default_transaction_read_only")
-    with pooler_stand_in(own_postgresql.host, own_postgresql.port) as port:
-        project.profile("dev", "development", nodes=nodes("127.0.0.1", port))
-        checks = patient.checks()
-    assert checks["pooler"]["value"] == "there is one between this machine and the server"
-    assert "session mode" in checks["pooler"]["hint"]
 
 
 def test_a_read_only_standby(postgresql_patient: Patient, own_postgresql: PostgresqlServer) -> None:

@@ -53,6 +53,12 @@ def _judged(site: Inside, code: int, health: str, *reasons: str) -> None:
     assert site.run(*STATUS).code == 0
 
 
+@pytest.mark.parametrize("sought", ["read-write", "primary", "standby", "read-only", "prefer-standby"])
+def test_what_libpq_is_told_to_look_for_hides_no_node(site: Inside, sought: str) -> None:
+    site.environ["PGTARGETSESSIONATTRS"] = sought
+    _judged(site, 0, "healthy")
+
+
 def test_a_healthy_cluster(site: Inside, cluster: Cluster) -> None:
     _judged(site, 0, "healthy")
     document = site.ok(*STATUS, "-o", "json").json

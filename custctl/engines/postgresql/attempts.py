@@ -1,70 +1,80 @@
 """Attempts to connect that failed, told as errors of the tree.
 
-libpq gives no SQLSTATE for these. What the server said is told from what libpq itself found by its form: behind the
-severity, which is in the server's language, there are two blanks.
+What the server says is told by its SQLSTATE, whatever its language.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
 import psycopg
 
+from custctl.engines.postgresql.connection import AttemptError, NoPasswordError
 from custctl.errors import CredentialError, CustctlError, UnavailableError
 from custctl.text import visible
 
 if TYPE_CHECKING:
     from psycopg import Error
 
-_SAID = re.compile(r"^[^\s:]+:  (.*)")
 # libpq tells what it did before the reason: `connection to server at "h" (::1), port 1 failed: …`
 _WHAT_WAS_DONE = re.compile(
     r"^connection (?:failed|is bad): (?:connection to server (?:at|on) .*? failed: )?|^connection to server .*? failed: "
 )
 _PASSWORD_FILE = re.compile(r'password retrieved from file "(.*)"')
-_LOGIN = re.compile(
-    r"password authentication failed|no password supplied|authentication failed|pg_hba\.conf|client certificate"
-    r"|role \".*\" does not exist|is not permitted to log in|permission denied for database"
-)
+# libpq's own words: its messages are English, as the program sets no locale for them.
 _NO_POSTGRESQL = re.compile(r"invalid response|authentication request|wrong version number|packet length")
+_PASSWORD, _AUTHORIZATION, _PRIVILEGE, _DATABASE = "28P01", "28000", "42501", "3D000"
+PROTOCOL_VIOLATION = "08P01"
+"""What PgBouncer answers to whatever it does not take."""
+_FROM_WHERE = "`custctl credential check` shows where the password was taken from; `custctl credential set` stores one"
 _CHECK_NODES = "check that the server runs, and `database.nodes` in the profile"
 
 
 def reason(error: Error) -> str:
     """Return why an attempt failed, in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = _WHAT_WAS_DONE.sub("", lines[0]) if lines else type(error).__name__
-    said = _SAID.match(text)
-    return visible(said[1] if said else text).rstrip(": ")
+    if isinstance(error, AttemptError):
+        text = error.reason
+    else:
+        text = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return visible(_WHAT_WAS_DONE.sub("", text)).rstrip(": ")
 
 
 def is_answer(error: Error) -> bool:
     """Tell whether it is the server that refused: it is alive."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return bool(lines) and _SAID.match(_WHAT_WAS_DONE.sub("", lines[0])) is not None
+    return isinstance(error, AttemptError) and error.by_server
 
 
-def wants_password(error: Error) -> bool:
-    """Tell whether the server asked for a password, and there was none."""
-    return "no password supplied" in str(error)
-
-
-def translate_attempt(error: Error, where: str, login: str, authorities: str | None) -> CustctlError:
+def translate_attempt(error: Error, where: str, login: str, authorities: str | None, *, tls: bool) -> CustctlError:
     """Return the error of the tree for an attempt to connect that failed.
 
     Args:
         where: the node, as messages name it.
         login: who was to be logged in, as messages name him.
         authorities: the file of certificates that were trusted, `system`, or None where any was taken.
+        tls: whether the attempt was encrypted.
     """
-    text = reason(error)
-    if _LOGIN.search(text):
-        return CredentialError(f"{where} refuses the login of {login}: {text}", hint=_login_hint(error, text))
+    told = _told(error, where, login, authorities, tls=tls)
+    if error.sqlstate:
+        told.details.setdefault("sqlstate", error.sqlstate)
+    return told
+
+
+def _told(error: Error, where: str, login: str, authorities: str | None, *, tls: bool) -> CustctlError:
+    text, state = reason(error), error.sqlstate
+    refused = f"{where} refuses the login of {login}: {text}"
+    if state in (_PASSWORD, _AUTHORIZATION, _PRIVILEGE):
+        return CredentialError(refused, hint=_login_hint(error, state, tls=tls))
+    if isinstance(error, NoPasswordError):
+        return CredentialError(refused, hint=_FROM_WHERE)
+    if state == _DATABASE:
+        hint = "let an administrator create it, and check `database.name` in the profile"
+        return UnavailableError(f"{where}: {text}", hint=hint)
+    if state == PROTOCOL_VIOLATION or (is_answer(error) and state is None):
+        # A pooler gives this one to whatever it refuses; and without any, the words are all there is.
+        return UnavailableError(f"{where} refuses the connection: {text}", hint=f"check the login too: {_FROM_WHERE}")
     if is_answer(error):
-        if text.startswith("database "):
-            hint = "let an administrator create it, and check `database.name` in the profile"
-            return UnavailableError(f"{where}: {text}", hint=hint)
         return UnavailableError(f"{where} cannot serve now: {text}", hint="try again in a moment")
     if _NO_POSTGRESQL.search(text):
         return UnavailableError(f"{where} does not speak PostgreSQL's protocol: {text}", hint=_CHECK_NODES)
@@ -72,20 +82,24 @@ def translate_attempt(error: Error, where: str, login: str, authorities: str | N
         return UnavailableError(f"{where} cannot be reached: no answer in time", hint=_CHECK_NODES)
     if "certificate" in text or "SSL" in text:
         return UnavailableError(f"no trustworthy connection to {where}: {text}", hint=_tls_hint(text, authorities))
+    if "service" in text and os.environ.get("PGSERVICE"):
+        hint = "`PGSERVICE` names it: define it in `~/.pg_service.conf`, or `unset PGSERVICE`"
+        return UnavailableError(f"{where} cannot be reached: {text}", hint=hint)
     return UnavailableError(f"{where} cannot be reached: {text}", hint=_CHECK_NODES)
 
 
-def _login_hint(error: Error, text: str) -> str:
-    if "client certificate" in text:
-        return "name its files by `PGSSLCERT` and `PGSSLKEY`, or put them where libpq looks: `~/.postgresql`"
-    if "no encryption" in text:
-        return "set `database.tls` in the profile: the server takes this login over TLS alone"
-    if "pg_hba.conf" in text or "permission denied" in text:
-        return "let an administrator admit this login, from this address, to this database"
+def _login_hint(error: Error, state: str, *, tls: bool) -> str:
     file = _PASSWORD_FILE.search(str(error))
     if file:
         return visible(f"the password was taken from `{file[1]}`")
-    return "`custctl credential check` shows where the password was taken from; `custctl credential set` stores one"
+    if state == _PASSWORD:
+        return _FROM_WHERE
+    hint = "let an administrator allow this login, from this address, to this database"
+    if state == _AUTHORIZATION and not tls:
+        hint += "; it may be allowed over TLS alone, which `database.tls` in the profile asks for"
+    elif state == _AUTHORIZATION:
+        hint += "; where it takes a client's certificate, name its files by `PGSSLCERT` and `PGSSLKEY`"
+    return hint
 
 
 def _tls_hint(text: str, authorities: str | None) -> str:

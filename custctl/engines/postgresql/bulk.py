@@ -76,9 +76,12 @@ class _Stage:
     def fill(self, rows: Sequence[Sequence[Any]]) -> None:
         """Put the batch in, in place of the one before."""
         declared = sql.SQL(", ").join(sql.SQL('{} text COLLATE "C"').format(name) for name in self._staged)
+        # Behind a pooler the session is handed to others after the transaction.
+        then = sql.SQL("DROP" if self._driver.pooled else "DELETE ROWS")
         self._run(
-            "CREATE TEMPORARY TABLE IF NOT EXISTS {stage} (position integer, {declared}) ON COMMIT DELETE ROWS",
+            "CREATE TEMPORARY TABLE IF NOT EXISTS {stage} (position integer, {declared}) ON COMMIT {then}",
             declared=declared,
+            then=then,
         )
         self._run("DELETE FROM {stage}")
         copy = sql.SQL("COPY {} FROM STDIN (FORMAT csv, DELIMITER {}, QUOTE {}, NULL '')").format(

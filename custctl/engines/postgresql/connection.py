@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import psycopg
 from psycopg import pq, waiting
+from psycopg.waiting import Ready, Wait
+
+from custctl.engines.postgresql.libpq import tell_sqlstates
 
 RV = TypeVar("RV")
 
 _SILENCE = 10.0  # seconds without an answer after which the server is asked whether it is still there
 _CANCEL = 1.0  # seconds in which the server is to take a request to cancel, and to act on it
+
+
+# Behind the severity, which is in the server's language, there are two blanks. libpq's own words have none there.
+_BY_SERVER = re.compile(r"(?:^|: )(?P<severity>[^\s:]+):  (?:(?P<state>[0-9A-Z]{5}): +)?(?P<said>.*)")
+
+
+class AttemptError(psycopg.OperationalError):
+    """An attempt to connect failed.
+
+    It is read again from its own text where psycopg joins the errors of several addresses: the first line is of the
+    last one.
+
+    Attributes:
+        by_server: whether it was the server that refused: it is alive.
+        sqlstate: the server's, or None where libpq itself failed, or the SQLSTATE was not to be had.
+        reason: why, in one line, in the words of whoever refused.
+    """
+
+    def __init__(self, message: str, **more: Any) -> None:
+        super().__init__(message, **more)
+        lines = [line.strip() for line in message.splitlines() if line.strip()]
+        found = _BY_SERVER.search(lines[0]) if lines else None
+        self.by_server = found is not None
+        self.sqlstate = found["state"] if found else None
+        self.reason = found["said"] if found else lines[0] if lines else type(self).__name__
+
+
+class NoPasswordError(AttemptError):
+    """The server wants a password, and there was none."""
 
 
 class NoAnswerError(psycopg.OperationalError):
@@ -32,12 +65,43 @@ class LimitedConnection(psycopg.Connection[Any]):
             the wait.
         cancels: whether the server is asked to cancel, and given a moment more, before a wait is given up.
         has_cancelled: whether that was done since it was last set to False.
+        pooled: whether a pooler is in between, so that the session may be another one in the next transaction.
     """
 
     patience: float | None = None
     on_silence: Callable[[], None] | None = None
     cancels: bool = False
     has_cancelled: bool = False
+    pooled: bool = False
+
+    @classmethod
+    def _connect_gen(
+        cls, conninfo: str = "", *, timeout: float = 0.0
+    ) -> Generator[tuple[int, Wait], Ready | int, Self]:
+        """Connect as psycopg does, and learn of a refusal what libpq knows of it.
+
+        Args:
+            timeout: seconds; some releases of psycopg hand them on, others keep the time themselves.
+        """
+        deadline = time.monotonic() + timeout if timeout else None
+        pgconn = pq.PGconn.connect_start(conninfo.encode())
+        tell_sqlstates(pgconn)
+        while pgconn.status != pq.ConnStatus.BAD:
+            status = pgconn.connect_poll()
+            if status == pq.PollingStatus.OK:
+                pgconn.nonblocking = 1
+                return cls(pgconn)
+            if status == pq.PollingStatus.FAILED:
+                break
+            wait = Wait.R if status == pq.PollingStatus.READING else Wait.W
+            while not (yield pgconn.socket, wait):
+                if deadline is not None and time.monotonic() > deadline:
+                    pgconn.finish()
+                    raise psycopg.errors.ConnectionTimeout("connection timeout expired")
+        kind = NoPasswordError if pgconn.needs_password else AttemptError
+        error = kind(pgconn.get_error_message())
+        pgconn.finish()
+        raise error
 
     def wait(self, gen: Generator[Any, Any, RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Run one of the driver's generators to its end; an interrupt ends what the server does, if it answers."""

@@ -11,12 +11,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateSchema, CreateTable
+from sqlalchemy.sql.functions import Function
 
 from custctl.engines.base import CELL_END, Check, Joined, LockHolder, Merge, Node
 from custctl.engines.postgresql import errors
-from custctl.engines.postgresql.attempts import is_answer, translate_attempt, wants_password
-from custctl.engines.postgresql.connection import LimitedConnection
-from custctl.engines.postgresql.libpq import authorities
+from custctl.engines.postgresql.attempts import PROTOCOL_VIOLATION, is_answer, translate_attempt
+from custctl.engines.postgresql.connection import AttemptError, LimitedConnection, NoPasswordError
+from custctl.engines.postgresql.libpq import authorities, overruled
+from custctl.engines.postgresql.pooling import APPLICATION, is_pooled, require_session, set_config
 from custctl.engines.postgresql.timeline import TIMELINE
 from custctl.engines.server import DriverError, DriverErrors, ServerDatabase
 from custctl.errors import CustctlError, NoCredentialError
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 _SSLMODES = {"verify-full": "verify-full", "strict": "verify-full", "require": "require", "off": "disable"}
 _TEXT_TIME = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
 _ESCAPE = "\\"
+_READ_ONLY = "default_transaction_read_only"
+# Whoever reads the output may take his time.
+_NO_HURRY = {"idle_in_transaction_session_timeout": "0"}
 
 
 class PostgresqlDatabase(ServerDatabase):
@@ -59,15 +64,28 @@ class PostgresqlDatabase(ServerDatabase):
     def _dial(self, node: Node) -> LimitedConnection:
         password, missing = self._password()
         login = self._login(node, password)
-        # libpq takes anything below two seconds for two.
-        timeout = max(2, round(self._settings.connect_timeout))
         try:
-            return LimitedConnection.connect(**login, connect_timeout=timeout, autocommit=True)
+            return self._connected(login)
         except psycopg.Error as error:
-            if missing is not None and wants_password(error):
+            if missing is not None and isinstance(error, NoPasswordError):
                 raise missing from None
-            told = translate_attempt(error, f"node {node}", self._login_name(), login.get("sslrootcert"))
+            where, tls = f"node {node}", self._settings.tls != "off"
+            told = translate_attempt(error, where, self._login_name(), login.get("sslrootcert"), tls=tls)
             raise told from DriverError(errors.words(error), answered=is_answer(error))
+
+    def _connected(self, login: dict[str, Any]) -> LimitedConnection:
+        given = {**login, "options": self._options()}
+        try:
+            driver = LimitedConnection.connect(**given, autocommit=True)
+        except AttemptError as error:
+            if error.sqlstate != PROTOCOL_VIOLATION:
+                raise
+            # A pooler that takes no settings with the login.
+            driver = LimitedConnection.connect(**{**login, "options": ""}, autocommit=True)
+        driver.pooled = is_pooled(driver)
+        if driver.pooled:
+            driver.prepare_threshold = None
+        return driver
 
     def _password(self) -> tuple[str | None, NoCredentialError | None]:
         """Return the password, or what is told where there is none and the server wants one."""
@@ -80,16 +98,15 @@ class PostgresqlDatabase(ServerDatabase):
         settings = self._settings
         login: dict[str, Any] = {
             "host": node.host,
-            # Not that of the environment: the profile says where the nodes are.
             "hostaddr": "",
             "port": node.port,
             "dbname": settings.name,
             "user": settings.user,
             "password": password,
             "sslmode": _SSLMODES[settings.tls],
-            "application_name": f"custctl {settings.actor}"[:63],
             "client_encoding": "utf8",
-            "options": self._options(),
+            # Whatever is below two seconds, libpq takes for two.
+            "connect_timeout": max(2, round(settings.connect_timeout)),
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,
@@ -101,39 +118,51 @@ class PostgresqlDatabase(ServerDatabase):
         if settings.auth != "integrated":
             # A ticket of Kerberos that lies about is not asked for.
             login["gssencmode"] = "disable"
-        return {name: value for name, value in login.items() if value is not None}
+        given = {name: value for name, value in login.items() if value is not None}
+        # The profile alone says where the nodes are, and what a session is like.
+        return {**overruled({*given, "options"}), **given}
 
-    def _options(self) -> str:
-        """Return the session's settings as libpq's `options`: they are sent with the login, at no cost."""
+    def _session(self) -> dict[str, str]:
+        """Return the settings that a session of ours has."""
         timeout = int(self._settings.statement_timeout * 1000)
-        settings = {
-            "statement_timeout": timeout,
+        return {
+            "application_name": f"{APPLICATION} {self._settings.actor}"[:63],
+            "statement_timeout": str(timeout),
             # The shorter one tells that it was a lock.
-            "lock_timeout": timeout * 9 // 10,
+            "lock_timeout": str(timeout * 9 // 10),
             # A commit that does not arrive leaves its transaction open: that ends before we give up waiting.
-            "idle_in_transaction_session_timeout": timeout,
+            "idle_in_transaction_session_timeout": str(timeout),
             "TimeZone": "UTC",
             "DateStyle": "ISO",
             "search_path": self._search_path(),
             "client_min_messages": "warning",
             "standard_conforming_strings": "on",
         }
-        escaped = {name: str(value).replace("\\", "\\\\").replace(" ", "\\ ") for name, value in settings.items()}
+
+    def _options(self) -> str:
+        """Return the session's settings as libpq's `options`: they are sent with the login, at no cost."""
+        escaped = {name: value.replace("\\", "\\\\").replace(" ", "\\ ") for name, value in self._session().items()}
         return " ".join(f"-c {name}={value}" for name, value in escaped.items())
 
     def _search_path(self) -> str:
-        schema = '"' + self._settings.schema.replace('"', '""') + '"'
-        return schema if self._settings.schema == "public" else f"{schema}, public"
+        quoted = '"' + self._settings.schema.replace('"', '""') + '"'
+        return "public" if self._settings.schema == "public" else f"{quoted}, public"
 
     def _script_settings(self) -> str:
         """Return the settings of a script's session: no limit on statements, one on locks."""
         timeout = int(self._settings.statement_timeout * 1000)
-        return f"SET statement_timeout = 0; SET lock_timeout = {timeout}; SET search_path = {self._search_path()}"
+        settings = {**self._session(), "statement_timeout": "0", "lock_timeout": str(timeout)}
+        return set_config(settings, local=False)
 
     # What a server sends with the login, at no cost.
 
     def _is_primary(self, driver: LimitedConnection) -> bool:
         status = driver.info.parameter_status
+        if driver.pooled:
+            # A pooler tells what was true when it connected.
+            row = driver.execute("SELECT pg_catalog.pg_is_in_recovery(), current_setting(%s)", (_READ_ONLY,)).fetchone()
+            standby, read_only = row or (True, "on")
+            return not standby and (read_only != "on" or self._login_is_read_only(driver))
         if status("in_hot_standby") == "on":
             return False
         return status("default_transaction_read_only") != "on" or self._login_is_read_only(driver)
@@ -193,7 +222,19 @@ class PostgresqlDatabase(ServerDatabase):
     # -- transactions ------------------------------------------------------------------------------
 
     def _begin(self, connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN ISOLATION LEVEL READ COMMITTED")
+        self._start(connection, "READ COMMITTED", {})
+
+    def _begin_reading(self, connection: Connection) -> None:
+        if self._driver(connection).pooled:
+            self._start(connection, "READ COMMITTED", _NO_HURRY)
+
+    def _start(self, connection: Connection, level: str, settings: dict[str, str]) -> None:
+        """Begin a transaction with settings of its own, in one round trip; behind a pooler, with all of ours."""
+        driver = self._driver(connection)
+        told = {**self._session(), **settings} if driver.pooled else settings
+        driver.execute(f"BEGIN ISOLATION LEVEL {level}" + (f"; {set_config(told, local=True)}" if told else ""))
+        if not connection.in_transaction():
+            connection.begin()  # SQLAlchemy's own notion of it; nothing is sent
 
     def _commit_and_locate(self, connection: Connection) -> LogPosition | None:
         from custctl.engines.postgresql.freshness import commit
@@ -205,9 +246,7 @@ class PostgresqlDatabase(ServerDatabase):
         return reached
 
     def _begin_snapshot(self, connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        # Whoever reads the output may take his time.
-        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+        self._start(connection, "REPEATABLE READ READ ONLY", _NO_HURRY)
 
     # -- the catalogue -----------------------------------------------------------------------------
 
@@ -296,16 +335,19 @@ class PostgresqlDatabase(ServerDatabase):
 
     # -- search ------------------------------------------------------------------------------------
 
+    def _fold(self, value: ColumnElement[Any] | str) -> ColumnElement[Any]:
+        return Function("custctl_fold", value, type_=sa.Text(), packagenames=(self._settings.schema,))
+
     def fold_key(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         # An email is stored in lower case: its unique index serves as it is.
-        return column if column.name == "email" else sa.func.custctl_fold(column, type_=sa.Text)
+        return column if column.name == "email" else self._fold(column)
 
     def fold_order(self, key: ColumnElement[Any]) -> ColumnElement[Any]:
         return key  # the columns compare by code point, and so does what is made of them
 
     def starts_with(self, column: ColumnElement[Any], text: str) -> list[ColumnElement[bool]]:
         key = self.fold_key(column)
-        low = sa.func.custctl_fold(text, type_=sa.Text)
+        low = self._fold(text)
         return [sa.and_(key >= low, key < low.concat("\U0010ffff"), sa.func.starts_with(key, low))]
 
     def contains(
@@ -313,8 +355,8 @@ class PostgresqlDatabase(ServerDatabase):
     ) -> tuple[Select[Any], ColumnElement[Any]]:
         # The pattern is folded by the server, as the columns are: wildcards are escaped before.
         literal = text.replace(_ESCAPE, _ESCAPE * 2).replace("%", r"\%").replace("_", r"\_")
-        pattern = sa.func.custctl_fold(f"%{literal}%", type_=sa.Text)
-        folded = [sa.func.custctl_fold(column, type_=sa.Text) for column in columns]
+        pattern = self._fold(f"%{literal}%")
+        folded = [self._fold(column) for column in columns]
         identity: ColumnElement[Any] = columns[0].table.c.id
         return statement.where(sa.or_(*(key.like(pattern) for key in folded))), identity
 
@@ -355,6 +397,9 @@ class PostgresqlDatabase(ServerDatabase):
         with self._errors():
             connection = self._connect()
             self._give_time(connection, self._limit())
+            node = self._node
+            assert node is not None
+            require_session(self._driver(connection), lambda: self._dial(node), f"node {node}", "a migration")
             with advisory_lock(self._driver(connection), lock_key(self._settings.schema), timeout, on_wait):
                 yield
 

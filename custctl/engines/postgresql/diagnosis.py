@@ -9,6 +9,7 @@ import ssl
 import struct
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -16,7 +17,9 @@ from psycopg import pq
 
 from custctl.engines.base import Check
 from custctl.engines.certificates import Shown, close, look
+from custctl.engines.postgresql.libpq import variables
 from custctl.engines.postgresql.names import quoted
+from custctl.engines.postgresql.pooling import keeps_session
 from custctl.engines.rights import Right, all_rights, in_words, judge, rights_of
 from custctl.engines.roles import ADMIN, RIGHTS, SUPPORT
 from custctl.errors import ExitCode
@@ -91,6 +94,7 @@ def checks(database: PostgresqlDatabase, scripts: Path) -> Iterator[Check]:
         CustctlError: the server cannot be reached, or refuses the login.
     """
     yield _driver()
+    yield from _variables()
     with database.reading() as connection:
         yield from _Look(database, connection).all(scripts)
 
@@ -108,6 +112,13 @@ def _driver() -> Check:
     path = getattr(module, "__file__", None) or psycopg.__file__
     value = f"psycopg {psycopg.__version__} ({pq.__impl__}), libpq {libpq // 10000}.{libpq % 10000}, {path}"
     return Check("driver", True, value)
+
+
+def _variables() -> Iterator[Check]:
+    used, kept_out = variables()
+    told = [f"{', '.join(names)} {what}" for names, what in ((used, "used"), (kept_out, "ignored")) if names]
+    if told:
+        yield Check("environment", True, "; ".join(told))
 
 
 class _Look:
@@ -144,6 +155,12 @@ class _Look:
                 told = self._database.translate(error)
                 hint = told.hint or "the server's log tells more"
                 yield Check(name, False, told.message, hint, told.exit_code)
+                self._begin_again()
+
+    def _begin_again(self) -> None:
+        """Behind a pooler there is a transaction, in which nothing more is answered after an error."""
+        self._connection.rollback()
+        self._database._begin_reading(self._connection)
 
     def _rows(self, query: str, **values: object) -> list[Any]:
         return list(self._connection.exec_driver_sql(query, values or None))
@@ -319,17 +336,21 @@ class _Look:
     # -- sessions ----------------------------------------------------------------------------------
 
     def _pooler(self) -> Iterator[Check]:
-        # A pooler makes up the number that it tells a client.
-        told = self._pgconn.backend_pid
-        found = {self._one("SELECT pg_backend_pid()")[0] for _ in range(3)}
-        if len(found) > 1:
-            hint = "in transaction mode it takes locks and settings away: name the server in `database.nodes`"
-            yield Check("pooler", False, "there is one, and the session changes between statements", hint)
-        elif found != {told}:
-            hint = "it must be in session mode; to migrate, name the server itself in `database.nodes`"
-            yield Check("pooler", True, "there is one between this machine and the server", hint)
-        else:
+        driver = self._database._driver(self._connection)
+        if not driver.pooled and self._one("SELECT pg_backend_pid()")[0] == self._pgconn.backend_pid:
             yield Check("pooler", True, "none")
+            return
+        with closing(self._database._dial(self._node)) as idle:
+            kept = keeps_session(idle, lambda: self._database._dial(self._node))
+        if kept:
+            hint = "settings are sent with each transaction" if driver.pooled else None
+            yield Check("pooler", True, "there is one between this machine and the server, in session mode", hint)
+        else:
+            hint = (
+                "settings are sent with each transaction; `custctl migrate` needs the server's own port, or a pool in"
+            )
+            hint += " session mode, in `database.nodes`"
+            yield Check("pooler", True, "there is one, and the session changes between transactions", hint)
 
     def _sessions(self) -> Iterator[Check]:
         told, full = [], []

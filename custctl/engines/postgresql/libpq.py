@@ -1,20 +1,42 @@
-"""What libpq's users have set up for it: authorities to trust, passwords.
+"""What libpq's users have set up for it: authorities to trust, passwords; and what of their settings is kept out.
 
-Source: https://www.postgresql.org/docs/current/libpq-connect.html
+Source: https://www.postgresql.org/docs/current/libpq-connect.html and libpq-envars.html
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import stat
-from collections.abc import Iterable
+import sys
+from collections.abc import Collection, Iterable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from psycopg import pq
 
 SYSTEM = "system"
 """What libpq calls the system's authorities."""
+
+_PROOFS = frozenset({"password", "passfile", "sslcert", "sslkey", "sslpassword", "sslcrl", "sslcrldir"})
+"""Options of libpq that say who logs in by what proof, and which certificates are revoked: these may come from its own
+variables and services. `sslrootcert` is another one, see `authorities`."""
+# A service cannot be unset by an empty name; what it sets besides a proof is overruled option by option.
+_LEFT_TO_LIBPQ = _PROOFS | {"service"}
+# What libpq does by default, where it takes no empty text for that.
+_DEFAULTS = {
+    "min_protocol_version": "3.0",
+    "max_protocol_version": "3.0",
+    "sslcertmode": "allow",
+    # Any way to log in, but for one that is not there: nothing at all would mean none.
+    "require_auth": "!gss" if os.name == "nt" else "!sspi",
+}
+# libpq sends these to the server as they are; no option overrules them.
+_SENT_AS_THEY_ARE = ("PGTZ", "PGDATESTYLE", "PGGEQO")
+_USED_BESIDES = ("PGSERVICE", "PGSERVICEFILE", "PGSYSCONFDIR", "PGSSLROOTCERT")
+_VERBOSE = 2  # PQERRORS_VERBOSE
 
 _FIELD = re.compile(r"((?:[^\\:]|\\.)*):")
 
@@ -37,6 +59,76 @@ def _point_to_system() -> None:
         os.environ["SSL_CERT_FILE"] = paths.cafile
     if paths.capath:
         os.environ["SSL_CERT_DIR"] = paths.capath
+
+
+def overruled(given: Collection[str]) -> dict[str, str]:
+    """Return what keeps libpq's variables and services from changing whom a connection reaches or what it means.
+
+    Every option that libpq would take from there is given as libpq's own default, whatever options this libpq knows.
+
+    Args:
+        given: the options that the caller gives by itself.
+
+    Returns:
+        Further options for the connection.
+    """
+    for name in _SENT_AS_THEY_ARE:
+        # For libpq alone: `os.environ` keeps it.
+        os.unsetenv(name)
+    found: dict[str, str] = {}
+    for option in pq.Conninfo.get_defaults():
+        name = option.keyword.decode()
+        if name not in given and name not in _LEFT_TO_LIBPQ and option.val != option.compiled:
+            found[name] = _system_user() if name == "user" else _DEFAULTS.get(name, (option.compiled or b"").decode())
+    return found
+
+
+def _system_user() -> str:
+    """Return who libpq logs in as where nobody is named."""
+    if os.name == "nt":
+        return os.getlogin()
+    import pwd
+
+    return pwd.getpwuid(os.geteuid()).pw_name
+
+
+def variables() -> tuple[list[str], list[str]]:
+    """Return libpq's variables that are set: those that are used, and those that are not."""
+    options = [(option.keyword.decode(), (option.envvar or b"").decode()) for option in pq.Conninfo.get_defaults()]
+    used = {variable for name, variable in options if name in _PROOFS} | {*_USED_BESIDES}
+    known = {variable for _, variable in options} | used | {*_SENT_AS_THEY_ARE}
+    found = sorted(name for name in known if os.environ.get(name))
+    return [name for name in found if name in used], [name for name in found if name not in used]
+
+
+def tell_sqlstates(pgconn: pq.abc.PGconn) -> None:
+    """Let the errors of an attempt to connect carry the SQLSTATE: `FATAL:  28P01: …`.
+
+    libpq has no other way to it before there is a connection, and psycopg does not hand on this one. Where libpq
+    cannot be reached, errors carry none.
+    """
+    call = _set_verbosity()
+    if call is not None:
+        call(ctypes.c_void_p(pgconn.pgconn_ptr), _VERBOSE)  # type: ignore[attr-defined] # not in psycopg's protocol
+
+
+@cache
+def _set_verbosity() -> Any:
+    """Return libpq's `PQsetErrorVerbosity`, or None where the driver's copy of libpq is not to be found."""
+    if pq.__impl__ == "python":
+        from psycopg.pq.misc import find_libpq_full_path
+
+        paths = [find_libpq_full_path()]
+    else:
+        # A symbol is found in what a library was linked with, too, but on Windows.
+        module = Path(getattr(sys.modules[pq.PGconn.__module__], "__file__", None) or "")
+        paths = [str(module), *map(str, sorted(module.parent.parent.glob("psycopg_binary.libs/libpq*")))]
+    for path in paths:
+        try:
+            return ctypes.CDLL(path).PQsetErrorVerbosity
+        except (OSError, AttributeError):
+            continue
+    return None
 
 
 def password_source(servers: Iterable[tuple[str, int]], name: str, user: str | None) -> str | None:

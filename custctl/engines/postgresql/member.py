@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 
 from custctl.engines.members import Attached, Observation, Role, StreamingMember
 from custctl.engines.postgresql.lag import LAG
+from custctl.engines.postgresql.pooling import require_session
 from custctl.engines.postgresql.timeline import TIMELINE
 from custctl.errors import CredentialError, OutcomeUnknownError, RefusedError, UnavailableError
 from custctl.text import plural
@@ -222,6 +223,7 @@ class PostgresqlMember(StreamingMember):
         return [next(iter(row.values())) for row in rows]
 
     def try_lock(self) -> bool:
+        require_session(self._driver, self._dial_again, f"node {self.node}", "a change of the primary")
         return bool(self._value("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (_LOCK,)))
 
     # -- fencing -----------------------------------------------------------------------------------
