@@ -192,6 +192,7 @@ class CustomerStore:
             entry = audit.Entry(operation_id, "delete", self._actor, customer_id=row.id, version=row.version)
             audit.append(self._database, connection, entry)
             audit.erase_values(connection, row.id)
+            self._database.erase_copies(connection)
             return Outcome(None, row.id, operation_id, deleted_version=row.version)
 
         return self._write(operation_id, "delete", who, write)

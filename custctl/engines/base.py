@@ -329,6 +329,12 @@ class Database(ABC):
     def is_standby(self, connection: Connection) -> bool:
         """Tell whether the database refuses writes: it follows another one, or is fenced."""
 
+    def erase_copies(self, connection: Connection) -> None:  # noqa: B027 - most engines have nothing to do
+        """Leave nothing of the rows that this transaction deletes in indexes, logs and free pages of the engine's own.
+
+        Where the engine keeps such copies until its own housekeeping removes them, nothing is done.
+        """
+
     @abstractmethod
     def now(self) -> ColumnElement[str]:
         """Return an expression for the database's clock: a `Timestamp`."""

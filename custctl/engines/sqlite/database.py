@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ _SETTINGS = (
     # 16 MiB of log before it is written back: an import writes each page of an index less often.
     "wal_autocheckpoint = 4000",
 )
+_READERS_MS = 500  # how long readers are waited for where the log is emptied
 _PROGRESS_STEPS = 50_000  # virtual machine instructions between looks at the clock: about a millisecond
 
 
@@ -57,6 +58,7 @@ class SqliteDatabase(Database):
         self._expired = False
         self._interrupt: BaseException | None = None
         self._begin: str | None = None
+        self._erases = False
         self._connection: Connection | None = None
         # Not `skip_autocommit_rollback`: the driver is in autocommit, and the transactions are ours all the same.
         self._engine = sa.create_engine("sqlite://", creator=self._open, poolclass=NullPool, hide_parameters=True)
@@ -188,9 +190,12 @@ class SqliteDatabase(Database):
         with self._errors():
             connection = self._connect()
             self._begin = None
+            self._erases = False
             with connection.begin():
                 begin_immediate(driver_of(connection), self._timeout)
                 yield connection
+            if self._erases:
+                self._empty_log(connection)
 
     # -- the catalogue -----------------------------------------------------------------------------
 
@@ -203,6 +208,26 @@ class SqliteDatabase(Database):
 
     def lock(self, connection: Connection, name: str) -> None:
         """Do nothing: one transaction at a time can write."""
+
+    def erase_copies(self, connection: Connection) -> None:
+        # The index only marks what is deleted. One segment is made of all, without what is marked: the option
+        # `secure-delete` of FTS5 would make a file that SQLite before 3.42 cannot write to.
+        if self._has_index(connection):
+            connection.exec_driver_sql("INSERT INTO customer_search (customer_search) VALUES ('optimize')")
+        self._erases = True
+
+    def _has_index(self, connection: Connection) -> bool:
+        found = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'customer_search'")
+        return found.scalar() is not None
+
+    def _empty_log(self, connection: Connection) -> None:
+        """Write the log back and empty it. A reader in the midst of it keeps it until the next writer gets so far."""
+        # It is committed: what fails here must not look as if it were not.
+        driver = driver_of(connection)
+        with suppress(sqlite3.Error):
+            driver.execute(f"PRAGMA busy_timeout = {_READERS_MS}")
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            driver.execute(f"PRAGMA busy_timeout = {int(self._timeout * 1000)}")
 
     def create_tables(self, connection: Connection, tables: Sequence[Table]) -> None:
         for table in tables:
@@ -310,8 +335,7 @@ class SqliteDatabase(Database):
         identity: ColumnElement[Any] = columns[0].table.c.id
         checked = statement.where(sa.func.custctl_contains(folding.fold(text), *columns) == 1)
         query = folding.trigram_query(text)
-        indexed = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'customer_search'").scalar()
-        if query is None or not indexed:
+        if query is None or not self._has_index(connection):
             return checked, identity
         # The index yields its hits in the order of their rowid, and no more of them than are asked for.
         hits = sa.table("customer_search", sa.column("rowid"))
