@@ -43,6 +43,7 @@ _PROCESSES = float(
     os.environ.get("CUSTCTL_TEST_CACHE_PROCESSES", "0.02")
 )  # share of those that are processes of their own
 _KILLED = 0.2  # share of those that are killed in the midst of it
+_TOLD = 5  # operations after which a process tells of them; those of one that is killed before that count for nothing
 _LIFETIME = 1.0  # seconds between two kills, on average
 _SPARED = 0.3  # seconds in which a cache that failed is left alone: half a minute would be all of the run
 _AFTERWARDS = 1.0  # seconds by which a mark outlives its write: those that are killed leave many
@@ -236,17 +237,14 @@ def _number(version: str) -> int:
 def _child(seed: str, operations: int, dsn: str, result: int) -> None:
     operator = Operator(seed, dsn)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    done = 0
+    done = before = 0
     try:
         while done < operations:
             operator.work()
             done += 1
-            if done % 25 == 0 or done == operations or operator.faults:
-                told = {
-                    "done": 25 if done % 25 == 0 else done % 25,
-                    "counts": operator.counts,
-                    "faults": operator.faults,
-                }
+            if done % _TOLD == 0 or done == operations or operator.faults:
+                told = {"done": done - before, "counts": operator.counts, "faults": operator.faults}
+                before = done
                 os.write(result, json.dumps(told).encode() + b"\n")
                 operator.counts, operator.faults = Counter(), []
     except BaseException as error:
