@@ -19,7 +19,7 @@ from custctl.engines.base import CELL_END, Check, Database, EngineSettings, Join
 from custctl.engines.sqlite import folding
 from custctl.engines.sqlite.errors import translate
 from custctl.engines.sqlite.session import SqliteScriptSession, begin_immediate, driver_of
-from custctl.errors import CredentialError, CustctlError, ExitCode, PendingError, RefusedError
+from custctl.errors import CredentialError, CustctlError, ExitCode, PendingError, RefusedError, UnavailableError
 from custctl.sqltypes import Timestamp
 
 if TYPE_CHECKING:
@@ -71,8 +71,9 @@ class SqliteDatabase(Database):
         if not self.exists():
             raise PendingError(f"{self.location} does not exist yet", hint="run `custctl migrate`")
         # Autocommit at the driver: it would begin and commit behind our back otherwise.
+        mode = "immutable=1" if self._is_immutable() else "mode=rw"
         connection = sqlite3.connect(
-            f"{self._path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=self._timeout
+            f"{self._path.as_uri()}?{mode}", uri=True, isolation_level=None, timeout=self._timeout
         )
         connection.create_function("custctl_contains", -1, folding.contains, deterministic=True)
         connection.create_function("custctl_starts_with", 2, folding.starts_with, deterministic=True)
@@ -80,6 +81,19 @@ class SqliteDatabase(Database):
         for setting in _SETTINGS:
             connection.execute(f"PRAGMA {setting}")
         return connection
+
+    def _is_immutable(self) -> bool:
+        """Tell whether the file is on a read-only file system, and whole without a log or journal beside it.
+
+        SQLite cannot make there what readers of a database in WAL mode share, and need not: nobody writes.
+        """
+        if os.name != "posix":
+            return False
+        with suppress(OSError):
+            beside = (Path(f"{self._path}-{kind}") for kind in ("wal", "journal"))
+            if os.statvfs(self._path).f_flag & os.ST_RDONLY:
+                return not any(path.exists() and path.stat().st_size for path in beside)
+        return False
 
     def _on_begin(self, connection: Connection) -> None:
         if self._begin is not None:
@@ -162,6 +176,21 @@ class SqliteDatabase(Database):
 
     def translate(self, error: Exception) -> CustctlError:
         driver_error = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        name = getattr(driver_error, "sqlite_errorname", None) or ""
+        if name.startswith("SQLITE_CANTOPEN") and not os.access(self._path, os.R_OK):
+            return UnavailableError(
+                f"{self.location} cannot be opened: permission denied", hint="check the owner and the mode of the file"
+            )
+        if name.startswith("SQLITE_READONLY") and self._is_immutable():
+            return CredentialError(
+                f"{self.location} cannot be written: its file system is read-only",
+                hint="reading works; to write, copy the file to a file system that can be written",
+            )
+        if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")) and not os.access(self._path.parent, os.W_OK):
+            return CredentialError(
+                f"{self.location} cannot be used: SQLite makes `-wal` and `-shm` files beside it, and may not",
+                hint="get write permission for its folder, or copy the file, with its `-wal`, to a folder of your own",
+            )
         return translate(driver_error or error, self.location)
 
     # -- transactions ------------------------------------------------------------------------------
