@@ -267,6 +267,17 @@ def check_credential(profile: Profile, environ: Mapping[str, str], purpose: Purp
     return places
 
 
+def require_keyring(profile: Profile, environ: Mapping[str, str], purpose: Purpose = Purpose.DATABASE) -> None:
+    """Refuse what could not be kept.
+
+    Raises:
+        UsageError: the profile takes none from the keyring.
+        CredentialError: the keyring cannot be used.
+    """
+    entry = _entry_in_keyring(profile, purpose)
+    with_keyring(lambda _: None, environ, entry.otherwise)
+
+
 def store_credential(
     profile: Profile, secret: Secret, environ: Mapping[str, str], purpose: Purpose = Purpose.DATABASE
 ) -> str:

@@ -8,6 +8,7 @@ sense of them; a command's function never sees them.
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
@@ -84,8 +85,8 @@ def _shared(
         typer.Option("--confirm", metavar="NAME", help="Confirm what destroys in production by the profile's name."),
     ] = None,
     no_input: Annotated[bool, typer.Option("--no-input", help="Never ask.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress.")] = False,
-    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more.")] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more.", show_default=False)] = 0,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     profiles_dir: Annotated[
         list[str] | None, typer.Option("--profiles-dir", metavar="DIR", help="The folder of profiles.")
@@ -126,6 +127,16 @@ SCRIPTS = (*_ALWAYS, "fields", "raw", "sql_dir", "yes", "confirm")
 """… that reads the scripts under `sql/`."""
 
 
+# What Typer writes of a default that is told in words, and of the numbers that an option takes.
+_IN_WORDS = re.compile(r"\[default: \(([^)]*)\)")
+_RANGE = re.compile(r"(; )?(\d+<=)?x[<>]=\d+|  \[(\d+<=)?x[<>]=\d+\]")
+
+
+def _plain(help_text: str) -> str:
+    """Return the help of a parameter as people say it."""
+    return _RANGE.sub("", _IN_WORDS.sub(r"[default: \1", help_text)).replace("  []", "")
+
+
 def _write_sections(command: ClickCommand, ctx: Context, formatter: HelpFormatter) -> None:
     """Write the parameters in sections: arguments, a command's own options, the shared ones."""
     sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], "Shared options": []}
@@ -133,6 +144,7 @@ def _write_sections(command: ClickCommand, ctx: Context, formatter: HelpFormatte
         record = param.get_help_record(ctx)
         if record is None:
             continue
+        record = (record[0], _plain(record[1]))
         if param.param_type_name == "argument":
             sections["Arguments"].append(record)
         else:
@@ -155,6 +167,10 @@ class Command(TyperCommand):
     """A command with shared options and examples."""
 
     examples: str = ""
+
+    def collect_usage_pieces(self, ctx: Context) -> list[str]:
+        """Return what stands behind the command's name, without the braces around what is needed."""
+        return [piece.removeprefix("{").removesuffix("}") for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write the parameters."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 from custctl.customers import audit
 from custctl.customers.transactions import VOID
 from custctl.errors import ConflictError, RefusedError, UsageError
@@ -42,7 +44,7 @@ class Seeded:
 
     Attributes:
         scripts: the scripts that were run.
-        customers: how many synthetic customers were added.
+        customers: how many customers were added.
     """
 
     scripts: tuple[str, ...] = ()
@@ -127,37 +129,50 @@ def seed_scripts(
         return make_seed_plan(scripts, state.records, environment=environment, features=database.features())
 
     with database.reading() as connection:
-        before = _recorded_scripts(database, connection, operation_id)
+        before = _recorded(database, connection, operation_id)
     if not plan():
-        return Seeded(scripts=before)
+        return before
     run = Run()
     with database.migration_lock(lock_timeout, listener.waiting):
         steps = plan()
+        with database.reading() as connection:
+            tables = database.table_names(connection)
+            held = _held(connection) if customer.name in tables and customer_audit.name in tables else 0
         with database.script_session() as session:
 
             def record(connection: Connection, script: Script) -> None:
+                nonlocal held
                 if customer_audit.name not in database.table_names(connection):
                     return
+                before_it, held = held, _held(connection)
                 entry = audit.Entry(
                     operation_id,
                     "seed",
                     actor,
                     # Downwards: synthetic customers of the same request count upwards.
-                    part=-len(_recorded_scripts(database, connection, operation_id)) - 1,
-                    detail={"script": script.name, "checksum": script.checksum},
+                    part=-len(_recorded(database, connection, operation_id).scripts) - 1,
+                    detail={"script": script.name, "checksum": script.checksum, "inserted": max(held - before_it, 0)},
                 )
                 audit.append(database, connection, entry)
 
             execute(database, session, steps, {}, actor, run, listener, record)
-    return Seeded(scripts=(*before, *(done.script.name for done in run.applied)))
+    with database.reading() as connection:
+        done = _recorded(database, connection, operation_id)
+    return Seeded((*before.scripts, *(each.script.name for each in run.applied)), done.customers)
 
 
-def _recorded_scripts(database: Database, connection: Connection, operation_id: str) -> tuple[str, ...]:
-    """Return the scripts that an operation has run already, in their order."""
+def _held(connection: Connection) -> int:
+    """Return how many customers there are."""
+    return connection.execute(sa.select(sa.func.count()).select_from(customer)).scalar_one()
+
+
+def _recorded(database: Database, connection: Connection, operation_id: str) -> Seeded:
+    """Return what an operation's scripts have done already, in their order."""
     if customer_audit.name not in database.table_names(connection):
-        return ()
+        return Seeded()
     rows = [row for row in audit.find_operation(connection, operation_id) if row.action == "seed" and row.part < 0]
-    return tuple(json.loads(row.detail)["script"] for row in sorted(rows, key=lambda row: -row.part))
+    details = [json.loads(row.detail) for row in sorted(rows, key=lambda row: -row.part)]
+    return Seeded(tuple(each["script"] for each in details), sum(each.get("inserted", 0) for each in details))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,14 @@ show() {
   expected=$1
   title=$2
   shift 2
-  printf '\n# %s\n$ %s\n' "$title" "$*"
+  printf '\n# %s\n$' "$title"
+  for word in "$@"; do
+    case $word in
+      *[!A-Za-z0-9_./:=@%,-]*) printf " '%s'" "$word" ;;
+      *) printf ' %s' "$word" ;;
+    esac
+  done
+  printf '\n'
   "$@" 2>&1
   code=$?
   if [ "$code" -ne 0 ]; then echo "(exit code $code)"; fi

@@ -43,7 +43,7 @@ def seed(
     random_seed: Annotated[
         int | None,
         typer.Option(
-            "--random-seed", min=0, metavar="N", help="The same number makes the same customers. [default: 1]"
+            "--random-seed", min=0, metavar="N", help="The same number makes the same customers.", show_default="1"
         ),
     ] = None,
     operation_id: OperationOption = None,
@@ -93,7 +93,7 @@ def seed(
         "environment": str(profile.environment),
         "sets": sets,
         "scripts": list(ran.scripts),
-        "customers": made.customers,
+        "customers": ran.customers + made.customers,
     }
     context.renderer.one(record, _COLUMNS)
 

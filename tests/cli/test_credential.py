@@ -128,3 +128,20 @@ def test_the_prompt_hides_what_is_typed(keyring: Project, tmp_path: Path) -> Non
     assert terminal.exitstatus == 0
     assert "hunter2" not in str(terminal.before)
     assert '"custctl:dev:cache:h app": "hunter2"' in held(tmp_path)
+
+
+def test_a_keyring_that_cannot_be_used_is_told_before_anything_is_typed(keyring: Project) -> None:
+    environ = {**keyring.environ, "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
+    terminal = pexpect.spawn(
+        sys.executable,
+        ["-m", "custctl", "credential", "set", "--for", "cache"],
+        cwd=str(keyring.path),
+        env=environ,
+        encoding="utf-8",
+        timeout=60,
+    )
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 4
+    assert "there is no system keyring" in str(terminal.before)
+    assert "password of" not in str(terminal.before)

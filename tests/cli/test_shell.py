@@ -123,10 +123,24 @@ def test_a_terminal_gets_a_table_and_a_pipe_gets_tabs(migrated: Project) -> None
     assert migrated.ok("customer", "list").out.startswith("id\temail\t")
 
 
-def test_a_narrow_terminal_folds_and_cuts_nothing(migrated: Project) -> None:
-    migrated.ok("customer", "add", *ADA)
-    shown = SGR.sub("", terminal(migrated, "customer", "list", columns=60))
-    assert "…" not in shown
+@pytest.mark.parametrize("columns", [20, 40, 80])
+def test_a_narrow_terminal_breaks_no_email_and_names_what_it_leaves_out(migrated: Project, columns: int) -> None:
+    migrated.ok("customer", "add", *ADA, "--company", "Analytical Engines and Sons, Limited")
+    listed = SGR.sub("", terminal(migrated, "customer", "list", columns=columns))
+    got = SGR.sub("", terminal(migrated, "customer", "get", "1", columns=columns))
+    for shown in (listed, got):
+        assert "ada@example.com" in shown
+        assert "…" not in shown
+    for name in ("email", "first_name", "status", "company", "version"):
+        assert name in listed, "shown, or named as left out"
+        assert name in got
+    assert "Limited" in got
+
+
+def test_a_run_of_scripts_on_a_terminal_tells_each_step_once(project: Project) -> None:
+    shown = SGR.sub("", terminal(project, "migrate"))
+    left = "\n".join(line.rsplit("\x1b[K", 1)[-1] for line in shown.split("\n"))
+    assert left.count("0001_create_customer.sql") == 1
 
 
 def test_an_explicit_table_is_the_same_everywhere(migrated: Project) -> None:
@@ -141,6 +155,12 @@ def test_colour_follows_the_environment(migrated: Project) -> None:
     assert "\x1b" not in terminal(migrated, "customer", "get", "9", TERM="dumb")
     migrated.environ["FORCE_COLOR"] = "1"
     assert "\x1b[31m" in migrated.run("customer", "get", "9").err
+
+
+@pytest.mark.parametrize("path", ["", "customer get", "customer list", "seed", "replica fence", "customer import"])
+def test_help_has_no_marks_of_its_library(project: Project, path: str) -> None:
+    shown = project.ok(*path.split(), "--help").out
+    assert not re.search(r"default: \(|default:\s+\(|\{|x>=|\[default: 0\]", shown), shown
 
 
 def test_help_is_plain_text(project: Project) -> None:

@@ -33,7 +33,7 @@ def set_(
     ] = False,
 ) -> None:
     """Keep a password or key of the profile in the system keyring; a hidden prompt asks for it."""
-    from custctl.credentials import Secret, entry_of, store_credential
+    from custctl.credentials import Secret, entry_of, require_keyring, store_credential
 
     if generate and (stdin or purpose is not Purpose.CACHE_KEY):
         raise UsageError("`--generate` is for `--for cache-key` alone, and without `--stdin`")
@@ -46,6 +46,9 @@ def set_(
         text = new_key()
     else:
         label = f"password of {entry.user}" if entry.noun == "password" else "key of the cache's entries"
+        if context.prompter.interactive and not stdin:
+            # Before anything is typed that could not be kept.
+            require_keyring(profile, context.environ, purpose)
         text = context.prompter.secret(label, from_stdin=stdin, again=True)
         if purpose is Purpose.CACHE_KEY:
             from custctl.cache.sealing import AesSealer
