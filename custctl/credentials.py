@@ -81,10 +81,12 @@ class Credential:
         secret: the password or key, or None where none is needed, or the driver finds it.
         source: `CUSTCTL_DB_PASSWORD_FILE`, `CUSTCTL_DB_PASSWORD` (or the cache's), `keyring`, where the driver finds it,
             `none` or `not needed`.
+        oddity: what of a file's content may not be meant, or None.
     """
 
     secret: Secret | None
     source: str
+    oddity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class Place:
     Attributes:
         source: its name, as in `Credential.source`.
         state: `used`, `shadowed` (found, but an earlier place is used), `absent`, or `failed`.
-        problem: why it failed, or None.
+        problem: why it failed, or what of a file's content may not be meant; or None.
         hint: the way out of the failure, or None.
     """
 
@@ -204,7 +206,7 @@ def find_credential(profile: Profile, environ: Mapping[str, str], purpose: Purpo
         return Credential(None, "not needed")
     secret = _from_file(environ, entry)
     if secret is not None:
-        return Credential(secret, entry.file_variable)
+        return Credential(secret, entry.file_variable, _oddity(secret, environ, entry))
     secret = _from_variable(environ, entry)
     if secret is not None:
         return Credential(secret, entry.variable)
@@ -250,16 +252,17 @@ def check_credential(profile: Profile, environ: Mapping[str, str], purpose: Purp
     settled = False
     for source, search in searches:
         try:
-            found = search() is not None
+            secret = search()
         except CredentialError as error:
             places.append(Place(source, "failed", error.message, error.hint))
             # A file that cannot be read ends the search; after a keyring that cannot, the driver looks.
             settled = settled or source != "keyring"
             continue
-        if not found:
+        if secret is None:
             places.append(Place(source, "absent"))
         else:
-            places.append(Place(source, "shadowed" if settled else "used"))
+            oddity = _oddity(secret, environ, entry) if source == entry.file_variable else None
+            places.append(Place(source, "shadowed" if settled else "used", oddity))
             settled = True
     of_driver = _from_driver(profile, entry)
     if of_driver is not None:
@@ -372,6 +375,18 @@ def _from_file(environ: Mapping[str, str], entry: Entry) -> Secret | None:
     # Editors and `echo` end the file with one line break; any other belongs to the password.
     text = text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
     return _fit(text, what, hint)
+
+
+def _oddity(secret: Secret, environ: Mapping[str, str], entry: Entry) -> str | None:
+    """Return what of a secret from a file may not be meant, without a word of it."""
+    text = secret.reveal()
+    faults = []
+    if len(text.splitlines()) > 1:
+        faults.append("has more than one line")
+    if text != text.strip():
+        faults.append("begins or ends with a blank or an empty line")
+    name = visible(environ.get(entry.file_variable, ""))
+    return f"the file `{name}` {' and '.join(faults)}, which the {entry.noun} includes" if faults else None
 
 
 def _from_keyring(entry: Entry, environ: Mapping[str, str]) -> Secret | None:

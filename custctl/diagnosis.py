@@ -118,13 +118,15 @@ def _credential(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]
     from custctl.credentials import find_credential
     from custctl.engines import may_go_without_password
 
+    oddity = None
     try:
-        source = find_credential(profile, environ).source
+        found = find_credential(profile, environ)
+        source, oddity = found.source, found.oddity
     except NoCredentialError:
         if not may_go_without_password(profile.database.engine):
             raise
         source = "none found: it is for the server to say whether it wants one"
-    yield Check("credential", True, source)
+    yield Check("credential", True, source, oddity)
 
 
 def _clock(database: Database) -> Iterator[Check]:

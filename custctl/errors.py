@@ -64,6 +64,10 @@ class UnavailableError(CustctlError):
     exit_code = ExitCode.UNAVAILABLE
 
 
+class LockTimeoutError(UnavailableError):
+    """Another transaction holds a lock, and did not end in time."""
+
+
 class CredentialError(CustctlError):
     """No credential, a refused login, or a missing privilege."""
 

@@ -185,7 +185,7 @@ def require_writable(database: Database, connection: Connection, environment: st
     check_schema(standing)
     database.check_history(standing.database_id, standing.epoch)
     if database.is_standby(connection):
-        raise RefusedError(f"{database.location} is a read-only standby", hint="write to the primary")
+        raise database.refusal_of_writes(connection)
     return standing
 
 

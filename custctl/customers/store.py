@@ -253,14 +253,7 @@ class CustomerStore:
         self._write(operation_id, "rehash-password", None, write)
 
     def _store_hash(self, connection: Connection, customer_id: int, stored: str) -> None:
-        mine = customer_password.c.customer_id == customer_id
-        now = self._database.now()
-        if (
-            connection.execute(sa.update(customer_password).where(mine).values(hash=stored, updated_at=now)).rowcount
-            == 0
-        ):
-            values = {"customer_id": customer_id, "hash": stored, "updated_at": now}
-            connection.execute(sa.insert(customer_password).values(values))
+        self._database.store_hash(connection, customer_password, "customer_id", customer_id, stored)
 
     # -- what every write shares -------------------------------------------------------------------
 

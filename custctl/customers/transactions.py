@@ -17,6 +17,7 @@ from custctl.errors import (
     CommitLostError,
     ConflictError,
     CustctlError,
+    LockTimeoutError,
     OutcomeUnknownError,
     RefusedError,
     UnavailableError,
@@ -97,6 +98,7 @@ class Transactions:
             OutcomeUnknownError: the database does not answer.
         """
         deadline = time.monotonic() + _PATIENCE
+        pending = False
         while True:
             try:
                 return self._database.transact(lambda connection: self._settle(connection, operation_id, part))
@@ -105,13 +107,10 @@ class Transactions:
             except CustctlError as error:
                 # A node that takes no writes may be the old primary, or the next one, in the midst of a switchover.
                 passing = isinstance(error, UnavailableError | OutcomeUnknownError | RefusedError)
+                # Only the operation itself holds its own id: its commit is on the way, as to a synchronous standby.
+                pending = pending or isinstance(error, LockTimeoutError)
                 if time.monotonic() >= deadline or not passing:
-                    raise OutcomeUnknownError(
-                        f"{lost.message}, and whether it was written could not be learnt: {error.message}",
-                        hint=f"when the database answers, `custctl audit list --operation {operation_id}` tells:"
-                        " no entry, nothing written. To run the same with `--operation-id` applies it at most once",
-                        details={"operation_id": operation_id},
-                    ) from lost
+                    raise _unknown(operation_id, lost, error, pending=pending) from lost
                 time.sleep(_PAUSE)
 
     def _settle(self, connection: Connection, operation_id: str, part: int) -> bool:
@@ -121,3 +120,17 @@ class Transactions:
             return bool(action != VOID)
         audit.append(self._database, connection, audit.Entry(operation_id, VOID, self._actor, part=part))
         return False
+
+
+def _unknown(operation_id: str, lost: CommitLostError, error: CustctlError, *, pending: bool) -> OutcomeUnknownError:
+    """Return what is told where the outcome could not be learnt."""
+    if pending:
+        told = "the commit is pending: the database has not ended it, and nobody sees it until then"
+    else:
+        told = f"whether it was written could not be learnt: {error.message}"
+    return OutcomeUnknownError(
+        f"{lost.message}, and {told}",
+        hint=f"run the same command again with `--operation-id {operation_id}`: it is applied at most once, and tells"
+        " the outcome. An empty `custctl audit list` proves nothing while the commit may be pending",
+        details={"operation_id": operation_id, "commit_pending": pending},
+    )

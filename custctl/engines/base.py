@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from custctl.errors import CustctlError, ExitCode
+from custctl.errors import CustctlError, ExitCode, RefusedError
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row, Select, Table
@@ -335,6 +335,10 @@ class Database(ABC):
         Where the engine keeps such copies until its own housekeeping removes them, nothing is done.
         """
 
+    def refusal_of_writes(self, connection: Connection) -> RefusedError:
+        """Return the error that tells why the database takes no writes, where `is_standby` holds."""
+        return RefusedError(f"{self.location} is a read-only standby, or fenced", hint="write to the primary")
+
     @abstractmethod
     def now(self) -> ColumnElement[str]:
         """Return an expression for the database's clock: a `Timestamp`."""
@@ -378,6 +382,19 @@ class Database(ABC):
     @abstractmethod
     def insert_row(self, connection: Connection, statement: Insert, returned: Sequence[ColumnElement[Any]]) -> Row[Any]:
         """Insert one row and return columns of it as the database made them, its id the first."""
+
+    def store_hash(self, connection: Connection, table: Table, key: str, owner: int, stored: str) -> None:
+        """Store the hash of a password in the place of the one that is there, if any, so that no log of the server has it.
+
+        Args:
+            table: has the columns `key`, `hash` and `updated_at`.
+            owner: what `key` is to hold.
+        """
+        import sqlalchemy as sa
+
+        values = {"hash": stored, "updated_at": self.now()}
+        if connection.execute(sa.update(table).where(table.c[key] == owner).values(values)).rowcount == 0:
+            connection.execute(sa.insert(table).values({key: owner, **values}))
 
     # -- volume ------------------------------------------------------------------------------------
 

@@ -129,7 +129,7 @@ def test_an_outcome_that_cannot_be_learnt_is_told_as_unknown(
     assert lost.code == 13
     assert "could not be learnt" in lost.error["message"]
     assert operation in lost.error["hint"]
-    assert "audit list --operation" in lost.error["hint"]
+    assert "--operation-id" in lost.error["hint"]
     assert ada.ok("audit", "list", "--operation", operation, "-o", "json").json["items"] == [] or arrives
     for _ in range(2):
         again = write.run(ada, operation)

@@ -507,3 +507,28 @@ def test_a_chain_with_an_unknown_link_is_refused(home: Path) -> None:
     """
     result, _ = run(home, "keyring.backends.chainer.ChainerBackend", textwrap.dedent(code) + FIND)
     assert "the keyring chain holds `custctl_test_keyrings`" in result["message"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        (b"s3cret\n", None),
+        (b"s3cret \n", "ends with a blank"),
+        (b"s3cret\n\n", "an empty line"),
+        (b"s3cret\nsecond\n", "more than one line"),
+        (b"two words\r\n", None),
+    ],
+)
+def test_what_of_a_file_may_not_be_meant_is_told_without_the_password(
+    tmp_path: Path, raw: bytes, told: str | None
+) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(raw)
+    environ = {"CUSTCTL_DB_PASSWORD_FILE": str(file)}
+    [place] = [place for place in check_credential(server(), environ) if place.state == "used"]
+    for found in (place.problem, find_credential(server(), environ).oddity):
+        assert (found is None) == (told is None)
+        assert (told or "") in (found or "")
+        assert told is None or str(file) in (found or "")
+        assert "s3cret" not in (found or "")
+        assert "second" not in (found or "")

@@ -61,5 +61,10 @@ def list_(
     )
     cursor = str(following) if following is not None else None
     context.renderer.many([entry.as_dict() for entry in entries], _COLUMNS, next=cursor, shown=_SHOWN, may_drop=True)
+    if operation is not None and not entries:
+        context.console.note(
+            "no entry under this operation id: a commit that is pending is not seen yet; to run the command again with"
+            " the same `--operation-id` tells"
+        )
     if cursor is not None:
         context.console.note(f"there is more: go on with `--after {cursor}`")

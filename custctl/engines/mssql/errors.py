@@ -17,6 +17,7 @@ from custctl.errors import (
     CredentialError,
     CustctlError,
     InvalidError,
+    LockTimeoutError,
     MigrationError,
     PendingError,
     RefusedError,
@@ -142,7 +143,7 @@ def _made(
             f"other transactions at {where} stood in the way each time: {text}; nothing was written", hint=_LATER
         )
     if code == 1222 or "due to lock timeout" in text:
-        return UnavailableError(
+        return LockTimeoutError(
             f"a lock at {where} was not to be had in time: {text}", hint=f"another transaction holds it; {_LATER}"
         )
     if code in _MISSING or re.search(r"(relation|column|function|schema) \S+.* does not exist", text):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import psycopg
 import sqlalchemy as sa
+from psycopg import sql
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateSchema, CreateTable
@@ -21,7 +22,7 @@ from custctl.engines.postgresql.libpq import authorities, overruled
 from custctl.engines.postgresql.pooling import APPLICATION, is_pooled, require_session, set_config
 from custctl.engines.postgresql.timeline import TIMELINE
 from custctl.engines.server import DriverError, DriverErrors, ServerDatabase
-from custctl.errors import CustctlError, NoCredentialError
+from custctl.errors import CustctlError, InvalidError, NoCredentialError, RefusedError
 from custctl.sqltypes import Timestamp
 
 if TYPE_CHECKING:
@@ -270,6 +271,14 @@ class PostgresqlDatabase(ServerDatabase):
         query = "SELECT pg_catalog.pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool"
         return bool(connection.exec_driver_sql(query).scalar())
 
+    def refusal_of_writes(self, connection: Connection) -> RefusedError:
+        if not self._is_primary(self._driver(connection)) or not self._login_is_read_only(self._driver(connection)):
+            return super().refusal_of_writes(connection)
+        return RefusedError(
+            f"{self._at_node()} takes no writes from {self._login_name()}: `{_READ_ONLY}` is on for this login or database",
+            hint=f"let an administrator reset it, as by `ALTER ROLE … RESET {_READ_ONLY}`",
+        )
+
     def now(self) -> ColumnElement[str]:
         return sa.func.date_trunc("milliseconds", sa.func.clock_timestamp(), type_=Timestamp)
 
@@ -289,6 +298,25 @@ class PostgresqlDatabase(ServerDatabase):
 
     def version_text(self, column: ColumnElement[Any], prefix: str) -> ColumnElement[str]:
         return sa.literal(prefix).concat(sa.cast(column, sa.Text))
+
+    def store_hash(self, connection: Connection, table: Table, key: str, owner: int, stored: str) -> None:
+        # A parameter may be logged by the server, with `log_statement`, say; the data of a COPY is not. Who comes
+        # second waits, and finds the row of the first.
+        self.lock(connection, f"{table.name}/{owner}")
+        connection.execute(sa.delete(table).where(table.c[key] == owner))
+        copy = sql.SQL("COPY {} ({}, hash) FROM STDIN").format(
+            sql.Identifier(self._settings.schema, table.name), sql.Identifier(key)
+        )
+        try:
+            with self._driver(connection).cursor() as cursor, cursor.copy(copy) as stream:
+                stream.write_row((owner, stored))
+        except psycopg.DataError as error:
+            # Its words quote the hash.
+            raise InvalidError(
+                f"the column `hash` of `{table.name}` does not take a hash",
+                hint="`custctl doctor` compares the schema",
+                details={"sqlstate": error.sqlstate},
+            ) from None
 
     # -- volume ------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from custctl.errors import (
     CredentialError,
     CustctlError,
     InvalidError,
+    LockTimeoutError,
     MigrationError,
     PendingError,
     RefusedError,
@@ -82,7 +83,7 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
     if state in ("42P01", "42703", "42883", "42704", "3F000"):
         return PendingError(f"the schema at {where} is not there or too old: {text}", hint="run `custctl migrate`")
     if state == "55P03":
-        return UnavailableError(
+        return LockTimeoutError(
             f"a lock at {where} was not to be had in time: {text}", hint=f"another transaction holds it; {_LATER}"
         )
     if state == "57014":
@@ -92,7 +93,8 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
         )
     if state == "25006":
         return RefusedError(
-            f"{where} takes no writes: it is a read-only standby, or fenced", hint="write to the primary"
+            f"{where} takes no writes: it is a read-only standby, fenced, or read-only for this login",
+            hint="write to the primary; `custctl doctor` shows which it is",
         )
     if state in ("25P03", "25P04"):
         return UnavailableError(f"{where} has ended a transaction that took too long: {text}", hint=_LATER)

@@ -1,0 +1,80 @@
+"""A commit that waits for a synchronous standby that is dead: not seen, and not absent either."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import ADA, Project
+from tests.inside import Inside
+from tests.servers.postgresql import PostgresqlServer
+from tests.servers.projects import EngineProject, nodes, on_engine, postgresql_place
+
+
+@pytest.fixture
+def waiting(project: Project, own_postgresql: PostgresqlServer) -> Iterator[tuple[EngineProject, Inside]]:
+    """A project on a server whose commits wait for a standby that never comes."""
+    made = on_engine(project, postgresql_place(own_postgresql))
+    inside = Inside(made.path, made.environ)
+    inside.ok("migrate")
+    inside.ok("customer", "add", "--email", "grace@example.com", "--first-name", "Grace", "--last-name", "Hopper")
+    reached = nodes(own_postgresql.host, own_postgresql.port)
+    made.profile("dev", "development", nodes=reached, statement_timeout="2s")
+    _wait_for(own_postgresql, "dead")
+    yield made, inside
+    own_postgresql.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+    made.drop()
+
+
+def _wait_for(server: PostgresqlServer, standbys: str) -> None:
+    # Not to be waited for itself.
+    with server.connect() as connection:
+        connection.execute("SET synchronous_commit = local")
+        connection.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{standbys}'")
+        connection.execute("SELECT pg_reload_conf()")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("customer", "add", *ADA),
+        ("customer", "update", "grace@example.com", "--city", "Arlington"),
+        ("customer", "delete", "grace@example.com", "--yes"),
+    ],
+    ids=lambda command: command[1],
+)
+def test_a_commit_that_is_pending_is_told_as_pending(
+    waiting: tuple[EngineProject, Inside], own_postgresql: PostgresqlServer, command: tuple[str, ...]
+) -> None:
+    _, inside = waiting
+    operation = str(uuid.uuid4())
+    lost = inside.run(*command, "--operation-id", operation, "-o", "json", timeout=120)
+    assert lost.code == 13, lost.err
+    assert "the commit is pending" in lost.error["message"]
+    assert lost.error["details"]["commit_pending"] is True
+    assert f"--operation-id {operation}" in lost.error["hint"]
+    assert "nothing written" not in lost.err
+    listed = inside.ok("audit", "list", "--operation", operation)
+    assert operation not in listed.out
+    assert "pending" in listed.err
+    # What it waited for is there again.
+    _wait_for(own_postgresql, "")
+    again = inside.ok(*command, "--operation-id", operation, "-o", "json")
+    assert again.code == 0
+    assert len(inside.ok("audit", "list", "--operation", operation, "-o", "json").json["items"]) == 1
+
+
+def test_a_login_that_is_read_only_by_itself_is_told_so(project: Project, own_postgresql: PostgresqlServer) -> None:
+    made = on_engine(project, postgresql_place(own_postgresql))
+    inside = Inside(made.path, made.environ)
+    inside.ok("migrate")
+    own_postgresql.sql("ALTER ROLE custctl SET default_transaction_read_only = on")
+    refused = inside.run("customer", "add", *ADA, "-o", "json")
+    assert refused.code == 7
+    assert "`default_transaction_read_only` is on for this login or database" in refused.error["message"]
+    assert "standby" not in refused.error["message"]
+    assert "RESET default_transaction_read_only" in refused.error["hint"]
+    assert inside.ok("customer", "list", "-o", "json").json["items"] == []
+    made.drop()
