@@ -171,7 +171,7 @@ class _Replicas:
 
         means = Means(self._profile, self._open_database(), self._environ, actor(), lambda _: None)
         with closing(open_driver(means)) as driver:
-            topology = driver.observe()
+            topology = driver.refreshed(driver.observe())
             return topology, driver.way_out(topology)
 
     @property

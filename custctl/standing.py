@@ -25,7 +25,7 @@ REQUIRED_SCHEMA = 5
 """The newest script that this program's own statements need."""
 
 _ENVIRONMENT, _EPOCH, _DATABASE_ID, _FORK = "environment", "epoch", "database_id", "fork"
-_SYNCHRONOUS = "synchronous"
+_SYNCHRONOUS, _SYNCHRONOUS_AT = "synchronous", "synchronous_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,9 +208,9 @@ def count_fork(connection: Connection, fork: str, at_least: int) -> tuple[int, i
     return epoch, raised
 
 
-def record_synchronous(connection: Connection, standbys: str) -> None:
-    """Write down which standbys the primary's commits wait for, in the engine's own words."""
-    _put(connection, {_SYNCHRONOUS: standbys})
+def record_synchronous(connection: Connection, standbys: str, at: str) -> None:
+    """Write down which standbys the primary's commits wait for, in the engine's own words, and when that was."""
+    _put(connection, {_SYNCHRONOUS: standbys, _SYNCHRONOUS_AT: at})
 
 
 def _put(connection: Connection, values: Mapping[str, str]) -> None:

@@ -67,8 +67,11 @@ class Observation:
         name: how the node is called by the one that feeds it.
         attached: the standbys that it feeds.
         synchronous: which standbys a commit waits for, in the engine's own words; empty where it waits for none.
-        recorded_synchronous: what that was when the primary was promoted, as the database has recorded it.
-        waits_for_standbys: whether commits wait for standbys by default, where there are synchronous ones.
+        recorded_synchronous: which standbys the primary's commits waited for when that was last recorded in the database.
+        recorded_at: when that was, by the clock of the primary then.
+        configured: when the node has last read its settings.
+        waits_for_standbys: whether commits wait for standbys by default, where there are synchronous ones, and no role or
+            database is set otherwise.
         replay_paused: whether somebody has paused its replay.
         apply_delay: seconds that a standby waits on purpose before it replays a commit.
         prepared: how many prepared transactions are open.
@@ -97,12 +100,19 @@ class Observation:
     attached: tuple[Attached, ...] = ()
     synchronous: str = ""
     recorded_synchronous: str | None = None
+    recorded_at: datetime | None = None
+    configured: datetime | None = None
     waits_for_standbys: bool = False
     replay_paused: bool = False
     apply_delay: float = 0.0
     prepared: int = 0
     manager: str | None = None
     group: GroupState | None = None
+
+    @property
+    def waited_for(self) -> str:
+        """The standbys that commits wait for, as `synchronous`; empty where they may be acknowledged before."""
+        return self.synchronous if self.waits_for_standbys else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +256,17 @@ class StreamingMember(Member):
     @abstractmethod
     def wait_for(self, standbys: str) -> None:
         """Let commits wait for these standbys, in the engine's own words; for none where it is empty."""
+
+    @abstractmethod
+    def record(self, standbys: str, timeout: float) -> bool:
+        """Write into a primary's database which standbys its commits wait for, and when, without waiting for any.
+
+        Whoever has received that has all that was acknowledged before; what is acknowledged later has waited for these
+        standbys. So it is not written before all of the server has taken its settings up.
+
+        Returns:
+            Whether it was written: this login may not, or the server has not taken them up in time, in seconds.
+        """
 
     @abstractmethod
     def follow(self, primary: Node, slots: Sequence[str]) -> str:

@@ -164,6 +164,10 @@ class Driver(ABC):
             if isinstance(member, Member):
                 member.close()
 
+    def refreshed(self, topology: Topology) -> Topology:
+        """Record what a later failover is judged by, where the primary lives and this login may; return the nodes then."""
+        return topology
+
     def require_permission(self) -> None:
         """Make sure that the profile lets this driver change anything.
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+
 from custctl.customers import audit
 from custctl.customers.transactions import Transactions
 from custctl.standing import Standing, count_fork, record_synchronous
@@ -52,7 +54,7 @@ def record_fork(
         database.lock(connection, "audit")
         before, after = count_fork(connection, fork, at_least)
         if synchronous is not None:
-            record_synchronous(connection, synchronous)
+            record_synchronous(connection, synchronous, str(connection.execute(sa.select(database.now())).scalar()))
         if before != after:
             facts = {**detail, "epoch": [before, after], "fork": fork}
             audit.append(database, connection, audit.Entry(operation_id, action, actor, detail=facts))

@@ -21,7 +21,7 @@ from custctl.replication import streaming_plan
 from custctl.replication.drivers import Driver, require_environment, require_one_history
 from custctl.replication.hooks import has_hook, run_hook
 from custctl.replication.plan import FAILOVER, SWITCHOVER
-from custctl.replication.topology import position_text
+from custctl.replication.topology import is_to_record, position_text
 
 if TYPE_CHECKING:
     from custctl.engines.base import Node
@@ -36,6 +36,7 @@ _PROMOTING = 60.0  # seconds; a standby replays all that it has received first
 _REJOINING = 30.0  # seconds in which a node that was brought back is to follow
 _TURNING = 5.0  # seconds in which a standby that was told another source is to follow it
 _ANSWERING = 6.0  # seconds in which a primary that lives takes a standby's new connection; those pause 5 s by default
+_RECORDING = 3.0  # seconds in which a primary is to have taken its settings up
 _POLL = 0.005
 
 _BY_SQL = "by SQL alone: a session that sets `default_transaction_read_only` off can still write"
@@ -77,6 +78,20 @@ class StreamingDriver(Driver):
             unfinished,
             can_fence=has_hook(self._profile, "fence"),
         )
+
+    def refreshed(self, topology: Topology) -> Topology:
+        """Record which standbys the primary's commits wait for, where that has changed since."""
+        found = topology.primary
+        if found is None or not is_to_record(found[1]) or found[1].environment != self._profile.environment:
+            return topology
+        if any(seen.manager is not None for _, seen in topology.answered()):
+            return topology
+        try:
+            recorded = self._steered(found[0].name).record(found[1].waited_for, _RECORDING)
+        except CustctlError as error:
+            self._means.told(f"what commits on `{found[0].name}` wait for could not be recorded: {error.message}")
+            return topology
+        return self.observe() if recorded else topology
 
     def candidate(self, topology: Topology) -> str:
         return streaming_plan.candidate(topology)
@@ -216,7 +231,7 @@ class StreamingDriver(Driver):
         return ""
 
     def synchronous(self, primary: Observation) -> str | None:
-        return primary.synchronous
+        return primary.waited_for
 
     def _promote(self, plan: Plan, step: Step) -> str:
         self._steered(step.node).promote(_PROMOTING)

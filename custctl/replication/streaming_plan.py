@@ -226,10 +226,10 @@ def assess_loss(topology: Topology, node: Node, found: Observation) -> Loss:
         why = "the nodes differ in `synchronous_standby_names`"
     elif wanted is None:
         why = "replication is asynchronous"
-    elif is_recorded_otherwise(found):
-        why = f"the primary waited for `{found.recorded_synchronous or 'no standby'}` when that was last recorded"
     elif not all(seen.waits_for_standbys for _, seen in standbys):
         why = "`synchronous_commit` lets commits be acknowledged before a standby has them"
+    elif is_recorded_otherwise(found):
+        why = f"the primary waited for `{found.recorded_synchronous or 'no standby'}` when that was last recorded"
     else:
         names = [seen.name or "" for _, seen in standbys]
         silent = silent_members(wanted, names, [each.name for each in topology.silent])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -181,8 +182,27 @@ class Topology:
                 f"`{node.name}` replays {in_time(found.apply_delay)} late on purpose (`recovery_min_apply_delay`)"
                 for node, found in delayed
             ),
+            *self._record_in_words(),
             *self.notes,
         ]
+
+    def _record_in_words(self) -> Iterator[str]:
+        recorded = self.recorded()
+        if recorded is not None:
+            age = f"{recorded['age_s']:.0f} s ago" if recorded["age_s"] is not None else "at a time that is not known"
+            yield f"recorded {age}: commits wait for `{recorded['synchronous'] or 'no standby'}`"
+
+    def recorded(self) -> dict[str, Any] | None:
+        """Return what is recorded of the standbys that commits wait for, by name; None where nothing is."""
+        found = self.primary[1] if self.primary else next((seen for _, seen in self.standbys), None)
+        if found is None or found.recorded_synchronous is None:
+            return None
+        at, now = found.recorded_at, found.now
+        return {
+            "synchronous": found.recorded_synchronous,
+            "at": at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None,
+            "age_s": round(max((now - at).total_seconds(), 0.0), 1) if at and now else None,
+        }
 
     def records(self) -> list[dict[str, Any]]:
         """Return a row for each node."""
@@ -289,8 +309,8 @@ def _troubles_of_primary(node: Node, found: Observation) -> Iterator[str]:
             )
     if is_recorded_otherwise(found):
         yield (
-            f"`{node.name}` waits for other standbys than is recorded: run `custctl replica switchover --to {node.name}`"
-            " to record it, or a failover will prove nothing"
+            f"`{node.name}` waits for other standbys than is recorded: an administrator's `custctl replica status` records"
+            " it, or a failover will prove nothing"
         )
     if is_uncounted(found):
         branch = f"timeline {found.fork}" if found.branch is None else f"recovery fork {found.fork}"
@@ -301,8 +321,18 @@ def _troubles_of_primary(node: Node, found: Observation) -> Iterator[str]:
 
 
 def is_recorded_otherwise(found: Observation) -> bool:
-    """Tell whether commits wait for other standbys than when the primary was promoted, by a node's own setting."""
-    return found.recorded_synchronous is not None and found.recorded_synchronous != found.synchronous
+    """Tell whether commits wait for other standbys than was recorded last, by a node's own setting."""
+    return found.recorded_synchronous is not None and found.recorded_synchronous != found.waited_for
+
+
+def is_to_record(primary: Observation) -> bool:
+    """Tell whether what is recorded of a primary is not what has been in force ever since: another setting, or one that
+    may have been changed and changed back.
+    """
+    if primary.environment is None:
+        return False
+    at, configured = primary.recorded_at, primary.configured
+    return primary.recorded_synchronous != primary.waited_for or at is None or configured is None or at < configured
 
 
 def is_uncounted(primary: Observation) -> bool:

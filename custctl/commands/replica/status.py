@@ -77,7 +77,7 @@ def status(
     courses: dict[str, deque[float | None]] = {}
     with opened(context) as driver:
         while True:
-            topology = driver.observe()
+            topology = driver.refreshed(driver.observe())
             if watch:
                 context.renderer.repaint()
             _show(context, driver.name, topology, courses if watch else None)
@@ -103,6 +103,7 @@ def _show(context: Context, driver: str, topology: Topology, courses: dict[str, 
         "primary": topology.primary[0].name if topology.primary else None,
         "epoch": topology.primary[1].epoch if topology.primary else None,
         "max_lag_s": topology.max_lag,
+        "recorded": topology.recorded(),
         "items": rows,
         "next": None,
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -52,7 +53,10 @@ SELECT r.in_recovery,
        (SELECT setting FROM pg_settings WHERE name = 'primary_conninfo') AS conninfo,
        current_setting('cluster_name') AS cluster_name,
        current_setting('synchronous_standby_names') AS synchronous,
-       current_setting('synchronous_commit') IN ('on', 'remote_write', 'remote_apply') AS waits_for_standbys,
+       current_setting('synchronous_commit') IN ('on', 'remote_write', 'remote_apply')
+         AND NOT EXISTS (SELECT FROM pg_db_role_setting AS s, unnest(s.setconfig) AS c
+                          WHERE c ~* '^synchronous_commit=(off|local|false|no|0)$') AS waits_for_standbys,
+       pg_conf_load_time() AS configured,
        r.in_recovery AND pg_is_wal_replay_paused() AS replay_paused,
        CASE WHEN r.in_recovery
             THEN (SELECT setting::bigint / 1000.0 FROM pg_settings WHERE name = 'recovery_min_apply_delay')
@@ -95,6 +99,19 @@ SELECT format('GRANT %%s ON %%I.%%I TO %%I', privilege, %(schema)s::text, name, 
        AS needed(name, privilege)
  WHERE NOT has_table_privilege(to_regclass(format('%%I.%%I', %(schema)s::text, name)), privilege)
 """
+
+# Sessions may still go by the settings from before until the checkpointer has read them: it tells all of them whether
+# commits wait. A login that may not see it does not know.
+_SETTLED = """
+SELECT clock_timestamp() - pg_conf_load_time() > interval '1 second'
+       AND EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'checkpointer'
+                      AND wait_event IN ('CheckpointerMain', 'CheckpointWriteDelay'))
+"""
+_MAY_RECORD = """
+SELECT COALESCE(bool_and(has_table_privilege(t, p)), false)
+  FROM to_regclass(format('%%I.custctl_metadata', %s::text)) AS t, unnest(ARRAY['INSERT', 'DELETE']) AS p
+"""
+_NOW = """to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.USZ')"""
 
 # What could write yet: whatever has a transaction's number, and of the sessions that began before the fence those that
 # are still being ended, or are within a transaction. Who may end only some sessions leaves the superusers' alone: they
@@ -177,6 +194,8 @@ class PostgresqlMember(StreamingMember):
             epoch=int(known["epoch"]) if known.get("epoch", "").isdigit() else None,
             fork=known.get("fork"),
             recorded_synchronous=known.get("synchronous"),
+            recorded_at=_moment(known.get("synchronous_at")),
+            configured=seen["configured"],
             position=int(seen["position"]) if seen["position"] is not None else None,
             replayed=int(seen["replayed"]) if seen["replayed"] is not None else None,
             lag=float(seen["lag"]) if seen["lag"] is not None else None,
@@ -208,7 +227,7 @@ class PostgresqlMember(StreamingMember):
         """Return what the database has recorded of its own history; nothing where it is not custctl's, or not yet."""
         query = sql.SQL(
             "SELECT name, value FROM {}.custctl_metadata"
-            " WHERE name IN ('database_id', 'environment', 'epoch', 'fork', 'synchronous')"
+            " WHERE name IN ('database_id', 'environment', 'epoch', 'fork', 'synchronous', 'synchronous_at')"
         ).format(sql.Identifier(self._schema))
         try:
             with self._driver.cursor() as cursor:
@@ -345,6 +364,31 @@ class PostgresqlMember(StreamingMember):
         self._set("synchronous_standby_names", standbys)
         self._reload()
 
+    def record(self, standbys: str, timeout: float) -> bool:
+        if not self._value(_MAY_RECORD, (self._schema,)):
+            return False
+        deadline = time.monotonic() + timeout
+        while standbys and not self._value(_SETTLED):
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_POLL)
+        table = sql.Identifier(self._schema, "custctl_metadata")
+        try:
+            with self._driver.transaction():
+                self._ask("SET LOCAL synchronous_commit = local")
+                # As the step of a switchover that records it: the two do not meet.
+                self._ask("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"custctl/{self._schema}/audit",))
+                self._ask(sql.SQL("DELETE FROM {} WHERE name IN ('synchronous', 'synchronous_at')").format(table))
+                self._ask(
+                    sql.SQL(
+                        "INSERT INTO {} (name, value) VALUES ('synchronous', %s), ('synchronous_at', " + _NOW + ")"
+                    ).format(table),
+                    (standbys,),
+                )
+        except psycopg.Error as error:
+            raise self._translate(error) from None
+        return True
+
     # -- following another primary -----------------------------------------------------------------
 
     def follow(self, primary: Node, slots: Sequence[str]) -> str:
@@ -397,6 +441,14 @@ class PostgresqlMember(StreamingMember):
             f"touch {data}/standby.signal",
             f"pg_ctl start -D {data}",
         ]
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Return a moment that the database has recorded; None where that is damaged."""
+    try:
+        return datetime.fromisoformat(text) if text is not None else None
+    except ValueError:
+        return None
 
 
 def _may_not_read_conninfo(node: Node) -> CredentialError:
