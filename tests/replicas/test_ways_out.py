@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.conftest import ADA, Project
 from tests.inside import Inside
@@ -63,6 +64,11 @@ def test_on_a_fenced_primary_the_way_out_is_to_unfence_it(site: Inside) -> None:
 
 def test_without_any_answer_of_patroni_the_cluster_is_degraded(site: Inside, cluster: Cluster) -> None:
     cluster.profile(site, driver="patroni")
+    file = site.path / "profiles" / "dev.yaml"
+    profile = yaml.safe_load(file.read_text())
+    for number, node in enumerate(profile["database"]["nodes"], 1):
+        node["api_port"] = number  # where nobody listens
+    file.write_text(yaml.safe_dump(profile))
     judged = site.run("replica", "status", "--check", "-o", "json")
     assert judged.code == 12, judged.err
     told = [reason for reason in judged.json["reasons"] if "Patroni cannot be asked" in reason]
