@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from custctl.customers.model import REQUIRED
-from custctl.customers.records import Record
+from custctl.customers.records import BLANK, Record
 from custctl.customers.rules import RowValidator
 from custctl.tables import customer
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 OnConflict = Literal["fail", "skip", "update"]
 
 _TAKEN = "the email is taken"
+_LINE_BREAK = re.compile(r"U\+000[AD]\b")
+_JOIN = "`--join-lines` joins the lines of a cell"
 _VALIDATORS = 1000  # JSON lines can have any number of different sets of columns
 
 
@@ -62,7 +64,8 @@ class Portion:
         lines: the first and the last line of them; None where there are no rows.
         groups: rows that go into the table together, those with the same columns; in each no email stands twice.
         rejected: rows that break a rule, each with the reason.
-        skipped: rows whose email stands further up in the batch, where such are skipped.
+        skipped: rows whose email stands further up in the batch, where such are skipped; and those without any value.
+        blank: the rows without any value alone.
         digest: of all values, so that an auditor can check a file against what was imported.
         last: whether the file ends here.
     """
@@ -73,14 +76,20 @@ class Portion:
     groups: list[tuple[tuple[str, ...], list[Record], list[list[str | None]]]]
     rejected: list[tuple[Record, str]]
     skipped: int
+    blank: int
     digest: str
 
 
 class Checker:
-    """Makes portions of records: what can be known of them without the database."""
+    """Makes portions of records: what can be known of them without the database.
 
-    def __init__(self, on_conflict: OnConflict) -> None:
+    Args:
+        encoding: the file's, for reasons.
+    """
+
+    def __init__(self, on_conflict: OnConflict, encoding: str) -> None:
         self._on_conflict = on_conflict
+        self._encoding = encoding.upper()
         self._validators: dict[tuple[str, ...], RowValidator] = {}
 
     def check(self, records: Sequence[Record], *, last: bool) -> Portion:
@@ -91,10 +100,13 @@ class Checker:
         rejected: list[tuple[Record, str]] = []
         columns: tuple[str, ...] | None = None
         validate: RowValidator | None = None
-        skipped = email_at = 0
+        skipped = blank = email_at = 0
         for record in records:
             if record.problem is not None:
-                rejected.append((record, record.problem))
+                if record.problem is BLANK:
+                    blank += 1
+                else:
+                    rejected.append((record, record.problem))
                 continue
             if record.columns != columns:
                 columns = record.columns
@@ -106,7 +118,7 @@ class Checker:
                 continue
             values, reason = validate(record.cells)
             if values is None:
-                rejected.append((record, _undecodable(record) or reason or "is not valid"))
+                rejected.append((record, self._undecodable(record) or _explained(reason or "is not valid")))
                 continue
             email = values[email_at]
             earlier = lines.get(email)
@@ -128,7 +140,7 @@ class Checker:
             group[1].append(values)
         groups += [(names, *rows) for names, rows in pending.items()]
         ends = (records[0].line, records[-1].line) if records else None
-        return Portion(len(records), ends, last, groups, rejected, skipped, _digest(groups))
+        return Portion(len(records), ends, last, groups, rejected, skipped + blank, blank, _digest(groups))
 
     def _validator(self, columns: tuple[str, ...]) -> RowValidator:
         made = self._validators.get(columns)
@@ -137,6 +149,20 @@ class Checker:
                 self._validators.clear()
             made = self._validators[columns] = RowValidator(columns, partial=self._on_conflict == "update")
         return made
+
+    def _undecodable(self, record: Record) -> str | None:
+        """Name the cells that hold bytes which the file's encoding does not have; they were read as lone surrogates."""
+        found = []
+        for name, cell in zip(record.columns, record.cells, strict=False):
+            byte = re.search("[\udc80-\udcff]", cell) if isinstance(cell, str) else None
+            if byte is not None:
+                held = f"it holds the byte 0x{ord(byte.group()) & 0xFF:02X}"
+                found.append(f"`{name}` is not {self._encoding}: {held}")
+        return "; ".join(found) or None
+
+
+def _explained(reason: str) -> str:
+    return f"{reason} ({_JOIN})" if _LINE_BREAK.search(reason) else reason
 
 
 def _digest(groups: Sequence[tuple[tuple[str, ...], list[Record], list[list[str | None]]]]) -> str:
@@ -189,16 +215,6 @@ class Batch:
         counts.unchanged += self.unchanged
         counts.skipped += self.skipped
         counts.rejected += len(self.rejected)
-
-
-def _undecodable(record: Record) -> str | None:
-    """Name the cells that hold bytes which are not UTF-8; they were read as lone surrogates."""
-    found = []
-    for name, cell in zip(record.columns, record.cells, strict=False):
-        byte = re.search("[\udc80-\udcff]", cell) if isinstance(cell, str) else None
-        if byte is not None:
-            found.append(f"`{name}` is not UTF-8: it holds the byte 0x{ord(byte.group()) & 0xFF:02X}")
-    return "; ".join(found) or None
 
 
 def sorted_rejects(rejected: Sequence[tuple[Record, str]]) -> list[tuple[Record, str]]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from custctl.customers.model import EDITABLE, FIELDS
-from custctl.errors import InvalidError, UsageError
+from custctl.errors import UsageError
 from custctl.text import nearest
 
 _KEPT = tuple(name for name in FIELDS if name not in EDITABLE)
+_JOINT = ", "
+_NAMES = (("first_name", "last_name"), ("last_name", "first_name"))
 
 
 def bare(name: str) -> str:
@@ -25,84 +29,204 @@ def field_of(header: str) -> str | None:
     return _BY_BARE.get(bare(header))
 
 
-def is_kept(field: str) -> bool:
-    """Tell whether the database keeps a field itself."""
-    return field in _KEPT
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """One `--map` option.
+
+    Attributes:
+        fields: the field that it fills, or first and last name in either order.
+        header: the header as it was given; empty where the field is left out.
+    """
+
+    fields: tuple[str, ...]
+    header: str
+
+    @property
+    def headers(self) -> list[str]:
+        """The headers, where the text names several."""
+        return [name for part in self.header.split(",") if (name := part.strip())] or [self.header]
 
 
-def parse_mapping(texts: Sequence[str]) -> dict[str, str]:
-    """Read `field=Header` options.
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which cells of a row make which fields.
 
-    Returns:
-        Field to header.
+    Attributes:
+        fields: what a row fills, in the order of its values.
+        used: the positions of the cells that are read, those of one field beside each other.
+        widths: how many cells make each field; None where each field is one cell.
+        names: the two fields into which the last cell is split, in order; they are the last fields.
+        left_out: headers that match no field.
+        kept: headers that name what the database keeps itself: id, version and times.
+        missing: the options that name a header which is not there, each with that header.
+        twice: two headers that match one field, with the field.
+    """
+
+    fields: tuple[str, ...]
+    used: tuple[int, ...]
+    widths: tuple[int, ...] | None
+    names: tuple[str, ...]
+    left_out: tuple[str, ...]
+    kept: tuple[str, ...]
+    missing: tuple[tuple[Mapped, str], ...]
+    twice: tuple[tuple[str, str, str], ...]
+
+    def made(self, cells: Sequence[Any]) -> list[Any]:
+        """Return the values of the fields, made of the cells in the order of `used`.
+
+        Raises:
+            ValueError: a name cannot be split; the text says why.
+        """
+        if self.widths is None:
+            return list(cells)
+        values, at = [], 0
+        for width in self.widths:
+            values.append(cells[at] if width == 1 else _joined(cells[at : at + width]))
+            at += width
+        if self.names:
+            values += _split(cells[at], self.names)
+        return values
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    for part in parts:
+        if part is not None and not isinstance(part, str):
+            return part  # it is rejected as it is
+    return _JOINT.join(filter(None, (part.strip() for part in parts if part is not None)))
+
+
+def _split(cell: Any, names: tuple[str, ...]) -> list[Any]:
+    if not isinstance(cell, str):
+        return [cell, cell]
+    if names == _NAMES[0]:
+        if "," in cell:
+            raise ValueError("the name holds a comma: `--map last_name,first_name=…` splits `Last, First`")
+        first, _, last = " ".join(cell.split()).rpartition(" ")
+        # One word alone is the first name; the last name is then missing.
+        return [first, last] if first else [last, ""]
+    last, comma, first = cell.partition(",")
+    if not comma:
+        last, _, first = " ".join(cell.split()).partition(" ")
+    return [last.strip(), first.strip()]
+
+
+def parse_mapping(texts: Sequence[str]) -> list[Mapped]:
+    """Read `--map` options: `field=Header`, `field=A,B`, `field=` and `first_name,last_name=Header`.
 
     Raises:
-        UsageError: an option of another form, an unknown field, or a field twice.
+        UsageError: an option of another form, an unknown field, or a field or a header twice.
     """
-    mapping: dict[str, str] = {}
+    mapping: list[Mapped] = []
+    fields: set[str] = set()
+    headers: set[str] = set()
     for text in texts:
-        field, separator, header = text.partition("=")
-        if not separator or not header:
+        left, separator, header = text.partition("=")
+        if not separator or not left:
             raise UsageError(f"`--map {text}` is not `field=Header`", hint="such as `--map address_line=Address`")
-        if field not in EDITABLE:
-            close = nearest(field, EDITABLE)
+        names = tuple(name.strip() for name in left.split(","))
+        for name in names:
+            if name not in EDITABLE:
+                close = nearest(name, EDITABLE)
+                raise UsageError(
+                    f"there is no field `{name}` to import",
+                    hint=f"did you mean `{close}`?" if close else f"fields: {', '.join(EDITABLE)}",
+                )
+            if name in fields:
+                raise UsageError(f"`--map {name}=…` is given twice")
+            fields.add(name)
+        if len(names) > 1 and (names not in _NAMES or not header):
             raise UsageError(
-                f"there is no field `{field}` to import",
-                hint=f"did you mean `{close}`?" if close else f"fields: {', '.join(EDITABLE)}",
+                f"`--map {left}=…`: only a name can be split, and only into two fields",
+                hint="such as `--map first_name,last_name=Name`, or `last_name,first_name` for `Last, First`",
             )
-        if field in mapping:
-            raise UsageError(f"`--map {field}=…` is given twice")
-        if header in mapping.values():
-            raise UsageError(f"`--map` reads two fields from `{header}`", hint="a column is one field")
-        mapping[field] = header
+        if "email" in names and not header:
+            raise UsageError("`email` cannot be left out", hint="customers are found by it")
+        if header and header in headers:
+            raise UsageError(f"`--map` reads two fields from `{header}`", hint="a column fills one field")
+        headers.add(header)
+        mapping.append(Mapped(names, header))
     return mapping
 
 
-def match_headers(
-    headers: Sequence[str], mapping: Mapping[str, str]
-) -> tuple[list[int], tuple[str, ...], list[str], list[str]]:
+def match_headers(headers: Sequence[str], mapping: Sequence[Mapped]) -> Columns:
     """Match headers with fields, whatever their case and underscores.
 
-    Returns:
-        The positions of the matched columns, their fields, the headers left out, and those the database keeps itself.
-
     Raises:
-        InvalidError: none matches `email`.
-        UsageError: a mapped header is not there or mapped twice, or two match one field.
+        UsageError: two options read the same column.
     """
-    found: dict[str, int] = {}
     used: set[int] = set()
-    for field, header in mapping.items():
-        exact = [i for i, name in enumerate(headers) if name == header]
-        alike = exact or [i for i, name in enumerate(headers) if bare(name) == bare(header)]
-        if not alike:
-            close = nearest(header, list(headers))
-            raise UsageError(
-                f"`--map {field}={header}`: the file has no column `{header}`",
-                hint=f"did you mean `{close}`?" if close else f"columns: {', '.join(headers)}",
-            )
-        if alike[0] in used:
-            raise UsageError(f"`--map` reads two fields from `{headers[alike[0]]}`", hint="a column is one field")
-        found[field] = alike[0]
-        used.add(alike[0])
-    left_out, kept = [], []
+    single: dict[str, int] = {}
+    several: list[tuple[str, list[int]]] = []
+    split: tuple[tuple[str, ...], int] | None = None
+    missing: list[tuple[Mapped, str]] = []
+    for option in mapping:
+        if not option.header:
+            continue
+        places: list[int] = []
+        whole = _place(headers, option.header)
+        for wanted in [option.header] if whole is not None or len(option.fields) > 1 else option.headers:
+            place = _place(headers, wanted)
+            if place is None:
+                missing.append((option, wanted))
+                continue
+            if place in used:
+                raise UsageError(f"`--map` reads two fields from `{headers[place]}`", hint="a column fills one field")
+            used.add(place)
+            places.append(place)
+        if len(option.fields) > 1:
+            split = (option.fields, places[0]) if places else None
+        elif len(places) > 1:
+            several.append((option.fields[0], places))
+        elif places:
+            single[option.fields[0]] = places[0]
+    taken = {field for option in mapping for field in option.fields}
+    emptied = {option.fields[0] for option in mapping if not option.header}
+    left_out, kept, twice = [], [], []
     for position, header in enumerate(headers):
-        name = field_of(header)
         if position in used:
             continue
+        name = field_of(header)
         if name in _KEPT:
             kept.append(header)
-        elif name is None or name in mapping:
-            left_out.append(header)
-        elif name in found:
-            raise UsageError(
-                f"`{headers[found[name]]}` and `{header}` both match the field `{name}`",
-                hint=f"choose one with `--map {name}={header}`",
-            )
+        elif name is None or name in taken:
+            if name not in emptied:
+                left_out.append(header if header.strip() else f"column {position + 1}")
+        elif name in single:
+            twice.append((headers[single[name]], header, name))
         else:
-            found[name] = position
-    if "email" not in found:
-        raise InvalidError(
-            "no column matches `email`", hint=f"name it with `--map email=HEADER`; columns: {', '.join(headers)}"
-        )
-    return list(found.values()), tuple(found), left_out, kept
+            single[name] = position
+    fields = [*single, *(field for field, _ in several)]
+    positions = [*single.values(), *(place for _, places in several for place in places)]
+    widths = [1] * len(single) + [len(places) for _, places in several]
+    names: tuple[str, ...] = ()
+    if split is not None:
+        names = split[0]
+        positions.append(split[1])
+    return Columns(
+        fields=(*fields, *names),
+        used=tuple(positions),
+        widths=tuple(widths) if several or names else None,
+        names=names,
+        left_out=tuple(left_out),
+        kept=tuple(kept),
+        missing=tuple(missing),
+        twice=tuple(twice),
+    )
+
+
+def _place(headers: Sequence[str], wanted: str) -> int | None:
+    """Return where a header is: the very same, or one that differs in case and underscores alone."""
+    if wanted in headers:
+        return headers.index(wanted)
+    sought = bare(wanted)
+    return next((place for place, name in enumerate(headers) if bare(name) == sought), None) if sought else None
+
+
+def is_known(header: str, mapping: Sequence[Mapped]) -> bool:
+    """Tell whether a header matches a field or an option."""
+    sought = bare(header)
+    if not sought:
+        return False
+    return sought in _BY_BARE or any(
+        sought in map(bare, (option.header, *option.headers)) for option in mapping if option.header
+    )

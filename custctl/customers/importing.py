@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -66,6 +67,8 @@ class Result:
         resumed_at: how many rows an earlier, interrupted run had dealt with.
         replayed: the operation had been applied whole before, and nothing was done now.
         lost_rejects: how many rows that earlier run rejected that are not in the file of rejects.
+        blank: how many of the rows skipped by this run have no value at all.
+        faults: how many of the rows rejected by this run have a bad value in which field.
         reasons: the first rejects, as (line, reason).
     """
 
@@ -73,10 +76,13 @@ class Result:
     resumed_at: int = 0
     replayed: bool = False
     lost_rejects: int = 0
+    blank: int = 0
+    faults: dict[str, int] = field(default_factory=dict)
     reasons: list[tuple[int, str]] = field(default_factory=list)
 
 
 _SHOWN_REASONS = 10
+_FIELD_OF_REASON = re.compile(r"(?:^|; )`(\w+)` ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +157,7 @@ class Import:
             with self._database.reading() as connection:
                 work.run(scratch, connection)
             work.add_to(self.result.counts)
-            self._keep_reasons(work)
+            self._keep_reasons(portion, work)
             return True
 
         try:
@@ -175,7 +181,7 @@ class Import:
             InvalidError: it cannot be read further; what came before the damage has been yielded.
         """
         source = self._request.source
-        checker = Checker(self._request.on_conflict)
+        checker = Checker(self._request.on_conflict, source.encoding.name)
         batch: list[Record] = []
         skip, begun = self.result.resumed_at, 0
         try:
@@ -238,10 +244,14 @@ class Import:
             rejects.remove()
         self._held, self._rejects_size, self._part = done.held, done.rejects_size, self._part + 1
         self.result.counts = done.counts
-        self._keep_reasons(done.work)
+        self._keep_reasons(portion, done.work)
         return True
 
-    def _keep_reasons(self, work: Batch) -> None:
+    def _keep_reasons(self, portion: Portion, work: Batch) -> None:
+        self.result.blank += portion.blank
+        for _, reason in work.rejected:
+            for name in _FIELD_OF_REASON.findall(reason):
+                self.result.faults[name] = self.result.faults.get(name, 0) + 1
         free = max(_SHOWN_REASONS - len(self.result.reasons), 0)
         self.result.reasons += [(record.line, reason) for record, reason in sorted_rejects(work.rejected)[:free]]
 

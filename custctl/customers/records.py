@@ -1,29 +1,32 @@
-"""Reading an import's file: records with their line numbers, and which column is which field."""
+"""Reading an import's file: what every format has in common."""
 
 from __future__ import annotations
 
-import codecs
-import csv
 import hashlib
 import io
-import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple, Protocol
 
-from custctl.customers.headers import bare, field_of, is_kept, match_headers
+from custctl.customers.headers import Mapped
+from custctl.customers.recognition import Encoding
 from custctl.errors import InvalidError
-from custctl.text import csv_line, unguard_formula, visible
+from custctl.text import unguard_formula
 
 Format = Literal["csv", "jsonl"]
 
-_LONGEST_CELL = 1 << 22  # characters; a quote that is never closed must not swallow the file
-_LONGEST_LINE = 1 << 22  # bytes
-_END = "\0"  # a last line of our own: only a quote that is never closed lets it into a row
-_DELIMITERS = (",", ";", "\t")
-_MOST_KEYS = 1000  # different keys of JSON objects that are remembered
+LONGEST_LINE = 1 << 22  # characters
+# A row grows when it is rejected: it must still be read, however its characters are escaped.
+LONGEST_REJECT = 8 * LONGEST_LINE
+OURS = ("_line", "_reason")
+"""The columns that a file of rejects has at its end; an earlier round's are taken off when it is read."""
+
+BLANK = "has no value"
+"""The problem of a record whose cells are all empty: it is skipped, not rejected."""
+
+_LINE_BREAKS = re.compile(r"\s*[\n\v\f\r\x85\u2028\u2029]\s*")
 
 
 class Record(NamedTuple):
@@ -33,7 +36,7 @@ class Record(NamedTuple):
         line: 1-based line on which it begins.
         columns: the fields that it has.
         cells: their values, in the same order; empty where the record cannot be read.
-        raw: the record as it was, for the rejects: cells of CSV, the text of a JSON object.
+        raw: the record as it was, for the rejects: the cells of CSV, or the text where it has no cells or is JSON.
         problem: why it cannot be read, or None.
     """
 
@@ -44,15 +47,36 @@ class Record(NamedTuple):
     problem: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a file is read.
+
+    Attributes:
+        encoding: as `recognise` found it.
+        delimiter: of CSV; None where the file tells it.
+        raw: cells are taken as they are; otherwise the `'` is taken away that an export puts before a formula.
+        join_lines: the lines of one cell become one line, joined by `, `.
+    """
+
+    format: Format
+    encoding: Encoding
+    mapping: Sequence[Mapped] = ()
+    delimiter: str | None = None
+    raw: bool = False
+    join_lines: bool = False
+
+
 class Source(Protocol):
     """A file of records.
 
     Attributes:
+        encoding: its own, which the file of rejects has too.
         left_out: columns that match no field, in the order in which they were met.
         kept: columns that name what the database keeps itself: id, version and times.
         unmet: headers that a mapping names and no record has had yet.
     """
 
+    encoding: Encoding
     left_out: list[str]
     kept: list[str]
     unmet: list[str]
@@ -65,7 +89,7 @@ class Source(Protocol):
         """Yield the records from the beginning."""
 
     def reject(self, file: IO[str], record: Record, reason: str, *, first: bool) -> None:
-        """Write a record as it was, with its line and the reason; `first` writes the header too."""
+        """Write a record as it was, with its line and the reason; `first` writes what the file begins with too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +116,9 @@ def fingerprint(file: IO[bytes]) -> Fingerprint:
         else:
             longest = max(longest, begun + first)
             begun = len(chunk) - 1 - max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
-    if max(longest, begun) > _LONGEST_LINE:
+    if max(longest, begun) > LONGEST_REJECT:
         raise InvalidError(
-            f"the file has a line of more than {_LONGEST_LINE} bytes", hint="is it CSV or JSON lines, uncompressed?"
+            f"the file has a line of more than {LONGEST_REJECT} bytes", hint="is it CSV or JSON lines, uncompressed?"
         )
     file.seek(0)
     return Fingerprint(digest.hexdigest(), lines)
@@ -103,28 +127,6 @@ def fingerprint(file: IO[bytes]) -> Fingerprint:
 def guess_format(path: Path | None) -> Format:
     """Return the format that a file's name tells; CSV where it tells none."""
     return "jsonl" if path is not None and path.suffix.lower() in (".jsonl", ".ndjson") else "csv"
-
-
-def open_source(file: IO[bytes], chosen: Format, mapping: Mapping[str, str], *, raw: bool) -> Source:
-    """Return the source for a file.
-
-    Args:
-        mapping: field to header, for headers that do not match by themselves.
-        raw: cells are taken as they are; otherwise the `'` is taken away that an export puts before a formula.
-
-    Raises:
-        InvalidError: no header, or none that matches `email`.
-        UsageError: a mapped header is not there, or two match one field.
-    """
-    if chosen == "jsonl":
-        return JsonLines(file, mapping)
-    return Csv(file, mapping, raw=raw)
-
-
-def _encoding(file: IO[bytes]) -> str:
-    start = file.read(4)
-    file.seek(0)
-    return "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
 
 
 class _Counted(io.BufferedReader):
@@ -138,187 +140,70 @@ class _Counted(io.BufferedReader):
         return data
 
 
-class Csv:
-    """Comma-separated values with a header; semicolons and tabs are noticed in the header."""
+class Decoded:
+    """A file as text, which knows where its bytes cannot be read.
 
-    def __init__(self, file: IO[bytes], mapping: Mapping[str, str], *, raw: bool) -> None:
-        csv.field_size_limit(_LONGEST_CELL)
-        self._encoding = _encoding(file)
+    Args:
+        newline: as for `open`.
+    """
+
+    def __init__(self, file: IO[bytes], encoding: Encoding, newline: str) -> None:
+        self._source = file
         self._file = _Counted(file)  # type: ignore[arg-type]
-        # Bytes that are not UTF-8 become a violation of their row, and leave as they came.
-        self._text = io.TextIOWrapper(self._file, encoding=self._encoding, errors="surrogateescape", newline="")
-        self._raw = raw
-        self._delimiter = ","
-        self._ended = False
-        try:
-            self._rows = self._reader()
-            self._header = next(filter(None, self._rows))
-        except csv.Error as error:
-            raise InvalidError(f"the header cannot be read: {error}") from error
-        except UnicodeDecodeError as error:
-            raise self._undecodable(1) from error
-        if self._ended and self._header == [_END]:
-            raise InvalidError("the file is empty", hint="it needs a header")
-        if self._ended:
-            raise InvalidError("the header opens a quote that is never closed")
-        self._positions, self.columns, self.left_out, self.kept = match_headers(self._header, mapping)
-        self.unmet: list[str] = []
+        self._encoding = encoding
+        # A byte that is no character becomes a violation of its row, and leaves as it came. UTF-16 and UTF-32 have no
+        # such bytes: what comes after one is in doubt, so it ends the import.
+        self.text = io.TextIOWrapper(self._file, encoding=encoding.name, errors="surrogateescape", newline=newline)
 
     @property
     def offset(self) -> int:
         """How many bytes were read."""
         return self._file.count
 
-    def _reader(self) -> Any:
-        first = next((line for line in self._text if line.strip()), "")
-        self._text.seek(0)
-        self._delimiter = max(_DELIMITERS, key=first.count) if first.count(",") == 0 else ","
-        return csv.reader(chain(self._text, self._end()), delimiter=self._delimiter)
-
-    def _end(self) -> Iterator[str]:
-        self._ended = True
-        yield _END
-
-    def _undecodable(self, line: int) -> InvalidError:
-        return InvalidError(f"line {line} or one soon after is not {self._encoding.upper()}", hint="is the file whole?")
-
-    def records(self) -> Iterator[Record]:
-        """Yield the rows below the header; blank lines are passed over.
-
-        Raises:
-            InvalidError: a quote is never closed, or the text breaks off.
-        """
-        rows, positions, columns, width = self._rows, self._positions, self.columns, len(self._header)
-        raw = self._raw
-        end = rows.line_num
-        while True:
-            line = end + 1
-            try:
-                cells = next(rows)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                raise InvalidError(f"line {line}: {error}", hint="is a quote opened there and never closed?") from error
-            except UnicodeDecodeError as error:
-                raise self._undecodable(line) from error
-            end = rows.line_num
-            if not cells:
-                continue
-            if self._ended:
-                cells[-1] = cells[-1].removesuffix(_END)
-                if cells != [""]:
-                    yield Record(line, columns, (), cells, "opens a quote that is never closed")
-                return
-            if len(cells) != width:
-                problem = f"has {len(cells)} cells, the header has {width}"
-                yield Record(line, columns, (), cells, problem)
-                continue
-            picked = [cells[position] for position in positions]
-            if not raw:
-                for number, cell in enumerate(picked):
-                    if cell[:1] == "'":
-                        picked[number] = unguard_formula(cell)
-            yield Record(line, columns, picked, cells)
-
-    def reject(self, file: IO[str], record: Record, reason: str, *, first: bool) -> None:
-        """Write a row; cells beyond the header come after the reason, so that nothing is lost."""
-        width = len(self._header)
-        if first:
-            file.write(csv_line([*self._header, "_line", "_reason"], self._delimiter))
-        cells = list(record.raw)
-        padded = cells[:width] + [""] * (width - len(cells))
-        file.write(csv_line([*padded, str(record.line), reason, *cells[width:]], self._delimiter))
+    def undecodable(self, error: UnicodeDecodeError) -> InvalidError:
+        """Return the error that names the line and the byte, both counted from 1, at which the text breaks off."""
+        at = self._file.count - len(error.object) + error.start
+        self._source.seek(0)
+        head = io.TextIOWrapper(io.BufferedReader(_Head(self._source, at)), self._encoding.name, "ignore", newline=None)
+        line = 1
+        while block := head.read(1 << 16):
+            line += block.count("\n")
+        name = self._encoding.name.upper()
+        return InvalidError(
+            f"the file is not valid {name} at line {line} (byte {at + 1} of the file)",
+            hint="is the file complete? if it has another encoding, name it with `--encoding`",
+        )
 
 
-class JsonLines:
-    """One JSON object a line; each may have fields of its own."""
+class _Head(io.RawIOBase):
+    """The first bytes of a file."""
 
-    def __init__(self, file: IO[bytes], mapping: Mapping[str, str]) -> None:
-        if _encoding(file) == "utf-16":
-            raise InvalidError("JSON lines are UTF-8, and this is UTF-16", hint="such as `iconv -f UTF-16 -t UTF-8`")
+    def __init__(self, file: IO[bytes], size: int) -> None:
         self._file = file
-        self._mapping = {header: field for field, header in mapping.items()}
-        self._loosely = {bare(header): header for header in self._mapping}
-        self._fields: dict[str, str | None] = {}
-        self._repeated = False
-        self.left_out: list[str] = []
-        self.kept: list[str] = []
-        self.unmet: list[str] = list(self._mapping)
-        self._offset = 0
+        self._left = size
 
-    @property
-    def offset(self) -> int:
-        """How many bytes were read."""
-        return self._offset
+    def readable(self) -> bool:
+        return True
 
-    def _field(self, key: str) -> str | None:
-        if key in self._fields:
-            return self._fields[key]
-        left_out: list[str] | None = None
-        header = key if key in self._mapping else self._loosely.get(bare(key))
-        if header is not None:
-            name: str | None = self._mapping[header]
-            self.unmet = [other for other in self.unmet if other != header]
-        else:
-            name = field_of(key)
-            if name is None or name in self._mapping.values():
-                name, left_out = None, self.left_out
-            elif is_kept(name):
-                name, left_out = None, self.kept
-        # Keys are data here: they must not fill the memory.
-        if len(self._fields) < _MOST_KEYS:
-            self._fields[key] = name
-            if left_out is not None:
-                left_out.append(key)
-        return name
-
-    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        self._repeated |= len(made) < len(pairs)
-        return made
-
-    def records(self) -> Iterator[Record]:
-        """Yield the objects; blank lines are passed over.
-
-        Raises:
-            InvalidError: a line is too long to be an object.
-        """
-        decode = json.JSONDecoder(object_pairs_hook=self._object).decode
-        for line, data in enumerate(iter(lambda: self._file.readline(_LONGEST_LINE + 1), b""), start=1):
-            self._offset += len(data)
-            if len(data) > _LONGEST_LINE:
-                raise InvalidError(f"line {line} is longer than {_LONGEST_LINE} bytes", hint="is it JSON lines?")
-            # Bytes that are not UTF-8 become a violation of their row, and leave as they came.
-            text = data.decode("utf-8", "surrogateescape")
-            if line == 1:
-                text = text.removeprefix("\ufeff")
-            if not text.strip():
-                continue
-            self._repeated = False
-            try:
-                found = decode(text)
-            except (ValueError, RecursionError) as error:
-                yield Record(line, (), (), _wrapped(text), f"is not JSON: {visible(str(error))}")
-                continue
-            if not isinstance(found, dict):
-                yield Record(line, (), (), _wrapped(text), "is not a JSON object")
-                continue
-            values: dict[str, Any] = {}
-            problem = "has a key twice" if self._repeated else None
-            for key, value in found.items():
-                field = self._field(key)
-                if field in values:
-                    problem = f"has the field `{field}` twice"
-                elif field is not None:
-                    values[field] = value
-            yield Record(line, tuple(values), list(values.values()), text, problem)
-
-    def reject(self, file: IO[str], record: Record, reason: str, *, first: bool) -> None:
-        """Write an object as it was, with two keys more; a line that is no object stands under `_raw`."""
-        begun = record.raw.rstrip(" \t\r\n").removesuffix("}").rstrip(" \t")
-        comma = "" if begun.endswith("{") else ", "
-        file.write(f'{begun}{comma}"_line": {record.line}, "_reason": {json.dumps(reason, ensure_ascii=False)}}}\n')
+    def readinto(self, buffer: Any, /) -> int:
+        data = self._file.read(min(len(buffer), self._left))
+        buffer[: len(data)] = data
+        self._left -= len(data)
+        return len(data)
 
 
-def _wrapped(text: str) -> str:
-    return json.dumps({"_raw": text.rstrip("\r\n")}, ensure_ascii=False)
+def clean_cells(cells: list[Any], reading: Reading) -> None:
+    """Undo in place what stands between a file's cells and their values."""
+    if not reading.raw and reading.format == "csv":
+        for number, cell in enumerate(cells):
+            if cell[:1] == "'":
+                cells[number] = unguard_formula(cell)
+    if reading.join_lines:
+        for number, cell in enumerate(cells):
+            if isinstance(cell, str) and not cell.isprintable():
+                cells[number] = _LINE_BREAKS.sub(", ", cell.strip())
+
+
+def encodable(reason: str, encoding: Encoding) -> str:
+    """Return a reason in characters that the file's encoding has."""
+    return reason.encode(encoding.name, "backslashreplace").decode(encoding.name)

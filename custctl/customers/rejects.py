@@ -56,7 +56,8 @@ class Rejects:
             return self._size
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-            with os.fdopen(descriptor, "r+", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            encoding = self._source.encoding.name
+            with os.fdopen(descriptor, "r+", encoding=encoding, errors="surrogateescape", newline="") as file:
                 file.truncate(self._size)
                 file.seek(0, os.SEEK_END)
                 for number, (record, reason) in enumerate(rejected):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -13,113 +13,216 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from custctl.csv_text import from_rows
-from custctl.customers import records
-from custctl.customers.headers import match_headers, parse_mapping
+from custctl.customers import csv_rows, json_records, records
+from custctl.customers.headers import Columns, match_headers, parse_mapping
 from custctl.customers.model import EDITABLE, FIELDS
-from custctl.customers.records import Record, fingerprint, guess_format, open_source
+from custctl.customers.recognition import recognise
+from custctl.customers.records import Reading, Record, fingerprint, guess_format
+from custctl.customers.sources import open_source
 from custctl.errors import InvalidError, UsageError
 from custctl.text import UNSAFE
 
 
 def source(
-    data: str | bytes, chosen: Any = "csv", mapping: Mapping[str, str] | None = None, *, raw: bool = False
+    data: str | bytes,
+    chosen: Any = "csv",
+    mapping: Sequence[str] = (),
+    *,
+    encoding: str | None = None,
+    **options: Any,
 ) -> Any:
     file = io.BytesIO(data.encode() if isinstance(data, str) else data)
-    return open_source(file, chosen, mapping or {}, raw=raw)
+    return open_source(file, Reading(chosen, recognise(file, encoding), parse_mapping(mapping), **options))
 
 
-def rows(
-    data: str | bytes, chosen: Any = "csv", mapping: Mapping[str, str] | None = None, *, raw: bool = False
-) -> list[Record]:
-    return list(source(data, chosen, mapping, raw=raw).records())
+def rows(data: str | bytes, chosen: Any = "csv", mapping: Sequence[str] = (), **options: Any) -> list[Record]:
+    return list(source(data, chosen, mapping, **options).records())
 
 
-def values(data: str | bytes, chosen: Any = "csv", **options: Any) -> list[dict[str, Any]]:
-    return [dict(zip(row.columns, row.cells, strict=True)) for row in rows(data, chosen, **options)]
+def values(data: str | bytes, chosen: Any = "csv", mapping: Sequence[str] = (), **options: Any) -> list[dict[str, Any]]:
+    return [dict(zip(row.columns, row.cells, strict=True)) for row in rows(data, chosen, mapping, **options)]
+
+
+def matched(headers: Sequence[str], *mapping: str) -> Columns:
+    return match_headers(headers, parse_mapping(mapping))
+
+
+def positions(found: Columns) -> dict[str, int]:
+    return dict(zip(found.fields, found.used, strict=True))
 
 
 # -- headers ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "header", ["first_name", "FirstName", "FIRST NAME", "first-name", "_First_Name_", " firstName "]
+    "header", ["first_name", "FirstName", "FIRST NAME", "first-name", "_First_Name_", " firstName ", "\ufeffFirst Name"]
 )
 def test_a_header_matches_whatever_its_case_and_separators(header: str) -> None:
-    positions, columns, left_out, kept = match_headers(["Email", header], {})
-    assert (positions, columns, left_out, kept) == ([0, 1], ("email", "first_name"), [], [])
+    found = matched(["Email", header])
+    assert positions(found) == {"email": 0, "first_name": 1}
+    assert (found.left_out, found.kept) == ((), ())
 
 
-@pytest.mark.parametrize("header", ["name", "first", "firstname2", "prénom", ""])
+@pytest.mark.parametrize("header", ["name", "first", "firstname2", "prénom"])
 def test_what_is_no_field_is_left_out(header: str) -> None:
-    assert match_headers(["email", header], {})[2] == [header]
+    assert matched(["email", header]).left_out == (header,)
+
+
+@pytest.mark.parametrize("header", ["", " "])
+def test_a_column_without_a_header_is_named_by_its_number(header: str) -> None:
+    assert matched(["email", header]).left_out == ("column 2",)
 
 
 def test_what_the_database_keeps_itself_is_told_apart_from_what_is_unknown() -> None:
-    headers = ["Id", "email", "CREATED_AT", "updatedAt", "Version", "fax"]
-    _, columns, left_out, kept = match_headers(headers, {})
-    assert columns == ("email",)
-    assert left_out == ["fax"]
-    assert kept == ["Id", "CREATED_AT", "updatedAt", "Version"]
+    found = matched(["Id", "email", "CREATED_AT", "updatedAt", "Version", "fax"])
+    assert found.fields == ("email",)
+    assert found.left_out == ("fax",)
+    assert found.kept == ("Id", "CREATED_AT", "updatedAt", "Version")
 
 
 def test_a_mapping_comes_before_a_match_and_leaves_the_matching_column_out() -> None:
-    positions, columns, left_out, _ = match_headers(["email", "city", "Town"], {"city": "Town"})
-    assert dict(zip(columns, positions, strict=True)) == {"email": 0, "city": 2}
-    assert left_out == ["city"]
+    found = matched(["email", "city", "Town"], "city=Town")
+    assert positions(found) == {"email": 0, "city": 2}
+    assert found.left_out == ("city",)
 
 
 def test_a_mapping_may_name_what_the_database_keeps() -> None:
-    positions, columns, _, kept = match_headers(["id", "email"], {"phone": "id"})
-    assert dict(zip(columns, positions, strict=True)) == {"phone": 0, "email": 1}
-    assert kept == []
+    found = matched(["id", "email"], "phone=id")
+    assert positions(found) == {"phone": 0, "email": 1}
+    assert found.kept == ()
 
 
 def test_an_exact_header_is_preferred_to_one_that_is_alike() -> None:
-    positions, columns, left_out, _ = match_headers(["email", "town", "Town"], {"city": "Town"})
-    assert dict(zip(columns, positions, strict=True))["city"] == 2
-    assert left_out == ["town"]
-    assert match_headers(["email", "TOWN"], {"city": "town"})[0] == [1, 0]
+    found = matched(["email", "town", "Town"], "city=Town")
+    assert positions(found)["city"] == 2
+    assert found.left_out == ("town",)
+    assert matched(["email", "TOWN"], "city=town").used == (1, 0)
 
 
 def test_a_mapped_header_that_is_not_there_is_an_error_with_the_nearest() -> None:
-    with pytest.raises(UsageError) as caught:
-        match_headers(["email", "Address"], {"address_line": "Adress"})
+    with pytest.raises(UsageError, match="the file has no column `Adress`") as caught:
+        source("email,Address\n", mapping=["address_line=Adress"])
     assert caught.value.hint == "did you mean `Address`?"
     with pytest.raises(UsageError) as caught:
-        match_headers(["email", "Address"], {"address_line": "xyz"})
+        source("email,Address\n", mapping=["address_line=xyz"])
     assert caught.value.hint == "columns: email, Address"
 
 
 def test_two_columns_for_one_field_are_an_error_that_a_mapping_settles() -> None:
     with pytest.raises(UsageError, match="`E-Mail` and `email` both match the field `email`"):
-        match_headers(["E-Mail", "email"], {})
-    positions, _, left_out, _ = match_headers(["E-Mail", "email"], {"email": "email"})
-    assert positions == [1]
-    assert left_out == ["E-Mail"]
+        source("E-Mail,email\n")
+    found = matched(["E-Mail", "email"], "email=email")
+    assert found.used == (1,)
+    assert found.left_out == ("E-Mail",)
 
 
 def test_two_fields_from_one_column_are_an_error() -> None:
     with pytest.raises(UsageError, match="reads two fields from `Town`"):
-        match_headers(["email", "Town"], {"city": "Town", "region": "TOWN"})
+        matched(["email", "Town"], "city=Town", "region=TOWN")
     with pytest.raises(UsageError, match="reads two fields from `Town`"):
         parse_mapping(["city=Town", "region=Town"])
 
 
 def test_without_an_email_there_is_nothing_to_go_by() -> None:
     with pytest.raises(InvalidError, match="no column matches `email`") as caught:
-        match_headers(["mail", "first_name"], {})
+        source("mail,first_name\n")
     assert "--map email=HEADER" in str(caught.value.hint)
-    assert match_headers(["mail", "first_name"], {"email": "mail"})[1] == ("email", "first_name")
+    assert source("mail,first_name\n", mapping=["email=mail"]).columns == ("email", "first_name")
 
 
-@pytest.mark.parametrize("text", ["", "city", "city=", "=Town"])
+def test_an_empty_mapping_leaves_the_matching_column_out_and_does_not_name_it() -> None:
+    found = matched(["Email", "Status", "REGION", "fax"], "status=", "region=")
+    assert (found.fields, found.left_out) == (("email",), ("fax",))
+    text = '{"email": "a@x.com", "Status": "paid"}\n'
+    assert values(text, "jsonl", ["status="]) == [{"email": "a@x.com"}]
+    with pytest.raises(UsageError, match="`email` cannot be left out"):
+        parse_mapping(["email="])
+
+
+@pytest.mark.parametrize("chosen", ["csv", "jsonl"])
+def test_one_field_of_several_columns(chosen: str) -> None:
+    text = "email,Street1,Street2,city\na@x.com, 1 Road ,Flat 2,Rome\nb@x.com,,Flat 3,\nc@x.com,,,\n"
+    if chosen == "jsonl":
+        text = "".join(json.dumps(held) + "\n" for held in csv.DictReader(io.StringIO(text)))
+    found = values(text, chosen, ["address_line=Street1, street_2"])
+    assert [row["address_line"] for row in found] == ["1 Road, Flat 2", "Flat 3", ""]
+    assert [row["city"] for row in found] == ["Rome", "", ""]
+
+
+def test_a_header_that_holds_a_comma_comes_before_two_headers() -> None:
+    found = values('email,"Town, place",Town,place\na@x.com,Rome,B,C\n', mapping=["city=Town, place"])
+    assert found == [{"email": "a@x.com", "city": "Rome"}]
+
+
+def test_a_part_that_is_not_there_is_an_error_in_csv_and_joined_without_in_json_lines() -> None:
+    with pytest.raises(UsageError, match="the file has no column `Street2`"):
+        source("email,Street1\n", mapping=["address_line=Street1,Street2"])
+    text = '{"email": "a@x.com", "Street1": "x"}\n{"email": "b@x.com", "Street1": "y", "Street2": null}\n'
+    read = source(text, "jsonl", ["address_line=Street1,Street2"])
+    assert [row.cells for row in read.records()] == [["x", "a@x.com"], ["b@x.com", "y"]]
+    assert read.unmet == []
+
+
+def test_parts_that_are_no_text_are_handed_on_to_be_rejected() -> None:
+    text = '{"email": "a@x.com", "A": 1, "B": "x", "Name": 5}\n'
+    found = values(text, "jsonl", ["address_line=A,B", "first_name,last_name=Name"])
+    assert found == [{"email": "a@x.com", "address_line": 1, "first_name": 5, "last_name": 5}]
+
+
+@pytest.mark.parametrize(
+    ("order", "name", "first", "last"),
+    [
+        ("first_name,last_name", "Ada Lovelace", "Ada", "Lovelace"),
+        ("first_name,last_name", "  Ana  María\u00a0García ", "Ana María", "García"),
+        ("first_name,last_name", "Cher", "Cher", ""),
+        ("first_name,last_name", "", "", ""),
+        ("last_name,first_name", "Lovelace, Ada", "Ada", "Lovelace"),
+        ("last_name,first_name", "van der Berg, Jan Piet", "Jan Piet", "van der Berg"),
+        ("last_name,first_name", "Nagy János Pál", "János Pál", "Nagy"),
+        ("last_name,first_name", "Cher", "", "Cher"),
+    ],
+)
+@pytest.mark.parametrize("chosen", ["csv", "jsonl"])
+def test_a_name_is_split(order: str, name: str, first: str, last: str, chosen: str) -> None:
+    held = {"email": "a@x.com", "Full Name": name, "city": "Rome"}
+    text = json.dumps(held) if chosen == "jsonl" else 'email;"Full Name";city\na@x.com;' + name + ";Rome\n"
+    assert values(text, chosen, [f"{order}=Full Name"]) == [
+        {"email": "a@x.com", "city": "Rome", "first_name": first, "last_name": last}
+    ]
+
+
+@pytest.mark.parametrize("chosen", ["csv", "jsonl"])
+def test_a_name_with_a_comma_is_not_guessed(chosen: str) -> None:
+    held = {"email": "a@x.com", "Name": "Lovelace, Ada"}
+    text = json.dumps(held) if chosen == "jsonl" else "email;Name\na@x.com;Lovelace, Ada\n"
+    (row,) = rows(text, chosen, ["first_name,last_name=Name"])
+    assert row.problem == "the name holds a comma: `--map last_name,first_name=…` splits `Last, First`"
+
+
+@pytest.mark.parametrize(
+    "text", ["city,region=Place", "first_name,last_name=", "first_name,city=X", "first_name,last_name,city=X"]
+)
+def test_only_a_name_is_split(text: str) -> None:
+    with pytest.raises(UsageError, match="only a name can be split"):
+        parse_mapping([text])
+
+
+def test_cells_of_several_columns_lose_their_guard_one_by_one() -> None:
+    text = "email,A,B\na@x.com,'+1,'=2\n"
+    assert values(text, mapping=["address_line=A,B"]) == [{"email": "a@x.com", "address_line": "+1, =2"}]
+    assert values(text, mapping=["address_line=A,B"], raw=True)[0]["address_line"] == "'+1, '=2"
+
+
+@pytest.mark.parametrize("text", ["", "city", "=Town", ",=Town", "city,=Town"])
 def test_a_mapping_of_another_form_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_mapping([text])
 
 
 def test_mappings() -> None:
-    assert parse_mapping(["city=Town = place", "region=State"]) == {"city": "Town = place", "region": "State"}
+    assert [(held.fields, held.header) for held in parse_mapping(["city=Town = place", "region=State"])] == [
+        (("city",), "Town = place"), (("region",), "State"),
+    ]  # fmt: skip
     with pytest.raises(UsageError) as caught:
         parse_mapping(["emial=Mail"])
     assert caught.value.hint == "did you mean `email`?"
@@ -202,31 +305,28 @@ def test_a_header_over_lines_is_counted() -> None:
 
 def test_a_quote_that_is_never_closed_is_one_bad_row_that_says_so() -> None:
     found = rows('email,city\na@x.com,Rome\nb@x.com,"Oslo\nc@x.com,Paris\n')
-    assert found[0].problem is None
-    assert found[1].problem == "opens a quote that is never closed"
-    assert (found[1].line, found[1].raw) == (3, ["b@x.com", "Oslo\nc@x.com,Paris\n"])
-    assert len(found) == 2
+    assert [row.problem for row in found] == [None, "cell 2 (`city`) opens a quote that is never closed", None]
+    assert (found[1].line, found[1].raw) == (3, 'b@x.com,"Oslo')
+    assert (found[2].line, found[2].cells) == (4, ["c@x.com", "Paris"])
 
 
 def test_a_quote_closed_at_the_very_end_is_no_fault() -> None:
     assert values('email,city\na@x.com,"Rome"') == [{"email": "a@x.com", "city": "Rome"}]
     assert values('email,city\na@x.com,"Ro\0"') == [{"email": "a@x.com", "city": "Ro\0"}]
-    assert [row.problem for row in rows('email,city\na@x.com,"Rome\n')] == ["opens a quote that is never closed"]
+    (row,) = rows('email,city\na@x.com,"Rome\n')
+    assert row.problem == "cell 2 (`city`) opens a quote that is never closed"
 
 
 def test_a_header_with_an_open_quote_is_told() -> None:
-    with pytest.raises(InvalidError, match="the header opens a quote that is never closed"):
+    with pytest.raises(InvalidError, match="the header cannot be read: cell 2 opens a quote that is never closed"):
         source('email,"city\na@x.com,Rome\n')
 
 
-def test_a_quote_that_swallows_too_much_is_an_error_with_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records, "_LONGEST_CELL", 1000)
-    lines = "b@x.com,Rome\n" * 200
-    reading = source(f'email,city\na@x.com,Rome\nb@x.com,"Oslo\n{lines}').records()
-    assert next(reading).line == 2
-    with pytest.raises(InvalidError, match="line 3") as caught:
-        next(reading)
-    assert caught.value.hint == "is a quote opened there and never closed?"
+def test_a_quote_that_would_swallow_the_file_costs_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_rows, "LONGEST_CELL", 1000)
+    found = rows('email,city\na@x.com,Rome\nb@x.com,"Oslo\n' + "c@x.com,Rome\n" * 200)
+    assert [row.line for row in found if row.problem is not None] == [3]
+    assert len(found) == 202
 
 
 def test_a_cell_of_a_megabyte_is_read() -> None:
@@ -263,7 +363,7 @@ def test_a_header_alone_has_no_rows(data: str) -> None:
 
 def test_utf16_that_breaks_off_is_told() -> None:
     data = "email,city\na@x.com,Rome\n".encode("utf-16")
-    with pytest.raises(InvalidError, match="is not UTF-16"):
+    with pytest.raises(InvalidError, match=r"is not valid UTF-16-LE at line 2 \(byte 49 of the file\)"):
         rows(data[:-1])
 
 
@@ -286,7 +386,7 @@ def test_a_line_that_memory_should_not_hold_is_refused_wherever_it_is(
     monkeypatch: pytest.MonkeyPatch, end: bytes
 ) -> None:
     limit = 3 << 20
-    monkeypatch.setattr(records, "_LONGEST_LINE", limit)
+    monkeypatch.setattr(records, "LONGEST_REJECT", limit)
     short, fits, long = b"x" * 100, b"x" * (limit - 1), b"x" * (limit + 1)
     assert fingerprint(io.BytesIO(end.join([short, fits, short, fits])))
     for lines in ([long], [short, long], [long, short], [short, fits, long, fits]):
@@ -345,19 +445,13 @@ def test_an_object_that_says_two_things_is_told(line: str, problem: str) -> None
 
 
 def test_a_line_that_is_too_long_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records, "_LONGEST_LINE", 1000)
+    monkeypatch.setattr(json_records, "LONGEST_LINE", 1000)
     good = '{"email": "a@x.com", "city": "' + "x" * 960 + '"}'
     assert len(rows(good, "jsonl")) == 1
     reading = source(f"{good}\n{good}{'y' * 100}\n", "jsonl").records()
     next(reading)
-    with pytest.raises(InvalidError, match="line 2 is longer than 1000 bytes"):
+    with pytest.raises(InvalidError, match="line 2 is longer than 1000 characters"):
         next(reading)
-
-
-def test_json_lines_in_utf16_are_refused_with_the_way_out() -> None:
-    with pytest.raises(InvalidError, match="UTF-16") as caught:
-        source('{"email": "a@x.com"}'.encode("utf-16"), "jsonl")
-    assert "iconv" in str(caught.value.hint)
 
 
 def test_keys_left_out_are_told_once_and_do_not_fill_the_memory() -> None:
@@ -372,7 +466,7 @@ def test_keys_left_out_are_told_once_and_do_not_fill_the_memory() -> None:
 
 def test_a_mapping_of_json_keys() -> None:
     text = '{"mail": "a@x.com", "Town": "Rome", "city": "left out"}\n{"MAIL": "b@x.com", "town": "Oslo"}\n'
-    read = source(text, "jsonl", {"email": "mail", "city": "Town", "region": "State"})
+    read = source(text, "jsonl", ["email=mail", "city=Town", "region=State"])
     assert [dict(zip(row.columns, row.cells, strict=True)) for row in read.records()] == [
         {"email": "a@x.com", "city": "Rome"},
         {"email": "b@x.com", "city": "Oslo"},
@@ -417,8 +511,8 @@ def test_rejects_of_json_lines_keep_the_text_of_the_object() -> None:
     kept = rejected(text, "jsonl", reason='says "no"').splitlines()
     assert kept[0] == '{"b":1.50,"a":"\\ud800", "_line": 1, "_reason": "says \\"no\\""}'
     assert kept[1] == '  {"n": 1, "n": 2, "_line": 2, "_reason": "has a key twice"}'
-    assert kept[2] == '{"_line": 3, "_reason": "says \\"no\\""}'
-    assert kept[3] == '{"_line": 4, "_reason": "says \\"no\\""}'
+    assert kept[2] == '{"_line": 3, "_reason": "has no value"}'
+    assert kept[3] == '{"_line": 4, "_reason": "has no value"}'
     for line in kept:
         assert list(json.loads(line))[-2:] == ["_line", "_reason"]
     assert json.loads(kept[4])["_raw"] == "no"
@@ -441,8 +535,7 @@ def test_rejects_of_csv_are_read_as_what_they_were(table: list[list[str]], delim
     assert [row.raw for row in before] == table
     after = rows(rejected(buffer.getvalue(), reason="x"), raw=True)
     assert [row.cells for row in after] == [row.cells for row in before]
-    assert [row.raw[:3] for row in after] == table
-    assert [row.raw[3] for row in after] == [str(row.line) for row in before]
+    assert [row.raw for row in after] == table
 
 
 json_values = st.recursive(

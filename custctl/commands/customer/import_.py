@@ -17,6 +17,7 @@ from custctl.commands.arguments import operation
 from custctl.context import Context
 from custctl.errors import InterruptedRunError, InvalidError, PartialError, UsageError
 from custctl.options import WRITE, OperationOption, command
+from custctl.text import plural
 
 if TYPE_CHECKING:
     from custctl.customers.batch import Counts
@@ -30,6 +31,8 @@ _COLUMNS = ("file", "rows", "inserted", "updated", "unchanged", "skipped", "reje
     examples="""
 custctl customer import customers.csv --rejects rejects.csv
 custctl customer import crm.csv --map address_line=Address --map region=State --on-conflict skip
+custctl customer import shop.csv --map first_name,last_name=Name --map address_line=Street1,Street2 --map status=
+custctl customer import old.txt --delimiter tab --encoding cp1252 --join-lines
 zcat dump.jsonl.gz | custctl customer import - --format jsonl --on-conflict update
 """,
 )
@@ -38,30 +41,56 @@ def import_(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="The file to read; `-` is stdin.")],
     format: Annotated[
         str | None,
-        typer.Option("--format", metavar="csv|jsonl", help="Told by the file's name where it is left out."),
+        typer.Option("--format", metavar="csv|jsonl", help="Default: inferred from the file name."),
     ] = None,
     map: Annotated[
         list[str] | None,
-        typer.Option("--map", metavar="FIELD=HEADER", help="Which column a field is read from."),
+        typer.Option(
+            "--map",
+            metavar="FIELD=HEADER",
+            help="Read a field from this column, or from several (A,B), joined by a comma. `FIELD=` leaves it out."
+            " `first_name,last_name=HEADER` splits a name.",
+        ),
     ] = None,
+    delimiter: Annotated[
+        str | None,
+        typer.Option(
+            "--delimiter",
+            metavar="CHARACTER|tab",
+            help="What separates the cells of CSV. Default: detected among comma, semicolon, tab and bar.",
+        ),
+    ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            "--encoding", metavar="NAME", help="Default: UTF-8, or UTF-16 or UTF-32 where the file is in one of them."
+        ),
+    ] = None,
+    join_lines: Annotated[
+        bool, typer.Option("--join-lines", help="Join the lines of a cell with `, ` instead of rejecting the row.")
+    ] = False,
     on_conflict: Annotated[
         str,
-        typer.Option("--on-conflict", metavar="fail|skip|update", help="What happens to a row whose email is taken."),
+        typer.Option("--on-conflict", metavar="fail|skip|update", help="What to do with a row whose email is taken."),
     ] = "fail",
     rejects: Annotated[
-        Path | None, typer.Option("--rejects", metavar="FILE", help="Where rows go that cannot be imported.")
+        Path | None, typer.Option("--rejects", metavar="FILE", help="Write rejected rows to this file.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Validate and look emails up; write nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the file and look up the emails; write nothing.")
+    ] = False,
     operation_id: OperationOption = None,
 ) -> None:
     """Import customers from CSV or JSON lines.
 
-    Good rows land, bad rows are rejected with their line and reason, and the exit code is then 10. An import that was
-    killed is run again with the same file and options, and goes on where it was.
+    Good rows are imported; bad rows are rejected, each with its line and reason, and the exit code is then 10. If an
+    import is killed, run it again with the same file and options: it resumes where it stopped.
     """
     from custctl.customers.headers import parse_mapping
     from custctl.customers.importing import Import, Request
-    from custctl.customers.records import fingerprint, guess_format, open_source
+    from custctl.customers.recognition import recognise
+    from custctl.customers.records import Reading, fingerprint, guess_format
+    from custctl.customers.sources import open_source
 
     context = Context.of(ctx)
     if on_conflict not in ("fail", "skip", "update"):
@@ -70,14 +99,24 @@ def import_(
         raise UsageError(f"`--format {format}` is not known", hint="one of csv, jsonl")
     operation_id = operation(operation_id)
     mapping = parse_mapping(map or [])
+    separator = None if delimiter is None else _delimiter(delimiter)
     path = None if file == "-" else Path(file)
     if rejects is not None and path is not None and rejects.exists() and path.exists() and rejects.samefile(path):
         raise UsageError("`--rejects` names the file that is imported")
     chosen = format or guess_format(path)
-    raw = context.renderer.raw
+    if separator is not None and chosen != "csv":
+        raise UsageError("`--delimiter` is for CSV alone", hint="`--format csv` reads the file as CSV")
     with _opened(path) as data:
+        reading = Reading(
+            format=chosen,  # type: ignore[arg-type]
+            encoding=recognise(data, encoding),
+            mapping=mapping,
+            delimiter=separator,
+            raw=context.renderer.raw,
+            join_lines=join_lines,
+        )
         known = fingerprint(data)
-        source = open_source(data, chosen, mapping, raw=raw)  # type: ignore[arg-type]
+        source = open_source(data, reading)
         if not dry_run:
             context.announce(_COLUMNS)
         _say_left_out(context, source.kept, source.left_out)
@@ -87,7 +126,7 @@ def import_(
             name="stdin" if path is None else path.name,
             source=source,
             fingerprint=known,
-            key_parts=(chosen, str(sorted(mapping.items())), on_conflict, str(raw)),
+            key_parts=(str(reading), on_conflict),
             on_conflict=on_conflict,  # type: ignore[arg-type]
             operation_id=operation_id,
             rejects=rejects,
@@ -187,6 +226,8 @@ def _show(
         context.wrote(f"the import is complete: {_committed(result.counts)}", look)
     counts = asdict(result.counts)
     context.renderer.one({"file": file, **counts, "operation_id": operation_id}, _COLUMNS)
+    if result.blank:
+        context.console.note(f"skipped {plural(result.blank, 'empty row', 'empty rows')}")
     if not result.counts.rejected:
         return
     for line, reason in result.reasons:
@@ -198,9 +239,30 @@ def _show(
     if rejects is None:
         hint = "keep them in a file with `--rejects FILE`"
     elif not dry_run and not result.replayed:
-        hint = f"they are in `{rejects}`: mend and import them"
+        hint = f"they are in `{rejects}`: fix and import them"
+    field = _misread(result)
+    if field is not None:
+        hint = f"if that column is not your `{field}`, leave it out with `--map {field}=`" + (
+            f"; {hint}" if hint else ""
+        )
     raise PartialError(
         f"{result.counts.rejected} of {result.counts.rows} rows {'would be' if dry_run else 'were'} rejected",
         hint=hint,
         details=counts,
     )
+
+
+def _misread(result: Result) -> str | None:
+    """Return an optional field that is bad in most rows: its column is probably of another meaning."""
+    from custctl.customers.model import EDITABLE, REQUIRED
+
+    looked_at = result.counts.rows - result.counts.skipped - result.resumed_at
+    most = [name for name, count in result.faults.items() if count * 2 > looked_at]
+    return next((name for name in most if name in EDITABLE and name not in REQUIRED), None)
+
+
+def _delimiter(text: str) -> str:
+    separator = {"tab": "\t", "\\t": "\t"}.get(text.casefold(), text)
+    if len(separator) != 1 or separator in '"\r\n':
+        raise UsageError(f"`--delimiter {text}` is not one character", hint="such as `;`, or `tab`")
+    return separator

@@ -1,0 +1,204 @@
+"""CSV as a source of records."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import IO
+
+from custctl.customers.csv_rows import (
+    Row,
+    allow_long_cells,
+    detect_delimiter,
+    is_blank,
+    read_rows,
+    separator_line,
+    without_tail,
+)
+from custctl.customers.headers import Columns, is_known, match_headers
+from custctl.customers.recognition import looks_like_json_lines
+from custctl.customers.records import BLANK, OURS, Decoded, Reading, Record, clean_cells, encodable
+from custctl.errors import InvalidError, UsageError
+from custctl.text import csv_line, nearest
+
+_SAMPLE_LINES = 200
+_SAMPLE_SIZE = 1 << 16  # characters
+_WIDTH = re.compile(r"has (\d+) cells?, the header has \d+")
+
+
+class Csv:
+    """Cells divided by commas, semicolons, tabs, bars or what the user names, below a header.
+
+    Raises:
+        InvalidError: no header, one that cannot be read, or none that matches `email`.
+        UsageError: a mapped header is not there, or two match one field.
+    """
+
+    def __init__(self, file: IO[bytes], reading: Reading) -> None:
+        allow_long_cells()
+        self._reading = reading
+        self.encoding = reading.encoding
+        self._decoded = Decoded(file, reading.encoding, newline="")
+        try:
+            sample = self._sample()
+        except UnicodeDecodeError as error:
+            raise self._decoded.undecodable(error) from error
+        # What the file begins with besides its header; the file of rejects begins with it, too.
+        self._beginning = "\ufeff" if reading.encoding.mark else ""
+        line = 0
+        named = separator_line(sample[0]) if sample else None
+        if named is not None:
+            self._beginning += sample.pop(0).rstrip("\r\n") + "\n"
+            line = 1
+        if not any(text.strip("\r\n") for text in sample):
+            raise InvalidError("the file is empty", hint="it needs a header")
+        if looks_like_json_lines("".join(sample)):
+            raise InvalidError("the file is JSON lines, not CSV", hint="read it with `--format jsonl`")
+        self._delimiter = reading.delimiter or _named(named) or detect_delimiter(sample, self._is_known)
+        self._header: list[str] = []
+        lines = chain(sample, self._decoded.text)
+        self._rows = read_rows(lines, self._delimiter, line=line, header=self._header)
+        self._header.extend(self._first(self._rows))
+        self._is_rejects = self._take_tail()
+        self._columns = self._match()
+        self.columns = self._columns.fields
+        self.left_out = list(self._columns.left_out)
+        self.kept = list(self._columns.kept)
+        self.unmet: list[str] = []
+
+    @property
+    def offset(self) -> int:
+        """How many bytes were read."""
+        return self._decoded.offset
+
+    def _sample(self) -> list[str]:
+        lines: list[str] = []
+        size = 0
+        for text in self._decoded.text:
+            lines.append(text if lines else text.removeprefix("\ufeff"))
+            size += len(text)
+            if len(lines) == _SAMPLE_LINES or size > _SAMPLE_SIZE:
+                break
+        return lines
+
+    def _is_known(self, header: str) -> bool:
+        return header in OURS or is_known(header, self._reading.mapping)
+
+    def _first(self, rows: Iterator[Row]) -> list[str]:
+        try:
+            header = next(rows)
+        except UnicodeDecodeError as error:
+            raise self._decoded.undecodable(error) from error
+        if header.fault is not None:
+            raise InvalidError(f"the header cannot be read: {header.fault}", hint="is the file CSV?")
+        return header.cells
+
+    def _take_tail(self) -> bool:
+        """Take the columns of an earlier round off the header; a spreadsheet may have put empty ones behind them."""
+        width = len(self._header)
+        while width and not self._header[width - 1].strip():
+            width -= 1
+        if width <= len(OURS) or tuple(self._header[width - len(OURS) : width]) != OURS:
+            return False
+        del self._header[width - len(OURS) :]
+        return True
+
+    def _match(self) -> Columns:
+        headers = self._header
+        columns = match_headers(headers, self._reading.mapping)
+        for option, name in columns.missing:
+            close = nearest(name, headers)
+            raise UsageError(
+                f"`--map {','.join(option.fields)}={option.header}`: the file has no column `{name}`",
+                hint=f"did you mean `{close}`?" if close else f"columns: {', '.join(headers)}",
+            )
+        for first, second, field in columns.twice:
+            raise UsageError(
+                f"`{first}` and `{second}` both match the field `{field}`",
+                hint=f"choose one with `--map {field}={second}`",
+            )
+        if "email" not in columns.fields:
+            raise InvalidError(
+                "no column matches `email`", hint=f"name it with `--map email=HEADER`; columns: {', '.join(headers)}"
+            )
+        return columns
+
+    def records(self) -> Iterator[Record]:
+        """Yield the rows below the header; blank lines are passed over.
+
+        Raises:
+            InvalidError: the text cannot be decoded further.
+        """
+        try:
+            yield from self._read()
+        except UnicodeDecodeError as error:
+            raise self._decoded.undecodable(error) from error
+
+    def _read(self) -> Iterator[Record]:
+        columns, width, is_rejects, reading = self._columns, len(self._header), self._is_rejects, self._reading
+        fields, used, is_made = columns.fields, columns.used, columns.widths is not None
+        first_used = used[fields.index("email")] if not is_made else None
+        for line, found, text, fault in self._rows:
+            if fault is not None:
+                yield self._faulty(line, text, fault)
+                continue
+            cells, problem = self._without_tail(found) if is_rejects else (found, None)
+            if len(cells) != width or problem is not None:
+                problem = problem or f"has {len(cells)} cells, the header has {width}"
+                yield Record(line, fields, (), cells, BLANK if is_blank(cells) else problem)
+                continue
+            if (first_used is None or not cells[first_used].strip()) and is_blank(cells):
+                yield Record(line, fields, (), cells, BLANK)
+                continue
+            picked = [cells[position] for position in used]
+            clean_cells(picked, reading)
+            if is_made:
+                try:
+                    picked = columns.made(picked)
+                except ValueError as error:
+                    problem = str(error)
+            yield Record(line, fields, picked, cells, problem)
+
+    def _faulty(self, line: int, text: str, fault: str) -> Record:
+        text = text.rstrip("\r\n")
+        if self._is_rejects:
+            text = without_tail(text, self._delimiter)
+            # The reason is that of the row alone, without the columns that we put behind it.
+            alone = next(read_rows(iter((text,)), self._delimiter, header=self._header), None)
+            fault = alone.fault if alone is not None and alone.fault is not None else fault
+        return Record(line, self.columns, (), text, fault)
+
+    def _without_tail(self, cells: list[str]) -> tuple[list[str], str | None]:
+        """Return a row's cells as they were before it was rejected, and its problem where that is still there.
+
+        A row of another width than the header's was filled up, or has its last cells behind the reason.
+        """
+        width = len(self._header)
+        if len(cells) < width + len(OURS):
+            return cells, None
+        row, told = cells[:width] + cells[width + len(OURS) :], _WIDTH.fullmatch(cells[width + 1])
+        if told is not None and int(told[1]) < width and is_blank(row[int(told[1]) :]):
+            return row[: int(told[1])], told.group()
+        return row[:width] if is_blank(row[width:]) else row, None
+
+    def reject(self, file: IO[str], record: Record, reason: str, *, first: bool) -> None:
+        """Write a row; cells beyond the header come after the reason, so that nothing is lost.
+
+        A row with a fault in its quotes has no cells to be told apart: it stands there as it was.
+        """
+        width = len(self._header)
+        if first:
+            file.write(self._beginning + csv_line([*self._header, *OURS], self._delimiter))
+        reason = encodable(reason, self.encoding)
+        if isinstance(record.raw, str):
+            quoted = reason.replace('"', '""')
+            file.write(f'{record.raw}{self._delimiter}{record.line}{self._delimiter}"{quoted}"\n')
+            return
+        cells: Sequence[str] = record.raw
+        padded = [*cells[:width], *[""] * (width - len(cells))]
+        file.write(csv_line([*padded, str(record.line), reason, *cells[width:]], self._delimiter))
+
+
+def _named(delimiter: str | None) -> str | None:
+    return delimiter if delimiter and delimiter not in '"\r\n' else None

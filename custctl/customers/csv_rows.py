@@ -1,0 +1,211 @@
+"""Strict CSV (RFC 4180): text to rows, and which character divides the cells.
+
+The standard reader stores a cell such as `"The "Big" Shop"` altered and says nothing. Here a row with a stray quote is
+a row with a fault, and one line is all that it costs: a quote that is opened by mistake does not swallow the rows below.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+DELIMITERS = (",", ";", "\t", "|")
+"""What divides the cells of a file that does not say so, the most common first."""
+
+LONGEST_CELL = 1 << 22
+"""Characters. A quote that is still open after so many was opened by mistake."""
+
+_SEPARATOR_LINE = re.compile(r'"?sep=(.?)"?[\r\n]*', re.IGNORECASE)
+_SAMPLE_ROWS = 50
+
+
+class Row(NamedTuple):
+    """One row of a file; a tuple, as there are millions of them.
+
+    Attributes:
+        line: 1-based line on which it begins.
+        cells: empty where the row has a fault.
+        text: the line as it stands in the file, where the row has a fault.
+        fault: what is wrong with its quotes, or None.
+    """
+
+    line: int
+    cells: list[str]
+    text: str = ""
+    fault: str | None = None
+
+
+class _Grammar(NamedTuple):
+    """Patterns of rows with quotes, for one delimiter. All are possessive: none ever goes back over a text.
+
+    Attributes:
+        row: a whole row, or with the group `open` one that ends within a quoted cell.
+        rest: the same for a line that begins within a quoted cell; where it ends there too, `still` matches it.
+        cells: the good cells at the beginning of a row.
+        tail: a row that ends with the two columns of a file of rejects; the group is what comes before them.
+    """
+
+    row: re.Pattern[str]
+    rest: re.Pattern[str]
+    still: re.Pattern[str]
+    cells: re.Pattern[str]
+    tail: re.Pattern[str]
+
+
+@lru_cache
+def _grammar(delimiter: str) -> _Grammar:
+    divider = re.escape(delimiter)
+    inside = '[^"]*+(?:""[^"]*+)*+'
+    cell = f'(?:"{inside}"(?!")|[^"\r\n{divider}]*+)'
+    end = r"(?:\r\n?|\n)?\Z"
+    opened = rf'(?P<open>"){inside}\Z'
+    return _Grammar(
+        row=re.compile(rf"{cell}(?:{divider}{cell})*+{end}|(?:{cell}{divider})*+{opened}"),
+        rest=re.compile(
+            rf'{inside}"(?!")(?:(?:{divider}{cell})*+{end}|(?:{divider}{cell}(?={divider}))*+{divider}{opened})'
+        ),
+        still=re.compile(rf"{inside}\Z"),
+        cells=re.compile(rf"(?:{cell}{divider})*+"),
+        tail=re.compile(rf'(.*){divider}"?(?:_line|\d*)"?{divider}{cell}{end}', re.DOTALL),
+    )
+
+
+def read_rows(lines: Iterator[str], delimiter: str, *, line: int = 0, header: Sequence[str] = ()) -> Iterator[Row]:
+    """Yield the rows of a text; blank lines are passed over.
+
+    Args:
+        lines: with their ends, each kind of which ends a line.
+        line: how many lines came before.
+        header: for messages.
+    """
+    grammar = _grammar(delimiter)
+    waiting: deque[str] = deque()
+    while True:
+        text = waiting.popleft() if waiting else next(lines, "")
+        if not text:
+            return
+        line += 1
+        if '"' not in text:
+            text = text.rstrip("\r\n")
+            if text:
+                yield Row(line, text.split(delimiter))
+            continue
+        cells = _plain(text, delimiter)
+        if cells is not None:
+            yield Row(line, cells)
+            continue
+        found = grammar.row.match(text)
+        first = line
+        more: list[str] = []
+        if found is not None and found["open"]:
+            found, more = _closed(lines, waiting, grammar, text)
+        if found is None:
+            # Only this line is at fault: the lines below are read as rows of their own.
+            waiting.extendleft(reversed(more))
+            yield Row(line, [], text, _fault(text, delimiter, header))
+            continue
+        line += len(more)
+        whole = text + "".join(more) if more else text
+        yield Row(first, next(csv.reader((whole,), delimiter=delimiter)))
+
+
+def _plain(text: str, delimiter: str) -> list[str] | None:
+    """Return the cells of a line with quotes around cells and none within: nearly every line with quotes, and fast."""
+    try:
+        cells = next(csv.reader((text,), delimiter=delimiter, strict=True))
+    except csv.Error:
+        return None
+    return None if '"' in "".join(cells) else cells
+
+
+def _closed(
+    lines: Iterator[str], waiting: deque[str], grammar: _Grammar, text: str
+) -> tuple[re.Match[str] | None, list[str]]:
+    """Take the lines on which a row goes on that ends within a quoted cell.
+
+    Returns:
+        A match where the row ends well, and the lines that were taken.
+    """
+    taken: list[str] = []
+    size = len(text)
+    while size <= LONGEST_CELL:
+        more = waiting.popleft() if waiting else next(lines, "")
+        if not more:
+            break
+        taken.append(more)
+        size += len(more)
+        if '"' not in more or grammar.still.match(more):
+            continue
+        found = grammar.rest.match(more)
+        if found is None or not found["open"]:
+            return found, taken
+    return None, taken
+
+
+def _fault(text: str, delimiter: str, header: Sequence[str]) -> str:
+    """Say what is wrong with the quotes of a line."""
+    grammar = _grammar(delimiter)
+    good = grammar.cells.match(text)
+    begun = good.end() if good is not None else 0
+    number = len(next(csv.reader((text[:begun] + "cell",), delimiter=delimiter)))
+    name = f" (`{header[number - 1]}`)" if number <= len(header) and header[number - 1].strip() else ""
+    if text[begun : begun + 1] != '"':
+        return f"cell {number}{name} has a stray quote: put the cell in quotes and double each quote in it"
+    if grammar.still.match(text, begun + 1):
+        return f"cell {number}{name} opens a quote that is never closed"
+    return f"cell {number}{name} has text behind its closing quote: double each quote in it"
+
+
+def without_tail(text: str, delimiter: str) -> str:
+    """Return a row's text without the two columns, `_line` and `_reason`, that a file of rejects has at its end."""
+    found = _grammar(delimiter).tail.fullmatch(text)
+    return found[1] if found is not None else text
+
+
+def separator_line(line: str) -> str | None:
+    """Return the delimiter that a first line such as `sep=;` names, which some tools write for Excel.
+
+    Returns:
+        None where it is no such line; empty where it names none.
+    """
+    found = _SEPARATOR_LINE.fullmatch(line)
+    return found[1] if found is not None else None
+
+
+def detect_delimiter(sample: Sequence[str], known: Callable[[str], bool]) -> str:
+    """Return the delimiter with which a text reads best as rows.
+
+    Args:
+        sample: the first lines, the last of which may be cut off.
+        known: tells whether a header means something.
+    """
+
+    def fitness(delimiter: str) -> tuple[int, float, int]:
+        header, *rows = [row.cells for row in _first(read_rows(iter(sample), delimiter)) if row.fault is None] or [[]]
+        alike = sum(len(cells) == len(header) for cells in rows) / len(rows) if rows else 1.0
+        return sum(map(known, header)), alike if len(header) > 1 else 0.0, len(header)
+
+    return max(DELIMITERS, key=fitness)
+
+
+def _first(rows: Iterable[Row]) -> list[Row]:
+    found: list[Row] = []
+    for row in rows:
+        found.append(row)
+        if len(found) == _SAMPLE_ROWS:
+            break
+    return found
+
+
+def allow_long_cells() -> None:
+    """Let the standard reader take cells as long as a line may be; its limit is one for the whole process."""
+    csv.field_size_limit(8 * LONGEST_CELL)
+
+
+def is_blank(cells: Iterable[Any]) -> bool:
+    """Tell whether no cell holds anything."""
+    return not any(cell.strip() if isinstance(cell, str) else cell is not None for cell in cells)

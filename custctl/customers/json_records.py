@@ -1,0 +1,153 @@
+"""JSON lines as a source of records."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import IO, Any
+
+from custctl.customers.csv_rows import is_blank
+from custctl.customers.headers import Columns, match_headers
+from custctl.customers.records import (
+    BLANK,
+    LONGEST_LINE,
+    LONGEST_REJECT,
+    OURS,
+    Decoded,
+    Reading,
+    Record,
+    clean_cells,
+    encodable,
+)
+from custctl.errors import InvalidError
+from custctl.text import visible
+
+_RAW = "_raw"  # the key under which a line stands in the rejects that is no object
+_TAIL = re.compile(r'"_line"\s*:\s*\d+\s*,\s*"_reason"\s*:\s*"(?:[^"\\]|\\.)*+"\s*\}\s*')
+_MOST_SHAPES = 1000  # different lists of keys that are remembered
+_MOST_NAMES = 1000  # keys left out that are told
+
+
+class JsonLines:
+    """One JSON object a line; each may have fields of its own."""
+
+    def __init__(self, file: IO[bytes], reading: Reading) -> None:
+        self._reading = reading
+        self.encoding = reading.encoding
+        # Only a line feed ends a line: the other line ends may stand in a text of JSON.
+        self._decoded = Decoded(file, reading.encoding, newline="\n")
+        self._shapes: dict[tuple[str, ...], Columns] = {}
+        self._repeated = False
+        self._decode = json.JSONDecoder(object_pairs_hook=self._object).decode
+        self.left_out: list[str] = []
+        self.kept: list[str] = []
+        self.unmet: list[str] = [name for option in reading.mapping if option.header for name in option.headers]
+
+    @property
+    def offset(self) -> int:
+        """How many bytes were read."""
+        return self._decoded.offset
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            # Our own keys may stand there twice: in a row that was rejected before and put together by hand.
+            keys = [key for key, _ in pairs if key not in OURS]
+            self._repeated |= len(set(keys)) < len(keys)
+        return made
+
+    def _lines(self) -> Iterator[str]:
+        try:
+            yield from iter(lambda: self._decoded.text.readline(LONGEST_REJECT + 1), "")
+        except UnicodeDecodeError as error:
+            raise self._decoded.undecodable(error) from error
+
+    def records(self) -> Iterator[Record]:
+        """Yield the objects; blank lines are passed over.
+
+        Raises:
+            InvalidError: a line is too long to be an object, or the text cannot be decoded further.
+        """
+        for line, found in enumerate(self._lines(), start=1):
+            text = found.removeprefix("\ufeff") if line == 1 else found
+            if len(text) > LONGEST_LINE and '"_reason"' not in text[-LONGEST_LINE:]:
+                raise InvalidError(f"line {line} is longer than {LONGEST_LINE} characters", hint="is it JSON lines?")
+            if text.strip():
+                yield self._record(line, text)
+
+    def _record(self, line: int, text: str) -> Record:
+        if f'"{_RAW}"' in text:
+            text = self._unwrapped(text)
+        self._repeated = False
+        try:
+            found = self._decode(text)
+        except (ValueError, RecursionError) as error:
+            return Record(line, (), (), _wrapped(text), f"is not JSON: {visible(str(error))}")
+        if not isinstance(found, dict):
+            return Record(line, (), (), _wrapped(text), "is not a JSON object")
+        if not found.keys().isdisjoint(OURS):
+            for key in OURS:
+                found.pop(key, None)
+            text = _without_tail(text) or (text if self._repeated else json.dumps(found))
+        columns = self._columns(tuple(found))
+        values = list(found.values())
+        if is_blank(values):
+            return Record(line, columns.fields, (), text, BLANK)
+        problem = "has a key twice" if self._repeated else None
+        if columns.twice:
+            problem = f"has the field `{columns.twice[0][2]}` twice"
+        picked = [values[position] for position in columns.used]
+        clean_cells(picked, self._reading)
+        if columns.widths is not None:
+            try:
+                picked = columns.made(picked)
+            except ValueError as error:
+                problem = problem or str(error)
+        return Record(line, columns.fields, picked, text, problem)
+
+    def _unwrapped(self, text: str) -> str:
+        """Return the line that stands under `_raw` where a row was rejected that is no object."""
+        try:
+            found = self._decode(text)
+        except (ValueError, RecursionError):
+            return text
+        if isinstance(found, dict) and isinstance(found.get(_RAW), str) and found.keys() <= {_RAW, *OURS}:
+            return str(found[_RAW])
+        return text
+
+    def _columns(self, keys: tuple[str, ...]) -> Columns:
+        columns = self._shapes.get(keys)
+        if columns is not None:
+            return columns
+        columns = match_headers(keys, self._reading.mapping)
+        # Keys are data here: they must not fill the memory.
+        if len(self._shapes) == _MOST_SHAPES:
+            self._shapes.clear()
+        self._shapes[keys] = columns
+        missing = {name for _, name in columns.missing}
+        self.unmet = [name for name in self.unmet if name in missing]
+        for told, names in ((self.left_out, columns.left_out), (self.kept, columns.kept)):
+            told += [name for name in names if len(told) < _MOST_NAMES and name not in told]
+        return columns
+
+    def reject(self, file: IO[str], record: Record, reason: str, *, first: bool) -> None:
+        """Write an object as it was, with two keys more; a line that is no object stands under `_raw`."""
+        if first and self.encoding.mark:
+            file.write("\ufeff")
+        begun = record.raw.rstrip(" \t\r\n").removesuffix("}").rstrip(" \t")
+        comma = "" if begun.endswith("{") else ", "
+        reason = json.dumps(encodable(reason, self.encoding), ensure_ascii=False)
+        file.write(f'{begun}{comma}"_line": {record.line}, "_reason": {reason}}}\n')
+
+
+def _without_tail(text: str) -> str | None:
+    """Return an object's text without the keys that the rejects have at its end; None where they stand elsewhere."""
+    begun = text
+    while (at := begun.rfind('"_line"')) >= 0 and _TAIL.fullmatch(begun, at):
+        begun = begun[:at].rstrip().removesuffix(",").rstrip() + "}"
+    return begun if begun != text else None
+
+
+def _wrapped(text: str) -> str:
+    return json.dumps({_RAW: text.rstrip("\r\n")}, ensure_ascii=False)
