@@ -144,7 +144,7 @@ def _by_zero_bytes(start: bytes) -> str | None:
     even, odd = zeros[0] + zeros[2], zeros[1] + zeros[3]
     # Text of other scripts has few zero bytes, a damaged file has some anywhere.
     for name, many, few in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
-        if many * 3 > units * 2 and few * 8 < many:
+        if many * 3 > units * 2 and few * 4 < many:
             return name
     return None
 

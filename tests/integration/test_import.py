@@ -586,7 +586,7 @@ def test_progress_is_shown_on_a_terminal_alone_and_stdout_stays_clean(ready: Pro
     import pexpect
 
     write_csv(ready.path / "in.csv", NAMES, numbered(3000))
-    command = " ".join(small_batches(ready, 100, "customer", "import", "in.csv", "-o", "json"))
+    command = " ".join(small_batches(ready, 100, "customer", "import", "in.csv", "-o", "jsonl"))
     environment = {**ready.environ, "TERM": "xterm", "COLUMNS": "100"}
     terminal = pexpect.spawn(
         "/bin/sh", ["-c", f"{command} > out.json"], cwd=str(ready.path), env=environment, encoding="utf-8", timeout=60

@@ -44,6 +44,9 @@ def test_what_a_writer_writes_is_read(table: list[list[str]], delimiter: str, ev
 def test_any_text_is_read_whole_and_a_fault_costs_its_own_line_alone(text: str) -> None:
     lines = io.StringIO(text, newline="").readlines()
     found = rows(text)
+    if not found:
+        assert not text.strip("\n")
+        return
     assert [row.line for row in found] == sorted({row.line for row in found})
     ends = [row.line for row in found[1:]] + [len(lines) + 1]
     for row, end in zip(found, ends, strict=True):
@@ -169,7 +172,7 @@ def detected(text: str, *mapping: str) -> str:
 )
 def test_the_delimiter_is_found_by_parsing(table: Sequence[str], delimiter: str) -> None:
     text = "".join(line.replace("~", delimiter) + "\n" for line in table if delimiter not in line or '"' in line)
-    if "~" not in "".join(table):
+    if "~" not in "".join(table) or not text:
         assert detected(text) == ","
     else:
         assert detected(text) == delimiter
