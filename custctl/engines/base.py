@@ -142,8 +142,16 @@ class ScriptSession(ABC):
     """Called with what a statement itself says of its progress, as PRINT does."""
 
     @abstractmethod
+    def errors(self) -> AbstractContextManager[None]:
+        """Tell the driver's errors in the block as errors of the tree, and an interrupt that is behind one as such."""
+
+    @abstractmethod
     def begin(self) -> None:
-        """Start a transaction that no other writer can enter."""
+        """Start a transaction of this program's own, which no other writer can enter."""
+
+    def begin_statement(self) -> None:
+        """Start a transaction for a script's statement, which keeps the settings that the script has made."""
+        self.begin()
 
     def begin_script(self) -> bool:
         """Start a transaction as `begin` does, and tell whether this session still has the migration lock."""
@@ -188,8 +196,8 @@ class ScriptSession(ABC):
     def holds_lock(self) -> bool:
         """Tell whether this session still has the migration lock; a pooler or a script may have taken it away."""
 
-    def take_own_rights(self) -> None:  # noqa: B027 - most engines have no such roles
-        """Let the rest of the open transaction be the login's own, whatever role a script has taken on."""
+    def become_own(self) -> None:  # noqa: B027 - most engines' statements depend on no such setting
+        """Let the rest of the open transaction be this program's own, whatever role and settings a script has made."""
 
     @abstractmethod
     def reset(self) -> None:
@@ -502,6 +510,14 @@ class Database(ABC):
     @abstractmethod
     def script_session(self) -> AbstractContextManager[ScriptSession]:
         """Open a connection for running scripts."""
+
+    def runs_alone(self, statement: Statement) -> bool:
+        """Tell whether a statement of a script without a transaction runs outside of any, not even with its journal."""
+        return self.language.needs_autocommit(statement)
+
+    def changes_role(self, statement: Statement) -> bool:
+        """Tell whether a statement changes on whose behalf its session acts."""
+        return False
 
     @abstractmethod
     def settle(self, connection: Connection, statement: Statement) -> bool | None:

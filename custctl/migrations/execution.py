@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -33,11 +33,12 @@ if TYPE_CHECKING:
     from custctl.engines.base import Database, ScriptSession
 
 _EXCERPT = 100  # characters of a failing statement that a message shows
+_BEFORE, _IN, _AFTER = "before ", "", "after "
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Task:
-    """A step that is about to be carried out on an open session, whose lock the caller holds.
+    """A step that is carried out on an open session, whose lock the caller holds.
 
     Attributes:
         statements: the script, split.
@@ -45,6 +46,8 @@ class Task:
         started: `time.monotonic()` at the beginning, in seconds.
         so_far: what the run has applied before, in words.
         after_script: called in the script's own transaction, before its commit.
+        at: the 0-based number of the statement that runs, or ran last.
+        phase: whether that is to run, runs or has run, in words that a message puts before its number.
     """
 
     database: Database
@@ -55,15 +58,41 @@ class Task:
     started: float
     so_far: str
     after_script: Callable[[Connection, Script], None] | None
+    at: int = 0
+    phase: str = _BEFORE
 
     @property
     def script(self) -> Script:
         """The script of the step."""
         return self.step.script
 
-    def run(self, statement: Statement) -> None:
-        """Run one statement."""
-        self.session.run(self.filled_in(statement))
+    def run(self, number: int) -> None:
+        """Run one statement, the number being 0-based."""
+        self.at, self.phase = number, _IN
+        self.session.run(self.filled_in(self.statements[number]))
+
+    def located(self, error: CustctlError) -> CustctlError:
+        """Return an error that names file, line and statement, in its message and in its details."""
+        if f"{self.script.name}:" not in error.message:
+            error.message = f"{self.place}: {error.message}"
+            error.args = (error.message,)
+        error.details = {**self.located_details, **error.details}
+        return error
+
+    @property
+    def located_details(self) -> dict[str, Any]:
+        """Where the script is, for a program."""
+        return {"script": self.script.name, "line": self.line, "statement": self.at + 1}
+
+    @property
+    def line(self) -> int | None:
+        """The line of the statement that runs, or ran last; None where there is none."""
+        return self.statements[self.at].line if self.statements else None
+
+    @property
+    def place(self) -> str:
+        """Where the script is, for a message."""
+        return f"{self.script.name}:{self.line}: {self.phase}statement {self.at + 1} of {len(self.statements)}"
 
     def filled_in(self, statement: Statement) -> Statement:
         """Return a statement as it runs; journal and messages know it as it was written."""
@@ -74,7 +103,7 @@ class Task:
 
     def note(self, state: str, applied: int, *, started_at: str, error: str | None = None) -> None:
         """Write the script's row in the journal, in the open transaction."""
-        self.session.take_own_rights()
+        self.session.become_own()
         journal.write(
             self.database,
             self.session.connection,
@@ -91,7 +120,7 @@ class Task:
 
     def progress(self, applied: int, in_flight: int | None = None) -> None:
         """Journal how far the script has come, in the open transaction."""
-        self.session.take_own_rights()
+        self.session.become_own()
         journal.progress(self.session.connection, self.script, applied=applied, in_flight=in_flight)
 
     def begin(self) -> str:
@@ -111,11 +140,14 @@ class Task:
                 f"the migration lock was lost before `{self.script.name}`; {self.so_far}",
                 hint="a pooler in transaction mode, or a script that ends its session's locks, takes it away: connect to"
                 " the server itself, and run it again",
+                details={"script": self.script.name},
             )
         now = journal.recheck(self.database, self.session.connection, self.script, self.step.record)
         if now is None:
             raise UnavailableError(
-                f"another run has begun or applied `{self.script.name}` meanwhile; {self.so_far}", hint="run it again"
+                f"another run has begun or applied `{self.script.name}` meanwhile; {self.so_far}",
+                hint="run it again",
+                details={"script": self.script.name},
             )
         return now
 
@@ -141,33 +173,37 @@ def carry_out(task: Task) -> None:
 def _in_transaction(task: Task) -> None:
     """Run a script and its journal row as one transaction."""
     session, script = task.session, task.script
-    at: int | None = None
     if task.step.reason == "resume" and (task.step.resume_at or task.step.in_flight is not None):
         raise MigrationError(
             f"`{script.name}` stopped after statement {task.step.resume_at} outside a transaction,"
             " and is to run in one now: those statements would be applied twice",
             hint="put `-- custctl: transaction=off` back at its head",
+            details={"script": script.name},
         )
+    last = len(task.statements) - 1
     try:
         started_at = task.begin()
-        at = 0
-        for at in session.run_all(map(task.filled_in, task.statements)):
+        task.phase = _IN
+        for done in session.run_all(map(task.filled_in, task.statements)):
             if not session.in_transaction():
+                task.at = done - 1
                 raise MigrationError(
-                    f"{script.name}:{task.statements[at - 1].line}: the statement ended the script's transaction; {task.so_far}",
+                    "the statement ended the script's transaction",
                     hint="look at what it left behind, then use `-- custctl: transaction=off`",
                 )
-        at = None
+            task.at = min(done, last)
+        task.at, task.phase = max(last, 0), _AFTER
         task.note("applied", len(task.statements), started_at=started_at)
         if task.after_script is not None:
             task.after_script(session.connection, script)
         session.commit()
-    except (MigrationError, CommitLostError):
+    except CommitLostError:
         session.rollback()
         raise
     except CustctlError as error:
+        kept = "nothing of it was kept" if session.in_transaction() else "what it committed is kept"
         session.rollback()
-        raise _failure(task, at, error, "nothing of it was kept") from _cause(script, error)
+        raise _failure(task, error, kept) from _cause(script, error)
     except sa.exc.DBAPIError as error:
         session.rollback()
         raise _journal_failure(task, error) from error
@@ -186,44 +222,43 @@ def _one_by_one(task: Task) -> None:
         task.progress(applied, in_flight)
         session.commit()
 
+    started_at, done = task.begin(), 0
     record = task.step.record if task.step.reason == "resume" else None
     if record is not None:
-        restore_settings(database, task.run, record)
-    started_at = task.begin()
-    if record is not None:
-        started_at = record.started_at
-    done = _resume_at(task)
+        # What it had set reaches its own statements alone: what is asked of the journal was asked before.
+        session.rollback()
+        started_at, done = record.started_at, _resume_at(task, record)
+        session.begin()
     task.note("running", done, started_at=started_at)
     session.commit()
-    at: int | None = None
     opened = done  # the statement by which the script began a transaction of its own
     try:
         for number in range(done, total):
-            at, statement = number, statements[number]
+            task.at, statement = number, statements[number]
             control = database.language.transaction_control(statement)
             if session.in_transaction():
                 # Between the script's own BEGIN and COMMIT; how far it came commits with them.
                 if control in ("COMMIT", "END"):
                     task.progress(number + 1)
-                task.run(statement)
+                task.run(number)
             elif control is not None:
                 opened = number
-                task.run(statement)
-            elif database.language.needs_autocommit(statement):
+                task.run(number)
+            elif database.runs_alone(statement):
                 progress(number, in_flight=number)
-                task.run(statement)
+                task.run(number)
                 progress(number + 1)
             else:
-                session.begin()
-                task.run(statement)
+                session.begin_statement()
+                task.run(number)
                 task.progress(number + 1)
                 session.commit()
             if not session.in_transaction():
                 done = number + 1
         if session.in_transaction():
-            at = opened
+            task.at = opened
             raise CustctlError("the transaction that begins here is never committed")
-        at = None
+        task.at, task.phase = max(total - 1, 0), _AFTER
         session.begin()
         task.note("applied", total, started_at=started_at)
         if task.after_script is not None:
@@ -242,55 +277,83 @@ def _one_by_one(task: Task) -> None:
         except (CustctlError, sa.exc.DBAPIError):
             # The row stays as it is, and a rerun goes on from there.
             kept = f"at least {done} of its {total} statements are applied, and a rerun looks how far it came"
-        raise _failure(task, at, error, kept) from _cause(script, error)
+        raise _failure(task, error, kept) from _cause(script, error)
     except sa.exc.DBAPIError as error:
         session.rollback()
         raise _journal_failure(task, error) from error
 
 
-def _resume_at(task: Task) -> int:
-    """Return where to go on in a script that was begun before.
+def _resume_at(task: Task, record: Record) -> int:
+    """Return where to go on in a script that was begun before, having set again what it had set for its session.
 
     Raises:
-        MigrationError: the statements that were applied have been changed.
+        MigrationError: the statements that were applied have been changed, or what they set cannot be set again.
         OutcomeUnknownError: whether the statement in flight took effect cannot be seen.
     """
     step, statements = task.step, task.statements
-    if step.reason != "resume" or step.record is None:
-        return 0
     applied = step.resume_at
-    before = [statement.text for statement in task.database.language.split(step.record.script)]
+    before = [statement.text for statement in task.database.language.split(record.script)]
     if before[:applied] != [statement.text for statement in statements[:applied]]:
         if step.script.version is None:
             return 0  # what is repeatable runs again whenever its text changes
-        raise MigrationError(
-            f"`{step.script.name}` stopped after statement {applied}, and what it had applied was changed since",
-            hint="put those statements back as they were; change only what comes after them",
-        )
+        now = [statement.text for statement in statements]
+        task.at = next((n for n, text in enumerate(before[:applied]) if now[n : n + 1] != [text]), 0)
+        raise _changed(task, applied)
+    _restore(task, applied)
     if step.in_flight is None or step.in_flight >= len(before):
         return applied
+    task.at, task.phase = min(step.in_flight, len(statements) - 1), _IN
     settled = task.database.settle(task.session.connection, Statement(before[step.in_flight], 1))
     if settled is None:
         raise OutcomeUnknownError(
-            f"whether statement {step.in_flight + 1} of `{step.script.name}` took effect is not known",
-            hint="look at the database and undo what it did, then run `custctl migrate repair`, which takes it for not"
+            f"{task.place}: whether it took effect is not known",
+            hint="look at the database and undo what it did, then run `custctl migrate repair`, which counts it as not"
             " applied",
+            details=task.located_details,
         )
     if not settled:
         return step.in_flight
     if step.in_flight >= len(statements) or statements[step.in_flight].text != before[step.in_flight]:
-        raise MigrationError(
-            f"`{step.script.name}` stopped after statement {step.in_flight + 1}, and what it had applied was changed since",
-            hint="put those statements back as they were; change only what comes after them",
-        )
+        raise _changed(task, step.in_flight + 1)
     return step.in_flight + 1
 
 
-def restore_settings(database: Database, run: Callable[[Statement], None], record: Record) -> None:
-    """Run again what a script had set for its session (attached files, pragmas) before it stopped, and nothing else.
+def _changed(task: Task, applied: int) -> MigrationError:
+    task.at, task.phase = min(task.at, len(task.statements) - 1), _IN
+    return MigrationError(
+        f"`{task.script.name}` stopped after statement {applied}, and what it had applied was changed since",
+        hint="put those statements back as they were; change only what comes after them",
+        details={"script": task.script.name},
+    )
 
-    Where one cannot be run any more, a later statement that needs it tells so better.
+
+def _restore(task: Task, applied: int) -> None:
+    """Set again what a script had set for its session before it stopped.
+
+    Where something cannot be set any more, a later statement that needs it tells so better: but for the role, without
+    which the rest would run with other rights.
     """
+    lost: tuple[int, CustctlError] | None = None
+    for number in range(applied):
+        statement = task.statements[number]
+        if not task.database.language.restores_session(statement):
+            continue
+        try:
+            task.run(number)
+        except CustctlError as error:
+            if task.database.changes_role(statement):
+                lost = number, error
+        else:
+            if task.database.changes_role(statement):
+                lost = None
+    task.at, task.phase = min(applied, len(task.statements) - 1), _BEFORE
+    if lost is not None:
+        task.at, task.phase = lost[0], _IN
+        raise _failure(task, lost[1], f"it resumes after statement {applied}, once this can be set again")
+
+
+def restore_settings(database: Database, run: Callable[[Statement], None], record: Record) -> None:
+    """Run again what a script had set for its session before it stopped, and nothing else, as far as it can be."""
     for statement in database.language.split(record.script)[: record.statements_applied]:
         if database.language.restores_session(statement):
             with suppress(CustctlError):
@@ -300,28 +363,22 @@ def restore_settings(database: Database, run: Callable[[Statement], None], recor
 # -- telling what failed ---------------------------------------------------------------------------
 
 
-def _failure(task: Task, number: int | None, error: CustctlError, kept: str) -> MigrationError:
-    """Return the error for a script that failed.
+def _failure(task: Task, error: CustctlError, kept: str) -> CustctlError:
+    """Return the error for a script that failed where the task is.
 
     Args:
-        number: the 0-based number of the failing statement; None where it was none of them.
         kept: what the script left behind, in words.
     """
-    script, reason = task.script, _reason(task.script, error)
-    statement = task.statements[number] if number is not None else None
-    if statement is None or number is None:
-        lines = [f"{script.name}: {reason}"]
-    else:
-        place = f"{script.name}:{statement.line}: statement {number + 1} of {len(task.statements)}"
-        lines = [f"{place} failed: {reason}", f"  {_excerpt(statement)}"]
+    if "script" in error.details:
+        return error
+    reason = _reason(task.script, error)
+    lines = [f"{task.place} failed: {reason}" if task.phase == _IN else f"{task.place}: {reason}"]
+    if task.phase == _IN and task.statements:
+        lines.append(f"  {_excerpt(task.statements[task.at])}")
     failure = MigrationError(
         "\n".join([*lines, f"{kept}; {task.so_far}"]),
-        hint=error.hint if error.exit_code is ExitCode.MIGRATION and error.hint else "mend the script and run it again",
-        details={
-            "script": script.name,
-            "line": statement.line if statement else None,
-            "statement": number + 1 if number is not None else None,
-        },
+        hint=error.hint if error.exit_code is ExitCode.MIGRATION and error.hint else "fix the script and run it again",
+        details=task.located_details,
     )
     if error.exit_code in (ExitCode.UNAVAILABLE, ExitCode.CREDENTIAL, ExitCode.REFUSED):
         # A lock, a full disk, a lost connection or a node that takes no writes is no fault of the script.
@@ -337,10 +394,9 @@ def _journal_failure(task: Task, error: sa.exc.DBAPIError) -> Exception:
         return error  # an interrupt may be behind it, which the session's owner knows
     names = " and ".join(f"`{table.name}`" for table in BOOTSTRAP)
     return MigrationError(
-        f"{task.script.name}: after its statements the journal cannot be written: {error.orig}\n"
-        f"the last of them was not kept; {task.so_far}",
+        f"{task.place}: the journal cannot be written: {error.orig}\nthis statement was not kept; {task.so_far}",
         hint=f"{names} are custctl's own: leave them, and `query_only`, alone",
-        details={"script": task.script.name},
+        details=task.located_details,
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -279,8 +279,9 @@ def execute(
             listener.applying(step)
             session.on_notice = partial(_notice, listener, script)
             session.on_message = partial(_message, listener, script)
-            carry_out(task)
-            session.reset()
+            with _located(task):
+                carry_out(task)
+                session.reset()
             run.applied.append(Applied(script, len(statements), milliseconds(started)))
             listener.applied(run.applied[-1])
             session.on_notice = session.on_message = None
@@ -295,6 +296,22 @@ def execute(
                 listener.applied(run.applied[-1])
                 execute(database, session, steps[number:], prepared, actor, run, listener, after_script)
             return
+
+
+@contextmanager
+def _located(task: Task) -> Iterator[None]:
+    """Let no error of the block out that does not name the script, the line and the statement."""
+    try:
+        with task.session.errors():
+            yield
+    except CommitLostError:
+        raise  # what became of the script is looked for first
+    except CustctlError as error:
+        raise task.located(error) from error.__cause__
+    except Exception as error:  # noqa: BLE001 - told as what it is, with the place
+        # A traceback may show it, but for values that were put into the script.
+        cause = None if task.script.directives.substitute else error
+        raise task.located(CustctlError(f"unexpected {type(error).__name__}")) from cause
 
 
 def _notice(listener: Listener, script: Script, text: str, hint: str | None) -> None:
@@ -325,11 +342,11 @@ def _reconnect(stack: ExitStack, task: Task, listener: Listener, lost: CommitLos
         except CustctlError as error:
             if time.monotonic() >= deadline or not isinstance(error, UnavailableError):
                 raise OutcomeUnknownError(
-                    f"{task.script.name}: {lost.message}, and whether it is applied could not be learnt:"
+                    f"{task.place}: {lost.message}, and whether it is applied could not be learnt:"
                     f" {error.message}; {task.so_far}",
                     hint="when the database answers, `custctl migrate status` tells; `custctl migrate` goes on where it"
                     " stopped",
-                    details={"script": task.script.name},
+                    details=task.located_details,
                 ) from lost
             time.sleep(_PAUSE)
 
@@ -341,7 +358,9 @@ def _not_committed(task: Task, lost: CommitLostError) -> UnavailableError:
     else:
         kept, hint = "it is applied in part", "run it again: it goes on where it stopped"
     return UnavailableError(
-        f"{script.name}: {lost.message}; {kept}; {task.so_far}", hint=hint, details={"script": script.name}
+        f"{task.place}: {lost.message}; {kept}; {task.so_far}",
+        hint=hint,
+        details=task.located_details,
     )
 
 

@@ -129,7 +129,7 @@ class Workshop:
         self,
         condition: Callable[[], object],
         process: subprocess.Popen[bytes] | None = None,
-        seconds: float = 20,
+        seconds: float = 120,
     ) -> None:
         """Wait until a condition holds, while a process works."""
         import psycopg

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from custctl.engines.postgresql.script import (
     ConcurrentIndex,
     concurrent_index,
+    may_commit,
     needs_autocommit,
     restores_session,
     split,
@@ -114,9 +115,8 @@ def test_splits(script: str, expected: list[str]) -> None:
         'CREATE TABLE "function" (begin int, atomic text)',
         'SELECT begin atomic FROM "create function"',
         "CREATE VIEW v AS SELECT CASE WHEN true THEN 2 END",
-        "COPY t TO STDOUT",
-        "COPY (SELECT 1 FROM stdin) TO STDOUT",
-        "COPY t FROM '/tmp/stdin'",
+        "COPY (SELECT 1 FROM stdin) TO '/tmp/stdout'",
+        "COPY t FROM '/tmp/stdin' (FORMAT binary)",
         "COPY t FROM PROGRAM 'cat stdin'",
         "SELECT copy FROM stdin",
     ],
@@ -124,6 +124,43 @@ def test_splits(script: str, expected: list[str]) -> None:
 def test_statement_stays_whole_and_ends_where_it_ends(statement: str) -> None:
     assert texts(f"SELECT 0; {statement};\nSELECT 1;") == ["SELECT 0", statement, "SELECT 1"]
     assert split(statement) == [Statement(statement, 1)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "COPY t TO STDOUT",
+        "copy t (a, b) to stdin with (format csv)",
+        "COPY (SELECT 1 FROM stdin) TO STDOUT",
+        "COPY t FROM stdin (FORMAT binary)",
+        "COPY t FROM stdin WITH (DELIMITER ',', FORMAT 'binary')",
+        "COPY BINARY t FROM stdin",
+        "COPY t FROM STDIN WITH BINARY",
+    ],
+)
+def test_rows_that_have_no_place_in_a_script(statement: str) -> None:
+    with pytest.raises(ScriptSyntaxError) as caught:
+        split(f"SELECT 1;\n\n{statement};\nabc\n\\.\n")
+    assert caught.value.line == 3
+
+
+@pytest.mark.parametrize(
+    ("statement", "alone"),
+    [
+        ("CALL p()", True),
+        ("call p()", True),
+        ("DO $$ BEGIN COMMIT; END $$", True),
+        ("do $$ begin call p(); end $$", True),
+        ("DO $$ BEGIN EXECUTE 'VACUUM'; END $$", True),
+        ("DO $$ BEGIN PERFORM committed(); END $$", False),
+        ("REINDEX TABLE t", True),
+        ("CLUSTER t USING i", True),
+        ("SELECT 'COMMIT'", False),
+        ("INSERT INTO t VALUES ('call')", False),
+    ],
+)
+def test_what_may_commit_by_itself(statement: str, alone: bool) -> None:
+    assert may_commit(Statement(statement, 1)) is alone
 
 
 def test_lines_are_those_of_the_first_token() -> None:

@@ -6,7 +6,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pyodbc
@@ -186,6 +186,9 @@ class MssqlScriptSession(ScriptSession):
         except pyodbc.Error:
             return None
         return bool(rows) and rows[0][0] == "Exclusive"
+
+    def errors(self) -> AbstractContextManager[None]:
+        return self._database._errors()
 
     def begin(self) -> None:
         with self._database._errors():

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, LiteralString
 
-from psycopg import sql
-
 from custctl.engines.postgresql.reader import Reader
 from custctl.engines.postgresql.script import ConcurrentIndex
 from custctl.engines.postgresql.tokens import first_word, tokenise
@@ -48,36 +46,24 @@ SELECT n.nspname, c.relname, {_BUILT_NOW}
 """
 
 
-def patiently(driver: LimitedConnection, query: LiteralString | sql.Composed) -> None:
-    """Run what waits for other transactions: a time limit on locks would kill it, and leave an INVALID index."""
-    held = driver.execute("SELECT current_setting('lock_timeout')").fetchone()
-    driver.execute("SET lock_timeout = 0")
-    try:
-        driver.execute(query)
-    finally:
-        if not driver.closed and held:
-            driver.execute("SELECT pg_catalog.set_config('lock_timeout', %s, false)", (held[0],))
-
-
 def index_is_valid(driver: LimitedConnection, index: ConcurrentIndex) -> bool:
     """Tell whether an index is there and was built to its end."""
     row = _find(driver, index)
     return row is not None and row[0]
 
 
-def drop_invalid(driver: LimitedConnection, index: ConcurrentIndex) -> None:
-    """Drop an index that an attempt before left INVALID.
+def invalid(driver: LimitedConnection, index: ConcurrentIndex) -> list[str]:
+    """Return the index, as SQL names it, where an attempt before left it INVALID.
 
     Raises:
         UnavailableError: another session is building it.
     """
     row = _find(driver, index)
-    if row is not None and not row[0]:
-        _drop(driver, [(row[2], index.name or "", row[1])])
+    return _idle([(row[2], index.name or "", row[1])]) if row is not None and not row[0] else []
 
 
-def drop_leftovers(driver: LimitedConnection, statement: Statement) -> None:
-    """Drop what an attempt before left of a REINDEX CONCURRENTLY; any other statement leaves nothing.
+def leftovers(driver: LimitedConnection, statement: Statement) -> list[str]:
+    """Return what an attempt before left of a REINDEX CONCURRENTLY, as SQL names it; any other statement leaves nothing.
 
     PostgreSQL names it so that it is known: `…_ccnew` was not finished, `…_ccold` is replaced.
 
@@ -87,15 +73,16 @@ def drop_leftovers(driver: LimitedConnection, statement: Statement) -> None:
     Source: https://www.postgresql.org/docs/current/sql-reindex.html#SQL-REINDEX-CONCURRENTLY
     """
     if first_word(statement.text) != "REINDEX":
-        return
+        return []
     reader = Reader(tokenise(statement.text))
     reader.take()
     concurrently = "CONCURRENTLY" in reader.options()
     if not reader.accept("INDEX", "TABLE") or not (reader.accept("CONCURRENTLY") or concurrently):
-        return
+        return []
     name = reader.name()
-    if name is not None:
-        _drop(driver, driver.execute(_LEFTOVERS, {"name": regclass(name.schema, name.name)}).fetchall())
+    if name is None:
+        return []
+    return _idle(driver.execute(_LEFTOVERS, {"name": regclass(name.schema, name.name)}).fetchall())
 
 
 def regclass(schema: str | None, name: str) -> str:
@@ -109,10 +96,11 @@ def _find(driver: LimitedConnection, index: ConcurrentIndex) -> tuple[bool, bool
     return driver.execute(_INDEX, values).fetchone()
 
 
-def _drop(driver: LimitedConnection, found: Sequence[tuple[str, str, bool]]) -> None:
-    for schema, name, built_now in found:
+def _idle(found: Sequence[tuple[str, str, bool]]) -> list[str]:
+    """Return the names of indexes, none of which is being built."""
+    for _, name, built_now in found:
         if built_now:
             raise UnavailableError(
                 f"another session is building the index `{name}`", hint="wait for it to end, and run it again"
             )
-        patiently(driver, sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(schema, name)))
+    return [regclass(schema, name) for schema, name, _ in found]

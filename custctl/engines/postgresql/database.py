@@ -149,11 +149,10 @@ class PostgresqlDatabase(ServerDatabase):
         quoted = '"' + self._settings.schema.replace('"', '""') + '"'
         return "public" if self._settings.schema == "public" else f"{quoted}, public"
 
-    def _script_settings(self) -> str:
+    def _script_settings(self) -> dict[str, str]:
         """Return the settings of a script's session: no limit on statements, one on locks."""
         timeout = int(self._settings.statement_timeout * 1000)
-        settings = {**self._session(), "statement_timeout": "0", "lock_timeout": str(timeout)}
-        return set_config(settings, local=False)
+        return {**self._session(), "statement_timeout": "0", "lock_timeout": str(timeout)}
 
     # What a server sends with the login, at no cost.
 
@@ -417,6 +416,17 @@ class PostgresqlDatabase(ServerDatabase):
 
         # Some forms of a subscription's statements may, as pg_dump writes them.
         return needs_autocommit(statement) and "SUBSCRIPTION" not in statement.text.upper().split()[:2]
+
+    def runs_alone(self, statement: Statement) -> bool:
+        from custctl.engines.postgresql.script import may_commit, needs_autocommit, restores_session
+
+        # What is set for the session may end a transaction that waits for its journal; to set it twice does no harm.
+        return needs_autocommit(statement) or may_commit(statement) or restores_session(statement)
+
+    def changes_role(self, statement: Statement) -> bool:
+        from custctl.engines.postgresql.script import changes_role
+
+        return changes_role(statement)
 
     @contextmanager
     def migration_lock(self, timeout: float, on_wait: Callable[[LockHolder | None], None]) -> Iterator[None]:

@@ -98,7 +98,7 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
         )
     if state in ("25P03", "25P04"):
         return UnavailableError(f"{where} has ended a transaction that took too long: {text}", hint=_LATER)
-    if state == "25001":
+    if state in ("25001", "2D000"):
         return MigrationError(text, hint="put `-- custctl: transaction=off` at the head of the script")
     if state == "3D000":
         return UnavailableError(

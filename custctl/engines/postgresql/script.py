@@ -48,6 +48,9 @@ _RESTRICT = compiled(r"\\(?:un)?restrict[ \t]++[^\s\\]++[ \t]*+(?=\n|\Z)")
 _META = compiled(r"\\[^\s\\;]*+")
 _REST_OF_LINE = compiled(r"(?:[ \t\f\v]++|/\*[^*/\n]*+\*/)*+(?:--[^\n]*+)?\n")
 
+_BINARY = compiled(r"\bFORMAT '?BINARY\b|^(?:WITH )?BINARY\b", re.ASCII | re.IGNORECASE)
+_COMMITS = compiled(r"\b(?:COMMIT|ROLLBACK|CALL|EXECUTE)\b", re.ASCII | re.IGNORECASE)
+
 _CONTROL = frozenset({"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "PREPARE"})
 _SESSION = frozenset({"SET", "RESET", "SELECT", "LISTEN", "UNLISTEN", "PREPARE", "DEALLOCATE", "LOAD"})
 
@@ -77,7 +80,8 @@ def split(text: str) -> list[Statement]:
     and line endings become LF, so that a file does the same whatever checked it out.
 
     What pg_dump writes runs as it is: the rows behind `COPY … FROM stdin` become that statement's data, and the
-    `\restrict` and `\unrestrict` around a dump are skipped. Any other backslash command is psql's own and refused.
+    `\restrict` and `\unrestrict` around a dump are skipped. Any other backslash command is psql's own and refused, and
+    so is a COPY whose rows no script has a place for.
 
     Args:
         text: the script.
@@ -108,7 +112,7 @@ def split(text: str) -> list[Statement]:
         counted = position
         end, position = _routine(text, position) if _is_routine(text, position) else _plain(text, position)
         statement = Statement(text[counted:end], line)
-        if _reads_rows(statement.text):
+        if _copies(statement.text, line):
             data, position = _rows(text, position, line)
             statement = Statement(statement.text, line, data)
         statements.append(statement)
@@ -143,7 +147,7 @@ def needs_autocommit(statement: Statement) -> bool:
     """Whether PostgreSQL refuses to run a statement inside a transaction block.
 
     Not seen, because no script shows it: CLUSTER and REINDEX of a partitioned table, and CALL of a procedure that
-    commits. CREATE, ALTER and DROP SUBSCRIPTION count in every form, though some run inside a transaction.
+    commits; `may_commit` has these. CREATE, ALTER and DROP SUBSCRIPTION count in every form, though some run inside a transaction.
 
     Source: the callers of `PreventInTransactionBlock` in PostgreSQL 18.
     """
@@ -153,6 +157,29 @@ def needs_autocommit(statement: Statement) -> bool:
     reader = Reader(tokenise(statement.text))
     reader.take()
     return check(reader)
+
+
+def may_commit(statement: Statement) -> bool:
+    """Whether a statement may commit by itself, or needs to, which no script shows: outside a transaction it can.
+
+    A procedure may commit, and so may a block that says so or runs what may. CLUSTER and REINDEX commit table by table
+    where the table is partitioned.
+    """
+    match first_word(statement.text):
+        case "CALL" | "CLUSTER" | "REINDEX":
+            return True
+        case "DO":
+            return _COMMITS.search(statement.text) is not None
+    return False
+
+
+def changes_role(statement: Statement) -> bool:
+    """Whether a statement changes on whose behalf its session acts, until that is changed again."""
+    reader = Reader(tokenise(statement.text))
+    if not reader.accept("SET", "RESET"):
+        return False
+    reader.accept("SESSION")
+    return bool(reader.accept("ROLE", "AUTHORIZATION"))
 
 
 def concurrent_index(statement: Statement) -> ConcurrentIndex | None:
@@ -323,13 +350,28 @@ def _dollar_quoted(text: str, position: int) -> int:
     return end
 
 
-def _reads_rows(statement: str) -> bool:
-    """Whether the rows of a COPY follow in the script."""
+def _copies(statement: str, line: int) -> bool:
+    """Whether the rows of a COPY follow in the script.
+
+    Raises:
+        ScriptSyntaxError: it exchanges rows with its client in a way that no script has a place for.
+    """
     if statement[:4].upper() != "COPY":
         return False
     reader = Reader(tokenise(statement))
+    reader.take()
+    is_binary = bool(reader.accept("BINARY"))
+    direction = reader.skip_to("FROM", "TO")
     # STDIN and STDOUT are one to PostgreSQL: the direction is said by FROM and TO.
-    return bool(reader.accept("COPY") and reader.skip_to("FROM", "TO") == "FROM" and reader.accept("STDIN", "STDOUT"))
+    if not direction or not reader.accept("STDIN", "STDOUT"):
+        return False
+    if direction == "TO":
+        raise ScriptSyntaxError(
+            "`COPY … TO STDOUT` writes rows to its client, and a script has no place for them", line
+        )
+    if is_binary or _BINARY.search(" ".join(token.text for token in iter(reader.take, None))):
+        raise ScriptSyntaxError("rows in the binary format cannot follow in a script, which is text", line)
+    return True
 
 
 def _rows(text: str, position: int, line: int) -> tuple[str, int]:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, LiteralString
 
 import psycopg
-from psycopg import generators, pq
+from psycopg import pq
+from psycopg.errors import Diagnostic
 
 from custctl.engines.base import LockHolder, ScriptSession
-from custctl.engines.postgresql.concurrently import drop_invalid, drop_leftovers, index_is_valid, patiently
+from custctl.engines.postgresql.concurrently import index_is_valid, invalid, leftovers
+from custctl.engines.postgresql.messages import as_error, ask, encoded, first_failed, legible, send, send_rows
+from custctl.engines.postgresql.pooling import set_config
 from custctl.engines.postgresql.script import ConcurrentIndex, concurrent_index, needs_autocommit, restores_session
 from custctl.engines.postgresql.tokens import first_word
-from custctl.errors import CustctlError, UnavailableError
+from custctl.errors import CustctlError, MigrationError, UnavailableError
 from custctl.text import visible
 
 if TYPE_CHECKING:
-    from psycopg.errors import Diagnostic
     from psycopg.pq.abc import PGresult
     from sqlalchemy import Connection
 
@@ -32,11 +33,17 @@ _POLL = 0.1  # seconds between attempts
 
 # What DISCARD ALL does, but for the advisory locks: the migration lock is one of them.
 _RESET = (
-    "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; DEALLOCATE ALL; UNLISTEN *; DISCARD PLANS;"
-    " DISCARD TEMP; DISCARD SEQUENCES; "
+    "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; SET client_encoding = 'UTF8'; DEALLOCATE ALL; UNLISTEN *;"
+    " DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES"
 )
-_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
-_ROLE = re.compile(r"\b(?:ROLE|set_config)\b", re.IGNORECASE)
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+# What this program's own statements count on, for the rest of a transaction: what a script has set comes back at its end.
+_OWN = (
+    "SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE NONE; SET LOCAL client_encoding = 'UTF8';"
+    " SET LOCAL row_security = on"
+)
+# A session that is read-only by default: the script's statement may not write, what is journalled with it must.
+_READ_ONLY_PART = "SAVEPOINT custctl; SET LOCAL transaction_read_only = on"
 _BATCH = 1 << 18  # characters of one message
 _HELD = """
 SELECT 1 FROM pg_catalog.pg_locks
@@ -119,12 +126,18 @@ class PostgresqlScriptSession(ScriptSession):
         self._driver.on_silence = database.check_alive
         # A script may deallocate what the driver has prepared.
         self._driver.prepare_threshold = None
-        self._driver.add_notice_handler(self._heard)
-        self._settings = database._script_settings()
+        pgconn = self._driver.pgconn
+        # The driver's own handlers follow an encoding that it may not know, and keep what a script is notified of.
+        self._handlers = pgconn.notice_handler, pgconn.notify_handler
+        pgconn.notice_handler, pgconn.notify_handler = self._heard, None
+        settings = database._script_settings()
+        self._settings = set_config(settings, local=False)
+        self._own = f"{_OWN}; {set_config(settings, local=True)}"
         high, low = divmod(lock_key(database._settings.schema) % (1 << 64), 1 << 32)
         self._look = _HELD.format(high=high, low=low)
         self._stale = False
-        self._changes_role = False
+        self._is_own = False
+        self._has_read_only_part = False
         with database._errors():
             self._send(self._settings)
 
@@ -140,13 +153,17 @@ class PostgresqlScriptSession(ScriptSession):
         """Undo what is open, and leave the connection as it was found."""
         self.rollback()
         with suppress(psycopg.Error):
-            if self._stale and not self._driver.closed:
+            if not self._driver.closed:
                 self._put_back()
-        self._driver.remove_notice_handler(self._heard)
+        self._driver.pgconn.notice_handler, self._driver.pgconn.notify_handler = self._handlers
 
-    def _heard(self, notice: Diagnostic) -> None:
+    def _heard(self, result: PGresult) -> None:
+        notice = Diagnostic(result, encoding="utf-8")
         if self.on_notice is not None and notice.message_primary:
             self.on_notice(notice.message_primary, notice.message_hint)
+
+    def errors(self) -> AbstractContextManager[None]:
+        return self._database._errors()
 
     # -- transactions ------------------------------------------------------------------------------
 
@@ -154,21 +171,39 @@ class PostgresqlScriptSession(ScriptSession):
         with self._database._errors():
             if self._stale:
                 self._put_back()
-            self._send(_BEGIN)
+            self._send(f"{_BEGIN}; {self._own}")
+        self._is_own = True
 
     def begin_script(self) -> bool:
         # One message to the server. What puts the settings back is a transaction of its own: what it does must stay.
-        before = f"BEGIN; {_RESET}{self._settings}; COMMIT; " if self._stale else ""
+        before = f"BEGIN READ WRITE; {_RESET}; {self._settings}; COMMIT; " if self._stale else ""
         with self._database._errors():
             *_, held = self._send(f"{before}{_BEGIN}; {self._look}")
             self._stale = False
             return held.ntuples == 1
 
+    def begin_statement(self) -> None:
+        read_only = self._driver.pgconn.parameter_status(b"default_transaction_read_only") == b"on"
+        with self._database._errors():
+            self._send(f"BEGIN READ WRITE; {_READ_ONLY_PART}" if read_only else "BEGIN READ WRITE")
+        self._has_read_only_part = read_only
+
+    def become_own(self) -> None:
+        if self._is_own or not self.in_transaction():
+            return
+        # What a script has deferred to its commit is checked with the script's settings, as it would be by psql.
+        release = "RELEASE SAVEPOINT custctl; " if self._has_read_only_part else ""
+        with self._database._errors():
+            self._send(f"{release}SET CONSTRAINTS ALL IMMEDIATE; {self._own}")
+        self._is_own, self._has_read_only_part = True, False
+
     def commit(self) -> None:
+        self._is_own = False
         with self._database._errors_of_commit():
             self._send("COMMIT")
 
     def rollback(self) -> None:
+        self._is_own = self._has_read_only_part = False
         with suppress(psycopg.Error):
             if self._driver.info.transaction_status != pq.TransactionStatus.IDLE:
                 self._send("ROLLBACK")
@@ -183,35 +218,30 @@ class PostgresqlScriptSession(ScriptSession):
     def reset(self) -> None:
         # Done with what comes next: a message of its own would cost as much as a small script.
         self._stale = True
-        self._changes_role = False
 
     def _put_back(self) -> None:
-        self._send(_RESET + self._settings)
+        self._send(f"{_RESET}; {self._settings}")
         self._stale = False
-
-    def take_own_rights(self) -> None:
-        if self._changes_role and self.in_transaction():
-            with self._database._errors():
-                self._send("SET LOCAL ROLE NONE")
 
     # -- statements --------------------------------------------------------------------------------
 
     def run(self, statement: Statement) -> None:
-        self._watch(statement)
+        self._is_own = False
         with self._database._errors(), self._telling(statement):
             if self._stale:
                 self._put_back()
-            index = concurrent_index(statement)
-            if statement.data is not None:
-                with self._driver.cursor() as cursor, cursor.copy(self._raw(statement.text)) as copy:
-                    copy.write(statement.data)
-            elif index is not None and not self.in_transaction():
-                self._build(statement, index)
+            text = encoded(self._driver, statement.text)
+            index = None if self.in_transaction() else concurrent_index(statement)
+            if index is not None:
+                self._build(text, index)
             elif needs_autocommit(statement) and not self.in_transaction():
-                drop_leftovers(self._driver, statement)
-                patiently(self._driver, self._raw(statement.text))
+                with legible(self._driver):
+                    names = leftovers(self._driver, statement)
+                self._drop(names)
+                self._patiently(text)
             else:
-                self._driver.execute(self._raw(statement.text))
+                rows = None if statement.data is None else encoded(self._driver, statement.data)
+                send_rows(self._driver, text, rows)
 
     def run_all(self, statements: Iterator[Statement]) -> Iterator[int]:
         done = 0
@@ -219,22 +249,24 @@ class PostgresqlScriptSession(ScriptSession):
             if len(batch) == 1:
                 self.run(batch[0])
             else:
+                self._is_own = False
                 # Joined as psql would not: the server answers for each, up to the first that fails.
-                text = ";\n".join(statement.text for statement in batch)
-                for statement in batch:
-                    self._watch(statement)
+                texts: list[bytes] = []
+                for number, statement in enumerate(batch):
+                    try:
+                        texts.append(encoded(self._driver, statement.text))
+                    except MigrationError:
+                        yield done + number
+                        raise
                 with self._database._errors():
-                    results = self._ask(text)
-                if (failed := _failed(results)) is not None:
+                    results = ask(self._driver, b";\n".join(texts))
+                if (failed := first_failed(results)) is not None:
                     number = _number(batch, failed, len(results) - 1)
                     yield done + number
                     with self._database._errors(), self._telling(batch[number]):
-                        raise self._error(failed)
+                        raise as_error(failed)
             done += len(batch)
             yield done
-
-    def _watch(self, statement: Statement) -> None:
-        self._changes_role = self._changes_role or _ROLE.search(statement.text) is not None
 
     @contextmanager
     def _telling(self, statement: Statement) -> Iterator[None]:
@@ -245,44 +277,42 @@ class PostgresqlScriptSession(ScriptSession):
             where, cause = self._database._at_node(), self._database._scrubbed(error)
             raise self._database._translated(error, where, statement.text) from cause
 
-    def _build(self, statement: Statement, index: ConcurrentIndex) -> None:
+    def _build(self, text: bytes, index: ConcurrentIndex) -> None:
         """Build an index beside the writers; one that was left INVALID by an attempt before is built anew."""
         if index.name is not None:
-            drop_invalid(self._driver, index)
-        patiently(self._driver, self._raw(statement.text))
-        if index.name is not None and not index_is_valid(self._driver, index):
+            with legible(self._driver):
+                names = invalid(self._driver, index)
+            self._drop(names)
+        self._patiently(text)
+        if index.name is None:
+            return
+        with legible(self._driver):
+            is_valid = index_is_valid(self._driver, index)
+        if not is_valid:
             raise CustctlError(
                 f"the index `{index.name}` is INVALID: it was there already, and another session builds it",
                 hint="wait for that session to end, and run it again",
             )
 
-    # -- messages to the server --------------------------------------------------------------------
+    def _drop(self, names: Sequence[str]) -> None:
+        for name in names:
+            with legible(self._driver):
+                self._patiently(f"DROP INDEX CONCURRENTLY {name}".encode())
+
+    def _patiently(self, text: bytes) -> None:
+        """Run what waits for other transactions: a time limit on locks would kill it, and leave an INVALID index."""
+        held = (self._send("SHOW lock_timeout")[-1].get_value(0, 0) or b"0").decode()
+        self._send("SET lock_timeout = 0")
+        try:
+            send_rows(self._driver, text, None)
+        finally:
+            if not self._driver.closed:
+                self._send(f"SET lock_timeout = '{held}'")
 
     def _send(self, text: str) -> list[PGresult]:
-        """Send statements as one message and return what the server answers to each.
-
-        Raises:
-            psycopg.Error: one of them failed, and none after it was run.
-        """
-        results = self._ask(text)
-        failed = _failed(results)
-        if failed is not None:
-            raise self._error(failed)
-        return results
-
-    def _ask(self, text: str) -> list[PGresult]:
-        driver = self._driver
-        with driver.lock:
-            driver.pgconn.send_query(text.encode(driver.info.encoding))
-            return driver.wait(generators.execute(driver.pgconn))
-
-    def _error(self, failed: PGresult) -> psycopg.Error:
-        return psycopg.errors.error_from_result(failed, encoding=self._driver.info.encoding)
-
-    @staticmethod
-    def _raw(text: str) -> LiteralString:
-        # A script is run as it is written; nothing is put into it.
-        return text
+        """Send statements of this program's own, in ASCII, so that they read the same in every encoding."""
+        # Only values of settings hold anything else, in strings that take escapes.
+        return send(self._driver, "".join(c if c.isascii() else f"\\U{ord(c):08x}" for c in text).encode())
 
 
 def _batches(statements: Iterator[Statement]) -> Iterator[list[Statement]]:
@@ -307,10 +337,6 @@ def _batches(statements: Iterator[Statement]) -> Iterator[list[Statement]]:
             batch, size = [], 0
     if batch:
         yield batch
-
-
-def _failed(results: Sequence[PGresult]) -> PGresult | None:
-    return next((result for result in results if result.status == pq.ExecStatus.FATAL_ERROR), None)
 
 
 def _number(batch: Sequence[Statement], failed: PGresult, answered: int) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from custctl.engines.postgresql.concurrently import index_is_valid, regclass
+from custctl.engines.postgresql.messages import legible
 from custctl.engines.postgresql.reader import Name, Reader
-from custctl.engines.postgresql.script import concurrent_index
+from custctl.engines.postgresql.script import concurrent_index, restores_session
 from custctl.engines.postgresql.tokens import first_word, tokenise
 
 if TYPE_CHECKING:
@@ -38,8 +39,13 @@ def settle(driver: LimitedConnection, statement: Statement) -> bool | None:
         True, False, or None where that cannot be seen.
     """
     word = first_word(statement.text)
-    if word in _AGAIN:
+    if word in _AGAIN or restores_session(statement):
         return False
+    with legible(driver):
+        return _look(driver, statement, word)
+
+
+def _look(driver: LimitedConnection, statement: Statement, word: str) -> bool | None:
     index = concurrent_index(statement)
     if index is not None:
         return index_is_valid(driver, index) if index.name is not None else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from custctl.engines.base import ScriptSession
@@ -46,6 +47,9 @@ class SqliteScriptSession(ScriptSession):
             # removes it. To read is what opens it.
             self._driver.execute("PRAGMA schema_version").fetchone()
             before.close()
+
+    def errors(self) -> AbstractContextManager[None]:
+        return self._database._errors()
 
     def begin(self) -> None:
         with self._database._errors():

@@ -1,0 +1,121 @@
+"""Messages to the server as psql sends them: the bytes of the text, by the simple protocol, whatever is set.
+
+A script may set how its session reads and writes text (`client_encoding`). The driver follows such a setting; a script
+is UTF-8 all the same, and so is what this program asks for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import generators, pq
+
+from custctl.errors import MigrationError
+
+if TYPE_CHECKING:
+    from psycopg.pq.abc import PGresult
+
+    from custctl.engines.postgresql.connection import LimitedConnection
+
+_CHUNK = 1 << 17  # bytes of COPY's rows that are sent at once
+# In these the bytes of a text in UTF-8 mean what the text says; SQL_ASCII passes them on as they are.
+_TRANSPARENT = ("UTF8", "SQL_ASCII")
+
+
+def client_encoding(driver: LimitedConnection) -> str:
+    """Return the encoding in which the server reads and writes now, as PostgreSQL names it."""
+    return (driver.pgconn.parameter_status(b"client_encoding") or b"UTF8").decode()
+
+
+def encoded(driver: LimitedConnection, text: str) -> bytes:
+    """Return the bytes of a script's text.
+
+    Raises:
+        MigrationError: the server would read them as other characters, because the script says that it is not UTF-8.
+    """
+    encoding = client_encoding(driver)
+    if not text.isascii() and encoding not in _TRANSPARENT:
+        wrong = next(character for character in text if not character.isascii())
+        raise MigrationError(
+            f"the session's `client_encoding` is `{encoding}`, and the script is UTF-8: the server would store other"
+            f" characters than `{wrong}`",
+            hint="write `SET client_encoding = 'UTF8'` in the script, or leave the setting out",
+        )
+    # A value from the environment need not be UTF-8: the server says so.
+    return text.encode("utf-8", "surrogateescape")
+
+
+def ask(driver: LimitedConnection, message: bytes) -> list[PGresult]:
+    """Send one message and return what the server answers to each of its statements."""
+    with driver.lock:
+        driver.pgconn.send_query(message)
+        return driver.wait(generators.execute(driver.pgconn))
+
+
+def send(driver: LimitedConnection, message: bytes) -> list[PGresult]:
+    """Like `ask`.
+
+    Raises:
+        psycopg.Error: one of the statements failed, and none after it was run.
+    """
+    results = ask(driver, message)
+    if (failed := first_failed(results)) is not None:
+        raise as_error(failed)
+    return results
+
+
+def send_rows(driver: LimitedConnection, message: bytes, rows: bytes | None) -> None:
+    """Send one statement, and the rows that it reads from its client.
+
+    Raises:
+        psycopg.Error: it failed.
+        MigrationError: it reads rows where there are none, or writes them to a client that has no place for them.
+    """
+    result = send(driver, message)[-1]
+    with driver.lock:
+        match result.status:
+            case pq.ExecStatus.COPY_IN if rows is None:
+                with suppress(psycopg.errors.QueryCanceled):
+                    driver.wait(generators.copy_end(driver.pgconn, b"no rows"))
+                raise MigrationError(
+                    "it reads rows from its client, and none follow it", hint="put them behind it, up to a line `\\.`"
+                )
+            case pq.ExecStatus.COPY_IN:
+                for start in range(0, len(rows or b""), _CHUNK):
+                    driver.wait(generators.copy_to(driver.pgconn, (rows or b"")[start : start + _CHUNK]))
+                driver.wait(generators.copy_end(driver.pgconn, None))
+            case pq.ExecStatus.COPY_OUT:
+                while isinstance(driver.wait(generators.copy_from(driver.pgconn)), memoryview):
+                    pass
+                raise MigrationError(
+                    "it writes rows to its client, and a script has no place for them",
+                    hint="leave it out, or write to a file of the server with `COPY … TO 'FILE'`",
+                )
+
+
+def first_failed(results: Sequence[PGresult]) -> PGresult | None:
+    """Return the answer that is an error, or None."""
+    return next((result for result in results if result.status == pq.ExecStatus.FATAL_ERROR), None)
+
+
+def as_error(failed: PGresult) -> psycopg.Error:
+    """Return the driver's error for an answer that is one."""
+    return psycopg.errors.error_from_result(failed, encoding="utf-8")
+
+
+@contextmanager
+def legible(driver: LimitedConnection) -> Iterator[None]:
+    """Let the driver exchange text with the server during the block, outside a transaction."""
+    encoding = client_encoding(driver)
+    if encoding == "UTF8":
+        yield
+        return
+    send(driver, b"SET client_encoding = 'UTF8'")
+    try:
+        yield
+    finally:
+        if not driver.closed:
+            send(driver, f"SET client_encoding = '{encoding}'".encode())
