@@ -327,7 +327,7 @@ def test_a_script_that_tampers_with_the_journal_is_undone(shop: Workshop) -> Non
     shop.tables("a")
     shop.write("0002_b", "CREATE TABLE b (x);\nDROP TABLE schema_migration;\n")
     error = shop.refused()
-    assert "migrations/0002_b.sql: after its statements the journal cannot be written" in error
+    assert "migrations/0002_b.sql:2: after statement 2 of 2: the journal cannot be written" in error
     assert shop.names() == {"a"}
     assert shop.journal() == {"0001_a": ("applied", 2)}
 
@@ -390,7 +390,7 @@ def test_a_script_that_breaks_a_foreign_key_is_undone(shop: Workshop) -> None:
     shop.ok()
     shop.write("0002_b", "DELETE FROM p WHERE id > 1;\n")
     error = shop.refused()
-    assert "migrations/0002_b.sql: 2 rows of `c` would point to a missing row of `p`" in error
+    assert "migrations/0002_b.sql:1: after statement 1 of 1: 2 rows of `c` would point to a missing row of `p`" in error
     assert shop.query("SELECT count(*) FROM p") == [(3,)]
     # The same without a transaction of the runner's, and inside one of the script's own.
     shop.write("0002_b", "-- custctl: transaction=off\nDELETE FROM p WHERE id = 3;\n")
