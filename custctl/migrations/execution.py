@@ -201,7 +201,8 @@ def _in_transaction(task: Task) -> None:
         session.rollback()
         raise
     except CustctlError as error:
-        kept = "nothing of it was kept" if session.in_transaction() else "what it committed is kept"
+        ended = task.phase == _IN and not session.in_transaction()
+        kept = "what it committed is kept" if ended else "nothing of it was kept"
         session.rollback()
         raise _failure(task, error, kept) from _cause(script, error)
     except sa.exc.DBAPIError as error:

@@ -199,7 +199,8 @@ def test_a_database_locked_by_another_program_is_unavailable(shop: Workshop) -> 
     other = shop.project.database()
     other.execute("BEGIN IMMEDIATE")
     error = shop.refused(code=3)
-    assert "migrations/0002_b.sql: " in error
+    assert "migrations/0002_b.sql:1: before statement 1 of 2: " in error
+    assert "nothing of it was kept" in error
     assert "is locked by another process" in error
     other.execute("ROLLBACK")
     other.close()
