@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from custctl.errors import CredentialError, UsageError
+from custctl.errors import CredentialError, MigrationError, UsageError
+from custctl.migrations.directives import Directives, parse_directives
+from custctl.migrations.markers import refuse_markers
 from custctl.migrations.scripts import next_number, slug
 
 _TEMPLATE = "-- {name}\n\n"
@@ -31,20 +32,32 @@ def new_scripts(sql_dir: Path, name: str, *, bundled: bool) -> list[Path]:
     engines = sorted(entry.name for entry in sql_dir.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     if not engines:
         raise UsageError(f"`{sql_dir}` has no folder of an engine", hint=f"make one, such as `{sql_dir / 'sqlite'}`")
-    number, words = next_number(sql_dir), slug(name)
-    made = []
-    for engine in engines:
-        folder = sql_dir / engine / "migrations"
-        path = folder / f"{number}_{words}.sql"
-        try:
-            folder.mkdir(exist_ok=True)
+    words = slug(name)
+    paths = [sql_dir / engine / "migrations" / f"{next_number(sql_dir)}_{words}.sql" for engine in engines]
+    text = _TEMPLATE.format(name=" ".join(name.split()))
+    try:
+        if parse_directives(text, paths[0].name) != Directives():
+            raise MigrationError("it is one")
+        refuse_markers(text, paths[0].name)
+    except MigrationError as error:
+        raise UsageError(
+            f"`{name}` reads like a directive", hint="say what the script does, as in `add phone`"
+        ) from error
+    made: list[Path] = []
+    try:
+        for path in paths:
+            path.parent.mkdir(exist_ok=True)
             # Exclusive: two that make a script at once must not write into one file.
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        except FileExistsError:
+            with open(path, "x", encoding="utf-8", newline="\n") as file:
+                made.append(path)
+                file.write(text)
+    except BaseException as error:
+        # All of them or none: a number that one engine lacks would be missed only there.
+        for path in made:
+            path.unlink(missing_ok=True)
+        if isinstance(error, FileExistsError):
             raise UsageError(f"`{path}` exists already", hint="run it again") from None
-        except OSError as error:
-            raise CredentialError(f"`{path}` cannot be made: {error.strerror}") from error
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(_TEMPLATE.format(name=" ".join(name.split())))
-        made.append(path)
+        if isinstance(error, OSError):
+            raise CredentialError(f"`{path}` cannot be made: {error.strerror}; no file was made") from error
+        raise
     return made

@@ -22,6 +22,7 @@ _FORMS = {
     "substitute": "substitute",
     "requires": "requires=FEATURE",
     "allow": "allow=RULE reason",
+    "none": "none reason",
 }
 
 _DIRECTIVE = compiled(r"--[ \t]*custctl[ \t]*:[ \t]*([^\n]*)", re.ASCII | re.IGNORECASE)
@@ -43,6 +44,7 @@ class Directives:
         substitute: whether `${NAME}` is replaced at execution.
         allow: rules of the linter that it may break, each with the author's reason.
         requires: features that the engine must have; where one lacks, the script is left out.
+        none: why the script has no statement, where it is meant to have none.
     """
 
     transaction: bool = True
@@ -50,6 +52,7 @@ class Directives:
     substitute: bool = False
     allow: Mapping[str, str] = field(default_factory=dict, hash=False)
     requires: frozenset[str] = frozenset()
+    none: str | None = None
 
 
 def parse_directives(text: str, name: str) -> Directives:
@@ -105,6 +108,7 @@ class _Parser:
             substitute="substitute" in self._values,
             allow=self._allow,
             requires=self._requires,
+            none=self._values.get("none"),
         )
 
     def fail(self, position: int, message: str, hint: str | None = None) -> NoReturn:
@@ -125,8 +129,10 @@ class _Parser:
             known = nearest(key, tuple(_FORMS))
             meant = f"did you mean `{known}`? " if known else ""
             self.fail(position, f"unknown directive `{body}`", f"{meant}known: {', '.join(_FORMS)}")
-        if bool(equals) != ("=" in form) or bool(value) != bool(equals):
+        if bool(equals) != ("=" in form) or (bool(value) != bool(equals) and key != "none"):
             self._malformed(key)
+        if key == "none" and not any(character.isalnum() for character in value):
+            self.fail(position, "`none` gives no reason", f"write `-- custctl: {form}`")
         if key == "allow":
             self._read_allow(value)
             return

@@ -180,13 +180,13 @@ def _in_transaction(task: Task) -> None:
             hint="put `-- custctl: transaction=off` back at its head",
             details={"script": script.name},
         )
-    last = len(task.statements) - 1
+    last, kept = len(task.statements) - 1, "nothing of it was kept"
     try:
         started_at = task.begin()
         task.phase = _IN
         for done in session.run_all(map(task.filled_in, task.statements)):
             if not session.in_transaction():
-                task.at = done - 1
+                task.at, kept = done - 1, "what it committed is kept"
                 raise MigrationError(
                     "the statement ended the script's transaction",
                     hint="look at what it left behind, then use `-- custctl: transaction=off`",
@@ -201,8 +201,6 @@ def _in_transaction(task: Task) -> None:
         session.rollback()
         raise
     except CustctlError as error:
-        ended = task.phase == _IN and not session.in_transaction()
-        kept = "what it committed is kept" if ended else "nothing of it was kept"
         session.rollback()
         raise _failure(task, error, kept) from _cause(script, error)
     except sa.exc.DBAPIError as error:

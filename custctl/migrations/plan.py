@@ -228,6 +228,18 @@ def split_script(database: Database, script: Script) -> list[Statement]:
         raise MigrationError(
             f"{script.name}:{error.line}: {error.message}", details={"script": script.name, "line": error.line}
         ) from error
+    if not statements and script.directives.none is None:
+        raise MigrationError(
+            f"{script.name}:1: the script has no statement",
+            hint="write one, remove the file, or say `-- custctl: none REASON` in it",
+            details={"script": script.name, "line": 1},
+        )
+    if statements and script.directives.none is not None:
+        raise MigrationError(
+            f"{script.name}:{statements[0].line}: the script has statements, and says `-- custctl: none`",
+            hint="remove the directive",
+            details={"script": script.name, "line": statements[0].line},
+        )
     if script.directives.transaction:
         for statement in statements:
             keyword = database.language.transaction_control(statement)

@@ -17,9 +17,14 @@ from typing import Literal, NamedTuple, NoReturn
 
 from custctl.errors import MigrationError, UsageError
 from custctl.migrations.directives import Directives, parse_directives
+from custctl.migrations.markers import refuse_markers
+from custctl.text import nearest
 
 Kind = Literal["versioned", "repeatable", "seed"]
 
+_FOLDERS = ("migrations", "repeatable", "seed")
+_COPY = re.compile(r"(?:~|#|\.(?:bak|orig|rej|sw[a-z]|tmp|md))$")
+_NUMBERED = re.compile(r"[vV]?[0-9]+[_.-]")
 _VERSIONED = re.compile(r"([0-9]+)_([A-Za-z0-9][A-Za-z0-9_-]*)\.sql")
 # A signed 64-bit integer holds 18 digits in every engine; a timestamp has 14.
 _MOST_DIGITS = 18
@@ -96,6 +101,7 @@ def discover(sql_dir: Path, engine: str) -> ScriptSet:
             decode, a directive that is wrong.
     """
     folder = _engine_folder(sql_dir, engine)
+    _check_layout(folder)
     versioned: dict[int, Script] = {}
     for entry in _sql_files(folder / "migrations"):
         version, description = _parse_name(entry)
@@ -127,16 +133,20 @@ def seed_sets(sql_dir: Path, engine: str) -> dict[str, list[Script]]:
     Raises:
         MigrationError: as for `discover`; and a script that belongs to no set.
     """
+    _check_layout(_engine_folder(sql_dir, engine))
     folder = _engine_folder(sql_dir, engine) / "seed"
-    for stray in _sql_files(folder):
-        _reject(stray.path, f"the seed script `seed/{stray.name}` belongs to no set", "move it into `seed/SET/`")
     sets: dict[str, list[Script]] = {}
     for entry in _entries(folder):
-        if entry.is_dir():
-            sets[entry.name] = [
-                _read("seed", None, f"{entry.name}/{file.name[:-4]}", f"seed/{entry.name}/{file.name}", file.path)
-                for file in _sql_files(Path(entry.path))
-            ]
+        if not entry.is_dir():
+            if _is_script(entry.name):
+                _reject(
+                    entry.path, f"the seed script `seed/{entry.name}` belongs to no set", "move it into `seed/SET/`"
+                )
+            continue
+        sets[entry.name] = [
+            _read("seed", None, f"{entry.name}/{file.name[:-4]}", f"seed/{entry.name}/{file.name}", file.path)
+            for file in _sql_files(Path(entry.path))
+        ]
     return sets
 
 
@@ -175,6 +185,10 @@ def slug(name: str) -> str:
     """
     import unicodedata
 
+    if not name.isprintable():
+        raise UsageError(
+            "the name is not printable text in UTF-8", hint="use ASCII letters and digits, as in `add phone`"
+        )
     # Accents fall off; what has no ASCII letter under it becomes a gap.
     ascii_name = unicodedata.normalize("NFKD", name.casefold())
     ascii_name = "".join(c for c in ascii_name if not unicodedata.combining(c))
@@ -232,16 +246,62 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _sql_files(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield the `.sql` files of a folder by name; folders, and copies that editors leave (`x.sql~`), are no scripts."""
+    """Yield the scripts of a folder by name; what may be meant as one and cannot be stops the run.
+
+    Left out are hidden files, copies that editors leave (`x.sql~`, `x.sql.bak`, `#x.sql#`) and notes (`README.md`).
+    """
     for entry in _entries(folder):
-        if not entry.name.lower().endswith(".sql") or entry.is_dir():
+        name = entry.name
+        shown = f"{folder.name}/{name}"
+        if not name.isprintable():
+            _reject(entry.path, f"the file name {name!a} is not printable", "rename it")
+        if entry.is_dir():
+            _reject(
+                entry.path,
+                f"`{shown}` is a folder, and scripts in it would never run",
+                f"move its scripts into `{folder.name}/`, or the folder elsewhere",
+            )
+        if not _is_script(name):
             continue
-        if not entry.name.isprintable():
-            _reject(entry.path, f"the file name {entry.name!a} is not printable", "rename it")
         if not entry.is_file():
             # A symbolic link that leads nowhere, or a pipe that would block.
             _reject(entry.path, f"`{entry.path}` is no file", "restore what it points to, or remove it")
+        if not name.endswith(".sql") and folder.name != "migrations":
+            _reject(entry.path, f"the name of `{shown}` does not end in `.sql`", "rename it, or move it elsewhere")
         yield entry
+
+
+def _is_script(name: str) -> bool:
+    """Whether a file may be meant as a script: by its ending, or by a number in front."""
+    lower = name.lower()
+    return not _COPY.search(lower) and (".sql" in lower or _NUMBERED.match(name) is not None)
+
+
+def _check_layout(folder: Path) -> None:
+    """Refuse what stands beside the folders of an engine's scripts and would never run.
+
+    Raises:
+        MigrationError: a script, a folder whose name differs in case, or one that is much like a known one.
+    """
+    for entry in _entries(folder):
+        name = entry.name
+        if name in _FOLDERS:
+            continue
+        if entry.is_dir():
+            meant = nearest(name.lower(), _FOLDERS)
+            holds = any(found.name.lower().endswith(".sql") for found in _entries(Path(entry.path)))
+            if meant or holds:
+                _reject(
+                    entry.path,
+                    f"scripts in the folder `{folder.name}/{name}` would never run",
+                    f"rename it to `{meant}`" if meant else f"move them into one of: {', '.join(_FOLDERS)}",
+                )
+        elif _is_script(name):
+            _reject(
+                entry.path,
+                f"the script `{folder.name}/{name}` would never run",
+                "move it into `migrations/`, `repeatable/` or `seed/SET/`",
+            )
 
 
 def _parse_name(entry: os.DirEntry[str]) -> tuple[int, str]:
@@ -268,6 +328,7 @@ def _read(kind: Kind, version: int | None, description: str, name: str, path: st
     if nul >= 0:
         line = text.count("\n", 0, nul) + 1
         _reject(name, f"{name}:{line}: the script holds a NUL character", "save it as UTF-8")
+    refuse_markers(text, name)
     directives = parse_directives(text, name)
     return Script(kind, version, description, name, Path(path), text, checksum(text), directives)
 

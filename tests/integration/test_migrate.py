@@ -450,9 +450,29 @@ def test_a_name_that_is_none_is_refused_and_not_skipped(shop: Workshop, name: st
     assert "has no name of a migration" in shop.refused()
 
 
-def test_an_empty_script_is_applied(shop: Workshop) -> None:
-    shop.write("0001_a", "-- nothing here\n")
+@pytest.mark.parametrize("text", ["", "-- nothing here\n", ";\n", "/* a */ ; -- b\n;\n", "\n\n"])
+@pytest.mark.parametrize("name", ["0001_a", "repeatable/a"])
+def test_an_empty_script_is_refused_unless_it_says_why(shop: Workshop, name: str, text: str) -> None:
+    path = shop.write(name, text)
+    shown = f"{path.parent.name}/{path.name}"
+    for arguments in ((), ("--dry-run",)):
+        assert f"{shown}:1: the script has no statement" in shop.refused(*arguments)
+    assert "the script has no statement" in shop.migrate("validate").out
+    shop.write(name, f"-- custctl: none the column was added by hand\n{text}")
     assert shop.ok("-o", "json").json["applied"][0]["statements"] == 0
+    shop.write("0009_b", "-- custctl: none\n")
+    assert "migrations/0009_b.sql:1: `none` gives no reason" in shop.refused()
+    shop.write("0009_b", "-- custctl: none at all\nSELECT 1;\n")
+    assert "migrations/0009_b.sql:2: the script has statements" in shop.refused()
+
+
+def test_a_missing_script_fails_the_check(shop: Workshop) -> None:
+    shop.tables("a", "b")
+    shop.ok()
+    (shop.folder / "migrations/0001_a.sql").unlink()
+    shop.write("0003_c", "SELECT 1;\n")
+    assert "in the journal and not on disk: `migrations/0001_a.sql`" in shop.refused("status", "--check")
+    shop.ok("status")
 
 
 def test_a_script_of_ten_megabytes_runs_and_its_drift_is_shown(shop: Workshop) -> None:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custctl.errors import ExitCode, MigrationError, UsageError
+from custctl.errors import CredentialError, ExitCode, MigrationError, UsageError
+from custctl.migrations.authoring import new_scripts
 from custctl.migrations.directives import Directives, parse_directives
 from custctl.migrations.scripts import ScriptSet, checksum, diff, discover, next_number, normalise, seed_sets, slug
 from custctl.migrations.substitution import substitute
@@ -114,9 +115,47 @@ def test_rubbish_is_left_alone(sql: Path) -> None:
     )
     for name in rubbish:
         write(sql, f"migrations/{name}")
-    (sql / "sqlite/migrations/0003_folder.sql").mkdir()
     os.symlink("nobody@nowhere", sql / "sqlite/migrations/.#0002_a.sql")
     assert discover(sql, "sqlite").versioned == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("migrations/2024/0001_a.sql", "`migrations/2024` is a folder"),
+        ("repeatable/views/a.sql", "`repeatable/views` is a folder"),
+        ("seed/demo/more/a.sql", "`demo/more` is a folder"),
+        ("Repeatable/a.sql", "rename it to `repeatable`"),
+        ("MIGRATIONS/0001_a.sql", "rename it to `migrations`"),
+        ("migration/0001_a.sql", "rename it to `migrations`"),
+        ("seeds/demo/a.sql", "rename it to `seed`"),
+        ("down/0001_a.sql", "would never run"),
+        ("0001_a.sql", "would never run"),
+        ("seed/a.sql.txt", "belongs to no set"),
+        ("repeatable/a.SQL", "does not end in `.sql`"),
+        ("repeatable/a.sql.txt", "does not end in `.sql`"),
+    ],
+)
+def test_nothing_that_may_be_meant_as_a_script_is_silently_left_out(sql: Path, name: str, word: str) -> None:
+    write(sql, name)
+    refused(sql, word)
+
+
+@pytest.mark.parametrize(
+    ("marker", "tool"),
+    [
+        ("-- migrate:up", "dbmate"),
+        ("-- migrate:down transaction:false", "dbmate"),
+        ("--migrate:down", "dbmate"),
+        ("-- +goose Down", "goose"),
+        ("-- +migrate Up", "sql-migrate"),
+        ("--//@UNDO", "MyBatis"),
+        ("-- @UNDO", "MyBatis"),
+    ],
+)
+def test_markers_of_other_tools_are_refused(sql: Path, marker: str, tool: str) -> None:
+    write(sql, "migrations/0001_a.sql", f"CREATE TABLE a (x);\n{marker}\nDROP TABLE a;\n")
+    refused(sql, "migrations/0001_a.sql:2: ", tool)
 
 
 @pytest.mark.parametrize(
@@ -133,6 +172,10 @@ def test_rubbish_is_left_alone(sql: Path) -> None:
         ),
         *(
             "0001_a.up.sql",
+            "0007_x.sql.txt",
+            "0007_x.txt",
+            "V2__x.SQL",
+            "U1__x.sql",
             "0001_a.SQL",
             "0001__a.sql",
             "-1_a.sql",
@@ -420,10 +463,32 @@ def test_slug(sql: Path, name: str, expected: str) -> None:
     assert discover(sql, "sqlite").versioned
 
 
-@pytest.mark.parametrize("name", ["", "!!!", "клиент", "a" * 101])
+@pytest.mark.parametrize("name", ["", "!!!", "клиент", "a" * 101, "add \udcff", "add\nphone", "add\tphone", "add\0"])
 def test_slug_refuses(name: str) -> None:
     with pytest.raises(UsageError):
         slug(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["custctl: transaction=off", "custctl: nonsense", "migrate:up", "+goose down", "add \udcff"]
+)
+def test_a_name_of_which_no_script_can_be_made_leaves_no_file(sql: Path, name: str) -> None:
+    write(sql, "migrations/0001_a.sql")
+    (sql / "mssql").mkdir()
+    before = sorted(sql.rglob("*"))
+    with pytest.raises(UsageError):
+        new_scripts(sql, name, bundled=False)
+    assert sorted(sql.rglob("*")) == before
+
+
+def test_new_makes_all_files_or_none(sql: Path) -> None:
+    (sql / "zzz").mkdir()
+    (sql / "zzz/migrations").write_text("a file in the place of the folder")
+    with pytest.raises((CredentialError, UsageError, MigrationError)):
+        new_scripts(sql, "add phone", bundled=False)
+    assert list(sql.rglob("*phone*")) == []
+    (sql / "zzz/migrations").unlink()
+    assert len(new_scripts(sql, "add phone", bundled=False)) == 2
 
 
 # Diffs.

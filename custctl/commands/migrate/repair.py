@@ -17,7 +17,7 @@ _COLUMNS = ("change", "script", "detail")
     shared=SCRIPTS,
     examples="""
 custctl migrate repair
-custctl migrate repair --env staging --environment staging --yes
+custctl migrate repair --env staging --environment staging --confirm staging
 """,
 )
 def repair(

@@ -39,11 +39,14 @@ custctl migrate status -o json
 def status(
     ctx: typer.Context,
     check: Annotated[
-        bool, typer.Option("--check", help="Exit 8 when anything is pending, 11 when an applied script has changed.")
+        bool,
+        typer.Option(
+            "--check", help="Exit 8 when anything is pending, 11 when an applied script has changed or is missing."
+        ),
     ] = False,
 ) -> None:
     """Show what is applied, pending, drifted or missing. Reads only."""
-    from custctl.errors import PendingError
+    from custctl.errors import MigrationError, PendingError
     from custctl.migrations.journal import read_state
     from custctl.migrations.plan import check_plan, make_plan
     from custctl.migrations.scripts import discover
@@ -75,6 +78,13 @@ def status(
         )
     if check:
         check_plan(plan, allow_out_of_order=True)
+        if plan.missing:
+            names = ", ".join(f"`{record.name}`" for record in plan.missing)
+            raise MigrationError(
+                f"in the journal and not on disk: {names}",
+                hint="put the file back, or name the folder that has it by `--sql-dir`",
+                details={"missing": [record.name for record in plan.missing]},
+            )
         if plan.steps:
             count = len(plan.steps)
             raise PendingError(f"{plural(count, 'script is', 'scripts are')} pending", hint="run `custctl migrate`")

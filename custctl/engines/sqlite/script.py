@@ -36,7 +36,7 @@ def split(text: str) -> list[Statement]:
         The statements in the order of the script, each with the 1-based line of its first token.
 
     Raises:
-        ScriptSyntaxError: an unclosed string, quoted name or trigger (with the line where it opens), or a NUL, at
+        ScriptSyntaxError: an unclosed string, quoted name, comment or trigger (with the line where it opens), or a NUL, at
             which SQLite would silently stop reading.
 
     Source: the state table in SQLite's `complete.c`.
@@ -50,13 +50,13 @@ def split(text: str) -> list[Statement]:
 
     statements: list[Statement] = []
     line, counted = 1, 0
-    position = _skip(_BETWEEN, text, 0)
+    position = _between(text, 0)
     while position < len(text):
         line += text.count("\n", counted, position)
         counted = position
         end, position = _trigger(text, position) if _TRIGGER.match(text, position) else _plain(text, position)
         statements.append(Statement(text[counted:end], line))
-        position = _skip(_BETWEEN, text, position)
+        position = _between(text, position)
     return statements
 
 
@@ -80,6 +80,21 @@ def restores_session(statement: Statement) -> bool:
     return first_word(statement.text) in ("PRAGMA", "ATTACH", "DETACH")
 
 
+def _between(text: str, position: int) -> int:
+    """Return where the next statement starts, having made sure that the comments before it end."""
+    stop = _skip(_BETWEEN, text, position)
+    if stop == len(text):
+        _check_comments(text, position)
+    return stop
+
+
+def _check_comments(text: str, position: int) -> None:
+    """Refuse a comment that runs to the end of the script: SQLite takes it, with all that was meant to run."""
+    for match in _COMMENT.finditer(text, position):
+        if match.end() == len(text) and match[0].startswith("/*") and (len(match[0]) < 4 or match[0][-2:] != "*/"):
+            raise ScriptSyntaxError("the comment that opens here is never closed", _line(text, match.start()))
+
+
 def _plain(text: str, start: int) -> tuple[int, int]:
     """Return the end of the statement at `start` (behind its last token), and where to read on."""
     end = position = start
@@ -95,6 +110,8 @@ def _plain(text: str, start: int) -> tuple[int, int]:
         if text[stop] not in "-/":
             raise _unclosed(text, stop)
         position = _skip(_COMMENT, text, stop)
+        if position == len(text):
+            _check_comments(text, stop)
 
 
 def _trigger(text: str, start: int) -> tuple[int, int]:
@@ -113,6 +130,7 @@ def _trigger(text: str, start: int) -> tuple[int, int]:
             after_end = after_semicolon and token.keyword == "END"
             after_semicolon = False
         end = token.end
+    _check_comments(text, end)
     if after_end:
         return end, len(text)
     raise ScriptSyntaxError("the trigger that starts here is never closed by `; END;`", _line(text, start))
