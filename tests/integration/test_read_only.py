@@ -69,7 +69,7 @@ def _as_another_user(project: Project, *arguments: str) -> Result:
 def test_a_file_that_may_not_be_read(migrated: Project, data: Path) -> None:
     (data / "dev.db").chmod(0)
     result = _as_another_user(migrated, *LIST)
-    assert (result.code, "cannot be opened: permission denied" in result.error["message"]) == (3, True)
+    assert (result.code, "cannot be opened: permission denied" in result.error["message"]) == (4, True)
     assert "mode of the file" in result.error["hint"]
 
 

@@ -19,7 +19,7 @@ from custctl.engines.base import CELL_END, Check, Database, EngineSettings, Join
 from custctl.engines.sqlite import folding
 from custctl.engines.sqlite.errors import translate
 from custctl.engines.sqlite.session import SqliteScriptSession, begin_immediate, driver_of
-from custctl.errors import CredentialError, CustctlError, ExitCode, PendingError, RefusedError, UnavailableError
+from custctl.errors import CredentialError, CustctlError, ExitCode, PendingError, RefusedError
 from custctl.sqltypes import Timestamp
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class SqliteDatabase(Database):
         driver_error = error.orig if isinstance(error, sa.exc.DBAPIError) else error
         name = getattr(driver_error, "sqlite_errorname", None) or ""
         if name.startswith("SQLITE_CANTOPEN") and not os.access(self._path, os.R_OK):
-            return UnavailableError(
+            return CredentialError(
                 f"{self.location} cannot be opened: permission denied", hint="check the owner and the mode of the file"
             )
         if name.startswith("SQLITE_READONLY") and self._is_immutable():
