@@ -53,7 +53,7 @@ def told(answers: dict[str, Rows], nodes: int = 1) -> dict[str, Check]:
         settings = EngineSettings("mssql x", nodes=[node] * nodes, name="x", schema="dbo", user="clerk", tls="require")
         database = MssqlDatabase(settings)
         database._link = Link(node, None, writable=True, fenced=False)
-        checks = list(_Look(database, ConnectionStandIn(answers)).all())
+        checks = list(_Look(database, ConnectionStandIn(answers)).all(Path("sql/mssql")))
     assert all(check.hint for check in checks if not check.ok)
     return {check.name: check for check in checks}
 
