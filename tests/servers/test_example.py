@@ -35,7 +35,7 @@ class Clone:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=60,
+            timeout=300,
         )
         assert done.returncode == code, done.stdout
         return done.stdout
