@@ -14,6 +14,7 @@ import pexpect
 import pytest
 import yaml
 
+from custctl.layout import width_of
 from custctl.text import unguard_formula, visible
 from tests.conftest import Project
 from tests.inside import inside
@@ -138,9 +139,11 @@ def test_cells_are_visible_text_behind_a_guard(hostile: Project) -> None:
             io.StringIO(hostile.ok("customer", "list", "--limit", "0", "--fields", "first_name", "-o", "csv").out)
         )
     )[1:]
-    for cells in (lines, [row[0] for row in rows]):
-        assert [unguard_formula(cell) for cell in cells] == [visible(text) for text in TEXTS]
-        assert not [cell for cell in cells if re.match(r"[=+\-@]", cell)]
+    shown = [visible(text) for text in TEXTS]
+    assert lines == shown
+    cells = [row[0] for row in rows]
+    assert [unguard_formula(cell) for cell in cells] == shown
+    assert not [cell for cell in cells if re.match(r"[=+\-@]", cell)]
     raw = csv.reader(
         io.StringIO(hostile.ok("customer", "list", "--limit", "0", "--fields", "first_name", "-o", "csv", "--raw").out)
     )
@@ -250,7 +253,8 @@ def test_on_a_terminal_nothing_but_the_programs_own_styles(hostile: Project, *, 
 
 def test_a_table_on_a_terminal_fits_and_shows_brackets(hostile: Project) -> None:
     text = STYLE.sub("", on_a_terminal(hostile, "customer", "list", "--limit", "0"))
-    assert max(map(len, text.splitlines())) <= 80
+    # A note, which the terminal folds, names what was left out.
+    assert max(width_of(line) for line in text.splitlines() if not line.startswith("not shown")) <= 80
     one = STYLE.sub("", on_a_terminal(hostile, "customer", "get", "1"))
     assert ALLOWED[0] in one
 

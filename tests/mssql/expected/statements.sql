@@ -5,6 +5,18 @@ SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'Updateability') AS NVARCHAR(60))
 GO
 SELECT t.name FROM sys.tables AS t INNER JOIN sys.schemas AS s ON s.schema_id = t.schema_id WHERE s.name = ?
 GO
+SELECT CAST(SERVERPROPERTY('ProductVersion') AS NVARCHAR(256))
+GO
+SELECT CAST(SERVERPROPERTY('Edition') AS NVARCHAR(256))
+GO
+SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'Collation') AS NVARCHAR(256))
+GO
+SELECT CAST(SERVERPROPERTY('BabelfishVersion') AS NVARCHAR(256))
+GO
+SELECT CAST(SCHEMA_NAME() AS NVARCHAR(256))
+GO
+SELECT HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'CREATE TABLE')
+GO
 DECLARE @result INT, @name NVARCHAR(255) = N'custctl:…:' + CAST(DB_ID() AS NVARCHAR(10)); EXEC @result = sp_getapplock @Resource = @name, @LockMode = N'Exclusive', @LockOwner = N'Session', @LockTimeout = 100; SELECT @result AS result;
 GO
 SELECT SCHEMA_NAME()
@@ -112,6 +124,9 @@ INSERT INTO dbo.customer_audit (operation_id, part, customer_id, sequence, actio
 GO
 
 -- custctl seed
+SELECT count(*) AS count_1
+FROM dbo.customer
+GO
 INSERT INTO dbo.customer_audit (operation_id, part, customer_id, sequence, action, actor, happened_at, version, fields, first_customer_id, last_customer_id, detail, held_values, salt, values_hash, previous_hash, row_hash) OUTPUT inserted.id VALUES (?, ?, ?, ?, ?, ?, CAST(? AS DATETIME2(3)), NULL, ?, NULL, NULL, ?, NULL, NULL, ?, ?, ?)
 GO
 SET PARSEONLY OFF; SET NOEXEC OFF; SET FMTONLY OFF
@@ -344,9 +359,6 @@ UPDATE held SET [email] = s.[email], [first_name] = s.[first_name], [last_name] 
 GO
 
 -- custctl customer export
-SELECT count(*) AS count_1
-FROM dbo.customer
-GO
 SELECT dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version AS version, dbo.customer.created_at, dbo.customer.updated_at
 FROM dbo.customer ORDER BY dbo.customer.id
 GO
