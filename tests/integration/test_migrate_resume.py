@@ -179,7 +179,7 @@ def test_repair_accepts_drift_having_shown_it(shop: Workshop) -> None:
     shop.refused()
     result = shop.ok("repair", "-o", "json")
     assert [row["change"] for row in result.json["items"]] == ["accept"]
-    assert "  +CREATE TABLE a (x INTEGER); -- reworded" in result.err
+    assert '"+CREATE TABLE a (x INTEGER); -- reworded"' in result.err
     assert "nothing to do" in shop.ok().err
     assert "reworded" in str(shop.query("SELECT script FROM schema_migration"))
     assert "nothing to repair" in shop.ok("repair").err
