@@ -27,7 +27,8 @@ _TRANSPARENT = ("UTF8", "SQL_ASCII")
 
 def client_encoding(driver: LimitedConnection) -> str:
     """Return the encoding in which the server reads and writes now, as PostgreSQL names it."""
-    return (driver.pgconn.parameter_status(b"client_encoding") or b"UTF8").decode()
+    # A pooler tells it as it was asked for: in lower case, perhaps.
+    return (driver.pgconn.parameter_status(b"client_encoding") or b"UTF8").decode().upper()
 
 
 def encoded(driver: LimitedConnection, text: str) -> bytes:
