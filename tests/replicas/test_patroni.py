@@ -53,16 +53,18 @@ def refused(result: Result, code: int, *words: str) -> dict[str, Any]:
 
 
 def test_status_needs_no_patroni_and_tells_what_it_says(patroni: PatroniCluster, site: Project) -> None:
+    # A node that another test has stopped may still be catching up.
+    patroni.wait(lambda: site.run(*STATUS).code == 0, "the cluster to be whole")
     whole = site.ok(*STATUS).json
     assert (whole["health"], whole["reasons"], whole["notes"]) == ("healthy", [], [])
     assert whole["primary"] == patroni.leader
-    with ports.refused() as port:
-        patroni.profile(site, api_ports={"c": port})
+    with ports.refused() as first, ports.refused() as second, ports.refused() as third:
+        patroni.profile(site, api_ports={"c": third})
         [note] = site.ok(*STATUS).json["notes"]
         assert note.startswith("`c`: Patroni's REST API at 127.0.0.1:")
-        patroni.profile(site, api_ports=dict.fromkeys(NODES, port))
-        told = site.ok(*STATUS).json
-        assert (told["health"], len(told["notes"])) == ("healthy", 3)
+        patroni.profile(site, api_ports=dict(zip(NODES, (first, second, third), strict=True)))
+        told = site.run(*STATUS)
+        assert (told.code, told.json["health"], len(told.json["reasons"])) == (12, "degraded", 3)
         refused(site.run(*SWITCHOVER, a_standby(patroni)), 3, "REST API", "`api_port`")
 
 
@@ -70,10 +72,10 @@ def test_what_listens_there_and_is_not_patroni_is_told(patroni: PatroniCluster, 
     with ports.garbage() as babbling, ports.closing() as closing, ports.silent() as silent:
         patroni.profile(site, api_ports={"a": babbling, "b": closing, "c": silent}, connect_timeout="1s")
         began = time.monotonic()
-        notes = site.ok(*STATUS).json["notes"]
-        assert time.monotonic() - began < 5
-    assert [note[:4] for note in notes] == ["`a`:", "`b`:", "`c`:"]
-    assert "no answer in time" in notes[2]
+        reasons = site.run(*STATUS).json["reasons"]
+        assert time.monotonic() - began < 15
+    assert [reason.partition("`:")[0][-2:] for reason in reasons] == ["`a", "`b", "`c"]
+    assert "no answer in time" in reasons[2]
 
 
 def test_tls_is_spoken_and_verified_as_patronis_variables_say(
@@ -84,7 +86,9 @@ def test_tls_is_spoken_and_verified_as_patronis_variables_say(
 
     def notes(**variables: str | Path) -> list[str]:
         site.environ |= {f"PATRONI_CTL_{name}": str(value) for name, value in variables.items()}
-        return [note for note in site.ok(*STATUS).json["notes"] if note.startswith("`b`")]
+        told = site.run(*STATUS).json
+        # Where none of them is heard, that is a reason to call the cluster degraded.
+        return [each for each in (*told["notes"], *told["reasons"]) if "`b`:" in each]
 
     assert notes() == []
     node.encrypt_api(certificates)
