@@ -70,7 +70,7 @@ class JsonLines:
             InvalidError: a line is too long to be an object, or the text cannot be decoded further.
         """
         for line, found in enumerate(self._lines(), start=1):
-            text = found.removeprefix("\ufeff") if line == 1 else found
+            text = (found.removeprefix("\ufeff") if line == 1 else found).rstrip("\r\n")
             if len(text) > LONGEST_LINE and '"_reason"' not in text[-LONGEST_LINE:]:
                 raise InvalidError(f"line {line} is longer than {LONGEST_LINE} characters", hint="is it JSON lines?")
             if text.strip():
@@ -150,4 +150,4 @@ def _without_tail(text: str) -> str | None:
 
 
 def _wrapped(text: str) -> str:
-    return json.dumps({_RAW: text.rstrip("\r\n")}, ensure_ascii=False)
+    return json.dumps({_RAW: text}, ensure_ascii=False)
