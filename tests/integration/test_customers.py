@@ -11,8 +11,10 @@ import uuid
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from custctl.customers.model import EDITABLE, FIELDS
+from custctl.tables import customer
 from tests.conftest import ADA, Project
 from tests.inside import inside
 
@@ -275,6 +277,23 @@ def test_the_epoch_is_part_of_the_version(ada: Project) -> None:
         ada.ok("customer", "update", "1", "--phone", "3", "--if-version", "e2-1", "-o", "json").json["version"]
         == "e2-2"
     )
+
+
+def test_the_precondition_of_a_write_asks_for_the_epoch_too(ada: Project) -> None:
+    """A counter that is reached again after a lossy failover is another version, in the statement itself."""
+    from custctl.customers.store import CustomerStore
+    from custctl.customers.versions import Version
+    from custctl.engines import open_database
+    from custctl.engines.base import EngineSettings
+
+    ada.database().execute("UPDATE custctl_metadata SET value = '2' WHERE name = 'epoch'").connection.close()
+    database = open_database("sqlite", EngineSettings("here", path=ada.path / "dev.db"))
+    store = CustomerStore(database, "development", "tester")
+    with database.reading() as connection:
+        for epoch, found in ((1, []), (2, [1])):
+            query = sa.select(customer.c.id).where(store._holds(1, Version(epoch, "1")))
+            assert list(connection.execute(query).scalars()) == found
+    database.close()
 
 
 def test_a_version_and_retries_exclude_each_other(ada: Project) -> None:

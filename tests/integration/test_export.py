@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import signal
 import stat
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from custctl.customers.model import FIELDS
 from tests.conftest import ADA, Project
+from tests.inside import inside
 from tests.integration.rows import finish, query, read_csv, start, with_schema
 
 MANY = 40_000
@@ -191,3 +193,21 @@ def test_progress_is_on_stderr_alone(large: Project) -> None:
     text = (large.path / "out.csv").read_text()
     assert "\x1b" not in text
     assert text.count("\n") == MANY + 1
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_name(migrated: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = inside(migrated, migrate=False)
+    project.ok("customer", "add", *ADA)
+    synced: list[int] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        # All of it is written, and its name is not taken yet.
+        if "part" in os.readlink(f"/proc/self/fd/{descriptor}"):
+            synced.append(os.fstat(descriptor).st_size)
+            assert not (project.path / "out.csv").exists()
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    project.ok("customer", "export", "--output-file", "out.csv")
+    assert synced == [(project.path / "out.csv").stat().st_size]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from custctl.customers import passwords
 from custctl.customers.passwords import check_password_rules, hash_password, needs_rehash, prepare, verify
 from custctl.errors import CustctlError, ExitCode, InvalidError
 
@@ -113,3 +114,31 @@ def test_a_password_that_is_no_text_leaves_no_trace() -> None:
 @given(st.text(st.characters()))
 def test_preparing_twice_changes_nothing(password: str) -> None:
     assert prepare(prepare(password)) == prepare(password)
+
+
+def test_a_customer_without_a_password_costs_as_much_as_one_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work is counted, not its time: one hash of the same parameters either way."""
+    counted: list[str] = []
+    hasher = passwords._hasher()
+
+    class CountingStandIn:
+        def hash(self, password: bytes) -> str:
+            counted.append("hash")
+            return hasher.hash(password)
+
+        def verify(self, stored: str, password: bytes) -> bool:
+            counted.append("verify")
+            return hasher.verify(stored, password)
+
+        def check_needs_rehash(self, stored: str) -> bool:
+            return hasher.check_needs_rehash(stored)
+
+    stored = passwords.hash_password("correct horse battery staple")
+    monkeypatch.setattr(passwords, "_hasher", CountingStandIn)
+    with pytest.raises(InvalidError):
+        passwords.verify_customer(stored, "another password")
+    assert counted == ["verify"]
+    counted.clear()
+    with pytest.raises(InvalidError):
+        passwords.verify_customer(None, "another password")
+    assert counted == ["hash"]
