@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from custctl.patterns import compiled
+
 DELIMITERS = (",", ";", "\t", "|")
 """What divides the cells of a file that does not say so, the most common first."""
 
@@ -64,13 +66,13 @@ def _grammar(delimiter: str) -> _Grammar:
     end = r"(?:\r\n?|\n)?\Z"
     opened = rf'(?P<open>"){inside}\Z'
     return _Grammar(
-        row=re.compile(rf"{cell}(?:{divider}{cell})*+{end}|(?:{cell}{divider})*+{opened}"),
-        rest=re.compile(
+        row=compiled(rf"{cell}(?:{divider}{cell})*+{end}|(?:{cell}{divider})*+{opened}"),
+        rest=compiled(
             rf'{inside}"(?!")(?:(?:{divider}{cell})*+{end}|(?:{divider}{cell}(?={divider}))*+{divider}{opened})'
         ),
-        still=re.compile(rf"{inside}\Z"),
-        cells=re.compile(rf"(?:{cell}{divider})*+"),
-        tail=re.compile(rf'(.*){divider}"?(?:_line|\d*)"?{divider}{cell}{end}', re.DOTALL),
+        still=compiled(rf"{inside}\Z"),
+        cells=compiled(rf"(?:{cell}{divider})*+"),
+        tail=compiled(rf'(.*){divider}"?(?:_line|\d*)"?{divider}{cell}{end}', re.DOTALL),
     )
 
 

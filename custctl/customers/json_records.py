@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -21,10 +20,11 @@ from custctl.customers.records import (
     encodable,
 )
 from custctl.errors import InvalidError
+from custctl.patterns import compiled
 from custctl.text import visible
 
 _RAW = "_raw"  # the key under which a line stands in the rejects that is no object
-_TAIL = re.compile(r'"_line"\s*:\s*\d+\s*,\s*"_reason"\s*:\s*"(?:[^"\\]|\\.)*+"\s*\}\s*')
+_TAIL = compiled(r'"_line"\s*:\s*\d+\s*,\s*"_reason"\s*:\s*"(?:[^"\\]|\\.)*+"\s*\}\s*')
 _MOST_SHAPES = 1000  # different lists of keys that are remembered
 _MOST_NAMES = 1000  # keys left out that are told
 
