@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import pytest
 
 from custctl.patterns import atomic, compiled
+from tests.conftest import REPOSITORY
 
 
 @pytest.mark.parametrize(
@@ -38,3 +40,13 @@ def test_a_repetition_that_fails_half_way_takes_nothing(make: object, pattern: s
     found = make(pattern).match(text)  # type: ignore[operator]
     assert found is not None
     assert found.end() == end
+
+
+def test_no_pattern_with_a_possessive_group_is_compiled_past_this_module() -> None:
+    possessive = re.compile(r"\)(?:[*+?]|\{[0-9,]+\})\+")
+    for path in (REPOSITORY / "custctl").rglob("*.py"):
+        if path.name == "patterns.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("re."):
+                assert not possessive.search(ast.unparse(node)), f"{path}:{node.lineno}"
