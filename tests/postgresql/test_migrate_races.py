@@ -63,7 +63,8 @@ def test_who_waits_holds_no_snapshot_that_an_index_would_wait_for(shop: Workshop
         shop.wait_for(lambda: len(shop.sessions(WAITING)) == 2)
         for _ in range(20):
             rows = shop.query(f"SELECT backend_xmin, backend_xid FROM pg_stat_activity WHERE {OURS} AND {WAITING}")
-            assert rows == [(None, None)] * 2
+            # One of them may be asking who holds the lock at this moment.
+            assert set(rows) <= {(None, None)}
             time.sleep(0.01)
     for process in (first, *others):
         assert end(process).code == 0
