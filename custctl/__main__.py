@@ -23,7 +23,7 @@ def main() -> None:
     gc.set_threshold(100_000, 50, 100)
     atexit.register(gc.freeze)
 
-    from custctl.app import main as run
+    from custctl.cli.app import main as run
 
     sys.exit(run())
 

@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 from unittest import mock
 
-from custctl import app
+from custctl.cli import app
 from tests.conftest import Project, Result
 
 

@@ -10,9 +10,9 @@ from custctl.cache.links import NO_DATABASE
 from custctl.cache.opening import open_cache, open_memory
 from custctl.cache.store import CacheError, CacheLoginError
 from custctl.engines.base import Check
-from custctl.errors import ExitCode
 from custctl.profiles.cache_url import parse_url
-from custctl.text import plural
+from custctl.support.errors import ExitCode
+from custctl.support.text import plural
 
 if TYPE_CHECKING:
     from custctl.cache.store import Cache

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from custctl.customers.model import FIELDS, Customer
 from custctl.customers.versions import Version
 from custctl.engines import version_rank
-from custctl.errors import UsageError
+from custctl.support.errors import UsageError
 
 _FORM = 1
 _OPTIONAL = frozenset({"phone", "company", "address_line", "city", "region", "postal_code", "country"})

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from custctl.customers.lookup import columns, to_customer
-from custctl.standing import check_schema, read_standing
-from custctl.tables import customer
+from custctl.schema.standing import check_schema, read_standing
+from custctl.schema.tables import customer
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from custctl.state import SealedFile
+from custctl.support.state import SealedFile
 
 _KEPT = 2000  # customers that are remembered one by one
 _SPARED = 30.0  # seconds after a failure in which the cache is left alone

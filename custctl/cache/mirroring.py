@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from custctl.cache.entries import version_key
 from custctl.cache.memory import ALL
 from custctl.cache.store import CacheError
-from custctl.errors import OutcomeUnknownError
+from custctl.support.errors import OutcomeUnknownError
 
 if TYPE_CHECKING:
     from custctl.cache.memory import Memory

@@ -11,9 +11,9 @@ from custctl.cache.links import Link, open_link
 from custctl.cache.memory import Memory
 from custctl.cache.store import Cache, key_prefix
 from custctl.cache.wire import LoginError
-from custctl.errors import CredentialError, UsageError
 from custctl.profiles.cache_url import parse_url
-from custctl.state import state_file
+from custctl.support.errors import CredentialError, UsageError
+from custctl.support.state import state_file
 
 if TYPE_CHECKING:
     from custctl.cache.entries import Sealer
@@ -57,7 +57,7 @@ def open_cache(
     authorities = profile.cache.tls_ca
 
     def secret(purpose: str) -> str:
-        from custctl.credentials import Purpose, find_credential
+        from custctl.profiles.credentials import Purpose, find_credential
 
         found = find_credential(profile, environ, Purpose(purpose)).secret
         assert found is not None

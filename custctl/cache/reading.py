@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from custctl.cache.answers import Demands, Found
 from custctl.cache.store import NOTHING, CacheError, Look
 from custctl.customers.naming import parse_who
-from custctl.errors import CustctlError, UnavailableError
+from custctl.support.errors import CustctlError, UnavailableError
 
 if TYPE_CHECKING:
     from custctl.cache.store import Cache

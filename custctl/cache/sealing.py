@@ -9,7 +9,7 @@ import base64
 import binascii
 import os
 
-from custctl.errors import CredentialError
+from custctl.support.errors import CredentialError
 
 _KEY = 32  # bytes
 _NONCE = 12

@@ -251,7 +251,7 @@ def _addresses(host: str, port: int, deadline: float) -> Sequence[Any]:
     except UnicodeError:
         raise OSError(0, "its name is none that could be looked up") from None
     from custctl.engines.at_once import at_once
-    from custctl.errors import CustctlError
+    from custctl.support.errors import CustctlError
 
     def look() -> Sequence[Any]:
         try:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from custctl.errors import InvalidError
-from custctl.tables import customer_audit
+from custctl.schema.tables import customer_audit
+from custctl.support.errors import InvalidError
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from custctl.customers.model import REQUIRED
 from custctl.customers.records import BLANK, Record
 from custctl.customers.rules import RowValidator
-from custctl.tables import customer
+from custctl.schema.tables import customer
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table

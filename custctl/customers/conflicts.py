@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from custctl.customers.model import EDITABLE, Customer
-from custctl.errors import ConflictError
+from custctl.support.errors import ConflictError
 
 
 def version_conflict(

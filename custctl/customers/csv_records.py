@@ -19,8 +19,8 @@ from custctl.customers.csv_rows import (
 from custctl.customers.headers import Columns, is_known, match_headers
 from custctl.customers.recognition import looks_like_json_lines
 from custctl.customers.records import BLANK, OURS, Decoded, Reading, Record, clean_cells, encodable
-from custctl.errors import InvalidError, UsageError
-from custctl.text import csv_line, nearest
+from custctl.support.errors import InvalidError, UsageError
+from custctl.support.text import csv_line, nearest
 
 _SAMPLE_LINES = 200
 _SAMPLE_SIZE = 1 << 16  # characters

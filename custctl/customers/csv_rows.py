@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from custctl.patterns import compiled
+from custctl.support.patterns import compiled
 
 DELIMITERS = (",", ";", "\t", "|")
 """What divides the cells of a file that does not say so, the most common first."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from custctl.customers.merge import FieldConflict
 from custctl.customers.model import EDITABLE, FIELDS
-from custctl.errors import InvalidError
-from custctl.text import nearest, visible
+from custctl.support.errors import InvalidError
+from custctl.support.text import nearest, visible
 
 if TYPE_CHECKING:
     from yaml.events import Event, ScalarEvent

@@ -12,7 +12,7 @@ import re
 from functools import cache
 
 from custctl.customers.model import MAX_LENGTH
-from custctl.patterns import compiled
+from custctl.support.patterns import compiled
 
 _ATOM = r"[a-zA-Z0-9_!#$%&'*+\-/=?^`{|}~]++"
 PLAIN_ADDRESS = (

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from custctl.customers.model import FIELDS
 from custctl.engines.base import CELL_END, Joined
-from custctl.errors import CustctlError
-from custctl.standing import check_schema, read_standing
-from custctl.tables import customer
+from custctl.schema.standing import check_schema, read_standing
+from custctl.schema.tables import customer
+from custctl.support.errors import CustctlError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Select

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from custctl.customers.model import EDITABLE, FIELDS
-from custctl.errors import UsageError
-from custctl.text import nearest
+from custctl.support.errors import UsageError
+from custctl.support.text import nearest
 
 _KEPT = tuple(name for name in FIELDS if name not in EDITABLE)
 _JOINT = ", "

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from custctl.customers import audit
 from custctl.customers.naming import parse_who
-from custctl.errors import CustctlError, ExitCode, NotFoundError
-from custctl.standing import check_schema, read_standing
-from custctl.tables import customer, customer_audit
+from custctl.schema.standing import check_schema, read_standing
+from custctl.schema.tables import customer, customer_audit
+from custctl.support.errors import CustctlError, ExitCode, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -24,9 +24,9 @@ from custctl.customers.model import DEFAULT_STATUS, EDITABLE
 from custctl.customers.records import Fingerprint, Record, Source
 from custctl.customers.rejects import Rejects
 from custctl.customers.transactions import VOID
-from custctl.errors import ConflictError, InvalidError, OutcomeUnknownError
-from custctl.standing import Standing, check_environment, check_schema, read_standing
-from custctl.tables import customer, customer_import
+from custctl.schema.standing import Standing, check_environment, check_schema, read_standing
+from custctl.schema.tables import customer, customer_import
+from custctl.support.errors import ConflictError, InvalidError, OutcomeUnknownError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -19,9 +19,9 @@ from custctl.customers.records import (
     clean_cells,
     encodable,
 )
-from custctl.errors import InvalidError
-from custctl.patterns import compiled
-from custctl.text import visible
+from custctl.support.errors import InvalidError
+from custctl.support.patterns import compiled
+from custctl.support.text import visible
 
 _RAW = "_raw"  # the key under which a line stands in the rejects that is no object
 _TAIL = compiled(r'"_line"\s*:\s*\d+\s*,\s*"_reason"\s*:\s*"(?:[^"\\]|\\.)*+"\s*\}\s*')

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from custctl.customers.model import FIELDS, Customer
 from custctl.customers.naming import parse_who
 from custctl.customers.versions import Version
-from custctl.standing import epoch_query, parse_epoch
-from custctl.tables import customer
+from custctl.schema.standing import epoch_query, parse_epoch
+from custctl.schema.tables import customer
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Row

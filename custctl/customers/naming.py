@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from custctl.errors import NotFoundError, UsageError
+from custctl.support.errors import NotFoundError, UsageError
 
 _MAX_ID = 2**63 - 1
 _SHOWN = 100  # characters of what was asked for that a message repeats

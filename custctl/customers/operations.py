@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 
 from custctl.customers.model import Customer
-from custctl.errors import UsageError
+from custctl.support.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from functools import cache
 from itertools import permutations
 from typing import TYPE_CHECKING, Final
 
-from custctl.errors import CustctlError, InvalidError
+from custctl.support.errors import CustctlError, InvalidError
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher

@@ -21,11 +21,11 @@ import sqlalchemy as sa
 from custctl.customers.lookup import columns, to_customer
 from custctl.customers.model import FIELDS, STATUSES, Customer
 from custctl.customers.naming import check_text
-from custctl.errors import CustctlError, UsageError
-from custctl.sqltypes import is_time
-from custctl.standing import check_schema, read_standing
-from custctl.tables import customer
-from custctl.text import nearest
+from custctl.schema.sqltypes import is_time
+from custctl.schema.standing import check_schema, read_standing
+from custctl.schema.tables import customer
+from custctl.support.errors import CustctlError, UsageError
+from custctl.support.text import nearest
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Select

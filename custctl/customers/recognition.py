@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import IO
 
-from custctl.errors import InvalidError, UsageError
+from custctl.support.errors import InvalidError, UsageError
 
 _SAMPLE = 4096  # bytes
 

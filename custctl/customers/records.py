@@ -12,8 +12,8 @@ from typing import IO, Any, Literal, NamedTuple, Protocol
 
 from custctl.customers.headers import Mapped
 from custctl.customers.recognition import Encoding
-from custctl.errors import InvalidError
-from custctl.text import unguard_formula
+from custctl.support.errors import InvalidError
+from custctl.support.text import unguard_formula
 
 Format = Literal["csv", "jsonl"]
 

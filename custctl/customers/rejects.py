@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from custctl.customers.records import Record, Source
-from custctl.errors import UnavailableError, UsageError
+from custctl.support.errors import UnavailableError, UsageError
 
 
 class Rejects:

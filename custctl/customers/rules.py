@@ -11,9 +11,9 @@ from typing import Final
 
 from custctl.customers.emails import PLAIN_ADDRESS, normalise_email, validate_email
 from custctl.customers.model import DEFAULT_STATUS, EDITABLE, MAX_LENGTH, REQUIRED, STATUSES
-from custctl.errors import InvalidError, UsageError
-from custctl.patterns import compiled
-from custctl.text import nearest
+from custctl.support.errors import InvalidError, UsageError
+from custctl.support.patterns import compiled
+from custctl.support.text import nearest
 
 __all__ = ["RowValidator", "clean_text", "explain", "normalise_email", "validate", "validate_email", "violations"]
 

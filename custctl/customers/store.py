@@ -18,9 +18,9 @@ from custctl.customers.naming import not_found, parse_who
 from custctl.customers.operations import Outcome, new_operation_id
 from custctl.customers.transactions import VOID, Transactions
 from custctl.customers.versions import Version
-from custctl.errors import ConflictError, CustctlError, NotFoundError, OutcomeUnknownError, UsageError
-from custctl.standing import Standing, check_schema, epoch_is, read_standing
-from custctl.tables import customer, customer_password
+from custctl.schema.standing import Standing, check_schema, epoch_is, read_standing
+from custctl.schema.tables import customer, customer_password
+from custctl.support.errors import ConflictError, CustctlError, NotFoundError, OutcomeUnknownError, UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row, Select

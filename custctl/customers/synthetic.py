@@ -14,7 +14,7 @@ from functools import cache, partial
 from typing import Final
 
 from custctl.customers.model import MAX_LENGTH
-from custctl.errors import UsageError
+from custctl.support.errors import UsageError
 
 MAX_SEED: Final = 2**63 - 1
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, TypeVar
 import sqlalchemy as sa
 
 from custctl.customers import audit
-from custctl.errors import (
+from custctl.schema.standing import Standing, require_writable
+from custctl.schema.tables import customer_audit
+from custctl.support.errors import (
     CommitLostError,
     ConflictError,
     CustctlError,
@@ -22,8 +24,6 @@ from custctl.errors import (
     RefusedError,
     UnavailableError,
 )
-from custctl.standing import Standing, require_writable
-from custctl.tables import customer_audit
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import sqlalchemy as sa
 
 from custctl.customers import audit
-from custctl.errors import InvalidError, RefusedError, UsageError
-from custctl.standing import check_schema, read_standing
-from custctl.tables import customer_audit
+from custctl.schema.standing import check_schema, read_standing
+from custctl.schema.tables import customer_audit
+from custctl.support.errors import InvalidError, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from custctl.errors import UsageError
+from custctl.support.errors import UsageError
 
 # A letter first: no spreadsheet takes it for a number, a date or a time.
 _FORM = re.compile(r"e([1-9][0-9]{0,17})-([0-9A-Za-z]{1,32})")

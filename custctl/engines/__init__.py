@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from custctl.errors import UnavailableError
+from custctl.support.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from custctl.errors import CustctlError, UnavailableError
+from custctl.support.errors import CustctlError, UnavailableError
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from custctl.errors import CustctlError, ExitCode, RefusedError
+from custctl.support.errors import CustctlError, ExitCode, RefusedError
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row, Select, Table

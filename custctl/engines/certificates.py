@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from custctl.engines.base import Check
-from custctl.errors import ExitCode
-from custctl.text import visible
+from custctl.support.errors import ExitCode
+from custctl.support.text import visible
 
 if TYPE_CHECKING:
     from ssl import SSLContext, SSLObject, SSLSocket

@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Generic, TypeVar
 
 from custctl.engines.base import Node
-from custctl.errors import CustctlError, UnavailableError
+from custctl.support.errors import CustctlError, UnavailableError
 
 C = TypeVar("C")
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from custctl.engines.base import Database, EngineSettings, Node
 from custctl.engines.nodes import Dialler, Fit, Rank
 from custctl.engines.reads import Source
-from custctl.errors import CredentialError, CustctlError, NotFoundError, PendingError, UnavailableError
+from custctl.support.errors import CredentialError, CustctlError, NotFoundError, PendingError, UnavailableError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine

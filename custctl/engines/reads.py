@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from custctl.engines.base import Node
-    from custctl.errors import CustctlError
+    from custctl.support.errors import CustctlError
 
 
 @dataclass(frozen=True, slots=True)

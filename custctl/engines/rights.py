@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from custctl.engines.base import Check
 from custctl.engines.roles import ADMIN, RIGHTS, SUPPORT
-from custctl.errors import ExitCode
-from custctl.text import plural
+from custctl.support.errors import ExitCode
+from custctl.support.text import plural
 
 _SHOWN = 4  # rights that are missing, beyond which they are counted
 

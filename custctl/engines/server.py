@@ -21,7 +21,7 @@ from custctl.engines.at_once import at_once
 from custctl.engines.base import Database, EngineSettings, Node, T
 from custctl.engines.nodes import Dialler, Fit
 from custctl.engines.reached import ReachedDatabase
-from custctl.errors import CommitLostError, CustctlError, UnavailableError
+from custctl.support.errors import CommitLostError, CustctlError, UnavailableError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from custctl.errors import CredentialError, MigrationError, UsageError
 from custctl.migrations.directives import Directives, parse_directives
 from custctl.migrations.markers import refuse_markers
 from custctl.migrations.scripts import next_number, slug
+from custctl.support.errors import CredentialError, MigrationError, UsageError
 
 _TEMPLATE = "-- {name}\n\n"
 

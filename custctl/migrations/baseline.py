@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from custctl import standing
 from custctl.customers import audit
-from custctl.errors import MigrationError, RefusedError, UsageError
 from custctl.migrations import journal
 from custctl.migrations.plan import split_script
 from custctl.migrations.runner import require_preconditions
 from custctl.migrations.scripts import Script, discover
-from custctl.tables import customer_audit
+from custctl.schema import standing
+from custctl.schema.tables import customer_audit
+from custctl.support.errors import MigrationError, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database

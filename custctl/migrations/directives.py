@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from custctl.errors import MigrationError
-from custctl.patterns import compiled
-from custctl.text import nearest
+from custctl.support.errors import MigrationError
+from custctl.support.patterns import compiled
+from custctl.support.text import nearest
 
 ENVIRONMENTS = ("development", "test", "staging", "production")
 _FORMS = {

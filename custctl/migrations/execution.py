@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from custctl.engines.scripts import Statement
-from custctl.errors import (
+from custctl.migrations import journal
+from custctl.migrations.journal import Record
+from custctl.migrations.plan import Step
+from custctl.migrations.scripts import Script
+from custctl.migrations.substitution import mask, substitute
+from custctl.schema.tables import BOOTSTRAP
+from custctl.support.errors import (
     CommitLostError,
     CustctlError,
     ExitCode,
@@ -20,12 +26,6 @@ from custctl.errors import (
     OutcomeUnknownError,
     UnavailableError,
 )
-from custctl.migrations import journal
-from custctl.migrations.journal import Record
-from custctl.migrations.plan import Step
-from custctl.migrations.scripts import Script
-from custctl.migrations.substitution import mask, substitute
-from custctl.tables import BOOTSTRAP
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

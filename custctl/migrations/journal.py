@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from custctl import __version__
-from custctl.errors import ExitCode, MigrationError
-from custctl.standing import Standing, read_standing
-from custctl.tables import BOOTSTRAP, journal, metadata
+from custctl.schema.standing import Standing, read_standing
+from custctl.schema.tables import BOOTSTRAP, journal, metadata
+from custctl.support.errors import ExitCode, MigrationError
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Insert, Select

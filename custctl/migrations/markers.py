@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from custctl.errors import MigrationError
-from custctl.patterns import compiled
+from custctl.support.errors import MigrationError
+from custctl.support.patterns import compiled
 
 _TOOLS: Final = {
     "migrate:": "dbmate",

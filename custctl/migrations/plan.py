@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from custctl.engines.scripts import Finding, ScriptSyntaxError, Statement
-from custctl.errors import MigrationError, UsageError
 from custctl.migrations.journal import DONE, Record
 from custctl.migrations.scripts import Script, ScriptSet, diff
+from custctl.support.errors import MigrationError, UsageError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from custctl import standing
 from custctl.customers import audit
-from custctl.errors import ConflictError, MigrationError, RefusedError
 from custctl.migrations import journal
 from custctl.migrations.execution import restore_settings
 from custctl.migrations.journal import DONE, Record, State
 from custctl.migrations.plan import Drift, make_plan
 from custctl.migrations.scripts import Script, discover
-from custctl.tables import customer_audit, metadata
+from custctl.schema import standing
+from custctl.schema.tables import customer_audit, metadata
+from custctl.support.errors import ConflictError, MigrationError, RefusedError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

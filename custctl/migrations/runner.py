@@ -13,9 +13,16 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from custctl import signals, standing
 from custctl.engines.scripts import Finding, Statement
-from custctl.errors import (
+from custctl.migrations import journal
+from custctl.migrations.execution import Task, carry_out, milliseconds
+from custctl.migrations.journal import Record, State
+from custctl.migrations.plan import Plan, Step, check_plan, lint_script, make_plan, split_script
+from custctl.migrations.scripts import Script, discover
+from custctl.migrations.substitution import mask
+from custctl.schema import standing
+from custctl.support import signals
+from custctl.support.errors import (
     CommitLostError,
     CustctlError,
     InterruptedRunError,
@@ -24,13 +31,7 @@ from custctl.errors import (
     RefusedError,
     UnavailableError,
 )
-from custctl.migrations import journal
-from custctl.migrations.execution import Task, carry_out, milliseconds
-from custctl.migrations.journal import Record, State
-from custctl.migrations.plan import Plan, Step, check_plan, lint_script, make_plan, split_script
-from custctl.migrations.scripts import Script, discover
-from custctl.migrations.substitution import mask
-from custctl.text import plural
+from custctl.support.text import plural
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, NoReturn
 
-from custctl.errors import MigrationError, UsageError
 from custctl.migrations.directives import Directives, parse_directives
 from custctl.migrations.markers import refuse_markers
-from custctl.text import nearest
+from custctl.support.errors import MigrationError, UsageError
+from custctl.support.text import nearest
 
 Kind = Literal["versioned", "repeatable", "seed"]
 

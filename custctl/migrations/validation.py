@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from custctl.errors import CustctlError, MigrationError
 from custctl.migrations.journal import read_state
 from custctl.migrations.plan import lint_script, make_plan, split_script
 from custctl.migrations.runner import PROTECTED, check_state
 from custctl.migrations.scripts import discover, seed_sets
+from custctl.support.errors import CustctlError, MigrationError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from custctl.children import holds_secret, names_secret, secret_variable
-from custctl.text import visible
+from custctl.support.children import holds_secret, names_secret, secret_variable
+from custctl.support.text import visible
 
 _MAX_BYTES = 64 * 1024
 _MAX_DEPTH = 8

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from custctl.units import format_duration
+from custctl.support.units import format_duration
 
 PATRONI_PORT = 8008
 """Where Patroni's REST API listens unless it is told otherwise."""

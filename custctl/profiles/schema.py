@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from custctl.children import names_secret
 from custctl.profiles.cache_url import has_password, parse_url
 from custctl.profiles.document import Fields, Problem, quote, read_document, secret_problem
 from custctl.profiles.hosts import host_fault, same_host
@@ -28,6 +27,7 @@ from custctl.profiles.model import (
     Tls,
 )
 from custctl.profiles.values import Values
+from custctl.support.children import names_secret
 
 _TOP_KEYS = ("environment", "database", "cache", "seed")
 _COMMON_KEYS = ("engine", "connect_timeout", "statement_timeout")

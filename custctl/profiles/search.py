@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from custctl.errors import RefusedError, UsageError
-from custctl.paths import absolute, bundled, chosen_folder, shown, user_config_dir, user_data_dir
 from custctl.profiles.model import Environment, Profile
-from custctl.text import nearest, visible
+from custctl.support.errors import RefusedError, UsageError
+from custctl.support.paths import absolute, bundled, chosen_folder, shown, user_config_dir, user_data_dir
+from custctl.support.text import nearest, visible
 
 if TYPE_CHECKING:
     from custctl.profiles.document import Problem

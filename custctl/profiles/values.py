@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import TypeVar
 
 from custctl.profiles.document import Fields, Items, Node, Problem, Scalar, quote
-from custctl.text import nearest
-from custctl.units import parse_duration
+from custctl.support.text import nearest
+from custctl.support.units import parse_duration
 
 Choice = TypeVar("Choice", bound=StrEnum)
 

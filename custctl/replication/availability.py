@@ -11,13 +11,13 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from custctl.engines.at_once import at_once
-from custctl.errors import CredentialError, CustctlError, OutcomeUnknownError, RefusedError, UnavailableError
 from custctl.replication import availability_plan
 from custctl.replication.availability_loss import SYNCHRONOUS, assess_loss, group_of, hardened, lacks
 from custctl.replication.availability_nodes import FOLLOWING, PROMOTING, AvailabilityNodes
 from custctl.replication.drivers import require_one_history
 from custctl.replication.hooks import has_hook
 from custctl.replication.plan import FAILOVER, SWITCHOVER, Plan, Step
+from custctl.support.errors import CredentialError, CustctlError, OutcomeUnknownError, RefusedError, UnavailableError
 
 if TYPE_CHECKING:
     from custctl.engines.members import AvailabilityMember, Observation

@@ -7,7 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from custctl.engines.members import AvailabilityMember
-from custctl.errors import (
+from custctl.replication.availability_loss import group_of, hardened, lacks, unseen
+from custctl.replication.availability_plan import NONE, refuse_external
+from custctl.replication.drivers import Driver, require_environment, require_one_history
+from custctl.replication.hooks import has_hook, run_hook
+from custctl.replication.journal import Journal
+from custctl.support.errors import (
     CredentialError,
     CustctlError,
     IncompleteError,
@@ -15,11 +20,6 @@ from custctl.errors import (
     RefusedError,
     UnavailableError,
 )
-from custctl.replication.availability_loss import group_of, hardened, lacks, unseen
-from custctl.replication.availability_plan import NONE, refuse_external
-from custctl.replication.drivers import Driver, require_environment, require_one_history
-from custctl.replication.hooks import has_hook, run_hook
-from custctl.replication.journal import Journal
 
 if TYPE_CHECKING:
     from custctl.engines.members import Observation

@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from custctl.errors import RefusedError, UnavailableError
 from custctl.replication.availability_loss import (
     CONFIGURATION,
     NORMAL_QUORUM,
@@ -31,6 +30,7 @@ from custctl.replication.availability_loss import (
 from custctl.replication.plan import FAILOVER, NO_LOSS, SWITCHOVER, UNKNOWN_LOSS, Accepted, Plan, Step
 from custctl.replication.streaming_plan import loss_of_fork
 from custctl.replication.topology import is_uncounted
+from custctl.support.errors import RefusedError, UnavailableError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Node

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from custctl.engines.at_once import at_once
 from custctl.engines.members import Member, Observation
-from custctl.errors import (
+from custctl.replication.topology import UNCONFIRMED, Health, Seen, Topology, missing_confirmations
+from custctl.support.errors import (
     CustctlError,
     IncompleteError,
     NotFoundError,
@@ -20,8 +21,7 @@ from custctl.errors import (
     SplitBrainError,
     UnavailableError,
 )
-from custctl.replication.topology import UNCONFIRMED, Health, Seen, Topology, missing_confirmations
-from custctl.text import nearest
+from custctl.support.text import nearest
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database, Node

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from custctl.customers import audit
 from custctl.customers.transactions import Transactions
-from custctl.standing import Standing, count_fork, record_synchronous
+from custctl.schema.standing import Standing, count_fork, record_synchronous
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from custctl.errors import (
+from custctl.replication.journal import ABORTED, DONE, INCOMPLETE
+from custctl.support.errors import (
     CredentialError,
     CustctlError,
     IncompleteError,
@@ -21,8 +22,7 @@ from custctl.errors import (
     SplitBrainError,
     UnavailableError,
 )
-from custctl.replication.journal import ABORTED, DONE, INCOMPLETE
-from custctl.signals import Terminated, held_back, let_through
+from custctl.support.signals import Terminated, held_back, let_through
 
 if TYPE_CHECKING:
     from custctl.replication.drivers import Driver

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from custctl.customers import audit
 from custctl.replication.plan import FAILOVER, SWITCHOVER, Loss
-from custctl.standing import check_schema, read_standing
-from custctl.tables import customer_audit
+from custctl.schema.standing import check_schema, read_standing
+from custctl.schema.tables import customer_audit
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from custctl.children import child_environment
-from custctl.errors import UnavailableError
-from custctl.text import visible
+from custctl.support.children import child_environment
+from custctl.support.errors import UnavailableError
+from custctl.support.text import visible
 
 if TYPE_CHECKING:
     from custctl.engines.base import Node

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from custctl.errors import UnavailableError
 from custctl.replication.plan import UNKNOWN_LOSS, Loss
-from custctl.state import locked, state_file
+from custctl.support.errors import UnavailableError
+from custctl.support.state import locked, state_file
 
 if TYPE_CHECKING:
     from custctl.profiles import Profile

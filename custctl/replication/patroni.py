@@ -12,18 +12,18 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from custctl.engines.at_once import at_once
-from custctl.errors import (
+from custctl.replication import patroni_plan
+from custctl.replication.drivers import Driver, Means, require_environment, require_one_history
+from custctl.replication.patroni_api import Access, Answer, PatroniApi
+from custctl.replication.patroni_view import Told, View, read_told
+from custctl.replication.plan import FAILOVER, SWITCHOVER
+from custctl.support.errors import (
     CredentialError,
     CustctlError,
     IncompleteError,
     OutcomeUnknownError,
     RefusedError,
 )
-from custctl.replication import patroni_plan
-from custctl.replication.drivers import Driver, Means, require_environment, require_one_history
-from custctl.replication.patroni_api import Access, Answer, PatroniApi
-from custctl.replication.patroni_view import Told, View, read_told
-from custctl.replication.plan import FAILOVER, SWITCHOVER
 
 if TYPE_CHECKING:
     from custctl.replication.journal import Intent

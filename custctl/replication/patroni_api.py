@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from custctl.credentials import Secret
-from custctl.errors import CredentialError, OutcomeUnknownError, UnavailableError
-from custctl.text import visible
+from custctl.profiles.credentials import Secret
+from custctl.support.errors import CredentialError, OutcomeUnknownError, UnavailableError
+from custctl.support.text import visible
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from custctl.errors import RefusedError, UnavailableError
 from custctl.replication.patroni_view import SYNCHRONOUS
 from custctl.replication.plan import FAILOVER, SWITCHOVER, Accepted, Loss, Plan, Step
 from custctl.replication.streaming_plan import assess_loss, check_not_delayed, replayed_at_once
 from custctl.replication.topology import Topology, is_uncounted
+from custctl.support.errors import RefusedError, UnavailableError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Node

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from custctl.errors import CustctlError, RefusedError, UnavailableError
-from custctl.text import visible
+from custctl.support.errors import CustctlError, RefusedError, UnavailableError
+from custctl.support.text import visible
 
 if TYPE_CHECKING:
     from custctl.engines.base import Node

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from custctl.engines.reads import LogPosition
-from custctl.state import SealedFile
+from custctl.support.state import SealedFile
 
 _PATIENCE = 1.0  # seconds in which another process's writing of the file is waited for; it takes a thousandth of that
 

@@ -8,14 +8,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from custctl.engines.reads import behind
-from custctl.errors import SplitBrainError
 from custctl.replication.positions import Memory
+from custctl.support.errors import SplitBrainError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Node
     from custctl.engines.reads import Freshness, LogPosition
-    from custctl.errors import CustctlError
     from custctl.replication.positions import Positions
+    from custctl.support.errors import CustctlError
 
 _LOOK = "`custctl replica status` shows who is who"
 

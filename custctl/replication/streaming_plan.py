@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from custctl.engines.members import Role
-from custctl.errors import RefusedError, UnavailableError
 from custctl.replication.drivers import require_one_history
 from custctl.replication.plan import FAILOVER, NO_LOSS, SWITCHOVER, UNKNOWN_LOSS, Accepted, Loss, Plan, Step
 from custctl.replication.quorum import holders, parse_synchronous, silent_members
 from custctl.replication.topology import Topology, in_time, is_recorded_otherwise, is_uncounted
-from custctl.text import plural
+from custctl.support.errors import RefusedError, UnavailableError
+from custctl.support.text import plural
 
 if TYPE_CHECKING:
     from custctl.engines.base import Node

@@ -9,15 +9,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from custctl.engines.members import Role
-from custctl.errors import ExitCode
 from custctl.replication.quorum import parse_synchronous
-from custctl.text import plural
-from custctl.units import format_duration
+from custctl.support.errors import ExitCode
+from custctl.support.text import plural
+from custctl.support.units import format_duration
 
 if TYPE_CHECKING:
     from custctl.engines.base import Node
     from custctl.engines.members import Observation
-    from custctl.errors import CustctlError
+    from custctl.support.errors import CustctlError
 
 
 class Health(StrEnum):

@@ -16,7 +16,9 @@ from tests.servers.proxy import Proxy
 from tests.servers.valkey import ValkeyServer
 
 # A profile is read each time, with YAML; beside that, what is heavy for any command.
-UNWANTED = {*HEAVY, "redis", "cryptography", "ssl", "psycopg", "custctl.engines.server", "custctl.tables"} - {"yaml"}
+UNWANTED = {*HEAVY, "redis", "cryptography", "ssl", "psycopg", "custctl.engines.server", "custctl.schema.tables"} - {
+    "yaml"
+}
 
 
 @dataclass(slots=True)

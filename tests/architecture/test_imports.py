@@ -44,7 +44,7 @@ def loaded(project: Project, *arguments: str) -> set[str]:
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["customer", "--help"], ["migrate", "--help"]])
 def test_what_needs_no_database_loads_nothing_heavy(project: Project, arguments: list[str]) -> None:
     modules = loaded(project, *arguments)
-    assert "custctl.app" in modules
+    assert "custctl.cli.app" in modules
     assert not modules.intersection(HEAVY)
 
 
@@ -72,19 +72,19 @@ def test_the_arrows_between_modules_run_one_way() -> None:
 
 
 def test_no_noun_s_commands_import_another_noun_s() -> None:
-    commands = REPOSITORY / "custctl" / "commands"
+    commands = REPOSITORY / "custctl" / "cli" / "commands"
     nouns = {path.parent.name for path in commands.glob("*/__init__.py")} | {"seed", "doctor"}
     assert {"customer", "migrate", "audit"} <= nouns
     for path in commands.rglob("*.py"):
         own = path.relative_to(commands).parts[0].removesuffix(".py")
-        for noun in re.findall(r"(?:from|import) custctl\.commands\.(\w+)", path.read_text()):
+        for noun in re.findall(r"(?:from|import) custctl\.cli\.commands\.(\w+)", path.read_text()):
             assert noun == own or noun not in nouns, f"{path.relative_to(REPOSITORY)} imports from `{noun}`"
 
 
 def test_engines_are_not_compared_by_name_outside_their_room() -> None:
     package = REPOSITORY / "custctl"
     # Beside the engines: what a profile says of one, and how each keeps what a column holds.
-    rooms = {"engines", "profiles", "sqltypes.py"}
+    rooms = {"engines", "profiles", "schema"}
     for path in package.rglob("*.py"):
         if path.relative_to(package).parts[0] in rooms:
             continue

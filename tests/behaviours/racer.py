@@ -15,7 +15,7 @@ import random
 import sys
 from multiprocessing.synchronize import Barrier
 
-from custctl import app
+from custctl.cli import app
 from custctl.customers import importing
 
 _FORK = multiprocessing.get_context("fork")

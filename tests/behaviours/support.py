@@ -88,7 +88,7 @@ class Place(Inside, EngineProject):
 
     def open(self) -> Database:
         """Return the database of `dev` as the commands have it, on one connection; the caller closes it."""
-        from custctl.context import Context
+        from custctl.cli.context import Context
 
         return Context({"env": ["dev"]}, self.environ, self.path).database
 

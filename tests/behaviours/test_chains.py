@@ -7,9 +7,9 @@ import uuid
 
 from sqlalchemy import Connection
 
-from custctl.context import Context
+from custctl.cli.context import Context
 from custctl.customers import audit
-from custctl.standing import Standing
+from custctl.schema.standing import Standing
 from tests.conftest import ADA
 from tests.servers.projects import EngineProject
 

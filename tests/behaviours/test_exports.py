@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from custctl.customers.model import FIELDS
-from custctl.text import visible
+from custctl.support.text import visible
 from tests.behaviours.support import Place, editable
 from tests.integration.rows import read_csv
 

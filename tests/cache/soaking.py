@@ -34,8 +34,8 @@ from custctl.customers.operations import new_operation_id
 from custctl.customers.store import CustomerStore
 from custctl.engines import open_database
 from custctl.engines.base import EngineSettings, Node
-from custctl.errors import ConflictError, CustctlError, NotFoundError
 from custctl.profiles import Profile, load_profile
+from custctl.support.errors import ConflictError, CustctlError, NotFoundError
 
 CUSTOMERS = 60
 _WRITES, _DELETES, _BULKS = 0.28, 0.02, 0.001  # shares of the operations

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from custctl import app
 from custctl.cache.store import Cache
+from custctl.cli import app
 
 
 def stopping(when: str, call: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from custctl.cache.entries import pack, unpack
 from custctl.cache.sealing import AesSealer, new_key
 from custctl.customers.model import Customer
-from custctl.errors import CredentialError
+from custctl.support.errors import CredentialError
 from tests.cache.test_commands import with_cache
 from tests.conftest import ADA, Project
 from tests.servers.valkey import ValkeyServer

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from custctl.app import make_root
-from custctl.options import Group
-from custctl.pasting import complete_commands
+from custctl.cli.app import make_root
+from custctl.cli.options import Group
+from custctl.cli.pasting import complete_commands
 from tests.conftest import ADA, REPOSITORY, Project, make_project
 
 OFFERED = re.compile(r"`(custctl [^`]+)`")

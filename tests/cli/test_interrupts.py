@@ -10,8 +10,8 @@ import pytest
 
 _PROGRAM = """
 import sys
-from custctl import app
-from custctl.errors import InterruptedRunError
+from custctl.cli import app
+from custctl.support.errors import InterruptedRunError
 
 class Root:
     def make_context(self, *rest):

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from custctl import __version__
-from custctl.app import make_root
-from custctl.errors import ExitCode
+from custctl.cli.app import make_root
+from custctl.support.errors import ExitCode
 from tests.conftest import REPOSITORY, Project
 
 README = (REPOSITORY / "README.md").read_text()

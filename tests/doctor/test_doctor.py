@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from custctl import __version__, diagnosis
+from custctl import __version__
+from custctl.api import diagnosis
 from custctl.engines.roles import ADMIN, OPERATOR, SUPPORT
 from tests.conftest import ADA, REPOSITORY, Project, Result
 from tests.inside import Inside

@@ -223,7 +223,7 @@ def test_an_import_loses_and_doubles_no_row_wherever_a_commit_is_lost(site: Site
 def test_a_seed_of_several_batches_is_whole_in_the_end(
     site: Site, operation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("custctl.seeding._BATCH", 4)
+    monkeypatch.setattr("custctl.migrations.seeding._BATCH", 4)
     site.proxy.cut_before(COMMIT, 2)
     arguments = ("seed", "--customers", "10", "--operation-id", operation, "-o", "json")
     assert site.run(*arguments).code == 3

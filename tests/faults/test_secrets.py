@@ -11,7 +11,7 @@ import yaml
 
 from custctl.engines import open_database
 from custctl.engines.base import EngineSettings, Node
-from custctl.errors import CustctlError
+from custctl.support.errors import CustctlError
 from tests.conftest import ADA, Project
 from tests.faults.conftest import Commands, Site
 from tests.inside import Inside

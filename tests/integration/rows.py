@@ -22,9 +22,9 @@ SMALL_BATCHES = """
 import os
 import signal
 import sys
-from custctl import seeding
+from custctl.migrations import seeding
 from custctl.customers import importing
-from custctl.app import main
+from custctl.cli.app import main
 
 importing.BATCH = seeding._BATCH = int(sys.argv[1])
 if sys.argv[2] != "-":

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from custctl.customers.model import EDITABLE, FIELDS
-from custctl.tables import customer
+from custctl.schema.tables import customer
 from tests.conftest import ADA, Project
 from tests.inside import inside
 

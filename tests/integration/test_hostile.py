@@ -14,8 +14,8 @@ import pexpect
 import pytest
 import yaml
 
-from custctl.layout import width_of
-from custctl.text import unguard_formula, visible
+from custctl.support.text import unguard_formula, visible
+from custctl.terminal.layout import width_of
 from tests.conftest import Project
 from tests.inside import inside
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from custctl.text import UNSAFE
+from custctl.support.text import UNSAFE
 from tests.conftest import Project
 from tests.integration.rows import customers, read_csv, with_schema, write_csv, write_jsonl
 

@@ -10,7 +10,7 @@ from custctl.customers.operations import new_operation_id
 from custctl.customers.store import CustomerStore
 from custctl.engines.base import EngineSettings
 from custctl.engines.sqlite.database import SqliteDatabase
-from custctl.errors import ConflictError
+from custctl.support.errors import ConflictError
 from tests.conftest import ADA, Project
 
 

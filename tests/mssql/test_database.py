@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from custctl.engines.base import EngineSettings
 from custctl.engines.mssql.database import MssqlDatabase
-from custctl.tables import customer
+from custctl.schema.tables import customer
 
 DATABASE = MssqlDatabase(EngineSettings(location="shop", name="shop", schema="dbo"))
 

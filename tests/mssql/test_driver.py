@@ -13,7 +13,7 @@ import pytest
 from custctl.engines.base import EngineSettings, Node
 from custctl.engines.mssql import driver
 from custctl.engines.mssql.driver import Driver, connection_string, find_driver
-from custctl.errors import CredentialError, UnavailableError
+from custctl.support.errors import CredentialError, UnavailableError
 
 NODE = Node("a", "db.internal", 1433)
 

@@ -6,7 +6,7 @@ import pyodbc
 import pytest
 
 from custctl.engines.mssql.errors import can_run_again, is_lost, number, translate, words
-from custctl.errors import ExitCode
+from custctl.support.errors import ExitCode
 
 DRIVER = "[Microsoft][ODBC Driver 18 for SQL Server]"
 WHERE, LOGIN = "node `a` (db.internal:1433)", "`clerk`"

@@ -12,7 +12,7 @@ import pytest
 from custctl.customers.model import EDITABLE, MAX_LENGTH
 from custctl.engines.mssql.database import COLLATION
 from custctl.engines.mssql.script import split
-from custctl.tables import schema
+from custctl.schema.tables import schema
 from tests.conftest import REPOSITORY
 from tests.mssql.conftest import SCRIPTS, script_files, unparsable
 

@@ -11,7 +11,7 @@ import pytest
 
 from custctl.engines.mssql.session import session_lock
 from custctl.engines.mssql.supervised import Connection, without_nulls
-from custctl.errors import UnavailableError
+from custctl.support.errors import UnavailableError
 from tests.mssql.stand_in import Server
 
 SIZES = [(1, None, None), (2, None, None), (3, 0, 0)]

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from custctl.errors import CredentialError, OutcomeUnknownError, UnavailableError
 from custctl.replication.patroni_api import Access, PatroniApi
+from custctl.support.errors import CredentialError, OutcomeUnknownError, UnavailableError
 from tests.servers import ports
 
 NO_LOGIN = Access()

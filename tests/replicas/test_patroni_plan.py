@@ -11,7 +11,6 @@ import pytest
 
 from custctl.engines.base import Node
 from custctl.engines.members import Observation, Role
-from custctl.errors import CustctlError, RefusedError, UnavailableError
 from custctl.profiles import Environment, Profile, model
 from custctl.replication.drivers import Means
 from custctl.replication.journal import Intent
@@ -20,6 +19,7 @@ from custctl.replication.patroni_plan import candidate, plan_failover, plan_swit
 from custctl.replication.patroni_view import Told, View, read_told
 from custctl.replication.plan import Accepted
 from custctl.replication.topology import Health, Seen, Topology
+from custctl.support.errors import CustctlError, RefusedError, UnavailableError
 
 NODES = tuple(Node(name, f"{name}.internal", 5432) for name in "abc")
 PRIMARY = Observation(Role.PRIMARY, writable=True, cluster_id="1", timeline=2, fork="2", epoch=1, position=100)

@@ -13,9 +13,9 @@ import pytest
 
 from custctl.engines.base import Node
 from custctl.engines.members import Observation, Role
-from custctl.errors import RefusedError
 from custctl.replication.streaming_plan import plan_switchover
 from custctl.replication.topology import Seen, Topology
+from custctl.support.errors import RefusedError
 from tests.conftest import ADA, Project
 from tests.inside import Inside
 from tests.replicas import at_step

@@ -10,11 +10,11 @@ from unittest import mock
 
 import pytest
 
-from custctl.errors import CustctlError
 from custctl.replication.execute import Run
 from custctl.replication.journal import Journal
 from custctl.replication.streaming import StreamingDriver
-from custctl.signals import Terminated
+from custctl.support.errors import CustctlError
+from custctl.support.signals import Terminated
 from tests.conftest import Project, Result
 from tests.inside import Inside
 from tests.replicas.support import FAILOVER, SWITCHOVER, accepts_writes, epoch, recorded

@@ -11,7 +11,7 @@ import pytest
 
 from custctl.customers import audit
 from custctl.engines.roles import ADMIN, AUDIT_FACTS, AUDIT_VALUES, OPERATOR, RIGHTS, SUPPORT, least_role
-from custctl.tables import customer_audit
+from custctl.schema.tables import customer_audit
 from tests.conftest import ADA, REPOSITORY, Project
 from tests.inside import Inside
 from tests.roles.staff import Office, Staff

@@ -21,7 +21,7 @@ from custctl.customers.store import CustomerStore
 from custctl.customers.verification import Report, read_checkpoint, verify
 from custctl.engines.base import EngineSettings
 from custctl.engines.sqlite.database import SqliteDatabase
-from custctl.errors import InvalidError, RefusedError, UsageError
+from custctl.support.errors import InvalidError, RefusedError, UsageError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 VALUES: dict[str, str | None] = {"email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace"}

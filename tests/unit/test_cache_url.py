@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custctl.errors import ExitCode, RefusedError, UsageError
 from custctl.profiles import load_profile
 from custctl.profiles.cache_url import Address, has_password, parse_url
+from custctl.support.errors import ExitCode, RefusedError, UsageError
 
 SQLITE = "environment: {environment}\ndatabase: {{engine: sqlite, path: x.db}}\ncache: {{{cache}}}\n"
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from custctl.children import child_environment, names_secret, secret_variable
-from custctl.credentials import Purpose, entry_of
 from custctl.profiles import Profile, load_profile
+from custctl.profiles.credentials import Purpose, entry_of
 from custctl.replication.hooks import run_hook
+from custctl.support.children import child_environment, names_secret, secret_variable
 from tests.conftest import ADA, REPOSITORY, Project
 
 WORD = "planted"

@@ -20,7 +20,8 @@ from typing import Any
 
 import pytest
 
-from custctl.credentials import (
+from custctl.profiles import load_profile
+from custctl.profiles.credentials import (
     Credential,
     Place,
     Purpose,
@@ -31,9 +32,8 @@ from custctl.credentials import (
     find_credential,
     store_credential,
 )
-from custctl.errors import CredentialError, ExitCode, UsageError
-from custctl.profiles import load_profile
 from custctl.profiles.model import Auth, Cache, Database, Engine, Environment, Node, Profile
+from custctl.support.errors import CredentialError, ExitCode, UsageError
 
 PASSWORD = "hunter2 ü"
 FAIL = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
@@ -90,10 +90,10 @@ PRELUDE = """
 import dataclasses
 import json, os, sys
 from pathlib import Path
-from custctl.credentials import *
+from custctl.profiles.credentials import *
 from custctl.profiles.model import Cache
-from custctl.credentials import check_credential, delete_credential, find_credential, store_credential
-from custctl.errors import CustctlError
+from custctl.profiles.credentials import check_credential, delete_credential, find_credential, store_credential
+from custctl.support.errors import CustctlError
 from custctl.profiles import load_profile
 
 PASSWORD = "hunter2 ü"
@@ -205,7 +205,9 @@ def test_the_file_comes_before_the_variable(tmp_path: Path) -> None:
 
 
 def test_the_environment_needs_no_keyring_module() -> None:
-    code = "import sys, custctl.credentials; sys.exit(any(name in sys.modules for name in ('keyring', 'yaml')))"
+    code = (
+        "import sys, custctl.profiles.credentials; sys.exit(any(name in sys.modules for name in ('keyring', 'yaml')))"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -8,9 +8,9 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custctl.csv_text import from_joined, from_rows
 from custctl.engines.base import CELL_END
-from custctl.text import UNSAFE, unguard_formula
+from custctl.support.text import UNSAFE, unguard_formula
+from custctl.terminal.csv_text import from_joined, from_rows
 
 HARD = [
     "",

@@ -24,8 +24,8 @@ from custctl.customers.queries import (
     resume,
     search_query,
 )
-from custctl.errors import UsageError
-from custctl.sqltypes import format_time
+from custctl.schema.sqltypes import format_time
+from custctl.support.errors import UsageError
 
 ANY = st.text().map(lambda text: unicodedata.normalize("NFC", text))
 TEXT = ANY.filter(lambda text: "\0" not in text)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from custctl.customers.document import annotate, document, parse_document, quoted
 from custctl.customers.merge import FieldConflict
 from custctl.customers.model import EDITABLE
-from custctl.errors import ExitCode, InvalidError
-from custctl.text import UNSAFE
+from custctl.support.errors import ExitCode, InvalidError
+from custctl.support.text import UNSAFE
 
 TRAPS = [
     "no", "NO", "null", "Null", "~", "1e3", "0123", "1_000", "12:30:45", "2024-01-01", "0x1f", ".inf", "=",

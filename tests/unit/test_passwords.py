@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from custctl.customers import passwords
 from custctl.customers.passwords import check_password_rules, hash_password, needs_rehash, prepare, verify
-from custctl.errors import CustctlError, ExitCode, InvalidError
+from custctl.support.errors import CustctlError, ExitCode, InvalidError
 
 ADA = ("ada.lovelace@example.com", "Ada", "Lovelace", None, "Analytical Engines Ltd.")
 GOOD = "copper lantern drifting"

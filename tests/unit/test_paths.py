@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from custctl import paths
-from custctl.errors import UsageError
+from custctl.support import paths
+from custctl.support.errors import UsageError
 
 
 def test_in_a_clone_the_repository_is_the_bundle() -> None:
@@ -76,7 +76,7 @@ def test_paths_are_told_relative_to_the_working_folder() -> None:
 
 def test_the_usual_folders_need_no_platformdirs() -> None:
     code = (
-        "import sys; from custctl.paths import user_data_dir; "
+        "import sys; from custctl.support.paths import user_data_dir; "
         "user_data_dir({'XDG_DATA_HOME': '/x'}); sys.exit('platformdirs' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from custctl.patterns import atomic, compiled
+from custctl.support.patterns import atomic, compiled
 from tests.conftest import REPOSITORY
 
 

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from custctl.errors import MigrationError, UsageError
 from custctl.migrations.directives import parse_directives
 from custctl.migrations.journal import Record
 from custctl.migrations.plan import Plan, check_plan, make_plan, make_seed_plan
 from custctl.migrations.scripts import Kind, Script, ScriptSet, checksum
+from custctl.support.errors import MigrationError, UsageError
 
 
 def script(

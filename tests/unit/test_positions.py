@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from custctl.engines.reads import LogPosition
-from custctl.filelocks import try_lock
 from custctl.replication import positions
 from custctl.replication.positions import Memory, Positions, later
+from custctl.support.filelocks import try_lock
 
 NUMBERS = st.integers(min_value=0, max_value=5)
 MET = st.builds(LogPosition, st.just("x"), NUMBERS, NUMBERS)

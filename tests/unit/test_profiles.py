@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custctl.errors import ExitCode, RefusedError, UsageError
 from custctl.profiles import Auth, Environment, Node, Profile, Tls, document, find_profiles, load_profile, profile_names
+from custctl.support.errors import ExitCode, RefusedError, UsageError
 
 SQLITE = "environment: development\ndatabase: {engine: sqlite, path: x.db}\n"
 SERVER = "environment: test\ndatabase: {engine: postgresql, name: c, nodes: [{name: a, host: localhost}]}\n"

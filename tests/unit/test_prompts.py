@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from custctl.errors import InvalidError, RefusedError
-from custctl.prompts import Prompter, is_interactive
+from custctl.support.errors import InvalidError, RefusedError
+from custctl.terminal.prompts import Prompter, is_interactive
 
 
 class Terminal(io.StringIO):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from custctl.customers.recognition import Encoding, recognise
-from custctl.errors import InvalidError, UsageError
+from custctl.support.errors import InvalidError, UsageError
 
 TEXT = "email,first_name,city\na@x.com,Jörg,Köln\nb@x.com,李,北京\nc@x.com,一一,一\n"
 

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from custctl.csv_text import from_rows
 from custctl.customers import csv_rows, json_records, records
 from custctl.customers.headers import Columns, match_headers, parse_mapping
 from custctl.customers.model import EDITABLE, FIELDS
 from custctl.customers.recognition import recognise
 from custctl.customers.records import Reading, Record, fingerprint, guess_format
 from custctl.customers.sources import open_source
-from custctl.errors import InvalidError, UsageError
-from custctl.text import UNSAFE
+from custctl.support.errors import InvalidError, UsageError
+from custctl.support.text import UNSAFE
+from custctl.terminal.csv_text import from_rows
 
 
 def source(

@@ -14,10 +14,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custctl import layout
-from custctl.errors import UsageError
-from custctl.render import Format, Renderer
-from custctl.text import unguard_formula
+from custctl.support.errors import UsageError
+from custctl.support.text import unguard_formula
+from custctl.terminal import layout
+from custctl.terminal.render import Format, Renderer
 
 # Said anew, not imported: what is tested must not be the judge. C0, DEL, C1, bidi, line separators, surrogates.
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")

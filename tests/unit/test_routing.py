@@ -13,9 +13,9 @@ import pytest
 from custctl.engines.base import Node
 from custctl.engines.nodes import Dialler, Fit, Rank, Reached
 from custctl.engines.reads import Freshness, LogPosition
-from custctl.errors import CredentialError, CustctlError, SplitBrainError, UnavailableError
 from custctl.replication.positions import Positions
 from custctl.replication.routing import Routing
+from custctl.support.errors import CredentialError, CustctlError, SplitBrainError, UnavailableError
 
 A, B, C = (Node(name, "127.0.0.1", number) for number, name in enumerate("abc", 1))
 

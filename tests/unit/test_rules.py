@@ -19,8 +19,8 @@ from custctl.customers import rules
 from custctl.customers.emails import PLAIN_ADDRESS
 from custctl.customers.model import EDITABLE, FIELDS, MAX_LENGTH, REQUIRED, Customer
 from custctl.customers.rules import RowValidator, clean_text, normalise_email, validate, validate_email, violations
-from custctl.errors import ExitCode, InvalidError, UsageError
-from custctl.patterns import compiled
+from custctl.support.errors import ExitCode, InvalidError, UsageError
+from custctl.support.patterns import compiled
 
 ADA = {"email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace"}
 

@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
-from custctl.errors import CustctlError, RefusedError, UsageError
-from custctl.seeding import EVERYWHERE, choose_sets, refuse_synthetic
+from custctl.migrations.seeding import EVERYWHERE, choose_sets, refuse_synthetic
+from custctl.support.errors import CustctlError, RefusedError, UsageError
 
 ENVIRONMENTS = ("development", "test", "staging", "production")
 TEST_ENVIRONMENTS = ENVIRONMENTS[:2]

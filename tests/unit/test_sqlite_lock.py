@@ -10,7 +10,7 @@ import pytest
 
 from custctl.engines.base import LockHolder
 from custctl.engines.sqlite.lock import file_lock
-from custctl.errors import CredentialError
+from custctl.support.errors import CredentialError
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
 

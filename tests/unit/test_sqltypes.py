@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import mssql, postgresql, sqlite
 
-from custctl.sqltypes import Timestamp, format_time, is_time
+from custctl.schema.sqltypes import Timestamp, format_time, is_time
 
 to_the_millisecond = st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31)).map(
     lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000)

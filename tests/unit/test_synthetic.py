@@ -10,7 +10,7 @@ from custctl.customers.emails import validate_email
 from custctl.customers.model import EDITABLE, STATUSES
 from custctl.customers.rules import validate
 from custctl.customers.synthetic import MAX_SEED, _pools, synthetic_customers
-from custctl.errors import UsageError
+from custctl.support.errors import UsageError
 
 RESERVED = ("example.com", "example.net", "example.org")
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from custctl.text import UNSAFE, escape_json, guard_formula, nearest, unguard_formula, visible
+from custctl.support.text import UNSAFE, escape_json, guard_formula, nearest, unguard_formula, visible
 
 # Lone surrogates too: argv can carry undecodable bytes.
 ANYTHING = st.text(st.characters())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custctl.units import format_duration, parse_duration
+from custctl.support.units import format_duration, parse_duration
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pyodbc
 from custctl.engines.base import Merge
 from custctl.engines.mssql.names import quote
 from custctl.engines.server import GivenUpError
-from custctl.errors import UnavailableError
+from custctl.support.errors import UnavailableError
 
 if TYPE_CHECKING:
     from sqlalchemy import Table

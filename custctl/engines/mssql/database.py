@@ -24,8 +24,8 @@ from custctl.engines.mssql.errors import TAKEN, is_lost, number, words
 from custctl.engines.mssql.names import quote
 from custctl.engines.mssql.supervised import Connection as Supervised
 from custctl.engines.server import DriverError, DriverErrors, GivenUpError, ServerDatabase
-from custctl.errors import UnavailableError
-from custctl.sqltypes import Timestamp
+from custctl.schema.sqltypes import Timestamp
+from custctl.support.errors import UnavailableError
 
 if TYPE_CHECKING:
     from pathlib import Path

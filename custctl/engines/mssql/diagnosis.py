@@ -26,8 +26,8 @@ from custctl.engines.mssql.member import GROUP, SERVER_RIGHTS
 from custctl.engines.mssql.names import literal, quote
 from custctl.engines.rights import Right, all_rights, in_words, judge, rights_of
 from custctl.engines.roles import ADMIN, RIGHTS, SUPPORT
-from custctl.errors import ExitCode
-from custctl.text import visible
+from custctl.support.errors import ExitCode
+from custctl.support.text import visible
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection as SqlConnection

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.mssql.base import MSSQLCompiler
 from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
 
-from custctl.sqltypes import MILLISECONDS, Timestamp
+from custctl.schema.sqltypes import MILLISECONDS, Timestamp
 
 
 class _Compiler(MSSQLCompiler):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pyodbc
 
-from custctl.errors import CredentialError, UnavailableError
+from custctl.support.errors import CredentialError, UnavailableError
 
 if TYPE_CHECKING:
     from custctl.engines.base import EngineSettings, Node

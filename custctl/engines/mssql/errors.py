@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from custctl.engines.roles import ask_for
-from custctl.errors import (
+from custctl.support.errors import (
     ConflictError,
     CredentialError,
     CustctlError,
@@ -23,7 +23,7 @@ from custctl.errors import (
     RefusedError,
     UnavailableError,
 )
-from custctl.text import visible
+from custctl.support.text import visible
 
 if TYPE_CHECKING:
     import pyodbc

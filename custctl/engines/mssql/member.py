@@ -26,12 +26,12 @@ from custctl.engines.mssql.errors import is_lost, number, words
 from custctl.engines.mssql.lag import LAG
 from custctl.engines.mssql.names import literal, quote
 from custctl.engines.mssql.session import resource, take_lock
-from custctl.errors import RefusedError, UnavailableError
+from custctl.support.errors import RefusedError, UnavailableError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Node
     from custctl.engines.mssql.supervised import Connection
-    from custctl.errors import CustctlError
+    from custctl.support.errors import CustctlError
 
 _STEERING = 60.0  # seconds for a statement that changes roles: the server may have to ask its cluster first
 _SOON = 100  # milliseconds after which another one is said to hold the lock

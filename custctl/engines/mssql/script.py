@@ -7,7 +7,7 @@ import re
 from custctl.engines.mssql.reader import Code, Reader, is_on, statements
 from custctl.engines.mssql.tokens import LINE_COMMENT, QUOTED_NAME, STRING, comment_end, tokenise
 from custctl.engines.scripts import ScriptSyntaxError, Statement
-from custctl.patterns import compiled
+from custctl.support.patterns import compiled
 
 _MOST_REPEATS = 10_000
 # Blanks within a line.

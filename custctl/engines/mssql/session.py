@@ -14,7 +14,7 @@ import pyodbc
 from custctl.engines.base import LockHolder, ScriptSession
 from custctl.engines.mssql.errors import hidden, lacking
 from custctl.engines.mssql.names import literal, quote
-from custctl.errors import ExitCode, RefusedError, UnavailableError
+from custctl.support.errors import ExitCode, RefusedError, UnavailableError
 
 if TYPE_CHECKING:
     from custctl.engines.mssql.database import MssqlDatabase

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from custctl.engines.postgresql.connection import AttemptError, NoPasswordError
-from custctl.errors import CredentialError, CustctlError, UnavailableError
-from custctl.text import visible
+from custctl.support.errors import CredentialError, CustctlError, UnavailableError
+from custctl.support.text import visible
 
 if TYPE_CHECKING:
     from psycopg import Error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, LiteralString
 from custctl.engines.postgresql.reader import Reader
 from custctl.engines.postgresql.script import ConcurrentIndex
 from custctl.engines.postgresql.tokens import first_word, tokenise
-from custctl.errors import UnavailableError
+from custctl.support.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

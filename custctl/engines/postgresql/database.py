@@ -22,8 +22,8 @@ from custctl.engines.postgresql.libpq import authorities, overruled
 from custctl.engines.postgresql.pooling import APPLICATION, is_pooled, require_session, set_config
 from custctl.engines.postgresql.timeline import TIMELINE
 from custctl.engines.server import DriverError, DriverErrors, ServerDatabase
-from custctl.errors import CustctlError, InvalidError, NoCredentialError, RefusedError
-from custctl.sqltypes import Timestamp
+from custctl.schema.sqltypes import Timestamp
+from custctl.support.errors import CustctlError, InvalidError, NoCredentialError, RefusedError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, LiteralString
 from custctl.engines.postgresql.names import quoted
 from custctl.engines.postgresql.tokens import first_word
 from custctl.engines.roles import ADMIN, RIGHTS, SUPPORT, ask_for, least_role
-from custctl.errors import CredentialError
-from custctl.text import visible
+from custctl.support.errors import CredentialError
+from custctl.support.text import visible
 
 if TYPE_CHECKING:
     from psycopg import Error

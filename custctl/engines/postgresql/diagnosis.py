@@ -22,7 +22,7 @@ from custctl.engines.postgresql.names import quoted
 from custctl.engines.postgresql.pooling import keeps_session
 from custctl.engines.rights import Right, all_rights, in_words, judge, rights_of
 from custctl.engines.roles import ADMIN, RIGHTS, SUPPORT
-from custctl.errors import ExitCode
+from custctl.support.errors import ExitCode
 
 if TYPE_CHECKING:
     from pathlib import Path

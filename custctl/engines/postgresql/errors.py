@@ -11,7 +11,7 @@ import psycopg
 
 from custctl.engines.postgresql.attempts import reason
 from custctl.engines.postgresql.denials import Denial
-from custctl.errors import (
+from custctl.support.errors import (
     ConflictError,
     CredentialError,
     CustctlError,
@@ -22,7 +22,7 @@ from custctl.errors import (
     RefusedError,
     UnavailableError,
 )
-from custctl.text import visible
+from custctl.support.text import visible
 
 if TYPE_CHECKING:
     from psycopg import Error

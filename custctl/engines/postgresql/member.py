@@ -19,13 +19,13 @@ from custctl.engines.members import Attached, Observation, Role, StreamingMember
 from custctl.engines.postgresql.lag import LAG
 from custctl.engines.postgresql.pooling import require_session
 from custctl.engines.postgresql.timeline import TIMELINE
-from custctl.errors import CredentialError, OutcomeUnknownError, RefusedError, UnavailableError
-from custctl.text import plural
+from custctl.support.errors import CredentialError, OutcomeUnknownError, RefusedError, UnavailableError
+from custctl.support.text import plural
 
 if TYPE_CHECKING:
     from custctl.engines.base import Node
     from custctl.engines.postgresql.connection import LimitedConnection
-    from custctl.errors import CustctlError
+    from custctl.support.errors import CustctlError
 
 _POLL = 0.01  # seconds between two looks at what changes in milliseconds
 _LOCK = "custctl/replication"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import generators, pq
 
-from custctl.errors import MigrationError
+from custctl.support.errors import MigrationError
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult

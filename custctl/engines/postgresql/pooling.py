@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import Final
 
 from custctl.engines.postgresql.connection import LimitedConnection, NoAnswerError
-from custctl.errors import RefusedError, UnavailableError
+from custctl.support.errors import RefusedError, UnavailableError
 
 APPLICATION: Final = "custctl"
 """What the name of every session of ours begins with."""

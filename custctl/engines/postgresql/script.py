@@ -24,7 +24,7 @@ from custctl.engines.postgresql.tokens import (
     tokenise,
 )
 from custctl.engines.scripts import ScriptSyntaxError, Statement
-from custctl.patterns import compiled
+from custctl.support.patterns import compiled
 
 # Patterns swallow whole runs, so that the loop takes a step a statement or a parenthesis and not a step a character.
 _BETWEEN = compiled(rf"(?:[ \t\n\r\f\v;]++|{LINE_COMMENT}|{FLAT_COMMENT})*+")

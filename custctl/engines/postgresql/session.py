@@ -18,8 +18,8 @@ from custctl.engines.postgresql.messages import as_error, ask, encoded, first_fa
 from custctl.engines.postgresql.pooling import set_config
 from custctl.engines.postgresql.script import ConcurrentIndex, concurrent_index, needs_autocommit, restores_session
 from custctl.engines.postgresql.tokens import first_word
-from custctl.errors import CustctlError, MigrationError, UnavailableError
-from custctl.text import visible
+from custctl.support.errors import CustctlError, MigrationError, UnavailableError
+from custctl.support.text import visible
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
-from custctl.patterns import compiled
+from custctl.support.patterns import compiled
 
 BLANKS = " \t\n\r\f\v"
 BLANK = r"[ \t\n\r\f\v]"

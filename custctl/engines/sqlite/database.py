@@ -14,13 +14,13 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateTable
 
-from custctl import signals
 from custctl.engines.base import CELL_END, Check, Database, EngineSettings, Joined, LockHolder, Merge, T
 from custctl.engines.sqlite import folding
 from custctl.engines.sqlite.errors import translate
 from custctl.engines.sqlite.session import SqliteScriptSession, begin_immediate, driver_of
-from custctl.errors import CredentialError, CustctlError, ExitCode, PendingError, RefusedError
-from custctl.sqltypes import Timestamp
+from custctl.schema.sqltypes import Timestamp
+from custctl.support import signals
+from custctl.support.errors import CredentialError, CustctlError, ExitCode, PendingError, RefusedError
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Result, Row, Select, Table

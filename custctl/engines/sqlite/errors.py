@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 
-from custctl.errors import (
+from custctl.support.errors import (
     ConflictError,
     CredentialError,
     CustctlError,

@@ -14,9 +14,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from custctl.engines.base import LockHolder
-from custctl.errors import CredentialError, UnavailableError
-from custctl.filelocks import try_lock
-from custctl.identity import actor
+from custctl.support.errors import CredentialError, UnavailableError
+from custctl.support.filelocks import try_lock
+from custctl.support.identity import actor
 
 _POLL = 0.05  # seconds between attempts
 

@@ -6,7 +6,7 @@ import re
 
 from custctl.engines.scripts import ScriptSyntaxError, Statement
 from custctl.engines.sqlite.tokens import BLANK, BLANKS, COMMENT, QUOTED_NAME, STRING, WORD, Kind, first_word, tokenise
-from custctl.patterns import compiled
+from custctl.support.patterns import compiled
 
 _CONTROL = frozenset({"BEGIN", "COMMIT", "END", "ROLLBACK", "USE"})
 # Three patterns swallow whole runs, so that the loop takes a step a statement and not a step a character.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from custctl.engines.base import ScriptSession
 from custctl.engines.sqlite.errors import is_busy
 from custctl.engines.sqlite.tokens import first_word
-from custctl.errors import CustctlError
+from custctl.support.errors import CustctlError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

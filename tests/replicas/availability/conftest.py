@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from custctl.replication import availability, availability_nodes, drivers
-from custctl.standing import REQUIRED_SCHEMA
+from custctl.schema.standing import REQUIRED_SCHEMA
 from tests.conftest import REPOSITORY, clean_environment
 from tests.inside import Inside
 from tests.replicas.availability.group_stand_in import Group, standing_in

@@ -20,7 +20,7 @@ import pytest
 from custctl.engines.base import Node
 from custctl.engines.mssql.database import MssqlDatabase
 from custctl.engines.mssql.supervised import Connection
-from custctl.errors import UnavailableError
+from custctl.support.errors import UnavailableError
 from tests.inside import Inside
 from tests.mssql.stand_in import Server, _Connection
 

@@ -1,0 +1,304 @@
+"""What `doctor` looks at, each check told with the way out of its fault; one that fails ends none of the others."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING
+
+from custctl import __version__
+from custctl.cache.checking import check_cache
+from custctl.engines.base import Check
+from custctl.support.errors import CustctlError, ExitCode, NoCredentialError
+from custctl.support.paths import user_state_dir
+from custctl.support.state import runtime_dir
+from custctl.support.text import plural
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Database
+    from custctl.migrations.journal import Record, State
+    from custctl.migrations.plan import Plan
+    from custctl.profiles import Profile
+    from custctl.replication.topology import Topology
+
+_SKEW = 5.0  # seconds; more than a well-kept clock is ever off, and than a reader of logs puts up with
+_ROOM = 64 * 1024  # bytes; what is remembered of a profile is less
+_AGAIN = "mend that first, then run `custctl doctor` again"
+
+
+def diagnose(
+    profile: Profile, open_database: Callable[[], Database], sql_dir: Path, environ: Mapping[str, str]
+) -> Iterator[Check]:
+    """Yield the checks of one profile.
+
+    Args:
+        open_database: returns its database; that the engine's driver cannot be loaded is told as a fault.
+    """
+    import platform
+
+    yield Check("custctl", True, f"{__version__}, Python {platform.python_version()}")
+    yield Check("profile", True, f"{profile.name} ({profile.environment}), from {profile.source}")
+    yield from _guarded("state", lambda: _state(environ))
+    yield from _guarded("credential", lambda: _credential(profile, environ))
+    replicas = _Replicas(profile, open_database, environ)
+    name = "server" if profile.database.nodes else "database"
+    fault = yield from _guarded(name, lambda: map(replicas.completed, _engine(open_database(), sql_dir)))
+    if fault is None:
+        if profile.database.nodes:
+            yield from _guarded("clock", lambda: _clock(open_database()))
+        yield from _guarded("schema", lambda: _schema(profile, open_database(), sql_dir))
+    else:
+        yield Check("schema", False, f"not known: the {name} was not to be asked", _AGAIN, fault.exit_code)
+    yield from _guarded("replicas", replicas.checks)
+    yield from check_cache(profile, environ)
+
+
+def _engine(database: Database, sql_dir: Path) -> Iterator[Check]:
+    yield from database.checks(sql_dir / database.engine_name)
+
+
+def _guarded(name: str, checks: Callable[[], Iterator[Check]]) -> Generator[Check, None, CustctlError | None]:
+    """Yield checks, and return the error that ended them before their time."""
+    try:
+        yield from checks()
+    except CustctlError as error:
+        yield Check(name, False, error.message, error.hint or _AGAIN, error.exit_code)
+        return error
+    return None
+
+
+def _state(environ: Mapping[str, str]) -> Iterator[Check]:
+    """Look at the folder of what is remembered between two commands, by writing to it as they do."""
+    folder = user_state_dir(environ)
+    elsewhere = "; or name another folder with `XDG_STATE_HOME`"
+    fault, hint = _unwritable(folder), "make it writable, or make room" + elsewhere
+    if fault is None:
+        mine = os.geteuid() if hasattr(os, "geteuid") else None
+        for place in (folder, *sorted(each for each in folder.iterdir() if each.is_dir())):
+            found = place.stat()
+            if mine is not None and found.st_uid != mine:
+                fault, hint = f"`{place}` belongs to another user", f"`chown` it to yourself{elsewhere}"
+            elif found.st_mode & 0o022 and os.name != "nt":
+                fault, hint = f"other users can write to `{place}`", f"`chmod go-w '{place}'`"
+            elif place != folder:
+                fault = _unwritable(place)
+            if fault is not None:
+                break
+    if fault is None:
+        seals = runtime_dir(environ)
+        fault, hint = _unwritable(seals), "make it writable, or name another folder with `XDG_RUNTIME_DIR`"
+    if fault is None:
+        yield Check("state", True, str(folder))
+    else:
+        told = f"{fault}: what you write is not remembered, and reads use no cache and no replica"
+        yield Check("state", False, told, hint)
+
+
+def _unwritable(folder: Path) -> str | None:
+    """Return why a folder cannot be written, or None where it can."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder) as stream:
+            stream.write(bytes(_ROOM))
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        return f"`{folder}` cannot be written ({(error.strerror or str(error)).lower()})"
+    return None
+
+
+def _credential(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]:
+    from custctl.engines import may_go_without_password
+    from custctl.profiles.credentials import find_credential
+
+    oddity = None
+    try:
+        found = find_credential(profile, environ)
+        source, oddity = found.source, found.oddity
+    except NoCredentialError:
+        if not may_go_without_password(profile.database.engine):
+            raise
+        source = "none found: it is for the server to say whether it wants one"
+    yield Check("credential", True, source, oddity)
+
+
+def _clock(database: Database) -> Iterator[Check]:
+    """Compare the clocks; what the answer took on its way is no skew."""
+    import sqlalchemy as sa
+
+    with database.reading() as connection:
+        asked = _now()
+        told = connection.execute(sa.select(database.now())).scalar()
+        answered = _now()
+    server = datetime.fromisoformat(str(told))
+    skew = max((asked - server).total_seconds(), (server - answered).total_seconds(), 0.0)
+    if skew <= _SKEW:
+        yield Check("clock", True, f"{skew:.1f} s between this machine and the server")
+        return
+    side = "behind" if server < asked else "ahead of"
+    hint = "the audit goes by the server's clock: let both machines keep time by NTP"
+    yield Check("clock", False, f"the server's is {skew:.1f} s {side} this machine's", hint)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class _Replicas:
+    """The nodes, looked at once, when that is first asked for."""
+
+    def __init__(self, profile: Profile, open_database: Callable[[], Database], environ: Mapping[str, str]) -> None:
+        self._profile = profile
+        self._open_database = open_database
+        self._environ = environ
+
+    @cached_property
+    def _look(self) -> tuple[Topology, str | None]:
+        """The nodes, and what an operator can do about them.
+
+        Raises:
+            CustctlError: the driver cannot be used.
+        """
+        from custctl.replication.drivers import Means, open_driver
+        from custctl.support.identity import actor
+
+        means = Means(self._profile, self._open_database(), self._environ, actor(), lambda _: None)
+        with closing(open_driver(means)) as driver:
+            topology = driver.refreshed(driver.observe())
+            return topology, driver.way_out(topology)
+
+    @property
+    def _driver(self) -> str:
+        return self._profile.database.replication.driver
+
+    def checks(self) -> Iterator[Check]:
+        """Yield how the nodes are."""
+        nodes = len(self._profile.database.nodes)
+        kept = f"driver {self._driver}, {plural(nodes, 'node', 'nodes')}"
+        if self._driver == "none":
+            yield Check("replicas", True, kept)
+            if self._open_database().waits_for_standbys:
+                yield from _confirmations(self._open_database())
+            return
+        topology, way_out = self._look
+        health, reasons = topology.health, topology.reasons()
+        told = f"{kept}: {health.in_words}{'; ' if reasons else ''}{'; '.join(reasons)}"
+        hint = way_out or "`custctl replica status` shows the nodes"
+        yield Check("replicas", not health.exit_code, told, hint if health.exit_code else None, health.exit_code)
+
+    def completed(self, check: Check) -> Check:
+        """Return a check of the server with the way out that only the other nodes can tell."""
+        if check.name != "writes" or check.ok or self._driver == "none":
+            return check
+        try:
+            _, way_out = self._look
+        except CustctlError:
+            return check
+        return replace(check, hint=way_out or check.hint)
+
+
+def _confirmations(database: Database) -> Iterator[Check]:
+    """Tell of primaries whose commits wait for standbys that are not there, though the profile knows of none."""
+    from custctl.engines.members import Member
+    from custctl.replication.topology import UNCONFIRMED, missing_confirmations
+
+    members = database.members([node.name for node in database.nodes])
+    for member in members.values():
+        if not isinstance(member, Member):
+            continue  # what reads and writes tell of it is told above
+        with closing(member):
+            waiting = missing_confirmations(member.node, member.observe())
+        if waiting is not None:
+            yield Check("commits", False, waiting, UNCONFIRMED, ExitCode.INCOMPLETE)
+
+
+# -- the schema ------------------------------------------------------------------------------------
+
+
+def _schema(profile: Profile, database: Database, sql_dir: Path) -> Iterator[Check]:
+    from custctl.migrations.journal import read_state
+    from custctl.migrations.plan import make_plan
+    from custctl.migrations.scripts import discover
+
+    scripts = discover(sql_dir, database.engine_name)
+    state = read_state(database)
+    plan = make_plan(scripts, state.records, environment=profile.environment, features=database.features())
+    if state.has_journal:
+        yield _stamp(state, profile.environment)
+    yield from _tables(database, state, plan)
+    yield _version(plan)
+    yield from _unfinished(state)
+
+
+def _stamp(state: State, environment: str) -> Check:
+    stamp = state.standing.environment if state.standing else None
+    if stamp == environment:
+        return Check("stamp", True, stamp)
+    hint = f"use a profile of that environment; after a restore, `custctl migrate repair --environment {environment}`"
+    return Check("stamp", False, stamp or "none", hint, ExitCode.REFUSED)
+
+
+def _tables(database: Database, state: State, plan: Plan) -> Iterator[Check]:
+    """Tell of tables that the journal has the scripts of, and that are gone."""
+    from custctl.schema.standing import REQUIRED_SCHEMA
+
+    if (plan.newest or 0) < REQUIRED_SCHEMA:
+        return
+    unseen = sorted({"customer", "customer_password", "customer_audit"} - state.tables)
+    missing = [name for name in unseen if _is_gone(database, name)]
+    if missing:
+        names = ", ".join(f"`{name}`" for name in missing)
+        found = f"{names} gone, though the journal has its script"
+        yield Check("tables", False, found, "restore a backup", ExitCode.PENDING)
+
+
+def _is_gone(database: Database, table: str) -> bool:
+    """Tell whether a table that is not listed is not there; one that may not be read may not be listed either."""
+    import sqlalchemy as sa
+
+    try:
+        with database.reading() as connection:
+            connection.execute(sa.select(sa.literal(1)).select_from(sa.table(table)).where(sa.false()))
+    except CustctlError as error:
+        return error.exit_code is ExitCode.PENDING
+    return False
+
+
+def _version(plan: Plan) -> Check:
+    counts = Counter(entry.state for entry in plan.entries)
+    order = ("applied", "baseline", "pending", "running", "failed", "drifted", "missing", "left-out")
+    told = ", ".join(f"{counts[state]} {state}" for state in order if counts[state])
+    value = (f"version {plan.newest}" if plan.newest is not None else "not there") + (f": {told}" if told else "")
+    if plan.drifted:
+        names = ", ".join(f"`{drift.script.name}`" for drift in plan.drifted)
+        hint = "`custctl migrate` shows the diff; put the script back, or `custctl migrate repair` accepts it"
+        return Check("schema", False, f"{value}; changed since: {names}", hint, ExitCode.MIGRATION)
+    if plan.steps:
+        return Check("schema", False, value, "run `custctl migrate`", ExitCode.PENDING)
+    return Check("schema", True, value)
+
+
+def _unfinished(state: State) -> Iterator[Check]:
+    """Tell of scripts that were begun and not ended."""
+    for record in state.records:
+        if record.state == "failed":
+            value = f"`{record.name}` failed{_how_far(record)}{f': {record.error}' if record.error else ''}"
+            yield Check("script", False, value, "mend the script and run `custctl migrate`", ExitCode.MIGRATION)
+        elif record.state == "running":
+            value = f"`{record.name}` was begun at {record.started_at} by {record.applied_by}{_how_far(record)}"
+            hint = "wait where that run goes on; else `custctl migrate` goes on where it stopped"
+            if record.in_flight is not None:
+                hint += ", and `custctl migrate repair` settles what was in flight"
+            yield Check("script", False, value, hint, ExitCode.MIGRATION)
+
+
+def _how_far(record: Record) -> str:
+    flying = f", statement {record.in_flight + 1} in flight" if record.in_flight is not None else ""
+    return f" after {record.statements_applied} of {record.statements_total} statements{flying}"

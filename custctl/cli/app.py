@@ -1,0 +1,241 @@
+"""The root command: a table of lazily loaded groups, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer._click.exceptions import ClickException, NoArgsIsHelpError, NoSuchOption
+
+from custctl import __version__
+from custctl.cli.context import Context
+from custctl.cli.options import Group, group
+from custctl.support import signals
+from custctl.support.errors import CustctlError, ExitCode, InterruptedRunError, UnavailableError, UsageError
+from custctl.terminal.console import Console
+from custctl.terminal.streams import drop, lost_output, prepare_streams, silence_python
+
+if TYPE_CHECKING:
+    from typer._click.core import Context as ClickContext
+
+COMMANDS = {
+    "migrate": ("custctl.cli.commands.migrate:migrate", "Bring the schema forward, look at it, repair it."),
+    "seed": ("custctl.cli.commands.seed:seed", "Fill in the data that this environment may take."),
+    "customer": ("custctl.cli.commands.customer:customer", "Read and write customers."),
+    "credential": ("custctl.cli.commands.credential:credential", "Keep passwords and keys in the system keyring."),
+    "profile": ("custctl.cli.commands.profile:profile", "Look at the profiles."),
+    "audit": ("custctl.cli.commands.audit:audit", "Read and verify the audit."),
+    "replica": ("custctl.cli.commands.replica:replica", "Look after replicas: status, switchover, failover."),
+    "cache": ("custctl.cli.commands.cache:cache", "Look after the cache of hot customers."),
+    "doctor": ("custctl.cli.commands.doctor:doctor", "Check everything on one screen, with a hint for every fault."),
+}
+
+# `-o json`, `-ojson`, `-qo json`: flags without a value may stand in front.
+_OUTPUT_CLUSTER = re.compile(r"-[qvy]*o(.*)")
+
+_EXAMPLES = """
+custctl migrate --env prod
+custctl customer get ada@example.com -o json
+custctl customer import customers.csv --on-conflict skip --rejects rejects.csv
+"""
+
+
+def _version(value: bool) -> None:
+    if value:
+        sys.stdout.write(f"custctl {__version__}\n")
+        raise typer.Exit
+
+
+def _root_options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None: ...
+
+
+def make_root() -> Group:
+    """Return the root command."""
+    root = group(
+        "custctl",
+        COMMANDS,
+        help="Administer the database that holds a company's customers.",
+        examples=_EXAMPLES,
+    )
+    # With completion: these two options are Typer's own.
+    app = typer.Typer(rich_markup_mode=None)
+    app.command()(_root_options)
+    root.params = [*typer.main.get_command(app).params, *root.params]
+    for param in root.params:
+        param.expose_value = False
+    return root
+
+
+def run(arguments: Sequence[str], *, catch_signals: bool = False) -> int:
+    """Run one command line.
+
+    Args:
+        arguments: without the program's name.
+        catch_signals: whether the process is the command's own, so that signals end it in order.
+
+    Returns:
+        The exit code.
+    """
+    ctx: ClickContext | None = None
+    told: CustctlError | None = None
+    cause: BaseException | None = None
+    code: int = ExitCode.OK
+    try:
+        if catch_signals:
+            # Not earlier: nobody would catch what it raises.
+            signals.install()
+        root = make_root()
+        if "_CUSTCTL_COMPLETE" in os.environ:
+            root.main(prog_name="custctl")
+        # Not `root.main`: it would take interrupts and closed pipes for itself.
+        ctx = root.make_context("custctl", list(arguments))
+        with ctx:
+            root.invoke(ctx)
+    except typer.Exit as leave:
+        code = leave.exit_code
+    except SystemExit as leave:
+        # Completion leaves in this way.
+        code = leave.code if isinstance(leave.code, int) else ExitCode.OK
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last resort: no traceback reaches the user
+        if error is not lost_output(sys.stdout):
+            told, cause = _told(error), error
+    return _finish(arguments, ctx, code, told, cause)
+
+
+def _finish(
+    arguments: Sequence[str],
+    ctx: ClickContext | None,
+    code: int,
+    told: CustctlError | None,
+    cause: BaseException | None,
+) -> int:
+    """Write what is left of the output, say how it ended, and return the exit code.
+
+    A closed pipe or a full disk never makes a failure look better: what the command came to stands.
+    """
+    context = Context.made(ctx) if ctx is not None else None
+    try:
+        sys.stdout.flush()
+    except KeyboardInterrupt as interrupt:
+        drop(sys.stdout, InterruptedError(errno.EINTR, os.strerror(errno.EINTR)))
+        told, cause = told or _told(interrupt), cause or interrupt
+    signals.end_with(told.exit_code if told is not None else code)
+    if context is not None:
+        console = context.console
+    else:
+        console = Console(sys.stderr, os.environ, as_json=_wants_json(arguments))
+    lost = lost_output(sys.stdout)
+    if lost is not None and not isinstance(lost, BrokenPipeError | InterruptedError):
+        if told is not None:
+            console.warn(f"the output could not be written: {lost.strerror}")
+        elif code == ExitCode.OK:
+            told, cause = _output_lost(lost, context), lost
+    if told is None:
+        return code
+    signals.end_with(told.exit_code)
+    if cause is not None and "--debug" in arguments:
+        console.traceback(cause)
+    if isinstance(cause, NoArgsIsHelpError) and not console.as_json:
+        sys.stderr.write(cause.format_message() + "\n")
+    else:
+        console.error(told)
+    if isinstance(told, InterruptedRunError):
+        _forget_interrupt()
+    return told.exit_code
+
+
+def _output_lost(lost: OSError, context: Context | None) -> UnavailableError:
+    """Tell that a command has succeeded and its output is lost, so that nobody makes the change a second time."""
+    reason = f"the output could not be written: {lost.strerror}"
+    written = context.written if context is not None else None
+    if written is not None:
+        return UnavailableError(f"{written.what}, but {reason}", hint=f"do not run it again: {written.look}")
+    mend = "redirect it to a place that can be written" if lost.errno == errno.EBADF else "make room"
+    return UnavailableError(reason, hint=f"{mend}, then run it again")
+
+
+def _told(error: BaseException) -> CustctlError:
+    """Return what is told of an error."""
+    if isinstance(error, CustctlError):
+        return error
+    if isinstance(error, NoArgsIsHelpError):
+        return UsageError("a command is missing", hint=f"see `{error.ctx.command_path} --help`")
+    if isinstance(error, ClickException):
+        return _usage_error(error)
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return InterruptedRunError(
+            "interrupted; nothing is half done: what was not committed is rolled back",
+            terminated=isinstance(error, signals.Terminated),
+            hint="`custctl audit list` shows what was committed",
+        )
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG):
+        named = f"`{error.filename}`" if error.filename else "a file"
+        return UnavailableError(
+            f"{named} cannot be written: {error.strerror}",
+            hint="make room; `custctl audit list` shows what was committed before",
+        )
+    return _bug(error)
+
+
+def _forget_interrupt() -> None:
+    """Let the exit code be ours.
+
+    An interrupt that came while code made of text ran, as that of a dataclass, leaves a mark with the interpreter, which
+    then ends by the signal, whatever the exit code. To run other such code takes the mark away.
+    """
+    exec("")  # noqa: S102 - nothing
+
+
+def _bug(error: BaseException) -> CustctlError:
+    """Tell an unforeseen error by its type alone: its text may hold anything, a value from a statement too."""
+    return CustctlError(
+        f"unexpected {type(error).__name__}",
+        hint="this is a bug: run the command again with `--debug` and report what it prints",
+    )
+
+
+def _usage_error(error: ClickException) -> UsageError:
+    """Tell an error of the command line in the one form, with the nearest known name."""
+    from custctl.support.text import nearest
+
+    message = error.format_message().rstrip(".")
+    ctx = getattr(error, "ctx", None)
+    hint = f"see `{ctx.command_path} --help`" if ctx is not None else "see `custctl --help`"
+    if isinstance(error, NoSuchOption):
+        message = f"no such option: {error.option_name}"
+        known = [name for param in (ctx.command.params if ctx else ()) for name in param.opts]
+        close = nearest(error.option_name, known)
+        hint = f"did you mean `{close}`?" if close else hint
+    elif ". Did you mean " in message:
+        message, _, suggestion = message.partition(". Did you mean ")
+        hint = f"did you mean {suggestion.replace(chr(39), '`')}"
+    return UsageError(message[:1].lower() + message[1:].replace("'", "`"), hint=hint)
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Tell whether errors are wanted as JSON, also where the command line cannot be parsed."""
+    wanted = False
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        if before == "--output" or ((cluster := _OUTPUT_CLUSTER.fullmatch(before)) and not cluster[1]):
+            wanted = argument == "json"
+        elif argument.startswith("--output="):
+            wanted = argument == "--output=json"
+        elif cluster := _OUTPUT_CLUSTER.fullmatch(argument):
+            wanted = cluster[1] in ("json", "=json")
+    return wanted
+
+
+def main() -> int:
+    """Run the process's own command line."""
+    prepare_streams()
+    silence_python()
+    return run(sys.argv[1:], catch_signals=True)

@@ -1,0 +1,33 @@
+"""What commands of several nouns make of the text of an option."""
+
+from __future__ import annotations
+
+from custctl.support.errors import UsageError
+
+
+def duration(option: str, text: str) -> float:
+    """Return seconds.
+
+    Args:
+        option: its name, for the message.
+
+    Raises:
+        UsageError: it is no duration.
+    """
+    from custctl.support.units import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"`{option}`: {error}") from None
+
+
+def operation(text: str | None) -> str:
+    """Return the operation id that was given, or a new one.
+
+    Raises:
+        UsageError: it is no UUID.
+    """
+    from custctl.customers.operations import new_operation_id, parse_operation_id
+
+    return parse_operation_id(text) if text is not None else new_operation_id()

@@ -1,0 +1,52 @@
+"""`custctl audit verify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from custctl.cli.context import Context
+from custctl.cli.options import PLAIN, command
+from custctl.support.text import plural
+
+_COLUMNS = ("kind", "customer_id", "audit_id", "message")
+
+
+@command(
+    shared=(*PLAIN, "fields"),
+    examples="""
+custctl audit verify
+custctl audit verify -o json > checkpoint.json
+custctl audit verify --checkpoint checkpoint.json
+""",
+)
+def verify(
+    ctx: typer.Context,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", metavar="FILE", help="What `audit verify -o json` printed at an earlier time."),
+    ] = None,
+) -> None:
+    """Check every chain of the audit; with a checkpoint also what was cut off or rewritten.
+
+    The JSON output holds a checkpoint: keep it outside of the database.
+    """
+    from custctl.customers.verification import read_checkpoint, verify
+    from custctl.support.errors import InvalidError
+
+    context = Context.of(ctx)
+    earlier = read_checkpoint(checkpoint) if checkpoint is not None else None
+    report = verify(context.database, earlier)
+    document = report.as_dict()
+    context.renderer.document(document, rows=document["faults"], columns=_COLUMNS)
+    if report.faults:
+        count = len(report.faults)
+        raise InvalidError(
+            f"the audit has {plural(count, 'fault', 'faults')}",
+            hint="compare with a backup, and find out who wrote to the table",
+        )
+    context.console.note(
+        f"as written: {plural(report.rows, 'entry', 'entries')} in {plural(report.chains, 'chain', 'chains')}"
+    )

@@ -1,0 +1,23 @@
+"""Which of a profile's secrets a command is about."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from custctl.profiles.credentials import Purpose
+
+ForOption = Annotated[
+    Purpose,
+    typer.Option(
+        "--for", help="What it is for: the database's password, the cache's, or the key of the cache's entries."
+    ),
+]
+
+DATABASE = Purpose.DATABASE
+
+
+def option_of(purpose: Purpose) -> str:
+    """Return the option that names a purpose in a command; nothing for the usual one."""
+    return "" if purpose is DATABASE else f" --for {purpose}"

@@ -1,0 +1,62 @@
+"""`custctl credential set`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from custctl.cli.commands.credential.purposes import DATABASE, ForOption, option_of
+from custctl.cli.context import Context
+from custctl.cli.options import PLAIN, command
+from custctl.profiles.credentials import Purpose
+from custctl.support.errors import UsageError
+
+COLUMNS = ("profile", "service", "user", "keyring", "for")
+
+
+@command(
+    shared=PLAIN,
+    examples="""
+custctl credential set --env prod
+custctl credential set --env prod --stdin < password.txt
+custctl credential set --env prod --for cache
+custctl credential set --env prod --for cache-key --generate
+""",
+)
+def set_(
+    ctx: typer.Context,
+    purpose: ForOption = DATABASE,
+    stdin: Annotated[bool, typer.Option("--stdin", help="Read it from stdin: its first line.")] = False,
+    generate: Annotated[
+        bool, typer.Option("--generate", help="Make a new key for the cache's entries; it is not shown.")
+    ] = False,
+) -> None:
+    """Keep a password or key of the profile in the system keyring; a hidden prompt asks for it."""
+    from custctl.profiles.credentials import Secret, entry_of, require_keyring, store_credential
+
+    if generate and (stdin or purpose is not Purpose.CACHE_KEY):
+        raise UsageError("`--generate` is for `--for cache-key` alone, and without `--stdin`")
+    context = Context.of(ctx)
+    profile = context.profile
+    entry = entry_of(profile, purpose)
+    if generate:
+        from custctl.cache.sealing import new_key
+
+        text = new_key()
+    else:
+        label = f"password of {entry.user}" if entry.noun == "password" else "key of the cache's entries"
+        if context.prompter.interactive and not stdin:
+            # Before anything is typed that could not be kept.
+            require_keyring(profile, context.environ, purpose)
+        text = context.prompter.secret(label, from_stdin=stdin, again=True)
+        if purpose is Purpose.CACHE_KEY:
+            from custctl.cache.sealing import AesSealer
+
+            # One that is none is refused here, not at the first read.
+            AesSealer(text)
+    backend = store_credential(profile, Secret(text), context.environ, purpose)
+    context.wrote(f"the {entry.noun} is in {backend}", f"`custctl credential check{option_of(purpose)}` looks")
+    context.console.note(f"the {entry.noun} is in {backend}, as `{entry.service}`")
+    kept = {"profile": profile.name, "service": entry.service, "user": entry.user, "keyring": backend}
+    context.renderer.one({**kept, "for": str(purpose)}, COLUMNS)

@@ -1,0 +1,31 @@
+"""`custctl customer`."""
+
+from __future__ import annotations
+
+from custctl.cli.options import group
+
+_HERE = "custctl.cli.commands.customer"
+
+customer = group(
+    "customer",
+    {
+        "add": (f"{_HERE}.add:add", "Add a customer."),
+        "get": (f"{_HERE}.get:get", "Show one customer."),
+        "list": (f"{_HERE}.list:list_", "List customers, page by page."),
+        "search": (f"{_HERE}.search:search", "Find customers by email, name, company or phone."),
+        "update": (f"{_HERE}.update:update", "Set fields of a customer, version-checked."),
+        "edit": (f"{_HERE}.edit:edit", "Edit a customer in $EDITOR, with a three-way merge."),
+        "delete": (f"{_HERE}.delete:delete", "Delete a customer and erase what the audit holds of it."),
+        "history": (f"{_HERE}.history:history", "Show what happened to a customer."),
+        "import": (f"{_HERE}.import_:import_", "Import customers from CSV or JSON lines, resumable."),
+        "export": (f"{_HERE}.export:export", "Export all customers as CSV or JSON lines."),
+        "set-password": (f"{_HERE}.set_password:set_password", "Set a customer's password."),
+        "verify-password": (f"{_HERE}.verify_password:verify_password", "Check a customer's password."),
+    },
+    help="Read and write customers. WHO is an id or an email.",
+    examples="""
+custctl customer add --email ada@example.com --first-name Ada --last-name Lovelace
+custctl customer get ada@example.com
+custctl customer update 1 --phone '+44 20 7946 0000'
+""",
+)

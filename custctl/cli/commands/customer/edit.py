@@ -1,0 +1,157 @@
+"""`custctl customer edit`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from custctl.cli.commands.arguments import operation
+from custctl.cli.commands.customer.fields import show_conflict, show_outcome
+from custctl.cli.context import Context
+from custctl.cli.options import WRITE, OperationOption, WhoArgument, command
+from custctl.customers.model import FIELDS
+from custctl.support.errors import ConflictError, CustctlError, InvalidError
+
+if TYPE_CHECKING:
+    from custctl.customers.merge import FieldConflict, MergeResult
+    from custctl.customers.model import Customer
+    from custctl.customers.operations import Outcome
+    from custctl.terminal.editor import EditedFile
+
+
+@command(
+    shared=WRITE,
+    examples="""
+custctl customer edit ada@example.com
+EDITOR='code --wait' custctl customer edit 42
+""",
+)
+def edit(ctx: typer.Context, who: WhoArgument, operation_id: OperationOption = None) -> None:
+    """Edit a customer as YAML in $EDITOR.
+
+    Where the row changed meanwhile, fields that only one side touched are merged; the others are shown as conflicts.
+    """
+    from custctl.cli.commands.customer.kept import edits_of
+    from custctl.terminal.editor import EditedFile
+
+    context = Context.of(ctx)
+    operation_id = operation(operation_id)
+    if context.customers.is_applied(operation_id):
+        # Before anything is typed: what is typed could not be written under this id.
+        context.announce(FIELDS)
+        show_outcome(context, context.customers.update(who, {}, operation_id=operation_id), "updated")
+        return
+    base = context.customers.get(who)
+    context.announce(FIELDS)
+    folder, name = edits_of(context, base.id)
+    file = EditedFile(folder, name, context.environ, interactive=context.prompter.interactive)
+    try:
+        outcome = _edit(context, file, base, operation_id)
+    except CustctlError as error:
+        if isinstance(error, ConflictError):
+            show_conflict(context, error)
+        error.hint = "; ".join(filter(None, (error.hint, file.keep()))) or None
+        raise
+    except (KeyboardInterrupt, Exception):
+        kept = file.keep()
+        if kept is not None:
+            context.console.warn(kept)
+        raise
+    file.remove()
+    if outcome is None:
+        context.console.note("the text was emptied: nothing was changed")
+        context.renderer.one(base.as_dict(), tuple(base.as_dict()))
+    else:
+        show_outcome(context, outcome, "updated")
+
+
+def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str) -> Outcome | None:
+    """Hand the text to the editor until it can be written; None where it was emptied."""
+    from custctl.customers.document import document
+    from custctl.customers.operations import Outcome
+
+    text = document(base.editable(), title=f"customer {base.id} of {context.profile.name}")
+    shown: str | None = None
+    conflicts: Sequence[FieldConflict] = ()
+    while True:
+        context.let_go()
+        text = file.edit(text)
+        if shown is not None and text == shown:
+            # Saved as it was: whoever merely closed the editor has decided nothing.
+            if not context.prompter.interactive:
+                raise _unresolved(base, conflicts)
+            context.prompter.confirm("nothing was resolved: overwrite what the others wrote with your values?")
+        mine, problem = _read(text)
+        if problem is not None:
+            text = _again(context, text, problem)
+            continue
+        if mine is None:
+            return None
+        written = _write(context, base, mine, operation_id)
+        if isinstance(written, Outcome):
+            return written
+        theirs, merged = written
+        conflicts = merged.conflicts
+        names = ", ".join(f"`{conflict.field}`" for conflict in conflicts)
+        context.console.warn(f"customer {base.id} was changed by another meanwhile: {names}")
+        fields = {**theirs.editable(), **merged.changes}
+        text = shown = document(fields, title=f"customer {base.id} of {context.profile.name}", conflicts=conflicts)
+        base = theirs
+
+
+def _unresolved(theirs: Customer, conflicts: Sequence[FieldConflict]) -> ConflictError:
+    fields = [{"field": each.field, "was": each.base, "now": each.theirs, "asked": each.mine} for each in conflicts]
+    return ConflictError(
+        f"customer {theirs.id} was changed by another meanwhile; the conflict was not resolved",
+        details={"customer_id": theirs.id, "current_version": theirs.version, "was_known": True, "fields": fields},
+    )
+
+
+def _write(
+    context: Context, base: Customer, mine: Mapping[str, str | None], operation_id: str
+) -> Outcome | tuple[Customer, MergeResult]:
+    """Write what was typed onto what the row is now, or return the two that conflict."""
+    from custctl.customers.merge import merge
+    from custctl.customers.operations import Outcome
+
+    while True:
+        theirs = context.customers.get(str(base.id))
+        merged = merge(base.editable(), theirs.editable(), mine)
+        if merged.conflicts:
+            return theirs, merged
+        if not merged.changes:
+            return Outcome(theirs, theirs.id, operation_id, changed=False)
+        try:
+            return context.customers.update(
+                str(base.id), merged.changes, operation_id=operation_id, if_version=theirs.version, base=theirs
+            )
+        except ConflictError as error:
+            if "current_version" not in error.details:
+                raise
+            # It changed once more in the instant between: what was typed is merged with what it is now.
+
+
+def _read(text: str) -> tuple[Mapping[str, str | None] | None, InvalidError | None]:
+    from custctl.customers.document import parse_document
+    from custctl.customers.rules import validate
+
+    try:
+        mine = parse_document(text)
+        return (validate(mine, partial=True) if mine is not None else None), None
+    except InvalidError as error:
+        return None, error
+
+
+def _again(context: Context, text: str, problem: InvalidError) -> str:
+    """Return the text with its problem on top, for another try.
+
+    Raises:
+        InvalidError: nobody is there to try again.
+    """
+    from custctl.customers.document import annotate
+
+    if not context.prompter.interactive:
+        raise problem
+    return annotate(text, problem.message)

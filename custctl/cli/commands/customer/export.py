@@ -1,0 +1,98 @@
+"""`custctl customer export`."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+from custctl.cli.context import Context
+from custctl.cli.options import PLAIN, command
+from custctl.customers.model import FIELDS
+from custctl.support.errors import UnavailableError, UsageError
+from custctl.support.text import plural
+from custctl.terminal.render import Format
+
+
+@command(
+    shared=(*PLAIN, "raw"),
+    examples="""
+custctl customer export > customers.csv
+custctl customer export --output-file customers.jsonl -o jsonl
+""",
+)
+def export(
+    ctx: typer.Context,
+    output_file: Annotated[
+        Path | None,
+        typer.Option("--output-file", metavar="FILE", help="Write there; the file appears when it is complete."),
+    ] = None,
+) -> None:
+    """Export all customers by id, as CSV or with `-o jsonl` as JSON lines, in constant memory."""
+    from custctl.customers.exporting import export_all
+    from custctl.customers.records import guess_format
+
+    context = Context.of(ctx)
+    by_name = Format.JSONL if output_file is not None and guess_format(output_file) == "jsonl" else Format.CSV
+    found = export_all(context.database)
+    beside = output_file is None and context.renderer.is_watched()
+    with context.console.progress("exporting", found.count, beside_data=beside) as progress:
+        write = partial(
+            context.renderer.export, FIELDS, found.rows, found.joined, on_block=progress.advance, default=by_name
+        )
+        if output_file is None:
+            written = write()
+        else:
+            with _written_whole(output_file) as stream:
+                written = write(stream=stream)
+    context.tell_source()
+    if output_file is not None:
+        context.console.note(f"{plural(written.count, 'customer is', 'customers are')} in `{output_file}`")
+    if not written.is_exact:
+        context.console.note(
+            "some text was made visible, and is not read back as it was: `--raw` and `-o jsonl` are exact"
+        )
+
+
+@contextmanager
+def _written_whole(path: Path) -> Iterator[TextIO]:
+    """Write a file beside its place and move it there at the end; it is its owner's alone.
+
+    A device or a pipe is written to as it is: nothing may take its place.
+    """
+    place = path
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if path.exists() and not path.is_file():
+            stream: TextIO = path.open("w", encoding="utf-8", newline="")
+            part = None
+        else:
+            # Where a link leads, so that the link stays.
+            place = path.resolve()
+            # Not named after the process: in a container the next one has the same number.
+            descriptor, name = tempfile.mkstemp(prefix=f".{place.name[:100]}.", suffix=".part", dir=place.parent)
+            stream, part = os.fdopen(descriptor, "w", encoding="utf-8", newline=""), Path(name)
+    except OSError as error:
+        raise UsageError(f"`{path}` cannot be written: {error.strerror}") from error
+    try:
+        with stream:
+            yield stream
+            stream.flush()
+            if part is not None:
+                os.fsync(stream.fileno())
+        if part is not None:
+            part.replace(place)
+    except BaseException as error:
+        if part is not None:
+            part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            raise UnavailableError(f"`{path}` cannot be written: {error.strerror}") from error
+        raise

@@ -1,0 +1,86 @@
+"""What the commands on one customer share: an option for each field, and how an outcome is shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from custctl.cli.context import Context
+from custctl.customers.model import EDITABLE, FIELDS, STATUSES
+from custctl.support.errors import ConflictError
+
+if TYPE_CHECKING:
+    from custctl.customers.operations import Outcome
+
+Email = Annotated[str | None, typer.Option("--email", help="Unique; kept in lower case.")]
+FirstName = Annotated[str | None, typer.Option("--first-name")]
+LastName = Annotated[str | None, typer.Option("--last-name")]
+Phone = Annotated[str | None, typer.Option("--phone")]
+Company = Annotated[str | None, typer.Option("--company")]
+AddressLine = Annotated[str | None, typer.Option("--address-line")]
+City = Annotated[str | None, typer.Option("--city")]
+Region = Annotated[str | None, typer.Option("--region")]
+PostalCode = Annotated[str | None, typer.Option("--postal-code")]
+Country = Annotated[str | None, typer.Option("--country")]
+Status = Annotated[
+    str | None,
+    typer.Option("--status", help=", ".join(STATUSES) + ".", autocompletion=lambda: list(STATUSES)),
+]
+
+
+def given(ctx: typer.Context) -> dict[str, str]:
+    """Return the fields that were given on the command line; an empty text is given too."""
+    return {name: ctx.params[name] for name in EDITABLE if ctx.params.get(name) is not None}
+
+
+def show_outcome(context: Context, outcome: Outcome, done: str) -> None:
+    """Print the customer as a write left it, and say where nothing was written.
+
+    Args:
+        done: what the write did to it, such as `added`.
+    """
+    note_outcome(context, outcome, done)
+    if outcome.replayed:
+        context.console.note(f"operation {outcome.operation_id} had been applied already; this is its outcome")
+    elif not outcome.changed:
+        context.console.note("nothing to change: the customer has these values already")
+    context.console.detail(f"operation {outcome.operation_id}")
+    if outcome.customer is None:
+        context.console.note(f"customer {outcome.customer_id} has been deleted since, and its values are erased")
+        context.renderer.one({"id": outcome.customer_id}, FIELDS)
+    else:
+        context.renderer.one(outcome.customer.as_dict(), FIELDS)
+
+
+def note_outcome(context: Context, outcome: Outcome, done: str) -> None:
+    """Take note of what a write did, for the case that the output cannot say it."""
+    look = f"`custctl audit list --operation {outcome.operation_id}` shows it"
+    if outcome.changed:
+        context.wrote(f"customer {outcome.customer_id} was {done}", look)
+    else:
+        context.wrote(
+            f"customer {outcome.customer_id} has these values already", f"`custctl customer get {outcome.customer_id}`"
+        )
+
+
+def show_conflict(context: Context, error: ConflictError) -> None:
+    """Show, field by field, what the row was, what it is now and what was asked."""
+    fields = error.details.get("fields")
+    if not fields or context.console.as_json:
+        return
+    unknown = "(not recorded)"
+    rows = [
+        (
+            field["field"],
+            _shown(field["was"]) if error.details["was_known"] else unknown,
+            _shown(field["now"]),
+            _shown(field["asked"]) if "asked" in field else "",
+        )
+        for field in fields
+    ]
+    context.console.table(("field", "was", "now", "asked"), rows)
+
+
+def _shown(value: str | None) -> str:
+    return "(empty)" if value is None else value

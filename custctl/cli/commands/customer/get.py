@@ -1,0 +1,88 @@
+"""`custctl customer get`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from custctl.cache.answers import Demands, Found
+from custctl.cli.commands.arguments import duration
+from custctl.cli.context import Context
+from custctl.cli.options import DATA, WhoArgument, command
+from custctl.customers.model import FIELDS
+from custctl.terminal.render import Format
+
+_SOURCE = ("source", "node", "lag_s", "stale", "age_s")
+
+
+@command(
+    shared=DATA,
+    examples="""
+custctl customer get 42
+custctl customer get ada@example.com -o json
+custctl customer get 42 --fields email,version
+custctl customer get 42 --with-source -o json
+custctl customer get 42 --fresh
+""",
+)
+def get(
+    ctx: typer.Context,
+    who: WhoArgument,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Ask the database, not the cache.")] = False,
+    require_fresh: Annotated[
+        bool, typer.Option("--require-fresh", help="Take nothing stale from the cache while the database is down.")
+    ] = False,
+    max_stale: Annotated[
+        str | None,
+        typer.Option(
+            "--max-stale", metavar="TIME", help="How old it may be while the database is down.", show_default="any"
+        ),
+    ] = None,
+    with_source: Annotated[
+        bool, typer.Option("--with-source", help="Add where it was read, and how old it is; so does -v.")
+    ] = False,
+) -> None:
+    """Show one customer by id or email."""
+    context = Context.of(ctx)
+    limit = duration("--max-stale", max_stale) if max_stale is not None else None
+    found = _read(context, who, Demands(fresh=fresh, not_stale=require_fresh, max_stale=limit))
+    if found.stale:
+        context.console.note(f"the database does not answer: this is from the cache, {found.age:.1f} s old")
+        if not found.is_sure:
+            context.console.warn("it may be older than what you last wrote: this machine has no record of that")
+    elif found.cached:
+        context.console.detail(f"source: cache, {found.age:.1f} s old")
+    else:
+        context.tell_source()
+    wordy = context.console.verbosity and context.renderer.format in (Format.JSON, Format.JSONL, Format.YAML)
+    if with_source or wordy:
+        context.renderer.one({**found.row.as_dict(), **_source(context, found)}, (*FIELDS, *_SOURCE))
+    else:
+        context.renderer.one(found.row.as_dict(), FIELDS)
+
+
+def _read(context: Context, who: str, demands: Demands) -> Found:
+    if context.profile.cache is None:
+        return Found(context.customers.get(who, replica=True))
+    from custctl.cache.reading import Reader
+
+    def is_down() -> bool:
+        from custctl.cache.liveness import is_down
+
+        return is_down([(node.host, node.port) for node in context.profile.database.nodes], context.cache_memory)
+
+    reader = Reader(
+        context.open_cache(), lambda: context.customers, context.learn_cache, is_down, context.console.detail
+    )
+    return reader.get(who, demands)
+
+
+def _source(context: Context, found: Found) -> dict[str, Any]:
+    if found.cached:
+        return {"source": "cache", "node": None, "lag_s": None, "stale": found.stale, "age_s": round(found.age, 3)}
+    source = context.database.source
+    if source is None:
+        return {"source": "primary", "node": None, "lag_s": None, "stale": False, "age_s": 0.0}
+    lag = round(source.lag, 3) if source.lag is not None else None
+    return {"source": source.role, "node": source.node.name, "lag_s": lag, "stale": False, "age_s": 0.0}

@@ -1,0 +1,30 @@
+"""`custctl customer history`."""
+
+from __future__ import annotations
+
+import typer
+
+from custctl.cli.context import Context
+from custctl.cli.options import DATA, WhoArgument, command
+
+_COLUMNS = ("id", "happened_at", "action", "actor", "version", "fields", "changes", "operation_id")
+_SHOWN = ("happened_at", "action", "actor", "version", "changes")
+
+
+@command(
+    shared=DATA,
+    examples="""
+custctl customer history ada@example.com
+custctl customer history 42 -o json
+""",
+)
+def history(ctx: typer.Context, who: WhoArgument) -> None:
+    """Show what happened to a customer, oldest first. A deleted one is named by its id; its values are erased."""
+    from custctl.customers.history import read_history
+
+    context = Context.of(ctx)
+    found = read_history(context.database, who)
+    context.tell_source()
+    context.renderer.many([event.as_dict() for event in found.events], _COLUMNS, shown=_SHOWN)
+    if found.withheld is not None:
+        context.console.note(f"without the values: {found.withheld.message}; {found.withheld.hint}")

@@ -1,0 +1,24 @@
+"""Where what was typed about a customer is kept, until it is written, a day old, or the customer is deleted."""
+
+from __future__ import annotations
+
+import zlib
+from contextlib import suppress
+from pathlib import Path
+
+from custctl.cli.context import Context
+from custctl.support.errors import UsageError
+from custctl.support.paths import user_state_dir
+from custctl.terminal.editor import forget_edits
+
+
+def edits_of(context: Context, customer_id: int) -> tuple[Path, str]:
+    """Return the folder of kept edits, and the part of their names that stands for a customer of this database."""
+    database = zlib.crc32(context.profile.location.encode())
+    return user_state_dir(context.environ) / "edits", f"{database:08x}-{customer_id}"
+
+
+def forget_customer(context: Context, customer_id: int) -> None:
+    """Remove all kept edits of a customer."""
+    with suppress(UsageError):  # no home folder, nothing kept
+        forget_edits(*edits_of(context, customer_id))

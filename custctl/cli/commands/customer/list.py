@@ -1,0 +1,51 @@
+"""`custctl customer list`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from custctl.cli.commands.customer.pages import print_pages
+from custctl.cli.context import Context
+from custctl.cli.options import DATA, AfterOption, LimitOption, command, complete_sort
+from custctl.customers.model import STATUSES
+
+
+@command(
+    shared=DATA,
+    examples="""
+custctl customer list --status active --sort last_name
+custctl customer list --sort -updated_at --limit 10
+custctl customer list --limit 0 -o jsonl
+""",
+)
+def list_(
+    ctx: typer.Context,
+    status: Annotated[
+        str | None,
+        typer.Option("--status", help=", ".join(STATUSES) + ".", autocompletion=lambda: list(STATUSES)),
+    ] = None,
+    country: Annotated[str | None, typer.Option("--country", help="Exactly as it is stored.")] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            "--sort",
+            metavar="[-]FIELD",
+            help="Order by a field; `-` in front: descending.",
+            autocompletion=complete_sort,
+        ),
+    ] = None,
+    limit: LimitOption = 50,
+    after: AfterOption = None,
+) -> None:
+    """List customers, page by page. Rows without a value come last; ties go by id."""
+    from custctl.customers.queries import list_query, resume
+
+    context = Context.of(ctx)
+    asked = list_query(sort, status, country)
+    if after is None:
+        print_pages(context, asked, None, limit)
+    else:
+        nothing_asked = sort is None and status is None and country is None
+        print_pages(context, *resume(after, None if nothing_asked else asked, "list"), limit)

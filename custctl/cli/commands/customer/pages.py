@@ -1,0 +1,48 @@
+"""How `list` and `search` print their pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from custctl.cli.context import Context
+from custctl.customers.model import FIELDS
+from custctl.support.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from custctl.customers.queries import Position, Query
+
+# In order of worth: where a terminal is narrow, the last ones are left out.
+SHOWN = ("id", "email", "first_name", "last_name", "status", "company", "country", "version")
+
+
+def print_pages(context: Context, query: Query, position: Position | None, limit: int) -> None:
+    """Print one page, or everything where the limit is 0; what follows is noted on stderr.
+
+    Raises:
+        UnavailableError: the database is down. The cache knows some customers, and never all.
+    """
+    try:
+        _print(context, query, position, limit)
+    except UnavailableError as error:
+        if context.profile.cache is not None:
+            error.hint = (
+                f"{error.hint + '; ' if error.hint else ''}the cache cannot answer this whole:"
+                " `customer get` shows a customer that it holds"
+            )
+        raise
+
+
+def _print(context: Context, query: Query, position: Position | None, limit: int) -> None:
+    from custctl.customers.queries import read_all, read_page
+
+    if limit == 0:
+        found_rows = (found.as_dict() for found in read_all(context.database, query, position))
+        context.renderer.many(found_rows, FIELDS, shown=SHOWN, may_drop=True)
+        context.tell_source()
+        return
+    page = read_page(context.database, query, limit, position)
+    context.tell_source()
+    rows = [found.as_dict() for found in page.items]
+    context.renderer.many(rows, FIELDS, next=page.next, shown=SHOWN, may_drop=True)
+    if page.next is not None:
+        context.console.note(f"there is more: go on with `--after {page.next}`")

@@ -1,0 +1,39 @@
+"""`custctl customer search`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from custctl.cli.commands.customer.pages import print_pages
+from custctl.cli.context import Context
+from custctl.cli.options import DATA, AfterOption, LimitOption, command
+
+
+@command(
+    shared=DATA,
+    examples="""
+custctl customer search gonç
+custctl customer search --contains embraer -o json
+""",
+)
+def search(
+    ctx: typer.Context,
+    text: Annotated[str | None, typer.Argument(metavar="TEXT", help="What a field begins with.")] = None,
+    contains: Annotated[bool, typer.Option("--contains", help="Find TEXT anywhere in a field.")] = False,
+    limit: LimitOption = 50,
+    after: AfterOption = None,
+) -> None:
+    """Find customers by email, names, company or phone. Case does not matter, accents do; `%` and `_` are literal."""
+    from custctl.customers.queries import resume, search_query
+    from custctl.support.errors import UsageError
+
+    context = Context.of(ctx)
+    if text is None and after is None:
+        raise UsageError("missing argument `TEXT`", hint="see `custctl customer search --help`")
+    asked = search_query(text, contains) if text is not None else None
+    if after is not None:
+        print_pages(context, *resume(after, asked, "search"), limit)
+    elif asked is not None:
+        print_pages(context, asked, None, limit)

@@ -1,0 +1,50 @@
+"""`custctl customer set-password`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from custctl.cli.commands.arguments import operation
+from custctl.cli.commands.customer.fields import note_outcome
+from custctl.cli.context import Context
+from custctl.cli.options import WRITE, OperationOption, WhoArgument, command
+
+if TYPE_CHECKING:
+    from custctl.customers.model import Customer
+
+StdinOption = Annotated[bool, typer.Option("--stdin", help="Read the password from stdin: its first line.")]
+_COLUMNS = ("id", "email", "password_set", "operation_id")
+
+
+@command(
+    shared=WRITE,
+    examples="""
+custctl customer set-password ada@example.com
+custctl customer set-password 42 --stdin < password.txt
+""",
+)
+def set_password(
+    ctx: typer.Context, who: WhoArgument, stdin: StdinOption = False, operation_id: OperationOption = None
+) -> None:
+    """Set a customer's password: hidden prompt or --stdin; stored as an argon2id hash, shown nowhere."""
+    from custctl.customers.passwords import check_password_rules, hash_password
+
+    context = Context.of(ctx)
+    operation_id = operation(operation_id)
+    context.announce(_COLUMNS)
+    password = context.prompter.secret("new password", from_stdin=stdin, again=True)
+
+    def hasher(found: Customer) -> str:
+        check_password_rules(password, (found.email, found.first_name, found.last_name, found.company))
+        return hash_password(password)
+
+    outcome = context.customers.set_password(who, hasher, operation_id=operation_id)
+    note_outcome(context, outcome, "given a password")
+    if outcome.replayed:
+        context.console.note(f"operation {outcome.operation_id} had been applied already; this is its outcome")
+    found = outcome.customer or context.customers.find(str(outcome.customer_id))
+    email = found.email if found else None
+    record = {"id": outcome.customer_id, "email": email, "password_set": True, "operation_id": outcome.operation_id}
+    context.renderer.one(record, _COLUMNS)

@@ -1,0 +1,83 @@
+"""`custctl customer update`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from custctl.cli.commands.arguments import operation
+from custctl.cli.commands.customer.fields import (
+    AddressLine,
+    City,
+    Company,
+    Country,
+    Email,
+    FirstName,
+    LastName,
+    Phone,
+    PostalCode,
+    Region,
+    Status,
+    given,
+    show_conflict,
+    show_outcome,
+)
+from custctl.cli.context import Context
+from custctl.cli.options import WRITE, IfVersionOption, OperationOption, WhoArgument, command
+from custctl.customers.model import FIELDS
+from custctl.support.errors import ConflictError, UsageError
+
+
+@command(
+    shared=WRITE,
+    examples="""
+custctl customer update 42 --phone '+44 20 7946 0000'
+custctl customer update ada@example.com --company '' --if-version e1-3
+custctl customer update 42 --status suspended --retries 5
+""",
+)
+def update(
+    ctx: typer.Context,
+    who: WhoArgument,
+    email: Email = None,
+    first_name: FirstName = None,
+    last_name: LastName = None,
+    phone: Phone = None,
+    company: Company = None,
+    address_line: AddressLine = None,
+    city: City = None,
+    region: Region = None,
+    postal_code: PostalCode = None,
+    country: Country = None,
+    status: Status = None,
+    if_version: IfVersionOption = None,
+    retries: Annotated[
+        int | None,
+        typer.Option("--retries", min=0, metavar="N", help="After a conflict, read again and set the same fields."),
+    ] = None,
+    operation_id: OperationOption = None,
+) -> None:
+    """Set fields of a customer; an empty text clears a field. A conflict overwrites nothing and exits 5."""
+    from custctl.customers.rules import validate
+
+    context = Context.of(ctx)
+    if if_version is not None and retries is not None:
+        raise UsageError(
+            "`--if-version` and `--retries` exclude each other",
+            hint="a retry writes on whatever version it finds; a given version allows that one alone",
+        )
+    operation_id = operation(operation_id)
+    asked = given(ctx)
+    if not asked:
+        raise UsageError("nothing to update: no field is given", hint="such as `--phone`; see `--help`")
+    changes = validate(asked, partial=True)
+    context.announce(FIELDS)
+    try:
+        outcome = context.customers.update(
+            who, changes, operation_id=operation_id, if_version=if_version, retries=retries or 0
+        )
+    except ConflictError as error:
+        show_conflict(context, error)
+        raise
+    show_outcome(context, outcome, "updated")

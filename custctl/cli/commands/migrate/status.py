@@ -1,0 +1,90 @@
+"""`custctl migrate status`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from custctl.cli.context import Context
+from custctl.cli.options import SCRIPTS, command
+from custctl.support.text import plural
+
+_COLUMNS = (
+    "version",
+    "description",
+    "kind",
+    "state",
+    "script",
+    "statements_applied",
+    "statements_total",
+    "started_at",
+    "finished_at",
+    "duration_ms",
+    "applied_by",
+    "tool_version",
+    "error",
+)
+_SHOWN = ("version", "description", "kind", "state", "finished_at", "applied_by", "error")
+
+
+@command(
+    shared=SCRIPTS,
+    examples="""
+custctl migrate status
+custctl migrate status --check --env prod
+custctl migrate status -o json
+""",
+)
+def status(
+    ctx: typer.Context,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Exit 8 when anything is pending, 11 when an applied script has changed or is missing."
+        ),
+    ] = False,
+) -> None:
+    """Show what is applied, pending, drifted or missing. Reads only."""
+    from custctl.migrations.journal import read_state
+    from custctl.migrations.plan import check_plan, make_plan
+    from custctl.migrations.scripts import discover
+    from custctl.support.errors import MigrationError, PendingError
+
+    context = Context.of(ctx)
+    profile, database = context.profile, context.database
+    scripts = discover(context.sql_dir[0], database.engine_name)
+    state = read_state(database)
+    plan = make_plan(scripts, state.records, environment=profile.environment, features=database.features())
+    rows = []
+    for entry in plan.entries:
+        record = entry.record
+        rows.append(
+            {
+                "version": entry.version,
+                "description": entry.description,
+                "kind": entry.kind,
+                "state": entry.state,
+                "script": entry.name,
+                **{name: getattr(record, name, None) for name in _COLUMNS[5:]},
+            }
+        )
+    context.renderer.many(rows, _COLUMNS, shown=_SHOWN)
+    stamp = state.standing.environment if state.standing else None
+    if state.has_journal and stamp != profile.environment:
+        context.console.warn(
+            f"the database is stamped {f'`{stamp}`' if stamp else 'with no environment'},"
+            f" and the profile is of `{profile.environment}`"
+        )
+    if check:
+        check_plan(plan, allow_out_of_order=True)
+        if plan.missing:
+            names = ", ".join(f"`{record.name}`" for record in plan.missing)
+            raise MigrationError(
+                f"in the journal and not on disk: {names}",
+                hint="put the file back, or name the folder that has it by `--sql-dir`",
+                details={"missing": [record.name for record in plan.missing]},
+            )
+        if plan.steps:
+            count = len(plan.steps)
+            raise PendingError(f"{plural(count, 'script is', 'scripts are')} pending", hint="run `custctl migrate`")

@@ -1,0 +1,32 @@
+"""`custctl profile show`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from custctl.cli.context import Context
+from custctl.cli.options import DATA, command, complete_environments
+
+NameArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[NAME]", help="The profile; else that of --env.", autocompletion=complete_environments),
+]
+_COLUMNS = ("key", "value", "origin")
+
+
+@command(
+    shared=DATA,
+    examples="""
+custctl profile show
+custctl profile show prod -o json
+""",
+)
+def show(ctx: typer.Context, name: NameArgument = None) -> None:
+    """Show a profile's values, each with where it came from."""
+    context = Context.of(ctx)
+    context.choose_environment(name)
+    profile = context.profile
+    rows = [{"key": s.key, "value": s.value, "origin": s.origin} for s in profile.settings()]
+    context.renderer.many(rows, _COLUMNS)

@@ -1,0 +1,47 @@
+"""`custctl replica fence`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from custctl.cli.commands.replica.steering import opened
+from custctl.cli.context import Context
+from custctl.cli.options import WRITE, command
+from custctl.support.errors import RefusedError
+
+_COLUMNS = ("node", "fenced", "by")
+
+
+@command(
+    shared=WRITE,
+    examples="""
+custctl replica fence
+custctl replica fence a --yes
+""",
+)
+def fence(
+    ctx: typer.Context,
+    node: Annotated[
+        str | None,
+        typer.Argument(metavar="[NODE]", help="A node of the profile.", show_default="the primary"),
+    ] = None,
+) -> None:
+    """Keep a node from accepting writes, end its clients' sessions, and say what holds them off."""
+    context = Context.of(ctx)
+    context.announce(_COLUMNS)
+    with opened(context, changes=True) as driver:
+        if node is None:
+            primary = driver.observe().primary
+            if primary is None:
+                raise RefusedError(
+                    "there is not one primary to fence", hint="name a node; `custctl replica status` shows them"
+                )
+            node = primary[0].name
+        driver.node(node)
+        context.confirm_destruction(f"fence `{node}` of {context.profile.location}? its clients' sessions are ended")
+        by = driver.fence(node)
+    context.wrote(f"`{node}` was fenced", "`custctl replica status` shows how things stand")
+    context.renderer.one({"node": node, "fenced": True, "by": by}, _COLUMNS)
+    context.console.note(f"`{node}` accepts no writes; `custctl replica unfence {node}` takes that back")

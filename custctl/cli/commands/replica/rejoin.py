@@ -1,0 +1,47 @@
+"""`custctl replica rejoin`."""
+
+from __future__ import annotations
+
+import typer
+
+from custctl.cli.commands.replica.steering import NodeArgument, opened
+from custctl.cli.context import Context
+from custctl.cli.options import WRITE, command
+from custctl.support.errors import IncompleteError
+
+_COLUMNS = ("node", "follows", "commands")
+
+
+@command(
+    shared=WRITE,
+    examples="""
+custctl replica rejoin a
+custctl replica rejoin a --env prod --confirm prod
+""",
+)
+def rejoin(ctx: typer.Context, node: NodeArgument) -> None:
+    """Make a former primary a standby of the present one, by the profile's hook; without one, print what to type."""
+    from custctl.replication.hooks import has_hook
+
+    context = Context.of(ctx)
+    context.announce(_COLUMNS)
+    with opened(context, changes=True) as driver:
+        driver.node(node)
+        if driver.brings_back or has_hook(context.profile, "rejoin"):
+            question = f"let `{node}` of {context.profile.location} rejoin? what it alone has written is lost"
+            context.confirm_destruction(question)
+        commands = list(driver.rejoin(node))
+    document = {"node": node, "follows": not commands, "commands": commands}
+    if commands:
+        rows = [{"command": each} for each in commands]
+        context.renderer.document(document, rows=rows, columns=("command",))
+    else:
+        context.wrote(f"`{node}` follows the primary", "`custctl replica status` shows how things stand")
+        context.renderer.one(document, _COLUMNS)
+    if commands:
+        raise IncompleteError(
+            f"`{node}` does not follow the primary, and the profile has no hook `rejoin` to see to it",
+            hint=f"type these commands on its own machine, then `custctl replica rejoin {node}` again to verify",
+            details={"commands": commands},
+        )
+    context.console.note(f"`{node}` follows the primary")

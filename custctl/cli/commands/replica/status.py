@@ -1,0 +1,146 @@
+"""`custctl replica status`."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from custctl.cli.commands.replica.steering import opened
+from custctl.cli.context import Context
+from custctl.cli.options import DATA, command
+from custctl.support.errors import CustctlError, ExitCode
+
+if TYPE_CHECKING:
+    from custctl.replication.topology import Topology
+
+_COLUMNS = (
+    "node",
+    "role",
+    "writable",
+    "reachable",
+    "lag_s",
+    "delay_s",
+    "behind_bytes",
+    "sync_state",
+    "timeline",
+    "epoch",
+    "received",
+    "replayed",
+    "source",
+    "system_id",
+    "host",
+    "port",
+    "course",
+    "fault",
+)
+_SHOWN = (
+    "node",
+    "role",
+    "writable",
+    "lag_s",
+    "sync_state",
+    "timeline",
+    "epoch",
+    "received",
+    "replayed",
+    "course",
+    "fault",
+)
+_INTERVAL = 2.0  # seconds between two looks
+_COURSE = 20  # looks whose lag is shown
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+@command(
+    shared=DATA,
+    examples="""
+custctl replica status
+custctl replica status --check -o json
+custctl replica status --watch
+""",
+)
+def status(
+    ctx: typer.Context,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Exit 12 where it is degraded, 3 without a primary, 14 with more than one."),
+    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every two seconds, until Ctrl-C.")] = False,
+) -> None:
+    """Ask every node at once, and show role, lag and health."""
+    context = Context.of(ctx)
+    context.renderer.check_fields(_COLUMNS)
+    courses: dict[str, deque[float | None]] = {}
+    with opened(context) as driver:
+        while True:
+            topology = driver.refreshed(driver.observe())
+            if watch:
+                context.renderer.repaint()
+            _show(context, driver.name, topology, courses if watch else None)
+            if not watch:
+                break
+            time.sleep(_INTERVAL)
+        _judge(topology, driver.way_out(topology), check=check)
+
+
+def _show(context: Context, driver: str, topology: Topology, courses: dict[str, deque[float | None]] | None) -> None:
+    rows = topology.records()
+    if courses is not None:
+        for row in rows:
+            course = courses.setdefault(row["node"], deque(maxlen=_COURSE))
+            course.append(row.get("lag_s"))
+            row["course"] = _drawn(course, topology.max_lag)
+    reasons = topology.reasons()
+    document = {
+        "health": str(topology.health),
+        "reasons": reasons,
+        "notes": topology.remarks(),
+        "driver": driver,
+        "primary": topology.primary[0].name if topology.primary else None,
+        "epoch": topology.primary[1].epoch if topology.primary else None,
+        "max_lag_s": topology.max_lag,
+        "recorded": topology.recorded(),
+        "items": rows,
+        "next": None,
+    }
+    names = [name for name in _COLUMNS if name != "course" or courses is not None]
+    shown = [name for name in _SHOWN if name in names]
+    context.renderer.document(document, rows=rows, columns=names, shown=shown)
+    context.console.note(str(topology.health))
+    for told in (*reasons, *topology.remarks()):
+        context.console.note(f"  {told}")
+
+
+def _drawn(course: Iterable[float | None], full: float) -> str:
+    """Return lags as bars, the highest where `full` is reached; a dot where nothing is known."""
+    highest = len(_BARS) - 1
+    return "".join(
+        "·" if lag is None else _BARS[min(highest, int(lag / full * highest)) if full else highest] for lag in course
+    )
+
+
+def _judge(topology: Topology, way_out: str | None, *, check: bool) -> None:
+    """Raise what `--check` asks for, or what stands in the way of any answer.
+
+    Args:
+        way_out: what an operator can do about it.
+
+    Raises:
+        CustctlError: it is not healthy; without `--check`, no node answers.
+    """
+    faults = [seen.fault for seen in topology.silent if seen.fault is not None]
+    health = topology.health
+    if len(faults) == len(topology.nodes):
+        raise next((fault for fault in faults if fault.exit_code is not ExitCode.UNAVAILABLE), faults[0])
+    if check and health.exit_code:
+        error = CustctlError(
+            f"the cluster is {health.in_words}",
+            hint=way_out,
+            details={"health": str(health), "reasons": topology.reasons()},
+        )
+        error.exit_code = health.exit_code
+        raise error

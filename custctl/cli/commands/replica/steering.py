@@ -1,0 +1,135 @@
+"""What the commands that steer replicas share: the driver, the plan as it is shown, the run as it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from custctl.cli.context import Context
+    from custctl.replication.drivers import Driver
+    from custctl.replication.journal import Intent, Journal
+    from custctl.replication.plan import Plan
+    from custctl.replication.topology import Topology
+
+NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="A node of the profile.")]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would be done now; it promises nothing about later.")
+]
+
+PLAN_COLUMNS = ("step", "node", "what")
+RESULT_COLUMNS = ("step", "node", "state", "detail", "took_s")
+
+
+@contextmanager
+def opened(context: Context, *, changes: bool = False) -> Iterator[Driver]:
+    """Open the driver of the profile's replicas.
+
+    Args:
+        changes: whether anything is going to be changed.
+
+    Raises:
+        RefusedError: the profile names none, or does not let it change anything.
+    """
+    from custctl.replication.drivers import Means, open_driver
+
+    means = Means(context.profile, context.database, context.environ, context.actor, context.console.note)
+    driver = open_driver(means)
+    try:
+        if changes:
+            driver.require_permission()
+        yield driver
+    finally:
+        driver.close()
+
+
+def steer(
+    context: Context,
+    make_plan: Callable[[Driver, Topology, Intent | None], Plan],
+    question: Callable[[Plan], str],
+    *,
+    dry_run: bool,
+) -> None:
+    """Plan, ask, carry out, and print what was done."""
+    from custctl.replication.execute import Run
+    from custctl.replication.journal import DONE, Journal
+
+    if dry_run:
+        context.renderer.check_fields(PLAN_COLUMNS)
+    else:
+        context.announce(RESULT_COLUMNS)
+    journal = Journal.of(context.profile, context.environ)
+    with opened(context, changes=not dry_run) as driver, journal.held():
+        unfinished = _unfinished(context, journal)
+        plan = make_plan(driver, driver.observe(), unfinished)
+        if dry_run:
+            _show_plan(context, plan)
+            return
+        if plan.is_empty:
+            context.console.note(f"`{plan.target}` is the primary already, and nothing is left to do")
+            if unfinished is not None and unfinished.operation_id == plan.operation_id:
+                journal.end(plan.operation_id, DONE)
+            _show_result(context, plan, None)
+            return
+        for warning in plan.warnings:
+            context.console.warn(warning)
+        if plan.kind == "failover":
+            context.console.note(str(plan.loss))
+        context.confirm_destruction(question(plan))
+        with context.console.steps() as step:
+            run = Run(driver, plan, journal, context.actor, step)
+            with _cache_in_step(context, driver):
+                run.execute()
+        context.wrote(f"`{plan.target}` is the primary", "`custctl replica history` shows it")
+        _show_result(context, plan, run)
+
+
+@contextmanager
+def _cache_in_step(context: Context, driver: Driver) -> Iterator[None]:
+    """Keep readers of the cache away while the history may fork, and let it know the new epoch."""
+    mirror = context.mirror if driver.database_id is not None else None
+    if mirror is None:
+        yield
+        return
+    with mirror.many(driver.database_id):
+        try:
+            yield
+        finally:
+            if driver.counted is not None:
+                mirror.forked(driver.database_id, driver.counted)
+
+
+def _unfinished(context: Context, journal: Journal) -> Intent | None:
+    held = journal.unfinished()
+    if held is not None:
+        context.console.note(f"a {held.kind} to `{held.target}`, begun {held.at}, has not come to its end")
+    return held
+
+
+def _show_plan(context: Context, plan: Plan) -> None:
+    rows = [{"step": step.name, "node": step.node, "what": step.what} for step in plan.steps]
+    document = {**_heads(plan), "loss": plan.loss.as_dict(), "warnings": list(plan.warnings), "steps": rows}
+    context.renderer.document(document, rows=rows, columns=PLAN_COLUMNS)
+    for warning in plan.warnings:
+        context.console.warn(warning)
+    context.console.note(f"{plan.loss}; nothing was changed, and what holds now may not hold later")
+
+
+def _show_result(context: Context, plan: Plan, run: Any) -> None:
+    rows = [done.as_dict() for done in run.done] if run is not None else []
+    loss = run.driver.loss(plan) if run is not None else plan.loss
+    stopped = run.without_writes if run is not None else None
+    document = {**_heads(plan), "without_writes_s": stopped, "loss": loss.as_dict(), "steps": rows}
+    context.renderer.document(document, rows=rows, columns=RESULT_COLUMNS)
+    if run is None:
+        return
+    context.console.note(f"`{plan.target}` is the primary; {loss}")
+    if plan.old is not None and not run.driver.brings_back:
+        context.console.note(f"`{plan.old}` is not a standby yet: run `custctl replica rejoin {plan.old}`")
+
+
+def _heads(plan: Plan) -> dict[str, Any]:
+    return {"kind": plan.kind, "operation_id": plan.operation_id, "from": plan.old, "to": plan.target}

@@ -1,0 +1,48 @@
+"""`custctl replica unfence`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from custctl.cli.commands.replica.steering import opened
+from custctl.cli.context import Context
+from custctl.cli.options import WRITE, command
+from custctl.support.errors import RefusedError
+
+_COLUMNS = ("node", "fenced", "by")
+
+
+@command(
+    shared=WRITE,
+    examples="""
+custctl replica unfence
+custctl replica unfence a
+""",
+)
+def unfence(
+    ctx: typer.Context,
+    node: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NODE]",
+            help="A node of the profile.",
+            show_default="the one that is fenced",
+        ),
+    ] = None,
+) -> None:
+    """Let a fenced node accept writes again, where no other one is the primary."""
+    context = Context.of(ctx)
+    context.announce(_COLUMNS)
+    with opened(context, changes=True) as driver:
+        if node is None:
+            fenced = [each.name for each, seen in driver.observe().primaries if not seen.writable]
+            if len(fenced) != 1:
+                raise RefusedError(
+                    "there is not one fenced node", hint="name a node; `custctl replica status` shows them"
+                )
+            node = fenced[0]
+        by = driver.unfence(node)
+    context.wrote(f"`{node}` was unfenced", "`custctl replica status` shows how things stand")
+    context.renderer.one({"node": node, "fenced": False, "by": by}, _COLUMNS)

@@ -1,0 +1,122 @@
+"""`custctl seed`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from custctl.cli.context import Context
+from custctl.cli.options import SCRIPTS, OperationOption, command
+from custctl.support.errors import InterruptedRunError, UsageError
+from custctl.support.signals import Terminated
+
+if TYPE_CHECKING:
+    from custctl.migrations.seeding import Seeded
+
+_COLUMNS = ("environment", "sets", "scripts", "customers")
+
+
+@command(
+    shared=SCRIPTS,
+    examples="""
+custctl seed
+custctl seed --set reference --env prod
+custctl seed --customers 1000 --random-seed 7
+""",
+)
+def seed(
+    ctx: typer.Context,
+    set: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME", help="Seed this set; may be given several times.")
+    ] = None,
+    customers: Annotated[
+        int | None,
+        typer.Option(
+            "--customers",
+            min=1,
+            max=100_000_000,
+            metavar="N",
+            help="Add N synthetic customers, in development and test alone.",
+        ),
+    ] = None,
+    random_seed: Annotated[
+        int | None,
+        typer.Option(
+            "--random-seed", min=0, metavar="N", help="The same number makes the same customers.", show_default="1"
+        ),
+    ] = None,
+    operation_id: OperationOption = None,
+) -> None:
+    """Fill in data. Alone: the sets that the profile names. Seeding twice adds nothing the second time."""
+    from custctl.cli.commands.arguments import operation
+    from custctl.cli.commands.telling import Teller
+    from custctl.migrations.scripts import seed_sets
+    from custctl.migrations.seeding import Seeded, choose_sets, refuse_synthetic, seed_scripts
+
+    context = Context.of(ctx)
+    profile, database = context.profile, context.database
+    operation_id = operation(operation_id)
+    if random_seed is not None and customers is None:
+        raise UsageError("`--random-seed` goes with `--customers`", hint="such as `--customers 1000 --random-seed 7`")
+    sets: list[str] = []
+    if set or customers is None:
+        available = list(seed_sets(context.sql_dir[0], database.engine_name))
+        sets = choose_sets(
+            set or (), allowed=profile.seed, available=available, environment=profile.environment, profile=profile.name
+        )
+    if customers is not None:
+        refuse_synthetic(profile.environment)
+    context.announce(_COLUMNS)
+    ran, made = Seeded(), Seeded()
+    if sets:
+        with context.console.steps() as step, context.writing_many():
+            ran = seed_scripts(
+                database,
+                context.sql_dir[0],
+                sets,
+                environment=profile.environment,
+                actor=context.actor,
+                operation_id=operation_id,
+                lock_timeout=300.0,
+                listener=Teller(context, step),
+            )
+    if customers is not None:
+        made = _make_customers(context, customers, 1 if random_seed is None else random_seed, operation_id)
+    if sets and not ran.scripts:
+        context.console.note(f"nothing to do: {', '.join(sets)} {'is' if len(sets) == 1 else 'are'} up to date")
+    if customers is not None and not made.customers:
+        context.console.note(f"nothing to do: the {customers} customers are there already")
+    if ran.scripts or made.customers:
+        context.wrote("the data is in", f"`custctl audit list --operation {operation_id}` shows it")
+    record = {
+        "environment": str(profile.environment),
+        "sets": sets,
+        "scripts": list(ran.scripts),
+        "customers": ran.customers + made.customers,
+    }
+    context.renderer.one(record, _COLUMNS)
+
+
+def _make_customers(context: Context, count: int, random_seed: int, operation_id: str) -> Seeded:
+    from custctl.migrations.seeding import count_added, seed_customers
+
+    try:
+        with context.console.progress("seeding", count) as progress:
+            return seed_customers(
+                context.customers,
+                context.database,
+                count=count,
+                random_seed=random_seed,
+                actor=context.actor,
+                operation_id=operation_id,
+                on_progress=progress.advance,
+            )
+    except KeyboardInterrupt as interrupt:
+        # The database knows: the interrupt may have come between a commit and the word of it.
+        added = count_added(context.database, operation_id)
+        raise InterruptedRunError(
+            f"interrupted; {added} customers were added and committed",
+            terminated=isinstance(interrupt, Terminated),
+            hint="run the same command again: it adds the rest",
+        ) from interrupt

@@ -1,0 +1,58 @@
+"""What a run of scripts tells while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from custctl.cli.context import Context
+from custctl.engines.base import LockHolder
+from custctl.engines.scripts import Finding
+from custctl.migrations.journal import Record
+from custctl.migrations.plan import Step
+from custctl.migrations.runner import Applied, Listener
+from custctl.migrations.scripts import Script
+
+
+class Teller(Listener):
+    """Tells a run on stderr.
+
+    Args:
+        step: told each step; see `Console.steps`.
+    """
+
+    def __init__(self, context: Context, step: Callable[[str], None]) -> None:
+        self._console = context.console
+        self._step = step
+        self._location = context.profile.location
+
+    def stamped(self, environment: str) -> None:
+        """Say that the database now carries its environment."""
+        self._step(f"stamped {self._location} as `{environment}`")
+
+    def waiting(self, holder: LockHolder | None) -> None:
+        """Say whom the run waits for."""
+        self._console.note(f"waiting for another migration{f': {holder.description}' if holder else ''}")
+
+    def finding(self, script: Script, finding: Finding) -> None:
+        """Warn."""
+        self._console.warn(f"{script.name}:{finding.line}: {finding.rule}: {finding.message}", finding.hint)
+
+    def missing(self, record: Record) -> None:
+        """Warn."""
+        self._console.warn(f"`{record.name}` is {record.state} in the journal and not on disk")
+
+    def applying(self, step: Step) -> None:
+        """Say what is about to run, where that was asked for."""
+        self._console.detail(f"applying {step.script.name} ({step.reason})")
+
+    def notice(self, script: Script, text: str, hint: str | None) -> None:
+        """Pass on what the database warns of."""
+        self._console.warn(f"{script.name}: {text}", hint)
+
+    def message(self, script: Script, text: str) -> None:
+        """Pass on what a script says of its progress."""
+        self._console.note(f"{script.name}: {text}")
+
+    def applied(self, done: Applied) -> None:
+        """Say what was applied."""
+        self._step(f"applied {done.script.name} in {done.duration_ms} ms")

@@ -1,0 +1,398 @@
+"""What a command is handed: streams and questions at once; profile and database when first asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from custctl.cli.options import GIVEN
+from custctl.cli.pasting import complete_commands
+from custctl.support.errors import UsageError
+from custctl.support.text import nearest
+from custctl.terminal.console import Console, wants_color
+from custctl.terminal.prompts import Prompter, is_interactive
+from custctl.terminal.render import Format, Renderer
+from custctl.terminal.streams import silence_logging
+
+if TYPE_CHECKING:
+    from typer._click.core import Context as ClickContext
+
+    from custctl.cache.memory import Memory as CacheMemory
+    from custctl.cache.mirroring import CacheMirror
+    from custctl.cache.store import Cache
+    from custctl.customers.store import CustomerStore
+    from custctl.engines.base import Database
+    from custctl.engines.reads import Replicas
+    from custctl.profiles import Profile
+
+DEFAULT_ENV = "dev"
+_STORE = "custctl.context"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a command has changed.
+
+    Attributes:
+        what: in words, such as `customer 1 was added`.
+        look: how to see it without changing it again.
+    """
+
+    what: str
+    look: str
+
+
+class Context:
+    """One invocation.
+
+    Args:
+        given: the values of shared options, by name.
+        environ: the process environment.
+        cwd: the folder that relative paths are seen from.
+        root: the context of the root command, where there is one: by it, offered commands are completed.
+
+    Attributes:
+        written: what was changed so far, for the case that the output cannot say it.
+    """
+
+    def __init__(
+        self, given: Mapping[str, list[Any]], environ: Mapping[str, str], cwd: Path, root: ClickContext | None = None
+    ) -> None:
+        self._given = given
+        self._root = root
+        self.written: Written | None = None
+        self._caches: list[Cache] = []
+        self.environ = environ
+        self.cwd = cwd
+        chosen = self._format()
+        self.console = Console(
+            sys.stderr,
+            environ,
+            quiet="quiet" in given,
+            verbosity=sum(given.get("verbose", ())),
+            as_json=chosen is Format.JSON,
+            carry=self.carry,
+        )
+        self.renderer = Renderer(
+            sys.stdout,
+            chosen=chosen,
+            fields=self._fields(),
+            raw="raw" in given,
+            color=wants_color(sys.stdout, environ),
+            tell=self.console.note,
+        )
+        self.prompter = Prompter(
+            sys.stdin,
+            sys.stderr,
+            interactive="no_input" not in given and is_interactive(sys.stdin, sys.stderr),
+            yes="yes" in given,
+            confirmed=self._last("confirm"),
+            before_asking=self.let_go,
+        )
+
+    @classmethod
+    def of(cls, ctx: typer.Context) -> Context:
+        """Return the context of the running command."""
+        made = ctx.meta.get(_STORE)
+        if not isinstance(made, cls):
+            try:
+                cwd = Path.cwd()
+            except FileNotFoundError:
+                raise UsageError("the working folder is gone", hint="change into one that is there") from None
+            made = ctx.meta[_STORE] = cls(ctx.meta.get(GIVEN, {}), os.environ, cwd, ctx.find_root())
+            # Closed whatever happens, so that an SQLite file is left checkpointed and a server's session ends.
+            ctx.find_root().call_on_close(made.close)
+        return made
+
+    @staticmethod
+    def made(ctx: ClickContext) -> Context | None:
+        """Return the context of a command that has ended; None where it ended before it asked for one."""
+        found = ctx.meta.get(_STORE)
+        return found if isinstance(found, Context) else None
+
+    def carry(self, text: str) -> str:
+        """Return a text whose commands in backticks can be pasted: they name what this invocation was given."""
+        if self._root is None:
+            return text
+        return complete_commands(text, self._root, self._given, self.environ)
+
+    def wrote(self, what: str, look: str) -> None:
+        """Take note of a change that is made: it is told where the output cannot be written.
+
+        Args:
+            what: in words, such as `customer 1 was added`.
+            look: how to see it without changing it again.
+        """
+        self.written = Written(what, look)
+
+    # -- shared options ----------------------------------------------------------------------------
+
+    def _last(self, name: str) -> Any:
+        values = self._given.get(name)
+        return values[-1] if values else None
+
+    def _format(self) -> Format:
+        text = self._last("output")
+        if text is None:
+            return Format.AUTO
+        try:
+            return Format(text)
+        except ValueError:
+            close = nearest(text, [str(name) for name in Format])
+            raise UsageError(
+                f"there is no output format `{text}`",
+                hint=f"did you mean `{close}`?" if close else f"formats: {', '.join(Format)}",
+            ) from None
+
+    def _fields(self) -> list[str] | None:
+        text = self._last("fields")
+        if text is None:
+            return None
+        names = [name.strip() for name in text.split(",") if name.strip()]
+        if not names:
+            raise UsageError("`--fields` names no field")
+        return list(dict.fromkeys(names))
+
+    @cached_property
+    def environment_name(self) -> str:
+        """The name of the profile.
+
+        Raises:
+            UsageError: two different names, or an empty one.
+        """
+        variable = self.environ.get("CUSTCTL_ENV")
+        if variable is not None and not variable.strip():
+            raise UsageError("`CUSTCTL_ENV` is set but empty", hint="name a profile, or `unset CUSTCTL_ENV`")
+        names = list(dict.fromkeys(self._given.get("env", ())))
+        if any(not name.strip() for name in names):
+            raise UsageError("`--env` is empty", hint="name a profile, such as `--env dev`")
+        if len(names) > 1:
+            raise UsageError(
+                f"`--env` is given twice, as {' and '.join(f'`{name}`' for name in names)}", hint="give it once"
+            )
+        return names[0] if names else variable or DEFAULT_ENV
+
+    def choose_environment(self, name: str | None) -> None:
+        """Take the profile that an argument names; it counts as one more `--env`."""
+        if name is not None:
+            self._given = {**self._given, "env": [*self._given.get("env", ()), name]}
+
+    @property
+    def profiles_dir(self) -> Path | None:
+        """The value of `--profiles-dir`."""
+        return self._folder("profiles_dir", "--profiles-dir")
+
+    def _folder(self, name: str, option: str) -> Path | None:
+        value = self._last(name)
+        if value == "":
+            raise UsageError(f"`{option}` is empty", hint="name a folder")
+        return Path(value) if value is not None else None
+
+    @cached_property
+    def sql_dir(self) -> tuple[Path, bool]:
+        """The folder of SQL scripts, and whether it is the bundled one."""
+        from custctl.support.paths import find_sql_dir
+
+        return find_sql_dir(self._folder("sql_dir", "--sql-dir"), self.environ, self.cwd)
+
+    # -- what is made when first asked for ---------------------------------------------------------
+
+    @cached_property
+    def profile(self) -> Profile:
+        """The profile of this invocation, validated."""
+        from custctl.profiles import load_profile
+
+        return load_profile(self.environment_name, profiles_dir=self.profiles_dir, environ=self.environ, cwd=self.cwd)
+
+    @cached_property
+    def database(self) -> Database:
+        """The profile's database; connected at its first use."""
+        from custctl.engines import open_database
+        from custctl.engines.base import EngineSettings, Node
+
+        silence_logging()
+        named = self.profile.database
+        settings = EngineSettings(
+            location=self.profile.location,
+            path=named.path,
+            connect_timeout=named.connect_timeout,
+            statement_timeout=named.statement_timeout,
+            nodes=[Node(node.name, node.host, node.port) for node in named.nodes],
+            name=named.name or "",
+            schema=named.schema or "",
+            user=named.user,
+            auth=named.auth,
+            tls=named.tls,
+            tls_ca=named.tls_ca,
+            actor=self.actor,
+            password=cache(self._password),
+            replicas=self._replicas(),
+        )
+        return open_database(named.engine, settings)
+
+    def _replicas(self) -> Replicas | None:
+        """Return what decides where reads go; None where there is but one place."""
+        named = self.profile.database
+        if len(named.nodes) < 2:
+            return None
+        from custctl.replication.positions import Positions
+        from custctl.replication.routing import Routing
+        from custctl.support.paths import user_state_dir
+
+        folder = user_state_dir(self.environ)
+        positions = Positions.of(folder, self.profile.name, [named.engine, named.name, named.schema])
+        return Routing(positions, spread=named.reads == "replica", max_lag=named.replication.max_lag, tell=self.console)
+
+    def tell_source(self) -> None:
+        """Say with `-v` where the last read was served from."""
+        source = self.database.source
+        if source is not None:
+            self.console.detail(f"source: {source}")
+
+    def _password(self) -> str | None:
+        from custctl.profiles.credentials import find_credential
+
+        secret = find_credential(self.profile, self.environ).secret
+        return secret.reveal() if secret is not None else None
+
+    @cached_property
+    def actor(self) -> str:
+        """Who is recorded in audit and journal."""
+        from custctl.support.identity import actor
+
+        return actor()
+
+    @cached_property
+    def customers(self) -> CustomerStore:
+        """The customers of the profile's database."""
+        from custctl.customers.mirror import NO_MIRROR
+        from custctl.customers.store import CustomerStore
+
+        return CustomerStore(self.database, self.profile.environment, self.actor, self.mirror or NO_MIRROR)
+
+    # -- the cache ---------------------------------------------------------------------------------
+
+    @cached_property
+    def cache_memory(self) -> CacheMemory:
+        """What this machine remembers of the profile's cache."""
+        from custctl.cache.opening import open_memory
+
+        return open_memory(self.profile, self.environ)
+
+    @cached_property
+    def mirror(self) -> CacheMirror | None:
+        """What keeps the cache in step with writes; None where the profile has no cache."""
+        if self.profile.cache is None:
+            return None
+        from custctl.cache.opening import open_mirror
+
+        return open_mirror(self.profile, self.environ, self.cache_memory, self.console.warn)
+
+    def open_cache(self, *, for_its_own_sake: bool = False) -> Cache | None:
+        """Open the cache; None where the profile has none, or nobody knows yet which database it is of.
+
+        Args:
+            for_its_own_sake: whether it is waited for longer than a read from the database takes.
+        """
+        database_id = self.cache_memory.database_id if self.profile.cache is not None else None
+        if database_id is None:
+            return None
+        from custctl.cache.opening import LONGER_PATIENCE, PATIENCE, open_cache
+
+        patience = LONGER_PATIENCE if for_its_own_sake else PATIENCE
+        made = open_cache(self.profile, self.environ, self.cache_memory, database_id, patience=patience)
+        self._caches.append(made)
+        return made
+
+    def learn_cache(self, database_id: str | None) -> Cache | None:
+        """Take note of which database it is; return its cache where it was taken for another one, else None."""
+        if self.profile.cache is None or database_id is None or database_id == self.cache_memory.database_id:
+            return None
+        self.cache_memory.learn(database_id)
+        return self.open_cache()
+
+    def database_id(self) -> str | None:
+        """Ask the database for its id; None where it has none yet.
+
+        Raises:
+            UnavailableError: it does not answer.
+        """
+        from custctl.schema.standing import read_standing
+        from custctl.support.errors import PendingError
+
+        try:
+            with self.database.reading() as connection:
+                return read_standing(connection).database_id
+        except PendingError:
+            return None
+
+    @contextmanager
+    def writing_many(self, database_id: str | None = None) -> Iterator[None]:
+        """Keep readers of the cache away from all customers during the block.
+
+        Args:
+            database_id: asked of the database where it is not given.
+        """
+        if self.mirror is None:
+            yield
+            return
+        with self.mirror.many(database_id or self.database_id()):
+            yield
+
+    def announce(self, columns: Sequence[str]) -> None:
+        """Say which environment and database the command is about to change.
+
+        Args:
+            columns: what it will print; the fields that were asked for are checked before anything is written.
+
+        Raises:
+            UsageError: there is no such field.
+        """
+        self.renderer.check_fields(columns)
+        profile = self.profile
+        self.console.announce(profile.name, str(profile.environment), profile.location)
+
+    def confirm_destruction(self, question: str, *, production: bool = False) -> None:
+        """Ask before something is destroyed: by the profile's name in production, by yes or no elsewhere.
+
+        Args:
+            production: whether production is concerned besides the profile's own environment.
+
+        Raises:
+            RefusedError: not confirmed.
+        """
+        if production or self.profile.environment == "production":
+            self.prompter.confirm_by_name(question, self.profile.name)
+        else:
+            self.prompter.confirm(question)
+
+    def confirm_in_production(self, question: str) -> None:
+        """Ask by the profile's name in production, and nowhere else.
+
+        Raises:
+            RefusedError: not confirmed.
+        """
+        if self.profile.environment == "production":
+            self.prompter.confirm_by_name(question, self.profile.name)
+
+    def let_go(self) -> None:
+        """Hold no connection to the database while a person thinks: servers end sessions that are idle for long."""
+        if "database" in self.__dict__:
+            self.database.close()
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for opened in self._caches:
+            opened.close()
+        if self.__dict__.get("mirror") is not None:
+            self.mirror.close()  # type: ignore[union-attr]
+        if "database" in self.__dict__:
+            self.database.close()

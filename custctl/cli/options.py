@@ -1,0 +1,324 @@
+"""The options that every command shares, and the classes that commands are made of.
+
+Shared options may stand at any level, before or after the subcommand. They are
+gathered in the invocation's own store (`Context.meta`), and `context.py` makes
+sense of them; a command's function never sees them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from custctl.support.errors import UsageError
+from custctl.terminal.render import Format
+
+if TYPE_CHECKING:
+    # Typer publishes no names for what it carries of Click; the pin on Typer holds these.
+    from typer._click.core import Command as ClickCommand
+    from typer._click.core import Context, Parameter
+    from typer._click.formatting import HelpFormatter
+
+GIVEN: Final = "custctl.given"
+"""Where the values of shared options are kept in `Context.meta`: name to list, outermost level first."""
+
+
+def complete_environments(incomplete: str) -> list[str]:
+    """Complete the name of a profile, without reading one."""
+    import os
+
+    from custctl.profiles import profile_names
+
+    names = profile_names(profiles_dir=None, environ=os.environ, cwd=Path.cwd())
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def complete_fields(incomplete: str) -> list[str]:
+    """Complete the last of a list of fields separated by commas."""
+    from custctl.customers.model import FIELDS
+
+    done, comma, last = incomplete.rpartition(",")
+    return [f"{done}{comma}{name}" for name in FIELDS if name.startswith(last)]
+
+
+def complete_sort(incomplete: str) -> list[str]:
+    """Complete a field to sort by."""
+    from custctl.customers.model import FIELDS
+
+    return [name for name in FIELDS if name.startswith(incomplete)]
+
+
+def complete_format(incomplete: str) -> list[str]:
+    """Complete an output format."""
+    return [str(name) for name in Format if name.startswith(incomplete)]
+
+
+def _shared(
+    env: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--env", "-e", metavar="NAME", help="The profile to work with.", show_default="dev", envvar=None,
+            autocompletion=complete_environments,
+        ),
+    ] = None,
+    output: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output", "-o", metavar="FORMAT", help="auto, table, tsv, csv, json, jsonl or yaml.",
+            show_default="auto", autocompletion=complete_format,
+        ),
+    ] = None,
+    fields: Annotated[
+        list[str] | None,
+        typer.Option("--fields", metavar="A,B", help="Show these fields alone.", autocompletion=complete_fields),
+    ] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Write values into TSV and CSV exactly as they are.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer ordinary questions with yes.")] = False,
+    confirm: Annotated[
+        list[str] | None,
+        typer.Option("--confirm", metavar="NAME", help="Confirm what destroys in production by the profile's name."),
+    ] = None,
+    no_input: Annotated[bool, typer.Option("--no-input", help="Never ask.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more.", show_default=False)] = 0,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    profiles_dir: Annotated[
+        list[str] | None, typer.Option("--profiles-dir", metavar="DIR", help="The folder of profiles.")
+    ] = None,
+    sql_dir: Annotated[
+        list[str] | None, typer.Option("--sql-dir", metavar="DIR", help="The folder of SQL scripts.")
+    ] = None,
+) -> None: ...  # fmt: skip
+
+
+def _remember(ctx: Context, param: Any, value: Any) -> Any:
+    if value not in (None, False, 0, (), []) and not ctx.resilient_parsing:
+        given = ctx.meta.setdefault(GIVEN, {}).setdefault(param.name, [])
+        given.extend(value if isinstance(value, (list, tuple)) else [value])
+    return value
+
+
+def _make_shared() -> dict[str, Parameter]:
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command()(_shared)
+    params = {param.name or "": param for param in typer.main.get_command(app).params}
+    for param in params.values():
+        param.expose_value = False
+        param.callback = _remember
+    return params
+
+
+_SHARED = _make_shared()
+_ALWAYS = ("env", "output", "no_input", "quiet", "verbose", "debug", "profiles_dir")
+
+PLAIN = _ALWAYS
+"""Shared options of a command that prints a report."""
+DATA = (*_ALWAYS, "fields", "raw")
+"""… that prints records."""
+WRITE = (*_ALWAYS, "fields", "raw", "yes", "confirm")
+"""… that writes records."""
+SCRIPTS = (*_ALWAYS, "fields", "raw", "sql_dir", "yes", "confirm")
+"""… that reads the scripts under `sql/`."""
+
+
+# What Typer writes of a default that is told in words, and of the numbers that an option takes.
+_IN_WORDS = re.compile(r"\[default: \(([^)]*)\)")
+_RANGE = re.compile(r"(; )?(\d+<=)?x[<>]=\d+|  \[(\d+<=)?x[<>]=\d+\]")
+
+
+def _plain(help_text: str) -> str:
+    """Return the help of a parameter as people say it."""
+    return _RANGE.sub("", _IN_WORDS.sub(r"[default: \1", help_text)).replace("  []", "")
+
+
+def _write_sections(command: ClickCommand, ctx: Context, formatter: HelpFormatter) -> None:
+    """Write the parameters in sections: arguments, a command's own options, the shared ones."""
+    sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], "Shared options": []}
+    for param in command.get_params(ctx):
+        record = param.get_help_record(ctx)
+        if record is None:
+            continue
+        record = (record[0], _plain(record[1]))
+        if param.param_type_name == "argument":
+            sections["Arguments"].append(record)
+        else:
+            shared = param in _SHARED.values() or param.name == "help"
+            sections["Shared options" if shared else "Options"].append(record)
+    for title, records in sections.items():
+        if records:
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def _write_examples(examples: str, formatter: HelpFormatter) -> None:
+    """Write the examples as they are, without wrapping them."""
+    if examples:
+        with formatter.section("Examples"):
+            formatter.write("".join(f"  {line}\n" for line in examples.strip().splitlines()))
+
+
+class Command(TyperCommand):
+    """A command with shared options and examples."""
+
+    examples: str = ""
+
+    def collect_usage_pieces(self, ctx: Context) -> list[str]:
+        """Return what stands behind the command's name, without the braces around what is needed."""
+        return [piece.removeprefix("{").removesuffix("}") for piece in super().collect_usage_pieces(ctx)]
+
+    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the parameters."""
+        _write_sections(self, ctx, formatter)
+
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the examples."""
+        _write_examples(self.examples, formatter)
+
+
+class Group(TyperGroup):
+    """A group whose commands are imported when they are called; their summaries are known without that.
+
+    Args:
+        lazy: name to (`module:attribute`, one-line summary).
+        bare: what the group does without a subcommand; its options followed by a subcommand are an error.
+    """
+
+    def __init__(
+        self,
+        *,
+        lazy: Mapping[str, tuple[str, str]],
+        examples: str = "",
+        bare: Command | None = None,
+        **attributes: Any,
+    ) -> None:
+        super().__init__(rich_markup_mode=None, **attributes)
+        self._own = [param for param in bare.params if param not in _SHARED.values()] if bare else []
+        self.params.extend([*self._own, *_SHARED.values()])
+        self.examples = examples
+        self._bare = bare
+        self._lazy = dict(lazy)
+        # Names alone, for the suggestions of a misspelt command.
+        self.commands = dict.fromkeys(self._lazy)  # type: ignore[assignment]
+
+    def invoke(self, ctx: Context) -> Any:
+        """Run the subcommand, or what the group does without one.
+
+        Raises:
+            UsageError: options of the bare group were given before a subcommand.
+        """
+        if self._bare is None:
+            return super().invoke(ctx)
+        # Where Click keeps what follows the group's own options; see TyperGroup.invoke.
+        following = ctx._protected_args  # noqa: SLF001
+        if not following:
+            assert self._bare.callback is not None
+            with ctx:
+                return ctx.invoke(self._bare.callback, **ctx.params)
+        for param in self._own:
+            source = ctx.get_parameter_source(param.name or "")
+            if source is not None and source.name == "COMMANDLINE":
+                subcommand = following[0]
+                raise UsageError(
+                    f"`{param.opts[0]}` belongs to bare `{self.name}`, not to `{self.name} {subcommand}`",
+                    hint=f"leave it out, or give it after `{subcommand}` where that command has it",
+                )
+        return super().invoke(ctx)
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        """Return the names in the order of the table."""
+        return list(self._lazy)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> ClickCommand | None:
+        """Import a command."""
+        entry = self._lazy.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, attribute = entry[0].partition(":")
+        loaded: ClickCommand = getattr(importlib.import_module(module), attribute)
+        return loaded
+
+    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the commands first, from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in self._lazy.items()])
+        _write_sections(self, ctx, formatter)
+
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the examples."""
+        _write_examples(self.examples, formatter)
+
+    def shell_complete(self, ctx: Context, incomplete: str) -> list[Any]:
+        """Complete the names of commands from the table, then options."""
+        from typer._click.shell_completion import CompletionItem
+
+        names = [
+            CompletionItem(name, help=summary)
+            for name, (_, summary) in self._lazy.items()
+            if name.startswith(incomplete)
+        ]
+        # Not the group's own method: it would import every command for its summary.
+        return [*names, *TyperCommand.shell_complete(cast("TyperCommand", self), ctx, incomplete)]
+
+
+def command(*, shared: tuple[str, ...] = PLAIN, examples: str) -> Callable[[Callable[..., None]], Command]:
+    """Make a command of a function; its docstring is the help, its annotated parameters are the options."""
+
+    def make(function: Callable[..., None]) -> Command:
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        name = function.__name__.strip("_").replace("_", "-")
+        app.command(name, cls=Command, rich_help_panel=None)(function)
+        made = typer.main.get_command(app)
+        assert isinstance(made, Command)
+        made.params.extend(_SHARED[name] for name in shared)
+        made.examples = examples
+        return made
+
+    return make
+
+
+def group(
+    name: str,
+    lazy: Mapping[str, tuple[str, str]],
+    *,
+    help: str,
+    examples: str = "",
+    bare: Command | None = None,
+) -> Group:
+    """Make a group of commands.
+
+    Args:
+        bare: what the group does without a subcommand; its options followed by a subcommand are an error.
+    """
+    return Group(
+        name=name,
+        lazy=lazy,
+        help=help,
+        examples=examples,
+        bare=bare,
+        no_args_is_help=bare is None,
+        invoke_without_command=bare is not None,
+    )
+
+
+OperationOption = Annotated[
+    str | None,
+    typer.Option("--operation-id", metavar="UUID", help="Name this request: given again, it is not applied again."),
+]
+LockTimeoutOption = Annotated[
+    str, typer.Option("--lock-timeout", metavar="TIME", help="How long to wait for another run.")
+]
+IfVersionOption = Annotated[
+    str | None,
+    typer.Option("--if-version", metavar="V", help="Write only where the customer still has this version."),
+]
+WhoArgument = Annotated[str, typer.Argument(metavar="WHO", help="A customer's id or email.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=0, metavar="N", help="How many at the most; 0 is all.")]
+AfterOption = Annotated[
+    str | None, typer.Option("--after", metavar="CURSOR", help="Go on behind the page that printed this cursor.")
+]

@@ -1,0 +1,75 @@
+"""Commands that a message offers, completed by what this invocation was given: they can be pasted as they stand."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from custctl.cli.options import Group
+
+if TYPE_CHECKING:
+    from typer._click.core import Command as ClickCommand
+    from typer._click.core import Context as ClickContext
+
+_OFFERED = re.compile(r"`(custctl [^`]+)`")
+# What must stay at the end: the rest of a command of the shell, and arguments that look like options.
+_TAIL = re.compile(r" (?:-- |[|<>&;]).*", re.DOTALL)
+# Shared option, its spellings, and the variable that gives the same.
+_CARRIED = (
+    ("env", ("--env", "-e"), "CUSTCTL_ENV"),
+    ("profiles_dir", ("--profiles-dir",), "CUSTCTL_PROFILES_DIR"),
+    ("sql_dir", ("--sql-dir",), "CUSTCTL_SQL_DIR"),
+)
+
+
+def complete_commands(text: str, root: ClickContext, given: Mapping[str, list[Any]], environ: Mapping[str, str]) -> str:
+    """Return a text whose commands in backticks name the profile and the folders that this invocation was given.
+
+    Args:
+        root: the context of the program's root command.
+        given: shared options of this invocation, by name.
+        environ: the process environment, which may give them too.
+    """
+
+    def completed(match: re.Match[str]) -> str:
+        return f"`{_complete(match[1], root, given, environ)}`"
+
+    return _OFFERED.sub(completed, text)
+
+
+def _complete(line: str, root: ClickContext, given: Mapping[str, list[Any]], environ: Mapping[str, str]) -> str:
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return line
+    if "--help" in words:
+        return line
+    taken = {param.name for param in _command(words[1:], root).params}
+    tail = _TAIL.search(line)
+    at = tail.start() if tail else len(line)
+    added = "".join(
+        f" {spellings[0]} {shlex.quote(value)}"
+        for name, spellings, value in _values(given, environ)
+        if name in taken and not any(word.split("=")[0] in spellings for word in words)
+    )
+    return line[:at] + added + line[at:]
+
+
+def _values(given: Mapping[str, list[Any]], environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    for name, spellings, variable in _CARRIED:
+        value = given[name][-1] if given.get(name) else environ.get(variable)
+        if value:
+            yield name, spellings, str(value)
+
+
+def _command(words: list[str], root: ClickContext) -> ClickCommand:
+    """Return the command that the words name, as far as they name one."""
+    found: ClickCommand = root.command
+    for word in words:
+        inner = found.get_command(root, word) if isinstance(found, Group) else None
+        if inner is None:
+            break
+        found = inner
+    return found

@@ -1,0 +1,397 @@
+"""Passwords and keys: where they are looked for, and how they are kept from being seen.
+
+Each is looked for in this order: the file that its variable with `_FILE` names, its
+variable, the system keyring; and the database's password where the driver looks by
+itself, as libpq does in `~/.pgpass`. No error raised here holds one,
+and none has a cause: an exception of a backend or a decoder may carry one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NoReturn
+
+from custctl.profiles.cache_url import parse_url
+from custctl.profiles.keyrings import with_keyring
+from custctl.profiles.model import Auth, Profile
+from custctl.support.errors import CredentialError, NoCredentialError, UsageError
+from custctl.support.text import visible
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+_LARGEST = 64 * 1024
+
+
+class Purpose(StrEnum):
+    """What a secret is for."""
+
+    DATABASE = "database"
+    CACHE = "cache"
+    CACHE_KEY = "cache-key"
+
+
+_VARIABLES = {
+    Purpose.DATABASE: "CUSTCTL_DB_PASSWORD",
+    Purpose.CACHE: "CUSTCTL_CACHE_PASSWORD",
+    Purpose.CACHE_KEY: "CUSTCTL_CACHE_KEY",
+}
+
+
+class Secret:
+    """A password or key that does not show itself: not in a `repr`, a format, a pickle or a comparison."""
+
+    __slots__ = ("__value",)
+
+    def __init__(self, value: str) -> None:
+        self.__value = value
+
+    def reveal(self) -> str:
+        """Return it itself, for the driver alone."""
+        return self.__value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec)
+
+    # Two secrets are equal only where they are one object: `==` cannot be used for guessing.
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a secret cannot be pickled")
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a login is proved with, or entries of the cache are opened with.
+
+    Attributes:
+        secret: the password or key, or None where none is needed, or the driver finds it.
+        source: `CUSTCTL_DB_PASSWORD_FILE`, `CUSTCTL_DB_PASSWORD` (or the cache's), `keyring`, where the driver finds it,
+            `none` or `not needed`.
+        oddity: what of a file's content may not be meant, or None.
+    """
+
+    secret: Secret | None
+    source: str
+    oddity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One place of the search, for `credential check` and `doctor`.
+
+    Attributes:
+        source: its name, as in `Credential.source`.
+        state: `used`, `shadowed` (found, but an earlier place is used), `absent`, or `failed`.
+        problem: why it failed, or what of a file's content may not be meant; or None.
+        hint: the way out of the failure, or None.
+    """
+
+    source: str
+    state: Literal["used", "shadowed", "absent", "failed"]
+    problem: str | None = None
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a secret is kept.
+
+    Attributes:
+        service: the keyring's. The host is part of it: a foreign profile of the same name is not handed the secret.
+        user: the keyring's user.
+        noun: `password` or `key`.
+        owner: whose it is, in words.
+        purpose: what it is for.
+        needed: whether the profile asks for one.
+        in_keyring: whether it is looked for in the keyring too.
+    """
+
+    service: str
+    user: str
+    noun: str
+    owner: str
+    purpose: Purpose
+    needed: bool = True
+    in_keyring: bool = True
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that holds it."""
+        return _VARIABLES[self.purpose]
+
+    @property
+    def file_variable(self) -> str:
+        """The environment variable that names a file that holds it."""
+        return f"{self.variable}_FILE"
+
+    @property
+    def otherwise(self) -> str:
+        """The way out on a machine without a keyring."""
+        return (
+            f"on a machine without one, mount the {self.noun} and name the file in `{self.file_variable}`, "
+            f"or set `{self.variable}`"
+        )
+
+
+def entry_of(profile: Profile, purpose: Purpose = Purpose.DATABASE) -> Entry:
+    """Return where a profile's secret is kept.
+
+    Raises:
+        UsageError: the profile has nothing of the kind.
+    """
+    database, cache = profile.database, profile.cache
+    if purpose is Purpose.DATABASE:
+        if not database.nodes:
+            message = f"profile `{profile.name}` needs no password: {database.engine} has no users"
+            raise UsageError(message, hint="its database is a file")
+        host, user = database.nodes[0].host, database.user or ""
+        owner = visible(f"user `{user}` at `{host}` (profile `{profile.name}`)")
+        by_password = database.auth is Auth.PASSWORD
+        return Entry(_service(profile, host), user, "password", owner, purpose, in_keyring=by_password)
+    if cache is None:
+        raise UsageError(f"profile `{profile.name}` has no cache", hint="`cache: {url: rediss://…}` names one")
+    address = parse_url(cache.url)
+    # Database and cache may be on one host, and have users of the same name.
+    service = _service(profile, f"{purpose}:{address.hosts[0][0]}")
+    if purpose is Purpose.CACHE_KEY:
+        owner = f"the entries of the cache (profile `{profile.name}`)"
+        return Entry(service, "cache-key", "key", owner, purpose, needed=cache.encrypt)
+    if address.user is None:
+        message = f"profile `{profile.name}` needs no password for its cache: `cache.url` names no user"
+        raise UsageError(
+            message, hint="for example `rediss://custctl@cache.internal`, or `default` where there are none"
+        )
+    owner = visible(f"user `{address.user}` of the cache at `{address.hosts[0][0]}` (profile `{profile.name}`)")
+    return Entry(service, address.user, "password", owner, purpose)
+
+
+def _service(profile: Profile, host: str) -> str:
+    return f"custctl:{profile.name}:{host}"
+
+
+def find_credential(profile: Profile, environ: Mapping[str, str], purpose: Purpose = Purpose.DATABASE) -> Credential:
+    """Return what the profile's login is proved with, or what its cache's entries are opened with.
+
+    A password that is handed over in the environment is taken for every kind of login;
+    the keyring is asked only where the profile has `auth: password`.
+
+    Args:
+        profile: the profile.
+        environ: the process environment.
+        purpose: what it is for.
+
+    Raises:
+        NoCredentialError: one is needed, and there is none.
+        CredentialError: the place that has it cannot be read.
+    """
+    try:
+        entry = entry_of(profile, purpose)
+    except UsageError:
+        return Credential(None, "not needed")
+    if not entry.needed:
+        return Credential(None, "not needed")
+    secret = _from_file(environ, entry)
+    if secret is not None:
+        return Credential(secret, entry.file_variable, _oddity(secret, environ, entry))
+    secret = _from_variable(environ, entry)
+    if secret is not None:
+        return Credential(secret, entry.variable)
+    if not entry.in_keyring:
+        return Credential(None, "none")
+    reason = ""
+    try:
+        secret = _from_keyring(entry, environ)
+    except CredentialError as error:
+        reason = f"; {error.message}"
+    if secret is not None:
+        return Credential(secret, "keyring")
+    of_driver = _from_driver(profile, entry)
+    if of_driver is not None:
+        return Credential(None, of_driver)
+    option = f" --for {purpose}" if purpose is not Purpose.DATABASE else ""
+    raise NoCredentialError(
+        f"no {entry.noun} for {entry.owner}{reason}",
+        hint=f"store it with `custctl credential set{option} --env {profile.name}`, or name a file that holds it in "
+        f"`{entry.file_variable}`, or set `{entry.variable}`",
+        details={"profile": profile.name, "user": entry.user},
+    )
+
+
+def check_credential(profile: Profile, environ: Mapping[str, str], purpose: Purpose = Purpose.DATABASE) -> list[Place]:
+    """Return every place of the search with what is there, the one that is used marked. Never raises.
+
+    The list is empty where nothing is needed.
+    """
+    try:
+        entry = entry_of(profile, purpose)
+    except UsageError:
+        return []
+    if not entry.needed:
+        return []
+    searches: list[tuple[str, Callable[[], Secret | None]]] = [
+        (entry.file_variable, lambda: _from_file(environ, entry)),
+        (entry.variable, lambda: _from_variable(environ, entry)),
+    ]
+    if entry.in_keyring:
+        searches.append(("keyring", lambda: _from_keyring(entry, environ)))
+    places: list[Place] = []
+    settled = False
+    for source, search in searches:
+        try:
+            secret = search()
+        except CredentialError as error:
+            places.append(Place(source, "failed", error.message, error.hint))
+            # A file that cannot be read ends the search; after a keyring that cannot, the driver looks.
+            settled = settled or source != "keyring"
+            continue
+        if secret is None:
+            places.append(Place(source, "absent"))
+        else:
+            oddity = _oddity(secret, environ, entry) if source == entry.file_variable else None
+            places.append(Place(source, "shadowed" if settled else "used", oddity))
+            settled = True
+    of_driver = _from_driver(profile, entry)
+    if of_driver is not None:
+        places.append(Place(of_driver, "shadowed" if settled else "used"))
+    return places
+
+
+def require_keyring(profile: Profile, environ: Mapping[str, str], purpose: Purpose = Purpose.DATABASE) -> None:
+    """Refuse what could not be kept.
+
+    Raises:
+        UsageError: the profile takes none from the keyring.
+        CredentialError: the keyring cannot be used.
+    """
+    entry = _entry_in_keyring(profile, purpose)
+    with_keyring(lambda _: None, environ, entry.otherwise)
+
+
+def store_credential(
+    profile: Profile, secret: Secret, environ: Mapping[str, str], purpose: Purpose = Purpose.DATABASE
+) -> str:
+    """Put a password or key into the keyring and return the keyring's name.
+
+    Raises:
+        UsageError: the profile takes none from the keyring.
+        CredentialError: it is empty, or the keyring cannot be used or did not keep it.
+    """
+    entry = _entry_in_keyring(profile, purpose)
+    fit = _fit(secret.reveal(), f"the {entry.noun}")
+
+    def store(backend: KeyringBackend) -> str:
+        backend.set_password(entry.service, entry.user, fit.reveal())
+        # Some backends cut long passwords off without a word.
+        if backend.get_password(entry.service, entry.user) != fit.reveal():
+            raise CredentialError(f"the keyring did not keep the {entry.noun} as it is")
+        return visible(str(backend.name))
+
+    return with_keyring(store, environ, entry.otherwise)
+
+
+def delete_credential(profile: Profile, environ: Mapping[str, str], purpose: Purpose = Purpose.DATABASE) -> bool:
+    """Take a password or key out of the keyring; return whether there was one.
+
+    Raises:
+        UsageError: the profile takes none from the keyring.
+        CredentialError: the keyring cannot be used.
+    """
+    entry = _entry_in_keyring(profile, purpose)
+
+    def delete(backend: KeyringBackend) -> bool:
+        if backend.get_password(entry.service, entry.user) is None:
+            return False
+        backend.delete_password(entry.service, entry.user)
+        return True
+
+    return with_keyring(delete, environ, entry.otherwise)
+
+
+def _entry_in_keyring(profile: Profile, purpose: Purpose) -> Entry:
+    entry = entry_of(profile, purpose)
+    if not entry.in_keyring:
+        raise UsageError(f"profile `{profile.name}` needs no password: its login is `auth: {profile.database.auth}`")
+    return entry
+
+
+def _fit(value: str, what: str, hint: str | None = None) -> Secret:
+    if not value:
+        raise CredentialError(f"{what} is empty", hint=hint)
+    if "\0" in value:
+        raise CredentialError(f"{what} holds a NUL character", hint=hint)
+    return Secret(value)
+
+
+def _from_driver(profile: Profile, entry: Entry) -> str | None:
+    if entry.purpose is not Purpose.DATABASE or not entry.in_keyring:
+        return None
+    from custctl.engines import driver_password
+
+    database = profile.database
+    servers = [(node.host, node.port) for node in database.nodes]
+    return driver_password(database.engine, servers, database.name or "", database.user)
+
+
+def _from_variable(environ: Mapping[str, str], entry: Entry) -> Secret | None:
+    value = environ.get(entry.variable)
+    return None if value is None else _fit(value, f"`{entry.variable}`", f"set it, or `unset {entry.variable}`")
+
+
+def _from_file(environ: Mapping[str, str], entry: Entry) -> Secret | None:
+    variable = entry.file_variable
+    name = environ.get(variable)
+    if name is None:
+        return None
+    if not name:
+        raise CredentialError(f"`{variable}` is empty", hint=f"name a file, or `unset {variable}`")
+    what = f"the file `{visible(name)}`"
+    hint = f"`{variable}` names it"
+    try:
+        with Path(name).open("rb") as stream:
+            raw = stream.read(_LARGEST + 1)
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or "it is no path").lower()
+        raise CredentialError(f"cannot read {what}: {reason}", hint=hint) from None
+    if len(raw) > _LARGEST:
+        raise CredentialError(f"{what} is larger than {_LARGEST // 1024} KiB", hint=hint)
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        raise CredentialError(f"{what} is not UTF-8 text", hint=hint) from None
+    # Editors and `echo` end the file with one line break; any other belongs to the password.
+    text = text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
+    return _fit(text, what, hint)
+
+
+def _oddity(secret: Secret, environ: Mapping[str, str], entry: Entry) -> str | None:
+    """Return what of a secret from a file may not be meant, without a word of it."""
+    text = secret.reveal()
+    faults = []
+    if len(text.splitlines()) > 1:
+        faults.append("has more than one line")
+    if text != text.strip():
+        faults.append("begins or ends with a blank or an empty line")
+    name = visible(environ.get(entry.file_variable, ""))
+    return f"the file `{name}` {' and '.join(faults)}, which the {entry.noun} includes" if faults else None
+
+
+def _from_keyring(entry: Entry, environ: Mapping[str, str]) -> Secret | None:
+    def get(backend: KeyringBackend) -> str | None:
+        return backend.get_password(entry.service, entry.user)
+
+    held = with_keyring(get, environ, entry.otherwise)
+    return Secret(held) if held else None

@@ -1,0 +1,1 @@
+"""The tables, their column types, and what a database says of itself."""

@@ -1,0 +1,235 @@
+"""What a database says of itself: its environment, its epoch, how far its schema has come.
+
+The stamp is kept in the database, so that a profile pointed at the wrong server
+is refused by the server's own word.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import sqlalchemy as sa
+
+from custctl.schema.tables import journal, metadata
+from custctl.support.errors import PendingError, RefusedError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+class Guarded(Protocol):
+    """A database that can refuse writes, as this room needs it; `engines.base.Database` is one."""
+
+    location: str
+
+    def table_names(self, connection: Connection) -> set[str]:
+        """Return the names of all tables in the profile's schema."""
+
+    def check_history(self, database_id: str | None, epoch: int) -> None:
+        """Refuse to write to a former primary."""
+
+    def is_standby(self, connection: Connection) -> bool:
+        """Tell whether the database refuses writes."""
+
+    def refusal_of_writes(self, connection: Connection) -> RefusedError:
+        """Return why it refuses writes, as an error."""
+
+
+REQUIRED_SCHEMA = 5
+"""The newest script that this program's own statements need."""
+
+_ENVIRONMENT, _EPOCH, _DATABASE_ID, _FORK = "environment", "epoch", "database_id", "fork"
+_SYNCHRONOUS, _SYNCHRONOUS_AT = "synchronous", "synchronous_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the database says of itself.
+
+    Attributes:
+        environment: the stamp, or None where there is none.
+        epoch: counts the forks of the database's history; a failover raises it, and so does a restamp.
+        database_id: a UUID made with the stamp, and anew when a copy is restamped.
+        schema_version: the newest versioned script applied, or None.
+    """
+
+    environment: str | None
+    epoch: int
+    database_id: str | None
+    schema_version: int | None
+
+
+def read_standing(connection: Connection) -> Standing:
+    """Read the stamp and the schema's version in one query.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: the tables are not there.
+    """
+    names = (_ENVIRONMENT, _EPOCH, _DATABASE_ID)
+    newest = sa.select(sa.literal("schema_version"), sa.cast(sa.func.max(journal.c.version), sa.Unicode(20))).where(
+        journal.c.state.in_(("applied", "baseline"))
+    )
+    query = sa.select(metadata.c.name, metadata.c.value).where(metadata.c.name.in_(names)).union_all(newest)
+    held = {name: value for name, value in connection.execute(query)}  # noqa: C416 - `dict()` of rows has no type
+    newest_version = held.get("schema_version")
+    return Standing(
+        environment=held.get(_ENVIRONMENT),
+        epoch=parse_epoch(held.get(_EPOCH)),
+        database_id=held.get(_DATABASE_ID),
+        schema_version=int(newest_version) if newest_version is not None else None,
+    )
+
+
+def parse_epoch(text: str | None) -> int:
+    """Return the epoch as a number; 1 where there is none yet.
+
+    Raises:
+        RefusedError: what stands there is none.
+    """
+    if text is None:
+        return 1
+    if not (text.isascii() and text.isdigit()):
+        raise RefusedError(
+            "the database's epoch is damaged: somebody wrote to `custctl_metadata`", hint="restore it from a backup"
+        )
+    return int(text)
+
+
+def epoch_query() -> sa.ScalarSelect[str]:
+    """Return the epoch as a subquery, to be read in the same statement as a row."""
+    return sa.select(metadata.c.value).where(metadata.c.name == _EPOCH).scalar_subquery()
+
+
+def epoch_is(epoch: int) -> sa.Exists:
+    """Return the condition that the database's history has not forked since `epoch` was read."""
+    return sa.exists().where(metadata.c.name == _EPOCH, metadata.c.value == str(epoch))
+
+
+def check_schema(standing: Standing) -> None:
+    """Refuse a schema that is older than this program's statements.
+
+    Raises:
+        PendingError: migrations are pending.
+    """
+    if standing.schema_version is None or standing.schema_version < REQUIRED_SCHEMA:
+        found = "no script is applied" if standing.schema_version is None else f"it is at {standing.schema_version}"
+        raise PendingError(
+            f"the schema is too old: {found}, and {REQUIRED_SCHEMA} is needed", hint="run `custctl migrate`"
+        )
+
+
+def check_environment(standing: Standing, environment: str, location: str) -> None:
+    """Refuse to write where the database's stamp is not the profile's environment.
+
+    Raises:
+        RefusedError: another stamp, or none.
+    """
+    if standing.environment is None:
+        raise RefusedError(
+            f"{location} has a journal but no environment stamp",
+            hint=f"after a look at what it holds, run `custctl migrate repair --environment {environment}`",
+        )
+    if standing.environment != environment:
+        raise RefusedError(
+            f"{location} is stamped `{standing.environment}`, and the profile is of `{environment}`",
+            hint=f"use a profile of `{standing.environment}`; after a restore into another environment run"
+            f" `custctl migrate repair --environment {environment}`",
+            details={"stamp": standing.environment, "profile": environment},
+        )
+
+
+def stamp(connection: Connection, environment: str, branch: str | None) -> None:
+    """Write the environment into a database, with an epoch and an id where it has none yet.
+
+    Args:
+        branch: the branch of the history that the epoch is counted for; see `Database.branch`.
+    """
+    held = {name: value for name, value in connection.execute(sa.select(metadata.c.name, metadata.c.value))}  # noqa: C416 - `dict()` of rows has no type
+    if _ENVIRONMENT in held:
+        connection.execute(sa.update(metadata).where(metadata.c.name == _ENVIRONMENT).values(value=environment))
+    wanted = {_ENVIRONMENT: environment, _EPOCH: "1", _DATABASE_ID: str(uuid.uuid4())}
+    if branch is not None and _EPOCH not in held:
+        wanted[_FORK] = branch
+    missing = [{"name": name, "value": value} for name, value in wanted.items() if name not in held]
+    if missing:
+        connection.execute(sa.insert(metadata), missing)
+
+
+@dataclass(frozen=True, slots=True)
+class Restamp:
+    """What a restamp replaced, and by what."""
+
+    database_id: tuple[str | None, str]
+    epoch: tuple[int, int]
+
+
+def restamp(connection: Connection, environment: str, branch: str | None) -> Restamp:
+    """Write another environment into a database that was copied, with an id of its own and the next epoch.
+
+    A checkpoint of the database it was copied from is then not taken for one of its own, nor is a version that a
+    client has read there.
+
+    Args:
+        branch: as for `stamp`.
+    """
+    held = {name: value for name, value in connection.execute(sa.select(metadata.c.name, metadata.c.value))}  # noqa: C416 - `dict()` of rows has no type
+    epoch = int(held.get(_EPOCH) or 1)
+    done = Restamp((held.get(_DATABASE_ID), str(uuid.uuid4())), (epoch, epoch + 1))
+    values = {_ENVIRONMENT: environment, _EPOCH: str(done.epoch[1]), _DATABASE_ID: done.database_id[1]}
+    if branch is not None:
+        values[_FORK] = branch
+    _put(connection, values)
+    return done
+
+
+def require_writable(database: Guarded, connection: Connection, environment: str) -> Standing:
+    """Return the database's standing, having made sure that this profile may write to it.
+
+    Raises:
+        PendingError: no schema, or one that is too old.
+        RefusedError: a standby, a missing stamp or another environment's.
+    """
+    names = database.table_names(connection)
+    if journal.name not in names:
+        raise PendingError(f"{database.location} has no schema of custctl", hint="run `custctl migrate`")
+    if metadata.name not in names:
+        check_environment(Standing(None, 1, None, None), environment, database.location)
+    standing = read_standing(connection)
+    check_environment(standing, environment, database.location)
+    check_schema(standing)
+    database.check_history(standing.database_id, standing.epoch)
+    if database.is_standby(connection):
+        raise database.refusal_of_writes(connection)
+    return standing
+
+
+def count_fork(connection: Connection, fork: str, at_least: int) -> tuple[int, int]:
+    """Raise the epoch where the history is on another branch than the one it was counted for.
+
+    Args:
+        fork: the branch, as the engine names it.
+        at_least: the lowest number that it may get.
+
+    Returns:
+        The epoch before and after; the same where it was counted already.
+    """
+    held = {name: value for name, value in connection.execute(sa.select(metadata.c.name, metadata.c.value))}  # noqa: C416 - `dict()` of rows has no type
+    epoch = parse_epoch(held.get(_EPOCH))
+    if held.get(_FORK) == fork:
+        return epoch, epoch
+    raised = max(epoch + 1, at_least)
+    _put(connection, {_EPOCH: str(raised), _FORK: fork})
+    return epoch, raised
+
+
+def record_synchronous(connection: Connection, standbys: str, at: str) -> None:
+    """Write down which standbys the primary's commits wait for, in the engine's own words, and when that was."""
+    _put(connection, {_SYNCHRONOUS: standbys, _SYNCHRONOUS_AT: at})
+
+
+def _put(connection: Connection, values: Mapping[str, str]) -> None:
+    connection.execute(sa.delete(metadata).where(metadata.c.name.in_(values)))
+    connection.execute(sa.insert(metadata), [{"name": name, "value": value} for name, value in values.items()])

@@ -1,0 +1,179 @@
+"""What is remembered of a profile's database between two commands: files of the user's state folder."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from custctl.support.filelocks import try_lock
+from custctl.support.paths import user_state_dir
+
+_POLL = 0.005  # seconds between attempts
+_SEAL = 64  # bytes, more than two numbers of a file system take
+
+
+def state_file(profile: str, location: str, environ: Mapping[str, str], name: str) -> Path:
+    """Return the path of a file that is about a profile's database; it may not exist.
+
+    A profile of the same name for another database has files of its own; what is kept in them says besides which
+    database it is about.
+
+    Args:
+        profile: its name.
+        location: its database in words.
+        name: what the file is called.
+    """
+    # Not a digest of OpenSSL's, whose loading takes longer than all that is done with the file.
+    return user_state_dir(environ) / f"{profile}-{zlib.crc32(location.encode()):08x}" / name
+
+
+@contextmanager
+def locked(path: Path, timeout: float = 0.0) -> Iterator[bool]:
+    """Hold the lock of a file, which lies beside it; their folder is made where it is missing.
+
+    Args:
+        timeout: seconds to wait for another holder.
+
+    Yields:
+        Whether the lock was to be had.
+
+    Raises:
+        OSError: the folder cannot be written, or its file system has no locks.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        deadline = time.monotonic() + timeout
+        while not (held := try_lock(descriptor)) and time.monotonic() < deadline:
+            time.sleep(_POLL)
+        yield held
+    finally:
+        os.close(descriptor)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that is its owner's alone, so that others read the old text or the new one.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.replace(name, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def runtime_dir(environ: Mapping[str, str]) -> Path:
+    """Return the folder for what need not outlive a restart of the machine."""
+    for variable in ("XDG_RUNTIME_DIR", "TMPDIR"):
+        if os.path.isabs(environ.get(variable, "")):
+            return Path(environ[variable])
+    return Path(tempfile.gettempdir() if os.name == "nt" else "/tmp")  # noqa: S108 - whose file it is is looked at
+
+
+class SealedFile:
+    """A file of the state folder that must not be lost unnoticed.
+
+    A seal in another folder, that for temporary files, names the copy that was written last: by its number in the file
+    system and the time of its last change there, which no restore sets back. Without the seal, or with another one, the
+    file may lack what was written from here: it was deleted, restored, or could not be written for a while.
+
+    Args:
+        path: the file; it and its folder need not exist.
+        environ: names the folder of the seal.
+    """
+
+    def __init__(self, path: Path, environ: Mapping[str, str] = os.environ) -> None:
+        self.path = path
+        user = f"{os.getuid()}-" if hasattr(os, "getuid") else ""
+        self._seal = runtime_dir(environ) / f"custctl-{user}{zlib.crc32(bytes(path)):08x}"
+
+    def read(self, timeout: float) -> tuple[str | None, bool]:
+        """Return the text, None where there is none, and whether it is all that was written from here.
+
+        Args:
+            timeout: seconds to wait for a process that is writing it.
+
+        Raises:
+            OSError: there is a file that cannot be read.
+        """
+        text, number = self._text()
+        try:
+            if text is None or number == self._sealed():
+                return text, text is not None
+            # Another process may be between the file and its seal.
+            with locked(self.path, timeout) as mine:
+                text, number = self._text()
+                return text, mine and text is not None and number == self._sealed()
+        except OSError:
+            return text, False
+
+    def change(self, edit: Callable[[str | None, bool], str | None], timeout: float) -> None:
+        """Write the file.
+
+        Args:
+            edit: is given what `read` returns, and returns the new text; None leaves the file as it is.
+            timeout: seconds to wait for a process that is writing it.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with locked(self.path, timeout) as mine:
+            if not mine:
+                raise TimeoutError(None, "another process has held its lock for too long")
+            # Opened before the file is written: where another process breaks the seal meanwhile, it stays broken.
+            seal = self._open_seal(os.O_RDWR | os.O_CREAT)
+            try:
+                held, number = self._text()
+                made = edit(held, held is not None and number == os.read(seal, _SEAL))
+                if made is not None:
+                    write_whole(self.path, made)
+                    os.lseek(seal, 0, os.SEEK_SET)
+                    os.write(seal, self._text()[1])
+            finally:
+                os.close(seal)
+
+    def break_seal(self) -> None:
+        """Make known that something was written from here that the file lacks."""
+        with suppress(OSError):
+            os.unlink(self._seal)
+
+    def _text(self) -> tuple[str | None, bytes]:
+        try:
+            with self.path.open(encoding="utf-8", errors="replace") as stream:
+                found = os.fstat(stream.fileno())
+                return stream.read(), f"{found.st_ino} {found.st_ctime_ns}".encode().ljust(_SEAL)
+        except (FileNotFoundError, NotADirectoryError):
+            return None, b""
+
+    def _sealed(self) -> bytes:
+        # One that could not be broken tells nothing.
+        if not os.access(self._seal.parent, os.W_OK):
+            return b""
+        seal = self._open_seal(os.O_RDONLY)
+        try:
+            return os.read(seal, _SEAL)
+        finally:
+            os.close(seal)
+
+    def _open_seal(self, flags: int) -> int:
+        """Open the seal, in a folder that others may write to.
+
+        Raises:
+            OSError: it cannot be opened, or is another user's.
+        """
+        seal = os.open(self._seal, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0), 0o600)
+        if hasattr(os, "geteuid") and os.fstat(seal).st_uid != os.geteuid():
+            os.close(seal)
+            raise PermissionError(None, f"`{self._seal}` is another user's")
+        return seal

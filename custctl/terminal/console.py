@@ -1,0 +1,232 @@
+"""Everything that a person reads besides data goes through here, to stderr."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+from custctl.support.errors import CustctlError
+from custctl.support.text import visible
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+_RED, _YELLOW, _CYAN, _RESET = "\x1b[31m", "\x1b[33m", "\x1b[36m", "\x1b[0m"
+_ERASE_LINE = "\r\x1b[K"
+
+
+def wants_color(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Tell whether a stream takes colour; see https://no-color.org and https://force-color.org."""
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and environ.get("TERM") != "dumb"
+
+
+class Progress(Protocol):
+    """What a long work tells of itself."""
+
+    def advance(self, done: int) -> None:
+        """Say how many rows are done in all."""
+
+
+class Console:
+    """stderr: announcements, notes, warnings, progress and errors, in one form.
+
+    Args:
+        quiet: leaves errors alone.
+        verbosity: 0, or how many `-v` were given.
+        as_json: every line is a JSON object, named for what it is.
+        carry: completes the commands that a text offers, so that they can be pasted.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        environ: Mapping[str, str],
+        *,
+        quiet: bool = False,
+        verbosity: int = 0,
+        as_json: bool = False,
+        carry: Callable[[str], str] = str,
+    ) -> None:
+        self._stream = stream
+        self._color = wants_color(stream, environ)
+        self._draws = stream.isatty() and environ.get("TERM") != "dumb" and not as_json and not quiet
+        self._drawn = False
+        self.quiet = quiet
+        self.verbosity = verbosity
+        self.as_json = as_json
+        self._carry = carry
+
+    def announce(self, profile: str, environment: str, database: str) -> None:
+        """Say what is about to be changed."""
+        if self.quiet:
+            return
+        if self.as_json:
+            self._object({"announce": {"profile": profile, "environment": environment, "database": database}})
+        else:
+            self._line(f"{profile} ({environment}): {database}")
+
+    def note(self, text: str) -> None:
+        """Say what is good to know."""
+        if self.quiet:
+            return
+        text = self._carry(text)
+        if self.as_json:
+            self._object({"note": text.strip()})
+        else:
+            self._line(text)
+
+    def detail(self, text: str) -> None:
+        """Say what only `-v` asks for."""
+        if self.verbosity:
+            self.note(text)
+
+    def warn(self, text: str, hint: str | None = None) -> None:
+        """Say what may be wrong."""
+        if self.quiet:
+            return
+        text, hint = self._carry(text), self._carry(hint) if hint else None
+        if self.as_json:
+            self._object({"warning": text, **({"hint": hint} if hint else {})})
+            return
+        self._line(text, "warning", _YELLOW)
+        if hint:
+            self._line(hint, "hint", _CYAN)
+
+    def error(self, error: CustctlError) -> None:
+        """Print an error and its hint, or one JSON object where that was asked for."""
+        message, hint = self._carry(error.message), self._carry(error.hint) if error.hint else None
+        if self.as_json:
+            told = {
+                "code": error.exit_code.label,
+                "exit_code": int(error.exit_code),
+                "message": message,
+                "hint": hint,
+                "details": error.details,
+            }
+            self._object({"error": told})
+            return
+        first, *others = message.split("\n")
+        self._line(first, "error", _RED)
+        for other in others:
+            self._line(f"  {other}")
+        if hint:
+            self._line(hint, "hint", _CYAN)
+
+    def traceback(self, error: BaseException) -> None:
+        """Print where an error came from."""
+        import traceback
+
+        lines = "".join(traceback.format_exception(error)).splitlines()
+        if self.as_json:
+            self._object({"traceback": lines})
+            return
+        for line in lines:
+            self._line(line)
+
+    def table(self, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+        """Print a few rows in aligned columns, as part of an error; JSON has them among its details."""
+        if self.as_json:
+            return
+        cells = [tuple(map(visible, row)) for row in (header, *rows)]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+        for row in cells:
+            self._line("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+    def _object(self, document: dict[str, Any]) -> None:
+        import json
+
+        from custctl.support.text import escape_json
+
+        self._write(escape_json(json.dumps(document, ensure_ascii=False, default=str)) + "\n")
+
+    def _line(self, text: str, label: str | None = None, color: str = "") -> None:
+        prefix = ""
+        if label:
+            prefix = f"{color}{label}:{_RESET} " if self._color else f"{label}: "
+        self._write(f"{prefix}{visible(text)}\n")
+
+    def _write(self, text: str) -> None:
+        if self._drawn:
+            text, self._drawn = _ERASE_LINE + text, False
+        self._stream.write(text)
+        self._stream.flush()
+
+    @contextmanager
+    def steps(self) -> Iterator[Callable[[str], None]]:
+        """Hand out what tells the steps of a run: on a terminal in one line that is gone at the end, else a line a step.
+
+        Where the run fails, the terminal is told all of its steps: no table does.
+        """
+        if not self._draws:
+            yield self.note
+            return
+        told: list[str] = []
+
+        def step(text: str) -> None:
+            told.append(text)
+            self._draw(text)
+
+        try:
+            yield step
+        except BaseException:
+            for text in told:
+                self.note(text)
+            raise
+        if self._drawn:
+            self._write("")
+
+    def _draw(self, text: str) -> None:
+        width = os.get_terminal_size(self._stream.fileno()).columns
+        self._write("")
+        self._write(visible(text)[: max(width - 1, 0)])
+        self._drawn = True
+
+    @contextmanager
+    def progress(self, what: str, total: int | None, *, beside_data: bool = False) -> Iterator[Progress]:
+        """Show rows, rate and time left while the block runs; on a terminal alone.
+
+        Args:
+            total: how many rows are expected, where that is known.
+            beside_data: data may come to the same terminal meanwhile, and nothing is drawn into it.
+        """
+        if not self._draws or beside_data:
+            yield _Silent()
+            return
+        from rich.console import Console as RichConsole
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        terminal = RichConsole(file=self._stream, markup=False, highlight=False, emoji=False, no_color=not self._color)
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TaskProgressColumn(show_speed=True),
+            TextColumn("{task.completed:,.0f} rows, {task.fields[rate]:,.0f}/s", markup=False),
+            TimeRemainingColumn(),
+        )
+        with RichProgress(*columns, console=terminal, transient=True) as bar:
+            yield _Bar(bar, bar.add_task(visible(what), total=total, rate=0.0))
+
+
+class _Silent:
+    def advance(self, done: int) -> None:
+        pass
+
+
+class _Bar:
+    def __init__(self, bar: object, task: TaskID) -> None:
+        from rich.progress import Progress as RichProgress
+
+        assert isinstance(bar, RichProgress)
+        self._bar = bar
+        self._task = task
+
+    def advance(self, done: int) -> None:
+        speed = self._bar.tasks[0].finished_speed or self._bar.tasks[0].speed or 0.0
+        self._bar.update(self._task, completed=done, rate=speed)

@@ -1,0 +1,124 @@
+"""A text in the user's editor, in a private file that outlives a failure."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from custctl.support.children import child_environment
+from custctl.support.errors import RefusedError, UnavailableError, UsageError
+
+_KEPT_FOR = 24 * 3600  # seconds
+
+
+class EditedFile:
+    """A file that is handed to the editor, as often as needed.
+
+    Args:
+        folder: where it is kept; made for its owner alone.
+        name: whose text it is, as `forget_edits` takes it.
+        environ: `VISUAL` or `EDITOR` names the editor.
+        interactive: whether an editor may be chosen that nobody named.
+
+    Raises:
+        RefusedError: there is no editor.
+    """
+
+    def __init__(self, folder: Path, name: str, environ: Mapping[str, str], *, interactive: bool) -> None:
+        named = environ.get("VISUAL") or environ.get("EDITOR")
+        if not named and not interactive:
+            raise RefusedError(
+                "there is no editor",
+                hint="set `EDITOR`, or use `customer update` where nobody is there to edit",
+            )
+        try:
+            self._command = shlex.split(named or ("notepad" if os.name == "nt" else "vi"))
+        except ValueError as error:
+            raise UsageError(f"`EDITOR` cannot be read: {error}", hint="close what is quoted in it") from None
+        if not self._command:
+            raise UsageError("`EDITOR` names no program", hint="such as `EDITOR='code --wait'`")
+        self._environ = environ
+        self._first: str | None = None
+        forget_edits(folder, older_than=_KEPT_FOR)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor, path = tempfile.mkstemp(prefix=f"edit-{name}-", suffix=".yaml", dir=folder)
+        except OSError as error:
+            raise UsageError(
+                f"the folder {folder} cannot be written: {error.strerror}", hint="name another by `XDG_STATE_HOME`"
+            ) from error
+        os.close(descriptor)
+        self.path = Path(path)
+
+    def edit(self, text: str) -> str:
+        """Return what the user made of a text.
+
+        Raises:
+            UsageError: the editor cannot be started.
+            UnavailableError: the file cannot be written.
+            RefusedError: the editor failed, or left nothing to read.
+        """
+        if self._first is None:
+            self._first = text
+        try:
+            self.path.write_text(text, encoding="utf-8", errors="surrogateescape")
+        except OSError as error:
+            raise UnavailableError(
+                f"{self.path} cannot be written: {error.strerror}", hint="make room, then run the command again"
+            ) from error
+        try:
+            # The user's own choice of a program, run without a shell.
+            done = subprocess.run([*self._command, str(self.path)], env=child_environment(self._environ), check=False)  # noqa: S603
+        except OSError as error:
+            raise UsageError(
+                f"the editor `{self._command[0]}` cannot be started: {error.strerror}", hint="set `EDITOR`"
+            ) from error
+        if done.returncode != 0:
+            raise RefusedError(f"the editor `{self._command[0]}` ended with {done.returncode}; nothing was changed")
+        try:
+            return self.path.read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError as error:
+            raise RefusedError(
+                f"the editor left nothing to read: {error.strerror}; nothing was changed",
+                hint=f"looked for {self.path}",
+            ) from error
+
+    def keep(self) -> str | None:
+        """Keep what was typed and return the hint that says where; where nothing was typed, remove the file."""
+        try:
+            typed = self.path.read_text(encoding="utf-8", errors="surrogateescape") != self._first
+        except OSError:
+            typed = False
+        if typed and self._first is not None:
+            return f"what was typed is kept for a day in {self.path}"
+        self.remove()
+        return None
+
+    def remove(self) -> None:
+        """Remove the file: nothing in it is needed any more."""
+        _remove(self.path.parent, self.path.name)
+
+
+def forget_edits(folder: Path, name: str = "", *, older_than: float = 0.0) -> None:
+    """Remove kept texts, and what an editor left beside them.
+
+    Args:
+        name: whose; empty for everybody's.
+        older_than: seconds since they were written last.
+    """
+    _remove(folder, f"-{name}-" if name else "edit-", older_than)
+
+
+def _remove(folder: Path, part: str, older_than: float = 0.0) -> None:
+    """Remove the files whose names have this part: editors make `.NAME.swp`, `NAME~` and `#NAME#`."""
+    with suppress(OSError):
+        for entry in list(os.scandir(folder)):
+            with suppress(OSError):
+                if part in entry.name and entry.stat().st_mtime <= time.time() - older_than:
+                    os.unlink(entry.path)

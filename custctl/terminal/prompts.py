@@ -1,0 +1,115 @@
+"""Questions to a person: all of them, and none where nobody is there to answer."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TextIO
+
+from custctl.support.errors import InvalidError, RefusedError
+from custctl.support.text import visible
+
+
+class Prompter:
+    """Asks on the terminal; stdout is never touched.
+
+    Args:
+        interactive: False where `--no-input` was given or stdin is no terminal.
+        yes: `--yes` answers ordinary questions.
+        confirmed: the name that `--confirm` gave, or None.
+        before_asking: called before each question, which a person may leave unanswered for hours.
+    """
+
+    def __init__(
+        self,
+        stdin: TextIO,
+        stderr: TextIO,
+        *,
+        interactive: bool,
+        yes: bool = False,
+        confirmed: str | None = None,
+        before_asking: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._stdin = stdin
+        self._stderr = stderr
+        self.interactive = interactive
+        self._yes = yes
+        self._confirmed = confirmed
+        self._before_asking = before_asking
+
+    def confirm(self, question: str) -> None:
+        """Ask an ordinary question.
+
+        Raises:
+            RefusedError: the answer is no, or nobody can answer.
+        """
+        if self._yes:
+            return
+        if not self.interactive:
+            raise RefusedError(f"not confirmed: {question}", hint="nobody is there to ask: give `--yes`")
+        if self._ask(f"{question} [y/N] ").lower() not in ("y", "yes"):
+            raise RefusedError("not confirmed; nothing was changed")
+
+    def confirm_by_name(self, question: str, name: str) -> None:
+        """Ask for a profile's name to be typed; `--yes` is not enough.
+
+        Raises:
+            RefusedError: another name was given, or nobody can answer.
+        """
+        hint = f"give `--confirm {name}`"
+        if self._confirmed is not None:
+            if self._confirmed != name:
+                raise RefusedError(f"`--confirm {self._confirmed}` does not name the profile `{name}`", hint=hint)
+            return
+        if not self.interactive:
+            raise RefusedError(f"not confirmed: {question}", hint=f"nobody is there to ask: {hint}")
+        if self._ask(f"{question}\ntype the name of the profile, `{name}`, to go on: ") != name:
+            raise RefusedError("another name was typed; nothing was changed", hint=hint)
+
+    def secret(self, label: str, *, from_stdin: bool, again: bool = False) -> str:
+        """Read a secret from a hidden prompt, or one line from stdin.
+
+        Args:
+            again: ask twice, and compare.
+
+        Raises:
+            RefusedError: nobody can answer.
+            InvalidError: it is empty, or the two differ.
+        """
+        if from_stdin:
+            text = self._stdin.readline()
+            text = text.removesuffix("\n").removesuffix("\r")
+        elif self.interactive:
+            text = self._hidden(label)
+            if again and text != self._hidden(f"{label}, again"):
+                raise InvalidError("the two entries differ; nothing was changed")
+        else:
+            raise RefusedError(f"{label} is needed", hint="nobody is there to ask: give `--stdin` and pipe it in")
+        if not text:
+            raise InvalidError(f"{label} is empty")
+        return text
+
+    def _hidden(self, label: str) -> str:
+        from getpass import getpass
+
+        self._before_asking()
+        try:
+            return getpass(f"{visible(label)}: ", stream=self._stderr)
+        except EOFError:
+            raise RefusedError("nothing was typed; nothing was changed") from None
+
+    def _ask(self, question: str) -> str:
+        self._before_asking()
+        # Not input(): it writes to stdout where readline is loaded.
+        self._stderr.write("\n".join(map(visible, question.split("\n"))))
+        self._stderr.flush()
+        return self._stdin.readline().strip()
+
+
+def is_interactive(stdin: TextIO | None, stderr: TextIO | None) -> bool:
+    """Tell whether a person can be asked: both ends are a terminal."""
+    stdin, stderr = stdin or sys.stdin, stderr or sys.stderr
+    try:
+        return stdin.isatty() and stderr.isatty()
+    except ValueError:
+        return False

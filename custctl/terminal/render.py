@@ -1,0 +1,371 @@
+"""stdout: data alone, in the format that was asked for. Nobody else writes there."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TextIO
+
+from custctl.support.errors import UsageError
+from custctl.support.text import csv_line, escape_json, guard_formula, nearest, visible
+from custctl.terminal import layout
+from custctl.terminal.streams import lost_output
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Joined
+
+Record = Mapping[str, Any]
+Rows = Sequence[Sequence[Any]]
+
+_TABLE_BLOCK = 500  # rows that are aligned together
+_LEAST_COLUMNS = 2  # fewer than these are no table: each row is shown as a record
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """How many rows were written, and whether every value stands there so that an import reads it back exactly."""
+
+    count: int
+    is_exact: bool
+
+
+def _write_bytes(stream: TextIO, data: bytes) -> None:
+    """Write what is UTF-8 already, past the stream's own encoding; both are UTF-8 with plain line feeds."""
+    stream.flush()
+    stream.buffer.write(data)
+
+
+class Format(StrEnum):
+    """The output formats."""
+
+    AUTO = "auto"
+    TABLE = "table"
+    TSV = "tsv"
+    CSV = "csv"
+    JSON = "json"
+    JSONL = "jsonl"
+    YAML = "yaml"
+
+
+class Renderer:
+    """Writes records to stdout.
+
+    Args:
+        chosen: the format; `auto` is a table on a terminal and TSV elsewhere.
+        fields: the columns to show, in this order; None for the default of each command.
+        raw: TSV and CSV cells exactly as they are.
+        color: whether a table on a terminal may be styled.
+        tell: told what a narrow terminal leaves out.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        chosen: Format,
+        fields: Sequence[str] | None = None,
+        raw: bool = False,
+        color: bool = False,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._stream = stream
+        self._tell = tell
+        self._chosen = chosen
+        self._fields = fields
+        self.raw = raw
+        self._color = color
+        terminal = chosen is Format.AUTO and stream.isatty()
+        self._fitted = terminal
+        self.format = (Format.TABLE if terminal else Format.TSV) if chosen is Format.AUTO else chosen
+
+    def one(self, record: Record, columns: Sequence[str]) -> None:
+        """Write one record: an object in JSON, a row elsewhere, name and value below each other in a table."""
+        names = self._names(columns, columns)
+        kept = {name: record.get(name) for name in names}
+        if self.format is Format.JSON:
+            self._stream.write(_json(kept, indent=2) + "\n")
+        elif self.format is Format.YAML:
+            self._stream.write(_yaml(kept))
+        elif self.format is Format.TABLE:
+            cells = [visible(_cell(value)) for value in kept.values()]
+            self._lines(layout.record(names, cells, self._room()))
+        else:
+            self._rows([kept], names)
+
+    def many(
+        self,
+        records: Iterable[Record],
+        columns: Sequence[str],
+        *,
+        next: str | Callable[[], str | None] | None = None,
+        shown: Sequence[str] | None = None,
+        may_drop: bool = False,
+    ) -> None:
+        """Write a list as it comes, in constant memory.
+
+        A list that is read meanwhile ends where nobody takes it any more; one that is there already is written on: the
+        command may have to say how it ends.
+
+        Args:
+            columns: every column that there is, in order.
+            next: the cursor of what follows, asked for when all records are written.
+            shown: the columns of a table where no fields were asked for.
+            may_drop: whether columns may be left out of a table where a terminal is too narrow, the last ones first.
+
+        Raises:
+            OSError: what is read meanwhile cannot be written.
+        """
+        if not isinstance(records, Sequence):
+            records = self._while_taken(records)
+        names = self._names(columns, shown if shown is not None and self.format is Format.TABLE else columns)
+        kept = ({name: record.get(name) for name in names} for record in records)
+        if self.format is Format.JSON:
+            self._json_list(kept, next)
+        elif self.format is Format.YAML:
+            self._stream.write(_yaml({"items": list(kept), "next": _value(next)}))
+        else:
+            self._rows(kept, names, may_drop=may_drop and self._fields is None)
+
+    def repaint(self) -> None:
+        """Begin a screen anew; where stdout is no terminal, the next one follows.
+
+        Raises:
+            OSError: the last one could not be written.
+        """
+        self._stream.flush()
+        self._check_taken()
+        if self._fitted:
+            self._stream.write("\x1b[H\x1b[J")
+
+    def is_watched(self) -> bool:
+        """Tell whether what is written may come to a terminal at once: to stdout itself, or through a pipe."""
+        import stat
+
+        try:
+            return not stat.S_ISREG(os.fstat(self._stream.fileno()).st_mode)
+        except OSError:
+            return False
+
+    def document(
+        self,
+        document: Record,
+        *,
+        rows: Iterable[Record] | None = None,
+        columns: Sequence[str] = (),
+        shown: Sequence[str] | None = None,
+    ) -> None:
+        """Write a report: whole in JSON and YAML, its rows (or itself, as one row) elsewhere.
+
+        Args:
+            columns: every column that the rows have, in order.
+            shown: those of a table where no fields were asked for.
+        """
+        if self.format is Format.JSON:
+            self._stream.write(_json(document, indent=2) + "\n")
+        elif self.format is Format.YAML:
+            self._stream.write(_yaml(document))
+        elif rows is not None:
+            default = shown if shown is not None and self.format is Format.TABLE else columns
+            self._rows(rows, self._names(columns, default))
+        else:
+            self.one(document, list(document))
+
+    def export(
+        self,
+        names: Sequence[str],
+        rows: Callable[[], Iterable[Rows]],
+        joined: Callable[[], Iterable[Joined | Rows]],
+        *,
+        on_block: Callable[[int], None],
+        stream: TextIO | None = None,
+        default: Format = Format.CSV,
+    ) -> Exported:
+        """Write rows as CSV or JSON lines, block by block.
+
+        Args:
+            names: the columns of every row.
+            rows: opens the rows as values.
+            joined: opens the rows as text, for CSV.
+            on_block: called with the number of rows written, after each block.
+            stream: where to write in place of stdout.
+            default: the format where none was asked for.
+
+        Raises:
+            UsageError: another format was asked for.
+            OSError: nobody takes it any more.
+        """
+        chosen = default if self._chosen is Format.AUTO else self._chosen
+        if chosen not in (Format.CSV, Format.JSONL):
+            raise UsageError(f"an export is not written as {chosen}", hint="choose `-o csv` or `-o jsonl`")
+        out = self._stream if stream is None else stream
+        count, altered = 0, False
+        from custctl.engines.base import Joined
+        from custctl.terminal import csv_text
+
+        if chosen is Format.JSONL:
+            for block in rows():
+                out.write("".join([_json(dict(zip(names, row, strict=True))) + "\n" for row in block]))
+                count += len(block)
+                on_block(count)
+                self._check_taken()
+            return Exported(count, is_exact=True)
+        out.write(",".join(names) + "\n")
+        for part in joined():
+            if isinstance(part, Joined):
+                data, exact = csv_text.from_joined(part.data, raw=self.raw)
+                _write_bytes(out, data)
+                altered |= not exact
+                count += part.rows
+            else:
+                out.write(csv_text.from_rows(part, raw=self.raw))
+                altered |= not self.raw
+                count += len(part)
+            on_block(count)
+            self._check_taken()
+        return Exported(count, is_exact=not altered)
+
+    # -- the formats -------------------------------------------------------------------------------
+
+    def check_fields(self, known: Sequence[str]) -> None:
+        """Refuse fields that a command does not have.
+
+        Raises:
+            UsageError: an unknown field was asked for.
+        """
+        self._names(known, known)
+
+    def _names(self, known: Sequence[str], default: Sequence[str]) -> Sequence[str]:
+        if self._fields is None:
+            return default
+        for name in self._fields:
+            if name not in known:
+                close = nearest(name, list(known))
+                raise UsageError(
+                    f"there is no field `{name}`",
+                    hint=f"did you mean `{close}`?" if close else f"fields: {', '.join(known)}",
+                )
+        return self._fields
+
+    def _rows(self, records: Iterable[Record], names: Sequence[str], *, may_drop: bool = False) -> None:
+        if self.format is Format.JSONL or self.format is Format.JSON:
+            self._stream.writelines(_json(record) + "\n" for record in records)
+        elif self.format is Format.TABLE:
+            rows = ([visible(_cell(record.get(name))) for name in names] for record in records)
+            self._table(names, rows, may_drop=may_drop)
+        else:
+            clean = _cell if self.raw else _guarded if self.format is Format.CSV else _plain
+            lines = _line_writer(self._stream, self.format)
+            lines(names)
+            for record in records:
+                lines([clean(record.get(name)) for name in names])
+
+    def _json_list(self, records: Iterable[Record], next_cursor: object) -> None:
+        self._stream.write('{"items": [')
+        separator = "\n  "
+        for record in records:
+            self._stream.write(separator + _json(record))
+            separator = ",\n  "
+        closing = "" if separator == "\n  " else "\n"
+        self._stream.write(f'{closing}], "next": {_json(_value(next_cursor))}}}\n')
+
+    def _table(self, names: Sequence[str], rows: Iterable[Sequence[str]], *, may_drop: bool) -> None:
+        room = self._room()
+        left_out: set[str] = set()
+        for block in _blocks(rows, _TABLE_BLOCK):
+            if room is None:
+                self._lines(layout.table(names, block))
+                continue
+            least = _LEAST_COLUMNS if may_drop else len(names)
+            for count in range(len(names), least - 1, -1):
+                some = [row[:count] for row in block]
+                widths = layout.fitting(names[:count], some, room, wrap=not may_drop)
+                if widths is not None:
+                    self._lines(layout.table(names[:count], some, widths=widths, bold=self._color))
+                    left_out.update(names[count:])
+                    break
+            else:
+                for row in block:
+                    self._lines((*layout.record(names, row, room), ""))
+        if left_out:
+            shown = ", ".join(f"`{name}`" for name in names if name in left_out)
+            self._tell(f"not shown, as the terminal is too narrow: {shown}; `--fields` chooses what is shown")
+
+    def _room(self) -> int | None:
+        """Return the columns of the terminal that a table is to fit into; None where it is not for one."""
+        import shutil
+
+        return shutil.get_terminal_size().columns if self._fitted else None
+
+    def _lines(self, lines: Iterable[str]) -> None:
+        self._stream.writelines(line + "\n" for line in lines)
+
+    def _while_taken(self, records: Iterable[Record]) -> Iterator[Record]:
+        for record in records:
+            yield record
+            self._check_taken()
+
+    def _check_taken(self) -> None:
+        lost = lost_output(self._stream)
+        if lost is not None:
+            raise lost
+
+
+def _line_writer(stream: TextIO, chosen: Format) -> Callable[[Sequence[str]], object]:
+    if chosen is Format.CSV:
+        return lambda cells: stream.write(csv_line(cells))
+    return lambda cells: stream.write("\t".join(cells) + "\n")
+
+
+def _plain(value: Any) -> str:
+    return visible(_cell(value))
+
+
+def _guarded(value: Any) -> str:
+    cell = _cell(value)
+    # A negative number is no formula.
+    return cell if isinstance(value, (int, float)) else guard_formula(visible(cell))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)) and all(isinstance(part, str) and "," not in part for part in value):
+        return ",".join(value)
+    if isinstance(value, (dict, list, tuple)):
+        return _json(value)
+    return str(value)
+
+
+def _value(value: Any) -> Any:
+    return value() if callable(value) else value
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    return escape_json(json.dumps(value, ensure_ascii=False, indent=indent))
+
+
+def _yaml(value: Any) -> str:
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Quotes what has to be escaped: only double-quoted scalars know escapes."""
+
+    def string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if visible(text) == text else '"')
+
+    Dumper.add_representer(str, string)
+    return escape_json(yaml.dump(value, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=2**31))
+
+
+def _blocks(rows: Iterable[Sequence[str]], size: int) -> Iterator[list[Sequence[str]]]:
+    iterator = iter(rows)
+    while block := list(islice(iterator, size)):
+        yield block
