@@ -7,6 +7,7 @@ sees to both; a failover can only judge by what the nodes that are left tell.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from custctl.engines.members import Role
@@ -211,8 +212,9 @@ def assess_loss(topology: Topology, node: Node, found: Observation) -> Loss:
 
     Under synchronous replication a commit is acknowledged when some standbys have it. Where so few of them are silent
     that one which answers must have it, none is lost on the one that has received most. The old primary's own setting
-    cannot be asked for any more: the standbys' must all be the same, and what was recorded when it was promoted, and is
-    taken for it.
+    cannot be asked for any more: what was recorded of it, on this branch of the history, is taken for it, and the standbys'
+    must all be the same. A standby that has the record has all that was acknowledged before it; the proof is that of
+    settings that nobody has changed on the primary since, and names their time.
     """
     standbys = topology.standbys
     reach = _reach(found)
@@ -228,6 +230,8 @@ def assess_loss(topology: Topology, node: Node, found: Observation) -> Loss:
         why = "replication is asynchronous"
     elif not all(seen.waits_for_standbys for _, seen in standbys):
         why = "`synchronous_commit` lets commits be acknowledged before a standby has them"
+    elif found.recorded_synchronous is None or is_uncounted(found):
+        why = "which standbys the primary's commits waited for was never recorded"
     elif is_recorded_otherwise(found):
         why = f"the primary waited for `{found.recorded_synchronous or 'no standby'}` when that was last recorded"
     else:
@@ -242,8 +246,17 @@ def assess_loss(topology: Topology, node: Node, found: Observation) -> Loss:
         elif reach < max(listed):
             why = "another synchronous standby has received more"
         else:
-            return Loss(none=True, why=f"`{node.name}` has all that `{found.synchronous}` has acknowledged", bytes=0)
+            return Loss(
+                none=True,
+                why=f"`{node.name}` has all that `{found.synchronous}` has acknowledged{_as_recorded(found)}",
+                bytes=0,
+            )
     return Loss(none=False, why=why, since=since, seconds=seconds, bytes=missing)
+
+
+def _as_recorded(found: Observation) -> str:
+    at = found.recorded_at
+    return f"; the primary waited for it at {at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if at is not None else ""
 
 
 # -- what both have in common ----------------------------------------------------------------------

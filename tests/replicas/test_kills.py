@@ -40,8 +40,11 @@ def _cases(kind: str) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def operator(synchronous_cluster: Cluster, project: Project) -> Project:
-    """Profiles on the synchronous cluster in its first state."""
-    return synchronous_cluster.project(project)
+    """Profiles on the synchronous cluster in its first state, whose primary is recorded to be so."""
+    made = synchronous_cluster.project(project)
+    assert made.ok("replica", "status", "-o", "json").json["recorded"]["synchronous"]
+    synchronous_cluster.wait_streaming()
+    return made
 
 
 @pytest.mark.parametrize(("moment", "again"), _cases("switchover"))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import time
+
 import pytest
 
-from tests.conftest import Project
+from tests.conftest import REPOSITORY, Project
 from tests.servers.cluster import Cluster
 
 
@@ -47,7 +50,10 @@ def _set(cluster: Cluster, nodes: str, setting: str) -> None:
             cluster.nodes[node].sql(statement)
 
 
-@pytest.mark.parametrize("command", [("replica", "status"), ("doctor",)])
+_ADDED = ("customer", "add", "--email", "ada@example.com", "--first-name", "Ada", "--last-name", "Lovelace")
+
+
+@pytest.mark.parametrize("command", [("replica", "status"), ("doctor",), _ADDED])
 def test_synchronous_replication_that_was_turned_on_later_is_believed_once_it_was_seen(
     command: tuple[str, ...], cluster: Cluster, project: Project
 ) -> None:
@@ -56,6 +62,8 @@ def test_synchronous_replication_that_was_turned_on_later_is_believed_once_it_wa
     cluster.rejoin("a", "b")
     _set(cluster, "abc", "synchronous_standby_names = 'ANY 1 (a, b, c)'")
     cluster.wait_streaming()
+    if command[0] == "customer":
+        time.sleep(1.1)  # a write does not wait until the server has taken its settings up: the next one records them
     project.run(*command)
     cluster.wait_streaming()
     cluster.kill("b")
@@ -117,3 +125,55 @@ def test_it_waits_for_no_standby_itself(synchronous_cluster: Cluster, project: P
     synchronous_cluster.kill("b", "c")
     told = project.run("replica", "status", "-o", "json").json
     assert told["recorded"]["synchronous"] == "ANY 1 (a, b, c)"
+
+
+def test_a_primary_that_was_never_looked_at_proves_nothing(synchronous_cluster: Cluster, project: Project) -> None:
+    """The standbys' own settings say nothing of it."""
+    cluster = synchronous_cluster
+    cluster.project(project)
+    _set(cluster, "a", "synchronous_standby_names = ''")
+    cluster.wait_streaming()
+    cluster.kill("a")
+    refused = project.run("replica", "failover", "--primary-is-stopped", "--yes")
+    assert refused.code == 7, refused.err
+    assert "was never recorded" in refused.err
+
+
+def test_a_migration_records_it(synchronous_cluster: Cluster, project: Project) -> None:
+    cluster = synchronous_cluster
+    cluster.project(project)
+    cluster.nodes["a"].sql("SELECT pg_sleep(1.1)")
+    shutil.copytree(REPOSITORY / "sql", project.path / "sql")
+    project.environ["CUSTCTL_SQL_DIR"] = str(project.path / "sql")
+    script = project.path / "sql" / "postgresql" / "migrations" / "9001_branch.sql"
+    script.write_text("CREATE TABLE branch (id integer PRIMARY KEY);\n")
+    project.ok("migrate")
+    query = "SELECT value FROM custctl_metadata WHERE name = 'synchronous'"
+    assert cluster.sql(query) == [("ANY 1 (a, b, c)",)]
+
+
+def test_a_write_records_once_and_only_what_has_changed(synchronous_cluster: Cluster, project: Project) -> None:
+    cluster = synchronous_cluster
+    cluster.project(project)
+    cluster.nodes["a"].sql("SELECT pg_sleep(1.1)")
+    held = "SELECT name, value FROM custctl_metadata WHERE name LIKE 'synchronous%' ORDER BY name"
+    project.ok(*_ADDED)
+    (first,) = [cluster.sql(held)]
+    assert first[0] == ("synchronous", "ANY 1 (a, b, c)")
+    project.ok("customer", "update", "1", "--city", "London")
+    assert cluster.sql(held) == first
+    _set(cluster, "a", "synchronous_standby_names = ''")
+    project.ok("customer", "update", "1", "--city", "Paris")
+    assert cluster.sql(held)[0] == ("synchronous", "")
+
+
+def test_a_write_of_a_login_that_may_not_record_is_written_all_the_same(
+    synchronous_cluster: Cluster, project: Project
+) -> None:
+    cluster = synchronous_cluster
+    cluster.project(project)
+    cluster.nodes["a"].sql("SELECT pg_sleep(1.1)")
+    cluster.sql("GRANT custctl_operator TO support")
+    cluster.profile(project, user="support")
+    project.ok(*_ADDED)
+    assert cluster.sql("SELECT count(*) FROM custctl_metadata WHERE name LIKE 'synchronous%'") == [(0,)]

@@ -239,11 +239,39 @@ class PostgresqlDatabase(ServerDatabase):
     def _commit_and_locate(self, connection: Connection) -> LogPosition | None:
         from custctl.engines.postgresql.freshness import commit
 
-        reached, confirmed = commit(self._driver(connection), self._settings.schema)
+        driver = self._driver(connection)
+        committed = commit(driver, self._settings.schema)
         connection.commit()  # SQLAlchemy's own notion of it; nothing is sent
-        if not confirmed and self._settings.replicas is not None:
+        if not committed.confirmed and self._settings.replicas is not None:
             self._settings.replicas.unconfirmed(self._at_node())
-        return reached
+        if committed.record_due:
+            self._record_synchronous(driver)
+        return committed.reached
+
+    def _record_synchronous(self, driver: LimitedConnection) -> None:
+        """Record which standbys a commit waits for; where that fails, the next write does."""
+        from custctl.engines.postgresql import recording
+
+        before, driver.patience = driver.patience, self._settings.connect_timeout
+        try:
+            recording.write(driver, self._settings.schema)
+        except psycopg.Error:
+            if driver.closed:
+                self.close()
+        finally:
+            driver.patience = before
+
+    def _remember_scripts(self) -> None:
+        from custctl.engines.postgresql import recording
+
+        super()._remember_scripts()
+        link = self._link
+        if self._settings.replicas is None or link is None or link.driver.closed:
+            return
+        with suppress(psycopg.Error):
+            due = link.driver.execute(recording.due(self._settings.schema)).fetchone()
+            if due is not None and due[0]:
+                self._record_synchronous(link.driver)
 
     def _begin_snapshot(self, connection: Connection) -> None:
         self._start(connection, "REPEATABLE READ READ ONLY", _NO_HURRY)

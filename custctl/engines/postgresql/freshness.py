@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
 from psycopg import generators, pq, sql
 
+from custctl.engines.postgresql import recording
 from custctl.engines.postgresql.lag import LAG
 from custctl.engines.reads import Freshness, LogPosition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from psycopg.pq.abc import PGresult
 
     from custctl.engines.postgresql.connection import LimitedConnection
 
@@ -40,19 +43,30 @@ def read_freshness(driver: LimitedConnection, schema: str) -> Freshness | None:
     return _freshness(row) if row else None
 
 
-def commit(driver: LimitedConnection, schema: str) -> tuple[LogPosition | None, bool]:
+class Committed(NamedTuple):
+    """What is told with a commit.
+
+    Attributes:
+        reached: the position behind it, None where that was not told.
+        confirmed: whether the standbys that a commit waits for have it.
+        record_due: whether this login is to record which standbys those are; see `recording`.
+    """
+
+    reached: LogPosition | None
+    confirmed: bool
+    record_due: bool
+
+
+def commit(driver: LimitedConnection, schema: str) -> Committed:
     """Commit, in one round trip.
 
     Where a commit waits for synchronous standbys that are not there, no time limit of the server's ends that. To be
     cancelled does: it is committed then, and no standby has confirmed it.
 
-    Returns:
-        The position behind it, None where that was not told; and whether the standbys that a commit waits for have it.
-
     Raises:
         psycopg.Error: the commit failed, or its answer was lost.
     """
-    message = sql.SQL("COMMIT; ") + _query(schema)
+    message = sql.SQL("COMMIT; {}; {}").format(_query(schema), recording.due(schema))
     driver.cancels, driver.has_cancelled = True, False
     try:
         with driver.lock:
@@ -63,11 +77,14 @@ def commit(driver: LimitedConnection, schema: str) -> tuple[LogPosition | None, 
     if done.status != pq.ExecStatus.COMMAND_OK:
         raise psycopg.errors.error_from_result(done, encoding=driver.info.encoding)
     # Behind the commit nothing can undo it any more, an error least of all.
-    if not told or told[0].status != pq.ExecStatus.TUPLES_OK:
-        return None, not driver.has_cancelled
-    cells = [told[0].get_value(0, column) for column in range(told[0].nfields)]
-    found = _freshness([cell.decode() if cell is not None else None for cell in cells])
-    return found.reached if found else None, not driver.has_cancelled
+    answers = [_cells(each) for each in told if each.status == pq.ExecStatus.TUPLES_OK]
+    found = _freshness(answers[0]) if answers else None
+    return Committed(found.reached if found else None, not driver.has_cancelled, answers[1:] == [["t"]])
+
+
+def _cells(answer: PGresult) -> list[str | None]:
+    cells = [answer.get_value(0, column) for column in range(answer.nfields)]
+    return [cell.decode() if cell is not None else None for cell in cells]
 
 
 def _query(schema: str) -> sql.Composed:

@@ -16,8 +16,10 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 from custctl.engines.members import Attached, Observation, Role, StreamingMember
+from custctl.engines.postgresql import recording
 from custctl.engines.postgresql.lag import LAG
 from custctl.engines.postgresql.pooling import require_session
+from custctl.engines.postgresql.recording import MANAGERS, SETTLED, WAITS
 from custctl.engines.postgresql.timeline import TIMELINE
 from custctl.support.errors import CredentialError, OutcomeUnknownError, RefusedError, UnavailableError
 from custctl.support.text import plural
@@ -30,9 +32,6 @@ if TYPE_CHECKING:
 _POLL = 0.01  # seconds between two looks at what changes in milliseconds
 _LOCK = "custctl/replication"
 _FENCE = "default_transaction_read_only"
-
-# Cluster managers by the name under which they keep a session open; every login may see those names.
-_MANAGERS = {"Patroni": "Patroni", "repmgrd": "repmgr", "pg_auto_failover": "pg_auto_failover", "cnpg": "CloudNativePG"}
 
 _OBSERVED = f"""
 SELECT r.in_recovery,
@@ -53,9 +52,7 @@ SELECT r.in_recovery,
        (SELECT setting FROM pg_settings WHERE name = 'primary_conninfo') AS conninfo,
        current_setting('cluster_name') AS cluster_name,
        current_setting('synchronous_standby_names') AS synchronous,
-       current_setting('synchronous_commit') IN ('on', 'remote_write', 'remote_apply')
-         AND NOT EXISTS (SELECT FROM pg_db_role_setting AS s, unnest(s.setconfig) AS c
-                          WHERE c ~* '^synchronous_commit=(off|local|false|no|0)$') AS waits_for_standbys,
+       {WAITS} AS waits_for_standbys,
        pg_conf_load_time() AS configured,
        r.in_recovery AND pg_is_wal_replay_paused() AS replay_paused,
        CASE WHEN r.in_recovery
@@ -99,19 +96,6 @@ SELECT format('GRANT %%s ON %%I.%%I TO %%I', privilege, %(schema)s::text, name, 
        AS needed(name, privilege)
  WHERE NOT has_table_privilege(to_regclass(format('%%I.%%I', %(schema)s::text, name)), privilege)
 """
-
-# Sessions may still go by the settings from before until the checkpointer has read them: it tells all of them whether
-# commits wait. A login that may not see it does not know.
-_SETTLED = """
-SELECT clock_timestamp() - pg_conf_load_time() > interval '1 second'
-       AND EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'checkpointer'
-                      AND wait_event IN ('CheckpointerMain', 'CheckpointWriteDelay'))
-"""
-_MAY_RECORD = """
-SELECT COALESCE(bool_and(has_table_privilege(t, p)), false)
-  FROM to_regclass(format('%%I.custctl_metadata', %s::text)) AS t, unnest(ARRAY['INSERT', 'DELETE']) AS p
-"""
-_NOW = """to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.USZ')"""
 
 # What could write yet: whatever has a transaction's number, and of the sessions that began before the fence those that
 # are still being ended, or are within a transaction. Who may end only some sessions leaves the superusers' alone: they
@@ -179,7 +163,7 @@ class PostgresqlMember(StreamingMember):
         return next(iter(self._ask(query, values)[0].values()))
 
     def observe(self) -> Observation:
-        seen = self._ask(_OBSERVED, (list(_MANAGERS),))[0]
+        seen = self._ask(_OBSERVED, (list(MANAGERS),))[0]
         standby = seen["in_recovery"]
         conninfo = conninfo_to_dict(seen["conninfo"]) if standby and seen["conninfo"] else {}
         known = self._known()
@@ -214,7 +198,7 @@ class PostgresqlMember(StreamingMember):
             replay_paused=seen["replay_paused"],
             apply_delay=float(seen["apply_delay"]),
             prepared=seen["prepared"],
-            manager=_MANAGERS.get(manager),
+            manager=MANAGERS.get(manager),
         )
 
     def _timeline_by_files(self) -> int | None:
@@ -365,26 +349,15 @@ class PostgresqlMember(StreamingMember):
         self._reload()
 
     def record(self, standbys: str, timeout: float) -> bool:
-        if not self._value(_MAY_RECORD, (self._schema,)):
+        if not self._value(recording.may_record(self._schema)):
             return False
         deadline = time.monotonic() + timeout
-        while standbys and not self._value(_SETTLED):
+        while standbys and not self._value(f"SELECT {SETTLED}"):
             if time.monotonic() >= deadline:
                 return False
             time.sleep(_POLL)
-        table = sql.Identifier(self._schema, "custctl_metadata")
         try:
-            with self._driver.transaction():
-                self._ask("SET LOCAL synchronous_commit = local")
-                # As the step of a switchover that records it: the two do not meet.
-                self._ask("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"custctl/{self._schema}/audit",))
-                self._ask(sql.SQL("DELETE FROM {} WHERE name IN ('synchronous', 'synchronous_at')").format(table))
-                self._ask(
-                    sql.SQL(
-                        "INSERT INTO {} (name, value) VALUES ('synchronous', %s), ('synchronous_at', " + _NOW + ")"
-                    ).format(table),
-                    (standbys,),
-                )
+            recording.write(self._driver, self._schema)
         except psycopg.Error as error:
             raise self._translate(error) from None
         return True
