@@ -166,7 +166,8 @@ class _Replicas:
         Raises:
             CustctlError: the driver cannot be used.
         """
-        from custctl.replication.drivers import Means, open_driver
+        from custctl.replication.driver import Means
+        from custctl.replication.opening import open_driver
         from custctl.support.identity import actor
 
         means = Means(self._profile, self._open_database(), self._environ, actor(), lambda _: None)

@@ -201,7 +201,7 @@ def test_rejoin_by_a_hook_that_fails(hooks: Hooks, site: Inside, cluster: Cluste
 def test_rejoin_by_a_hook_that_says_it_has_done_what_it_has_not(
     site: Inside, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("custctl.replication.streaming._REJOINING", 0.5)
+    monkeypatch.setattr("custctl.replication.streaming.driver._REJOINING", 0.5)
     cluster.profile(site, hooks={"rejoin": ["true"]})
     site.ok(*SWITCHOVER, "b")
     _refused(

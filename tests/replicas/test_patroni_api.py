@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from custctl.replication.patroni_api import Access, PatroniApi
+from custctl.replication.patroni.api import Access, PatroniApi
 from custctl.support.errors import CredentialError, OutcomeUnknownError, UnavailableError
 from tests.servers import ports
 

@@ -12,11 +12,11 @@ import pytest
 from custctl.engines.base import Node
 from custctl.engines.members import Observation, Role
 from custctl.profiles import Environment, Profile, model
-from custctl.replication.drivers import Means
+from custctl.replication.driver import Means
 from custctl.replication.journal import Intent
-from custctl.replication.patroni import PatroniDriver
-from custctl.replication.patroni_plan import candidate, plan_failover, plan_switchover
-from custctl.replication.patroni_view import Told, View, read_told
+from custctl.replication.patroni.driver import PatroniDriver
+from custctl.replication.patroni.plan import candidate, plan_failover, plan_switchover
+from custctl.replication.patroni.view import Told, View, read_told
 from custctl.replication.plan import Accepted
 from custctl.replication.topology import Health, Seen, Topology
 from custctl.support.errors import CustctlError, RefusedError, UnavailableError

@@ -13,7 +13,7 @@ import pytest
 
 from custctl.engines.base import Node
 from custctl.engines.members import Observation, Role
-from custctl.replication.streaming_plan import plan_switchover
+from custctl.replication.streaming.plan import plan_switchover
 from custctl.replication.topology import Seen, Topology
 from custctl.support.errors import RefusedError
 from tests.conftest import ADA, Project

@@ -10,9 +10,9 @@ from unittest import mock
 
 import pytest
 
-from custctl.replication.execute import Run
+from custctl.replication.execution import Run
 from custctl.replication.journal import Journal
-from custctl.replication.streaming import StreamingDriver
+from custctl.replication.streaming.driver import StreamingDriver
 from custctl.support.errors import CustctlError
 from custctl.support.signals import Terminated
 from tests.conftest import Project, Result
@@ -75,7 +75,7 @@ def raising(error: BaseException, step: str, place: str) -> Iterator[None]:
     with (
         mock.patch.object(StreamingDriver, "perform", performing),
         mock.patch.object(Journal, "step", writing),
-        mock.patch("custctl.replication.execute.Run", running),
+        mock.patch("custctl.replication.execution.Run", running),
     ):
         yield
     assert not left, "it was not raised"
@@ -160,7 +160,7 @@ def test_what_the_undo_could_not_do_is_told_and_left_to_a_rerun(kind: str, site:
     error, _ = KINDS[kind]
     with (
         raising(RuntimeError(), "catch-up", "after"),
-        mock.patch("custctl.replication.streaming.StreamingDriver.undo", side_effect=error),
+        mock.patch("custctl.replication.streaming.driver.StreamingDriver.undo", side_effect=error),
     ):
         result = site.run(*SWITCHOVER, "b")
     _told_well(result)

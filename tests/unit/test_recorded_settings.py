@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from custctl.engines.members import Observation, Role
 from custctl.engines.nodes import Node
-from custctl.replication.streaming_plan import assess_loss
+from custctl.replication.streaming.plan import assess_loss
 from custctl.replication.topology import Seen, Topology, is_to_record
 from custctl.support.errors import UnavailableError
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from custctl.replication import availability, availability_nodes, drivers
+from custctl.replication import driver
+from custctl.replication.availability_group import driver as group_driver
+from custctl.replication.availability_group import nodes
 from custctl.schema.standing import REQUIRED_SCHEMA
 from tests.conftest import REPOSITORY, clean_environment
 from tests.inside import Inside
@@ -27,12 +29,12 @@ Make = Callable[..., tuple[Inside, Group]]
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     """Return what makes a project whose database is in a group of three replicas, `sql1` the primary."""
-    monkeypatch.setattr(availability_nodes, "_LOOK", 0.001)
-    monkeypatch.setattr(drivers, "_LOOK", 0.001)
-    for module in (availability, availability_nodes):
+    monkeypatch.setattr(nodes, "_LOOK", 0.001)
+    monkeypatch.setattr(driver, "_LOOK", 0.001)
+    for module in (group_driver, nodes):
         for name in ("PROMOTING", "FOLLOWING"):
             monkeypatch.setattr(module, name, 5.0)
-    monkeypatch.setattr(drivers, "_VERIFYING", 5.0)
+    monkeypatch.setattr(driver, "_VERIFYING", 5.0)
     contexts = ExitStack()
 
     def made(
@@ -60,6 +62,6 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
 @pytest.fixture
 def impatient(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what never comes be waited for only a moment."""
-    for module in (availability, availability_nodes):
+    for module in (group_driver, nodes):
         for name in ("PROMOTING", "FOLLOWING"):
             monkeypatch.setattr(module, name, 0.3)

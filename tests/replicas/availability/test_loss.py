@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from custctl.engines.base import Node
 from custctl.engines.members import GroupDatabase, GroupState, Observation, Role
-from custctl.replication.availability_loss import assess_loss
+from custctl.replication.availability_group.loss import assess_loss
 from custctl.replication.topology import Seen, Topology
 
 SYNCHRONOUS, ASYNCHRONOUS = "SYNCHRONOUS_COMMIT", "ASYNCHRONOUS_COMMIT"

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from custctl.replication.availability import AvailabilityDriver
-from custctl.replication.execute import Run
+from custctl.replication.availability_group.driver import AvailabilityDriver
+from custctl.replication.execution import Run
 from tests.replicas.availability.conftest import Make
 from tests.replicas.availability.group_stand_in import ASYNCHRONOUS, Group, Killed, counted, fail_over, switch
 

@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from custctl.cli.context import Context
-    from custctl.replication.drivers import Driver
+    from custctl.replication.driver import Driver
     from custctl.replication.journal import Intent, Journal
     from custctl.replication.plan import Plan
     from custctl.replication.topology import Topology
@@ -34,7 +34,8 @@ def opened(context: Context, *, changes: bool = False) -> Iterator[Driver]:
     Raises:
         RefusedError: the profile names none, or does not let it change anything.
     """
-    from custctl.replication.drivers import Means, open_driver
+    from custctl.replication.driver import Means
+    from custctl.replication.opening import open_driver
 
     means = Means(context.profile, context.database, context.environ, context.actor, context.console.note)
     driver = open_driver(means)
@@ -54,7 +55,7 @@ def steer(
     dry_run: bool,
 ) -> None:
     """Plan, ask, carry out, and print what was done."""
-    from custctl.replication.execute import Run
+    from custctl.replication.execution import Run
     from custctl.replication.journal import DONE, Journal
 
     if dry_run:

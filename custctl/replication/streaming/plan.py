@@ -11,7 +11,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from custctl.engines.members import Role
-from custctl.replication.drivers import require_one_history
+from custctl.replication.driver import require_one_history
 from custctl.replication.plan import FAILOVER, NO_LOSS, SWITCHOVER, UNKNOWN_LOSS, Accepted, Loss, Plan, Step
 from custctl.replication.quorum import holders, parse_synchronous, silent_members
 from custctl.replication.topology import Topology, in_time, is_recorded_otherwise, is_uncounted

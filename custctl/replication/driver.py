@@ -1,4 +1,4 @@
-"""The one interface to what keeps the replicas, and where its implementations are."""
+"""The one interface to what keeps the replicas."""
 
 from __future__ import annotations
 
@@ -427,29 +427,3 @@ def _following(topology: Topology, *, but: Sequence[str] = ()) -> str:
 
 def _names(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
-
-
-def open_driver(means: Means) -> Driver:
-    """Return the driver that the profile names.
-
-    Raises:
-        RefusedError: it names none.
-    """
-    chosen = means.profile.database.replication.driver
-    if chosen == "streaming":
-        from custctl.replication.streaming import StreamingDriver
-
-        return StreamingDriver(means)
-    if chosen == "patroni":
-        from custctl.replication.patroni import PatroniDriver
-
-        return PatroniDriver(means)
-    if chosen == "availability-group":
-        from custctl.replication.availability import AvailabilityDriver
-
-        return AvailabilityDriver(means)
-    what = "sqlite has no replicas" if not means.profile.database.nodes else "it names nothing that keeps replicas"
-    raise RefusedError(
-        f"profile `{means.profile.name}` has no replicas to look after: {what}",
-        hint="`database.replication.driver` in the profile is one of `streaming`, `patroni`, `availability-group`",
-    )

@@ -11,10 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from custctl.engines.at_once import at_once
-from custctl.replication import availability_plan
-from custctl.replication.availability_loss import SYNCHRONOUS, assess_loss, group_of, hardened, lacks
-from custctl.replication.availability_nodes import FOLLOWING, PROMOTING, AvailabilityNodes
-from custctl.replication.drivers import require_one_history
+from custctl.replication.availability_group import plan as group_plan
+from custctl.replication.availability_group.loss import SYNCHRONOUS, assess_loss, group_of, hardened, lacks
+from custctl.replication.availability_group.nodes import FOLLOWING, PROMOTING, AvailabilityNodes
+from custctl.replication.driver import require_one_history
 from custctl.replication.hooks import has_hook
 from custctl.replication.plan import FAILOVER, SWITCHOVER, Plan, Step
 from custctl.support.errors import CredentialError, CustctlError, OutcomeUnknownError, RefusedError, UnavailableError
@@ -42,7 +42,7 @@ class AvailabilityDriver(AvailabilityNodes):
         require_one_history(topology)
         self._require_ours(topology)
         operation_id = self.operation_id(unfinished, SWITCHOVER, target)
-        plan = availability_plan.plan_switchover(topology, target, operation_id, unfinished)
+        plan = group_plan.plan_switchover(topology, target, operation_id, unfinished)
         self._require_rights(plan)
         return plan
 
@@ -53,8 +53,8 @@ class AvailabilityDriver(AvailabilityNodes):
             self.node(target)
         require_one_history(topology)
         self._require_ours(topology)
-        target = target or availability_plan.candidate(topology, unfinished)
-        plan = availability_plan.plan_failover(
+        target = target or group_plan.candidate(topology, unfinished)
+        plan = group_plan.plan_failover(
             topology,
             target,
             accepted,
@@ -66,7 +66,7 @@ class AvailabilityDriver(AvailabilityNodes):
         return plan
 
     def candidate(self, topology: Topology) -> str:
-        return availability_plan.candidate(topology, None)
+        return group_plan.candidate(topology, None)
 
     def _require_rights(self, plan: Plan) -> None:
         """Make sure, before anything is changed, that this login may do all of it."""

@@ -12,10 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from custctl.engines.at_once import at_once
-from custctl.replication import patroni_plan
-from custctl.replication.drivers import Driver, Means, require_environment, require_one_history
-from custctl.replication.patroni_api import Access, Answer, PatroniApi
-from custctl.replication.patroni_view import Told, View, read_told
+from custctl.replication.driver import Driver, Means, require_environment, require_one_history
+from custctl.replication.patroni import plan as patroni_plan
+from custctl.replication.patroni.api import Access, Answer, PatroniApi
+from custctl.replication.patroni.view import Told, View, read_told
 from custctl.replication.plan import FAILOVER, SWITCHOVER
 from custctl.support.errors import (
     CredentialError,

@@ -25,7 +25,7 @@ from custctl.support.errors import (
 from custctl.support.signals import Terminated, held_back, let_through
 
 if TYPE_CHECKING:
-    from custctl.replication.drivers import Driver
+    from custctl.replication.driver import Driver
     from custctl.replication.journal import Journal
     from custctl.replication.plan import Plan, Step
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from custctl.engines.at_once import at_once
 from custctl.engines.members import Role, StreamingMember
-from custctl.replication import streaming_plan
-from custctl.replication.drivers import Driver, require_environment, require_one_history
+from custctl.replication.driver import Driver, require_environment, require_one_history
 from custctl.replication.hooks import has_hook, run_hook
 from custctl.replication.plan import FAILOVER, SWITCHOVER
+from custctl.replication.streaming import plan as streaming_plan
 from custctl.replication.topology import is_to_record, position_text
 from custctl.support.errors import (
     CredentialError,

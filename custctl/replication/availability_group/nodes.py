@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from custctl.engines.members import AvailabilityMember
-from custctl.replication.availability_loss import group_of, hardened, lacks, unseen
-from custctl.replication.availability_plan import NONE, refuse_external
-from custctl.replication.drivers import Driver, require_environment, require_one_history
+from custctl.replication.availability_group.loss import group_of, hardened, lacks, unseen
+from custctl.replication.availability_group.plan import NONE, refuse_external
+from custctl.replication.driver import Driver, require_environment, require_one_history
 from custctl.replication.hooks import has_hook, run_hook
 from custctl.replication.journal import Journal
 from custctl.support.errors import (

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from custctl.replication.patroni_view import SYNCHRONOUS
+from custctl.replication.patroni.view import SYNCHRONOUS
 from custctl.replication.plan import FAILOVER, SWITCHOVER, Accepted, Loss, Plan, Step
-from custctl.replication.streaming_plan import assess_loss, check_not_delayed, replayed_at_once
+from custctl.replication.streaming.plan import assess_loss, check_not_delayed, replayed_at_once
 from custctl.replication.topology import Topology, is_uncounted
 from custctl.support.errors import RefusedError, UnavailableError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from custctl.engines.base import Node
     from custctl.engines.members import Observation
     from custctl.replication.journal import Intent
-    from custctl.replication.patroni_view import View
+    from custctl.replication.patroni.view import View
 
 REQUEST = "request"
 

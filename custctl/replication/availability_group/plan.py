@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from custctl.replication.availability_loss import (
+from custctl.replication.availability_group.loss import (
     CONFIGURATION,
     NORMAL_QUORUM,
     SYNCHRONOUS,
@@ -28,7 +28,7 @@ from custctl.replication.availability_loss import (
     unseen,
 )
 from custctl.replication.plan import FAILOVER, NO_LOSS, SWITCHOVER, UNKNOWN_LOSS, Accepted, Plan, Step
-from custctl.replication.streaming_plan import loss_of_fork
+from custctl.replication.streaming.plan import loss_of_fork
 from custctl.replication.topology import is_uncounted
 from custctl.support.errors import RefusedError, UnavailableError
 

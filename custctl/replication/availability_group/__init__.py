@@ -1,0 +1,1 @@
+"""Availability groups of SQL Server."""

@@ -1,0 +1,36 @@
+"""Which driver keeps a profile's replicas: the one place that knows them all."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from custctl.support.errors import RefusedError
+
+if TYPE_CHECKING:
+    from custctl.replication.driver import Driver, Means
+
+DRIVERS = {
+    "streaming": "custctl.replication.streaming.driver:StreamingDriver",
+    "patroni": "custctl.replication.patroni.driver:PatroniDriver",
+    "availability-group": "custctl.replication.availability_group.driver:AvailabilityDriver",
+}
+"""The drivers by the name that a profile gives them; each is imported when it is opened."""
+
+
+def open_driver(means: Means) -> Driver:
+    """Return the driver that the profile names.
+
+    Raises:
+        RefusedError: it names none.
+    """
+    found = DRIVERS.get(means.profile.database.replication.driver)
+    if found is not None:
+        module, name = found.split(":")
+        driver: type[Driver] = getattr(import_module(module), name)
+        return driver(means)
+    what = "sqlite has no replicas" if not means.profile.database.nodes else "it names nothing that keeps replicas"
+    raise RefusedError(
+        f"profile `{means.profile.name}` has no replicas to look after: {what}",
+        hint=f"`database.replication.driver` in the profile is one of {', '.join(f'`{each}`' for each in DRIVERS)}",
+    )

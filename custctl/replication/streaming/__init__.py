@@ -1,0 +1,1 @@
+"""PostgreSQL's own replication, steered by SQL alone."""
