@@ -20,6 +20,7 @@ from custctl.support.errors import CustctlError, ExitCode, NoCredentialError
 from custctl.support.paths import user_state_dir
 from custctl.support.state import runtime_dir
 from custctl.support.text import plural
+from custctl.support.tls import KEPT_OUT, USED
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
@@ -46,6 +47,7 @@ def diagnose(
     yield Check("custctl", True, f"{__version__}, Python {platform.python_version()}")
     yield Check("profile", True, f"{profile.name} ({profile.environment}), from {profile.source}")
     yield from _guarded("state", lambda: _state(environ))
+    yield from _variables(profile, environ)
     yield from _guarded("credential", lambda: _credential(profile, environ))
     replicas = _Replicas(profile, open_database, environ)
     name = "server" if profile.database.nodes else "database"
@@ -127,6 +129,19 @@ def _credential(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]
             raise
         source = "none found: it is for the server to say whether it wants one"
     yield Check("credential", True, source, oddity)
+
+
+def _variables(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]:
+    """Tell which variables of TLS and Patroni are set, before a driver adds its own; the engine tells those of its driver."""
+    if not profile.database.nodes and profile.cache is None:
+        return
+    used, kept_out = [*USED], [name for name in KEPT_OUT if environ.get(name)]
+    if profile.database.replication.driver == "patroni":
+        used += sorted(name for name in environ if name.startswith(("PATRONI_CTL_", "PATRONI_RESTAPI_")))
+    used = [name for name in used if environ.get(name)]
+    told = [f"{', '.join(names)} {what}" for names, what in ((used, "used"), (kept_out, "ignored")) if names]
+    if told:
+        yield Check("variables", True, "; ".join(told))
 
 
 def _clock(database: Database) -> Iterator[Check]:

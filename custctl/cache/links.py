@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from custctl.cache.wire import Command, LoginError, Refusal, Wire, WireError
+from custctl.support.tls import client_context
 
 if TYPE_CHECKING:
     from custctl.profiles.cache_url import Address
@@ -235,7 +236,7 @@ def _context(authorities: Path | None) -> Any:
     import ssl
 
     try:
-        return ssl.create_default_context(cafile=str(authorities) if authorities is not None else None)
+        return client_context(str(authorities) if authorities is not None else None)
     except OSError as error:
         why = "it holds no certificates" if isinstance(error, ssl.SSLError) else str(error.strerror).lower()
         raise WireError(f"cannot use `{authorities}`: {why}") from None

@@ -152,3 +152,10 @@ def test_what_patroni_says_is_cleaned_and_cut() -> None:
     with answering(reply("Switchover failed\x1b]0;x\nmore", "503 Service Unavailable")) as port:
         answer = api(port).post("/switchover", {}, 1.0)
     assert str(answer) == "503, Switchover failed\\x1b]0;x"
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
+def test_no_proxy_comes_in_between(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "http://127.0.0.1:1")
+    with answering(reply('{"members": []}')) as port:
+        assert api(port).get("/cluster") == {"members": []}

@@ -26,6 +26,7 @@ from custctl.engines.mssql.supervised import Connection as Supervised
 from custctl.engines.server import DriverError, DriverErrors, GivenUpError, ServerDatabase
 from custctl.schema.sqltypes import Timestamp
 from custctl.support.errors import UnavailableError
+from custctl.support.tls import keep_out
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,6 +87,7 @@ class MssqlDatabase(ServerDatabase):
         driver = find_driver()
         password = settings.password()
         _knock(node, settings.connect_timeout)
+        keep_out()
         if settings.tls_ca is not None:
             # The driver trusts what OpenSSL trusts; there is no keyword for it.
             os.environ["SSL_CERT_FILE"] = str(settings.tls_ca)

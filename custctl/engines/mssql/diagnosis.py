@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 _OLDEST = 14  # SQL Server 2017
 _FULL = 0.9  # of a limit on sessions, from which on it is told
 _UNTOLD = "the server does not tell"
+# unixODBC's: which drivers there are, and whether it writes a trace. Its data sources are not asked for.
+_VARIABLES = ("ODBCSYSINI", "ODBCINSTINI")
 
 
 def preconditions(database: MssqlDatabase, connection: SqlConnection) -> Iterator[Check]:
@@ -62,6 +64,9 @@ def checks(database: MssqlDatabase, scripts: Path) -> Iterator[Check]:
     path = _installed_path(driver) if driver.source == "installed" else None
     name = f"{driver.name}, {path}" if path else driver.name
     yield Check("driver", True, f"{name} ({driver.source}), pyodbc {pyodbc.version}")
+    named = [name for name in _VARIABLES if os.environ.get(name)]
+    if named:
+        yield Check("environment", True, f"{', '.join(named)} used")
     with database.reading() as connection:
         yield from _Look(database, database._driver(connection)).all(scripts)
 
@@ -72,7 +77,7 @@ def _installed_path(driver: Driver) -> str | None:
     for folder in filter(None, folders):
         parser = configparser.ConfigParser(interpolation=None, strict=False)
         try:
-            parser.read(Path(folder) / "odbcinst.ini")
+            parser.read(Path(folder) / os.environ.get("ODBCINSTINI", "odbcinst.ini"))
             return parser[driver.name]["Driver"]
         except (configparser.Error, KeyError, OSError, UnicodeDecodeError):
             continue

@@ -17,6 +17,8 @@ from typing import Any
 
 from psycopg import pq
 
+from custctl.support.tls import keep_out
+
 SYSTEM = "system"
 """What libpq calls the system's authorities."""
 
@@ -72,6 +74,7 @@ def overruled(given: Collection[str]) -> dict[str, str]:
     Returns:
         Further options for the connection.
     """
+    keep_out()
     for name in _SENT_AS_THEY_ARE:
         # For libpq alone: `os.environ` keeps it.
         os.unsetenv(name)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from custctl.profiles.credentials import Secret
 from custctl.support.errors import CredentialError, OutcomeUnknownError, UnavailableError
 from custctl.support.text import visible
+from custctl.support.tls import client_context
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
@@ -79,7 +80,7 @@ class Access:
         import ssl
 
         try:
-            context = ssl.create_default_context(cafile=self.authority)
+            context = client_context(self.authority)
             if self.insecure:
                 context.check_hostname = False
                 context.verify_mode = ssl.CERT_NONE
