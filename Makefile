@@ -13,7 +13,7 @@ ODBC_READY := $(VENV)/.odbc-ready
 ETCD_READY := $(VENV)/.etcd-ready
 DEBIAN_READY := $(VENV)/debian/ready
 
-.PHONY: demo cluster cluster-stop test test-newest test-lowest versions check soak bench lock clean
+.PHONY: demo cluster cluster-stop test test-newest test-lowest versions check docs reference soak bench lock clean
 
 $(READY): pyproject.toml $(LOCK)
 	$(PYTHON) -c 'import sys; sys.exit("custctl needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
@@ -78,6 +78,12 @@ check: $(READY) ## lint, types, import rules, docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --quiet tests/docs tests/architecture
+
+docs: $(READY) ## the documentation as a site, in build/docs
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --doctree-dir build/doctrees docs build/docs
+
+reference: $(READY) ## write docs/reference.md from the help of the commands
+	$(BIN)/python -m tests.docs.reference
 
 soak: $(ODBC_READY) $(ETCD_READY) $(DEBIAN_READY) ## the long runs of the killed and racing processes, and of changes of the primary
 	CUSTCTL_TEST_KILLS=200 $(BIN)/python -m pytest --ignore=tests/replicas -k "kill or race or concurren"

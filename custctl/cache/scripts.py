@@ -1,4 +1,4 @@
-"""The scripts that the cache runs, each atomic; `PROTOCOL.md` tells how they fit together."""
+"""The scripts that the cache runs, each atomic; `docs/decisions/cache-protocol.md` explains how they fit together."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """No order of calls, kills, evictions, restarts and failovers lets the cache show as current what is not.
 
-`PROTOCOL.md` tells why. The mutations are the counter-check: a script or a caller without one of its guards is found out.
+`docs/decisions/cache-protocol.md` tells why. The mutations are the counter-check: a script or a caller without one of
+its guards is found out.
 """
 
 from __future__ import annotations

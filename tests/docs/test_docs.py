@@ -1,11 +1,13 @@
-"""Every command has help and examples and stands in the README; every example can be parsed; links lead somewhere."""
+"""Every command has help and examples and stands in the documentation; every example can be parsed; the site builds."""
 
 from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,18 +17,12 @@ from custctl import __version__
 from custctl.cli.app import make_root
 from custctl.support.errors import ExitCode
 from tests.conftest import REPOSITORY, Project
+from tests.docs.pages import PAGES
+from tests.docs.reference import REFERENCE, commands, write_reference
 
 README = (REPOSITORY / "README.md").read_text()
-
-
-def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield every command with its path."""
-    root = make_root()
-    for name in root.list_commands(None):  # type: ignore[arg-type]
-        top = root.get_command(None, name)  # type: ignore[arg-type]
-        yield (name,), top
-        for verb in getattr(top, "list_commands", lambda _: [])(None):
-            yield (name, verb), top.get_command(None, verb)
+# What people have written: not the reference, where a command stands by itself.
+WRITTEN = {name: file.read_text() for name, file in PAGES.items() if file != REFERENCE}
 
 
 COMMANDS = dict(commands())
@@ -68,29 +64,60 @@ def test_the_examples_are_of_the_command_and_can_be_parsed(path: tuple[str, ...]
 @pytest.mark.parametrize(
     "path", [path for path in COMMANDS if not hasattr(COMMANDS[path], "get_command")], ids=" ".join
 )
-def test_a_command_stands_in_the_readme(path: tuple[str, ...]) -> None:
-    assert f"`custctl {' '.join(path)}`" in README
+def test_a_command_stands_in_the_documentation(path: tuple[str, ...]) -> None:
+    called = re.compile(rf"custctl {' '.join(path)}(?![\w-])")
+    assert any(called.search(page) for page in WRITTEN.values())
 
 
-def test_the_readme_names_every_exit_code_there_is() -> None:
-    table = {int(number) for row in re.findall(r"^\| ([0-9, ]+) \|", README, re.MULTILINE) for number in row.split(",")}
+def test_the_reference_is_what_the_commands_print() -> None:
+    assert REFERENCE.read_text() == write_reference(), "run `make reference`, and read what it changed"
+
+
+def test_the_documentation_names_every_exit_code_there_is() -> None:
+    page = WRITTEN["docs/troubleshooting.md"]
+    table = {int(number) for row in re.findall(r"^\| ([0-9, ]+) \|", page, re.MULTILINE) for number in row.split(",")}
     assert table == {int(code) for code in ExitCode}
 
 
-def test_the_profiles_of_the_readme_validate(project: Project) -> None:
-    blocks = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    assert blocks
+@pytest.mark.parametrize("name", [name for name, page in WRITTEN.items() if "```yaml\n" in page])
+def test_the_profiles_of_the_documentation_validate(project: Project, name: str) -> None:
     project.environ["USER"] = "ada"
-    for number, block in enumerate(blocks):
+    for number, block in enumerate(re.findall(r"```yaml\n(.*?)```", WRITTEN[name], re.DOTALL)):
         assert yaml.safe_load(block)
-        (project.path / "profiles" / f"readme{number}.yaml").write_text(block)
-        project.ok("profile", "validate", f"readme{number}")
+        (project.path / "profiles" / f"page{number}.yaml").write_text(block)
+        project.ok("profile", "validate", f"page{number}")
 
 
-def test_links_between_documents_lead_somewhere() -> None:
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "sphinx", "-q", "--fail-on-warning", "--keep-going"]
+    done = subprocess.run(
+        [*command, "-d", tmp_path / "doctrees", REPOSITORY / "docs", tmp_path / "site"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "No module named sphinx" not in done.stderr, "run `make .venv/.ready`, or `uv pip install -e '.[dev]'`"
+    assert done.returncode == 0, done.stderr
+    for page in (tmp_path / "site").rglob("*.html"):
+        fetched = re.findall(r"""(?:src|<link[^>]* href)=["'](?:https?:)?//[^"']*""", page.read_text())
+        assert not fetched, f"{page.name} fetches {fetched}"
+
+
+def test_links_of_documents_lead_somewhere() -> None:
+    """Those of the site are checked where it is built."""
     for document in REPOSITORY.glob("*.md"):
-        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
-            assert target.startswith("https://") or (REPOSITORY / target).exists(), f"{document.name}: {target}"
+        for target, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", document.read_text()):
+            if target.startswith("https://"):
+                continue
+            page = REPOSITORY / target if target else document
+            assert page.exists(), f"{document.name}: {target}"
+            assert not anchor or anchor in anchors(page.read_text()), f"{document.name}: {target}#{anchor}"
+
+
+def anchors(text: str) -> set[str]:
+    """Return what a link can name in a page: its headings, as GitHub and the site write them."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_changelog_has_this_version() -> None:
@@ -106,6 +133,7 @@ def test_every_dependency_has_a_lower_bound_and_a_reason() -> None:
         assert text.splitlines()[line - 1].strip().startswith("#"), requirement
 
 
-def test_the_makefile_has_what_the_readme_promises() -> None:
-    targets = set(re.findall(r"^(\w+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"\bmake (\w+)", README)) <= targets
+def test_the_makefile_has_what_the_documentation_promises() -> None:
+    targets = set(re.findall(r"^([\w-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
+    promised = {name for page in WRITTEN.values() for name in re.findall(r"`make ([\w-]+)`|^\$ make ([\w-]+)", page)}
+    assert {first or second for first, second in promised} <= targets
