@@ -21,6 +21,7 @@ from custctl.customers import audit
 from custctl.schema.standing import check_schema, read_standing
 from custctl.schema.tables import customer_audit
 from custctl.support.errors import InvalidError, RefusedError, UsageError
+from custctl.support.files import is_endless
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -81,7 +82,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         InvalidError: it is no checkpoint.
     """
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as stream:
+            if is_endless(stream):
+                raise UsageError(f"`{path}` cannot be read: it is a device")
+            held = json.load(stream)
     except OSError as error:
         raise UsageError(f"`{path}` cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError):

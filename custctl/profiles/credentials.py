@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn
 
 from custctl.profiles.cache_url import parse_url
 from custctl.profiles.keyrings import with_keyring
 from custctl.profiles.model import Auth, Profile
 from custctl.support.errors import CredentialError, NoCredentialError, UsageError
+from custctl.support.files import read_regular
 from custctl.support.text import visible
 
 if TYPE_CHECKING:
@@ -361,8 +361,7 @@ def _from_file(environ: Mapping[str, str], entry: Entry) -> Secret | None:
     what = f"the file `{visible(name)}`"
     hint = f"`{variable}` names it"
     try:
-        with Path(name).open("rb") as stream:
-            raw = stream.read(_LARGEST + 1)
+        raw = read_regular(name, _LARGEST + 1)
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or "it is no path").lower()
         raise CredentialError(f"cannot read {what}: {reason}", hint=hint) from None

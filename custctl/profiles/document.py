@@ -9,15 +9,14 @@ that no value can bring in YAML.
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from custctl.support.children import holds_secret, names_secret, secret_variable
+from custctl.support.files import UnfitFileError, read_regular
 from custctl.support.text import visible
 
 _MAX_BYTES = 64 * 1024
@@ -150,16 +149,8 @@ def _read(source: Path, problems: list[Problem]) -> str:
         return _StopReadingError()
 
     try:
-        # Not a pipe or a device: opening or reading one may never end. What was opened is what is looked at.
-        descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise stop(1, "it is not a file")
-            with open(descriptor, "rb", closefd=False) as stream:
-                raw = stream.read(_MAX_BYTES + 1)
-        finally:
-            os.close(descriptor)
-    except FileNotFoundError:
+        raw = read_regular(source, _MAX_BYTES + 1)
+    except (FileNotFoundError, UnfitFileError):
         raise stop(1, "it is not a file") from None
     except OSError as error:
         raise stop(1, f"cannot read the file: {(error.strerror or 'input/output error').lower()}") from None

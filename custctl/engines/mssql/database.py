@@ -26,7 +26,7 @@ from custctl.engines.mssql.supervised import Connection as Supervised
 from custctl.engines.server import DriverError, DriverErrors, GivenUpError, ServerDatabase
 from custctl.schema.sqltypes import Timestamp
 from custctl.support.errors import UnavailableError
-from custctl.support.tls import keep_out
+from custctl.support.tls import keep_out, require_authorities
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,6 +89,7 @@ class MssqlDatabase(ServerDatabase):
         _knock(node, settings.connect_timeout)
         keep_out()
         if settings.tls_ca is not None:
+            require_authorities(settings.tls_ca)
             # The driver trusts what OpenSSL trusts; there is no keyword for it.
             os.environ["SSL_CERT_FILE"] = str(settings.tls_ca)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from psycopg import pq
 
-from custctl.support.tls import keep_out
+from custctl.support.tls import keep_out, require_authorities
 
 SYSTEM = "system"
 """What libpq calls the system's authorities."""
@@ -49,6 +49,8 @@ def authorities(named: Path | None) -> str:
     found = named or os.environ.get("PGSSLROOTCERT") or (own if own.exists() else SYSTEM)
     if found == SYSTEM and not os.environ.keys() & {"SSL_CERT_FILE", "SSL_CERT_DIR"}:
         _point_to_system()
+    if found != SYSTEM:
+        require_authorities(found)
     return str(found)
 
 

@@ -17,6 +17,7 @@ from custctl.cli.commands.arguments import operation
 from custctl.cli.context import Context
 from custctl.cli.options import WRITE, OperationOption, command
 from custctl.support.errors import InterruptedRunError, InvalidError, PartialError, UsageError
+from custctl.support.files import is_endless
 from custctl.support.text import plural
 
 if TYPE_CHECKING:
@@ -175,6 +176,8 @@ def _committed(counts: Counts) -> str:
 def _opened(path: Path | None) -> Iterator[IO[bytes]]:
     """Open the file; what can be read once alone is kept in an unnamed file, as it is read twice."""
     if path is None:
+        if is_endless(sys.stdin):
+            raise UsageError("standard input cannot be read: it is a device, not a file")
         with _spooled(sys.stdin.buffer) as spool:
             yield spool
         return
@@ -183,6 +186,8 @@ def _opened(path: Path | None) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise UsageError(f"`{path}` cannot be read: {error.strerror}") from error
     with data:
+        if is_endless(data):
+            raise UsageError(f"`{path}` cannot be read: it is a device, not a file")
         if data.seekable():
             yield data
             return

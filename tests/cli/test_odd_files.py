@@ -1,0 +1,84 @@
+"""A path that names a pipe, a folder or a device: never a hang, and never a memory that fills."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cache.test_commands import with_cache
+from tests.conftest import ADA, Project
+
+_KINDS = ["pipe", "directory", "device"]
+
+
+def _odd(kind: str, folder: Path) -> Path:
+    if kind == "device":
+        return Path("/dev/zero")
+    path = folder / kind
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    return path
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_a_password_file(kind: str, project: Project, tmp_path: Path) -> None:
+    server = "{engine: postgresql, name: x, user: x, tls: off, nodes: [{name: a, host: 127.0.0.1, port: 1}]}"
+    (project.path / "profiles" / "dev.yaml").write_text(f"environment: development\ndatabase: {server}\n")
+    project.environ["CUSTCTL_DB_PASSWORD_FILE"] = str(_odd(kind, tmp_path))
+    refused = project.run("customer", "get", "1", timeout=30)
+    assert refused.code == 4, refused.err
+    assert f"it is a {kind}, not a file" in refused.err
+    assert "`CUSTCTL_DB_PASSWORD_FILE` names it" in refused.err
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_certificates_of_a_server(kind: str, project: Project, tmp_path: Path) -> None:
+    place = "engine: postgresql, name: x, user: x, tls: verify-full, nodes: [{name: a, host: 127.0.0.1, port: 1}]"
+    profile = f"environment: development\ndatabase: {{{place}, tls_ca: {_odd(kind, tmp_path)}}}\n"
+    (project.path / "profiles" / "dev.yaml").write_text(profile)
+    project.environ["CUSTCTL_DB_PASSWORD"] = "x"
+    refused = project.run("customer", "get", "1", timeout=30)
+    assert refused.code == 2, refused.err
+    assert f"it is a {kind}, not a file" in refused.err
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_certificates_of_a_cache(kind: str, migrated: Project, tmp_path: Path) -> None:
+    with_cache(migrated, "rediss://127.0.0.1:1/0", more=f", tls_ca: {_odd(kind, tmp_path)}")
+    refused = migrated.run("cache", "status", timeout=30)
+    assert refused.code == 3, refused.err
+    assert f"it is a {kind}, not a file" in refused.err + refused.out
+
+
+def test_an_import_of_a_device_is_refused(migrated: Project) -> None:
+    refused = migrated.run("customer", "import", "/dev/zero", timeout=30)
+    assert (refused.code, "it is a device" in refused.err) == (2, True), refused.err
+
+
+def test_a_checkpoint_of_a_device_is_refused(migrated: Project) -> None:
+    refused = migrated.run("audit", "verify", "--checkpoint", "/dev/zero", timeout=30)
+    assert (refused.code, "it is a device" in refused.err) == (2, True), refused.err
+
+
+def test_an_import_by_process_substitution_works(migrated: Project, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("email,first_name,last_name\nada@example.com,Ada,Lovelace\n")
+    command = f"{shlex.quote(sys.executable)} -m custctl customer import -q <(cat {shlex.quote(str(rows))})"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        check=False,
+        cwd=migrated.path,
+        env=migrated.environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert migrated.ok("customer", "get", ADA[1], "-o", "json").json["first_name"] == "Ada"
