@@ -124,6 +124,28 @@ def test_the_changelog_has_this_version() -> None:
     assert f"## {__version__}" in (REPOSITORY / "CHANGELOG.md").read_text()
 
 
+def test_the_changelog_has_the_sections_of_keep_a_changelog() -> None:
+    known = ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
+    assert set(re.findall(r"^### (.*)$", (REPOSITORY / "CHANGELOG.md").read_text(), re.MULTILINE)) <= set(known)
+
+
+def test_the_hooks_before_a_commit_are_what_is_checked_and_fetch_nothing() -> None:
+    checks = re.findall(r"^\t\$\(BIN\)/(.*)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    [source] = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text())["repos"]
+    assert source["repo"] == "local"
+    for hook in source["hooks"]:
+        assert hook["language"] == "system"
+        assert hook["entry"].removeprefix(".venv/bin/") in checks
+
+
+def test_the_forms_of_issues_are_whole() -> None:
+    for file in (REPOSITORY / ".github" / "ISSUE_TEMPLATE").glob("*.yml"):
+        form = yaml.safe_load(file.read_text())
+        questions = [part for part in form.get("body", []) if part["type"] != "markdown"]
+        assert file.name == "config.yml" or (form["name"] and form["description"] and questions)
+        assert len({part["id"] for part in questions}) == len(questions)
+
+
 def test_every_dependency_has_a_lower_bound_and_a_reason() -> None:
     text = (REPOSITORY / "pyproject.toml").read_text()
     project = tomllib.loads(text)["project"]
