@@ -314,8 +314,8 @@ class Database(ABC):
             UnavailableError: it does not answer now; it may be starting.
         """
         if self.exists():
-            with self.reading() as connection:
-                self.is_standby(connection)
+            with self.reading():
+                pass  # it has let us in
 
     def preconditions(self, connection: Connection) -> Iterator[Check]:
         """Yield what must hold before the first script is applied, each as `doctor` shows it."""
@@ -334,14 +334,21 @@ class Database(ABC):
         """Create those tables that are missing, in the caller's transaction."""
 
     @abstractmethod
+    def read_only(self) -> ColumnElement[str]:
+        """Return an expression: `yes` where the database refuses writes, as it follows another one or is fenced."""
+
+    @abstractmethod
     def is_standby(self, connection: Connection) -> bool:
-        """Tell whether the database refuses writes: it follows another one, or is fenced."""
+        """Tell whether the database refuses writes; see `read_only`."""
 
     def erase_copies(self, connection: Connection) -> None:  # noqa: B027 - most engines have nothing to do
         """Leave nothing of the rows that this transaction deletes in indexes, logs and free pages of the engine's own.
 
         Where the engine keeps such copies until its own housekeeping removes them, nothing is done.
         """
+
+    def recover(self, connection: Connection) -> None:  # noqa: B027 - most often an error ends its statement alone
+        """Undo the open transaction where an error has made it one that can ask nothing more."""
 
     def refusal_of_writes(self, connection: Connection) -> RefusedError:
         """Return the error that tells why the database takes no writes, where `is_standby` holds."""

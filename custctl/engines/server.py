@@ -344,6 +344,12 @@ class ServerDatabase(ReachedDatabase):
             with suppress(Exception):
                 driver.close()
 
+    def recover(self, connection: Connection) -> None:
+        connection.rollback()
+
+    def is_standby(self, connection: Connection) -> bool:
+        return connection.execute(sa.select(self.read_only())).scalar() == "yes"
+
     # -- one row -----------------------------------------------------------------------------------
 
     def write_row(self, connection: Connection, statement: Update, returned: Any) -> Row[Any] | None:

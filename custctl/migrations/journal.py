@@ -94,9 +94,8 @@ def read_state_on(database: Database, connection: Connection) -> State:
         MigrationError: the table of the journal's name is another tool's.
     """
     tables = frozenset(database.table_names(connection))
-    standby = database.is_standby(connection)
     if journal.name not in tables:
-        return State(exists=True, tables=tables, standby=standby)
+        return State(exists=True, tables=tables, standby=database.is_standby(connection))
     try:
         rows = connection.execute(sa.select(journal).order_by(journal.c.id)).all()
     except sa.exc.DBAPIError as error:
@@ -106,13 +105,14 @@ def read_state_on(database: Database, connection: Connection) -> State:
             f"the table `{journal.name}` of {database.location} is not custctl's journal: {error.orig}",
             hint="another tool may have made it: rename it, then adopt the database: see `custctl migrate baseline --help`",
         ) from error
+    standing = read_standing(connection, database.read_only()) if metadata.name in tables else None
     return State(
         exists=True,
         tables=tables,
         has_journal=True,
         records=tuple(Record(*row) for row in rows),
-        standing=read_standing(connection) if metadata.name in tables else None,
-        standby=standby,
+        standing=standing,
+        standby=standing.read_only if standing is not None else database.is_standby(connection),
     )
 
 

@@ -17,7 +17,7 @@ from custctl.schema.tables import journal, metadata
 from custctl.support.errors import PendingError, RefusedError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
 
 
 class Guarded(Protocol):
@@ -31,8 +31,11 @@ class Guarded(Protocol):
     def check_history(self, database_id: str | None, epoch: int) -> None:
         """Refuse to write to a former primary."""
 
-    def is_standby(self, connection: Connection) -> bool:
-        """Tell whether the database refuses writes."""
+    def read_only(self) -> ColumnElement[str]:
+        """Return an expression: `yes` where the database refuses writes."""
+
+    def recover(self, connection: Connection) -> None:
+        """Undo the open transaction where an error has made it one that can ask nothing more."""
 
     def refusal_of_writes(self, connection: Connection) -> RefusedError:
         """Return why it refuses writes, as an error."""
@@ -42,6 +45,7 @@ REQUIRED_SCHEMA = 5
 """The newest script that this program's own statements need."""
 
 _ENVIRONMENT, _EPOCH, _DATABASE_ID, _FORK = "environment", "epoch", "database_id", "fork"
+_READ_ONLY = "read_only"
 _SYNCHRONOUS, _SYNCHRONOUS_AT = "synchronous", "synchronous_at"
 
 
@@ -54,16 +58,21 @@ class Standing:
         epoch: counts the forks of the database's history; a failover raises it, and so does a restamp.
         database_id: a UUID made with the stamp, and anew when a copy is restamped.
         schema_version: the newest versioned script applied, or None.
+        read_only: whether it refuses writes, where that was asked for.
     """
 
     environment: str | None
     epoch: int
     database_id: str | None
     schema_version: int | None
+    read_only: bool = False
 
 
-def read_standing(connection: Connection) -> Standing:
+def read_standing(connection: Connection, read_only: ColumnElement[str] | None = None) -> Standing:
     """Read the stamp and the schema's version in one query.
+
+    Args:
+        read_only: `Database.read_only`, where that is to be read too.
 
     Raises:
         sqlalchemy.exc.DBAPIError: the tables are not there.
@@ -72,14 +81,17 @@ def read_standing(connection: Connection) -> Standing:
     newest = sa.select(sa.literal("schema_version"), sa.cast(sa.func.max(journal.c.version), sa.Unicode(20))).where(
         journal.c.state.in_(("applied", "baseline"))
     )
-    query = sa.select(metadata.c.name, metadata.c.value).where(metadata.c.name.in_(names)).union_all(newest)
-    held = {name: value for name, value in connection.execute(query)}  # noqa: C416 - `dict()` of rows has no type
+    told = [sa.select(metadata.c.name, metadata.c.value).where(metadata.c.name.in_(names)), newest]
+    if read_only is not None:
+        told.append(sa.select(sa.literal(_READ_ONLY), read_only))
+    held = {name: value for name, value in connection.execute(sa.union_all(*told))}  # noqa: C416 - `dict()` of rows has no type
     newest_version = held.get("schema_version")
     return Standing(
         environment=held.get(_ENVIRONMENT),
         epoch=parse_epoch(held.get(_EPOCH)),
         database_id=held.get(_DATABASE_ID),
         schema_version=int(newest_version) if newest_version is not None else None,
+        read_only=held.get(_READ_ONLY) == "yes",
     )
 
 
@@ -192,16 +204,20 @@ def require_writable(database: Guarded, connection: Connection, environment: str
         PendingError: no schema, or one that is too old.
         RefusedError: a standby, a missing stamp or another environment's.
     """
-    names = database.table_names(connection)
-    if journal.name not in names:
-        raise PendingError(f"{database.location} has no schema of custctl", hint="run `custctl migrate`")
-    if metadata.name not in names:
-        check_environment(Standing(None, 1, None, None), environment, database.location)
-    standing = read_standing(connection)
+    try:
+        standing = read_standing(connection, database.read_only())
+    except sa.exc.DBAPIError:
+        database.recover(connection)
+        names = database.table_names(connection)
+        if journal.name not in names:
+            raise PendingError(f"{database.location} has no schema of custctl", hint="run `custctl migrate`") from None
+        if metadata.name not in names:
+            check_environment(Standing(None, 1, None, None), environment, database.location)
+        raise
     check_environment(standing, environment, database.location)
     check_schema(standing)
     database.check_history(standing.database_id, standing.epoch)
-    if database.is_standby(connection):
+    if standing.read_only:
         raise database.refusal_of_writes(connection)
     return standing
 

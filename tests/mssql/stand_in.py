@@ -54,6 +54,7 @@ ASKED: dict[str, Any] = {
 }
 """What is answered first to a SELECT or EXEC in which one of these stands; further columns are 7."""
 
+_SETTINGS = re.compile(r"(SET [^;]+(?:; SET [^;]+)*); (?=SELECT|WITH|BEGIN)")
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _NAME = re.compile(r"\[?(\w+)\]?$")
 _OUTPUT = re.compile(r"\bOUTPUT (.*?) (?:VALUES|WHERE|SELECT|FROM)\b|\bOUTPUT (.*)$", re.DOTALL)
@@ -220,6 +221,9 @@ class _Cursor:
         if _COMMENT.sub("", statement).count("?") != len(parameters):
             raise pyodbc.ProgrammingError("HY000", "the statement has another number of parameters")
         assert None not in parameters, "a NULL is written out"
+        if settings := _SETTINGS.match(statement):
+            self._server.asked.append((settings[1], 0))
+            statement = statement[settings.end() :]
         columns, self._left, self.rowcount = self._server.answer(statement, parameters)
         self.description = [(name, None, None, None, None, None, None) for name in columns] or None
         return self

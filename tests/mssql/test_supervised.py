@@ -12,6 +12,7 @@ import pytest
 from custctl.engines.mssql.session import session_lock
 from custctl.engines.mssql.supervised import Connection, without_nulls
 from custctl.support.errors import UnavailableError
+from tests.mssql import stand_in
 from tests.mssql.stand_in import Server
 
 SIZES = [(1, None, None), (2, None, None), (3, 0, 0)]
@@ -70,6 +71,58 @@ def test_the_stand_in_is_told_of_transactions_that_were_begun_alone(server: Serv
     connection.rollback()
     begin, commit = "BEGIN TRANSACTION", "COMMIT TRANSACTION"
     assert said(server) == [begin, commit, begin, "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"]
+
+
+def test_settings_go_out_with_the_first_statement(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = sent_by(monkeypatch)
+    connection.opening = "SET XACT_ABORT ON"
+    # What is set in a statement with parameters ends with it.
+    connection.cursor().execute("SELECT 1 WHERE 1 = ?", (1,))
+    connection.begin()
+    connection.run("SELECT 2")
+    assert sent == [
+        "SET XACT_ABORT ON; SELECT 1 WHERE 1 = ?",
+        "SET XACT_ABORT ON; BEGIN TRANSACTION",
+        "SELECT 2",
+    ]
+
+
+def test_settings_go_out_before_what_stands_alone_in_its_batch(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = sent_by(monkeypatch)
+    connection.opening = "SET XACT_ABORT ON"
+    connection.run("CREATE VIEW v AS SELECT 1 AS x")
+    assert sent == ["SET XACT_ABORT ON", "CREATE VIEW v AS SELECT 1 AS x"]
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_statement_is_sent_again_where_its_settings_may_have_been_refused(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    sent = sent_by(monkeypatch, refused="SET X ON; ")
+    connection.opening, connection.on_refused = "SET X ON", lambda error: again
+    if again:
+        connection.begin()
+        assert sent == ["SET X ON; BEGIN TRANSACTION", "BEGIN TRANSACTION"]
+    else:
+        with pytest.raises(pyodbc.ProgrammingError):
+            connection.begin()
+        assert not connection.in_transaction
+
+
+def sent_by(monkeypatch: pytest.MonkeyPatch, refused: str = "\0") -> list[str]:
+    """Return what is sent from now on, a batch an entry; those that begin with `refused` are."""
+    sent: list[str] = []
+
+    def execute(self: Any, statement: str, *parameters: Any) -> Any:
+        sent.append(statement)
+        if statement.startswith(refused):
+            raise pyodbc.ProgrammingError("42000", "refused")
+        return self
+
+    monkeypatch.setattr(stand_in._Cursor, "execute", execute)
+    return sent
 
 
 class Results:

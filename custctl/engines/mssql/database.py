@@ -25,7 +25,7 @@ from custctl.engines.mssql.names import quote
 from custctl.engines.mssql.supervised import Connection as Supervised
 from custctl.engines.server import DriverError, DriverErrors, GivenUpError, ServerDatabase
 from custctl.schema.sqltypes import Timestamp
-from custctl.support.errors import UnavailableError
+from custctl.support.errors import LockTimeoutError, UnavailableError
 from custctl.support.tls import keep_out, require_authorities
 
 if TYPE_CHECKING:
@@ -109,12 +109,27 @@ class MssqlDatabase(ServerDatabase):
             raise self._translated(error, f"node {node}") from cause
         return connection
 
-    def _set_up(self, driver: Supervised) -> None:
-        """Put the settings of a session in place that the program counts on."""
+    def _session(self) -> tuple[str, ...]:
+        """Return the settings of a session that the program counts on."""
         from custctl.engines.mssql.session import SETTINGS
 
         timeout = int(self._settings.statement_timeout * 900) or -1
-        self._set(driver, (*SETTINGS, f"SET LOCK_TIMEOUT {timeout}"))
+        return (*SETTINGS, f"SET LOCK_TIMEOUT {timeout}")
+
+    def _set_up(self, driver: Supervised) -> None:
+        """Let the settings of a session go out with its first statement."""
+
+        def one_by_one(error: pyodbc.Error) -> bool:
+            told = self._translated(error, self._at_node())
+            # To wait for a lock once more would take more time than a statement has.
+            if is_lost(error) or isinstance(told, UnavailableError | LockTimeoutError):
+                return False
+            driver.run("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION")
+            self._set(driver, self._session())
+            return True
+
+        driver.opening = "; ".join(each for each in self._session() if each not in self._unknown)
+        driver.on_refused = one_by_one
 
     def _set(self, driver: Supervised, statements: Sequence[str]) -> None:
         """Run statements that set something; those that a compatible server does not know are left out from then on."""
@@ -206,8 +221,10 @@ class MssqlDatabase(ServerDatabase):
                 for index in unique:
                     connection.exec_driver_sql(index.format(schema=quote(self._settings.schema)))
 
-    def is_standby(self, connection: Connection) -> bool:
-        return _is_read_only(self._driver(connection))
+    def read_only(self) -> ColumnElement[str]:
+        told = sa.func.DATABASEPROPERTYEX(sa.func.DB_NAME(), sa.literal_column("N'Updateability'"))
+        is_read_only = sa.cast(told, sa.Unicode(60)) == sa.literal_column("N'READ_ONLY'", sa.Unicode)
+        return sa.case((is_read_only, sa.literal_column("N'yes'")), else_=sa.literal_column("N'no'"))
 
     def now(self) -> ColumnElement[str]:
         return sa.cast(sa.func.SYSUTCDATETIME(), Timestamp())

@@ -14,6 +14,7 @@ import pyodbc
 from custctl.engines.base import LockHolder, ScriptSession
 from custctl.engines.mssql.errors import hidden, lacking
 from custctl.engines.mssql.names import literal, quote
+from custctl.engines.mssql.tokens import with_flat_comments
 from custctl.support.errors import ExitCode, RefusedError, UnavailableError
 
 if TYPE_CHECKING:
@@ -198,7 +199,9 @@ class MssqlScriptSession(ScriptSession):
         with self._database._errors():
             try:
                 self._settings_touched = self._settings_touched or bool(_SETS.search(statement.text))
-                self._driver.exhaust(statement.before + statement.text + statement.behind, self._heard)
+                batch = statement.before + statement.text + statement.behind
+                # Only a question mark can mislead the driver.
+                self._driver.exhaust(with_flat_comments(batch) if "?" in batch else batch, self._heard)
             except pyodbc.Error as error:
                 # Where the server does not tell which privilege was missing, the statement does.
                 where, login = self._database._at_node(), self._database._login_name()
@@ -257,4 +260,4 @@ class MssqlScriptSession(ScriptSession):
             self._settings_touched = False
             self._database._set(self._driver, _IDLE)
             self._database._set(self._driver, self._defaults)
-            self._database._set_up(self._driver)
+            self._database._set(self._driver, self._database._session())

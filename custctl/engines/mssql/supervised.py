@@ -24,6 +24,8 @@ _SILENCE = 10.0  # seconds without an answer after which the server is asked whe
 _CANCEL = 2.0  # seconds in which the server is to end what was interrupted
 _PORTION = 1000  # rows
 # Question marks in strings and quoted names are no parameters.
+# What may be in one batch with settings before it, and may be sent again where the batch was refused.
+_MAY_FOLLOW = re.compile(r"(?:SELECT|WITH|BEGIN TRANSACTION)\b")
 _PLACE = re.compile(r"""'[^']*'|"[^"]*"|\[[^\]]*\]|\?""")
 
 
@@ -60,9 +62,14 @@ class Connection:
         patience: seconds to wait for an answer; None is no limit.
         on_silence: called after each ten seconds without an answer where there is no limit; what it raises ends
             the wait.
+        opening: settings that go out with the first statement, in its batch where that can be.
+        on_refused: called where such a batch was refused, to put the settings in place one by one; tells whether the
+            statement is to be sent again.
     """
 
     def __init__(self, connect: Callable[[], pyodbc.Connection], login_timeout: float) -> None:
+        self.opening = ""
+        self.on_refused: Callable[[pyodbc.Error], bool] | None = None
         self.patience: float | None = login_timeout
         self.on_silence: Callable[[], None] | None = None
         self.closed = False
@@ -241,9 +248,36 @@ class Cursor:
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> Cursor:
         """As in DBAPI; see `without_nulls`."""
         statement, given, sizes = without_nulls(statement, parameters, self._sizes)
+        if self._connection.opening:
+            statement = self._opened(statement, given, sizes)
+        if statement:
+            self._send(statement, given, sizes)
+        return self
+
+    def _send(self, statement: str, given: Sequence[Any], sizes: Sequence[Any]) -> None:
         self._driver.setinputsizes(sizes)
         self._call(lambda: self._driver.execute(statement, *given))
-        return self
+
+    def _opened(self, statement: str, given: Sequence[Any], sizes: Sequence[Any]) -> str:
+        """Send the settings that a session begins with, and return what is still to be sent of a statement.
+
+        What a statement with parameters sets ends with it: the driver makes a procedure of it. So they are sent with
+        each of those, up to the first that has none.
+        """
+        connection, opening = self._connection, self._connection.opening
+        if not given:
+            connection.opening = ""
+        try:
+            if _MAY_FOLLOW.match(statement):
+                self._send(f"{opening}; {statement}", given, sizes)
+                return ""
+            connection.opening = ""
+            self._send(opening, (), ())
+        except pyodbc.Error as error:
+            connection.opening = ""
+            if connection.on_refused is None or not connection.on_refused(error):
+                raise
+        return statement
 
     def executemany(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         """As in DBAPI, one row after the other."""

@@ -37,6 +37,7 @@ _TOKEN = compiled(
 )
 _INSIDE = compiled(rf"(?:[^()'\"\[/\-]++|{STRING}|{QUOTED_NAME}|{LINE_COMMENT}|-|/(?!\*))*+")
 _COMMENT_EDGE = compiled(r"/\*|\*/")
+_TO_COMMENT = compiled(rf"(?:[^'\"\[/\-]++|{STRING}|{QUOTED_NAME}|{LINE_COMMENT}|-|/(?!\*))*+")
 
 
 class Kind(Enum):
@@ -111,6 +112,24 @@ def comment_end(text: str, start: int) -> int:
         if not depth:
             return edge.end()
     return -1
+
+
+def with_flat_comments(text: str) -> str:
+    """Return `text` with round brackets for the marks of each comment that lies within another one.
+
+    Microsoft's driver ends a comment at its first `*/`. It takes what follows for code: a question mark there for a
+    parameter, and an apostrophe for the beginning of a string.
+    """
+    flat: list[str] = []
+    done = position = 0
+    while (match := _TO_COMMENT.match(text, position)) is not None and text.startswith("/*", match.end()):
+        start, position = match.end(), comment_end(text, match.end())
+        if position < 0:
+            break
+        inside = _COMMENT_EDGE.sub(lambda edge: "( " if edge[0] == "/*" else " )", text[start + 2 : position - 2])
+        flat += (text[done : start + 2], inside)
+        done = position - 2
+    return "".join((*flat, text[done:]))
 
 
 def tokenise(text: str, start: int = 0, end: int | None = None, *, flat: bool = False) -> Iterator[Token]:

@@ -293,10 +293,11 @@ class PostgresqlDatabase(ServerDatabase):
         for table in tables:
             connection.execute(CreateTable(table, if_not_exists=True))
 
-    def is_standby(self, connection: Connection) -> bool:
+    def read_only(self) -> ColumnElement[str]:
         # A primary that was fenced takes as few writes as a standby.
-        query = "SELECT pg_catalog.pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool"
-        return bool(connection.exec_driver_sql(query).scalar())
+        recovers = sa.func.pg_catalog.pg_is_in_recovery(type_=sa.Boolean)
+        fenced = sa.func.pg_catalog.current_setting(_READ_ONLY) == "on"
+        return sa.case((sa.or_(recovers, fenced), "yes"), else_="no")
 
     def refusal_of_writes(self, connection: Connection) -> RefusedError:
         if not self._is_primary(self._driver(connection)) or not self._login_is_read_only(self._driver(connection)):

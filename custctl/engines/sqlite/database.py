@@ -232,8 +232,11 @@ class SqliteDatabase(Database):
         rows = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")
         return {name for (name,) in rows if not name.startswith("sqlite_")}
 
+    def read_only(self) -> ColumnElement[str]:
+        return sa.literal("no")  # a file follows no other
+
     def is_standby(self, connection: Connection) -> bool:
-        return False  # a file follows no other
+        return False
 
     def lock(self, connection: Connection, name: str) -> None:
         """Do nothing: one transaction at a time can write."""

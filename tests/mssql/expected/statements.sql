@@ -1,9 +1,9 @@
 -- custctl migrate
 SET ANSI_NULLS ON; SET ANSI_PADDING ON; SET ANSI_WARNINGS ON; SET ARITHABORT ON; SET CONCAT_NULL_YIELDS_NULL ON; SET NUMERIC_ROUNDABORT OFF; SET QUOTED_IDENTIFIER ON; SET IMPLICIT_TRANSACTIONS OFF; SET NOCOUNT OFF; SET XACT_ABORT ON; SET ROWCOUNT 0; SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCK_TIMEOUT 27000
 GO
-SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'Updateability') AS NVARCHAR(60))
-GO
 SELECT t.name FROM sys.tables AS t INNER JOIN sys.schemas AS s ON s.schema_id = t.schema_id WHERE s.name = ?
+GO
+SELECT CASE WHEN (CAST(DATABASEPROPERTYEX(DB_NAME(), N'Updateability') AS NVARCHAR(60)) = N'READ_ONLY') THEN N'yes' ELSE N'no' END AS anon_1
 GO
 SELECT CAST(SERVERPROPERTY('ProductVersion') AS NVARCHAR(256))
 GO
@@ -92,7 +92,7 @@ SELECT dbo.custctl_metadata.name, dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
 WHERE dbo.custctl_metadata.name IN (?, ?, ?) UNION ALL SELECT ? AS anon_1, CAST(max(dbo.schema_migration.version) AS NVARCHAR(20)) AS max_1
 FROM dbo.schema_migration
-WHERE dbo.schema_migration.state IN (?, ?)
+WHERE dbo.schema_migration.state IN (?, ?) UNION ALL SELECT ? AS anon_2, CASE WHEN (CAST(DATABASEPROPERTYEX(DB_NAME(), N'Updateability') AS NVARCHAR(60)) = N'READ_ONLY') THEN N'yes' ELSE N'no' END AS anon_3
 GO
 
 -- custctl seed --customers 2
@@ -336,6 +336,14 @@ GO
 SELECT dbo.customer_audit.id, dbo.customer_audit.operation_id, dbo.customer_audit.part, dbo.customer_audit.customer_id, dbo.customer_audit.sequence, dbo.customer_audit.action, dbo.customer_audit.actor, dbo.customer_audit.happened_at, dbo.customer_audit.version, dbo.customer_audit.fields, dbo.customer_audit.first_customer_id, dbo.customer_audit.last_customer_id, dbo.customer_audit.detail, dbo.customer_audit.held_values, dbo.customer_audit.salt, dbo.customer_audit.values_hash, dbo.customer_audit.previous_hash, dbo.customer_audit.row_hash
 FROM dbo.customer_audit
 WHERE dbo.customer_audit.customer_id = ? OR dbo.customer_audit.customer_id = ? AND dbo.customer_audit.last_customer_id >= ? AND dbo.customer_audit.first_customer_id <= ? ORDER BY dbo.customer_audit.id
+GO
+
+-- custctl customer history nobody@example.com
+SELECT dbo.custctl_metadata.name, dbo.custctl_metadata.value
+FROM dbo.custctl_metadata
+WHERE dbo.custctl_metadata.name IN (?, ?, ?) UNION ALL SELECT ? AS anon_1, CAST(max(dbo.schema_migration.version) AS NVARCHAR(20)) AS max_1
+FROM dbo.schema_migration
+WHERE dbo.schema_migration.state IN (?, ?)
 GO
 
 -- custctl customer import - --on-conflict fail
