@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 import uuid
 from collections import Counter
 from pathlib import Path
@@ -27,10 +28,10 @@ def counted(done: Race, name: str) -> int:
     return sum(int(result[name]) for result in done.json)
 
 
-def test_six_migrations_at_once_apply_each_script_once(empty: Place) -> None:
+def test_eight_migrations_at_once_apply_each_script_once(empty: Place) -> None:
     place = empty
-    done = race(place, *[[("migrate", "-o", "json")]] * 6)
-    assert done.codes == [0] * 6, [result.err for results in done.results for result in results]
+    done = race(place, *[[("migrate", "-o", "json")]] * 8)
+    assert done.codes == [0] * 8, [result.err for results in done.results for result in results]
     applied = Counter(step["script"] for result in done.json for step in result["applied"])
     assert set(applied.values()) == {1}
     rows = place.sql("SELECT name, state FROM schema_migration")
@@ -185,3 +186,51 @@ def test_a_command_that_is_killed_leaves_no_lock(migrated: Place, ada: dict[str,
     place.ok("customer", "update", str(ada["id"]), "--city", "Łódź")
     done = place.json("customer", "import", "in.csv", "--on-conflict", "skip")
     assert (done["inserted"] + done["skipped"], place.count("customer")) == (3000, 3001)
+
+
+def test_an_import_that_is_killed_in_its_midst_goes_on_when_it_is_run_again(migrated: Place) -> None:
+    place, rows = migrated, 25_000
+    write_csv(
+        place.path / "in.csv", ("email", "first_name", "last_name"), [(f"k{n}@x.com", "K", "K") for n in range(rows)]
+    )
+    process = place.start("customer", "import", "in.csv", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not place.count("customer"):
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    assert place.count("customer") % 10_000 == 0 or place.count("customer") == rows
+    place.ok("customer", "import", "in.csv")
+    assert place.count("customer") == rows
+    assert place.sql("SELECT COUNT(DISTINCT email) FROM customer") == [(rows,)]
+    place.ok("audit", "verify")
+
+
+def test_migrations_that_are_killed_in_their_midst_are_run_again(empty: Place) -> None:
+    place = empty
+    for number in range(1, 4):
+        inserts = [f"INSERT INTO t{number} VALUES ({at})" for at in range(300)]
+        place.write(f"{number:04d}_t{number}", f"CREATE TABLE t{number} (x INTEGER)", *inserts)
+    for pause in (0.2, 0.5, 0.9):
+        process = place.start("migrate", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        process.stderr.readline()  # it has said what it is about to change
+        time.sleep(pause)
+        process.kill()
+        process.communicate()
+    place.ok("migrate")
+    assert [place.count(f"t{number}") for number in range(1, 4)] == [300] * 3
+    assert place.count("schema_migration") == 3
+    place.ok("migrate", "status", "--check")
+
+
+def test_migrations_of_another_database_do_not_wait(empty: Place) -> None:
+    place = empty
+    place.create("test")
+    place.write_tables("a")
+    database = place.open()
+    try:
+        with database.migration_lock(10, lambda holder: None):
+            place.ok("migrate", "--env", "test", "--lock-timeout", "1s")
+            assert "holds the lock" in place.refused(3, "migrate", "--lock-timeout", "1s")["message"]
+    finally:
+        database.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -25,7 +25,7 @@ from custctl.engines.mssql.names import quote
 from custctl.engines.mssql.supervised import Connection as Supervised
 from custctl.engines.server import DriverError, DriverErrors, GivenUpError, ServerDatabase
 from custctl.schema.sqltypes import Timestamp
-from custctl.support.errors import LockTimeoutError, UnavailableError
+from custctl.support.errors import CredentialError, CustctlError, LockTimeoutError, UnavailableError
 from custctl.support.tls import keep_out, require_authorities
 
 if TYPE_CHECKING:
@@ -108,6 +108,22 @@ class MssqlDatabase(ServerDatabase):
             cause = DriverError(words(error), answered=number(error) is not None)
             raise self._translated(error, f"node {node}") from cause
         return connection
+
+    def _translated(self, error: Exception, where: str, statement: str | None = None) -> CustctlError:
+        return self._with_next_step(super()._translated(error, where, statement))
+
+    def _with_next_step(self, told: CustctlError) -> CustctlError:
+        """Return an error whose hint is what the server knows of a privilege that a login lacks, if it is one of those.
+
+        It is asked by another connection: the one on which it was refused may be in the midst of a transaction.
+        """
+        from custctl.engines.mssql.denials import next_step
+
+        privilege, name = told.details.get("privilege"), told.details.get("object")
+        if isinstance(told, CredentialError) and privilege and name and self._node is not None:
+            with suppress(pyodbc.Error, CustctlError), closing(self._dial(self._node)) as driver:
+                told.hint = next_step(driver, privilege, name, self._settings.schema) or told.hint
+        return told
 
     def _session(self) -> tuple[str, ...]:
         """Return the settings of a session that the program counts on."""

@@ -207,7 +207,8 @@ class MssqlScriptSession(ScriptSession):
                 where, login = self._database._at_node(), self._database._login_name()
                 name = hidden(error)
                 if name is not None and self._is_there(name):
-                    raise lacking(name, where, login, statement.text) from self._database._scrubbed(error)
+                    denied = lacking(name, where, login, statement.text)
+                    raise self._database._with_next_step(denied) from self._database._scrubbed(error)
                 told = self._database._translated(error, where, statement.text)
                 if told.exit_code is ExitCode.CREDENTIAL:
                     raise told from self._database._scrubbed(error)

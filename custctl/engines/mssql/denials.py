@@ -1,0 +1,65 @@
+"""A privilege that a login lacks on SQL Server, and the one step that gives it, as the server knows it.
+
+The server is asked who is a member of what, and what was denied. It tells a login little of other logins, and a
+compatible server lists no privileges: what it leaves open is not guessed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from custctl.engines.mssql.names import literal, quote
+from custctl.engines.roles import ADMIN, RIGHTS, least_role
+
+if TYPE_CHECKING:
+    from custctl.engines.mssql.supervised import Connection
+
+_OURS = frozenset(table for rights in RIGHTS.values() for table in rights)
+_DATA = ("SELECT", "INSERT", "UPDATE", "DELETE")
+
+
+def next_step(driver: Connection, privilege: str, name: str, schema: str) -> str | None:
+    """Return what gives a login the privilege that it lacks; None where the server does not tell.
+
+    Args:
+        driver: a connection of that login, outside of any transaction.
+        privilege: SELECT, INSERT, …, or the first word of the statement that was refused.
+        name: the object's, without its schema.
+        schema: the profile's.
+
+    Raises:
+        pyodbc.Error: the server does not tell.
+    """
+    table = f"{quote(schema)}.{quote(name)}"
+    if privilege in _DATA:
+        # A denial goes before every grant, whichever role has that.
+        rows = driver.run(
+            "SELECT USER_NAME(grantee_principal_id) FROM sys.database_permissions WHERE state = N'D' AND class = 1"
+            f" AND major_id = OBJECT_ID({literal(table)}) AND permission_name = {literal(privilege)}"
+            " AND (grantee_principal_id = USER_ID() OR IS_ROLEMEMBER(USER_NAME(grantee_principal_id)) = 1)"
+        )
+        if rows:
+            return _ask(f"REVOKE {privilege} ON {table} FROM {quote(rows[0][0])}")
+    ours = name in _OURS
+    role = least_role(privilege, name)
+    login, member, of_ddl = driver.run(
+        f"SELECT CURRENT_USER, IS_ROLEMEMBER({literal(role)}), IS_ROLEMEMBER(N'db_ddladmin')"
+    )[0]
+    if privilege in _DATA and not ours:
+        return _ask(f"GRANT {privilege} ON {table} TO {quote(login)}")
+    # None is no answer: there is no such role, or this login may not see it.
+    if member is None:
+        return f"{_ask(f'ALTER ROLE {role} ADD MEMBER {quote(login)}')}; `custctl migrate` makes that role"
+    if not member:
+        return _ask(f"ALTER ROLE {role} ADD MEMBER {quote(login)}")
+    if privilege in _DATA:
+        return _ask(f"GRANT {privilege} ON {table} TO {role}")
+    if of_ddl == 0:
+        return _ask(f"ALTER ROLE db_ddladmin ADD MEMBER {ADMIN}")
+    if of_ddl is None:
+        return "run it as the database's owner: this server gives the right to nobody else"
+    return None
+
+
+def _ask(statement: str) -> str:
+    return f"let an administrator run `{statement}`"
