@@ -41,20 +41,20 @@ $(DEBIAN_READY): $(READY) tests/servers/debian.sh tests/servers/unpack.sh
 
 test soak: export LD_LIBRARY_PATH := $(UNIXODBC)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
 
-demo: $(READY) ## the main job on the embedded default, shown
+demo: $(READY) ## show the main job on SQLite
 	PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
 
 cluster: $(READY) ## a PostgreSQL primary, two standbys and a Valkey, with a profile to try failover on
 	$(BIN)/python examples/cluster.py start
 
-cluster-stop: ## end and remove them
+cluster-stop: ## stop and remove them
 	if [ -d .cluster ]; then $(BIN)/python examples/cluster.py stop; fi
 
 test: $(ODBC_READY) $(ETCD_READY) $(DEBIAN_READY) ## all tests
 	$(BIN)/python -m pytest --numprocesses $(WORKERS)
 
 # Each has an environment of its own, and says first what it tests.
-test-newest: ## the tests with the newest releases of all that is depended on
+test-newest: ## the tests with the newest releases of all dependencies
 	$(MAKE) --no-print-directory VENV=$(VENV)-newest LOCK= versions test
 
 test-lowest: ## the tests with the lowest versions that pyproject.toml allows
@@ -66,7 +66,7 @@ versions: $(READY) ## which installed versions differ from the lock
 	@diff $(VENV)/locked $(VENV)/installed | grep '^[<>]' | sed 's/^</locked:   /; s/^>/installed:/' || true
 
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --custom-compile-command 'make lock'
-lock: $(READY) ## choose the newest versions anew for requirements/
+lock: $(READY) ## write requirements/ again, with the newest versions
 	$(PIP) install uv
 	$(COMPILE) --generate-hashes --extra dev pyproject.toml --output-file requirements/dev.txt
 	$(COMPILE) --resolution lowest-direct --extra mssql pyproject.toml --output-file $(VENV)/lowest
@@ -85,7 +85,7 @@ docs: $(READY) ## the documentation as a site, in build/docs
 reference: $(READY) ## write docs/reference.md from the help of the commands
 	$(BIN)/python -m tests.docs.reference
 
-soak: $(ODBC_READY) $(ETCD_READY) $(DEBIAN_READY) ## the long runs of the killed and racing processes, and of changes of the primary
+soak: $(ODBC_READY) $(ETCD_READY) $(DEBIAN_READY) ## long runs: killed and racing processes, changes of the primary
 	CUSTCTL_TEST_KILLS=200 $(BIN)/python -m pytest --ignore=tests/replicas -k "kill or race or concurren"
 	CUSTCTL_TEST_KILLS=50 CUSTCTL_TEST_SWITCHOVERS=20 CUSTCTL_TEST_STATES=100 CUSTCTL_TEST_STEPS=14 \
 		$(BIN)/python -m pytest tests/replicas -k "kill or acknowledged"

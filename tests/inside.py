@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from custctl.cli import app
@@ -23,7 +24,7 @@ class Inside(Project):
         """Run custctl to its end."""
         data = stdin.encode() if isinstance(stdin, str) else stdin or b""
         out, err = io.BytesIO(), io.BytesIO()
-        streams = {
+        streams: dict[str, Any] = {
             "stdin": io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", errors="surrogateescape"),
             "stdout": io.TextIOWrapper(out, encoding="utf-8", newline="\n"),
             "stderr": io.TextIOWrapper(err, encoding="utf-8", errors="backslashreplace", newline="\n"),

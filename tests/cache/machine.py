@@ -6,7 +6,9 @@ writing an earlier time into it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
@@ -294,22 +296,19 @@ class Protocol(RuleBasedStateMachine):
     def take(self, step: str, slot: int) -> None:
         """Take a step by its name, with the first row; for who knows the order."""
         row = ROWS[0]
-        others = {
+        others: dict[str, Callable[[], object]] = {
             "delete": lambda: self.commit(slot, delete=True),
             "commit": lambda: self.commit(slot, delete=False),
             "fork": lambda: self.mark_all(forks=True),
             "mark_all": lambda: self.mark_all(forks=False),
             "end_many": lambda: self.end_many(killed=False),
             "kill_many": lambda: self.end_many(killed=True),
-            **{name: lambda name=name: self.time_passes(name, row) for name in ("lease", "entry")},
-            **{
-                name: lambda name=name: self.befall(name)
-                for name in ("save", "untold", "state", "drop", "empty", "before")
-            },
+            **{name: partial(self.time_passes, name, row) for name in ("lease", "entry")},
+            **{name: partial(self.befall, name) for name in ("save", "untold", "state", "drop", "empty", "before")},
             "write other": lambda: self.write(ROWS[1]),
-            **{name: lambda name=name: getattr(self, name)(row) for name in ("write", "get", "evict", "commit_many")},
-            **{name: lambda name=name: getattr(self, name)(slot, row) for name in ("mark", "look")},
-            **{name: lambda name=name: getattr(self, name)(slot) for name in ("end", "kill_writer", "read", "fill")},
+            **{name: partial(getattr(self, name), row) for name in ("write", "get", "evict", "commit_many")},
+            **{name: partial(getattr(self, name), slot, row) for name in ("mark", "look")},
+            **{name: partial(getattr(self, name), slot) for name in ("end", "kill_writer", "read", "fill")},
             "marks_run_out": self.marks_run_out,
         }
         others[step]()

@@ -191,7 +191,7 @@ class Operator:
             self.former = [*self.former[-200:], customer]
 
     def _truth(self, query: str, *values: object) -> list[Any]:
-        return self.truth.execute(query, values).fetchall()  # type: ignore[arg-type]
+        return self.truth.execute(query, values).fetchall()
 
     def _shown(self, who: str) -> tuple[int | None, int, str] | None:
         """Return id and version of who is shown, and from where; None as id for nobody; None where nothing is known."""

@@ -67,6 +67,7 @@ def test_a_row_that_was_lost_is_not_shown_where_the_cache_did_not_hear_of_the_fo
     shop.ada.ok("customer", "update", "1", "--phone", "lost")
     assert _shown(shop.bob) == ("lost", "cache")
     cluster.kill("a")
+    assert valkey.process.pid is not None
     processes.freeze(valkey.process.pid)
     try:
         shop.ada.ok("replica", "failover", "--to", "b", *_PRIMARY_IS_GONE)

@@ -27,9 +27,10 @@ PROCESSES = 8
 def test_no_read_is_older_than_the_database_was_when_it_began(
     project: Project, valkey: ValkeyServer, postgresql_servers: PostgresqlServers, tmp_path: Path
 ) -> None:
-    made = on_engine(project, postgresql_place(postgresql_servers.shared("postgresql18")))
+    place = postgresql_place(postgresql_servers.shared("postgresql18"))
+    made = on_engine(project, place)
     # A short limit lets the marks of those that are killed run out within the run.
-    made.profile("dev", "development", statement_timeout="2s", **made.place.plain)
+    made.profile("dev", "development", statement_timeout="2s", **place.plain)
     shop = make_shop(made, valkey, tmp_path)
     shop.profile()
     rows = "".join(f"c{number}@example.com,A,B\n" for number in range(1, CUSTOMERS + 1))

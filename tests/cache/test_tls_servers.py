@@ -37,7 +37,7 @@ class TlsServers:
         for _ in range(5):
             tls = free_port()
             found = self.certificates
-            secured = {
+            secured: dict[str, str | Path] = {
                 "tls-port": str(tls),
                 "tls-cert-file": found.server,
                 "tls-key-file": found.server,

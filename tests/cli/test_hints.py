@@ -27,6 +27,7 @@ def parse(words: list[str]) -> dict[str, list[Any]]:
     Raises:
         Exception: it does not parse.
     """
+    name: str | None
     name, *rest = words
     command: Any = make_root()
     ctx = command.make_context(name, rest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from ssl import SSLContext
@@ -66,7 +67,7 @@ def test_a_certificate_that_has_expired_is_a_fault(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("faulty", [ports.refused, ports.garbage, ports.closing])
-def test_a_port_that_shows_none_is_no_fault_of_its_own(faulty: Callable[[], object]) -> None:
+def test_a_port_that_shows_none_is_no_fault_of_its_own(faulty: Callable[[], AbstractContextManager[int]]) -> None:
     with faulty() as port:
         (check,), _ = over(port, strict=False)
     assert check.ok

@@ -17,7 +17,7 @@ from tests.conftest import ADA, REPOSITORY, Project, Result
 from tests.inside import Inside
 from tests.servers import ports
 from tests.servers.fixtures import ENGINES
-from tests.servers.postgresql import PASSWORD, PostgresqlServer
+from tests.servers.postgresql import PASSWORD, Database, PostgresqlServer
 from tests.servers.projects import EngineProject, nodes, on_engine, postgresql_place
 
 SERVERS = [name for name in ENGINES if name != "sqlite"]
@@ -28,7 +28,7 @@ NOWHERE = {"engine": "mssql", "name": "x", "user": "x", "auth": "password", "con
 class Patient:
     """A project whose `doctor` is asked for."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: EngineProject) -> None:
         self.project = project
         self.run = Inside(project.path, project.environ)
 
@@ -94,6 +94,7 @@ def test_a_file_has_the_clock_of_this_machine(patient: Patient) -> None:
 @pytest.mark.parametrize("engine_project", SERVERS, indirect=True)
 def test_a_server_is_told_with_node_login_rights_and_clock(patient: Patient) -> None:
     place = patient.project.place
+    assert place is not None
     checks = patient.checks()
     assert checks["credential"]["value"] == "CUSTCTL_DB_PASSWORD"
     assert checks["node"]["value"] == f"`a` ({place.plain['nodes'][0]['host']}:{place.plain['nodes'][0]['port']})"
@@ -134,7 +135,9 @@ def test_tls_is_told_with_cipher_and_certificate(patient: Patient) -> None:
     assert checks["tls"]["value"].endswith("; the certificate is verified")
     assert ", for localhost, 127.0.0.1, by " in checks["certificate"]["value"]
     # The second server has no TLS; before it stands a proxy that has.
-    assert ("proxy" in checks["tls"]["value"]) == (patient.project.databases["prod"].server.certificates is None)
+    database = patient.project.databases["prod"]
+    assert isinstance(database, Database)
+    assert ("proxy" in checks["tls"]["value"]) == (database.server.certificates is None)
 
 
 def test_before_the_first_migration(engine_project: EngineProject) -> None:
@@ -236,7 +239,7 @@ def test_a_sql_server_that_is_down(project: Project, port: Callable[[], Any]) ->
         text = yaml.safe_dump({"environment": "development", "database": database})
         (project.path / "profiles" / "dev.yaml").write_text(text)
         project.environ["CUSTCTL_DB_PASSWORD"] = PASSWORD
-        checks = Patient(project).checks(code=3)
+        checks = Patient(EngineProject(project.path, project.environ)).checks(code=3)
     assert [name for name, item in checks.items() if item["state"] == "fault"] == ["server", "schema"]
     assert "msodbcsql" in checks["driver"]["value"]
     assert ", pyodbc 5" in checks["driver"]["value"]

@@ -97,7 +97,7 @@ class Commands:
         except subprocess.TimeoutExpired:
             process.kill()
             _, err = process.communicate()
-            pytest.fail(f"{process.args} has not ended in {seconds:g} s: {err.decode()}")
+            pytest.fail(f"{process.args!r} has not ended in {seconds:g} s: {err.decode()}")
         assert b"Traceback" not in err
         return Result(process.returncode, out.decode(), err.decode())
 

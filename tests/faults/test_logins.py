@@ -114,7 +114,7 @@ def test_without_a_file_the_systems_authorities_are_trusted(
     direct.ok("customer", "list")
     del direct.project.environ["SSL_CERT_FILE"]
     # A stand-in for a system that trusts this authority.
-    paths = ssl.DefaultVerifyPaths(str(certificates.ca), None, "SSL_CERT_FILE", "", "SSL_CERT_DIR", "")
+    paths = ssl.DefaultVerifyPaths(str(certificates.ca), "", "SSL_CERT_FILE", "", "SSL_CERT_DIR", "")
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
     direct.ok("customer", "list")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -41,7 +42,7 @@ def matches(text: str, value: str, *, contains: bool = False) -> bool:
     return _holds(condition, value)
 
 
-def _holds(condition: sa.ColumnElement[bool] | None, value: str) -> bool:
+def _holds(condition: Any, value: str) -> bool:
     match condition:
         case sa.sql.elements.Grouping():
             return _holds(condition.element, value)
@@ -53,8 +54,9 @@ def _holds(condition: sa.ColumnElement[bool] | None, value: str) -> bool:
             if condition.operator is sa.sql.operators.like_op:
                 return bool(_like(right).fullmatch(_lower(value)))
             # By UTF-16 units as SQL Server compares, and by code point as others do: both must find it.
-            units = condition.operator(value.encode("utf-16-be"), right.encode("utf-16-be"))
-            return bool(units and condition.operator(value, right))
+            compare: Any = condition.operator
+            units = compare(value.encode("utf-16-be"), right.encode("utf-16-be"))
+            return bool(units and compare(value, right))
     raise AssertionError(condition)
 
 

@@ -50,7 +50,7 @@ def test_the_package_has_a_driver_for_each_family_of_systems(
     monkeypatch: pytest.MonkeyPatch, release: dict[str, str], family: str
 ) -> None:
     monkeypatch.setattr(pyodbc, "drivers", list)
-    monkeypatch.setattr(driver.platform, "freedesktop_os_release", lambda: release)
+    monkeypatch.setattr("platform.freedesktop_os_release", lambda: release)
     assert family in Path(find_driver().name).parts
 
 

@@ -63,7 +63,7 @@ def test_what_scripts_and_servers_say_of_each_result_is_passed_on() -> None:
         (None, [("[01000] (50000)", "[FreeTDS][SQL Server][draft] half-way"), ("[01000] (0)", f"{SAID} ")]),
         (None, [("[01000] (113000)", f"{SAID}ours"), ("[01000] (15477)", f"{SAID}Caution: a name changes.")]),
     )
-    connection = Connection(lambda: driver, 5)  # type: ignore[arg-type, return-value]
+    connection = Connection(lambda: driver, 5)
     session = MssqlScriptSession.__new__(MssqlScriptSession)
     told: list[str] = []
     warned: list[tuple[str, str | None]] = []

@@ -180,13 +180,13 @@ def test_an_error_behind_other_results_of_a_stand_in_is_raised() -> None:
 
 
 def test_the_rows_of_the_last_result_of_a_stand_in_are_returned() -> None:
-    connection = Connection(lambda: Results([[(1,)], None, [(2,), (3,)], None]), 5)  # type: ignore[arg-type, return-value]
+    connection = Connection(lambda: Results([[(1,)], None, [(2,), (3,)], None]), 5)
     assert connection.run("…") == [(2,), (3,)]
 
 
 def test_what_a_script_selects_from_a_stand_in_is_read_in_portions() -> None:
     driver = Results([[(n,) for n in range(2_500)]])
-    Connection(lambda: driver, 5).exhaust("…")  # type: ignore[arg-type, return-value]
+    Connection(lambda: driver, 5).exhaust("…")
     assert driver.fetched == [1_000, 1_000, 500, 0]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -17,9 +17,9 @@ PACKAGED = {"pool_mode": "session"}
 IGNORING = {"pool_mode": "session", "ignore_startup_parameters": "extra_float_digits,options"}
 TRANSACTION = {"pool_mode": "transaction"}
 DROPPING = {"pool_mode": "transaction", "ignore_startup_parameters": "extra_float_digits,options"}
-ROUND = {**DROPPING, "server_round_robin": 1}
-SESSIONS = {"packaged": PACKAGED, "ignoring": IGNORING}
-TRANSACTIONS = {"transaction": TRANSACTION, "dropping": DROPPING, "round": ROUND}
+ROUND: dict[str, str | int] = {**DROPPING, "server_round_robin": 1}
+SESSIONS: dict[str, Mapping[str, str | int]] = {"packaged": PACKAGED, "ignoring": IGNORING}
+TRANSACTIONS: dict[str, Mapping[str, str | int]] = {"transaction": TRANSACTION, "dropping": DROPPING, "round": ROUND}
 SCHEMA = "crm"
 
 
@@ -42,7 +42,7 @@ class Pooled:
         )
 
     @contextmanager
-    def through(self, settings: dict[str, str | int]) -> Iterator[PgBouncer]:
+    def through(self, settings: Mapping[str, str | int]) -> Iterator[PgBouncer]:
         """Reach it through a pooler during the block."""
         with PgBouncer.start(self.servers.workplace, self.server, **settings) as pooler:
             self._reach(pooler.port)

@@ -9,18 +9,19 @@ from typing import Any
 
 from tests.conftest import Project
 from tests.servers.cluster import Cluster
+from tests.servers.patroni import PatroniCluster
 
 SWITCHOVER = ("replica", "switchover", "--yes", "--to")
 FAILOVER = ("replica", "failover", "--yes", "--primary-is-stopped")
 
 
-def epoch(cluster: Cluster, node: str | None = None) -> int:
+def epoch(cluster: Cluster | PatroniCluster, node: str | None = None) -> int:
     """Return the epoch that the database has, on the primary unless another node is named."""
     [(found,)] = cluster.sql("SELECT value FROM custctl_metadata WHERE name = 'epoch'", node=node)
     return int(found)
 
 
-def recorded(cluster: Cluster) -> list[tuple[str, str]]:
+def recorded(cluster: Cluster | PatroniCluster) -> list[tuple[str, str]]:
     """Return kind and operation id of the changes of the primary that the audit tells of, the oldest first."""
     return cluster.sql(
         "SELECT action, operation_id::text FROM customer_audit WHERE action IN ('switchover', 'failover')"

@@ -46,14 +46,15 @@ def site(cluster: Cluster, project: Project) -> Inside:
 def synchronous(synchronous_cluster: Cluster, project: Project) -> Inside:
     """The same on the synchronous one, whose primary is recorded to be so."""
     made = synchronous_cluster.project(project)
-    return _recorded(Inside(made.path, made.environ), synchronous_cluster)
+    operator = Inside(made.path, made.environ)
+    _record(operator, synchronous_cluster)
+    return operator
 
 
-def _recorded(operator: Inside, cluster: Cluster) -> Inside:
+def _record(operator: Project, cluster: Cluster) -> None:
     """Let an administrator's look record what the primary's commits wait for."""
     assert operator.ok("replica", "status", "-o", "json").json["recorded"]["synchronous"]
     cluster.wait_streaming()
-    return operator
 
 
 def _refused(result: Result, code: int, *words: str) -> None:
@@ -76,7 +77,7 @@ def test_no_acknowledged_write_is_lost_under_synchronous_replication(
         operator = other_machine(synchronous, tmp_path / str(number))
         if number:
             cluster.reset()
-            _recorded(operator, cluster)
+            _record(operator, cluster)
         with Writer(cluster.nodes) as writer:
             cluster.kill("a")
             began = time.monotonic()
@@ -187,7 +188,7 @@ def test_a_member_of_the_quorum_that_is_silent_may_have_the_last_write(
     for node in NODES:
         cluster.sql(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'", node=node)
         cluster.sql("SELECT pg_reload_conf()", node=node)
-    _recorded(synchronous, cluster)
+    _record(synchronous, cluster)
     cluster.profile(synchronous, connect_timeout="1s")
     cluster.kill("a", "c")
     refused = synchronous.run(*FAILOVER, "-o", "json")

@@ -40,6 +40,7 @@ def test_with_the_primary_dead_reads_go_on_and_writes_do_not(reads: Reads, route
     assert told[0].startswith("the primary does not answer: read from replica `")
     assert told[0].endswith(" s behind")
     assert told[1].startswith("source: replica `")
+    arguments: tuple[str, ...]
     for arguments in (("list",), ("search", "ada"), ("history", "1"), ("export",)):
         done = reads.run("customer", *arguments)
         assert done.code == 0, done.err

@@ -161,6 +161,7 @@ def test_a_switchover_that_somebody_else_overtakes(patroni: PatroniCluster, site
         at_step.held(site, "before:begun:check", *SWITCHOVER, target) as planned,
         at_step.held(elsewhere, "after:begun:request", *SWITCHOVER, target) as asking,
     ):
+        assert leader is not None
         assert patroni.nodes[leader].ask("POST", "/switchover", {"leader": leader, "candidate": third})[0] == 200
         refused(at_step.finish(planned), 7, f"`{third}` is the primary now", "nothing was changed")
         refused(at_step.finish(asking), 12, f"Patroni has made `{third}` the primary", f"failover --to {third}")
@@ -228,6 +229,7 @@ def test_in_synchronous_mode_a_synchronous_standby_alone_is_known_to_lose_nothin
     # In maintenance mode Patroni promotes nobody by itself.
     patroni.configure(pause=True)
     leader = patroni.leader
+    assert leader is not None
     patroni.nodes[leader].kill_postgresql()
     patroni.wait(lambda: "leader" not in map(patroni.role, NODES), "the leader's key to be gone")
     refused(site.run(*FAILOVER), 7, f"`{leader}` does not answer", "--primary-is-stopped")
@@ -249,6 +251,7 @@ def test_in_synchronous_mode_a_synchronous_standby_alone_is_known_to_lose_nothin
 def test_a_failover_by_patroni_itself_is_counted(patroni: PatroniCluster, site: Project) -> None:
     leader, target, before = patroni.leader, a_standby(patroni), epoch(patroni)
     refused(site.run(*FAILOVER, "--to", target), 7, "is the primary", "switchover")
+    assert leader is not None
     patroni.nodes[leader].kill_postgresql()
     patroni.wait(lambda: patroni.leader not in (None, leader), "another leader")
     done = site.ok(*FAILOVER).json

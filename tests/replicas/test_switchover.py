@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -123,7 +124,7 @@ def test_switching_over_to_the_primary_does_nothing(site: Inside, cluster: Clust
 
 
 def test_a_transaction_that_is_open_is_ended_and_was_never_acknowledged(site: Inside, cluster: Cluster) -> None:
-    options = {"user": USER, "password": site.environ["CUSTCTL_DB_PASSWORD"]}
+    options: dict[str, Any] = {"user": USER, "password": site.environ["CUSTCTL_DB_PASSWORD"]}
     server = cluster.nodes["a"]
     with psycopg.connect(host=server.host, port=server.port, dbname="customers", **options) as connection:
         connection.execute("INSERT INTO customer (email, first_name, last_name) VALUES ('open@example.com', 'A', 'B')")

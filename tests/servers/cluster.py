@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -217,9 +218,15 @@ class Cluster:
         for name in names:
             self.nodes[name].sql("SELECT pg_wal_replay_pause()")
             _wait(
-                lambda name=name: self.nodes[name].sql("SELECT pg_get_wal_replay_pause_state()") == [("paused",)],
+                partial(self._is_paused, name),
                 f"`{name}` to pause",
             )
+
+    def _is_paused(self, name: str) -> bool:
+        return self.nodes[name].sql("SELECT pg_get_wal_replay_pause_state()") == [("paused",)]
+
+    def _is_cut(self, name: str) -> bool:
+        return not self.nodes[name].sql("SELECT pid FROM pg_stat_wal_receiver")
 
     def resume_replay(self, *names: str) -> None:
         """Let standbys replay again."""
@@ -232,7 +239,7 @@ class Cluster:
             # A port on which nobody listens; the rest is as it was.
             self._set_conninfo(name, lambda given: {**given, "port": "1"})
             _wait(
-                lambda name=name: not self.nodes[name].sql("SELECT pid FROM pg_stat_wal_receiver"),
+                partial(self._is_cut, name),
                 f"`{name}` to be cut",
             )
 

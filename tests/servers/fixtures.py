@@ -108,7 +108,8 @@ class PostgresqlServers:
             front.close()
         if self._patroni is not None:
             self._patroni.close()
-        for server in (*self._clusters.values(), *self._shared.values(), *self._own):
+        servers: list[Cluster | PostgresqlServer] = [*self._clusters.values(), *self._shared.values(), *self._own]
+        for server in servers:
             server.close()
 
 

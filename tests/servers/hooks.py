@@ -86,7 +86,7 @@ def ask(address: str, token: str, *words: str) -> str | None:
     host, port = address.split(":")
     with Client((host, int(port)), authkey=token.encode()) as connection:
         connection.send(words)
-        return connection.recv()  # type: ignore[no-any-return]
+        return connection.recv()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -27,7 +28,7 @@ class Clone:
 
     def run(self, *arguments: str, code: int = 0) -> str:
         """Run the command and return all that it wrote."""
-        command = [sys.executable, self.folder / "examples" / "cluster.py", *arguments]
+        command = [sys.executable, str(self.folder / "examples" / "cluster.py"), *arguments]
         done = subprocess.run(
             command,
             env=self.environ,
@@ -141,6 +142,12 @@ def promote(project: Project, clone: Clone, name: str) -> None:
     profile = (clone.folder / ".cluster" / "profiles" / "cluster.yaml").read_text()
     [port] = [line.split("port: ")[1].rstrip("}") for line in profile.splitlines() if f"name: {name}," in line]
     password = Path(project.environ["CUSTCTL_DB_PASSWORD_FILE"]).read_text()
-    options = {"host": "127.0.0.1", "port": port, "user": "custctl", "dbname": "customers", "password": password}
+    options: dict[str, Any] = {
+        "host": "127.0.0.1",
+        "port": port,
+        "user": "custctl",
+        "dbname": "customers",
+        "password": password,
+    }
     with psycopg.connect(**options) as connection:
         connection.execute("SELECT pg_promote()")

@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
 import pytest
 
 from custctl.profiles import load_profile
+from custctl.profiles.model import Database
 from tests.conftest import REPOSITORY, Project
 from tests.servers.installations import installations
 from tests.servers.mssql import MssqlServer
@@ -42,7 +44,7 @@ def test_a_server_can_be_reached_as_the_profiles_say(engine_project: EngineProje
     for name in ("dev", "prod"):
         profile = load_profile(name, profiles_dir=None, environ=engine_project.environ, cwd=engine_project.path)
         database = profile.database
-        options = {"sslmode": "disable"}
+        options: dict[str, Any] = {"sslmode": "disable"}
         if name == "prod":
             options = {"sslmode": "verify-full", "sslrootcert": str(database.tls_ca)}
         with psycopg.connect(
@@ -58,7 +60,7 @@ def test_a_server_can_be_reached_as_the_profiles_say(engine_project: EngineProje
 
 
 def test_a_profile_keeps_its_database_when_it_is_written_again(engine_project: EngineProject) -> None:
-    def database() -> object:
+    def database() -> Database:
         return load_profile("dev", profiles_dir=None, environ=engine_project.environ, cwd=engine_project.path).database
 
     before = database()

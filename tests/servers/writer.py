@@ -79,7 +79,7 @@ class Writer:
         """What the server called committed on itself and on no standby: no such promise as the others."""
         self.began = self.ended = 0.0
         self._nodes = nodes
-        self._options = {"dbname": dbname, "user": user, "password": password, "connect_timeout": 2}
+        self._options: dict[str, Any] = {"dbname": dbname, "user": user, "password": password, "connect_timeout": 2}
         self._pause = pause
         self._keys = (f"w-{secrets.token_hex(4)}-{number}@example.com" for number in itertools.count())
         self._lock = threading.Lock()
@@ -153,7 +153,7 @@ class Writer:
         """Return the acknowledged writes that a node does not have, in their order."""
         with self._lock:
             acknowledged = [*self.acknowledged]
-        options = {**self._options, "host": node.host, "port": node.port}
+        options: dict[str, Any] = {**self._options, "host": node.host, "port": node.port}
         with psycopg.connect(**options) as connection:
             there = {key for (key,) in connection.execute("SELECT email FROM customer")}
         return [write for write in acknowledged if write.key not in there]

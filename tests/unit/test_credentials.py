@@ -173,7 +173,7 @@ def test_a_secret_cannot_be_pickled_compared_or_dumped() -> None:
     with pytest.raises(TypeError):
         json.dumps(secret)
     assert secret != Secret(PASSWORD)
-    assert secret != PASSWORD
+    assert secret != PASSWORD  # type: ignore[comparison-overlap]
     assert copy.copy(secret) is copy.deepcopy(secret) is secret
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -34,8 +36,8 @@ cells = st.text(st.sampled_from('a "\n\r,;\t|\0é'), max_size=6)
 @given(st.lists(st.lists(cells, min_size=2, max_size=4), max_size=5), st.sampled_from(",;\t|"), st.booleans())
 def test_what_a_writer_writes_is_read(table: list[list[str]], delimiter: str, everything: bool) -> None:
     buffer = io.StringIO(newline="")
-    quoting = csv.QUOTE_ALL if everything else csv.QUOTE_MINIMAL
-    csv.writer(buffer, delimiter=delimiter, quoting=quoting).writerows(table)
+    writer = csv.writer(buffer, delimiter=delimiter, quoting=csv.QUOTE_ALL if everything else csv.QUOTE_MINIMAL)
+    writer.writerows(table)
     assert [(row.cells, row.fault) for row in rows(buffer.getvalue(), delimiter)] == [(row, None) for row in table]
 
 
@@ -131,12 +133,12 @@ def test_a_fault_names_its_column() -> None:
 def test_no_text_is_gone_over_again_and_again(lines: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     seen = 0
 
-    def counted(pattern: object) -> object:
+    def counted(pattern: re.Pattern[str]) -> Any:
         class Counting:
             def match(self, text: str, at: int = 0) -> object:
                 nonlocal seen
                 seen += len(text)
-                return pattern.match(text, at)  # type: ignore[attr-defined]
+                return pattern.match(text, at)
 
         return Counting()
 

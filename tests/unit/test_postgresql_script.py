@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -386,7 +387,7 @@ def test_what_runs_inside_a_transaction(text: str) -> None:
         ("SELECT 'CREATE INDEX CONCURRENTLY i ON t (a)'", None),
     ],
 )
-def test_the_index_that_is_built_concurrently(text: str, expected: tuple[str | None, ...] | None) -> None:
+def test_the_index_that_is_built_concurrently(text: str, expected: Any) -> None:
     assert concurrent_index(Statement(text, 1)) == (None if expected is None else ConcurrentIndex(*expected))
 
 

@@ -130,7 +130,12 @@ def test_a_secret_that_nobody_can_type() -> None:
 def test_a_secret_is_typed_twice_and_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     answers = iter(["copper lantern", "copper lantern"])
-    monkeypatch.setattr("getpass.getpass", lambda prompt, stream: asked.append(prompt) or next(answers))
+
+    def answer(prompt: str, stream: object) -> str:
+        asked.append(prompt)
+        return next(answers)
+
+    monkeypatch.setattr("getpass.getpass", answer)
     asker, _ = prompter()
     assert asker.secret("new password", from_stdin=False, again=True) == "copper lantern"
     assert asked == ["new password: ", "new password, again: "]

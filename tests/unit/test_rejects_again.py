@@ -91,7 +91,8 @@ json_texts = st.one_of(
         ]
     ),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"), max_size=20),
-    st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.none() | st.integers(), max_size=3).map(json.dumps),
+    # Keys that are shorter than `_line`, which is taken away.
+    st.dictionaries(st.text(max_size=4), st.text(max_size=5) | st.none() | st.integers(), max_size=3).map(json.dumps),
 )  # fmt: skip
 
 
@@ -166,7 +167,7 @@ def test_a_reason_fits_the_encoding() -> None:
     for record in source.records():
         source.reject(kept, record, "é is not 李", first=True)
     kept.flush()
-    assert kept.buffer.getvalue() == b"email,city,_line,_reason\na@x.com,\xe9,2,\xe9 is not \\u674e\n"  # type: ignore[attr-defined]
+    assert kept.buffer.getvalue() == b"email,city,_line,_reason\na@x.com,\xe9,2,\xe9 is not \\u674e\n"
 
 
 def test_the_rejects_begin_as_the_file_does() -> None:

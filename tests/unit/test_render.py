@@ -138,7 +138,7 @@ def test_the_cursor_is_asked_for_when_all_records_are_written() -> None:
 
     def records() -> Any:
         for record in RECORDS:
-            seen.append(record["id"])
+            seen.append(int(str(record["id"])))
             yield record
 
     out = io.StringIO()
