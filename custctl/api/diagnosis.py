@@ -181,7 +181,7 @@ class _Replicas:
         Raises:
             CustctlError: the driver cannot be used.
         """
-        from custctl.replication.driver import Means
+        from custctl.replication.nodes import Means
         from custctl.replication.opening import open_driver
         from custctl.support.identity import actor
 

@@ -6,61 +6,29 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from custctl.engines.at_once import at_once
-from custctl.engines.members import Member, Observation
-from custctl.replication.topology import UNCONFIRMED, Health, Seen, Topology, missing_confirmations
-from custctl.support.errors import (
-    CustctlError,
-    IncompleteError,
-    NotFoundError,
-    PendingError,
-    RefusedError,
-    SplitBrainError,
-    UnavailableError,
-)
-from custctl.support.text import nearest
+from custctl.replication.nodes import Means, Nodes
+from custctl.replication.plan import FAILOVER, SWITCHOVER
+from custctl.replication.planning import ONE_HISTORY, quoted, require_one_history
+from custctl.replication.topology import UNCONFIRMED, Health, missing_confirmations
+from custctl.support.errors import CustctlError, IncompleteError, RefusedError, UnavailableError
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Database, Node
-    from custctl.profiles import Profile
+    from custctl.engines.base import Node
+    from custctl.engines.members import Observation
     from custctl.replication.journal import Intent
     from custctl.replication.plan import Accepted, Loss, Plan, Step
-
+    from custctl.replication.topology import Replica, Topology
 
 _VERIFYING = 10.0  # seconds in which the other standbys are to have found the new primary
 _LOOK = 0.05  # seconds between two looks
-_ONE_HISTORY = "decide which of them to keep, then `replica fence` and `replica rejoin` the other"
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What a driver works with.
-
-    Attributes:
-        profile: whose nodes they are.
-        database: connects to them.
-        environ: the process environment, for hooks and for a manager's own variables.
-        actor: who is recorded.
-        told: called with what happens meanwhile, for a person.
-    """
-
-    profile: Profile
-    database: Database
-    environ: Mapping[str, str]
-    actor: str
-    told: Callable[[str], None]
-
-
-class Driver(ABC):
+class Driver(Nodes, ABC):
     """What keeps the replicas: how they are observed, and how another node becomes the primary.
 
-    Connections to the nodes are opened by the first look and kept until `close`.
-
     Attributes:
-        database_id: the id of the database, once a node has told it.
         counted: the epoch, once a step has counted the fork.
     """
 
@@ -75,94 +43,14 @@ class Driver(ABC):
     """Whether it has never run on a real cluster, so that the profile has to allow what it changes."""
 
     def __init__(self, means: Means) -> None:
-        self._means = means
-        self._profile = means.profile
-        self._members: dict[str, Member | CustctlError] = {}
-        self._highest_epoch = 0
-        self.database_id: str | None = None
+        super().__init__(means)
         self.counted: int | None = None
 
-    @property
-    def max_lag(self) -> float:
-        """Seconds that a standby may be behind and still serve reads."""
-        return self._profile.database.replication.max_lag
-
-    # -- the nodes ---------------------------------------------------------------------------------
+    # -- looking -----------------------------------------------------------------------------------
 
     def observe(self) -> Topology:
         """Ask all nodes at once, and whatever else looks after them."""
         return self._look()
-
-    def _look(self) -> Topology:
-        """Ask all nodes at once; those that were lost since the last look are connected to anew."""
-        missing = [node.name for node in self._nodes() if not isinstance(self._members.get(node.name), Member)]
-        if missing:
-            self._members.update(self._means.database.members(missing))
-        calls: dict[str, Callable[[], Observation]] = {
-            name: member.observe for name, member in self._members.items() if isinstance(member, Member)
-        }
-        seen = at_once(calls, self._profile.database.connect_timeout)
-        for name, answer in seen.items():
-            if isinstance(answer, CustctlError):
-                self._hang_up(name, answer)
-            else:
-                self._highest_epoch = max(self._highest_epoch, answer.epoch or 0)
-                self.database_id = answer.database_id or self.database_id
-        return Topology(tuple(self._seen(node.name, seen) for node in self._nodes()), self.max_lag)
-
-    def _hang_up(self, name: str, why: CustctlError) -> None:
-        member = self._members[name]
-        if isinstance(member, Member):
-            member.close()
-        self._members[name] = why
-
-    def _nodes(self) -> Sequence[Node]:
-        return self._means.database.nodes
-
-    def _seen(self, name: str, answers: Mapping[str, Observation | CustctlError]) -> Seen:
-        answer = answers.get(name, self._members.get(name))
-        node = self.node(name)
-        if isinstance(answer, Observation):
-            return Seen(node, answer)
-        return Seen(node, None, answer if isinstance(answer, CustctlError) else None)
-
-    def node(self, name: str) -> Node:
-        """Return a node of the profile by its name.
-
-        Raises:
-            NotFoundError: it has none of it.
-        """
-        nodes = {node.name: node for node in self._nodes()}
-        if name not in nodes:
-            close = nearest(name, list(nodes))
-            hint = f"did you mean `{close}`?" if close else f"nodes: {', '.join(nodes)}"
-            raise NotFoundError(f"profile `{self._profile.name}` has no node `{name}`", hint=hint)
-        return nodes[name]
-
-    def member(self, name: str) -> Member:
-        """Return the connection to a node.
-
-        Raises:
-            CustctlError: why there is none.
-        """
-        member = self._members[self.node(name).name]
-        if isinstance(member, CustctlError):
-            raise member
-        return member
-
-    def connect_anew(self, name: str) -> None:
-        """Connect to a node once more, whose connection may have been lost."""
-        member = self._members.get(name)
-        if isinstance(member, Member):
-            member.close()
-        self._members.update(self._means.database.members([name]))
-
-    def close(self) -> None:
-        """Hang up, which lets go of what was locked."""
-        members, self._members = self._members, {}
-        for member in members.values():
-            if isinstance(member, Member):
-                member.close()
 
     def refreshed(self, topology: Topology) -> Topology:
         """Record what a later failover is judged by, where the primary lives and this login may; return the nodes then."""
@@ -204,7 +92,6 @@ class Driver(ABC):
             )
         return str(uuid.uuid4())
 
-    @abstractmethod
     def plan_switchover(self, topology: Topology, target: str, unfinished: Intent | None) -> Plan:
         """Plan to make a standby the primary while the old one runs; without loss, or not at all.
 
@@ -217,8 +104,12 @@ class Driver(ABC):
             UnavailableError: the target does not answer.
             SplitBrainError: two nodes accept writes.
         """
+        self.node(target)
+        self._require_sound(topology)
+        self._require_rights(topology)
+        operation_id = self.operation_id(unfinished, SWITCHOVER, target)
+        return self._plan_switchover(topology, target, operation_id, unfinished)
 
-    @abstractmethod
     def plan_failover(
         self, topology: Topology, target: str | None, accepted: Accepted, unfinished: Intent | None
     ) -> Plan:
@@ -230,6 +121,41 @@ class Driver(ABC):
         Raises:
             As `plan_switchover`.
         """
+        if target is not None:
+            self.node(target)
+        self._require_sound(topology)
+        self._require_rights(topology)
+        begun = unfinished if unfinished is not None and unfinished.kind == FAILOVER else None
+        resumed = begun.target if begun is not None and self._is_begun(topology, begun) else None
+        target = self.node(target or resumed or self.candidate(topology)).name
+        operation_id = self.operation_id(unfinished, FAILOVER, target)
+        return self._plan_failover(topology, target, accepted, operation_id, unfinished)
+
+    def _require_sound(self, topology: Topology) -> None:
+        """Refuse nodes that do not have one history, or are not the profile's own."""
+        require_one_history(topology)
+        self._require_ours(topology)
+
+    def _require_rights(self, topology: Topology) -> None:
+        """Refuse to plan what this login may not carry out, where that is known before there is a plan."""
+
+    def _is_begun(self, topology: Topology, failover: Intent) -> bool:
+        """Tell whether an earlier failover may have made its target the primary, so that it is the one to go on with."""
+        return self.irrevocable in failover.began
+
+    @abstractmethod
+    def _require_ours(self, topology: Topology) -> None:
+        """Refuse what is not the cluster that the profile means, or is another environment's."""
+
+    @abstractmethod
+    def _plan_switchover(self, topology: Topology, target: str, operation_id: str, unfinished: Intent | None) -> Plan:
+        """Plan a switchover to a node of the profile."""
+
+    @abstractmethod
+    def _plan_failover(
+        self, topology: Topology, target: str, accepted: Accepted, operation_id: str, unfinished: Intent | None
+    ) -> Plan:
+        """Plan a failover to a node of the profile."""
 
     @abstractmethod
     def candidate(self, topology: Topology) -> str:
@@ -242,7 +168,7 @@ class Driver(ABC):
     def way_out(self, topology: Topology) -> str | None:
         """Return what an operator does about a cluster on which writes do not end well; None for any other."""
         if topology.health is Health.SPLIT_BRAIN:
-            return _ONE_HISTORY
+            return ONE_HISTORY
         if topology.primary is not None:
             return UNCONFIRMED if missing_confirmations(*topology.primary) else None
         if topology.primaries:
@@ -339,7 +265,7 @@ class Driver(ABC):
             missing = [name for name in missing if name not in late]
             found = topology.primary
             if found is not None and found[0].name == plan.target and not missing:
-                told = f"; {_names(late)} will, after its delay" if late else ""
+                told = f"; {quoted(late)} will, after its delay" if late else ""
                 return f"`{plan.target}` accepts writes, and {_following(topology, but=late)}{told}"
             # Those that have what the target has not will never follow it by themselves.
             hopeless = found is not None and found[0].name == plan.target and set(missing) <= _astray(plan)
@@ -350,9 +276,8 @@ class Driver(ABC):
             raise UnavailableError(
                 f"`{plan.target}` does not accept writes", hint="`custctl replica status` shows how things stand"
             )
-        names = ", ".join(f"`{name}`" for name in missing)
         raise IncompleteError(
-            f"{names} {'does' if len(missing) == 1 else 'do'} not follow it",
+            f"{quoted(missing)} {'does' if len(missing) == 1 else 'do'} not follow it",
             hint=f"`custctl replica rejoin {missing[0]}`",
         )
 
@@ -370,7 +295,6 @@ class Driver(ABC):
     def unfence(self, node: str) -> str:
         """Let a fenced node accept writes again, and return in words what was done."""
 
-    @abstractmethod
     def rejoin(self, node: str) -> Sequence[str]:
         """Make a former primary a standby of the present one.
 
@@ -378,41 +302,27 @@ class Driver(ABC):
             The commands that an administrator has to type, where that cannot be done from here; empty where the node
             is a standby now.
         """
+        named = self.node(node)
+        topology = self.observe()
+        self._require_sound(topology)
+        if topology.primary is None:
+            raise RefusedError("there is no primary to follow", hint="`custctl replica status` shows how things stand")
+        if topology.primary[0].name == node:
+            raise RefusedError(f"`{node}` is the primary")
+        return self._rejoin(topology, named, topology.primary)
 
+    @abstractmethod
+    def _rejoin(self, topology: Topology, node: Node, primary: Replica) -> Sequence[str]:
+        """Make a node follow the primary that there is."""
 
-def require_one_history(topology: Topology) -> None:
-    """Refuse to go on where two nodes accept writes.
-
-    Raises:
-        SplitBrainError: they do.
-    """
-    if len(topology.writable) > 1:
-        names = " and ".join(f"`{node.name}`" for node, _ in topology.writable)
-        raise SplitBrainError(
-            f"{names} accept writes, each by itself",
-            hint=_ONE_HISTORY,
-            details={"nodes": [node.name for node, _ in topology.writable]},
-        )
-
-
-def require_environment(topology: Topology, profile: Profile) -> None:
-    """Refuse to change nodes that are stamped with another environment than the profile's, or with none.
-
-    Raises:
-        RefusedError: they are.
-        PendingError: they have no schema of custctl.
-    """
-    stamps = {seen.environment for _, seen in topology.answered()}
-    for stamp in stamps - {None, profile.environment}:
-        raise RefusedError(
-            f"{profile.location} is stamped `{stamp}`, and the profile is of `{profile.environment}`",
-            hint=f"use a profile of `{stamp}`",
-            details={"stamp": stamp, "profile": str(profile.environment)},
-        )
-    if stamps == {None}:
-        raise PendingError(
-            f"{profile.location} does not say which environment's it is", hint="run `custctl migrate` first"
-        )
+    def _follows_within(self, node: str, seconds: float) -> bool:
+        """Look until a node follows the primary; false where it never does."""
+        deadline = time.monotonic() + seconds
+        while not self._look().follows(node):
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOOK)
+        return True
 
 
 def _astray(plan: Plan) -> set[str]:
@@ -422,8 +332,4 @@ def _astray(plan: Plan) -> set[str]:
 
 def _following(topology: Topology, *, but: Sequence[str] = ()) -> str:
     names = [node.name for node, _ in topology.standbys if node.name not in but]
-    return f"{_names(names)} {'follows' if len(names) == 1 else 'follow'} it" if names else "no standby follows it"
-
-
-def _names(names: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+    return f"{quoted(names)} {'follows' if len(names) == 1 else 'follow'} it" if names else "no standby follows it"

@@ -87,17 +87,9 @@ def merged(told: Sequence[Change], begun: Sequence[Intent]) -> list[Change]:
     known = {change.operation_id for change in told}
     others = [
         Change(
-            intent.at,
-            intent.kind,
-            intent.old,
-            intent.target,
-            intent.ended or "unfinished",
-            None,
-            None,
-            intent.actor,
-            intent.operation_id,
+            run.at, run.kind, run.old, run.target, run.ended or "unfinished", None, None, run.actor, run.operation_id
         )
-        for intent in begun
-        if intent.operation_id not in known
+        for run in begun
+        if run.operation_id not in known
     ]
     return sorted([*told, *others], key=lambda change: change.at)

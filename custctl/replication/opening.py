@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from custctl.support.errors import RefusedError
 
 if TYPE_CHECKING:
-    from custctl.replication.driver import Driver, Means
+    from custctl.replication.driver import Driver
+    from custctl.replication.nodes import Means
 
 DRIVERS = {
     "streaming": "custctl.replication.streaming.driver:StreamingDriver",

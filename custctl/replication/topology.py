@@ -49,6 +49,10 @@ class Health(StrEnum):
         }[self]
 
 
+Replica = tuple["Node", "Observation"]
+"""A node that answers, and what it says of itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A node of the profile: what it says of itself, or why it says nothing."""
@@ -83,7 +87,7 @@ class Topology:
         """Return a node by its name; None where the profile has none of it."""
         return next((seen for seen in self.nodes if seen.name == name), None)
 
-    def answered(self) -> Iterator[tuple[Node, Observation]]:
+    def answered(self) -> Iterator[Replica]:
         """Yield the nodes that say something."""
         for seen in self.nodes:
             if seen.observation is not None:
@@ -95,22 +99,22 @@ class Topology:
         return tuple(seen for seen in self.nodes if seen.observation is None)
 
     @property
-    def primaries(self) -> list[tuple[Node, Observation]]:
+    def primaries(self) -> list[Replica]:
         """The nodes that are no standbys, fenced ones too."""
         return [(node, seen) for node, seen in self.answered() if seen.role is Role.PRIMARY]
 
     @property
-    def writable(self) -> list[tuple[Node, Observation]]:
+    def writable(self) -> list[Replica]:
         """The nodes that accept writes."""
         return [(node, seen) for node, seen in self.answered() if seen.writable]
 
     @property
-    def standbys(self) -> list[tuple[Node, Observation]]:
+    def standbys(self) -> list[Replica]:
         """The nodes that follow another one."""
         return [(node, seen) for node, seen in self.answered() if seen.role is Role.STANDBY]
 
     @property
-    def primary(self) -> tuple[Node, Observation] | None:
+    def primary(self) -> Replica | None:
         """The one node that accepts writes; None where there is none, or more than one."""
         found = self.writable
         return found[0] if len(found) == 1 else None
@@ -179,7 +183,7 @@ class Topology:
         delayed = [(node, found) for node, found in self.standbys if found.apply_delay]
         return [
             *(
-                f"`{node.name}` replays {in_time(found.apply_delay)} late on purpose (`recovery_min_apply_delay`)"
+                f"`{node.name}` replays {format_duration(found.apply_delay)} late on purpose (`recovery_min_apply_delay`)"
                 for node, found in delayed
             ),
             *self._record_in_words(),
@@ -291,11 +295,6 @@ UNCONFIRMED = (
 """What an operator does about commits that do not end for want of standbys."""
 
 
-def in_time(seconds: float) -> str:
-    """Return a time as a profile writes it."""
-    return format_duration(seconds)
-
-
 def _troubles_of_primary(node: Node, found: Observation) -> Iterator[str]:
     waiting = missing_confirmations(node, found)
     if waiting is not None:
@@ -335,6 +334,13 @@ def is_to_record(primary: Observation) -> bool:
     return primary.recorded_synchronous != primary.waited_for or at is None or configured is None or at < configured
 
 
+def is_to_count(primary: Observation) -> bool:
+    """Tell whether a primary's branch of the history is not counted: one without a count is on its first branch, or was
+    promoted by somebody else.
+    """
+    return is_uncounted(primary) or (primary.fork is None and primary.timeline != 1)
+
+
 def is_uncounted(primary: Observation) -> bool:
     """Tell whether the history is on another branch than the one that its epoch was counted for."""
     branch = primary.branch or (str(primary.timeline) if primary.timeline is not None else None)
@@ -363,6 +369,6 @@ def position_text(position: int | None) -> str | None:
     return f"{position >> 32:X}/{position & 0xFFFFFFFF:X}" if position is not None else None
 
 
-def _names(nodes: Sequence[tuple[Node, Observation]]) -> str:
+def _names(nodes: Sequence[Replica]) -> str:
     *others, last = [f"`{node.name}`" for node, _ in nodes]
     return f"{', '.join(others)} and {last}" if others else last

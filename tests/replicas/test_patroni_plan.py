@@ -12,8 +12,8 @@ import pytest
 from custctl.engines.base import Node
 from custctl.engines.members import Observation, Role
 from custctl.profiles import Environment, Profile, model
-from custctl.replication.driver import Means
 from custctl.replication.journal import Intent
+from custctl.replication.nodes import Means
 from custctl.replication.patroni.driver import PatroniDriver
 from custctl.replication.patroni.plan import candidate, plan_failover, plan_switchover
 from custctl.replication.patroni.view import Told, View, read_told

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from custctl.engines.base import Node
 from custctl.engines.members import Observation, Role
-from custctl.replication.streaming.plan import assess_loss
+from custctl.replication.streaming.loss import assess_loss
 from custctl.replication.topology import Seen, Topology, is_to_record
 from custctl.support.errors import UnavailableError
 

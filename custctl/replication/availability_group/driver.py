@@ -11,12 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from custctl.engines.at_once import at_once
+from custctl.replication import planning
 from custctl.replication.availability_group import plan as group_plan
 from custctl.replication.availability_group.loss import SYNCHRONOUS, assess_loss, group_of, hardened, lacks
-from custctl.replication.availability_group.nodes import FOLLOWING, PROMOTING, AvailabilityNodes
-from custctl.replication.driver import require_one_history
+from custctl.replication.availability_group.nodes import ADMINISTRATOR, FOLLOWING, PROMOTING, AvailabilityNodes
 from custctl.replication.hooks import has_hook
-from custctl.replication.plan import FAILOVER, SWITCHOVER, Plan, Step
+from custctl.replication.plan import SWITCHOVER, Plan, Step
 from custctl.support.errors import CredentialError, CustctlError, OutcomeUnknownError, RefusedError, UnavailableError
 
 if TYPE_CHECKING:
@@ -37,49 +37,32 @@ class AvailabilityDriver(AvailabilityNodes):
 
     # -- planning ----------------------------------------------------------------------------------
 
-    def plan_switchover(self, topology: Topology, target: str, unfinished: Intent | None) -> Plan:
-        self.node(target)
-        require_one_history(topology)
-        self._require_ours(topology)
-        operation_id = self.operation_id(unfinished, SWITCHOVER, target)
-        plan = group_plan.plan_switchover(topology, target, operation_id, unfinished)
-        self._require_rights(plan)
-        return plan
+    def _plan_switchover(self, topology: Topology, target: str, operation_id: str, unfinished: Intent | None) -> Plan:
+        return self._permitted(group_plan.plan_switchover(topology, target, operation_id, unfinished))
 
-    def plan_failover(
-        self, topology: Topology, target: str | None, accepted: Accepted, unfinished: Intent | None
+    def _plan_failover(
+        self, topology: Topology, target: str, accepted: Accepted, operation_id: str, unfinished: Intent | None
     ) -> Plan:
-        if target is not None:
-            self.node(target)
-        require_one_history(topology)
-        self._require_ours(topology)
-        target = target or group_plan.candidate(topology, unfinished)
-        plan = group_plan.plan_failover(
-            topology,
-            target,
-            accepted,
-            self.operation_id(unfinished, FAILOVER, target),
-            unfinished,
-            can_fence=has_hook(self._profile, "fence"),
-        )
-        self._require_rights(plan)
-        return plan
+        can_fence = has_hook(self._profile, "fence")
+        plan = group_plan.plan_failover(topology, target, accepted, operation_id, unfinished, can_fence=can_fence)
+        return self._permitted(plan)
+
+    def _is_begun(self, topology: Topology, failover: Intent) -> bool:
+        return group_plan.leads(topology, failover.target)
 
     def candidate(self, topology: Topology) -> str:
-        return group_plan.candidate(topology, None)
+        return group_plan.candidate(topology)
 
-    def _require_rights(self, plan: Plan) -> None:
-        """Make sure, before anything is changed, that this login may do all of it."""
+    def _permitted(self, plan: Plan) -> Plan:
+        """Return a plan all of which this login may do: that is made sure of before anything is changed."""
         group = plan.facts["group"]
         steered = sorted({step.node for step in plan.steps if step.name != "hook"})
         lacking = at_once(
             {name: partial(self._steered(name).missing_rights, group) for name in steered},
             self._profile.database.connect_timeout,
         )
-        for name, found in lacking.items():
-            if isinstance(found, CustctlError):
-                raise found
-            self._require(name, found)
+        planning.require_rights(lacking, ADMINISTRATOR)
+        return plan
 
     # -- steps -------------------------------------------------------------------------------------
 
@@ -199,10 +182,7 @@ class AvailabilityDriver(AvailabilityNodes):
                     f"`{node.name}` has received more meanwhile: the old primary is not stopped",
                     hint="stop it first, or see `custctl replica switchover --help` where it answers",
                 )
-        loss = assess_loss(topology, self.node(step.node), self._of(step.node))
-        if not loss.none and not plan.facts["data_loss"]:
-            raise RefusedError(str(loss), hint="`--allow-data-loss` goes on", details={"loss": loss.as_dict()})
-        return str(loss)
+        return planning.confirmed(plan, assess_loss(topology, self.node(step.node), self._of(step.node)))
 
     def _promote(self, plan: Plan, step: Step) -> str:
         before = group_of(self._of(step.node)).role

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from custctl.replication.plan import Loss
+from custctl.replication.planning import unproven
 
 if TYPE_CHECKING:
     from custctl.engines.base import Node
@@ -62,16 +63,13 @@ def assess_loss(topology: Topology, node: Node, found: Observation) -> Loss:
             else "the cluster's quorum is not a normal one: what it knows of the replicas may be old"
         )
     else:
-        why = _unproven(topology, found)
+        why = _doubt(topology, found)
         if not why:
             return Loss(none=True, why=f"every replica answers, and none has more than `{node.name}`", bytes=0)
-    since, now = found.last_commit, found.now
-    if since is None or now is None:
-        return Loss(none=False, why=why)
-    return Loss(none=False, why=why, since=since, seconds=max(0.0, (now - since).total_seconds()))
+    return unproven(found, why)
 
 
-def _unproven(topology: Topology, found: Observation) -> str:
+def _doubt(topology: Topology, found: Observation) -> str:
     """Return why it is not proven that a replica has every acknowledged write; empty where it is."""
     away = sorted(unseen(topology))
     if away:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from custctl.engines.members import AvailabilityMember
 from custctl.replication.availability_group.loss import group_of, hardened, lacks, unseen
 from custctl.replication.availability_group.plan import NONE, refuse_external
-from custctl.replication.driver import Driver, require_environment, require_one_history
+from custctl.replication.driver import Driver
 from custctl.replication.hooks import has_hook, run_hook
 from custctl.replication.journal import Journal
+from custctl.replication.planning import require_environment, require_one_history, require_rights
 from custctl.support.errors import (
-    CredentialError,
     CustctlError,
     IncompleteError,
     OutcomeUnknownError,
@@ -22,9 +22,11 @@ from custctl.support.errors import (
 )
 
 if TYPE_CHECKING:
+    from custctl.engines.base import Node
     from custctl.engines.members import Observation
-    from custctl.replication.topology import Topology
+    from custctl.replication.topology import Replica, Topology
 
+ADMINISTRATOR = "an administrator run there"
 PROMOTING = 60.0  # seconds; the command returns before the databases are recovered
 FOLLOWING = 30.0  # seconds in which a replica is to receive again
 _LOOK = 0.1  # seconds between two looks
@@ -38,7 +40,7 @@ class AvailabilityNodes(Driver):
         wanted = self._profile.database.replication.group
         for node, seen in topology.answered():
             if seen.group is None:
-                self._require(node.name, self._steered(node.name).missing_rights(None))
+                require_rights({node.name: self._steered(node.name).missing_rights(None)}, ADMINISTRATOR)
                 raise RefusedError(
                     f"`{node.name}` tells of no availability group with this database",
                     hint="name its replicas as `database.nodes`, and the driver as `database.replication.driver`",
@@ -51,15 +53,6 @@ class AvailabilityNodes(Driver):
         # A secondary that serves no reads cannot tell its stamp; the new primary is asked again before it is written to.
         if topology.primary is not None or any(seen.environment is not None for _, seen in topology.answered()):
             require_environment(topology, self._profile)
-
-    @staticmethod
-    def _require(node: str, lacking: Sequence[str]) -> None:
-        if lacking:
-            raise CredentialError(
-                f"this login lacks the rights to steer `{node}`",
-                hint=f"let an administrator run there: {'; '.join(lacking)}",
-                details={"statements": list(lacking)},
-            )
 
     # -- looking -----------------------------------------------------------------------------------
 
@@ -236,28 +229,19 @@ class AvailabilityNodes(Driver):
         self._put_back_modes(node, facts)
         return "it accepts writes"
 
-    def rejoin(self, node: str) -> Sequence[str]:
-        named = self.node(node)
-        topology = self._look()
-        require_one_history(topology)
-        self._require_ours(topology)
-        if topology.primary is None:
-            raise RefusedError("there is no primary to follow", hint="`custctl replica status` shows how things stand")
-        primary, leading = topology.primary
-        group = group_of(leading)
-        if primary.name == node:
-            raise RefusedError(f"`{node}` is the primary")
+    def _rejoin(self, topology: Topology, node: Node, primary: Replica) -> Sequence[str]:
+        leading, group = primary[0], group_of(primary[1])
         if has_hook(self._profile, "rejoin"):
-            run_hook(self._profile, "rejoin", named, self._means.environ, primary=primary)
-        seen = self._look().find(node)
+            run_hook(self._profile, "rejoin", node, self._means.environ, primary=leading)
+        seen = self._look().find(node.name)
         if seen is None or seen.observation is None:
             return rejoin_commands(group.name, group.cluster_type, [database.name for database in group.databases])
         if not seen.observation.receiving:
             if group_of(seen.observation).role != "SECONDARY":
-                refuse_external(group_of(seen.observation), f"start `{node}` as a secondary again")
-            self._require(node, self._steered(node).missing_rights(group.name))
-            self._means.told(f"what `{node}` has and `{primary.name}` has not is undone")
-            self._bring_back(node, group.name)
+                refuse_external(group_of(seen.observation), f"start `{node.name}` as a secondary again")
+            require_rights({node.name: self._steered(node.name).missing_rights(group.name)}, ADMINISTRATOR)
+            self._means.told(f"what `{node.name}` has and `{leading.name}` has not is undone")
+            self._bring_back(node.name, group.name)
         return ()
 
 

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
+from custctl.replication import planning
 from custctl.replication.availability_group.loss import (
     CONFIGURATION,
     NORMAL_QUORUM,
@@ -28,15 +29,13 @@ from custctl.replication.availability_group.loss import (
     unseen,
 )
 from custctl.replication.plan import FAILOVER, NO_LOSS, SWITCHOVER, UNKNOWN_LOSS, Accepted, Plan, Step
-from custctl.replication.streaming.plan import loss_of_fork
-from custctl.replication.topology import is_uncounted
+from custctl.replication.topology import Replica, is_uncounted
 from custctl.support.errors import RefusedError, UnavailableError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Node
     from custctl.engines.members import GroupState, Observation
     from custctl.replication.journal import Intent
-    from custctl.replication.plan import Loss
     from custctl.replication.topology import Topology
 
 EXTERNAL, NONE = "EXTERNAL", "NONE"
@@ -49,12 +48,10 @@ _FORCING = (
     "wsfc-disaster-recovery-through-forced-quorum-sql-server"
 )
 
-Replica = tuple["Node", "Observation"]
-
 
 def plan_switchover(topology: Topology, target: str, operation_id: str, unfinished: Intent | None) -> Plan:
     """Plan a switchover to a node of the topology; see `Driver.plan_switchover`."""
-    node, found = _answering(topology, target)
+    node, found = planning.answering(topology, target)
     if group_of(found).role == "PRIMARY":
         return _completion(topology, node, found, Plan(SWITCHOVER, operation_id, None, target, ()), unfinished)
     group = group_of(found)
@@ -63,10 +60,10 @@ def plan_switchover(topology: Topology, target: str, operation_id: str, unfinish
     if found.cluster_id != leading.cluster_id:
         raise RefusedError(f"`{target}` is of another availability group than `{primary.name}`")
     _check_fit(node, group)
-    warnings = tuple(f"`{seen.name}` does not answer: it has to follow later" for seen in topology.silent)
+    warnings = tuple(planning.left_behind(topology))
     facts = _facts(group_of(leading), group, primary.name, unfinished)
     plan = Plan(SWITCHOVER, operation_id, primary.name, target, (), NO_LOSS, warnings, facts)
-    lock = Step("lock", target, "lock the nodes, so that nobody else switches over")
+    lock = planning.lock(SWITCHOVER, target)
     followers = [each for each, _ in topology.standbys if each.name != target]
     if group.cluster_type == WSFC:
         _check_ready(node, group)
@@ -74,7 +71,7 @@ def plan_switchover(topology: Topology, target: str, operation_id: str, unfinish
         steps = [lock, Step("promote", target, f"fail over to `{target}`")]
         return _closing(replace(plan, loss=loss, steps=tuple(steps)), [primary, *followers], group)
     if group_of(leading).role == "PRIMARY":
-        _check_receives(topology, node, found, primary)
+        _check_receives(topology, (node, found), (primary, leading))
     steps = [
         lock,
         Step("synchronize", target, f"let `{primary.name}` wait for `{target}`, until it is synchronized"),
@@ -101,7 +98,7 @@ def plan_failover(
     Args:
         can_fence: whether the profile has a hook that stops the old primary.
     """
-    node, found = _answering(topology, target)
+    node, found = planning.answering(topology, target)
     if group_of(found).role == "PRIMARY" and unfinished is not None and unfinished.target == target:
         return _completion(topology, node, found, Plan(FAILOVER, operation_id, None, target, ()), unfinished)
     _refuse_primary(topology, target)
@@ -117,14 +114,14 @@ def plan_failover(
     forced = not (group.cluster_type == WSFC and loss.none)
     silent = [seen.name for seen in topology.silent]
     if forced:
-        _check_silence(topology, accepted, silent, can_fence=can_fence)
+        receiving = [each.name for each, seen in topology.standbys if seen.receiving]
+        if away := silent or sorted(unseen(topology)):
+            planning.check_silence(accepted, away, receiving, can_fence=can_fence and bool(silent))
     ahead = [each.name for each, seen in topology.standbys if each.name != node.name and lacks(found, seen)]
-    if not accepted.data_loss and not loss.none:
-        _refuse_loss(node, loss, ahead)
-    hooks = silent if forced and can_fence else []
-    steps = [Step("hook", name, f"run the hook `fence` for `{name}`") for name in hooks]
-    steps += [
-        Step("lock", node.name, "lock the nodes, so that nobody else fails over"),
+    planning.check_loss(node, loss, () if loss.none else ahead, accepted)
+    steps = [
+        *planning.hooks(silent if forced and can_fence else ()),
+        planning.lock(FAILOVER, node.name),
         Step("confirm", node.name, "make sure that nothing has changed, and no primary answers"),
         Step("promote", node.name, f"{'force the failover' if forced else 'fail over'} to `{node.name}`"),
     ]
@@ -158,17 +155,18 @@ def plan_failover(
     return _closing(plan, followers, group)
 
 
-def candidate(topology: Topology, unfinished: Intent | None) -> str:
-    """Return the node to fail over to where none is named: the one of an earlier run, or that which has the most.
+def leads(topology: Topology, name: str) -> bool:
+    """Tell whether a node answers and has the primary role."""
+    return any(node.name == name and group_of(seen).role == "PRIMARY" for node, seen in topology.answered())
+
+
+def candidate(topology: Topology) -> str:
+    """Return the node to fail over to where none is named: that which has the most.
 
     Raises:
         RefusedError: a primary answers.
         UnavailableError: no secondary does that could become one.
     """
-    if unfinished is not None and unfinished.kind == FAILOVER:
-        before = topology.find(unfinished.target)
-        if before is not None and before.observation is not None and group_of(before.observation).role == "PRIMARY":
-            return unfinished.target
     _refuse_primary(topology, "NODE")
     fit = [
         (node, seen)
@@ -215,14 +213,13 @@ def _closing(plan: Plan, followers: Sequence[Node], group: GroupState) -> Plan:
     have to wait for a secondary.
     """
     target = plan.target
-    names = dict.fromkeys(each.name for each in followers)
-    following = [Step("follow", name, f"let `{name}` follow `{target}`") for name in names]
-    recording = [Step("record", target, f"count the fork of the history on `{target}`")]
+    following = planning.follow(dict.fromkeys(each.name for each in followers), target)
+    recording = [planning.record(target)]
     waits = plan.facts.get("required", group.required_synchronized) > 0
     steps = [*plan.steps, *(following + recording if waits else recording + following)]
     if plan.facts.get("modes"):
         steps.append(Step("modes", target, "put the replicas' availability modes back"))
-    return replace(plan, steps=(*steps, Step("verify", target, f"verify that `{target}` alone accepts writes")))
+    return replace(plan, steps=(*steps, planning.verify(target)))
 
 
 def _completion(topology: Topology, node: Node, found: Observation, plan: Plan, unfinished: Intent | None) -> Plan:
@@ -233,7 +230,7 @@ def _completion(topology: Topology, node: Node, found: Observation, plan: Plan, 
     ours = unfinished is not None and unfinished.target == node.name
     if ours and unfinished is not None:
         plan = replace(
-            plan, old=unfinished.old, facts=unfinished.facts, loss=loss_of_fork(plan.operation_id, unfinished)
+            plan, old=unfinished.old, facts=unfinished.facts, loss=planning.loss_of_fork(plan.operation_id, unfinished)
         )
         if "required" in plan.facts:
             steps.append(Step("restore", node.name, f"let commits wait for {plan.facts['required']} secondaries"))
@@ -252,14 +249,6 @@ def _facts(leading: GroupState, group: GroupState, primary: str, unfinished: Int
     if "modes" in before:
         facts |= {"required": before["required"], "modes": {**facts["modes"], **before["modes"]}}
     return facts
-
-
-def _answering(topology: Topology, name: str) -> Replica:
-    seen = topology.find(name)
-    if seen is None or seen.observation is None:
-        why = f": {seen.fault.message}" if seen is not None and seen.fault is not None else ""
-        raise UnavailableError(f"`{name}` does not answer{why}", hint="choose another node, or bring it back first")
-    return seen.node, seen.observation
 
 
 def _replica(topology: Topology, name: str) -> str:
@@ -287,26 +276,7 @@ def _old_primary(topology: Topology, target: str, unfinished: Intent | None) -> 
 
 def _refuse_primary(topology: Topology, target: str) -> None:
     for node, _ in topology.primaries:
-        raise RefusedError(
-            f"`{node.name}` answers, and is the primary",
-            hint=f"`custctl replica switchover --to {target}` loses nothing; where it does not serve any more, stop it"
-            " first",
-        )
-
-
-def _refuse_loss(node: Node, loss: Loss, ahead: Sequence[str]) -> NoReturn:
-    details = {"loss": loss.as_dict()}
-    if ahead:
-        raise RefusedError(
-            f"`{ahead[0]}` has received more than `{node.name}`",
-            hint=f"`custctl replica failover --to {ahead[0]}`, or accept the loss by `--allow-data-loss`",
-            details=details,
-        )
-    raise RefusedError(
-        str(loss),
-        hint="get the old primary back where you can; `--allow-data-loss` goes on without it",
-        details=details,
-    )
+        planning.refuse_primary(node, target, "; where it does not serve any more, stop it first")
 
 
 def _check_fit(node: Node, group: GroupState) -> None:
@@ -336,45 +306,19 @@ def _check_ready(node: Node, group: GroupState) -> None:
         )
 
 
-def _check_receives(topology: Topology, node: Node, found: Observation, primary: Node) -> None:
-    if not found.receiving:
-        raise RefusedError(
-            f"`{node.name}` does not receive from `{primary.name}`",
-            hint=f"`custctl replica rejoin {node.name}`, or choose a secondary that does",
-        )
-    if found.lag is not None and found.lag > topology.max_lag:
-        raise RefusedError(
-            f"`{node.name}` is {found.lag:.1f} s behind, and `max_lag` is {topology.max_lag:g} s",
-            hint="wait until it has caught up; `custctl replica status --watch` shows it",
-        )
+def _check_receives(topology: Topology, replica: Replica, primary: Replica) -> None:
+    node, found = replica
+    planning.check_receives(replica, primary, "secondary")
+    if found.lag is not None:
+        planning.check_lag(topology, node, found)
     reachable = {group_of(seen).replica.lower(): (each, seen) for each, seen in topology.answered()}
-    for replica, mode in group_of(found).modes.items():
-        if mode != SYNCHRONOUS or replica.lower() == group_of(found).replica.lower():
+    for name, mode in group_of(found).modes.items():
+        if mode != SYNCHRONOUS or name.lower() == group_of(found).replica.lower():
             continue
-        known = reachable.get(replica.lower())
-        if known is None or (known[0].name != primary.name and group_of(known[1]).synchronization != "SYNCHRONIZED"):
+        known = reachable.get(name.lower())
+        if known is None or (known[0].name != primary[0].name and group_of(known[1]).synchronization != "SYNCHRONIZED"):
             # The server takes no group offline while one of these is behind.
             raise RefusedError(
-                f"the replica `{replica}` is to commit synchronously, and is not synchronized",
+                f"the replica `{name}` is to commit synchronously, and is not synchronized",
                 hint="bring it back, or let it commit asynchronously meanwhile",
             )
-
-
-def _check_silence(topology: Topology, accepted: Accepted, silent: Sequence[str], *, can_fence: bool) -> None:
-    """Refuse where the old primary may be alive, though it does not answer here."""
-    away = silent or sorted(unseen(topology))
-    if accepted.primary_is_stopped or not away:
-        return
-    names = ", ".join(f"`{name}`" for name in away)
-    hint = "make sure that it is stopped and stays so, then say so by `--primary-is-stopped`"
-    receiving = [node.name for node, seen in topology.standbys if seen.receiving]
-    if receiving:
-        raise RefusedError(
-            f"{names} does not answer here, and `{receiving[0]}` is still connected to it: it may well be alive",
-            hint=hint,
-        )
-    if not can_fence or not silent:
-        raise RefusedError(
-            f"{names} does not answer, which does not mean that it is stopped: two primaries would be the end of it",
-            hint=f"{hint}; a hook `fence` in the profile would stop it",
-        )

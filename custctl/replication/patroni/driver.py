@@ -12,23 +12,20 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from custctl.engines.at_once import at_once
-from custctl.replication.driver import Driver, Means, require_environment, require_one_history
+from custctl.replication.driver import Driver
+from custctl.replication.nodes import Means
 from custctl.replication.patroni import plan as patroni_plan
 from custctl.replication.patroni.api import Access, Answer, PatroniApi
 from custctl.replication.patroni.view import Told, View, read_told
-from custctl.replication.plan import FAILOVER, SWITCHOVER
-from custctl.support.errors import (
-    CredentialError,
-    CustctlError,
-    IncompleteError,
-    OutcomeUnknownError,
-    RefusedError,
-)
+from custctl.replication.plan import SWITCHOVER
+from custctl.replication.planning import require_environment
+from custctl.support.errors import CredentialError, CustctlError, IncompleteError, OutcomeUnknownError, RefusedError
 
 if TYPE_CHECKING:
+    from custctl.engines.base import Node
     from custctl.replication.journal import Intent
     from custctl.replication.plan import Accepted, Plan, Step
-    from custctl.replication.topology import Topology
+    from custctl.replication.topology import Replica, Topology
 
 _SWITCHING = 60.0  # seconds: the old primary writes a last checkpoint first, and the new one replays what it has
 _SETTLING = 10.0  # seconds from Patroni's answer in which the nodes are to bear it out
@@ -77,23 +74,12 @@ class PatroniDriver(Driver):
 
     # -- planning ----------------------------------------------------------------------------------
 
-    def plan_switchover(self, topology: Topology, target: str, unfinished: Intent | None) -> Plan:
-        self.node(target)
-        self._require_ours(topology)
-        operation_id = self.operation_id(unfinished, SWITCHOVER, target)
+    def _plan_switchover(self, topology: Topology, target: str, operation_id: str, unfinished: Intent | None) -> Plan:
         return patroni_plan.plan_switchover(topology, self._view, target, operation_id, unfinished)
 
-    def plan_failover(
-        self, topology: Topology, target: str | None, accepted: Accepted, unfinished: Intent | None
+    def _plan_failover(
+        self, topology: Topology, target: str, accepted: Accepted, operation_id: str, unfinished: Intent | None
     ) -> Plan:
-        if target is not None:
-            self.node(target)
-        self._require_ours(topology)
-        if target is None:
-            begun = unfinished is not None and unfinished.kind == FAILOVER and self.irrevocable in unfinished.began
-            target = unfinished.target if begun and unfinished is not None else None
-        target = target or self.candidate(topology)
-        operation_id = self.operation_id(unfinished, FAILOVER, target)
         return patroni_plan.plan_failover(topology, self._view, target, accepted, operation_id, unfinished)
 
     def candidate(self, topology: Topology) -> str:
@@ -104,7 +90,6 @@ class PatroniDriver(Driver):
 
     def _require_ours(self, topology: Topology) -> None:
         """Refuse what is not the cluster that the profile means, or cannot be asked for a change safely."""
-        require_one_history(topology)
         self._view.require(self._group)
         require_environment(topology, self._profile)
         exposed = [str(api) for api in self._apis.values() if api.is_exposed]
@@ -131,7 +116,7 @@ class PatroniDriver(Driver):
     def _check(self, plan: Plan, step: Step) -> str:
         """Look once more: since the plan was made a person may have thought about it for an hour."""
         topology = self.observe()
-        self._require_ours(topology)
+        self._require_sound(topology)
         leading = topology.primary[0].name if topology.primary else None
         wanted = plan.old if plan.kind == SWITCHOVER else None
         if leading != wanted:
@@ -187,14 +172,6 @@ class PatroniDriver(Driver):
             )
         return ""
 
-    def _follows_within(self, node: str, seconds: float) -> bool:
-        deadline = time.monotonic() + seconds
-        while not self._look().follows(node):
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(_LOOK)
-        return True
-
     def _answering_api(self, preferred: str) -> PatroniApi:
         """Return the API of a node that has just answered: each of them takes requests for the whole cluster."""
         told = self._view.told
@@ -223,26 +200,20 @@ class PatroniDriver(Driver):
             hint="`patronictl resume` ends its maintenance mode; start Patroni there where it was stopped",
         )
 
-    def rejoin(self, node: str) -> Sequence[str]:
-        self.node(node)
-        topology = self.observe()
-        self._require_ours(topology)
-        if topology.primary is None:
-            raise RefusedError("there is no primary to follow", hint="`custctl replica status` shows how things stand")
-        if topology.primary[0].name == node:
-            raise RefusedError(f"`{node}` is the primary")
-        if topology.follows(node):
+    def _rejoin(self, topology: Topology, node: Node, primary: Replica) -> Sequence[str]:
+        name = node.name
+        if topology.follows(name):
             return ()
-        told = self._view.answers[node]
+        told = self._view.answers[name]
         if isinstance(told, CustctlError):
             raise told
-        if self._follows_within(node, _RECOVERING):
+        if self._follows_within(name, _RECOVERING):
             return ()
-        self._means.told(f"Patroni copies the primary to `{node}`: {self._copy(node)}")
-        if not self._follows_within(node, _COPYING):
+        self._means.told(f"Patroni copies the primary to `{name}`: {self._copy(name)}")
+        if not self._follows_within(name, _COPYING):
             raise IncompleteError(
-                f"Patroni has not brought `{node}` back within {_COPYING:g} s; it goes on with that",
-                hint=f"`custctl replica status` shows it; `custctl replica rejoin {node}` again waits on",
+                f"Patroni has not brought `{name}` back within {_COPYING:g} s; it goes on with that",
+                hint=f"`custctl replica status` shows it; `custctl replica rejoin {name}` again waits on",
             )
         return ()
 

@@ -6,14 +6,13 @@ judge by the operator's standards is asked here: what may be lost, and whether h
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from custctl.replication import planning
 from custctl.replication.patroni.view import SYNCHRONOUS
 from custctl.replication.plan import FAILOVER, SWITCHOVER, Accepted, Loss, Plan, Step
-from custctl.replication.streaming.plan import assess_loss, check_not_delayed, replayed_at_once
-from custctl.replication.topology import Topology, is_uncounted
-from custctl.support.errors import RefusedError, UnavailableError
+from custctl.replication.topology import Replica, Topology, is_to_count
+from custctl.support.errors import RefusedError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Node
@@ -36,31 +35,21 @@ _BY_ITSELF = Loss(
 
 def plan_switchover(topology: Topology, view: View, target: str, operation_id: str, unfinished: Intent | None) -> Plan:
     """Plan a switchover to a node of the topology; see `Driver.plan_switchover`."""
-    node, found = _answering(topology, target)
-    if found.writable:
-        return _completion(SWITCHOVER, node, found, operation_id, unfinished)
+    replica = planning.answering(topology, target)
+    if replica[1].writable:
+        return _completion(SWITCHOVER, replica, operation_id, unfinished)
     if topology.primary is None:
         raise RefusedError(
             "no primary answers that could be switched over from",
             hint=f"where it is gone, `custctl replica failover --to {target}`",
         )
-    old, leading = topology.primary
+    old, _ = topology.primary
     _check_leader(view, old)
     _check_candidate(view, target)
-    if found.cluster_id != leading.cluster_id:
-        raise RefusedError(f"`{target}` is of another cluster than `{old.name}`: their system identifiers differ")
-    if not found.receiving or found.timeline != leading.timeline:
-        raise RefusedError(
-            f"`{target}` does not receive from `{old.name}`",
-            hint=f"`custctl replica rejoin {target}`, or choose a standby that does",
-        )
-    check_not_delayed(node, found)
-    if found.lag is None or found.lag > topology.max_lag:
-        behind = f"{found.lag:.1f} s behind" if found.lag is not None else "behind, nobody can tell how far"
-        raise RefusedError(
-            f"`{target}` is {behind}, and `max_lag` is {topology.max_lag:g} s",
-            hint="wait until it has caught up; `custctl replica status --watch` shows it",
-        )
+    planning.check_one_cluster(replica, topology.primary)
+    planning.check_receives(replica, topology.primary)
+    planning.check_not_delayed(*replica)
+    planning.check_lag(topology, *replica)
     _check_synchronous(view, target)
     warnings = (
         *(f"`{seen.name}` does not answer" for seen in topology.silent),
@@ -71,34 +60,21 @@ def plan_switchover(topology: Topology, view: View, target: str, operation_id: s
 
 
 def plan_failover(
-    topology: Topology,
-    view: View,
-    target: str,
-    accepted: Accepted,
-    operation_id: str,
-    unfinished: Intent | None,
+    topology: Topology, view: View, target: str, accepted: Accepted, operation_id: str, unfinished: Intent | None
 ) -> Plan:
     """Plan a failover to a node of the topology; see `Driver.plan_failover`."""
-    node, found = _answering(topology, target)
+    node, found = planning.answering(topology, target)
     if found.writable:
-        return _completion(FAILOVER, node, found, operation_id, unfinished)
+        return _completion(FAILOVER, (node, found), operation_id, unfinished)
     for leading, seen in topology.primaries:
-        hint = f"`custctl replica switchover --to {target}` loses nothing"
-        if _is_to_count(seen):
-            hint += f"; where Patroni has just promoted `{leading.name}`, `custctl replica failover` counts that"
-        raise RefusedError(f"`{leading.name}` answers, and is the primary", hint=hint)
+        counts = f"; where Patroni has just promoted `{leading.name}`, `custctl replica failover` counts that"
+        planning.refuse_primary(leading, target, counts if is_to_count(seen) else "")
     _check_leaderless(topology, view)
     _check_candidate(view, target)
     _check_silence(topology, accepted)
     loss = _assess_loss(topology, view, node, found)
-    if not loss.none and not accepted.data_loss:
-        raise RefusedError(
-            str(loss),
-            hint="get the old primary back where you can, or choose a standby that has more;"
-            " `--allow-data-loss` goes on without it",
-            details={"loss": loss.as_dict()},
-        )
-    warnings = tuple(replayed_at_once(node, found))
+    planning.check_loss(node, loss, (), accepted, ", or choose a standby that has more")
+    warnings = tuple(planning.replayed_at_once(node, found))
     return Plan(FAILOVER, operation_id, _lost(topology, unfinished), target, _steps(target, target), loss, warnings)
 
 
@@ -117,9 +93,7 @@ def candidate(topology: Topology, view: View) -> str:
         if node.name in members and not members[node.name].never_leads
     ]
     if not able:
-        raise UnavailableError(
-            "no standby answers: there is no node to fail over to", hint="bring one back; `custctl replica status`"
-        )
+        planning.refuse_all()
     return max(able)[-1]
 
 
@@ -127,14 +101,8 @@ def _steps(asked: str, target: str) -> tuple[Step, ...]:
     return (
         Step("check", asked, "make sure that Patroni answers, and nothing has changed"),
         Step(REQUEST, target, f"let Patroni make `{target}` the primary"),
-        *_closing(target),
-    )
-
-
-def _closing(target: str) -> tuple[Step, ...]:
-    return (
-        Step("record", target, f"count the fork of the history on `{target}`"),
-        Step("verify", target, f"verify that `{target}` alone accepts writes"),
+        planning.record(target),
+        planning.verify(target),
     )
 
 
@@ -142,32 +110,19 @@ def _returning(old: str, target: str) -> Step:
     return Step("follow", old, f"wait until Patroni has `{old}` follow `{target}`")
 
 
-def _completion(kind: str, node: Node, found: Observation, operation_id: str, unfinished: Intent | None) -> Plan:
+def _completion(kind: str, replica: Replica, operation_id: str, unfinished: Intent | None) -> Plan:
     """Plan what is left to do where the target is the primary already."""
+    node, found = replica
     ours = unfinished is not None and unfinished.operation_id == operation_id
     asked = ours and unfinished is not None and REQUEST in unfinished.began
     old = unfinished.old if ours and unfinished is not None else None
     loss = _IN_ORDER if asked and kind == SWITCHOVER else _BY_ITSELF
-    if not (ours or _is_to_count(found)):
+    if not (ours or is_to_count(found)):
         return Plan(kind, operation_id, old, node.name, (), loss)
     warnings = () if asked else (f"`{node.name}` is the primary already, and not by this command",)
-    steps = _closing(node.name)
-    if kind == SWITCHOVER and old is not None:
-        steps += (_returning(old, node.name),)
+    returning = [_returning(old, node.name)] if kind == SWITCHOVER and old is not None else []
+    steps = (planning.record(node.name), planning.verify(node.name), *returning)
     return Plan(kind, operation_id, old, node.name, steps, loss, warnings)
-
-
-def _is_to_count(primary: Observation) -> bool:
-    # A database without a count is on its first branch, or was promoted by somebody else.
-    return is_uncounted(primary) or (primary.fork is None and primary.timeline != 1)
-
-
-def _answering(topology: Topology, name: str) -> tuple[Node, Observation]:
-    seen = topology.find(name)
-    if seen is None or seen.observation is None:
-        why = f": {seen.fault.message}" if seen is not None and seen.fault is not None else ""
-        raise UnavailableError(f"`{name}` does not answer{why}", hint="choose another node, or bring it back first")
-    return seen.node, seen.observation
 
 
 def _check_leader(view: View, old: Node) -> None:
@@ -209,17 +164,16 @@ def _check_candidate(view: View, target: str) -> None:
 def _check_synchronous(view: View, target: str) -> None:
     synchronous = [name for name, member in view.members.items() if member.role == SYNCHRONOUS]
     if synchronous and target not in synchronous:
-        names = ", ".join(f"`{name}`" for name in synchronous)
         raise RefusedError(
             f"`{target}` is no synchronous standby, and Patroni switches over to such a one alone",
-            hint=f"synchronous: {names}",
+            hint=f"synchronous: {planning.quoted(synchronous)}",
         )
 
 
 def _check_silence(topology: Topology, accepted: Accepted) -> None:
     """Refuse where a node that does not answer may be a primary that goes on by itself, as in Patroni's maintenance mode."""
     if topology.silent and not accepted.primary_is_stopped:
-        names = ", ".join(f"`{seen.name}`" for seen in topology.silent)
+        names = planning.quoted(seen.name for seen in topology.silent)
         raise RefusedError(
             f"{names} {'does' if len(topology.silent) == 1 else 'do'} not answer, which does not mean that the old primary"
             " is stopped",
@@ -236,7 +190,7 @@ def _assess_loss(topology: Topology, view: View, node: Node, found: Observation)
         )
     why = "Patroni's key `sync` does not name it" if view.is_synchronous else "replication is asynchronous"
     # A standby's own `synchronous_standby_names` proves nothing: Patroni changes the leader's as standbys come and go.
-    return replace(assess_loss(topology, node, found), none=False, why=why)
+    return planning.unproven(found, why, planning.missing_bytes(topology, found))
 
 
 def _lost(topology: Topology, unfinished: Intent | None) -> str | None:

@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from custctl.engines.at_once import at_once
 from custctl.engines.members import Role, StreamingMember
-from custctl.replication.driver import Driver, require_environment, require_one_history
+from custctl.replication import planning
+from custctl.replication.driver import Driver
 from custctl.replication.hooks import has_hook, run_hook
-from custctl.replication.plan import FAILOVER, SWITCHOVER
 from custctl.replication.streaming import plan as streaming_plan
+from custctl.replication.streaming.loss import assess_loss
 from custctl.replication.topology import is_to_record, position_text
-from custctl.support.errors import (
-    CredentialError,
-    CustctlError,
-    IncompleteError,
-    RefusedError,
-    UnavailableError,
-)
+from custctl.support.errors import CustctlError, IncompleteError, RefusedError, UnavailableError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Node
     from custctl.engines.members import Observation
     from custctl.replication.journal import Intent
     from custctl.replication.plan import Accepted, Loss, Plan, Step
-    from custctl.replication.topology import Topology
+    from custctl.replication.topology import Replica, Topology
 
 _FENCING = 10.0  # seconds in which the last transactions of the old primary are to end
 _CATCHING_UP = 10.0  # seconds without writes, at the most, before the old primary is given back
@@ -52,32 +46,14 @@ class StreamingDriver(Driver):
 
     # -- planning ----------------------------------------------------------------------------------
 
-    def plan_switchover(self, topology: Topology, target: str, unfinished: Intent | None) -> Plan:
-        self.node(target)
-        require_one_history(topology)
-        self._require_ours(topology)
-        self._require_rights(topology)
-        operation_id = self.operation_id(unfinished, SWITCHOVER, target)
+    def _plan_switchover(self, topology: Topology, target: str, operation_id: str, unfinished: Intent | None) -> Plan:
         return streaming_plan.plan_switchover(topology, target, operation_id, unfinished)
 
-    def plan_failover(
-        self, topology: Topology, target: str | None, accepted: Accepted, unfinished: Intent | None
+    def _plan_failover(
+        self, topology: Topology, target: str, accepted: Accepted, operation_id: str, unfinished: Intent | None
     ) -> Plan:
-        require_one_history(topology)
-        if target is None:
-            begun = unfinished is not None and unfinished.kind == FAILOVER and self.irrevocable in unfinished.began
-            target = unfinished.target if begun and unfinished is not None else self.candidate(topology)
-        self.node(target)
-        self._require_ours(topology)
-        self._require_rights(topology)
-        return streaming_plan.plan_failover(
-            topology,
-            target,
-            accepted,
-            self.operation_id(unfinished, FAILOVER, target),
-            unfinished,
-            can_fence=has_hook(self._profile, "fence"),
-        )
+        can_fence = has_hook(self._profile, "fence")
+        return streaming_plan.plan_failover(topology, target, accepted, operation_id, unfinished, can_fence=can_fence)
 
     def refreshed(self, topology: Topology) -> Topology:
         """Record which standbys the primary's commits wait for, where that has changed since."""
@@ -105,7 +81,7 @@ class StreamingDriver(Driver):
                     hint="use its own commands"
                     + ("; `driver: patroni` in the profile drives it" if seen.manager == "Patroni" else ""),
                 )
-        require_environment(topology, self._profile)
+        planning.require_environment(topology, self._profile)
 
     def _require_rights(self, topology: Topology) -> None:
         """Make sure, before anything is judged or changed, that this login may see and do all of it."""
@@ -113,15 +89,7 @@ class StreamingDriver(Driver):
             {node.name: self._steered(node.name).missing_rights for node, _ in topology.answered()},
             self._profile.database.connect_timeout,
         )
-        for name, found in lacking.items():
-            if isinstance(found, CustctlError):
-                raise found
-            if found:
-                raise CredentialError(
-                    f"this login lacks the rights to steer `{name}`",
-                    hint=f"let a superuser run: {'; '.join(found)}",
-                    details={"statements": list(found)},
-                )
+        planning.require_rights(lacking, "a superuser run")
 
     # -- steps -------------------------------------------------------------------------------------
 
@@ -201,7 +169,7 @@ class StreamingDriver(Driver):
         """Judge once more by what the standbys have now: no word of an operator is worth more than what they receive."""
         # The step before has looked; where a node is silent, each look is a wait, and there are no writes meanwhile.
         topology = self._locked
-        node, found = streaming_plan.answering(topology, plan.target)
+        node, found = planning.answering(topology, plan.target)
         before, positions = plan.facts["positions"], streaming_plan.positions(topology)
         receiving = streaming_plan.fed_from_outside(topology)
         fed = [name for name in receiving if positions[name] > before.get(name, 0)] or self._still_fed(receiving)
@@ -210,11 +178,9 @@ class StreamingDriver(Driver):
                 f"`{fed[0]}` receives from it: the old primary is not stopped",
                 hint="stop it first, or see `custctl replica switchover --help` where it answers",
             )
-        loss = streaming_plan.assess_loss(topology, node, found)
-        if not loss.none and not plan.facts["data_loss"]:
-            raise RefusedError(str(loss), hint="`--allow-data-loss` goes on", details={"loss": loss.as_dict()})
+        told = planning.confirmed(plan, assess_loss(topology, node, found))
         self._make_ready(self._steered(plan.target))
-        return str(loss)
+        return told
 
     def _still_fed(self, standbys: Sequence[str]) -> list[str]:
         """Return those of the standbys that look connected to the old primary and can connect to it once more.
@@ -247,9 +213,7 @@ class StreamingDriver(Driver):
         if plan.loss.none:
             return plan.loss
         found = self._steered(plan.target).observe()
-        since, now = found.last_commit, found.now
-        seconds = (now - since).total_seconds() if since is not None and now is not None else None
-        return replace(plan.loss, since=since, seconds=seconds)
+        return planning.unproven(found, plan.loss.why, plan.loss.bytes)
 
     # -- single nodes ------------------------------------------------------------------------------
 
@@ -293,48 +257,29 @@ class StreamingDriver(Driver):
         self._steered(node).unfence(_FENCING)
         return "; ".join([*told, "it accepts writes"])
 
-    def rejoin(self, node: str) -> Sequence[str]:
-        named = self.node(node)
-        topology = self.observe()
-        require_one_history(topology)
-        self._require_ours(topology)
-        if topology.primary is None:
-            raise RefusedError("there is no primary to follow", hint="`custctl replica status` shows how things stand")
-        primary = topology.primary[0]
-        if primary.name == node:
-            raise RefusedError(f"`{node}` is the primary")
-        if topology.follows(node):
+    def _rejoin(self, topology: Topology, node: Node, primary: Replica) -> Sequence[str]:
+        if topology.follows(node.name):
             return ()
         if has_hook(self._profile, "rejoin"):
-            last = run_hook(self._profile, "rejoin", named, self._means.environ, primary=primary)
+            last = run_hook(self._profile, "rejoin", node, self._means.environ, primary=primary[0])
             self._means.told(f"the hook `rejoin` has ended{f': {last}' if last else ''}")
-            self._wait_until_follows(node, "the hook `rejoin` has ended without an error", _REJOINING)
+            if not self._follows_within(node.name, _REJOINING):
+                raise IncompleteError(
+                    f"`{node.name}` does not follow the primary, though the hook `rejoin` has ended without an error",
+                    hint="its own log tells why; `custctl replica status` shows how things stand",
+                )
             return ()
-        seen = topology.find(node)
+        seen = topology.find(node.name)
         folder = None
         if seen is not None and seen.observation is not None:
-            member = self._steered(node)
+            member = self._steered(node.name)
             folder = member.folder()
-            if seen.observation.role is Role.STANDBY and self._follow_again(member, primary):
+            if seen.observation.role is Role.STANDBY and self._follow_again(member, primary[0]):
                 return ()
-        return self._steered(primary.name).rejoin_commands(folder)
+        return self._steered(primary[0].name).rejoin_commands(folder)
 
     def _follow_again(self, standby: StreamingMember, primary: Node) -> bool:
         """Tell whether a standby that has lost its source follows once it is told whom."""
         slot = standby.slot()
         standby.follow(primary, self._steered(primary.name).make_slots([slot]) if slot else ())
-        try:
-            self._wait_until_follows(standby.node.name, "it was told to", _TURNING)
-        except IncompleteError:
-            return False
-        return True
-
-    def _wait_until_follows(self, node: str, why: str, timeout: float) -> None:
-        deadline = time.monotonic() + timeout
-        while not self.observe().follows(node):
-            if time.monotonic() >= deadline:
-                raise IncompleteError(
-                    f"`{node}` does not follow the primary, though {why}",
-                    hint="its own log tells why; `custctl replica status` shows how things stand",
-                )
-            time.sleep(0.1)
+        return self._follows_within(standby.node.name, _TURNING)

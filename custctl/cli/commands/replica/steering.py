@@ -34,7 +34,7 @@ def opened(context: Context, *, changes: bool = False) -> Iterator[Driver]:
     Raises:
         RefusedError: the profile names none, or does not let it change anything.
     """
-    from custctl.replication.driver import Means
+    from custctl.replication.nodes import Means
     from custctl.replication.opening import open_driver
 
     means = Means(context.profile, context.database, context.environ, context.actor, context.console.note)

@@ -1,0 +1,308 @@
+"""What the plans of all drivers share: pure functions of what was observed.
+
+What proves that nothing is lost is each driver's own. What is asked before, in which words it is refused, and with which
+steps a plan begins and ends, is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from custctl.replication.plan import SWITCHOVER, UNKNOWN_LOSS, Loss, Step
+from custctl.support.errors import (
+    CredentialError,
+    CustctlError,
+    PendingError,
+    RefusedError,
+    SplitBrainError,
+    UnavailableError,
+)
+from custctl.support.units import format_duration
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Node
+    from custctl.engines.members import Observation
+    from custctl.profiles import Profile
+    from custctl.replication.journal import Intent
+    from custctl.replication.plan import Accepted, Plan
+    from custctl.replication.topology import Replica, Topology
+
+ONE_HISTORY = "decide which of them to keep, then `replica fence` and `replica rejoin` the other"
+"""What an operator does where two nodes accept writes."""
+
+# -- what is asked first ---------------------------------------------------------------------------
+
+
+def require_one_history(topology: Topology) -> None:
+    """Refuse to go on where two nodes accept writes.
+
+    Raises:
+        SplitBrainError: they do.
+    """
+    if len(topology.writable) > 1:
+        names = " and ".join(f"`{node.name}`" for node, _ in topology.writable)
+        raise SplitBrainError(
+            f"{names} accept writes, each by itself",
+            hint=ONE_HISTORY,
+            details={"nodes": [node.name for node, _ in topology.writable]},
+        )
+
+
+def require_environment(topology: Topology, profile: Profile) -> None:
+    """Refuse to change nodes that are stamped with another environment than the profile's, or with none.
+
+    Raises:
+        RefusedError: they are.
+        PendingError: they have no schema of custctl.
+    """
+    stamps = {seen.environment for _, seen in topology.answered()}
+    for stamp in stamps - {None, profile.environment}:
+        raise RefusedError(
+            f"{profile.location} is stamped `{stamp}`, and the profile is of `{profile.environment}`",
+            hint=f"use a profile of `{stamp}`",
+            details={"stamp": stamp, "profile": str(profile.environment)},
+        )
+    if stamps == {None}:
+        raise PendingError(
+            f"{profile.location} does not say which environment's it is", hint="run `custctl migrate` first"
+        )
+
+
+def require_rights(lacking: Mapping[str, Sequence[str] | CustctlError], who: str) -> None:
+    """Refuse to go on where this login may not steer a node.
+
+    Args:
+        lacking: for each node the statements that would give it the rights, or why that is not known.
+        who: as the hint begins, such as "a superuser run".
+
+    Raises:
+        CredentialError: it may not.
+        CustctlError: why that is not known.
+    """
+    for name, found in lacking.items():
+        if isinstance(found, CustctlError):
+            raise found
+        if found:
+            raise CredentialError(
+                f"this login lacks the rights to steer `{name}`",
+                hint=f"let {who}: {'; '.join(found)}",
+                details={"statements": list(found)},
+            )
+
+
+def answering(topology: Topology, name: str) -> Replica:
+    """Return a node that is to become the primary, and what it says.
+
+    Raises:
+        UnavailableError: it says nothing.
+    """
+    seen = topology.find(name)
+    if seen is None or seen.observation is None:
+        why = f": {seen.fault.message}" if seen is not None and seen.fault is not None else ""
+        raise UnavailableError(f"`{name}` does not answer{why}", hint="choose another node, or bring it back first")
+    return seen.node, seen.observation
+
+
+# -- a switchover ----------------------------------------------------------------------------------
+
+
+def check_receives(replica: Replica, primary: Replica, kind: str = "standby") -> None:
+    """Refuse a target that does not follow the primary.
+
+    Args:
+        kind: what such nodes are called.
+    """
+    (node, found), (old, leading) = replica, primary
+    if not found.receiving or found.timeline != leading.timeline:
+        raise RefusedError(
+            f"`{node.name}` does not receive from `{old.name}`",
+            hint=f"`custctl replica rejoin {node.name}`, or choose a {kind} that does",
+        )
+
+
+def check_one_cluster(replica: Replica, primary: Replica) -> None:
+    """Refuse a target that is a copy of another database."""
+    if replica[1].cluster_id != primary[1].cluster_id:
+        raise RefusedError(
+            f"`{replica[0].name}` is of another cluster than `{primary[0].name}`: their system identifiers differ"
+        )
+
+
+def check_not_delayed(node: Node, found: Observation) -> None:
+    """Refuse a standby that is behind on purpose: to wait for it ends never, while there are writes."""
+    if found.apply_delay:
+        delay = format_duration(found.apply_delay)
+        raise RefusedError(
+            f"`{node.name}` replays {delay} late on purpose (`recovery_min_apply_delay`): it is kept for mistakes, and"
+            " does not catch up",
+            hint="choose another standby; or end its delay there first, by `ALTER SYSTEM SET recovery_min_apply_delay = 0`"
+            " and `SELECT pg_reload_conf()`",
+            details={"delay_s": found.apply_delay},
+        )
+
+
+def check_lag(topology: Topology, node: Node, found: Observation) -> None:
+    """Refuse a standby that is further behind than the profile allows."""
+    if found.lag is None or found.lag > topology.max_lag:
+        behind = f"{found.lag:.1f} s behind" if found.lag is not None else "behind, nobody can tell how far"
+        raise RefusedError(
+            f"`{node.name}` is {behind}, and `max_lag` is {topology.max_lag:g} s",
+            hint="wait until it has caught up; `custctl replica status --watch` shows it",
+        )
+
+
+def left_behind(topology: Topology) -> list[str]:
+    """Return what is to be known of the nodes that do not answer."""
+    return [f"`{seen.name}` does not answer: it has to follow later" for seen in topology.silent]
+
+
+# -- a failover ------------------------------------------------------------------------------------
+
+
+def refuse_primary(node: Node, target: str, otherwise: str = "") -> NoReturn:
+    """Refuse to fail over while a primary answers.
+
+    Args:
+        otherwise: what else an operator can do, behind the switchover.
+    """
+    raise RefusedError(
+        f"`{node.name}` answers, and is the primary",
+        hint=f"`custctl replica switchover --to {target}` loses nothing{otherwise}",
+    )
+
+
+def refuse_all() -> NoReturn:
+    """Refuse to choose a target where no standby answers."""
+    raise UnavailableError(
+        "no standby answers: there is no node to fail over to", hint="bring one back; `custctl replica status`"
+    )
+
+
+def check_silence(accepted: Accepted, away: Sequence[str], receiving: Sequence[str], *, can_fence: bool) -> None:
+    """Refuse where the old primary may be alive, though it does not answer here.
+
+    Args:
+        away: the nodes that may be it.
+        receiving: the standbys that look connected to it.
+        can_fence: whether the profile has a hook that stops them.
+    """
+    if accepted.primary_is_stopped:
+        return
+    names = quoted(away) or "the old primary"
+    hint = "make sure that it is stopped and stays so, then say so by `--primary-is-stopped`"
+    if receiving:
+        raise RefusedError(
+            f"{names} does not answer here, and `{receiving[0]}` is still connected to it: it may well be alive",
+            hint=hint,
+        )
+    if not can_fence:
+        raise RefusedError(
+            f"{names} does not answer, which does not mean that it is stopped: two primaries would be the end of it",
+            hint=f"{hint}; a hook `fence` in the profile would stop it",
+        )
+
+
+def check_loss(node: Node, loss: Loss, ahead: Sequence[str], accepted: Accepted, otherwise: str = "") -> None:
+    """Refuse a target that may lack acknowledged writes, unless the operator accepts that.
+
+    Args:
+        ahead: the nodes that have received more.
+        otherwise: what else an operator can do, behind getting the old primary back.
+    """
+    if accepted.data_loss:
+        return
+    details = {"loss": loss.as_dict()}
+    if ahead:
+        raise RefusedError(
+            f"`{ahead[0]}` has received more than `{node.name}`",
+            hint=f"`custctl replica failover --to {ahead[0]}`, or accept the loss by `--allow-data-loss`",
+            details=details,
+        )
+    if not loss.none:
+        raise RefusedError(
+            str(loss),
+            hint=f"get the old primary back where you can{otherwise}; `--allow-data-loss` goes on without it",
+            details=details,
+        )
+
+
+def confirmed(plan: Plan, loss: Loss) -> str:
+    """Return in words what may be lost, judged once more when the nodes are locked.
+
+    Raises:
+        RefusedError: more than the operator accepts.
+    """
+    if not loss.none and not plan.facts["data_loss"]:
+        raise RefusedError(str(loss), hint="`--allow-data-loss` goes on", details={"loss": loss.as_dict()})
+    return str(loss)
+
+
+def unproven(found: Observation, why: str, missing: int | None = None) -> Loss:
+    """Return a loss that is bounded by nothing but the time of the last write that a standby has.
+
+    Args:
+        missing: bytes of the log that are known to be missing.
+    """
+    since, now = found.last_commit, found.now
+    if since is None or now is None:
+        return Loss(none=False, why=why, bytes=missing)
+    return Loss(none=False, why=why, since=since, seconds=max(0.0, (now - since).total_seconds()), bytes=missing)
+
+
+def missing_bytes(topology: Topology, found: Observation) -> int:
+    """Return how much of the log, of what the standbys have and have heard of, one of them lacks."""
+    known = max(
+        (position or 0 for _, seen in topology.standbys for position in (seen.reported, seen.position)), default=0
+    )
+    return max(0, known - (found.position or 0))
+
+
+def loss_of_fork(operation_id: str, unfinished: Intent | None) -> Loss:
+    """Return what may have been lost when a node became the primary that is one already: as an earlier run told."""
+    if unfinished is None or unfinished.operation_id != operation_id or "promote" not in unfinished.began:
+        return UNKNOWN_LOSS
+    return unfinished.loss
+
+
+def replayed_at_once(node: Node, found: Observation) -> list[str]:
+    """Return what is to be known of a failover to a delayed standby; nothing where it is none."""
+    if not found.apply_delay:
+        return []
+    delay = format_duration(found.apply_delay)
+    return [f"`{node.name}` replays {delay} late on purpose: its promotion replays at once all that it has received"]
+
+
+# -- steps -----------------------------------------------------------------------------------------
+
+
+def hooks(names: Iterable[str]) -> list[Step]:
+    """Return the steps that stop nodes by the profile's hook."""
+    return [Step("hook", name, f"run the hook `fence` for `{name}`") for name in names]
+
+
+def lock(kind: str, target: str) -> Step:
+    """Return the step that locks the nodes."""
+    return Step(
+        "lock", target, f"lock the nodes, so that nobody else {'switches' if kind == SWITCHOVER else 'fails'} over"
+    )
+
+
+def follow(names: Iterable[str], target: str) -> list[Step]:
+    """Return the steps that have standbys follow the new primary."""
+    return [Step("follow", name, f"let `{name}` follow `{target}`") for name in names]
+
+
+def record(target: str) -> Step:
+    """Return the step that raises the epoch."""
+    return Step("record", target, f"count the fork of the history on `{target}`")
+
+
+def verify(target: str) -> Step:
+    """Return the step that looks whether all is as it should be."""
+    return Step("verify", target, f"verify that `{target}` alone accepts writes")
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Return names as messages list them."""
+    return ", ".join(f"`{name}`" for name in names)

@@ -1,0 +1,67 @@
+"""What a standby may lack of the writes that a silent primary has acknowledged: pure functions of what was observed."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from custctl.replication.plan import Loss
+from custctl.replication.planning import missing_bytes, unproven
+from custctl.replication.quorum import holders, parse_synchronous, silent_members
+from custctl.replication.topology import is_recorded_otherwise, is_uncounted
+from custctl.support.text import plural
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Node
+    from custctl.engines.members import Observation
+    from custctl.replication.topology import Topology
+
+
+def assess_loss(topology: Topology, node: Node, found: Observation) -> Loss:
+    """Return what the old primary may have acknowledged and a standby may lack.
+
+    Under synchronous replication a commit is acknowledged when some standbys have it. Where so few of them are silent
+    that one which answers must have it, none is lost on the one that has received most. The old primary's own setting
+    cannot be asked for any more: what was recorded of it, on this branch of the history, is taken for it, and the standbys'
+    must all be the same. A standby that has the record has all that was acknowledged before it; the proof is that of
+    settings that nobody has changed on the primary since, and names their time.
+    """
+    doubt = _doubt(topology, found)
+    if doubt:
+        return unproven(found, doubt, missing_bytes(topology, found))
+    why = f"`{node.name}` has all that `{found.synchronous}` has acknowledged{_as_recorded(found)}"
+    return Loss(none=True, why=why, bytes=0)
+
+
+def _doubt(topology: Topology, found: Observation) -> str:
+    """Return why it is not proven that a standby has every acknowledged write; empty where it is."""
+    standbys = topology.standbys
+    if len({seen.synchronous for _, seen in standbys}) > 1:
+        return "the nodes differ in `synchronous_standby_names`"
+    wanted = parse_synchronous(found.synchronous)
+    if wanted is None or not standbys:
+        return "replication is asynchronous"
+    if not all(seen.waits_for_standbys for _, seen in standbys):
+        return "`synchronous_commit` lets commits be acknowledged before a standby has them"
+    if found.recorded_synchronous is None or is_uncounted(found):
+        return "which standbys the primary's commits waited for was never recorded"
+    if is_recorded_otherwise(found):
+        return f"the primary waited for `{found.recorded_synchronous or 'no standby'}` when that was last recorded"
+    names = [seen.name or "" for _, seen in standbys]
+    silent = silent_members(wanted, names, [each.name for each in topology.silent])
+    if not holders(wanted, names, silent):
+        are_silent = plural(silent, "synchronous standby is", "synchronous standbys are")
+        return f"{are_silent} silent, and a commit waits for {wanted.count}"
+    if reach(found) < max(reach(seen) for _, seen in standbys if wanted.lists(seen.name)):
+        return "another synchronous standby has received more"
+    return ""
+
+
+def _as_recorded(found: Observation) -> str:
+    at = found.recorded_at
+    return f"; the primary waited for it at {at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if at is not None else ""
+
+
+def reach(seen: Observation) -> tuple[int, int]:
+    """Return how far a standby has come, in an order across branches of the history."""
+    return seen.timeline or 0, seen.position or 0
