@@ -182,11 +182,11 @@ class _Replicas:
             CustctlError: the driver cannot be used.
         """
         from custctl.replication.nodes import Means
-        from custctl.replication.opening import open_driver
+        from custctl.replication.opening import opened
         from custctl.support.identity import actor
 
         means = Means(self._profile, self._open_database(), self._environ, actor(), lambda _: None)
-        with closing(open_driver(means)) as driver:
+        with opened(means) as driver:
             topology = driver.refreshed(driver.observe())
             return topology, driver.way_out(topology)
 

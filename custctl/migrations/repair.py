@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from custctl.customers import audit
 from custctl.migrations import journal
+from custctl.migrations.directives import ENVIRONMENTS
 from custctl.migrations.execution import restore_settings
 from custctl.migrations.journal import DONE, Record, State
 from custctl.migrations.plan import Drift, make_plan
 from custctl.migrations.scripts import Script, discover
 from custctl.schema import standing
 from custctl.schema.tables import customer_audit, metadata
-from custctl.support.errors import ConflictError, MigrationError, RefusedError
+from custctl.support.errors import ConflictError, MigrationError, RefusedError, UsageError
+from custctl.support.text import nearest
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from custctl.engines.base import Database, ScriptSession
     from custctl.migrations.runner import Listener
+    from custctl.profiles import Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +36,92 @@ class Unsettled:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a repair.
+
+    Attributes:
+        change: accept, settle or restamp.
+        script: the script's name; empty for the stamp.
+        detail: the checksum that is accepted, how far a script came, or the old stamp and the new one.
+    """
+
+    change: str
+    script: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Repair:
     """What a repair would change.
 
     Attributes:
+        sql_dir: the folder of the scripts that it was planned by.
+        environment: the profile's.
         accept: drifted scripts whose text on disk is taken for what was applied.
         settle: scripts that stopped half-way; a rerun goes on after their last good statement.
         restamp: the old stamp (None where there is none) and the new one; None where it stays.
+        may_restamp: whether a new stamp was asked for.
     """
 
+    sql_dir: Path
+    environment: str
     accept: tuple[Drift, ...]
     settle: tuple[Unsettled, ...]
     restamp: tuple[str | None, str] | None
+    may_restamp: bool
 
     @property
     def is_empty(self) -> bool:
         """True where nothing is to be repaired."""
         return not (self.accept or self.settle or self.restamp)
+
+    @property
+    def stamps_production(self) -> bool:
+        """True where a production database is stamped otherwise, or another one as production."""
+        return self.restamp is not None and "production" in self.restamp
+
+    def changes(self) -> Iterator[Change]:
+        """Yield all changes."""
+        for drift in self.accept:
+            yield Change("accept", drift.script.name, drift.script.checksum)
+        for each in self.settle:
+            done, of = each.record.statements_applied, each.record.statements_total
+            yield Change("settle", each.script.name, f"{done} of {of} statements are applied")
+        if self.restamp:
+            yield Change("restamp", "", f"{self.restamp[0] or 'no stamp'} -> {self.restamp[1]}")
+
+    def in_words(self) -> Iterator[str]:
+        """Yield what is to be known before it is confirmed, a line each: the changes, and what they rest on."""
+        for change in self.changes():
+            yield " ".join(filter(None, (change.change, change.script, change.detail)))
+        for each in self.settle:
+            if each.record.in_flight is not None:
+                yield (
+                    f"statement {each.record.in_flight + 1} of {each.script.name} was in flight: it is taken for applied"
+                    " only where the database shows it"
+                )
+        for drift in self.accept:
+            for line in drift.diff.splitlines():
+                yield f"  {line}"
+
+
+def check_stamp(wanted: str, profile: Profile) -> None:
+    """Refuse a stamp that is not the environment of the profile, by which it is asked for.
+
+    Raises:
+        UsageError: it is another one, or none at all.
+    """
+    if wanted not in ENVIRONMENTS:
+        close = nearest(wanted, ENVIRONMENTS)
+        raise UsageError(
+            f"there is no environment `{wanted}`",
+            hint=f"did you mean `{close}`?" if close else f"environments: {', '.join(ENVIRONMENTS)}",
+        )
+    if wanted != profile.environment:
+        raise UsageError(
+            f"`--environment {wanted}` is not the environment of the profile `{profile.name}`, `{profile.environment}`",
+            hint=f"use a profile of `{wanted}`, so that the stamp and the profile agree",
+        )
 
 
 def plan_repair(database: Database, sql_dir: Path, *, environment: str, restamp: bool) -> Repair:
@@ -87,16 +160,13 @@ def _plan(database: Database, state: State, sql_dir: Path, *, environment: str, 
         ):
             unsettled.append(Unsettled(script, record))
     new_stamp = (found.environment, environment) if restamp and found.environment != environment else None
-    return Repair(plan.drifted, tuple(unsettled), new_stamp)
+    return Repair(sql_dir, environment, plan.drifted, tuple(unsettled), new_stamp, restamp)
 
 
-def repair(
+def execute(
     database: Database,
     planned: Repair,
-    sql_dir: Path,
     *,
-    environment: str,
-    restamp: bool,
     actor: str,
     operation_id: str,
     lock_timeout: float,
@@ -115,7 +185,8 @@ def repair(
         database.script_session() as session,
     ):
         state = journal.read_state_on(database, session.connection)
-        if _plan(database, state, sql_dir, environment=environment, restamp=restamp) != planned:
+        where, restamp = planned.sql_dir, planned.may_restamp
+        if _plan(database, state, where, environment=planned.environment, restamp=restamp) != planned:
             raise MigrationError("the journal has changed meanwhile; nothing was repaired", hint="run it again")
         has_audit = customer_audit.name in state.tables
         seen = [_look(database, session, unsettled) for unsettled in planned.settle]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, ClassVar
 
+from custctl.replication.hooks import has_hook, run_hook
 from custctl.replication.nodes import Means, Nodes
 from custctl.replication.plan import FAILOVER, SWITCHOVER
 from custctl.replication.planning import ONE_HISTORY, quoted, require_one_history
@@ -198,8 +199,6 @@ class Driver(Nodes, ABC):
 
     def _hook(self, plan: Plan, step: Step) -> str:
         """Stop the old primary by the profile's hook; one that fails will do where the operator has seen to it."""
-        from custctl.replication.hooks import run_hook
-
         try:
             return run_hook(self._profile, "fence", self.node(step.node), self._means.environ)
         except UnavailableError as error:
@@ -286,6 +285,35 @@ class Driver(Nodes, ABC):
         """Take back a step before the point of no return, begun or done; empty where there is nothing to take back."""
 
     # -- single nodes ------------------------------------------------------------------------------
+
+    def to_fence(self) -> str:
+        """Return the node to fence where none is named: the primary.
+
+        Raises:
+            RefusedError: there is none, or more than one.
+        """
+        primary = self.observe().primary
+        if primary is None:
+            raise RefusedError(
+                "there is not one primary to fence", hint="name a node; `custctl replica status` shows them"
+            )
+        return primary[0].name
+
+    def to_unfence(self) -> str:
+        """Return the node to unfence where none is named: the one that is fenced.
+
+        Raises:
+            RefusedError: there is none, or more than one.
+        """
+        fenced = [node.name for node, seen in self.observe().primaries if not seen.writable]
+        if len(fenced) != 1:
+            raise RefusedError("there is not one fenced node", hint="name a node; `custctl replica status` shows them")
+        return fenced[0]
+
+    @property
+    def rejoins(self) -> bool:
+        """Whether `rejoin` makes a node follow, and discards what it alone has; else it tells how to."""
+        return self.brings_back or has_hook(self._profile, "rejoin")
 
     @abstractmethod
     def fence(self, node: str) -> str:

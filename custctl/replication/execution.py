@@ -27,7 +27,7 @@ from custctl.support.signals import Terminated, held_back, let_through
 if TYPE_CHECKING:
     from custctl.replication.driver import Driver
     from custctl.replication.journal import Journal
-    from custctl.replication.plan import Plan, Step
+    from custctl.replication.plan import Loss, Plan, Step
 
 _AGAIN = "run the same command again: it resumes where this one stopped"
 _NOTHING_BEGUN = (CredentialError, RefusedError, UnavailableError)
@@ -112,6 +112,16 @@ class Run:
             return None
         first = names.index("fence") if "fence" in names else 0
         return round(sum(done.took for done in self.done[first : names.index("record") + 1]), 3)
+
+    @property
+    def loss(self) -> Loss:
+        """What may be lost, as it is known now."""
+        return self.driver.loss(self.plan)
+
+    @property
+    def to_rejoin(self) -> str | None:
+        """The old primary, where an operator has to bring it back."""
+        return None if self.driver.brings_back else self.plan.old
 
     def _take(self, step: Step) -> None:
         """Carry out a step; one that fails behind the point of no return keeps nothing from the others."""

@@ -12,10 +12,11 @@ from custctl.customers import audit
 from custctl.replication.plan import FAILOVER, SWITCHOVER, Loss
 from custctl.schema.standing import check_schema, read_standing
 from custctl.schema.tables import customer_audit
+from custctl.support.errors import CustctlError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
-    from custctl.replication.journal import Intent
+    from custctl.replication.journal import Intent, Journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,15 @@ def recorded(database: Database) -> list[Change]:
             )
         )
     return found
+
+
+def changes(database: Database, journal: Journal) -> tuple[list[Change], CustctlError | None]:
+    """Return all changes, the oldest first, and why those are missing that the database has recorded, where they are."""
+    begun = journal.operations()
+    try:
+        return merged(recorded(database), begun), None
+    except CustctlError as error:
+        return merged((), begun), error
 
 
 def merged(told: Sequence[Change], begun: Sequence[Intent]) -> list[Change]:

@@ -104,6 +104,12 @@ class Journal:
         """Write down how it ended: `DONE`, `ABORTED` or `INCOMPLETE`."""
         self._add(operation_id, "end", outcome=outcome)
 
+    def settle(self, plan: Plan) -> None:
+        """Write down that an operation is done, of which a run was killed and nothing is left to do."""
+        unfinished = self.unfinished()
+        if unfinished is not None and unfinished.operation_id == plan.operation_id:
+            self.end(plan.operation_id, DONE)
+
     def _add(self, operation_id: str, event: str, **facts: Any) -> None:
         at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = json.dumps({"at": at, "operation_id": operation_id, "event": event, **facts}, ensure_ascii=False)

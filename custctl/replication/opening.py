@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ DRIVERS = {
 """The drivers by the name that a profile gives them; each is imported when it is opened."""
 
 
-def open_driver(means: Means) -> Driver:
+def _open(means: Means) -> Driver:
     """Return the driver that the profile names.
 
     Raises:
@@ -35,3 +37,19 @@ def open_driver(means: Means) -> Driver:
         f"profile `{means.profile.name}` has no replicas to look after: {what}",
         hint=f"`database.replication.driver` in the profile is one of {', '.join(f'`{each}`' for each in DRIVERS)}",
     )
+
+
+@contextmanager
+def opened(means: Means, *, changes: bool = False) -> Iterator[Driver]:
+    """Open the driver that the profile names, for the block.
+
+    Args:
+        changes: whether anything is going to be changed.
+
+    Raises:
+        RefusedError: the profile names none, or does not let it change anything.
+    """
+    with closing(_open(means)) as driver:
+        if changes:
+            driver.require_permission()
+        yield driver

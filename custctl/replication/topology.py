@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from custctl.engines.members import Role
 from custctl.replication.quorum import parse_synchronous
-from custctl.support.errors import ExitCode
+from custctl.support.errors import CustctlError, ExitCode
 from custctl.support.text import plural
 from custctl.support.units import format_duration
 
 if TYPE_CHECKING:
     from custctl.engines.base import Node
     from custctl.engines.members import Observation
-    from custctl.support.errors import CustctlError
 
 
 class Health(StrEnum):
@@ -261,6 +260,26 @@ class Topology:
         }
         # Standbys that share a name are not told apart by the node that feeds them.
         return states.pop() if len(states) == 1 else None
+
+
+def check_health(topology: Topology, way_out: str | None, *, strictly: bool) -> None:
+    """Raise what stands in the way of any answer, and with `strictly` whatever is not healthy.
+
+    Args:
+        way_out: what an operator can do about it.
+
+    Raises:
+        CustctlError: it is not healthy, with the exit code that stands for its health; no node answers.
+    """
+    faults = [seen.fault for seen in topology.silent if seen.fault is not None]
+    if len(faults) == len(topology.nodes):
+        raise next((fault for fault in faults if fault.exit_code is not ExitCode.UNAVAILABLE), faults[0])
+    health = topology.health
+    if strictly and health.exit_code:
+        details = {"health": str(health), "reasons": topology.reasons()}
+        error = CustctlError(f"the cluster is {health.in_words}", hint=way_out, details=details)
+        error.exit_code = health.exit_code
+        raise error
 
 
 def _why_idle(node: Node, found: Observation) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from custctl.cli.context import Context
 from custctl.cli.options import SCRIPTS, LockTimeoutOption, OperationOption, command
-from custctl.support.errors import UsageError
+
+if TYPE_CHECKING:
+    from custctl.migrations.repair import Repair
 
 _COLUMNS = ("change", "script", "detail")
 
@@ -32,74 +34,45 @@ def repair(
     operation_id: OperationOption = None,
 ) -> None:
     """Accept changed checksums, settle an interrupted script, restamp a restored database. Says what it changes."""
+    from dataclasses import asdict
+
     from custctl.cli.commands.arguments import duration, operation
     from custctl.cli.commands.telling import Teller
-    from custctl.migrations.directives import ENVIRONMENTS
-    from custctl.migrations.repair import plan_repair
-    from custctl.migrations.repair import repair as mend
-    from custctl.support.text import nearest
+    from custctl.migrations.repair import check_stamp, execute, plan_repair
 
     context = Context.of(ctx)
     profile = context.profile
     operation_id = operation(operation_id)
     patience = duration("--lock-timeout", lock_timeout)
-    if environment is not None and environment not in ENVIRONMENTS:
-        close = nearest(environment, ENVIRONMENTS)
-        raise UsageError(
-            f"there is no environment `{environment}`",
-            hint=f"did you mean `{close}`?" if close else f"environments: {', '.join(ENVIRONMENTS)}",
-        )
-    if environment is not None and environment != profile.environment:
-        raise UsageError(
-            f"`--environment {environment}` is not the environment of the profile `{profile.name}`, `{profile.environment}`",
-            hint=f"use a profile of `{environment}`, so that the stamp and the profile agree",
-        )
     restamp = environment is not None
+    if environment is not None:
+        check_stamp(environment, profile)
     planned = plan_repair(context.database, context.sql_dir[0], environment=profile.environment, restamp=restamp)
     context.announce(_COLUMNS)
-    rows = [{"change": "accept", "script": d.script.name, "detail": d.script.checksum} for d in planned.accept]
-    rows += [
-        {
-            "change": "settle",
-            "script": u.script.name,
-            "detail": f"{u.record.statements_applied} of {u.record.statements_total} statements are applied",
-        }
-        for u in planned.settle
-    ]
-    if planned.restamp:
-        before, after = planned.restamp
-        rows.append({"change": "restamp", "script": "", "detail": f"{before or 'no stamp'} -> {after}"})
-    for row in rows:
-        context.console.note(" ".join(filter(None, row.values())))
-    for u in planned.settle:
-        if u.record.in_flight is not None:
-            context.console.note(
-                f"statement {u.record.in_flight + 1} of {u.script.name} was in flight: it is taken for applied only where"
-                " the database shows it"
-            )
-    for drift in planned.accept:
-        for line in drift.diff.splitlines():
-            context.console.note(f"  {line}")
+    for line in planned.in_words():
+        context.console.note(line)
     if planned.is_empty:
         context.console.note("nothing to repair")
     else:
-        question = f"change the journal of {profile.location} as said?"
-        if planned.restamp:
-            context.confirm_destruction(question, production="production" in planned.restamp)
-        else:
-            context.confirm_in_production(question)
+        _confirm(context, planned)
         # Under its old id, too, nothing of it is to be read from the cache any more.
         with context.console.steps() as step, context.writing_many():
-            mend(
+            teller = Teller(context, step)
+            execute(
                 context.database,
                 planned,
-                context.sql_dir[0],
-                environment=profile.environment,
-                restamp=restamp,
                 actor=context.actor,
                 operation_id=operation_id,
                 lock_timeout=patience,
-                listener=Teller(context, step),
+                listener=teller,
             )
         context.wrote("the journal was repaired", "`custctl migrate status` shows it")
-    context.renderer.many(rows, _COLUMNS)
+    context.renderer.many([asdict(change) for change in planned.changes()], _COLUMNS)
+
+
+def _confirm(context: Context, planned: Repair) -> None:
+    question = f"change the journal of {context.profile.location} as said?"
+    if planned.restamp:
+        context.confirm_destruction(question, production=planned.stamps_production)
+    else:
+        context.confirm_in_production(question)

@@ -9,7 +9,6 @@ import typer
 from custctl.cli.commands.replica.steering import opened
 from custctl.cli.context import Context
 from custctl.cli.options import WRITE, command
-from custctl.support.errors import RefusedError
 
 _COLUMNS = ("node", "fenced", "by")
 
@@ -32,13 +31,7 @@ def fence(
     context = Context.of(ctx)
     context.announce(_COLUMNS)
     with opened(context, changes=True) as driver:
-        if node is None:
-            primary = driver.observe().primary
-            if primary is None:
-                raise RefusedError(
-                    "there is not one primary to fence", hint="name a node; `custctl replica status` shows them"
-                )
-            node = primary[0].name
+        node = driver.to_fence() if node is None else node
         driver.node(node)
         context.confirm_destruction(f"fence `{node}` of {context.profile.location}? its clients' sessions are ended")
         by = driver.fence(node)

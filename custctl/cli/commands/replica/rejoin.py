@@ -21,13 +21,11 @@ custctl replica rejoin a --env prod --confirm prod
 )
 def rejoin(ctx: typer.Context, node: NodeArgument) -> None:
     """Make a former primary a standby of the present one, by the profile's hook; without one, print what to type."""
-    from custctl.replication.hooks import has_hook
-
     context = Context.of(ctx)
     context.announce(_COLUMNS)
     with opened(context, changes=True) as driver:
         driver.node(node)
-        if driver.brings_back or has_hook(context.profile, "rejoin"):
+        if driver.rejoins:
             question = f"let `{node}` of {context.profile.location} rejoin? what it alone has written is lost"
             context.confirm_destruction(question)
         commands = list(driver.rejoin(node))

@@ -12,7 +12,6 @@ import typer
 from custctl.cli.commands.replica.steering import opened
 from custctl.cli.context import Context
 from custctl.cli.options import DATA, command
-from custctl.support.errors import CustctlError, ExitCode
 
 if TYPE_CHECKING:
     from custctl.replication.topology import Topology
@@ -72,6 +71,8 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Look again every two seconds, until Ctrl-C.")] = False,
 ) -> None:
     """Ask every node at once, and show role, lag and health."""
+    from custctl.replication.topology import check_health
+
     context = Context.of(ctx)
     context.renderer.check_fields(_COLUMNS)
     courses: dict[str, deque[float | None]] = {}
@@ -84,7 +85,7 @@ def status(
             if not watch:
                 break
             time.sleep(_INTERVAL)
-        _judge(topology, driver.way_out(topology), check=check)
+        check_health(topology, driver.way_out(topology), strictly=check)
 
 
 def _show(context: Context, driver: str, topology: Topology, courses: dict[str, deque[float | None]] | None) -> None:
@@ -121,26 +122,3 @@ def _drawn(course: Iterable[float | None], full: float) -> str:
     return "".join(
         "·" if lag is None else _BARS[min(highest, int(lag / full * highest)) if full else highest] for lag in course
     )
-
-
-def _judge(topology: Topology, way_out: str | None, *, check: bool) -> None:
-    """Raise what `--check` asks for, or what stands in the way of any answer.
-
-    Args:
-        way_out: what an operator can do about it.
-
-    Raises:
-        CustctlError: it is not healthy; without `--check`, no node answers.
-    """
-    faults = [seen.fault for seen in topology.silent if seen.fault is not None]
-    health = topology.health
-    if len(faults) == len(topology.nodes):
-        raise next((fault for fault in faults if fault.exit_code is not ExitCode.UNAVAILABLE), faults[0])
-    if check and health.exit_code:
-        error = CustctlError(
-            f"the cluster is {health.in_words}",
-            hint=way_out,
-            details={"health": str(health), "reasons": topology.reasons()},
-        )
-        error.exit_code = health.exit_code
-        raise error

@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from custctl.cli.context import Context
     from custctl.replication.driver import Driver
+    from custctl.replication.execution import Run
     from custctl.replication.journal import Intent, Journal
     from custctl.replication.plan import Plan
     from custctl.replication.topology import Topology
@@ -35,16 +36,11 @@ def opened(context: Context, *, changes: bool = False) -> Iterator[Driver]:
         RefusedError: the profile names none, or does not let it change anything.
     """
     from custctl.replication.nodes import Means
-    from custctl.replication.opening import open_driver
+    from custctl.replication.opening import opened as opened_driver
 
     means = Means(context.profile, context.database, context.environ, context.actor, context.console.note)
-    driver = open_driver(means)
-    try:
-        if changes:
-            driver.require_permission()
+    with opened_driver(means, changes=changes) as driver:
         yield driver
-    finally:
-        driver.close()
 
 
 def steer(
@@ -56,7 +52,7 @@ def steer(
 ) -> None:
     """Plan, ask, carry out, and print what was done."""
     from custctl.replication.execution import Run
-    from custctl.replication.journal import DONE, Journal
+    from custctl.replication.journal import Journal
 
     if dry_run:
         context.renderer.check_fields(PLAN_COLUMNS)
@@ -71,8 +67,7 @@ def steer(
             return
         if plan.is_empty:
             context.console.note(f"`{plan.target}` is the primary already, and nothing is left to do")
-            if unfinished is not None and unfinished.operation_id == plan.operation_id:
-                journal.end(plan.operation_id, DONE)
+            journal.settle(plan)
             _show_result(context, plan, None)
             return
         for warning in plan.warnings:
@@ -119,17 +114,17 @@ def _show_plan(context: Context, plan: Plan) -> None:
     context.console.note(f"{plan.loss}; nothing was changed, and what holds now may not hold later")
 
 
-def _show_result(context: Context, plan: Plan, run: Any) -> None:
+def _show_result(context: Context, plan: Plan, run: Run | None) -> None:
     rows = [done.as_dict() for done in run.done] if run is not None else []
-    loss = run.driver.loss(plan) if run is not None else plan.loss
+    loss = run.loss if run is not None else plan.loss
     stopped = run.without_writes if run is not None else None
     document = {**_heads(plan), "without_writes_s": stopped, "loss": loss.as_dict(), "steps": rows}
     context.renderer.document(document, rows=rows, columns=RESULT_COLUMNS)
     if run is None:
         return
     context.console.note(f"`{plan.target}` is the primary; {loss}")
-    if plan.old is not None and not run.driver.brings_back:
-        context.console.note(f"`{plan.old}` is not a standby yet: run `custctl replica rejoin {plan.old}`")
+    if run.to_rejoin is not None:
+        context.console.note(f"`{run.to_rejoin}` is not a standby yet: run `custctl replica rejoin {run.to_rejoin}`")
 
 
 def _heads(plan: Plan) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import typer
 from custctl.cli.commands.replica.steering import opened
 from custctl.cli.context import Context
 from custctl.cli.options import WRITE, command
-from custctl.support.errors import RefusedError
 
 _COLUMNS = ("node", "fenced", "by")
 
@@ -36,13 +35,7 @@ def unfence(
     context = Context.of(ctx)
     context.announce(_COLUMNS)
     with opened(context, changes=True) as driver:
-        if node is None:
-            fenced = [each.name for each, seen in driver.observe().primaries if not seen.writable]
-            if len(fenced) != 1:
-                raise RefusedError(
-                    "there is not one fenced node", hint="name a node; `custctl replica status` shows them"
-                )
-            node = fenced[0]
+        node = driver.to_unfence() if node is None else node
         by = driver.unfence(node)
     context.wrote(f"`{node}` was unfenced", "`custctl replica status` shows how things stand")
     context.renderer.one({"node": node, "fenced": False, "by": by}, _COLUMNS)
