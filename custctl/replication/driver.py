@@ -200,11 +200,17 @@ class Driver(Nodes, ABC):
     def _hook(self, plan: Plan, step: Step) -> str:
         """Stop the old primary by the profile's hook; one that fails will do where the operator has seen to it."""
         try:
-            return run_hook(self._profile, "fence", self.node(step.node), self._means.environ)
+            return self._run_hook("fence", step.node)
         except UnavailableError as error:
             if not plan.facts["stopped_by_word"]:
                 raise
             return f"{error.message}; it is stopped, by the operator's word"
+
+    def _run_hook(self, name: str, node: str, primary: Node | None = None) -> str:
+        return run_hook(self._profile, name, self.node(node), self._means.environ, primary=primary)
+
+    def _has_hook(self, name: str) -> bool:
+        return has_hook(self._profile, name)
 
     def _record(self, plan: Plan, step: Step) -> str:
         """Raise the epoch on the new primary."""
@@ -313,7 +319,7 @@ class Driver(Nodes, ABC):
     @property
     def rejoins(self) -> bool:
         """Whether `rejoin` makes a node follow, and discards what it alone has; else it tells how to."""
-        return self.brings_back or has_hook(self._profile, "rejoin")
+        return self.brings_back or self._has_hook("rejoin")
 
     @abstractmethod
     def fence(self, node: str) -> str:

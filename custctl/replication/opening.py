@@ -21,24 +21,6 @@ DRIVERS = {
 """The drivers by the name that a profile gives them; each is imported when it is opened."""
 
 
-def _open(means: Means) -> Driver:
-    """Return the driver that the profile names.
-
-    Raises:
-        RefusedError: it names none.
-    """
-    found = DRIVERS.get(means.profile.database.replication.driver)
-    if found is not None:
-        module, name = found.split(":")
-        driver: type[Driver] = getattr(import_module(module), name)
-        return driver(means)
-    what = "sqlite has no replicas" if not means.profile.database.nodes else "it names nothing that keeps replicas"
-    raise RefusedError(
-        f"profile `{means.profile.name}` has no replicas to look after: {what}",
-        hint=f"`database.replication.driver` in the profile is one of {', '.join(f'`{each}`' for each in DRIVERS)}",
-    )
-
-
 @contextmanager
 def opened(means: Means, *, changes: bool = False) -> Iterator[Driver]:
     """Open the driver that the profile names, for the block.
@@ -49,7 +31,16 @@ def opened(means: Means, *, changes: bool = False) -> Iterator[Driver]:
     Raises:
         RefusedError: the profile names none, or does not let it change anything.
     """
-    with closing(_open(means)) as driver:
+    found = DRIVERS.get(means.profile.database.replication.driver)
+    if found is None:
+        what = "sqlite has no replicas" if not means.profile.database.nodes else "it names nothing that keeps replicas"
+        raise RefusedError(
+            f"profile `{means.profile.name}` has no replicas to look after: {what}",
+            hint=f"`database.replication.driver` in the profile is one of {', '.join(f'`{each}`' for each in DRIVERS)}",
+        )
+    module, name = found.split(":")
+    driver: Driver = getattr(import_module(module), name)(means)
+    with closing(driver):
         if changes:
             driver.require_permission()
         yield driver

@@ -73,12 +73,8 @@ def require_rights(lacking: Mapping[str, Sequence[str] | CustctlError], who: str
     """Refuse to go on where this login may not steer a node.
 
     Args:
-        lacking: for each node the statements that would give it the rights, or why that is not known.
+        lacking: for each node the statements that would give it the rights, or why they are not known, which is raised.
         who: as the hint begins, such as "a superuser run".
-
-    Raises:
-        CredentialError: it may not.
-        CustctlError: why that is not known.
     """
     for name, found in lacking.items():
         if isinstance(found, CustctlError):
@@ -276,16 +272,11 @@ def replayed_at_once(node: Node, found: Observation) -> list[str]:
 # -- steps -----------------------------------------------------------------------------------------
 
 
-def hooks(names: Iterable[str]) -> list[Step]:
-    """Return the steps that stop nodes by the profile's hook."""
-    return [Step("hook", name, f"run the hook `fence` for `{name}`") for name in names]
-
-
-def lock(kind: str, target: str) -> Step:
-    """Return the step that locks the nodes."""
-    return Step(
-        "lock", target, f"lock the nodes, so that nobody else {'switches' if kind == SWITCHOVER else 'fails'} over"
-    )
+def beginning(kind: str, target: str, stop: Iterable[str] = ()) -> list[Step]:
+    """Return the steps that stop nodes by the profile's hook, and lock those that answer."""
+    hooks = [Step("hook", name, f"run the hook `fence` for `{name}`") for name in stop]
+    else_does = "switches" if kind == SWITCHOVER else "fails"
+    return [*hooks, Step("lock", target, f"lock the nodes, so that nobody else {else_does} over")]
 
 
 def follow(names: Iterable[str], target: str) -> list[Step]:
@@ -293,14 +284,12 @@ def follow(names: Iterable[str], target: str) -> list[Step]:
     return [Step("follow", name, f"let `{name}` follow `{target}`") for name in names]
 
 
-def record(target: str) -> Step:
-    """Return the step that raises the epoch."""
-    return Step("record", target, f"count the fork of the history on `{target}`")
-
-
-def verify(target: str) -> Step:
-    """Return the step that looks whether all is as it should be."""
-    return Step("verify", target, f"verify that `{target}` alone accepts writes")
+def ending(target: str) -> tuple[Step, Step]:
+    """Return the steps that raise the epoch, and look whether all is as it should be."""
+    return (
+        Step("record", target, f"count the fork of the history on `{target}`"),
+        Step("verify", target, f"verify that `{target}` alone accepts writes"),
+    )
 
 
 def quoted(names: Iterable[str]) -> str:

@@ -15,7 +15,6 @@ from custctl.replication import planning
 from custctl.replication.availability_group import plan as group_plan
 from custctl.replication.availability_group.loss import SYNCHRONOUS, assess_loss, group_of, hardened, lacks
 from custctl.replication.availability_group.nodes import ADMINISTRATOR, FOLLOWING, PROMOTING, AvailabilityNodes
-from custctl.replication.hooks import has_hook
 from custctl.replication.plan import SWITCHOVER, Plan, Step
 from custctl.support.errors import CredentialError, CustctlError, OutcomeUnknownError, RefusedError, UnavailableError
 
@@ -43,7 +42,7 @@ class AvailabilityDriver(AvailabilityNodes):
     def _plan_failover(
         self, topology: Topology, target: str, accepted: Accepted, operation_id: str, unfinished: Intent | None
     ) -> Plan:
-        can_fence = has_hook(self._profile, "fence")
+        can_fence = self._has_hook("fence")
         plan = group_plan.plan_failover(topology, target, accepted, operation_id, unfinished, can_fence=can_fence)
         return self._permitted(plan)
 

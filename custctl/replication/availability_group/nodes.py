@@ -10,7 +10,6 @@ from custctl.engines.members import AvailabilityMember
 from custctl.replication.availability_group.loss import group_of, hardened, lacks, unseen
 from custctl.replication.availability_group.plan import NONE, refuse_external
 from custctl.replication.driver import Driver
-from custctl.replication.hooks import has_hook, run_hook
 from custctl.replication.journal import Journal
 from custctl.replication.planning import require_environment, require_one_history, require_rights
 from custctl.support.errors import (
@@ -157,7 +156,7 @@ class AvailabilityNodes(Driver):
     # -- single nodes ------------------------------------------------------------------------------
 
     def fence(self, node: str) -> str:
-        named = self.node(node)
+        self.node(node)
         topology = self._look()
         self._require_ours(topology)
         seen = topology.find(node)
@@ -165,11 +164,11 @@ class AvailabilityNodes(Driver):
         told = []
         if found is not None and group_of(found).role == "SECONDARY":
             raise RefusedError(f"`{node}` is a secondary: it accepts no writes")
-        if has_hook(self._profile, "fence"):
-            last = run_hook(self._profile, "fence", named, self._means.environ)
+        if self._has_hook("fence"):
+            last = self._run_hook("fence", node)
             told.append(f"by the hook `fence`{f': {last}' if last else ''}")
         elif found is None:
-            raise seen.fault if seen is not None and seen.fault is not None else UnavailableError(f"no `{node}`")
+            raise (seen and seen.fault) or UnavailableError(f"no `{node}`")
         else:
             told.append(self._fence_by_sql(node, found, topology))
         return "; ".join(told)
@@ -192,9 +191,9 @@ class AvailabilityNodes(Driver):
         return "by T-SQL: the group is offline there, until somebody fails over to it"
 
     def unfence(self, node: str) -> str:
-        named = self.node(node)
-        if has_hook(self._profile, "unfence"):
-            run_hook(self._profile, "unfence", named, self._means.environ)
+        self.node(node)
+        if self._has_hook("unfence"):
+            self._run_hook("unfence", node)
         topology = self._look()
         self._require_ours(topology)
         found = self._of(node)
@@ -231,8 +230,8 @@ class AvailabilityNodes(Driver):
 
     def _rejoin(self, topology: Topology, node: Node, primary: Replica) -> Sequence[str]:
         leading, group = primary[0], group_of(primary[1])
-        if has_hook(self._profile, "rejoin"):
-            run_hook(self._profile, "rejoin", node, self._means.environ, primary=leading)
+        if self._has_hook("rejoin"):
+            self._run_hook("rejoin", node.name, leading)
         seen = self._look().find(node.name)
         if seen is None or seen.observation is None:
             return rejoin_commands(group.name, group.cluster_type, [database.name for database in group.databases])

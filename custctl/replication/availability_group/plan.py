@@ -63,17 +63,16 @@ def plan_switchover(topology: Topology, target: str, operation_id: str, unfinish
     warnings = tuple(planning.left_behind(topology))
     facts = _facts(group_of(leading), group, primary.name, unfinished)
     plan = Plan(SWITCHOVER, operation_id, primary.name, target, (), NO_LOSS, warnings, facts)
-    lock = planning.lock(SWITCHOVER, target)
     followers = [each for each, _ in topology.standbys if each.name != target]
     if group.cluster_type == WSFC:
         _check_ready(node, group)
         loss = replace(NO_LOSS, why=f"`{target}` is synchronized, and the server fails over to no other replica")
-        steps = [lock, Step("promote", target, f"fail over to `{target}`")]
+        steps = [*planning.beginning(SWITCHOVER, target), Step("promote", target, f"fail over to `{target}`")]
         return _closing(replace(plan, loss=loss, steps=tuple(steps)), [primary, *followers], group)
     if group_of(leading).role == "PRIMARY":
         _check_receives(topology, (node, found), (primary, leading))
     steps = [
-        lock,
+        *planning.beginning(SWITCHOVER, target),
         Step("synchronize", target, f"let `{primary.name}` wait for `{target}`, until it is synchronized"),
         Step("require", primary.name, f"let commits on `{primary.name}` wait for every synchronous secondary"),
         Step("fence", primary.name, f"take the group offline on `{primary.name}`"),
@@ -120,8 +119,7 @@ def plan_failover(
     ahead = [each.name for each, seen in topology.standbys if each.name != node.name and lacks(found, seen)]
     planning.check_loss(node, loss, () if loss.none else ahead, accepted)
     steps = [
-        *planning.hooks(silent if forced and can_fence else ()),
-        planning.lock(FAILOVER, node.name),
+        *planning.beginning(FAILOVER, target, silent if forced and can_fence else ()),
         Step("confirm", node.name, "make sure that nothing has changed, and no primary answers"),
         Step("promote", node.name, f"{'force the failover' if forced else 'fail over'} to `{node.name}`"),
     ]
@@ -214,12 +212,12 @@ def _closing(plan: Plan, followers: Sequence[Node], group: GroupState) -> Plan:
     """
     target = plan.target
     following = planning.follow(dict.fromkeys(each.name for each in followers), target)
-    recording = [planning.record(target)]
+    record, verify = planning.ending(target)
     waits = plan.facts.get("required", group.required_synchronized) > 0
-    steps = [*plan.steps, *(following + recording if waits else recording + following)]
+    steps = [*plan.steps, *([*following, record] if waits else [record, *following])]
     if plan.facts.get("modes"):
         steps.append(Step("modes", target, "put the replicas' availability modes back"))
-    return replace(plan, steps=(*steps, planning.verify(target)))
+    return replace(plan, steps=(*steps, verify))
 
 
 def _completion(topology: Topology, node: Node, found: Observation, plan: Plan, unfinished: Intent | None) -> Plan:

@@ -101,8 +101,7 @@ def _steps(asked: str, target: str) -> tuple[Step, ...]:
     return (
         Step("check", asked, "make sure that Patroni answers, and nothing has changed"),
         Step(REQUEST, target, f"let Patroni make `{target}` the primary"),
-        planning.record(target),
-        planning.verify(target),
+        *planning.ending(target),
     )
 
 
@@ -121,7 +120,7 @@ def _completion(kind: str, replica: Replica, operation_id: str, unfinished: Inte
         return Plan(kind, operation_id, old, node.name, (), loss)
     warnings = () if asked else (f"`{node.name}` is the primary already, and not by this command",)
     returning = [_returning(old, node.name)] if kind == SWITCHOVER and old is not None else []
-    steps = (planning.record(node.name), planning.verify(node.name), *returning)
+    steps = (*planning.ending(node.name), *returning)
     return Plan(kind, operation_id, old, node.name, steps, loss, warnings)
 
 

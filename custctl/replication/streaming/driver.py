@@ -11,7 +11,6 @@ from custctl.engines.at_once import at_once
 from custctl.engines.members import Role, StreamingMember
 from custctl.replication import planning
 from custctl.replication.driver import Driver
-from custctl.replication.hooks import has_hook, run_hook
 from custctl.replication.streaming import plan as streaming_plan
 from custctl.replication.streaming.loss import assess_loss
 from custctl.replication.topology import is_to_record, position_text
@@ -52,7 +51,7 @@ class StreamingDriver(Driver):
     def _plan_failover(
         self, topology: Topology, target: str, accepted: Accepted, operation_id: str, unfinished: Intent | None
     ) -> Plan:
-        can_fence = has_hook(self._profile, "fence")
+        can_fence = self._has_hook("fence")
         return streaming_plan.plan_failover(topology, target, accepted, operation_id, unfinished, can_fence=can_fence)
 
     def refreshed(self, topology: Topology) -> Topology:
@@ -218,7 +217,7 @@ class StreamingDriver(Driver):
     # -- single nodes ------------------------------------------------------------------------------
 
     def fence(self, node: str) -> str:
-        named = self.node(node)
+        self.node(node)
         topology = self.observe()
         self._require_ours(topology)
         seen = topology.find(node)
@@ -228,18 +227,18 @@ class StreamingDriver(Driver):
                 raise RefusedError(f"`{node}` is a standby: it accepts no writes")
             left = self._steered(node).fence(_FENCING)
             told.append(f"{_BY_SQL}{f'; {left}' if left else ''}")
-        if has_hook(self._profile, "fence"):
-            last = run_hook(self._profile, "fence", named, self._means.environ)
+        if self._has_hook("fence"):
+            last = self._run_hook("fence", node)
             told.append(f"by the hook `fence`{f': {last}' if last else ''}")
         if not told:
-            raise seen.fault if seen is not None and seen.fault is not None else UnavailableError(f"no `{node}`")
+            raise (seen and seen.fault) or UnavailableError(f"no `{node}`")
         return "; ".join(told)
 
     def unfence(self, node: str) -> str:
-        named = self.node(node)
+        self.node(node)
         told = []
-        if has_hook(self._profile, "unfence"):
-            run_hook(self._profile, "unfence", named, self._means.environ)
+        if self._has_hook("unfence"):
+            self._run_hook("unfence", node)
             told.append("by the hook `unfence`")
         topology = self.observe()
         self._require_ours(topology)
@@ -260,8 +259,8 @@ class StreamingDriver(Driver):
     def _rejoin(self, topology: Topology, node: Node, primary: Replica) -> Sequence[str]:
         if topology.follows(node.name):
             return ()
-        if has_hook(self._profile, "rejoin"):
-            last = run_hook(self._profile, "rejoin", node, self._means.environ, primary=primary[0])
+        if self._has_hook("rejoin"):
+            last = self._run_hook("rejoin", node.name, primary[0])
             self._means.told(f"the hook `rejoin` has ended{f': {last}' if last else ''}")
             if not self._follows_within(node.name, _REJOINING):
                 raise IncompleteError(

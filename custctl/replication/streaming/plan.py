@@ -47,7 +47,7 @@ def plan_switchover(topology: Topology, target: str, operation_id: str, unfinish
     ours = unfinished is not None and unfinished.old == primary.name and not unfinished.facts.get("was_fenced")
     facts = {"was_fenced": not leading.writable and not ours, "silent": [seen.name for seen in topology.silent]}
     steps = [
-        planning.lock(SWITCHOVER, target),
+        *planning.beginning(SWITCHOVER, target),
         Step("fence", primary.name, f"fence `{primary.name}`"),
         Step("catch-up", target, f"let `{target}` receive what `{primary.name}` has acknowledged"),
     ]
@@ -85,11 +85,7 @@ def plan_failover(
     planning.check_loss(node, loss, ahead, accepted)
     followers = [(each, seen) for each, seen in topology.standbys if each.name != node.name and each.name not in ahead]
     still = f"make sure that nothing has reached the standbys since, and `{node.name}` has the most"
-    steps = [
-        *planning.hooks(old if can_fence else ()),
-        planning.lock(FAILOVER, node.name),
-        Step("confirm", node.name, still),
-    ]
+    steps = [*planning.beginning(FAILOVER, target, old if can_fence else ()), Step("confirm", target, still)]
     warnings = [f"`{name}` has received more than `{node.name}`: it has to rejoin" for name in ahead]
     warnings += planning.replayed_at_once(node, found)
     facts = {
@@ -200,7 +196,7 @@ def _promoting(plan: Plan, found: Observation, followers: Sequence[Replica]) -> 
         )
     steps.append(Step("promote", plan.target, f"promote `{plan.target}`"))
     steps += planning.follow([node.name for node, _ in followers], plan.target)
-    steps += [planning.record(plan.target), planning.verify(plan.target)]
+    steps += planning.ending(plan.target)
     return replace(plan, steps=tuple(steps), warnings=tuple(warnings), facts=facts)
 
 
@@ -214,7 +210,7 @@ def _completion(
     steps = planning.follow(astray, node.name)
     uncounted = is_to_count(found) or is_recorded_otherwise(found)
     if steps or uncounted:
-        steps += [planning.record(node.name), planning.verify(node.name)]
+        steps += planning.ending(node.name)
     old = unfinished.old if unfinished is not None and ours else None
     return Plan(kind, operation_id, old, node.name, tuple(steps), loss if uncounted else NO_LOSS)
 
