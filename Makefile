@@ -13,7 +13,7 @@ ODBC_READY := $(VENV)/.odbc-ready
 ETCD_READY := $(VENV)/.etcd-ready
 DEBIAN_READY := $(VENV)/debian/ready
 
-.PHONY: demo cluster cluster-stop test test-newest test-lowest versions check docs reference soak bench lock clean
+.PHONY: demo cluster cluster-stop test test-newest test-lowest versions statements check docs reference soak bench lock clean
 
 $(READY): pyproject.toml $(LOCK)
 	$(PYTHON) -c 'import sys; sys.exit("custctl needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
@@ -71,6 +71,9 @@ lock: $(READY) ## write requirements/ again, with the newest versions
 	$(COMPILE) --generate-hashes --extra dev pyproject.toml --output-file requirements/dev.txt
 	$(COMPILE) --resolution lowest-direct --extra mssql pyproject.toml --output-file $(VENV)/lowest
 	$(COMPILE) --generate-hashes --extra dev --constraint $(VENV)/lowest pyproject.toml --output-file requirements/lowest.txt
+
+statements: $(READY) ## compile the program's own statements anew
+	$(BIN)/python -m tests.compiling.compiling
 
 check: $(READY) ## lint, types, import rules, docs
 	$(BIN)/ruff format --check .

@@ -26,7 +26,8 @@ from custctl.cache.opening import open_cache, open_memory
 from custctl.cache.reading import Reader
 from custctl.customers.store import CustomerStore
 from custctl.engines import open_database
-from custctl.engines.base import EngineSettings, Node
+from custctl.engines.base import EngineSettings
+from custctl.engines.model import Node
 from custctl.profiles import load_profile
 from tests.servers import processes
 from tests.servers.installations import installations

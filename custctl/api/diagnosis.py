@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from custctl import __version__
 from custctl.cache.checking import check_cache
-from custctl.engines.base import Check
+from custctl.engines.model import Check
 from custctl.support.errors import CustctlError, ExitCode, NoCredentialError
 from custctl.support.paths import user_state_dir
 from custctl.support.state import runtime_dir
@@ -146,11 +146,9 @@ def _variables(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]:
 
 def _clock(database: Database) -> Iterator[Check]:
     """Compare the clocks; what the answer took on its way is no skew."""
-    import sqlalchemy as sa
-
     with database.reading() as connection:
         asked = _now()
-        told = connection.execute(sa.select(database.now())).scalar()
+        told = connection.run("clock.now").scalar()
         answered = _now()
     server = datetime.fromisoformat(str(told))
     skew = max((asked - server).total_seconds(), (server - answered).total_seconds(), 0.0)
@@ -277,11 +275,9 @@ def _tables(database: Database, state: State, plan: Plan) -> Iterator[Check]:
 
 def _is_gone(database: Database, table: str) -> bool:
     """Tell whether a table that is not listed is not there; one that may not be read may not be listed either."""
-    import sqlalchemy as sa
-
     try:
         with database.reading() as connection:
-            connection.execute(sa.select(sa.literal(1)).select_from(sa.table(table)).where(sa.false()))
+            connection.send(f"SELECT 1 FROM {connection.qualified(table)} WHERE 1 = 0")
     except CustctlError as error:
         return error.exit_code is ExitCode.PENDING
     return False

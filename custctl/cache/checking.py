@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from custctl.cache.links import NO_DATABASE
 from custctl.cache.opening import open_cache, open_memory
 from custctl.cache.store import CacheError, CacheLoginError
-from custctl.engines.base import Check
+from custctl.engines.model import Check
 from custctl.profiles.cache_url import parse_url
 from custctl.support.errors import ExitCode
 from custctl.support.text import plural

@@ -9,18 +9,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
-from custctl.customers.lookup import columns, to_customer
+from custctl.customers.lookup import to_customer
 from custctl.schema.standing import check_schema, read_standing
-from custctl.schema.tables import customer
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from custctl.cache.store import Cache
     from custctl.customers.model import Customer
     from custctl.engines.base import Database
+    from custctl.engines.connection import Connection
 
 _BATCH = 500  # customers a round trip; their leases outlive a batch by far
 
@@ -65,13 +61,17 @@ def warm(cache: Cache, database: Database, limit: int, on_progress: Callable[[in
     Raises:
         CacheError: the cache does not answer, or takes no entries; what was filled stays.
     """
+    import sqlalchemy as sa
+
+    from custctl.schema.tables import customer
+
     # Who asks for this asks also where the cache has failed just now.
     cache.probe()
     newest = sa.select(customer.c.id).order_by(customer.c.updated_at.desc(), customer.c.id.desc()).limit(limit)
     with database.reading() as connection:
         check_schema(read_standing(connection))
         # Numbers alone: a hundred thousand of them are a few megabytes.
-        ids = list(connection.execute(newest).scalars())
+        ids = connection.execute(newest).scalars()
     done = Warmed()
     for begin in range(0, len(ids), _BATCH):
         batch = ids[begin : begin + _BATCH]
@@ -97,6 +97,11 @@ def warm(cache: Cache, database: Database, limit: int, on_progress: Callable[[in
 def _rows(database: Database, ids: list[int], connection: Connection) -> list[Customer]:
     if not ids:
         return []
+    import sqlalchemy as sa
+
+    from custctl.customers.statements import columns
+    from custctl.schema.tables import customer
+
     found = connection.execute(sa.select(*columns()).where(customer.c.id.in_(ids)))
     return [to_customer(database, row) for row in found]
 

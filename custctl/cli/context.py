@@ -216,7 +216,8 @@ class Context:
     def database(self) -> Database:
         """The profile's database; connected at its first use."""
         from custctl.engines import open_database
-        from custctl.engines.base import EngineSettings, Node
+        from custctl.engines.base import EngineSettings
+        from custctl.engines.model import Node
 
         silence_logging()
         named = self.profile.database

@@ -15,15 +15,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
-from custctl.schema.tables import customer_audit
 from custctl.support.errors import InvalidError
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Row
-
     from custctl.engines.base import Database
+    from custctl.engines.connection import Connection, Row
 
 DATABASE = 0
 """The `customer_id` of rows that concern the database itself."""
@@ -45,14 +41,6 @@ HASHED = (
     "previous_hash",
 )
 """The columns that `row_hash` covers, in this order."""
-
-VALUES = ("held_values", "salt")
-"""The columns that hold what was written: to read them takes a right of its own."""
-
-
-def facts() -> list[ColumnElement[Any]]:
-    """Return the other columns."""
-    return [column for column in customer_audit.c if column.name not in VALUES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +94,11 @@ def append(database: Database, connection: Connection, entry: Entry) -> None:
     is locked: what writes there is long.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: the operation is recorded already.
+        StatementError: the operation is recorded already.
     """
     if entry.customer_id == DATABASE:
         database.lock(connection, "audit")
-    held_by = customer_audit.c.customer_id == entry.customer_id
-    entries = sa.select(customer_audit.c.sequence, customer_audit.c.row_hash).where(held_by)
-    head = entries.order_by(customer_audit.c.sequence.desc()).limit(1).subquery()
-    now, sequence, previous = connection.execute(
-        sa.select(
-            database.now(),
-            sa.select(head.c.sequence).scalar_subquery(),
-            sa.select(head.c.row_hash).scalar_subquery(),
-        )
-    ).one()
+    now, sequence, previous = connection.run("audit.ends", number=entry.customer_id).one()
     salt = secrets.token_hex(16) if entry.values is not None else None
     held = canonical(entry.values) if entry.values is not None else None
     row: dict[str, Any] = {
@@ -141,10 +120,10 @@ def append(database: Database, connection: Connection, entry: Entry) -> None:
         "previous_hash": previous or "",
     }
     row["row_hash"] = row_hash(row)
-    connection.execute(sa.insert(customer_audit).values(row))
+    connection.run("audit.append", **row)
 
 
-def held_values(row: Row[Any]) -> dict[str, Any]:
+def held_values(row: Row) -> dict[str, Any]:
     """Return the values that an entry holds; empty where there are none or they are erased.
 
     Raises:
@@ -153,7 +132,7 @@ def held_values(row: Row[Any]) -> dict[str, Any]:
     return _object(row, row.held_values) if row.held_values else {}
 
 
-def detail(row: Row[Any]) -> dict[str, Any]:
+def detail(row: Row) -> dict[str, Any]:
     """Return the facts that an entry tells.
 
     Raises:
@@ -162,7 +141,7 @@ def detail(row: Row[Any]) -> dict[str, Any]:
     return _object(row, row.detail)
 
 
-def _object(row: Row[Any], text: str) -> dict[str, Any]:
+def _object(row: Row, text: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except (ValueError, TypeError, RecursionError):
@@ -174,19 +153,14 @@ def _object(row: Row[Any], text: str) -> dict[str, Any]:
     return found
 
 
-def find_operation(connection: Connection, operation_id: str) -> list[Row[Any]]:
+def find_operation(connection: Connection, operation_id: str) -> list[Row]:
     """Return the rows of an operation by part; empty where it was never applied."""
-    query = sa.select(customer_audit).where(customer_audit.c.operation_id == operation_id)
-    return list(connection.execute(query.order_by(customer_audit.c.part)))
+    return list(connection.run("audit.operation", operation=operation_id))
 
 
 def erase_values(connection: Connection, customer_id: int) -> None:
     """Erase every value that the audit holds of a customer; the chain stays whole."""
-    connection.execute(
-        sa.update(customer_audit)
-        .where(customer_audit.c.customer_id == customer_id, customer_audit.c.held_values.is_not(None))
-        .values(held_values=None, salt=None)
-    )
+    connection.run("audit.erase", number=customer_id)
 
 
 def snapshot(connection: Connection, customer_id: int, version: str) -> dict[str, Any] | None:
@@ -194,11 +168,7 @@ def snapshot(connection: Connection, customer_id: int, version: str) -> dict[str
 
     A write holds the row as it left it, and what the fields it wrote were before: both sides can be the one looked for.
     """
-    rows = connection.execute(
-        sa.select(customer_audit.c.version, customer_audit.c.held_values)
-        .where(customer_audit.c.customer_id == customer_id, customer_audit.c.held_values.is_not(None))
-        .order_by(customer_audit.c.sequence.desc())
-    )
+    rows = connection.run("audit.values", number=customer_id)
     for after_version, held_values in rows:
         held = json.loads(held_values)
         after: dict[str, Any] = held["after"]

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from custctl.customers.model import REQUIRED
 from custctl.customers.records import BLANK, Record
 from custctl.customers.rules import RowValidator
-from custctl.schema.tables import customer
+from custctl.schema import names as tables
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Table
-
-    from custctl.engines.base import Merge
+    from custctl.engines.connection import Connection
+    from custctl.engines.model import Merge
 
 OnConflict = Literal["fail", "skip", "update"]
 
@@ -44,7 +43,7 @@ class Merger(Protocol):
     def merge(
         self,
         connection: Connection,
-        table: Table,
+        table: str,
         columns: Sequence[str],
         rows: Sequence[Sequence[Any]],
         *,
@@ -190,7 +189,7 @@ class Batch:
             missing = [name for name in REQUIRED if name not in columns]
             merged = merger.merge(
                 connection,
-                customer,
+                tables.CUSTOMER,
                 columns,
                 values,
                 key="email",

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 
 from custctl.customers.model import FIELDS
-from custctl.engines.base import CELL_END, Joined
+from custctl.engines.connection import CELL_END, Connection, Joined
 from custctl.schema.standing import check_schema, read_standing
 from custctl.schema.tables import customer
 from custctl.support.errors import CustctlError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Select
+    from sqlalchemy import Select
 
     from custctl.engines.base import Database
 
@@ -41,11 +41,11 @@ class Export:
 
     def rows(self) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows in blocks."""
-        return self._blocks(self._database.stream)
+        return self._blocks(Connection.stream)
 
     def joined(self) -> Iterator[Block]:
         """Yield the rows in blocks for text output, joined where the engine can."""
-        return self._blocks(self._database.stream_joined)
+        return self._blocks(Connection.stream_joined)
 
     def _blocks(self, stream: Callable[[Connection, Select[Any], int], Iterator[B]]) -> Iterator[B]:
         last: int | None = None
@@ -62,7 +62,7 @@ class Export:
 
     def _statement(self, connection: Connection, last: int | None) -> Select[Any]:
         epoch = read_standing(connection).epoch
-        version = self._database.version_text(customer.c.version, f"e{epoch}-")
+        version = connection.dialect.version_text(customer.c.version, f"e{epoch}-")
         selected = [version if name == "version" else customer.c[name] for name in FIELDS]
         behind = [] if last is None else [customer.c.id > last]
         return sa.select(*selected).where(*behind).order_by(customer.c.id)
@@ -84,6 +84,6 @@ def export_all(database: Database) -> Export:
 
     def count(connection: Connection) -> int:
         check_schema(read_standing(connection))
-        return connection.execute(sa.select(sa.func.count()).select_from(customer)).scalar() or 0
+        return int(connection.run("customer.count").scalar())
 
     return Export(database.read(count), database)

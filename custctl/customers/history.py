@@ -5,20 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from custctl.customers import audit
+from custctl.customers.lookup import look_up
 from custctl.customers.naming import parse_who
 from custctl.schema.standing import check_schema, read_standing
-from custctl.schema.tables import customer, customer_audit
-from custctl.support.errors import CustctlError, ExitCode, NotFoundError
+from custctl.support.errors import CustctlError, ExitCode, NotFoundError, StatementError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sqlalchemy import ColumnElement, Connection, Row
-
     from custctl.engines.base import Database
+    from custctl.engines.connection import Connection, Row
 
 
 _MOST = 2**31  # rows; more than this is no limit, and a database may not know such a number
@@ -95,18 +90,16 @@ def _history(database: Database, connection: Connection, who: str) -> History:
     customer_id = _customer_id(connection, who)
     withheld: CustctlError | None = None
     try:
-        rows = _rows(connection, customer_id, list(customer_audit.c))
-    except sa.exc.DBAPIError as error:
+        rows = _rows(connection, customer_id, "audit.history")
+    except StatementError as error:
         withheld = database.translate(error)
         if withheld.exit_code is not ExitCode.CREDENTIAL:
             raise
-        rows = _rows(connection, customer_id, audit.facts())
+        rows = _rows(connection, customer_id, "audit.history_facts")
     events = [_event(row, with_values=withheld is None) for row in rows]
-    if not events:
-        held = connection.execute(sa.select(customer.c.id).where(customer.c.id == customer_id)).scalar()
-        if held is None:
-            check_schema(read_standing(connection))
-            raise NotFoundError(f"there is no customer {who}, and there never was")
+    if not events and look_up(connection, "customer.id_", customer_id) is None:
+        check_schema(read_standing(connection))
+        raise NotFoundError(f"there is no customer {who}, and there never was")
     return History(events, withheld)
 
 
@@ -119,23 +112,17 @@ def _customer_id(connection: Connection, who: str) -> int:
     name = parse_who(who)
     if isinstance(name, int):
         return name
-    found = connection.execute(sa.select(customer.c.id).where(customer.c.email == name)).scalar()
+    found = look_up(connection, "customer.id_", name)
     if found is None:
         check_schema(read_standing(connection))
         raise NotFoundError(
             f"there is no customer {who}", hint="a deleted customer's email is erased: name it by its id"
         )
-    return int(found)
+    return int(found.id)
 
 
-def _rows(connection: Connection, customer_id: int, columns: Sequence[ColumnElement[Any]]) -> list[Row[Any]]:
-    own = customer_audit.c.customer_id == customer_id
-    batch = sa.and_(
-        customer_audit.c.customer_id == audit.DATABASE,
-        customer_audit.c.last_customer_id >= customer_id,
-        customer_audit.c.first_customer_id <= customer_id,
-    )
-    rows = connection.execute(sa.select(*columns).where(sa.or_(own, batch)).order_by(customer_audit.c.id))
+def _rows(connection: Connection, customer_id: int, statement: str) -> list[Row]:
+    rows = connection.run(statement, number=customer_id)
     return [
         row
         for row in rows
@@ -143,7 +130,7 @@ def _rows(connection: Connection, customer_id: int, columns: Sequence[ColumnElem
     ]
 
 
-def _event(row: Row[Any], *, with_values: bool) -> Event:
+def _event(row: Row, *, with_values: bool) -> Event:
     fields = [name for name in row.fields.split(",") if name]
     changes = None
     if with_values and row.held_values:
@@ -170,7 +157,12 @@ def list_entries(
     Raises:
         NotFoundError: no customer has the email that `who` is.
     """
-    query = sa.select(*audit.facts()).order_by(customer_audit.c.id.desc())
+    import sqlalchemy as sa
+
+    from custctl.customers.statements import facts
+    from custctl.schema.tables import customer_audit
+
+    query = sa.select(*facts()).order_by(customer_audit.c.id.desc())
     if operation_id is not None:
         query = query.where(customer_audit.c.operation_id == operation_id)
     if before is not None:
@@ -185,7 +177,7 @@ def list_entries(
     return [_entry(row) for row in rows], rows[-1].id if more else None
 
 
-def _entry(row: Row[Any]) -> Entry:
+def _entry(row: Row) -> Entry:
     return Entry(
         id=row.id,
         happened_at=row.happened_at,

@@ -15,8 +15,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
 from custctl.customers import audit
 from custctl.customers.ahead import read_ahead
 from custctl.customers.batch import Batch, Checker, Counts, OnConflict, Portion, sorted_rejects
@@ -24,15 +22,14 @@ from custctl.customers.model import DEFAULT_STATUS, EDITABLE
 from custctl.customers.records import Fingerprint, Record, Source
 from custctl.customers.rejects import Rejects
 from custctl.customers.transactions import VOID
+from custctl.schema.names import CUSTOMER
 from custctl.schema.standing import Standing, check_environment, check_schema, read_standing
-from custctl.schema.tables import customer, customer_import
 from custctl.support.errors import ConflictError, InvalidError, OutcomeUnknownError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from custctl.customers.store import CustomerStore
     from custctl.engines.base import Database
+    from custctl.engines.connection import Connection
 
 BATCH = 10_000  # rows a transaction
 _BATCH_BYTES = 1 << 23  # of the file, at most about so many: rows can be long
@@ -150,7 +147,7 @@ class Import:
             standing = read_standing(connection)
         check_schema(standing)
         check_environment(standing, self._store.environment, self._database.location)
-        scratch = Scratch(customer, EDITABLE, key="email", defaults={"status": DEFAULT_STATUS})
+        scratch = Scratch(CUSTOMER, EDITABLE, key="email", defaults={"status": DEFAULT_STATUS})
 
         def rehearse(portion: Portion) -> bool:
             work = Batch(portion, self._request.on_conflict)
@@ -258,8 +255,7 @@ class Import:
     # -- position and audit ------------------------------------------------------------------------
 
     def _position(self, connection: Connection) -> str | None:
-        query = sa.select(customer_import.c.position).where(customer_import.c.key == self._key)
-        held: str | None = connection.execute(query).scalar()
+        held: str | None = connection.run("import.position", of=self._key).scalar()
         return held
 
     def _begin(self, connection: Connection, _: Standing) -> None:
@@ -284,14 +280,12 @@ class Import:
             )
 
     def _remember(self, connection: Connection, counts: Counts, rejects_size: int, *, done: bool) -> str | None:
-        mine = customer_import.c.key == self._key
         if done:
-            connection.execute(sa.delete(customer_import).where(mine))
+            connection.run("import.delete", of=self._key)
             return None
         value = json.dumps({"counts": asdict(counts), "part": self._part + 1, "rejects_size": rejects_size})
-        values = {"position": value, "updated_at": self._database.now()}
-        if connection.execute(sa.update(customer_import).where(mine).values(values)).rowcount == 0:
-            connection.execute(sa.insert(customer_import).values(key=self._key, **values))
+        if connection.run("import.update", of=self._key, reached=value).rowcount == 0:
+            connection.run("import.insert", of=self._key, reached=value)
         return value
 
     def _audit(self, connection: Connection, portion: Portion, work: Batch, counts: Counts) -> None:

@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from custctl.customers.model import FIELDS, Customer
 from custctl.customers.naming import parse_who
 from custctl.customers.versions import Version
-from custctl.schema.standing import epoch_query, parse_epoch
-from custctl.schema.tables import customer
+from custctl.schema.standing import parse_epoch
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Row
-
     from custctl.engines.base import Database
+    from custctl.engines.connection import Connection, Row
 
 
-def own_columns() -> list[ColumnElement[Any]]:
-    """Return the columns of a `Customer`, the id first."""
-    return [customer.c[name] for name in FIELDS]
-
-
-def columns() -> list[ColumnElement[Any]]:
-    """Return what is selected to make a `Customer`: its columns and the epoch, in one statement."""
-    return [*own_columns(), epoch_query().label("epoch")]
-
-
-def to_customer(database: Database, row: Row[Any]) -> Customer:
-    """Make a `Customer` of a row of `columns()`."""
+def to_customer(database: Database, row: Sequence[Any]) -> Customer:
+    """Make a `Customer` of a row of `statements.columns()`."""
     return make_customer(database, row, parse_epoch(row[-1]))
 
 
-def make_customer(database: Database, row: Row[Any], epoch: int) -> Customer:
-    """Make a `Customer` of a row that begins with `own_columns()`, read in the epoch's own transaction."""
+def make_customer(database: Database, row: Sequence[Any], epoch: int) -> Customer:
+    """Make a `Customer` of a row that begins with `statements.own_columns()`, read in the epoch's own transaction."""
     values = dict(zip(FIELDS, row, strict=False))
     values["version"] = str(Version(epoch, database.encode_version(values["version"])))
     return Customer(**values)
 
 
-def who_is(who: str) -> ColumnElement[bool]:
-    """Return the condition that names a customer by id or email.
+def look_up(connection: Connection, statement: str, who: int | str) -> Row | None:
+    """Return the row that a statement finds for a customer named by id or email, if any.
 
-    Raises:
-        UsageError: the text is neither.
+    Args:
+        statement: the beginning of its name, which ends in `_by_id` or `_by_email`.
+        who: as `parse_who` returned it.
     """
-    name = parse_who(who)
-    return customer.c.id == name if isinstance(name, int) else customer.c.email == name
+    return connection.run(f"{statement}by_{'id' if isinstance(who, int) else 'email'}", who=who).one_or_none()
+
+
+__all__ = ["look_up", "make_customer", "parse_who", "to_customer"]

@@ -18,19 +18,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
-from custctl.customers.lookup import columns, to_customer
+from custctl.customers.lookup import to_customer
 from custctl.customers.model import FIELDS, STATUSES, Customer
 from custctl.customers.naming import check_text
-from custctl.schema.sqltypes import is_time
+from custctl.customers.statements import columns
 from custctl.schema.standing import check_schema, read_standing
 from custctl.schema.tables import customer
+from custctl.schema.times import is_time
 from custctl.support.errors import CustctlError, UsageError
 from custctl.support.text import nearest
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Select
+    from sqlalchemy import ColumnElement, Select
 
     from custctl.engines.base import Database
+    from custctl.engines.connection import Connection
 
 SEARCHED = ("email", "last_name", "first_name", "company", "phone")
 """The fields that a search looks in, in the order of its results."""
@@ -225,7 +227,7 @@ def _page(database: Database, connection: Connection, query: Query, limit: int, 
     rows = list(connection.execute(statement))
     if not rows:
         check_schema(read_standing(connection))
-    items = tuple(to_customer(database, row[2:]) for row in rows[:limit])  # type: ignore[arg-type]
+    items = tuple(to_customer(database, row[2:]) for row in rows[:limit])
     if len(rows) <= limit:
         return Page(items, None)
     lane, key, last_id = rows[limit - 1][:3]
@@ -243,10 +245,7 @@ def _statement(
 ) -> Select[Any]:
     if after is not None and _is_by_version(query):
         after = replace(after, key=_row_version(database, after.key))
-    if isinstance(query, ListQuery):
-        lanes = _list_lanes(query, after)
-    else:
-        lanes = _search_lanes(database, connection, query, after)
+    lanes = _list_lanes(query, after) if isinstance(query, ListQuery) else _search_lanes(connection, query, after)
     limited = [lane.limit(limit).subquery(f"lane_{number}") for number, lane in enumerate(lanes)]
     if len(limited) == 1:
         return lanes[0].limit(limit)
@@ -254,7 +253,7 @@ def _statement(
     lane, key, identity = list(union.c)[:3]
     order: ColumnElement[Any] = key
     if isinstance(query, SearchQuery):
-        order = database.fold_order(key)
+        order = connection.dialect.fold_order(key)
     elif query.sort.startswith("-"):
         order = key.desc()
     return sa.select(union).order_by(lane, order, identity).limit(limit)
@@ -295,22 +294,22 @@ def _list_lanes(query: ListQuery, after: Position | None) -> list[Select[Any]]:
     return lanes
 
 
-def _search_lanes(
-    database: Database, connection: Connection, query: SearchQuery, after: Position | None
-) -> list[Select[Any]]:
+def _search_lanes(connection: Connection, query: SearchQuery, after: Position | None) -> list[Select[Any]]:
     searched = [customer.c[name] for name in SEARCHED]
     if query.contains:
-        lane, identity = database.contains(connection, _lane(0, sa.null(), []), searched, query.text)
+        lane, identity = connection.dialect.contains(
+            _lane(0, sa.null(), []), searched, query.text, indexed=connection.has_substring_index()
+        )
         if after is not None:
             lane = lane.where(identity > after.id)
         return [lane.order_by(identity)]
-    matches = [database.starts_with(column, query.text) for column in searched]
+    matches = [connection.dialect.starts_with(column, query.text) for column in searched]
     lanes = []
     for number, (column, conditions) in enumerate(zip(searched, matches, strict=True)):
         if after is not None and number < after.lane:
             continue
-        key = database.fold_key(column)
-        order = database.fold_order(key)
+        key = connection.dialect.fold_key(column)
+        order = connection.dialect.fold_order(key)
         # A row belongs to the first lane that it matches.
         earlier = [_does_not_hold(sa.or_(*match)) for match in matches[:number]]
         # A subquery for each condition: an index serves their union only unordered.

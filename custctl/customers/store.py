@@ -7,25 +7,21 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from custctl.customers import audit
 from custctl.customers.conflicts import version_conflict
-from custctl.customers.lookup import columns, make_customer, own_columns, to_customer, who_is
+from custctl.customers.lookup import look_up, make_customer, to_customer
 from custctl.customers.mirror import NO_MIRROR, Mirror
 from custctl.customers.model import DEFAULT_STATUS, EDITABLE, FIELDS, Customer
 from custctl.customers.naming import not_found, parse_who
 from custctl.customers.operations import Outcome, new_operation_id
 from custctl.customers.transactions import VOID, Transactions
 from custctl.customers.versions import Version
-from custctl.schema.standing import Standing, check_schema, epoch_is, read_standing
-from custctl.schema.tables import customer, customer_password
+from custctl.schema.standing import Standing, check_schema, read_standing
 from custctl.support.errors import ConflictError, CustctlError, NotFoundError, OutcomeUnknownError, UsageError
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Row, Select
-
     from custctl.engines.base import Database
+    from custctl.engines.connection import Connection, Row
 
 _BACKOFF = 0.01  # seconds before the first retry of a conflict; doubled, with jitter, up to half a second
 
@@ -58,20 +54,20 @@ class CustomerStore:
         Raises:
             NotFoundError: there is none.
         """
-        condition = who_is(who)
-        return self._database.read(lambda connection: self._look(connection, condition, who), replica=replica)
+        named = parse_who(who)
+        return self._database.read(lambda connection: self._look(connection, named, who), replica=replica)
 
     def identified(self, who: str, *, replica: bool = False) -> tuple[Customer, str | None]:
         """Return a customer as `get` does, and the id of the database that it is of."""
-        condition = who_is(who)
+        named = parse_who(who)
 
         def look(connection: Connection) -> tuple[Customer, str | None]:
-            return self._look(connection, condition, who), read_standing(connection).database_id
+            return self._look(connection, named, who), read_standing(connection).database_id
 
         return self._database.read(look, replica=replica)
 
-    def _look(self, connection: Connection, condition: ColumnElement[bool], who: str) -> Customer:
-        row = connection.execute(sa.select(*columns()).where(condition)).one_or_none()
+    def _look(self, connection: Connection, named: int | str, who: str) -> Customer:
+        row = look_up(connection, "customer.", named)
         if row is None:
             check_schema(read_standing(connection))
             raise not_found(who)
@@ -107,7 +103,7 @@ class CustomerStore:
         def write(connection: Connection, standing: Standing) -> Outcome:
             filled = {"status": DEFAULT_STATUS, **{name: value for name, value in values.items() if value is not None}}
             _check_email_is_free(connection, values["email"])
-            made = self._database.insert_row(connection, sa.insert(customer).values(filled), own_columns())
+            made = self._database.insert_row(connection, filled)
             row = make_customer(self._database, made, standing.epoch)
             self._mirror.writing(standing.database_id, row.id)
             self._record(connection, row, operation_id, "add", fields=list(filled), before=None, request=values)
@@ -151,9 +147,7 @@ class CustomerStore:
             if "email" in changed:
                 _check_email_is_free(connection, changed["email"])
             self._mirror.writing(standing.database_id, row.id)
-            statement = sa.update(customer).where(self._holds(row.id, precondition))
-            statement = statement.values({**changed, **self._database.touch()})
-            written = self._database.write_row(connection, statement, own_columns())
+            written = self._database.write_row(connection, changed, **self._holds(row.id, precondition))
             if written is None:
                 raise self._conflict(connection, self._find(connection, str(row.id)), precondition, changes, row)
             after = make_customer(self._database, written, precondition.epoch)
@@ -185,9 +179,8 @@ class CustomerStore:
             if str(precondition) != row.version:
                 raise self._conflict(connection, row, precondition, {}, None)
             self._mirror.writing(standing.database_id, row.id)
-            connection.execute(sa.delete(customer_password).where(customer_password.c.customer_id == row.id))
-            statement = sa.delete(customer).where(self._holds(row.id, precondition)).returning(customer.c.id)
-            if connection.execute(statement).one_or_none() is None:
+            connection.run("password.delete", owner=row.id)
+            if connection.run("customer.delete", **self._holds(row.id, precondition)).one_or_none() is None:
                 raise self._conflict(connection, self._find(connection, str(row.id)), precondition, {}, row)
             entry = audit.Entry(operation_id, "delete", self._actor, customer_id=row.id, version=row.version)
             audit.append(self._database, connection, entry)
@@ -214,7 +207,7 @@ class CustomerStore:
 
         def write(connection: Connection, standing: Standing) -> Outcome:
             row = self._find(connection, str(found.id))
-            self._store_hash(connection, row.id, stored)
+            self._database.store_hash(connection, row.id, stored)
             entry = audit.Entry(operation_id, "set-password", self._actor, customer_id=row.id, version=row.version)
             audit.append(self._database, connection, entry)
             return Outcome(row, row.id, operation_id)
@@ -227,33 +220,26 @@ class CustomerStore:
         Raises:
             NotFoundError: there is no such customer.
         """
-        condition = who_is(who)
+        named = parse_who(who)
         with self._database.reading() as connection:
-            query = sa.select(*columns(), customer_password.c.hash).outerjoin_from(
-                customer, customer_password, customer_password.c.customer_id == customer.c.id
-            )
-            row = connection.execute(query.where(condition)).one_or_none()
+            row = look_up(connection, "customer.with_hash_", named)
             if row is None:
                 check_schema(read_standing(connection))
                 raise not_found(who)
-            return to_customer(self._database, row[:-1]), row[-1]  # type: ignore[arg-type]
+            return to_customer(self._database, row[:-1]), row[-1]
 
     def replace_hash(self, customer_id: int, old: str, new: str) -> None:
         """Replace a hash by one of the same password with current parameters, unless it was changed meanwhile."""
 
         def write(connection: Connection, standing: Standing) -> Outcome:
-            held = sa.select(customer_password.c.hash).where(customer_password.c.customer_id == customer_id)
-            if connection.execute(held).scalar() == old:
-                self._store_hash(connection, customer_id, new)
+            if connection.run("password.hash", owner=customer_id).scalar() == old:
+                self._database.store_hash(connection, customer_id, new)
                 entry = audit.Entry(operation_id, "rehash-password", self._actor, customer_id=customer_id)
                 audit.append(self._database, connection, entry)
             return Outcome(None, customer_id, operation_id)
 
         operation_id = new_operation_id()
         self._write(operation_id, "rehash-password", None, write)
-
-    def _store_hash(self, connection: Connection, customer_id: int, stored: str) -> None:
-        self._database.store_hash(connection, customer_password, "customer_id", customer_id, stored)
 
     # -- what every write shares -------------------------------------------------------------------
 
@@ -307,7 +293,7 @@ class CustomerStore:
             self._mirror.deleted(database_id, outcome.customer_id, outcome.deleted_version)
 
     def _replay(
-        self, recorded: Row[Any], action: str, who: str | None, request: Mapping[str, str | None] | None = None
+        self, recorded: Row, action: str, who: str | None, request: Mapping[str, str | None] | None = None
     ) -> Outcome:
         """Answer with what the operation did the first time.
 
@@ -364,17 +350,16 @@ class CustomerStore:
         )
         audit.append(self._database, connection, entry)
 
-    def _holds(self, customer_id: int, version: Version) -> ColumnElement[bool]:
-        """Return the precondition: the row has this version, and history has not forked since."""
+    def _holds(self, customer_id: int, version: Version) -> dict[str, Any]:
+        """Return what the precondition of a write is made of: the row has this version, and no fork came since."""
         try:
             raw = self._database.decode_version(version.row)
         except ValueError:
             raise UsageError(f"`{version}` is not a version of this engine") from None
-        return sa.and_(customer.c.id == customer_id, customer.c.version == raw, epoch_is(version.epoch))
+        return {"id": customer_id, "held_version": raw, "held_epoch": str(version.epoch)}
 
     def _find(self, connection: Connection, who: str) -> Customer:
-        query: Select[Any] = sa.select(*columns()).where(who_is(who))
-        row = connection.execute(query).one_or_none()
+        row = look_up(connection, "customer.", parse_who(who))
         if row is None:
             raise not_found(who)
         return to_customer(self._database, row)
@@ -393,7 +378,7 @@ class CustomerStore:
 
 
 def _check_email_is_free(connection: Connection, email: str | None) -> None:
-    holder = connection.execute(sa.select(customer.c.id).where(customer.c.email == email)).scalar()
+    holder = connection.run("customer.id_by_email", who=email).scalar()
     if holder is not None:
         raise ConflictError(
             f"the email {email} is taken by customer {holder}",

@@ -10,11 +10,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-import sqlalchemy as sa
-
 from custctl.customers import audit
 from custctl.schema.standing import Standing, require_writable
-from custctl.schema.tables import customer_audit
 from custctl.support.errors import (
     CommitLostError,
     ConflictError,
@@ -26,9 +23,8 @@ from custctl.support.errors import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from custctl.engines.base import Database
+    from custctl.engines.connection import Connection
 
 T = TypeVar("T")
 
@@ -114,8 +110,7 @@ class Transactions:
                 time.sleep(_PAUSE)
 
     def _settle(self, connection: Connection, operation_id: str, part: int) -> bool:
-        mine = sa.and_(customer_audit.c.operation_id == operation_id, customer_audit.c.part == part)
-        action = connection.execute(sa.select(customer_audit.c.action).where(mine)).scalar()
+        action = connection.run("audit.action", operation=operation_id, number_of_part=part).scalar()
         if action is not None:
             return bool(action != VOID)
         audit.append(self._database, connection, audit.Entry(operation_id, VOID, self._actor, part=part))

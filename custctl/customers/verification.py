@@ -24,9 +24,8 @@ from custctl.support.errors import InvalidError, RefusedError, UsageError
 from custctl.support.files import is_endless
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from custctl.engines.base import Database
+    from custctl.engines.connection import Connection
 
 _BLOCK = 1000  # ids a block of a checkpoint
 _STREAM = 1000  # rows at a time
@@ -133,7 +132,7 @@ def verify(database: Database, checkpoint: Mapping[str, Any] | None = None) -> R
             raise RefusedError("the checkpoint is of another database", hint="verify the one that it was made of")
         _verify_chains(database, connection, report)
         blocks = list(_blocks(database, connection))
-        taken_at = connection.execute(sa.select(database.now())).scalar()
+        taken_at = connection.run("clock.now").scalar()
         report.checkpoint = {
             "database_id": standing.database_id,
             "epoch": standing.epoch,
@@ -155,7 +154,7 @@ def _verify_chains(database: Database, connection: Connection, report: Report) -
     chain: int | None = None
     expected, previous = 1, ""
     nulled: list[int] = []
-    for block in database.stream(connection, query, _STREAM):
+    for block in connection.stream(query, _STREAM):
         for values in block:
             row = dict(zip(names, values, strict=True))
             report.rows += 1
@@ -214,7 +213,7 @@ def _blocks(database: Database, connection: Connection) -> Iterator[dict[str, An
     number: int | None = None
     ids: list[int] = []
     digest = hashlib.sha256()
-    for rows in database.stream(connection, query, _STREAM):
+    for rows in connection.stream(query, _STREAM):
         for audit_id, row_hash in rows:
             if (audit_id - 1) // _BLOCK != number:
                 if ids:

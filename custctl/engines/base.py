@@ -14,83 +14,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from custctl.support.errors import CustctlError, ExitCode, RefusedError
+from custctl.engines.model import Check, LockHolder, Merge, Node
+from custctl.support.errors import CustctlError, RefusedError
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Row, Select, Table
-    from sqlalchemy.sql.dml import Insert, Update
-
+    from custctl.engines.connection import Connection, Row
     from custctl.engines.members import Member
     from custctl.engines.reads import Replicas, Source
     from custctl.engines.scripts import Language, Lint, Statement
 
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class LockHolder:
-    """Who holds the migration lock, as far as could be learnt."""
-
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class Merge:
-    """What a bulk merge did with a batch.
-
-    Attributes:
-        inserted: ids of new rows, ascending.
-        updated: ids of rows that were changed, ascending.
-        unchanged: how many rows were there already with these very values.
-        taken: positions in the batch whose key another row holds; filled only when not updating.
-        absent: positions in the batch whose key no row holds; filled only when not inserting.
-    """
-
-    inserted: Sequence[int] = ()
-    updated: Sequence[int] = ()
-    unchanged: int = 0
-    taken: Sequence[int] = ()
-    absent: Sequence[int] = ()
-
-
-CELL_END = "\x1f"
-"""What stands between the cells of a `Joined` row: U+001F, the unit separator."""
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """Rows as one text in UTF-8: cells divided by `CELL_END`, rows by a line feed, neither in any cell; NULL is empty."""
-
-    data: bytes
-    rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of `doctor`: what was looked at, how it stands, and the way out of a fault.
-
-    Attributes:
-        exit_code: what a fault of this kind ends a command with.
-    """
-
-    name: str
-    ok: bool
-    value: str
-    hint: str | None = None
-    exit_code: ExitCode = ExitCode.UNAVAILABLE
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One server, and how messages name it."""
-
-    name: str
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"`{self.name}` ({self.host}:{self.port})"
 
 
 def _no_password() -> None:
@@ -330,16 +264,12 @@ class Database(ABC):
         """Return the names of all tables in the profile's schema, the engine's own left out."""
 
     @abstractmethod
-    def create_tables(self, connection: Connection, tables: Sequence[Table]) -> None:
-        """Create those tables that are missing, in the caller's transaction."""
+    def create_tables(self, connection: Connection) -> None:
+        """Create what the journal needs and is missing, in the caller's transaction."""
 
-    @abstractmethod
-    def read_only(self) -> ColumnElement[str]:
-        """Return an expression: `yes` where the database refuses writes, as it follows another one or is fenced."""
-
-    @abstractmethod
     def is_standby(self, connection: Connection) -> bool:
-        """Tell whether the database refuses writes; see `read_only`."""
+        """Tell whether the database refuses writes: it follows another one, or is fenced."""
+        return bool(connection.run("database.read_only").scalar() == "yes")
 
     def erase_copies(self, connection: Connection) -> None:  # noqa: B027 - most engines have nothing to do
         """Leave nothing of the rows that this transaction deletes in indexes, logs and free pages of the engine's own.
@@ -353,10 +283,6 @@ class Database(ABC):
     def refusal_of_writes(self, connection: Connection) -> RefusedError:
         """Return the error that tells why the database takes no writes, where `is_standby` holds."""
         return RefusedError(f"{self.location} is a read-only standby, or fenced", hint="write to the primary")
-
-    @abstractmethod
-    def now(self) -> ColumnElement[str]:
-        """Return an expression for the database's clock: a `Timestamp`."""
 
     # -- version-checked writes --------------------------------------------------------------------
 
@@ -372,44 +298,26 @@ class Database(ABC):
             ValueError: the text was not made by `encode_version`.
         """
 
-    @abstractmethod
-    def version_text(self, column: ColumnElement[Any], prefix: str) -> ColumnElement[str]:
-        """Return the expression of what `encode_version` makes of a version, behind a prefix."""
-
-    def touch(self) -> dict[str, ColumnElement[Any]]:
-        """Return what an update has to set besides the fields, where the database does not do so by itself."""
-        return {}
-
-    @abstractmethod
-    def write_row(
-        self, connection: Connection, statement: Update, returned: Sequence[ColumnElement[Any]]
-    ) -> Row[Any] | None:
-        """Run an update of one row and return the row as the database left it.
+    def write_row(self, connection: Connection, columns: Mapping[str, Any], **holds: Any) -> Row | None:
+        """Update one customer and return its own columns as the database left them.
 
         Args:
-            statement: names the row by id and version.
-            returned: columns of the table, its id the first.
+            columns: what is set.
+            holds: the parameters of `customer.update`: the row's id and version, and the epoch.
 
         Returns:
-            These columns after the update, or None where no row had that version.
+            None where no row had that version.
         """
+        return connection.run("customer.update", columns, **holds).one_or_none()
 
-    @abstractmethod
-    def insert_row(self, connection: Connection, statement: Insert, returned: Sequence[ColumnElement[Any]]) -> Row[Any]:
-        """Insert one row and return columns of it as the database made them, its id the first."""
+    def insert_row(self, connection: Connection, columns: Mapping[str, Any]) -> Row:
+        """Insert one customer and return its own columns as the database made them."""
+        return connection.run("customer.add", columns).one()
 
-    def store_hash(self, connection: Connection, table: Table, key: str, owner: int, stored: str) -> None:
-        """Store the hash of a password in the place of the one that is there, if any, so that no log of the server has it.
-
-        Args:
-            table: has the columns `key`, `hash` and `updated_at`.
-            owner: what `key` is to hold.
-        """
-        import sqlalchemy as sa
-
-        values = {"hash": stored, "updated_at": self.now()}
-        if connection.execute(sa.update(table).where(table.c[key] == owner).values(values)).rowcount == 0:
-            connection.execute(sa.insert(table).values({key: owner, **values}))
+    def store_hash(self, connection: Connection, owner: int, stored: str) -> None:
+        """Store the hash of a customer's password in place of the one that is there, so that no log of the server has it."""
+        if connection.run("password.update", owner=owner, stored=stored).rowcount == 0:
+            connection.run("password.insert", owner=owner, stored=stored)
 
     # -- volume ------------------------------------------------------------------------------------
 
@@ -417,7 +325,7 @@ class Database(ABC):
     def merge(
         self,
         connection: Connection,
-        table: Table,
+        table: str,
         columns: Sequence[str],
         rows: Sequence[Sequence[Any]],
         *,
@@ -433,51 +341,6 @@ class Database(ABC):
             key: a column with a unique index.
             insert: whether rows with a new key are inserted, or reported as absent.
             update: whether rows with a known key are updated, or reported as taken.
-        """
-
-    @abstractmethod
-    def stream(self, connection: Connection, statement: Select[Any], size: int) -> Iterator[list[tuple[Any, ...]]]:
-        """Yield the rows of a query in lists of at most `size`, in constant memory."""
-
-    def stream_joined(
-        self, connection: Connection, statement: Select[Any], size: int
-    ) -> Iterator[Joined | list[tuple[Any, ...]]]:
-        """Yield the rows of a query for text output, joined by the engine itself where it can do that exactly.
-
-        Args:
-            statement: its first column is the table's key, and it is ordered by that.
-        """
-        yield from self.stream(connection, statement, size)
-
-    # -- search ------------------------------------------------------------------------------------
-
-    @abstractmethod
-    def starts_with(self, column: ColumnElement[Any], text: str) -> list[ColumnElement[bool]]:
-        """Return the conditions, one of which holds where a column begins with `text` whatever the case.
-
-        No two hold for one row; an index serves each in the order of `fold_order`, and in that order they follow
-        each other.
-        """
-
-    def fold_key(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        """Return what of a column is compared without case."""
-        return column
-
-    @abstractmethod
-    def fold_order(self, key: ColumnElement[Any]) -> ColumnElement[Any]:
-        """Return the order of the index behind `starts_with`, for what `fold_key` returned."""
-
-    @abstractmethod
-    def contains(
-        self, connection: Connection, statement: Select[Any], columns: Sequence[ColumnElement[Any]], text: str
-    ) -> tuple[Select[Any], ColumnElement[Any]]:
-        """Narrow a select to rows where any column contains `text` whatever the case.
-
-        Args:
-            columns: of one table.
-
-        Returns:
-            The narrowed select, and the column that equals the row's id and by which it is best ordered.
         """
 
     # -- migrations --------------------------------------------------------------------------------

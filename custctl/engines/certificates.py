@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from custctl.engines.base import Check
+from custctl.engines.model import Check
 from custctl.support.errors import ExitCode
 from custctl.support.text import visible
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Node
+    from custctl.engines.model import Node
 
 
 class Role(StrEnum):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Generic, TypeVar
 
-from custctl.engines.base import Node
+from custctl.engines.model import Node
 from custctl.support.errors import CustctlError, UnavailableError
 
 C = TypeVar("C")

@@ -12,14 +12,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from custctl.engines.base import Database, EngineSettings, Node
+from custctl.engines.base import Database, EngineSettings
+from custctl.engines.model import Node
 from custctl.engines.nodes import Dialler, Fit, Rank
 from custctl.engines.reads import Source
 from custctl.support.errors import CredentialError, CustctlError, NotFoundError, PendingError, UnavailableError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
-
+    from custctl.engines.connection import Connection
     from custctl.engines.reads import Freshness, Replicas
 
 
@@ -66,13 +66,12 @@ class ReachedDatabase(Database):
         self._link: Link | None = None
         self._connection: Connection | None = None
         self._passed_over: set[str] = set()
-        self._engine = self._make_engine()
 
     # -- what an engine has to say -----------------------------------------------------------------
 
     @abstractmethod
-    def _make_engine(self) -> Engine:
-        """Return SQLAlchemy's engine, whose connections come from `_open`."""
+    def _over(self, driver: Any) -> Connection:
+        """Return a connection for the program's own statements over the driver's."""
 
     @abstractmethod
     def _dial(self, node: Node) -> Any:
@@ -104,10 +103,6 @@ class ReachedDatabase(Database):
 
     # -- the one connection ------------------------------------------------------------------------
 
-    def _open(self) -> Any:
-        assert self._link is not None
-        return self._link.driver
-
     def _connect(self, *, replica: bool = False) -> Connection:
         """Return the connection to the primary; where there is none, to another node that answers.
 
@@ -115,13 +110,12 @@ class ReachedDatabase(Database):
             replica: whether any node will do that is fresh enough.
         """
         held, link = self._connection, self._link
-        if held is not None and (held.closed or held.invalidated or (link and link.to_read and not replica)):
+        if held is not None and (held.closed or (link and link.to_read and not replica)):
             self.close()
         if self._connection is None:
             self._link = None
             self._link = self._find_to_read() if replica and self._spread is not None else self._find()
-            connection = self._engine.connect()
-            self._connection = connection.execution_options(schema_translate_map={None: self._settings.schema})
+            self._connection = self._over(self._link.driver)
         return self._connection
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Node
+    from custctl.engines.model import Node
     from custctl.support.errors import CustctlError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from custctl.engines.base import Check
+from custctl.engines.model import Check
 from custctl.engines.roles import ADMIN, RIGHTS, SUPPORT
 from custctl.support.errors import ExitCode
 from custctl.support.text import plural

@@ -9,14 +9,11 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from custctl.engines.sqlite.bulk import merge
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Table
-
-    from custctl.engines.base import Merge
+    from custctl.engines.connection import Connection
+    from custctl.engines.model import Merge
 
 _KEYS = 1000  # keys looked up in one query: below every engine's limit of parameters
 
@@ -32,7 +29,7 @@ class Scratch:
         defaults: what the database puts into a column that a new row leaves out.
     """
 
-    def __init__(self, table: Table, columns: Sequence[str], *, key: str, defaults: dict[str, str]) -> None:
+    def __init__(self, table: str, columns: Sequence[str], *, key: str, defaults: dict[str, str]) -> None:
         self._table = table
         self._columns = columns
         self._key = key
@@ -43,14 +40,12 @@ class Scratch:
             f'"{name}"{" UNIQUE" if name == key else ""}' + (f" DEFAULT '{defaults[name]}'" if name in defaults else "")
             for name in columns
         ]
-        self._driver.execute(
-            f'CREATE TABLE "{table.name}" (id INTEGER PRIMARY KEY AUTOINCREMENT, {", ".join(declared)})'
-        )
+        self._driver.execute(f'CREATE TABLE "{table}" (id INTEGER PRIMARY KEY AUTOINCREMENT, {", ".join(declared)})')
 
     def merge(
         self,
         connection: Connection,
-        table: Table,
+        table: str,
         columns: Sequence[str],
         rows: Sequence[Sequence[Any]],
         *,
@@ -64,13 +59,17 @@ class Scratch:
         for held in self._look_up(connection, [row[key_at] for row in rows]):
             places = ", ".join("?" for _ in self._columns)
             names = ", ".join(f'"{name}"' for name in self._columns)
-            self._driver.executemany(f'INSERT OR IGNORE INTO "{table.name}" ({names}) VALUES ({places})', held)
-        merged = merge(self._driver, table.name, columns, rows, key=key, insert=insert, update=update)
+            self._driver.executemany(f'INSERT OR IGNORE INTO "{table}" ({names}) VALUES ({places})', held)
+        merged = merge(self._driver, table, columns, rows, key=key, insert=insert, update=update)
         self._driver.execute("COMMIT")
         return merged
 
     def _look_up(self, connection: Connection, keys: Sequence[Any]) -> Iterator[list[tuple[Any, ...]]]:
-        columns = self._table.c
+        import sqlalchemy as sa
+
+        from custctl.schema.tables import schema
+
+        columns = schema.tables[self._table].c
         selected = sa.select(*(columns[name] for name in self._columns))
         for start in range(0, len(keys), _KEYS):
             wanted = columns[self._key].in_(keys[start : start + _KEYS])

@@ -15,18 +15,15 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
 
-import sqlalchemy as sa
-
 from custctl.engines.at_once import at_once
-from custctl.engines.base import Database, EngineSettings, Node, T
+from custctl.engines.base import Database, EngineSettings, T
+from custctl.engines.model import Node
 from custctl.engines.nodes import Dialler, Fit
 from custctl.engines.reached import ReachedDatabase
-from custctl.support.errors import CommitLostError, CustctlError, UnavailableError
+from custctl.support.errors import CommitLostError, CustctlError, StatementError, UnavailableError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Row
-    from sqlalchemy.sql.dml import Insert, Update
-
+    from custctl.engines.connection import Connection
     from custctl.engines.members import Member
     from custctl.engines.reads import LogPosition
 
@@ -84,7 +81,7 @@ class ServerDatabase(ReachedDatabase):
 
     def __init__(self, settings: EngineSettings) -> None:
         super().__init__(settings)
-        self._failures: tuple[type[Exception], ...] = (sa.exc.DBAPIError, self.driver_error)
+        self._failures: tuple[type[Exception], ...] = (StatementError, self.driver_error)
 
     # -- what an engine has to say -----------------------------------------------------------------
 
@@ -119,7 +116,7 @@ class ServerDatabase(ReachedDatabase):
     # -- errors ------------------------------------------------------------------------------------
 
     def translate(self, error: Exception) -> CustctlError:
-        statement = error.statement if isinstance(error, sa.exc.DBAPIError) else None
+        statement = error.statement if isinstance(error, StatementError) else None
         return self._translated(error, self._at_node(), statement)
 
     def _translated(self, error: Exception, where: str, statement: str | None = None) -> CustctlError:
@@ -129,8 +126,8 @@ class ServerDatabase(ReachedDatabase):
         return self.driver_errors.translate(original, where, self._login_name(), statement)
 
     def _original(self, error: Exception) -> Exception | None:
-        """Return the driver's error that SQLAlchemy has wrapped, or the error itself; None where it is another's."""
-        found = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        """Return the driver's error behind a statement's, or the error itself; None where it is another's."""
+        found = error.orig if isinstance(error, StatementError) else error
         return found if isinstance(found, self.driver_error) else None
 
     def _login_name(self) -> str:
@@ -346,14 +343,3 @@ class ServerDatabase(ReachedDatabase):
 
     def recover(self, connection: Connection) -> None:
         connection.rollback()
-
-    def is_standby(self, connection: Connection) -> bool:
-        return connection.execute(sa.select(self.read_only())).scalar() == "yes"
-
-    # -- one row -----------------------------------------------------------------------------------
-
-    def write_row(self, connection: Connection, statement: Update, returned: Any) -> Row[Any] | None:
-        return connection.execute(statement.returning(*returned)).one_or_none()
-
-    def insert_row(self, connection: Connection, statement: Insert, returned: Any) -> Row[Any]:
-        return connection.execute(statement.returning(*returned)).one()

@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
 from custctl.customers import audit
 from custctl.migrations import journal
 from custctl.migrations.plan import split_script
 from custctl.migrations.runner import require_preconditions
 from custctl.migrations.scripts import Script, discover
 from custctl.schema import standing
-from custctl.schema.tables import customer_audit
+from custctl.schema.names import AUDIT
 from custctl.support.errors import MigrationError, RefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -60,7 +58,7 @@ def baseline(
         session.begin()
         journal.create(database, session.connection)
         standing.stamp(session.connection, environment, database.branch(session.connection))
-        now = session.connection.execute(sa.select(database.now())).scalar_one()
+        now = session.connection.run("clock.now").scalar()
         for script in scripts:
             total = len(split_script(database, script))
             journal.write(
@@ -74,7 +72,7 @@ def baseline(
                 started_at=now,
                 is_new=True,
             )
-        if customer_audit.name in state.tables:
+        if AUDIT in state.tables:
             detail = {"environment": environment, "scripts": [script.name for script in scripts]}
             audit.append(database, session.connection, audit.Entry(operation_id, "baseline", actor, detail=detail))
         session.commit()

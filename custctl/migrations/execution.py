@@ -9,28 +9,26 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from custctl.engines.scripts import Statement
 from custctl.migrations import journal
 from custctl.migrations.journal import Record
 from custctl.migrations.plan import Step
 from custctl.migrations.scripts import Script
 from custctl.migrations.substitution import mask, substitute
-from custctl.schema.tables import BOOTSTRAP
+from custctl.schema.names import BOOTSTRAP
 from custctl.support.errors import (
     CommitLostError,
     CustctlError,
     ExitCode,
     MigrationError,
     OutcomeUnknownError,
+    StatementError,
     UnavailableError,
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from custctl.engines.base import Database, ScriptSession
+    from custctl.engines.connection import Connection
 
 _EXCERPT = 100  # characters of a failing statement that a message shows
 _BEFORE, _IN, _AFTER = "before ", "", "after "
@@ -203,7 +201,7 @@ def _in_transaction(task: Task) -> None:
     except CustctlError as error:
         session.rollback()
         raise _failure(task, error, kept) from _cause(script, error)
-    except sa.exc.DBAPIError as error:
+    except StatementError as error:
         session.rollback()
         raise _journal_failure(task, error) from error
 
@@ -273,11 +271,11 @@ def _one_by_one(task: Task) -> None:
             session.begin()
             task.note("failed", done, started_at=started_at, error=reason)
             session.commit()
-        except (CustctlError, sa.exc.DBAPIError):
+        except (CustctlError, StatementError):
             # The row stays as it is, and a rerun goes on from there.
             kept = f"at least {done} of its {total} statements are applied, and a rerun looks how far it came"
         raise _failure(task, error, kept) from _cause(script, error)
-    except sa.exc.DBAPIError as error:
+    except StatementError as error:
         session.rollback()
         raise _journal_failure(task, error) from error
 
@@ -386,12 +384,12 @@ def _failure(task: Task, error: CustctlError, kept: str) -> CustctlError:
     return failure
 
 
-def _journal_failure(task: Task, error: sa.exc.DBAPIError) -> Exception:
+def _journal_failure(task: Task, error: StatementError) -> Exception:
     """Return the error for a script that left a database in which it cannot be journalled."""
     told = task.database.translate(error)
     if told.exit_code is ExitCode.UNAVAILABLE:
         return error  # an interrupt may be behind it, which the session's owner knows
-    names = " and ".join(f"`{table.name}`" for table in BOOTSTRAP)
+    names = " and ".join(f"`{table}`" for table in BOOTSTRAP)
     return MigrationError(
         f"{task.place}: the journal cannot be written: {error.orig}\nthis statement was not kept; {task.so_far}",
         hint=f"{names} are custctl's own: leave them, and `query_only`, alone",

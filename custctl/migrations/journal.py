@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from custctl import __version__
+from custctl.schema import names
 from custctl.schema.standing import Standing, read_standing
-from custctl.schema.tables import BOOTSTRAP, journal, metadata
-from custctl.support.errors import ExitCode, MigrationError
+from custctl.support.errors import ExitCode, MigrationError, StatementError
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Insert, Select
-
     from custctl.engines.base import Database
+    from custctl.engines.connection import Connection, Result
     from custctl.migrations.scripts import Script
 
 DONE = ("applied", "baseline")
@@ -94,18 +90,18 @@ def read_state_on(database: Database, connection: Connection) -> State:
         MigrationError: the table of the journal's name is another tool's.
     """
     tables = frozenset(database.table_names(connection))
-    if journal.name not in tables:
+    if names.JOURNAL not in tables:
         return State(exists=True, tables=tables, standby=database.is_standby(connection))
     try:
-        rows = connection.execute(sa.select(journal).order_by(journal.c.id)).all()
-    except sa.exc.DBAPIError as error:
+        rows = connection.run("journal.all").all()
+    except StatementError as error:
         if database.translate(error).exit_code is not ExitCode.PENDING:
             raise
         raise MigrationError(
-            f"the table `{journal.name}` of {database.location} is not custctl's journal: {error.orig}",
+            f"the table `{names.JOURNAL}` of {database.location} is not custctl's journal: {error.orig}",
             hint="another tool may have made it: rename it, then adopt the database: see `custctl migrate baseline --help`",
         ) from error
-    standing = read_standing(connection, database.read_only()) if metadata.name in tables else None
+    standing = read_standing(connection, read_only=True) if names.METADATA in tables else None
     return State(
         exists=True,
         tables=tables,
@@ -118,7 +114,7 @@ def read_state_on(database: Database, connection: Connection) -> State:
 
 def create(database: Database, connection: Connection) -> None:
     """Create the journal and the metadata table where they are missing, in the caller's transaction."""
-    database.create_tables(connection, BOOTSTRAP)
+    database.create_tables(connection)
 
 
 def write(
@@ -160,29 +156,24 @@ def write(
         "applied_by": actor,
         "tool_version": __version__,
     }
-    if is_new and state != "running":
-        connection.execute(_prepared(database).insert, values)
-        return
-    values["finished_at"] = None if state == "running" else database.now()
-    if connection.execute(sa.update(journal).where(_is(script)).values(values)).rowcount == 0:
-        connection.execute(sa.insert(journal).values(values))
+    how = "running" if state == "running" else "ended"
+    if is_new or _by(connection, f"journal.update_{how}", script, **values).rowcount == 0:
+        connection.run(f"journal.insert_{how}", **values)
 
 
 def progress(connection: Connection, script: Script, *, applied: int, in_flight: int | None = None) -> None:
     """Record how far a script without a transaction has come."""
-    statement = sa.update(journal).where(_is(script))
-    connection.execute(statement.values(statements_applied=applied, in_flight=in_flight))
+    _by(connection, "journal.progress", script, applied=applied, running_one=in_flight)
 
 
 def accept(connection: Connection, script: Script) -> None:
     """Take a script's text on disk for what was applied."""
-    connection.execute(sa.update(journal).where(_is(script)).values(checksum=script.checksum, script=script.text))
+    _by(connection, "journal.accept", script, new_checksum=script.checksum, new_script=script.text)
 
 
 def fail(database: Database, connection: Connection, record: Record) -> None:
     """Mark a script that was interrupted as failed, with no statement in flight."""
-    values = {"state": "failed", "in_flight": None, "finished_at": database.now()}
-    connection.execute(sa.update(journal).where(journal.c.id == record.id).values(values))
+    connection.run("journal.fail", row=record.id)
 
 
 def recheck(database: Database, connection: Connection, script: Script, record: Record | None) -> str | None:
@@ -191,48 +182,19 @@ def recheck(database: Database, connection: Connection, script: Script, record: 
     Args:
         record: the row as it was; None where there was none.
     """
-    prepared = _prepared(database)
-    if script.version is not None:
-        row = connection.execute(prepared.by_version, {"version": script.version}).one()
-    else:
-        row = connection.execute(prepared.by_name, {"name": script.name}).one()
-    now, found, *held = row
+    now, found, *held = _by(connection, "journal.recheck", script).one()
     was = [record.state, record.checksum, record.statements_applied, record.in_flight] if record is not None else None
     return now if (held if found is not None else None) == was else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """The statements that are run once a script, built once a run."""
-
-    insert: Insert
-    by_version: Select[Any]
-    by_name: Select[Any]
-
-
-@cache
-def _prepared(database: Database) -> _Prepared:
-    columns = [column.name for column in journal.c if column.name not in ("id", "finished_at")]
-    held = (journal.c.id, journal.c.state, journal.c.checksum, journal.c.statements_applied, journal.c.in_flight)
-    now = sa.select(database.now().label("now")).subquery("clock")
-
-    def look(column: ColumnElement[Any], name: str) -> Select[Any]:
-        return sa.select(now.c.now, *held).select_from(now.outerjoin(journal, column == sa.bindparam(name)))
-
-    return _Prepared(
-        insert=sa.insert(journal).values({**{n: sa.bindparam(n) for n in columns}, "finished_at": database.now()}),
-        by_version=look(journal.c.version, "version"),
-        by_name=look(journal.c.name, "name"),
-    )
-
-
 def is_done(connection: Connection, script: Script) -> bool:
     """Tell whether a script is applied with the text that it has now."""
-    row = connection.execute(sa.select(journal.c.state, journal.c.checksum).where(_is(script))).one_or_none()
+    row = _by(connection, "journal.state", script).one_or_none()
     return row is not None and row.state in DONE and row.checksum == script.checksum
 
 
-def _is(script: Script) -> ColumnElement[bool]:
+def _by(connection: Connection, name: str, script: Script, /, **values: Any) -> Result:
+    """Run the form of a statement that finds a script's row: by its number, or where it has none by its name."""
     if script.version is not None:
-        return journal.c.version == script.version
-    return journal.c.name == script.name
+        return connection.run(f"{name}_by_version", script_key=script.version, **values)
+    return connection.run(f"{name}_by_name", script_key=script.name, **values)

@@ -15,14 +15,13 @@ from custctl.migrations.journal import DONE, Record, State
 from custctl.migrations.plan import Drift, make_plan
 from custctl.migrations.scripts import Script, discover
 from custctl.schema import standing
-from custctl.schema.tables import customer_audit, metadata
+from custctl.schema.names import AUDIT, METADATA
 from custctl.support.errors import ConflictError, MigrationError, RefusedError, UsageError
 from custctl.support.text import nearest
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from custctl.engines.base import Database, ScriptSession
+    from custctl.engines.connection import Connection
     from custctl.migrations.runner import Listener
     from custctl.profiles import Profile
 
@@ -188,7 +187,7 @@ def execute(
         where, restamp = planned.sql_dir, planned.may_restamp
         if _plan(database, state, where, environment=planned.environment, restamp=restamp) != planned:
             raise MigrationError("the journal has changed meanwhile; nothing was repaired", hint="run it again")
-        has_audit = customer_audit.name in state.tables
+        has_audit = AUDIT in state.tables
         seen = [_look(database, session, unsettled) for unsettled in planned.settle]
         session.begin()
         if has_audit:
@@ -200,7 +199,7 @@ def execute(
         if planned.accept or settled:
             done.append(("repair", {"accepted": list(map(_accepted, planned.accept)), "settled": settled}))
         if planned.restamp:
-            if metadata.name not in state.tables:
+            if METADATA not in state.tables:
                 journal.create(database, session.connection)
             before, after = planned.restamp
             stamped = standing.restamp(session.connection, after, database.branch(session.connection))

@@ -11,8 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
 from custctl.engines.scripts import Finding, Statement
 from custctl.migrations import journal
 from custctl.migrations.execution import Task, carry_out, milliseconds
@@ -29,14 +27,15 @@ from custctl.support.errors import (
     MigrationError,
     OutcomeUnknownError,
     RefusedError,
+    StatementError,
     UnavailableError,
 )
 from custctl.support.text import plural
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-    from custctl.engines.base import Database, LockHolder, ScriptSession
+    from custctl.engines.base import Database, ScriptSession
+    from custctl.engines.connection import Connection
+    from custctl.engines.model import LockHolder
 
 PROTECTED = ("staging", "production")
 """The environments in which the linter's findings stop a run."""
@@ -371,7 +370,7 @@ def _interrupted(task: Task, run: Run, interrupt: KeyboardInterrupt) -> Interrup
     counted = bool(run.applied) and run.applied[-1].script is script
     if not counted:
         # The signal may have come between the commit and its being counted.
-        with suppress(CustctlError, sa.exc.DBAPIError):
+        with suppress(CustctlError, StatementError):
             session.rollback()
             session.reset()
             counted = journal.is_done(session.connection, script)

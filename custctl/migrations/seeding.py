@@ -12,24 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
 from custctl.customers import audit
 from custctl.customers.transactions import VOID
 from custctl.migrations import journal
 from custctl.migrations.plan import Step, make_seed_plan
 from custctl.migrations.runner import Listener, Run, check_state, execute
 from custctl.migrations.scripts import Script, seed_sets
+from custctl.schema.names import AUDIT, CUSTOMER
 from custctl.schema.standing import Standing, require_writable
-from custctl.schema.tables import customer, customer_audit
 from custctl.support.errors import ConflictError, RefusedError, UsageError
 from custctl.support.text import nearest
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from custctl.customers.store import CustomerStore
     from custctl.engines.base import Database
+    from custctl.engines.connection import Connection
 
 EVERYWHERE = "reference"
 """The set that every environment takes; all others are test data."""
@@ -137,12 +134,12 @@ def seed_scripts(
         steps = plan()
         with database.reading() as connection:
             tables = database.table_names(connection)
-            held = _held(connection) if customer.name in tables and customer_audit.name in tables else 0
+            held = _held(connection) if CUSTOMER in tables and AUDIT in tables else 0
         with database.script_session() as session:
 
             def record(connection: Connection, script: Script) -> None:
                 nonlocal held
-                if customer_audit.name not in database.table_names(connection):
+                if AUDIT not in database.table_names(connection):
                     return
                 before_it, held = held, _held(connection)
                 entry = audit.Entry(
@@ -163,12 +160,12 @@ def seed_scripts(
 
 def _held(connection: Connection) -> int:
     """Return how many customers there are."""
-    return connection.execute(sa.select(sa.func.count()).select_from(customer)).scalar_one()
+    return int(connection.run("customer.count").scalar())
 
 
 def _recorded(database: Database, connection: Connection, operation_id: str) -> Seeded:
     """Return what an operation's scripts have done already, in their order."""
-    if customer_audit.name not in database.table_names(connection):
+    if AUDIT not in database.table_names(connection):
         return Seeded()
     rows = [row for row in audit.find_operation(connection, operation_id) if row.action == "seed" and row.part < 0]
     details = [json.loads(row.detail) for row in sorted(rows, key=lambda row: -row.part)]
@@ -225,7 +222,7 @@ def seed_customers(
             if earlier is None:
                 earlier = _look_back(connection, operation_id, request)
                 part = earlier.last_part + 1
-            merged = database.merge(connection, customer, EDITABLE, batch, key="email", insert=True, update=False)
+            merged = database.merge(connection, CUSTOMER, EDITABLE, batch, key="email", insert=True, update=False)
             if merged.inserted:
                 entry = audit.Entry(
                     operation_id,

@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from custctl.customers import audit
 from custctl.customers.transactions import Transactions
 from custctl.schema.standing import Standing, count_fork, record_synchronous
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from custctl.engines.base import Database
+    from custctl.engines.connection import Connection
 
 
 def record_fork(
@@ -54,7 +51,7 @@ def record_fork(
         database.lock(connection, "audit")
         before, after = count_fork(connection, fork, at_least)
         if synchronous is not None:
-            record_synchronous(connection, synchronous, str(connection.execute(sa.select(database.now())).scalar()))
+            record_synchronous(connection, synchronous, connection.run("clock.now").scalar())
         if before != after:
             facts = {**detail, "epoch": [before, after], "fork": fork}
             audit.append(database, connection, audit.Entry(operation_id, action, actor, detail=facts))

@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from custctl.customers import audit
-from custctl.replication.plan import FAILOVER, SWITCHOVER, Loss
+from custctl.replication.plan import Loss
 from custctl.schema.standing import check_schema, read_standing
-from custctl.schema.tables import customer_audit
 from custctl.support.errors import CustctlError
 
 if TYPE_CHECKING:
@@ -56,14 +53,9 @@ class Change:
 
 def recorded(database: Database) -> list[Change]:
     """Return what the audit tells, the oldest first."""
-    query = (
-        sa.select(*audit.facts())
-        .where(customer_audit.c.customer_id == audit.DATABASE, customer_audit.c.action.in_((SWITCHOVER, FAILOVER)))
-        .order_by(customer_audit.c.sequence)
-    )
     with database.reading() as connection:
         check_schema(read_standing(connection))
-        rows = list(connection.execute(query))
+        rows = list(connection.run("audit.changes"))
     found = []
     for row in rows:
         facts = audit.detail(row)

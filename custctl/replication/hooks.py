@@ -14,7 +14,7 @@ from custctl.support.errors import UnavailableError
 from custctl.support.text import visible
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Node
+    from custctl.engines.model import Node
     from custctl.profiles import Profile
 
 _TIMEOUT = 120.0  # seconds; a base backup of any size belongs into a job that the hook starts

@@ -12,7 +12,7 @@ from custctl.replication.positions import Memory
 from custctl.support.errors import SplitBrainError
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Node
+    from custctl.engines.model import Node
     from custctl.engines.reads import Freshness, LogPosition
     from custctl.replication.positions import Positions
     from custctl.support.errors import CustctlError

@@ -15,8 +15,9 @@ from custctl.support.text import plural
 from custctl.support.units import format_duration
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Node
     from custctl.engines.members import Observation
+    from custctl.engines.model import Node
+    from custctl.support.errors import CustctlError
 
 
 class Health(StrEnum):

@@ -9,15 +9,17 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
-import sqlalchemy as sa
+from custctl.schema import names
+from custctl.support.errors import PendingError, RefusedError, StatementError
 
-from custctl.schema.tables import journal, metadata
-from custctl.support.errors import PendingError, RefusedError
 
-if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection
+class Connection(Protocol):
+    """A connection on which the program's own statements run; `engines.connection.Connection` is one."""
+
+    def run(self, name: str, /, **values: Any) -> Any:
+        """Run a statement by its name."""
 
 
 class Guarded(Protocol):
@@ -25,19 +27,16 @@ class Guarded(Protocol):
 
     location: str
 
-    def table_names(self, connection: Connection) -> set[str]:
+    def table_names(self, connection: Any) -> set[str]:
         """Return the names of all tables in the profile's schema."""
 
     def check_history(self, database_id: str | None, epoch: int) -> None:
         """Refuse to write to a former primary."""
 
-    def read_only(self) -> ColumnElement[str]:
-        """Return an expression: `yes` where the database refuses writes."""
-
-    def recover(self, connection: Connection) -> None:
+    def recover(self, connection: Any) -> None:
         """Undo the open transaction where an error has made it one that can ask nothing more."""
 
-    def refusal_of_writes(self, connection: Connection) -> RefusedError:
+    def refusal_of_writes(self, connection: Any) -> RefusedError:
         """Return why it refuses writes, as an error."""
 
 
@@ -68,23 +67,16 @@ class Standing:
     read_only: bool = False
 
 
-def read_standing(connection: Connection, read_only: ColumnElement[str] | None = None) -> Standing:
+def read_standing(connection: Connection, *, read_only: bool = False) -> Standing:
     """Read the stamp and the schema's version in one query.
 
     Args:
-        read_only: `Database.read_only`, where that is to be read too.
+        read_only: whether it is read too if the database takes writes.
 
     Raises:
-        sqlalchemy.exc.DBAPIError: the tables are not there.
+        StatementError: the tables are not there.
     """
-    names = (_ENVIRONMENT, _EPOCH, _DATABASE_ID)
-    newest = sa.select(sa.literal("schema_version"), sa.cast(sa.func.max(journal.c.version), sa.Unicode(20))).where(
-        journal.c.state.in_(("applied", "baseline"))
-    )
-    told = [sa.select(metadata.c.name, metadata.c.value).where(metadata.c.name.in_(names)), newest]
-    if read_only is not None:
-        told.append(sa.select(sa.literal(_READ_ONLY), read_only))
-    held = {name: value for name, value in connection.execute(sa.union_all(*told))}  # noqa: C416 - `dict()` of rows has no type
+    held = dict(connection.run("metadata.standing_read_only" if read_only else "metadata.standing"))
     newest_version = held.get("schema_version")
     return Standing(
         environment=held.get(_ENVIRONMENT),
@@ -108,16 +100,6 @@ def parse_epoch(text: str | None) -> int:
             "the database's epoch is damaged: somebody wrote to `custctl_metadata`", hint="restore it from a backup"
         )
     return int(text)
-
-
-def epoch_query() -> sa.ScalarSelect[str]:
-    """Return the epoch as a subquery, to be read in the same statement as a row."""
-    return sa.select(metadata.c.value).where(metadata.c.name == _EPOCH).scalar_subquery()
-
-
-def epoch_is(epoch: int) -> sa.Exists:
-    """Return the condition that the database's history has not forked since `epoch` was read."""
-    return sa.exists().where(metadata.c.name == _EPOCH, metadata.c.value == str(epoch))
 
 
 def check_schema(standing: Standing) -> None:
@@ -159,15 +141,15 @@ def stamp(connection: Connection, environment: str, branch: str | None) -> None:
     Args:
         branch: the branch of the history that the epoch is counted for; see `Database.branch`.
     """
-    held = {name: value for name, value in connection.execute(sa.select(metadata.c.name, metadata.c.value))}  # noqa: C416 - `dict()` of rows has no type
+    held = dict(connection.run("metadata.all"))
     if _ENVIRONMENT in held:
-        connection.execute(sa.update(metadata).where(metadata.c.name == _ENVIRONMENT).values(value=environment))
+        connection.run("metadata.update", key=_ENVIRONMENT, held=environment)
     wanted = {_ENVIRONMENT: environment, _EPOCH: "1", _DATABASE_ID: str(uuid.uuid4())}
     if branch is not None and _EPOCH not in held:
         wanted[_FORK] = branch
-    missing = [{"name": name, "value": value} for name, value in wanted.items() if name not in held]
-    if missing:
-        connection.execute(sa.insert(metadata), missing)
+    for name, value in wanted.items():
+        if name not in held:
+            connection.run("metadata.insert", key=name, value=value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +169,7 @@ def restamp(connection: Connection, environment: str, branch: str | None) -> Res
     Args:
         branch: as for `stamp`.
     """
-    held = {name: value for name, value in connection.execute(sa.select(metadata.c.name, metadata.c.value))}  # noqa: C416 - `dict()` of rows has no type
+    held = dict(connection.run("metadata.all"))
     epoch = int(held.get(_EPOCH) or 1)
     done = Restamp((held.get(_DATABASE_ID), str(uuid.uuid4())), (epoch, epoch + 1))
     values = {_ENVIRONMENT: environment, _EPOCH: str(done.epoch[1]), _DATABASE_ID: done.database_id[1]}
@@ -205,13 +187,13 @@ def require_writable(database: Guarded, connection: Connection, environment: str
         RefusedError: a standby, a missing stamp or another environment's.
     """
     try:
-        standing = read_standing(connection, database.read_only())
-    except sa.exc.DBAPIError:
+        standing = read_standing(connection, read_only=True)
+    except StatementError:
         database.recover(connection)
-        names = database.table_names(connection)
-        if journal.name not in names:
+        there = database.table_names(connection)
+        if names.JOURNAL not in there:
             raise PendingError(f"{database.location} has no schema of custctl", hint="run `custctl migrate`") from None
-        if metadata.name not in names:
+        if names.METADATA not in there:
             check_environment(Standing(None, 1, None, None), environment, database.location)
         raise
     check_environment(standing, environment, database.location)
@@ -232,7 +214,7 @@ def count_fork(connection: Connection, fork: str, at_least: int) -> tuple[int, i
     Returns:
         The epoch before and after; the same where it was counted already.
     """
-    held = {name: value for name, value in connection.execute(sa.select(metadata.c.name, metadata.c.value))}  # noqa: C416 - `dict()` of rows has no type
+    held = dict(connection.run("metadata.all"))
     epoch = parse_epoch(held.get(_EPOCH))
     if held.get(_FORK) == fork:
         return epoch, epoch
@@ -247,5 +229,6 @@ def record_synchronous(connection: Connection, standbys: str, at: str) -> None:
 
 
 def _put(connection: Connection, values: Mapping[str, str]) -> None:
-    connection.execute(sa.delete(metadata).where(metadata.c.name.in_(values)))
-    connection.execute(sa.insert(metadata), [{"name": name, "value": value} for name, value in values.items()])
+    for name, value in values.items():
+        connection.run("metadata.delete", key=name)
+        connection.run("metadata.insert", key=name, value=value)

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Identity, Integer, MetaData, Table
 
-from custctl.schema.sqltypes import Timestamp, row_version, text
+from custctl.schema import names
+from custctl.schema.sqltypes import RowId, RowVersion, Timestamp, text
 
 schema = MetaData(naming_convention={"pk": "%(table_name)s_pk", "uq": "%(table_name)s_%(column_0_name)s_unique"})
 
-_ID = BigInteger().with_variant(Integer, "sqlite")
-
 customer = Table(
-    "customer",
+    names.CUSTOMER,
     schema,
-    Column("id", _ID, Identity(always=True), primary_key=True),
+    Column("id", RowId, Identity(always=True), primary_key=True),
     Column("email", text(254), nullable=False),
     Column("first_name", text(100), nullable=False),
     Column("last_name", text(100), nullable=False),
@@ -29,23 +28,23 @@ customer = Table(
     Column("postal_code", text(20)),
     Column("country", text(100)),
     Column("status", text(20), nullable=False),
-    Column("version", row_version(), nullable=False),
+    Column("version", RowVersion, nullable=False),
     Column("created_at", Timestamp, nullable=False),
     Column("updated_at", Timestamp, nullable=False),
 )
 
 customer_password = Table(
-    "customer_password",
+    names.PASSWORD,
     schema,
-    Column("customer_id", _ID, primary_key=True, autoincrement=False),
+    Column("customer_id", RowId, primary_key=True, autoincrement=False),
     Column("hash", text(255), nullable=False),
     Column("updated_at", Timestamp, nullable=False),
 )
 
 customer_audit = Table(
-    "customer_audit",
+    names.AUDIT,
     schema,
-    Column("id", _ID, Identity(always=True), primary_key=True),
+    Column("id", RowId, Identity(always=True), primary_key=True),
     Column("operation_id", text(36), nullable=False),
     Column("part", Integer, nullable=False),
     Column("customer_id", BigInteger, nullable=False),
@@ -74,9 +73,9 @@ customer_import = Table(
 )
 
 journal = Table(
-    "schema_migration",
+    names.JOURNAL,
     schema,
-    Column("id", _ID, Identity(always=True), primary_key=True),
+    Column("id", RowId, Identity(always=True), primary_key=True),
     # The number of a versioned script; repeatable and seed scripts go by their name.
     Column("version", BigInteger, unique=True),
     Column("name", text(255), nullable=False, unique=True),
@@ -98,11 +97,8 @@ journal = Table(
 )
 
 metadata = Table(
-    "custctl_metadata",
+    names.METADATA,
     schema,
     Column("name", text(200), primary_key=True),
     Column("value", text(), nullable=False),
 )
-
-BOOTSTRAP = (journal, metadata)
-"""What the migration runner makes itself."""

@@ -150,3 +150,17 @@ class InterruptedRunError(CustctlError):
     def __init__(self, message: str, *, terminated: bool = False, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.exit_code = ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED
+
+
+class StatementError(Exception):
+    """A statement failed.
+
+    Args:
+        orig: the driver's error.
+        statement: the text that was sent.
+    """
+
+    def __init__(self, orig: Exception, statement: str) -> None:
+        super().__init__(str(orig))
+        self.orig = orig
+        self.statement = statement

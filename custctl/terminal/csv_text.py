@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from custctl.engines.base import CELL_END
+from custctl.engines.connection import CELL_END
 from custctl.support.text import csv_line, guard_formula, visible
 
 _END = CELL_END.encode()

@@ -16,7 +16,7 @@ from custctl.terminal import layout
 from custctl.terminal.streams import lost_output
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Joined
+    from custctl.engines.connection import Joined
 
 Record = Mapping[str, Any]
 Rows = Sequence[Sequence[Any]]
@@ -203,7 +203,7 @@ class Renderer:
             raise UsageError(f"an export is not written as {chosen}", hint="choose `-o csv` or `-o jsonl`")
         out = self._stream if stream is None else stream
         count, altered = 0, False
-        from custctl.engines.base import Joined
+        from custctl.engines.connection import Joined
         from custctl.terminal import csv_text
 
         if chosen is Format.JSONL:

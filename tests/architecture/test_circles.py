@@ -14,7 +14,6 @@ from tests.conftest import REPOSITORY
 Imports = Mapping[str, frozenset[str]]
 
 BEING_TAKEN_APART = (
-    {"base", "members", "reads"},
     {"mssql.database", "mssql.diagnosis", "mssql.member", "mssql.session"},
     {"postgresql.database", "postgresql.diagnosis", "postgresql.session"},
     {"sqlite.database", "sqlite.session"},

@@ -48,12 +48,33 @@ def test_what_needs_no_database_loads_nothing_heavy(project: Project, arguments:
     assert not modules.intersection(HEAVY)
 
 
-def test_reading_one_customer_loads_neither_rich_nor_keyring_nor_the_orm(migrated: Project) -> None:
+COMPILED = (
+    ("customer", "get", "1", "-o", "json"),
+    ("customer", "update", "1", "--city", "Rome"),
+    ("customer", "add", "--email", "bob@example.com", "--first-name", "Bob", "--last-name", "Kahn"),
+    ("customer", "history", "1"),
+    ("customer", "delete", "1", "--yes"),
+    ("migrate",),
+    ("migrate", "status"),
+    ("seed",),
+    ("doctor",),
+)
+
+
+@pytest.mark.parametrize("arguments", COMPILED, ids=lambda given: " ".join(given[:2]))
+def test_what_asks_nothing_of_its_own_is_compiled_ahead(migrated: Project, arguments: tuple[str, ...]) -> None:
     migrated.ok("customer", "add", "--email", "ada@example.com", "--first-name", "Ada", "--last-name", "Lovelace")
-    modules = loaded(migrated, "customer", "get", "1", "-o", "json")
-    assert "sqlalchemy" in modules
-    unwanted = {*HEAVY, "sqlalchemy.orm", "sqlalchemy.ext"} - {"sqlalchemy", "yaml"}
-    assert not modules.intersection(unwanted)
+    modules = loaded(migrated, *arguments)
+    assert "custctl.engines.sqlite.database" in modules
+    assert "sqlalchemy" not in modules
+    assert "rich" not in modules
+    assert "keyring" not in modules
+
+
+def test_a_first_migration_is_compiled_ahead_too(project: Project) -> None:
+    modules = loaded(project, "migrate")
+    assert "custctl.migrations.runner" in modules
+    assert "sqlalchemy" not in modules
 
 
 def test_a_pipe_never_loads_rich(migrated: Project) -> None:

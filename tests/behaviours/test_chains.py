@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 import uuid
 
-from sqlalchemy import Connection
-
 from custctl.cli.context import Context
 from custctl.customers import audit
+from custctl.engines.connection import Connection
 from custctl.schema.standing import Standing
 from tests.conftest import ADA
 from tests.servers.projects import EngineProject

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
 
 from custctl.customers import audit
 from custctl.customers.model import FIELDS
+from custctl.engines.connection import Connection
 from tests.behaviours.support import Place, editable, options
 
 PASSWORD = "copper lantern drifting"

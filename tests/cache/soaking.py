@@ -33,7 +33,8 @@ from custctl.cache.reading import Reader
 from custctl.customers.operations import new_operation_id
 from custctl.customers.store import CustomerStore
 from custctl.engines import open_database
-from custctl.engines.base import EngineSettings, Node
+from custctl.engines.base import EngineSettings
+from custctl.engines.model import Node
 from custctl.profiles import Profile, load_profile
 from custctl.support.errors import ConflictError, CustctlError, NotFoundError
 

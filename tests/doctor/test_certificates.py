@@ -12,8 +12,8 @@ from ssl import SSLContext
 import pytest
 import trustme
 
-from custctl.engines.base import Check, Node
 from custctl.engines.certificates import Shown, look
+from custctl.engines.model import Check, Node
 from custctl.engines.mssql.handshake import shake_hands
 from tests.doctor.standins import tls_stand_in
 from tests.servers import ports

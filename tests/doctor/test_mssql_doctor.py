@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from custctl.engines.base import Check, EngineSettings, Node
+from custctl.engines.base import EngineSettings
+from custctl.engines.model import Check, Node
 from custctl.engines.mssql.database import MssqlDatabase
 from custctl.engines.mssql.diagnosis import _installed_path, _Look
 from custctl.engines.mssql.driver import Driver

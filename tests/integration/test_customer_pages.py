@@ -180,9 +180,9 @@ def test_pages_do_not_shift_when_rows_come_and_go(
         with database.writing() as connection:
             # What was seen goes, the very last row among it; what is new sorts before all that is still to come.
             doomed |= {found.id for found in page.items}
-            connection.exec_driver_sql(f"DELETE FROM customer WHERE id = {page.items[-1].id}")
-            connection.exec_driver_sql(
-                "INSERT INTO customer (email, first_name, last_name) VALUES (?, 'N', ' ')", (f"{len(seen)}@new.com",)
+            connection.send(f"DELETE FROM customer WHERE id = {page.items[-1].id}")
+            connection.send(
+                f"INSERT INTO customer (email, first_name, last_name) VALUES ('{len(seen)}@new.com', 'N', ' ')"
             )
     database.close()
     assert seen == ordered(everyone, "last_name", descending=False)
@@ -356,8 +356,8 @@ def test_without_the_trigram_index_a_search_finds_the_same(
     database = SqliteDatabase(EngineSettings(location="copy", path=copy))
     with database.writing() as connection:
         for name in ("insert", "update", "delete"):
-            connection.exec_driver_sql(f"DROP TRIGGER customer_search_{name}")
-        connection.exec_driver_sql("DROP TABLE customer_search")
+            connection.send(f"DROP TRIGGER customer_search_{name}")
+        connection.send("DROP TABLE customer_search")
     for needle in ("gonç", "100%", "a*b", "漢字", "ковал"):
         check(database, everyone, needle)
     database.close()

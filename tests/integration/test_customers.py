@@ -11,10 +11,8 @@ import uuid
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from custctl.customers.model import EDITABLE, FIELDS
-from custctl.schema.tables import customer
 from tests.conftest import ADA, Project
 from tests.inside import inside
 
@@ -289,10 +287,10 @@ def test_the_precondition_of_a_write_asks_for_the_epoch_too(ada: Project) -> Non
     ada.database().execute("UPDATE custctl_metadata SET value = '2' WHERE name = 'epoch'").connection.close()
     database = open_database("sqlite", EngineSettings("here", path=ada.path / "dev.db"))
     store = CustomerStore(database, "development", "tester")
-    with database.reading() as connection:
-        for epoch, found in ((1, []), (2, [1])):
-            query = sa.select(customer.c.id).where(store._holds(1, Version(epoch, "1")))
-            assert list(connection.execute(query).scalars()) == found
+    for epoch, found in ((1, False), (2, True)):
+        holds = store._holds(1, Version(epoch, "1"))
+        with database.writing() as connection:
+            assert (database.write_row(connection, {"city": "Rome"}, **holds) is not None) == found
     database.close()
 
 

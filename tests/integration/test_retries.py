@@ -22,12 +22,12 @@ class StandInThatLosesRaces(SqliteDatabase):
         self.losses = losses
         self.attempts = 0
 
-    def write_row(self, connection: Any, statement: Any, readback: Any) -> Any:
+    def write_row(self, connection: Any, columns: Any, **holds: Any) -> Any:
         self.attempts += 1
         if self.attempts <= self.losses:
-            connection.exec_driver_sql("UPDATE customer SET city = 'Rome' WHERE id = 1")
+            connection.send("UPDATE customer SET city = 'Rome' WHERE id = 1")
             return None
-        return super().write_row(connection, statement, readback)
+        return super().write_row(connection, columns, **holds)
 
 
 def store(project: Project, losses: int) -> tuple[CustomerStore, StandInThatLosesRaces]:

@@ -225,7 +225,9 @@ class _Cursor:
             self._server.asked.append((settings[1], 0))
             statement = statement[settings.end() :]
         columns, self._left, self.rowcount = self._server.answer(statement, parameters)
-        self.description = [(name, None, None, None, None, None, None) for name in columns] or None
+        first = self._left[0] if self._left else [None] * len(columns)
+        kinds = (type(value) for value in first)
+        self.description = [(name, kind) for name, kind in zip(columns, kinds, strict=False)] or None
         return self
 
     def executemany(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pyodbc
 import pytest
 
-from custctl.engines.base import EngineSettings, Node
+from custctl.engines.base import EngineSettings
+from custctl.engines.model import Node
 from custctl.engines.mssql import driver
 from custctl.engines.mssql.driver import Driver, connection_string, find_driver
 from custctl.support.errors import CredentialError, UnavailableError

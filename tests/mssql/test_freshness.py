@@ -7,7 +7,8 @@ from typing import Any
 import pyodbc
 import pytest
 
-from custctl.engines.base import EngineSettings, Node
+from custctl.engines.base import EngineSettings
+from custctl.engines.model import Node
 from custctl.engines.mssql.driver import Driver, connection_string
 from custctl.engines.mssql.freshness import read_freshness
 from custctl.engines.reads import Freshness, LogPosition

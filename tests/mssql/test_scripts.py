@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from custctl.customers.model import EDITABLE, MAX_LENGTH
-from custctl.engines.mssql.database import COLLATION
+from custctl.engines.mssql.names import COLLATION
 from custctl.engines.mssql.script import split
 from custctl.schema.tables import schema
 from tests.conftest import REPOSITORY

@@ -20,7 +20,7 @@ EXPECTED = Path(__file__).parent / "expected" / "statements.sql"
 
 ROWS = "email,first_name,last_name,phone\nx@example.com,X,Y,\ny@example.com,Y,Z,1\n"
 FREE: dict[str, list[tuple[object, ...]]] = {
-    "SELECT dbo.customer.id \nFROM dbo.customer \nWHERE (dbo.customer.email": []
+    "SELECT [dbo].customer.id\nFROM [dbo].customer\nWHERE ([dbo].customer.email": []
 }
 NEW = ("--first-name", "Ada", "--last-name", "Byron")
 PASSWORD = "correct horse battery staple 9!\n"
@@ -158,13 +158,13 @@ def test_what_has_an_output_is_a_table_without_triggers(statements: list[str]) -
 
 
 def test_the_version_is_a_condition_of_each_update_and_delete_of_one_customer(statements: list[str]) -> None:
-    writes = [s for s in statements if re.match(r"(?:UPDATE|DELETE FROM) dbo\.customer ", s)]
+    writes = [s for s in statements if re.match(r"(?:UPDATE|DELETE FROM) \[dbo\]\.customer ", s)]
     assert len(writes) >= 3
     for statement in writes:
-        assert "dbo.customer.id = ? AND dbo.customer.version = ? AND (EXISTS" in statement, statement
+        assert "[dbo].customer.id = ? AND [dbo].customer.version = ? AND (EXISTS" in statement, statement
 
 
 def test_a_null_is_written_out_and_never_asked_about(statements: list[str]) -> None:
-    inserts = [statement for statement in statements if statement.startswith("INSERT INTO dbo.customer_audit ")]
+    inserts = [statement for statement in statements if statement.startswith("INSERT INTO [dbo].customer_audit ")]
     assert inserts
     assert all("NULL" in statement for statement in inserts)

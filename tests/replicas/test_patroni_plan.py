@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from custctl.engines.base import Node
 from custctl.engines.members import Observation, Role
+from custctl.engines.model import Node
 from custctl.profiles import Environment, Profile, model
 from custctl.replication.journal import Intent
 from custctl.replication.nodes import Means

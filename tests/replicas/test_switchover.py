@@ -12,8 +12,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from custctl.engines.base import Node
 from custctl.engines.members import Observation, Role
+from custctl.engines.model import Node
 from custctl.replication.streaming.plan import plan_switchover
 from custctl.replication.topology import Seen, Topology
 from custctl.support.errors import RefusedError

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from custctl.customers import audit
+from custctl.customers import statements
 from custctl.engines.roles import ADMIN, AUDIT_FACTS, AUDIT_VALUES, OPERATOR, RIGHTS, SUPPORT, least_role
 from custctl.schema.tables import customer_audit
 from tests.conftest import ADA, REPOSITORY, Project
@@ -294,8 +294,8 @@ def _names(text: str) -> tuple[str, ...]:
 def test_the_audit_s_columns_are_facts_or_values() -> None:
     assert {*AUDIT_FACTS, *AUDIT_VALUES} == {column.name for column in customer_audit.c}
     assert not {*AUDIT_FACTS} & {*AUDIT_VALUES}
-    assert audit.VALUES == AUDIT_VALUES
-    assert tuple(column.name for column in audit.facts()) == AUDIT_FACTS
+    assert statements.VALUES == AUDIT_VALUES
+    assert tuple(column.name for column in statements.facts()) == AUDIT_FACTS
 
 
 @pytest.mark.parametrize(

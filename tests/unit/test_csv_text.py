@@ -8,7 +8,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custctl.engines.base import CELL_END
+from custctl.engines.connection import CELL_END
 from custctl.support.text import UNSAFE, unguard_formula
 from custctl.terminal.csv_text import from_joined, from_rows
 

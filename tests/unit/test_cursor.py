@@ -24,7 +24,7 @@ from custctl.customers.queries import (
     resume,
     search_query,
 )
-from custctl.schema.sqltypes import format_time
+from custctl.schema.times import format_time
 from custctl.support.errors import UsageError
 
 ANY = st.text().map(lambda text: unicodedata.normalize("NFC", text))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from custctl.engines.base import Node
+from custctl.engines.model import Node
 from custctl.engines.nodes import Dialler, Fit, Rank, Reached
 from custctl.engines.reads import Freshness, LogPosition
 from custctl.replication.positions import Positions

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from custctl.engines.base import LockHolder
+from custctl.engines.model import LockHolder
 from custctl.engines.sqlite.lock import file_lock
 from custctl.support.errors import CredentialError
 

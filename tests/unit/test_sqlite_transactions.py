@@ -16,17 +16,17 @@ def test_a_failed_block_is_rolled_back_at_once(tmp_path: Path, kind: str) -> Non
     database = SqliteDatabase(EngineSettings(location="here", path=tmp_path / "x.db"))
     database.create()
     with database.writing() as connection:
-        connection.exec_driver_sql("CREATE TABLE t (x INTEGER)")
+        connection.send("CREATE TABLE t (x INTEGER)")
     with pytest.raises(KeyError), getattr(database, kind)() as connection:
         if kind == "writing":
-            connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+            connection.send("INSERT INTO t VALUES (1)")
         raise KeyError
     other = sqlite3.connect(tmp_path / "x.db", isolation_level=None, timeout=0)
     other.execute("BEGIN IMMEDIATE")
     other.execute("COMMIT")
     other.close()
     with database.reading() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM t").scalar() == 0
+        assert connection.send("SELECT count(*) FROM t").scalar() == 0
     database.close()
 
 
@@ -35,13 +35,13 @@ def test_a_scripts_session_that_was_interrupted_in_a_statement_begins_anew(tmp_p
     database.create()
     with database.script_session() as session:
         session.begin()
-        session.connection.exec_driver_sql("CREATE TABLE t (x INTEGER)")
-        # As SQLAlchemy does with a connection on which a signal comes while a statement runs.
-        session.connection.invalidate()
+        session.connection.send("CREATE TABLE t (x INTEGER)")
+        # As where the driver gives a connection up.
+        session.connection.close()
         session.rollback()
         assert not session.in_transaction()
         session.begin()
-        session.connection.exec_driver_sql("CREATE TABLE t (x INTEGER)")
+        session.connection.send("CREATE TABLE t (x INTEGER)")
         session.commit()
     with database.reading() as connection:
         assert database.table_names(connection) == {"t"}

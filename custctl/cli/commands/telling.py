@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from custctl.cli.context import Context
-from custctl.engines.base import LockHolder
+from custctl.engines.model import LockHolder
 from custctl.engines.scripts import Finding
 from custctl.migrations.journal import Record
 from custctl.migrations.plan import Step

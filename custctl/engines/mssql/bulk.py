@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyodbc
 
-from custctl.engines.base import Merge
+from custctl.engines.model import Merge
 from custctl.engines.mssql.names import quote
 from custctl.engines.server import GivenUpError
 from custctl.support.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Table
-
     from custctl.engines.mssql.supervised import Connection, Cursor
 
 _KEY_LENGTH = 36
@@ -24,7 +22,7 @@ _KEY_LENGTH = 36
 def merge(
     driver: Connection,
     schema: str,
-    table: Table,
+    table: str,
     columns: Sequence[str],
     rows: Sequence[Sequence[Any]],
     *,
@@ -76,23 +74,25 @@ class _Stage:
     Not a temporary one: the server cannot describe those, and says so by an error that would end the transaction.
     """
 
-    def __init__(self, driver: Connection, schema: str, table: Table, columns: Sequence[str], key: str) -> None:
+    def __init__(self, driver: Connection, schema: str, table: str, columns: Sequence[str], key: str) -> None:
         self._cursor: Cursor = driver.cursor()
-        self._table = f"{quote(schema)}.{quote(table.name)}"
-        self._stage = f"{quote(schema)}.{quote(f'{table.name}_import_row')}"
+        self._table = f"{quote(schema)}.{quote(table)}"
+        self._stage = f"{quote(schema)}.{quote(f'{table}_import_row')}"
         self._columns = [quote(column) for column in columns]
-        # A character outside the basic plane counts twice.
-        self._widths = [2 * getattr(table.c[column].type, "length", 0) for column in columns]
         self._key = quote(key)
         self._batch = str(uuid.uuid4())
 
     def fill(self, rows: Sequence[Sequence[Any]]) -> None:
         """Put the batch in."""
+        widths = (
+            max((len(value) for value in values if value is not None), default=1) for values in zip(*rows, strict=True)
+        )
         self._cursor.setinputsizes(
             [
                 (pyodbc.SQL_WVARCHAR, _KEY_LENGTH, 0),
                 (pyodbc.SQL_INTEGER, 0, 0),
-                *((pyodbc.SQL_WVARCHAR, width, 0) for width in self._widths),
+                # A character outside the basic plane counts twice; by powers of two, so that few plans are made.
+                *((pyodbc.SQL_WVARCHAR, 2 << width.bit_length(), 0) for width in widths),
             ]
         )
         places = ", ".join("?" for _ in range(len(self._columns) + 2))

@@ -7,33 +7,26 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
-from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyodbc
-import sqlalchemy as sa
-from sqlalchemy.pool import NullPool
-from sqlalchemy.schema import CreateTable
-from sqlalchemy.types import TypeDecorator
 
-from custctl.engines.base import Check, LockHolder, Merge, Node
+from custctl.engines.model import Check, LockHolder, Merge, Node
 from custctl.engines.mssql import errors
-from custctl.engines.mssql.dialect import make_dialect
 from custctl.engines.mssql.driver import connection_string, find_driver
 from custctl.engines.mssql.errors import TAKEN, is_lost, number, words
-from custctl.engines.mssql.names import quote
+from custctl.engines.mssql.running import MssqlConnection
 from custctl.engines.mssql.supervised import Connection as Supervised
 from custctl.engines.server import DriverError, DriverErrors, GivenUpError, ServerDatabase
-from custctl.schema.sqltypes import Timestamp
+from custctl.schema import names
 from custctl.support.errors import CredentialError, CustctlError, LockTimeoutError, UnavailableError
 from custctl.support.tls import keep_out, require_authorities
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlalchemy import ColumnElement, Connection, Dialect, Engine, Select, Table
-
     from custctl.engines.base import EngineSettings, ScriptSession
+    from custctl.engines.connection import Connection
     from custctl.engines.members import Member
     from custctl.engines.reads import Freshness
     from custctl.engines.scripts import Language, Lint, Statement
@@ -41,18 +34,8 @@ if TYPE_CHECKING:
 # Each connection is a command's own; and a pooled one would keep what the last one has set.
 pyodbc.pooling = False
 
-COLLATION = "Latin1_General_BIN2"
-"""By code point: the same whatever the database's own collation is."""
-
-_FOLDING = "Latin1_General_CS_AS"
-"""Knows the case of all letters; by code point a compatible server knows that of A to Z."""
-
 _NOT_READ = (-155, -151)
 """The types DATETIMEOFFSET, and GEOGRAPHY and its like: pyodbc refuses rows that hold one, which scripts may select."""
-
-_SPELLED_LETTERS = 3  # at most 4 ** 3 ranges, most often 2 ** 3
-# What LOWER leaves apart, and the other engines compare as the same letter.
-_FURTHER_CASES = {"\u03c3": "\u03c2", "\u03c2": "\u03c3", "ß": "\u1e9e", "\u03b8": "\u03f4"}
 
 
 class MssqlDatabase(ServerDatabase):
@@ -69,11 +52,8 @@ class MssqlDatabase(ServerDatabase):
 
     # -- connecting --------------------------------------------------------------------------------
 
-    def _make_engine(self) -> Engine:
-        dialect = make_dialect(self._settings.schema)
-        pool = NullPool(self._open)
-        pool._dialect = dialect  # as `create_engine` does, which would run queries of its own
-        return sa.Engine(pool, dialect, sa.make_url("mssql+pyodbc://"), hide_parameters=True)
+    def _over(self, driver: Supervised) -> MssqlConnection:
+        return MssqlConnection(driver, self._settings.schema)
 
     def _dial(self, node: Node) -> Supervised:
         return self._log_in(node, to_read=False)
@@ -183,7 +163,7 @@ class MssqlDatabase(ServerDatabase):
             raise self._translated(error, f"node {node}") from self._scrubbed(error)
 
     def _driver(self, connection: Connection) -> Supervised:
-        driver = connection.connection.dbapi_connection
+        driver = connection.driver
         assert isinstance(driver, Supervised)
         return driver
 
@@ -194,9 +174,6 @@ class MssqlDatabase(ServerDatabase):
     # -- transactions ------------------------------------------------------------------------------
 
     def _begin(self, connection: Connection) -> None:
-        # SQLAlchemy ends what it knows of: without its own transaction it would take a commit for done.
-        if connection.get_transaction() is None:
-            connection.begin()
         self._driver(connection).begin()
 
     def _begin_snapshot(self, connection: Connection) -> None:
@@ -222,28 +199,18 @@ class MssqlDatabase(ServerDatabase):
     # -- the catalogue -----------------------------------------------------------------------------
 
     def table_names(self, connection: Connection) -> set[str]:
-        query = sa.text(
+        query = (
             "SELECT t.name FROM sys.tables AS t INNER JOIN sys.schemas AS s ON s.schema_id = t.schema_id"
-            " WHERE s.name = :schema"
+            " WHERE s.name = ?"
         )
-        return {name for (name,) in connection.execute(query, {"schema": self._settings.schema})}
+        return {name for (name,) in connection.send(query, ("schema:text",), {"schema": self._settings.schema})}
 
-    def create_tables(self, connection: Connection, tables: Sequence[Table]) -> None:
+    def create_tables(self, connection: Connection) -> None:
         there = self.table_names(connection)
-        for table in tables:
-            if table.name not in there:
-                declared, unique = _declared(table)
-                connection.execute(CreateTable(declared))
-                for index in unique:
-                    connection.exec_driver_sql(index.format(schema=quote(self._settings.schema)))
-
-    def read_only(self) -> ColumnElement[str]:
-        told = sa.func.DATABASEPROPERTYEX(sa.func.DB_NAME(), sa.literal_column("N'Updateability'"))
-        is_read_only = sa.cast(told, sa.Unicode(60)) == sa.literal_column("N'READ_ONLY'", sa.Unicode)
-        return sa.case((is_read_only, sa.literal_column("N'yes'")), else_=sa.literal_column("N'no'"))
-
-    def now(self) -> ColumnElement[str]:
-        return sa.cast(sa.func.SYSUTCDATETIME(), Timestamp())
+        for table in names.BOOTSTRAP:
+            if table not in there:
+                text, _ = connection.text(f"create.{table}")
+                self._driver(connection).run(text)
 
     def lock(self, connection: Connection, name: str) -> None:
         from custctl.engines.mssql.session import resource, take_lock
@@ -272,19 +239,12 @@ class MssqlDatabase(ServerDatabase):
             raise ValueError(text)
         return raw
 
-    def version_text(self, column: ColumnElement[Any], prefix: str) -> ColumnElement[str]:
-        return sa.type_coerce(column, _VersionText(prefix))
-
-    def touch(self) -> dict[str, ColumnElement[Any]]:
-        # No trigger does this: with one, a statement could not return the row that it wrote.
-        return {"updated_at": self.now()}
-
     # -- volume ------------------------------------------------------------------------------------
 
     def merge(
         self,
         connection: Connection,
-        table: Table,
+        table: str,
         columns: Sequence[str],
         rows: Sequence[Sequence[Any]],
         *,
@@ -302,39 +262,6 @@ class MssqlDatabase(ServerDatabase):
             if number(error) in TAKEN or told.details.get("field") == "email":
                 raise GivenUpError(told) from self._scrubbed(error)
             raise
-
-    def stream(self, connection: Connection, statement: Select[Any], size: int) -> Iterator[list[tuple[Any, ...]]]:
-        with connection.execution_options(yield_per=size).execute(statement) as result:
-            for rows in result.partitions():
-                yield [tuple(row) for row in rows]
-
-    # -- search ------------------------------------------------------------------------------------
-
-    def fold_key(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        # An email is stored in lower case: its unique index serves as it is.
-        if column.name == "email":
-            return column
-        return sa.func.LOWER(column.collate(_FOLDING), type_=sa.Unicode).collate(COLLATION)
-
-    def fold_order(self, key: ColumnElement[Any]) -> ColumnElement[Any]:
-        return key  # the columns compare by code point, and so does what is made of them
-
-    def starts_with(self, column: ColumnElement[Any], text: str) -> list[ColumnElement[bool]]:
-        # The ranges are what an index finds; the patterns decide.
-        ranges = [_begins_with(column, low) for low in _spellings(text)]
-        return [sa.and_(sa.or_(*ranges), self._is_like(column, text, "", "%"))]
-
-    def contains(
-        self, connection: Connection, statement: Select[Any], columns: Sequence[ColumnElement[Any]], text: str
-    ) -> tuple[Select[Any], ColumnElement[Any]]:
-        identity: ColumnElement[Any] = columns[0].table.c.id
-        found = [self._is_like(column, text, "%", "%") for column in columns]
-        return statement.where(sa.or_(*found)), identity
-
-    def _is_like(self, column: ColumnElement[Any], text: str, before: str, behind: str) -> ColumnElement[bool]:
-        # Folded here: what a function makes of a parameter has a collation that is at odds with the column's.
-        patterns = [f"{before}{_literal(folded)}{behind}" for folded in _foldings(text)]
-        return sa.or_(*(self.fold_key(column).like(pattern) for pattern in patterns))
 
     # -- migrations --------------------------------------------------------------------------------
 
@@ -412,21 +339,6 @@ class MssqlDatabase(ServerDatabase):
         yield from checks(self, scripts)
 
 
-class _VersionText(TypeDecorator[str]):
-    """A row's version as clients see it, made of the eight bytes when they arrive."""
-
-    impl = sa.BINARY(8)
-    cache_ok = True
-
-    def __init__(self, prefix: str) -> None:
-        super().__init__()
-        self.prefix = prefix
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> str:
-        """Return text, of what the driver returned."""
-        return self.prefix + bytes(value).hex()
-
-
 def has_snapshots(driver: Supervised) -> bool:
     """Tell whether the database allows transactions that see one state."""
     try:
@@ -455,68 +367,3 @@ def _knock(node: Node, timeout: float) -> None:
             f"node {node} cannot be reached: {(error.strerror or str(error)).lower()}",
             hint="check that the server runs, and `database.nodes` in the profile",
         ) from None
-
-
-def _declared(table: Table) -> tuple[Table, list[str]]:
-    """Return a table as it is declared here, and the indexes that stand for its unique columns.
-
-    Text gets a collation of its own. SQL Server takes two NULLs for the same: a unique column that may be NULL has an
-    index that only finds it. One without the NULLs would make writing depend on the settings of the session, which
-    scripts change.
-    """
-    declared = table.to_metadata(sa.MetaData(naming_convention=table.metadata.naming_convention))
-    indexes = []
-    for constraint in list(declared.constraints):
-        if isinstance(constraint, sa.UniqueConstraint):
-            (column,) = constraint.columns
-            declared.constraints.discard(constraint)
-            kind, ending = ("INDEX", "") if column.nullable else ("UNIQUE INDEX", "_unique")
-            indexes.append(
-                f"CREATE {kind} {quote(f'{table.name}_{column.name}{ending}')}"
-                f" ON {{schema}}.{quote(table.name)} ({quote(column.name)})"
-            )
-    for column in declared.columns:
-        if isinstance(column.type, sa.Unicode | sa.UnicodeText):
-            column.type = type(column.type)(column.type.length, collation=COLLATION)
-    return declared, sorted(indexes)
-
-
-def _begins_with(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
-    """Return a range that holds all values which begin with a text, by UTF-16 units as well as by code point."""
-    last = ord(text[-1]) + 1
-    if last in (0x10000, 0x110000):  # behind which other characters follow in the other order, or none at all
-        return column >= text
-    return sa.and_(column >= text, column < text[:-1] + chr(0xE000 if last == 0xD800 else last))
-
-
-def _literal(text: str) -> str:
-    """Return a text as a pattern that matches it alone.
-
-    By classes of one character, not by ESCAPE: a compatible server loses an escaped character behind `%`.
-    """
-    return "".join(f"[{char}]" if char in "%_[" else char for char in text)
-
-
-def _fold(char: str) -> str:
-    """Return a letter in lower case, as LOWER does; one that has none of a single letter stays."""
-    return char.lower() if len(char.lower()) == 1 else char
-
-
-def _foldings(text: str) -> list[str]:
-    """Return what LOWER may make of values that are `text` but for case."""
-    left = _SPELLED_LETTERS
-    choices: list[tuple[str, ...]] = []
-    for char in map(_fold, text):
-        further = _FURTHER_CASES.get(char) if left else None
-        left -= further is not None
-        choices.append((char, further) if further else (char,))
-    return ["".join(chars) for chars in product(*choices)]
-
-
-def _spellings(text: str) -> list[str]:
-    """Return the beginnings, in each case, that values which begin with `text` have."""
-    choices = []
-    for char in text[:_SPELLED_LETTERS]:
-        forms = (char, char.lower(), char.upper(), char.title(), _FURTHER_CASES.get(_fold(char), char))
-        choices.append(tuple(dict.fromkeys(form for form in forms if len(form) == 1)))
-    return ["".join(chars) for chars in product(*choices)]

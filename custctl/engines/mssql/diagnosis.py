@@ -16,23 +16,21 @@ from typing import TYPE_CHECKING, Any
 
 import pyodbc
 
-from custctl.engines.base import Check
 from custctl.engines.certificates import look
-from custctl.engines.mssql.database import COLLATION
+from custctl.engines.model import Check
 from custctl.engines.mssql.driver import Driver, find_driver
 from custctl.engines.mssql.errors import is_lost
 from custctl.engines.mssql.handshake import shake_hands
 from custctl.engines.mssql.member import GROUP, SERVER_RIGHTS
-from custctl.engines.mssql.names import literal, quote
+from custctl.engines.mssql.names import COLLATION, literal, quote
 from custctl.engines.rights import Right, all_rights, in_words, judge, rights_of
 from custctl.engines.roles import ADMIN, RIGHTS, SUPPORT
 from custctl.support.errors import ExitCode
 from custctl.support.text import visible
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection as SqlConnection
-
-    from custctl.engines.base import Node
+    from custctl.engines.connection import Connection as SqlConnection
+    from custctl.engines.model import Node
     from custctl.engines.mssql.database import MssqlDatabase
     from custctl.engines.mssql.supervised import Connection
 

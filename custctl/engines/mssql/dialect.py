@@ -1,15 +1,33 @@
-"""SQLAlchemy's dialect of T-SQL, which leaves neither blanks nor fractions of a second to servers and driver."""
+"""T-SQL, as SQLAlchemy Core says it: it leaves neither blanks nor fractions of a second to servers and driver."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
-import pyodbc
 import sqlalchemy as sa
+from sqlalchemy.dialects.mssql import DATETIME2
 from sqlalchemy.dialects.mssql.base import MSSQLCompiler
 from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
+from sqlalchemy.schema import CreateTable
 
-from custctl.schema.sqltypes import MILLISECONDS, Timestamp
+from custctl.engines.dialect import Dialect
+from custctl.engines.mssql.names import COLLATION, quote
+from custctl.schema.sqltypes import Timestamp
+from custctl.schema.times import MILLISECONDS
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Select, Table
+
+
+_FOLDING = "Latin1_General_CS_AS"
+"""Knows the case of all letters; by code point a compatible server knows that of A to Z."""
+
+_LONG = 2000  # characters from which a text is not sent in place
+_SPELLED_LETTERS = 3  # at most 4 ** 3 ranges, most often 2 ** 3
+# What LOWER leaves apart, and the other engines compare as the same letter.
+_FURTHER_CASES = {"\u03c3": "\u03c2", "\u03c2": "\u03c3", "ß": "\u1e9e", "\u03b8": "\u03f4"}
 
 
 class _Compiler(MSSQLCompiler):
@@ -46,17 +64,144 @@ class _Compiler(MSSQLCompiler):
         return f"({plain}{joined}{lengths})"
 
 
-def make_dialect(schema: str) -> MSDialect_pyodbc:
-    """Return the dialect, which asks the server for nothing.
+class MssqlDialect(Dialect):
+    """SQL Server 2017 or newer."""
 
-    Args:
-        schema: the default one.
+    def make_sql(self) -> MSDialect_pyodbc:
+        dialect = MSDialect_pyodbc(paramstyle="qmark")  # type: ignore[no-untyped-call]
+        dialect.statement_compiler = _Compiler
+        # What the dialect would ask the server for; every release that is supported has it.
+        dialect.server_version_info = (14, 0)  # type: ignore[assignment]
+        dialect._setup_version_attributes()  # type: ignore[no-untyped-call]
+        dialect._supports_nvarchar_max = True
+        dialect.default_schema_name = self.schema
+        dialect.timestamp_type = DATETIME2(MILLISECONDS)  # type: ignore[attr-defined,no-untyped-call]
+        dialect.row_version_type = sa.BINARY(8)  # type: ignore[attr-defined]
+        return dialect
+
+    def kind(self, of: Any) -> str:
+        """Return what the driver has to know: `time`, `text`, `long` text, or nothing."""
+        if isinstance(of, Timestamp):
+            return "time"
+        if isinstance(of, sa.String):
+            return "text" if of.length is not None and of.length < _LONG else "long"
+        return ""
+
+    def tables(self, table: Table) -> list[str]:
+        declared, indexes = _declared(table)
+        schema = f"{self.schema}."
+        return [self.definition(CreateTable(declared)), *(index.format(schema=schema) for index in indexes)]
+
+    def now(self) -> ColumnElement[str]:
+        return sa.cast(sa.func.SYSUTCDATETIME(), Timestamp())
+
+    def read_only(self) -> ColumnElement[str]:
+        told = sa.func.DATABASEPROPERTYEX(sa.func.DB_NAME(), sa.literal_column("N'Updateability'"))
+        is_read_only = sa.cast(told, sa.Unicode(60)) == sa.literal_column("N'READ_ONLY'", sa.Unicode)
+        return sa.case((is_read_only, sa.literal_column("N'yes'")), else_=sa.literal_column("N'no'"))
+
+    def version_text(self, column: ColumnElement[Any], prefix: str) -> ColumnElement[str]:
+        return sa.type_coerce(column, VersionText(prefix))
+
+    def touch(self) -> dict[str, ColumnElement[Any]]:
+        # No trigger does this: with one, a statement could not return the row that it wrote.
+        return {"updated_at": self.now()}
+
+    def fold_key(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        # An email is stored in lower case: its unique index serves as it is.
+        if column.name == "email":
+            return column
+        return sa.func.LOWER(column.collate(_FOLDING), type_=sa.Unicode).collate(COLLATION)
+
+    def starts_with(self, column: ColumnElement[Any], text: str) -> list[ColumnElement[bool]]:
+        # The ranges are what an index finds; the patterns decide.
+        ranges = [_begins_with(column, low) for low in _spellings(text)]
+        return [sa.and_(sa.or_(*ranges), self._is_like(column, text, "", "%"))]
+
+    def contains(
+        self, statement: Select[Any], columns: Sequence[ColumnElement[Any]], text: str, *, indexed: bool
+    ) -> tuple[Select[Any], ColumnElement[Any]]:
+        identity: ColumnElement[Any] = columns[0].table.c.id
+        found = [self._is_like(column, text, "%", "%") for column in columns]
+        return statement.where(sa.or_(*found)), identity
+
+    def _is_like(self, column: ColumnElement[Any], text: str, before: str, behind: str) -> ColumnElement[bool]:
+        # Folded here: what a function makes of a parameter has a collation that is at odds with the column's.
+        patterns = [f"{before}{_literal(folded)}{behind}" for folded in _foldings(text)]
+        return sa.or_(*(self.fold_key(column).like(pattern) for pattern in patterns))
+
+
+class VersionText(sa.types.TypeDecorator[str]):
+    """A row's version as clients see it, made of the eight bytes when they arrive."""
+
+    impl = sa.BINARY(8)
+    cache_ok = True
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__()
+        self.prefix = prefix
+
+
+def _declared(table: Table) -> tuple[Table, list[str]]:
+    """Return a table as it is declared here, and the indexes that stand for its unique columns.
+
+    Text gets a collation of its own. SQL Server takes two NULLs for the same: a unique column that may be NULL has an
+    index that only finds it. One without the NULLs would make writing depend on the settings of the session, which
+    scripts change.
     """
-    dialect = MSDialect_pyodbc(dbapi=pyodbc)  # type: ignore[no-untyped-call]
-    dialect.statement_compiler = _Compiler
-    # What the dialect would ask the server for; every release that is supported has it.
-    dialect.server_version_info = (14, 0)  # type: ignore[assignment]
-    dialect._setup_version_attributes()  # type: ignore[no-untyped-call]
-    dialect._supports_nvarchar_max = True
-    dialect.default_schema_name = schema
-    return dialect
+    declared = table.to_metadata(sa.MetaData(naming_convention=table.metadata.naming_convention))
+    indexes = []
+    for constraint in list(declared.constraints):
+        if isinstance(constraint, sa.UniqueConstraint):
+            (column,) = constraint.columns
+            declared.constraints.discard(constraint)
+            kind, ending = ("INDEX", "") if column.nullable else ("UNIQUE INDEX", "_unique")
+            indexes.append(
+                f"CREATE {kind} {quote(f'{table.name}_{column.name}{ending}')}"
+                f" ON {{schema}}{quote(table.name)} ({quote(column.name)})"
+            )
+    for column in declared.columns:
+        if isinstance(column.type, sa.Unicode | sa.UnicodeText):
+            column.type = type(column.type)(column.type.length, collation=COLLATION)
+    return declared, sorted(indexes)
+
+
+def _begins_with(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
+    """Return a range that holds all values which begin with a text, by UTF-16 units as well as by code point."""
+    last = ord(text[-1]) + 1
+    if last in (0x10000, 0x110000):  # behind which other characters follow in the other order, or none at all
+        return column >= text
+    return sa.and_(column >= text, column < text[:-1] + chr(0xE000 if last == 0xD800 else last))
+
+
+def _literal(text: str) -> str:
+    """Return a text as a pattern that matches it alone.
+
+    By classes of one character, not by ESCAPE: a compatible server loses an escaped character behind `%`.
+    """
+    return "".join(f"[{char}]" if char in "%_[" else char for char in text)
+
+
+def _fold(char: str) -> str:
+    """Return a letter in lower case, as LOWER does; one that has none of a single letter stays."""
+    return char.lower() if len(char.lower()) == 1 else char
+
+
+def _foldings(text: str) -> list[str]:
+    """Return what LOWER may make of values that are `text` but for case."""
+    left = _SPELLED_LETTERS
+    choices: list[tuple[str, ...]] = []
+    for char in map(_fold, text):
+        further = _FURTHER_CASES.get(char) if left else None
+        left -= further is not None
+        choices.append((char, further) if further else (char,))
+    return ["".join(chars) for chars in product(*choices)]
+
+
+def _spellings(text: str) -> list[str]:
+    """Return the beginnings, in each case, that values which begin with `text` have."""
+    choices = []
+    for char in text[:_SPELLED_LETTERS]:
+        forms = (char, char.lower(), char.upper(), char.title(), _FURTHER_CASES.get(_fold(char), char))
+        choices.append(tuple(dict.fromkeys(form for form in forms if len(form) == 1)))
+    return ["".join(chars) for chars in product(*choices)]

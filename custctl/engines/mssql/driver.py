@@ -15,7 +15,8 @@ import pyodbc
 from custctl.support.errors import CredentialError, UnavailableError
 
 if TYPE_CHECKING:
-    from custctl.engines.base import EngineSettings, Node
+    from custctl.engines.base import EngineSettings
+    from custctl.engines.model import Node
 
 _INSTALLED = re.compile(r"ODBC Driver (1[7-9]|[2-9][0-9]) for SQL Server")
 _PACKAGE = "mssql_python_odbc"

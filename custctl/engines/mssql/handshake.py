@@ -15,7 +15,7 @@ from custctl.engines.certificates import Shown, close
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-    from custctl.engines.base import Node
+    from custctl.engines.model import Node
 
 _PRELOGIN, _ANSWER = 0x12, 0x04
 _END_OF_MESSAGE = 0x01

@@ -29,7 +29,7 @@ from custctl.engines.mssql.session import resource, take_lock
 from custctl.support.errors import RefusedError, UnavailableError
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Node
+    from custctl.engines.model import Node
     from custctl.engines.mssql.supervised import Connection
     from custctl.support.errors import CustctlError
 

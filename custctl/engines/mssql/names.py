@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+COLLATION = "Latin1_General_BIN2"
+"""By code point: the same whatever the database's own collation is."""
+
 
 def quote(name: str) -> str:
     """Return a name in brackets, in which it may hold anything."""

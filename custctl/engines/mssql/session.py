@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pyodbc
 
-from custctl.engines.base import LockHolder, ScriptSession
+from custctl.engines.base import ScriptSession
+from custctl.engines.model import LockHolder
 from custctl.engines.mssql.errors import hidden, lacking
 from custctl.engines.mssql.names import literal, quote
 from custctl.engines.mssql.tokens import with_flat_comments

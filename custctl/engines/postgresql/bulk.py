@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg import sql
 
-from custctl.engines.base import Merge
+from custctl.engines.model import Merge
 from custctl.engines.postgresql.connection import LimitedConnection
 
 # CSV without any of its meanings: what delimits and quotes is in no customer's text, so that nothing is escaped.

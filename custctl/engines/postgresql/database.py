@@ -7,37 +7,30 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import psycopg
-import sqlalchemy as sa
 from psycopg import sql
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.pool import NullPool
-from sqlalchemy.schema import CreateSchema, CreateTable
-from sqlalchemy.sql.functions import Function
 
-from custctl.engines.base import CELL_END, Check, Joined, LockHolder, Merge, Node
+from custctl.engines.model import Check, LockHolder, Merge, Node
 from custctl.engines.postgresql import errors
 from custctl.engines.postgresql.attempts import PROTOCOL_VIOLATION, is_answer, translate_attempt
 from custctl.engines.postgresql.connection import AttemptError, LimitedConnection, NoPasswordError
 from custctl.engines.postgresql.libpq import authorities, overruled
 from custctl.engines.postgresql.pooling import APPLICATION, is_pooled, require_session, set_config
+from custctl.engines.postgresql.running import PostgresqlConnection
 from custctl.engines.postgresql.timeline import TIMELINE
 from custctl.engines.server import DriverError, DriverErrors, ServerDatabase
-from custctl.schema.sqltypes import Timestamp
+from custctl.schema import names
 from custctl.support.errors import CustctlError, InvalidError, NoCredentialError, RefusedError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlalchemy import ColumnElement, Connection, Engine, Select, Table
-
     from custctl.engines.base import ScriptSession
+    from custctl.engines.connection import Connection
     from custctl.engines.members import Member
     from custctl.engines.reads import Freshness, LogPosition
     from custctl.engines.scripts import Language, Lint, Statement
 
 _SSLMODES = {"verify-full": "verify-full", "strict": "verify-full", "require": "require", "off": "disable"}
-_TEXT_TIME = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
-_ESCAPE = "\\"
 _READ_ONLY = "default_transaction_read_only"
 # Whoever reads the output may take his time.
 _NO_HURRY = {"idle_in_transaction_session_timeout": "0"}
@@ -53,14 +46,8 @@ class PostgresqlDatabase(ServerDatabase):
 
     # -- connecting --------------------------------------------------------------------------------
 
-    def _make_engine(self) -> Engine:
-        dialect = PGDialect_psycopg(dbapi=psycopg, use_native_hstore=False)  # type: ignore[no-untyped-call]
-        # What the dialect would ask the server for; every release that is supported has it.
-        dialect.server_version_info = (15, 0)
-        dialect.default_schema_name = self._settings.schema
-        pool = NullPool(self._open)
-        pool._dialect = dialect
-        return sa.Engine(pool, dialect, sa.make_url("postgresql+psycopg://"), hide_parameters=True)
+    def _over(self, driver: LimitedConnection) -> PostgresqlConnection:
+        return PostgresqlConnection(driver, self._settings.schema)
 
     def _dial(self, node: Node) -> LimitedConnection:
         password, missing = self._password()
@@ -211,7 +198,7 @@ class PostgresqlDatabase(ServerDatabase):
         return None
 
     def _driver(self, connection: Connection) -> LimitedConnection:
-        driver = connection.connection.driver_connection
+        driver = connection.driver
         assert isinstance(driver, LimitedConnection)
         return driver
 
@@ -233,15 +220,12 @@ class PostgresqlDatabase(ServerDatabase):
         driver = self._driver(connection)
         told = {**self._session(), **settings} if driver.pooled else settings
         driver.execute(f"BEGIN ISOLATION LEVEL {level}" + (f"; {set_config(told, local=True)}" if told else ""))
-        if not connection.in_transaction():
-            connection.begin()  # SQLAlchemy's own notion of it; nothing is sent
 
     def _commit_and_locate(self, connection: Connection) -> LogPosition | None:
         from custctl.engines.postgresql.freshness import commit
 
         driver = self._driver(connection)
         committed = commit(driver, self._settings.schema)
-        connection.commit()  # SQLAlchemy's own notion of it; nothing is sent
         if not committed.confirmed and self._settings.replicas is not None:
             self._settings.replicas.unconfirmed(self._at_node())
         if committed.record_due:
@@ -279,25 +263,19 @@ class PostgresqlDatabase(ServerDatabase):
     # -- the catalogue -----------------------------------------------------------------------------
 
     def table_names(self, connection: Connection) -> set[str]:
-        query = sa.text(
+        query = (
             "SELECT relname FROM pg_catalog.pg_class"
-            " WHERE relkind IN ('r', 'p') AND relnamespace = to_regnamespace(quote_ident(:schema))"
+            " WHERE relkind IN ('r', 'p') AND relnamespace = to_regnamespace(quote_ident(%(schema)s))"
         )
-        return {name for (name,) in connection.execute(query, {"schema": self._settings.schema})}
+        return {name for (name,) in connection.send(query, ("schema",), {"schema": self._settings.schema})}
 
-    def create_tables(self, connection: Connection, tables: Sequence[Table]) -> None:
+    def create_tables(self, connection: Connection) -> None:
         # Not IF NOT EXISTS: that asks for the privilege even where there is nothing to do.
-        query = sa.text("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = :schema")
-        if connection.execute(query, {"schema": self._settings.schema}).first() is None:
-            connection.execute(CreateSchema(self._settings.schema))
-        for table in tables:
-            connection.execute(CreateTable(table, if_not_exists=True))
-
-    def read_only(self) -> ColumnElement[str]:
-        # A primary that was fenced takes as few writes as a standby.
-        recovers = sa.func.pg_catalog.pg_is_in_recovery(type_=sa.Boolean)
-        fenced = sa.func.pg_catalog.current_setting(_READ_ONLY) == "on"
-        return sa.case((sa.or_(recovers, fenced), "yes"), else_="no")
+        query = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = %(schema)s"
+        if connection.send(query, ("schema",), {"schema": self._settings.schema}).first() is None:
+            connection.send(f"CREATE SCHEMA {connection.quote(self._settings.schema)}")
+        for table in names.BOOTSTRAP:
+            connection.run(f"create.{table}")
 
     def refusal_of_writes(self, connection: Connection) -> RefusedError:
         if not self._is_primary(self._driver(connection)) or not self._login_is_read_only(self._driver(connection)):
@@ -307,12 +285,9 @@ class PostgresqlDatabase(ServerDatabase):
             hint=f"let an administrator reset it, as by `ALTER ROLE … RESET {_READ_ONLY}`",
         )
 
-    def now(self) -> ColumnElement[str]:
-        return sa.func.date_trunc("milliseconds", sa.func.clock_timestamp(), type_=Timestamp)
-
     def lock(self, connection: Connection, name: str) -> None:
-        query = sa.text("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(:name, 0))")
-        connection.execute(query, {"name": f"custctl/{self._settings.schema}/{name}"})
+        query = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(%(name)s, 0))"
+        connection.send(query, ("name",), {"name": f"custctl/{self._settings.schema}/{name}"})
 
     # -- version-checked writes --------------------------------------------------------------------
 
@@ -324,16 +299,13 @@ class PostgresqlDatabase(ServerDatabase):
             raise ValueError(text)
         return int(text)
 
-    def version_text(self, column: ColumnElement[Any], prefix: str) -> ColumnElement[str]:
-        return sa.literal(prefix).concat(sa.cast(column, sa.Text))
-
-    def store_hash(self, connection: Connection, table: Table, key: str, owner: int, stored: str) -> None:
+    def store_hash(self, connection: Connection, owner: int, stored: str) -> None:
         # A parameter may be logged by the server, with `log_statement`, say; the data of a COPY is not. Who comes
         # second waits, and finds the row of the first.
-        self.lock(connection, f"{table.name}/{owner}")
-        connection.execute(sa.delete(table).where(table.c[key] == owner))
-        copy = sql.SQL("COPY {} ({}, hash) FROM STDIN").format(
-            sql.Identifier(self._settings.schema, table.name), sql.Identifier(key)
+        self.lock(connection, f"{names.PASSWORD}/{owner}")
+        connection.run("password.delete", owner=owner)
+        copy = sql.SQL("COPY {} (customer_id, hash) FROM STDIN").format(
+            sql.Identifier(self._settings.schema, names.PASSWORD)
         )
         try:
             with self._driver(connection).cursor() as cursor, cursor.copy(copy) as stream:
@@ -341,7 +313,7 @@ class PostgresqlDatabase(ServerDatabase):
         except psycopg.DataError as error:
             # Its words quote the hash.
             raise InvalidError(
-                f"the column `hash` of `{table.name}` does not take a hash",
+                f"the column `hash` of `{names.PASSWORD}` does not take a hash",
                 hint="`custctl doctor` compares the schema",
                 details={"sqlstate": error.sqlstate},
             ) from None
@@ -351,7 +323,7 @@ class PostgresqlDatabase(ServerDatabase):
     def merge(
         self,
         connection: Connection,
-        table: Table,
+        table: str,
         columns: Sequence[str],
         rows: Sequence[Sequence[Any]],
         *,
@@ -362,59 +334,7 @@ class PostgresqlDatabase(ServerDatabase):
         from custctl.engines.postgresql.bulk import merge
 
         driver, schema = self._driver(connection), self._settings.schema
-        return merge(driver, schema, table.name, columns, rows, key=key, insert=insert, update=update)
-
-    def stream(self, connection: Connection, statement: Select[Any], size: int) -> Iterator[list[tuple[Any, ...]]]:
-        streamed = connection.execution_options(stream_results=True, yield_per=size)
-        with streamed.execute(statement) as result:
-            for rows in result.partitions():
-                yield [tuple(row) for row in rows]
-
-    def stream_joined(
-        self, connection: Connection, statement: Select[Any], size: int
-    ) -> Iterator[Joined | list[tuple[Any, ...]]]:
-        from custctl.engines.postgresql.joined import copy_out
-
-        cells = [self._as_text(cell) for cell in statement.selected_columns]
-        compiled = statement.with_only_columns(*cells).compile(
-            dialect=connection.dialect,
-            compile_kwargs={"literal_binds": True},
-            schema_translate_map={None: self._settings.schema},
-            render_schema_translate=True,
-        )
-        yield from copy_out(self._driver(connection), str(compiled), CELL_END, len(cells))
-
-    def _as_text(self, cell: ColumnElement[Any]) -> ColumnElement[Any]:
-        if not isinstance(cell.type, Timestamp):
-            return cell
-        return sa.func.to_char(sa.func.timezone("UTC", cell, type_=sa.DateTime), _TEXT_TIME).label(cell.name)
-
-    # -- search ------------------------------------------------------------------------------------
-
-    def _fold(self, value: ColumnElement[Any] | str) -> ColumnElement[Any]:
-        return Function("custctl_fold", value, type_=sa.Text(), packagenames=(self._settings.schema,))
-
-    def fold_key(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        # An email is stored in lower case: its unique index serves as it is.
-        return column if column.name == "email" else self._fold(column)
-
-    def fold_order(self, key: ColumnElement[Any]) -> ColumnElement[Any]:
-        return key  # the columns compare by code point, and so does what is made of them
-
-    def starts_with(self, column: ColumnElement[Any], text: str) -> list[ColumnElement[bool]]:
-        key = self.fold_key(column)
-        low = self._fold(text)
-        return [sa.and_(key >= low, key < low.concat("\U0010ffff"), sa.func.starts_with(key, low))]
-
-    def contains(
-        self, connection: Connection, statement: Select[Any], columns: Sequence[ColumnElement[Any]], text: str
-    ) -> tuple[Select[Any], ColumnElement[Any]]:
-        # The pattern is folded by the server, as the columns are: wildcards are escaped before.
-        literal = text.replace(_ESCAPE, _ESCAPE * 2).replace("%", r"\%").replace("_", r"\_")
-        pattern = self._fold(f"%{literal}%")
-        folded = [self._fold(column) for column in columns]
-        identity: ColumnElement[Any] = columns[0].table.c.id
-        return statement.where(sa.or_(*(key.like(pattern) for key in folded))), identity
+        return merge(driver, schema, table, columns, rows, key=key, insert=insert, update=update)
 
     # -- migrations --------------------------------------------------------------------------------
 
@@ -426,7 +346,7 @@ class PostgresqlDatabase(ServerDatabase):
                 OR (v.trusted AND has_database_privilege(current_database(), 'CREATE')))
         """
         with self.reading() as connection:
-            return frozenset({"pg_trgm"}) if connection.exec_driver_sql(query).first() else frozenset()
+            return frozenset({"pg_trgm"}) if connection.send(query).first() else frozenset()
 
     @property
     def language(self) -> Language:
@@ -490,7 +410,7 @@ class PostgresqlDatabase(ServerDatabase):
     # -- replication -------------------------------------------------------------------------------
 
     def branch(self, connection: Connection) -> str | None:
-        return str(connection.exec_driver_sql(f"SELECT {TIMELINE}").scalar())
+        return str(connection.send(f"SELECT {TIMELINE}").scalar())
 
     def _member(self, node: Node) -> Member:
         from custctl.engines.postgresql.member import PostgresqlMember

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import pq
 
-from custctl.engines.base import Check
 from custctl.engines.certificates import Shown, close, look
+from custctl.engines.model import Check
 from custctl.engines.postgresql.libpq import variables
 from custctl.engines.postgresql.names import quoted
 from custctl.engines.postgresql.pooling import keeps_session
@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from ssl import SSLContext
 
-    from sqlalchemy import Connection
-
-    from custctl.engines.base import Node
+    from custctl.engines.connection import Connection
+    from custctl.engines.model import Node
     from custctl.engines.postgresql.database import PostgresqlDatabase
 
 _OLDEST = 150000
@@ -163,7 +162,7 @@ class _Look:
         self._database._begin_reading(self._connection)
 
     def _rows(self, query: str, **values: object) -> list[Any]:
-        return list(self._connection.exec_driver_sql(query, values or None))
+        return list(self._connection.send(query, tuple(values), values))
 
     def _one(self, query: str, **values: object) -> Any:
         return self._rows(query, **values)[0]

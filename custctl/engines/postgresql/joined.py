@@ -9,7 +9,7 @@ import psycopg
 from psycopg import pq
 from psycopg.waiting import Ready, Wait
 
-from custctl.engines.base import Joined
+from custctl.engines.connection import Joined
 
 if TYPE_CHECKING:
     from custctl.engines.postgresql.connection import LimitedConnection

@@ -25,7 +25,7 @@ from custctl.support.errors import CredentialError, OutcomeUnknownError, Refused
 from custctl.support.text import plural
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Node
+    from custctl.engines.model import Node
     from custctl.engines.postgresql.connection import LimitedConnection
     from custctl.support.errors import CustctlError
 

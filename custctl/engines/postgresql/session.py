@@ -12,7 +12,8 @@ import psycopg
 from psycopg import pq
 from psycopg.errors import Diagnostic
 
-from custctl.engines.base import LockHolder, ScriptSession
+from custctl.engines.base import ScriptSession
+from custctl.engines.model import LockHolder
 from custctl.engines.postgresql.concurrently import index_is_valid, invalid, leftovers
 from custctl.engines.postgresql.messages import as_error, ask, encoded, first_failed, legible, send, send_rows
 from custctl.engines.postgresql.pooling import set_config
@@ -23,8 +24,8 @@ from custctl.support.text import visible
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
-    from sqlalchemy import Connection
 
+    from custctl.engines.connection import Connection
     from custctl.engines.postgresql.connection import LimitedConnection
     from custctl.engines.postgresql.database import PostgresqlDatabase
     from custctl.engines.scripts import Statement

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from custctl.engines.base import Merge
+from custctl.engines.model import Merge
 
 
 def merge(

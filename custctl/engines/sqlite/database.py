@@ -5,28 +5,24 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-from sqlalchemy.pool import NullPool
-from sqlalchemy.schema import CreateTable
-
-from custctl.engines.base import CELL_END, Check, Database, EngineSettings, Joined, LockHolder, Merge, T
+from custctl.engines.base import Database, EngineSettings, T
+from custctl.engines.model import Check, LockHolder, Merge
 from custctl.engines.sqlite import folding
 from custctl.engines.sqlite.errors import translate
-from custctl.engines.sqlite.session import SqliteScriptSession, begin_immediate, driver_of
-from custctl.schema.sqltypes import Timestamp
+from custctl.engines.sqlite.running import SqliteConnection, value_of
+from custctl.engines.sqlite.session import SqliteScriptSession, begin_immediate
+from custctl.schema import names
 from custctl.support import signals
-from custctl.support.errors import CredentialError, CustctlError, ExitCode, PendingError, RefusedError
+from custctl.support.errors import CredentialError, CustctlError, ExitCode, PendingError, RefusedError, StatementError
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Result, Row, Select, Table
-    from sqlalchemy.sql.dml import Insert, Update
-
     from custctl.engines.base import ScriptSession
+    from custctl.engines.connection import Connection, Row
     from custctl.engines.scripts import Language, Lint, Statement
 
 # Not `temp_store = MEMORY`: what a statement needs to be undone is kept there too, all pages that it writes.
@@ -57,13 +53,8 @@ class SqliteDatabase(Database):
         self._deadline: float | None = None
         self._expired = False
         self._interrupt: BaseException | None = None
-        self._begin: str | None = None
         self._erases = False
-        self._connection: Connection | None = None
-        # Not `skip_autocommit_rollback`: the driver is in autocommit, and the transactions are ours all the same.
-        self._engine = sa.create_engine("sqlite://", creator=self._open, poolclass=NullPool, hide_parameters=True)
-        sa.event.listen(self._engine, "begin", self._on_begin)
-        sa.event.listen(self._engine, "before_cursor_execute", self._on_execute)
+        self._connection: SqliteConnection | None = None
 
     # -- connecting --------------------------------------------------------------------------------
 
@@ -95,11 +86,7 @@ class SqliteDatabase(Database):
                 return not any(path.exists() and path.stat().st_size for path in beside)
         return False
 
-    def _on_begin(self, connection: Connection) -> None:
-        if self._begin is not None:
-            connection.exec_driver_sql(self._begin)
-
-    def _on_execute(self, *_: object) -> None:
+    def _on_execute(self) -> None:
         if self._deadline is not None:
             self._deadline = time.monotonic() + self._timeout
 
@@ -112,9 +99,9 @@ class SqliteDatabase(Database):
             self._interrupt = interrupt
             return 1
 
-    def _connect(self) -> Connection:
+    def _connect(self) -> SqliteConnection:
         if self._connection is None or self._connection.closed:
-            self._connection = self._engine.connect()
+            self._connection = SqliteConnection(self._open(), "", self._on_execute)
         return self._connection
 
     def close(self) -> None:
@@ -156,7 +143,7 @@ class SqliteDatabase(Database):
             yield
         except sqlite3.Error as error:
             raise self._told(error) from error
-        except sa.exc.DBAPIError as error:
+        except StatementError as error:
             raise self._told(error) from error.orig
 
     def _told(self, error: Exception) -> BaseException:
@@ -164,7 +151,7 @@ class SqliteDatabase(Database):
             interrupt, self._interrupt = self._interrupt, None
             return interrupt
         expired, self._expired = self._expired, False
-        driver_error = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        driver_error = error.orig if isinstance(error, StatementError) else error
         name = getattr(driver_error, "sqlite_errorname", None)
         # A signal's handler may raise before `_on_progress` is inside its `try`, or in a function that SQL calls:
         # the driver then drops what it raised.
@@ -175,7 +162,7 @@ class SqliteDatabase(Database):
         return self.translate(error)
 
     def translate(self, error: Exception) -> CustctlError:
-        driver_error = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        driver_error = error.orig if isinstance(error, StatementError) else error
         name = getattr(driver_error, "sqlite_errorname", None) or ""
         if name.startswith("SQLITE_CANTOPEN") and not os.access(self._path, os.R_OK):
             return CredentialError(
@@ -200,12 +187,12 @@ class SqliteDatabase(Database):
         # A transaction costs nothing here: all reads are of one state.
         with self._errors():
             connection = self._connect()
-            self._begin = "BEGIN"
             self._deadline = time.monotonic() + self._timeout
             try:
-                with connection.begin():
-                    yield connection
+                connection.driver.execute("BEGIN")
+                yield connection
             finally:
+                self._end(connection, "ROLLBACK")
                 self._deadline = None
 
     def transact(self, work: Callable[[Connection], T]) -> T:
@@ -218,25 +205,33 @@ class SqliteDatabase(Database):
         # The time limit is for the lock: a batch that has it goes on to its end.
         with self._errors():
             connection = self._connect()
-            self._begin = None
             self._erases = False
-            with connection.begin():
-                begin_immediate(driver_of(connection), self._timeout)
+            begin_immediate(connection.driver, self._timeout)
+            try:
                 yield connection
+                connection.driver.execute("COMMIT")
+            except BaseException:
+                self._end(connection, "ROLLBACK")
+                raise
             if self._erases:
-                self._empty_log(connection)
+                self._empty_log(connection.driver)
+
+    def _end(self, connection: SqliteConnection, how: str) -> None:
+        """End the open transaction, if any; where that fails, closing the connection ends it as well."""
+        try:
+            if connection.driver.in_transaction:
+                connection.driver.execute(how)
+        except sqlite3.Error:
+            connection.close()
 
     # -- the catalogue -----------------------------------------------------------------------------
 
     def table_names(self, connection: Connection) -> set[str]:
-        rows = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")
+        rows = connection.send("SELECT name FROM sqlite_master WHERE type = 'table'")
         return {name for (name,) in rows if not name.startswith("sqlite_")}
 
-    def read_only(self) -> ColumnElement[str]:
-        return sa.literal("no")  # a file follows no other
-
     def is_standby(self, connection: Connection) -> bool:
-        return False
+        return False  # a file follows no other
 
     def lock(self, connection: Connection, name: str) -> None:
         """Do nothing: one transaction at a time can write."""
@@ -244,29 +239,21 @@ class SqliteDatabase(Database):
     def erase_copies(self, connection: Connection) -> None:
         # The index only marks what is deleted. One segment is made of all, without what is marked: the option
         # `secure-delete` of FTS5 would make a file that SQLite before 3.42 cannot write to.
-        if self._has_index(connection):
-            connection.exec_driver_sql("INSERT INTO customer_search (customer_search) VALUES ('optimize')")
+        if connection.has_substring_index():
+            connection.send("INSERT INTO customer_search (customer_search) VALUES ('optimize')")
         self._erases = True
 
-    def _has_index(self, connection: Connection) -> bool:
-        found = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'customer_search'")
-        return found.scalar() is not None
-
-    def _empty_log(self, connection: Connection) -> None:
+    def _empty_log(self, driver: sqlite3.Connection) -> None:
         """Write the log back and empty it. A reader in the midst of it keeps it until the next writer gets so far."""
         # It is committed: what fails here must not look as if it were not.
-        driver = driver_of(connection)
         with suppress(sqlite3.Error):
             driver.execute(f"PRAGMA busy_timeout = {_READERS_MS}")
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             driver.execute(f"PRAGMA busy_timeout = {int(self._timeout * 1000)}")
 
-    def create_tables(self, connection: Connection, tables: Sequence[Table]) -> None:
-        for table in tables:
-            connection.execute(CreateTable(table, if_not_exists=True))
-
-    def now(self) -> ColumnElement[str]:
-        return sa.func.strftime("%Y-%m-%dT%H:%M:%fZ", "now", type_=Timestamp)
+    def create_tables(self, connection: Connection) -> None:
+        for table in names.BOOTSTRAP:
+            connection.run(f"create.{table}")
 
     # -- version-checked writes --------------------------------------------------------------------
 
@@ -278,31 +265,20 @@ class SqliteDatabase(Database):
             raise ValueError(text)
         return int(text)
 
-    def version_text(self, column: ColumnElement[Any], prefix: str) -> ColumnElement[str]:
-        return sa.literal(prefix).concat(sa.cast(column, sa.Text))
+    def write_row(self, connection: Connection, columns: Mapping[str, Any], **holds: Any) -> Row | None:
+        written = connection.run("customer.update", columns, **holds).first()
+        return None if written is None else connection.run("customer.own", id=written[0]).one_or_none()
 
-    def write_row(
-        self, connection: Connection, statement: Update, returned: Sequence[ColumnElement[Any]]
-    ) -> Row[Any] | None:
-        # Not RETURNING: it shows the row before the trigger that raises the version.
-        identity = returned[0]
-        written = connection.execute(statement.returning(identity)).one_or_none()
-        return None if written is None else self._look_up(connection, written[0], returned).one_or_none()
-
-    def insert_row(self, connection: Connection, statement: Insert, returned: Sequence[ColumnElement[Any]]) -> Row[Any]:
-        made = connection.execute(statement).inserted_primary_key
-        assert made is not None
-        return self._look_up(connection, made[0], returned).one()
-
-    def _look_up(self, connection: Connection, row_id: int, returned: Sequence[ColumnElement[Any]]) -> Result[Any]:
-        return connection.execute(sa.select(*returned).where(returned[0] == row_id))
+    def insert_row(self, connection: Connection, columns: Mapping[str, Any]) -> Row:
+        made = connection.run("customer.add", columns)
+        return connection.run("customer.own", id=made.lastrowid).one()
 
     # -- volume ------------------------------------------------------------------------------------
 
     def merge(
         self,
         connection: Connection,
-        table: Table,
+        table: str,
         columns: Sequence[str],
         rows: Sequence[Sequence[Any]],
         *,
@@ -312,67 +288,7 @@ class SqliteDatabase(Database):
     ) -> Merge:
         from custctl.engines.sqlite.bulk import merge
 
-        return merge(driver_of(connection), table.name, columns, rows, key=key, insert=insert, update=update)
-
-    def stream(self, connection: Connection, statement: Select[Any], size: int) -> Iterator[list[tuple[Any, ...]]]:
-        compiled = statement.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
-        names = compiled.positiontup or ()
-        cursor = driver_of(connection).execute(str(compiled), [compiled.params[name] for name in names])
-        while True:
-            self._on_execute()
-            rows = cursor.fetchmany(size)
-            if not rows:
-                return
-            yield rows
-
-    def stream_joined(
-        self, connection: Connection, statement: Select[Any], size: int
-    ) -> Iterator[Joined | list[tuple[Any, ...]]]:
-        # One text a row, joined in C, takes half the time of fifteen values.
-        key, *cells = list(statement.selected_columns)
-        pattern = CELL_END.join(["%s"] * (len(cells) + 1))
-        # printf stops at NUL: a row that holds one is told apart.
-        nul = sa.literal("\0")
-        holes: list[ColumnElement[Any]] = [sa.func.coalesce(sa.func.instr(cell, nul), 0) for cell in cells]
-        text = sa.case((sum(holes[1:], holes[0]) > 0, None), else_=sa.func.printf(pattern, key, *cells))
-        joined = statement.with_only_columns(key, text)
-        for block in self.stream(connection, joined, size):
-            texts = [text for _, text in block]
-            if None not in texts:
-                whole = "\n".join(texts)
-                if whole.count("\n") == len(texts) - 1 and whole.count(CELL_END) == len(texts) * len(cells):
-                    yield Joined(whole.encode(), len(texts))
-                    continue
-            rows = statement.where(key.between(block[0][0], block[-1][0]))
-            yield from self.stream(connection, rows, size)
-
-    # -- search ------------------------------------------------------------------------------------
-
-    def starts_with(self, column: ColumnElement[Any], text: str) -> list[ColumnElement[bool]]:
-        needle, order = folding.fold(text), self.fold_order(self.fold_key(column))
-        # Of the order of the index: other letters than ASCII are told apart by their code.
-        ranges = [sa.and_(order >= low, order < high) for low, high in sorted(folding.prefix_ranges(needle))]
-        if needle.isascii():
-            return ranges
-        checked = sa.func.custctl_starts_with(needle, column) == 1
-        return [sa.and_(one, checked) for one in ranges]
-
-    def fold_order(self, key: ColumnElement[Any]) -> ColumnElement[Any]:
-        # An email is stored in lower case: its unique index serves as it is.
-        return key if getattr(key, "name", "") == "email" else sa.collate(key, "NOCASE")
-
-    def contains(
-        self, connection: Connection, statement: Select[Any], columns: Sequence[ColumnElement[Any]], text: str
-    ) -> tuple[Select[Any], ColumnElement[Any]]:
-        identity: ColumnElement[Any] = columns[0].table.c.id
-        checked = statement.where(sa.func.custctl_contains(folding.fold(text), *columns) == 1)
-        query = folding.trigram_query(text)
-        if query is None or not self._has_index(connection):
-            return checked, identity
-        # The index yields its hits in the order of their rowid, and no more of them than are asked for.
-        hits = sa.table("customer_search", sa.column("rowid"))
-        matching = sa.literal_column("customer_search").op("MATCH")(query)
-        return checked.join(hits, hits.c.rowid == identity).where(matching), hits.c.rowid
+        return merge(connection.driver, table, columns, rows, key=key, insert=insert, update=update)
 
     # -- migrations --------------------------------------------------------------------------------
 
@@ -424,10 +340,8 @@ class SqliteDatabase(Database):
             yield Check("database", False, f"{self._path} does not exist", "run `custctl migrate`", ExitCode.PENDING)
             return
         with self.reading() as connection:
-            mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
-            pages, size = (
-                connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("page_count", "page_size")
-            )
+            asked = ("journal_mode", "page_count", "page_size")
+            mode, pages, size = (value_of(connection.driver, f"PRAGMA {name}") for name in asked)
         yield Check("database", True, f"{self._path}, {int(pages or 0) * int(size or 0):,} bytes, journal mode {mode}")
         if mode != "wal":
             yield Check(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from custctl.engines.base import LockHolder
+from custctl.engines.model import LockHolder
 from custctl.support.errors import CredentialError, UnavailableError
 from custctl.support.filelocks import try_lock
 from custctl.support.identity import actor

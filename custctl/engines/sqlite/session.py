@@ -14,8 +14,6 @@ from custctl.engines.sqlite.tokens import first_word
 from custctl.support.errors import CustctlError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from custctl.engines.scripts import Statement
     from custctl.engines.sqlite.database import SqliteDatabase
 
@@ -31,14 +29,12 @@ class SqliteScriptSession(ScriptSession):
 
     def _open(self) -> None:
         before, self._database._connection = self._database._connection, None
-        # SQLAlchemy has closed a connection already on which it was interrupted.
-        if before is not None and not before.invalidated and _locks_the_file(driver_of(before)):
+        if before is not None and not before.closed and _locks_the_file(before.driver):
             # No other connection can be opened beside it.
             before.close()
             before = None
-        self._database._begin = None
         self.connection = self._database._connect()
-        self._driver = driver_of(self.connection)
+        self._driver = self.connection.driver
         self._driver.execute("PRAGMA foreign_keys = OFF")
         self._check_keys = False
         self._settings_changed = False
@@ -103,8 +99,7 @@ class SqliteScriptSession(ScriptSession):
             if self._driver.in_transaction:
                 self._driver.execute("ROLLBACK")
         except sqlite3.Error:
-            # A full disk can stand in the way of this too, and SQLAlchemy closes what an interrupt came upon: to
-            # begin anew with another connection is as good.
+            # A full disk can stand in the way of this too: to begin anew with another connection is as good.
             self._open()
 
     def in_transaction(self) -> bool:
@@ -135,13 +130,6 @@ def _locks_the_file(driver: sqlite3.Connection) -> bool:
 def _broken_keys(driver: sqlite3.Connection) -> Counter[tuple[str, str]]:
     """Count the rows that point to missing ones, by (child, parent)."""
     return Counter((child, parent) for child, _, parent, _ in driver.execute("PRAGMA foreign_key_check"))
-
-
-def driver_of(connection: Connection) -> sqlite3.Connection:
-    """Return the driver's connection under SQLAlchemy's."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    return driver
 
 
 def begin_immediate(driver: sqlite3.Connection, timeout: float) -> None:

@@ -12,8 +12,8 @@ from custctl.replication.plan import Loss
 from custctl.replication.planning import unproven
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Node
     from custctl.engines.members import GroupState, Observation
+    from custctl.engines.model import Node
     from custctl.replication.topology import Topology
 
 WSFC = "WSFC"

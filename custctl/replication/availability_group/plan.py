@@ -33,8 +33,8 @@ from custctl.replication.topology import Replica, is_uncounted
 from custctl.support.errors import RefusedError, UnavailableError
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Node
     from custctl.engines.members import GroupState, Observation
+    from custctl.engines.model import Node
     from custctl.replication.journal import Intent
     from custctl.replication.topology import Topology
 

@@ -15,8 +15,8 @@ from custctl.replication.topology import Replica, Topology, is_to_count
 from custctl.support.errors import RefusedError
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Node
     from custctl.engines.members import Observation
+    from custctl.engines.model import Node
     from custctl.replication.journal import Intent
     from custctl.replication.patroni.view import View
 

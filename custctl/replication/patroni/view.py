@@ -10,7 +10,7 @@ from custctl.support.errors import CustctlError, RefusedError, UnavailableError
 from custctl.support.text import visible
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Node
+    from custctl.engines.model import Node
     from custctl.replication.topology import Topology
 
 _LEADER = ("leader", "standby_leader")

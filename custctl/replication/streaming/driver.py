@@ -17,8 +17,8 @@ from custctl.replication.topology import is_to_record, position_text
 from custctl.support.errors import CustctlError, IncompleteError, RefusedError, UnavailableError
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Node
     from custctl.engines.members import Observation
+    from custctl.engines.model import Node
     from custctl.replication.journal import Intent
     from custctl.replication.plan import Accepted, Loss, Plan, Step
     from custctl.replication.topology import Replica, Topology

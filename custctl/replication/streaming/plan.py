@@ -20,8 +20,8 @@ from custctl.support.errors import RefusedError
 from custctl.support.text import plural
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Node
     from custctl.engines.members import Observation
+    from custctl.engines.model import Node
     from custctl.replication.journal import Intent
 
 

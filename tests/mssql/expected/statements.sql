@@ -3,7 +3,7 @@ SET ANSI_NULLS ON; SET ANSI_PADDING ON; SET ANSI_WARNINGS ON; SET ARITHABORT ON;
 GO
 SELECT t.name FROM sys.tables AS t INNER JOIN sys.schemas AS s ON s.schema_id = t.schema_id WHERE s.name = ?
 GO
-SELECT CASE WHEN (CAST(DATABASEPROPERTYEX(DB_NAME(), N'Updateability') AS NVARCHAR(60)) = N'READ_ONLY') THEN N'yes' ELSE N'no' END AS anon_1
+SELECT CASE WHEN (CAST(DATABASEPROPERTYEX(DB_NAME(), N'Updateability') AS NVARCHAR(60)) = N'READ_ONLY') THEN N'yes' ELSE N'no' END AS read_only
 GO
 SELECT CAST(SERVERPROPERTY('ProductVersion') AS NVARCHAR(256))
 GO
@@ -27,8 +27,7 @@ SELECT APPLOCK_MODE(N'public', N'custctl:…:' + CAST(DB_ID() AS NVARCHAR(10)), 
 GO
 BEGIN TRANSACTION
 GO
-
-CREATE TABLE dbo.schema_migration (
+CREATE TABLE [dbo].schema_migration (
   id BIGINT NOT NULL IDENTITY,
   version BIGINT NULL,
   name NVARCHAR(255) COLLATE Latin1_General_BIN2 NOT NULL,
@@ -47,58 +46,53 @@ CREATE TABLE dbo.schema_migration (
   applied_by NVARCHAR(200) COLLATE Latin1_General_BIN2 NOT NULL,
   tool_version NVARCHAR(40) COLLATE Latin1_General_BIN2 NOT NULL,
   CONSTRAINT schema_migration_pk PRIMARY KEY (id)
-)
-
-GO
-CREATE INDEX [schema_migration_version] ON [dbo].[schema_migration] ([version])
-GO
+);
+CREATE INDEX [schema_migration_version] ON [dbo].[schema_migration] ([version]);
 CREATE UNIQUE INDEX [schema_migration_name_unique] ON [dbo].[schema_migration] ([name])
 GO
-
-CREATE TABLE dbo.custctl_metadata (
+CREATE TABLE [dbo].custctl_metadata (
   name NVARCHAR(200) COLLATE Latin1_General_BIN2 NOT NULL,
   value NVARCHAR(max) COLLATE Latin1_General_BIN2 NOT NULL,
   CONSTRAINT custctl_metadata_pk PRIMARY KEY (name)
 )
-
 GO
-SELECT dbo.custctl_metadata.name, dbo.custctl_metadata.value
-FROM dbo.custctl_metadata
+SELECT [dbo].custctl_metadata.name, [dbo].custctl_metadata.value
+FROM [dbo].custctl_metadata
 GO
-INSERT INTO dbo.custctl_metadata (name, value) VALUES (?, ?), (?, ?), (?, ?)
+INSERT INTO [dbo].custctl_metadata (name, value) VALUES (?, ?)
 GO
 COMMIT TRANSACTION
 GO
-SELECT clock.now, dbo.schema_migration.id, dbo.schema_migration.state, dbo.schema_migration.checksum, dbo.schema_migration.statements_applied, dbo.schema_migration.in_flight
-FROM (SELECT CAST(SYSUTCDATETIME() AS DATETIME2(3)) AS now) AS clock LEFT OUTER JOIN dbo.schema_migration ON dbo.schema_migration.version = ?
+SELECT clock.now, [dbo].schema_migration.id, [dbo].schema_migration.state, [dbo].schema_migration.checksum, [dbo].schema_migration.statements_applied, [dbo].schema_migration.in_flight
+FROM (SELECT CAST(SYSUTCDATETIME() AS DATETIME2(3)) AS now) AS clock LEFT OUTER JOIN [dbo].schema_migration ON [dbo].schema_migration.version = ?
 GO
 SELECT @@TRANCOUNT
 GO
-INSERT INTO dbo.schema_migration (version, name, description, kind, checksum, script, state, statements_applied, statements_total, in_flight, error, started_at, finished_at, duration_ms, applied_by, tool_version) OUTPUT inserted.id VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, CAST(? AS DATETIME2(3)), CAST(SYSUTCDATETIME() AS DATETIME2(3)), ?, ?, ?)
+INSERT INTO [dbo].schema_migration (version, name, description, kind, checksum, script, state, statements_applied, statements_total, in_flight, error, started_at, finished_at, duration_ms, applied_by, tool_version) OUTPUT inserted.id VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, CAST(? AS DATETIME2(3)), CAST(SYSUTCDATETIME() AS DATETIME2(3)), ?, ?, ?)
 GO
-SELECT clock.now, dbo.schema_migration.id, dbo.schema_migration.state, dbo.schema_migration.checksum, dbo.schema_migration.statements_applied, dbo.schema_migration.in_flight
-FROM (SELECT CAST(SYSUTCDATETIME() AS DATETIME2(3)) AS now) AS clock LEFT OUTER JOIN dbo.schema_migration ON (dbo.schema_migration.name = ? AND DATALENGTH(dbo.schema_migration.name) = DATALENGTH(?))
+SELECT clock.now, [dbo].schema_migration.id, [dbo].schema_migration.state, [dbo].schema_migration.checksum, [dbo].schema_migration.statements_applied, [dbo].schema_migration.in_flight
+FROM (SELECT CAST(SYSUTCDATETIME() AS DATETIME2(3)) AS now) AS clock LEFT OUTER JOIN [dbo].schema_migration ON ([dbo].schema_migration.name = ? AND DATALENGTH([dbo].schema_migration.name) = DATALENGTH(?))
 GO
-INSERT INTO dbo.schema_migration (version, name, description, kind, checksum, script, state, statements_applied, statements_total, in_flight, error, started_at, finished_at, duration_ms, applied_by, tool_version) OUTPUT inserted.id VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, CAST(? AS DATETIME2(3)), CAST(SYSUTCDATETIME() AS DATETIME2(3)), ?, ?, ?)
+INSERT INTO [dbo].schema_migration (version, name, description, kind, checksum, script, state, statements_applied, statements_total, in_flight, error, started_at, finished_at, duration_ms, applied_by, tool_version) OUTPUT inserted.id VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, CAST(? AS DATETIME2(3)), CAST(SYSUTCDATETIME() AS DATETIME2(3)), ?, ?, ?)
 GO
 DECLARE @name NVARCHAR(255) = N'custctl:…:' + CAST(DB_ID() AS NVARCHAR(10)); EXEC sp_releaseapplock @Resource = @name, @LockOwner = N'Session'
 GO
 
 -- custctl migrate status
-SELECT dbo.schema_migration.id, dbo.schema_migration.version, dbo.schema_migration.name, dbo.schema_migration.description, dbo.schema_migration.kind, dbo.schema_migration.checksum, dbo.schema_migration.script, dbo.schema_migration.state, dbo.schema_migration.statements_applied, dbo.schema_migration.statements_total, dbo.schema_migration.in_flight, dbo.schema_migration.error, dbo.schema_migration.started_at, dbo.schema_migration.finished_at, dbo.schema_migration.duration_ms, dbo.schema_migration.applied_by, dbo.schema_migration.tool_version
-FROM dbo.schema_migration ORDER BY dbo.schema_migration.id
+SELECT [dbo].schema_migration.id, [dbo].schema_migration.version, [dbo].schema_migration.name, [dbo].schema_migration.description, [dbo].schema_migration.kind, [dbo].schema_migration.checksum, [dbo].schema_migration.script, [dbo].schema_migration.state, [dbo].schema_migration.statements_applied, [dbo].schema_migration.statements_total, [dbo].schema_migration.in_flight, [dbo].schema_migration.error, [dbo].schema_migration.started_at, [dbo].schema_migration.finished_at, [dbo].schema_migration.duration_ms, [dbo].schema_migration.applied_by, [dbo].schema_migration.tool_version
+FROM [dbo].schema_migration ORDER BY [dbo].schema_migration.id
 GO
-SELECT dbo.custctl_metadata.name, dbo.custctl_metadata.value
-FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name IN (?, ?, ?) UNION ALL SELECT ? AS anon_1, CAST(max(dbo.schema_migration.version) AS NVARCHAR(20)) AS max_1
-FROM dbo.schema_migration
-WHERE dbo.schema_migration.state IN (?, ?) UNION ALL SELECT ? AS anon_2, CASE WHEN (CAST(DATABASEPROPERTYEX(DB_NAME(), N'Updateability') AS NVARCHAR(60)) = N'READ_ONLY') THEN N'yes' ELSE N'no' END AS anon_3
+SELECT [dbo].custctl_metadata.name, [dbo].custctl_metadata.value
+FROM [dbo].custctl_metadata
+WHERE [dbo].custctl_metadata.name IN ('environment', 'epoch', 'database_id') UNION ALL SELECT 'schema_version', CAST(max([dbo].schema_migration.version) AS NVARCHAR(20)) AS max_1
+FROM [dbo].schema_migration
+WHERE [dbo].schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', CASE WHEN (CAST(DATABASEPROPERTYEX(DB_NAME(), N'Updateability') AS NVARCHAR(60)) = N'READ_ONLY') THEN N'yes' ELSE N'no' END AS anon_1
 GO
 
 -- custctl seed --customers 2
-SELECT dbo.customer_audit.id, dbo.customer_audit.operation_id, dbo.customer_audit.part, dbo.customer_audit.customer_id, dbo.customer_audit.sequence, dbo.customer_audit.action, dbo.customer_audit.actor, dbo.customer_audit.happened_at, dbo.customer_audit.version, dbo.customer_audit.fields, dbo.customer_audit.first_customer_id, dbo.customer_audit.last_customer_id, dbo.customer_audit.detail, dbo.customer_audit.held_values, dbo.customer_audit.salt, dbo.customer_audit.values_hash, dbo.customer_audit.previous_hash, dbo.customer_audit.row_hash
-FROM dbo.customer_audit
-WHERE (dbo.customer_audit.operation_id = ? AND DATALENGTH(dbo.customer_audit.operation_id) = DATALENGTH(?)) ORDER BY dbo.customer_audit.part
+SELECT [dbo].customer_audit.id, [dbo].customer_audit.operation_id, [dbo].customer_audit.part, [dbo].customer_audit.customer_id, [dbo].customer_audit.sequence, [dbo].customer_audit.action, [dbo].customer_audit.actor, [dbo].customer_audit.happened_at, [dbo].customer_audit.version, [dbo].customer_audit.fields, [dbo].customer_audit.first_customer_id, [dbo].customer_audit.last_customer_id, [dbo].customer_audit.detail, [dbo].customer_audit.held_values, [dbo].customer_audit.salt, [dbo].customer_audit.values_hash, [dbo].customer_audit.previous_hash, [dbo].customer_audit.row_hash
+FROM [dbo].customer_audit
+WHERE ([dbo].customer_audit.operation_id = ? AND DATALENGTH([dbo].customer_audit.operation_id) = DATALENGTH(?)) ORDER BY [dbo].customer_audit.part
 GO
 INSERT INTO [dbo].[customer_import_row] ([batch], [position], [email], [first_name], [last_name], [phone], [company], [address_line], [city], [region], [postal_code], [country], [status]) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 GO
@@ -112,22 +106,22 @@ DELETE FROM [dbo].[customer_import_row] WHERE [batch] = ?
 GO
 DECLARE @result INT, @name NVARCHAR(255) = N'custctl:…:' + CAST(DB_ID() AS NVARCHAR(10)); EXEC @result = sp_getapplock @Resource = @name, @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 27000; SELECT @result AS result;
 GO
-SELECT CAST(SYSUTCDATETIME() AS DATETIME2(3)) AS [SYSUTCDATETIME_1], (SELECT anon_2.sequence
-FROM (SELECT TOP 1 dbo.customer_audit.sequence AS sequence, dbo.customer_audit.row_hash AS row_hash
-FROM dbo.customer_audit
-WHERE dbo.customer_audit.customer_id = ? ORDER BY dbo.customer_audit.sequence DESC) AS anon_2) AS anon_1, (SELECT anon_2.row_hash
-FROM (SELECT TOP 1 dbo.customer_audit.sequence AS sequence, dbo.customer_audit.row_hash AS row_hash
-FROM dbo.customer_audit
-WHERE dbo.customer_audit.customer_id = ? ORDER BY dbo.customer_audit.sequence DESC) AS anon_2) AS anon_3
+SELECT CAST(SYSUTCDATETIME() AS DATETIME2(3)) AS now, (SELECT max([dbo].customer_audit.sequence) AS max_1
+FROM [dbo].customer_audit
+WHERE [dbo].customer_audit.customer_id = ?) AS sequence, (SELECT [dbo].customer_audit.row_hash
+FROM [dbo].customer_audit
+WHERE [dbo].customer_audit.customer_id = ? AND [dbo].customer_audit.sequence = (SELECT max([dbo].customer_audit.sequence) AS max_1
+FROM [dbo].customer_audit
+WHERE [dbo].customer_audit.customer_id = ?)) AS row_hash
 GO
-INSERT INTO dbo.customer_audit (operation_id, part, customer_id, sequence, action, actor, happened_at, version, fields, first_customer_id, last_customer_id, detail, held_values, salt, values_hash, previous_hash, row_hash) OUTPUT inserted.id VALUES (?, ?, ?, ?, ?, ?, CAST(? AS DATETIME2(3)), NULL, ?, ?, ?, ?, NULL, NULL, ?, ?, ?)
+INSERT INTO [dbo].customer_audit (operation_id, part, customer_id, sequence, action, actor, happened_at, version, fields, first_customer_id, last_customer_id, detail, held_values, salt, values_hash, previous_hash, row_hash) OUTPUT inserted.id VALUES (?, ?, ?, ?, ?, ?, CAST(? AS DATETIME2(3)), NULL, ?, ?, ?, ?, NULL, NULL, ?, ?, ?)
 GO
 
 -- custctl seed
-SELECT count(*) AS count_1
-FROM dbo.customer
+SELECT count(*) AS count
+FROM [dbo].customer
 GO
-INSERT INTO dbo.customer_audit (operation_id, part, customer_id, sequence, action, actor, happened_at, version, fields, first_customer_id, last_customer_id, detail, held_values, salt, values_hash, previous_hash, row_hash) OUTPUT inserted.id VALUES (?, ?, ?, ?, ?, ?, CAST(? AS DATETIME2(3)), NULL, ?, NULL, NULL, ?, NULL, NULL, ?, ?, ?)
+INSERT INTO [dbo].customer_audit (operation_id, part, customer_id, sequence, action, actor, happened_at, version, fields, first_customer_id, last_customer_id, detail, held_values, salt, values_hash, previous_hash, row_hash) OUTPUT inserted.id VALUES (?, ?, ?, ?, ?, ?, CAST(? AS DATETIME2(3)), NULL, ?, NULL, NULL, ?, NULL, NULL, ?, ?, ?)
 GO
 SET PARSEONLY OFF; SET NOEXEC OFF; SET FMTONLY OFF
 GO
@@ -135,63 +129,63 @@ USE [shop]; SET LANGUAGE N'us_english'; SET DATEFIRST 7; SET ANSI_NULL_DFLT_ON O
 GO
 
 -- custctl customer get 7
-SELECT dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
-FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?))) AS epoch
-FROM dbo.customer
-WHERE dbo.customer.id = ?
+SELECT [dbo].customer.id, [dbo].customer.email, [dbo].customer.first_name, [dbo].customer.last_name, [dbo].customer.phone, [dbo].customer.company, [dbo].customer.address_line, [dbo].customer.city, [dbo].customer.region, [dbo].customer.postal_code, [dbo].customer.country, [dbo].customer.status, [dbo].customer.version, [dbo].customer.created_at, [dbo].customer.updated_at, (SELECT [dbo].custctl_metadata.value
+FROM [dbo].custctl_metadata
+WHERE [dbo].custctl_metadata.name = 'epoch') AS epoch
+FROM [dbo].customer
+WHERE [dbo].customer.id = ?
 GO
 
 -- custctl customer get ada@example.com
-SELECT dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
-FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?))) AS epoch
-FROM dbo.customer
-WHERE (dbo.customer.email = ? AND DATALENGTH(dbo.customer.email) = DATALENGTH(?))
+SELECT [dbo].customer.id, [dbo].customer.email, [dbo].customer.first_name, [dbo].customer.last_name, [dbo].customer.phone, [dbo].customer.company, [dbo].customer.address_line, [dbo].customer.city, [dbo].customer.region, [dbo].customer.postal_code, [dbo].customer.country, [dbo].customer.status, [dbo].customer.version, [dbo].customer.created_at, [dbo].customer.updated_at, (SELECT [dbo].custctl_metadata.value
+FROM [dbo].custctl_metadata
+WHERE [dbo].custctl_metadata.name = 'epoch') AS epoch
+FROM [dbo].customer
+WHERE ([dbo].customer.email = ? AND DATALENGTH([dbo].customer.email) = DATALENGTH(?))
 GO
 
 -- custctl customer add --email b@example.com --first-name Ada --last-name Byron
-SELECT dbo.customer.id
-FROM dbo.customer
-WHERE (dbo.customer.email = ? AND DATALENGTH(dbo.customer.email) = DATALENGTH(?))
+SELECT [dbo].customer.id
+FROM [dbo].customer
+WHERE ([dbo].customer.email = ? AND DATALENGTH([dbo].customer.email) = DATALENGTH(?))
 GO
-INSERT INTO dbo.customer (email, first_name, last_name, status) OUTPUT inserted.id, inserted.email, inserted.first_name, inserted.last_name, inserted.phone, inserted.company, inserted.address_line, inserted.city, inserted.region, inserted.postal_code, inserted.country, inserted.status, inserted.version, inserted.created_at, inserted.updated_at VALUES (?, ?, ?, ?)
+INSERT INTO [dbo].customer ([status], [email], [first_name], [last_name]) OUTPUT inserted.id, inserted.email, inserted.first_name, inserted.last_name, inserted.phone, inserted.company, inserted.address_line, inserted.city, inserted.region, inserted.postal_code, inserted.country, inserted.status, inserted.version, inserted.created_at, inserted.updated_at VALUES (?, ?, ?, ?)
 GO
-INSERT INTO dbo.customer_audit (operation_id, part, customer_id, sequence, action, actor, happened_at, version, fields, first_customer_id, last_customer_id, detail, held_values, salt, values_hash, previous_hash, row_hash) OUTPUT inserted.id VALUES (?, ?, ?, ?, ?, ?, CAST(? AS DATETIME2(3)), ?, ?, NULL, NULL, ?, ?, ?, ?, ?, ?)
+INSERT INTO [dbo].customer_audit (operation_id, part, customer_id, sequence, action, actor, happened_at, version, fields, first_customer_id, last_customer_id, detail, held_values, salt, values_hash, previous_hash, row_hash) OUTPUT inserted.id VALUES (?, ?, ?, ?, ?, ?, CAST(? AS DATETIME2(3)), ?, ?, NULL, NULL, ?, ?, ?, ?, ?, ?)
 GO
 
 -- custctl customer update 7 --email c@example.com --phone 1
-UPDATE dbo.customer SET email=?, phone=?, updated_at=CAST(SYSUTCDATETIME() AS DATETIME2(3)) OUTPUT inserted.id, inserted.email, inserted.first_name, inserted.last_name, inserted.phone, inserted.company, inserted.address_line, inserted.city, inserted.region, inserted.postal_code, inserted.country, inserted.status, inserted.version, inserted.created_at, inserted.updated_at WHERE dbo.customer.id = ? AND dbo.customer.version = ? AND (EXISTS (SELECT *
-FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?)) AND (dbo.custctl_metadata.value = ? AND DATALENGTH(dbo.custctl_metadata.value) = DATALENGTH(?))))
+UPDATE [dbo].customer SET [email]=?, [phone]=?, updated_at=CAST(SYSUTCDATETIME() AS DATETIME2(3)) OUTPUT inserted.id, inserted.email, inserted.first_name, inserted.last_name, inserted.phone, inserted.company, inserted.address_line, inserted.city, inserted.region, inserted.postal_code, inserted.country, inserted.status, inserted.version, inserted.created_at, inserted.updated_at WHERE [dbo].customer.id = ? AND [dbo].customer.version = ? AND (EXISTS (SELECT *
+FROM [dbo].custctl_metadata
+WHERE [dbo].custctl_metadata.name = 'epoch' AND ([dbo].custctl_metadata.value = ? AND DATALENGTH([dbo].custctl_metadata.value) = DATALENGTH(?))))
 GO
 
 -- custctl customer update 7 --first-name Augusta --status closed
-UPDATE dbo.customer SET first_name=?, status=?, updated_at=CAST(SYSUTCDATETIME() AS DATETIME2(3)) OUTPUT inserted.id, inserted.email, inserted.first_name, inserted.last_name, inserted.phone, inserted.company, inserted.address_line, inserted.city, inserted.region, inserted.postal_code, inserted.country, inserted.status, inserted.version, inserted.created_at, inserted.updated_at WHERE dbo.customer.id = ? AND dbo.customer.version = ? AND (EXISTS (SELECT *
-FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?)) AND (dbo.custctl_metadata.value = ? AND DATALENGTH(dbo.custctl_metadata.value) = DATALENGTH(?))))
+UPDATE [dbo].customer SET [first_name]=?, [status]=?, updated_at=CAST(SYSUTCDATETIME() AS DATETIME2(3)) OUTPUT inserted.id, inserted.email, inserted.first_name, inserted.last_name, inserted.phone, inserted.company, inserted.address_line, inserted.city, inserted.region, inserted.postal_code, inserted.country, inserted.status, inserted.version, inserted.created_at, inserted.updated_at WHERE [dbo].customer.id = ? AND [dbo].customer.version = ? AND (EXISTS (SELECT *
+FROM [dbo].custctl_metadata
+WHERE [dbo].custctl_metadata.name = 'epoch' AND ([dbo].custctl_metadata.value = ? AND DATALENGTH([dbo].custctl_metadata.value) = DATALENGTH(?))))
 GO
 
 -- custctl customer update 7 --phone 2 --if-version e1-00000000000003e8
-SELECT dbo.customer_audit.version, dbo.customer_audit.held_values
-FROM dbo.customer_audit
-WHERE dbo.customer_audit.customer_id = ? AND dbo.customer_audit.held_values IS NOT NULL ORDER BY dbo.customer_audit.sequence DESC
+SELECT [dbo].customer_audit.version, [dbo].customer_audit.held_values
+FROM [dbo].customer_audit
+WHERE [dbo].customer_audit.customer_id = ? AND [dbo].customer_audit.held_values IS NOT NULL ORDER BY [dbo].customer_audit.sequence DESC
 GO
 IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION
 GO
 
 -- custctl customer set-password 7 --stdin
-UPDATE dbo.customer_password SET hash=?, updated_at=CAST(SYSUTCDATETIME() AS DATETIME2(3)) WHERE dbo.customer_password.customer_id = ?
+UPDATE [dbo].customer_password SET hash=?, updated_at=CAST(SYSUTCDATETIME() AS DATETIME2(3)) WHERE [dbo].customer_password.customer_id = ?
 GO
-INSERT INTO dbo.customer_audit (operation_id, part, customer_id, sequence, action, actor, happened_at, version, fields, first_customer_id, last_customer_id, detail, held_values, salt, values_hash, previous_hash, row_hash) OUTPUT inserted.id VALUES (?, ?, ?, ?, ?, ?, CAST(? AS DATETIME2(3)), ?, ?, NULL, NULL, ?, NULL, NULL, ?, ?, ?)
+INSERT INTO [dbo].customer_audit (operation_id, part, customer_id, sequence, action, actor, happened_at, version, fields, first_customer_id, last_customer_id, detail, held_values, salt, values_hash, previous_hash, row_hash) OUTPUT inserted.id VALUES (?, ?, ?, ?, ?, ?, CAST(? AS DATETIME2(3)), ?, ?, NULL, NULL, ?, NULL, NULL, ?, ?, ?)
 GO
 
 -- custctl customer verify-password 7 --stdin
-SELECT dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
-FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?))) AS epoch, dbo.customer_password.hash
-FROM dbo.customer LEFT OUTER JOIN dbo.customer_password ON dbo.customer_password.customer_id = dbo.customer.id
-WHERE dbo.customer.id = ?
+SELECT [dbo].customer.id, [dbo].customer.email, [dbo].customer.first_name, [dbo].customer.last_name, [dbo].customer.phone, [dbo].customer.company, [dbo].customer.address_line, [dbo].customer.city, [dbo].customer.region, [dbo].customer.postal_code, [dbo].customer.country, [dbo].customer.status, [dbo].customer.version, [dbo].customer.created_at, [dbo].customer.updated_at, (SELECT [dbo].custctl_metadata.value
+FROM [dbo].custctl_metadata
+WHERE [dbo].custctl_metadata.name = 'epoch') AS epoch, [dbo].customer_password.hash
+FROM [dbo].customer LEFT OUTER JOIN [dbo].customer_password ON [dbo].customer_password.customer_id = [dbo].customer.id
+WHERE [dbo].customer.id = ?
 GO
 
 -- custctl customer list --sort id --limit 0
@@ -201,7 +195,7 @@ SET TRANSACTION ISOLATION LEVEL SNAPSHOT
 GO
 SELECT TOP 1001 0 AS lane, NULL AS lane_key, dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?))) AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
 FROM dbo.customer ORDER BY dbo.customer.id
 GO
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED
@@ -210,21 +204,21 @@ GO
 -- custctl customer list --sort -id --limit 0
 SELECT TOP 1001 0 AS lane, NULL AS lane_key, dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?))) AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
 FROM dbo.customer ORDER BY dbo.customer.id DESC
 GO
 
 -- custctl customer list --sort email --limit 0
 SELECT TOP 1001 0 AS lane, dbo.customer.email AS lane_key, dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?))) AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
 FROM dbo.customer ORDER BY dbo.customer.email, dbo.customer.id
 GO
 
 -- custctl customer list --sort -email --limit 0
 SELECT TOP 1001 0 AS lane, dbo.customer.email AS lane_key, dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?))) AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
 FROM dbo.customer ORDER BY dbo.customer.email DESC, dbo.customer.id
 GO
 
@@ -233,12 +227,12 @@ SELECT TOP 1001 lanes.lane, lanes.lane_key, lanes.id, lanes.email, lanes.first_n
 FROM (SELECT lane_0.lane AS lane, lane_0.lane_key AS lane_key, lane_0.id AS id, lane_0.email AS email, lane_0.first_name AS first_name, lane_0.last_name AS last_name, lane_0.phone AS phone, lane_0.company AS company, lane_0.address_line AS address_line, lane_0.city AS city, lane_0.region AS region, lane_0.postal_code AS postal_code, lane_0.country AS country, lane_0.status AS status, lane_0.version AS version, lane_0.created_at AS created_at, lane_0.updated_at AS updated_at, lane_0.epoch AS epoch
 FROM (SELECT TOP 1001 0 AS lane, dbo.customer.company AS lane_key, dbo.customer.id AS id, dbo.customer.email AS email, dbo.customer.first_name AS first_name, dbo.customer.last_name AS last_name, dbo.customer.phone AS phone, dbo.customer.company AS company, dbo.customer.address_line AS address_line, dbo.customer.city AS city, dbo.customer.region AS region, dbo.customer.postal_code AS postal_code, dbo.customer.country AS country, dbo.customer.status AS status, dbo.customer.version AS version, dbo.customer.created_at AS created_at, dbo.customer.updated_at AS updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?))) AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
 FROM dbo.customer
 WHERE dbo.customer.company IS NOT NULL ORDER BY dbo.customer.company, dbo.customer.id) AS lane_0 UNION ALL SELECT lane_1.lane AS lane, lane_1.lane_key AS lane_key, lane_1.id AS id, lane_1.email AS email, lane_1.first_name AS first_name, lane_1.last_name AS last_name, lane_1.phone AS phone, lane_1.company AS company, lane_1.address_line AS address_line, lane_1.city AS city, lane_1.region AS region, lane_1.postal_code AS postal_code, lane_1.country AS country, lane_1.status AS status, lane_1.version AS version, lane_1.created_at AS created_at, lane_1.updated_at AS updated_at, lane_1.epoch AS epoch
 FROM (SELECT TOP 1001 1 AS lane, CAST(NULL AS NVARCHAR(200)) AS lane_key, dbo.customer.id AS id, dbo.customer.email AS email, dbo.customer.first_name AS first_name, dbo.customer.last_name AS last_name, dbo.customer.phone AS phone, dbo.customer.company AS company, dbo.customer.address_line AS address_line, dbo.customer.city AS city, dbo.customer.region AS region, dbo.customer.postal_code AS postal_code, dbo.customer.country AS country, dbo.customer.status AS status, dbo.customer.version AS version, dbo.customer.created_at AS created_at, dbo.customer.updated_at AS updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?))) AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
 FROM dbo.customer
 WHERE dbo.customer.company IS NULL ORDER BY dbo.customer.id) AS lane_1) AS lanes ORDER BY lanes.lane, lanes.lane_key, lanes.id
 GO
@@ -248,12 +242,12 @@ SELECT TOP 1001 lanes.lane, lanes.lane_key, lanes.id, lanes.email, lanes.first_n
 FROM (SELECT lane_0.lane AS lane, lane_0.lane_key AS lane_key, lane_0.id AS id, lane_0.email AS email, lane_0.first_name AS first_name, lane_0.last_name AS last_name, lane_0.phone AS phone, lane_0.company AS company, lane_0.address_line AS address_line, lane_0.city AS city, lane_0.region AS region, lane_0.postal_code AS postal_code, lane_0.country AS country, lane_0.status AS status, lane_0.version AS version, lane_0.created_at AS created_at, lane_0.updated_at AS updated_at, lane_0.epoch AS epoch
 FROM (SELECT TOP 1001 0 AS lane, dbo.customer.company AS lane_key, dbo.customer.id AS id, dbo.customer.email AS email, dbo.customer.first_name AS first_name, dbo.customer.last_name AS last_name, dbo.customer.phone AS phone, dbo.customer.company AS company, dbo.customer.address_line AS address_line, dbo.customer.city AS city, dbo.customer.region AS region, dbo.customer.postal_code AS postal_code, dbo.customer.country AS country, dbo.customer.status AS status, dbo.customer.version AS version, dbo.customer.created_at AS created_at, dbo.customer.updated_at AS updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?))) AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
 FROM dbo.customer
 WHERE dbo.customer.company IS NOT NULL ORDER BY dbo.customer.company DESC, dbo.customer.id) AS lane_0 UNION ALL SELECT lane_1.lane AS lane, lane_1.lane_key AS lane_key, lane_1.id AS id, lane_1.email AS email, lane_1.first_name AS first_name, lane_1.last_name AS last_name, lane_1.phone AS phone, lane_1.company AS company, lane_1.address_line AS address_line, lane_1.city AS city, lane_1.region AS region, lane_1.postal_code AS postal_code, lane_1.country AS country, lane_1.status AS status, lane_1.version AS version, lane_1.created_at AS created_at, lane_1.updated_at AS updated_at, lane_1.epoch AS epoch
 FROM (SELECT TOP 1001 1 AS lane, CAST(NULL AS NVARCHAR(200)) AS lane_key, dbo.customer.id AS id, dbo.customer.email AS email, dbo.customer.first_name AS first_name, dbo.customer.last_name AS last_name, dbo.customer.phone AS phone, dbo.customer.company AS company, dbo.customer.address_line AS address_line, dbo.customer.city AS city, dbo.customer.region AS region, dbo.customer.postal_code AS postal_code, dbo.customer.country AS country, dbo.customer.status AS status, dbo.customer.version AS version, dbo.customer.created_at AS created_at, dbo.customer.updated_at AS updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?))) AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
 FROM dbo.customer
 WHERE dbo.customer.company IS NULL ORDER BY dbo.customer.id) AS lane_1) AS lanes ORDER BY lanes.lane, lanes.lane_key DESC, lanes.id
 GO
@@ -261,35 +255,35 @@ GO
 -- custctl customer list --sort version --limit 0
 SELECT TOP 1001 0 AS lane, dbo.customer.version AS lane_key, dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?))) AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
 FROM dbo.customer ORDER BY dbo.customer.version, dbo.customer.id
 GO
 
 -- custctl customer list --sort -version --limit 0
 SELECT TOP 1001 0 AS lane, dbo.customer.version AS lane_key, dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?))) AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
 FROM dbo.customer ORDER BY dbo.customer.version DESC, dbo.customer.id
 GO
 
 -- custctl customer list --sort created_at --limit 0
 SELECT TOP 1001 0 AS lane, dbo.customer.created_at AS lane_key, dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?))) AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
 FROM dbo.customer ORDER BY dbo.customer.created_at, dbo.customer.id
 GO
 
 -- custctl customer list --sort -created_at --limit 0
 SELECT TOP 1001 0 AS lane, dbo.customer.created_at AS lane_key, dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?))) AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
 FROM dbo.customer ORDER BY dbo.customer.created_at DESC, dbo.customer.id
 GO
 
 -- custctl customer list --status active --country Spain --limit 1
 SELECT TOP 2 0 AS lane, NULL AS lane_key, dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?))) AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
 FROM dbo.customer
 WHERE (dbo.customer.status = ? AND DATALENGTH(dbo.customer.status) = DATALENGTH(?)) AND (dbo.customer.country = ? AND DATALENGTH(dbo.customer.country) = DATALENGTH(?)) ORDER BY dbo.customer.id
 GO
@@ -299,27 +293,27 @@ SELECT TOP 51 lanes.lane, lanes.lane_key, lanes.id, lanes.email, lanes.first_nam
 FROM (SELECT lane_0.lane AS lane, lane_0.lane_key AS lane_key, lane_0.id AS id, lane_0.email AS email, lane_0.first_name AS first_name, lane_0.last_name AS last_name, lane_0.phone AS phone, lane_0.company AS company, lane_0.address_line AS address_line, lane_0.city AS city, lane_0.region AS region, lane_0.postal_code AS postal_code, lane_0.country AS country, lane_0.status AS status, lane_0.version AS version, lane_0.created_at AS created_at, lane_0.updated_at AS updated_at, lane_0.epoch AS epoch
 FROM (SELECT TOP 51 0 AS lane, dbo.customer.email AS lane_key, dbo.customer.id AS id, dbo.customer.email AS email, dbo.customer.first_name AS first_name, dbo.customer.last_name AS last_name, dbo.customer.phone AS phone, dbo.customer.company AS company, dbo.customer.address_line AS address_line, dbo.customer.city AS city, dbo.customer.region AS region, dbo.customer.postal_code AS postal_code, dbo.customer.country AS country, dbo.customer.status AS status, dbo.customer.version AS version, dbo.customer.created_at AS created_at, dbo.customer.updated_at AS updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?))) AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
 FROM dbo.customer
 WHERE (dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ?) AND dbo.customer.email LIKE ? ORDER BY dbo.customer.email, dbo.customer.id) AS lane_0 UNION ALL SELECT lane_1.lane AS lane, lane_1.lane_key AS lane_key, lane_1.id AS id, lane_1.email AS email, lane_1.first_name AS first_name, lane_1.last_name AS last_name, lane_1.phone AS phone, lane_1.company AS company, lane_1.address_line AS address_line, lane_1.city AS city, lane_1.region AS region, lane_1.postal_code AS postal_code, lane_1.country AS country, lane_1.status AS status, lane_1.version AS version, lane_1.created_at AS created_at, lane_1.updated_at AS updated_at, lane_1.epoch AS epoch
 FROM (SELECT TOP 51 1 AS lane, LOWER(dbo.customer.last_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2 AS lane_key, dbo.customer.id AS id, dbo.customer.email AS email, dbo.customer.first_name AS first_name, dbo.customer.last_name AS last_name, dbo.customer.phone AS phone, dbo.customer.company AS company, dbo.customer.address_line AS address_line, dbo.customer.city AS city, dbo.customer.region AS region, dbo.customer.postal_code AS postal_code, dbo.customer.country AS country, dbo.customer.status AS status, dbo.customer.version AS version, dbo.customer.created_at AS created_at, dbo.customer.updated_at AS updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?))) AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
 FROM dbo.customer
 WHERE (dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ?) AND (LOWER(dbo.customer.last_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? AND CASE WHEN ((dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ?) AND dbo.customer.email LIKE ?) THEN 1 ELSE 0 END = 0 ORDER BY LOWER(dbo.customer.last_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2, dbo.customer.id) AS lane_1 UNION ALL SELECT lane_2.lane AS lane, lane_2.lane_key AS lane_key, lane_2.id AS id, lane_2.email AS email, lane_2.first_name AS first_name, lane_2.last_name AS last_name, lane_2.phone AS phone, lane_2.company AS company, lane_2.address_line AS address_line, lane_2.city AS city, lane_2.region AS region, lane_2.postal_code AS postal_code, lane_2.country AS country, lane_2.status AS status, lane_2.version AS version, lane_2.created_at AS created_at, lane_2.updated_at AS updated_at, lane_2.epoch AS epoch
 FROM (SELECT TOP 51 2 AS lane, LOWER(dbo.customer.first_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2 AS lane_key, dbo.customer.id AS id, dbo.customer.email AS email, dbo.customer.first_name AS first_name, dbo.customer.last_name AS last_name, dbo.customer.phone AS phone, dbo.customer.company AS company, dbo.customer.address_line AS address_line, dbo.customer.city AS city, dbo.customer.region AS region, dbo.customer.postal_code AS postal_code, dbo.customer.country AS country, dbo.customer.status AS status, dbo.customer.version AS version, dbo.customer.created_at AS created_at, dbo.customer.updated_at AS updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?))) AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
 FROM dbo.customer
 WHERE (dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ?) AND (LOWER(dbo.customer.first_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? AND CASE WHEN ((dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ?) AND dbo.customer.email LIKE ?) THEN 1 ELSE 0 END = 0 AND CASE WHEN ((dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ?) AND (LOWER(dbo.customer.last_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ?) THEN 1 ELSE 0 END = 0 ORDER BY LOWER(dbo.customer.first_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2, dbo.customer.id) AS lane_2 UNION ALL SELECT lane_3.lane AS lane, lane_3.lane_key AS lane_key, lane_3.id AS id, lane_3.email AS email, lane_3.first_name AS first_name, lane_3.last_name AS last_name, lane_3.phone AS phone, lane_3.company AS company, lane_3.address_line AS address_line, lane_3.city AS city, lane_3.region AS region, lane_3.postal_code AS postal_code, lane_3.country AS country, lane_3.status AS status, lane_3.version AS version, lane_3.created_at AS created_at, lane_3.updated_at AS updated_at, lane_3.epoch AS epoch
 FROM (SELECT TOP 51 3 AS lane, LOWER(dbo.customer.company COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2 AS lane_key, dbo.customer.id AS id, dbo.customer.email AS email, dbo.customer.first_name AS first_name, dbo.customer.last_name AS last_name, dbo.customer.phone AS phone, dbo.customer.company AS company, dbo.customer.address_line AS address_line, dbo.customer.city AS city, dbo.customer.region AS region, dbo.customer.postal_code AS postal_code, dbo.customer.country AS country, dbo.customer.status AS status, dbo.customer.version AS version, dbo.customer.created_at AS created_at, dbo.customer.updated_at AS updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?))) AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
 FROM dbo.customer
 WHERE (dbo.customer.company >= ? AND dbo.customer.company < ? OR dbo.customer.company >= ? AND dbo.customer.company < ? OR dbo.customer.company >= ? AND dbo.customer.company < ? OR dbo.customer.company >= ? AND dbo.customer.company < ?) AND (LOWER(dbo.customer.company COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? AND CASE WHEN ((dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ?) AND dbo.customer.email LIKE ?) THEN 1 ELSE 0 END = 0 AND CASE WHEN ((dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ?) AND (LOWER(dbo.customer.last_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ?) THEN 1 ELSE 0 END = 0 AND CASE WHEN ((dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ?) AND (LOWER(dbo.customer.first_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ?) THEN 1 ELSE 0 END = 0 ORDER BY LOWER(dbo.customer.company COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2, dbo.customer.id) AS lane_3 UNION ALL SELECT lane_4.lane AS lane, lane_4.lane_key AS lane_key, lane_4.id AS id, lane_4.email AS email, lane_4.first_name AS first_name, lane_4.last_name AS last_name, lane_4.phone AS phone, lane_4.company AS company, lane_4.address_line AS address_line, lane_4.city AS city, lane_4.region AS region, lane_4.postal_code AS postal_code, lane_4.country AS country, lane_4.status AS status, lane_4.version AS version, lane_4.created_at AS created_at, lane_4.updated_at AS updated_at, lane_4.epoch AS epoch
 FROM (SELECT TOP 51 4 AS lane, LOWER(dbo.customer.phone COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2 AS lane_key, dbo.customer.id AS id, dbo.customer.email AS email, dbo.customer.first_name AS first_name, dbo.customer.last_name AS last_name, dbo.customer.phone AS phone, dbo.customer.company AS company, dbo.customer.address_line AS address_line, dbo.customer.city AS city, dbo.customer.region AS region, dbo.customer.postal_code AS postal_code, dbo.customer.country AS country, dbo.customer.status AS status, dbo.customer.version AS version, dbo.customer.created_at AS created_at, dbo.customer.updated_at AS updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?))) AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
 FROM dbo.customer
 WHERE (dbo.customer.phone >= ? AND dbo.customer.phone < ? OR dbo.customer.phone >= ? AND dbo.customer.phone < ? OR dbo.customer.phone >= ? AND dbo.customer.phone < ? OR dbo.customer.phone >= ? AND dbo.customer.phone < ?) AND (LOWER(dbo.customer.phone COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? AND CASE WHEN ((dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ?) AND dbo.customer.email LIKE ?) THEN 1 ELSE 0 END = 0 AND CASE WHEN ((dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ?) AND (LOWER(dbo.customer.last_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ?) THEN 1 ELSE 0 END = 0 AND CASE WHEN ((dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ?) AND (LOWER(dbo.customer.first_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ?) THEN 1 ELSE 0 END = 0 AND CASE WHEN ((dbo.customer.company >= ? AND dbo.customer.company < ? OR dbo.customer.company >= ? AND dbo.customer.company < ? OR dbo.customer.company >= ? AND dbo.customer.company < ? OR dbo.customer.company >= ? AND dbo.customer.company < ?) AND (LOWER(dbo.customer.company COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ?) THEN 1 ELSE 0 END = 0 ORDER BY LOWER(dbo.customer.phone COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2, dbo.customer.id) AS lane_4) AS lanes ORDER BY lanes.lane, lanes.lane_key, lanes.id
 GO
@@ -327,29 +321,29 @@ GO
 -- custctl customer search 50%_σ --contains
 SELECT TOP 51 0 AS lane, NULL AS lane_key, dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?))) AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
 FROM dbo.customer
 WHERE dbo.customer.email LIKE ? OR dbo.customer.email LIKE ? OR (LOWER(dbo.customer.last_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? OR (LOWER(dbo.customer.last_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? OR (LOWER(dbo.customer.first_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? OR (LOWER(dbo.customer.first_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? OR (LOWER(dbo.customer.company COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? OR (LOWER(dbo.customer.company COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? OR (LOWER(dbo.customer.phone COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? OR (LOWER(dbo.customer.phone COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? ORDER BY dbo.customer.id
 GO
 
 -- custctl customer history 7
-SELECT dbo.customer_audit.id, dbo.customer_audit.operation_id, dbo.customer_audit.part, dbo.customer_audit.customer_id, dbo.customer_audit.sequence, dbo.customer_audit.action, dbo.customer_audit.actor, dbo.customer_audit.happened_at, dbo.customer_audit.version, dbo.customer_audit.fields, dbo.customer_audit.first_customer_id, dbo.customer_audit.last_customer_id, dbo.customer_audit.detail, dbo.customer_audit.held_values, dbo.customer_audit.salt, dbo.customer_audit.values_hash, dbo.customer_audit.previous_hash, dbo.customer_audit.row_hash
-FROM dbo.customer_audit
-WHERE dbo.customer_audit.customer_id = ? OR dbo.customer_audit.customer_id = ? AND dbo.customer_audit.last_customer_id >= ? AND dbo.customer_audit.first_customer_id <= ? ORDER BY dbo.customer_audit.id
+SELECT [dbo].customer_audit.id, [dbo].customer_audit.operation_id, [dbo].customer_audit.part, [dbo].customer_audit.customer_id, [dbo].customer_audit.sequence, [dbo].customer_audit.action, [dbo].customer_audit.actor, [dbo].customer_audit.happened_at, [dbo].customer_audit.version, [dbo].customer_audit.fields, [dbo].customer_audit.first_customer_id, [dbo].customer_audit.last_customer_id, [dbo].customer_audit.detail, [dbo].customer_audit.held_values, [dbo].customer_audit.salt, [dbo].customer_audit.values_hash, [dbo].customer_audit.previous_hash, [dbo].customer_audit.row_hash
+FROM [dbo].customer_audit
+WHERE [dbo].customer_audit.customer_id = ? OR [dbo].customer_audit.customer_id = 0 AND [dbo].customer_audit.last_customer_id >= ? AND [dbo].customer_audit.first_customer_id <= ? ORDER BY [dbo].customer_audit.id
 GO
 
 -- custctl customer history nobody@example.com
-SELECT dbo.custctl_metadata.name, dbo.custctl_metadata.value
-FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name IN (?, ?, ?) UNION ALL SELECT ? AS anon_1, CAST(max(dbo.schema_migration.version) AS NVARCHAR(20)) AS max_1
-FROM dbo.schema_migration
-WHERE dbo.schema_migration.state IN (?, ?)
+SELECT [dbo].custctl_metadata.name, [dbo].custctl_metadata.value
+FROM [dbo].custctl_metadata
+WHERE [dbo].custctl_metadata.name IN ('environment', 'epoch', 'database_id') UNION ALL SELECT 'schema_version', CAST(max([dbo].schema_migration.version) AS NVARCHAR(20)) AS max_1
+FROM [dbo].schema_migration
+WHERE [dbo].schema_migration.state IN ('applied', 'baseline')
 GO
 
 -- custctl customer import - --on-conflict fail
-SELECT dbo.customer_import.position
-FROM dbo.customer_import
-WHERE (dbo.customer_import.[key] = ? AND DATALENGTH(dbo.customer_import.[key]) = DATALENGTH(?))
+SELECT [dbo].customer_import.position
+FROM [dbo].customer_import
+WHERE ([dbo].customer_import.[key] = ? AND DATALENGTH([dbo].customer_import.[key]) = DATALENGTH(?))
 GO
 INSERT INTO [dbo].[customer_import_row] ([batch], [position], [email], [first_name], [last_name], [phone]) VALUES (?, ?, ?, ?, ?, ?)
 GO
@@ -357,7 +351,7 @@ SELECT s.[position], held.[id], CASE WHEN NOT EXISTS (SELECT held.[email] + N'.'
 GO
 INSERT INTO [dbo].[customer] ([email], [first_name], [last_name], [phone]) SELECT s.[email], s.[first_name], s.[last_name], s.[phone] FROM [dbo].[customer_import_row] AS s WHERE s.[batch] = ? AND NOT EXISTS (SELECT 1 FROM [dbo].[customer] AS held WHERE held.[email] = s.[email]) ORDER BY s.[position]
 GO
-DELETE FROM dbo.customer_import WHERE (dbo.customer_import.[key] = ? AND DATALENGTH(dbo.customer_import.[key]) = DATALENGTH(?))
+DELETE FROM [dbo].customer_import WHERE ([dbo].customer_import.[key] = ? AND DATALENGTH([dbo].customer_import.[key]) = DATALENGTH(?))
 GO
 
 -- custctl customer import - --on-conflict update
@@ -384,13 +378,13 @@ WHERE (dbo.customer_audit.operation_id = ? AND DATALENGTH(dbo.customer_audit.ope
 GO
 
 -- custctl customer delete 7 --yes
-DELETE FROM dbo.customer_password WHERE dbo.customer_password.customer_id = ?
+DELETE FROM [dbo].customer_password WHERE [dbo].customer_password.customer_id = ?
 GO
-DELETE FROM dbo.customer OUTPUT deleted.id WHERE dbo.customer.id = ? AND dbo.customer.version = ? AND (EXISTS (SELECT *
-FROM dbo.custctl_metadata
-WHERE (dbo.custctl_metadata.name = ? AND DATALENGTH(dbo.custctl_metadata.name) = DATALENGTH(?)) AND (dbo.custctl_metadata.value = ? AND DATALENGTH(dbo.custctl_metadata.value) = DATALENGTH(?))))
+DELETE FROM [dbo].customer OUTPUT deleted.id WHERE [dbo].customer.id = ? AND [dbo].customer.version = ? AND (EXISTS (SELECT *
+FROM [dbo].custctl_metadata
+WHERE [dbo].custctl_metadata.name = 'epoch' AND ([dbo].custctl_metadata.value = ? AND DATALENGTH([dbo].custctl_metadata.value) = DATALENGTH(?))))
 GO
-UPDATE dbo.customer_audit SET held_values=NULL, salt=NULL WHERE dbo.customer_audit.customer_id = ? AND dbo.customer_audit.held_values IS NOT NULL
+UPDATE [dbo].customer_audit SET held_values=NULL, salt=NULL WHERE [dbo].customer_audit.customer_id = ? AND [dbo].customer_audit.held_values IS NOT NULL
 GO
 
 -- custctl audit verify
@@ -400,9 +394,9 @@ GO
 SELECT dbo.customer_audit.id, dbo.customer_audit.row_hash
 FROM dbo.customer_audit ORDER BY dbo.customer_audit.id
 GO
-SELECT CAST(SYSUTCDATETIME() AS DATETIME2(3)) AS [SYSUTCDATETIME_1]
+SELECT CAST(SYSUTCDATETIME() AS DATETIME2(3)) AS now
 GO
 
 -- custctl migrate repair --env test --environment test --yes
-DELETE FROM dbo.custctl_metadata WHERE dbo.custctl_metadata.name IN (?, ?, ?)
+DELETE FROM [dbo].custctl_metadata WHERE ([dbo].custctl_metadata.name = ? AND DATALENGTH([dbo].custctl_metadata.name) = DATALENGTH(?))
 GO

@@ -17,7 +17,7 @@ from typing import Any
 import pyodbc
 import pytest
 
-from custctl.engines.base import Node
+from custctl.engines.model import Node
 from custctl.engines.mssql.database import MssqlDatabase
 from custctl.engines.mssql.supervised import Connection
 from custctl.support.errors import UnavailableError

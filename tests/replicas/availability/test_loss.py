@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from custctl.engines.base import Node
 from custctl.engines.members import GroupDatabase, GroupState, Observation, Role
+from custctl.engines.model import Node
 from custctl.replication.availability_group.loss import assess_loss
 from custctl.replication.topology import Seen, Topology
 

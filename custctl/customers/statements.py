@@ -1,0 +1,123 @@
+"""What is asked of the customers' tables, in SQLAlchemy Core: the source of `engines/*/statements.py`.
+
+Statements that are put together for a question (`list`, `search`, `export`, the audit's list) are made where they are
+asked, of the same columns.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from custctl.customers.model import FIELDS
+from custctl.schema.statements import epoch_is_held, epoch_query, fixed
+from custctl.schema.tables import customer, customer_audit, customer_import, customer_password
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.sql.base import Executable
+
+    from custctl.engines.dialect import Dialect
+
+VALUES = ("held_values", "salt")
+"""The audit's columns that hold what was written: to read them takes a right of its own."""
+
+_EMAIL = "email"  # stands for the columns that a call names
+
+
+def own_columns() -> list[ColumnElement[Any]]:
+    """Return the columns of a `Customer`, the id first."""
+    return [customer.c[name] for name in FIELDS]
+
+
+def columns() -> list[ColumnElement[Any]]:
+    """Return what is selected to make a `Customer`: its columns and the epoch, in one statement."""
+    return [*own_columns(), epoch_query().label("epoch")]
+
+
+def facts() -> list[ColumnElement[Any]]:
+    """Return the audit's columns that hold none of what was written."""
+    return [column for column in customer_audit.c if column.name not in VALUES]
+
+
+def statements(dialect: Dialect) -> dict[str, Executable]:
+    """Return the statements by name."""
+    return {**_customers(dialect), **_passwords(dialect), **_audit(dialect), **_imports(dialect)}
+
+
+def _customers(dialect: Dialect) -> dict[str, Executable]:
+    row_id = customer.c.id == bindparam("id")
+    who: sa.BindParameter[Any] = bindparam("who")
+    held = sa.and_(row_id, customer.c.version == bindparam("held_version"), epoch_is_held())
+    place: dict[str, Any] = {_EMAIL: bindparam(_EMAIL)}
+    return {
+        "customer.by_id": sa.select(*columns()).where(customer.c.id == who),
+        "customer.by_email": sa.select(*columns()).where(customer.c.email == who),
+        "customer.own": sa.select(*own_columns()).where(row_id),
+        "customer.id_by_id": sa.select(customer.c.id).where(customer.c.id == who),
+        "customer.id_by_email": sa.select(customer.c.id).where(customer.c.email == who),
+        "customer.count": sa.select(sa.func.count().label("count")).select_from(customer),
+        "customer.add": dialect.returning(sa.insert(customer).values(place), own_columns()),
+        "customer.update": dialect.returning(
+            sa.update(customer).where(held).values({**place, **dialect.touch()}), own_columns()
+        ),
+        "customer.delete": sa.delete(customer).where(held).returning(customer.c.id),
+    }
+
+
+def _passwords(dialect: Dialect) -> dict[str, Executable]:
+    owner = customer_password.c.customer_id == bindparam("owner")
+    values = {"hash": bindparam("stored"), "updated_at": dialect.now()}
+    both = sa.select(*columns(), customer_password.c.hash).outerjoin_from(
+        customer, customer_password, customer_password.c.customer_id == customer.c.id
+    )
+    return {
+        "customer.with_hash_by_id": both.where(customer.c.id == bindparam("who")),
+        "customer.with_hash_by_email": both.where(customer.c.email == bindparam("who")),
+        "password.hash": sa.select(customer_password.c.hash).where(owner),
+        "password.insert": sa.insert(customer_password).values(customer_id=bindparam("owner"), **values),
+        "password.update": sa.update(customer_password).where(owner).values(values),
+        "password.delete": sa.delete(customer_password).where(owner),
+    }
+
+
+def _audit(dialect: Dialect) -> dict[str, Executable]:
+    told, number = customer_audit.c, bindparam("number", type_=customer_audit.c.customer_id.type)
+    of = told.customer_id == number
+    operation = told.operation_id == bindparam("operation")
+    has_values = told.held_values.is_not(None)
+    last = sa.select(sa.func.max(told.sequence)).where(of).scalar_subquery()
+    last_hash = sa.select(told.row_hash).where(of, told.sequence == last).scalar_subquery()
+    ends = (dialect.now().label("now"), last.label("sequence"), last_hash.label("row_hash"))
+    batch = sa.and_(
+        told.customer_id == sa.literal_column("0"), told.last_customer_id >= number, told.first_customer_id <= number
+    )
+    history = sa.or_(of, batch)
+    changes = sa.and_(
+        told.customer_id == sa.literal_column("0"), told.action.in_([fixed("switchover"), fixed("failover")])
+    )
+    written = {column.name: bindparam(column.name, type_=column.type) for column in told if column.name != "id"}
+    return {
+        "audit.ends": sa.select(*ends),
+        "audit.append": sa.insert(customer_audit).values(written),
+        "audit.operation": sa.select(customer_audit).where(operation).order_by(told.part),
+        "audit.action": sa.select(told.action).where(operation, told.part == bindparam("number_of_part")),
+        "audit.history": sa.select(customer_audit).where(history).order_by(told.id),
+        "audit.history_facts": sa.select(*facts()).where(history).order_by(told.id),
+        "audit.values": sa.select(told.version, told.held_values).where(of, has_values).order_by(told.sequence.desc()),
+        "audit.erase": sa.update(customer_audit).where(of, has_values).values(held_values=sa.null(), salt=sa.null()),
+        "audit.changes": sa.select(*facts()).where(changes).order_by(told.sequence),
+    }
+
+
+def _imports(dialect: Dialect) -> dict[str, Executable]:
+    mine = customer_import.c.key == bindparam("of")
+    values = {"position": bindparam("reached"), "updated_at": dialect.now()}
+    return {
+        "import.position": sa.select(customer_import.c.position).where(mine),
+        "import.insert": sa.insert(customer_import).values(key=bindparam("of"), **values),
+        "import.update": sa.update(customer_import).where(mine).values(values),
+        "import.delete": sa.delete(customer_import).where(mine),
+    }

@@ -1,0 +1,329 @@
+"""The connection on which the program's own statements run.
+
+What does not depend on a user's question is compiled ahead of time, from SQLAlchemy Core into `statements.py` beside each
+engine: `run` sends it by its name, and SQLAlchemy, whose import takes longer than most commands, is never loaded. What is
+put together for a question goes through `execute`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from custctl.schema.times import format_time
+from custctl.support.errors import StatementError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Executable, Select
+
+    from custctl.engines.dialect import Dialect
+
+SCHEMA = "{schema}"
+"""Stands in a compiled statement for the quoted name of the profile's schema."""
+
+DYNAMIC = "*"
+"""Stands among a compiled statement's parameters for the columns that a call names."""
+
+
+class Row(tuple[Any, ...]):
+    """A row; its columns are attributes, too."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+
+@cache
+def _row_type(names: tuple[str, ...]) -> Callable[[Sequence[Any]], Row]:
+    places = {name: property(itemgetter(at)) for at, name in enumerate(names)}
+    return type("Row", (Row,), {"__slots__": (), **places})
+
+
+class Result:
+    """What a statement returned, whole.
+
+    Attributes:
+        rowcount: how many rows it has written.
+        lastrowid: the id of the row that it has inserted, where the driver tells.
+    """
+
+    __slots__ = ("_rows", "lastrowid", "rowcount")
+
+    def __init__(self, rows: Sequence[Row], rowcount: int, lastrowid: int | None = None) -> None:
+        self._rows = rows
+        self.rowcount = rowcount
+        self.lastrowid = lastrowid
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows)
+
+    def all(self) -> Sequence[Row]:
+        """Return the rows."""
+        return self._rows
+
+    def first(self) -> Row | None:
+        """Return the first row, if any."""
+        return self._rows[0] if self._rows else None
+
+    def one_or_none(self) -> Row | None:
+        """Return the one row, if any."""
+        if len(self._rows) > 1:
+            raise ValueError(f"{len(self._rows)} rows in place of one")
+        return self.first()
+
+    def one(self) -> Row:
+        """Return the one row."""
+        row = self.one_or_none()
+        if row is None:
+            raise ValueError("no row in place of one")
+        return row
+
+    def scalar(self) -> Any:
+        """Return the first column of the first row; None where there is no row."""
+        return self._rows[0][0] if self._rows else None
+
+    def scalars(self) -> list[Any]:
+        """Return the first column of each row."""
+        return [row[0] for row in self._rows]
+
+
+CELL_END = "\x1f"
+"""What stands between the cells of a `Joined` row: U+001F, the unit separator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Rows as one text in UTF-8: cells divided by `CELL_END`, rows by a line feed, neither in any cell; NULL is empty."""
+
+    data: bytes
+    rows: int
+
+
+Prepared = tuple[str, tuple[str, ...]]
+"""A compiled statement: its text, and its parameters in their order. A parameter may have its kind behind a colon."""
+
+
+class Connection(ABC):
+    """A driver's connection, in autocommit; transactions are begun by the engine.
+
+    Args:
+        driver: the driver's connection.
+        schema: the name of the schema that the tables are in; empty where the engine has none.
+        on_execute: called before each statement.
+
+    Attributes:
+        lost: whether a statement failed in a way that leaves the connection of no use.
+    """
+
+    named: ClassVar[bool] = False
+    """Whether parameters are sent by name, or in their order."""
+
+    driver_error: ClassVar[type[Exception]]
+
+    def __init__(self, driver: Any, schema: str, on_execute: Callable[[], None] | None = None) -> None:
+        self.driver = driver
+        self.schema = schema
+        self.lost = False
+        self._on_execute = on_execute
+
+    # -- what an engine has to say -----------------------------------------------------------------
+
+    @abstractmethod
+    def statements(self) -> Mapping[str, Prepared]:
+        """Return the statements that were compiled for this engine."""
+
+    @abstractmethod
+    def make_dialect(self) -> Dialect:
+        """Return what compiles the others."""
+
+    @abstractmethod
+    def quote(self, name: str) -> str:
+        """Return a name as an identifier."""
+
+    def place(self, column: str) -> str:
+        """Return the place of a column's value in a statement."""
+        return f"%({column})s" if self.named else "?"
+
+    def bind(self, value: Any, kind: str) -> Any:
+        """Return a value as the driver takes it."""
+        return value
+
+    def set_sizes(self, cursor: Any, kinds: Sequence[str], values: Sequence[Any]) -> None:  # noqa: B027 - most need not
+        """Tell the driver of what types the parameters are, where it does not find out by itself."""
+
+    def time_columns(self, description: Sequence[Any]) -> list[int]:
+        """Return the numbers of the columns in which the driver returns times as `datetime`."""
+        return []
+
+    def has_substring_index(self) -> bool:
+        """Tell whether an index serves searches for a part of a text, where that is not for the engine alone to know."""
+        return True
+
+    def is_lost(self, error: Exception) -> bool:
+        """Tell whether an error leaves the connection of no use."""
+        return False
+
+    # -- statements --------------------------------------------------------------------------------
+
+    @property
+    def dialect(self) -> Dialect:
+        """What is said in SQLAlchemy Core, and compiles it."""
+        made = self.__dict__.get("_dialect")
+        if made is None:
+            made = self.__dict__["_dialect"] = self.make_dialect()
+        return made
+
+    @property
+    def closed(self) -> bool:
+        """Whether it cannot be used any more."""
+        return self.lost or bool(self.driver.closed)
+
+    def qualified(self, table: str) -> str:
+        """Return the name of a table as a statement has it."""
+        return f"{self.quote(self.schema)}.{self.quote(table)}" if self.schema else self.quote(table)
+
+    def text(self, name: str) -> Prepared:
+        """Return a compiled statement for this connection's schema."""
+        text, parameters = self.statements()[name]
+        return text.replace(SCHEMA, self.quote(self.schema)) if self.schema else text, parameters
+
+    def run(self, name: str, /, columns: Mapping[str, Any] | None = None, **values: Any) -> Result:
+        """Run a statement that was compiled ahead of time.
+
+        Args:
+            name: the statement's.
+            columns: the columns that it sets, where those depend on the call, and what they get.
+            values: its other parameters.
+
+        Raises:
+            StatementError: it failed.
+        """
+        text, parameters = self.text(name)
+        if columns is not None:
+            text = self._filled(text, list(columns))
+            at = parameters.index(DYNAMIC)
+            parameters = (*parameters[:at], *columns, *parameters[at + 1 :])
+            values.update(columns)
+        return self.send(text, parameters, values)
+
+    def _filled(self, text: str, columns: Sequence[str]) -> str:
+        names, places = [self.quote(column) for column in columns], [self.place(column) for column in columns]
+        pairs = (f"{name}={place}" for name, place in zip(names, places, strict=True))
+        text = text.replace("{columns}", ", ".join(names)).replace("{values}", ", ".join(places))
+        return text.replace("{set}", ", ".join(pairs))
+
+    def execute(self, statement: Executable) -> Result:
+        """Run a statement of SQLAlchemy Core.
+
+        Raises:
+            StatementError: it failed.
+        """
+        text, parameters, values = self.dialect.compiled(statement)
+        return self.send(text, parameters, values)
+
+    def send(self, text: str, parameters: Sequence[str] = (), values: Mapping[str, Any] | None = None) -> Result:
+        """Run a statement as the driver takes it.
+
+        Args:
+            parameters: the names of the parameters, in their order, each with its kind behind a colon if it has one.
+            values: by name.
+
+        Raises:
+            StatementError: it failed.
+        """
+        cursor = self.open(text, parameters, values)
+        try:
+            description = cursor.description
+            if description is None:
+                return Result((), cursor.rowcount, getattr(cursor, "lastrowid", None))
+            rows = self._failing(text, cursor.fetchall)
+            return Result(self.made(description, rows), cursor.rowcount)
+        finally:
+            cursor.close()
+
+    def open(self, text: str, parameters: Sequence[str], values: Mapping[str, Any] | None) -> Any:
+        """Run a statement and return the driver's cursor; see `send`."""
+        pairs = [parameter.partition(":") for parameter in parameters]
+        given = [self.bind((values or {})[name], kind) for name, _, kind in pairs]
+        bound: Any = {name: value for (name, _, _), value in zip(pairs, given, strict=True)} if self.named else given
+        if self._on_execute is not None:
+            self._on_execute()
+        cursor = self.driver.cursor()
+        self.set_sizes(cursor, [kind for _, _, kind in pairs], given)
+        self._failing(text, lambda: cursor.execute(text, bound) if pairs else cursor.execute(text))
+        return cursor
+
+    def stream(self, statement: Select[Any], size: int) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the rows of a query in lists of at most `size`, in constant memory."""
+        text, parameters, values = self.dialect.compiled(statement)
+        cursor = self.open_stream(text, parameters, values)
+        try:
+            while rows := self.fetch(cursor, text, size):
+                yield rows
+        finally:
+            cursor.close()
+
+    def stream_joined(self, statement: Select[Any], size: int) -> Iterator[Joined | list[tuple[Any, ...]]]:
+        """Yield the rows of a query for text output, joined by the engine itself where it can do that exactly.
+
+        Args:
+            statement: its first column is the table's key, and it is ordered by that.
+        """
+        yield from self.stream(statement, size)
+
+    def open_stream(self, text: str, parameters: Sequence[str], values: Mapping[str, Any]) -> Any:
+        """Run a query and return a cursor that does not fetch all rows at once."""
+        return self.open(text, parameters, values)
+
+    def fetch(self, cursor: Any, text: str, size: int) -> list[tuple[Any, ...]]:
+        """Return the next rows of a cursor, at most `size`, with times as text."""
+        if self._on_execute is not None:
+            self._on_execute()
+        rows = self._failing(text, lambda: cursor.fetchmany(size))
+        return self._with_times(cursor.description, rows)
+
+    def made(self, description: Sequence[Any], rows: Sequence[Sequence[Any]]) -> list[Row]:
+        """Return rows with their columns as attributes, and times as text."""
+        make = _row_type(tuple(column[0] for column in description))
+        return [make(row) for row in self._with_times(description, rows)]
+
+    def _with_times(self, description: Sequence[Any], rows: Sequence[Sequence[Any]]) -> list[Any]:
+        times = self.time_columns(description)
+        if not times:
+            return list(rows)
+        changed = []
+        for row in rows:
+            cells = list(row)
+            for at in times:
+                if isinstance(cells[at], datetime):
+                    cells[at] = format_time(cells[at])
+            changed.append(tuple(cells))
+        return changed
+
+    def _failing(self, text: str, call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except self.driver_error as error:
+            self.lost = self.lost or self.is_lost(error)
+            raise StatementError(error, text) from error
+
+    def commit(self) -> None:
+        """Commit what is open."""
+        self.driver.commit()
+
+    def rollback(self) -> None:
+        """Undo what is open."""
+        self.driver.rollback()
+
+    def close(self) -> None:
+        """Close the driver's connection."""
+        self.driver.close()

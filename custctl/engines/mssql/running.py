@@ -1,0 +1,83 @@
+"""How the program's own statements run on SQL Server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pyodbc
+
+from custctl.engines.connection import Connection, Prepared
+from custctl.engines.mssql import errors
+from custctl.engines.mssql.names import quote
+from custctl.engines.mssql.supervised import Connection as Supervised
+
+if TYPE_CHECKING:
+    from sqlalchemy import Select
+
+    from custctl.engines.mssql.dialect import MssqlDialect
+
+_UNKNOWN = (None, None, None)
+# What the driver is told of a parameter: without, it takes a text for one of the database's code page.
+_SIZES: Mapping[str, tuple[int | None, ...]] = {
+    "text": (pyodbc.SQL_WVARCHAR, None, None),
+    "long": (pyodbc.SQL_WVARCHAR, 0, 0),
+}
+_LONG = 2000  # characters from which a text is not sent in place
+
+
+class MssqlConnection(Connection):
+    """A connection to a server."""
+
+    driver: Supervised
+    driver_error = pyodbc.Error
+    dialect: MssqlDialect
+
+    def statements(self) -> Mapping[str, Prepared]:
+        from custctl.engines.mssql.statements import STATEMENTS
+
+        return STATEMENTS
+
+    def make_dialect(self) -> MssqlDialect:
+        from custctl.engines.mssql.dialect import MssqlDialect
+
+        return MssqlDialect(self.schema)
+
+    def quote(self, name: str) -> str:
+        return quote(name)
+
+    def bind(self, value: Any, kind: str) -> Any:
+        # As text: what the driver makes of a `datetime` depends on what the server says of its types.
+        return value.removesuffix("Z") if kind == "time" and value is not None else value
+
+    def set_sizes(self, cursor: Any, kinds: Sequence[str], values: Sequence[Any]) -> None:
+        sizes = [_SIZES.get(kind or _kind(value), _UNKNOWN) for kind, value in zip(kinds, values, strict=True)]
+        if any(size is not _UNKNOWN for size in sizes):
+            cursor.setinputsizes(sizes)
+
+    def time_columns(self, description: Sequence[Any]) -> list[int]:
+        return [at for at, column in enumerate(description) if column[1] is datetime]
+
+    def is_lost(self, error: Exception) -> bool:
+        return errors.is_lost(error)
+
+    def stream(self, statement: Select[Any], size: int) -> Iterator[list[tuple[Any, ...]]]:
+        from custctl.engines.mssql.dialect import VersionText
+
+        versions = [
+            (at, column.type.prefix)
+            for at, column in enumerate(statement.selected_columns)
+            if isinstance(column.type, VersionText)
+        ]
+        for rows in super().stream(statement, size):
+            for at, prefix in versions:
+                rows = [(*row[:at], prefix + bytes(row[at]).hex(), *row[at + 1 :]) for row in rows]  # noqa: PLW2901
+            yield [tuple(row) for row in rows]
+
+
+def _kind(value: Any) -> str:
+    """Return of what kind a value is that a call sets a column to."""
+    if not isinstance(value, str):
+        return ""
+    return "text" if len(value) < _LONG else "long"

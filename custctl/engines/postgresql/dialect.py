@@ -1,0 +1,82 @@
+"""PostgreSQL's SQL, as SQLAlchemy Core says it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.sql.functions import Function
+
+from custctl.engines.dialect import Dialect
+from custctl.schema.sqltypes import Timestamp
+from custctl.schema.times import MILLISECONDS
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Select
+
+
+_TEXT_TIME = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+_ESCAPE = "\\"
+
+
+class PostgresqlDialect(Dialect):
+    """PostgreSQL 15 or newer."""
+
+    def make_sql(self) -> PGDialect_psycopg:
+        dialect = PGDialect_psycopg(use_native_hstore=False)  # type: ignore[no-untyped-call]
+        # What the dialect would ask the server for; every release that is supported has it.
+        dialect.server_version_info = (15, 0)
+        dialect.default_schema_name = self.schema
+        dialect.timestamp_type = TIMESTAMP(timezone=True, precision=MILLISECONDS)  # type: ignore[attr-defined]
+        return dialect
+
+    def now(self) -> ColumnElement[str]:
+        return sa.func.date_trunc(sa.literal_column("'milliseconds'"), sa.func.clock_timestamp(), type_=Timestamp)
+
+    def read_only(self) -> ColumnElement[str]:
+        # A primary that was fenced takes as few writes as a standby.
+        recovers = sa.func.pg_catalog.pg_is_in_recovery(type_=sa.Boolean)
+        setting = sa.func.pg_catalog.current_setting(sa.literal_column("'default_transaction_read_only'"))
+        refused = sa.or_(recovers, setting == sa.literal_column("'on'"))
+        return sa.case((refused, sa.literal_column("'yes'")), else_=sa.literal_column("'no'"))
+
+    def joined(self, statement: Select[Any]) -> str:
+        """Return the text of a query whose times are made text by the server, with all values written out."""
+        cells = [self._as_text(cell) for cell in statement.selected_columns]
+        compiled = statement.with_only_columns(*cells).compile(
+            dialect=self.sql,
+            compile_kwargs={"literal_binds": True},
+            schema_translate_map={None: self.schema},
+            render_schema_translate=True,
+        )
+        return str(compiled)
+
+    def _as_text(self, cell: ColumnElement[Any]) -> ColumnElement[Any]:
+        if not isinstance(cell.type, Timestamp):
+            return cell
+        return sa.func.to_char(sa.func.timezone("UTC", cell, type_=sa.DateTime), _TEXT_TIME).label(cell.name)
+
+    def _fold(self, value: ColumnElement[Any] | str) -> ColumnElement[Any]:
+        return Function("custctl_fold", value, type_=sa.Text(), packagenames=(self.schema,))
+
+    def fold_key(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        # An email is stored in lower case: its unique index serves as it is.
+        return column if column.name == "email" else self._fold(column)
+
+    def starts_with(self, column: ColumnElement[Any], text: str) -> list[ColumnElement[bool]]:
+        key = self.fold_key(column)
+        low = self._fold(text)
+        return [sa.and_(key >= low, key < low.concat("\U0010ffff"), sa.func.starts_with(key, low))]
+
+    def contains(
+        self, statement: Select[Any], columns: Sequence[ColumnElement[Any]], text: str, *, indexed: bool
+    ) -> tuple[Select[Any], ColumnElement[Any]]:
+        # The pattern is folded by the server, as the columns are: wildcards are escaped before.
+        literal = text.replace(_ESCAPE, _ESCAPE * 2).replace("%", r"\%").replace("_", r"\_")
+        pattern = self._fold(f"%{literal}%")
+        folded = [self._fold(column) for column in columns]
+        identity: ColumnElement[Any] = columns[0].table.c.id
+        return statement.where(sa.or_(*(key.like(pattern) for key in folded))), identity

@@ -1,0 +1,59 @@
+"""How the program's own statements run on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import psycopg
+
+from custctl.engines.connection import CELL_END, Connection, Joined, Prepared
+from custctl.engines.postgresql import errors
+from custctl.engines.postgresql.connection import LimitedConnection
+
+if TYPE_CHECKING:
+    from sqlalchemy import Select
+
+    from custctl.engines.postgresql.dialect import PostgresqlDialect
+
+_TIMES = (1184, 1114)  # the OIDs of timestamptz and timestamp
+_STREAM = "custctl"
+
+
+class PostgresqlConnection(Connection):
+    """A connection to a server."""
+
+    driver: LimitedConnection
+    named: ClassVar[bool] = True
+    driver_error = psycopg.Error
+    dialect: PostgresqlDialect
+
+    def statements(self) -> Mapping[str, Prepared]:
+        from custctl.engines.postgresql.statements import STATEMENTS
+
+        return STATEMENTS
+
+    def make_dialect(self) -> PostgresqlDialect:
+        from custctl.engines.postgresql.dialect import PostgresqlDialect
+
+        return PostgresqlDialect(self.schema)
+
+    def quote(self, name: str) -> str:
+        return '"' + name.replace('"', '""') + '"'
+
+    def time_columns(self, description: Sequence[Any]) -> list[int]:
+        return [at for at, column in enumerate(description) if column.type_code in _TIMES]
+
+    def is_lost(self, error: Any) -> bool:
+        return errors.is_lost(error)
+
+    def open_stream(self, text: str, parameters: Sequence[str], values: Mapping[str, Any]) -> Any:
+        # A cursor of the server's: without a name, all rows would come at once.
+        cursor = self.driver.cursor(name=_STREAM)
+        self._failing(text, lambda: cursor.execute(text, dict(values)))
+        return cursor
+
+    def stream_joined(self, statement: Select[Any], size: int) -> Iterator[Joined | list[tuple[Any, ...]]]:
+        from custctl.engines.postgresql.joined import copy_out
+
+        yield from copy_out(self.driver, self.dialect.joined(statement), CELL_END, len(statement.selected_columns))

@@ -1,0 +1,73 @@
+"""How the program's own statements run on SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from custctl.engines.connection import CELL_END, Connection, Joined, Prepared
+
+if TYPE_CHECKING:
+    from sqlalchemy import Select
+
+    from custctl.engines.sqlite.dialect import SqliteDialect
+
+
+class SqliteConnection(Connection):
+    """A connection to a file."""
+
+    driver: sqlite3.Connection
+    driver_error = sqlite3.Error
+    _closed = False
+
+    def statements(self) -> Mapping[str, Prepared]:
+        from custctl.engines.sqlite.statements import STATEMENTS
+
+        return STATEMENTS
+
+    def stream_joined(self, statement: Select[Any], size: int) -> Iterator[Joined | list[tuple[Any, ...]]]:
+        # One text a row, joined in C, takes half the time of fifteen values.
+        from custctl.engines.sqlite.dialect import joined_text
+
+        key, *cells = statement.selected_columns
+        for block in self.stream(joined_text(statement, CELL_END), size):
+            texts = [text for _, text in block]
+            if None not in texts:
+                whole = "\n".join(texts)
+                if whole.count("\n") == len(texts) - 1 and whole.count(CELL_END) == len(texts) * len(cells):
+                    yield Joined(whole.encode(), len(texts))
+                    continue
+            rows = statement.where(key.between(block[0][0], block[-1][0]))
+            yield from self.stream(rows, size)
+
+    def make_dialect(self) -> SqliteDialect:
+        from custctl.engines.sqlite.dialect import SqliteDialect
+
+        return SqliteDialect(self.schema)
+
+    def has_substring_index(self) -> bool:
+        # An SQLite without FTS5 cannot have it.
+        return value_of(self.driver, "SELECT 1 FROM sqlite_master WHERE name = 'customer_search'") is not None
+
+    def quote(self, name: str) -> str:
+        return quote(name)
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def close(self) -> None:
+        self._closed = True
+        self.driver.close()
+
+
+def quote(name: str) -> str:
+    """Return a name as an identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def value_of(driver: sqlite3.Connection, query: str) -> Any:
+    """Return the first column of the first row of a query; None where there is no row."""
+    row = driver.execute(query).fetchone()
+    return row[0] if row else None

@@ -1,0 +1,57 @@
+"""What the database says of itself, in SQLAlchemy Core: the source of `engines/*/statements.py`, and never loaded else."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.sql.base import Executable
+
+from custctl.schema.tables import journal, metadata
+
+STAMPS = ("environment", "epoch", "database_id")
+
+
+def fixed(text: str) -> sa.ColumnElement[str]:
+    """Return a text of the program's own, written out: it is no parameter."""
+    return sa.literal_column(f"'{text}'", sa.Unicode())
+
+
+class Clock(Protocol):
+    """What an engine's dialect has to say for these."""
+
+    def now(self) -> sa.ColumnElement[str]:
+        """Return an expression for the database's clock."""
+
+    def read_only(self) -> sa.ColumnElement[str]:
+        """Return an expression: `yes` where the database refuses writes."""
+
+
+def epoch_query() -> sa.ScalarSelect[str]:
+    """Return the epoch as a subquery, to be read in the same statement as a row."""
+    return sa.select(metadata.c.value).where(metadata.c.name == fixed("epoch")).scalar_subquery()
+
+
+def epoch_is_held() -> sa.Exists:
+    """Return the condition that the database's history has not forked since the epoch `held_epoch` was read."""
+    return sa.exists().where(metadata.c.name == fixed("epoch"), metadata.c.value == sa.bindparam("held_epoch"))
+
+
+def statements(dialect: Clock) -> dict[str, Executable]:
+    """Return the statements by name."""
+    held = metadata.c
+    key: sa.BindParameter[str] = sa.bindparam("key")
+    newest: sa.Select[Any, Any] = sa.select(
+        fixed("schema_version"), sa.cast(sa.func.max(journal.c.version), sa.Unicode(20))
+    ).where(journal.c.state.in_([fixed("applied"), fixed("baseline")]))
+    stamps = sa.select(held.name, held.value).where(held.name.in_([fixed(name) for name in STAMPS]))
+    return {
+        "clock.now": sa.select(dialect.now().label("now")),
+        "metadata.standing": sa.union_all(stamps, newest),
+        "metadata.standing_read_only": sa.union_all(stamps, newest, sa.select(fixed("read_only"), dialect.read_only())),
+        "database.read_only": sa.select(dialect.read_only().label("read_only")),
+        "metadata.all": sa.select(held.name, held.value),
+        "metadata.delete": sa.delete(metadata).where(held.name == key),
+        "metadata.insert": sa.insert(metadata).values(name=key, value=sa.bindparam("value")),
+        "metadata.update": sa.update(metadata).where(held.name == key).values(value=sa.bindparam("held")),
+    }
