@@ -289,8 +289,8 @@ def test_the_precondition_of_a_write_asks_for_the_epoch_too(ada: Project) -> Non
     store = CustomerStore(database, "development", "tester")
     for epoch, found in ((1, False), (2, True)):
         holds = store._holds(1, Version(epoch, "1"))
-        with database.writing() as connection:
-            assert (database.write_row(connection, {"city": "Rome"}, **holds) is not None) == found
+        row = database.transact(lambda connection: database.write_row(connection, {"city": "Rome"}, **holds))
+        assert (row is not None) == found
     database.close()
 
 

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from custctl.engines.base import Node
+from custctl.engines.model import Node
 from custctl.engines.members import Observation, Role
 from custctl.replication.streaming.loss import assess_loss
 from custctl.replication.topology import Seen, Topology, is_to_record
