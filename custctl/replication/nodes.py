@@ -13,7 +13,8 @@ from custctl.support.errors import CustctlError, NotFoundError
 from custctl.support.text import nearest
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Database, Node
+    from custctl.engines.base import Database
+    from custctl.engines.model import Node
     from custctl.profiles import Profile
 
 

@@ -21,8 +21,8 @@ from custctl.support.errors import (
 from custctl.support.units import format_duration
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Node
     from custctl.engines.members import Observation
+    from custctl.engines.model import Node
     from custctl.profiles import Profile
     from custctl.replication.journal import Intent
     from custctl.replication.plan import Accepted, Plan

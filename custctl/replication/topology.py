@@ -17,7 +17,6 @@ from custctl.support.units import format_duration
 if TYPE_CHECKING:
     from custctl.engines.members import Observation
     from custctl.engines.model import Node
-    from custctl.support.errors import CustctlError
 
 
 class Health(StrEnum):

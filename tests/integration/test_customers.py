@@ -8,6 +8,7 @@ import json
 import re
 import sqlite3
 import uuid
+from functools import partial
 from typing import Any
 
 import pytest
@@ -289,7 +290,7 @@ def test_the_precondition_of_a_write_asks_for_the_epoch_too(ada: Project) -> Non
     store = CustomerStore(database, "development", "tester")
     for epoch, found in ((1, False), (2, True)):
         holds = store._holds(1, Version(epoch, "1"))
-        row = database.transact(lambda connection: database.write_row(connection, {"city": "Rome"}, **holds))
+        row = database.transact(partial(database.write_row, columns={"city": "Rome"}, **holds))
         assert (row is not None) == found
     database.close()
 

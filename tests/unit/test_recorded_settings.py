@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from custctl.engines.model import Node
 from custctl.engines.members import Observation, Role
+from custctl.engines.model import Node
 from custctl.replication.streaming.loss import assess_loss
 from custctl.replication.topology import Seen, Topology, is_to_record
 from custctl.support.errors import UnavailableError

@@ -21,8 +21,8 @@ from custctl.support.errors import (
 )
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Node
     from custctl.engines.members import Observation
+    from custctl.engines.model import Node
     from custctl.replication.topology import Replica, Topology
 
 ADMINISTRATOR = "an administrator run there"

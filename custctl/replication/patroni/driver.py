@@ -22,7 +22,7 @@ from custctl.replication.planning import require_environment
 from custctl.support.errors import CredentialError, CustctlError, IncompleteError, OutcomeUnknownError, RefusedError
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Node
+    from custctl.engines.model import Node
     from custctl.replication.journal import Intent
     from custctl.replication.plan import Accepted, Plan, Step
     from custctl.replication.topology import Replica, Topology

@@ -12,8 +12,8 @@ from custctl.replication.topology import is_recorded_otherwise, is_uncounted
 from custctl.support.text import plural
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Node
     from custctl.engines.members import Observation
+    from custctl.engines.model import Node
     from custctl.replication.topology import Topology
 
 
