@@ -167,13 +167,13 @@ class Shell:
             The exit code and all that was printed.
         """
         state = self.folder.parent / "shell"
+        restored = f". '{state}'\n" if state.exists() else ""
+        # Of a block of several lines each has to succeed.
+        strict = "set -e\n" if "\n" in command.text.strip() else ""
         script = (
-            f"set -o pipefail; {self._restored(state)}{command.text}\n"
+            f"set -o pipefail\n{restored}{strict}{command.text}\n"
             f"code=$?; {{ export -p; echo \"cd '$PWD'; (exit $code)\"; }} >'{state}'; exit $code\n"
         )
-        # `set -e` in a block of several lines: each of them has to succeed.
-        if "\n" in command.text.strip() and not command.fails:
-            script = script.replace("set -o pipefail; ", "set -e -o pipefail; ", 1)
         terminal, inside = os.openpty()
         fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", _HEIGHT, _WIDTH, 0, 0))
         process = subprocess.Popen(
@@ -188,9 +188,6 @@ class Shell:
         printed = b"".join(_read(terminal))
         os.close(terminal)
         return process.wait(_SECONDS), self._settle(printed.decode().replace("\r\n", "\n"))
-
-    def _restored(self, state: Path) -> str:
-        return f". '{state}'\n" if state.exists() else ""
 
     def _settle(self, printed: str) -> str:
         for found, written in self.settled.items():
