@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from custctl.customers.model import REQUIRED
+from custctl.customers.csv_rows import is_blank
+from custctl.customers.model import EDITABLE, REQUIRED
 from custctl.customers.records import BLANK, Record
 from custctl.customers.rules import RowValidator
 from custctl.schema import names as tables
@@ -22,6 +24,10 @@ OnConflict = Literal["fail", "skip", "update"]
 _TAKEN = "the email is taken"
 _LINE_BREAK = re.compile(r"U\+000[AD]\b")
 _JOIN = "`--join-lines` joins the lines of a cell"
+# What a value breaks that was written for another purpose: a status of another system, a text that is too long. A
+# control character or a damaged number is a fault of the value alone.
+_OF_OTHER_MEANING = re.compile(r"(?:^|; )`(\w+)` (?:must be `|has \d+ characters)")
+_OPTIONAL = frozenset(EDITABLE) - frozenset(REQUIRED)
 _VALIDATORS = 1000  # JSON lines can have any number of different sets of columns
 
 
@@ -65,6 +71,9 @@ class Portion:
         rejected: rows that break a rule, each with the reason.
         skipped: rows whose email stands further up in the batch, where such are skipped; and those without any value.
         blank: the rows without any value alone.
+        undecodable: the rows with bytes that the file's encoding does not have.
+        filled: how many cells of each field hold something.
+        misfits: how many of those cells, in optional fields, seem to be of another meaning than the field.
         digest: of all values, so that an auditor can check a file against what was imported.
         last: whether the file ends here.
     """
@@ -76,6 +85,9 @@ class Portion:
     rejected: list[tuple[Record, str]]
     skipped: int
     blank: int
+    undecodable: int
+    filled: Counter[str]
+    misfits: Counter[str]
     digest: str
 
 
@@ -99,7 +111,8 @@ class Checker:
         rejected: list[tuple[Record, str]] = []
         columns: tuple[str, ...] | None = None
         validate: RowValidator | None = None
-        skipped = blank = email_at = 0
+        skipped = blank = undecodable = email_at = 0
+        misfits: Counter[str] = Counter()
         for record in records:
             if record.problem is not None:
                 if record.problem is BLANK:
@@ -117,7 +130,10 @@ class Checker:
                 continue
             values, reason = validate(record.cells)
             if values is None:
-                rejected.append((record, self._undecodable(record) or _explained(reason or "is not valid")))
+                damage = self._undecodable(record)
+                undecodable += damage is not None
+                misfits.update(_misfits(record, reason or ""))
+                rejected.append((record, damage or _explained(reason or "is not valid")))
                 continue
             email = values[email_at]
             earlier = lines.get(email)
@@ -139,7 +155,10 @@ class Checker:
             group[1].append(values)
         groups += [(names, *rows) for names, rows in pending.items()]
         ends = (records[0].line, records[-1].line) if records else None
-        return Portion(len(records), ends, last, groups, rejected, skipped + blank, blank, _digest(groups))
+        return Portion(
+            rows=len(records), lines=ends, last=last, groups=groups, rejected=rejected, skipped=skipped + blank,
+            blank=blank, undecodable=undecodable, filled=_filled(records), misfits=misfits, digest=_digest(groups),
+        )  # fmt: skip
 
     def _validator(self, columns: tuple[str, ...]) -> RowValidator:
         made = self._validators.get(columns)
@@ -158,6 +177,25 @@ class Checker:
                 held = f"it holds the byte 0x{ord(byte.group()) & 0xFF:02X}"
                 found.append(f"`{name}` is not {self._encoding}: {held}")
         return "; ".join(found) or None
+
+
+def _misfits(record: Record, reason: str) -> list[str]:
+    """Name the optional fields whose cells hold something that is probably of another meaning."""
+    cells = dict(zip(record.columns, record.cells, strict=True))
+    return [name for name in _OF_OTHER_MEANING.findall(reason) if name in _OPTIONAL and not is_blank([cells[name]])]
+
+
+def _filled(records: Sequence[Record]) -> Counter[str]:
+    """Count the cells of each field that hold something; a cell of blanks counts, as to look into each takes long."""
+    filled: Counter[str] = Counter()
+    tables: dict[tuple[str, ...], list[Sequence[Any]]] = {}
+    for record in records:
+        if record.problem is None:
+            tables.setdefault(record.columns, []).append(record.cells)
+    for columns, rows in tables.items():
+        for name, cells in zip(columns, zip(*rows, strict=True), strict=True):
+            filled[name] += len(cells) - cells.count("") - cells.count(None)
+    return filled
 
 
 def _explained(reason: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -16,7 +17,8 @@ from custctl.customers.csv_rows import (
     separator_line,
     without_tail,
 )
-from custctl.customers.headers import Columns, is_known, match_headers
+from custctl.customers.encodings import encoding_hint
+from custctl.customers.headers import Columns, is_known, match_headers, option
 from custctl.customers.recognition import looks_like_json_lines
 from custctl.customers.records import BLANK, OURS, Decoded, Reading, Record, clean_cells, encodable
 from custctl.support.errors import InvalidError, UsageError
@@ -24,6 +26,9 @@ from custctl.support.text import csv_line, nearest
 
 _SAMPLE_LINES = 200
 _SAMPLE_SIZE = 1 << 16  # characters
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_MOST_NAMES = 50
+_LONGEST_NAME = 60  # characters
 _WIDTH = re.compile(r"has (\d+) cells?, the header has \d+")
 
 
@@ -37,6 +42,7 @@ class Csv:
 
     def __init__(self, file: IO[bytes], reading: Reading) -> None:
         allow_long_cells()
+        self._file = file
         self._reading = reading
         self.encoding = reading.encoding
         self._decoded = Decoded(file, reading.encoding, newline="")
@@ -51,7 +57,7 @@ class Csv:
         if named is not None:
             self._beginning += sample.pop(0).rstrip("\r\n") + "\n"
             line = 1
-        if not any(text.strip("\r\n") for text in sample):
+        if not any(text.strip() for text in sample):
             raise InvalidError("the file is empty", hint="it needs a header")
         if looks_like_json_lines("".join(sample)):
             raise InvalidError("the file is JSON lines, not CSV", hint="read it with `--format jsonl`")
@@ -61,7 +67,7 @@ class Csv:
         self._rows = read_rows(lines, self._delimiter, line=line, header=self._header)
         self._header.extend(self._first(self._rows))
         self._is_rejects = self._take_tail()
-        self._columns = self._match()
+        self._columns = self._match(sample)
         self.columns = self._columns.fields
         self.left_out = list(self._columns.left_out)
         self.kept = list(self._columns.kept)
@@ -76,11 +82,16 @@ class Csv:
         lines: list[str] = []
         size = 0
         for text in self._decoded.text:
-            lines.append(text if lines else text.removeprefix("\ufeff"))
+            lines.append(text if lines else self._without_mark(text))
             size += len(text)
             if len(lines) == _SAMPLE_LINES or size > _SAMPLE_SIZE:
                 break
         return lines
+
+    def _without_mark(self, text: str) -> str:
+        """Take off the byte order mark, one of UTF-8 too where the user says that the file is in another encoding."""
+        foreign = codecs.BOM_UTF8.decode(self.encoding.name, "ignore")
+        return text.removeprefix("\ufeff").removeprefix(foreign or "\ufeff")
 
     def _is_known(self, header: str) -> bool:
         return header in OURS or is_known(header, self._reading.mapping)
@@ -104,25 +115,46 @@ class Csv:
         del self._header[width - len(OURS) :]
         return True
 
-    def _match(self) -> Columns:
+    def _match(self, sample: Sequence[str]) -> Columns:
         headers = self._header
         columns = match_headers(headers, self._reading.mapping)
-        for option, name in columns.missing:
+        for asked, name in columns.missing:
             close = nearest(name, headers)
             raise UsageError(
-                f"`--map {','.join(option.fields)}={option.header}`: the file has no column `{name}`",
-                hint=f"did you mean `{close}`?" if close else f"columns: {', '.join(headers)}",
+                f"`--map {','.join(asked.fields)}={asked.header}`: the file has no column `{name}`",
+                hint=self._other_encoding() or (f"did you mean `{close}`?" if close else self._all_headers()),
             )
         for first, second, field in columns.twice:
             raise UsageError(
                 f"`{first}` and `{second}` both match the field `{field}`",
-                hint=f"choose one with `--map {field}={second}`",
+                hint=f"choose one with {made}" if (made := option(field, second)) else "rename one of them",
             )
         if "email" not in columns.fields:
             raise InvalidError(
-                "no column matches `email`", hint=f"name it with `--map email=HEADER`; columns: {', '.join(headers)}"
+                "no column matches `email`",
+                hint=self._other_encoding() or f"{self._way_to_email(sample)}; {self._all_headers()}",
             )
         return columns
+
+    def _all_headers(self) -> str:
+        """Return the headers, as many and as much of each as can be taken in."""
+        shown = [name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…" for name in self._header]
+        return f"columns: {', '.join(shown[:_MOST_NAMES])}" + (", …" if len(shown) > _MOST_NAMES else "")
+
+    def _way_to_email(self, sample: Sequence[str]) -> str:
+        """Say which column holds addresses, where one alone does."""
+        rows = [row.cells for row in read_rows(iter(sample), self._delimiter) if row.fault is None][1:]
+        columns = zip(*(row for row in rows if len(row) >= len(self._header)), strict=False)
+        held = [name for name, cells in zip(self._header, columns, strict=False) if _are_addresses(cells)]
+        held = held or [name for name in self._header if "mail" in name.casefold()]
+        made = option("email", held[0]) if len(held) == 1 else None
+        return f"name it with {made}" if made else "name the column with the addresses with `--map`"
+
+    def _other_encoding(self) -> str | None:
+        """Return a hint where a header holds bytes that the encoding does not have."""
+        if not re.search("[\udc80-\udcff]", "".join(self._header)):
+            return None
+        return encoding_hint(self._file, self.encoding.name)
 
     def records(self) -> Iterator[Record]:
         """Yield the rows below the header; blank lines are passed over.
@@ -136,7 +168,8 @@ class Csv:
             raise self._decoded.undecodable(error) from error
 
     def _read(self) -> Iterator[Record]:
-        columns, width, is_rejects, reading = self._columns, len(self._header), self._is_rejects, self._reading
+        columns, width, is_rejects = self._columns, len(self._header), self._is_rejects
+        guarded, join_lines = not self._reading.raw and self._delimiter != "\t", self._reading.join_lines
         fields, used, is_made = columns.fields, columns.used, columns.widths is not None
         first_used = used[fields.index("email")] if not is_made else None
         for line, found, text, fault in self._rows:
@@ -144,6 +177,9 @@ class Csv:
                 yield self._faulty(line, text, fault)
                 continue
             cells, problem = self._without_tail(found) if is_rejects else (found, None)
+            if len(cells) > width and is_blank(cells[width:]):
+                # Spreadsheets end rows with empty cells, and nothing is lost with them.
+                cells = cells[:width]
             if len(cells) != width or problem is not None:
                 problem = problem or f"has {len(cells)} cells, the header has {width}"
                 yield Record(line, fields, (), cells, BLANK if is_blank(cells) else problem)
@@ -152,7 +188,7 @@ class Csv:
                 yield Record(line, fields, (), cells, BLANK)
                 continue
             picked = [cells[position] for position in used]
-            clean_cells(picked, reading)
+            clean_cells(picked, guarded=guarded, join_lines=join_lines)
             if is_made:
                 try:
                     picked = columns.made(picked)
@@ -180,7 +216,7 @@ class Csv:
         row, told = cells[:width] + cells[width + len(OURS) :], _WIDTH.fullmatch(cells[width + 1])
         if told is not None and int(told[1]) < width and is_blank(row[int(told[1]) :]):
             return row[: int(told[1])], told.group()
-        return row[:width] if is_blank(row[width:]) else row, None
+        return row, None
 
     def reject(self, file: IO[str], record: Record, reason: str, *, first: bool) -> None:
         """Write a row; cells beyond the header come after the reason, so that nothing is lost.
@@ -198,6 +234,11 @@ class Csv:
         cells: Sequence[str] = record.raw
         padded = [*cells[:width], *[""] * (width - len(cells))]
         file.write(csv_line([*padded, str(record.line), reason, *cells[width:]], self._delimiter))
+
+
+def _are_addresses(cells: Sequence[str]) -> bool:
+    held = [cell for cell in cells if cell.strip()]
+    return 2 * sum(_ADDRESS.fullmatch(cell.strip()) is not None for cell in held) > len(held)
 
 
 def _named(delimiter: str | None) -> str | None:

@@ -21,6 +21,9 @@ DELIMITERS = (",", ";", "\t", "|")
 LONGEST_CELL = 1 << 22
 """Characters. A quote that is still open after so many was opened by mistake."""
 
+MOST_CELLS = 1 << 16
+"""Of a row; one with more is not taken apart, as each costs more memory than its characters."""
+
 _SEPARATOR_LINE = re.compile(r'"?sep=(.?)"?[\r\n]*', re.IGNORECASE)
 _SAMPLE_ROWS = 50
 
@@ -91,6 +94,9 @@ def read_rows(lines: Iterator[str], delimiter: str, *, line: int = 0, header: Se
         if not text:
             return
         line += 1
+        if len(text) > MOST_CELLS and text.count(delimiter) >= MOST_CELLS:
+            yield Row(line, [], text, f"has more than {MOST_CELLS} cells")
+            continue
         if '"' not in text:
             text = text.rstrip("\r\n")
             if text:
@@ -112,6 +118,12 @@ def read_rows(lines: Iterator[str], delimiter: str, *, line: int = 0, header: Se
             continue
         line += len(more)
         whole = text + "".join(more) if more else text
+        if more and len(whole) > MOST_CELLS and whole.count(delimiter) >= MOST_CELLS:
+            # What stands over several lines is not written as one: the first line is told, the others are rows.
+            waiting.extendleft(reversed(more))
+            line = first
+            yield Row(line, [], text, f"has more than {MOST_CELLS} cells")
+            continue
         yield Row(first, next(csv.reader((whole,), delimiter=delimiter)))
 
 

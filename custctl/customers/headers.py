@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -100,7 +101,7 @@ def _split(cell: Any, names: tuple[str, ...]) -> list[Any]:
         return [cell, cell]
     if names == _NAMES[0]:
         if "," in cell:
-            raise ValueError("the name holds a comma: `--map last_name,first_name=…` splits `Last, First`")
+            raise ValueError("the name holds a comma: map the column to `last_name,first_name` if it is `Last, First`")
         first, _, last = " ".join(cell.split()).rpartition(" ")
         # One word alone is the first name; the last name is then missing.
         return [first, last] if first else [last, ""]
@@ -108,6 +109,11 @@ def _split(cell: Any, names: tuple[str, ...]) -> list[Any]:
     if not comma:
         last, _, first = " ".join(cell.split()).partition(" ")
     return [last.strip(), first.strip()]
+
+
+def option(field: str, header: str) -> str | None:
+    """Return the option that reads a field from a header, as a shell takes it; None where it cannot be typed."""
+    return f"`--map {shlex.quote(f'{field}={header}')}`" if header.strip() and header.isprintable() else None
 
 
 def parse_mapping(texts: Sequence[str]) -> list[Mapped]:

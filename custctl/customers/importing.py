@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -65,7 +65,9 @@ class Result:
         replayed: the operation had been applied whole before, and nothing was done now.
         lost_rejects: how many rows that earlier run rejected that are not in the file of rejects.
         blank: how many of the rows skipped by this run have no value at all.
-        faults: how many of the rows rejected by this run have a bad value in which field.
+        undecodable: how many of the rows rejected by this run hold bytes that the file's encoding does not have.
+        filled: how many cells of each field that this run read hold something.
+        misfits: how many of those cells seem to be of another meaning than the field.
         reasons: the first rejects, as (line, reason).
     """
 
@@ -74,12 +76,13 @@ class Result:
     replayed: bool = False
     lost_rejects: int = 0
     blank: int = 0
-    faults: dict[str, int] = field(default_factory=dict)
+    undecodable: int = 0
+    filled: Counter[str] = field(default_factory=Counter)
+    misfits: Counter[str] = field(default_factory=Counter)
     reasons: list[tuple[int, str]] = field(default_factory=list)
 
 
 _SHOWN_REASONS = 10
-_FIELD_OF_REASON = re.compile(r"(?:^|; )`(\w+)` ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,9 +249,9 @@ class Import:
 
     def _keep_reasons(self, portion: Portion, work: Batch) -> None:
         self.result.blank += portion.blank
-        for _, reason in work.rejected:
-            for name in _FIELD_OF_REASON.findall(reason):
-                self.result.faults[name] = self.result.faults.get(name, 0) + 1
+        self.result.undecodable += portion.undecodable
+        self.result.filled.update(portion.filled)
+        self.result.misfits.update(portion.misfits)
         free = max(_SHOWN_REASONS - len(self.result.reasons), 0)
         self.result.reasons += [(record.line, reason) for record, reason in sorted_rejects(work.rejected)[:free]]
 

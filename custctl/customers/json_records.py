@@ -98,7 +98,7 @@ class JsonLines:
         if columns.twice:
             problem = f"has the field `{columns.twice[0][2]}` twice"
         picked = [values[position] for position in columns.used]
-        clean_cells(picked, self._reading)
+        clean_cells(picked, guarded=False, join_lines=self._reading.join_lines)
         if columns.widths is not None:
             try:
                 picked = columns.made(picked)

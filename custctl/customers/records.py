@@ -54,7 +54,8 @@ class Reading:
     Attributes:
         encoding: as `recognise` found it.
         delimiter: of CSV; None where the file tells it.
-        raw: cells are taken as they are; otherwise the `'` is taken away that an export puts before a formula.
+        raw: cells are taken as they are; otherwise the `'` is taken away that CSV has before a formula. Between tabs
+            cells are always as they are: no output of ours guards them there.
         join_lines: the lines of one cell become one line, joined by `, `.
     """
 
@@ -192,13 +193,18 @@ class _Head(io.RawIOBase):
         return len(data)
 
 
-def clean_cells(cells: list[Any], reading: Reading) -> None:
-    """Undo in place what stands between a file's cells and their values."""
-    if not reading.raw and reading.format == "csv":
+def clean_cells(cells: list[Any], *, guarded: bool, join_lines: bool) -> None:
+    """Undo in place what stands between a file's cells and their values.
+
+    Args:
+        guarded: the cells are text, and one that a spreadsheet would run has a `'` before it.
+        join_lines: as for `Reading`.
+    """
+    if guarded:
         for number, cell in enumerate(cells):
             if cell[:1] == "'":
                 cells[number] = unguard_formula(cell)
-    if reading.join_lines:
+    if join_lines:
         for number, cell in enumerate(cells):
             if isinstance(cell, str) and not cell.isprintable():
                 cells[number] = _LINE_BREAKS.sub(", ", cell.strip())

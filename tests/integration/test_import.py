@@ -282,7 +282,7 @@ def test_without_a_file_of_rejects_the_reasons_are_told(ready: Project) -> None:
     assert "line 2: `email` " in result.err
     assert "… and 2 more" in result.err
     assert result.err.splitlines()[-2:] == [
-        "error: 12 of 12 rows were rejected", "hint: keep them in a file with `--rejects FILE`",
+        "error: 12 of 12 rows were rejected", "hint: keep them in a file with `--rejects in.rejects.csv`",
     ]  # fmt: skip
     assert {path.name for path in ready.path.iterdir()} <= {"profiles", "dev.db", "in.csv"}
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
+import io
+import shlex
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -16,13 +17,15 @@ import typer
 from custctl.cli.commands.arguments import operation
 from custctl.cli.context import Context
 from custctl.cli.options import WRITE, OperationOption, command
-from custctl.support.errors import InterruptedRunError, InvalidError, PartialError, UsageError
+from custctl.support.errors import InterruptedRunError, InvalidError, PartialError, UnavailableError, UsageError
 from custctl.support.files import is_endless
 from custctl.support.text import plural
 
 if TYPE_CHECKING:
     from custctl.customers.batch import Counts
-    from custctl.customers.importing import Import, Result
+    from custctl.customers.headers import Mapped
+    from custctl.customers.importing import Import, Request, Result
+    from custctl.customers.records import Reading
 
 _COLUMNS = ("file", "rows", "inserted", "updated", "unchanged", "skipped", "rejected", "operation_id")
 
@@ -141,7 +144,8 @@ def import_(
         if source.unmet and not result.replayed:
             names = ", ".join(f"`{name}`" for name in source.unmet)
             context.console.warn(f"no object has what `--map` names: {names}")
-    _show(context, result, file, operation_id, rejects, dry_run=dry_run)
+        hints = _hints(request, result, reading, data)
+    _show(context, result, file, operation_id, dry_run=dry_run, rejects=rejects, hints=hints)
 
 
 def _run(context: Context, work: Import, lines: int, *, dry_run: bool, updates: bool) -> Result:
@@ -174,7 +178,20 @@ def _committed(counts: Counts) -> str:
 
 @contextmanager
 def _opened(path: Path | None) -> Iterator[IO[bytes]]:
-    """Open the file; what can be read once alone is kept in an unnamed file, as it is read twice."""
+    """Open the file, which is read twice: what can be read once alone is kept in an unnamed file.
+
+    Raises:
+        UsageError: it cannot be read.
+        InvalidError: on reading; it is changed meanwhile.
+    """
+    from custctl.customers.steady import Steady
+
+    with _seekable(path) as data:
+        yield io.BufferedReader(Steady(data))
+
+
+@contextmanager
+def _seekable(path: Path | None) -> Iterator[IO[bytes]]:
     if path is None:
         if is_endless(sys.stdin):
             raise UsageError("standard input cannot be read: it is a device, not a file")
@@ -195,10 +212,18 @@ def _opened(path: Path | None) -> Iterator[IO[bytes]]:
             yield spool
 
 
+def _read(stream: IO[bytes]) -> bytes:
+    try:
+        return stream.read(1 << 20)
+    except OSError as error:
+        raise UnavailableError(f"the input cannot be read: {error.strerror}", hint="nothing was imported") from error
+
+
 @contextmanager
 def _spooled(stream: IO[bytes]) -> Iterator[IO[bytes]]:
     with tempfile.TemporaryFile() as spool:
-        shutil.copyfileobj(stream, spool, 1 << 20)
+        while chunk := _read(stream):
+            spool.write(chunk)
         spool.seek(0)
         yield spool
 
@@ -213,7 +238,14 @@ def _say_left_out(context: Context, kept: list[str], left_out: list[str]) -> Non
 
 
 def _show(
-    context: Context, result: Result, file: str, operation_id: str, rejects: Path | None, *, dry_run: bool
+    context: Context,
+    result: Result,
+    file: str,
+    operation_id: str,
+    *,
+    dry_run: bool,
+    rejects: Path | None,
+    hints: Sequence[str],
 ) -> None:
     if result.replayed:
         context.console.note(f"operation {operation_id} had been applied already; this is its outcome")
@@ -240,30 +272,44 @@ def _show(
     unseen = result.counts.rejected - len(result.reasons)
     if unseen > 0 and result.reasons:
         context.console.note(f"… and {unseen} more")
-    hint: str | None = None
-    if rejects is None:
-        hint = "keep them in a file with `--rejects FILE`"
-    elif not dry_run and not result.replayed:
-        hint = f"they are in `{rejects}`: fix and import them"
-    field = _misread(result)
-    if field is not None:
-        hint = f"if that column is not your `{field}`, leave it out with `--map {field}=`" + (
-            f"; {hint}" if hint else ""
-        )
     raise PartialError(
         f"{result.counts.rejected} of {result.counts.rows} rows {'would be' if dry_run else 'were'} rejected",
-        hint=hint,
+        hint="; ".join(hints) or None,
         details=counts,
     )
 
 
-def _misread(result: Result) -> str | None:
-    """Return an optional field that is bad in most rows: its column is probably of another meaning."""
-    from custctl.customers.model import EDITABLE, REQUIRED
+def _hints(request: Request, result: Result, reading: Reading, data: IO[bytes]) -> list[str]:
+    """Return what to do about rejected rows, the most general first."""
+    from custctl.customers.encodings import encoding_hint
 
-    looked_at = result.counts.rows - result.counts.skipped - result.resumed_at
-    most = [name for name, count in result.faults.items() if count * 2 > looked_at]
-    return next((name for name in most if name in EDITABLE and name not in REQUIRED), None)
+    hints: list[str] = []
+    if not result.counts.rejected:
+        return hints
+    if result.undecodable:
+        hints.append(encoding_hint(data, reading.encoding.name))
+        if result.counts.inserted and request.on_conflict == "fail" and request.rejects is None and not request.dry_run:
+            hints.append("`--on-conflict skip` passes over the rows that are imported already")
+    hints += [_unmatched(field, reading.mapping) for field in _misread(result)]
+    if request.rejects is None:
+        name = Path(request.name)
+        kept = f"{name.stem}.rejects.{reading.format}"
+        hints.append(f"keep them in a file with `--rejects {shlex.quote(kept)}`")
+    elif not request.dry_run and not result.replayed:
+        hints.append(f"they are in `{request.rejects}`: fix and import them")
+    return hints
+
+
+def _misread(result: Result) -> list[str]:
+    """Return the fields of which most cells that hold something do not fit: the column is of another meaning."""
+    return [name for name, count in result.misfits.items() if count * 2 > result.filled[name]]
+
+
+def _unmatched(field: str, mapping: Sequence[Mapped]) -> str:
+    for option in mapping:
+        if field in option.fields:
+            return f"`{option.header}` may not be your `{field}`: map another column, or none"
+    return f"if that column is not your `{field}`, leave it out with `--map {field}=`"
 
 
 def _delimiter(text: str) -> str:

@@ -1,0 +1,109 @@
+"""Which encoding fits bytes that the assumed one does not have."""
+
+from __future__ import annotations
+
+import re
+from codecs import BOM_UTF8
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import IO
+
+_ENOUGH = 2000  # words
+_CHUNK = 1 << 16  # bytes
+_FIT = 0.9  # of the words, at least
+_LONGEST_RUN = 3  # letters with marks beside each other in a word of Latin letters
+_WORD = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
+
+_WESTERN = "àáâãäåæçèéêëìíîïñòóôõöøùúûüÿœß"
+_CENTRAL = "ąćęłńóśźżáäčďéěíňôöřšťúůüýžăâîşţőűđß"
+_CYRILLIC = "абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґ"
+_GREEK = "αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋΐΰ"
+_SIGNS = "’‘“”„«»–—…°ºª€£§´\xa0"  # noqa: RUF001
+_SIGNS_WITHIN = "’´\xa0"  # noqa: RUF001
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    name: str
+    what: str
+    letters: str
+    latin: bool = True
+
+
+# The most common comes first, and is chosen where others fit alike.
+_CANDIDATES = (
+    _Candidate("cp1252", "Western Windows", _WESTERN),
+    _Candidate("cp1250", "Central European Windows", _CENTRAL),
+    _Candidate("cp1251", "Cyrillic Windows", _CYRILLIC, latin=False),
+    _Candidate("cp1253", "Greek Windows", _GREEK, latin=False),
+    _Candidate("koi8-r", "KOI8-R", _CYRILLIC, latin=False),
+    _Candidate("mac_roman", "Western Macintosh", _WESTERN),
+    _Candidate("cp850", "Western DOS", _WESTERN),
+)
+
+
+def encoding_hint(file: IO[bytes], assumed: str) -> str:
+    """Say how a file is read whose bytes the assumed encoding does not have."""
+    found = fitting_encoding(file, assumed)
+    if found is None:
+        return "if the file has another encoding, name it with `--encoding`"
+    name, what = found
+    return f"the file looks like {what} text: `--encoding {name}` reads it"
+
+
+def fitting_encoding(file: IO[bytes], assumed: str) -> tuple[str, str] | None:
+    """Return the encoding in which the words of a file read as words, by evidence alone.
+
+    The file is read from its beginning until enough words with bytes beyond ASCII were seen.
+
+    Args:
+        assumed: the encoding that does not fit.
+
+    Returns:
+        The codec's name, and what it is in words; None where nothing or too much fits, or where a part of the
+        file is UTF-8.
+    """
+    file.seek(0)
+    if file.read(len(BOM_UTF8)) != BOM_UTF8:
+        file.seek(0)
+    words: list[bytes] = []
+    while len(words) < _ENOUGH and (chunk := file.read(_CHUNK)):
+        words += _WORD.findall(chunk)
+    if not words:
+        return None
+    unicode = sum(map(_is_utf8, words))
+    if unicode:
+        return ("utf-8", "UTF-8") if unicode == len(words) and assumed != "utf-8" else None
+    others = [each for each in _CANDIDATES if each.name != assumed]
+    shares = [sum(_reads(word, each) for word in words) / len(words) for each in others]
+    best = max(shares)
+    fitting = [each for each, share in zip(others, shares, strict=True) if share == best]
+    # Greek words have accents that are capitals in Cyrillic: where both fit, it is not Greek.
+    is_clear = len(fitting) == 1 or fitting[0] is _CANDIDATES[0] or not fitting[0].latin
+    if best < _FIT or not is_clear:
+        return None
+    return fitting[0].name, fitting[0].what
+
+
+def _is_utf8(word: bytes) -> bool:
+    try:
+        word.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _reads(word: bytes, candidate: _Candidate) -> bool:
+    """Tell whether a word is one in an encoding: its own letters, no capital behind a small one, not all marks."""
+    try:
+        text = word.decode(candidate.name)
+    except UnicodeDecodeError:
+        return False
+    text = text.strip(_SIGNS)
+    if any(not char.isascii() and char.lower() not in candidate.letters and char not in _SIGNS_WITHIN for char in text):
+        return False
+    if any(first.islower() and second.isupper() and not second.isascii() for first, second in pairwise(text)):
+        return False
+    if candidate.latin:
+        return re.search(rf"[^\x00-\x7f]{{{_LONGEST_RUN + 1}}}", text) is None
+    return re.search("[A-Za-z]", text) is None
