@@ -169,7 +169,7 @@ class Shell:
         state = self.folder.parent / "shell"
         restored = f". '{state}'\n" if state.exists() else ""
         # Of a block of several lines each has to succeed.
-        strict = "set -e\n" if "\n" in command.text.strip() else ""
+        strict = "set -e\n" if "\n" in command.text.strip() and not command.fails else ""
         script = (
             f"set -o pipefail\n{restored}{strict}{command.text}\n"
             f"code=$?; {{ export -p; echo \"cd '$PWD'; (exit $code)\"; }} >'{state}'; exit $code\n"
