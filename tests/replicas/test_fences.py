@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -87,6 +88,38 @@ def test_a_fence_by_a_hook_is_said_to_be_one(hooks: Hooks, site: Inside, cluster
     assert "by SQL alone" in done["by"]
     assert "by the hook `fence`" in done["by"]
     assert cluster.roles() == {**FENCED, "a": "down"}
+
+
+def test_a_fence_that_fails_half_way_says_how_the_node_is_left(hooks: Hooks, site: Inside, cluster: Cluster) -> None:
+    cluster.profile(site, hooks=hooks.commands)
+    hooks.failing.add("fence")
+    _refused(
+        site.run("replica", "fence", "a", "--yes"),
+        3,
+        "the hook `fence` for `a` failed",
+        "new sessions on `a` are read-only already",
+        "`custctl replica fence a` tries again",
+        "`custctl replica unfence a` takes it back",
+    )
+    assert cluster.roles() == FENCED
+    site.ok("replica", "unfence", "a")
+    assert accepts_writes(cluster, "a")
+
+
+def test_an_end_of_a_fence_is_refused_before_its_hook_has_run(site: Inside, cluster: Cluster, tmp_path: Path) -> None:
+    site.ok(*SWITCHOVER, "b")
+    cluster.profile(site, hooks={"unfence": ["touch", str(tmp_path / "ran")]})
+    _refused(site.run("replica", "unfence", "a"), 7, "`b` accepts writes")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_an_end_of_a_fence_that_fails_says_how_the_node_is_left(site: Inside, cluster: Cluster) -> None:
+    site.ok("replica", "fence", "a", "--yes")
+    cluster.profile(site, hooks={"unfence": ["false"]})
+    _refused(
+        site.run("replica", "unfence", "a"), 3, "failed with exit code 1; new sessions on `a` are read-only already"
+    )
+    assert cluster.roles() == FENCED
 
 
 def test_a_node_that_does_not_answer_is_fenced_by_a_hook_or_not_at_all(

@@ -10,11 +10,14 @@ from unittest import mock
 
 import pytest
 
+from custctl.cache.mirroring import CacheMirror
 from custctl.replication.execution import Run
 from custctl.replication.journal import Journal
+from custctl.replication.plan import Loss
 from custctl.replication.streaming.driver import StreamingDriver
-from custctl.support.errors import CustctlError
+from custctl.support.errors import CustctlError, UnavailableError
 from custctl.support.signals import Terminated
+from tests.cache.test_commands import with_cache
 from tests.conftest import Project, Result
 from tests.inside import Inside
 from tests.replicas.support import FAILOVER, SWITCHOVER, accepts_writes, epoch, recorded
@@ -172,3 +175,47 @@ def test_what_the_undo_could_not_do_is_told_and_left_to_a_rerun(kind: str, site:
     assert _outcomes(site) == ["incomplete"]
     site.ok(*SWITCHOVER, "b")
     assert _outcomes(site) == ["done"]
+
+
+@pytest.mark.parametrize("error", [UnavailableError("gone"), RuntimeError("s3cret value")])
+def test_what_fails_behind_a_finished_run_is_a_warning(
+    error: Exception, site: Inside, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The primary has changed: whoever reads the exit code and the result must learn that."""
+
+    def lost(*_: object) -> Loss:
+        raise error
+
+    execute = Run.execute
+
+    def executed(run: Run) -> None:
+        execute(run)
+        monkeypatch.setattr(StreamingDriver, "loss", lost)
+
+    monkeypatch.setattr(Run, "execute", executed)
+    done = site.ok(*SWITCHOVER, "b", "-o", "json")
+    assert done.json["to"] == "b"
+    assert "could not be asked for once more" in done.err
+    assert "s3cret" not in done.err
+    assert cluster.roles() == AFTER
+
+
+@pytest.mark.parametrize("method", ["forked", "many"])
+def test_what_fails_about_the_cache_does_not_hide_that_the_primary_has_changed(
+    method: str, site: Inside, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forked(*_: object) -> None:
+        raise RuntimeError("s3cret value")
+
+    @contextmanager
+    def many(*_: object) -> Iterator[None]:
+        yield
+        raise RuntimeError("s3cret value")
+
+    with_cache(site, "redis://127.0.0.1:1/0")
+    monkeypatch.setattr(CacheMirror, method, forked if method == "forked" else many)
+    done = site.ok(*SWITCHOVER, "b", "-o", "json")
+    assert done.json["to"] == "b"
+    assert "custctl cache clear" in done.err
+    assert "s3cret" not in done.err
+    assert cluster.roles() == AFTER

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,7 +15,14 @@ from custctl.replication.driver import Driver
 from custctl.replication.streaming import plan as streaming_plan
 from custctl.replication.streaming.loss import assess_loss
 from custctl.replication.topology import is_to_record, position_text
-from custctl.support.errors import CustctlError, IncompleteError, RefusedError, UnavailableError
+from custctl.support.errors import (
+    CustctlError,
+    IncompleteError,
+    InterruptedRunError,
+    RefusedError,
+    UnavailableError,
+)
+from custctl.support.signals import Terminated
 
 if TYPE_CHECKING:
     from custctl.engines.members import Observation
@@ -225,36 +233,77 @@ class StreamingDriver(Driver):
         if seen is not None and seen.observation is not None:
             if seen.observation.role is Role.STANDBY:
                 raise RefusedError(f"`{node}` is a standby: it accepts no writes")
-            left = self._steered(node).fence(_FENCING)
+            with self._told_how_left(node, "fence", "unfence"):
+                left = self._steered(node).fence(_FENCING)
             told.append(f"{_BY_SQL}{f'; {left}' if left else ''}")
         if self._has_hook("fence"):
-            last = self._run_hook("fence", node)
+            with self._told_how_left(node, "fence", "unfence"):
+                last = self._run_hook("fence", node)
             told.append(f"by the hook `fence`{f': {last}' if last else ''}")
         if not told:
             raise (seen and seen.fault) or UnavailableError(f"no `{node}`")
         return "; ".join(told)
 
+    @contextmanager
+    def _told_how_left(self, node: str, again: str, back: str) -> Iterator[None]:
+        """Let an error in the midst of a fence, or of its end, say how the node was left, and which commands go on.
+
+        Args:
+            again: the verb that does it once more.
+            back: the one that takes it back.
+        """
+        try:
+            yield
+        except (CustctlError, KeyboardInterrupt) as error:
+            told = error
+            if not isinstance(told, CustctlError):
+                told = InterruptedRunError("interrupted", terminated=isinstance(error, Terminated))
+            told.message += f"; {self._how_left(node)}"
+            ways = f"`custctl replica {again} {node}` tries again, `custctl replica {back} {node}` takes it back"
+            told.hint = f"{told.hint}; {ways}" if told.hint else ways
+            raise told from error.__cause__
+
+    def _how_left(self, node: str) -> str:
+        try:
+            self.connect_anew(node)
+            found = self._steered(node).observe()
+        except CustctlError:
+            return f"whether `{node}` accepts writes now is not known: it does not answer"
+        if found.writable:
+            return f"`{node}` accepts writes"
+        return f"new sessions on `{node}` are read-only already"
+
     def unfence(self, node: str) -> str:
         self.node(node)
+        self._require_no_successor(node)
         told = []
         if self._has_hook("unfence"):
-            self._run_hook("unfence", node)
+            with self._told_how_left(node, "unfence", "fence"):
+                self._run_hook("unfence", node)
             told.append("by the hook `unfence`")
+            self._require_no_successor(node)
+        with self._told_how_left(node, "unfence", "fence"):
+            self._steered(node).unfence(_FENCING)
+        return "; ".join([*told, "it accepts writes"])
+
+    def _require_no_successor(self, node: str) -> None:
         topology = self.observe()
         self._require_ours(topology)
+        mine = topology.find(node)
         for other, seen in topology.answered():
-            mine = topology.find(node)
-            if other.name == node or mine is None or mine.observation is None:
+            if other.name == node:
                 continue
-            newer = (seen.timeline or 0) > (mine.observation.timeline or 0)
+            newer = (
+                mine is not None
+                and mine.observation is not None
+                and (seen.timeline or 0) > (mine.observation.timeline or 0)
+            )
             if seen.writable or newer:
                 raise RefusedError(
                     f"`{other.name}` {'accepts writes' if seen.writable else 'is on a newer timeline'}: `{node}` would"
                     " go on by itself, from a history that is past",
                     hint=f"`custctl replica rejoin {node}`",
                 )
-        self._steered(node).unfence(_FENCING)
-        return "; ".join([*told, "it accepts writes"])
 
     def _rejoin(self, topology: Topology, node: Node, primary: Replica) -> Sequence[str]:
         if topology.follows(node.name):

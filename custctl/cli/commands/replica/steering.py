@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from custctl.support.errors import CustctlError
+
 if TYPE_CHECKING:
     from custctl.cli.context import Context
     from custctl.replication.driver import Driver
     from custctl.replication.execution import Run
     from custctl.replication.journal import Intent, Journal
-    from custctl.replication.plan import Plan
+    from custctl.replication.plan import Loss, Plan
     from custctl.replication.topology import Topology
 
 NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="A node of the profile.")]
@@ -79,7 +81,7 @@ def steer(
             run = Run(driver, plan, journal, context.actor, step)
             with _cache_in_step(context, driver):
                 run.execute()
-        context.wrote(f"`{plan.target}` is the primary", "`custctl replica history` shows it")
+                context.wrote(f"`{plan.target}` is the primary", "`custctl replica history` shows it")
         _show_result(context, plan, run)
 
 
@@ -90,12 +92,33 @@ def _cache_in_step(context: Context, driver: Driver) -> Iterator[None]:
     if mirror is None:
         yield
         return
-    with mirror.many(driver.database_id):
-        try:
-            yield
-        finally:
-            if driver.counted is not None:
-                mirror.forked(driver.database_id, driver.counted)
+    ended = False
+    try:
+        with mirror.many(driver.database_id):
+            try:
+                yield
+                ended = True
+            finally:
+                if driver.counted is not None:
+                    with _only_warned(context):
+                        mirror.forked(driver.database_id, driver.counted)
+    except Exception:
+        if not ended:
+            raise
+        _warn_of_cache(context)
+
+
+@contextmanager
+def _only_warned(context: Context) -> Iterator[None]:
+    """Let nothing that goes wrong with the cache take the place of what became of the run."""
+    try:
+        yield
+    except Exception:  # noqa: BLE001 - whatever it is, the primary has changed, or the run has an error of its own
+        _warn_of_cache(context)
+
+
+def _warn_of_cache(context: Context) -> None:
+    context.console.warn("the cache could not be told of the new primary: run `custctl cache clear`")
 
 
 def _unfinished(context: Context, journal: Journal) -> Intent | None:
@@ -116,7 +139,7 @@ def _show_plan(context: Context, plan: Plan) -> None:
 
 def _show_result(context: Context, plan: Plan, run: Run | None) -> None:
     rows = [done.as_dict() for done in run.done] if run is not None else []
-    loss = run.loss if run is not None else plan.loss
+    loss = _loss(context, plan, run) if run is not None else plan.loss
     stopped = run.without_writes if run is not None else None
     document = {**_heads(plan), "without_writes_s": stopped, "loss": loss.as_dict(), "steps": rows}
     context.renderer.document(document, rows=rows, columns=RESULT_COLUMNS)
@@ -125,6 +148,16 @@ def _show_result(context: Context, plan: Plan, run: Run | None) -> None:
     context.console.note(f"`{plan.target}` is the primary; {loss}")
     if run.to_rejoin is not None:
         context.console.note(f"`{run.to_rejoin}` is not a standby yet: run `custctl replica rejoin {run.to_rejoin}`")
+
+
+def _loss(context: Context, plan: Plan, run: Run) -> Loss:
+    """Return what may be lost, as it is known now; where that cannot be asked for, as it was planned."""
+    try:
+        return run.driver.loss(plan)
+    except Exception as error:  # noqa: BLE001 - the run has ended well, and that is what its caller must learn
+        why = f": {error.message}" if isinstance(error, CustctlError) else ""
+        context.console.warn(f"how much may be lost could not be asked for once more{why}")
+        return plan.loss
 
 
 def _heads(plan: Plan) -> dict[str, Any]:
