@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -161,6 +160,8 @@ class CustomerStore:
             except ConflictError as error:
                 if attempt == attempts or "current_version" not in error.details:
                     raise
+                import random
+
                 time.sleep(min(_BACKOFF * 2 ** min(attempt, 10), 0.5) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
         raise AssertionError("the last attempt returns or raises")
 

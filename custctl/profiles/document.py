@@ -26,9 +26,10 @@ _MAX_VALUE = 4096
 _QUOTED = 60
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 # Lone surrogates are undecodable bytes of the environment.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
-# What a YAML stream may not hold; the parsers give no line for it.
-_NOT_YAML = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\ufeff")
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
+_PLAIN = re.compile(r"[\t\n\r\x20-\x7e]*")
+# What a YAML stream may not hold; the parsers give no line for it. Compiled where a text has more than plain ASCII.
+_NOT_YAML = r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\ufeff"
 _VARIABLE = re.compile(r"\$\$|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\$\{)")
 
 _PLAIN_KEY = re.compile(r"[\w-]{1,40}")
@@ -160,7 +161,7 @@ def _read(source: Path, problems: list[Problem]) -> str:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise stop(raw.count(b"\n", 0, error.start) + 1, "the file is not UTF-8 text") from None
-    if unfit := _NOT_YAML.search(text):
+    if not _PLAIN.fullmatch(text) and (unfit := re.search(_NOT_YAML, text)):
         raise stop(
             text.count("\n", 0, unfit.start()) + 1,
             f"the file holds U+{ord(unfit.group()):04X}, which YAML does not allow",
@@ -286,7 +287,7 @@ class _Builder:
             self._expand(scalar)
             if len(scalar.text) > _MAX_VALUE:
                 raise _SpoiltError(Problem(line, f"the value is longer than {_MAX_VALUE} characters"))
-            if _CONTROL.search(scalar.text):
+            if not scalar.text.isprintable() and re.search(_CONTROL, scalar.text):
                 raise _SpoiltError(Problem(line, "the value holds a control character or a line break"))
             if holds_secret(scalar.text):
                 raise _SpoiltError(secret_problem(line, f"{scalar.quoted()} looks like one"))

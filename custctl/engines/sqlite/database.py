@@ -14,8 +14,7 @@ from custctl.engines.base import Database, EngineSettings, T
 from custctl.engines.model import Check, LockHolder, Merge
 from custctl.engines.sqlite import folding
 from custctl.engines.sqlite.errors import translate
-from custctl.engines.sqlite.running import SqliteConnection, value_of
-from custctl.engines.sqlite.session import SqliteScriptSession, begin_immediate
+from custctl.engines.sqlite.running import SqliteConnection, begin_immediate, value_of
 from custctl.schema import names
 from custctl.support import signals
 from custctl.support.errors import CredentialError, CustctlError, ExitCode, PendingError, RefusedError, StatementError
@@ -319,6 +318,8 @@ class SqliteDatabase(Database):
 
     @contextmanager
     def script_session(self) -> Iterator[ScriptSession]:
+        from custctl.engines.sqlite.session import SqliteScriptSession
+
         with self._errors():
             session = SqliteScriptSession(self)
             try:

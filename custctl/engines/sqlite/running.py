@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from custctl.engines.connection import CELL_END, Connection, Joined, Prepared
+from custctl.engines.sqlite.errors import is_busy
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
 
     from custctl.engines.sqlite.dialect import SqliteDialect
+
+_LOCK_SLICE_MS = 200  # how long SQLite itself waits for a lock before signals are looked at again
 
 
 class SqliteConnection(Connection):
@@ -71,3 +75,26 @@ def value_of(driver: sqlite3.Connection, query: str) -> Any:
     """Return the first column of the first row of a query; None where there is no row."""
     row = driver.execute(query).fetchone()
     return row[0] if row else None
+
+
+def begin_immediate(driver: sqlite3.Connection, timeout: float) -> None:
+    """Take the write lock now: a transaction that reads first and writes later can fail half-way.
+
+    Args:
+        timeout: seconds to wait for another writer.
+
+    Raises:
+        sqlite3.OperationalError: the time ran out.
+    """
+    deadline = time.monotonic() + timeout
+    driver.execute(f"PRAGMA busy_timeout = {_LOCK_SLICE_MS}")
+    try:
+        while True:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if not is_busy(error) or time.monotonic() >= deadline:
+                    raise
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {int(timeout * 1000)}")

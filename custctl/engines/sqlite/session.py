@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections import Counter
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from custctl.engines.base import ScriptSession
-from custctl.engines.sqlite.errors import is_busy
+from custctl.engines.sqlite.running import begin_immediate
 from custctl.engines.sqlite.tokens import first_word
 from custctl.support.errors import CustctlError
 
 if TYPE_CHECKING:
     from custctl.engines.scripts import Statement
     from custctl.engines.sqlite.database import SqliteDatabase
-
-_LOCK_SLICE_MS = 200  # how long SQLite itself waits for a lock before signals are looked at again
 
 
 class SqliteScriptSession(ScriptSession):
@@ -130,26 +127,3 @@ def _locks_the_file(driver: sqlite3.Connection) -> bool:
 def _broken_keys(driver: sqlite3.Connection) -> Counter[tuple[str, str]]:
     """Count the rows that point to missing ones, by (child, parent)."""
     return Counter((child, parent) for child, _, parent, _ in driver.execute("PRAGMA foreign_key_check"))
-
-
-def begin_immediate(driver: sqlite3.Connection, timeout: float) -> None:
-    """Take the write lock now: a transaction that reads first and writes later can fail half-way.
-
-    Args:
-        timeout: seconds to wait for another writer.
-
-    Raises:
-        sqlite3.OperationalError: the time ran out.
-    """
-    deadline = time.monotonic() + timeout
-    driver.execute(f"PRAGMA busy_timeout = {_LOCK_SLICE_MS}")
-    try:
-        while True:
-            try:
-                driver.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError as error:
-                if not is_busy(error) or time.monotonic() >= deadline:
-                    raise
-    finally:
-        driver.execute(f"PRAGMA busy_timeout = {int(timeout * 1000)}")
