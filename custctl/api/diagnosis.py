@@ -117,7 +117,7 @@ def _unwritable(folder: Path) -> str | None:
 
 
 def _credential(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]:
-    from custctl.engines import may_go_without_password
+    from custctl.engines import ENGINES
     from custctl.profiles.credentials import find_credential
 
     oddity = None
@@ -125,7 +125,7 @@ def _credential(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]
         found = find_credential(profile, environ)
         source, oddity = found.source, found.oddity
     except NoCredentialError:
-        if not may_go_without_password(profile.database.engine):
+        if not ENGINES[profile.database.engine].may_go_without_password:
             raise
         source = "none found: it is for the server to say whether it wants one"
     yield Check("credential", True, source, oddity)

@@ -1,18 +1,76 @@
-"""The one interface to a database, and the engines behind it."""
+"""The one interface to a database, and the engines behind it: a folder each, and a row in `ENGINES`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from custctl.support.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from custctl.engines.base import Database, EngineSettings
 
-ENGINES = ("sqlite", "postgresql", "mssql")
-"""The engines that `open_database` knows, as profiles and `sql/` name them."""
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What the rest of the program has to know of an engine before it is loaded.
+
+    Attributes:
+        database: its `Database`, as `module:class`.
+        is_file: whether a database is a file; the fields up to `drivers` are for servers.
+        port: where a server listens unless a profile says otherwise.
+        schema: where the tables are unless a profile says otherwise.
+        logins: what `auth` may be, as profiles name it.
+        tls: what `tls` is in development and test unless a profile says otherwise.
+        sockets: whether a node's host may be the folder of a server's socket.
+        drivers: what `replication.driver` may be.
+        password_source: tells where the engine's driver finds a password by itself, as `module:function`.
+        may_go_without_password: whether a login by password may be let in without one: the server decides.
+        version_base: in which base a row version is written.
+        needs: what to install where its driver cannot be loaded.
+    """
+
+    database: str
+    is_file: bool = False
+    port: int = 0
+    schema: str | None = None
+    logins: tuple[str, ...] = ()
+    tls: str = "off"
+    sockets: bool = False
+    drivers: tuple[str, ...] = ("none",)
+    password_source: str | None = None
+    may_go_without_password: bool = False
+    version_base: int = 10
+    needs: str = ""
+
+
+ENGINES: dict[str, Engine] = {
+    "sqlite": Engine("custctl.engines.sqlite.database:SqliteDatabase", is_file=True),
+    "postgresql": Engine(
+        "custctl.engines.postgresql.database:PostgresqlDatabase",
+        port=5432,
+        schema="public",
+        logins=("password", "integrated", "certificate"),
+        sockets=True,
+        drivers=("none", "streaming", "patroni"),
+        password_source="custctl.engines.postgresql.libpq:password_source",  # noqa: S106 - a function's name
+        may_go_without_password=True,
+    ),
+    "mssql": Engine(
+        "custctl.engines.mssql.database:MssqlDatabase",
+        port=1433,
+        schema="dbo",
+        logins=("password", "integrated", "entra"),
+        tls="require",  # its driver always encrypts
+        drivers=("none", "availability-group"),
+        version_base=16,
+        # pyodbc's wheel does not bring the driver manager.
+        needs="install unixODBC, as by `apt-get install unixodbc`",
+    ),
+}
+"""The engines by name, as profiles and `sql/` name them."""
 
 
 def open_database(engine: str, settings: EngineSettings) -> Database:
@@ -21,25 +79,15 @@ def open_database(engine: str, settings: EngineSettings) -> Database:
     Raises:
         UnavailableError: what the engine's driver needs is not installed.
     """
-    if engine == "sqlite":
-        from custctl.engines.sqlite.database import SqliteDatabase
-
-        return SqliteDatabase(settings)
-    if engine == "postgresql":
-        from custctl.engines.postgresql.database import PostgresqlDatabase
-
-        return PostgresqlDatabase(settings)
-    if engine == "mssql":
-        try:
-            from custctl.engines.mssql.database import MssqlDatabase
-        except ImportError as error:
-            # The driver manager is the system's own, on which pyodbc counts.
-            raise UnavailableError(
-                f"pyodbc cannot be loaded: {error}", hint="install unixODBC, as by `apt-get install unixodbc`"
-            ) from None
-
-        return MssqlDatabase(settings)
-    raise ValueError(f"no engine `{engine}`")
+    row = ENGINES[engine]
+    try:
+        made: type[Database] = _named(row.database)
+    except ImportError as error:
+        if not row.needs:
+            raise
+        name = error.name or "the driver"
+        raise UnavailableError(f"{name} cannot be loaded: {error}", hint=row.needs) from None
+    return made(settings)  # type: ignore[call-arg] # every engine takes its settings
 
 
 def driver_password(engine: str, servers: Sequence[tuple[str, int]], name: str, user: str | None) -> str | None:
@@ -50,16 +98,11 @@ def driver_password(engine: str, servers: Sequence[tuple[str, int]], name: str, 
         name: the database's.
         user: who logs in; None for whom the driver takes by itself.
     """
-    if engine == "postgresql":
-        from custctl.engines.postgresql.libpq import password_source
-
-        return password_source(servers, name, user)
-    return None
-
-
-def may_go_without_password(engine: str) -> bool:
-    """Tell whether a login by password may be let in without one: it is for the server to say."""
-    return engine == "postgresql"
+    source = ENGINES[engine].password_source
+    if source is None:
+        return None
+    look: Callable[[Sequence[tuple[str, int]], str, str | None], str | None] = _named(source)
+    return look(servers, name, user)
 
 
 def version_rank(engine: str, version: str) -> int:
@@ -68,4 +111,9 @@ def version_rank(engine: str, version: str) -> int:
     Raises:
         ValueError: it is none.
     """
-    return int(version, 16 if engine == "mssql" else 10)
+    return int(version, ENGINES[engine].version_base)
+
+
+def _named(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)

@@ -62,7 +62,7 @@ class ReachedDatabase(Database):
 
     def __init__(self, settings: EngineSettings) -> None:
         self.location = settings.location
-        self._settings = settings
+        self.settings = settings
         self._link: Link | None = None
         self._connection: Connection | None = None
         self._passed_over: set[str] = set()
@@ -74,7 +74,7 @@ class ReachedDatabase(Database):
         """Return a connection for the program's own statements over the driver's."""
 
     @abstractmethod
-    def _dial(self, node: Node) -> Any:
+    def dial(self, node: Node) -> Any:
         """Return the driver's connection to a node, in autocommit.
 
         Raises:
@@ -83,7 +83,7 @@ class ReachedDatabase(Database):
 
     def _dial_to_read(self, node: Node) -> Any:
         """Return a connection as `_dial` does, which a node may take that is there for reads alone."""
-        return self._dial(node)
+        return self.dial(node)
 
     @abstractmethod
     def _is_primary(self, driver: Any) -> bool:
@@ -103,7 +103,7 @@ class ReachedDatabase(Database):
 
     # -- the one connection ------------------------------------------------------------------------
 
-    def _connect(self, *, replica: bool = False) -> Connection:
+    def connect(self, *, replica: bool = False) -> Connection:
         """Return the connection to the primary; where there is none, to another node that answers.
 
         Args:
@@ -128,16 +128,16 @@ class ReachedDatabase(Database):
         """Return a connection to the primary, or to the node that comes closest."""
 
         def link(node: Node) -> Link:
-            driver = self._dial(node)
+            driver = self.dial(node)
             made = Link(node, driver, self._is_primary(driver), self._is_fenced(driver))
-            if not made.writable and self._settings.replicas is not None:
+            if not made.writable and self.settings.replicas is not None:
                 made.freshness = self._freshness(node, driver)
             return made
 
         def rank(made: Link) -> Rank:
             return (Fit.BEST,) if made.writable else _spare(made)
 
-        return self._search(link, rank, [self._settings.nodes])
+        return self._search(link, rank, [self.settings.nodes])
 
     def _find_to_read(self) -> Link:
         """Return a connection to a replica that is fresh enough, else to the primary, else to the freshest node."""
@@ -154,7 +154,7 @@ class ReachedDatabase(Database):
                 return _spare(made) if replicas.misfit(made.freshness) else (Fit.BEST,)
             return (Fit.GOOD,) if made.writable and not replicas.is_former(made.freshness) else _spare(made)
 
-        nodes = [node for node in self._settings.nodes if node.name not in self._passed_over]
+        nodes = [node for node in self.settings.nodes if node.name not in self._passed_over]
         found = self._search(link, rank, replicas.waves(nodes))
         if found.writable:
             replicas.read_primary(found.node, found.freshness)
@@ -163,32 +163,32 @@ class ReachedDatabase(Database):
     def _search(
         self, link: Callable[[Node], Link], rank: Callable[[Link], Rank], waves: Sequence[Sequence[Node]]
     ) -> Link:
-        timeout = self._settings.connect_timeout
+        timeout = self.settings.connect_timeout
         # Once, and before a node's time begins: a keyring may take longer than that.
         with suppress(CredentialError):
-            self._settings.password()
+            self.settings.password()
         reached = Dialler(link, rank, lambda made: made.driver.close(), waves, timeout).connect()
         found = reached.connection
         found.missing = reached.missing
         found.in_place_of_primary = (
-            self._settings.replicas is not None and not found.writable and rank(found)[0] is Fit.SPARE
+            self.settings.replicas is not None and not found.writable and rank(found)[0] is Fit.SPARE
         )
         return found
 
     @property
     def _spread(self) -> Replicas | None:
         """What decides where reads go, where they do not all go to the primary."""
-        replicas = self._settings.replicas
+        replicas = self.settings.replicas
         return replicas if replicas is not None and replicas.spread else None
 
     @property
-    def _node(self) -> Node | None:
+    def node(self) -> Node | None:
         return self._link.node if self._link else None
 
     # -- where the right node is missing -----------------------------------------------------------
 
     def _tell_of_outage(self) -> None:
-        link, replicas = self._link, self._settings.replicas
+        link, replicas = self._link, self.settings.replicas
         if link is not None and replicas is not None and link.in_place_of_primary and not link.told:
             link.told = True
             replicas.without_primary(link.node, link.freshness, fenced=link.fenced, missing=link.missing)
@@ -218,7 +218,7 @@ class ReachedDatabase(Database):
         self.close()
         self._link = None
         self._passed_over.add(link.node.name)
-        if all(node.name in self._passed_over for node in self._settings.nodes):
+        if all(node.name in self._passed_over for node in self.settings.nodes):
             return False
         replicas.passed_over(link.node, error, midway=midway)
         return True

@@ -81,7 +81,7 @@ class ServerDatabase(ReachedDatabase):
 
     def __init__(self, settings: EngineSettings) -> None:
         super().__init__(settings)
-        self._failures: tuple[type[Exception], ...] = (StatementError, self.driver_error)
+        self.failures: tuple[type[Exception], ...] = (StatementError, self.driver_error)
 
     # -- what an engine has to say -----------------------------------------------------------------
 
@@ -98,7 +98,7 @@ class ServerDatabase(ReachedDatabase):
     def _begin(self, connection: Connection) -> None:
         """Begin a transaction that writes, each of whose statements sees what is committed when it begins."""
 
-    def _begin_reading(self, connection: Connection) -> None:
+    def begin_reading(self, connection: Connection) -> None:
         """Begin what reads statement by statement; most often nothing has to be begun for that."""
 
     @abstractmethod
@@ -117,27 +117,31 @@ class ServerDatabase(ReachedDatabase):
 
     def translate(self, error: Exception) -> CustctlError:
         statement = error.statement if isinstance(error, StatementError) else None
-        return self._translated(error, self._at_node(), statement)
+        return self.translated(error, self.at_node(), statement)
 
-    def _translated(self, error: Exception, where: str, statement: str | None = None) -> CustctlError:
+    def translated(self, error: Exception, where: str, statement: str | None = None) -> CustctlError:
         original = self._original(error)
         if original is None:
             return CustctlError(f"{where}: {error}")
-        return self.driver_errors.translate(original, where, self._login_name(), statement)
+        return self.driver_errors.translate(original, where, self.login_name(), statement)
 
     def _original(self, error: Exception) -> Exception | None:
         """Return the driver's error behind a statement's, or the error itself; None where it is another's."""
         found = error.orig if isinstance(error, StatementError) else error
         return found if isinstance(found, self.driver_error) else None
 
-    def _login_name(self) -> str:
-        return f"`{self._settings.user}`" if self._settings.user else "this login"
+    def with_next_step(self, told: CustctlError) -> CustctlError:
+        """Return an error whose hint is what the server knows of a privilege that a login lacks, if it is one of those."""
+        return told
 
-    def _scrubbed(self, error: Exception) -> DriverError:
+    def login_name(self) -> str:
+        return f"`{self.settings.user}`" if self.settings.user else "this login"
+
+    def scrubbed(self, error: Exception) -> DriverError:
         original = self._original(error)
         return DriverError(self.driver_errors.words(original) if original is not None else str(error))
 
-    def _is_lost(self, error: Exception) -> bool:
+    def is_lost(self, error: Exception) -> bool:
         original = self._original(error)
         return original is None or self.driver_errors.is_lost(original)
 
@@ -146,40 +150,40 @@ class ServerDatabase(ReachedDatabase):
         return original is not None and self.driver_errors.can_run_again(original)
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def errors(self) -> Iterator[None]:
         try:
             yield
         except GivenUpError as given_up:
             raise given_up.told from given_up.__cause__
-        except self._failures as error:
+        except self.failures as error:
             self._tell(error)
 
     def _tell(self, error: Exception) -> NoReturn:
         # The driver's own error quotes whole rows, a hash of a password among them: no traceback may show it.
-        raise self.translate(error) from self._scrubbed(error)
+        raise self.translate(error) from self.scrubbed(error)
 
-    def _at_node(self) -> str:
-        return f"node {self._node}" if self._node else self.location
+    def at_node(self) -> str:
+        return f"node {self.node}" if self.node else self.location
 
     # -- transactions ------------------------------------------------------------------------------
 
     @contextmanager
     def reading(self, *, snapshot: bool = False, replica: bool = False) -> Iterator[Connection]:
-        with self._doubts(), self._errors():
-            connection = self._connect(replica=replica)
+        with self._doubts(), self.errors():
+            connection = self.connect(replica=replica)
             self._tell_of_outage()
             self._give_time(connection, self._limit())
             try:
                 if snapshot:
                     self._begin_snapshot(connection)
                 else:
-                    self._begin_reading(connection)
+                    self.begin_reading(connection)
                 yield connection
             finally:
                 self._roll_back(connection)
 
     def transact(self, work: Callable[[Connection], T]) -> T:
-        deadline = time.monotonic() + (self._settings.statement_timeout or _NO_LIMIT)
+        deadline = time.monotonic() + (self.settings.statement_timeout or _NO_LIMIT)
         pause = _FIRST_PAUSE
         while True:
             try:
@@ -203,7 +207,7 @@ class ServerDatabase(ReachedDatabase):
 
     def _run(self, work: Callable[[Connection], T]) -> tuple[T, Connection]:
         with self._errors_of_transactions():
-            connection = self._connect()
+            connection = self.connect()
             self._check_not_missing()
             self._give_time(connection, self._limit())
             try:
@@ -215,17 +219,17 @@ class ServerDatabase(ReachedDatabase):
         return result, connection
 
     def _commit(self, connection: Connection) -> None:
-        replicas, reached = self._settings.replicas, None
-        with self._errors_of_commit():
+        replicas, reached = self.settings.replicas, None
+        with self.errors_of_commit():
             try:
                 if replicas is None:
                     connection.commit()
                 else:
                     reached = self._commit_and_locate(connection)
-            except self._failures as error:
+            except self.failures as error:
                 self._roll_back(connection)
                 if self._can_run_again(error):
-                    raise GivenUpError(self.translate(error)) from self._scrubbed(error)
+                    raise GivenUpError(self.translate(error)) from self.scrubbed(error)
                 raise
         if reached is None:
             self.remember_position()
@@ -233,12 +237,12 @@ class ServerDatabase(ReachedDatabase):
             replicas.committed(self._link.node, reached)
 
     def remember_position(self) -> None:
-        replicas = self._settings.replicas
+        replicas = self.settings.replicas
         if replicas is None:
             return
         try:
-            with self._errors():
-                self._connect()
+            with self.errors():
+                self.connect()
                 link = self._link
                 assert link is not None
                 freshness = self._freshness(link.node, link.driver) if link.writable else None
@@ -254,11 +258,11 @@ class ServerDatabase(ReachedDatabase):
             self.remember_position()
 
     def check_history(self, database_id: str | None, epoch: int) -> None:
-        if self._settings.replicas is not None and not self._settings.is_chosen:
-            self._settings.replicas.check_history(database_id, epoch, self._at_node())
+        if self.settings.replicas is not None and not self.settings.is_chosen:
+            self.settings.replicas.check_history(database_id, epoch, self.at_node())
 
     @contextmanager
-    def _errors_of_commit(self) -> Iterator[None]:
+    def errors_of_commit(self) -> Iterator[None]:
         """Tell the errors of a commit.
 
         Raises:
@@ -266,51 +270,51 @@ class ServerDatabase(ReachedDatabase):
         """
         try:
             yield
-        except self._failures as error:
-            if not self._is_lost(error):
+        except self.failures as error:
+            if not self.is_lost(error):
                 self._tell(error)
             self.close()
             raise CommitLostError(
-                f"the connection to {self._at_node()} was lost while it committed",
+                f"the connection to {self.at_node()} was lost while it committed",
                 hint="look whether it was written before you repeat it",
-            ) from self._scrubbed(error)
+            ) from self.scrubbed(error)
 
     @contextmanager
     def _errors_of_transactions(self) -> Iterator[None]:
         try:
             yield
-        except self._failures as error:
+        except self.failures as error:
             if self._can_run_again(error):
-                raise GivenUpError(self.translate(error)) from self._scrubbed(error)
+                raise GivenUpError(self.translate(error)) from self.scrubbed(error)
             self._tell(error)
 
     def _roll_back(self, connection: Connection) -> None:
         """Undo what is open; a connection that is of no use any more is let go, and the server undoes it."""
         try:
             connection.rollback()
-        except self._failures:
+        except self.failures:
             self.close()
 
     def _limit(self) -> float | None:
         """Return how long an answer may take, in seconds: the server's own limit, and a little more."""
-        timeout = self._settings.statement_timeout
+        timeout = self.settings.statement_timeout
         return timeout + _GRACE if timeout else None
 
     @property
     def nodes(self) -> Sequence[Node]:
-        return self._settings.nodes
+        return self.settings.nodes
 
     def members(self, names: Collection[str]) -> Mapping[str, Member | CustctlError]:
-        calls = {node.name: partial(self._member, node) for node in self._settings.nodes if node.name in names}
-        return at_once(calls, self._settings.connect_timeout + _GRACE, too_late=lambda member: member.close())
+        calls = {node.name: partial(self._member, node) for node in self.settings.nodes if node.name in names}
+        return at_once(calls, self.settings.connect_timeout + _GRACE, too_late=lambda member: member.close())
 
     @abstractmethod
     def _member(self, node: Node) -> Member:
         """Return a connection to one node, to observe and steer it."""
 
     def at(self, node: str) -> Database:
-        chosen = {each.name: each for each in self._settings.nodes}[node]
-        return type(self)(replace(self._settings, nodes=(chosen,), is_chosen=True))
+        chosen = {each.name: each for each in self.settings.nodes}[node]
+        return type(self)(replace(self.settings, nodes=(chosen,), is_chosen=True))
 
     def check_alive(self) -> None:
         """Make sure that the server still answers, by another connection.
@@ -318,11 +322,11 @@ class ServerDatabase(ReachedDatabase):
         Raises:
             UnavailableError: it does not.
         """
-        if self._node is None:
+        if self.node is None:
             return
-        timeout = self._settings.connect_timeout
+        timeout = self.settings.connect_timeout
         try:
-            Dialler(self._knock, lambda _: (Fit.BEST,), lambda _: None, [[self._node]], timeout).connect()
+            Dialler(self._knock, lambda _: (Fit.BEST,), lambda _: None, [[self.node]], timeout).connect()
         except UnavailableError as error:
             raise UnavailableError(
                 f"the server does not answer any more: {error.message}",
@@ -332,7 +336,7 @@ class ServerDatabase(ReachedDatabase):
 
     def _knock(self, node: Node) -> None:
         try:
-            driver = self._dial(node)
+            driver = self.dial(node)
         except CustctlError as error:
             # To be told that no session is free, say, is an answer too.
             if not (isinstance(error.__cause__, DriverError) and error.__cause__.answered):

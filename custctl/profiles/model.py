@@ -27,14 +27,6 @@ class Environment(StrEnum):
         return self in (Environment.STAGING, Environment.PRODUCTION)
 
 
-class Engine(StrEnum):
-    """The database engines."""
-
-    SQLITE = "sqlite"
-    POSTGRESQL = "postgresql"
-    MSSQL = "mssql"
-
-
 class Auth(StrEnum):
     """How the login is proved."""
 
@@ -112,14 +104,14 @@ class Database:
     """The database of a profile.
 
     Attributes:
-        engine: which engine.
-        path: sqlite's file, absolute, links followed; None for servers.
-        name: the database on a server; None for sqlite.
-        schema: the schema of custctl's tables; None for sqlite.
+        engine: which one, as `engines.ENGINES` names it.
+        path: the file, absolute, links followed; None for servers.
+        name: the database on a server; None for a file.
+        schema: the schema of custctl's tables; None for a file.
         user: the database user; None where the login needs none.
-        auth: how the login is proved; meaningless for sqlite.
-        nodes: the servers, at least one; empty for sqlite.
-        tls: how connections are encrypted; meaningless for sqlite.
+        auth: how the login is proved; meaningless for a file.
+        nodes: the servers, at least one; empty for a file.
+        tls: how connections are encrypted; meaningless for a file.
         tls_ca: the file of certificates to trust in place of the system's.
         connect_timeout: seconds, above zero.
         statement_timeout: seconds; zero is no limit.
@@ -128,7 +120,7 @@ class Database:
         reads: where reads go that may be slightly behind.
     """
 
-    engine: Engine
+    engine: str
     path: Path | None = None
     name: str | None = None
     schema: str | None = None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from custctl.engines import ENGINES, Engine
 from custctl.profiles.cache_url import has_password, parse_url
 from custctl.profiles.document import Fields, Problem, quote, read_document, secret_problem
 from custctl.profiles.hosts import host_fault, same_host
@@ -18,7 +19,6 @@ from custctl.profiles.model import (
     Cache,
     Database,
     Driver,
-    Engine,
     Environment,
     Node,
     Profile,
@@ -43,44 +43,15 @@ _HOOKS = {"fence": _NODE, "unfence": _NODE, "rejoin": (*_NODE, "primary", "prima
 _PLACEHOLDER = re.compile(r"(?<!\{)\{(\w+)\}(?!\})")
 
 
+Named = StrEnum("Named", {name.upper(): name for name in ENGINES})  # type: ignore[misc]
+"""An engine, as a profile names it."""
+
+
 class Switch(StrEnum):
     """Yes or no, as YAML writes it."""
 
     TRUE = "true"
     FALSE = "false"
-
-
-@dataclass(frozen=True, slots=True)
-class _Traits:
-    """How an engine's section differs from the others'."""
-
-    keys: tuple[str, ...]
-    port: int = 0
-    schema: str | None = None
-    drivers: tuple[Driver, ...] = (Driver.NONE,)
-    logins: tuple[Auth, ...] = ()
-    tls: Tls = Tls.OFF  # where nothing is said, in development and test
-
-
-_TRAITS = {
-    Engine.SQLITE: _Traits(keys=(*_COMMON_KEYS, "path")),
-    Engine.POSTGRESQL: _Traits(
-        keys=(*_COMMON_KEYS, *_SERVER_KEYS),
-        port=5432,
-        schema="public",
-        drivers=(Driver.NONE, Driver.STREAMING, Driver.PATRONI),
-        logins=(Auth.PASSWORD, Auth.INTEGRATED, Auth.CERTIFICATE),
-    ),
-    Engine.MSSQL: _Traits(
-        keys=(*_COMMON_KEYS, *_SERVER_KEYS),
-        port=1433,
-        schema="dbo",
-        drivers=(Driver.NONE, Driver.AVAILABILITY_GROUP),
-        logins=(Auth.PASSWORD, Auth.INTEGRATED, Auth.ENTRA),
-        # Its driver encrypts always.
-        tls=Tls.REQUIRE,
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +94,7 @@ def read_profile(
         return Reading(None, environment, tuple(sorted(problems, key=lambda problem: problem.line)))
     profile = Profile(name, environment, database, cache, seed, source, bundled, reader.origins)
     refusal = None
-    if environment is Environment.PRODUCTION and database.engine is not Engine.SQLITE and database.tls is Tls.OFF:
+    if environment is Environment.PRODUCTION and not ENGINES[database.engine].is_file and database.tls is Tls.OFF:
         hint = "use `verify-full`, which is the default, with `tls_ca` for a certificate authority of your own"
         refusal = Problem(reader.lines["database.tls"], "`tls: off` is refused in production", hint)
     elif environment.is_protected and cache is not None and not parse_url(cache.url).is_protected:
@@ -157,16 +128,17 @@ class _Schema(Values):
         return environment, database, cache, self._seed(top)
 
     def _database(self, fields: Fields, environment: Environment | None) -> Database | None:
-        engine = self.choice(fields, "database.engine", Engine, None)
+        engine = self.choice(fields, "database.engine", Named, None)
         if engine is None:
             self.known(fields, "database", _DATABASE_KEYS)
             return None
-        traits = _TRAITS[engine]
-        self.known(fields, "database", traits.keys, foreign=_DATABASE_KEYS, engine=engine)
+        traits = ENGINES[engine]
+        keys = (*_COMMON_KEYS, "path") if traits.is_file else (*_COMMON_KEYS, *_SERVER_KEYS)
+        self.known(fields, "database", keys, foreign=_DATABASE_KEYS, engine=engine)
         connect_timeout = self.duration(fields, "database.connect_timeout", 5.0, zero=False)
         statement_timeout = self.duration(fields, "database.statement_timeout", 30.0)
-        if engine is Engine.SQLITE:
-            path = self._sqlite_path(fields)
+        if traits.is_file:
+            path = self._file_path(fields)
             return Database(
                 engine=engine, path=path, connect_timeout=connect_timeout, statement_timeout=statement_timeout
             )
@@ -179,9 +151,9 @@ class _Schema(Values):
             known = ", ".join(f"`{each}`" for each in traits.logins)
             self.note(self.lines["database.auth"], f"`auth: {auth}` is no way to log in to {engine}", f"one of {known}")
         protected = environment is not None and environment.is_protected
-        tls = self.choice(fields, "database.tls", Tls, Tls.VERIFY_FULL if protected else traits.tls)
+        tls = self.choice(fields, "database.tls", Tls, Tls.VERIFY_FULL if protected else Tls(traits.tls))
         tls_ca = self.path(fields, "database.tls_ca")
-        nodes = self._nodes(fields, engine, traits)
+        nodes = self._nodes(fields, traits)
         return Database(
             engine=engine,
             name=self.text(fields, "database.name", "customers"),
@@ -198,7 +170,7 @@ class _Schema(Values):
             reads=self.choice(fields, "database.reads", Reads, Reads.PRIMARY) or Reads.PRIMARY,
         )
 
-    def _sqlite_path(self, fields: Fields) -> Path | None:
+    def _file_path(self, fields: Fields) -> Path | None:
         text = self.path(fields, "database.path", required=True)
         if text is None:
             return None
@@ -211,7 +183,7 @@ class _Schema(Values):
         # Links are followed: whoever opens the file through another name must meet the same lock beside it.
         return Path(os.path.realpath(self._base / text))
 
-    def _nodes(self, fields: Fields, engine: Engine, traits: _Traits) -> tuple[Node, ...]:
+    def _nodes(self, fields: Fields, traits: Engine) -> tuple[Node, ...]:
         items = self.items(fields, "database.nodes", required=True)
         nodes: list[Node] = []
         for index, item in enumerate(items):
@@ -221,7 +193,7 @@ class _Schema(Values):
                 continue
             self.known(item, key, ("name", "host", "port", "api_port"))
             host = self.text(item, f"{key}.host", None, required=True)
-            fault = host_fault(host, sockets=engine is Engine.POSTGRESQL) if host is not None else None
+            fault = host_fault(host, sockets=traits.sockets) if host is not None else None
             if fault is not None:
                 self.note(self.lines[f"{key}.host"], f"`{key}.host` is not a host name or address{fault}")
                 host = None
@@ -249,7 +221,7 @@ class _Schema(Values):
                     self.note(self.lines[f"{key}.host"], message, hint)
                     break
 
-    def _replication(self, fields: Fields, engine: Engine, traits: _Traits, nodes: tuple[Node, ...]) -> Replication:
+    def _replication(self, fields: Fields, engine: str, traits: Engine, nodes: tuple[Node, ...]) -> Replication:
         section = self.section(fields, "database.replication")
         prefix = "database.replication"
         if section is None:

@@ -63,7 +63,7 @@ def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Inside,
         return connection
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(MssqlDatabase, "_dial", dial)
+        patch.setattr(MssqlDatabase, "dial", dial)
         yield Inside(folder, clean_environment(folder / "home", environ)), server
 
 

@@ -153,7 +153,7 @@ def test_what_is_no_answer_of_patroni_is_told_as_that(about: Any, cluster: Any) 
 @pytest.mark.parametrize("environment", Environment)
 def test_a_password_is_not_sent_in_the_clear_in_production_with_a_stand_in_database(environment: Environment) -> None:
     database = model.Database(
-        model.Engine.POSTGRESQL,
+        "postgresql",
         nodes=tuple(model.Node(node.name, node.host, node.port) for node in NODES),
         replication=model.Replication(model.Driver.PATRONI, "crm"),
     )

@@ -56,7 +56,7 @@ def store(database: SqliteDatabase) -> CustomerStore:
 @pytest.fixture
 def sql(database: SqliteDatabase) -> Iterator[Callable[..., list[Any]]]:
     """Run SQL behind custctl's back."""
-    connection = sqlite3.connect(database._path, isolation_level=None)
+    connection = sqlite3.connect(database.path, isolation_level=None)
     yield lambda text, *values: connection.execute(text, values).fetchall()
     connection.close()
 

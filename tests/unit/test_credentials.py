@@ -32,7 +32,7 @@ from custctl.profiles.credentials import (
     find_credential,
     store_credential,
 )
-from custctl.profiles.model import Auth, Cache, Database, Engine, Environment, Node, Profile
+from custctl.profiles.model import Auth, Cache, Database, Environment, Node, Profile
 from custctl.support.errors import CredentialError, ExitCode, UsageError
 
 PASSWORD = "hunter2 ü"
@@ -110,7 +110,7 @@ def told(act):
 
 def server(auth: Auth = Auth.PASSWORD, host: str = "sql1.internal") -> Profile:
     nodes = (Node("sql1", host, 1433), Node("sql2", "sql2.internal", 1433))
-    database = Database(engine=Engine.MSSQL, name="customers", user="app", auth=auth, nodes=nodes)
+    database = Database(engine="mssql", name="customers", user="app", auth=auth, nodes=nodes)
     return Profile("prod", Environment.PRODUCTION, database, None, (), Path("/p/prod.yaml"), bundled=False, origins={})
 
 

@@ -53,9 +53,9 @@ class MssqlDatabase(ServerDatabase):
     # -- connecting --------------------------------------------------------------------------------
 
     def _over(self, driver: Supervised) -> MssqlConnection:
-        return MssqlConnection(driver, self._settings.schema)
+        return MssqlConnection(driver, self.settings.schema)
 
-    def _dial(self, node: Node) -> Supervised:
+    def dial(self, node: Node) -> Supervised:
         return self._log_in(node, to_read=False)
 
     def _dial_to_read(self, node: Node) -> Supervised:
@@ -63,7 +63,7 @@ class MssqlDatabase(ServerDatabase):
         return self._log_in(node, to_read=True)
 
     def _log_in(self, node: Node, *, to_read: bool) -> Supervised:
-        settings = self._settings
+        settings = self.settings
         driver = find_driver()
         password = settings.password()
         _knock(node, settings.connect_timeout)
@@ -86,13 +86,13 @@ class MssqlDatabase(ServerDatabase):
             connection.limit_statements(settings.statement_timeout or None)
         except pyodbc.Error as error:
             cause = DriverError(words(error), answered=number(error) is not None)
-            raise self._translated(error, f"node {node}") from cause
+            raise self.translated(error, f"node {node}") from cause
         return connection
 
-    def _translated(self, error: Exception, where: str, statement: str | None = None) -> CustctlError:
-        return self._with_next_step(super()._translated(error, where, statement))
+    def translated(self, error: Exception, where: str, statement: str | None = None) -> CustctlError:
+        return self.with_next_step(super().translated(error, where, statement))
 
-    def _with_next_step(self, told: CustctlError) -> CustctlError:
+    def with_next_step(self, told: CustctlError) -> CustctlError:
         """Return an error whose hint is what the server knows of a privilege that a login lacks, if it is one of those.
 
         It is asked by another connection: the one on which it was refused may be in the midst of a transaction.
@@ -100,23 +100,23 @@ class MssqlDatabase(ServerDatabase):
         from custctl.engines.mssql.denials import next_step
 
         privilege, name = told.details.get("privilege"), told.details.get("object")
-        if isinstance(told, CredentialError) and privilege and name and self._node is not None:
-            with suppress(pyodbc.Error, CustctlError), closing(self._dial(self._node)) as driver:
-                told.hint = next_step(driver, privilege, name, self._settings.schema) or told.hint
+        if isinstance(told, CredentialError) and privilege and name and self.node is not None:
+            with suppress(pyodbc.Error, CustctlError), closing(self.dial(self.node)) as driver:
+                told.hint = next_step(driver, privilege, name, self.settings.schema) or told.hint
         return told
 
     def _session(self) -> tuple[str, ...]:
         """Return the settings of a session that the program counts on."""
         from custctl.engines.mssql.session import SETTINGS
 
-        timeout = int(self._settings.statement_timeout * 900) or -1
+        timeout = int(self.settings.statement_timeout * 900) or -1
         return (*SETTINGS, f"SET LOCK_TIMEOUT {timeout}")
 
     def _set_up(self, driver: Supervised) -> None:
         """Let the settings of a session go out with its first statement."""
 
         def one_by_one(error: pyodbc.Error) -> bool:
-            told = self._translated(error, self._at_node())
+            told = self.translated(error, self.at_node())
             # To wait for a lock once more would take more time than a statement has.
             if is_lost(error) or isinstance(told, UnavailableError | LockTimeoutError):
                 return False
@@ -146,7 +146,7 @@ class MssqlDatabase(ServerDatabase):
                     self._unknown.add(statement)
 
     def _is_primary(self, driver: Supervised) -> bool:
-        if len(self._settings.nodes) == 1:
+        if len(self.settings.nodes) == 1:
             return True
         try:
             return not _is_read_only(driver)
@@ -157,10 +157,10 @@ class MssqlDatabase(ServerDatabase):
         from custctl.engines.mssql.freshness import read_freshness
 
         try:
-            return read_freshness(driver, self._settings.schema)
+            return read_freshness(driver, self.settings.schema)
         except pyodbc.Error as error:
             driver.close()
-            raise self._translated(error, f"node {node}") from self._scrubbed(error)
+            raise self.translated(error, f"node {node}") from self.scrubbed(error)
 
     def _driver(self, connection: Connection) -> Supervised:
         driver = connection.driver
@@ -203,7 +203,7 @@ class MssqlDatabase(ServerDatabase):
             "SELECT t.name FROM sys.tables AS t INNER JOIN sys.schemas AS s ON s.schema_id = t.schema_id"
             " WHERE s.name = ?"
         )
-        return {name for (name,) in connection.send(query, ("schema:text",), {"schema": self._settings.schema})}
+        return {name for (name,) in connection.send(query, ("schema:text",), {"schema": self.settings.schema})}
 
     def create_tables(self, connection: Connection) -> None:
         there = self.table_names(connection)
@@ -215,13 +215,13 @@ class MssqlDatabase(ServerDatabase):
     def lock(self, connection: Connection, name: str) -> None:
         from custctl.engines.mssql.session import resource, take_lock
 
-        timeout = int(self._settings.statement_timeout * 900) or -1
+        timeout = int(self.settings.statement_timeout * 900) or -1
         answer = take_lock(
-            self._driver(connection), resource(self._settings.schema, name), owner="Transaction", timeout=timeout
+            self._driver(connection), resource(self.settings.schema, name), owner="Transaction", timeout=timeout
         )
         if answer < 0:
             told = UnavailableError(
-                f"a lock at {self._at_node()} was not to be had in time",
+                f"a lock at {self.at_node()} was not to be had in time",
                 hint="another transaction holds it; try again in a moment",
             )
             if answer == -3:  # a deadlock
@@ -254,13 +254,13 @@ class MssqlDatabase(ServerDatabase):
     ) -> Merge:
         from custctl.engines.mssql.bulk import merge
 
-        driver, schema = self._driver(connection), self._settings.schema
+        driver, schema = self._driver(connection), self.settings.schema
         try:
             return merge(driver, schema, table, columns, rows, key=key, insert=insert, update=update)
         except pyodbc.Error as error:
             told = self.translate(error)
             if number(error) in TAKEN or told.details.get("field") == "email":
-                raise GivenUpError(told) from self._scrubbed(error)
+                raise GivenUpError(told) from self.scrubbed(error)
             raise
 
     # -- migrations --------------------------------------------------------------------------------
@@ -284,13 +284,13 @@ class MssqlDatabase(ServerDatabase):
     def migration_lock(self, timeout: float, on_wait: Callable[[LockHolder | None], None]) -> Iterator[None]:
         from custctl.engines.mssql.session import resource, session_lock
 
-        with self._errors():
-            connection = self._connect()
+        with self.errors():
+            connection = self.connect()
             driver = self._driver(connection)
             # Another run's scripts may take hours; that the server is alive is asked for now and then.
             driver.patience, driver.on_silence = None, self.check_alive
             driver.limit_statements(None)
-            name = resource(self._settings.schema, "migrations")
+            name = resource(self.settings.schema, "migrations")
             with session_lock(driver, name, timeout, on_wait):
                 yield
 
@@ -298,8 +298,8 @@ class MssqlDatabase(ServerDatabase):
     def script_session(self) -> Iterator[ScriptSession]:
         from custctl.engines.mssql.session import MssqlScriptSession, resource
 
-        with self._errors():
-            session = MssqlScriptSession(self, resource(self._settings.schema, "migrations"))
+        with self.errors():
+            session = MssqlScriptSession(self, resource(self.settings.schema, "migrations"), self._set, self._session())
             try:
                 yield session
             finally:
@@ -314,13 +314,13 @@ class MssqlDatabase(ServerDatabase):
     def _member(self, node: Node) -> Member:
         from custctl.engines.mssql.member import MssqlMember
 
-        settings = self._settings
+        settings = self.settings
         # From `master` a node can be asked and steered whatever state the database is in.
         outside = type(self)(replace(settings, name="master", nodes=(node,)))
         return MssqlMember(
             node,
-            outside._dial(node),
-            lambda error: self._translated(error, f"node {node}"),
+            outside.dial(node),
+            lambda error: self.translated(error, f"node {node}"),
             settings.name,
             settings.schema,
             settings.connect_timeout,

@@ -31,8 +31,8 @@ from custctl.support.text import visible
 if TYPE_CHECKING:
     from custctl.engines.connection import Connection as SqlConnection
     from custctl.engines.model import Node
-    from custctl.engines.mssql.database import MssqlDatabase
     from custctl.engines.mssql.supervised import Connection
+    from custctl.engines.server import ServerDatabase
 
 _OLDEST = 14  # SQL Server 2017
 _FULL = 0.9  # of a limit on sessions, from which on it is told
@@ -41,15 +41,15 @@ _UNTOLD = "the server does not tell"
 _VARIABLES = ("ODBCSYSINI", "ODBCINSTINI")
 
 
-def preconditions(database: MssqlDatabase, connection: SqlConnection) -> Iterator[Check]:
+def preconditions(database: ServerDatabase, connection: SqlConnection) -> Iterator[Check]:
     """Yield what must hold before the first script is applied."""
-    look = _Look(database, database._driver(connection))
+    look = _Look(database, connection.driver)
     yield look.version()
     yield look.default_schema()
     yield look.may_create()
 
 
-def checks(database: MssqlDatabase, scripts: Path) -> Iterator[Check]:
+def checks(database: ServerDatabase, scripts: Path) -> Iterator[Check]:
     """Yield the checks of driver, server and login.
 
     Args:
@@ -66,7 +66,7 @@ def checks(database: MssqlDatabase, scripts: Path) -> Iterator[Check]:
     if named:
         yield Check("environment", True, f"{', '.join(named)} used")
     with database.reading() as connection:
-        yield from _Look(database, database._driver(connection)).all(scripts)
+        yield from _Look(database, connection.driver).all(scripts)
 
 
 def _installed_path(driver: Driver) -> str | None:
@@ -85,12 +85,12 @@ def _installed_path(driver: Driver) -> str | None:
 class _Look:
     """A look at a server through an open connection."""
 
-    def __init__(self, database: MssqlDatabase, driver: Connection) -> None:
+    def __init__(self, database: ServerDatabase, driver: Connection) -> None:
         self._database = database
-        self._settings = database._settings
+        self._settings = database.settings
         self._driver = driver
-        assert database._node is not None
-        self._node: Node = database._node
+        assert database.node is not None
+        self._node: Node = database.node
 
     def all(self, scripts: Path) -> Iterator[Check]:
         """Yield every check; one that fails ends none of the others."""

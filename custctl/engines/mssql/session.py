@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -19,9 +19,9 @@ from custctl.engines.mssql.tokens import with_flat_comments
 from custctl.support.errors import ExitCode, RefusedError, UnavailableError
 
 if TYPE_CHECKING:
-    from custctl.engines.mssql.database import MssqlDatabase
     from custctl.engines.mssql.supervised import Connection
     from custctl.engines.scripts import Statement
+    from custctl.engines.server import ServerDatabase
 
 _PAUSE = 0.25  # seconds between attempts where the server does not wait itself
 # Milliseconds after which somebody else is said to hold the lock. Not zero: a compatible server then returns -999.
@@ -143,31 +143,45 @@ def _milliseconds(deadline: float) -> int:
 
 
 class MssqlScriptSession(ScriptSession):
-    """Scripts run on the connection that holds the lock, a batch at a time."""
+    """Scripts run on the connection that holds the lock, a batch at a time.
 
-    def __init__(self, database: MssqlDatabase, lock: str) -> None:
+    Args:
+        lock: the name of the lock.
+        put: runs statements that set something, as far as the server knows them.
+        settings: those of a session of the program's own.
+    """
+
+    def __init__(
+        self,
+        database: ServerDatabase,
+        lock: str,
+        put: Callable[[Connection, Sequence[str]], None],
+        settings: Sequence[str],
+    ) -> None:
         self._database = database
+        self._put = put
+        self._settings = settings
         self._lock = lock
         self._settings_touched = False
-        self.connection = database._connect()
-        self._driver = database._driver(self.connection)
+        self.connection = database.connect()
+        self._driver: Connection = self.connection.driver
         # A statement of a script may take hours; that the server is alive is asked for now and then.
         self._driver.patience = None
         self._driver.on_silence = database.check_alive
-        with database._errors():
+        with database.errors():
             self._driver.limit_statements(None)
             self._check_schema()
-            self._defaults = (f"USE {quote(database._settings.name)}", *self._language(), *_DEFAULTS)
+            self._defaults = (f"USE {quote(database.settings.name)}", *self._language(), *_DEFAULTS)
             # Asked for outside of a transaction: a server that does not have it may end one over that.
             self._can_ask = self._ask() is True
 
     def _check_schema(self) -> None:
         """Refuse a login whose unqualified names lie elsewhere than the profile says."""
-        wanted = self._database._settings.schema
+        wanted = self._database.settings.schema
         rows = self._driver.run("SELECT SCHEMA_NAME()")
         found = rows[0][0] if rows else None
         if found is not None and str(found).lower() != wanted.lower():
-            user = self._database._settings.user or "USER"
+            user = self._database.settings.user or "USER"
             raise RefusedError(
                 f"the names in scripts would lie in the schema `{found}`, and the profile's is `{wanted}`",
                 hint=f"`ALTER USER [{user}] WITH DEFAULT_SCHEMA = [{wanted}]`, or set `database.schema: {found}`",
@@ -190,14 +204,14 @@ class MssqlScriptSession(ScriptSession):
         return bool(rows) and rows[0][0] == "Exclusive"
 
     def errors(self) -> AbstractContextManager[None]:
-        return self._database._errors()
+        return self._database.errors()
 
     def begin(self) -> None:
-        with self._database._errors():
+        with self._database.errors():
             self._driver.begin()
 
     def run(self, statement: Statement) -> None:
-        with self._database._errors():
+        with self._database.errors():
             try:
                 self._settings_touched = self._settings_touched or bool(_SETS.search(statement.text))
                 batch = statement.before + statement.text + statement.behind
@@ -205,14 +219,14 @@ class MssqlScriptSession(ScriptSession):
                 self._driver.exhaust(with_flat_comments(batch) if "?" in batch else batch, self._heard)
             except pyodbc.Error as error:
                 # Where the server does not tell which privilege was missing, the statement does.
-                where, login = self._database._at_node(), self._database._login_name()
+                where, login = self._database.at_node(), self._database.login_name()
                 name = hidden(error)
                 if name is not None and self._is_there(name):
                     denied = lacking(name, where, login, statement.text)
-                    raise self._database._with_next_step(denied) from self._database._scrubbed(error)
-                told = self._database._translated(error, where, statement.text)
+                    raise self._database.with_next_step(denied) from self._database.scrubbed(error)
+                told = self._database.translated(error, where, statement.text)
                 if told.exit_code is ExitCode.CREDENTIAL:
-                    raise told from self._database._scrubbed(error)
+                    raise told from self._database.scrubbed(error)
                 raise
 
     def _is_there(self, name: str) -> bool:
@@ -239,7 +253,7 @@ class MssqlScriptSession(ScriptSession):
             self.on_notice(told, None)
 
     def commit(self) -> None:
-        with self._database._errors_of_commit():
+        with self._database.errors_of_commit():
             self._driver.commit()
 
     def rollback(self) -> None:
@@ -247,19 +261,19 @@ class MssqlScriptSession(ScriptSession):
             self._driver.rollback()
 
     def in_transaction(self) -> bool:
-        with self._database._errors():
+        with self._database.errors():
             rows = self._driver.run("SELECT @@TRANCOUNT")
             return bool(rows) and int(rows[0][0]) > 0
 
     def holds_lock(self) -> bool:
-        with self._database._errors():
+        with self._database.errors():
             return not self._can_ask or self._ask() is not False
 
     def reset(self) -> None:
-        with self._database._errors():
+        with self._database.errors():
             if not self._settings_touched:
                 return
             self._settings_touched = False
-            self._database._set(self._driver, _IDLE)
-            self._database._set(self._driver, self._defaults)
-            self._database._set(self._driver, self._database._session())
+            self._put(self._driver, _IDLE)
+            self._put(self._driver, self._defaults)
+            self._put(self._driver, self._settings)

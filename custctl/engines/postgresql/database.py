@@ -47,9 +47,9 @@ class PostgresqlDatabase(ServerDatabase):
     # -- connecting --------------------------------------------------------------------------------
 
     def _over(self, driver: LimitedConnection) -> PostgresqlConnection:
-        return PostgresqlConnection(driver, self._settings.schema)
+        return PostgresqlConnection(driver, self.settings.schema)
 
-    def _dial(self, node: Node) -> LimitedConnection:
+    def dial(self, node: Node) -> LimitedConnection:
         password, missing = self._password()
         login = self._login(node, password)
         try:
@@ -57,8 +57,8 @@ class PostgresqlDatabase(ServerDatabase):
         except psycopg.Error as error:
             if missing is not None and isinstance(error, NoPasswordError):
                 raise missing from None
-            where, tls = f"node {node}", self._settings.tls != "off"
-            told = translate_attempt(error, where, self._login_name(), login.get("sslrootcert"), tls=tls)
+            where, tls = f"node {node}", self.settings.tls != "off"
+            told = translate_attempt(error, where, self.login_name(), login.get("sslrootcert"), tls=tls)
             raise told from DriverError(errors.words(error), answered=is_answer(error))
 
     def _connected(self, login: dict[str, Any]) -> LimitedConnection:
@@ -78,12 +78,12 @@ class PostgresqlDatabase(ServerDatabase):
     def _password(self) -> tuple[str | None, NoCredentialError | None]:
         """Return the password, or what is told where there is none and the server wants one."""
         try:
-            return self._settings.password(), None
+            return self.settings.password(), None
         except NoCredentialError as missing:
             return None, missing
 
     def _login(self, node: Node, password: str | None) -> dict[str, Any]:
-        settings = self._settings
+        settings = self.settings
         login: dict[str, Any] = {
             "host": node.host,
             "hostaddr": "",
@@ -112,9 +112,9 @@ class PostgresqlDatabase(ServerDatabase):
 
     def _session(self) -> dict[str, str]:
         """Return the settings that a session of ours has."""
-        timeout = int(self._settings.statement_timeout * 1000)
+        timeout = int(self.settings.statement_timeout * 1000)
         return {
-            "application_name": f"{APPLICATION} {self._settings.actor}"[:63],
+            "application_name": f"{APPLICATION} {self.settings.actor}"[:63],
             "statement_timeout": str(timeout),
             # The shorter one tells that it was a lock.
             "lock_timeout": str(timeout * 9 // 10),
@@ -133,12 +133,12 @@ class PostgresqlDatabase(ServerDatabase):
         return " ".join(f"-c {name}={value}" for name, value in escaped.items())
 
     def _search_path(self) -> str:
-        quoted = '"' + self._settings.schema.replace('"', '""') + '"'
-        return "public" if self._settings.schema == "public" else f"{quoted}, public"
+        quoted = '"' + self.settings.schema.replace('"', '""') + '"'
+        return "public" if self.settings.schema == "public" else f"{quoted}, public"
 
     def _script_settings(self) -> dict[str, str]:
         """Return the settings of a script's session: no limit on statements, one on locks."""
-        timeout = int(self._settings.statement_timeout * 1000)
+        timeout = int(self.settings.statement_timeout * 1000)
         return {**self._session(), "statement_timeout": "0", "lock_timeout": str(timeout)}
 
     # What a server sends with the login, at no cost.
@@ -166,17 +166,17 @@ class PostgresqlDatabase(ServerDatabase):
     def _freshness(self, node: Node, driver: LimitedConnection) -> Freshness | None:
         from custctl.engines.postgresql.freshness import read_freshness
 
-        before, driver.patience = driver.patience, self._settings.connect_timeout
+        before, driver.patience = driver.patience, self.settings.connect_timeout
         try:
-            return read_freshness(driver, self._settings.schema)
+            return read_freshness(driver, self.settings.schema)
         except psycopg.Error as error:
             driver.close()
-            raise self._translated(error, f"node {node}") from self._scrubbed(error)
+            raise self.translated(error, f"node {node}") from self.scrubbed(error)
         finally:
             driver.patience = before
 
-    def _translated(self, error: Exception, where: str, statement: str | None = None) -> CustctlError:
-        told = super()._translated(error, where, statement)
+    def translated(self, error: Exception, where: str, statement: str | None = None) -> CustctlError:
+        told = super().translated(error, where, statement)
         original = self._original(error)
         if isinstance(original, psycopg.errors.InsufficientPrivilege):
             told.hint = self._next_step(original, statement) or told.hint
@@ -189,12 +189,12 @@ class PostgresqlDatabase(ServerDatabase):
         """
         from custctl.engines.postgresql.denials import Denial, next_step
 
-        if self._node is None:
+        if self.node is None:
             return None
         denial = Denial.read(error.diag.message_primary or "", statement)
-        with suppress(psycopg.Error, CustctlError), self._dial(self._node) as driver:
-            driver.patience = self._settings.connect_timeout
-            return next_step(driver, denial, self._settings.schema, error)
+        with suppress(psycopg.Error, CustctlError), self.dial(self.node) as driver:
+            driver.patience = self.settings.connect_timeout
+            return next_step(driver, denial, self.settings.schema, error)
         return None
 
     def _driver(self, connection: Connection) -> LimitedConnection:
@@ -211,7 +211,7 @@ class PostgresqlDatabase(ServerDatabase):
     def _begin(self, connection: Connection) -> None:
         self._start(connection, "READ COMMITTED", {})
 
-    def _begin_reading(self, connection: Connection) -> None:
+    def begin_reading(self, connection: Connection) -> None:
         if self._driver(connection).pooled:
             self._start(connection, "READ COMMITTED", _NO_HURRY)
 
@@ -225,9 +225,9 @@ class PostgresqlDatabase(ServerDatabase):
         from custctl.engines.postgresql.freshness import commit
 
         driver = self._driver(connection)
-        committed = commit(driver, self._settings.schema)
-        if not committed.confirmed and self._settings.replicas is not None:
-            self._settings.replicas.unconfirmed(self._at_node())
+        committed = commit(driver, self.settings.schema)
+        if not committed.confirmed and self.settings.replicas is not None:
+            self.settings.replicas.unconfirmed(self.at_node())
         if committed.record_due:
             self._record_synchronous(driver)
         return committed.reached
@@ -236,9 +236,9 @@ class PostgresqlDatabase(ServerDatabase):
         """Record which standbys a commit waits for; where that fails, the next write does."""
         from custctl.engines.postgresql import recording
 
-        before, driver.patience = driver.patience, self._settings.connect_timeout
+        before, driver.patience = driver.patience, self.settings.connect_timeout
         try:
-            recording.write(driver, self._settings.schema)
+            recording.write(driver, self.settings.schema)
         except psycopg.Error:
             if driver.closed:
                 self.close()
@@ -250,10 +250,10 @@ class PostgresqlDatabase(ServerDatabase):
 
         super()._remember_scripts()
         link = self._link
-        if self._settings.replicas is None or link is None or link.driver.closed:
+        if self.settings.replicas is None or link is None or link.driver.closed:
             return
         with suppress(psycopg.Error):
-            due = link.driver.execute(recording.due(self._settings.schema)).fetchone()
+            due = link.driver.execute(recording.due(self.settings.schema)).fetchone()
             if due is not None and due[0]:
                 self._record_synchronous(link.driver)
 
@@ -267,13 +267,13 @@ class PostgresqlDatabase(ServerDatabase):
             "SELECT relname FROM pg_catalog.pg_class"
             " WHERE relkind IN ('r', 'p') AND relnamespace = to_regnamespace(quote_ident(%(schema)s))"
         )
-        return {name for (name,) in connection.send(query, ("schema",), {"schema": self._settings.schema})}
+        return {name for (name,) in connection.send(query, ("schema",), {"schema": self.settings.schema})}
 
     def create_tables(self, connection: Connection) -> None:
         # Not IF NOT EXISTS: that asks for the privilege even where there is nothing to do.
         query = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = %(schema)s"
-        if connection.send(query, ("schema",), {"schema": self._settings.schema}).first() is None:
-            connection.send(f"CREATE SCHEMA {connection.quote(self._settings.schema)}")
+        if connection.send(query, ("schema",), {"schema": self.settings.schema}).first() is None:
+            connection.send(f"CREATE SCHEMA {connection.quote(self.settings.schema)}")
         for table in names.BOOTSTRAP:
             connection.run(f"create.{table}")
 
@@ -281,13 +281,13 @@ class PostgresqlDatabase(ServerDatabase):
         if not self._is_primary(self._driver(connection)) or not self._login_is_read_only(self._driver(connection)):
             return super().refusal_of_writes(connection)
         return RefusedError(
-            f"{self._at_node()} takes no writes from {self._login_name()}: `{_READ_ONLY}` is on for this login or database",
+            f"{self.at_node()} takes no writes from {self.login_name()}: `{_READ_ONLY}` is on for this login or database",
             hint=f"let an administrator reset it, as by `ALTER ROLE … RESET {_READ_ONLY}`",
         )
 
     def lock(self, connection: Connection, name: str) -> None:
         query = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(%(name)s, 0))"
-        connection.send(query, ("name",), {"name": f"custctl/{self._settings.schema}/{name}"})
+        connection.send(query, ("name",), {"name": f"custctl/{self.settings.schema}/{name}"})
 
     # -- version-checked writes --------------------------------------------------------------------
 
@@ -305,7 +305,7 @@ class PostgresqlDatabase(ServerDatabase):
         self.lock(connection, f"{names.PASSWORD}/{owner}")
         connection.run("password.delete", owner=owner)
         copy = sql.SQL("COPY {} (customer_id, hash) FROM STDIN").format(
-            sql.Identifier(self._settings.schema, names.PASSWORD)
+            sql.Identifier(self.settings.schema, names.PASSWORD)
         )
         try:
             with self._driver(connection).cursor() as cursor, cursor.copy(copy) as stream:
@@ -333,7 +333,7 @@ class PostgresqlDatabase(ServerDatabase):
     ) -> Merge:
         from custctl.engines.postgresql.bulk import merge
 
-        driver, schema = self._driver(connection), self._settings.schema
+        driver, schema = self._driver(connection), self.settings.schema
         return merge(driver, schema, table, columns, rows, key=key, insert=insert, update=update)
 
     # -- migrations --------------------------------------------------------------------------------
@@ -381,21 +381,21 @@ class PostgresqlDatabase(ServerDatabase):
     def migration_lock(self, timeout: float, on_wait: Callable[[LockHolder | None], None]) -> Iterator[None]:
         from custctl.engines.postgresql.session import advisory_lock, lock_key
 
-        with self._errors():
-            connection = self._connect()
+        with self.errors():
+            connection = self.connect()
             self._give_time(connection, self._limit())
-            node = self._node
+            node = self.node
             assert node is not None
-            require_session(self._driver(connection), lambda: self._dial(node), f"node {node}", "a migration")
-            with advisory_lock(self._driver(connection), lock_key(self._settings.schema), timeout, on_wait):
+            require_session(self._driver(connection), lambda: self.dial(node), f"node {node}", "a migration")
+            with advisory_lock(self._driver(connection), lock_key(self.settings.schema), timeout, on_wait):
                 yield
 
     @contextmanager
     def script_session(self) -> Iterator[ScriptSession]:
         from custctl.engines.postgresql.session import PostgresqlScriptSession
 
-        with self._errors():
-            session = PostgresqlScriptSession(self)
+        with self.errors():
+            session = PostgresqlScriptSession(self, self._script_settings())
             try:
                 yield session
             finally:
@@ -417,10 +417,10 @@ class PostgresqlDatabase(ServerDatabase):
 
         return PostgresqlMember(
             node,
-            lambda: self._dial(node),
-            lambda error: self._translated(error, f"node {node}"),
-            self._settings.schema,
-            self._settings.connect_timeout,
+            lambda: self.dial(node),
+            lambda error: self.translated(error, f"node {node}"),
+            self.settings.schema,
+            self.settings.connect_timeout,
         )
 
     # -- diagnosis ---------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from custctl.engines.connection import Connection
     from custctl.engines.model import Node
-    from custctl.engines.postgresql.database import PostgresqlDatabase
+    from custctl.engines.server import ServerDatabase
 
 _OLDEST = 150000
 _FULL = 0.9  # of a limit on sessions, from which on it is told
@@ -83,7 +83,7 @@ SELECT c.relname, i.indisvalid, i.indisunique
 """
 
 
-def checks(database: PostgresqlDatabase, scripts: Path) -> Iterator[Check]:
+def checks(database: ServerDatabase, scripts: Path) -> Iterator[Check]:
     """Yield the checks of driver, server and login.
 
     Args:
@@ -98,7 +98,7 @@ def checks(database: PostgresqlDatabase, scripts: Path) -> Iterator[Check]:
         yield from _Look(database, connection).all(scripts)
 
 
-def preconditions(database: PostgresqlDatabase, connection: Connection) -> Iterator[Check]:
+def preconditions(database: ServerDatabase, connection: Connection) -> Iterator[Check]:
     """Yield what must hold before the first script is applied."""
     look = _Look(database, connection)
     yield look.version()
@@ -123,14 +123,14 @@ def _variables() -> Iterator[Check]:
 class _Look:
     """A look at a server through an open connection, outside of any transaction."""
 
-    def __init__(self, database: PostgresqlDatabase, connection: Connection) -> None:
+    def __init__(self, database: ServerDatabase, connection: Connection) -> None:
         self._database = database
-        self._settings = database._settings
+        self._settings = database.settings
         self._connection = connection
-        self._info = database._driver(connection).info
-        self._pgconn = database._driver(connection).pgconn
-        assert database._node is not None
-        self._node: Node = database._node
+        self._info = connection.driver.info
+        self._pgconn = connection.driver.pgconn
+        assert database.node is not None
+        self._node: Node = database.node
 
     def all(self, scripts: Path) -> Iterator[Check]:
         """Yield every check; one that fails ends none of the others."""
@@ -148,8 +148,8 @@ class _Look:
         for name, check in looks.items():
             try:
                 yield from check()
-            except self._database._failures as error:
-                if self._database._is_lost(error):
+            except self._database.failures as error:
+                if self._database.is_lost(error):
                     raise
                 told = self._database.translate(error)
                 hint = told.hint or "the server's log tells more"
@@ -159,7 +159,7 @@ class _Look:
     def _begin_again(self) -> None:
         """Behind a pooler there is a transaction, in which nothing more is answered after an error."""
         self._connection.rollback()
-        self._database._begin_reading(self._connection)
+        self._database.begin_reading(self._connection)
 
     def _rows(self, query: str, **values: object) -> list[Any]:
         return list(self._connection.send(query, tuple(values), values))
@@ -335,12 +335,12 @@ class _Look:
     # -- sessions ----------------------------------------------------------------------------------
 
     def _pooler(self) -> Iterator[Check]:
-        driver = self._database._driver(self._connection)
+        driver = self._connection.driver
         if not driver.pooled and self._one("SELECT pg_backend_pid()")[0] == self._pgconn.backend_pid:
             yield Check("pooler", True, "none")
             return
-        with closing(self._database._dial(self._node)) as idle:
-            kept = keeps_session(idle, lambda: self._database._dial(self._node))
+        with closing(self._database.dial(self._node)) as idle:
+            kept = keeps_session(idle, lambda: self._database.dial(self._node))
         if kept:
             hint = "settings are sent with each transaction" if driver.pooled else None
             yield Check("pooler", True, "there is one between this machine and the server, in session mode", hint)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, LiteralString
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from custctl.engines.connection import Connection
     from custctl.engines.postgresql.connection import LimitedConnection
-    from custctl.engines.postgresql.database import PostgresqlDatabase
     from custctl.engines.scripts import Statement
+    from custctl.engines.server import ServerDatabase
 
 _POLL = 0.1  # seconds between attempts
 
@@ -116,12 +116,16 @@ def _holder(driver: LimitedConnection, key: int) -> LockHolder | None:
 
 
 class PostgresqlScriptSession(ScriptSession):
-    """Scripts run on the connection that holds the lock."""
+    """Scripts run on the connection that holds the lock.
 
-    def __init__(self, database: PostgresqlDatabase) -> None:
+    Args:
+        settings: what each script finds set for its session.
+    """
+
+    def __init__(self, database: ServerDatabase, settings: Mapping[str, str]) -> None:
         self._database = database
-        self._connection = database._connect()
-        self._driver = database._driver(self._connection)
+        self._connection = database.connect()
+        self._driver: LimitedConnection = self._connection.driver
         # A statement of a script may take hours; that the server is alive is asked for now and then.
         self._driver.patience = None
         self._driver.on_silence = database.check_alive
@@ -131,22 +135,21 @@ class PostgresqlScriptSession(ScriptSession):
         # The driver's own handlers follow an encoding that it may not know, and keep what a script is notified of.
         self._handlers = pgconn.notice_handler, pgconn.notify_handler
         pgconn.notice_handler, pgconn.notify_handler = self._heard, None
-        settings = database._script_settings()
         self._settings = set_config(settings, local=False)
         self._own = f"{_OWN}; {set_config(settings, local=True)}"
-        high, low = divmod(lock_key(database._settings.schema) % (1 << 64), 1 << 32)
+        high, low = divmod(lock_key(database.settings.schema) % (1 << 64), 1 << 32)
         self._look = _HELD.format(high=high, low=low)
         self._stale = False
         self._is_own = False
         self._has_read_only_part = False
-        with database._errors():
+        with database.errors():
             self._send(self._settings)
 
     @property
     def connection(self) -> Connection:  # type: ignore[override] # whoever asks for it is to find it put back
         """The connection, whose settings are not those that a script has left."""
         if self._stale:
-            with self._database._errors():
+            with self._database.errors():
                 self._put_back()
         return self._connection
 
@@ -164,12 +167,12 @@ class PostgresqlScriptSession(ScriptSession):
             self.on_notice(notice.message_primary, notice.message_hint)
 
     def errors(self) -> AbstractContextManager[None]:
-        return self._database._errors()
+        return self._database.errors()
 
     # -- transactions ------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        with self._database._errors():
+        with self._database.errors():
             if self._stale:
                 self._put_back()
             self._send(f"{_BEGIN}; {self._own}")
@@ -178,14 +181,14 @@ class PostgresqlScriptSession(ScriptSession):
     def begin_script(self) -> bool:
         # One message to the server. What puts the settings back is a transaction of its own: what it does must stay.
         before = f"BEGIN READ WRITE; {_RESET}; {self._settings}; COMMIT; " if self._stale else ""
-        with self._database._errors():
+        with self._database.errors():
             *_, held = self._send(f"{before}{_BEGIN}; {self._look}")
             self._stale = False
             return held.ntuples == 1
 
     def begin_statement(self) -> None:
         read_only = self._driver.pgconn.parameter_status(b"default_transaction_read_only") == b"on"
-        with self._database._errors():
+        with self._database.errors():
             self._send(f"BEGIN READ WRITE; {_READ_ONLY_PART}" if read_only else "BEGIN READ WRITE")
         self._has_read_only_part = read_only
 
@@ -194,13 +197,13 @@ class PostgresqlScriptSession(ScriptSession):
             return
         # What a script has deferred to its commit is checked with the script's settings, as it would be by psql.
         release = "RELEASE SAVEPOINT custctl; " if self._has_read_only_part else ""
-        with self._database._errors():
+        with self._database.errors():
             self._send(f"{release}SET CONSTRAINTS ALL IMMEDIATE; {self._own}")
         self._is_own, self._has_read_only_part = True, False
 
     def commit(self) -> None:
         self._is_own = False
-        with self._database._errors_of_commit():
+        with self._database.errors_of_commit():
             self._send("COMMIT")
 
     def rollback(self) -> None:
@@ -213,7 +216,7 @@ class PostgresqlScriptSession(ScriptSession):
         return self._driver.info.transaction_status != pq.TransactionStatus.IDLE
 
     def holds_lock(self) -> bool:
-        with self._database._errors():
+        with self._database.errors():
             return self._send(self._look)[-1].ntuples == 1
 
     def reset(self) -> None:
@@ -228,7 +231,7 @@ class PostgresqlScriptSession(ScriptSession):
 
     def run(self, statement: Statement) -> None:
         self._is_own = False
-        with self._database._errors(), self._telling(statement):
+        with self._database.errors(), self._telling(statement):
             if self._stale:
                 self._put_back()
             text = encoded(self._driver, statement.text)
@@ -259,12 +262,12 @@ class PostgresqlScriptSession(ScriptSession):
                     except MigrationError:
                         yield done + number
                         raise
-                with self._database._errors():
+                with self._database.errors():
                     results = ask(self._driver, b";\n".join(texts))
                 if (failed := first_failed(results)) is not None:
                     number = _number(batch, failed, len(results) - 1)
                     yield done + number
-                    with self._database._errors(), self._telling(batch[number]):
+                    with self._database.errors(), self._telling(batch[number]):
                         raise as_error(failed)
             done += len(batch)
             yield done
@@ -275,8 +278,8 @@ class PostgresqlScriptSession(ScriptSession):
         try:
             yield
         except psycopg.errors.InsufficientPrivilege as error:
-            where, cause = self._database._at_node(), self._database._scrubbed(error)
-            raise self._database._translated(error, where, statement.text) from cause
+            where, cause = self._database.at_node(), self._database.scrubbed(error)
+            raise self._database.translated(error, where, statement.text) from cause
 
     def _build(self, text: bytes, index: ConcurrentIndex) -> None:
         """Build an index beside the writers; one that was left INVALID by an attempt before is built anew."""

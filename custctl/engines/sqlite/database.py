@@ -47,8 +47,8 @@ class SqliteDatabase(Database):
         if settings.path is None:
             raise ValueError("sqlite needs a path")
         self.location = settings.location
-        self._path: Path = settings.path
-        self._timeout = settings.statement_timeout
+        self.path: Path = settings.path
+        self.timeout = settings.statement_timeout
         self._deadline: float | None = None
         self._expired = False
         self._interrupt: BaseException | None = None
@@ -63,7 +63,7 @@ class SqliteDatabase(Database):
         # Autocommit at the driver: it would begin and commit behind our back otherwise.
         mode = "immutable=1" if self._is_immutable() else "mode=rw"
         connection = sqlite3.connect(
-            f"{self._path.as_uri()}?{mode}", uri=True, isolation_level=None, timeout=self._timeout
+            f"{self.path.as_uri()}?{mode}", uri=True, isolation_level=None, timeout=self.timeout
         )
         connection.create_function("custctl_contains", -1, folding.contains, deterministic=True)
         connection.create_function("custctl_starts_with", 2, folding.starts_with, deterministic=True)
@@ -80,14 +80,14 @@ class SqliteDatabase(Database):
         if os.name != "posix":
             return False
         with suppress(OSError):
-            beside = (Path(f"{self._path}-{kind}") for kind in ("wal", "journal"))
-            if os.statvfs(self._path).f_flag & os.ST_RDONLY:
+            beside = (Path(f"{self.path}-{kind}") for kind in ("wal", "journal"))
+            if os.statvfs(self.path).f_flag & os.ST_RDONLY:
                 return not any(path.exists() and path.stat().st_size for path in beside)
         return False
 
     def _on_execute(self) -> None:
         if self._deadline is not None:
-            self._deadline = time.monotonic() + self._timeout
+            self._deadline = time.monotonic() + self.timeout
 
     def _on_progress(self) -> int:
         # Signal handlers run here too, in the midst of a long statement; sqlite3 would drop what they raise.
@@ -98,10 +98,15 @@ class SqliteDatabase(Database):
             self._interrupt = interrupt
             return 1
 
-    def _connect(self) -> SqliteConnection:
+    def connect(self) -> SqliteConnection:
         if self._connection is None or self._connection.closed:
             self._connection = SqliteConnection(self._open(), "", self._on_execute)
         return self._connection
+
+    def detach(self) -> SqliteConnection | None:
+        """Hand the open connection over, if any: the next one is another one."""
+        connection, self._connection = self._connection, None
+        return connection
 
     def close(self) -> None:
         if self._connection is not None:
@@ -110,7 +115,7 @@ class SqliteDatabase(Database):
 
     def exists(self) -> bool:
         try:
-            self._path.stat()
+            self.path.stat()
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as error:
@@ -121,13 +126,13 @@ class SqliteDatabase(Database):
 
     def create(self) -> None:
         # An empty file may be one whose maker was killed here.
-        if self.exists() and self._path.stat().st_size > 0:
+        if self.exists() and self.path.stat().st_size > 0:
             return
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             # The file holds personal data: it is its owner's alone until its owner says otherwise.
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-            with self._errors():
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            with self.errors():
                 connection = self._open()
                 try:
                     connection.execute("PRAGMA journal_mode = WAL")
@@ -137,7 +142,7 @@ class SqliteDatabase(Database):
             raise translate_os(error, self.location) from error
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
@@ -163,7 +168,7 @@ class SqliteDatabase(Database):
     def translate(self, error: Exception) -> CustctlError:
         driver_error = error.orig if isinstance(error, StatementError) else error
         name = getattr(driver_error, "sqlite_errorname", None) or ""
-        if name.startswith("SQLITE_CANTOPEN") and not os.access(self._path, os.R_OK):
+        if name.startswith("SQLITE_CANTOPEN") and not os.access(self.path, os.R_OK):
             return CredentialError(
                 f"{self.location} cannot be opened: permission denied", hint="check the owner and the mode of the file"
             )
@@ -172,7 +177,7 @@ class SqliteDatabase(Database):
                 f"{self.location} cannot be written: its file system is read-only",
                 hint="reading works; to write, copy the file to a file system that can be written",
             )
-        if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")) and not os.access(self._path.parent, os.W_OK):
+        if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")) and not os.access(self.path.parent, os.W_OK):
             return CredentialError(
                 f"{self.location} cannot be used: SQLite makes `-wal` and `-shm` files beside it, and may not",
                 hint="get write permission for its folder, or copy the file, with its `-wal`, to a folder of your own",
@@ -184,9 +189,9 @@ class SqliteDatabase(Database):
     @contextmanager
     def reading(self, *, snapshot: bool = False, replica: bool = False) -> Iterator[Connection]:
         # A transaction costs nothing here: all reads are of one state.
-        with self._errors():
-            connection = self._connect()
-            self._deadline = time.monotonic() + self._timeout
+        with self.errors():
+            connection = self.connect()
+            self._deadline = time.monotonic() + self.timeout
             try:
                 connection.driver.execute("BEGIN")
                 yield connection
@@ -202,10 +207,10 @@ class SqliteDatabase(Database):
     def writing(self) -> Iterator[Connection]:
         """Hold the one write lock during the block, and commit at its end; an error leaves nothing."""
         # The time limit is for the lock: a batch that has it goes on to its end.
-        with self._errors():
-            connection = self._connect()
+        with self.errors():
+            connection = self.connect()
             self._erases = False
-            begin_immediate(connection.driver, self._timeout)
+            begin_immediate(connection.driver, self.timeout)
             try:
                 yield connection
                 connection.driver.execute("COMMIT")
@@ -248,7 +253,7 @@ class SqliteDatabase(Database):
         with suppress(sqlite3.Error):
             driver.execute(f"PRAGMA busy_timeout = {_READERS_MS}")
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            driver.execute(f"PRAGMA busy_timeout = {int(self._timeout * 1000)}")
+            driver.execute(f"PRAGMA busy_timeout = {int(self.timeout * 1000)}")
 
     def create_tables(self, connection: Connection) -> None:
         for table in names.BOOTSTRAP:
@@ -314,13 +319,13 @@ class SqliteDatabase(Database):
     ) -> AbstractContextManager[None]:
         from custctl.engines.sqlite.lock import file_lock
 
-        return file_lock(self._path, timeout, on_wait)
+        return file_lock(self.path, timeout, on_wait)
 
     @contextmanager
     def script_session(self) -> Iterator[ScriptSession]:
         from custctl.engines.sqlite.session import SqliteScriptSession
 
-        with self._errors():
+        with self.errors():
             session = SqliteScriptSession(self)
             try:
                 yield session
@@ -338,17 +343,17 @@ class SqliteDatabase(Database):
         fts5 = "fts5" in self.features()
         yield Check("substring search", True, "FTS5 trigram index" if fts5 else "full scan: this SQLite has no FTS5")
         if not self.exists():
-            yield Check("database", False, f"{self._path} does not exist", "run `custctl migrate`", ExitCode.PENDING)
+            yield Check("database", False, f"{self.path} does not exist", "run `custctl migrate`", ExitCode.PENDING)
             return
         with self.reading() as connection:
             asked = ("journal_mode", "page_count", "page_size")
             mode, pages, size = (value_of(connection.driver, f"PRAGMA {name}") for name in asked)
-        yield Check("database", True, f"{self._path}, {int(pages or 0) * int(size or 0):,} bytes, journal mode {mode}")
+        yield Check("database", True, f"{self.path}, {int(pages or 0) * int(size or 0):,} bytes, journal mode {mode}")
         if mode != "wal":
             yield Check(
                 "journal mode", False, str(mode), "readers wait for writers: run `PRAGMA journal_mode = WAL` on it once"
             )
-        writable = os.access(self._path, os.W_OK) and os.access(self._path.parent, os.W_OK)
+        writable = os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
         yield Check(
             "permission",
             writable,
@@ -356,9 +361,9 @@ class SqliteDatabase(Database):
             None if writable else "check the owner and the mode of the file and of its folder",
             ExitCode.CREDENTIAL,
         )
-        if os.name == "posix" and self._path.stat().st_mode & 0o007:
+        if os.name == "posix" and self.path.stat().st_mode & 0o007:
             # Advice, not a fault: what is meant to be shared is for its owner to say.
-            yield Check("privacy", True, "every user of this machine can open it", f"run `chmod o= {self._path}`")
+            yield Check("privacy", True, "every user of this machine can open it", f"run `chmod o= {self.path}`")
 
 
 def translate_os(error: OSError, location: str) -> CustctlError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from custctl.engines.base import ScriptSession
 from custctl.engines.sqlite.running import begin_immediate
@@ -13,24 +13,45 @@ from custctl.engines.sqlite.tokens import first_word
 from custctl.support.errors import CustctlError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from custctl.engines.scripts import Statement
-    from custctl.engines.sqlite.database import SqliteDatabase
+    from custctl.engines.sqlite.running import SqliteConnection
+
+
+class File(Protocol):
+    """The database, as its session of scripts needs it."""
+
+    path: Path
+    timeout: float
+
+    def connect(self) -> SqliteConnection:
+        """Return the open connection, or a new one."""
+
+    def detach(self) -> SqliteConnection | None:
+        """Hand the open connection over, if any."""
+
+    def errors(self) -> AbstractContextManager[None]:
+        """Translate the driver's errors in the block."""
+
+    def close(self) -> None:
+        """Close the connection."""
 
 
 class SqliteScriptSession(ScriptSession):
     """Scripts run with SQLite's own defaults: foreign keys are checked at the end, as a table's rebuild needs it."""
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: File) -> None:
         self._database = database
         self._open()
 
     def _open(self) -> None:
-        before, self._database._connection = self._database._connection, None
+        before = self._database.detach()
         if before is not None and not before.closed and _locks_the_file(before.driver):
             # No other connection can be opened beside it.
             before.close()
             before = None
-        self.connection = self._database._connect()
+        self.connection = self._database.connect()
         self._driver = self.connection.driver
         self._driver.execute("PRAGMA foreign_keys = OFF")
         self._check_keys = False
@@ -42,15 +63,15 @@ class SqliteScriptSession(ScriptSession):
             before.close()
 
     def errors(self) -> AbstractContextManager[None]:
-        return self._database._errors()
+        return self._database.errors()
 
     def begin(self) -> None:
-        with self._database._errors():
-            begin_immediate(self._driver, self._database._timeout)
+        with self._database.errors():
+            begin_immediate(self._driver, self._database.timeout)
 
     def run(self, statement: Statement) -> None:
         word = first_word(statement.text)
-        with self._database._errors():
+        with self._database.errors():
             if word in ("COMMIT", "END"):
                 self._check_foreign_keys()
             try:
@@ -63,7 +84,7 @@ class SqliteScriptSession(ScriptSession):
         self._check_keys |= word not in ("CREATE", "PRAGMA", "SELECT", "ANALYZE", "BEGIN", "COMMIT", "END")
 
     def commit(self) -> None:
-        with self._database._errors():
+        with self._database.errors():
             self._check_foreign_keys()
             self._driver.execute("COMMIT")
 
@@ -83,7 +104,7 @@ class SqliteScriptSession(ScriptSession):
     def _broken_before(self) -> Counter[tuple[str, str]]:
         """Return what is broken in the last committed state, or nothing where that cannot be read now."""
         try:
-            other = sqlite3.connect(f"{self._database._path.as_uri()}?mode=ro", uri=True, timeout=0)
+            other = sqlite3.connect(f"{self._database.path.as_uri()}?mode=ro", uri=True, timeout=0)
             try:
                 return _broken_keys(other)
             finally:

@@ -273,14 +273,14 @@ def standing_in(group: Group) -> Iterator[None]:
         replica = group.replicas[node.name]
         if replica.down or node.name in group.unreachable:
             raise UnavailableError(f"node {node} cannot be reached: connection refused")
-        if self._settings.name != "master" and replica.role != "PRIMARY" and not replica.readable:
-            raise self._translated(_closed(), f"node {node}")
+        if self.settings.name != "master" and replica.role != "PRIMARY" and not replica.readable:
+            raise self.translated(_closed(), f"node {node}")
         connection = Connection(_Asked(group, node.name).connect, 5)
         self._set_up(connection)
         return connection
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(MssqlDatabase, "_dial", dial)
+        patch.setattr(MssqlDatabase, "dial", dial)
         yield
 
 
