@@ -41,18 +41,18 @@ class Export:
 
     def rows(self) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows in blocks."""
-        return self._blocks(Connection.stream)
+        return self._blocks(lambda connection, statement: connection.stream(statement, _BLOCK))
 
     def joined(self) -> Iterator[Block]:
         """Yield the rows in blocks for text output, joined where the engine can."""
-        return self._blocks(Connection.stream_joined)
+        return self._blocks(lambda connection, statement: connection.stream_joined(statement, _BLOCK))
 
-    def _blocks(self, stream: Callable[[Connection, Select[Any], int], Iterator[B]]) -> Iterator[B]:
+    def _blocks(self, stream: Callable[[Connection, Select[Any]], Iterator[B]]) -> Iterator[B]:
         last: int | None = None
         while True:
             try:
                 with self._database.reading(snapshot=True, replica=True) as connection:
-                    for block in stream(connection, self._statement(connection, last), _BLOCK):
+                    for block in stream(connection, self._statement(connection, last)):
                         last = _last_id(block)
                         yield block
                 return

@@ -82,3 +82,11 @@ def test_an_export_is_the_list_in_the_format_that_is_asked_for(shared: Place, ev
 def test_an_empty_database_exports_a_header(migrated: Place) -> None:
     assert migrated.ok("customer", "export").out == ",".join(FIELDS) + "\n"
     assert migrated.ok("customer", "export", "-o", "jsonl").out == ""
+
+
+def test_an_export_of_plain_text_is_joined_by_the_engine_and_says_nothing_of_it(migrated: Place) -> None:
+    migrated.ok("customer", "add", "--email", "ada@example.com", "--first-name", "Ada", "--last-name", "Byron")
+    done = migrated.ok("customer", "export")
+    assert done.err == ""
+    [row] = read_csv(done.out)
+    assert row["version"] == migrated.items("customer", "list")[0]["version"]
