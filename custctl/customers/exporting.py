@@ -6,20 +6,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import sqlalchemy as sa
-
 from custctl.customers.model import FIELDS
+from custctl.customers.versions import Version
 from custctl.engines.connection import CELL_END, Connection, Joined
 from custctl.schema.standing import check_schema, read_standing
-from custctl.schema.tables import customer
 from custctl.support.errors import CustctlError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Select
-
     from custctl.engines.base import Database
 
 _BLOCK = 2000  # rows at a time
+_BEFORE_ALL = -(2**63) + 1  # less than every id
 
 Block = Joined | list[tuple[Any, ...]]
 B = TypeVar("B", bound=Block)
@@ -41,31 +38,34 @@ class Export:
 
     def rows(self) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows in blocks."""
-        return self._blocks(lambda connection, statement: connection.stream(statement, _BLOCK))
+
+        def read(connection: Connection, after: int, prefix: str) -> Iterator[list[tuple[Any, ...]]]:
+            return connection.run_stream("customer.export", _BLOCK, after=after, prefix=prefix)
+
+        return self._blocks(read)
 
     def joined(self) -> Iterator[Block]:
         """Yield the rows in blocks for text output, joined where the engine can."""
-        return self._blocks(lambda connection, statement: connection.stream_joined(statement, _BLOCK))
 
-    def _blocks(self, stream: Callable[[Connection, Select[Any]], Iterator[B]]) -> Iterator[B]:
-        last: int | None = None
+        def read(connection: Connection, after: int, prefix: str) -> Iterator[Block]:
+            names = ("customer.export_joined", "customer.export")
+            return connection.run_joined(*names, _BLOCK, len(FIELDS), after=after, prefix=prefix)
+
+        return self._blocks(read)
+
+    def _blocks(self, read: Callable[[Connection, int, str], Iterator[B]]) -> Iterator[B]:
+        last = _BEFORE_ALL
         while True:
             try:
                 with self._database.reading(snapshot=True, replica=True) as connection:
-                    for block in stream(connection, self._statement(connection, last)):
+                    prefix = str(Version(read_standing(connection).epoch, ""))
+                    for block in read(connection, last, prefix):
                         last = _last_id(block)
                         yield block
                 return
             except CustctlError as error:
-                if not self._database.pass_over(error, midway=last is not None):
+                if not self._database.pass_over(error, midway=last != _BEFORE_ALL):
                     raise
-
-    def _statement(self, connection: Connection, last: int | None) -> Select[Any]:
-        epoch = read_standing(connection).epoch
-        version = connection.dialect.version_text(customer.c.version, f"e{epoch}-")
-        selected = [version if name == "version" else customer.c[name] for name in FIELDS]
-        behind = [] if last is None else [customer.c.id > last]
-        return sa.select(*selected).where(*behind).order_by(customer.c.id)
 
 
 def _last_id(block: Block) -> int:

@@ -1,6 +1,6 @@
 """What is asked of the customers' tables, in SQLAlchemy Core: the source of `engines/*/statements.py`.
 
-Statements that are put together for a question (`list`, `search`, `export`, the audit's list) are made where they are
+Statements that are put together for a question (`list`, `search`, the audit's list) are made where they are
 asked, of the same columns.
 """
 
@@ -44,7 +44,7 @@ def facts() -> list[ColumnElement[Any]]:
 
 def statements(dialect: Dialect) -> dict[str, Executable]:
     """Return the statements by name."""
-    return {**_customers(dialect), **_passwords(dialect), **_audit(dialect), **_imports(dialect)}
+    return {**_customers(dialect), **_exports(dialect), **_passwords(dialect), **_audit(dialect), **_imports(dialect)}
 
 
 def _customers(dialect: Dialect) -> dict[str, Executable]:
@@ -64,6 +64,17 @@ def _customers(dialect: Dialect) -> dict[str, Executable]:
             sa.update(customer).where(held).values({**place, **dialect.touch()}), own_columns()
         ),
         "customer.delete": sa.delete(customer).where(held).returning(customer.c.id),
+    }
+
+
+def _exports(dialect: Dialect) -> dict[str, Executable]:
+    prefix: sa.BindParameter[str] = bindparam("prefix", type_=sa.Text())
+    version = dialect.version_text(customer.c.version, prefix)
+    cells = [version if name == "version" else customer.c[name] for name in FIELDS]
+    rows = sa.select(*cells).where(customer.c.id > bindparam("after")).order_by(customer.c.id)
+    return {
+        "customer.export": rows,
+        "customer.export_joined": dialect.joined(rows, bindparam("size", type_=sa.Integer())),
     }
 
 

@@ -100,12 +100,29 @@ CELL_END = "\x1f"
 """What stands between the cells of a `Joined` row: U+001F, the unit separator."""
 
 
+# Each takes one byte in UTF-8, and no other character holds it.
+_CONTROLS = bytes([*range(0x20), 0x7F])
+
+
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Rows as one text in UTF-8: cells divided by `CELL_END`, rows by a line feed, neither in any cell; NULL is empty."""
+    """Rows as one text in UTF-8: cells divided by `CELL_END`, rows by a line feed; NULL is empty.
+
+    No cell holds a character of C0 or DEL.
+    """
 
     data: bytes
     rows: int
+
+
+def joined_rows(data: bytes, rows: int, width: int) -> Joined | None:
+    """Return rows that an engine has joined; None where a cell holds a control character.
+
+    Args:
+        width: how many cells a row has.
+    """
+    dividers = rows * width - 1
+    return Joined(data, rows) if len(data) - len(data.translate(None, _CONTROLS)) == dividers else None
 
 
 Prepared = tuple[str, tuple[str, ...]]
@@ -265,20 +282,37 @@ class Connection(ABC):
     def stream(self, statement: Select[Any], size: int) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows of a query in lists of at most `size`, in constant memory."""
         text, parameters, values = self.dialect.compiled(statement)
+        yield from self._stream(text, parameters, values, size)
+
+    def run_stream(self, name: str, size: int, /, **values: Any) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the rows of a query that was compiled ahead of time, as `stream` does."""
+        text, parameters = self.text(name)
+        yield from self._stream(text, parameters, values, size)
+
+    def run_joined(
+        self, joined: str, rows: str, size: int, width: int, /, *, after: int, **values: Any
+    ) -> Iterator[Joined | list[tuple[Any, ...]]]:
+        """Yield the rows of a query for text output, joined by the engine itself where it can do that exactly.
+
+        Args:
+            joined: the name of the statement that `Dialect.joined` made of it.
+            rows: the name of its own; its first column is the table's key, and it is ordered by that.
+            size: rows at a time.
+            width: how many cells a row has.
+            after: the key behind which it begins.
+            values: its other parameters.
+        """
+        yield from self.run_stream(rows, size, after=after, **values)
+
+    def _stream(
+        self, text: str, parameters: Sequence[str], values: Mapping[str, Any], size: int
+    ) -> Iterator[list[tuple[Any, ...]]]:
         cursor = self.open_stream(text, parameters, values)
         try:
             while rows := self.fetch(cursor, text, size):
                 yield rows
         finally:
             cursor.close()
-
-    def stream_joined(self, statement: Select[Any], size: int) -> Iterator[Joined | list[tuple[Any, ...]]]:
-        """Yield the rows of a query for text output, joined by the engine itself where it can do that exactly.
-
-        Args:
-            statement: its first column is the table's key, and it is ordered by that.
-        """
-        yield from self.stream(statement, size)
 
     def open_stream(self, text: str, parameters: Sequence[str], values: Mapping[str, Any]) -> Any:
         """Run a query and return a cursor that does not fetch all rows at once."""

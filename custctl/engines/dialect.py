@@ -89,9 +89,18 @@ class Dialect(ABC):
     def read_only(self) -> ColumnElement[str]:
         """Return an expression: `yes` where the database refuses writes, as it follows another one or is fenced."""
 
-    def version_text(self, column: ColumnElement[Any], prefix: str) -> ColumnElement[str]:
+    def version_text(self, column: ColumnElement[Any], prefix: ColumnElement[str]) -> ColumnElement[str]:
         """Return the expression of what `encode_version` makes of a version, behind a prefix."""
-        return sa.literal(prefix).concat(sa.cast(column, sa.Text))
+        return prefix.concat(sa.cast(column, sa.Text)).label(column.name)
+
+    def joined(self, statement: Select[Any], size: sa.BindParameter[int]) -> Executable:
+        """Return what `Connection.run_joined` runs to have the rows of a query joined.
+
+        Args:
+            statement: its first column is the table's key, and it is ordered by that.
+            size: how many rows are joined at a time, where the statement says so.
+        """
+        return statement
 
     def touch(self) -> dict[str, ColumnElement[Any]]:
         """Return what an update has to set besides the fields, where the database does not do so by itself."""

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from custctl.engines.connection import CELL_END
-from custctl.support.text import csv_line, guard_formula, visible
+from custctl.support.text import UNSAFE, csv_line, guard_formula, visible
 
 _END = CELL_END.encode()
 # The first look ahead is for speed: it passes over nearly all cells.
 _FORMULA = re.compile(b"%s(?=[=+\\-@'])(?='*[=+\\-@])" % _END)
-# What `custctl.support.text.UNSAFE` finds, as UTF-8 spells it: one byte each, but for what divides rows and cells; then those of
-# more bytes, which are only looked for where their first byte is found: to search for one byte costs next to nothing.
-_CONTROLS = bytes({*range(0x20), 0x7F} - {0x0A, *_END})
+_COMMA = re.compile(b",")
+_COMMA_OR_QUOTE = re.compile(b'[,"]')
+# What `custctl.support.text.UNSAFE` finds beside what `Joined` has none of, as UTF-8 spells it. It is only looked for where
+# its first byte is found: to search for one byte costs next to nothing.
 _LONGER = (
     (b"\xc2", re.compile(rb"\xc2[\x80-\x9f]")),
     (b"\xd8", re.compile(rb"\xd8\x9c")),
@@ -22,13 +23,17 @@ _LONGER = (
 )
 
 
-def from_rows(rows: Sequence[Sequence[Any]], *, raw: bool) -> str:
+def from_rows(rows: Sequence[Sequence[Any]], *, raw: bool) -> tuple[str, bool]:
     """Return rows of values as CSV; None is empty.
 
     Args:
         raw: text exactly as it is; otherwise made visible, and guarded where a spreadsheet would run it.
+
+    Returns:
+        The CSV, and whether every value in it is read back exactly: nothing was made visible.
     """
-    return "".join([csv_line([_text(cell, raw) for cell in row]) for row in rows])
+    text = "".join([csv_line([_text(cell, raw) for cell in row]) for row in rows])
+    return text, raw or not any(UNSAFE.search(cell) for row in rows for cell in row if isinstance(cell, str))
 
 
 def _text(cell: Any, raw: bool) -> str:
@@ -45,19 +50,17 @@ def from_joined(data: bytes, *, raw: bool) -> tuple[bytes, bool]:
     What is rare is looked for in the whole block at once, and only a block that has it is taken apart.
 
     Returns:
-        The CSV in UTF-8, and whether every value in it is read back exactly: nothing was made visible.
+        The CSV in UTF-8, and whether every value in it is read back exactly, as `from_rows` does.
     """
     if raw:
-        return (from_rows(_apart(data), raw=True).encode() if b"\r" in data else _quoted(data)), True
+        return _quoted(data), True
     if _is_altered(data):
-        return from_rows(_apart(data), raw=False).encode(), False
-    return _quoted(_guarded(data)), True
+        return from_rows(_apart(data), raw=False)[0].encode(), False
+    return _quoted(_FORMULA.sub(_END + b"'", data)), True
 
 
 def _is_altered(data: bytes) -> bool:
     """Tell whether joined rows hold what is made visible, and so is not read back as it was."""
-    if len(data.translate(None, _CONTROLS)) != len(data):
-        return True
     return any(beginning in data and pattern.search(data) for beginning, pattern in _LONGER)
 
 
@@ -65,20 +68,17 @@ def _apart(data: bytes) -> list[list[str]]:
     return [row.split(CELL_END) for row in data.decode().split("\n")]
 
 
-def _guarded(data: bytes) -> bytes:
-    return _FORMULA.sub(_END + b"'", data)
-
-
 def _quoted(data: bytes) -> bytes:
-    if b"," in data or b'"' in data:
-        rows = data.split(b"\n")
-        for number, row in enumerate(rows):
-            if b"," in row or b'"' in row:
-                rows[number] = _END.join(map(_quoted_cell, row.split(_END)))
-        data = b"\n".join(rows)
-        # A quoted cell may hold the separator of CSV, so cells are divided last.
-    return data.replace(_END, b",") + b"\n"
-
-
-def _quoted_cell(cell: bytes) -> bytes:
-    return b'"' + cell.replace(b'"', b'""') + b'"' if b"," in cell or b'"' in cell else cell
+    special = _COMMA_OR_QUOTE if b'"' in data else _COMMA
+    parts: list[bytes] = []
+    done = 0
+    while (found := special.search(data, done)) is not None:
+        # The first cell of a row is a number: a divider of cells stands before every other one, and not far.
+        begin = data.rfind(_END, done, found.start()) + 1
+        end = data.find(b"\n", begin)
+        row = data[begin : end if end >= 0 else len(data)]
+        cell, _, _ = row.partition(_END)
+        # A quoted cell may hold the separator of CSV, so what is between the quoted cells is divided on its own.
+        parts += (data[done:begin].replace(_END, b","), b'"' + cell.replace(b'"', b'""') + b'"')
+        done = begin + len(cell)
+    return b"".join([*parts, data[done:].replace(_END, b","), b"\n"])

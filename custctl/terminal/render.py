@@ -221,8 +221,9 @@ class Renderer:
                 altered |= not exact
                 count += part.rows
             else:
-                out.write(csv_text.from_rows(part, raw=self.raw))
-                altered |= not self.raw
+                text, exact = csv_text.from_rows(part, raw=self.raw)
+                out.write(text)
+                altered |= not exact
                 count += len(part)
             on_block(count)
             self._check_taken()

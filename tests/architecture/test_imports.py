@@ -53,6 +53,8 @@ COMPILED = (
     ("customer", "update", "1", "--city", "Rome"),
     ("customer", "add", "--email", "bob@example.com", "--first-name", "Bob", "--last-name", "Kahn"),
     ("customer", "history", "1"),
+    ("customer", "export"),
+    ("customer", "export", "-o", "jsonl"),
     ("customer", "delete", "1", "--yes"),
     ("migrate",),
     ("migrate", "status"),

@@ -567,7 +567,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | cells
 
 
 def exported(table: Sequence[Sequence[Any]], *, raw: bool) -> str:
-    return ",".join(FIELDS) + "\n" + from_rows(table, raw=raw)
+    return ",".join(FIELDS) + "\n" + from_rows(table, raw=raw)[0]
 
 
 def row_of(held: Sequence[str | None]) -> tuple[Any, ...]:

@@ -100,8 +100,8 @@ class MssqlDialect(Dialect):
         is_read_only = sa.cast(told, sa.Unicode(60)) == sa.literal_column("N'READ_ONLY'", sa.Unicode)
         return sa.case((is_read_only, sa.literal_column("N'yes'")), else_=sa.literal_column("N'no'"))
 
-    def version_text(self, column: ColumnElement[Any], prefix: str) -> ColumnElement[str]:
-        return sa.type_coerce(column, VersionText(prefix))
+    def version_text(self, column: ColumnElement[Any], prefix: ColumnElement[str]) -> ColumnElement[Any]:
+        return column  # eight bytes: `MssqlConnection.run_stream` makes them text
 
     def touch(self) -> dict[str, ColumnElement[Any]]:
         # No trigger does this: with one, a statement could not return the row that it wrote.
@@ -129,17 +129,6 @@ class MssqlDialect(Dialect):
         # Folded here: what a function makes of a parameter has a collation that is at odds with the column's.
         patterns = [f"{before}{_literal(folded)}{behind}" for folded in _foldings(text)]
         return sa.or_(*(self.fold_key(column).like(pattern) for pattern in patterns))
-
-
-class VersionText(sa.types.TypeDecorator[str]):
-    """A row's version as clients see it, made of the eight bytes when they arrive."""
-
-    impl = sa.BINARY(8)
-    cache_ok = True
-
-    def __init__(self, prefix: str) -> None:
-        super().__init__()
-        self.prefix = prefix
 
 
 def _declared(table: Table) -> tuple[Table, list[str]]:

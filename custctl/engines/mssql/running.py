@@ -14,8 +14,6 @@ from custctl.engines.mssql.names import quote
 from custctl.engines.mssql.supervised import Connection as Supervised
 
 if TYPE_CHECKING:
-    from sqlalchemy import Select
-
     from custctl.engines.mssql.dialect import MssqlDialect
 
 _UNKNOWN = (None, None, None)
@@ -62,18 +60,11 @@ class MssqlConnection(Connection):
     def is_lost(self, error: Exception) -> bool:
         return errors.is_lost(error)
 
-    def stream(self, statement: Select[Any], size: int) -> Iterator[list[tuple[Any, ...]]]:
-        from custctl.engines.mssql.dialect import VersionText
-
-        versions = [
-            (at, column.type.prefix)
-            for at, column in enumerate(statement.selected_columns)
-            if isinstance(column.type, VersionText)
-        ]
-        for rows in super().stream(statement, size):
-            for at, prefix in versions:
-                rows = [(*row[:at], prefix + bytes(row[at]).hex(), *row[at + 1 :]) for row in rows]  # noqa: PLW2901
-            yield [tuple(row) for row in rows]
+    def run_stream(self, name: str, size: int, /, **values: Any) -> Iterator[list[tuple[Any, ...]]]:
+        prefix = values.get("prefix", "")
+        for rows in super().run_stream(name, size, **values):
+            [at] = (at for at, cell in enumerate(rows[0]) if isinstance(cell, bytes))  # the row's version alone is
+            yield [(*row[:at], prefix + row[at].hex(), *row[at + 1 :]) for row in rows]
 
 
 def _kind(value: Any) -> str:

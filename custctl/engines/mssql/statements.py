@@ -85,6 +85,14 @@ STATEMENTS: dict[str, Prepared] = {
         "DELETE FROM {schema}.customer OUTPUT deleted.id WHERE {schema}.customer.id = ? AND {schema}.customer.version = ? AND (EXISTS (SELECT *\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name = 'epoch' AND ({schema}.custctl_metadata.value = ? AND DATALENGTH({schema}.custctl_metadata.value) = DATALENGTH(?))))",
         ("id", "held_version", "held_epoch:long", "held_epoch:long"),
     ),
+    "customer.export": (
+        "SELECT {schema}.customer.id, {schema}.customer.email, {schema}.customer.first_name, {schema}.customer.last_name, {schema}.customer.phone, {schema}.customer.company, {schema}.customer.address_line, {schema}.customer.city, {schema}.customer.region, {schema}.customer.postal_code, {schema}.customer.country, {schema}.customer.status, {schema}.customer.version, {schema}.customer.created_at, {schema}.customer.updated_at\nFROM {schema}.customer\nWHERE {schema}.customer.id > ? ORDER BY {schema}.customer.id",
+        ("after",),
+    ),
+    "customer.export_joined": (
+        "SELECT {schema}.customer.id, {schema}.customer.email, {schema}.customer.first_name, {schema}.customer.last_name, {schema}.customer.phone, {schema}.customer.company, {schema}.customer.address_line, {schema}.customer.city, {schema}.customer.region, {schema}.customer.postal_code, {schema}.customer.country, {schema}.customer.status, {schema}.customer.version, {schema}.customer.created_at, {schema}.customer.updated_at\nFROM {schema}.customer\nWHERE {schema}.customer.id > ? ORDER BY {schema}.customer.id",
+        ("after",),
+    ),
     "customer.id_by_email": (
         "SELECT {schema}.customer.id\nFROM {schema}.customer\nWHERE ({schema}.customer.email = ? AND DATALENGTH({schema}.customer.email) = DATALENGTH(?))",
         ("who:text", "who:text"),

@@ -16,9 +16,10 @@ from custctl.schema.times import MILLISECONDS
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
+    from sqlalchemy.sql.base import Executable
 
 
-_TEXT_TIME = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+_TEXT_TIME = """'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'"""
 _ESCAPE = "\\"
 
 
@@ -43,21 +44,15 @@ class PostgresqlDialect(Dialect):
         refused = sa.or_(recovers, setting == sa.literal_column("'on'"))
         return sa.case((refused, sa.literal_column("'yes'")), else_=sa.literal_column("'no'"))
 
-    def joined(self, statement: Select[Any]) -> str:
-        """Return the text of a query whose times are made text by the server, with all values written out."""
-        cells = [self._as_text(cell) for cell in statement.selected_columns]
-        compiled = statement.with_only_columns(*cells).compile(
-            dialect=self.sql,
-            compile_kwargs={"literal_binds": True},
-            schema_translate_map={None: self.schema},
-            render_schema_translate=True,
-        )
-        return str(compiled)
+    def joined(self, statement: Select[Any], size: sa.BindParameter[int]) -> Executable:
+        """Return a query whose times are made text by the server, for COPY."""
+        return statement.with_only_columns(*map(self._as_text, statement.selected_columns))
 
     def _as_text(self, cell: ColumnElement[Any]) -> ColumnElement[Any]:
         if not isinstance(cell.type, Timestamp):
             return cell
-        return sa.func.to_char(sa.func.timezone("UTC", cell, type_=sa.DateTime), _TEXT_TIME).label(cell.name)
+        utc = sa.func.timezone(sa.literal_column("'UTC'"), cell, type_=sa.DateTime)
+        return sa.func.to_char(utc, sa.literal_column(_TEXT_TIME)).label(cell.name)
 
     def _fold(self, value: ColumnElement[Any] | str) -> ColumnElement[Any]:
         return Function("custctl_fold", value, type_=sa.Text(), packagenames=(self.schema,))

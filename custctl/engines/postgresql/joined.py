@@ -9,7 +9,7 @@ import psycopg
 from psycopg import pq
 from psycopg.waiting import Ready, Wait
 
-from custctl.engines.connection import Joined
+from custctl.engines.connection import Joined, joined_rows
 
 if TYPE_CHECKING:
     from custctl.engines.postgresql.connection import LimitedConnection
@@ -35,7 +35,7 @@ def copy_out(
         while not ended:
             rows, ended = driver.wait(_rows(driver.pgconn))
             if rows:
-                yield _block(b"".join(rows), cell_end, width)
+                yield _block(rows, cell_end, width)
 
 
 def _rows(pgconn: pq.abc.PGconn) -> Generator[Wait, Ready, tuple[list[Any], bool]]:
@@ -70,12 +70,14 @@ def _end(pgconn: pq.abc.PGconn) -> Generator[Wait, Ready, None]:
             raise psycopg.errors.error_from_result(result)
 
 
-def _block(data: bytes, cell_end: str, width: int) -> Joined | list[tuple[Any, ...]]:
+def _block(rows: list[Any], cell_end: str, width: int) -> Joined | list[tuple[Any, ...]]:
     # The server sends whole rows, each ended by a line feed.
-    if b"\\" not in data:
-        return Joined(data[:-1], data.count(b"\n"))
-    rows = (line.split(cell_end) for line in data[:-1].decode().split("\n"))
-    return [tuple(_unescaped(cell) if "\\" in cell else cell or None for cell in row) for row in rows]
+    data = b"".join(rows)[:-1]
+    joined = joined_rows(data, len(rows), width) if b"\\" not in data else None
+    if joined is not None:
+        return joined
+    lines = (line.split(cell_end) for line in data.decode().split("\n"))
+    return [tuple(_unescaped(cell) if "\\" in cell else cell or None for cell in line) for line in lines]
 
 
 def _unescaped(cell: str) -> str:

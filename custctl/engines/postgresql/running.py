@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import psycopg
+from psycopg.sql import Literal
 
 from custctl.engines.connection import CELL_END, Connection, Joined, Prepared
 from custctl.engines.postgresql import errors
 from custctl.engines.postgresql.connection import LimitedConnection
 
 if TYPE_CHECKING:
-    from sqlalchemy import Select
-
     from custctl.engines.postgresql.dialect import PostgresqlDialect
 
 _TIMES = (1184, 1114)  # the OIDs of timestamptz and timestamp
@@ -53,7 +52,11 @@ class PostgresqlConnection(Connection):
         self._failing(text, lambda: cursor.execute(text, dict(values)))
         return cursor
 
-    def stream_joined(self, statement: Select[Any], size: int) -> Iterator[Joined | list[tuple[Any, ...]]]:
+    def run_joined(
+        self, joined: str, rows: str, size: int, width: int, /, *, after: int, **values: Any
+    ) -> Iterator[Joined | list[tuple[Any, ...]]]:
         from custctl.engines.postgresql.joined import copy_out
 
-        yield from copy_out(self.driver, self.dialect.joined(statement), CELL_END, len(statement.selected_columns))
+        # COPY takes no parameters.
+        given = {name: Literal(value).as_string(self.driver) for name, value in ({"after": after, **values}).items()}
+        yield from copy_out(self.driver, self.text(joined)[0] % given, CELL_END, width)

@@ -85,6 +85,14 @@ STATEMENTS: dict[str, Prepared] = {
         "DELETE FROM {schema}.customer WHERE {schema}.customer.id = %(id)s::BIGINT AND {schema}.customer.version = %(held_version)s::BIGINT AND (EXISTS (SELECT *\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name = 'epoch' AND {schema}.custctl_metadata.value = %(held_epoch)s::VARCHAR)) RETURNING {schema}.customer.id",
         ("id", "held_version", "held_epoch"),
     ),
+    "customer.export": (
+        "SELECT {schema}.customer.id, {schema}.customer.email, {schema}.customer.first_name, {schema}.customer.last_name, {schema}.customer.phone, {schema}.customer.company, {schema}.customer.address_line, {schema}.customer.city, {schema}.customer.region, {schema}.customer.postal_code, {schema}.customer.country, {schema}.customer.status, %(prefix)s::VARCHAR || CAST({schema}.customer.version AS TEXT) AS version, {schema}.customer.created_at, {schema}.customer.updated_at\nFROM {schema}.customer\nWHERE {schema}.customer.id > %(after)s::BIGINT ORDER BY {schema}.customer.id",
+        ("prefix", "after"),
+    ),
+    "customer.export_joined": (
+        "SELECT {schema}.customer.id, {schema}.customer.email, {schema}.customer.first_name, {schema}.customer.last_name, {schema}.customer.phone, {schema}.customer.company, {schema}.customer.address_line, {schema}.customer.city, {schema}.customer.region, {schema}.customer.postal_code, {schema}.customer.country, {schema}.customer.status, %(prefix)s::VARCHAR || CAST({schema}.customer.version AS TEXT) AS version, to_char(timezone('UTC', {schema}.customer.created_at), 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS created_at, to_char(timezone('UTC', {schema}.customer.updated_at), 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS updated_at\nFROM {schema}.customer\nWHERE {schema}.customer.id > %(after)s::BIGINT ORDER BY {schema}.customer.id",
+        ("prefix", "after"),
+    ),
     "customer.id_by_email": (
         "SELECT {schema}.customer.id\nFROM {schema}.customer\nWHERE {schema}.customer.email = %(who)s::VARCHAR",
         ("who",),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
+from custctl.engines.connection import CELL_END
 from custctl.engines.dialect import Dialect
 from custctl.engines.sqlite import folding
 from custctl.schema.sqltypes import Timestamp
@@ -64,13 +65,22 @@ class SqliteDialect(Dialect):
         matching = sa.literal_column("customer_search").op("MATCH")(query)
         return checked.join(hits, hits.c.rowid == identity).where(matching), hits.c.rowid
 
-
-def joined_text(statement: Select[Any], cell_end: str) -> Select[Any]:
-    """Return a query of each row's key and of its cells as one text; NULL in place of a text that is not exact."""
-    key, *cells = list(statement.selected_columns)
-    pattern = cell_end.join(["%s"] * (len(cells) + 1))
-    # printf stops at NUL: a row that holds one is told apart.
-    nul = sa.literal("\0")
-    holes: list[ColumnElement[Any]] = [sa.func.coalesce(sa.func.instr(cell, nul), 0) for cell in cells]
-    text = sa.case((sum(holes[1:], holes[0]) > 0, None), else_=sa.func.printf(pattern, key, *cells))
-    return statement.with_only_columns(key, text)
+    def joined(self, statement: Select[Any], size: sa.BindParameter[int]) -> Executable:
+        """Return a query of one row: the last key, how many rows and how many of them as text, and their text."""
+        key, *cells = list(statement.selected_columns)
+        pattern: ColumnElement[str] = sa.literal_column(f"'{CELL_END.join(['%s'] * (len(cells) + 1))}'")
+        # printf ends a text at its first NUL: such a row has no text. To compare with NULL does no harm here.
+        nul: ColumnElement[str] = sa.literal_column("char(0)")
+        nowhere: ColumnElement[int] = sa.literal_column("0")
+        texts = [cell for cell in cells if isinstance(cell, sa.Column) and not isinstance(cell.type, Timestamp)]
+        holds_nul = sa.or_(*(sa.func.instr(cell, nul) > nowhere for cell in texts))
+        line = sa.case((holds_nul, sa.null()), else_=sa.func.printf(pattern, key, *cells)).label("line")
+        lines = statement.with_only_columns(key, line).limit(size).offset(sa.literal_column("0")).subquery()
+        # As bytes: a text would be decoded, and encoded again. The rows come in the order of the subquery.
+        whole = sa.func.group_concat(lines.c.line, sa.literal_column("char(10)"))
+        return sa.select(
+            sa.func.max(lines.c.id).label("last"),
+            sa.func.count().label("rows"),
+            sa.func.count(lines.c.line).label("joined"),
+            sa.cast(whole, sa.LargeBinary).label("data"),
+        ).select_from(lines)

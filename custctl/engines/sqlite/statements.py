@@ -82,6 +82,14 @@ STATEMENTS: dict[str, Prepared] = {
         "DELETE FROM customer WHERE customer.id = ? AND customer.version = ? AND (EXISTS (SELECT *\nFROM custctl_metadata\nWHERE custctl_metadata.name = 'epoch' AND custctl_metadata.value = ?)) RETURNING id",
         ("id", "held_version", "held_epoch"),
     ),
+    "customer.export": (
+        "SELECT customer.id, customer.email, customer.first_name, customer.last_name, customer.phone, customer.company, customer.address_line, customer.city, customer.region, customer.postal_code, customer.country, customer.status, ? || CAST(customer.version AS TEXT) AS version, customer.created_at, customer.updated_at\nFROM customer\nWHERE customer.id > ? ORDER BY customer.id",
+        ("prefix", "after"),
+    ),
+    "customer.export_joined": (
+        "SELECT max(anon_1.id) AS last, count(*) AS rows, count(anon_1.line) AS joined, CAST(group_concat(anon_1.line, char(10)) AS BLOB) AS data\nFROM (SELECT customer.id AS id, CASE WHEN (instr(customer.email, char(0)) > 0 OR instr(customer.first_name, char(0)) > 0 OR instr(customer.last_name, char(0)) > 0 OR instr(customer.phone, char(0)) > 0 OR instr(customer.company, char(0)) > 0 OR instr(customer.address_line, char(0)) > 0 OR instr(customer.city, char(0)) > 0 OR instr(customer.region, char(0)) > 0 OR instr(customer.postal_code, char(0)) > 0 OR instr(customer.country, char(0)) > 0 OR instr(customer.status, char(0)) > 0) THEN NULL ELSE printf('%s\x1f%s\x1f%s\x1f%s\x1f%s\x1f%s\x1f%s\x1f%s\x1f%s\x1f%s\x1f%s\x1f%s\x1f%s\x1f%s\x1f%s', customer.id, customer.email, customer.first_name, customer.last_name, customer.phone, customer.company, customer.address_line, customer.city, customer.region, customer.postal_code, customer.country, customer.status, ? || CAST(customer.version AS TEXT), customer.created_at, customer.updated_at) END AS line\nFROM customer\nWHERE customer.id > ? ORDER BY customer.id\n LIMIT ? OFFSET 0) AS anon_1",
+        ("prefix", "after", "size"),
+    ),
     "customer.id_by_email": ("SELECT customer.id\nFROM customer\nWHERE customer.email = ?", ("who",)),
     "customer.id_by_id": ("SELECT customer.id\nFROM customer\nWHERE customer.id = ?", ("who",)),
     "customer.own": (
