@@ -13,7 +13,6 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
-from custctl import __version__
 from custctl.cache.checking import check_cache
 from custctl.engines.model import Check
 from custctl.support.errors import CustctlError, ExitCode, NoCredentialError
@@ -21,6 +20,7 @@ from custctl.support.paths import user_state_dir
 from custctl.support.state import runtime_dir
 from custctl.support.text import plural
 from custctl.support.tls import KEPT_OUT, USED
+from custctl.support.version import __version__
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
@@ -237,22 +237,18 @@ def _confirmations(database: Database) -> Iterator[Check]:
 
 
 def _schema(profile: Profile, database: Database, sql_dir: Path) -> Iterator[Check]:
-    from custctl.migrations.journal import read_state
-    from custctl.migrations.plan import make_plan
-    from custctl.migrations.scripts import discover
+    from custctl.migrations.status import read_status
 
-    scripts = discover(sql_dir, database.engine_name)
-    state = read_state(database)
-    plan = make_plan(scripts, state.records, environment=profile.environment, features=database.features())
+    status = read_status(database, sql_dir, profile.environment)
+    state, plan = status.state, status.plan
     if state.has_journal:
-        yield _stamp(state, profile.environment)
+        yield _stamp(status.stamp, profile.environment)
     yield from _tables(database, state, plan)
     yield _version(plan)
     yield from _unfinished(state)
 
 
-def _stamp(state: State, environment: str) -> Check:
-    stamp = state.standing.environment if state.standing else None
+def _stamp(stamp: str | None, environment: str) -> Check:
     if stamp == environment:
         return Check("stamp", True, stamp)
     hint = f"use a profile of that environment; after a restore, `custctl migrate repair --environment {environment}`"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from custctl.api.client import Client
+from custctl.api.opened import Opened
 from custctl.cli.options import GIVEN
 from custctl.cli.pasting import complete_commands
 from custctl.support.errors import UsageError
@@ -25,12 +26,8 @@ from custctl.terminal.streams import silence_logging
 if TYPE_CHECKING:
     from typer._click.core import Context as ClickContext
 
-    from custctl.cache.memory import Memory as CacheMemory
-    from custctl.cache.mirroring import CacheMirror
-    from custctl.cache.store import Cache
-    from custctl.customers.store import CustomerStore
+    from custctl.api.customers import Customers
     from custctl.engines.base import Database
-    from custctl.engines.reads import Replicas
     from custctl.profiles import Profile
 
 DEFAULT_ENV = "dev"
@@ -48,6 +45,15 @@ class Written:
 
     what: str
     look: str
+
+
+class _Quiet(Opened):
+    """Keeps what the libraries of a database log off stderr."""
+
+    @cached_property
+    def database(self) -> Database:
+        silence_logging()
+        return super().database
 
 
 class Context:
@@ -69,7 +75,6 @@ class Context:
         self._given = given
         self._root = root
         self.written: Written | None = None
-        self._caches: list[Cache] = []
         self.environ = environ
         self.cwd = cwd
         chosen = self._format()
@@ -206,147 +211,43 @@ class Context:
     # -- what is made when first asked for ---------------------------------------------------------
 
     @cached_property
-    def profile(self) -> Profile:
-        """The profile of this invocation, validated."""
-        from custctl.profiles import load_profile
-
-        return load_profile(self.environment_name, profiles_dir=self.profiles_dir, environ=self.environ, cwd=self.cwd)
+    def opened(self) -> Opened:
+        """The profile of this invocation, and what is opened for it."""
+        return _Quiet(
+            self.environment_name,
+            profiles_dir=self.profiles_dir,
+            sql_dir=self._folder("sql_dir", "--sql-dir"),
+            environ=self.environ,
+            cwd=self.cwd,
+            actor=None,
+            tell=self.console,
+        )
 
     @cached_property
+    def client(self) -> Client:
+        """The program as a library, on this profile."""
+        return Client(self.opened)
+
+    @property
+    def customers(self) -> Customers:
+        """The customers of the profile's database."""
+        return self.client.customers
+
+    @property
+    def profile(self) -> Profile:
+        """The profile, validated."""
+        return self.opened.profile
+
+    @property
     def database(self) -> Database:
         """The profile's database; connected at its first use."""
-        from custctl.engines import open_database
-        from custctl.engines.base import EngineSettings
-        from custctl.engines.model import Node
-
-        silence_logging()
-        named = self.profile.database
-        settings = EngineSettings(
-            location=self.profile.location,
-            path=named.path,
-            connect_timeout=named.connect_timeout,
-            statement_timeout=named.statement_timeout,
-            nodes=[Node(node.name, node.host, node.port) for node in named.nodes],
-            name=named.name or "",
-            schema=named.schema or "",
-            user=named.user,
-            auth=named.auth,
-            tls=named.tls,
-            tls_ca=named.tls_ca,
-            actor=self.actor,
-            password=cache(self._password),
-            replicas=self._replicas(),
-        )
-        return open_database(named.engine, settings)
-
-    def _replicas(self) -> Replicas | None:
-        """Return what decides where reads go; None where there is but one place."""
-        named = self.profile.database
-        if len(named.nodes) < 2:
-            return None
-        from custctl.replication.positions import Positions
-        from custctl.replication.routing import Routing
-        from custctl.support.paths import user_state_dir
-
-        folder = user_state_dir(self.environ)
-        positions = Positions.of(folder, self.profile.name, [named.engine, named.name, named.schema])
-        return Routing(positions, spread=named.reads == "replica", max_lag=named.replication.max_lag, tell=self.console)
+        return self.opened.database
 
     def tell_source(self) -> None:
         """Say with `-v` where the last read was served from."""
         source = self.database.source
         if source is not None:
             self.console.detail(f"source: {source}")
-
-    def _password(self) -> str | None:
-        from custctl.profiles.credentials import find_credential
-
-        secret = find_credential(self.profile, self.environ).secret
-        return secret.reveal() if secret is not None else None
-
-    @cached_property
-    def actor(self) -> str:
-        """Who is recorded in audit and journal."""
-        from custctl.support.identity import actor
-
-        return actor()
-
-    @cached_property
-    def customers(self) -> CustomerStore:
-        """The customers of the profile's database."""
-        from custctl.customers.mirror import NO_MIRROR
-        from custctl.customers.store import CustomerStore
-
-        return CustomerStore(self.database, self.profile.environment, self.actor, self.mirror or NO_MIRROR)
-
-    # -- the cache ---------------------------------------------------------------------------------
-
-    @cached_property
-    def cache_memory(self) -> CacheMemory:
-        """What this machine remembers of the profile's cache."""
-        from custctl.cache.opening import open_memory
-
-        return open_memory(self.profile, self.environ)
-
-    @cached_property
-    def mirror(self) -> CacheMirror | None:
-        """What keeps the cache in step with writes; None where the profile has no cache."""
-        if self.profile.cache is None:
-            return None
-        from custctl.cache.opening import open_mirror
-
-        return open_mirror(self.profile, self.environ, self.cache_memory, self.console.warn)
-
-    def open_cache(self, *, for_its_own_sake: bool = False) -> Cache | None:
-        """Open the cache; None where the profile has none, or nobody knows yet which database it is of.
-
-        Args:
-            for_its_own_sake: whether it is waited for longer than a read from the database takes.
-        """
-        database_id = self.cache_memory.database_id if self.profile.cache is not None else None
-        if database_id is None:
-            return None
-        from custctl.cache.opening import LONGER_PATIENCE, PATIENCE, open_cache
-
-        patience = LONGER_PATIENCE if for_its_own_sake else PATIENCE
-        made = open_cache(self.profile, self.environ, self.cache_memory, database_id, patience=patience)
-        self._caches.append(made)
-        return made
-
-    def learn_cache(self, database_id: str | None) -> Cache | None:
-        """Take note of which database it is; return its cache where it was taken for another one, else None."""
-        if self.profile.cache is None or database_id is None or database_id == self.cache_memory.database_id:
-            return None
-        self.cache_memory.learn(database_id)
-        return self.open_cache()
-
-    def database_id(self) -> str | None:
-        """Ask the database for its id; None where it has none yet.
-
-        Raises:
-            UnavailableError: it does not answer.
-        """
-        from custctl.schema.standing import read_standing
-        from custctl.support.errors import PendingError
-
-        try:
-            with self.database.reading() as connection:
-                return read_standing(connection).database_id
-        except PendingError:
-            return None
-
-    @contextmanager
-    def writing_many(self, database_id: str | None = None) -> Iterator[None]:
-        """Keep readers of the cache away from all customers during the block.
-
-        Args:
-            database_id: asked of the database where it is not given.
-        """
-        if self.mirror is None:
-            yield
-            return
-        with self.mirror.many(database_id or self.database_id()):
-            yield
 
     def announce(self, columns: Sequence[str]) -> None:
         """Say which environment and database the command is about to change.
@@ -386,14 +287,10 @@ class Context:
 
     def let_go(self) -> None:
         """Hold no connection to the database while a person thinks: servers end sessions that are idle for long."""
-        if "database" in self.__dict__:
-            self.database.close()
+        if "opened" in self.__dict__:
+            self.opened.let_go()
 
     def close(self) -> None:
         """Close what was opened."""
-        for opened in self._caches:
-            opened.close()
-        if self.__dict__.get("mirror") is not None:
-            self.mirror.close()  # type: ignore[union-attr]
-        if "database" in self.__dict__:
-            self.database.close()
+        if "opened" in self.__dict__:
+            self.opened.close()

@@ -45,3 +45,12 @@ def parse_operation_id(text: str) -> str:
         return str(uuid.UUID(text))
     except ValueError:
         raise UsageError(f"`{text}` is not a UUID", hint="make one with `uuidgen`, or leave the option out") from None
+
+
+def chosen_operation_id(text: str | None) -> str:
+    """Return the canonical form of the operation id that was given, or a new one.
+
+    Raises:
+        UsageError: it is no UUID.
+    """
+    return new_operation_id() if text is None else parse_operation_id(text)

@@ -181,6 +181,32 @@ def resume(cursor: str, asked: Query | None, kind: Literal["list", "search"]) ->
     return query, position
 
 
+def resume_list(
+    sort: str | None, status: str | None, country: str | None, after: str | None
+) -> tuple[Query, Position | None]:
+    """Return the query of a list, and where it goes on; arguments as for `list_query`, and the cursor.
+
+    Raises:
+        UsageError: no such field or status; or as `resume`.
+    """
+    asked = list_query(sort, status, country)
+    if after is None:
+        return asked, None
+    return resume(after, None if (sort, status, country) == (None, None, None) else asked, "list")
+
+
+def resume_search(text: str | None, contains: bool, after: str | None) -> tuple[Query, Position | None]:
+    """Return the query of a search, and where it goes on; arguments as for `search_query`, and the cursor.
+
+    Raises:
+        UsageError: there is nothing to look for; or as `resume`.
+    """
+    asked = search_query(text or "", contains) if text is not None or after is None else None
+    if after is None and asked is not None:
+        return asked, None
+    return resume(after or "", asked, "search")
+
+
 def _lane_count(query: Query) -> int:
     if isinstance(query, SearchQuery):
         return 1 if query.contains else len(SEARCHED)

@@ -89,9 +89,20 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UsageError(f"`{path}` cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError):
         raise InvalidError(f"`{path}` is not a checkpoint: it is not JSON") from None
-    found = held.get("checkpoint", held) if isinstance(held, dict) else None
+    return check_checkpoint(held.get("checkpoint", held) if isinstance(held, dict) else None, f"`{path}`")
+
+
+def check_checkpoint(found: Any, where: str = "this") -> dict[str, Any]:
+    """Return a checkpoint that was kept elsewhere.
+
+    Args:
+        where: what holds it, for the message.
+
+    Raises:
+        InvalidError: it is no checkpoint.
+    """
     if not _is_checkpoint(found):
-        raise InvalidError(f"`{path}` is not a checkpoint", hint="make one with `custctl audit verify -o json`")
+        raise InvalidError(f"{where} is not a checkpoint", hint="make one with `custctl audit verify -o json`")
     return found
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from custctl import __version__
 from custctl.schema import names
 from custctl.schema.standing import Standing, read_standing
 from custctl.support.errors import ExitCode, MigrationError, StatementError
+from custctl.support.version import __version__
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database

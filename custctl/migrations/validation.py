@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from custctl.migrations.journal import read_state
-from custctl.migrations.plan import lint_script, make_plan, split_script
+from custctl.migrations.plan import lint_script, split_script
 from custctl.migrations.runner import PROTECTED, check_state
-from custctl.migrations.scripts import discover, seed_sets
+from custctl.migrations.scripts import seed_sets
+from custctl.migrations.status import read_status
 from custctl.support.errors import CustctlError, MigrationError
 
 if TYPE_CHECKING:
@@ -46,9 +46,8 @@ def validate(database: Database, sql_dir: Path, environment: str) -> list[Proble
     Raises:
         MigrationError: the folder of scripts cannot be read as such.
     """
-    scripts = discover(sql_dir, database.engine_name)
-    state = read_state(database)
-    plan = make_plan(scripts, state.records, environment=environment, features=database.features())
+    status = read_status(database, sql_dir, environment)
+    state, plan = status.state, status.plan
     problems: list[Problem] = []
     try:
         check_state(state, environment, database.location)

@@ -35,7 +35,7 @@ def test_the_second_of_two_writes_goes_behind_the_first(engine_project: EnginePr
         try:
             if not first:
                 assert wrote.wait(30)
-            context.customers.transactions.run(operation, note)
+            context.opened.store.transactions.run(operation, note)
         except BaseException as error:  # noqa: BLE001 - a thread's own would be lost
             failures.append(error)
         finally:

@@ -28,6 +28,6 @@ def operation(text: str | None) -> str:
     Raises:
         UsageError: it is no UUID.
     """
-    from custctl.customers.operations import new_operation_id, parse_operation_id
+    from custctl.customers.operations import chosen_operation_id
 
-    return parse_operation_id(text) if text is not None else new_operation_id()
+    return chosen_operation_id(text)

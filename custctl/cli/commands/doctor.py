@@ -20,11 +20,10 @@ custctl doctor --env prod -o json
 )
 def doctor(ctx: typer.Context) -> None:
     """Check driver, credential, database, schema, replicas and cache, with a hint for every fault."""
-    from custctl.api.diagnosis import diagnose
     from custctl.support.errors import CustctlError
 
     context = Context.of(ctx)
-    checks = list(diagnose(context.profile, lambda: context.database, context.sql_dir[0], context.environ))
+    checks = list(context.client.doctor())
     rows = [
         {
             "check": check.name,

@@ -51,36 +51,23 @@ def seed(
     """Fill in data. Alone: the sets that the profile names. Seeding twice adds nothing the second time."""
     from custctl.cli.commands.arguments import operation
     from custctl.cli.commands.telling import Teller
-    from custctl.migrations.scripts import seed_sets
-    from custctl.migrations.seeding import Seeded, choose_sets, refuse_synthetic, seed_scripts
+    from custctl.migrations.seeding import Seeded, refuse_synthetic
 
     context = Context.of(ctx)
-    profile, database = context.profile, context.database
+    environment, migrations = context.profile.environment, context.client.migrations
     operation_id = operation(operation_id)
     if random_seed is not None and customers is None:
         raise UsageError("`--random-seed` goes with `--customers`", hint="such as `--customers 1000 --random-seed 7`")
     sets: list[str] = []
     if set or customers is None:
-        available = list(seed_sets(context.sql_dir[0], database.engine_name))
-        sets = choose_sets(
-            set or (), allowed=profile.seed, available=available, environment=profile.environment, profile=profile.name
-        )
+        sets = migrations.seed_sets(set or ())
     if customers is not None:
-        refuse_synthetic(profile.environment)
+        refuse_synthetic(environment)
     context.announce(_COLUMNS)
     ran, made = Seeded(), Seeded()
     if sets:
-        with context.console.steps() as step, context.writing_many():
-            ran = seed_scripts(
-                database,
-                context.sql_dir[0],
-                sets,
-                environment=profile.environment,
-                actor=context.actor,
-                operation_id=operation_id,
-                lock_timeout=300.0,
-                listener=Teller(context, step),
-            )
+        with context.console.steps() as step:
+            ran = migrations.seed(sets, operation_id=operation_id, listener=Teller(context, step))
     if customers is not None:
         made = _make_customers(context, customers, 1 if random_seed is None else random_seed, operation_id)
     if sets and not ran.scripts:
@@ -90,7 +77,7 @@ def seed(
     if ran.scripts or made.customers:
         context.wrote("the data is in", f"`custctl audit list --operation {operation_id}` shows it")
     record = {
-        "environment": str(profile.environment),
+        "environment": str(environment),
         "sets": sets,
         "scripts": list(ran.scripts),
         "customers": ran.customers + made.customers,
@@ -99,18 +86,12 @@ def seed(
 
 
 def _make_customers(context: Context, count: int, random_seed: int, operation_id: str) -> Seeded:
-    from custctl.migrations.seeding import count_added, seed_customers
+    from custctl.migrations.seeding import count_added
 
     try:
         with context.console.progress("seeding", count) as progress:
-            return seed_customers(
-                context.customers,
-                context.database,
-                count=count,
-                random_seed=random_seed,
-                actor=context.actor,
-                operation_id=operation_id,
-                on_progress=progress.advance,
+            return context.client.migrations.seed_customers(
+                count, random_seed=random_seed, operation_id=operation_id, on_progress=progress.advance
             )
     except KeyboardInterrupt as interrupt:
         # The database knows: the interrupt may have come between a commit and the word of it.

@@ -45,26 +45,14 @@ def list_(
     after: AfterOption = None,
 ) -> None:
     """List writes, newest first, without the values that they hold."""
-    from custctl.customers.history import list_entries
-    from custctl.customers.operations import parse_operation_id
-    from custctl.support.errors import UsageError
-
     context = Context.of(ctx)
-    if after is not None and not (after.isascii() and after.isdigit() and len(after) < 19):
-        raise UsageError("the cursor is damaged", hint="take it whole from the page before, or start anew")
-    entries, following = list_entries(
-        context.database,
-        operation_id=parse_operation_id(operation) if operation is not None else None,
-        who=customer,
-        limit=limit,
-        before=int(after) if after is not None else None,
-    )
-    cursor = str(following) if following is not None else None
-    context.renderer.many([entry.as_dict() for entry in entries], _COLUMNS, next=cursor, shown=_SHOWN, may_drop=True)
-    if operation is not None and not entries:
+    found = context.client.audit.list(operation_id=operation, customer=customer, limit=limit, after=after)
+    rows = [entry.as_dict() for entry in found.items]
+    context.renderer.many(rows, _COLUMNS, next=found.next, shown=_SHOWN, may_drop=True)
+    if operation is not None and not rows:
         context.console.note(
             "no entry under this operation id: a commit that is pending is not seen yet; to run the command again with"
             " the same `--operation-id` tells"
         )
-    if cursor is not None:
-        context.console.note(f"there is more: go on with `--after {cursor}`")
+    if found.next is not None:
+        context.console.note(f"there is more: go on with `--after {found.next}`")

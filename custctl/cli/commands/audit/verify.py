@@ -33,12 +33,10 @@ def verify(
 
     The JSON output holds a checkpoint: keep it outside of the database.
     """
-    from custctl.customers.verification import read_checkpoint, verify
     from custctl.support.errors import InvalidError
 
     context = Context.of(ctx)
-    earlier = read_checkpoint(checkpoint) if checkpoint is not None else None
-    report = verify(context.database, earlier)
+    report = context.client.audit.verify(checkpoint)
     document = report.as_dict()
     context.renderer.document(document, rows=document["faults"], columns=_COLUMNS)
     if report.faults:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import typer
 
-from custctl.cli.commands.cache.common import asked, opened
 from custctl.cli.context import Context
 from custctl.cli.options import WRITE, command
 
@@ -19,12 +18,10 @@ custctl cache clear
 )
 def clear(ctx: typer.Context) -> None:
     """Remove this database's entries from the cache, and nothing else; the next reads go to the database."""
-    from custctl.cache.maintenance import clear as clear_all
-
     context = Context.of(ctx)
-    cache = opened(context)
+    cache = context.client.cache
+    cache.require()
     context.announce(_COLUMNS)
-    removed = asked(context, lambda: clear_all(cache))
+    removed = cache.clear()
     context.wrote("the cache was cleared", "`custctl cache status` shows it")
-    assert context.profile.cache is not None
-    context.renderer.one({"url": context.profile.cache.url, "removed": removed}, _COLUMNS)
+    context.renderer.one({"url": cache.url, "removed": removed}, _COLUMNS)

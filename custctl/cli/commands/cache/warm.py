@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from custctl.cli.commands.cache.common import asked, opened
 from custctl.cli.context import Context
 from custctl.cli.options import WRITE, command
 from custctl.support.errors import UnavailableError
@@ -27,13 +26,13 @@ def warm(
 ) -> None:
     """Fill the cache with the most recently updated customers, from the primary; a second run adds what is missing."""
     from custctl.cache.maintenance import reasons
-    from custctl.cache.maintenance import warm as warm_all
 
     context = Context.of(ctx)
-    cache = opened(context)
+    cache = context.client.cache
+    cache.require()
     context.announce(_COLUMNS)
     with context.console.progress("warming", limit) as progress:
-        warmed = asked(context, lambda: warm_all(cache, context.database, limit, progress.advance))
+        warmed = cache.warm(limit, progress.advance)
     context.wrote("the cache was filled", "`custctl cache status` shows it")
     context.renderer.one(
         {"looked_at": warmed.looked_at, "filled": warmed.filled, "held_already": warmed.held}, _COLUMNS

@@ -29,13 +29,13 @@ def delete(
 
     context = Context.of(ctx)
     operation_id = operation(operation_id)
-    store = context.customers
+    customers = context.customers
     context.announce(_COLUMNS)
     found = None
-    if not store.is_applied(operation_id):
+    if not customers.is_applied(operation_id):
         # Where there is none, the same operation may have been applied by another process this very moment: the store
         # tells which.
-        found = store.find(who)
+        found = customers.find(who)
     if found is not None:
         context.confirm_destruction(f"delete customer {found.id}, {found.email}, of {context.profile.location}?")
         # What was confirmed is what is deleted: not a row that changed while the question stood, nor another one
@@ -43,7 +43,7 @@ def delete(
         who = str(found.id)
         if_version = if_version if if_version is not None else found.version
     try:
-        outcome = store.delete(who, operation_id=operation_id, if_version=if_version)
+        outcome = customers.delete(who, operation_id=operation_id, if_version=if_version)
     except ConflictError as error:
         show_conflict(context, error)
         raise

@@ -46,7 +46,7 @@ def get(
     """Show one customer by id or email."""
     context = Context.of(ctx)
     limit = duration("--max-stale", max_stale) if max_stale is not None else None
-    found = _read(context, who, Demands(fresh=fresh, not_stale=require_fresh, max_stale=limit))
+    found = context.customers.read(who, Demands(fresh=fresh, not_stale=require_fresh, max_stale=limit))
     if found.stale:
         context.console.note(f"the database does not answer: this is from the cache, {found.age:.1f} s old")
         if not found.is_sure:
@@ -60,22 +60,6 @@ def get(
         context.renderer.one({**found.row.as_dict(), **_source(context, found)}, (*FIELDS, *_SOURCE))
     else:
         context.renderer.one(found.row.as_dict(), FIELDS)
-
-
-def _read(context: Context, who: str, demands: Demands) -> Found:
-    if context.profile.cache is None:
-        return Found(context.customers.get(who, replica=True))
-    from custctl.cache.reading import Reader
-
-    def is_down() -> bool:
-        from custctl.cache.liveness import is_down
-
-        return is_down([(node.host, node.port) for node in context.profile.database.nodes], context.cache_memory)
-
-    reader = Reader(
-        context.open_cache(), lambda: context.customers, context.learn_cache, is_down, context.console.detail
-    )
-    return reader.get(who, demands)
 
 
 def _source(context: Context, found: Found) -> dict[str, Any]:

@@ -20,10 +20,8 @@ custctl customer history 42 -o json
 )
 def history(ctx: typer.Context, who: WhoArgument) -> None:
     """Show what happened to a customer, oldest first. A deleted one is named by its id; its values are erased."""
-    from custctl.customers.history import read_history
-
     context = Context.of(ctx)
-    found = read_history(context.database, who)
+    found = context.customers.history(who)
     context.tell_source()
     context.renderer.many([event.as_dict() for event in found.events], _COLUMNS, shown=_SHOWN)
     if found.withheld is not None:

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import io
 import shlex
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from custctl.cli.commands.arguments import operation
 from custctl.cli.context import Context
 from custctl.cli.options import WRITE, OperationOption, command
-from custctl.support.errors import InterruptedRunError, InvalidError, PartialError, UnavailableError, UsageError
-from custctl.support.files import is_endless
+from custctl.support.errors import InterruptedRunError, InvalidError, PartialError
 from custctl.support.text import plural
 
 if TYPE_CHECKING:
+    from custctl.api.importing import FileImport
     from custctl.customers.batch import Counts
     from custctl.customers.headers import Mapped
-    from custctl.customers.importing import Import, Request, Result
-    from custctl.customers.records import Reading
+    from custctl.customers.importing import Result
 
 _COLUMNS = ("file", "rows", "inserted", "updated", "unchanged", "skipped", "rejected", "operation_id")
 
@@ -90,74 +86,48 @@ def import_(
     Good rows are imported; bad rows are rejected, each with its line and reason, and the exit code is then 10. If an
     import is killed, run it again with the same file and options: it resumes where it stopped.
     """
-    from custctl.customers.headers import parse_mapping
-    from custctl.customers.importing import Import, Request
-    from custctl.customers.recognition import recognise
-    from custctl.customers.records import Reading, fingerprint, guess_format
-    from custctl.customers.sources import open_source
-
     context = Context.of(ctx)
-    if on_conflict not in ("fail", "skip", "update"):
-        raise UsageError(f"`--on-conflict {on_conflict}` is not known", hint="one of fail, skip, update")
-    if format not in (None, "csv", "jsonl"):
-        raise UsageError(f"`--format {format}` is not known", hint="one of csv, jsonl")
     operation_id = operation(operation_id)
-    mapping = parse_mapping(map or [])
-    separator = None if delimiter is None else _delimiter(delimiter)
     path = None if file == "-" else Path(file)
-    if rejects is not None and path is not None and rejects.exists() and path.exists() and rejects.samefile(path):
-        raise UsageError("`--rejects` names the file that is imported")
-    chosen = format or guess_format(path)
-    if separator is not None and chosen != "csv":
-        raise UsageError("`--delimiter` is for CSV alone", hint="`--format csv` reads the file as CSV")
-    with _opened(path) as data:
-        reading = Reading(
-            format=chosen,  # type: ignore[arg-type]
-            encoding=recognise(data, encoding),
-            mapping=mapping,
-            delimiter=separator,
-            raw=context.renderer.raw,
-            join_lines=join_lines,
-        )
-        known = fingerprint(data)
-        source = open_source(data, reading)
+    with context.customers.importing(
+        path or sys.stdin.buffer,
+        name="stdin" if path is None else path.name,
+        format=format,  # type: ignore[arg-type]
+        mapping=map or [],
+        delimiter=delimiter,
+        encoding=encoding,
+        raw=context.renderer.raw,
+        join_lines=join_lines,
+        on_conflict=on_conflict,  # type: ignore[arg-type]
+        rejects=rejects,
+        dry_run=dry_run,
+        operation_id=operation_id,
+    ) as work:
+        source = work.source
         if not dry_run:
             context.announce(_COLUMNS)
         _say_left_out(context, source.kept, source.left_out)
         if on_conflict == "update" and not dry_run:
             context.confirm_in_production(f"update customers of {context.profile.location} from {file}?")
-        request = Request(
-            name="stdin" if path is None else path.name,
-            source=source,
-            fingerprint=known,
-            key_parts=(str(reading), on_conflict),
-            on_conflict=on_conflict,  # type: ignore[arg-type]
-            operation_id=operation_id,
-            rejects=rejects,
-            dry_run=dry_run,
-        )
-        work = Import(context.customers, context.database, request, context.actor)
         told = len(source.left_out) + len(source.kept)
-        result = _run(context, work, known.lines, dry_run=dry_run, updates=on_conflict == "update")
+        result = _run(context, work)
         if len(source.left_out) + len(source.kept) > told:
             _say_left_out(context, source.kept, source.left_out)
         if source.unmet and not result.replayed:
             names = ", ".join(f"`{name}`" for name in source.unmet)
             context.console.warn(f"no object has what `--map` names: {names}")
-        hints = _hints(request, result, reading, data)
+        hints = _hints(work, result)
     _show(context, result, file, operation_id, dry_run=dry_run, rejects=rejects, hints=hints)
 
 
-def _run(context: Context, work: Import, lines: int, *, dry_run: bool, updates: bool) -> Result:
+def _run(context: Context, work: FileImport) -> Result:
+    dry_run = work.request.dry_run
     try:
-        with context.console.progress("importing", lines) as progress:
-            if dry_run or not updates:
-                return work.run(progress.advance)
-            with context.writing_many():
-                return work.run(progress.advance)
+        with context.console.progress("importing", work.lines) as progress:
+            return work.run(progress.advance)
     except InvalidError:
         if not dry_run:
-            context.console.note(f"before the error, {_committed(work.result.counts)}")
+            context.console.note(f"before the error, {_committed(work.counts)}")
         raise
     except KeyboardInterrupt as interrupt:
         from custctl.support.signals import Terminated
@@ -174,58 +144,6 @@ def _committed(counts: Counts) -> str:
         f"{counts.rows} rows were dealt with and committed: {counts.inserted} inserted, {counts.updated} updated,"
         f" {counts.unchanged} unchanged, {counts.skipped} skipped, {counts.rejected} rejected"
     )
-
-
-@contextmanager
-def _opened(path: Path | None) -> Iterator[IO[bytes]]:
-    """Open the file, which is read twice: what can be read once alone is kept in an unnamed file.
-
-    Raises:
-        UsageError: it cannot be read.
-        InvalidError: on reading; it is changed meanwhile.
-    """
-    from custctl.customers.steady import Steady
-
-    with _seekable(path) as data:
-        yield io.BufferedReader(Steady(data))
-
-
-@contextmanager
-def _seekable(path: Path | None) -> Iterator[IO[bytes]]:
-    if path is None:
-        if is_endless(sys.stdin):
-            raise UsageError("standard input cannot be read: it is a device, not a file")
-        with _spooled(sys.stdin.buffer) as spool:
-            yield spool
-        return
-    try:
-        data = path.open("rb")
-    except OSError as error:
-        raise UsageError(f"`{path}` cannot be read: {error.strerror}") from error
-    with data:
-        if is_endless(data):
-            raise UsageError(f"`{path}` cannot be read: it is a device, not a file")
-        if data.seekable():
-            yield data
-            return
-        with _spooled(data) as spool:
-            yield spool
-
-
-def _read(stream: IO[bytes]) -> bytes:
-    try:
-        return stream.read(1 << 20)
-    except OSError as error:
-        raise UnavailableError(f"the input cannot be read: {error.strerror}", hint="nothing was imported") from error
-
-
-@contextmanager
-def _spooled(stream: IO[bytes]) -> Iterator[IO[bytes]]:
-    with tempfile.TemporaryFile() as spool:
-        while chunk := _read(stream):
-            spool.write(chunk)
-        spool.seek(0)
-        yield spool
 
 
 def _say_left_out(context: Context, kept: list[str], left_out: list[str]) -> None:
@@ -279,15 +197,16 @@ def _show(
     )
 
 
-def _hints(request: Request, result: Result, reading: Reading, data: IO[bytes]) -> list[str]:
+def _hints(work: FileImport, result: Result) -> list[str]:
     """Return what to do about rejected rows, the most general first."""
     from custctl.customers.encodings import encoding_hint
 
+    request, reading = work.request, work.reading
     hints: list[str] = []
     if not result.counts.rejected:
         return hints
     if result.undecodable:
-        hints.append(encoding_hint(data, reading.encoding.name))
+        hints.append(encoding_hint(work.data, reading.encoding.name))
         if result.counts.inserted and request.on_conflict == "fail" and request.rejects is None and not request.dry_run:
             hints.append("`--on-conflict skip` passes over the rows that are imported already")
     hints += [_unmatched(field, reading.mapping) for field in _misread(result)]
@@ -310,10 +229,3 @@ def _unmatched(field: str, mapping: Sequence[Mapped]) -> str:
         if field in option.fields:
             return f"`{option.header}` may not be your `{field}`: map another column, or none"
     return f"if that column is not your `{field}`, leave it out with `--map {field}=`"
-
-
-def _delimiter(text: str) -> str:
-    separator = {"tab": "\t", "\\t": "\t"}.get(text.casefold(), text)
-    if len(separator) != 1 or separator in '"\r\n':
-        raise UsageError(f"`--delimiter {text}` is not one character", hint="such as `;`, or `tab`")
-    return separator

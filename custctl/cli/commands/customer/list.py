@@ -40,12 +40,6 @@ def list_(
     after: AfterOption = None,
 ) -> None:
     """List customers, page by page. Rows without a value come last; ties go by id."""
-    from custctl.customers.queries import list_query, resume
+    from custctl.customers.queries import resume_list
 
-    context = Context.of(ctx)
-    asked = list_query(sort, status, country)
-    if after is None:
-        print_pages(context, asked, None, limit)
-    else:
-        nothing_asked = sort is None and status is None and country is None
-        print_pages(context, *resume(after, None if nothing_asked else asked, "list"), limit)
+    print_pages(Context.of(ctx), *resume_list(sort, status, country, after), limit)

@@ -26,14 +26,10 @@ def search(
     after: AfterOption = None,
 ) -> None:
     """Find customers by email, names, company or phone. Case does not matter, accents do; `%` and `_` are literal."""
-    from custctl.customers.queries import resume, search_query
+    from custctl.customers.queries import resume_search
     from custctl.support.errors import UsageError
 
     context = Context.of(ctx)
     if text is None and after is None:
         raise UsageError("missing argument `TEXT`", hint="see `custctl customer search --help`")
-    asked = search_query(text, contains) if text is not None else None
-    if after is not None:
-        print_pages(context, *resume(after, asked, "search"), limit)
-    elif asked is not None:
-        print_pages(context, asked, None, limit)
+    print_pages(context, *resume_search(text, contains, after), limit)

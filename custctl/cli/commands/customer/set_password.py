@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,9 +10,6 @@ from custctl.cli.commands.arguments import operation
 from custctl.cli.commands.customer.fields import note_outcome
 from custctl.cli.context import Context
 from custctl.cli.options import WRITE, OperationOption, WhoArgument, command
-
-if TYPE_CHECKING:
-    from custctl.customers.model import Customer
 
 StdinOption = Annotated[bool, typer.Option("--stdin", help="Read the password from stdin: its first line.")]
 _COLUMNS = ("id", "email", "password_set", "operation_id")
@@ -29,18 +26,11 @@ def set_password(
     ctx: typer.Context, who: WhoArgument, stdin: StdinOption = False, operation_id: OperationOption = None
 ) -> None:
     """Set a customer's password: hidden prompt or --stdin; stored as an argon2id hash, shown nowhere."""
-    from custctl.customers.passwords import check_password_rules, hash_password
-
     context = Context.of(ctx)
     operation_id = operation(operation_id)
     context.announce(_COLUMNS)
     password = context.prompter.secret("new password", from_stdin=stdin, again=True)
-
-    def hasher(found: Customer) -> str:
-        check_password_rules(password, (found.email, found.first_name, found.last_name, found.company))
-        return hash_password(password)
-
-    outcome = context.customers.set_password(who, hasher, operation_id=operation_id)
+    outcome = context.customers.set_password(who, password, operation_id=operation_id)
     note_outcome(context, outcome, "given a password")
     if outcome.replayed:
         context.console.note(f"operation {outcome.operation_id} had been applied already; this is its outcome")

@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from custctl.cli.commands.arguments import duration
 from custctl.cli.commands.telling import Teller
 from custctl.cli.context import Context
 from custctl.migrations.plan import Step
-from custctl.migrations.runner import Applied, Request, Run, migrate
-from custctl.support.errors import UnavailableError
+from custctl.migrations.runner import Applied
 from custctl.support.text import plural
 
 COLUMNS = ("version", "description", "kind", "script", "statements", "duration_ms")
 _PLANNED = ("version", "description", "kind", "script", "reason")
-_WAIT_STEP = 0.5  # seconds between attempts to reach a database that is still starting
 
 
 def run_migrate(
     context: Context, *, dry_run: bool, target: int | None, lock_timeout: str, wait: str, allow_out_of_order: bool
 ) -> None:
     """Migrate, and print what was done."""
-    profile = context.profile
-    request = Request(
-        sql_dir=context.sql_dir[0],
-        environment=profile.environment,
-        actor=context.actor,
-        target=target,
-        allow_out_of_order=allow_out_of_order,
-        lock_timeout=duration("--lock-timeout", lock_timeout),
-        dry_run=dry_run,
-    )
-    patience = duration("--wait", wait)
+    profile, migrations = context.profile, context.client.migrations
+    locked, patience = duration("--lock-timeout", lock_timeout), duration("--wait", wait)
     if not dry_run:
         context.announce(COLUMNS)
-    run = _when_reachable(context, request, patience)
+    migrations.wait(patience)
+    with context.console.steps() as step:
+        listener = Teller(context, step)
+        if dry_run:
+            run = migrations.plan(target=target, allow_out_of_order=allow_out_of_order, listener=listener)
+        else:
+            run = migrations.apply(
+                target=target, allow_out_of_order=allow_out_of_order, lock_timeout=locked, listener=listener
+            )
     document: dict[str, Any] = {
         "environment": str(profile.environment),
         "applied": [_row(done) for done in run.applied],
@@ -56,27 +52,6 @@ def run_migrate(
             f"{plural(len(run.applied), 'script was', 'scripts were')} applied", "`custctl migrate status` shows them"
         )
     context.renderer.document(document, rows=document["applied"], columns=COLUMNS)
-
-
-def _when_reachable(context: Context, request: Request, patience: float) -> Run:
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            context.database.probe()
-        except UnavailableError as error:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise
-            context.console.detail(f"waiting: {error.message}")
-            time.sleep(min(_WAIT_STEP, left))
-            continue
-        with context.console.steps() as step:
-            teller = Teller(context, step)
-            if request.dry_run:
-                return migrate(context.database, request, teller)
-            # A script may change customers.
-            with context.writing_many():
-                return migrate(context.database, request, teller)
 
 
 def _row(done: Applied) -> dict[str, Any]:

@@ -26,26 +26,16 @@ def baseline(
     lock_timeout: LockTimeoutOption = "5m",
 ) -> None:
     """Adopt a database that already has the schema: journal the scripts up to VERSION, run none, stamp it."""
-    from custctl.cli.commands.arguments import duration, operation
+    from custctl.cli.commands.arguments import duration
     from custctl.cli.commands.telling import Teller
-    from custctl.migrations.baseline import baseline as adopt
-    from custctl.migrations.baseline import plan_baseline
 
     context = Context.of(ctx)
     patience = duration("--lock-timeout", lock_timeout)
-    scripts = plan_baseline(context.database, context.sql_dir[0], version)
+    scripts = context.client.migrations.plan_baseline(version)
     context.announce(_COLUMNS)
     context.confirm_in_production(f"take {len(scripts)} scripts for applied on {context.profile.location}?")
     with context.console.steps() as step:
-        adopt(
-            context.database,
-            scripts,
-            environment=context.profile.environment,
-            actor=context.actor,
-            operation_id=operation(None),
-            lock_timeout=patience,
-            listener=Teller(context, step),
-        )
+        context.client.migrations.baseline(scripts, lock_timeout=patience, listener=Teller(context, step))
     context.wrote(f"{plural(len(scripts), 'script is', 'scripts are')} adopted", "`custctl migrate status` shows them")
     rows = [{"version": s.version, "description": s.description, "script": s.name} for s in scripts]
     context.renderer.many(rows, _COLUMNS)

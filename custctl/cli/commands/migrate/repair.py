@@ -38,16 +38,12 @@ def repair(
 
     from custctl.cli.commands.arguments import duration, operation
     from custctl.cli.commands.telling import Teller
-    from custctl.migrations.repair import check_stamp, execute, plan_repair
 
     context = Context.of(ctx)
-    profile = context.profile
+    migrations = context.client.migrations
     operation_id = operation(operation_id)
     patience = duration("--lock-timeout", lock_timeout)
-    restamp = environment is not None
-    if environment is not None:
-        check_stamp(environment, profile)
-    planned = plan_repair(context.database, context.sql_dir[0], environment=profile.environment, restamp=restamp)
+    planned = migrations.plan_repair(environment)
     context.announce(_COLUMNS)
     for line in planned.in_words():
         context.console.note(line)
@@ -55,17 +51,8 @@ def repair(
         context.console.note("nothing to repair")
     else:
         _confirm(context, planned)
-        # Under its old id, too, nothing of it is to be read from the cache any more.
-        with context.console.steps() as step, context.writing_many():
-            teller = Teller(context, step)
-            execute(
-                context.database,
-                planned,
-                actor=context.actor,
-                operation_id=operation_id,
-                lock_timeout=patience,
-                listener=teller,
-            )
+        with context.console.steps() as step:
+            migrations.repair(planned, operation_id=operation_id, lock_timeout=patience, listener=Teller(context, step))
         context.wrote("the journal was repaired", "`custctl migrate status` shows it")
     context.renderer.many([asdict(change) for change in planned.changes()], _COLUMNS)
 

@@ -46,18 +46,15 @@ def status(
     ] = False,
 ) -> None:
     """Show what is applied, pending, drifted or missing. Reads only."""
-    from custctl.migrations.journal import read_state
-    from custctl.migrations.plan import check_plan, make_plan
-    from custctl.migrations.scripts import discover
+    from custctl.migrations.plan import check_plan
     from custctl.support.errors import MigrationError, PendingError
 
     context = Context.of(ctx)
-    profile, database = context.profile, context.database
-    scripts = discover(context.sql_dir[0], database.engine_name)
-    state = read_state(database)
-    plan = make_plan(scripts, state.records, environment=profile.environment, features=database.features())
+    environment = context.profile.environment
+    found = context.client.migrations.status()
+    plan, stamp = found.plan, found.stamp
     rows = []
-    for entry in plan.entries:
+    for entry in found.entries:
         record = entry.record
         rows.append(
             {
@@ -70,11 +67,10 @@ def status(
             }
         )
     context.renderer.many(rows, _COLUMNS, shown=_SHOWN)
-    stamp = state.standing.environment if state.standing else None
-    if state.has_journal and stamp != profile.environment:
+    if found.state.has_journal and stamp != environment:
         context.console.warn(
             f"the database is stamped {f'`{stamp}`' if stamp else 'with no environment'},"
-            f" and the profile is of `{profile.environment}`"
+            f" and the profile is of `{environment}`"
         )
     if check:
         check_plan(plan, allow_out_of_order=True)

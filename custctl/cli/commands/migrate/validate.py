@@ -20,11 +20,10 @@ custctl migrate validate --env prod -o json
 )
 def validate(ctx: typer.Context) -> None:
     """Check the scripts against the journal and the linter. Writes nothing."""
-    from custctl.migrations.validation import validate as check
     from custctl.support.errors import MigrationError
 
     context = Context.of(ctx)
-    problems = check(context.database, context.sql_dir[0], context.profile.environment)
+    problems = context.client.migrations.validate()
     rows = [problem.as_dict() for problem in problems]
     for row in rows:
         row["hint"] = context.carry(row["hint"]) if row["hint"] else None

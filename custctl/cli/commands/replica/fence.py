@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from custctl.cli.commands.replica.steering import opened
 from custctl.cli.context import Context
 from custctl.cli.options import WRITE, command
 
@@ -30,7 +29,7 @@ def fence(
     """Keep a node from accepting writes, end its clients' sessions, and say what holds them off."""
     context = Context.of(ctx)
     context.announce(_COLUMNS)
-    with opened(context, changes=True) as driver:
+    with context.client.replicas.driver(changes=True) as driver:
         node = driver.to_fence() if node is None else node
         driver.node(node)
         context.confirm_destruction(f"fence `{node}` of {context.profile.location}? its clients' sessions are ended")

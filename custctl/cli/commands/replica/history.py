@@ -19,11 +19,8 @@ custctl replica history -o json
 )
 def history(ctx: typer.Context) -> None:
     """Show the switchovers and failovers: those that the database has recorded, and those that this machine began."""
-    from custctl.replication.history import changes
-    from custctl.replication.journal import Journal
-
     context = Context.of(ctx)
-    found, fault = changes(context.database, Journal.of(context.profile, context.environ))
-    if fault is not None:
-        context.console.warn(f"what the database has recorded is not known: {fault.message}", fault.hint)
-    context.renderer.many([change.as_dict() for change in found], _COLUMNS)
+    found = context.client.replicas.history()
+    if found.fault is not None:
+        context.console.warn(f"what the database has recorded is not known: {found.fault.message}", found.fault.hint)
+    context.renderer.many([change.as_dict() for change in found.items], _COLUMNS)

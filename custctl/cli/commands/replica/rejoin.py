@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from custctl.cli.commands.replica.steering import NodeArgument, opened
+from custctl.cli.commands.replica.steering import NodeArgument
 from custctl.cli.context import Context
 from custctl.cli.options import WRITE, command
 from custctl.support.errors import IncompleteError
@@ -23,7 +23,7 @@ def rejoin(ctx: typer.Context, node: NodeArgument) -> None:
     """Make a former primary a standby of the present one, by the profile's hook; without one, print what to type."""
     context = Context.of(ctx)
     context.announce(_COLUMNS)
-    with opened(context, changes=True) as driver:
+    with context.client.replicas.driver(changes=True) as driver:
         driver.node(node)
         if driver.rejoins:
             question = f"let `{node}` of {context.profile.location} rejoin? what it alone has written is lost"

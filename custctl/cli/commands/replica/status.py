@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from custctl.cli.commands.replica.steering import opened
 from custctl.cli.context import Context
 from custctl.cli.options import DATA, command
 
@@ -76,7 +75,7 @@ def status(
     context = Context.of(ctx)
     context.renderer.check_fields(_COLUMNS)
     courses: dict[str, deque[float | None]] = {}
-    with opened(context) as driver:
+    with context.client.replicas.driver() as driver:
         while True:
             topology = driver.refreshed(driver.observe())
             if watch:

@@ -27,24 +27,6 @@ PLAN_COLUMNS = ("step", "node", "what")
 RESULT_COLUMNS = ("step", "node", "state", "detail", "took_s")
 
 
-@contextmanager
-def opened(context: Context, *, changes: bool = False) -> Iterator[Driver]:
-    """Open the driver of the profile's replicas.
-
-    Args:
-        changes: whether anything is going to be changed.
-
-    Raises:
-        RefusedError: the profile names none, or does not let it change anything.
-    """
-    from custctl.replication.nodes import Means
-    from custctl.replication.opening import opened as opened_driver
-
-    means = Means(context.profile, context.database, context.environ, context.actor, context.console.note)
-    with opened_driver(means, changes=changes) as driver:
-        yield driver
-
-
 def steer(
     context: Context,
     make_plan: Callable[[Driver, Topology, Intent | None], Plan],
@@ -54,14 +36,14 @@ def steer(
 ) -> None:
     """Plan, ask, carry out, and print what was done."""
     from custctl.replication.execution import Run
-    from custctl.replication.journal import Journal
 
+    replicas = context.client.replicas
     if dry_run:
         context.renderer.check_fields(PLAN_COLUMNS)
     else:
         context.announce(RESULT_COLUMNS)
-    journal = Journal.of(context.profile, context.environ)
-    with opened(context, changes=not dry_run) as driver, journal.held():
+    journal = replicas.journal
+    with replicas.driver(changes=not dry_run) as driver, journal.held():
         unfinished = _unfinished(context, journal)
         plan = make_plan(driver, driver.observe(), unfinished)
         if dry_run:
@@ -78,7 +60,7 @@ def steer(
             context.console.note(str(plan.loss))
         context.confirm_destruction(question(plan))
         with context.console.steps() as step:
-            run = Run(driver, plan, journal, context.actor, step)
+            run = Run(driver, plan, journal, context.opened.actor, step)
             with _cache_in_step(context, driver):
                 run.execute()
                 context.wrote(f"`{plan.target}` is the primary", "`custctl replica history` shows it")
@@ -88,7 +70,7 @@ def steer(
 @contextmanager
 def _cache_in_step(context: Context, driver: Driver) -> Iterator[None]:
     """Keep readers of the cache away while the history may fork, and let it know the new epoch."""
-    mirror = context.mirror if driver.database_id is not None else None
+    mirror = context.opened.mirror if driver.database_id is not None else None
     if mirror is None:
         yield
         return

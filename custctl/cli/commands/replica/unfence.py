@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from custctl.cli.commands.replica.steering import opened
 from custctl.cli.context import Context
 from custctl.cli.options import WRITE, command
 
@@ -34,7 +33,7 @@ def unfence(
     """Let a fenced node accept writes again, where no other one is the primary."""
     context = Context.of(ctx)
     context.announce(_COLUMNS)
-    with opened(context, changes=True) as driver:
+    with context.client.replicas.driver(changes=True) as driver:
         node = driver.to_unfence() if node is None else node
         by = driver.unfence(node)
     context.wrote(f"`{node}` was unfenced", "`custctl replica status` shows how things stand")

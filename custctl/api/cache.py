@@ -1,0 +1,152 @@
+"""The cache of customers in front of a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from custctl.cache.store import CacheError
+from custctl.support.errors import CredentialError, ExitCode, RefusedError, UnavailableError
+
+if TYPE_CHECKING:
+    from custctl.api.opened import Opened
+    from custctl.cache.maintenance import Warmed
+    from custctl.cache.store import Cache as Store
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStatus:
+    """How a cache stands.
+
+    Attributes:
+        url: its address, without a password.
+        failure: why it failed a moment ago, though it answers again; None where it did not.
+        hits: reads that it served; `misses` those that it did not, `stale` those it served while the database was down.
+        entries: customers that it holds.
+        memory_bytes: what the server uses for all that it holds; None where it does not say.
+        latency_ms: of a small question, in milliseconds.
+        server: name and version; None where it does not say.
+        in_doubt: entries that this machine does not trust until the cache has been told of a write.
+    """
+
+    url: str
+    failure: str | None
+    hits: int
+    misses: int
+    stale: int
+    entries: int
+    memory_bytes: int | None
+    latency_ms: float
+    server: str | None
+    in_doubt: int
+
+    @property
+    def hit_ratio(self) -> float | None:
+        """The share of reads that it served, 0 to 1; None where there were none."""
+        served = self.hits + self.misses
+        return round(self.hits / served, 4) if served else None
+
+
+class Cache:
+    """The cache of one profile.
+
+    Each call raises `RefusedError` where the profile has no cache or the database has no stamp yet, `UnavailableError`
+    where the cache does not answer, `CredentialError` where it refuses the login.
+
+    Args:
+        opened: the profile's.
+    """
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+
+    @property
+    def url(self) -> str:
+        """Its address, without a password."""
+        cache = self._opened.profile.cache
+        if cache is None:
+            raise RefusedError(
+                f"profile `{self._opened.profile.name}` has no cache",
+                hint="`cache: {url: rediss://…}` in the profile names one",
+            )
+        return cache.url
+
+    def status(self) -> CacheStatus:
+        """Do what reads and writes do with it, and return what it holds and how often it served."""
+        from custctl.cache.checking import latency, server_version
+        from custctl.cache.maintenance import count_entries
+
+        memory, url = self._opened.memory, self.url
+        # Before it is asked now, which begins anew.
+        failure = memory.failure
+        cache = self.require()
+        with self._answering():
+            cache.probe()
+            counts = cache.counts()
+            info = cache.info()
+            used = info.get("used_memory", "")
+            return CacheStatus(
+                url=url,
+                failure=str(failure) if failure is not None else None,
+                hits=counts.get("hits", 0),
+                misses=counts.get("misses", 0),
+                stale=counts.get("stale", 0),
+                entries=sum(count_entries(keys) for keys in cache.key_lists()),
+                memory_bytes=int(used) if used.isdigit() else None,
+                latency_ms=round(latency(cache) * 1000, 3),
+                server=server_version(info),
+                in_doubt=len(memory.in_doubt),
+            )
+
+    def warm(self, limit: int = 10_000, on_progress: Callable[[int], None] = lambda _: None) -> Warmed:
+        """Fill it with the most recently updated customers, from the primary.
+
+        Args:
+            limit: maximum number of customers.
+            on_progress: called with the customers dealt with, after each batch.
+        """
+        from custctl.cache.maintenance import warm
+
+        cache = self.require()
+        with self._answering():
+            return warm(cache, self._opened.database, limit, on_progress)
+
+    def clear(self) -> int:
+        """Remove this database's entries and nothing else, and return how many there were."""
+        from custctl.cache.maintenance import clear
+
+        cache = self.require()
+        with self._answering():
+            return clear(cache)
+
+    def require(self) -> Store:
+        """Open it; whose entries it holds is asked of the database where nobody knows yet.
+
+        Raises:
+            RefusedError: the profile has none, or the database has no stamp yet.
+            UnavailableError: the database has to be asked, and does not answer.
+        """
+        opened = self._opened
+        _ = self.url
+        if opened.memory.database_id is None:
+            opened.learn_cache(opened.database_id())
+        cache = opened.open_cache(for_its_own_sake=True)
+        if cache is None:
+            raise RefusedError(
+                f"{opened.profile.location} has no stamp yet, and nothing of it is cached", hint="run `custctl migrate`"
+            )
+        return cache
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Let an error of the cache out as what it is for whoever asked for the cache itself."""
+        from custctl.cache.checking import way_out
+
+        try:
+            yield
+        except CacheError as error:
+            hint, code = way_out(self.url, error)
+            made = CredentialError if code is ExitCode.CREDENTIAL else UnavailableError
+            raise made(f"the cache at {self.url} cannot be used: {error}", hint=hint) from None

@@ -1,0 +1,312 @@
+"""The customers of a database, read and written under the same rules as at the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from os import PathLike
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Unpack
+
+from custctl.cache.answers import Demands, Found
+
+if TYPE_CHECKING:
+    from custctl.api.importing import FileImport, ImportOptions
+    from custctl.api.opened import Opened
+    from custctl.customers.history import History
+    from custctl.customers.importing import Result
+    from custctl.customers.model import Customer
+    from custctl.customers.operations import Outcome
+    from custctl.customers.queries import Page
+
+ANYTHING = Demands()
+"""What `read` demands by default: nothing."""
+
+
+class Customers:
+    """The customers of one database. A customer is named by id or email.
+
+    What writes checks the values as the command line does, and raises `RefusedError` where the database's stamp is
+    another environment's, `PendingError` where the schema is missing or too old, `UnavailableError` where nothing was
+    written, and `OutcomeUnknownError` where that could not be learnt. Each takes the UUID of an operation, so that the
+    same request is never applied twice; without one it makes a new one.
+
+    Args:
+        opened: the profile's.
+    """
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def get(self, who: str | int) -> Customer:
+        """Return a customer as the primary has it, so that it can be changed and written back.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return self._opened.store.get(str(who))
+
+    def find(self, who: str | int) -> Customer | None:
+        """Return a customer as `get` does; None where there is none."""
+        return self._opened.store.find(str(who))
+
+    def read(self, who: str | int, demands: Demands = ANYTHING) -> Found:
+        """Return a customer from the cache or a replica, where the profile has them; and where it is from.
+
+        Args:
+            demands: what may be served.
+
+        Raises:
+            NotFoundError: there is none.
+            UnavailableError: the database is down, and the cache has nothing that may be served.
+        """
+        opened = self._opened
+        if opened.profile.cache is None:
+            return Found(opened.store.get(str(who), replica=True))
+        from custctl.cache.reading import Reader
+
+        reader = Reader(
+            opened.open_cache(), lambda: opened.store, opened.learn_cache, self._is_down, opened.tell.detail
+        )
+        return reader.get(str(who), demands)
+
+    def _is_down(self) -> bool:
+        from custctl.cache.liveness import is_down
+
+        nodes = self._opened.profile.database.nodes
+        return is_down([(node.host, node.port) for node in nodes], self._opened.memory)
+
+    def list(
+        self,
+        *,
+        sort: str | None = None,
+        status: str | None = None,
+        country: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page:
+        """Return a page of customers.
+
+        Args:
+            sort: a field, with `-` in front for descending; by default the id. Customers without a value come last.
+            status: those with this status alone.
+            country: those with this country alone, exactly as it is stored.
+            limit: maximum number of customers, from 1.
+            after: the cursor of the page before, `next`; it carries sort and filters.
+
+        Raises:
+            UsageError: no such field or status, or the cursor is damaged or of another query.
+        """
+        from custctl.customers.queries import read_page, resume_list
+
+        query, position = resume_list(sort, status, country, after)
+        return read_page(self._opened.database, query, limit, position)
+
+    def iterate(
+        self, *, sort: str | None = None, status: str | None = None, country: str | None = None
+    ) -> Iterator[Customer]:
+        """Yield all customers in one consistent state, in constant memory. Arguments as for `list`."""
+        from custctl.customers.queries import list_query, read_all
+
+        return read_all(self._opened.database, list_query(sort, status, country))
+
+    def search(
+        self, text: str | None = None, *, contains: bool = False, limit: int = 50, after: str | None = None
+    ) -> Page:
+        """Return a page of the customers whose email, names, company or phone begins with a text, whatever its case.
+
+        Args:
+            text: what to look for; it can be left out with `after`.
+            contains: whether it may stand anywhere in the field.
+            limit: maximum number of customers, from 1.
+            after: the cursor of the page before, `next`.
+
+        Raises:
+            UsageError: there is nothing to look for, or the cursor is damaged or of another query.
+        """
+        from custctl.customers.queries import read_page, resume_search
+
+        query, position = resume_search(text, contains, after)
+        return read_page(self._opened.database, query, limit, position)
+
+    def history(self, who: str | int) -> History:
+        """Return what happened to a customer, oldest first; a deleted one is found by its id.
+
+        Raises:
+            NotFoundError: there is no such customer, and there never was.
+        """
+        from custctl.customers.history import read_history
+
+        return read_history(self._opened.database, str(who))
+
+    def is_applied(self, operation_id: str) -> bool:
+        """Tell whether an operation is recorded already."""
+        return self._opened.store.is_applied(operation_id)
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def add(self, values: Mapping[str, object], *, operation_id: str | None = None) -> Outcome:
+        """Add a customer.
+
+        Args:
+            values: fields by name; `email`, `first_name` and `last_name` are needed.
+            operation_id: the UUID of the request.
+
+        Raises:
+            ConflictError: the email is taken.
+            InvalidError: values are not valid; `details["fields"]` has the reason of each.
+            UsageError: a field that is unknown or cannot be set.
+        """
+        from custctl.customers.operations import chosen_operation_id
+        from custctl.customers.rules import validate
+
+        checked = validate(values, partial=False)
+        return self._opened.store.add(checked, operation_id=chosen_operation_id(operation_id))
+
+    def update(
+        self,
+        who: str | int,
+        changes: Mapping[str, object],
+        *,
+        if_version: str | None = None,
+        retries: int = 0,
+        operation_id: str | None = None,
+        base: Customer | None = None,
+    ) -> Outcome:
+        """Set fields of a customer; None or an empty text clears a field, the others are left alone.
+
+        Args:
+            changes: fields by name.
+            if_version: write only where the customer still has this version.
+            retries: how often to read the row again and set the same fields after a conflict; not with `if_version`.
+            operation_id: the UUID of the request.
+            base: the customer as the caller saw it at `if_version`, for the message of a conflict.
+
+        Raises:
+            ConflictError: the row was changed by another, and nothing was overwritten; or the email is taken.
+            InvalidError: values are not valid; `details["fields"]` has the reason of each.
+            NotFoundError: there is no such customer.
+            UsageError: a field that is unknown or cannot be set.
+        """
+        from custctl.customers.operations import chosen_operation_id
+        from custctl.customers.rules import validate
+
+        return self._opened.store.update(
+            str(who),
+            validate(changes, partial=True),
+            operation_id=chosen_operation_id(operation_id),
+            if_version=if_version,
+            retries=retries,
+            base=base,
+        )
+
+    def delete(self, who: str | int, *, if_version: str | None = None, operation_id: str | None = None) -> Outcome:
+        """Delete a customer, its password and every value that the audit holds of it.
+
+        Args:
+            if_version: delete only where the customer still has this version.
+            operation_id: the UUID of the request.
+
+        Raises:
+            ConflictError: the row was changed by another; nothing was deleted.
+            NotFoundError: there is no such customer.
+        """
+        from custctl.customers.operations import chosen_operation_id
+
+        return self._opened.store.delete(
+            str(who), operation_id=chosen_operation_id(operation_id), if_version=if_version
+        )
+
+    # -- passwords ---------------------------------------------------------------------------------
+
+    def set_password(self, who: str | int, password: str, *, operation_id: str | None = None) -> Outcome:
+        """Store the argon2id hash of a customer's password.
+
+        Raises:
+            InvalidError: the password is too short, too common or too easily guessed.
+            NotFoundError: there is no such customer.
+        """
+        from custctl.customers.operations import chosen_operation_id
+        from custctl.customers.passwords import check_password_rules, hash_password
+
+        def hasher(found: Customer) -> str:
+            check_password_rules(password, (found.email, found.first_name, found.last_name, found.company))
+            return hash_password(password)
+
+        return self._opened.store.set_password(str(who), hasher, operation_id=chosen_operation_id(operation_id))
+
+    def verify_password(
+        self, who: str | int, password: str, *, before_writing: Callable[[], None] = lambda: None
+    ) -> Customer:
+        """Check a customer's password, and return the customer. A hash with older parameters is renewed.
+
+        Args:
+            before_writing: called before a hash is renewed.
+
+        Raises:
+            InvalidError: the password does not match, or none is set.
+            NotFoundError: there is no such customer.
+        """
+        from custctl.customers.passwords import verify_customer
+        from custctl.support.errors import CustctlError
+
+        store = self._opened.store
+        found, stored = store.password_hash(str(who))
+        renewed = verify_customer(stored, password)
+        if stored is not None and renewed is not None:
+            before_writing()
+            try:
+                store.replace_hash(found.id, stored, renewed)
+            except CustctlError as error:
+                # The password was right; a hash with older parameters can wait for a writable database.
+                self._opened.tell.detail(f"the hash keeps its older parameters: {error.message}")
+        return found
+
+    # -- files -------------------------------------------------------------------------------------
+
+    def export(self) -> Iterator[Customer]:
+        """Yield all customers by id, in one consistent state and in constant memory.
+
+        Raises:
+            PendingError: the schema is not there or too old.
+        """
+        from custctl.customers.exporting import export_all
+        from custctl.customers.model import Customer
+
+        found = export_all(self._opened.database)
+        return (Customer(*row) for block in found.rows() for row in block)
+
+    def import_file(
+        self,
+        file: str | PathLike[str] | IO[bytes],
+        *,
+        on_progress: Callable[[int], None] = lambda _: None,
+        **options: Unpack[ImportOptions],
+    ) -> Result:
+        """Import customers from CSV or JSON lines. Rows that are not valid are rejected; the others are imported.
+
+        An import that is killed is run again with the same file and options: it resumes where it stopped.
+
+        Args:
+            file: its path, or a stream of bytes, which is read to its end.
+            on_progress: called with the number of rows dealt with, after each batch.
+            options: see `custctl.api.importing.ImportOptions`.
+
+        Returns:
+            How many rows were inserted, updated, skipped and rejected, in `counts`; the first `reasons` of rejects.
+
+        Raises:
+            ConflictError: another process imports the same file, or the operation is another request's.
+            InvalidError: the file cannot be read as what it is; what came before the fault has landed.
+            UsageError: the file cannot be read, or an option does not fit it.
+        """
+        with self.importing(Path(file) if isinstance(file, str | PathLike) else file, **options) as work:
+            return work.run(on_progress)
+
+    def importing(self, file: Path | IO[bytes], **options: Unpack[ImportOptions]) -> AbstractContextManager[FileImport]:
+        """Open a file for an import and find out what it is, before anything is written; see `import_file`."""
+        from custctl.api.importing import opened_import
+
+        return opened_import(self._opened, file, **options)

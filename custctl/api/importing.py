@@ -1,0 +1,164 @@
+"""Importing customers from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, TypedDict
+
+from custctl.customers.batch import Counts, OnConflict
+from custctl.customers.files import opened as opened_file
+from custctl.customers.headers import parse_mapping
+from custctl.customers.importing import Import, Request, Result
+from custctl.customers.operations import chosen_operation_id
+from custctl.customers.recognition import recognise
+from custctl.customers.records import Format, Reading, Source, fingerprint, guess_format
+from custctl.customers.sources import open_source
+from custctl.support.errors import UsageError
+
+if TYPE_CHECKING:
+    from custctl.api.opened import Opened
+
+
+class ImportOptions(TypedDict, total=False):
+    """How a file is imported; each can be left out.
+
+    Attributes:
+        name: the file's, for the audit; by default that of its path.
+        format: `csv` or `jsonl`; by default inferred from the file's name.
+        mapping: which column is read into a field, as `field=Header`, `field=A,B`, `field=` to leave it out, or
+            `first_name,last_name=Header`.
+        delimiter: what separates the cells of CSV, or `tab`; by default it is detected.
+        encoding: by default UTF-8, or UTF-16 or UTF-32 where the file is in one of them.
+        raw: take cells as they are; otherwise the `'` is taken away that CSV has before a formula.
+        join_lines: join the lines of a cell with `, ` instead of rejecting the row.
+        on_conflict: what to do with a row whose email is taken; by default it is rejected.
+        rejects: the file for rejected rows; by default they are not kept.
+        dry_run: check the file and look up the emails; write nothing.
+        operation_id: the UUID of the request; by default a new one.
+    """
+
+    name: str | None
+    format: Format | None
+    mapping: Sequence[str]
+    delimiter: str | None
+    encoding: str | None
+    raw: bool
+    join_lines: bool
+    on_conflict: OnConflict
+    rejects: Path | None
+    dry_run: bool
+    operation_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileImport:
+    """An import that is ready to run: its file is open, and what it is was found out.
+
+    Attributes:
+        request: what is to be imported.
+        reading: how the file is read.
+        data: the file.
+        lines: how many lines it has.
+    """
+
+    request: Request
+    reading: Reading
+    data: IO[bytes]
+    lines: int
+    _work: Import
+    _opened: Opened
+
+    @property
+    def source(self) -> Source:
+        """The records, and the columns that were left out."""
+        return self.request.source
+
+    @property
+    def counts(self) -> Counts:
+        """What this run knows to be committed so far."""
+        return self._work.result.counts
+
+    def committed(self) -> Counts:
+        """Ask the database what is committed: an interrupt may come between a commit and the word of it."""
+        return self._work.committed()
+
+    def run(self, on_progress: Callable[[int], None] = lambda _: None) -> Result:
+        """Import the file; see `custctl.customers.importing.Import.run`.
+
+        Args:
+            on_progress: called with the number of rows dealt with, after each batch.
+        """
+        if self.request.dry_run or self.request.on_conflict != "update":
+            return self._work.run(on_progress)
+        with self._opened.writing_many():
+            return self._work.run(on_progress)
+
+
+@contextmanager
+def opened_import(
+    opened: Opened,
+    file: Path | IO[bytes],
+    *,
+    name: str | None = None,
+    format: Format | None = None,
+    mapping: Sequence[str] = (),
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    raw: bool = False,
+    join_lines: bool = False,
+    on_conflict: OnConflict = "fail",
+    rejects: Path | None = None,
+    dry_run: bool = False,
+    operation_id: str | None = None,
+) -> Iterator[FileImport]:
+    """Open a file and find out what it is; arguments as for `ImportOptions`.
+
+    Raises:
+        InvalidError: the file is not what it should be.
+        UsageError: the file cannot be read, or an option does not fit it.
+    """
+    if on_conflict not in ("fail", "skip", "update"):
+        raise UsageError(f"`--on-conflict {on_conflict}` is not known", hint="one of fail, skip, update")
+    if format not in (None, "csv", "jsonl"):
+        raise UsageError(f"`--format {format}` is not known", hint="one of csv, jsonl")
+    operation_id = chosen_operation_id(operation_id)
+    mapped = parse_mapping(mapping)
+    separator = None if delimiter is None else _delimiter(delimiter)
+    path = file if isinstance(file, Path) else None
+    if rejects is not None and path is not None and rejects.exists() and path.exists() and rejects.samefile(path):
+        raise UsageError("`--rejects` names the file that is imported")
+    chosen = format or guess_format(path)
+    if separator is not None and chosen != "csv":
+        raise UsageError("`--delimiter` is for CSV alone", hint="`--format csv` reads the file as CSV")
+    with opened_file(file) as data:
+        reading = Reading(
+            format=chosen,
+            encoding=recognise(data, encoding),
+            mapping=mapped,
+            delimiter=separator,
+            raw=raw,
+            join_lines=join_lines,
+        )
+        known = fingerprint(data)
+        request = Request(
+            name=name if name is not None else path.name if path is not None else "stream",
+            source=open_source(data, reading),
+            fingerprint=known,
+            key_parts=(str(reading), on_conflict),
+            on_conflict=on_conflict,
+            operation_id=operation_id,
+            rejects=rejects,
+            dry_run=dry_run,
+        )
+        work = Import(opened.store, opened.database, request, opened.actor)
+        yield FileImport(request, reading, data, known.lines, work, opened)
+
+
+def _delimiter(text: str) -> str:
+    separator = {"tab": "\t", "\\t": "\t"}.get(text.casefold(), text)
+    if len(separator) != 1 or separator in '"\r\n':
+        raise UsageError(f"`--delimiter {text}` is not one character", hint="such as `;`, or `tab`")
+    return separator

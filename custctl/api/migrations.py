@@ -1,0 +1,302 @@
+"""The schema of a database: its scripts, their state, and seed data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from custctl.customers.operations import chosen_operation_id
+
+if TYPE_CHECKING:
+    from custctl.api.opened import Opened
+    from custctl.migrations.repair import Repair
+    from custctl.migrations.runner import Listener, Request, Run
+    from custctl.migrations.scripts import Script
+    from custctl.migrations.seeding import Seeded
+    from custctl.migrations.status import Status
+    from custctl.migrations.validation import Problem
+
+LOCK_TIMEOUT = 300.0
+"""Seconds for which a run waits for another one by default."""
+
+
+class Migrations:
+    """The migrations of one database.
+
+    What changes something raises `RefusedError` where the database's stamp is another environment's.
+
+    Args:
+        opened: the profile's.
+
+    Raises:
+        UsageError: the folder of SQL scripts that was named is not there.
+    """
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._profile = opened.profile
+        self._sql_dir = opened.sql_dir
+
+    # -- looking -----------------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """Return what is applied, pending, drifted or missing."""
+        from custctl.migrations.status import read_status
+
+        return read_status(self._opened.database, self._sql_dir, self._profile.environment)
+
+    def validate(self) -> list[Problem]:
+        """Check the scripts against the journal and the linter, and return what is wrong."""
+        from custctl.migrations.validation import validate
+
+        return validate(self._opened.database, self._sql_dir, self._profile.environment)
+
+    # -- applying ----------------------------------------------------------------------------------
+
+    def wait(self, seconds: float) -> None:
+        """Wait for a database that is still starting.
+
+        Raises:
+            UnavailableError: it does not answer in time.
+        """
+        self._opened.wait(seconds)
+
+    def plan(
+        self, *, target: int | None = None, allow_out_of_order: bool = False, listener: Listener | None = None
+    ) -> Run:
+        """Return what `apply` would do now, in `planned`, and the versions before and after. Nothing is changed.
+
+        Args:
+            target: the last number to apply.
+            allow_out_of_order: apply pending scripts below the newest applied one too.
+            listener: is told what the linter says.
+
+        Raises:
+            MigrationError: drift, a late number, or a script that is not fit to run.
+            RefusedError: a standby, another environment's stamp, or none.
+            UsageError: no script has the number of the target.
+        """
+        from custctl.migrations.runner import Listener, migrate
+
+        request = self._request(target, LOCK_TIMEOUT, allow_out_of_order=allow_out_of_order, dry_run=True)
+        return migrate(self._opened.database, request, listener or Listener())
+
+    def apply(
+        self,
+        *,
+        target: int | None = None,
+        allow_out_of_order: bool = False,
+        lock_timeout: float = LOCK_TIMEOUT,
+        listener: Listener | None = None,
+    ) -> Run:
+        """Apply what is pending, once each, in order, under a lock; `applied` tells what was done.
+
+        Args:
+            target: the last number to apply.
+            allow_out_of_order: apply pending scripts below the newest applied one too.
+            lock_timeout: seconds to wait for another run.
+            listener: is told what happens meanwhile.
+
+        Raises:
+            MigrationError: a script failed; those before it stay applied. Or as `plan`.
+            RefusedError: as `plan`.
+            UnavailableError: the lock was not free in time, or the connection was lost.
+            OutcomeUnknownError: whether a script is applied could not be learnt.
+        """
+        from custctl.migrations.runner import Listener, migrate
+
+        request = self._request(target, lock_timeout, allow_out_of_order=allow_out_of_order, dry_run=False)
+        # A script may change customers.
+        with self._opened.writing_many():
+            return migrate(self._opened.database, request, listener or Listener())
+
+    def _request(self, target: int | None, lock_timeout: float, *, allow_out_of_order: bool, dry_run: bool) -> Request:
+        from custctl.migrations.runner import Request
+
+        return Request(
+            sql_dir=self._sql_dir,
+            environment=self._profile.environment,
+            actor=self._opened.actor,
+            target=target,
+            allow_out_of_order=allow_out_of_order,
+            lock_timeout=lock_timeout,
+            dry_run=dry_run,
+        )
+
+    # -- adopting and repairing --------------------------------------------------------------------
+
+    def plan_baseline(self, version: int) -> tuple[Script, ...]:
+        """Return the scripts that a baseline would count as applied.
+
+        Raises:
+            UsageError: no script has that number.
+            MigrationError: there is a journal already, or nothing to adopt.
+        """
+        from custctl.migrations.baseline import plan_baseline
+
+        return plan_baseline(self._opened.database, self._sql_dir, version)
+
+    def baseline(
+        self, scripts: tuple[Script, ...], *, lock_timeout: float = LOCK_TIMEOUT, listener: Listener | None = None
+    ) -> None:
+        """Adopt a database that already has the schema: record scripts as applied, run none, stamp it.
+
+        Args:
+            scripts: as `plan_baseline` returned them.
+            lock_timeout: seconds to wait for another run.
+            listener: is told what happens meanwhile.
+        """
+        from custctl.migrations.baseline import baseline
+        from custctl.migrations.runner import Listener
+
+        baseline(
+            self._opened.database,
+            scripts,
+            environment=self._profile.environment,
+            actor=self._opened.actor,
+            operation_id=chosen_operation_id(None),
+            lock_timeout=lock_timeout,
+            listener=listener or Listener(),
+        )
+
+    def plan_repair(self, environment: str | None = None) -> Repair:
+        """Return what there is to repair. Nothing is changed.
+
+        Args:
+            environment: the profile's, where a restored database is to be stamped as it.
+
+        Raises:
+            MigrationError: there is no journal.
+            RefusedError: a standby, or another environment's stamp.
+            UsageError: the environment is not the profile's.
+        """
+        from custctl.migrations.repair import check_stamp, plan_repair
+
+        if environment is not None:
+            check_stamp(environment, self._profile)
+        return plan_repair(
+            self._opened.database,
+            self._sql_dir,
+            environment=self._profile.environment,
+            restamp=environment is not None,
+        )
+
+    def repair(
+        self,
+        planned: Repair,
+        *,
+        operation_id: str | None = None,
+        lock_timeout: float = LOCK_TIMEOUT,
+        listener: Listener | None = None,
+    ) -> None:
+        """Carry out a repair, in one transaction.
+
+        Args:
+            planned: as `plan_repair` returned it.
+            operation_id: the UUID under which the audit records it; by default a new one.
+            lock_timeout: seconds to wait for another run.
+            listener: is told what happens meanwhile.
+
+        Raises:
+            ConflictError: the operation id is another request's.
+            MigrationError: the database has changed since the repair was planned.
+        """
+        from custctl.migrations.repair import execute
+        from custctl.migrations.runner import Listener
+
+        # A restamped database has a new id: under its old one, too, nothing of it is to be read from the cache any more.
+        with self._opened.writing_many():
+            execute(
+                self._opened.database,
+                planned,
+                actor=self._opened.actor,
+                operation_id=chosen_operation_id(operation_id),
+                lock_timeout=lock_timeout,
+                listener=listener or Listener(),
+            )
+
+    # -- seed data ---------------------------------------------------------------------------------
+
+    def seed_sets(self, asked: Sequence[str] = ()) -> list[str]:
+        """Return the sets to seed, each allowed by the profile and by its environment.
+
+        Args:
+            asked: their names; by default those of the profile.
+
+        Raises:
+            RefusedError: the environment or the profile does not allow one.
+            UsageError: there is no such set.
+        """
+        from custctl.migrations.scripts import seed_sets
+        from custctl.migrations.seeding import choose_sets
+
+        available = list(seed_sets(self._sql_dir, self._opened.database.engine_name))
+        return choose_sets(
+            asked,
+            allowed=self._profile.seed,
+            available=available,
+            environment=self._profile.environment,
+            profile=self._profile.name,
+        )
+
+    def seed(
+        self, sets: Sequence[str] = (), *, operation_id: str | None = None, listener: Listener | None = None
+    ) -> Seeded:
+        """Run the seed scripts that are new or have changed; a second run adds nothing.
+
+        Args:
+            sets: their names; by default those of the profile.
+            operation_id: the UUID under which the audit records it; by default a new one.
+            listener: is told what happens meanwhile.
+
+        Raises:
+            RefusedError: as `seed_sets`; or the database's stamp is another environment's, or missing.
+            UsageError: as `seed_sets`.
+            MigrationError: a script failed.
+        """
+        from custctl.migrations.runner import Listener
+        from custctl.migrations.seeding import seed_scripts
+
+        chosen = self.seed_sets(sets)
+        with self._opened.writing_many():
+            return seed_scripts(
+                self._opened.database,
+                self._sql_dir,
+                chosen,
+                environment=self._profile.environment,
+                actor=self._opened.actor,
+                operation_id=chosen_operation_id(operation_id),
+                lock_timeout=LOCK_TIMEOUT,
+                listener=listener or Listener(),
+            )
+
+    def seed_customers(
+        self,
+        count: int,
+        *,
+        random_seed: int = 1,
+        operation_id: str | None = None,
+        on_progress: Callable[[int], None] = lambda _: None,
+    ) -> Seeded:
+        """Add synthetic customers, in development and test alone; those that are there already are left alone.
+
+        Args:
+            count: how many there are to be.
+            random_seed: the same number makes the same customers.
+            operation_id: the UUID under which the audit records it; by default a new one.
+            on_progress: called with the customers dealt with, after each batch.
+
+        Raises:
+            RefusedError: staging or production.
+        """
+        from custctl.migrations.seeding import seed_customers
+
+        return seed_customers(
+            self._opened.store,
+            self._opened.database,
+            count=count,
+            random_seed=random_seed,
+            actor=self._opened.actor,
+            operation_id=chosen_operation_id(operation_id),
+            on_progress=on_progress,
+        )

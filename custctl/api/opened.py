@@ -1,0 +1,241 @@
+"""What is opened for a profile, each when it is first needed: its database, its customers, its cache."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from custctl.support.errors import PendingError, UnavailableError
+
+if TYPE_CHECKING:
+    from custctl.api.telling import Teller
+    from custctl.cache.memory import Memory
+    from custctl.cache.mirroring import CacheMirror
+    from custctl.cache.store import Cache
+    from custctl.customers.store import CustomerStore
+    from custctl.engines.base import Database
+    from custctl.engines.reads import Replicas
+    from custctl.profiles import Profile
+
+_WAIT_STEP = 0.5  # seconds between attempts to reach a database that is still starting
+
+
+class Opened:
+    """A profile, and what is opened for it.
+
+    Args:
+        name: the profile's name.
+        profiles_dir: the folder that holds it; None to search for it.
+        sql_dir: the folder of SQL scripts; None to search for it.
+        environ: where variables are looked up.
+        cwd: the folder that relative paths are seen from.
+        actor: who is recorded in audit and journal; None for the user of this process.
+        tell: receives notes and warnings.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        profiles_dir: Path | None,
+        sql_dir: Path | None,
+        environ: Mapping[str, str],
+        cwd: Path,
+        actor: str | None,
+        tell: Teller,
+    ) -> None:
+        self._name = name
+        self._profiles_dir = profiles_dir
+        self._sql_dir = sql_dir
+        self._cwd = cwd
+        self._actor = actor
+        self._caches: list[Cache] = []
+        self.environ = environ
+        self.tell = tell
+
+    @cached_property
+    def profile(self) -> Profile:
+        """The profile, validated."""
+        from custctl.profiles import load_profile
+
+        return load_profile(self._name, profiles_dir=self._profiles_dir, environ=self.environ, cwd=self._cwd)
+
+    @cached_property
+    def sql_dir(self) -> Path:
+        """The folder of SQL scripts."""
+        from custctl.support.paths import find_sql_dir
+
+        return find_sql_dir(self._sql_dir, self.environ, self._cwd)[0]
+
+    @cached_property
+    def actor(self) -> str:
+        """Who is recorded in audit and journal.
+
+        Raises:
+            UsageError: the name that was given cannot be recorded.
+        """
+        from custctl.support.identity import actor, check_actor
+
+        return actor() if self._actor is None else check_actor(self._actor)
+
+    # -- the database ------------------------------------------------------------------------------
+
+    @cached_property
+    def database(self) -> Database:
+        """The profile's database; connected at its first use."""
+        from custctl.engines import open_database
+        from custctl.engines.base import EngineSettings
+        from custctl.engines.model import Node
+
+        named = self.profile.database
+        settings = EngineSettings(
+            location=self.profile.location,
+            path=named.path,
+            connect_timeout=named.connect_timeout,
+            statement_timeout=named.statement_timeout,
+            nodes=[Node(node.name, node.host, node.port) for node in named.nodes],
+            name=named.name or "",
+            schema=named.schema or "",
+            user=named.user,
+            auth=named.auth,
+            tls=named.tls,
+            tls_ca=named.tls_ca,
+            actor=self.actor,
+            password=cache(self._password),
+            replicas=self._replicas(),
+        )
+        return open_database(named.engine, settings)
+
+    def _replicas(self) -> Replicas | None:
+        """Return what decides where reads go; None where there is but one place."""
+        named = self.profile.database
+        if len(named.nodes) < 2:
+            return None
+        from custctl.replication.positions import Positions
+        from custctl.replication.routing import Routing
+        from custctl.support.paths import user_state_dir
+
+        folder = user_state_dir(self.environ)
+        positions = Positions.of(folder, self.profile.name, [named.engine, named.name, named.schema])
+        return Routing(positions, spread=named.reads == "replica", max_lag=named.replication.max_lag, tell=self.tell)
+
+    def _password(self) -> str | None:
+        from custctl.profiles.credentials import find_credential
+
+        secret = find_credential(self.profile, self.environ).secret
+        return secret.reveal() if secret is not None else None
+
+    def database_id(self) -> str | None:
+        """Ask the database for its id; None where it has none yet.
+
+        Raises:
+            UnavailableError: it does not answer.
+        """
+        from custctl.schema.standing import read_standing
+
+        try:
+            with self.database.reading() as connection:
+                return read_standing(connection).database_id
+        except PendingError:
+            return None
+
+    def wait(self, seconds: float) -> None:
+        """Wait for a database that is still starting.
+
+        Args:
+            seconds: how long; with 0 it is tried once.
+
+        Raises:
+            UnavailableError: it does not answer in time.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                self.database.probe()
+            except UnavailableError as error:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise
+                self.tell.detail(f"waiting: {error.message}")
+                time.sleep(min(_WAIT_STEP, left))
+            else:
+                return
+
+    @cached_property
+    def store(self) -> CustomerStore:
+        """The customers of the database; what is written through it must have been validated."""
+        from custctl.customers.mirror import NO_MIRROR
+        from custctl.customers.store import CustomerStore
+
+        return CustomerStore(self.database, self.profile.environment, self.actor, self.mirror or NO_MIRROR)
+
+    # -- the cache ---------------------------------------------------------------------------------
+
+    @cached_property
+    def memory(self) -> Memory:
+        """What this machine remembers of the profile's cache."""
+        from custctl.cache.opening import open_memory
+
+        return open_memory(self.profile, self.environ)
+
+    @cached_property
+    def mirror(self) -> CacheMirror | None:
+        """What keeps the cache in step with writes; None where the profile has no cache."""
+        if self.profile.cache is None:
+            return None
+        from custctl.cache.opening import open_mirror
+
+        return open_mirror(self.profile, self.environ, self.memory, self.tell.warn)
+
+    def open_cache(self, *, for_its_own_sake: bool = False) -> Cache | None:
+        """Open the cache; None where the profile has none, or nobody knows yet which database it is of.
+
+        Args:
+            for_its_own_sake: whether it is waited for longer than a read from the database takes.
+        """
+        database_id = self.memory.database_id if self.profile.cache is not None else None
+        if database_id is None:
+            return None
+        from custctl.cache.opening import LONGER_PATIENCE, PATIENCE, open_cache
+
+        patience = LONGER_PATIENCE if for_its_own_sake else PATIENCE
+        made = open_cache(self.profile, self.environ, self.memory, database_id, patience=patience)
+        self._caches.append(made)
+        return made
+
+    def learn_cache(self, database_id: str | None) -> Cache | None:
+        """Take note of which database it is; return its cache where it was taken for another one, else None."""
+        if self.profile.cache is None or database_id is None or database_id == self.memory.database_id:
+            return None
+        self.memory.learn(database_id)
+        return self.open_cache()
+
+    @contextmanager
+    def writing_many(self) -> Iterator[None]:
+        """Keep readers of the cache away from all customers during the block."""
+        if self.mirror is None:
+            yield
+            return
+        with self.mirror.many(self.database_id()):
+            yield
+
+    # -- the end -----------------------------------------------------------------------------------
+
+    def let_go(self) -> None:
+        """Hold no connection to the database for now; the next use connects again."""
+        if "database" in self.__dict__:
+            self.database.close()
+
+    def close(self) -> None:
+        """Close what was opened."""
+        caches, self._caches = self._caches, []
+        for opened in caches:
+            opened.close()
+        mirror = self.__dict__.get("mirror")
+        if mirror is not None:
+            mirror.close()
+        self.let_go()

@@ -1,0 +1,67 @@
+"""Opening a file that is imported."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from custctl.customers.steady import Steady
+from custctl.support.errors import UnavailableError, UsageError
+from custctl.support.files import is_endless
+
+
+@contextmanager
+def opened(file: Path | IO[bytes]) -> Iterator[IO[bytes]]:
+    """Open a file, which is read twice: what can be read once alone is kept in an unnamed file.
+
+    Args:
+        file: its path, or a stream that stays the caller's.
+
+    Raises:
+        UsageError: it cannot be read.
+        InvalidError: on reading; it is changed meanwhile.
+    """
+    with _seekable(file) as data:
+        yield io.BufferedReader(Steady(data))
+
+
+@contextmanager
+def _seekable(file: Path | IO[bytes]) -> Iterator[IO[bytes]]:
+    if not isinstance(file, Path):
+        if is_endless(file):
+            raise UsageError("standard input cannot be read: it is a device, not a file")
+        with _spooled(file) as spool:
+            yield spool
+        return
+    try:
+        data = file.open("rb")
+    except OSError as error:
+        raise UsageError(f"`{file}` cannot be read: {error.strerror}") from error
+    with data:
+        if is_endless(data):
+            raise UsageError(f"`{file}` cannot be read: it is a device, not a file")
+        if data.seekable():
+            yield data
+            return
+        with _spooled(data) as spool:
+            yield spool
+
+
+@contextmanager
+def _spooled(stream: IO[bytes]) -> Iterator[IO[bytes]]:
+    with tempfile.TemporaryFile() as spool:
+        while chunk := _read(stream):
+            spool.write(chunk)
+        spool.seek(0)
+        yield spool
+
+
+def _read(stream: IO[bytes]) -> bytes:
+    try:
+        return stream.read(1 << 20)
+    except OSError as error:
+        raise UnavailableError(f"the input cannot be read: {error.strerror}", hint="nothing was imported") from error

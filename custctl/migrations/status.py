@@ -1,0 +1,51 @@
+"""How a schema stands: scripts beside journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from custctl.migrations.journal import State, read_state
+from custctl.migrations.plan import Entry, Plan, make_plan
+from custctl.migrations.scripts import discover
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What was found.
+
+    Attributes:
+        state: the database as it is.
+        plan: what a run would do, and what stands against it.
+    """
+
+    state: State
+    plan: Plan
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Every script with its state."""
+        return self.plan.entries
+
+    @property
+    def stamp(self) -> str | None:
+        """The environment that the database is stamped with; None where there is none."""
+        return self.state.standing.environment if self.state.standing else None
+
+
+def read_status(database: Database, sql_dir: Path, environment: str) -> Status:
+    """Compare scripts and journal, without changing anything.
+
+    Args:
+        environment: the profile's; scripts for other environments are left out.
+
+    Raises:
+        MigrationError: the folder of scripts cannot be read as such.
+    """
+    scripts = discover(sql_dir, database.engine_name)
+    state = read_state(database)
+    return Status(state, make_plan(scripts, state.records, environment=environment, features=database.features()))
