@@ -28,13 +28,13 @@ class Export:
 
     Where a replica fails midway, the rest is read elsewhere behind the last id, and is of a later state: no row is
     missing that was there all the time, and none comes twice.
-
-    Attributes:
-        count: how many there were a moment before.
     """
 
-    count: int
     _database: Database
+
+    def count(self) -> int:
+        """Return how many there are at this moment; a server reads the whole table for that."""
+        return self._database.read(lambda connection: int(connection.run("customer.count").scalar()))
 
     def rows(self) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows in blocks."""
@@ -81,9 +81,5 @@ def export_all(database: Database) -> Export:
     Raises:
         PendingError: the schema is not there or too old.
     """
-
-    def count(connection: Connection) -> int:
-        check_schema(read_standing(connection))
-        return int(connection.run("customer.count").scalar())
-
-    return Export(database.read(count), database)
+    database.read(lambda connection: check_schema(read_standing(connection)))
+    return Export(database)

@@ -188,11 +188,13 @@ class Console:
         self._drawn = True
 
     @contextmanager
-    def progress(self, what: str, total: int | None, *, beside_data: bool = False) -> Iterator[Progress]:
+    def progress(
+        self, what: str, total: int | Callable[[], int] | None, *, beside_data: bool = False
+    ) -> Iterator[Progress]:
         """Show rows, rate and time left while the block runs; on a terminal alone.
 
         Args:
-            total: how many rows are expected, where that is known.
+            total: how many rows are expected, where that is known; one that is called is only asked where it is shown.
             beside_data: data may come to the same terminal meanwhile, and nothing is drawn into it.
         """
         if not self._draws or beside_data:
@@ -211,7 +213,7 @@ class Console:
             TimeRemainingColumn(),
         )
         with RichProgress(*columns, console=terminal, transient=True) as bar:
-            yield _Bar(bar, bar.add_task(visible(what), total=total, rate=0.0))
+            yield _Bar(bar, bar.add_task(visible(what), total=total() if callable(total) else total, rate=0.0))
 
 
 class _Silent:

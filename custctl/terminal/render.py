@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TextIO
 
 from custctl.support.errors import UsageError
@@ -213,8 +213,11 @@ class Renderer:
                 on_block(count)
                 self._check_taken()
             return Exported(count, is_exact=True)
+        parts = iter(joined())
+        # Where they cannot be read at all, nothing is written.
+        first = list(islice(parts, 1))
         out.write(",".join(names) + "\n")
-        for part in joined():
+        for part in chain(first, parts):
             if isinstance(part, Joined):
                 data, exact = csv_text.from_joined(part.data, raw=self.raw)
                 _write_bytes(out, data)

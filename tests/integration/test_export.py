@@ -65,6 +65,17 @@ def test_columns_in_order_as_csv_unless_asked_otherwise(ready: Project) -> None:
     assert read_csv(ready.ok("customer", "export", "--raw").out)[0]["phone"] == "+44 20"
 
 
+def test_rows_that_cannot_be_read_leave_nothing_behind(ready: Project) -> None:
+    connection = ready.database()
+    connection.execute("PRAGMA foreign_keys = OFF")
+    connection.execute("DROP TABLE customer")
+    connection.close()
+    done = ready.run("customer", "export")
+    assert done.code != 0
+    assert done.out == ""
+    assert "no such table" in done.err
+
+
 def test_rows_are_ordered_by_id(ready: Project) -> None:
     for number in (3, 1, 2):
         ready.ok("customer", "add", "--email", f"{number}@example.com", "--first-name", "A", "--last-name", "B")
