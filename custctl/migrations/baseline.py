@@ -12,7 +12,7 @@ from custctl.migrations.runner import require_preconditions
 from custctl.migrations.scripts import Script, discover
 from custctl.schema import standing
 from custctl.schema.names import AUDIT
-from custctl.support.errors import MigrationError, RefusedError, UsageError
+from custctl.support.errors import MigrationError, UsageError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
@@ -80,8 +80,8 @@ def baseline(
 
 
 def _check(state: State, location: str) -> None:
-    if state.standby:
-        raise RefusedError(f"{location} is a read-only standby, or fenced", hint="adopt the primary")
+    if state.refusal is not None:
+        raise state.refusal
     if state.has_journal:
         raise MigrationError(f"{location} has a journal already", hint="`custctl migrate status` shows it")
     if not state.tables:

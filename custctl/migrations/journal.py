@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from custctl.schema import names
 from custctl.schema.standing import Standing, read_standing
-from custctl.support.errors import ExitCode, MigrationError, StatementError
+from custctl.support.errors import ExitCode, MigrationError, RefusedError, StatementError
 from custctl.support.version import __version__
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class State:
         has_journal: whether custctl has been here.
         records: the journal.
         standing: what the database says of itself; None without a journal or without its metadata.
-        standby: whether it refuses writes because it follows another one.
+        refusal: why it takes no writes, as an error; None where it takes them.
     """
 
     exists: bool
@@ -67,7 +67,7 @@ class State:
     has_journal: bool = False
     records: tuple[Record, ...] = ()
     standing: Standing | None = None
-    standby: bool = False
+    refusal: RefusedError | None = None
 
     @property
     def newest(self) -> int | None:
@@ -91,7 +91,7 @@ def read_state_on(database: Database, connection: Connection) -> State:
     """
     tables = frozenset(database.table_names(connection))
     if names.JOURNAL not in tables:
-        return State(exists=True, tables=tables, standby=database.is_standby(connection))
+        return State(exists=True, tables=tables, refusal=_refusal(database, connection))
     try:
         rows = connection.run("journal.all").all()
     except StatementError as error:
@@ -108,8 +108,13 @@ def read_state_on(database: Database, connection: Connection) -> State:
         has_journal=True,
         records=tuple(Record(*row) for row in rows),
         standing=standing,
-        standby=standing.read_only if standing is not None else database.is_standby(connection),
+        refusal=_refusal(database, connection, standing),
     )
+
+
+def _refusal(database: Database, connection: Connection, standing: Standing | None = None) -> RefusedError | None:
+    read_only = database.is_standby(connection) if standing is None else standing.read_only
+    return database.refusal_of_writes(connection) if read_only else None
 
 
 def create(database: Database, connection: Connection) -> None:

@@ -16,7 +16,7 @@ from custctl.migrations.plan import Drift, make_plan
 from custctl.migrations.scripts import Script, discover
 from custctl.schema import standing
 from custctl.schema.names import AUDIT, METADATA
-from custctl.support.errors import ConflictError, MigrationError, RefusedError, UsageError
+from custctl.support.errors import ConflictError, MigrationError, UsageError
 from custctl.support.text import nearest
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def plan_repair(database: Database, sql_dir: Path, *, environment: str, restamp:
 
     Raises:
         MigrationError: there is no journal.
-        RefusedError: a standby, or another environment's stamp.
+        RefusedError: it takes no writes, or carries another environment's stamp.
     """
     return _plan(database, journal.read_state(database), sql_dir, environment=environment, restamp=restamp)
 
@@ -140,8 +140,8 @@ def plan_repair(database: Database, sql_dir: Path, *, environment: str, restamp:
 def _plan(database: Database, state: State, sql_dir: Path, *, environment: str, restamp: bool) -> Repair:
     if not state.has_journal:
         raise MigrationError(f"{database.location} has no journal to repair", hint="run `custctl migrate`")
-    if state.standby:
-        raise RefusedError(f"{database.location} is a read-only standby, or fenced", hint="repair the primary")
+    if state.refusal is not None:
+        raise state.refusal
     found = state.standing or standing.Standing(None, 1, None, None)
     if not restamp:
         standing.check_environment(found, environment, database.location)

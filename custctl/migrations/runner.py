@@ -26,7 +26,6 @@ from custctl.support.errors import (
     InterruptedRunError,
     MigrationError,
     OutcomeUnknownError,
-    RefusedError,
     StatementError,
     UnavailableError,
 )
@@ -111,7 +110,7 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
 
     Raises:
         MigrationError: drift, a late number, a script that failed or is not fit to run.
-        RefusedError: a standby, another environment's stamp, or none.
+        RefusedError: it takes no writes, or carries another environment's stamp, or none.
         UnavailableError: the lock was not to be had in time.
     """
     scripts = discover(request.sql_dir, database.engine_name)
@@ -164,10 +163,10 @@ def check_state(state: State, environment: str, location: str) -> None:
 
     Raises:
         MigrationError: there are tables, and no journal.
-        RefusedError: a standby, another environment's stamp, or none.
+        RefusedError: it takes no writes, or carries another environment's stamp, or none.
     """
-    if state.standby:
-        raise RefusedError(f"{location} is a read-only standby, or fenced", hint="migrate the primary")
+    if state.refusal is not None:
+        raise state.refusal
     if state.has_journal:
         found = state.standing or standing.Standing(None, 1, None, None)
         standing.check_environment(found, environment, location)

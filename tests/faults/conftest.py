@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import Project, Result
 from tests.inside import Inside
 from tests.servers.fixtures import PostgresqlServers
+from tests.servers.postgresql import PostgresqlServer
 from tests.servers.projects import EngineProject, nodes, on_engine, postgresql_place
 from tests.servers.proxy import Fault, Proxy
 
@@ -119,6 +120,14 @@ def site(empty_site: Site) -> Site:
     """A site whose database has the schema."""
     empty_site.ok("migrate")
     return empty_site
+
+
+def wait_for_standbys(server: PostgresqlServer, names: str) -> None:
+    """Set which standbys commits wait for, without waiting for them itself."""
+    with server.connect() as connection:
+        connection.execute("SET synchronous_commit = local")
+        connection.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:

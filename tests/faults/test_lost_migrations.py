@@ -8,7 +8,7 @@ import pytest
 
 from custctl.migrations import runner
 from tests.conftest import Project
-from tests.faults.conftest import COMMIT, Site, meanwhile, wait_until, within
+from tests.faults.conftest import COMMIT, Site, meanwhile, wait_for_standbys, wait_until, within
 from tests.inside import Inside
 from tests.servers.postgresql import PostgresqlServer
 from tests.servers.projects import on_engine, postgresql_place
@@ -126,7 +126,7 @@ def test_a_script_whose_session_still_commits_is_waited_for(project: Project, ow
         made.sql(f"ALTER DATABASE {made.names['dev']} SET synchronous_commit = local")
         script = _folder(shop) / "migrations" / "0002_b.sql"
         script.write_text(f"SET LOCAL synchronous_commit = on;\n{SCRIPTS['0002_b']}")
-        standbys(own_postgresql, "nobody")
+        wait_for_standbys(own_postgresql, "nobody")
 
         def cut() -> None:
             query = "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'COMMIT$' AND wait_event = 'SyncRep'"
@@ -136,21 +136,13 @@ def test_a_script_whose_session_still_commits_is_waited_for(project: Project, ow
             wait_until(
                 lambda: made.sql("SELECT count(*) FROM pg_stat_activity WHERE query ~ 'advisory_lock'") != [(0,)]
             )
-            standbys(own_postgresql, "")
+            wait_for_standbys(own_postgresql, "")
 
         with meanwhile(cut):
             done = shop.ok("migrate", "-o", "json").json
         assert [each["version"] for each in done["applied"]] == [1, 2, 3]
         assert _values(shop, "b") == [1, 2]
     made.drop()
-
-
-def standbys(server: PostgresqlServer, names: str) -> None:
-    """Set which standbys commits wait for."""
-    with server.connect() as connection:
-        connection.execute("SET synchronous_commit = local")
-        connection.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
-        connection.execute("SELECT pg_reload_conf()")
 
 
 @pytest.mark.parametrize("fault", ["cut_before", "cut_answer"])

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import ADA, Project
+from tests.faults.conftest import wait_for_standbys
 from tests.inside import Inside
 from tests.servers.postgresql import PostgresqlServer
 from tests.servers.projects import EngineProject, nodes, on_engine, postgresql_place
@@ -22,18 +23,10 @@ def waiting(project: Project, own_postgresql: PostgresqlServer) -> Iterator[tupl
     inside.ok("customer", "add", "--email", "grace@example.com", "--first-name", "Grace", "--last-name", "Hopper")
     reached = nodes(own_postgresql.host, own_postgresql.port)
     made.profile("dev", "development", nodes=reached, statement_timeout="2s")
-    _wait_for(own_postgresql, "dead")
+    wait_for_standbys(own_postgresql, "dead")
     yield made, inside
     own_postgresql.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
     made.drop()
-
-
-def _wait_for(server: PostgresqlServer, standbys: str) -> None:
-    # Not to be waited for itself.
-    with server.connect() as connection:
-        connection.execute("SET synchronous_commit = local")
-        connection.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{standbys}'")
-        connection.execute("SELECT pg_reload_conf()")
 
 
 @pytest.mark.parametrize(
@@ -60,21 +53,56 @@ def test_a_commit_that_is_pending_is_told_as_pending(
     assert operation not in listed.out
     assert "pending" in listed.err
     # What it waited for is there again.
-    _wait_for(own_postgresql, "")
+    wait_for_standbys(own_postgresql, "")
     again = inside.ok(*command, "--operation-id", operation, "-o", "json")
     assert again.code == 0
     assert len(inside.ok("audit", "list", "--operation", operation, "-o", "json").json["items"]) == 1
 
 
-def test_a_login_that_is_read_only_by_itself_is_told_so(project: Project, own_postgresql: PostgresqlServer) -> None:
+READ_ONLY = "default_transaction_read_only"
+WRITERS = (
+    ("customer", "add", *ADA),
+    ("migrate",),
+    ("migrate", "repair", "--yes"),
+    ("migrate", "baseline", "5"),
+    ("seed", "--set", "reference"),
+)
+
+
+@pytest.mark.parametrize("whose", ["ROLE {login}", "DATABASE {database}", "ROLE {login} IN DATABASE {database}"])
+def test_a_login_that_is_read_only_by_itself_is_told_so(
+    project: Project, own_postgresql: PostgresqlServer, whose: str
+) -> None:
     made = on_engine(project, postgresql_place(own_postgresql))
     inside = Inside(made.path, made.environ)
     inside.ok("migrate")
-    own_postgresql.sql("ALTER ROLE custctl SET default_transaction_read_only = on")
-    refused = inside.run("customer", "add", *ADA, "-o", "json")
-    assert refused.code == 7
-    assert "`default_transaction_read_only` is on for this login or database" in refused.error["message"]
-    assert "standby" not in refused.error["message"]
-    assert "RESET default_transaction_read_only" in refused.error["hint"]
+    whose = whose.format(login="custctl", database=made.names["dev"])
+    own_postgresql.sql(f"ALTER {whose} SET {READ_ONLY} = on")
+    for command in WRITERS:
+        refused = inside.run(*command, "-o", "json")
+        assert refused.code == 7, refused.err
+        assert f"`{READ_ONLY}` is on for this login or database" in refused.error["message"]
+        assert "standby" not in refused.error["message"]
+        assert "fenced" not in refused.error["message"]
+        assert f"`ALTER {whose} RESET {READ_ONLY}`" in refused.error["hint"].replace('"', "")
     assert inside.ok("customer", "list", "-o", "json").json["items"] == []
+    # The hint can be pasted.
+    own_postgresql.sql(refused.error["hint"].split("`")[1])
+    inside.ok("customer", "add", *ADA)
+    made.drop()
+
+
+def test_a_fenced_server_is_told_as_fenced(project: Project, own_postgresql: PostgresqlServer) -> None:
+    made = on_engine(project, postgresql_place(own_postgresql))
+    inside = Inside(made.path, made.environ)
+    inside.ok("migrate")
+    own_postgresql.sql(f"ALTER SYSTEM SET {READ_ONLY} = on")
+    own_postgresql.sql("SELECT pg_reload_conf()")
+    for command in WRITERS:
+        refused = inside.run(*command, "-o", "json")
+        assert refused.code == 7, refused.err
+        assert f"is fenced: `{READ_ONLY}` is on for the whole server" in refused.error["message"]
+        assert "custctl replica unfence" in refused.error["hint"]
+    own_postgresql.sql(f"ALTER SYSTEM RESET {READ_ONLY}")
+    own_postgresql.sql("SELECT pg_reload_conf()")
     made.drop()

@@ -202,13 +202,14 @@ def test_warnings_of_a_script_are_shown(shop: Workshop) -> None:
 # -- nodes that take no writes ---------------------------------------------------------------------
 
 
-def test_a_fenced_primary_is_refused(shop: Workshop) -> None:
+def test_a_database_that_is_read_only_by_default_is_refused(shop: Workshop) -> None:
     shop.tables("a")
     shop.ok()
     shop.tables("a", "b")
     shop.query(f"ALTER DATABASE {shop.database.name} SET default_transaction_read_only = on")
     error = shop.refused(code=7)
-    assert "read-only" in error
+    assert "`default_transaction_read_only` is on for this login or database" in error
+    assert f"ALTER DATABASE {shop.database.name} RESET default_transaction_read_only" in error.replace('"', "")
     assert shop.names() == {"a"}
 
 

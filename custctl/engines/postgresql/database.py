@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 
 _SSLMODES = {"verify-full": "verify-full", "strict": "verify-full", "require": "require", "off": "disable"}
 _READ_ONLY = "default_transaction_read_only"
+# Where a login's own default comes from, and the statement that resets it there.
+_LOGINS_OWN = {
+    "user": "ALTER ROLE {login} RESET {setting}",
+    "database": "ALTER DATABASE {database} RESET {setting}",
+    "database user": "ALTER ROLE {login} IN DATABASE {database} RESET {setting}",
+}
 # Whoever reads the output may take his time.
 _NO_HURRY = {"idle_in_transaction_session_timeout": "0"}
 
@@ -156,9 +162,12 @@ class PostgresqlDatabase(ServerDatabase):
 
     def _login_is_read_only(self, driver: LimitedConnection) -> bool:
         """Tell whether it is this login alone that is not to write, which says nothing of the node."""
-        query = "SELECT source FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only'"
-        row = driver.execute(query).fetchone()
-        return row is not None and row[0] in ("user", "database", "database user")
+        return self._read_only_by(driver) in _LOGINS_OWN
+
+    def _read_only_by(self, driver: LimitedConnection) -> str:
+        """Return where a session takes from whether it may write, in the server's words."""
+        row = driver.execute("SELECT source FROM pg_catalog.pg_settings WHERE name = %s", (_READ_ONLY,)).fetchone()
+        return str(row[0]) if row is not None else ""
 
     def _is_fenced(self, driver: LimitedConnection) -> bool:
         return driver.info.parameter_status("in_hot_standby") != "on" and not self._is_primary(driver)
@@ -278,11 +287,26 @@ class PostgresqlDatabase(ServerDatabase):
             connection.run(f"create.{table}")
 
     def refusal_of_writes(self, connection: Connection) -> RefusedError:
-        if not self._is_primary(self._driver(connection)) or not self._login_is_read_only(self._driver(connection)):
-            return super().refusal_of_writes(connection)
+        from custctl.engines.postgresql.names import quoted
+
+        driver = self._driver(connection)
+        row = driver.execute("SELECT pg_catalog.pg_is_in_recovery(), session_user::text").fetchone()
+        standby, login = row or (True, "")
+        if standby:
+            return RefusedError(
+                f"{self.location} is a read-only standby",
+                hint="name the primary among `database.nodes` in the profile; `custctl replica status` shows each node",
+            )
+        reset = _LOGINS_OWN.get(self._read_only_by(driver))
+        if reset is None:
+            return RefusedError(
+                f"{self.location} is fenced: `{_READ_ONLY}` is on for the whole server",
+                hint="`custctl replica status` shows which node takes writes; `custctl replica unfence` lifts a fence",
+            )
+        reset = reset.format(login=quoted(login), database=quoted(self.settings.name), setting=_READ_ONLY)
         return RefusedError(
             f"{self.at_node()} takes no writes from {self.login_name()}: `{_READ_ONLY}` is on for this login or database",
-            hint=f"let an administrator reset it, as by `ALTER ROLE … RESET {_READ_ONLY}`",
+            hint=f"let an administrator run `{reset}`",
         )
 
     def lock(self, connection: Connection, name: str) -> None:

@@ -203,17 +203,13 @@ class _Look:
         return Check("rights", False, value, hint, ExitCode.CREDENTIAL)
 
     def _writes(self) -> Iterator[Check]:
-        standby, read_only = self._one(
-            "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only') = 'on'"
-        )
-        if standby:
-            hint = "name the primary among `database.nodes` in the profile"
-            yield Check("writes", False, "refused: a read-only standby", hint, ExitCode.REFUSED)
-        elif read_only:
-            hint = "it may be fenced: `custctl replica status` tells; else set it off, for the database or the login"
-            yield Check("writes", False, "refused: `default_transaction_read_only` is on", hint, ExitCode.REFUSED)
-        else:
+        if not self._database.is_standby(self._connection):
             yield Check("writes", True, "taken")
+            return
+        standby = self._one("SELECT pg_is_in_recovery()")[0]
+        why = "a read-only standby" if standby else "`default_transaction_read_only` is on"
+        hint = self._database.refusal_of_writes(self._connection).hint
+        yield Check("writes", False, f"refused: {why}", hint, ExitCode.REFUSED)
 
     # -- encryption --------------------------------------------------------------------------------
 
