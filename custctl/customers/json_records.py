@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import IO, Any
 
-from custctl.customers.csv_rows import is_blank
-from custctl.customers.headers import Columns, match_headers
+from custctl.customers.csv_rows import DELIMITERS, is_blank, separator_line
+from custctl.customers.headers import Columns, is_known, match_headers
 from custctl.customers.records import (
     BLANK,
     LONGEST_LINE,
@@ -67,14 +67,25 @@ class JsonLines:
         """Yield the objects; blank lines are passed over.
 
         Raises:
-            InvalidError: a line is too long to be an object, or the text cannot be decoded further.
+            InvalidError: the file is CSV, a line is too long to be an object, or the text cannot be decoded further.
         """
+        begun = False
         for line, found in enumerate(self._lines(), start=1):
             text = (found.removeprefix("\ufeff") if line == 1 else found).rstrip("\r\n")
             if len(text) > LONGEST_LINE and '"_reason"' not in text[-LONGEST_LINE:]:
                 raise InvalidError(f"line {line} is longer than {LONGEST_LINE} characters", hint="is it JSON lines?")
             if text.strip():
+                if not begun and self._is_csv(text):
+                    raise InvalidError("the file is CSV, not JSON lines", hint="read it with `--format csv`")
+                begun = True
                 yield self._record(line, text)
+
+    def _is_csv(self, first: str) -> bool:
+        """Tell whether the first line is a header of CSV, or names the delimiter of what follows."""
+        if first.lstrip().startswith(("{", "[")):
+            return False
+        cells = (cell for delimiter in DELIMITERS for cell in first.split(delimiter))
+        return separator_line(first) is not None or any(is_known(cell, self._reading.mapping) for cell in cells)
 
     def _record(self, line: int, text: str) -> Record:
         if f'"{_RAW}"' in text:

@@ -16,6 +16,7 @@ from custctl.customers.headers import parse_mapping
 from custctl.customers.recognition import recognise
 from custctl.customers.records import BLANK, LONGEST_LINE, OURS, Reading, Record
 from custctl.customers.sources import open_source
+from custctl.support.errors import InvalidError
 
 REASON = '`city` says "no", again; and\tagain'
 
@@ -173,3 +174,12 @@ def test_json_lines_that_are_too_long_are_told_whatever_they_hold(monkeypatch: p
     monkeypatch.setattr(json_records, "LONGEST_LINE", 100)
     with pytest.raises(Exception, match="line 1 is longer than 100 characters"):
         rejected(json.dumps({"email": "a@x.com", "x": "y" * 200}).encode(), "jsonl")
+
+
+@pytest.mark.parametrize(
+    "first", ["email,first_name,last_name", "E-Mail;Other", "\ufeffemail\tcity", "sep=;", '"email"']
+)
+def test_csv_that_is_read_as_json_lines_is_named(first: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        rejected(f"{first}\na@example.com\n".encode(), "jsonl")
+    assert caught.value.hint == "read it with `--format csv`"
