@@ -55,7 +55,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
-def end(project: Project, arguments: Sequence[str], sink: str) -> Result:
+def end(project: Project, arguments: Sequence[str], sink: str, stdin: str = "") -> Result:
     """Run a command whose stdout leads nowhere; return what it said on stderr."""
     command = project.command(*arguments)
     if sink == "pipe":
@@ -70,7 +70,13 @@ def end(project: Project, arguments: Sequence[str], sink: str) -> Result:
     redirect = {"full": ">/dev/full", "closed": ">&-", "both": ">&- 2>&- <&-", "both-full": ">/dev/full 2>/dev/full"}
     script = f"{shlex.join(command)} {redirect[sink]}"
     done = subprocess.run(
-        ["sh", "-c", script], cwd=project.path, env=project.environ, capture_output=True, check=False, timeout=120
+        ["sh", "-c", script],
+        cwd=project.path,
+        env=project.environ,
+        input=stdin.encode(),
+        capture_output=True,
+        check=False,
+        timeout=120,
     )
     assert done.stdout == b""
     return Result(done.returncode, "", done.stderr.decode())
@@ -135,6 +141,7 @@ def pasted(text: str) -> list[list[str]]:
 @pytest.mark.parametrize("sink", ["full", "closed"])
 def test_a_change_whose_output_is_lost_is_told_and_not_made_twice(tmp_path: Path, sink: str) -> None:
     project = make_project(tmp_path)
+    project.environ["EDITOR"] = """sh -c 'exec sed -i "s/^city:.*/city: Paris/" "$0" >/dev/null'"""
     (project.path / "good.csv").write_text("email,first_name,last_name\nc@example.com,C,C\n")
     for told, arguments in (
         ("6 scripts were applied, but", ("migrate",)),
@@ -142,11 +149,14 @@ def test_a_change_whose_output_is_lost_is_told_and_not_made_twice(tmp_path: Path
         ("customer 7 was added, but", ("customer", "add", "--email", "n@example.com", *ADD_NEW)),
         ("customer 7 was updated, but", ("customer", "update", "7", "--city", "X")),
         ("customer 7 has these values already, but", ("customer", "update", "7", "--city", "X")),
+        ("customer 7 was updated, but", ("customer", "edit", "7")),
+        ("customer 7 was given a password, but", ("customer", "set-password", "7", "--stdin")),
         ("the import is complete: 1 rows", ("customer", "import", "good.csv")),
         ("customer 7 was deleted, but", ("customer", "delete", "7", "--yes")),
     ):
-        result = end(project, [*arguments, "-o", "json"], sink)
+        result = end(project, [*arguments, "-o", "json"], sink, "Sesame opens a mountain 7\n")
         assert result.code == 3, result.err
+        assert_plain(result, as_json=True)
         assert result.error["message"].startswith(told), result.error
         assert "the output could not be written: " in result.error["message"]
         hint = result.error["hint"]
