@@ -231,6 +231,10 @@ class ServerDatabase(ReachedDatabase):
                 if self._can_run_again(error):
                     raise GivenUpError(self.translate(error)) from self.scrubbed(error)
                 raise
+            except BaseException:
+                # Interrupted: whether the transaction has ended is not known, and the next one is not to begin in it.
+                self.close()
+                raise
         if reached is None:
             self.remember_position()
         elif replicas is not None and self._link is not None:

@@ -246,3 +246,23 @@ def test_a_lock_that_a_stand_in_does_not_grant(
     server.answers["sp_getapplock"] = [(answer,)]
     with pytest.raises(UnavailableError, match=message), session_lock(connection, "custctl:x", 0, lambda _: None):
         raise AssertionError("it was granted")
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), pyodbc.OperationalError("HYT00", "[HYT00] time is over")])
+def test_a_commit_that_does_not_end_is_undone_at_a_stand_in(
+    server: Server, connection: Connection, failure: BaseException
+) -> None:
+    """Else the next transaction begins inside it, and its commit keeps nothing."""
+    answer = server.answer
+
+    def fail(statement: str, parameters: Sequence[Any]) -> Any:
+        if statement.startswith("COMMIT"):
+            raise failure
+        return answer(statement, parameters)
+
+    server.answer = fail  # type: ignore[method-assign]
+    connection.begin()
+    with pytest.raises(type(failure)):
+        connection.commit()
+    connection.rollback()
+    assert "ROLLBACK TRANSACTION" in said(server)[-1]

@@ -125,14 +125,20 @@ class Connection:
 
     def begin(self) -> None:
         """Begin a transaction."""
-        self.run("BEGIN TRANSACTION")
+        # Before it runs: one that is interrupted may have begun.
         self.in_transaction = True
+        try:
+            self.run("BEGIN TRANSACTION")
+        except pyodbc.Error:
+            self.in_transaction = False
+            raise
 
     def commit(self) -> None:
         """Commit the transaction that `begin` has begun; nothing happens where there is none."""
         if self.in_transaction:
-            self.in_transaction = False
             self.run("COMMIT TRANSACTION")
+            # Not before: one that fails or is interrupted may leave the transaction open, for `rollback` to undo.
+            self.in_transaction = False
 
     def rollback(self) -> None:
         """Undo the transaction that `begin` has begun; nothing happens where there is none."""
