@@ -7,6 +7,7 @@ put together for a question goes through `execute`.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Executable, Select
 
     from custctl.engines.dialect import Dialect
+
+_PLACE = re.compile(r"\{(schema|columns|values|set)\}")
 
 SCHEMA = "{schema}"
 """Stands in a compiled statement for the quoted name of the profile's schema."""
@@ -208,10 +211,25 @@ class Connection(ABC):
         """Return the name of a table as a statement has it."""
         return f"{self.quote(self.schema)}.{self.quote(table)}" if self.schema else self.quote(table)
 
-    def text(self, name: str) -> Prepared:
-        """Return a compiled statement for this connection's schema."""
+    def text(self, name: str, columns: Sequence[str] = ()) -> Prepared:
+        """Return a compiled statement for this connection's schema.
+
+        Args:
+            columns: those that it sets, where that depends on the call.
+        """
         text, parameters = self.statements()[name]
-        return text.replace(SCHEMA, self.quote(self.schema)) if self.schema else text, parameters
+        places = [self.place(column) for column in columns]
+        filled = {"columns": ", ".join(map(self.quote, columns)), "values": ", ".join(places)}
+        filled["set"] = ", ".join(f"{self.quote(column)}={self.place(column)}" for column in columns)
+        if self.schema:
+            # A driver that takes parameters by name reads a percent sign as the beginning of one.
+            schema = self.quote(self.schema)
+            filled["schema"] = schema.replace("%", "%%") if self.named and parameters else schema
+        if columns:
+            at = parameters.index(DYNAMIC)
+            parameters = (*parameters[:at], *columns, *parameters[at + 1 :])
+        # In one pass: what stands in a name is no place for anything.
+        return _PLACE.sub(lambda found: filled.get(found[1], found[0]), text), parameters
 
     def run(self, name: str, /, columns: Mapping[str, Any] | None = None, **values: Any) -> Result:
         """Run a statement that was compiled ahead of time.
@@ -224,19 +242,8 @@ class Connection(ABC):
         Raises:
             StatementError: it failed.
         """
-        text, parameters = self.text(name)
-        if columns is not None:
-            text = self._filled(text, list(columns))
-            at = parameters.index(DYNAMIC)
-            parameters = (*parameters[:at], *columns, *parameters[at + 1 :])
-            values.update(columns)
-        return self.send(text, parameters, values)
-
-    def _filled(self, text: str, columns: Sequence[str]) -> str:
-        names, places = [self.quote(column) for column in columns], [self.place(column) for column in columns]
-        pairs = (f"{name}={place}" for name, place in zip(names, places, strict=True))
-        text = text.replace("{columns}", ", ".join(names)).replace("{values}", ", ".join(places))
-        return text.replace("{set}", ", ".join(pairs))
+        text, parameters = self.text(name, list(columns or ()))
+        return self.send(text, parameters, {**values, **(columns or {})})
 
     def execute(self, statement: Executable) -> Result:
         """Run a statement of SQLAlchemy Core.

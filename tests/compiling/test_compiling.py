@@ -35,3 +35,16 @@ def test_every_statement_is_run_and_every_one_that_is_run_is_there() -> None:
         assert fitting, name
         used |= fitting
     assert used == there
+
+
+@pytest.mark.parametrize("schema", ["we{set}ird", "{columns}", "a%b", 'a"b', "a b", "Select", "{schema}"])
+def test_a_schema_s_name_is_taken_as_it_is(schema: str) -> None:
+    from custctl.engines.postgresql.running import PostgresqlConnection
+
+    connection = PostgresqlConnection(None, schema)
+    quoted = connection.quote(schema)
+    plain, _ = connection.text("journal.all")
+    assert f"FROM {quoted}.schema_migration" in plain
+    text, parameters = connection.text("customer.update", ["city"])
+    assert text.startswith(f'UPDATE {quoted.replace("%", "%%")}.customer SET "city"=%(city)s WHERE')
+    assert parameters == ("city", "id", "held_version", "held_epoch")
