@@ -154,7 +154,8 @@ def _object(row: Row, text: str) -> dict[str, Any]:
         found = None
     if not isinstance(found, dict):
         raise InvalidError(
-            f"entry {row.id} of the audit is not what was written", hint="`custctl audit verify` shows what was changed"
+            f"entry {row.id} of the audit differs from what was written",
+            hint="`custctl audit verify` shows what changed",
         )
     return found
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 OnConflict = Literal["fail", "skip", "update"]
 
-_TAKEN = "the email is taken"
+_TAKEN = "the email is already taken"
 _LINE_BREAK = re.compile(r"U\+000[AD]\b")
 _JOIN = "`--join-lines` joins the lines of a cell"
 # What a value breaks that was written for another purpose: a status of another system, a text that is too long. A

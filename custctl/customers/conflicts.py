@@ -44,7 +44,7 @@ def version_conflict(
         "fields": fields,
     }
     return ConflictError(
-        f"customer {now.id} was changed by another: it is at version {now.version}, not {expected}; nothing was written",
-        hint=f"look at it with `custctl customer get {now.id}`, then repeat the change under its version",
+        f"customer {now.id} changed in the meantime: it is now at version {now.version}, not {expected}; nothing was written",
+        hint=f"look at it with `custctl customer get {now.id}`, then repeat the change with `--if-version` set to its version",
         details=details,
     )

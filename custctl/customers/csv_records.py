@@ -148,7 +148,7 @@ class Csv:
         held = [name for name, cells in zip(self._header, columns, strict=False) if _are_addresses(cells)]
         held = held or [name for name in self._header if "mail" in name.casefold()]
         made = option("email", held[0]) if len(held) == 1 else None
-        return f"name it with {made}" if made else "name the column with the addresses with `--map`"
+        return f"name it with {made}" if made else "name the email column with `--map`"
 
     def _other_encoding(self) -> str | None:
         """Return a hint where a header holds bytes that the encoding does not have."""

@@ -171,7 +171,7 @@ def _fault(text: str, delimiter: str, header: Sequence[str]) -> str:
         return f"cell {number}{name} has a stray quote: put the cell in quotes and double each quote in it"
     if grammar.still.match(text, begun + 1):
         return f"cell {number}{name} opens a quote that is never closed"
-    return f"cell {number}{name} has text behind its closing quote: double each quote in it"
+    return f"cell {number}{name} has text after its closing quote: double each quote in it"
 
 
 def without_tail(text: str, delimiter: str) -> str:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from yaml.events import Event, ScalarEvent
 
 _HELP: Final = (
-    "change what is to change, save and close the editor",
-    "every value is text; one with : or # in it goes into double quotes",
-    "an empty value clears the field; a line that is taken out leaves its field as it is",
-    "to give up, empty the whole file",
+    "edit the values, save the file and close the editor",
+    "every value is text; put a value that contains : or # in double quotes",
+    "an empty value clears the field; a deleted line leaves its field unchanged",
+    "to cancel, delete everything in this file",
 )
 # Text that every YAML reader takes for the same text without quotes.
 _PLAIN: Final = re.compile(r"[^\W\d_](?:[\w.@+()/ -]*[\w.@+()/-])?")
@@ -47,7 +47,7 @@ def document(
     lines = [f"# {visible(title)}"] if title else []
     lines += [f"# {line}" for line in _HELP]
     if ours:
-        lines.append("# conflict: changed by somebody else meanwhile: " + ", ".join(f"`{name}`" for name in ours))
+        lines.append("# conflict: someone else changed this field: " + ", ".join(f"`{name}`" for name in ours))
     lines.append("")
     for name in EDITABLE:
         if name not in fields and name not in ours:
@@ -58,7 +58,7 @@ def document(
             value = conflict.mine
             lines.append(f"# was:    {quoted(conflict.base)}")
             lines.append(f"# theirs: {quoted(conflict.theirs)}")
-            lines.append("# yours stands below: leave it to overwrite theirs, or put down what is right")
+            lines.append("# your value is below: keep it to overwrite theirs, or enter the correct value")
         lines.append(f"{name}: {quoted(value)}".rstrip())
     return "\n".join(lines) + "\n"
 
@@ -106,7 +106,7 @@ def parse_document(text: str) -> dict[str, str | None] | None:
     except yaml.reader.ReaderError as error:
         line = _line_count(text[: error.position])
         code = error.character if isinstance(error.character, int) else ord(error.character)
-        raise _invalid(line, f"the character U+{code:04X} cannot stand here", "take it out") from None
+        raise _invalid(line, f"the character U+{code:04X} is not allowed here", "remove it") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = visible(error.problem or "this is not YAML")
@@ -125,7 +125,7 @@ def _read(text: str, events: Sequence[Event]) -> dict[str, str | None] | None:
     if isinstance(first, kinds.ScalarEvent) and first.implicit[0] and not first.value:
         return None  # a lone `---`
     if not isinstance(first, kinds.MappingStartEvent):
-        raise _invalid(_line(first), "a line is not of the form `field: value`", "one field a line")
+        raise _invalid(_line(first), "a line does not have the form `field: value`", "write one field per line")
     _no_extras(first)
 
     found: dict[str, str | None] = {}
@@ -134,7 +134,7 @@ def _read(text: str, events: Sequence[Event]) -> dict[str, str | None] | None:
             break
         name = _known(_scalar(key))
         if name in found:
-            raise _invalid(_line(key), f"`{name}` stands here a second time", "leave one of the two")
+            raise _invalid(_line(key), f"`{name}` is listed twice", "keep one of the two")
         value = _scalar(next(body))
         _no_comment_after(text, value, name)
         blank = not value.value or (value.value == "~" and value.style is None)
@@ -148,7 +148,7 @@ def _only_one_document(rest: Iterator[Event]) -> None:
 
     for event in rest:
         if isinstance(event, DocumentStartEvent):
-            raise _invalid(_line(event), "a second document begins", "take the line `---` out")
+            raise _invalid(_line(event), "a second document starts here", "remove the line `---`")
 
 
 def _scalar(event: Event) -> ScalarEvent:
@@ -157,9 +157,9 @@ def _scalar(event: Event) -> ScalarEvent:
 
     _no_extras(event)
     if isinstance(event, AliasEvent):
-        raise _invalid(_line(event), "an alias (`*`) cannot stand here", "put the text in double quotes")
+        raise _invalid(_line(event), "an alias (`*`) is not allowed here", "put the text in double quotes")
     if not isinstance(event, ScalarEvent):
-        raise _invalid(_line(event), "a list or mapping cannot stand here", "put the text in double quotes")
+        raise _invalid(_line(event), "a list or mapping is not allowed here", "put the text in double quotes")
     return event
 
 
@@ -167,7 +167,9 @@ def _no_extras(event: Event) -> None:
     for what, sign in (("anchor", "&"), ("tag", "!")):
         # An alias has its target under `anchor`; it gets a message of its own.
         if getattr(event, what, None) is not None and not type(event).__name__.startswith("Alias"):
-            raise _invalid(_line(event), f"a YAML {what} (`{sign}`) cannot stand here", "put the text in double quotes")
+            raise _invalid(
+                _line(event), f"a YAML {what} (`{sign}`) is not allowed here", "put the text in double quotes"
+            )
 
 
 def _known(key: ScalarEvent) -> str:
@@ -175,7 +177,7 @@ def _known(key: ScalarEvent) -> str:
     if name in EDITABLE:
         return name
     if name in FIELDS:
-        raise _invalid(_line(key), f"`{name}` cannot be edited", "take the line out")
+        raise _invalid(_line(key), f"`{name}` cannot be edited", "remove the line")
     guess = nearest(name, EDITABLE)
     hint = f"did you mean `{guess}`?" if guess else "the fields are " + ", ".join(f"`{field}`" for field in EDITABLE)
     raise _invalid(_line(key), f"unknown field `{visible(name)}`", hint)
@@ -187,7 +189,7 @@ def _no_comment_after(text: str, value: ScalarEvent, name: str) -> None:
     if end is None or value.style in ("|", ">"):
         return
     if re.compile(r"[ \t]*#").match(text, end.index):
-        problem = f"what follows ` #` would be lost from `{name}`"
+        problem = f"the text after ` #` would be lost from `{name}`"
         raise _invalid(end.line + 1, problem, "put the whole value in double quotes")
 
 

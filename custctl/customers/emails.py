@@ -101,7 +101,7 @@ def _judged(text: str) -> str:
         raise ValueError(reason[:1].lower() + reason[1:]) from None
     domain = found.domain[:-8] + ".invalid" if invalid else found.domain
     if "." not in domain:
-        raise ValueError("the part after the @-sign has no period")
+        raise ValueError("the part after the `@` has no period")
     # Lower-casing can undo NFC (J and a caron are two characters, ǰ is one) and can lengthen (İ).
     address = unicodedata.normalize("NFC", f"{found.local_part}@{domain}".lower())
     if len(address) > limit:

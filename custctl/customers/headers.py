@@ -146,7 +146,7 @@ def parse_mapping(texts: Sequence[str]) -> list[Mapped]:
                 hint="such as `--map first_name,last_name=Name`, or `last_name,first_name` for `Last, First`",
             )
         if "email" in names and not header:
-            raise UsageError("`email` cannot be left out", hint="customers are found by it")
+            raise UsageError("`email` cannot be left out", hint="it identifies the customer")
         if header and header in headers:
             raise UsageError(f"`--map` reads two fields from `{header}`", hint="a column fills one field")
         headers.add(header)

@@ -81,7 +81,7 @@ def read_history(database: Database, who: str) -> History:
     A login that may read the audit's facts alone gets these.
 
     Raises:
-        NotFoundError: there is no such customer, and there never was.
+        NotFoundError: there is no such customer, and there never was one.
     """
     return database.read(lambda connection: _history(database, connection, who))
 
@@ -99,7 +99,7 @@ def _history(database: Database, connection: Connection, who: str) -> History:
     events = [_event(row, with_values=withheld is None) for row in rows]
     if not events and look_up(connection, "customer.id_", customer_id) is None:
         check_schema(read_standing(connection))
-        raise NotFoundError(f"there is no customer {who}, and there never was")
+        raise NotFoundError(f"there is no customer {who}, and there never was one")
     return History(events, withheld)
 
 
@@ -115,9 +115,7 @@ def _customer_id(connection: Connection, who: str) -> int:
     found = look_up(connection, "customer.id_", name)
     if found is None:
         check_schema(read_standing(connection))
-        raise NotFoundError(
-            f"there is no customer {who}", hint="a deleted customer's email is erased: name it by its id"
-        )
+        raise NotFoundError(f"there is no customer {who}", hint="a deleted customer's email is erased: use its id")
     return int(found.id)
 
 

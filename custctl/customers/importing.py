@@ -213,8 +213,8 @@ class Import:
             self._database.lock(connection, self._key)
             if self._position(connection) != self._held:
                 raise ConflictError(
-                    "another process is importing this file with these options, or has just done so",
-                    hint="when it has ended, run this again: it goes on where that one stopped",
+                    "another process is importing this file with the same options, or has just finished",
+                    hint="when it finishes, run this command again: it resumes where that one stopped",
                 )
             if self._part == 0 and self._answer_again(connection):
                 return None
@@ -277,9 +277,9 @@ class Import:
             self._rejects_size = int(position["rejects_size"])
         elif any(row.action != VOID for row in recorded):
             raise ConflictError(
-                f"operation {self._request.operation_id} has imported a part of this file already, with other options"
-                " or to be finished by another operation",
-                hint="an operation id stands for one request: make a new one",
+                f"operation {self._request.operation_id} has already imported part of this file, with other"
+                " options or for another operation to finish",
+                hint="an operation id names one request: use a new one",
             )
 
     def _remember(self, connection: Connection, counts: Counts, rejects_size: int, *, done: bool) -> str | None:
@@ -324,8 +324,8 @@ class Import:
         detail = json.loads(recorded[-1].detail)
         if recorded[0].action != "import" or detail.get("key") != self._key:
             raise ConflictError(
-                f"operation {self._request.operation_id} was applied already, as `{recorded[0].action}`",
-                hint="an operation id stands for one request: make a new one",
+                f"operation {self._request.operation_id} has already been applied as `{recorded[0].action}`",
+                hint="an operation id names one request: use a new one",
             )
         if not detail["done"]:
             return False

@@ -24,7 +24,7 @@ def parse_who(who: str) -> int | str:
     if text.isascii() and text.isdigit():
         # Python refuses to read thousands of digits.
         return min(int(text.lstrip("0")[:20] or "0"), _MAX_ID)
-    raise UsageError(f"`{who}` is neither an id nor an email", hint=_look(text))
+    raise UsageError(f"`{who}` is not an id or an email", hint=_look(text))
 
 
 def check_text(text: str, what: str) -> str:
@@ -52,4 +52,4 @@ def _look(text: str) -> str:
     if not text:
         return "`custctl customer list` shows all customers"
     end = "-- " if text.startswith("-") else ""
-    return f"look for it with `custctl customer search {end}{shlex.quote(text[:_SHOWN])}`"
+    return f"search for it with `custctl customer search {end}{shlex.quote(text[:_SHOWN])}`"

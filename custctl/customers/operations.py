@@ -44,7 +44,7 @@ def parse_operation_id(text: str) -> str:
     try:
         return str(uuid.UUID(text))
     except ValueError:
-        raise UsageError(f"`{text}` is not a UUID", hint="make one with `uuidgen`, or leave the option out") from None
+        raise UsageError(f"`{text}` is not a UUID", hint="make one with `uuidgen`, or omit the option") from None
 
 
 def chosen_operation_id(text: str | None) -> str:

@@ -52,14 +52,14 @@ def check_password_rules(password: str, context: Iterable[str | None] = ()) -> N
     if len(text) > MAX_LENGTH:
         reasons.append(f"has more than {MAX_LENGTH} characters")
     if any(char < " " or "\x7f" <= char <= "\x9f" or "\ud800" <= char <= "\udfff" for char in text):
-        reasons.append("holds a control character or bytes that are no text")
+        reasons.append("contains a control character or invalid text")
     if text.casefold() in _common():
         reasons.append("is one of the most common passwords")
     if _bare(text) in _guessable(context):
-        reasons.append("is the customer's own name, company or address")
+        reasons.append("is the customer's name, company or address")
     if reasons:
         message = "the password " + " and ".join(reasons)
-        hint = "three or four unrelated words make a good one"
+        hint = "use three or four unrelated words"
         raise InvalidError(message, hint=hint, details={"fields": {"password": "; ".join(reasons)}})
 
 
@@ -75,7 +75,7 @@ def hash_password(password: str) -> str:
     try:
         return _hasher().hash(_encoded(password))
     except HashingError:
-        raise CustctlError("the password could not be hashed", hint="it takes 64 MiB of free memory") from None
+        raise CustctlError("the password could not be hashed", hint="it needs 64 MiB of free memory") from None
 
 
 def verify(stored: str, password: str) -> bool:
@@ -120,7 +120,7 @@ def verify_customer(stored: str | None, password: str) -> str | None:
     if stored is None:
         # As slow as a real check: how long it takes tells nothing about who has a password.
         hash_password(password)
-        raise InvalidError("no password is set here", hint="an identity provider may hold it")
+        raise InvalidError("no password is set in this database", hint="an identity provider may store it")
     if not verify(stored, password):
         raise InvalidError("the password does not match")
     return hash_password(password) if needs_rehash(stored) else None

@@ -150,7 +150,7 @@ def decode_cursor(text: str) -> tuple[Query, Position]:
         if isinstance(query, ListQuery):
             _check_key(query.sort.removeprefix("-"), lane, key)
     except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error, UsageError) as error:
-        raise UsageError("the cursor is damaged", hint="take it whole from the page before, or start anew") from error
+        raise UsageError("the cursor is damaged", hint="copy the full cursor, or start over") from error
     return query, Position(lane, key, last_id)
 
 
@@ -176,7 +176,7 @@ def resume(cursor: str, asked: Query | None, kind: Literal["list", "search"]) ->
     other_kind = isinstance(query, ListQuery) != (kind == "list")
     if other_kind or (asked is not None and asked != query):
         raise UsageError(
-            "the cursor belongs to another query", hint="the cursor carries sort and filters: give it alone"
+            "the cursor belongs to a different query", hint="the cursor includes sort and filters: use it without them"
         )
     return query, position
 
@@ -289,7 +289,7 @@ def _row_version(database: Database, text: str) -> Any:
     try:
         return database.decode_version(text)
     except ValueError:
-        raise UsageError("the cursor is of another engine's database", hint="start anew") from None
+        raise UsageError("the cursor comes from a database of another engine", hint="start anew") from None
 
 
 def _list_lanes(query: ListQuery, after: Position | None) -> list[Select[Any]]:

@@ -119,7 +119,8 @@ def fingerprint(file: IO[bytes]) -> Fingerprint:
             begun = len(chunk) - 1 - max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
     if max(longest, begun) > LONGEST_REJECT:
         raise InvalidError(
-            f"the file has a line of more than {LONGEST_REJECT} bytes", hint="is it CSV or JSON lines, uncompressed?"
+            f"the file has a line of more than {LONGEST_REJECT} bytes",
+            hint="check that it is uncompressed CSV or JSON lines",
         )
     file.seek(0)
     return Fingerprint(digest.hexdigest(), lines)
@@ -172,7 +173,7 @@ class Decoded:
         name = self._encoding.name.upper()
         return InvalidError(
             f"the file is not valid {name} at line {line} (byte {at + 1} of the file)",
-            hint="is the file complete? if it has another encoding, name it with `--encoding`",
+            hint="check that the file is complete; if it has another encoding, name it with `--encoding`",
         )
 
 

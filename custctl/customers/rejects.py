@@ -67,7 +67,8 @@ class Rejects:
                 self._size, self._begun = os.fstat(file.fileno()).st_size, True
         except OSError as error:
             raise UnavailableError(
-                f"`{self._path}` cannot be written: {error.strerror}", hint="run again: the import goes on where it was"
+                f"`{self._path}` cannot be written: {error.strerror}",
+                hint="run the command again: the import resumes where it stopped",
             ) from error
         return self._size
 
@@ -85,9 +86,15 @@ class Rejects:
 def _check(path: Path) -> None:
     """Find out beforehand whether the file can be written, without making it."""
     if path.exists():
-        fault = "it is no plain file" if not path.is_file() else None if os.access(path, os.W_OK) else "it is read-only"
+        fault = (
+            "it is not a regular file"
+            if not path.is_file()
+            else None
+            if os.access(path, os.W_OK)
+            else "it is read-only"
+        )
     else:
         folder = path.parent
-        fault = None if os.access(folder, os.W_OK | os.X_OK) else f"`{folder}` is not there or read-only"
+        fault = None if os.access(folder, os.W_OK | os.X_OK) else f"`{folder}` does not exist or is read-only"
     if fault is not None:
         raise UsageError(f"`--rejects {path}` cannot be written: {fault}")

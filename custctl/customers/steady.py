@@ -70,15 +70,16 @@ class Steady(io.RawIOBase):
             block = self._file.read(_BLOCK)
         except OSError as error:
             raise UnavailableError(
-                f"the file cannot be read: {error.strerror}", hint="run the same command again: it goes on where it was"
+                f"the file cannot be read: {error.strerror}",
+                hint="run the same command again: it resumes where it stopped",
             ) from error
         digest = hashlib.blake2b(block, digest_size=_DIGEST).digest()
         if number == len(self._known):
             self._known.append(digest)
         elif self._known[number] != digest:
             raise InvalidError(
-                "the file was changed while it was read",
-                hint="run the import again when nothing writes to the file; `--on-conflict skip` passes over the rows"
-                " that were imported",
+                "the file changed while it was being read",
+                hint="run the import again when nothing writes to the file; `--on-conflict skip` skips the rows that"
+                " are already imported",
             )
         self._number, self._block = number, block

@@ -96,7 +96,7 @@ class CustomerStore:
         """Add a customer with values that have been validated.
 
         Raises:
-            ConflictError: the email is taken.
+            ConflictError: the email is already taken.
         """
 
         def write(connection: Connection, standing: Standing) -> Outcome:
@@ -303,8 +303,8 @@ class CustomerStore:
         """
         if recorded.action == VOID:
             raise ConflictError(
-                f"operation {recorded.operation_id} was given up when its connection was lost, and was not applied",
-                hint="an operation id stands for one request: make a new one",
+                f"operation {recorded.operation_id} was abandoned when its connection was lost, and was not applied",
+                hint="an operation id names one request: use a new one",
             )
         values = audit.held_values(recorded)
         emails = {(values.get(side) or {}).get("email") for side in ("before", "after")} - {None}
@@ -314,9 +314,9 @@ class CustomerStore:
         same = same and (asked is None or request is None or asked == dict(request))
         if recorded.action != action or not same:
             raise ConflictError(
-                f"operation {recorded.operation_id} was applied already, as `{recorded.action}`"
+                f"operation {recorded.operation_id} has already been applied as `{recorded.action}`"
                 + (f" of customer {recorded.customer_id}" if recorded.customer_id != audit.DATABASE else ""),
-                hint="an operation id stands for one request: make a new one",
+                hint="an operation id names one request: use a new one",
             )
         after = values.get("after")
         # A field that is younger than the entry is not in it.
@@ -356,7 +356,7 @@ class CustomerStore:
         try:
             raw = self._database.decode_version(version.row)
         except ValueError:
-            raise UsageError(f"`{version}` is not a version of this engine") from None
+            raise UsageError(f"`{version}` is not a version from this engine") from None
         return {"id": customer_id, "held_version": raw, "held_epoch": str(version.epoch)}
 
     def _find(self, connection: Connection, who: str) -> Customer:
@@ -382,7 +382,7 @@ def _check_email_is_free(connection: Connection, email: str | None) -> None:
     holder = connection.run("customer.id_by_email", who=email).scalar()
     if holder is not None:
         raise ConflictError(
-            f"the email {email} is taken by customer {holder}",
+            f"the email {email} is already taken by customer {holder}",
             hint=f"`custctl customer get {holder}` shows that customer",
             details={"field": "email", "customer_id": holder},
         )

@@ -66,7 +66,7 @@ class Transactions:
             RefusedError: the stamp is another environment's, or missing.
             PendingError: the schema is not there or too old.
             UnavailableError: nothing was written.
-            OutcomeUnknownError: whether it was written could not be learnt.
+            OutcomeUnknownError: whether it was written is unknown.
         """
         done: list[T] = []
 
@@ -83,7 +83,7 @@ class Transactions:
                 return done[0]
             raise UnavailableError(
                 f"{lost.message}; nothing was written",
-                hint="run it again, under a new operation id where you gave one",
+                hint="run it again; if you gave an operation id, use a new one",
                 details={"operation_id": operation_id},
             ) from lost
 
@@ -120,9 +120,9 @@ class Transactions:
 def _unknown(operation_id: str, lost: CommitLostError, error: CustctlError, *, pending: bool) -> OutcomeUnknownError:
     """Return what is told where the outcome could not be learnt."""
     if pending:
-        told = "the commit is pending: the database has not ended it, and nobody sees it until then"
+        told = "the commit is pending: the database has not finished it, and nobody sees it until then"
     else:
-        told = f"whether it was written could not be learnt: {error.message}"
+        told = f"whether it was written is unknown: {error.message}"
     return OutcomeUnknownError(
         f"{lost.message}, and {told}",
         hint=f"run the same command again with `--operation-id {operation_id}`: it is applied at most once, and tells"

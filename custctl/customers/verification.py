@@ -133,14 +133,16 @@ def verify(database: Database, checkpoint: Mapping[str, Any] | None = None) -> R
     """Verify the audit of a database in one consistent state.
 
     Raises:
-        RefusedError: the checkpoint is of another database.
+        RefusedError: the checkpoint belongs to another database.
     """
     report = Report()
     with database.reading(snapshot=True) as connection:
         standing = read_standing(connection)
         check_schema(standing)
         if checkpoint is not None and checkpoint.get("database_id") not in (None, standing.database_id):
-            raise RefusedError("the checkpoint is of another database", hint="verify the one that it was made of")
+            raise RefusedError(
+                "the checkpoint belongs to another database", hint="verify the database that it was made from"
+            )
         _verify_chains(database, connection, report)
         blocks = list(_blocks(database, connection))
         taken_at = connection.run("clock.now").scalar()
@@ -182,11 +184,11 @@ def _verify_chains(database: Database, connection: Connection, report: Report) -
             elif sequence < expected or row["previous_hash"] != previous:
                 _fault(report, "changed", row, "the entry does not follow the one before it")
             if row["row_hash"] != _row_hash(row):
-                _fault(report, "changed", row, "the entry is not what was written")
+                _fault(report, "changed", row, "the entry differs from what was written")
             if row["held_values"] is not None and row["values_hash"] != audit.values_hash(
                 row["salt"] or "", row["held_values"]
             ):
-                _fault(report, "changed", row, "the values are not those that were written")
+                _fault(report, "changed", row, "the values differ from those that were written")
             if row["held_values"] is None and row["values_hash"]:
                 nulled.append(row["id"])
             if row["action"] == _ERASING:
@@ -207,7 +209,7 @@ def _not_erased(report: Report, chain: int | None, nulled: list[int]) -> None:
     """Values may be missing only where the customer was deleted afterwards."""
     for audit_id in nulled:
         report.faults.append(
-            Fault("erased", chain or None, audit_id, "the values are gone, and the customer was not deleted")
+            Fault("erased", chain or None, audit_id, "the values are missing, but the customer was not deleted")
         )
 
 

@@ -37,6 +37,6 @@ class Version:
         if match is None:
             raise UsageError(
                 f"`{text}` is not a version",
-                hint="take the `version` of the customer, such as `e1-3`; `custctl customer get --help` says how to see it",
+                hint="use the customer's `version`, such as `e1-3`; `custctl customer get --help` says how to see it",
             )
         return cls(int(match[1]), match[2])

@@ -282,7 +282,7 @@ class Database(ABC):
 
     def refusal_of_writes(self, connection: Connection) -> RefusedError:
         """Return the error that tells why the database takes no writes, where `is_standby` holds."""
-        return RefusedError(f"{self.location} is a read-only standby, or fenced", hint="write to the primary")
+        return RefusedError(f"{self.location} is a read-only standby or fenced", hint="write to the primary")
 
     # -- version-checked writes --------------------------------------------------------------------
 

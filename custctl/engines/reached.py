@@ -95,7 +95,7 @@ class ReachedDatabase(Database):
 
     @abstractmethod
     def _freshness(self, node: Node, driver: Any) -> Freshness | None:
-        """Return how far a node has come; None where it has no schema of custctl, or does not tell this login.
+        """Return how far a node has come; None where it has no custctl schema, or does not tell this login.
 
         Raises:
             CustctlError: translated from the driver's error; the connection is closed.

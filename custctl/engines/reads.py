@@ -83,7 +83,7 @@ class Replicas(Protocol):
         """Return why a standby is not to serve, or None where it may.
 
         Args:
-            freshness: None where the node has no schema of custctl, or this login may not read it.
+            freshness: None where the node has no custctl schema, or this login may not read it.
         """
 
     def is_former(self, freshness: Freshness | None) -> bool:

@@ -61,7 +61,7 @@ class DriverErrors(Protocol):
 
 
 class GivenUpError(Exception):
-    """The server gave a transaction up for another's sake: nothing of it was kept, and it can be run again.
+    """The server gave a transaction up for another's sake: none of it was kept, and it can be run again.
 
     Args:
         told: what is told where the time to try again has run out.

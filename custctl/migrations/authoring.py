@@ -22,16 +22,16 @@ def new_scripts(sql_dir: Path, name: str, *, bundled: bool) -> list[Path]:
         The files that were made.
 
     Raises:
-        UsageError: the folder is bundled or has no engine, or the name gives no file name.
+        UsageError: the folder is bundled or has no engine, or the name does not give a file name.
     """
     if bundled:
         raise UsageError(
-            "there is no `sql` folder here to put a script into",
-            hint=f"copy the bundled one first: `cp -r {sql_dir} sql`",
+            "there is no `sql` folder here for the script",
+            hint=f"copy the bundled folder first: `cp -r {sql_dir} sql`",
         )
     engines = sorted(entry.name for entry in sql_dir.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     if not engines:
-        raise UsageError(f"`{sql_dir}` has no folder of an engine", hint=f"make one, such as `{sql_dir / 'sqlite'}`")
+        raise UsageError(f"`{sql_dir}` has no engine folder", hint=f"make one, such as `{sql_dir / 'sqlite'}`")
     words = slug(name)
     paths = [sql_dir / engine / "migrations" / f"{next_number(sql_dir)}_{words}.sql" for engine in engines]
     text = _TEMPLATE.format(name=" ".join(name.split()))
@@ -41,7 +41,7 @@ def new_scripts(sql_dir: Path, name: str, *, bundled: bool) -> list[Path]:
         refuse_markers(text, paths[0].name)
     except MigrationError as error:
         raise UsageError(
-            f"`{name}` reads like a directive", hint="say what the script does, as in `add phone`"
+            f"`{name}` looks like a directive", hint="describe what the script does, as in `add phone`"
         ) from error
     made: list[Path] = []
     try:

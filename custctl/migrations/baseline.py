@@ -29,7 +29,7 @@ def plan_baseline(database: Database, sql_dir: Path, version: int) -> tuple[Scri
     """
     scripts = discover(sql_dir, database.engine_name).versioned
     if all(script.version != version for script in scripts):
-        raise UsageError(f"no script has the number {version}", hint="`custctl migrate validate` lists the scripts")
+        raise UsageError(f"no script has number {version}", hint="`custctl migrate validate` lists the scripts")
     _check(journal.read_state(database), database.location)
     require_preconditions(database)
     return tuple(script for script in scripts if (script.version or 0) <= version)
@@ -83,6 +83,6 @@ def _check(state: State, location: str) -> None:
     if state.refusal is not None:
         raise state.refusal
     if state.has_journal:
-        raise MigrationError(f"{location} has a journal already", hint="`custctl migrate status` shows it")
+        raise MigrationError(f"{location} already has a journal", hint="`custctl migrate status` shows it")
     if not state.tables:
-        raise MigrationError(f"{location} has no tables to adopt", hint="bring it forward with `custctl migrate`")
+        raise MigrationError(f"{location} has no tables to adopt", hint="migrate it with `custctl migrate`")

@@ -44,7 +44,7 @@ class Directives:
         substitute: whether `${NAME}` is replaced at execution.
         allow: rules of the linter that it may break, each with the author's reason.
         requires: features that the engine must have; where one lacks, the script is left out.
-        none: why the script has no statement, where it is meant to have none.
+        none: why the script has no statements, where it is meant to have none.
     """
 
     transaction: bool = True
@@ -78,13 +78,13 @@ def parse_directives(text: str, name: str) -> Directives:
     for comment in _BLOCK.finditer(text, 0, header_end):
         hidden = _IN_BLOCK.search(comment[1]) if comment[1] else None
         if hidden:
-            parser.fail(comment.start() + hidden.end(), "a directive does not count inside a block comment")
+            parser.fail(comment.start() + hidden.end(), "a directive inside a block comment has no effect")
     for match in _DIRECTIVE.finditer(text):
         before = text[text.rfind("\n", 0, match.start()) + 1 : match.start()].lstrip(" \t")
         if before.startswith("--") and before.strip("-"):
             continue  # a comment that speaks of a directive, or one that was commented out
         if before:
-            parser.fail(match.start(), "a directive stands alone on its line")
+            parser.fail(match.start(), "a directive must be alone on its line")
         parser.read(match[1].strip(" \t"), match.start(), in_header=match.start() < header_end)
     return parser.directives()
 
@@ -137,9 +137,9 @@ class _Parser:
             self._read_allow(value)
             return
         if not in_header:
-            self.fail(position, f"the directive `{key}` stands behind the first statement")
+            self.fail(position, f"the directive `{key}` comes after the first statement")
         if key in self._values:
-            self.fail(position, f"the directive `{key}` stands twice", "keep one of the two")
+            self.fail(position, f"the directive `{key}` is given twice", "keep one of the two")
         self._values[key] = value
         if key == "transaction" and value not in ("on", "off"):
             self._malformed(key)

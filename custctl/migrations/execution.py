@@ -136,14 +136,14 @@ class Task:
         if not self.session.begin_script():
             raise UnavailableError(
                 f"the migration lock was lost before `{self.script.name}`; {self.so_far}",
-                hint="a pooler in transaction mode, or a script that ends its session's locks, takes it away: connect to"
-                " the server itself, and run it again",
+                hint="a pooler in transaction mode, or a script that releases its session's locks, can cause this:"
+                " connect directly to the server, and run it again",
                 details={"script": self.script.name},
             )
         now = journal.recheck(self.database, self.session.connection, self.script, self.step.record)
         if now is None:
             raise UnavailableError(
-                f"another run has begun or applied `{self.script.name}` meanwhile; {self.so_far}",
+                f"another run has started or applied `{self.script.name}` meanwhile; {self.so_far}",
                 hint="run it again",
                 details={"script": self.script.name},
             )
@@ -174,11 +174,11 @@ def _in_transaction(task: Task) -> None:
     if task.step.reason == "resume" and (task.step.resume_at or task.step.in_flight is not None):
         raise MigrationError(
             f"`{script.name}` stopped after statement {task.step.resume_at} outside a transaction,"
-            " and is to run in one now: those statements would be applied twice",
-            hint="put `-- custctl: transaction=off` back at its head",
+            " and would now run in one: those statements would be applied twice",
+            hint="put `-- custctl: transaction=off` back at the top of the script",
             details={"script": script.name},
         )
-    last, kept = len(task.statements) - 1, "nothing of it was kept"
+    last, kept = len(task.statements) - 1, "none of it was kept"
     try:
         started_at = task.begin()
         task.phase = _IN
@@ -187,7 +187,7 @@ def _in_transaction(task: Task) -> None:
                 task.at, kept = done - 1, "what it committed is kept"
                 raise MigrationError(
                     "the statement ended the script's transaction",
-                    hint="look at what it left behind, then use `-- custctl: transaction=off`",
+                    hint="check what it left behind, then use `-- custctl: transaction=off`",
                 )
             task.at = min(done, last)
         task.at, task.phase = max(last, 0), _AFTER
@@ -254,7 +254,7 @@ def _one_by_one(task: Task) -> None:
                 done = number + 1
         if session.in_transaction():
             task.at = opened
-            raise CustctlError("the transaction that begins here is never committed")
+            raise CustctlError("the transaction that starts here is never committed")
         task.at, task.phase = max(total - 1, 0), _AFTER
         session.begin()
         task.note("applied", total, started_at=started_at)
@@ -266,14 +266,14 @@ def _one_by_one(task: Task) -> None:
     except CustctlError as error:
         session.rollback()
         reason = _reason(script, error)
-        kept = f"{done} of its {total} statements are applied, and a rerun goes on after them"
+        kept = f"{done} of its {total} statements are applied, and a rerun continues after them"
         try:
             session.begin()
             task.note("failed", done, started_at=started_at, error=reason)
             session.commit()
         except (CustctlError, StatementError):
             # The row stays as it is, and a rerun goes on from there.
-            kept = f"at least {done} of its {total} statements are applied, and a rerun looks how far it came"
+            kept = f"at least {done} of its {total} statements are applied, and a rerun checks how far it got"
         raise _failure(task, error, kept) from _cause(script, error)
     except StatementError as error:
         session.rollback()
@@ -303,8 +303,8 @@ def _resume_at(task: Task, record: Record) -> int:
     settled = task.database.settle(task.session.connection, Statement(before[step.in_flight], 1))
     if settled is None:
         raise OutcomeUnknownError(
-            f"{task.place}: whether it took effect is not known",
-            hint="look at the database and undo what it did, then run `custctl migrate repair`, which counts it as not"
+            f"{task.place}: whether it took effect is unknown",
+            hint="check the database and undo what it did, then run `custctl migrate repair`, which counts it as not"
             " applied",
             details=task.located_details,
         )
@@ -318,8 +318,8 @@ def _resume_at(task: Task, record: Record) -> int:
 def _changed(task: Task, applied: int) -> MigrationError:
     task.at, task.phase = min(task.at, len(task.statements) - 1), _IN
     return MigrationError(
-        f"`{task.script.name}` stopped after statement {applied}, and what it had applied was changed since",
-        hint="put those statements back as they were; change only what comes after them",
+        f"`{task.script.name}` stopped after statement {applied}, and its applied statements have changed since",
+        hint="restore those statements; change only what comes after them",
         details={"script": task.script.name},
     )
 
@@ -346,7 +346,7 @@ def _restore(task: Task, applied: int) -> None:
     task.at, task.phase = min(applied, len(task.statements) - 1), _BEFORE
     if lost is not None:
         task.at, task.phase = lost[0], _IN
-        raise _failure(task, lost[1], f"it resumes after statement {applied}, once this can be set again")
+        raise _failure(task, lost[1], f"it resumes after statement {applied}, once this setting can be restored")
 
 
 def restore_settings(database: Database, run: Callable[[Statement], None], record: Record) -> None:
@@ -392,7 +392,7 @@ def _journal_failure(task: Task, error: StatementError) -> Exception:
     names = " and ".join(f"`{table}`" for table in BOOTSTRAP)
     return MigrationError(
         f"{task.place}: the journal cannot be written: {error.orig}\nthis statement was not kept; {task.so_far}",
-        hint=f"{names} are custctl's own: leave them, and `query_only`, alone",
+        hint=f"{names} belong to custctl: do not change them or `query_only`",
         details=task.located_details,
     )
 

@@ -99,7 +99,7 @@ def read_state_on(database: Database, connection: Connection) -> State:
             raise
         raise MigrationError(
             f"the table `{names.JOURNAL}` of {database.location} is not custctl's journal: {error.orig}",
-            hint="another tool may have made it: rename it, then adopt the database: see `custctl migrate baseline --help`",
+            hint="another tool may have created it: rename it, then adopt the database: see `custctl migrate baseline --help`",
         ) from error
     standing = read_standing(connection, read_only=True) if names.METADATA in tables else None
     return State(

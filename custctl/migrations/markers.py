@@ -37,7 +37,7 @@ def refuse_markers(text: str, name: str) -> None:
     line = text.count("\n", 0, match.start()) + 1
     tool = _TOOLS[next(filter(None, match.groups())).lower()]
     raise MigrationError(
-        f"{name}:{line}: `{match[0].strip()}` is a marker of {tool}, and the whole script would run, its way back too",
-        hint="keep the statements of the way forward, and remove the markers",
+        f"{name}:{line}: `{match[0].strip()}` is a marker of {tool}: the whole script would run, including its rollback part",
+        hint="keep only the forward statements, and remove the markers",
         details={"script": name, "line": line},
     )

@@ -110,10 +110,10 @@ def make_plan(
         target: the last number to apply; repeatable scripts then wait for the run without a target.
 
     Raises:
-        UsageError: no script has the number of the target.
+        UsageError: no script has number of the target.
     """
     if target is not None and all(script.version != target for script in scripts.versioned):
-        raise UsageError(f"no script has the number {target}", hint="`custctl migrate status` lists the scripts")
+        raise UsageError(f"no script has number {target}", hint="`custctl migrate status` lists the scripts")
     by_version = {record.version: record for record in records if record.version is not None}
     by_name = {record.name: record for record in records if record.kind == "repeatable"}
     newest = max((r.version for r in records if r.version is not None and r.state in DONE), default=None)
@@ -199,11 +199,11 @@ def check_plan(plan: Plan, *, allow_out_of_order: bool) -> None:
         raise MigrationError(
             "\n".join(
                 [
-                    f"applied and changed since: {names}",
+                    f"changed after they were applied: {names}",
                     *(line for drift in plan.drifted for line in drift.diff.splitlines()),
                 ]
             ),
-            hint="put the applied text back and write a new script; where the change is harmless, accept it with"
+            hint="restore the applied text and write a new script; if the change is harmless, accept it with"
             " `custctl migrate repair`",
             details={"drifted": [{"script": drift.script.name, "diff": drift.diff} for drift in plan.drifted]},
         )
@@ -230,13 +230,13 @@ def split_script(database: Database, script: Script) -> list[Statement]:
         ) from error
     if not statements and script.directives.none is None:
         raise MigrationError(
-            f"{script.name}:1: the script has no statement",
-            hint="write one, remove the file, or say `-- custctl: none REASON` in it",
+            f"{script.name}:1: the script has no statements",
+            hint="add a statement, remove the file, or write `-- custctl: none REASON` in it",
             details={"script": script.name, "line": 1},
         )
     if statements and script.directives.none is not None:
         raise MigrationError(
-            f"{script.name}:{statements[0].line}: the script has statements, and says `-- custctl: none`",
+            f"{script.name}:{statements[0].line}: the script has statements but says `-- custctl: none`",
             hint="remove the directive",
             details={"script": script.name, "line": statements[0].line},
         )
@@ -245,15 +245,15 @@ def split_script(database: Database, script: Script) -> list[Statement]:
             keyword = database.language.transaction_control(statement)
             if keyword:
                 raise MigrationError(
-                    f"{script.name}:{statement.line}: `{keyword}` would break the script's own transaction",
-                    hint="leave it out: each script is one transaction; or put `-- custctl: transaction=off` at its head",
+                    f"{script.name}:{statement.line}: `{keyword}` would break the script's transaction",
+                    hint="remove it: each script runs in one transaction; or put `-- custctl: transaction=off` at the top of the script",
                     details={"script": script.name, "line": statement.line},
                 )
             if database.fails_in_transaction(statement):
                 start = " ".join(statement.text.split()[:3])
                 raise MigrationError(
-                    f"{script.name}:{statement.line}: `{start} …` fails inside a transaction, and the script is one",
-                    hint="put it into a script of its own with `-- custctl: transaction=off` at its head",
+                    f"{script.name}:{statement.line}: `{start} …` fails inside a transaction, and the script runs in one",
+                    hint="put it in a separate script with `-- custctl: transaction=off` at the top",
                     details={"script": script.name, "line": statement.line},
                 )
     return statements

@@ -96,8 +96,8 @@ class Repair:
         for each in self.settle:
             if each.record.in_flight is not None:
                 yield (
-                    f"statement {each.record.in_flight + 1} of {each.script.name} was in flight: it is taken for applied"
-                    " only where the database shows it"
+                    f"statement {each.record.in_flight + 1} of {each.script.name} was in flight: counted as"
+                    " applied only if the database shows it"
                 )
         for drift in self.accept:
             for line in drift.diff.splitlines():
@@ -118,8 +118,8 @@ def check_stamp(wanted: str, profile: Profile) -> None:
         )
     if wanted != profile.environment:
         raise UsageError(
-            f"`--environment {wanted}` is not the environment of the profile `{profile.name}`, `{profile.environment}`",
-            hint=f"use a profile of `{wanted}`, so that the stamp and the profile agree",
+            f"`--environment {wanted}` does not match the environment of the profile `{profile.name}`, `{profile.environment}`",
+            hint=f"use a profile of `{wanted}`, so that the stamp and the profile match",
         )
 
 
@@ -186,7 +186,7 @@ def execute(
         state = journal.read_state_on(database, session.connection)
         where, restamp = planned.sql_dir, planned.may_restamp
         if _plan(database, state, where, environment=planned.environment, restamp=restamp) != planned:
-            raise MigrationError("the journal has changed meanwhile; nothing was repaired", hint="run it again")
+            raise MigrationError("the journal changed in the meantime; nothing was repaired", hint="run it again")
         has_audit = AUDIT in state.tables
         seen = [_look(database, session, unsettled) for unsettled in planned.settle]
         session.begin()
@@ -215,8 +215,8 @@ def _check_operation(connection: Connection, operation_id: str) -> None:
     """Refuse an operation id that is in use: a repair that was applied leaves nothing to be repaired under it."""
     for row in audit.find_operation(connection, operation_id):
         raise ConflictError(
-            f"operation {operation_id} was applied already, as `{row.action}`",
-            hint="an operation id stands for one request: make a new one",
+            f"operation {operation_id} has already been applied as `{row.action}`",
+            hint="an operation id names one request: use a new one",
         )
 
 

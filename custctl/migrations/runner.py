@@ -116,8 +116,8 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
     scripts = discover(request.sql_dir, database.engine_name)
     if not (scripts.versioned or scripts.repeatable):
         raise MigrationError(
-            f"`{request.sql_dir / database.engine_name}` holds no script",
-            hint="make one, as with `custctl migrate new 'add phone'`, or name another folder by `--sql-dir`",
+            f"`{request.sql_dir / database.engine_name}` has no scripts",
+            hint="create one with `custctl migrate new 'add phone'`, or name another folder with `--sql-dir`",
         )
     features = database.features()
 
@@ -174,7 +174,7 @@ def check_state(state: State, environment: str, location: str) -> None:
         some = ", ".join(f"`{name}`" for name in sorted(state.tables)[:5])
         raise MigrationError(
             f"{location} has tables ({some}) and no journal",
-            hint="where it has the schema already, adopt it: see `custctl migrate baseline --help`",
+            hint="if it already has the schema, adopt it: see `custctl migrate baseline --help`",
         )
 
 
@@ -234,7 +234,7 @@ def _prepare(
         first, finding = stopping[0]
         raise MigrationError(
             "\n".join([f"the linter stops {plural(len(stopping), 'place', 'places')} in {environment}", *lines]),
-            hint=f"{finding.hint}; or say `-- custctl: allow={finding.rule} REASON` in {first.name}",
+            hint=f"{finding.hint}; or write `-- custctl: allow={finding.rule} REASON` in {first.name}",
             details={
                 "findings": [
                     {"script": script.name, "line": f.line, "rule": f.rule, "message": f.message, "hint": f.hint}
@@ -341,10 +341,10 @@ def _reconnect(stack: ExitStack, task: Task, listener: Listener, lost: CommitLos
         except CustctlError as error:
             if time.monotonic() >= deadline or not isinstance(error, UnavailableError):
                 raise OutcomeUnknownError(
-                    f"{task.place}: {lost.message}, and whether it is applied could not be learnt:"
+                    f"{task.place}: {lost.message}, and whether it is applied is unknown:"
                     f" {error.message}; {task.so_far}",
-                    hint="when the database answers, `custctl migrate status` tells; `custctl migrate` goes on where it"
-                    " stopped",
+                    hint="when the database answers, `custctl migrate status` shows the outcome; `custctl migrate`"
+                    " resumes where it stopped",
                     details=task.located_details,
                 ) from lost
             time.sleep(_PAUSE)
@@ -353,9 +353,9 @@ def _reconnect(stack: ExitStack, task: Task, listener: Listener, lost: CommitLos
 def _not_committed(task: Task, lost: CommitLostError) -> UnavailableError:
     script = task.script
     if script.directives.transaction:
-        kept, hint = "nothing of it was kept", "run it again"
+        kept, hint = "none of it was kept", "run it again"
     else:
-        kept, hint = "it is applied in part", "run it again: it goes on where it stopped"
+        kept, hint = "it is partly applied", "run it again: it resumes where it stopped"
     return UnavailableError(
         f"{task.place}: {lost.message}; {kept}; {task.so_far}",
         hint=hint,
@@ -379,12 +379,12 @@ def _interrupted(task: Task, run: Run, interrupt: KeyboardInterrupt) -> Interrup
     return InterruptedRunError(
         f"interrupted {where}; {_so_far(run)}",
         terminated=isinstance(interrupt, signals.Terminated),
-        hint="run it again: it goes on where it stopped",
+        hint="run it again: it resumes where it stopped",
     )
 
 
 def _so_far(run: Run) -> str:
     if not run.applied:
-        return "this run applied no other script"
+        return "this run applied no other scripts"
     last, count = run.applied[-1].script.name, len(run.applied)
     return f"this run applied {plural(count, 'script', 'scripts')}, up to `{last}`"

@@ -109,8 +109,8 @@ def discover(sql_dir: Path, engine: str) -> ScriptSet:
         other = versioned.setdefault(version, script)
         if other is not script:
             raise MigrationError(
-                f"the number {version} stands twice: `{other.name}` and `{script.name}`",
-                hint="give the one that no database has applied yet the next free number",
+                f"the number {version} is used twice: `{other.name}` and `{script.name}`",
+                hint="renumber the one that no database has applied yet to the next free number",
                 details={"version": version, "scripts": [other.name, script.name]},
             )
     repeatable = [
@@ -173,7 +173,7 @@ def next_number(sql_dir: Path) -> NextNumber:
             number = max(number, _parse_name(entry)[0])
             width = max(width, entry.name.index("_"))
     if len(str(number + 1)) > _MOST_DIGITS:
-        raise MigrationError(f"no number is left above {number}", hint=f"a number has at most {_MOST_DIGITS} digits")
+        raise MigrationError(f"there is no number above {number}", hint=f"a number has at most {_MOST_DIGITS} digits")
     return NextNumber(number + 1, width)
 
 
@@ -186,16 +186,14 @@ def slug(name: str) -> str:
     import unicodedata
 
     if not name.isprintable():
-        raise UsageError(
-            "the name is not printable text in UTF-8", hint="use ASCII letters and digits, as in `add phone`"
-        )
+        raise UsageError("the name is not printable UTF-8 text", hint="use ASCII letters and digits, as in `add phone`")
     # Accents fall off; what has no ASCII letter under it becomes a gap.
     ascii_name = unicodedata.normalize("NFKD", name.casefold())
     ascii_name = "".join(c for c in ascii_name if not unicodedata.combining(c))
     words = re.findall(r"[a-z0-9]+", ascii_name.removesuffix(".sql"))
     result = "_".join(words)
     if not result:
-        raise UsageError(f"`{name}` gives no file name", hint="use ASCII letters and digits, as in `add phone`")
+        raise UsageError(f"`{name}` does not give a file name", hint="use ASCII letters and digits, as in `add phone`")
     if len(result) > _LONGEST_SLUG:
         raise UsageError(f"the name is longer than {_LONGEST_SLUG} characters", hint="use a few words")
     return result
@@ -228,7 +226,7 @@ def _engine_folder(sql_dir: Path, engine: str) -> Path:
         there = ", ".join(f"`{name}`" for name in _engines(sql_dir))
         raise MigrationError(
             f"`{sql_dir}` has no folder `{engine}`",
-            hint=f"it has: {there}" if there else "name the folder that holds the scripts by `--sql-dir`",
+            hint=f"it has: {there}" if there else "name the folder that contains the scripts with `--sql-dir`",
             details={"sql_dir": str(sql_dir), "engine": engine},
         )
     return folder
@@ -258,14 +256,14 @@ def _sql_files(folder: Path) -> Iterator[os.DirEntry[str]]:
         if entry.is_dir():
             _reject(
                 entry.path,
-                f"`{shown}` is a folder, and scripts in it would never run",
-                f"move its scripts into `{folder.name}/`, or the folder elsewhere",
+                f"`{shown}` is a folder: scripts in it would never run",
+                f"move its scripts into `{folder.name}/`, or move the folder elsewhere",
             )
         if not _is_script(name):
             continue
         if not entry.is_file():
             # A symbolic link that leads nowhere, or a pipe that would block.
-            _reject(entry.path, f"`{entry.path}` is no file", "restore what it points to, or remove it")
+            _reject(entry.path, f"`{entry.path}` is not a file", "restore what it points to, or remove it")
         if not name.endswith(".sql") and folder.name != "migrations":
             _reject(entry.path, f"the name of `{shown}` does not end in `.sql`", "rename it, or move it elsewhere")
         yield entry
@@ -308,12 +306,12 @@ def _parse_name(entry: os.DirEntry[str]) -> tuple[int, str]:
     match = _VERSIONED.fullmatch(entry.name)
     shown = f"migrations/{entry.name}"
     if match is None:
-        _reject(entry.path, f"`{shown}` has no name of a migration", _PATTERN_HINT)
+        _reject(entry.path, f"`{shown}` is not named like a migration", _PATTERN_HINT)
     if len(match[1]) > _MOST_DIGITS:
         _reject(entry.path, f"the number of `{shown}` has more than {_MOST_DIGITS} digits", _PATTERN_HINT)
     version = int(match[1])
     if version == 0:
-        _reject(entry.path, f"the number of `{shown}` is 0, which stands for an empty database", "begin at 1")
+        _reject(entry.path, f"the number of `{shown}` is 0, which means an empty database", "begin at 1")
     return version, match[2].replace("_", " ")
 
 
@@ -327,7 +325,7 @@ def _read(kind: Kind, version: int | None, description: str, name: str, path: st
     nul = text.find("\0")
     if nul >= 0:
         line = text.count("\n", 0, nul) + 1
-        _reject(name, f"{name}:{line}: the script holds a NUL character", "save it as UTF-8")
+        _reject(name, f"{name}:{line}: the script contains a NUL character", "save it as UTF-8")
     refuse_markers(text, name)
     directives = parse_directives(text, name)
     return Script(kind, version, description, name, Path(path), text, checksum(text), directives)

@@ -73,12 +73,13 @@ def choose_sets(
             )
         if name != EVERYWHERE and environment not in _TEST_ENVIRONMENTS:
             raise RefusedError(
-                f"the set `{name}` is test data, and {environment} takes none", hint=f"only `{EVERYWHERE}` goes there"
+                f"the set `{name}` is test data, which {environment} does not allow",
+                hint=f"only `{EVERYWHERE}` is allowed there",
             )
         if name not in allowed:
             raise RefusedError(
-                f"the profile `{profile}` does not take the set `{name}`",
-                hint=f"add it to `seed:` in the profile; it takes: {', '.join(allowed) or 'none'}",
+                f"the profile `{profile}` does not allow the set `{name}`",
+                hint=f"add it to `seed:` in the profile; it allows:  {', '.join(allowed) or 'none'}",
             )
         if name not in available:
             raise UsageError(f"the set `{name}` has no folder", hint=f"make `sql/<engine>/seed/{name}/`")
@@ -93,8 +94,8 @@ def refuse_synthetic(environment: str) -> None:
     """
     if environment not in _TEST_ENVIRONMENTS:
         raise RefusedError(
-            f"synthetic customers are test data, and {environment} takes none",
-            hint="use a profile of development or test",
+            f"synthetic customers are test data, which {environment} does not allow",
+            hint="use a development or test profile",
         )
 
 
@@ -265,8 +266,8 @@ def _look_back(connection: Connection, operation_id: str, request: Mapping[str, 
         detail = json.loads(row.detail)
         if row.action != "seed" or any(detail.get(name) != value for name, value in request.items()):
             raise ConflictError(
-                f"operation {operation_id} was applied already, as `{row.action}`",
-                hint="an operation id stands for one request: make a new one",
+                f"operation {operation_id} has already been applied as `{row.action}`",
+                hint="an operation id names one request: use a new one",
             )
         inserted += int(detail["inserted"])
     return _Earlier(last_part, inserted)

@@ -38,7 +38,7 @@ def substitute(text: str, environ: Mapping[str, str], *, name: str = "script", l
         if escape:
             return match.group()[1:]
         if variable is None:
-            raise failure(match, "`${` begins no reference", "write `$${` for a literal one")
+            raise failure(match, "`${` does not start a reference", "write `$${` for a literal `${`")
         found = environ.get(variable)
         if default is not None:
             return found or str(default)

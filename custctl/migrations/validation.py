@@ -54,17 +54,17 @@ def validate(database: Database, sql_dir: Path, environment: str) -> list[Proble
     except CustctlError as error:
         problems.append(Problem("error", "", None, "state", error.message, error.hint))
     problems += [
-        Problem("error", d.script.name, None, "drift", "applied and changed since", "`custctl migrate` shows the diff")
+        Problem(
+            "error", d.script.name, None, "drift", "changed after they were applied", "`custctl migrate` shows the diff"
+        )
         for d in plan.drifted
     ]
     problems += [
-        Problem("warning", r.name, None, "missing", f"{r.state} in the journal and not on disk", "put the script back")
+        Problem("warning", r.name, None, "missing", f"{r.state} in the journal and not on disk", "restore the script")
         for r in plan.missing
     ]
     problems += [
-        Problem(
-            "error", s.name, None, "late", f"pending below {plan.newest}, which is applied", "give it a higher number"
-        )
+        Problem("error", s.name, None, "late", f"pending below {plan.newest}, which is applied", "renumber it higher")
         for s in plan.late
     ]
     seeds = [

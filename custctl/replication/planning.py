@@ -59,7 +59,7 @@ def require_environment(topology: Topology, profile: Profile) -> None:
     stamps = {seen.environment for _, seen in topology.answered()}
     for stamp in stamps - {None, profile.environment}:
         raise RefusedError(
-            f"{profile.location} is stamped `{stamp}`, and the profile is of `{profile.environment}`",
+            f"{profile.location} is stamped `{stamp}`, but the profile is for `{profile.environment}`",
             hint=f"use a profile of `{stamp}`",
             details={"stamp": stamp, "profile": str(profile.environment)},
         )

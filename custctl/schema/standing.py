@@ -97,7 +97,8 @@ def parse_epoch(text: str | None) -> int:
         return 1
     if not (text.isascii() and text.isdigit()):
         raise RefusedError(
-            "the database's epoch is damaged: somebody wrote to `custctl_metadata`", hint="restore it from a backup"
+            "the database's epoch is damaged: something else wrote to `custctl_metadata`",
+            hint="restore it from a backup",
         )
     return int(text)
 
@@ -111,7 +112,7 @@ def check_schema(standing: Standing) -> None:
     if standing.schema_version is None or standing.schema_version < REQUIRED_SCHEMA:
         found = "no script is applied" if standing.schema_version is None else f"it is at {standing.schema_version}"
         raise PendingError(
-            f"the schema is too old: {found}, and {REQUIRED_SCHEMA} is needed", hint="run `custctl migrate`"
+            f"the schema is too old: {found}, but {REQUIRED_SCHEMA} is required", hint="run `custctl migrate`"
         )
 
 
@@ -124,12 +125,12 @@ def check_environment(standing: Standing, environment: str, location: str) -> No
     if standing.environment is None:
         raise RefusedError(
             f"{location} has a journal but no environment stamp",
-            hint=f"after a look at what it holds, run `custctl migrate repair --environment {environment}`",
+            hint=f"check what it contains, then run `custctl migrate repair --environment {environment}`",
         )
     if standing.environment != environment:
         raise RefusedError(
-            f"{location} is stamped `{standing.environment}`, and the profile is of `{environment}`",
-            hint=f"use a profile of `{standing.environment}`; after a restore into another environment run"
+            f"{location} is stamped `{standing.environment}`, but the profile is for `{environment}`",
+            hint=f"use a profile for `{standing.environment}`; after a restore into another environment, run"
             f" `custctl migrate repair --environment {environment}`",
             details={"stamp": standing.environment, "profile": environment},
         )
@@ -192,7 +193,7 @@ def require_writable(database: Guarded, connection: Connection, environment: str
         database.recover(connection)
         there = database.table_names(connection)
         if names.JOURNAL not in there:
-            raise PendingError(f"{database.location} has no schema of custctl", hint="run `custctl migrate`") from None
+            raise PendingError(f"{database.location} has no custctl schema", hint="run `custctl migrate`") from None
         if names.METADATA not in there:
             check_environment(Standing(None, 1, None, None), environment, database.location)
         raise

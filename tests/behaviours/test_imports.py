@@ -100,9 +100,9 @@ def test_taken_emails_fail_are_skipped_or_are_updated(migrated: Place) -> None:
     assert rejected(place, "in.csv", "--rejects", "out.csv") == (4, 1, 0, 0, 0, 3)
     found = list(csv.DictReader(io.StringIO((place.path / "out.csv").read_text(encoding="utf-8"))))
     assert [(row["Email"], row["_line"], row["_reason"]) for row in found] == [
-        ("ADA@example.com", "2", "the email is taken"),
-        ("same@example.com", "4", "the email is taken"),
-        ("New@Example.com", "5", "the email is taken, by line 3"),
+        ("ADA@example.com", "2", "the email is already taken"),
+        ("same@example.com", "4", "the email is already taken"),
+        ("New@Example.com", "5", "the email is already taken, by line 3"),
     ]
     assert place.json("customer", "get", "ada@example.com") == ada
     assert counts(place.json("customer", "import", "in.csv", "--on-conflict", "skip")) == (4, 0, 0, 0, 4, 0)

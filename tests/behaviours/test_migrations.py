@@ -126,7 +126,7 @@ def test_a_script_that_fails_leaves_nothing_and_is_told_by_line_and_statement(em
     # Behind the two comments; each statement is followed by an empty line, or by one that ends its batch.
     assert "migrations/0002_b.sql:7: statement 3 of 4 failed" in error["message"]
     assert "INSERT INTO b" in error["message"]
-    assert "nothing of it was kept" in error["message"]
+    assert "none of it was kept" in error["message"]
     assert (error["details"]["script"], error["details"]["line"], error["details"]["statement"]) == (
         "migrations/0002_b.sql", 7, 3
     )  # fmt: skip

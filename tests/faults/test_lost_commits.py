@@ -93,7 +93,7 @@ def test_a_commit_that_never_arrives_is_told_as_not_written(ada: Site, write: Wr
         assert ada.actions() == ["add", "void", "seed"]
         return
     assert again.code == 5
-    assert "was given up when its connection was lost, and was not applied" in again.error["message"]
+    assert "was abandoned when its connection was lost, and was not applied" in again.error["message"]
     assert not write.applied(ada)
     assert write.run(ada, str(uuid.uuid4())).code == 0
     assert write.applied(ada)

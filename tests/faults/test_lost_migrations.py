@@ -72,7 +72,7 @@ def test_a_script_whose_commit_never_arrives_is_told_as_not_applied(shop: Site, 
     name = list(SCRIPTS)[nth - 2]
     assert lost.error["message"].startswith(f"migrations/{name}.sql:")
     assert "the connection to node `a`" in lost.error["message"]
-    assert "was lost while it committed; nothing of it was kept" in lost.error["message"]
+    assert "was lost while it committed; none of it was kept" in lost.error["message"]
     assert lost.error["details"]["script"] == f"migrations/{name}.sql"
     assert _journal(shop) == [(each, "applied") for each in list(SCRIPTS)[: nth - 2]]
     _all_is_well(shop)
@@ -153,7 +153,7 @@ def test_a_cut_in_the_midst_of_a_script_leaves_nothing(shop: Site, fault: str, m
     assert lost.code == 3, lost.err
     assert "the connection to node `a`" in lost.error["message"]
     if b" b" in message:
-        assert "nothing of it was kept" in lost.error["message"]
+        assert "none of it was kept" in lost.error["message"]
         assert _journal(shop) == [("0001_a", "applied")]
     _all_is_well(shop)
 
@@ -186,7 +186,7 @@ def test_a_seed_whose_commit_is_lost_is_told_as_it_is(site: Site, fault: str) ->
     result = site.run("seed", "--set", "demo", "-o", "json")
     if fault == "cut_before":
         assert result.code == 3
-        assert "nothing of it was kept" in result.error["message"]
+        assert "none of it was kept" in result.error["message"]
         assert site.emails() == []
         site.ok("seed", "--set", "demo")
     else:

@@ -144,7 +144,7 @@ def test_an_email_twice_in_the_file_is_dealt_with_in_order_whatever_the_batches(
         assert emails(ready) == ([] if dry else ["a@example.com", "c@example.com"])
     assert customers(ready, "city") == [(city,), ("x",)]
     if mode == "fail" and size == 10_000:
-        assert "line 4: the email is taken, by line 2" in err
+        assert "line 4: the email is already taken, by line 2" in err
 
 
 # -- dry run ---------------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ def test_rejects_can_be_mended_and_imported(ready: Project) -> None:
     assert held[4].startswith("h@example.com;H;I;4;;6;has 4 cells")
     assert held[5].startswith("j@example.com;J;K;5;6;7;has 6 cells")
     assert held[5].endswith(";7")
-    assert held[6] == "a@example.com;L;M;8;9;8;the email is taken, by line 2"
+    assert held[6] == "a@example.com;L;M;8;9;8;the email is already taken, by line 2"
     assert (rejects.stat().st_mode & 0o777) == 0o600
 
     text = rejects.read_text().replace(";'=C", "c@example.com;'=C").replace("not an address", "e@example.com")

@@ -304,7 +304,7 @@ def test_where_no_column_or_several_hold_addresses_no_command_is_made_up(
     write_csv(ready.path / "in.csv", ("x", "y"), rows)
     result = ready.run("customer", "import", "in.csv")
     assert result.code == 9
-    assert "hint: name the column with the addresses with `--map`; columns: x, y" in result.err
+    assert "hint: name the email column with `--map`; columns: x, y" in result.err
 
 
 def test_two_columns_for_one_field_are_settled_by_the_option_that_is_offered(ready: Inside) -> None:
@@ -385,7 +385,7 @@ def test_a_file_that_changes_while_it_is_read_ends_the_import_and_nothing_of_the
         process.send_signal(signal.SIGCONT)
         code, out, err = finish(process, timeout=300)
         assert (code, out) == (9, ""), err
-        assert "error: the file was changed while it was read" in err
+        assert "error: the file changed while it was being read" in err
         assert "before the error, " in err
         landed = emails(ready)
         assert "intruder@example.com" not in landed

@@ -39,7 +39,7 @@ def test_status_shows_every_script_and_check_makes_it_an_exit_code(shop: Worksho
     # Drift weighs more than what is pending.
     shop.write("0001_a", "SELECT 1;\n")
     assert "drifted" in shop.ok("status").out
-    assert "applied and changed since" in shop.refused("status", "--check", code=11)
+    assert "changed after they were applied" in shop.refused("status", "--check", code=11)
 
 
 def test_validate_lists_every_problem_and_writes_nothing(shop: Workshop) -> None:
@@ -90,8 +90,8 @@ def test_new_makes_the_next_script_for_every_engine(shop: Workshop) -> None:
         "sql/sqlite/migrations/0008_ajoute_l_ete.sql",
     ]
     assert (shop.project.path / names[0]).read_text() == "-- Ajoute l'été!\n\n"
-    assert "gives no file name" in shop.refused("new", "!!!", code=2)
-    assert "the script has no statement" in shop.refused("--dry-run")
+    assert "does not give a file name" in shop.refused("new", "!!!", code=2)
+    assert "the script has no statements" in shop.refused("--dry-run")
 
 
 def test_new_never_writes_into_the_bundled_folder(project: Project) -> None:
@@ -200,7 +200,7 @@ def test_a_database_locked_by_another_program_is_unavailable(shop: Workshop) -> 
     other.execute("BEGIN IMMEDIATE")
     error = shop.refused(code=3)
     assert "migrations/0002_b.sql:1: before statement 1 of 2: " in error
-    assert "nothing of it was kept" in error
+    assert "none of it was kept" in error
     assert "is locked by another process" in error
     other.execute("ROLLBACK")
     other.close()
@@ -295,7 +295,7 @@ def test_a_signal_ends_a_long_statement_and_tells_what_was_committed(
     assert process.returncode == code
     assert (
         b"error: interrupted in `migrations/0002_slow.sql`; this run applied 1 script, up to `migrations/0001_a.sql`\n"
-        b"hint: run it again: it goes on where it stopped\n"
+        b"hint: run it again: it resumes where it stopped\n"
     ) in error
     assert shop.names() == ({"a", "slow"} if header else {"a"})
     shop.write("0002_slow", header + SLOW.format(turns=10))

@@ -114,7 +114,7 @@ def test_a_lost_lock_is_noticed_before_the_next_script(shop: Workshop) -> None:
     codes = sorted(process.returncode for process in (first, second))
     assert codes == [0, 3], outcomes
     told = b"".join(error for _, error in outcomes)
-    assert b"another run has begun or applied `migrations/" in told
+    assert b"another run has started or applied `migrations/" in told
     for table in ("a", "slow"):
         assert shop.query(f"SELECT count(*) FROM {table}") == [(1,)]
     assert shop.query("SELECT count(*) FROM schema_migration") == [(3,)]

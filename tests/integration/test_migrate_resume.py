@@ -19,7 +19,7 @@ def test_a_rerun_goes_on_after_the_last_good_statement(shop: Workshop) -> None:
     shop.write("0002_b", "CREATE TABLE b (x);\n")
     error = shop.refused()
     assert "migrations/0001_a.sql:4: statement 3 of 4 failed: no such table: nowhere" in error
-    assert "2 of its 4 statements are applied, and a rerun goes on after them" in error
+    assert "2 of its 4 statements are applied, and a rerun continues after them" in error
     assert shop.journal() == {"0001_a": ("failed", 2)}
     row = shop.ok("status", "-o", "json").json["items"][0]
     assert (row["state"], row["error"]) == ("failed", "no such table: nowhere")
@@ -37,7 +37,7 @@ def test_an_applied_part_that_was_changed_is_refused(shop: Workshop) -> None:
     shop.refused()
     shop.write("0001_a", f"{OFF}CREATE TABLE a (x);\nINSERT INTO a VALUES (9);\nSELECT 1;\n")
     error = shop.refused()
-    assert "`migrations/0001_a.sql` stopped after statement 2, and what it had applied was changed since" in error
+    assert "`migrations/0001_a.sql` stopped after statement 2, and its applied statements have changed since" in error
     assert shop.query("SELECT x FROM a") == [(1,)]
     # A shorter one, and one that wants a transaction now, would apply something twice or never.
     shop.write("0001_a", f"{OFF}CREATE TABLE a (x);\n")
@@ -96,7 +96,7 @@ def test_a_transaction_that_is_never_committed_is_an_error(shop: Workshop) -> No
     shop.write("0001_a", f"{OFF}CREATE TABLE a (x);\nBEGIN;\nINSERT INTO a VALUES (1);\n")
     error = shop.refused()
     assert (
-        "migrations/0001_a.sql:3: statement 2 of 3 failed: the transaction that begins here is never committed" in error
+        "migrations/0001_a.sql:3: statement 2 of 3 failed: the transaction that starts here is never committed" in error
     )
     assert shop.journal() == {"0001_a": ("failed", 1)}
     shop.write("0001_a", f"{OFF}CREATE TABLE a (x);\nBEGIN;\nINSERT INTO a VALUES (1);\nCOMMIT;\n")
@@ -260,7 +260,7 @@ def test_a_restamped_copy_does_not_pass_for_its_source(shop: Workshop) -> None:
         )
     ]
     refused = project.run("audit", "verify", "--checkpoint", checkpoint)
-    assert (refused.code, "the checkpoint is of another database" in refused.err) == (7, True)
+    assert (refused.code, "the checkpoint belongs to another database" in refused.err) == (7, True)
     assert project.run("customer", "update", "1", "--city", "X", "--if-version", version).code == 5
     project.ok("audit", "verify")
     project.ok("audit", "verify", "--checkpoint", checkpoint, "--env", "prod")
@@ -296,7 +296,7 @@ def test_a_repair_is_audited(shop: Workshop) -> None:
     # Asked again there is nothing left; what has changed since needs a request of its own.
     assert "nothing to repair" in shop.ok("repair", "--operation-id", OPERATION).err
     shop.write("0006_a", "CREATE TABLE a (x); -- reworded again\n")
-    assert f"operation {OPERATION} was applied already, as `repair`" in shop.refused(
+    assert f"operation {OPERATION} has already been applied as `repair`" in shop.refused(
         "repair", "--operation-id", OPERATION, code=5
     )
     assert audited(shop) == [("repair", entry)]
@@ -323,13 +323,13 @@ def test_repair_without_a_journal_is_an_error(shop: Workshop) -> None:
 def test_baseline_adopts_what_is_there_already(shop: Workshop) -> None:
     shop.tables("a", "b", "c")
     shop.change("CREATE TABLE a (x); CREATE TABLE b (x);")
-    assert "no script has the number 9" in shop.refused("baseline", "9", code=2)
+    assert "no script has number 9" in shop.refused("baseline", "9", code=2)
     result = shop.ok("baseline", "2", "-o", "json")
     assert [row["version"] for row in result.json["items"]] == [1, 2]
     assert "as `development`" in result.err
     assert shop.journal() == {"0001_a": ("baseline", 2), "0002_b": ("baseline", 2)}
     assert shop.query("SELECT count(*) FROM a") == [(0,)], "nothing was run"
-    assert "has a journal already" in shop.refused("baseline", "2")
+    assert "already has a journal" in shop.refused("baseline", "2")
     assert [row["version"] for row in shop.ok("-o", "json").json["applied"]] == [3]
     states = [row["state"] for row in shop.ok("status", "-o", "json").json["items"]]
     assert states == ["baseline", "baseline", "applied"]

@@ -105,7 +105,7 @@ def test_a_set_that_the_profile_does_not_name_is_refused(ready: Project) -> None
     ready.profile("dev", "development", seed=("reference",))
     result = ready.run("seed", "--set", "demo")
     assert result.code == 7
-    assert "does not take the set `demo`" in result.err
+    assert "does not allow the set `demo`" in result.err
     assert is_untouched(ready, "dev")
 
 

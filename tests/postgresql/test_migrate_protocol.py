@@ -67,7 +67,7 @@ def test_a_call_that_is_killed_is_in_flight(shop: Workshop) -> None:
         shop.query("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE query LIKE 'CALL%'")
     told = shop.refused("-o", "json", code=13)
     error = json.loads(told.splitlines()[-1])["error"]
-    assert error["message"] == "migrations/0001_a.sql:7: statement 3 of 4: whether it took effect is not known"
+    assert error["message"] == "migrations/0001_a.sql:7: statement 3 of 4: whether it took effect is unknown"
     assert (error["details"]["line"], error["details"]["statement"]) == (7, 3)
     shop.query("DELETE FROM done")
     shop.ok("repair", "--yes")

@@ -155,7 +155,7 @@ def test_the_statement_that_failed_is_named_however_many_are_sent_at_once(shop: 
         error = shop.refused()
         assert "migrations/0001_t.sql:8: statement 7 of 12 failed: " in error, error
         assert reason in error
-        assert "nothing of it was kept" in error
+        assert "none of it was kept" in error
         assert shop.names() == set()
 
 

@@ -122,7 +122,7 @@ def test_a_contradiction_makes_the_cluster_degraded_and_a_note_does_not() -> Non
 def test_another_scope_is_refused_whether_the_profile_names_one_or_not() -> None:
     view().require("crm")
     view().require(None)
-    with pytest.raises(RefusedError, match="keeps the cluster `crm`, and the profile is of `erp`"):
+    with pytest.raises(RefusedError, match="keeps the cluster `crm`, but the profile is for `erp`"):
         view().require("erp")
     mixed = view()
     foreign = read_told({"patroni": {"name": "x", "scope": "erp"}}, {"members": []})

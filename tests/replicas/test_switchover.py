@@ -322,7 +322,7 @@ def test_a_role_that_the_fence_would_not_hold_off(site: Inside, cluster: Cluster
 def test_a_database_of_another_environment(site: Inside, cluster: Cluster) -> None:
     profile = site.path / "profiles" / "dev.yaml"
     profile.write_text(profile.read_text().replace("name: customers\n", f"name: {DATABASES['production']}\n"))
-    _refused(site, cluster, 7, "is stamped `production`, and the profile is of `development`")
+    _refused(site, cluster, 7, "is stamped `production`, but the profile is for `development`")
 
 
 def test_production_asks_for_the_profiles_name(site: Inside, cluster: Cluster) -> None:

@@ -274,7 +274,7 @@ def test_whoever_reads_a_tampered_entry_is_told_to_verify(
     from custctl.customers.history import list_entries, read_history
 
     sql("UPDATE customer_audit SET detail = 'x', held_values = '[]' WHERE id = 4")
-    with pytest.raises(InvalidError, match="entry 4 of the audit is not what was written") as caught:
+    with pytest.raises(InvalidError, match="entry 4 of the audit differs from what was written") as caught:
         if command == "history":
             read_history(database, "1")
         else:

@@ -16,7 +16,7 @@ from custctl.customers import csv_rows
 from custctl.customers.csv_rows import Row, detect_delimiter, read_rows, separator_line, without_tail
 from custctl.customers.headers import is_known, parse_mapping
 
-CLOSED = "has text behind its closing quote: double each quote in it"
+CLOSED = "has text after its closing quote: double each quote in it"
 STRAY = "has a stray quote: put the cell in quotes and double each quote in it"
 OPEN = "opens a quote that is never closed"
 

@@ -46,7 +46,7 @@ def test_a_conflict_shows_three_values_and_keeps_mine(base: str, theirs: str, mi
     text = document({"phone": mine, "city": "Köln"}, conflicts=[conflict])
     assert parse_document(text) == {"phone": mine, "city": "Köln"}
     assert f"# was:    {quoted(base)}\n# theirs: {quoted(theirs)}\n" in text
-    assert "# conflict: changed by somebody else meanwhile: `phone`\n" in text
+    assert "# conflict: someone else changed this field: `phone`\n" in text
 
 
 def test_a_document_is_friendly() -> None:

@@ -201,7 +201,7 @@ def test_a_target_below_the_newest_plans_nothing_and_reaches_no_less() -> None:
 
 
 def test_a_target_that_no_script_has_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="no script has the number 7"):
+    with pytest.raises(UsageError, match="no script has number 7"):
         plan([script(1)], target=7)
 
 

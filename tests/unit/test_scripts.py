@@ -217,7 +217,7 @@ def test_symbolic_links_are_followed(sql: Path, tmp_path: Path) -> None:
     os.symlink(target, sql / "sqlite/migrations/0001_a.sql")
     assert discover(sql, "sqlite").versioned[0].text == "SELECT 2;"
     target.unlink()
-    refused(sql, "is no file")
+    refused(sql, "is not a file")
 
 
 def test_a_name_that_no_terminal_should_see_is_refused(sql: Path) -> None:

@@ -80,7 +80,7 @@ def split(text: str) -> list[Statement]:
     text = "\n" + text
     nul = text.find("\0")
     if nul >= 0:
-        raise ScriptSyntaxError("the script holds a NUL character", _line(text, nul))
+        raise ScriptSyntaxError("the script contains a NUL character", _line(text, nul))
 
     batches: list[Statement] = []
     position, counted, line = 0, 0, 0

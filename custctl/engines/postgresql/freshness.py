@@ -35,7 +35,7 @@ not be flushed (`synchronous_commit = off`)."""
 
 
 def read_freshness(driver: LimitedConnection, schema: str) -> Freshness | None:
-    """Return how far a node has come, in one round trip; None where it has no schema of custctl, or does not tell."""
+    """Return how far a node has come, in one round trip; None where it has no custctl schema, or does not tell."""
     try:
         row = driver.execute(_query(schema)).fetchone()
     except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidSchemaName):

@@ -102,7 +102,7 @@ def split(text: str) -> list[Statement]:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     nul = text.find("\0")
     if nul >= 0:
-        raise ScriptSyntaxError("the script holds a NUL character", _line(text, nul))
+        raise ScriptSyntaxError("the script contains a NUL character", _line(text, nul))
 
     statements: list[Statement] = []
     line, counted = 1, 0

@@ -163,7 +163,7 @@ class View:
             raise UnavailableError("; ".join(self._silent()), hint=self.way_out)
         for name, scope in self._foreign(group):
             raise RefusedError(
-                f"Patroni on `{name}` keeps the cluster `{scope}`, and the profile is of `{group or self._scopes()[0]}`",
+                f"Patroni on `{name}` keeps the cluster `{scope}`, but the profile is for `{group or self._scopes()[0]}`",
                 hint="see `database.replication.group` and the nodes of the profile",
             )
 
