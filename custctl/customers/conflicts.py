@@ -45,6 +45,6 @@ def version_conflict(
     }
     return ConflictError(
         f"customer {now.id} changed in the meantime: it is now at version {now.version}, not {expected}; nothing was written",
-        hint=f"look at it with `custctl customer get {now.id}`, then repeat the change with `--if-version` set to its version",
+        hint=f"look at it with `custctl customer get {now.id}`, then repeat the change for that version",
         details=details,
     )

@@ -119,7 +119,7 @@ def check_stamp(wanted: str, profile: Profile) -> None:
     if wanted != profile.environment:
         raise UsageError(
             f"`--environment {wanted}` does not match the environment of the profile `{profile.name}`, `{profile.environment}`",
-            hint=f"use a profile of `{wanted}`, so that the stamp and the profile match",
+            hint=f"use a profile for `{wanted}`, so that the stamp and the profile match",
         )
 
 

@@ -65,7 +65,7 @@ class Driver(Nodes, ABC):
         """
         if self.is_experimental and not self._profile.database.replication.experimental:
             raise RefusedError(
-                f"the driver `{self.name}` is written from documentation and has never run on a real cluster: it changes"
+                f"the driver `{self.name}` was written from documentation and has never run on a real cluster: it changes"
                 " nothing until the profile allows it",
                 hint="try it on a test cluster first, with"
                 f" `replication: {{driver: {self.name}, experimental: true}}` in {self._profile.source};"
@@ -88,8 +88,8 @@ class Driver(Nodes, ABC):
             return unfinished.operation_id
         if self.irrevocable in unfinished.began and unfinished.target != target:
             raise RefusedError(
-                f"`{unfinished.target}` was told at {unfinished.at} to become the primary, and may yet",
-                hint=f"run `custctl replica {unfinished.kind} --to {unfinished.target}` again, which brings it to an end",
+                f"`{unfinished.target}` was asked at {unfinished.at} to become the primary and may still do so",
+                hint=f"run `custctl replica {unfinished.kind} --to {unfinished.target}` again to complete it",
             )
         return str(uuid.uuid4())
 
@@ -179,7 +179,7 @@ class Driver(Nodes, ABC):
         except CustctlError:
             return None
         return (
-            "bring the primary back; or make sure that it is stopped, and look at what"
+            "bring the primary back; or make sure that it is stopped, and check what"
             f" `custctl replica failover --to {target} --primary-is-stopped --dry-run` would do"
         )
 
@@ -204,7 +204,7 @@ class Driver(Nodes, ABC):
         except UnavailableError as error:
             if not plan.facts["stopped_by_word"]:
                 raise
-            return f"{error.message}; it is stopped, by the operator's word"
+            return f"{error.message}; the operator says that it is stopped"
 
     def _run_hook(self, name: str, node: str, primary: Node | None = None) -> str:
         return run_hook(self._profile, name, self.node(node), self._means.environ, primary=primary)
@@ -279,7 +279,7 @@ class Driver(Nodes, ABC):
             time.sleep(_LOOK)
         if found is None or found[0].name != plan.target:
             raise UnavailableError(
-                f"`{plan.target}` does not accept writes", hint="`custctl replica status` shows how things stand"
+                f"`{plan.target}` does not accept writes", hint="`custctl replica status` shows the current state"
             )
         raise IncompleteError(
             f"{quoted(missing)} {'does' if len(missing) == 1 else 'do'} not follow it",
@@ -300,9 +300,7 @@ class Driver(Nodes, ABC):
         """
         primary = self.observe().primary
         if primary is None:
-            raise RefusedError(
-                "there is not one primary to fence", hint="name a node; `custctl replica status` shows them"
-            )
+            raise RefusedError("expected exactly one primary", hint="name a node; `custctl replica status` shows them")
         return primary[0].name
 
     def to_unfence(self) -> str:
@@ -313,7 +311,9 @@ class Driver(Nodes, ABC):
         """
         fenced = [node.name for node, seen in self.observe().primaries if not seen.writable]
         if len(fenced) != 1:
-            raise RefusedError("there is not one fenced node", hint="name a node; `custctl replica status` shows them")
+            raise RefusedError(
+                "expected exactly one fenced node", hint="name a node; `custctl replica status` shows them"
+            )
         return fenced[0]
 
     @property
@@ -340,7 +340,7 @@ class Driver(Nodes, ABC):
         topology = self.observe()
         self._require_sound(topology)
         if topology.primary is None:
-            raise RefusedError("there is no primary to follow", hint="`custctl replica status` shows how things stand")
+            raise RefusedError("there is no primary to follow", hint="`custctl replica status` shows the current state")
         if topology.primary[0].name == node:
             raise RefusedError(f"`{node}` is the primary")
         return self._rejoin(topology, named, topology.primary)

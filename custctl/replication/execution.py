@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from custctl.replication.journal import Journal
     from custctl.replication.plan import Loss, Plan, Step
 
-_AGAIN = "run the same command again: it resumes where this one stopped"
+_AGAIN = "run the same command again: it resumes where this run stopped"
 _NOTHING_BEGUN = (CredentialError, RefusedError, UnavailableError)
 """What a driver's irrevocable step raises where it has not told the target anything."""
 _ANYTHING = (Exception, KeyboardInterrupt, SystemExit)
@@ -182,11 +182,11 @@ class Run:
             raise error from cause
         if past:
             self._try(self.journal.end, plan.operation_id, INCOMPLETE)
-            message = f"{error.message}, after `{plan.target}` was told to become the primary"
+            message = f"{error.message}, after `{plan.target}` was asked to become the primary"
             if isinstance(error, InterruptedRunError):
                 raise InterruptedRunError(message, terminated=error.exit_code == 143, hint=_AGAIN) from cause
             raise OutcomeUnknownError(
-                message, hint=f"`custctl replica status` shows how things stand; {_AGAIN}", details=self._details()
+                message, hint=f"`custctl replica status` shows the current state; {_AGAIN}", details=self._details()
             ) from cause
         undone, failures = self._undo()
         if failures:
@@ -194,7 +194,7 @@ class Run:
             fenced = "fence" in [step.name for step in self._begun]
             unfence = f"when that node answers, `custctl replica unfence {plan.old}`, or " if fenced else ""
             raise IncompleteError(
-                f"{error.message}; and what was begun could not be taken back: {'; '.join(failures)}",
+                f"{error.message}; and the steps already done could not be undone: {'; '.join(failures)}",
                 hint=f"{unfence}{_AGAIN}",
                 details=self._details(),
             ) from cause
@@ -228,7 +228,7 @@ class Run:
         what = "; ".join(f"{done.step.what}: {done.detail}" for done in failed)
         hints = [done.failed.hint for done in failed if done.failed and done.failed.hint]
         raise IncompleteError(
-            f"`{self.plan.target}` is the primary, and not everything followed: {what}",
+            f"`{self.plan.target}` is the primary, but a later step failed: {what}",
             hint=hints[0] if hints else _AGAIN,
             details=self._details(),
         )

@@ -61,12 +61,12 @@ def run_hook(
         process.wait()
         if not isinstance(error, subprocess.TimeoutExpired):
             raise
-        raise UnavailableError(f"{told} did not end within {_TIMEOUT:g} s, and was killed") from None
+        raise UnavailableError(f"{told} did not end within {_TIMEOUT:g} s and was killed") from None
     last = _last_line(printed)
     if process.returncode:
         raise UnavailableError(
             f"{told} failed with exit code {process.returncode}{f': {last}' if last else ''}",
-            hint="run it by hand: `profile show` prints it",
+            hint="run it manually: `profile show` prints it",
         )
     return last
 

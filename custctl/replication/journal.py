@@ -78,8 +78,8 @@ class Journal:
                 raise self._unwritable(error) from None
             if not mine:
                 raise UnavailableError(
-                    "another switchover or failover of this profile goes on on this machine",
-                    hint="wait for its end; `custctl replica history` shows how far it is",
+                    "another switchover or failover of this profile is running on this machine",
+                    hint="wait until it ends; `custctl replica history` shows its progress",
                 )
             yield
 
@@ -129,7 +129,7 @@ class Journal:
     def _unwritable(self, error: OSError) -> UnavailableError:
         return UnavailableError(
             f"the journal `{self._path}` cannot be written: {(error.strerror or str(error)).lower()}",
-            hint="nothing is done without it: make room, or name another folder with `XDG_STATE_HOME`",
+            hint="it is required: free some disk space, or set another folder with `XDG_STATE_HOME`",
         )
 
     def operations(self) -> list[Intent]:
@@ -152,7 +152,7 @@ class Journal:
         except OSError as error:
             raise UnavailableError(
                 f"the journal `{self._path}` cannot be read: {(error.strerror or str(error)).lower()}",
-                hint="it tells how far a switchover or failover came: make the file readable",
+                hint="it records how far a switchover or failover got: make the file readable",
             ) from None
         for line in text.splitlines():
             try:

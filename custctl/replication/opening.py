@@ -33,10 +33,10 @@ def opened(means: Means, *, changes: bool = False) -> Iterator[Driver]:
     """
     found = DRIVERS.get(means.profile.database.replication.driver)
     if found is None:
-        what = "sqlite has no replicas" if not means.profile.database.nodes else "it names nothing that keeps replicas"
+        what = "sqlite has no replicas" if not means.profile.database.nodes else "it does not configure replication"
         raise RefusedError(
-            f"profile `{means.profile.name}` has no replicas to look after: {what}",
-            hint=f"`database.replication.driver` in the profile is one of {', '.join(f'`{each}`' for each in DRIVERS)}",
+            f"profile `{means.profile.name}` has no replicas to manage: {what}",
+            hint=f"`database.replication.driver` in the profile must be one of {', '.join(f'`{each}`' for each in DRIVERS)}",
         )
     module, name = found.split(":")
     driver: Driver = getattr(import_module(module), name)(means)

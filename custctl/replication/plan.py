@@ -63,7 +63,7 @@ class Loss:
         if self.none:
             return f"no acknowledged write is lost: {self.why}"
         if self.since is None:
-            bound = "how much may be lost is not known"
+            bound = "it is unknown how much may be lost"
         else:
             bound = f"writes acknowledged after {_text(self.since)} may be lost, up to {self.seconds:.1f} s of them"
         known = f"; {self.bytes} bytes of the log are known to be missing" if self.bytes else ""
@@ -74,10 +74,10 @@ def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-NO_LOSS = Loss(none=True, why="the target has all that the primary had acknowledged when it was fenced")
+NO_LOSS = Loss(none=True, why="the target has everything that the primary had acknowledged when it was fenced")
 
 
-UNKNOWN_LOSS = Loss(none=False, why="the history forked before this command, and what was lost by it is not known")
+UNKNOWN_LOSS = Loss(none=False, why="the history forked before this command, and it is unknown what was lost")
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from custctl.replication.plan import Accepted, Plan
     from custctl.replication.topology import Replica, Topology
 
-ONE_HISTORY = "decide which of them to keep, then `replica fence` and `replica rejoin` the other"
+ONE_HISTORY = "decide which one to keep, then `replica fence` and `replica rejoin` the other"
 """What an operator does where two nodes accept writes."""
 
 # -- what is asked first ---------------------------------------------------------------------------
@@ -43,7 +43,7 @@ def require_one_history(topology: Topology) -> None:
     if len(topology.writable) > 1:
         names = " and ".join(f"`{node.name}`" for node, _ in topology.writable)
         raise SplitBrainError(
-            f"{names} accept writes, each by itself",
+            f"{names} accept writes independently",
             hint=ONE_HISTORY,
             details={"nodes": [node.name for node, _ in topology.writable]},
         )
@@ -60,13 +60,11 @@ def require_environment(topology: Topology, profile: Profile) -> None:
     for stamp in stamps - {None, profile.environment}:
         raise RefusedError(
             f"{profile.location} is stamped `{stamp}`, but the profile is for `{profile.environment}`",
-            hint=f"use a profile of `{stamp}`",
+            hint=f"use a profile for `{stamp}`",
             details={"stamp": stamp, "profile": str(profile.environment)},
         )
     if stamps == {None}:
-        raise PendingError(
-            f"{profile.location} does not say which environment's it is", hint="run `custctl migrate` first"
-        )
+        raise PendingError(f"{profile.location} has no environment stamp", hint="run `custctl migrate` first")
 
 
 def require_rights(lacking: Mapping[str, Sequence[str] | CustctlError], who: str) -> None:
@@ -81,7 +79,7 @@ def require_rights(lacking: Mapping[str, Sequence[str] | CustctlError], who: str
             raise found
         if found:
             raise CredentialError(
-                f"this login lacks the rights to steer `{name}`",
+                f"this login lacks the rights to manage `{name}`",
                 hint=f"let {who}: {'; '.join(found)}",
                 details={"statements": list(found)},
             )
@@ -121,7 +119,7 @@ def check_one_cluster(replica: Replica, primary: Replica) -> None:
     """Refuse a target that is a copy of another database."""
     if replica[1].cluster_id != primary[1].cluster_id:
         raise RefusedError(
-            f"`{replica[0].name}` is of another cluster than `{primary[0].name}`: their system identifiers differ"
+            f"`{replica[0].name}` belongs to a different cluster than `{primary[0].name}`: their system identifiers differ"
         )
 
 
@@ -130,8 +128,8 @@ def check_not_delayed(node: Node, found: Observation) -> None:
     if found.apply_delay:
         delay = format_duration(found.apply_delay)
         raise RefusedError(
-            f"`{node.name}` replays {delay} late on purpose (`recovery_min_apply_delay`): it is kept for mistakes, and"
-            " does not catch up",
+            f"`{node.name}` replays {delay} late on purpose (`recovery_min_apply_delay`): it protects against"
+            " mistakes and does not catch up",
             hint="choose another standby; or end its delay there first, by `ALTER SYSTEM SET recovery_min_apply_delay = 0`"
             " and `SELECT pg_reload_conf()`",
             details={"delay_s": found.apply_delay},
@@ -141,7 +139,7 @@ def check_not_delayed(node: Node, found: Observation) -> None:
 def check_lag(topology: Topology, node: Node, found: Observation) -> None:
     """Refuse a standby that is further behind than the profile allows."""
     if found.lag is None or found.lag > topology.max_lag:
-        behind = f"{found.lag:.1f} s behind" if found.lag is not None else "behind, nobody can tell how far"
+        behind = f"{found.lag:.1f} s behind" if found.lag is not None else "behind by an unknown time"
         raise RefusedError(
             f"`{node.name}` is {behind}, and `max_lag` is {topology.max_lag:g} s",
             hint="wait until it has caught up; `custctl replica status --watch` shows it",
@@ -150,7 +148,7 @@ def check_lag(topology: Topology, node: Node, found: Observation) -> None:
 
 def left_behind(topology: Topology) -> list[str]:
     """Return what is to be known of the nodes that do not answer."""
-    return [f"`{seen.name}` does not answer: it has to follow later" for seen in topology.silent]
+    return [f"`{seen.name}` does not answer: it must follow later" for seen in topology.silent]
 
 
 # -- a failover ------------------------------------------------------------------------------------
@@ -186,16 +184,16 @@ def check_silence(accepted: Accepted, away: Sequence[str], receiving: Sequence[s
     if accepted.primary_is_stopped:
         return
     names = quoted(away) or "the old primary"
-    hint = "make sure that it is stopped and stays so, then say so by `--primary-is-stopped`"
+    hint = "make sure that it is stopped and stays stopped, then confirm with `--primary-is-stopped`"
     if receiving:
         raise RefusedError(
-            f"{names} does not answer here, and `{receiving[0]}` is still connected to it: it may well be alive",
+            f"{names} does not answer here, and `{receiving[0]}` is still connected to it: it may still be running",
             hint=hint,
         )
     if not can_fence:
         raise RefusedError(
-            f"{names} does not answer, which does not mean that it is stopped: two primaries would be the end of it",
-            hint=f"{hint}; a hook `fence` in the profile would stop it",
+            f"{names} does not answer, which does not mean that it is stopped: two primaries would corrupt data",
+            hint=f"{hint}; a `fence` hook in the profile would stop it",
         )
 
 
@@ -212,13 +210,13 @@ def check_loss(node: Node, loss: Loss, ahead: Sequence[str], accepted: Accepted,
     if ahead:
         raise RefusedError(
             f"`{ahead[0]}` has received more than `{node.name}`",
-            hint=f"`custctl replica failover --to {ahead[0]}`, or accept the loss by `--allow-data-loss`",
+            hint=f"`custctl replica failover --to {ahead[0]}`, or accept the loss with `--allow-data-loss`",
             details=details,
         )
     if not loss.none:
         raise RefusedError(
             str(loss),
-            hint=f"get the old primary back where you can{otherwise}; `--allow-data-loss` goes on without it",
+            hint=f"bring the old primary back if you can{otherwise}; `--allow-data-loss` continues without it",
             details=details,
         )
 
@@ -230,7 +228,7 @@ def confirmed(plan: Plan, loss: Loss) -> str:
         RefusedError: more than the operator accepts.
     """
     if not loss.none and not plan.facts["data_loss"]:
-        raise RefusedError(str(loss), hint="`--allow-data-loss` goes on", details={"loss": loss.as_dict()})
+        raise RefusedError(str(loss), hint="`--allow-data-loss` continues", details={"loss": loss.as_dict()})
     return str(loss)
 
 
@@ -266,7 +264,9 @@ def replayed_at_once(node: Node, found: Observation) -> list[str]:
     if not found.apply_delay:
         return []
     delay = format_duration(found.apply_delay)
-    return [f"`{node.name}` replays {delay} late on purpose: its promotion replays at once all that it has received"]
+    return [
+        f"`{node.name}` replays {delay} late on purpose: its promotion immediately replays everything that it has received"
+    ]
 
 
 # -- steps -----------------------------------------------------------------------------------------
@@ -287,8 +287,8 @@ def follow(names: Iterable[str], target: str) -> list[Step]:
 def ending(target: str) -> tuple[Step, Step]:
     """Return the steps that raise the epoch, and look whether all is as it should be."""
     return (
-        Step("record", target, f"count the fork of the history on `{target}`"),
-        Step("verify", target, f"verify that `{target}` alone accepts writes"),
+        Step("record", target, f"record the fork of the history on `{target}`"),
+        Step("verify", target, f"verify that only `{target}` accepts writes"),
     )
 
 

@@ -75,14 +75,14 @@ class Routing:
     def misfit(self, freshness: Freshness | None) -> str | None:
         """Return why a standby is not to serve, or None where it may."""
         if freshness is None:
-            return "it does not tell how far it has come"
+            return "it does not report its position"
         if not freshness.following:
             return "it is not connected to a primary"
         if freshness.lag is None or freshness.lag > self._max_lag:
             return f"it is {behind(freshness.lag)}"
         if not self._memory.is_whole:
-            return "what was last written from here is not known"
-        return None if self._has_own_writes(freshness.reached) else "it has not got what was last written from here"
+            return "the last write from this machine is unknown"
+        return None if self._has_own_writes(freshness.reached) else "it does not have the last write from this machine"
 
     def _has_own_writes(self, reached: LogPosition) -> bool:
         written = self._memory.reached
@@ -113,7 +113,7 @@ class Routing:
             raise SplitBrainError(
                 f"{where} is a former primary that came back: its history is at epoch {epoch}, and epoch {met.epoch}"
                 " was met since; nothing was written",
-                hint=f"keep it from accepting writes; {_LOOK}. Where it was restored from a backup, remove"
+                hint=f"stop it from accepting writes; {_LOOK}. If it was restored from a backup, remove"
                 f" `{self._positions.path}`",
                 details={"epoch": epoch, "met": met.epoch},
             )
@@ -131,7 +131,7 @@ class Routing:
             return
         if self.is_former(freshness):
             self._tell.warn(
-                f"read from {node}, a former primary that came back: what was written since is elsewhere", hint=_LOOK
+                f"read from {node}, a former primary that came back: later writes are elsewhere", hint=_LOOK
             )
             return
         reached = freshness.reached
@@ -166,15 +166,15 @@ class Routing:
         """Tell that the position of what was written could not be learnt."""
         if self._spread:
             self._tell.warn(
-                f"it is written, and how far a replica must be to show it is not known: {error.message}",
+                f"it is written, but the position that a replica needs to show it is unknown: {error.message}",
                 hint="the next reads may not show it",
             )
 
     def unconfirmed(self, where: str) -> None:
         """Tell that a write is committed, and no standby has confirmed it that it should have waited for."""
         self._tell.warn(
-            f"it is committed at {where}, and no synchronous standby has confirmed it in time: it would be lost with"
-            " that node",
+            f"it is committed at {where}, and no synchronous standby confirmed it in time: it is lost if"
+            " that node is lost",
             hint=f"`synchronous_standby_names` there names standbys that are not attached; {_LOOK}",
         )
 
@@ -188,13 +188,13 @@ class Routing:
         why = "the primary does not answer" if missing else "no node is the primary"
         lag = behind(freshness.lag) if freshness else behind(None)
         has_all = freshness is not None and self._has_own_writes(freshness.reached)
-        lacks = "has not got" if self._memory.is_whole else "may lack"
-        own = "" if has_all else f"; it {lacks} what was last written from here"
+        lacks = "does not have" if self._memory.is_whole else "may lack"
+        own = "" if has_all else f"; it {lacks} the last write from this machine"
         self._tell.note(f"{why}: read from replica {node}, {lag}{own}")
 
     def passed_over(self, node: Node, error: CustctlError, *, midway: bool) -> None:
         """Tell that a read goes on at another node."""
         if midway:
             self._tell.note(
-                f"replica {node} has failed midway ({error.message}): the rest is read elsewhere, of a later state"
+                f"replica {node} failed midway ({error.message}): the rest is read from another node, in a later state"
             )

@@ -139,16 +139,16 @@ class Topology:
         """Return what is not as it should be, one line each."""
         told = []
         if len(self.writable) > 1:
-            told.append(f"{_names(self.writable)} accept writes, each by itself")
+            told.append(f"{_names(self.writable)} accept writes independently")
         for seen in self.silent:
-            told.append(f"`{seen.name}` does not answer: {seen.fault.message if seen.fault else 'nothing is known'}")
+            told.append(f"`{seen.name}` does not answer: {seen.fault.message if seen.fault else 'no information'}")
         if not self.writable and not self.primaries:
             told.append("no node that answers is the primary")
         for node, found in self.primaries:
             if not found.writable:
-                told.append(f"`{node.name}` is fenced: it is no standby, and accepts no writes")
+                told.append(f"`{node.name}` is fenced: it is not a standby and does not accept writes")
         if len({found.cluster_id for _, found in self.answered() if found.cluster_id}) > 1:
-            told.append("the nodes are not of one cluster: their system identifiers differ")
+            told.append("the nodes do not belong to one cluster: their system identifiers differ")
         for node, found in self.standbys:
             told.extend(self._troubles(node, found))
         if self.primary is not None:
@@ -166,14 +166,14 @@ class Topology:
         elif not found.receiving:
             yield _why_idle(node, found)
         if primary is not None and found.manager is None and found.synchronous != primary.synchronous:
-            yield f"`{node.name}` and the primary differ in `synchronous_standby_names`: a failover would prove nothing"
+            yield f"`{node.name}` and the primary differ in `synchronous_standby_names`: a failover could not prove that nothing is lost"
         if found.replay_paused:
             yield f"the replay of `{node.name}` is paused"
         if found.apply_delay and found.receiving:
             # The age of what it has replayed tells nothing there: see `remarks`.
             return
         if found.lag is None:
-            yield f"how far `{node.name}` is behind cannot be told"
+            yield f"it is unknown how far `{node.name}` is behind"
         elif found.lag > self.max_lag:
             yield f"`{node.name}` is {found.lag:.1f} s behind, more than {self.max_lag:g} s"
 
@@ -192,7 +192,7 @@ class Topology:
     def _record_in_words(self) -> Iterator[str]:
         recorded = self.recorded()
         if recorded is not None:
-            age = f"{recorded['age_s']:.0f} s ago" if recorded["age_s"] is not None else "at a time that is not known"
+            age = f"{recorded['age_s']:.0f} s ago" if recorded["age_s"] is not None else "at an unknown time"
             yield f"recorded {age}: commits wait for `{recorded['synchronous'] or 'no standby'}`"
 
     def recorded(self) -> dict[str, Any] | None:
@@ -285,11 +285,11 @@ def check_health(topology: Topology, way_out: str | None, *, strictly: bool) -> 
 def _why_idle(node: Node, found: Observation) -> str:
     group = found.group
     if group is not None and group.role == "RESOLVING":
-        return f"`{node.name}` is RESOLVING: the group is offline there, or it knows of no primary"
+        return f"`{node.name}` is RESOLVING: the group is offline there, or it does not know a primary"
     suspended = [database.name for database in group.databases if database.suspended] if group is not None else []
     if suspended:
         return f"data movement of `{suspended[0]}` on `{node.name}` is suspended until it rejoins"
-    return f"`{node.name}` receives from nobody"
+    return f"`{node.name}` does not receive from any node"
 
 
 def missing_confirmations(node: Node, found: Observation) -> str | None:
@@ -303,12 +303,12 @@ def missing_confirmations(node: Node, found: Observation) -> str | None:
     count = len(attached)
     return (
         f"commits on `{node.name}` wait for {plural(wanted.count, 'standby', 'standbys')} of"
-        f" `{found.synchronous}`, and {count or 'none'} {'are' if count > 1 else 'is'} attached: they do not end"
+        f" `{found.synchronous}`, and {count or 'none'} {'are' if count > 1 else 'is'} attached: they never finish"
     )
 
 
 UNCONFIRMED = (
-    "start the missing standbys; or give up the guarantee: `ALTER SYSTEM SET synchronous_standby_names = ''`, then"
+    "start the missing standbys; or drop the guarantee: `ALTER SYSTEM SET synchronous_standby_names = ''`, then"
     " `SELECT pg_reload_conf()` on the primary"
 )
 """What an operator does about commits that do not end for want of standbys."""
@@ -323,18 +323,18 @@ def _troubles_of_primary(node: Node, found: Observation) -> Iterator[str]:
         if ready < found.group.required_synchronized:
             yield (
                 f"`{node.name}` waits for {plural(found.group.required_synchronized, 'secondary', 'secondaries')}, and"
-                f" {ready or 'none'} is synchronized: commits there do not end"
+                f" {ready or 'none'} is synchronized: commits there never finish"
             )
     if is_recorded_otherwise(found):
         yield (
-            f"`{node.name}` waits for other standbys than is recorded: an administrator's `custctl replica status` records"
-            " it, or a failover will prove nothing"
+            f"`{node.name}` waits for other standbys than recorded: an administrator's `custctl replica status` records"
+            " it; until then a failover cannot prove that nothing is lost"
         )
     if is_uncounted(found):
         branch = f"timeline {found.fork}" if found.branch is None else f"recovery fork {found.fork}"
         yield (
-            f"the history has forked since epoch {found.epoch}, of {branch}: run `custctl replica switchover"
-            f" --to {node.name}` to count it"
+            f"the history has forked since epoch {found.epoch}, at {branch}: run `custctl replica switchover"
+            f" --to {node.name}` to record it"
         )
 
 

@@ -157,7 +157,7 @@ def test_the_lesser_candidate_is_taken_where_the_loss_is_accepted(site: Inside, 
     cluster.kill("a")
     done = site.run(*FAILOVER, "--to", "b", "--allow-data-loss", "-o", "json")
     assert done.code in (0, 12), done.err
-    assert "`c` has received more than `b`: it has to rejoin" in done.err
+    assert "`c` has received more than `b`: it must rejoin" in done.err
     assert cluster.primary == "b"
     assert accepts_writes(cluster, "b")
     assert cluster.sql("SELECT count(*) FROM customer", node="c") == [(20,)]
@@ -232,7 +232,7 @@ def test_the_primary_is_cut_off_from_the_operator_alone(how: str, site: Inside, 
         else:
             front.freeze_on(b"user")
         refused = site.run(*UNSAID, "--allow-data-loss")
-    _refused(refused, 7, "`a` does not answer here", "still connected to it: it may well be alive")
+    _refused(refused, 7, "`a` does not answer here", "still connected to it: it may still be running")
     assert cluster.roles() == {"a": "primary", "b": "standby", "c": "standby"}
 
 
@@ -263,7 +263,7 @@ def test_the_operators_word_is_not_taken_where_an_idle_primary_feeds_the_standby
 def test_the_primary_is_frozen(site: Inside, cluster: Cluster) -> None:
     cluster.profile(site, connect_timeout="1s")
     cluster.freeze("a")
-    _refused(site.run(*UNSAID, "--allow-data-loss"), 7, "does not answer here", "it may well be alive")
+    _refused(site.run(*UNSAID, "--allow-data-loss"), 7, "does not answer here", "it may still be running")
     cluster.thaw("a")
     assert cluster.roles() == {"a": "primary", "b": "standby", "c": "standby"}
 

@@ -99,7 +99,7 @@ def test_a_fence_that_fails_half_way_says_how_the_node_is_left(hooks: Hooks, sit
         "the hook `fence` for `a` failed",
         "new sessions on `a` are read-only already",
         "`custctl replica fence a` tries again",
-        "`custctl replica unfence a` takes it back",
+        "`custctl replica unfence a` undoes it",
     )
     assert cluster.roles() == FENCED
     site.ok("replica", "unfence", "a")
@@ -138,7 +138,7 @@ def test_what_cannot_be_fenced(site: Inside, cluster: Cluster) -> None:
     _refused(site.run("replica", "fence", "d", "--yes"), 6, "no node `d`")
     _refused(site.run("replica", "fence"), 7, "--yes")
     _refused(site.run("replica", "fence", "--env", "prod", "--yes"), 7, "--confirm prod")
-    _refused(site.run("replica", "unfence"), 7, "there is not one fenced node")
+    _refused(site.run("replica", "unfence"), 7, "expected exactly one fenced node")
     assert cluster.roles() == {**FENCED, "a": "primary"}
 
 
@@ -237,14 +237,12 @@ def test_rejoin_by_a_hook_that_says_it_has_done_what_it_has_not(
     monkeypatch.setattr("custctl.replication.streaming.driver._REJOINING", 0.5)
     cluster.profile(site, hooks={"rejoin": ["true"]})
     site.ok(*SWITCHOVER, "b")
-    _refused(
-        site.run("replica", "rejoin", "a", "--yes"), 12, "`a` does not follow the primary", "its own log tells why"
-    )
+    _refused(site.run("replica", "rejoin", "a", "--yes"), 12, "`a` does not follow the primary", "its log shows why")
 
 
 def test_a_standby_that_has_lost_its_source_follows_once_it_is_told(site: Inside, cluster: Cluster) -> None:
     cluster.detach("c")
-    _refused(site.run("replica", "status", "--check"), 12, "`c` receives from nobody")
+    _refused(site.run("replica", "status", "--check"), 12, "`c` does not receive from any node")
     assert site.ok("replica", "rejoin", "c", "-o", "json").json["follows"] is True
     cluster.wait_streaming("c")
     assert REPLICATION_MARK in str(cluster.sql("SHOW primary_conninfo", node="c"))

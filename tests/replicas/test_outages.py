@@ -89,7 +89,7 @@ def test_the_freshest_replica_serves_and_tells_what_it_lacks(reads: Reads) -> No
     reads.cluster.kill("c")
     found = reads.run(*GET)
     assert (found.json["node"], found.json["company"], found.json["city"]) == ("b", "Analytical", None)
-    assert found.told[0].endswith(" s behind; it has not got what was last written from here")
+    assert found.told[0].endswith(" s behind; it does not have the last write from this machine")
     reads.cluster.kill("b")
     for arguments in (
         GET,

@@ -93,7 +93,7 @@ def test_members_are_known_by_the_names_of_the_profile() -> None:
     assert view(silent="b").members["b"].name == "pg-b"
     moved = view(silent="b", b={"host": "elsewhere"})
     assert set(moved.members) == {"a", "pg-b", "c"}
-    assert "Patroni knows `pg-b`, which is no node of the profile" in list(moved.notes())
+    assert "Patroni knows `pg-b`, which is not a node in the profile" in list(moved.notes())
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_members_are_known_by_the_names_of_the_profile() -> None:
         ({}, {}, []),
         ({}, {"leader": None}, ["Patroni has no leader"]),
         ({}, {"leader": "b"}, ["Patroni says that `b` leads, and `a` accepts writes"]),
-        ({"a": STANDBY}, {}, ["Patroni says that `a` leads, and it accepts no writes"]),
+        ({"a": STANDBY}, {}, ["Patroni says that `a` leads, but it does not accept writes"]),
         # Nobody contradicts anybody: `a` is unreachable from here.
         ({"a": None}, {}, []),
         ({}, {"c": {"state": "start failed"}}, ["Patroni says that `c` is start failed"]),

@@ -134,7 +134,7 @@ def test_all_nodes_dead(site: Inside, cluster: Cluster) -> None:
 
 def test_a_standby_that_receives_from_nobody(site: Inside, cluster: Cluster) -> None:
     cluster.detach("b")
-    _judged(site, 12, "degraded", "`b` receives from nobody")
+    _judged(site, 12, "degraded", "`b` does not receive from any node")
 
 
 def test_a_standby_whose_replay_is_paused(site: Inside, cluster: Cluster) -> None:
@@ -149,7 +149,7 @@ def test_no_primary(site: Inside, cluster: Cluster) -> None:
 
 def test_a_split_brain(site: Inside, cluster: Cluster) -> None:
     cluster.nodes["b"].sql("SELECT pg_promote()")
-    _judged(site, 14, "split_brain", "`a` and `b` accept writes, each by itself")
+    _judged(site, 14, "split_brain", "`a` and `b` accept writes independently")
 
 
 def test_a_fork_that_nobody_counted(site: Inside, cluster: Cluster) -> None:

@@ -216,7 +216,7 @@ def test_a_synchronous_cluster_whose_other_standby_is_down_waits_for_none(
 ) -> None:
     synchronous_cluster.kill("c")
     done = synchronous_cluster.project(project).ok(*SWITCHOVER, "b")
-    assert "`c` does not answer: it has to follow later" in done.err
+    assert "`c` does not answer: it must follow later" in done.err
     assert accepts_writes(synchronous_cluster, "b")
 
 

@@ -59,7 +59,7 @@ def fresh(position: int = 10, *, epoch: int = 1, lag: float | None = 0.0, follow
         (fresh(lag=5.1), "it is 5.1 s behind"),
         (fresh(lag=None), "it is behind by an unknown time"),
         (fresh(following=False), "it is not connected to a primary"),
-        (None, "it does not tell how far it has come"),
+        (None, "it does not report its position"),
     ],
 )
 def test_a_standby_is_to_be_fresh(routing: Routing, freshness: Freshness | None, reason: str | None) -> None:

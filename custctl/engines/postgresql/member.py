@@ -266,7 +266,7 @@ class PostgresqlMember(StreamingMember):
             )
         if self._value("SELECT count(*) FROM pg_prepared_xacts"):
             raise RefusedError(
-                f"node `{self.node.name}` has prepared transactions, which a fence does not hold off",
+                f"node `{self.node.name}` has prepared transactions, which a fence does not block",
                 hint="commit them or roll them back; `pg_prepared_xacts` lists them",
             )
         left = found["left"]

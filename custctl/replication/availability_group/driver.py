@@ -110,7 +110,7 @@ class AvailabilityDriver(AvailabilityNodes):
         for node, _ in topology.answered():
             if not self._steered(node.name).try_lock():
                 raise UnavailableError(
-                    f"another switchover or failover goes on at `{node.name}`", hint="wait for its end"
+                    f"another switchover or failover is running at `{node.name}`", hint="wait until it ends"
                 )
         self._require_no_primary(self._look(), but=plan.old if plan.kind == SWITCHOVER else None)
         return ""
@@ -120,7 +120,7 @@ class AvailabilityDriver(AvailabilityNodes):
         for node, _ in topology.primaries:
             if node.name != but:
                 raise RefusedError(
-                    f"`{node.name}` is the primary now", hint="`custctl replica status` shows how things stand"
+                    f"`{node.name}` is the primary now", hint="`custctl replica status` shows the current state"
                 )
 
     def _synchronize(self, plan: Plan, step: Step) -> str:
@@ -134,7 +134,7 @@ class AvailabilityDriver(AvailabilityNodes):
         if not self._wait(step.node, lambda seen: group_of(seen).synchronization == "SYNCHRONIZED", _SYNCHRONIZING):
             raise UnavailableError(
                 f"`{step.node}` is not synchronized after {_SYNCHRONIZING:g} s",
-                hint="see why it does not catch up, then try again",
+                hint="find out why it does not catch up, then try again",
             )
         return ""
 
@@ -155,14 +155,14 @@ class AvailabilityDriver(AvailabilityNodes):
         if group.role == "PRIMARY":
             self._steered(step.node).take_offline(group.name)
             if not self._wait(step.node, lambda seen: group_of(seen).role == "RESOLVING", FOLLOWING):
-                raise UnavailableError(f"`{step.node}` was told to take the group offline, and has not")
+                raise UnavailableError(f"`{step.node}` was asked to take the group offline and has not done so")
         return "its databases are closed to clients"
 
     def _catch_up(self, plan: Plan, step: Step) -> str:
         """Compare the target with the other secondaries; that it has the old primary's is what commits waited for."""
         target = self._of(step.node)
         if None in hardened(target).values():
-            raise RefusedError(f"how much `{step.node}` has received cannot be told")
+            raise RefusedError(f"it is unknown how much `{step.node}` has received")
         for node, seen in self._look().standbys:
             if group_of(seen).role == "SECONDARY" and lacks(target, seen):
                 raise RefusedError(
@@ -178,8 +178,8 @@ class AvailabilityDriver(AvailabilityNodes):
             known = before.get(node.name, {})
             if any((position or 0) > (known.get(name) or 0) for name, position in hardened(seen).items()):
                 raise RefusedError(
-                    f"`{node.name}` has received more meanwhile: the old primary is not stopped",
-                    hint="stop it first, or see `custctl replica switchover --help` where it answers",
+                    f"`{node.name}` has received more in the meantime: the old primary is still running",
+                    hint="stop it first; if it answers, see `custctl replica switchover --help`",
                 )
         return planning.confirmed(plan, assess_loss(topology, self.node(step.node), self._of(step.node)))
 
@@ -192,8 +192,8 @@ class AvailabilityDriver(AvailabilityNodes):
             self._tell_to_take_over(plan, self._steered(step.node), before)
         if not self._wait(step.node, lambda seen: seen.writable, PROMOTING):
             raise OutcomeUnknownError(
-                f"`{step.node}` was told to become the primary, and accepts no writes after {PROMOTING:g} s",
-                hint="its databases may still recover; look with `custctl replica status`, then run the same again",
+                f"`{step.node}` was asked to become the primary and does not accept writes after {PROMOTING:g} s",
+                hint="its databases may still be recovering; check `custctl replica status`, then run the same command again",
             )
         return ""
 
@@ -212,7 +212,7 @@ class AvailabilityDriver(AvailabilityNodes):
             name = target.node.name
             if isinstance(error, RefusedError) and self._wait(name, lambda seen: group_of(seen).role == before, 0.0):
                 raise
-            self._means.told(f"{error.message}; it may have been accepted all the same")
+            self._means.told(f"{error.message}; the server may still have accepted it")
 
     def _restore(self, plan: Plan, step: Step) -> str:
         return self._put_back_required(step.node, plan.facts)

@@ -56,16 +56,16 @@ def assess_loss(topology: Topology, node: Node, found: Observation) -> Loss:
     group = group_of(found)
     if group.cluster_type == WSFC:
         if group.quorum == NORMAL_QUORUM and group.failover_ready and group.availability_mode == SYNCHRONOUS:
-            return Loss(none=True, why=f"the cluster has every database as synchronized on `{node.name}`", bytes=0)
+            return Loss(none=True, why=f"the cluster reports every database as synchronized on `{node.name}`", bytes=0)
         why = (
             f"not every database is synchronized on `{node.name}`"
             if group.quorum == NORMAL_QUORUM
-            else "the cluster's quorum is not a normal one: what it knows of the replicas may be old"
+            else "the cluster's quorum is not normal: its view of the replicas may be out of date"
         )
     else:
         why = _doubt(topology, found)
         if not why:
-            return Loss(none=True, why=f"every replica answers, and none has more than `{node.name}`", bytes=0)
+            return Loss(none=True, why=f"every replica answers and none has more than `{node.name}`", bytes=0)
     return unproven(found, why)
 
 
@@ -75,6 +75,6 @@ def _doubt(topology: Topology, found: Observation) -> str:
     if away:
         return f"without a cluster nobody but `{away[0]}`, which is silent, knows what it has acknowledged"
     if any(None in hardened(seen).values() or not hardened(seen) for _, seen in topology.standbys):
-        return "how much each replica has received cannot be told"
+        return "it is unknown how much each replica has received"
     ahead = any(lacks(found, seen) for _, seen in topology.standbys)
     return "another replica has received more" if ahead else ""

@@ -41,12 +41,12 @@ class AvailabilityNodes(Driver):
             if seen.group is None:
                 require_rights({node.name: self._steered(node.name).missing_rights(None)}, ADMINISTRATOR)
                 raise RefusedError(
-                    f"`{node.name}` tells of no availability group with this database",
-                    hint="name its replicas as `database.nodes`, and the driver as `database.replication.driver`",
+                    f"`{node.name}` reports no availability group with this database",
+                    hint="list its replicas in `database.nodes`, and set the driver in `database.replication.driver`",
                 )
             if wanted is not None and seen.group.name.lower() != wanted.lower():
                 raise RefusedError(
-                    f"the database on `{node.name}` is in the group `{seen.group.name}`, and the profile names `{wanted}`",
+                    f"the database on `{node.name}` is in the group `{seen.group.name}`, but the profile names `{wanted}`",
                     hint="correct `database.replication.group`",
                 )
         # A secondary that serves no reads cannot tell its stamp; the new primary is asked again before it is written to.
@@ -71,7 +71,7 @@ class AvailabilityNodes(Driver):
         if seen.observation is None:
             raise seen.fault or UnavailableError(f"`{name}` does not answer")
         if seen.observation.group is None:
-            raise UnavailableError(f"`{name}` tells of no availability group any more")
+            raise UnavailableError(f"`{name}` no longer reports an availability group")
         return seen.observation
 
     def _wait(self, name: str, until: Callable[[Observation], bool], timeout: float) -> bool:
@@ -109,9 +109,9 @@ class AvailabilityNodes(Driver):
                         self._steered(name).resume(database.name)
             if time.monotonic() >= deadline:
                 raise IncompleteError(
-                    f"`{name}` is {state.role}, and {state.synchronization or 'in no known state'}: it does not follow"
+                    f"`{name}` is {state.role}, and {state.synchronization or 'in an unknown state'}: it does not follow"
                     " the primary",
-                    hint="the server's error log tells why; `custctl replica status` shows how things stand",
+                    hint="the server's error log shows why; `custctl replica status` shows the current state",
                 )
             time.sleep(_LOOK)
 
@@ -126,8 +126,8 @@ class AvailabilityNodes(Driver):
         self._steered(node).fail_over(group, forced=True)
         if not self._wait(node, lambda seen: seen.writable, PROMOTING):
             raise OutcomeUnknownError(
-                f"`{node}` was told to become the primary again, and accepts no writes after {PROMOTING:g} s",
-                hint="`custctl replica status` shows how things stand",
+                f"`{node}` was asked to become the primary again and does not accept writes after {PROMOTING:g} s",
+                hint="`custctl replica status` shows the current state",
             )
         # First of all: its commits may wait for secondaries that are suspended.
         self._put_back_required(node, facts)
@@ -163,7 +163,7 @@ class AvailabilityNodes(Driver):
         found = seen.observation if seen is not None else None
         told = []
         if found is not None and group_of(found).role == "SECONDARY":
-            raise RefusedError(f"`{node}` is a secondary: it accepts no writes")
+            raise RefusedError(f"`{node}` is a secondary: it does not accept writes")
         if self._has_hook("fence"):
             last = self._run_hook("fence", node)
             told.append(f"by the hook `fence`{f': {last}' if last else ''}")
@@ -177,10 +177,10 @@ class AvailabilityNodes(Driver):
         group = group_of(found)
         if group.cluster_type != NONE:
             raise RefusedError(
-                f"a cluster owns the group `{group.name}` (CLUSTER_TYPE = {group.cluster_type}): T-SQL cannot keep its"
-                " primary from writing",
-                hint="stop the group's role in the cluster (`Stop-ClusterGroup`, `pcs resource disable`), or give the"
-                " profile a hook `fence`",
+                f"a cluster owns the group `{group.name}` (CLUSTER_TYPE = {group.cluster_type}): T-SQL cannot stop its"
+                " primary from accepting writes",
+                hint="stop the group's role in the cluster (`Stop-ClusterGroup`, `pcs resource disable`), or add a"
+                " `fence` hook to the profile",
             )
         if group.role == "PRIMARY" and any(each.name != node for each, _ in topology.primaries):
             # Going offline it would ask for its secondaries, which follow the other one.
@@ -188,7 +188,7 @@ class AvailabilityNodes(Driver):
             return f"by T-SQL: it is a secondary now, its databases suspended until `custctl replica rejoin {node}`"
         if group.role == "PRIMARY":
             self._steered(node).take_offline(group.name)
-        return "by T-SQL: the group is offline there, until somebody fails over to it"
+        return "by T-SQL: the group is offline there until someone fails over to it"
 
     def unfence(self, node: str) -> str:
         self.node(node)
@@ -214,12 +214,12 @@ class AvailabilityNodes(Driver):
         if away:
             raise RefusedError(
                 f"`{away[0]}` does not answer: it may be the primary",
-                hint=f"bring it back, or `custctl replica failover --to {node}`",
+                hint=f"bring it back, or run `custctl replica failover --to {node}`",
             )
         ahead = [each.name for each, seen in topology.standbys if lacks(found, seen)]
         if ahead or None in hardened(found).values():
             raise RefusedError(
-                f"whether `{node}` was the last primary cannot be told: `{(ahead or [node])[0]}` may have more",
+                f"it is unknown whether `{node}` was the last primary: `{(ahead or [node])[0]}` may have more",
                 hint=f"`custctl replica failover --to {(ahead or [node])[0]}`",
             )
         unfinished = Journal.of(self._profile, self._means.environ).unfinished()
@@ -239,7 +239,7 @@ class AvailabilityNodes(Driver):
             if group_of(seen.observation).role != "SECONDARY":
                 refuse_external(group_of(seen.observation), f"start `{node.name}` as a secondary again")
             require_rights({node.name: self._steered(node.name).missing_rights(group.name)}, ADMINISTRATOR)
-            self._means.told(f"what `{node.name}` has and `{leading.name}` has not is undone")
+            self._means.told(f"`{node.name}` loses what `{leading.name}` does not have")
             self._bring_back(node.name, group.name)
         return ()
 

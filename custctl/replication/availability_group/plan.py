@@ -58,7 +58,7 @@ def plan_switchover(topology: Topology, target: str, operation_id: str, unfinish
     refuse_external(group, f"move to `{group.replica}`")
     primary, leading = _old_primary(topology, target, unfinished)
     if found.cluster_id != leading.cluster_id:
-        raise RefusedError(f"`{target}` is of another availability group than `{primary.name}`")
+        raise RefusedError(f"`{target}` belongs to a different availability group than `{primary.name}`")
     _check_fit(node, group)
     warnings = tuple(planning.left_behind(topology))
     facts = _facts(group_of(leading), group, primary.name, unfinished)
@@ -76,9 +76,9 @@ def plan_switchover(topology: Topology, target: str, operation_id: str, unfinish
         Step("synchronize", target, f"let `{primary.name}` wait for `{target}`, until it is synchronized"),
         Step("require", primary.name, f"let commits on `{primary.name}` wait for every synchronous secondary"),
         Step("fence", primary.name, f"take the group offline on `{primary.name}`"),
-        Step("catch-up", target, f"make sure that `{target}` has everything that `{primary.name}` has acknowledged"),
+        Step("catch-up", target, f"check that `{target}` has everything that `{primary.name}` has acknowledged"),
         Step("promote", target, f"force the failover to `{target}`, which has everything"),
-        Step("restore", target, "put the group's settings back"),
+        Step("restore", target, "restore the group's settings"),
     ]
     return _closing(replace(plan, steps=tuple(steps)), [primary, *followers], group)
 
@@ -120,10 +120,10 @@ def plan_failover(
     planning.check_loss(node, loss, () if loss.none else ahead, accepted)
     steps = [
         *planning.beginning(FAILOVER, target, silent if forced and can_fence else ()),
-        Step("confirm", node.name, "make sure that nothing has changed, and no primary answers"),
+        Step("confirm", node.name, "check that nothing has changed and no primary answers"),
         Step("promote", node.name, f"{'force the failover' if forced else 'fail over'} to `{node.name}`"),
     ]
-    warnings = [f"`{name}` has received more than `{node.name}`: what it has is undone" for name in ahead]
+    warnings = [f"`{name}` has received more than `{node.name}`: the extra writes are undone" for name in ahead]
     facts: dict[str, Any] = {
         "group": group.name,
         "forced": forced,
@@ -140,12 +140,12 @@ def plan_failover(
         facts |= {"required": required}
         steps.append(Step("stop-waiting", node.name, f"let commits wait for {required} synchronized secondaries"))
         warnings.append(
-            f"REQUIRED_SYNCHRONIZED_SECONDARIES_TO_COMMIT is {group.required_synchronized}, and becomes {required}: set"
-            " it again when the replicas are back"
+            f"REQUIRED_SYNCHRONIZED_SECONDARIES_TO_COMMIT is {group.required_synchronized}, and will be {required}:"
+            " restore it when the replicas are back"
         )
     if forced and group.cluster_type == NONE:
         warnings.append(
-            "the old primary takes itself for the primary when it comes back: keep clients away from it until"
+            "the old primary still considers itself the primary when it comes back: keep clients away from it until"
             " `replica fence` and `replica rejoin`"
         )
     old = silent[0] if len(silent) == 1 else unfinished.old if unfinished is not None else None
@@ -173,7 +173,7 @@ def candidate(topology: Topology) -> str:
     ]
     if not fit:
         raise UnavailableError(
-            "no secondary answers that could become the primary", hint="bring one back; `custctl replica status`"
+            "no secondary that could become the primary answers", hint="bring one back; `custctl replica status`"
         )
 
     def rank(replica: Replica) -> tuple[bool, int, int, int]:
@@ -216,7 +216,7 @@ def _closing(plan: Plan, followers: Sequence[Node], group: GroupState) -> Plan:
     waits = plan.facts.get("required", group.required_synchronized) > 0
     steps = [*plan.steps, *([*following, record] if waits else [record, *following])]
     if plan.facts.get("modes"):
-        steps.append(Step("modes", target, "put the replicas' availability modes back"))
+        steps.append(Step("modes", target, "restore the replicas' availability modes"))
     return replace(plan, steps=(*steps, verify))
 
 
@@ -267,19 +267,19 @@ def _old_primary(topology: Topology, target: str, unfinished: Intent | None) -> 
             if _replica(topology, target) in synchronous and group.required_synchronized == len(synchronous) - 1:
                 return node, seen
     raise RefusedError(
-        f"no primary answers that could be switched over from to `{target}`",
-        hint="`custctl replica unfence` where it was taken offline; `custctl replica failover` where it is gone",
+        f"no primary answers, so no switchover to `{target}` is possible",
+        hint="`custctl replica unfence` if it was taken offline; `custctl replica failover` if it is gone",
     )
 
 
 def _refuse_primary(topology: Topology, target: str) -> None:
     for node, _ in topology.primaries:
-        planning.refuse_primary(node, target, "; where it does not serve any more, stop it first")
+        planning.refuse_primary(node, target, "; if it no longer serves, stop it first")
 
 
 def _check_fit(node: Node, group: GroupState) -> None:
     if group.availability_mode == CONFIGURATION:
-        raise RefusedError(f"`{node.name}` keeps the group's configuration, and no data")
+        raise RefusedError(f"`{node.name}` holds the group's configuration but no data")
     for database in group.databases:
         if database.synchronization in _UNFIT:
             raise RefusedError(
@@ -300,7 +300,7 @@ def _check_ready(node: Node, group: GroupState) -> None:
         raise RefusedError(
             f"`{node.name}` is not ready for a failover: {', '.join(f'`{name}`' for name in unready) or 'no database'}"
             " is not synchronized",
-            hint="wait until it is" if mode == SYNCHRONOUS else "let it commit synchronously first, with its primary",
+            hint="wait until it is" if mode == SYNCHRONOUS else "first set it and its primary to synchronous commit",
         )
 
 
@@ -317,6 +317,6 @@ def _check_receives(topology: Topology, replica: Replica, primary: Replica) -> N
         if known is None or (known[0].name != primary[0].name and group_of(known[1]).synchronization != "SYNCHRONIZED"):
             # The server takes no group offline while one of these is behind.
             raise RefusedError(
-                f"the replica `{name}` is to commit synchronously, and is not synchronized",
-                hint="bring it back, or let it commit asynchronously meanwhile",
+                f"the replica `{name}` is set to synchronous commit but is not synchronized",
+                hint="bring it back, or set it to asynchronous commit in the meantime",
             )

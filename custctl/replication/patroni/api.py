@@ -92,7 +92,7 @@ class Access:
             reason = getattr(error, "strerror", None) or type(error).__name__
             raise CredentialError(
                 f"the certificates for Patroni's REST API cannot be used: {reason}",
-                hint="see the files that `PATRONI_CTL_CACERT`, `PATRONI_CTL_CERTFILE` and `PATRONI_CTL_KEYFILE` name",
+                hint="check the files that `PATRONI_CTL_CACERT`, `PATRONI_CTL_CERTFILE` and `PATRONI_CTL_KEYFILE` name",
             ) from None
         return context
 
@@ -114,7 +114,7 @@ def _login(environ: Mapping[str, str], prefix: str) -> tuple[str, str] | None:
         return user, password
     if user or password:
         given, missing = names if user else reversed(names)
-        raise CredentialError(f"a login to Patroni's REST API takes both: `{given}` is set, and `{missing}` is not")
+        raise CredentialError(f"a login to Patroni's REST API needs both: `{given}` is set, and `{missing}` is not")
     return None
 
 
@@ -184,7 +184,7 @@ class PatroniApi:
         try:
             return json.loads(text)
         except ValueError:
-            raise UnavailableError(f"{self} says something that is not JSON", hint=self._hint()) from None
+            raise UnavailableError(f"{self} sent a response that is not JSON", hint=self._hint()) from None
 
     def post(self, path: str, body: Mapping[str, Any], timeout: float) -> Answer:
         """Ask for a change.
@@ -212,7 +212,7 @@ class PatroniApi:
         except (OSError, HTTPException) as error:
             raise OutcomeUnknownError(
                 f"the answer of {self} was lost: {_reason(error)}",
-                hint="`custctl replica status` shows what became of it",
+                hint="`custctl replica status` shows the outcome",
             ) from None
         finally:
             connection.close()
@@ -229,8 +229,8 @@ class PatroniApi:
 
     def _hint(self) -> str:
         if self._access.encrypted:
-            return "`api_port` of the node says where it listens; it is asked by https, as `PATRONI_CTL_…` is set"
-        return "`api_port` of the node says where it listens; `PATRONI_CTL_CACERT` lets it be asked by https"
+            return "`api_port` of the node says where it listens; custctl uses https because `PATRONI_CTL_…` is set"
+        return "`api_port` of the node says where it listens; set `PATRONI_CTL_CACERT` to use https"
 
 
 def _text(response: HTTPResponse) -> str:

@@ -95,8 +95,8 @@ class PatroniDriver(Driver):
         exposed = [str(api) for api in self._apis.values() if api.is_exposed]
         if exposed and self._profile.environment == "production":
             raise RefusedError(
-                f"{exposed[0]} would be sent its password in the clear, which is refused in production",
-                hint="give the API a certificate, and name its authority as `PATRONI_CTL_CACERT`",
+                f"{exposed[0]} would receive its password unencrypted, which is refused in production",
+                hint="give the API a certificate, and set `PATRONI_CTL_CACERT` to its authority",
             )
 
     # -- steps -------------------------------------------------------------------------------------
@@ -120,8 +120,8 @@ class PatroniDriver(Driver):
         leading = topology.primary[0].name if topology.primary else None
         wanted = plan.old if plan.kind == SWITCHOVER else None
         if leading != wanted:
-            is_now = f"`{leading}` is the primary now" if leading else f"`{wanted}` is not the primary any more"
-            raise RefusedError(is_now, hint="`custctl replica status` shows how things stand")
+            is_now = f"`{leading}` is the primary now" if leading else f"`{wanted}` is no longer the primary"
+            raise RefusedError(is_now, hint="`custctl replica status` shows the current state")
         return ""
 
     def _request(self, plan: Plan, step: Step) -> str:
@@ -168,7 +168,7 @@ class PatroniDriver(Driver):
         if not self._follows_within(step.node, _RETURNING):
             raise IncompleteError(
                 f"`{step.node}` does not follow `{plan.target}` after {_RETURNING:g} s",
-                hint=f"`custctl replica rejoin {step.node}` has Patroni make it anew from a copy",
+                hint=f"`custctl replica rejoin {step.node}` lets Patroni recreate it from a copy",
             )
         return ""
 
@@ -180,7 +180,7 @@ class PatroniDriver(Driver):
     def _patroni_name(self, node: str) -> str:
         member = self._view.members.get(node)
         if member is None:
-            raise RefusedError(f"Patroni does not know `{node}` any more", hint="is Patroni running there?")
+            raise RefusedError(f"Patroni no longer knows `{node}`", hint="check that Patroni is running there")
         return member.name
 
     # -- single nodes ------------------------------------------------------------------------------
@@ -188,16 +188,16 @@ class PatroniDriver(Driver):
     def fence(self, node: str) -> str:
         self.node(node)
         raise RefusedError(
-            f"Patroni decides which node accepts writes, `{node}` too",
-            hint="`replica switchover` makes another one the primary; to stop this one for good, `patronictl pause`"
+            f"Patroni decides which node accepts writes, including `{node}`",
+            hint="`replica switchover` makes another node the primary; to stop this one permanently, `patronictl pause`"
             " and stop PostgreSQL there, or stop Patroni there",
         )
 
     def unfence(self, node: str) -> str:
         self.node(node)
         raise RefusedError(
-            f"Patroni decides which node accepts writes, `{node}` too",
-            hint="`patronictl resume` ends its maintenance mode; start Patroni there where it was stopped",
+            f"Patroni decides which node accepts writes, including `{node}`",
+            hint="`patronictl resume` ends its maintenance mode; if Patroni was stopped there, start it",
         )
 
     def _rejoin(self, topology: Topology, node: Node, primary: Replica) -> Sequence[str]:
@@ -212,8 +212,8 @@ class PatroniDriver(Driver):
         self._means.told(f"Patroni copies the primary to `{name}`: {self._copy(name)}")
         if not self._follows_within(name, _COPYING):
             raise IncompleteError(
-                f"Patroni has not brought `{name}` back within {_COPYING:g} s; it goes on with that",
-                hint=f"`custctl replica status` shows it; `custctl replica rejoin {name}` again waits on",
+                f"Patroni has not brought `{name}` back within {_COPYING:g} s; it is still working on it",
+                hint=f"`custctl replica status` shows it; `custctl replica rejoin {name}` again keeps waiting",
             )
         return ()
 
@@ -252,10 +252,10 @@ def _check_accepted(answer: Answer | CustctlError) -> None:
     if answer.status in _DENIED:
         raise CredentialError(
             f"Patroni refuses the login to its REST API: {answer}",
-            hint="it is taken from `PATRONI_RESTAPI_USERNAME` and `PATRONI_RESTAPI_PASSWORD`",
+            hint="set `PATRONI_RESTAPI_USERNAME` and `PATRONI_RESTAPI_PASSWORD`",
         )
     if 400 <= answer.status < 500:
-        raise RefusedError(f"Patroni refuses: {answer}", hint="`patronictl list` shows what it judges by")
+        raise RefusedError(f"Patroni refuses: {answer}", hint="`patronictl list` shows the state that it decides by")
 
 
 def _check_unchanged(plan: Plan, writable: Sequence[str], answer: Answer | CustctlError | None) -> None:
@@ -269,7 +269,7 @@ def _check_unchanged(plan: Plan, writable: Sequence[str], answer: Answer | Custc
     if others:
         raise IncompleteError(
             f"Patroni has made `{others[0]}` the primary, and not `{plan.target}`",
-            hint=f"`custctl replica failover --to {others[0]}` counts the fork of the history",
+            hint=f"`custctl replica failover --to {others[0]}` records the fork of the history",
         )
     if writable and isinstance(answer, Answer) and answer.status == 503 and answer.words.endswith("failed"):
-        raise RefusedError(f"Patroni gave up: {answer}", hint="the log of Patroni on the leader tells why")
+        raise RefusedError(f"Patroni gave up: {answer}", hint="Patroni's log on the leader shows why")

@@ -24,7 +24,7 @@ REQUEST = "request"
 
 _IN_ORDER = Loss(
     none=True,
-    why="Patroni shuts the old primary down in good order, which waits until the standbys that stream have its whole log",
+    why="Patroni shuts the old primary down cleanly, which waits until the streaming standbys have its whole log",
 )
 _BY_ITSELF = Loss(
     none=False,
@@ -40,8 +40,8 @@ def plan_switchover(topology: Topology, view: View, target: str, operation_id: s
         return _completion(SWITCHOVER, replica, operation_id, unfinished)
     if topology.primary is None:
         raise RefusedError(
-            "no primary answers that could be switched over from",
-            hint=f"where it is gone, `custctl replica failover --to {target}`",
+            "no primary answers, so no switchover is possible",
+            hint=f"if it is gone, run `custctl replica failover --to {target}`",
         )
     old, _ = topology.primary
     _check_leader(view, old)
@@ -67,7 +67,7 @@ def plan_failover(
     if found.writable:
         return _completion(FAILOVER, (node, found), operation_id, unfinished)
     for leading, seen in topology.primaries:
-        counts = f"; where Patroni has just promoted `{leading.name}`, `custctl replica failover` counts that"
+        counts = f"; where Patroni has just promoted `{leading.name}`, `custctl replica failover` records that"
         planning.refuse_primary(leading, target, counts if is_to_count(seen) else "")
     _check_leaderless(topology, view)
     _check_candidate(view, target)
@@ -99,14 +99,14 @@ def candidate(topology: Topology, view: View) -> str:
 
 def _steps(asked: str, target: str) -> tuple[Step, ...]:
     return (
-        Step("check", asked, "make sure that Patroni answers, and nothing has changed"),
+        Step("check", asked, "check that Patroni answers and nothing has changed"),
         Step(REQUEST, target, f"let Patroni make `{target}` the primary"),
         *planning.ending(target),
     )
 
 
 def _returning(old: str, target: str) -> Step:
-    return Step("follow", old, f"wait until Patroni has `{old}` follow `{target}`")
+    return Step("follow", old, f"wait until `{old}` follows `{target}` under Patroni")
 
 
 def _completion(kind: str, replica: Replica, operation_id: str, unfinished: Intent | None) -> Plan:
@@ -118,7 +118,7 @@ def _completion(kind: str, replica: Replica, operation_id: str, unfinished: Inte
     loss = _IN_ORDER if asked and kind == SWITCHOVER else _BY_ITSELF
     if not (ours or is_to_count(found)):
         return Plan(kind, operation_id, old, node.name, (), loss)
-    warnings = () if asked else (f"`{node.name}` is the primary already, and not by this command",)
+    warnings = () if asked else (f"`{node.name}` is already the primary, but not because of this command",)
     returning = [_returning(old, node.name)] if kind == SWITCHOVER and old is not None else []
     steps = (*planning.ending(node.name), *returning)
     return Plan(kind, operation_id, old, node.name, steps, loss, warnings)
@@ -130,8 +130,8 @@ def _check_leader(view: View, old: Node) -> None:
     if view.leader != old.name:
         leading = f"`{view.leader}` leads" if view.leader else "nobody leads"
         raise RefusedError(
-            f"Patroni says that {leading}, and `{old.name}` accepts writes",
-            hint="`custctl replica status` shows how things stand; Patroni may be about to see it",
+            f"Patroni says that {leading}, but `{old.name}` accepts writes",
+            hint="`custctl replica status` shows the current state; Patroni may be about to see it",
         )
 
 
@@ -141,10 +141,12 @@ def _check_leaderless(topology: Topology, view: View) -> None:
         return
     seen = topology.find(view.leader)
     if seen is not None and seen.observation is not None:
-        raise RefusedError(f"Patroni is making `{view.leader}` the primary", hint="run the same again in a moment")
+        raise RefusedError(
+            f"Patroni is making `{view.leader}` the primary", hint="run the same command again in a moment"
+        )
     raise RefusedError(
-        f"Patroni still has `{view.leader}` as its leader, though no primary answers here: it may well be alive",
-        hint="where it is gone, Patroni promotes another node by itself as soon as the leader's key has expired (`ttl`);"
+        f"Patroni still has `{view.leader}` as its leader, although no primary answers here: it may still be running",
+        hint="if it is gone, Patroni promotes another node by itself as soon as the leader's key has expired (`ttl`);"
         " run the same again then",
     )
 
@@ -152,10 +154,12 @@ def _check_leaderless(topology: Topology, view: View) -> None:
 def _check_candidate(view: View, target: str) -> None:
     member = view.members.get(target)
     if member is None:
-        raise RefusedError(f"Patroni does not know `{target}`", hint="is Patroni running there? `patronictl list`")
+        raise RefusedError(
+            f"Patroni does not know `{target}`", hint="check that Patroni is running there `patronictl list`"
+        )
     if member.never_leads:
         raise RefusedError(
-            f"`{target}` is never to lead: Patroni has it tagged `nofailover`, or of priority 0",
+            f"`{target}` must never lead: in Patroni it has the tag `nofailover` or priority 0",
             hint="choose another node, or change its tags",
         )
 
@@ -164,7 +168,7 @@ def _check_synchronous(view: View, target: str) -> None:
     synchronous = [name for name, member in view.members.items() if member.role == SYNCHRONOUS]
     if synchronous and target not in synchronous:
         raise RefusedError(
-            f"`{target}` is no synchronous standby, and Patroni switches over to such a one alone",
+            f"`{target}` is not a synchronous standby, and Patroni switches over only to a synchronous one",
             hint=f"synchronous: {planning.quoted(synchronous)}",
         )
 
@@ -176,7 +180,7 @@ def _check_silence(topology: Topology, accepted: Accepted) -> None:
         raise RefusedError(
             f"{names} {'does' if len(topology.silent) == 1 else 'do'} not answer, which does not mean that the old primary"
             " is stopped",
-            hint="make sure that it is stopped and stays so, then say so by `--primary-is-stopped`",
+            hint="make sure that it is stopped and stays stopped, then confirm with `--primary-is-stopped`",
         )
 
 

@@ -88,7 +88,9 @@ def read_told(about: Any, cluster: Any) -> Told:
             scheduled=_scheduled(scheduled) if scheduled else None,
         )
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise UnavailableError("what answers there is not Patroni", hint="see `api_port` of the node") from None
+        raise UnavailableError(
+            "the service that answers there is not Patroni", hint="check `api_port` of the node"
+        ) from None
 
 
 def _scheduled(given: Mapping[str, Any]) -> str:
@@ -164,7 +166,7 @@ class View:
         for name, scope in self._foreign(group):
             raise RefusedError(
                 f"Patroni on `{name}` keeps the cluster `{scope}`, but the profile is for `{group or self._scopes()[0]}`",
-                hint="see `database.replication.group` and the nodes of the profile",
+                hint="check `database.replication.group` and the nodes in the profile",
             )
 
     @property
@@ -190,25 +192,25 @@ class View:
     def troubles(self, topology: Topology, group: str | None) -> Iterator[str]:
         """Yield what is not as it should be, and where Patroni and PostgreSQL contradict each other."""
         if not self.told:
-            yield from (f"Patroni cannot be asked on {each}" for each in self._silent())
+            yield from (f"Patroni does not answer on {each}" for each in self._silent())
         for name, scope in self._foreign(group):
             yield f"Patroni on `{name}` keeps the cluster `{scope}`, which is not the profile's"
         for name, member in self.members.items():
             if member.state not in _WELL:
-                yield f"Patroni says that `{name}` is {visible(member.state) or 'in no known state'}"
+                yield f"Patroni says that `{name}` is {visible(member.state) or 'in an unknown state'}"
         leader = self.leader
         primary = topology.primary[0].name if topology.primary else None
         if self.told and leader is None:
             yield "Patroni has no leader"
         elif leader is not None and primary is not None and leader != primary:
-            yield f"Patroni says that `{leader}` leads, and `{primary}` accepts writes"
+            yield f"Patroni says that `{leader}` leads, but `{primary}` accepts writes"
         elif leader is not None and primary is None and leader in [node.name for node, _ in topology.answered()]:
-            yield f"Patroni says that `{leader}` leads, and it accepts no writes"
+            yield f"Patroni says that `{leader}` leads, but it does not accept writes"
 
     def notes(self) -> Iterator[str]:
         """Yield what else a person should know; the health of the database does not hang on it."""
         if self.paused:
-            yield "Patroni is paused: it promotes nobody by itself until `patronictl resume`"
+            yield "Patroni is paused: it does not promote any node until `patronictl resume`"
         yield from self.scheduled
         # One that answers takes requests for all of them.
         if self.told:
@@ -216,4 +218,4 @@ class View:
         known = {node.name for node in self.nodes}
         for name in self.members:
             if name not in known:
-                yield f"Patroni knows `{name}`, which is no node of the profile"
+                yield f"Patroni knows `{name}`, which is not a node in the profile"

@@ -40,7 +40,7 @@ _ANSWERING = 6.0  # seconds in which a primary that lives takes a standby's new 
 _RECORDING = 3.0  # seconds in which a primary is to have taken its settings up
 _POLL = 0.005
 
-_BY_SQL = "by SQL alone: a session that sets `default_transaction_read_only` off can still write"
+_BY_SQL = "by SQL only: a session that sets `default_transaction_read_only` off can still write"
 
 
 class StreamingDriver(Driver):
@@ -72,7 +72,9 @@ class StreamingDriver(Driver):
         try:
             recorded = self._steered(found[0].name).record(found[1].waited_for, _RECORDING)
         except CustctlError as error:
-            self._means.told(f"what commits on `{found[0].name}` wait for could not be recorded: {error.message}")
+            self._means.told(
+                f"the standbys that commits on `{found[0].name}` wait for could not be recorded: {error.message}"
+            )
             return topology
         return self.observe() if recorded else topology
 
@@ -84,9 +86,9 @@ class StreamingDriver(Driver):
         for node, seen in topology.answered():
             if seen.manager is not None:
                 raise RefusedError(
-                    f"{seen.manager} owns `{node.name}`: to promote a node behind its back would be undone, or worse",
+                    f"{seen.manager} owns `{node.name}`: it would undo a promotion made without it, or worse",
                     hint="use its own commands"
-                    + ("; `driver: patroni` in the profile drives it" if seen.manager == "Patroni" else ""),
+                    + ("; `driver: patroni` in the profile controls it" if seen.manager == "Patroni" else ""),
                 )
         planning.require_environment(topology, self._profile)
 
@@ -142,7 +144,7 @@ class StreamingDriver(Driver):
         for node, _ in topology.answered():
             if not self._steered(node.name).try_lock():
                 raise UnavailableError(
-                    f"another switchover or failover goes on at `{node.name}`", hint="wait for its end"
+                    f"another switchover or failover is running at `{node.name}`", hint="wait until it ends"
                 )
         streaming_plan.check_still(plan, topology)
         self._locked = topology
@@ -161,7 +163,7 @@ class StreamingDriver(Driver):
             if time.monotonic() >= deadline:
                 raise UnavailableError(
                     f"`{step.node}` has {position_text(reached)} of {position_text(wanted)} after {_CATCHING_UP:g} s",
-                    hint="see why it does not receive, then try again",
+                    hint="find out why it does not receive, then try again",
                 )
             time.sleep(_POLL)
         self._make_ready(target)
@@ -182,8 +184,8 @@ class StreamingDriver(Driver):
         fed = [name for name in receiving if positions[name] > before.get(name, 0)] or self._still_fed(receiving)
         if fed:
             raise RefusedError(
-                f"`{fed[0]}` receives from it: the old primary is not stopped",
-                hint="stop it first, or see `custctl replica switchover --help` where it answers",
+                f"`{fed[0]}` receives from it: the old primary is still running",
+                hint="stop it first; if it answers, see `custctl replica switchover --help`",
             )
         told = planning.confirmed(plan, assess_loss(topology, node, found))
         self._make_ready(self._steered(plan.target))
@@ -232,7 +234,7 @@ class StreamingDriver(Driver):
         told = []
         if seen is not None and seen.observation is not None:
             if seen.observation.role is Role.STANDBY:
-                raise RefusedError(f"`{node}` is a standby: it accepts no writes")
+                raise RefusedError(f"`{node}` is a standby: it does not accept writes")
             with self._told_how_left(node, "fence", "unfence"):
                 left = self._steered(node).fence(_FENCING)
             told.append(f"{_BY_SQL}{f'; {left}' if left else ''}")
@@ -259,7 +261,7 @@ class StreamingDriver(Driver):
             if not isinstance(told, CustctlError):
                 told = InterruptedRunError("interrupted", terminated=isinstance(error, Terminated))
             told.message += f"; {self._how_left(node)}"
-            ways = f"`custctl replica {again} {node}` tries again, `custctl replica {back} {node}` takes it back"
+            ways = f"`custctl replica {again} {node}` tries again, `custctl replica {back} {node}` undoes it"
             told.hint = f"{told.hint}; {ways}" if told.hint else ways
             raise told from error.__cause__
 
@@ -268,7 +270,7 @@ class StreamingDriver(Driver):
             self.connect_anew(node)
             found = self._steered(node).observe()
         except CustctlError:
-            return f"whether `{node}` accepts writes now is not known: it does not answer"
+            return f"it is unknown whether `{node}` accepts writes now: it does not answer"
         if found.writable:
             return f"`{node}` accepts writes"
         return f"new sessions on `{node}` are read-only already"
@@ -301,7 +303,7 @@ class StreamingDriver(Driver):
             if seen.writable or newer:
                 raise RefusedError(
                     f"`{other.name}` {'accepts writes' if seen.writable else 'is on a newer timeline'}: `{node}` would"
-                    " go on by itself, from a history that is past",
+                    " continue alone, from an outdated history",
                     hint=f"`custctl replica rejoin {node}`",
                 )
 
@@ -313,8 +315,8 @@ class StreamingDriver(Driver):
             self._means.told(f"the hook `rejoin` has ended{f': {last}' if last else ''}")
             if not self._follows_within(node.name, _REJOINING):
                 raise IncompleteError(
-                    f"`{node.name}` does not follow the primary, though the hook `rejoin` has ended without an error",
-                    hint="its own log tells why; `custctl replica status` shows how things stand",
+                    f"`{node.name}` does not follow the primary, although the hook `rejoin` ended without an error",
+                    hint="its log shows why; `custctl replica status` shows the current state",
                 )
             return ()
         seen = topology.find(node.name)

@@ -29,7 +29,7 @@ def assess_loss(topology: Topology, node: Node, found: Observation) -> Loss:
     doubt = _doubt(topology, found)
     if doubt:
         return unproven(found, doubt, missing_bytes(topology, found))
-    why = f"`{node.name}` has all that `{found.synchronous}` has acknowledged{_as_recorded(found)}"
+    why = f"`{node.name}` has everything that `{found.synchronous}` has acknowledged{_as_recorded(found)}"
     return Loss(none=True, why=why, bytes=0)
 
 

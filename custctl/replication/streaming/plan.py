@@ -34,8 +34,8 @@ def plan_switchover(topology: Topology, target: str, operation_id: str, unfinish
     old = _old_primary(topology, unfinished.old if unfinished is not None else None)
     if old is None or old[0].name == target:
         raise RefusedError(
-            f"no primary answers that could be switched over from to `{target}`",
-            hint="`custctl replica unfence` where it is fenced; `custctl replica failover` where it is gone",
+            f"no primary answers, so no switchover to `{target}` is possible",
+            hint="`custctl replica unfence` if it is fenced; `custctl replica failover` if it is gone",
         )
     primary, leading = old
     _check_follows((node, found), old)
@@ -76,17 +76,17 @@ def plan_failover(
         return _completion(topology, node, found, FAILOVER, operation_id, unfinished)
     standing = standing_primary(topology, found)
     if standing is not None:
-        stop = f"stop it first, as by `custctl replica fence {standing.name}` with a hook"
-        planning.refuse_primary(standing, target, f"; where it does not serve any more, {stop}")
+        stop = f"stop it first, for example with `custctl replica fence {standing.name}` with a hook"
+        planning.refuse_primary(standing, target, f"; if it no longer serves, {stop}")
     old = _lost_primary(topology, found, unfinished)
     planning.check_silence(accepted, old, fed_from_outside(topology), can_fence=can_fence and bool(old))
     loss = assess_loss(topology, node, found)
     ahead = [each.name for each, seen in topology.standbys if reach(seen) > reach(found)]
     planning.check_loss(node, loss, ahead, accepted)
     followers = [(each, seen) for each, seen in topology.standbys if each.name != node.name and each.name not in ahead]
-    still = f"make sure that nothing has reached the standbys since, and `{node.name}` has the most"
+    still = f"check that the standbys have received nothing since, and that `{node.name}` has the most"
     steps = [*planning.beginning(FAILOVER, target, old if can_fence else ()), Step("confirm", target, still)]
-    warnings = [f"`{name}` has received more than `{node.name}`: it has to rejoin" for name in ahead]
+    warnings = [f"`{name}` has received more than `{node.name}`: it must rejoin" for name in ahead]
     warnings += planning.replayed_at_once(node, found)
     facts = {
         "positions": positions(topology),
@@ -110,10 +110,10 @@ def check_still(plan: Plan, topology: Topology) -> None:
         SplitBrainError: two nodes accept writes.
     """
     planning.require_one_history(topology)
-    hint = "`custctl replica status` shows how things stand"
+    hint = "`custctl replica status` shows the current state"
     node, found = planning.answering(topology, plan.target)
     if found.role is Role.PRIMARY:
-        raise RefusedError(f"`{plan.target}` is no standby any more", hint=hint)
+        raise RefusedError(f"`{plan.target}` is no longer a standby", hint=hint)
     if plan.kind == FAILOVER:
         standing = standing_primary(topology, found)
         if standing is not None:
@@ -123,7 +123,7 @@ def check_still(plan: Plan, topology: Topology) -> None:
     planning.answering(topology, plan.old)
     old = _old_primary(topology, plan.old)
     if old is None or old[0].name != plan.old:
-        raise RefusedError(f"`{plan.old}` is not the primary any more", hint=hint)
+        raise RefusedError(f"`{plan.old}` is no longer the primary", hint=hint)
     _check_follows((node, found), old)
 
 

@@ -159,7 +159,7 @@ def test_after_a_failover_commits_wait_for_no_more_secondaries_than_the_stand_in
     code, told = fail_over(project, "--to", "sql2", *FORCED)
     assert code == 0, told
     assert group.required == 1
-    assert "REQUIRED_SYNCHRONIZED_SECONDARIES_TO_COMMIT is 2, and becomes 1" in told
+    assert "REQUIRED_SYNCHRONIZED_SECONDARIES_TO_COMMIT is 2, and will be 1" in told
 
 
 def test_an_old_primary_that_returns_as_one_is_fenced_and_rejoined_by_the_stand_in(make: Make) -> None:
@@ -262,7 +262,7 @@ def test_what_a_cluster_owns_of_the_stand_in_is_not_fenced_by_sql(make: Make, cl
     project, group = make(cluster_type)
     done = project.run("replica", "fence", "sql1", "--yes")
     assert done.code == 7
-    assert "T-SQL cannot keep its primary from writing" in done.err
+    assert "T-SQL cannot stop its primary from accepting writes" in done.err
     assert not group.altered
 
 

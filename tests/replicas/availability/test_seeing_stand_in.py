@@ -70,7 +70,7 @@ def test_what_is_not_as_it_should_be_is_told_of_the_stand_in(make: Make) -> None
     group.replicas["sql3"].role = "RESOLVING"
     done = project.run("replica", "status", "--check")
     assert done.code == 12
-    assert "`sql1` waits for 2 secondaries, and none is synchronized: commits there do not end" in done.err
+    assert "`sql1` waits for 2 secondaries, and none is synchronized: commits there never finish" in done.err
     assert "`sql3` is RESOLVING" in done.err
     group.replicas["sql1"].role = "RESOLVING"
     done = project.run("replica", "status", "--check")
