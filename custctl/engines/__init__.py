@@ -67,7 +67,7 @@ ENGINES: dict[str, Engine] = {
         drivers=("none", "availability-group"),
         version_base=16,
         # pyodbc's wheel does not bring the driver manager.
-        needs="install unixODBC, as by `apt-get install unixodbc`",
+        needs="install unixODBC, for example with `apt-get install unixodbc`",
     ),
 }
 """The engines by name, as profiles and `sql/` name them."""

@@ -92,7 +92,7 @@ def _told(fields: dict[str, Any]) -> Check:
     end = datetime.fromtimestamp(ssl.cert_time_to_seconds(fields["notAfter"]), UTC)
     value = f"{_name(fields['subject'])}, for {names or 'no name'}, by {_name(fields['issuer'])}, until {end:%Y-%m-%d}"
     days = (end - datetime.now(UTC)).days
-    hint = f"it ends in {days} days: renew it" if days < _SOON else None
+    hint = f"it expires in {days} days: renew it" if days < _SOON else None
     return Check("certificate", True, visible(value), hint)
 
 

@@ -30,8 +30,8 @@ class Attached:
 
     Attributes:
         name: how it is called there: its application name, or its replica's name.
-        sync_state: sync, quorum, potential or async; None where this login may not see it.
-        streaming: whether it has caught up, so that it can confirm commits; true where this login may not see it.
+        sync_state: sync, quorum, potential or async; None where this login is not allowed to see it.
+        streaming: whether it has caught up, so that it can confirm commits; true where this login is not allowed to see it.
     """
 
     name: str

@@ -17,7 +17,7 @@ C = TypeVar("C")
 
 _GRACE = 1.0  # seconds beyond the driver's own limit, which most often tells better what was wrong
 _PATIENCE = 0.25  # seconds that a wave has for itself; a connection within one network takes a tenth of that
-_CHECK_NODES = "check that the server runs, and `database.nodes` in the profile"
+_CHECK_NODES = "check that the server is running, and check `database.nodes` in the profile"
 
 
 class Fit(IntEnum):

@@ -205,7 +205,7 @@ class ReachedDatabase(Database):
             # No other one knows more: of those that answer, this is the freshest.
             link.doubted = True
             raise UnavailableError(
-                f"{error.message}, as far as node {link.node} has come; no primary answers that would know",
+                f"{error.message}, as far as node {link.node} knows; no primary answers",
                 hint="try again when the primary is back; `custctl replica status` shows who is who",
             ) from error
 

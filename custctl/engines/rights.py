@@ -52,12 +52,12 @@ def judge(
     expected = ADMIN if sovereign else next((role for role in reversed([*RIGHTS]) if role in roles), None)
     if expected is not None:
         missing = lacks(expected)
-        hint = f"let an administrator run `{run_script}`"
+        hint = f"ask an administrator to run `{run_script}`"
     else:
         # What was granted without a role is good as far as it goes.
         able = next((role for role in reversed([*RIGHTS]) if not lacks(role)), None)
         expected, missing = able or SUPPORT, () if able else lacks(SUPPORT)
-        hint = f"let an administrator run `{join or run_script}`"
+        hint = f"ask an administrator to run `{join or run_script}`"
     if missing:
         more = f" and {plural(len(missing) - _SHOWN, 'other', 'others')}" if len(missing) > _SHOWN else ""
         yield Check("rights", False, f"lacks {', '.join(missing[:_SHOWN])}{more}", hint, ExitCode.CREDENTIAL)

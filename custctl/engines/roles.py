@@ -91,4 +91,4 @@ def ask_for(privilege: str, table: str) -> str:
 
 def become() -> str:
     """Return how a login comes by a role."""
-    return "let an administrator make this login a member of that role"
+    return "ask an administrator to make this login a member of that role"

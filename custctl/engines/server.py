@@ -280,7 +280,7 @@ class ServerDatabase(ReachedDatabase):
             self.close()
             raise CommitLostError(
                 f"the connection to {self.at_node()} was lost while it committed",
-                hint="look whether it was written before you repeat it",
+                hint="check whether it was written before you repeat it",
             ) from self.scrubbed(error)
 
     @contextmanager
@@ -333,9 +333,9 @@ class ServerDatabase(ReachedDatabase):
             Dialler(self._knock, lambda _: (Fit.BEST,), lambda _: None, [[self.node]], timeout).connect()
         except UnavailableError as error:
             raise UnavailableError(
-                f"the server does not answer any more: {error.message}",
-                hint="what it was doing is undone when it ends the session, or goes on when it wakes: look before"
-                " you repeat it",
+                f"the server no longer answers: {error.message}",
+                hint="its work is rolled back when it ends the session, or continues when it recovers: check"
+                " before you repeat it",
             ) from None
 
     def _knock(self, node: Node) -> None:

@@ -270,7 +270,7 @@ def test_a_server_without_tls_where_the_profile_asks_for_it(patient: Patient) ->
 def test_a_certificate_that_nobody_verifies_is_told_nevertheless(patient: Patient) -> None:
     patient.project.profile("dev", "development", tls="require")
     checks = patient.checks()
-    assert checks["tls"]["value"].endswith("the certificate is taken unseen (`tls: require`)")
+    assert checks["tls"]["value"].endswith("the certificate is not verified (`tls: require`)")
     assert "localhost" in checks["certificate"]["value"]
 
 

@@ -68,13 +68,13 @@ def test_a_server_that_tells_all() -> None:
         "node": checks["node"].value,
         "server": "SQL Server 16.0.4135.4, Developer Edition (64-bit), collation Finnish_Swedish_CI_AS",
         "writes": "taken",
-        "tls": "the certificate is taken unseen (`tls: require`)",
+        "tls": "the certificate is not verified (`tls: require`)",
         "certificate": "not shown: [Errno 111] Connection refused",
         "login": "clerk, in the database as clerk, by password",
         "roles": OPERATOR,
         "rights": f"all that `{OPERATOR}` is to have",
         "default schema": "dbo",
-        "snapshots": "an export sees one state; readers do not wait for writers",
+        "snapshots": "an export reads one consistent state; readers do not wait for writers",
         "sessions": "12 of 32767",
         "substring search": "full scan",
         "case in search": "by LOWER of the server; compared by the collation `Latin1_General_BIN2`",
@@ -86,10 +86,10 @@ def test_a_server_that_tells_all() -> None:
 def test_a_server_that_tells_nothing_is_said_to() -> None:
     checks = told({"OBJECT_ID": [(12345,)]})
     assert all(check.ok for check in checks.values()), checks
-    assert checks["rights"].value == "the server does not tell"
-    assert checks["snapshots"].value.startswith("the server does not tell")
-    assert checks["tls"].value.endswith("the driver encrypts; the server does not tell of it")
-    assert checks["sessions"].value == "the server does not tell this login"
+    assert checks["rights"].value == "the server does not report it"
+    assert checks["snapshots"].value.startswith("the server does not report it")
+    assert checks["tls"].value.endswith("the driver encrypts; the server does not report it of it")
+    assert checks["sessions"].value == "the server does not report it this login"
     assert checks["login"].value == "clerk, by `auth: integrated`"
 
 
@@ -157,19 +157,19 @@ def test_faults(name: str, answers: dict[str, Rows], code: int) -> None:
 def test_snapshots_that_are_off_are_told_with_how_to_turn_them_on() -> None:
     check = told({"snapshot_isolation_state": [(0, False)]})["snapshots"]
     assert check.ok
-    assert check.value == "an export may see what is written while it goes on; readers wait for writers"
+    assert check.value == "an export may include rows written while it runs; readers wait for writers"
     assert str(check.hint).startswith("`ALTER DATABASE [x] SET ALLOW_SNAPSHOT_ISOLATION ON`; ")
 
 
 @pytest.mark.parametrize(
     ("answers", "value", "hint"),
     [
-        ({}, "the server does not tell of any", None),
-        ({"IsHadrEnabled": [(0,)]}, "none: the server has them turned off", None),
-        ({"IsHadrEnabled": [(1,)]}, "the database is in none", None),
+        ({}, "the server does not report it of any", None),
+        ({"IsHadrEnabled": [(0,)]}, "none: they are turned off on the server", None),
+        ({"IsHadrEnabled": [(1,)]}, "the database is not in one", None),
         (
             {"IsHadrEnabled": [(1,)], "VIEW ANY DEFINITION": [(0,)], "SUSER_SNAME": [("cl]erk",)]},
-            "this login may not see it",
+            "this login is not allowed to see it",
             "for `replica`: `GRANT VIEW ANY DEFINITION TO [cl]]erk]`",
         ),
         (

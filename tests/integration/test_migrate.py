@@ -390,7 +390,7 @@ def test_a_script_that_breaks_a_foreign_key_is_undone(shop: Workshop) -> None:
     shop.ok()
     shop.write("0002_b", "DELETE FROM p WHERE id > 1;\n")
     error = shop.refused()
-    assert "migrations/0002_b.sql:1: after statement 1 of 1: 2 rows of `c` would point to a missing row of `p`" in error
+    assert "migrations/0002_b.sql:1: after statement 1 of 1: 2 rows of `c` would refer to a missing row of `p`" in error
     assert shop.query("SELECT count(*) FROM p") == [(3,)]
     # The same without a transaction of the runner's, and inside one of the script's own.
     shop.write("0002_b", "-- custctl: transaction=off\nDELETE FROM p WHERE id = 3;\n")
@@ -410,7 +410,7 @@ def test_what_was_broken_before_stands_in_no_scripts_way(shop: Workshop) -> None
     shop.write("0002_b", "INSERT INTO c VALUES (1);\n")
     shop.ok()
     shop.write("0003_c", "INSERT INTO c VALUES (78);\n")
-    assert "a row of `c` would point to a missing row of `p`" in shop.refused()
+    assert "a row of `c` would refer to a missing row of `p`" in shop.refused()
 
 
 def test_a_table_is_rebuilt_under_its_children(shop: Workshop) -> None:

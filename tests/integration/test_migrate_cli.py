@@ -234,7 +234,9 @@ def test_a_folder_or_file_that_is_read_only_is_told(shop: Workshop) -> None:
     data.chmod(0o555)
     code, error = migrate()
     assert code == 4
-    assert "hint: check the path of the database in the profile, and the owner and the mode of its folder" in error
+    assert (
+        "hint: check the path of the database in the profile, and the owner and the permissions of its folder" in error
+    )
     data.chmod(0o755)
     assert migrate()[0] == 0
     shop.tables("a", "b")

@@ -99,17 +99,17 @@ CASES = {
     "lock time-out": (
         server("42000", "Lock request time out period exceeded.", 1222),
         ExitCode.UNAVAILABLE,
-        f"a lock at {WHERE} was not to be had in time: Lock request time out period exceeded.",
+        f"timed out waiting for a lock at {WHERE}: Lock request time out period exceeded.",
     ),
     "lock time-out on a compatible server": (
         server("42000", "canceling statement due to lock timeout", BABELFISH),
         ExitCode.UNAVAILABLE,
-        f"a lock at {WHERE} was not to be had in time",
+        f"timed out waiting for a lock at {WHERE}",
     ),
     "missing table": (
         server("42S02", "Invalid object name 'dbo.customer'.", 208),
         ExitCode.PENDING,
-        "is not there or too old: Invalid object name 'dbo.customer'.",
+        "is missing or too old: Invalid object name 'dbo.customer'.",
     ),
     "missing table on a compatible server": (
         server("42000", 'relation "customer" does not exist', BABELFISH),

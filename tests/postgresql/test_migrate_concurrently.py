@@ -78,7 +78,7 @@ def test_an_index_that_another_session_builds_is_not_dropped(shop: Workshop) -> 
         shop.wait_for(lambda: shop.query("SELECT 1 FROM pg_stat_progress_create_index"))
         error = shop.refused(code=3)
         assert "another session is building the index `t_id`" in error
-        assert "hint: wait for it to end, and run it again" in error
+        assert "hint: wait until it ends, and run it again" in error
         writer.execute("COMMIT")
         thread.join(20)
     assert shop.indexes("t_id") == {"t_id"}, "the other session's work"

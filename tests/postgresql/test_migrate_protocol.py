@@ -44,7 +44,7 @@ def test_what_commits_fails_in_a_transaction_and_the_hint_tells_the_way(shop: Wo
     shop.write("0001_a", f"{PROCEDURE}{statement};\n")
     told = shop.refused()
     assert "migrations/0001_a.sql:6: statement 3 of 3 failed: invalid transaction termination" in told
-    assert "hint: put `-- custctl: transaction=off` at the head of the script" in told
+    assert "hint: put `-- custctl: transaction=off` at the top of the script" in told
     shop.write("0001_a", f"{OFF}{PROCEDURE}{statement};\n")
     shop.ok()
     assert shop.query("SELECT x FROM done") == [(1,)]

@@ -59,7 +59,7 @@ def test_a_login_that_may_not_create_tables_is_told_what_it_lacks(
     own_postgresql.create_role("Clerk")
     empty.profile("dev", "development", user="Clerk")
     hint = refused_alike(empty, "rights", 4)
-    assert hint == 'let an administrator run `GRANT USAGE, CREATE ON SCHEMA public TO "Clerk"`'
+    assert hint == 'ask an administrator to run `GRANT USAGE, CREATE ON SCHEMA public TO "Clerk"`'
     empty.sql(hint.split("`")[1])
     Inside(empty.path, empty.environ).ok("migrate")
 
@@ -70,6 +70,6 @@ def test_a_schema_that_is_missing_is_created_or_the_right_to_create_it_named(
     own_postgresql.create_role("clerk")
     empty.profile("dev", "development", user="clerk", schema="crm")
     hint = refused_alike(empty, "rights", 4)
-    assert hint == f"let an administrator run `GRANT CREATE ON DATABASE {empty.names['dev']} TO clerk`"
+    assert hint == f"ask an administrator to run `GRANT CREATE ON DATABASE {empty.names['dev']} TO clerk`"
     empty.sql(hint.split("`")[1])
     Inside(empty.path, empty.environ).ok("migrate")

@@ -498,7 +498,7 @@ def test_a_signal_from_the_promotion_on_is_left_to_a_rerun(
 ) -> None:
     stopped = at_step.run(site, f"after:done:{step}={signal}", *SWITCHOVER, "b", "-o", "json")
     assert stopped.code == code, stopped.err
-    assert "after `b` was told to become the primary" in stopped.error["message"]
+    assert "after `b` was asked to become the primary" in stopped.error["message"]
     assert "run the same command again" in stopped.error["hint"]
     assert cluster.roles() == AFTER
     site.ok(*SWITCHOVER, "b")

@@ -124,7 +124,7 @@ def test_from_the_promotion_on_the_rest_is_left_to_a_rerun(
     _told_well(result)
     if signal > 100:
         assert result.code == signal, result.err
-        assert "after `b` was told to become the primary" in result.err
+        assert "after `b` was asked to become the primary" in result.err
     elif place == "journal done":
         # What was done is done, whether it could be written down or not.
         assert result.code == 0, result.err

@@ -113,11 +113,11 @@ def test_roles_that_an_administrator_creates_for_a_schema_with_a_name(
 
 _OF_A_SUPERUSER = {
     "SET session_replication_role = replica": "GRANT SET ON PARAMETER session_replication_role TO",
-    "ALTER TABLE customer DISABLE TRIGGER ALL": "only a superuser may do this",
+    "ALTER TABLE customer DISABLE TRIGGER ALL": "only a superuser can do this",
     "COPY branch FROM '/etc/hostname'": 'Only roles with privileges of the "pg_read_server_files" role',
     "COPY branch TO PROGRAM 'cat'": 'Only roles with privileges of the "pg_execute_server_program" role',
-    "CREATE FUNCTION f() RETURNS int LANGUAGE c AS 'x', 'y'": "only a superuser may do this",
-    "SELECT pg_read_file('postgresql.conf')": "only a superuser may do this",
+    "CREATE FUNCTION f() RETURNS int LANGUAGE c AS 'x', 'y'": "only a superuser can do this",
+    "SELECT pg_read_file('postgresql.conf')": "only a superuser can do this",
     "CREATE ROLE another": "Only roles with the CREATEROLE attribute may create roles",
     "ALTER TABLE branch OWNER TO postgres": "",
 }

@@ -312,7 +312,7 @@ def test_a_finding_names_its_line_and_the_object_as_written() -> None:
         ("CLUSTER (VERBOSE)", "rewrites every table"),
         ("CLUSTER VERBOSE c", "rewrites `c`"),
         ("ALTER TABLE c RENAME COLUMN a TO b", "column `c.a`"),
-        ("REINDEX SCHEMA s", "schema `s` is indexed again"),
+        ("REINDEX SCHEMA s", "schema `s` is reindexed"),
     ],
 )
 def test_messages_say_what_and_why(script: str, words: str) -> None:

@@ -325,7 +325,7 @@ def test_the_first_word_ends_where_sqlite_s_does(text: str, word: str) -> None:
     ],
 )
 def test_a_comment_that_is_never_closed(text: str, line: int) -> None:
-    with pytest.raises(ScriptSyntaxError, match="the comment that opens here is never closed") as caught:
+    with pytest.raises(ScriptSyntaxError, match="the comment that starts here is never closed") as caught:
         split(text)
     assert caught.value.line == line
 

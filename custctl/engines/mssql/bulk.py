@@ -51,7 +51,7 @@ def merge(
         if not written:
             raise GivenUpError(
                 UnavailableError(
-                    "other transactions write the same rows; nothing of this batch was written",
+                    "other transactions are writing the same rows; none of this batch was written",
                     hint="try again in a moment",
                 )
             )

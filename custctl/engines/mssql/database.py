@@ -221,7 +221,7 @@ class MssqlDatabase(ServerDatabase):
         )
         if answer < 0:
             told = UnavailableError(
-                f"a lock at {self.at_node()} was not to be had in time",
+                f"timed out waiting for a lock at {self.at_node()}",
                 hint="another transaction holds it; try again in a moment",
             )
             if answer == -3:  # a deadlock
@@ -360,10 +360,10 @@ def _knock(node: Node, timeout: float) -> None:
     except TimeoutError:
         raise UnavailableError(
             f"node {node} cannot be reached: no answer within {timeout:g} s",
-            hint="check that the server runs, and `database.nodes` in the profile",
+            hint="check that the server is running, and check `database.nodes` in the profile",
         ) from None
     except OSError as error:
         raise UnavailableError(
             f"node {node} cannot be reached: {(error.strerror or str(error)).lower()}",
-            hint="check that the server runs, and `database.nodes` in the profile",
+            hint="check that the server is running, and check `database.nodes` in the profile",
         ) from None

@@ -19,7 +19,7 @@ _DATA = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
 def next_step(driver: Connection, privilege: str, name: str, schema: str) -> str | None:
-    """Return what gives a login the privilege that it lacks; None where the server does not tell.
+    """Return what gives a login the privilege that it lacks; None where the server does not report it.
 
     Args:
         driver: a connection of that login, outside of any transaction.
@@ -28,7 +28,7 @@ def next_step(driver: Connection, privilege: str, name: str, schema: str) -> str
         schema: the profile's.
 
     Raises:
-        pyodbc.Error: the server does not tell.
+        pyodbc.Error: the server does not report it.
     """
     table = f"{quote(schema)}.{quote(name)}"
     if privilege in _DATA:
@@ -47,7 +47,7 @@ def next_step(driver: Connection, privilege: str, name: str, schema: str) -> str
     )[0]
     if privilege in _DATA and not ours:
         return _ask(f"GRANT {privilege} ON {table} TO {quote(login)}")
-    # None is no answer: there is no such role, or this login may not see it.
+    # None is no answer: there is no such role, or this login is not allowed to see it.
     if member is None:
         return f"{_ask(f'ALTER ROLE {role} ADD MEMBER {quote(login)}')}; `custctl migrate` makes that role"
     if not member:
@@ -57,9 +57,9 @@ def next_step(driver: Connection, privilege: str, name: str, schema: str) -> str
     if of_ddl == 0:
         return _ask(f"ALTER ROLE db_ddladmin ADD MEMBER {ADMIN}")
     if of_ddl is None:
-        return "run it as the database's owner: this server gives the right to nobody else"
+        return "run it as the database's owner: on this server only the owner has this right"
     return None
 
 
 def _ask(statement: str) -> str:
-    return f"let an administrator run `{statement}`"
+    return f"ask an administrator to run `{statement}`"

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _OLDEST = 14  # SQL Server 2017
 _FULL = 0.9  # of a limit on sessions, from which on it is told
-_UNTOLD = "the server does not tell"
+_UNTOLD = "the server does not report it"
 # unixODBC's: which drivers there are, and whether it writes a trace. Its data sources are not asked for.
 _VARIABLES = ("ODBCSYSINI", "ODBCINSTINI")
 
@@ -114,7 +114,7 @@ class _Look:
                 if is_lost(error):
                     raise
                 told = self._database.translate(error)
-                hint = told.hint or "the server's log tells more"
+                hint = told.hint or "the server's log has more"
                 yield Check(name, False, told.message, hint, told.exit_code)
 
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
@@ -127,7 +127,7 @@ class _Look:
             return []
 
     def _value(self, expression: str) -> Any:
-        """Return the value of an expression; None where the server does not tell."""
+        """Return the value of an expression; None where the server does not report it."""
         rows = self._ask(f"SELECT {expression}")
         return rows[0][0] if rows else None
 
@@ -184,12 +184,12 @@ class _Look:
         certificate = list(look(shake))
         rows = self._ask("SELECT encrypt_option FROM sys.dm_exec_connections WHERE session_id = @@SPID")
         told = str(rows[0][0]) if rows else None
-        verified = "verified" if settings.tls in ("verify-full", "strict") else f"taken unseen (`tls: {settings.tls}`)"
+        verified = "verified" if settings.tls in ("verify-full", "strict") else f"not verified (`tls: {settings.tls}`)"
         words = [*shown[:1], f"the certificate is {verified}"]
         if told is None:
             words.append(f"the driver encrypts; {_UNTOLD} of it")
         if told is not None and told.upper() == "FALSE":
-            hint = "something between this machine and the server takes the encryption away"
+            hint = "something between this machine and the server removes the encryption"
             yield Check("tls", False, "the server says that the connection is not encrypted", hint)
         else:
             yield Check("tls", True, ", ".join(words))
@@ -212,10 +212,10 @@ class _Look:
         may = self._value("HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'CREATE TABLE')")
         # A compatible server may not tell.
         if may != 0:
-            return Check("rights", True, "no tables are seen, and it may create some")
+            return Check("rights", True, "no tables are visible; it may create tables")
         user = quote(self._text("USER_NAME()") or self._settings.user or "USER")
-        hint = f"let an administrator run `ALTER ROLE db_owner ADD MEMBER {user}` in this database"
-        return Check("rights", False, "no tables are seen, and it may not create any", hint, ExitCode.CREDENTIAL)
+        hint = f"ask an administrator to run `ALTER ROLE db_owner ADD MEMBER {user}` in this database"
+        return Check("rights", False, "no tables are visible, and it may not create any", hint, ExitCode.CREDENTIAL)
 
     def _rights(self, script: Path) -> Iterator[Check]:
         schema = self._settings.schema
@@ -252,7 +252,7 @@ class _Look:
         return shlex.join(["sqlcmd", "-S", server, "-d", self._settings.name, "-i", str(script)])
 
     def _refused(self) -> set[Right] | None:
-        """Return the rights that this login lacks; None where the server does not tell."""
+        """Return the rights that this login lacks; None where the server does not report it."""
         rights = all_rights()
         asked = [f"SELECT {number}, {self._has(right)}" for number, right in enumerate(rights)]
         rows = self._ask(" UNION ALL ".join(asked))
@@ -291,7 +291,7 @@ class _Look:
             "SELECT snapshot_isolation_state, is_read_committed_snapshot_on FROM sys.databases WHERE name = DB_NAME()"
         )
         if not rows:
-            yield Check("snapshots", True, f"{_UNTOLD}: an export may see what is written while it goes on")
+            yield Check("snapshots", True, f"{_UNTOLD}: an export may include rows written while it runs")
             return
         whole, versions = rows[0][0] == 1, bool(rows[0][1])
         name = quote(self._settings.name)
@@ -300,7 +300,7 @@ class _Look:
             hints.append(f"`ALTER DATABASE {name} SET ALLOW_SNAPSHOT_ISOLATION ON`")
         if not versions:
             hints.append(f"`ALTER DATABASE {name} SET READ_COMMITTED_SNAPSHOT ON`, while nobody is connected")
-        told = "an export sees one state" if whole else "an export may see what is written while it goes on"
+        told = "an export reads one consistent state" if whole else "an export may include rows written while it runs"
         waits = "readers do not wait for writers" if versions else "readers wait for writers"
         yield Check("snapshots", True, f"{told}; {waits}", "; ".join(hints) or None)
 
@@ -314,7 +314,7 @@ class _Look:
             yield Check("sessions", True, f"{_UNTOLD} this login")
             return
         full = used >= int(limit) * _FULL
-        hint = "end what is idle, or raise the server's `user connections`" if full else None
+        hint = "close idle connections, or raise the server's `user connections`" if full else None
         yield Check("sessions", not full, f"{used} of {limit}", hint)
 
     def _group(self) -> Iterator[Check]:
@@ -323,20 +323,20 @@ class _Look:
         name = "availability group"
         enabled = self._value("CAST(SERVERPROPERTY('IsHadrEnabled') AS INT)")
         if enabled != 1:
-            yield Check(name, True, "none: the server has them turned off" if enabled == 0 else f"{_UNTOLD} of any")
+            yield Check(name, True, "none: they are turned off on the server" if enabled == 0 else f"{_UNTOLD} of any")
             return
         lacking = [right for right in SERVER_RIGHTS if self._value(f"HAS_PERMS_BY_NAME(NULL, NULL, N'{right}')") == 0]
         if lacking:
             login = quote(self._text("SUSER_SNAME()") or self._settings.user or "LOGIN")
             hint = f"for `replica`: {'; '.join(f'`GRANT {right} TO {login}`' for right in lacking)}"
-            yield Check(name, True, "this login may not see it", hint)
+            yield Check(name, True, "this login is not allowed to see it", hint)
             return
         rows = self._ask(GROUP.format(database=literal(self._settings.name)))
         if not rows:
-            yield Check(name, True, "the database is in none")
+            yield Check(name, True, "the database is not in one")
             return
         _, group, cluster_type, required, _, role, _ = rows[0]
-        waits = f"commits wait for {required} secondaries at least" if required else "commits need no secondary"
+        waits = f"commits wait for at least {required} secondaries" if required else "commits need no secondary"
         told = f"{visible(str(group))}, {str(role).lower()} here, CLUSTER_TYPE = {cluster_type}; {waits}"
         yield Check(name, True, told)
 

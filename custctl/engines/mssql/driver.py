@@ -49,8 +49,8 @@ def find_driver() -> Driver:
     if path is not None:
         return Driver(str(path), f"package {_PACKAGE.replace('_', '-')}")
     raise UnavailableError(
-        "Microsoft's ODBC driver for SQL Server is not there",
-        hint="install it with `pip install 'custctl[mssql]'`, or as a package of the system: msodbcsql18",
+        "Microsoft's ODBC driver for SQL Server is not installed",
+        hint="install it with `pip install 'custctl[mssql]'`, or install the system package msodbcsql18",
     )
 
 

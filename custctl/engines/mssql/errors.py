@@ -134,32 +134,32 @@ def _made(
     if code in _LOGIN or (state(error) == "28000" and code is None):
         return CredentialError(
             f"{where} refuses the login of {login}: {text}",
-            hint="`custctl credential check` shows where the password was taken from; `custctl credential set` stores one",
+            hint="`custctl credential check` shows where the password comes from; `custctl credential set` stores one",
         )
     if code in _DENIED or any(words in text for words in _DENIED_WORDS):
         return _denied(text, where, login, statement)
     if can_run_again(error):
         return UnavailableError(
-            f"other transactions at {where} stood in the way each time: {text}; nothing was written", hint=_LATER
+            f"other transactions at {where} blocked each attempt: {text}; nothing was written", hint=_LATER
         )
     if code == 1222 or "due to lock timeout" in text:
         return LockTimeoutError(
-            f"a lock at {where} was not to be had in time: {text}", hint=f"another transaction holds it; {_LATER}"
+            f"timed out waiting for a lock at {where}: {text}", hint=f"another transaction holds it; {_LATER}"
         )
     if code in _MISSING or re.search(r"(relation|column|function|schema) \S+.* does not exist", text):
-        return PendingError(f"the schema at {where} is not there or too old: {text}", hint="run `custctl migrate`")
+        return PendingError(f"the schema at {where} is missing or too old: {text}", hint="run `custctl migrate`")
     if code in _REFUSED_VALUE or state(error) == "22001" or "violates " in text or "value too long" in text:
         return InvalidError(f"the database refused a value: {text}")
     if code in _READ_ONLY or "read-only transaction" in text:
-        return RefusedError(f"{where} takes no writes: {text}", hint="write to the primary")
+        return RefusedError(f"{where} does not accept writes: {text}", hint="write to the primary")
     if code in (911, 916, 4060):
         return UnavailableError(
             f"{where}: {text}",
-            hint="let an administrator create the database, or this login's user in it; `database.name` in the profile"
-            " names it",
+            hint="ask an administrator to create the database, or this login's user in it; check `database.name` in"
+            " the profile",
         )
     if code in _OUTSIDE_ALONE:
-        return MigrationError(text, hint="put `-- custctl: transaction=off` at the head of the script")
+        return MigrationError(text, hint="put `-- custctl: transaction=off` at the top of the script")
     if code in _BUSY or _BUSY_WORDS.search(text):
         return UnavailableError(f"{where} cannot serve now: {text}", hint=_LATER)
     if code is None:
@@ -185,7 +185,8 @@ def _without_number(error: pyodbc.Error, text: str, where: str) -> CustctlError:
         )
     if state(error).startswith(("08", "HYT", "HY")):
         return UnavailableError(
-            f"{where} cannot be reached: {text}", hint="check that the server runs, and `database.nodes` in the profile"
+            f"{where} cannot be reached: {text}",
+            hint="check that the server is running, and check `database.nodes` in the profile",
         )
     return CustctlError(f"{where}: {words(error)}")
 

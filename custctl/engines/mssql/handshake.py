@@ -22,7 +22,7 @@ _END_OF_MESSAGE = 0x01
 _HEADER = struct.Struct("!BBHHBB")  # type, status, length with the header, session, number, window
 _OPTION = struct.Struct("!BHH")  # token, offset, length
 _VERSION, _ENCRYPTION, _INSTANCE, _THREAD, _TERMINATOR = 0x00, 0x01, 0x02, 0x03, 0xFF
-_FOREIGN = "the server's answer is not of this protocol"
+_FOREIGN = "the server's answer does not follow this protocol"
 _ENCRYPT_ON, _ENCRYPT_NOT_SUPPORTED = 1, 2
 
 

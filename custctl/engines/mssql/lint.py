@@ -38,56 +38,56 @@ from custctl.engines.mssql.tokens import Token, tokenise
 from custctl.engines.scripts import Finding, Statement
 
 _HINTS = {
-    "drop-table": "stop using the table first and drop it in a later release; where it is rebuilt, compare the rows of"
-    " old and new first, and create its indexes, triggers and permissions again: they go with it",
+    "drop-table": "stop using the table first and drop it in a later release; if it is rebuilt, compare the old and"
+    " new rows first, and recreate its indexes, triggers and permissions: they are dropped with it",
     "drop-column": "stop reading and writing the column first, and drop it in a later release",
-    "drop-index": "make sure that no query and no rule of uniqueness needs it, or create its successor in this script",
+    "drop-index": "make sure that no query or unique rule needs it, or create its replacement in this script",
     "drop-trigger": "create its successor in this script, or say why the rule that it kept no longer holds",
-    "drop-constraint": "add its successor in this script, or say why the rule that it kept no longer holds",
-    "rename-table": "create the new name as a synonym or view of the old one, move the clients over, then rename",
-    "rename-column": "add the new column, write both, move the clients over, then drop the old one",
-    "alter-column-type": "add a column of the new type, write both, fill it in batches and move the clients over; only"
+    "drop-constraint": "add its replacement in this script, or say why the rule that it enforced no longer applies",
+    "rename-table": "create the new name as a synonym or view of the old one, migrate the clients, then rename",
+    "rename-column": "add the new column, write both, migrate the clients, then drop the old one",
+    "alter-column-type": "add a column of the new type, write both, fill it in batches and migrate the clients; only"
     " a longer variable length is quick; `WITH (ONLINE = ON)` needs Enterprise, Developer or Azure",
     "set-not-null": "fill the column in batches first, add CHECK (column IS NOT NULL) `WITH NOCHECK`, and make the"
-    " change in a quiet hour",
+    " change in a quiet period",
     "not-null-without-default": "give the column a constant DEFAULT (Enterprise, Developer and Azure add it without"
     " touching the rows), or add it nullable, fill it in batches, and alter it then",
     "add-column-rewrites": "add the column nullable and without the default, fill it in batches, then add the rule",
     "create-index-locks": "`WITH (ONLINE = ON (WAIT_AT_LOW_PRIORITY (MAX_DURATION = 1 MINUTES, ABORT_AFTER_WAIT ="
     " SELF)))` lets writers in, and `RESUMABLE = ON` (2019) can be paused, with `-- custctl: transaction=off`; they need"
-    " Enterprise, Developer or Azure: on others run it in a quiet hour, in a script of its own",
+    " Enterprise, Developer or Azure: on others run it in a quiet period, in a separate script",
     "rebuild-locks": "REORGANIZE lets writers in on every edition; or rebuild `WITH (ONLINE = ON)`, which needs"
     " Enterprise, Developer or Azure",
     "constraint-validated": "add a CHECK or FOREIGN KEY `WITH NOCHECK` and check it `WITH CHECK CHECK CONSTRAINT` in a"
     " quiet hour; add a key `WITH (ONLINE = ON)`, which needs Enterprise, Developer or Azure",
-    "update-without-where": "name the rows by WHERE; rewrite a large table in batches over ranges of its key",
-    "delete-without-where": "name the rows by WHERE; empty a large table in batches over ranges of its key",
-    "truncate": "keep a copy, or delete by WHERE what is no longer needed",
-    "autocommit-in-transaction": "put it into a script of its own with `-- custctl: transaction=off`",
-    "nolock": "leave the hint out; where readers wait for writers, turn READ_COMMITTED_SNAPSHOT on for the database",
+    "update-without-where": "restrict the rows with WHERE; rewrite a large table in batches over ranges of its key",
+    "delete-without-where": "restrict the rows with WHERE; empty a large table in batches over ranges of its key",
+    "truncate": "keep a copy, or delete with WHERE only what is no longer needed",
+    "autocommit-in-transaction": "put it in a separate script with `-- custctl: transaction=off`",
+    "nolock": "remove the hint; if readers wait for writers, turn READ_COMMITTED_SNAPSHOT on for the database",
 }
 
 RULES: Mapping[str, str] = MappingProxyType(
     {
         "drop-table": "a table is dropped with all its rows, indexes, triggers and permissions",
         "drop-column": "a column is dropped with all its values",
-        "drop-index": "an index is dropped or disabled and not created again: a rule of uniqueness may go with it",
-        "drop-trigger": "a trigger is dropped and not created again: the rule that it kept no longer holds",
-        "drop-constraint": "a constraint is dropped and not added again: the rule that it kept no longer holds",
-        "rename-table": "a table, or another object, is renamed while clients and modules still use the old name",
+        "drop-index": "an index is dropped or disabled and not recreated: a unique rule may be lost with it",
+        "drop-trigger": "a trigger is dropped and not recreated: the rule that it enforced no longer applies",
+        "drop-constraint": "a constraint is dropped and not added again: the rule that it enforced no longer applies",
+        "rename-table": "a table or another object is renamed while clients and modules still use the old name",
         "rename-column": "a column is renamed while clients and modules still use the old name",
-        "alter-column-type": "a column's type is changed: rows are checked or rewritten, and nobody reads the table",
+        "alter-column-type": "a column's type is changed: rows are checked or rewritten, and nobody can read the table",
         "set-not-null": "a column is made NOT NULL: all rows are read under a schema lock, and a null fails it",
         "not-null-without-default": "a NOT NULL column without a default is added: it fails as soon as there are rows",
         "add-column-rewrites": "a column is added whose value differs by row: every row is rewritten under a schema lock",
-        "create-index-locks": "an index is built offline on a table that has rows: all writers wait meanwhile",
-        "rebuild-locks": "an index or table is rebuilt offline: all writers wait meanwhile, or readers too",
+        "create-index-locks": "an index is built offline on a table that has rows: all writers wait",
+        "rebuild-locks": "an index or table is rebuilt offline: all writers wait, and sometimes readers",
         "constraint-validated": "a constraint is checked, or its index built, over all rows under a schema lock",
         "update-without-where": "every row of a table is rewritten, locked and logged in one transaction",
         "delete-without-where": "every row of a table is deleted, locked and logged in one transaction",
         "truncate": "a table is emptied, under a schema lock and without firing delete triggers",
         "autocommit-in-transaction": "a statement that SQL Server refuses inside the script's transaction",
-        "nolock": "rows are read that are not committed, that are missed, or that come twice",
+        "nolock": "uncommitted rows are read, and rows may be missed or read twice",
     }
 )
 
@@ -166,7 +166,7 @@ class _Linter(Findings):
                 alone = words[at - 1] == "(" and words[at + 1 : at + 2] == [")"]
                 found |= groups[-1] == "WITH" or (alone and code.keyword not in ("INSERT", "CREATE"))
         if found:
-            self._report("nolock", "reads rows that are not committed, and may miss rows or read them twice")
+            self._report("nolock", "reads uncommitted rows, and may miss rows or read them twice")
 
     # What the script made itself.
 
@@ -264,7 +264,7 @@ class _Linter(Findings):
         elif action == "ALTER" and reader.accept("COLUMN"):
             self._alter_column(table, reader)
         elif action == "REBUILD" and not is_on(reader.rest(), "ONLINE"):
-            self._report("rebuild-locks", f"everybody waits while `{table.shown}` is rebuilt")
+            self._report("rebuild-locks", f"everyone waits while `{table.shown}` is rebuilt")
         elif action == "CHECK" and checking == "CHECK":
             self._report("constraint-validated", f"reads all rows of `{table.shown}` under a schema lock")
 
@@ -296,7 +296,7 @@ class _Linter(Findings):
         kind = reader.accept("PRIMARY", "UNIQUE", "FOREIGN", "CHECK", "DEFAULT", "PERIOD", "INDEX")
         if kind in ("PRIMARY", "UNIQUE"):
             if not is_on(definition, "ONLINE"):
-                message = f"everybody waits while the index of {shown} is built on `{table.shown}`"
+                message = f"everyone waits while the index of {shown} is built on `{table.shown}`"
                 self._report("constraint-validated", message)
         elif kind in ("FOREIGN", "CHECK"):
             if not nocheck:
@@ -315,7 +315,7 @@ class _Linter(Findings):
             message = f"adds the column {column} {definition.rewrites}: every row is rewritten under a schema lock"
             self._report("add-column-rewrites", message)
         if definition.indexed and not is_on(tokens, "ONLINE"):
-            message = f"everybody waits while the index of the column {column} is built"
+            message = f"everyone waits while the index of the column {column} is built"
             self._report("constraint-validated", message)
 
     def _drop_from(self, table: Name, reader: Reader) -> None:
@@ -344,7 +344,7 @@ class _Linter(Findings):
         words = [part.keyword for part in rest]
         if not is_on(rest, "ONLINE"):
             self._report(
-                "alter-column-type", f"changes the type of the column {column}: nobody reads the table meanwhile"
+                "alter-column-type", f"changes the type of the column {column}: nobody can read the table meanwhile"
             )
         if ("NOT", "NULL") in pairwise(words):
             message = f"makes the column {column} NOT NULL: all rows are read under a schema lock, and a null fails it"

@@ -129,7 +129,7 @@ class MssqlMember(AvailabilityMember):
             raise self._translate(error) from None
 
     def _look(self, query: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query; none where the server does not know what it names, or this login may not see it."""
+        """Return the rows of a query; none where the server does not know what it names, or this login is not allowed to see it."""
         self._driver.patience = self._patience
         try:
             return self._driver.run(query)
@@ -239,7 +239,9 @@ class MssqlMember(AvailabilityMember):
         except pyodbc.Error as error:
             raise self._translate(error) from None
         if answer < _NO_LOCK:
-            raise UnavailableError(f"node `{self.node.name}` grants no application lock: `sp_getapplock` said {answer}")
+            raise UnavailableError(
+                f"node `{self.node.name}` does not grant an application lock: `sp_getapplock` said {answer}"
+            )
         return answer != _NO_LOCK
 
     # -- steering ----------------------------------------------------------------------------------
@@ -259,7 +261,7 @@ class MssqlMember(AvailabilityMember):
             code = number(error)
             if code is not None and (41000 <= code < 42000 or 35200 <= code < 35300):
                 raise RefusedError(
-                    f"node `{self.node.name}` refuses: {words(error)}", hint="the server's error log tells more"
+                    f"node `{self.node.name}` refuses: {words(error)}", hint="the server's error log has more"
                 ) from None
             raise self._translate(error) from None
 

@@ -26,10 +26,10 @@ _BLANKS = compiled(_GAP)
 _LINE = compiled(r"[^\n]*+")
 
 _WAYS_OUT = {
-    ":R": "put the text of that file into this script",
-    ":SETVAR": "for values from outside use `-- custctl: substitute` and `${NAME}`",
-    ":ON": "leave it out, a script ends at its first error",
-    ":CONNECT": "the profile says which server it is",
+    ":R": "copy the text of that file into this script",
+    ":SETVAR": "for external values use `-- custctl: substitute` and `${NAME}`",
+    ":ON": "remove it: a script stops at its first error",
+    ":CONNECT": "the profile names the server",
 }
 _CONTROL_WORDS = compiled(
     r"(?<![A-Z_])(?:COMMIT|ROLLBACK|USE|TRAN|TRANSACTION|IMPLICIT_TRANSACTIONS|ANSI_DEFAULTS)\b", re.IGNORECASE
@@ -103,13 +103,13 @@ def split(text: str) -> list[Statement]:
         if character == "/":
             position = comment_end(text, stop)
             if position < 0:
-                raise ScriptSyntaxError("the comment that opens here is never closed", _line(text, stop))
+                raise ScriptSyntaxError("the comment that starts here is never closed", _line(text, stop))
             fresh = fresh or "\n" in text[stop:position]
             if not (fresh and _COMMAND_AT.match(text, position)):
                 continue
         elif not at_end and character != "\n":
             what = "string" if character == "'" else "quoted name"
-            raise ScriptSyntaxError(f"the {what} that opens here is never closed", _line(text, stop))
+            raise ScriptSyntaxError(f"the {what} that starts here is never closed", _line(text, stop))
         times, closed = 1, position
         if not at_end:
             times, position = _command(text, position + (character == "\n"))
@@ -134,7 +134,7 @@ def _command(text: str, start: int) -> tuple[int, int]:
     if match["other"] is not None:
         command = match["other"]
         way_out = _WAYS_OUT.get(command.upper(), "leave it out")
-        message = f"`{command}` is a command of sqlcmd, not T-SQL: {way_out}"
+        message = f"`{command}` is a sqlcmd command, not T-SQL: {way_out}"
         raise ScriptSyntaxError(message, _line(text, match.start("other")))
     position = match.end()
     while not _END_OF_LINE.match(text, position):
@@ -156,10 +156,12 @@ def _command(text: str, start: int) -> tuple[int, int]:
 
 def _wrong_go(text: str, start: int, wrong: int) -> str:
     if text.startswith("/*", wrong):
-        return "the comment that opens behind `GO` is never closed"
+        return "the comment that starts after `GO` is never closed"
     shown = text[start : _skip(_LINE, text, wrong)].rstrip()
     shown = shown if len(shown) <= 40 else shown[:39] + "…"
-    why = "it is a command of sqlcmd and takes no semicolon" if text[wrong] == ";" else "it stands alone on its line"
+    why = (
+        "it is a sqlcmd command and does not take a semicolon" if text[wrong] == ";" else "it must be alone on its line"
+    )
     return f"`{shown}` does not end a batch as `GO` does: {why}, but for a count; a name is written `[GO]`"
 
 

@@ -113,7 +113,7 @@ def session_lock(
             if time.monotonic() >= deadline:
                 raise UnavailableError(
                     "another migration holds the lock",
-                    hint="wait for it to end, or give it longer with `--lock-timeout`",
+                    hint="wait until it ends, or wait longer with `--lock-timeout`",
                 )
             time.sleep(_PAUSE)
     try:
@@ -183,7 +183,7 @@ class MssqlScriptSession(ScriptSession):
         if found is not None and str(found).lower() != wanted.lower():
             user = self._database.settings.user or "USER"
             raise RefusedError(
-                f"the names in scripts would lie in the schema `{found}`, and the profile's is `{wanted}`",
+                f"names in scripts would belong to the schema `{found}`, but the profile's is `{wanted}`",
                 hint=f"`ALTER USER [{user}] WITH DEFAULT_SCHEMA = [{wanted}]`, or set `database.schema: {found}`",
             )
 
@@ -196,7 +196,7 @@ class MssqlScriptSession(ScriptSession):
         return (f"SET LANGUAGE {literal(language)}", f"SET DATEFIRST {int(first)}")
 
     def _ask(self) -> bool | None:
-        """Tell whether the session holds the lock; None where the server does not tell."""
+        """Tell whether the session holds the lock; None where the server does not report it."""
         try:
             rows = self._driver.run(f"SELECT APPLOCK_MODE(N'public', {_full_name(self._lock)}, N'Session')")
         except pyodbc.Error:
@@ -218,7 +218,7 @@ class MssqlScriptSession(ScriptSession):
                 # Only a question mark can mislead the driver.
                 self._driver.exhaust(with_flat_comments(batch) if "?" in batch else batch, self._heard)
             except pyodbc.Error as error:
-                # Where the server does not tell which privilege was missing, the statement does.
+                # Where the server does not report it which privilege was missing, the statement does.
                 where, login = self._database.at_node(), self._database.login_name()
                 name = hidden(error)
                 if name is not None and self._is_there(name):

@@ -28,8 +28,8 @@ _NO_POSTGRESQL = re.compile(r"invalid response|authentication request|wrong vers
 _PASSWORD, _AUTHORIZATION, _PRIVILEGE, _DATABASE = "28P01", "28000", "42501", "3D000"
 PROTOCOL_VIOLATION = "08P01"
 """What PgBouncer answers to whatever it does not take."""
-_FROM_WHERE = "`custctl credential check` shows where the password was taken from; `custctl credential set` stores one"
-_CHECK_NODES = "check that the server runs, and `database.nodes` in the profile"
+_FROM_WHERE = "`custctl credential check` shows where the password comes from; `custctl credential set` stores one"
+_CHECK_NODES = "check that the server is running, and check `database.nodes` in the profile"
 
 
 def reason(error: Error) -> str:
@@ -69,7 +69,7 @@ def _told(error: Error, where: str, login: str, authorities: str | None, *, tls:
     if isinstance(error, NoPasswordError):
         return CredentialError(refused, hint=_FROM_WHERE)
     if state == _DATABASE:
-        hint = "let an administrator create it, and check `database.name` in the profile"
+        hint = "ask an administrator to create it, and check `database.name` in the profile"
         return UnavailableError(f"{where}: {text}", hint=hint)
     if state == PROTOCOL_VIOLATION or (is_answer(error) and state is None):
         # A pooler gives this one to whatever it refuses; and without any, the words are all there is.
@@ -91,29 +91,29 @@ def _told(error: Error, where: str, login: str, authorities: str | None, *, tls:
 def _login_hint(error: Error, state: str, *, tls: bool) -> str:
     file = _PASSWORD_FILE.search(str(error))
     if file:
-        return visible(f"the password was taken from `{file[1]}`")
+        return visible(f"the password comes from `{file[1]}`")
     if state == _PASSWORD:
         return _FROM_WHERE
-    hint = "let an administrator allow this login, from this address, to this database"
+    hint = "ask an administrator to allow this login from this address to this database"
     if state == _AUTHORIZATION and not tls:
-        hint += "; it may be allowed over TLS alone, which `database.tls` in the profile asks for"
+        hint += "; it may be allowed only over TLS: set `database.tls` in the profile"
     elif state == _AUTHORIZATION:
-        hint += "; where it takes a client's certificate, name its files by `PGSSLCERT` and `PGSSLKEY`"
+        hint += "; if it accepts a client certificate, name its files with `PGSSLCERT` and `PGSSLKEY`"
     return hint
 
 
 def _tls_hint(text: str, authorities: str | None) -> str:
     if "does not match" in text:
-        return "`database.nodes` has to name the host as its certificate does"
+        return "`database.nodes` must name the host as its certificate does"
     if "verify failed" in text and authorities == "system":
         return (
-            "the system's authorities have not signed its certificate: name the file of the one that has as"
-            " `database.tls_ca` in the profile, or by `SSL_CERT_FILE`"
+            "the system's authorities have not signed its certificate: set the file of the authority that has as"
+            " `database.tls_ca` in the profile, or with `SSL_CERT_FILE`"
         )
     if "verify failed" in text:
-        return f"none of the authorities in `{authorities}` has signed the server's certificate"
+        return f"no authority in `{authorities}` signed the server's certificate"
     if "does not support SSL" in text:
-        return "let an administrator set up TLS on the server; `database.tls` in the profile asks for it"
+        return "ask an administrator to set up TLS on the server; `database.tls` in the profile requires it"
     if "root certificate" in text:
         return "`database.tls_ca` in the profile names the file"
     return "check `database.tls` and `database.tls_ca` in the profile, and the server's certificate"

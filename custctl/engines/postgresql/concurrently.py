@@ -101,6 +101,6 @@ def _idle(found: Sequence[tuple[str, str, bool]]) -> list[str]:
     for _, name, built_now in found:
         if built_now:
             raise UnavailableError(
-                f"another session is building the index `{name}`", hint="wait for it to end, and run it again"
+                f"another session is building the index `{name}`", hint="wait until it ends, and run it again"
             )
     return [regclass(schema, name) for schema, name, _ in found]

@@ -192,7 +192,7 @@ class PostgresqlDatabase(ServerDatabase):
         return told
 
     def _next_step(self, error: psycopg.Error, statement: str | None) -> str | None:
-        """Ask for what gives the login a privilege that it lacks; None where the server does not tell.
+        """Ask for what gives the login a privilege that it lacks; None where the server does not report it.
 
         The connection on which it was refused may be in the midst of a transaction, or have taken on another role.
         """
@@ -337,7 +337,7 @@ class PostgresqlDatabase(ServerDatabase):
         except psycopg.DataError as error:
             # Its words quote the hash.
             raise InvalidError(
-                f"the column `hash` of `{names.PASSWORD}` does not take a hash",
+                f"the column `hash` of `{names.PASSWORD}` does not accept a hash",
                 hint="`custctl doctor` compares the schema",
                 details={"sqlstate": error.sqlstate},
             ) from None

@@ -103,7 +103,7 @@ def next_step(driver: LimitedConnection, denial: Denial, schema: str, error: Err
         error: the server's.
 
     Raises:
-        psycopg.Error: the server does not tell.
+        psycopg.Error: the server does not report it.
     """
     values = {"role": denial.role, "schema": schema, "table": denial.name or ""}
     row = driver.execute(_FACTS, values).fetchone()
@@ -126,11 +126,11 @@ def next_step(driver: LimitedConnection, denial: Denial, schema: str, error: Err
         return _ask(f"GRANT {denial.role} TO {quoted(login)}")
     if denial.privilege == "ownership" and owner not in (None, ADMIN):
         return _ask(f"ALTER TABLE {quoted(schema)}.{quoted(name)} OWNER TO {ADMIN}")
-    return f"`{denial.role}` lacks it: `custctl doctor` prints the command that gives it"
+    return f"`{denial.role}` lacks it: `custctl doctor` prints the command that grants it"
 
 
 def _ask(statement: str) -> str:
-    return f"let an administrator run `{statement}`"
+    return f"ask an administrator to run `{statement}`"
 
 
 def _superuser(error: Error, login: str) -> str:
@@ -139,4 +139,4 @@ def _superuser(error: Error, login: str) -> str:
     if parameter is not None:
         return _ask(f"GRANT SET ON PARAMETER {parameter[1]} TO {quoted(login)}")
     told = error.diag.message_detail or error.diag.message_hint
-    return visible(told).rstrip(".") if told else "only a superuser may do this"
+    return visible(told).rstrip(".") if told else "only a superuser can do this"

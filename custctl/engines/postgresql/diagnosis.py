@@ -152,7 +152,7 @@ class _Look:
                 if self._database.is_lost(error):
                     raise
                 told = self._database.translate(error)
-                hint = told.hint or "the server's log tells more"
+                hint = told.hint or "the server's log has more"
                 yield Check(name, False, told.message, hint, told.exit_code)
                 self._begin_again()
 
@@ -183,7 +183,7 @@ class _Look:
         if encoding != "UTF8":
             name = quoted(f"{self._settings.name}_utf8")
             hint = (
-                f"the encoding must be UTF8: let an administrator run"
+                f"the encoding must be UTF8: ask an administrator to run"
                 f" `CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'`, and name it in `database.name`"
             )
             return Check("server", False, value, hint, ExitCode.MIGRATION)
@@ -199,7 +199,7 @@ class _Look:
         login = quoted(self._one(_SESSION)[1])
         on = f"SCHEMA {quoted(schema)}" if there else f"DATABASE {quoted(self._settings.name)}"
         uses = "USAGE, " if there else ""
-        hint = f"let an administrator run `GRANT {uses}CREATE ON {on} TO {login}`"
+        hint = f"ask an administrator to run `GRANT {uses}CREATE ON {on} TO {login}`"
         return Check("rights", False, value, hint, ExitCode.CREDENTIAL)
 
     def _writes(self) -> Iterator[Check]:
@@ -218,7 +218,7 @@ class _Look:
             if self._pgconn.used_gssapi:
                 yield Check("tls", True, "none; Kerberos may encrypt in its place")
             elif self._node.host.startswith("/"):
-                yield Check("tls", True, "none: the socket is of this machine")
+                yield Check("tls", True, "none: the socket is on this machine")
             else:
                 yield Check("tls", True, f"none: `tls: {self._settings.tls}`", "set `tls: verify-full` in the profile")
             return
@@ -230,7 +230,7 @@ class _Look:
 
         certificate = list(look(shake_hands))
         encrypted, protocol, cipher, bits, _ = self._one(_TLS)
-        verified = "verified" if self._settings.tls in ("verify-full", "strict") else "taken unseen (`tls: require`)"
+        verified = "verified" if self._settings.tls in ("verify-full", "strict") else "not verified (`tls: require`)"
         if encrypted:
             yield Check("tls", True, f"{protocol}, {cipher}, {bits} bits; the certificate is {verified}")
         else:
@@ -270,7 +270,7 @@ class _Look:
         if self._info.server_version >= 160000:
             told = self._one("SELECT system_user")[0]
             if told is None:
-                return "trust: no proof is asked for"
+                return "trust: no proof is required"
             method, _, identity = str(told).partition(":")
             return method if identity == user else f"{method} of {identity}"
         if self._pgconn.used_password:
@@ -310,7 +310,7 @@ class _Look:
         join = f"GRANT {SUPPORT} TO {quoted(user)}" if SUPPORT in there else None
         yield from judge(mine, sovereign, lacks, run_script=run_script, join=join)
         if gone := [role for role in RIGHTS if role not in there]:
-            hint = f"for logins other than the owner's, let an administrator run `{run_script}`"
+            hint = f"for logins other than the owner's, ask an administrator to run `{run_script}`"
             yield Check("roles of the server", True, f"missing: {', '.join(gone)}", hint)
 
     def _psql(self, script: Path) -> str:
@@ -339,13 +339,13 @@ class _Look:
             kept = keeps_session(idle, lambda: self._database.dial(self._node))
         if kept:
             hint = "settings are sent with each transaction" if driver.pooled else None
-            yield Check("pooler", True, "there is one between this machine and the server, in session mode", hint)
+            yield Check("pooler", True, "one is between this machine and the server, in session mode", hint)
         else:
             hint = (
                 "settings are sent with each transaction; `custctl migrate` needs the server's own port, or a pool in"
             )
             hint += " session mode, in `database.nodes`"
-            yield Check("pooler", True, "there is one, and the session changes between transactions", hint)
+            yield Check("pooler", True, "one is in use, and the session changes between transactions", hint)
 
     def _sessions(self) -> Iterator[Check]:
         told, full = [], []
@@ -355,7 +355,7 @@ class _Look:
             told.append(f"{used} of {limit} for {whose}")
             if used >= limit * _FULL:
                 full.append(whose)
-        hint = f"end what is idle, or raise the limit of {' and of '.join(full)}" if full else None
+        hint = f"close idle connections, or raise the limit of {' and of '.join(full)}" if full else None
         yield Check("sessions", not full, ", ".join(told), hint)
 
     # -- what the schema needs ---------------------------------------------------------------------
@@ -372,18 +372,18 @@ class _Look:
             yield Check("substring search", True, "trigram index `customer_search`")
         elif installed:
             state = "INVALID" if index is False else "missing"
-            hint = f"let the owner of the tables drop the index if it is there, then run `{self._psql(script)}`"
+            hint = f"ask the owner of the tables to drop the index if it exists, then to run `{self._psql(script)}`"
             value = f"full scan: the index `customer_search` is {state}"
             yield Check("substring search", False, value, hint, ExitCode.MIGRATION)
         else:
-            hint = "let an administrator run `CREATE EXTENSION pg_trgm`, then run `custctl migrate`"
-            yield Check("substring search", True, "full scan: the extension pg_trgm is not there", hint)
+            hint = "ask an administrator to run `CREATE EXTENSION pg_trgm`, then run `custctl migrate`"
+            yield Check("substring search", True, "full scan: the extension pg_trgm is not installed", hint)
 
     def _folding(self, body: str | None, locale: str) -> Check:
         named = re.search(r'COLLATE (?:pg_catalog\.)?"?([\w-]+)"?\)', body or "")
         collation = named[1] if named else "default"
         if collation == "default" and locale in ("C", "POSIX"):
-            hint = "letters other than A to Z are told apart by case: a server with ICU, or PostgreSQL 17, does better"
+            hint = "case matters for letters other than A to Z: use a server with ICU, or PostgreSQL 17"
             return Check("case in search", True, f"by the database's collation, `{locale}`", hint)
         return Check("case in search", True, f"by the collation `{collation}`")
 
@@ -395,11 +395,11 @@ class _Look:
         gone = [name for name in _UNIQUE if not found.get(name, (True, False))[1]]
         if gone:
             names = ", ".join(f"`{name}`" for name in gone)
-            hint = "without it a value is taken twice: build it again, as in `sql/postgresql/migrations`"
+            hint = "without it a value can be used twice: rebuild it, as in `sql/postgresql/migrations`"
             yield Check("indexes", False, f"missing: {names}", hint, ExitCode.MIGRATION)
         if broken:
             names = ", ".join(f"`{name}`" for name in broken)
-            hint = "`REINDEX INDEX CONCURRENTLY` it, or drop it and run its script again"
+            hint = "run `REINDEX INDEX CONCURRENTLY` on it, or drop it and run its script again"
             yield Check("indexes", False, f"INVALID: {names}", hint, ExitCode.MIGRATION)
         if not gone and not broken:
             yield Check("indexes", True, f"{len(found)}, all valid")

@@ -70,7 +70,7 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
     text = visible(error.diag.message_primary or reason(error))
     if can_run_again(error):
         return UnavailableError(
-            f"other transactions at {where} stood in the way each time: {text}; nothing was written", hint=_LATER
+            f"other transactions at {where} blocked each attempt: {text}; nothing was written", hint=_LATER
         )
     if state == "23505":
         return _taken(error)
@@ -81,10 +81,10 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
     if state.startswith(("22", "23")):
         return InvalidError(f"the database refused a value: {text}")
     if state in ("42P01", "42703", "42883", "42704", "3F000"):
-        return PendingError(f"the schema at {where} is not there or too old: {text}", hint="run `custctl migrate`")
+        return PendingError(f"the schema at {where} is missing or too old: {text}", hint="run `custctl migrate`")
     if state == "55P03":
         return LockTimeoutError(
-            f"a lock at {where} was not to be had in time: {text}", hint=f"another transaction holds it; {_LATER}"
+            f"timed out waiting for a lock at {where}: {text}", hint=f"another transaction holds it; {_LATER}"
         )
     if state == "57014":
         return UnavailableError(
@@ -93,22 +93,23 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
         )
     if state == "25006":
         return RefusedError(
-            f"{where} takes no writes: it is a read-only standby, fenced, or read-only for this login",
+            f"{where} does not accept writes: it is a read-only standby, fenced, or read-only for this login",
             hint="write to the primary; `custctl doctor` shows which it is",
         )
     if state in ("25P03", "25P04"):
-        return UnavailableError(f"{where} has ended a transaction that took too long: {text}", hint=_LATER)
+        return UnavailableError(f"{where} ended a transaction that took too long: {text}", hint=_LATER)
     if state in ("25001", "2D000"):
-        return MigrationError(text, hint="put `-- custctl: transaction=off` at the head of the script")
+        return MigrationError(text, hint="put `-- custctl: transaction=off` at the top of the script")
     if state == "3D000":
         return UnavailableError(
-            f"{where}: {text}", hint="let an administrator create it, and check `database.name` in the profile"
+            f"{where}: {text}", hint="ask an administrator to create it, and check `database.name` in the profile"
         )
     if state.startswith(("08", "53", "57P", "58")):
         return UnavailableError(f"{where} cannot serve now: {text}", hint=_LATER)
     if not state and isinstance(error, psycopg.OperationalError):
         return UnavailableError(
-            f"the connection to {where} was lost: {text}", hint=f"see whether the server runs and is reached; {_LATER}"
+            f"the connection to {where} was lost: {text}",
+            hint=f"check that the server is running and reachable; {_LATER}",
         )
     return CustctlError(f"{where}: {words(error)}")
 
@@ -116,7 +117,7 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
 def _refused_login(text: str, where: str, login: str) -> CredentialError:
     return CredentialError(
         f"{where} refuses the login of {login}: {text}",
-        hint="`custctl credential check` shows where the password was taken from; `custctl credential set` stores one",
+        hint="`custctl credential check` shows where the password comes from; `custctl credential set` stores one",
     )
 
 

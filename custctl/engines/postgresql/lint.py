@@ -21,53 +21,53 @@ from custctl.engines.postgresql.tokens import Kind, Token, lower, tokenise
 from custctl.engines.scripts import Finding, Statement
 
 _HINTS = {
-    "drop-table": "stop using the table first and drop it in a later release; where it is rebuilt, compare the rows of"
-    " old and new first",
+    "drop-table": "stop using the table first and drop it in a later release; if it is rebuilt, compare the old and"
+    " new rows first",
     "drop-cascade": "drop without CASCADE: PostgreSQL then names what depends on it, and the script can say so too",
     "drop-column": "stop reading and writing the column first, and drop it in a later release",
-    "drop-constraint": "add its successor in this script, under the same name, or say why the rule no longer holds",
-    "drop-index": "make sure that no query and no rule of uniqueness needs it, or create its successor in this script;"
-    " DROP INDEX CONCURRENTLY, with `-- custctl: transaction=off`, lets the table's clients go on",
+    "drop-constraint": "add its replacement in this script, under the same name, or say why the rule no longer applies",
+    "drop-index": "make sure that no query or unique rule needs it, or create its replacement in this script;"
+    " DROP INDEX CONCURRENTLY, with `-- custctl: transaction=off`, lets the table's clients keep working",
     "drop-trigger": "create its successor in this script, or say why the rule that it kept no longer holds",
-    "rename-table": "create the new name as a view on the old one, move the clients over, then rename",
-    "rename-column": "add the new column, write both, move the clients over, then drop the old one",
-    "alter-column-type": "add a column of the new type, write both, fill it in batches, move the clients over, drop the"
+    "rename-table": "create the new name as a view on the old one, migrate the clients, then rename",
+    "rename-column": "add the new column, write both, migrate the clients, then drop the old one",
+    "alter-column-type": "add a column of the new type, write both, fill it in batches, migrate the clients, drop the"
     " old one; varchar to text or to a longer varchar, and numeric to more digits of the same scale, rewrite nothing"
     " and may be allowed",
     "not-null-without-default": "give the column a DEFAULT, or add it nullable, fill it in batches, and set it NOT NULL"
     " in a later script",
     "set-not-null": "ADD CONSTRAINT … CHECK (column IS NOT NULL) NOT VALID in one script, VALIDATE CONSTRAINT in the"
-    " next, which stops nobody, and then SET NOT NULL: it believes the constraint, which can go again",
-    "add-column-rewrites": "add a plain column, give it its default by ALTER COLUMN … SET DEFAULT, which holds for new"
-    " rows, and fill the old ones in batches",
-    "create-index-locks": "say CONCURRENTLY, in a script of its own with `-- custctl: transaction=off`",
-    "constraint-validated": "for a CHECK or a FOREIGN KEY say NOT VALID, and VALIDATE CONSTRAINT in a later script; for"
+    " next, which blocks nobody, and then SET NOT NULL: it relies on the constraint, which can then be dropped",
+    "add-column-rewrites": "add a plain column, set its default with ALTER COLUMN … SET DEFAULT, which applies to"
+    " new rows, and fill the old ones in batches",
+    "create-index-locks": "use CONCURRENTLY, in a separate script with `-- custctl: transaction=off`",
+    "constraint-validated": "for a CHECK or a FOREIGN KEY use NOT VALID, and VALIDATE CONSTRAINT in a later script; for"
     " UNIQUE or PRIMARY KEY create the index CONCURRENTLY first and add the constraint USING INDEX",
-    "update-without-where": "name the rows by WHERE; rewrite a large table in batches over ranges of its key",
-    "delete-without-where": "name the rows by WHERE; empty a large table in batches over ranges of its key",
-    "truncate": "make sure that nobody needs the rows; DELETE in batches leaves readers and writers alone",
+    "update-without-where": "restrict the rows with WHERE; rewrite a large table in batches over ranges of its key",
+    "delete-without-where": "restrict the rows with WHERE; empty a large table in batches over ranges of its key",
+    "truncate": "make sure that nobody needs the rows; DELETE in batches does not block readers or writers",
     "lock-table": "take a weaker lock (SHARE UPDATE EXCLUSIVE stops no reader and no writer), or lock rows by SELECT …"
     " FOR UPDATE",
-    "rewrite-table": "plain VACUUM frees room without stopping anybody; rewrite in a maintenance window, or with an"
+    "rewrite-table": "plain VACUUM frees space without blocking anyone; rewrite in a maintenance window, or with an"
     " extension such as pg_repack",
-    "concurrently-in-transaction": "put it into a script of its own with `-- custctl: transaction=off`",
+    "concurrently-in-transaction": "put it in a separate script with `-- custctl: transaction=off`",
 }
 
 RULES: Mapping[str, str] = MappingProxyType(
     {
         "drop-table": "a table is dropped with all its rows, or a schema or database with all its tables",
-        "drop-cascade": "CASCADE drops whatever depends on an object, columns of tables too, without naming it",
+        "drop-cascade": "CASCADE drops everything that depends on an object, including table columns, without naming it",
         "drop-column": "a column is dropped with all its values, its indexes and constraints",
-        "drop-constraint": "a constraint is dropped and not added again: the rule that it kept no longer holds",
-        "drop-index": "an index is dropped and not created again: a rule of uniqueness may go with it",
-        "drop-trigger": "a trigger is dropped and not created again: the rule that it kept no longer holds",
+        "drop-constraint": "a constraint is dropped and not added again: the rule that it enforced no longer applies",
+        "drop-index": "an index is dropped and not recreated: a unique rule may be lost with it",
+        "drop-trigger": "a trigger is dropped and not recreated: the rule that it enforced no longer applies",
         "rename-table": "a table, view or schema is renamed or moved while clients still use the old name",
         "rename-column": "a column is renamed while clients still use the old name",
         "alter-column-type": "a column's type changes: the table may be rewritten while readers and writers wait",
         "not-null-without-default": "a NOT NULL column without a default is added: it fails as soon as there are rows",
         "set-not-null": "SET NOT NULL reads every row while readers and writers wait",
         "add-column-rewrites": "a column is added whose values differ by row: the table is rewritten while all wait",
-        "create-index-locks": "an index is built on a table that has rows: all writers wait meanwhile",
+        "create-index-locks": "an index is built on a table that has rows: all writers wait",
         "constraint-validated": "a constraint is checked against every row, or its index built, under a lock",
         "update-without-where": "every row of a table is rewritten, and locked until the script ends",
         "delete-without-where": "every row of a table is deleted",
@@ -229,7 +229,7 @@ class _Linter(Findings):
             if made or (what == "TABLE" and self._is_own(name)):
                 return
         shown = f" `{name.shown}`" if name else ""
-        self._report("create-index-locks", f"all writers wait while {what.lower()}{shown} is indexed again")
+        self._report("create-index-locks", f"all writers wait while {what.lower()}{shown} is reindexed")
 
     def drop(self, reader: Reader) -> None:
         if reader.phrase("OWNED", "BY"):
@@ -384,7 +384,9 @@ class _Linter(Findings):
             message = f"adds the column {column} NOT NULL without a default, which fails as soon as there are rows"
             self._report("not-null-without-default", message)
         if definition.checked:
-            message = f"adds the column {column} with {definition.checked}, which holds all up while rows are checked"
+            message = (
+                f"adds the column {column} with {definition.checked}, which blocks everyone while rows are checked"
+            )
             self._report("constraint-validated", message)
 
     def _drop_part(self, table: Name, reader: Reader) -> None:
@@ -409,7 +411,7 @@ class _Linter(Findings):
             message = f"changes the type of {column}, for which every row may be rewritten while all wait"
             self._report("alter-column-type", message)
         elif reader.phrase("SET", "EXPRESSION"):
-            self._report("rewrite-table", f"computes {column} anew in every row while readers and writers wait")
+            self._report("rewrite-table", f"recomputes {column} in every row while readers and writers wait")
 
     def _validate(self, table: Name, reader: Reader) -> None:
         name = reader.name() if reader.accept("CONSTRAINT") else None

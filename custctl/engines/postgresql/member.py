@@ -246,8 +246,8 @@ class PostgresqlMember(StreamingMember):
         exempt = [row["exempt"] for row in self._ask(_EXEMPT)]
         if exempt:
             raise RefusedError(
-                f"{', '.join(exempt)} of node `{self.node.name}` would not be held off: `{_FENCE}` is set there too",
-                hint=f"reset it, as by `ALTER ROLE … RESET {_FENCE}`",
+                f"{', '.join(exempt)} of node `{self.node.name}` would not be blocked: `{_FENCE}` is set there too",
+                hint=f"reset it, for example with `ALTER ROLE … RESET {_FENCE}`",
             )
         self._set(_FENCE, "on")
         self._reload()
@@ -286,11 +286,11 @@ class PostgresqlMember(StreamingMember):
                         return
             except psycopg.Error as error:
                 raise self._translate(error) from None
-            self._pause(deadline, f"new sessions on node `{self.node.name}` do not take up `{_FENCE}`")
+            self._pause(deadline, f"new sessions on node `{self.node.name}` do not apply `{_FENCE}`")
 
     def _pause(self, deadline: float, otherwise: str) -> None:
         if time.monotonic() + _POLL >= deadline:
-            raise UnavailableError(f"{otherwise} in time", hint="see `pg_stat_activity` there")
+            raise UnavailableError(f"{otherwise} in time", hint="check `pg_stat_activity` there")
         time.sleep(_POLL)
 
     # -- positions ---------------------------------------------------------------------------------
@@ -332,17 +332,17 @@ class PostgresqlMember(StreamingMember):
         deadline = time.monotonic() + timeout
         if not self._value("SELECT pg_is_in_recovery()"):
             return
-        told = f"node `{self.node.name}` was told to become the primary"
+        told = f"node `{self.node.name}` was asked to become the primary"
         try:
             self._ask("SELECT pg_promote(false)")
             while self._value("SELECT pg_is_in_recovery()"):
                 if time.monotonic() >= deadline:
                     raise OutcomeUnknownError(
-                        f"{told}, and is none after {timeout:g} s: it replays what it has received"
+                        f"{told}, and is still a standby after {timeout:g} s: it replays what it has received"
                     )
                 time.sleep(_POLL)
         except UnavailableError as error:
-            raise OutcomeUnknownError(f"{told}, and answers no more: {error.message}") from None
+            raise OutcomeUnknownError(f"{told}, and no longer answers: {error.message}") from None
 
     def wait_for(self, standbys: str) -> None:
         self._set("synchronous_standby_names", standbys)
@@ -427,5 +427,5 @@ def _moment(text: str | None) -> datetime | None:
 def _may_not_read_conninfo(node: Node) -> CredentialError:
     return CredentialError(
         f"this login may not read `primary_conninfo` of node `{node.name}`",
-        hint="let a superuser `GRANT pg_monitor` to it",
+        hint="ask a superuser to `GRANT pg_monitor` to it",
     )

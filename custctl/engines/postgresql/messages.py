@@ -82,7 +82,8 @@ def send_rows(driver: LimitedConnection, message: bytes, rows: bytes | None) -> 
                 with suppress(psycopg.errors.QueryCanceled):
                     driver.wait(generators.copy_end(driver.pgconn, b"no rows"))
                 raise MigrationError(
-                    "it reads rows from its client, and none follow it", hint="put them behind it, up to a line `\\.`"
+                    "it reads rows from its client, but no rows follow it",
+                    hint="put them after it, ending with a line `\\.`",
                 )
             case pq.ExecStatus.COPY_IN:
                 for start in range(0, len(rows or b""), _CHUNK):
@@ -92,8 +93,8 @@ def send_rows(driver: LimitedConnection, message: bytes, rows: bytes | None) -> 
                 while isinstance(driver.wait(generators.copy_from(driver.pgconn)), memoryview):
                     pass
                 raise MigrationError(
-                    "it writes rows to its client, and a script has no place for them",
-                    hint="leave it out, or write to a file of the server with `COPY … TO 'FILE'`",
+                    "it writes rows to its client, and a script cannot receive them",
+                    hint="remove it, or write to a file on the server with `COPY … TO 'FILE'`",
                 )
 
 

@@ -83,11 +83,11 @@ def require_session(driver: LimitedConnection, dial: Callable[[], LimitedConnect
         kept = keeps_session(driver, dial)
     except NoAnswerError as error:
         raise UnavailableError(
-            f"{what} needs to know whether the pooler before {where} keeps sessions: a second one was not to be had, {error}",
-            hint="let the pool have more sessions, or name the server's own port in `database.nodes` of the profile",
+            f"{what} needs to know whether the pooler before {where} keeps sessions: a second one could not be opened, {error}",
+            hint="allow the pool more sessions, or use the server's own port in `database.nodes` of the profile",
         ) from None
     if not kept:
         raise RefusedError(
-            f"{what} needs a session of its own, and a pooler before {where} hands sessions from client to client",
-            hint="name the server's own port, or a pool in session mode, in `database.nodes` of the profile",
+            f"{what} needs its own session, but a pooler before {where} passes sessions from client to client",
+            hint="use the server's own port, or a pool in session mode, in `database.nodes` of the profile",
         )

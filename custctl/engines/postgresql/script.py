@@ -366,9 +366,7 @@ def _copies(statement: str, line: int) -> bool:
     if not direction or not reader.accept("STDIN", "STDOUT"):
         return False
     if direction == "TO":
-        raise ScriptSyntaxError(
-            "`COPY … TO STDOUT` writes rows to its client, and a script has no place for them", line
-        )
+        raise ScriptSyntaxError("`COPY … TO STDOUT` writes rows to its client, and a script cannot receive them", line)
     if is_binary or _BINARY.search(" ".join(token.text for token in iter(reader.take, None))):
         raise ScriptSyntaxError("rows in the binary format cannot follow in a script, which is text", line)
     return True
@@ -410,16 +408,16 @@ def _unclosed(text: str, position: int) -> ScriptSyntaxError:
             what = "dollar-quoted string"
         case _:
             what = "string"
-    return ScriptSyntaxError(f"the {what} that opens here is never closed", _line(text, position))
+    return ScriptSyntaxError(f"the {what} that starts here is never closed", _line(text, position))
 
 
 def _psql_command(text: str, position: int) -> ScriptSyntaxError:
     command = _META.match(text, position)
     name = command[0] if command else "\\"
     if name == "\\.":
-        message = "`\\.` ends the rows of `COPY … FROM stdin;`, and none is open here"
+        message = "`\\.` ends the rows of `COPY … FROM stdin;`, but none is open here"
     else:
-        message = f"`{name}` is a command of psql and not SQL: leave it out, or let psql run the script"
+        message = f"`{name}` is a psql command, not SQL: remove it, or run the script with psql"
     return ScriptSyntaxError(message, _line(text, position))
 
 

@@ -85,7 +85,7 @@ def advisory_lock(
             holder = _holder(driver, key)
             raise UnavailableError(
                 f"another migration holds the lock{f': {holder.description}' if holder else ''}",
-                hint="wait for it to end, or give it longer with `--lock-timeout`",
+                hint="wait until it ends, or wait longer with `--lock-timeout`",
             )
         if not waited:
             waited = True
@@ -294,8 +294,8 @@ class PostgresqlScriptSession(ScriptSession):
             is_valid = index_is_valid(self._driver, index)
         if not is_valid:
             raise CustctlError(
-                f"the index `{index.name}` is INVALID: it was there already, and another session builds it",
-                hint="wait for that session to end, and run it again",
+                f"the index `{index.name}` is INVALID: it existed already, and another session is building it",
+                hint="wait until that session ends, and run it again",
             )
 
     def _drop(self, names: Sequence[str]) -> None:

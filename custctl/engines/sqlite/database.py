@@ -120,7 +120,8 @@ class SqliteDatabase(Database):
             return False
         except OSError as error:
             raise CredentialError(
-                f"{self.location} cannot be looked at: {error.strerror}", hint="check the modes of the folders above it"
+                f"{self.location} cannot be checked: {error.strerror}",
+                hint="check the permissions of the folders above it",
             ) from error
         return True
 
@@ -170,16 +171,17 @@ class SqliteDatabase(Database):
         name = getattr(driver_error, "sqlite_errorname", None) or ""
         if name.startswith("SQLITE_CANTOPEN") and not os.access(self.path, os.R_OK):
             return CredentialError(
-                f"{self.location} cannot be opened: permission denied", hint="check the owner and the mode of the file"
+                f"{self.location} cannot be opened: permission denied",
+                hint="check the owner and the permissions of the file",
             )
         if name.startswith("SQLITE_READONLY") and self._is_immutable():
             return CredentialError(
                 f"{self.location} cannot be written: its file system is read-only",
-                hint="reading works; to write, copy the file to a file system that can be written",
+                hint="reading works; to write, copy the file to a writable file system",
             )
         if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")) and not os.access(self.path.parent, os.W_OK):
             return CredentialError(
-                f"{self.location} cannot be used: SQLite makes `-wal` and `-shm` files beside it, and may not",
+                f"{self.location} cannot be used: SQLite must create `-wal` and `-shm` files beside it, and has no permission",
                 hint="get write permission for its folder, or copy the file, with its `-wal`, to a folder of your own",
             )
         return translate(driver_error or error, self.location)
@@ -358,12 +360,12 @@ class SqliteDatabase(Database):
             "permission",
             writable,
             "readable and writable" if writable else "read-only",
-            None if writable else "check the owner and the mode of the file and of its folder",
+            None if writable else "check the owner and the permissions of the file and of its folder",
             ExitCode.CREDENTIAL,
         )
         if os.name == "posix" and self.path.stat().st_mode & 0o007:
             # Advice, not a fault: what is meant to be shared is for its owner to say.
-            yield Check("privacy", True, "every user of this machine can open it", f"run `chmod o= {self.path}`")
+            yield Check("privacy", True, "every user on this machine can open it", f"run `chmod o= {self.path}`")
 
 
 def translate_os(error: OSError, location: str) -> CustctlError:

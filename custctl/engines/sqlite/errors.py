@@ -45,7 +45,7 @@ def translate(error: BaseException, location: str) -> CustctlError:
     if name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")):
         return CredentialError(
             f"{location} cannot be written: {text}",
-            hint="check the owner and the mode of the file, of its `-wal` and `-shm`, and of their folder",
+            hint="check the owner and the permissions of the file, of its `-wal` and `-shm`, and of their folder",
         )
     if name.startswith("SQLITE_CANTOPEN"):
         return UnavailableError(f"{location} cannot be opened: {text}", hint="check the path and the permissions")
@@ -57,10 +57,10 @@ def translate(error: BaseException, location: str) -> CustctlError:
         # The driver's own text quotes the value.
         return InvalidError(
             f"a value in {location} is not UTF-8: it was not written by custctl",
-            hint="find it with `SELECT id FROM customer WHERE …` in the sqlite3 shell, and write it anew",
+            hint="find it with `SELECT id FROM customer WHERE …` in the sqlite3 shell, and rewrite it",
         )
     if _MISSING.match(text):
-        return PendingError(f"the schema of {location} is not there or too old: {text}", hint="run `custctl migrate`")
+        return PendingError(f"the schema of {location} is missing or too old: {text}", hint="run `custctl migrate`")
     return CustctlError(f"{location}: {text}")
 
 

@@ -18,44 +18,44 @@ from custctl.engines.scripts import Finding, Statement
 from custctl.engines.sqlite.reader import ColumnDefinition, Name, Reader
 
 _HINTS = {
-    "drop-table": "stop using the table first and drop it in a later release; where it is rebuilt, compare the rows of"
-    " old and new first, and create its indexes and triggers again: they go with it",
+    "drop-table": "stop using the table first and drop it in a later release; if it is rebuilt, compare the old and"
+    " new rows first, and recreate its indexes and triggers: they are dropped with it",
     "drop-column": "stop reading and writing the column first, and drop it in a later release",
-    "drop-index": "make sure that no query and no rule of uniqueness needs it, or create its successor in this script",
+    "drop-index": "make sure that no query or unique rule needs it, or create its replacement in this script",
     "drop-trigger": "create its successor in this script, or say why the rule that it kept no longer holds",
-    "rename-table": "create the new name as a view on the old one, move the clients over, then rename",
-    "rename-column": "add the new column, write both, move the clients over, then drop the old one",
+    "rename-table": "create the new name as a view on the old one, migrate the clients, then rename",
+    "rename-column": "add the new column, write both, migrate the clients, then drop the old one",
     "not-null-without-default": "give the column a constant DEFAULT, or add it nullable, fill it, and add a CHECK by"
     " rebuilding the table",
-    "add-column-refused": "add a plain column, fill it by UPDATE, and state the rule by CREATE UNIQUE INDEX",
-    "create-index-locks": "run it in a quiet hour, in a script of its own, with a busy time-out at the writers that is"
+    "add-column-refused": "add a plain column, fill it by UPDATE, and enforce the rule with CREATE UNIQUE INDEX",
+    "create-index-locks": "run it in a quiet period, in a separate script, with a busy timeout in the writers that is"
     " longer than the build",
-    "update-without-where": "name the rows by WHERE; rewrite a large table in batches over ranges of its key",
-    "delete-without-where": "name the rows by WHERE; empty a large table in batches over ranges of its key",
-    "replace-into": "use INSERT … ON CONFLICT (key) DO UPDATE SET …, which changes the row that is there",
+    "update-without-where": "restrict the rows with WHERE; rewrite a large table in batches over ranges of its key",
+    "delete-without-where": "restrict the rows with WHERE; empty a large table in batches over ranges of its key",
+    "replace-into": "use INSERT … ON CONFLICT (key) DO UPDATE SET …, which changes the existing row",
     "pragma-in-transaction": "set it in a script of its own with `-- custctl: transaction=off`; for foreign keys,"
     " `PRAGMA defer_foreign_keys = on` works inside",
-    "vacuum-in-transaction": "put it into a script of its own with `-- custctl: transaction=off`",
-    "attach-database": "move rows between files by export and import",
+    "vacuum-in-transaction": "put it in a separate script with `-- custctl: transaction=off`",
+    "attach-database": "move rows between files with export and import",
 }
 
 RULES: Mapping[str, str] = MappingProxyType(
     {
         "drop-table": "a table is dropped with all its rows, indexes and triggers",
         "drop-column": "a column is dropped with all its values, and every row is rewritten under the write lock",
-        "drop-index": "an index is dropped and not created again: a rule of uniqueness may go with it",
-        "drop-trigger": "a trigger is dropped and not created again: the rule that it kept no longer holds",
+        "drop-index": "an index is dropped and not recreated: a unique rule may be lost with it",
+        "drop-trigger": "a trigger is dropped and not recreated: the rule that it enforced no longer applies",
         "rename-table": "a table is renamed while clients still use the old name",
         "rename-column": "a column is renamed while clients still use the old name",
         "not-null-without-default": "a NOT NULL column without a default is added: it fails as soon as there are rows",
         "add-column-refused": "a column is added that SQLite refuses: unique, a key, stored, a computed default",
-        "create-index-locks": "an index is built on a table that has rows: all writers wait meanwhile",
+        "create-index-locks": "an index is built on a table that has rows: all writers wait",
         "update-without-where": "every row of a table is rewritten under the write lock",
         "delete-without-where": "every row of a table is deleted",
-        "replace-into": "REPLACE deletes the row in the way: columns not named are lost, delete triggers do not fire",
+        "replace-into": "REPLACE deletes the conflicting row: columns not named are lost, delete triggers do not fire",
         "pragma-in-transaction": "a pragma that does nothing, or fails, inside the script's transaction",
         "vacuum-in-transaction": "VACUUM fails inside the script's transaction",
-        "attach-database": "another database file is reached, whose path and transaction are not this one's",
+        "attach-database": "another database file is used, which has its own path and transaction",
     }
 )
 
@@ -143,7 +143,7 @@ class _Linter(Findings):
         if name is not None and self._is_own(name):
             return
         what = f"`{name.shown}`" if name else "every index"
-        self._report("create-index-locks", f"all writers wait while {what} is built again")
+        self._report("create-index-locks", f"all writers wait while {what} is rebuilt")
 
     def drop(self, reader: Reader) -> None:
         what = reader.accept("TABLE", "INDEX", "TRIGGER")
@@ -221,7 +221,7 @@ class _Linter(Findings):
         if table is None or self._is_own(table):
             return
         if replaces:
-            self._report("replace-into", f"deletes the rows of `{table.shown}` that are in the way of the update")
+            self._report("replace-into", f"deletes the rows of `{table.shown}` that conflict with the update")
         if not reader.has_where():
             self._report("update-without-where", f"rewrites every row of `{table.shown}` under the write lock")
 
@@ -237,7 +237,7 @@ class _Linter(Findings):
 
     def replace(self, reader: Reader) -> None:
         if reader.accept("INTO") and (table := reader.name()) is not None and not self._is_own(table):
-            self._report("replace-into", f"deletes the rows of `{table.shown}` that are in the way, then inserts")
+            self._report("replace-into", f"deletes the rows of `{table.shown}` that conflict, then inserts")
 
     def pragma(self, reader: Reader) -> None:
         name = reader.name()
@@ -251,7 +251,7 @@ class _Linter(Findings):
             self._report("vacuum-in-transaction", "`VACUUM` fails inside a transaction")
 
     def attach(self, reader: Reader) -> None:
-        self._report("attach-database", "reaches another database file, which no backup or lock of this one covers")
+        self._report("attach-database", "uses another database file, which no backup or lock of this one covers")
 
     def begin(self, reader: Reader) -> None:
         self._in_transaction = True

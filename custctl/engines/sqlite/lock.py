@@ -45,7 +45,7 @@ def file_lock(database: Path, timeout: float, on_wait: Callable[[LockHolder | No
     except OSError as error:
         raise CredentialError(
             f"the lock file {path} cannot be opened: {error.strerror}",
-            hint="check the path of the database in the profile, and the owner and the mode of its folder",
+            hint="check the path of the database in the profile, and the owner and the permissions of its folder",
         ) from error
     try:
         _share(descriptor, found)
@@ -56,7 +56,7 @@ def file_lock(database: Path, timeout: float, on_wait: Callable[[LockHolder | No
                 holder = _holder(path)
                 raise UnavailableError(
                     f"another migration holds the lock{f': {holder.description}' if holder else ''}",
-                    hint="wait for it to end, or give it longer with `--lock-timeout`",
+                    hint="wait until it ends, or wait longer with `--lock-timeout`",
                 )
             if not waited:
                 waited = True
@@ -93,7 +93,7 @@ def _taken(descriptor: int, path: Path) -> bool:
         return try_lock(descriptor)
     except OSError as error:
         raise UnavailableError(
-            f"{path} cannot be locked: {error.strerror}", hint="keep the database on a file system that has locks"
+            f"{path} cannot be locked: {error.strerror}", hint="keep the database on a file system that supports locks"
         ) from error
 
 

@@ -92,7 +92,7 @@ def _check_comments(text: str, position: int) -> None:
     """Refuse a comment that runs to the end of the script: SQLite takes it, with all that was meant to run."""
     for match in _COMMENT.finditer(text, position):
         if match.end() == len(text) and match[0].startswith("/*") and (len(match[0]) < 4 or match[0][-2:] != "*/"):
-            raise ScriptSyntaxError("the comment that opens here is never closed", _line(text, match.start()))
+            raise ScriptSyntaxError("the comment that starts here is never closed", _line(text, match.start()))
 
 
 def _plain(text: str, start: int) -> tuple[int, int]:
@@ -147,4 +147,4 @@ def _line(text: str, position: int) -> int:
 
 def _unclosed(text: str, position: int) -> ScriptSyntaxError:
     what = "string" if text[position] == "'" else "quoted name"
-    return ScriptSyntaxError(f"the {what} that opens here is never closed", _line(text, position))
+    return ScriptSyntaxError(f"the {what} that starts here is never closed", _line(text, position))

@@ -98,7 +98,7 @@ class SqliteScriptSession(ScriptSession):
             for (child, parent), count in broken.items():
                 if count > before[child, parent]:
                     rows = f"{count - before[child, parent]} rows" if count - before[child, parent] > 1 else "a row"
-                    raise CustctlError(f"{rows} of `{child}` would point to a missing row of `{parent}`")
+                    raise CustctlError(f"{rows} of `{child}` would refer to a missing row of `{parent}`")
         self._check_keys = False
 
     def _broken_before(self) -> Counter[tuple[str, str]]:
