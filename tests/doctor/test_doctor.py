@@ -201,7 +201,7 @@ def test_indexes_that_are_missing_or_invalid(patient: Patient) -> None:
         ("indexes", "INVALID: `customer_by_country`"),
     ]
     patient.project.sql("DROP EXTENSION pg_trgm CASCADE")
-    assert "pg_trgm is not there" in patient.checks(code=11)["substring search"]["value"]
+    assert "pg_trgm is not installed" in patient.checks(code=11)["substring search"]["value"]
 
 
 # -- faults of the server --------------------------------------------------------------------------

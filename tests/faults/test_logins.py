@@ -250,7 +250,7 @@ def test_a_wrong_password_from_a_file_is_told_with_the_file(without: Site) -> No
     path = _write_password_file(Path(without.project.environ["HOME"]) / ".pgpass", "*:*:*:*:wrong")
     message, hint = _refused(without, 4)
     assert "password authentication failed" in message
-    assert hint == f"the password was taken from `{path}`"
+    assert hint == f"the password comes from `{path}`"
 
 
 def test_a_password_of_custctls_own_comes_first(direct: Site) -> None:

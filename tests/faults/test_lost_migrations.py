@@ -108,7 +108,7 @@ def test_a_script_of_which_nothing_can_be_learnt_is_told_as_unknown(
             lost = shop.run("migrate", "-o", "json")
     assert lost.code == 13
     assert "migrations/0002_b.sql" in lost.error["message"]
-    assert "whether it is applied could not be learnt" in lost.error["message"]
+    assert "whether it is applied is unknown" in lost.error["message"]
     assert "this run applied 1 script, up to `migrations/0001_a.sql`" in lost.error["message"]
     assert "custctl migrate status" in lost.error["hint"]
     assert len(_journal(shop)) == (2 if arrives else 1)

@@ -128,7 +128,7 @@ def test_nobody_of_this_name(ada: Project, command: str, who: str) -> None:
 def test_rubbish_names_nobody(ada: Project, command: str, who: str) -> None:
     result = ada.run("customer", command, "--", who)
     assert result.code == 2
-    assert "neither an id nor an email" in result.err
+    assert "not an id or an email" in result.err
 
 
 def test_the_hint_for_rubbish_can_be_pasted(ada: Project) -> None:

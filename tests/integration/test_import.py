@@ -496,7 +496,7 @@ def test_an_operation_id_stands_for_one_request(ready: Project, change: str) -> 
     before = emails(ready)
     mode = "skip" if change == "mode" else "fail"
     result = ready.run("customer", "import", file, "--operation-id", OPERATION, "--on-conflict", mode)
-    assert (result.code, "an operation id stands for one request" in result.err) == (5, True)
+    assert (result.code, "an operation id names one request" in result.err) == (5, True)
     assert emails(ready) == before
 
 

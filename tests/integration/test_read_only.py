@@ -70,7 +70,7 @@ def test_a_file_that_may_not_be_read(migrated: Project, data: Path) -> None:
     (data / "dev.db").chmod(0)
     result = _as_another_user(migrated, *LIST)
     assert (result.code, "cannot be opened: permission denied" in result.error["message"]) == (4, True)
-    assert "mode of the file" in result.error["hint"]
+    assert "permissions of the file" in result.error["hint"]
 
 
 def test_a_folder_in_which_nothing_can_be_made(migrated: Project, data: Path) -> None:
@@ -79,5 +79,5 @@ def test_a_folder_in_which_nothing_can_be_made(migrated: Project, data: Path) ->
         result = _as_another_user(migrated, *LIST)
     finally:
         data.chmod(0o755)
-    assert (result.code, "and may not" in result.error["message"]) == (4, True)
+    assert (result.code, "and has no permission" in result.error["message"]) == (4, True)
     assert "folder" in result.error["hint"]

@@ -257,7 +257,7 @@ def test_the_same_operation_answers_for_the_whole(ready: Project) -> None:
     assert len(audit_rows(ready, "seed")) == 1
     for other in (("--customers", "21"), ("--customers", "20", "--random-seed", "2")):
         result = ready.run("seed", *other, "--operation-id", OPERATION)
-        assert (result.code, "stands for one request" in result.err) == (5, True)
+        assert (result.code, "names one request" in result.err) == (5, True)
     assert len(emails(ready)) == 20
 
 

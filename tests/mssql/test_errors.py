@@ -89,12 +89,12 @@ CASES = {
             1205,
         ),
         ExitCode.UNAVAILABLE,
-        "stood in the way each time",
+        "blocked each attempt",
     ),
     "snapshot conflict": (
         server("42000", "Snapshot isolation transaction aborted due to update conflict.", 3960),
         ExitCode.UNAVAILABLE,
-        "stood in the way each time",
+        "blocked each attempt",
     ),
     "lock time-out": (
         server("42000", "Lock request time out period exceeded.", 1222),

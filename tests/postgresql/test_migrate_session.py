@@ -21,7 +21,7 @@ def test_a_script_that_gives_up_the_lock_is_noticed_before_the_next(each_shop: W
     shop.write("0003_c", "CREATE TABLE c (x integer);\n")
     error = shop.refused(code=3)
     assert "the migration lock was lost before `migrations/0003_c.sql`; this run applied 2 scripts" in error
-    assert "a script that ends its session's locks" in error
+    assert "a script that releases its session's locks" in error
     assert shop.names() == {"a"}
     shop.ok()
     assert shop.names() == {"a", "c"}

@@ -252,7 +252,7 @@ def test_a_standby_that_has_lost_its_source_follows_once_it_is_told(site: Inside
 def test_a_standby_that_was_away_during_a_switchover_follows_the_new_primary(site: Inside, cluster: Cluster) -> None:
     cluster.profile(site, connect_timeout="1s")
     cluster.freeze("c")
-    assert "has to follow later" in site.ok(*SWITCHOVER, "b").err
+    assert "must follow later" in site.ok(*SWITCHOVER, "b").err
     cluster.thaw("c")
     wait_until(lambda: site.run("replica", "status", "--check").code == 12, "`c` to be told of")
     site.ok("replica", "rejoin", "c")

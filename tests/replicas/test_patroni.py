@@ -225,7 +225,7 @@ def test_in_synchronous_mode_a_synchronous_standby_alone_is_known_to_lose_nothin
     patroni.wait(lambda: "sync_standby" in map(patroni.role, standbys), "a synchronous standby")
     [synchronous] = [name for name in standbys if patroni.role(name) == "sync_standby"]
     [other] = [name for name in standbys if name != synchronous]
-    refused(site.run(*SWITCHOVER, other), 7, f"`{other}` is no synchronous standby", f"`{synchronous}`")
+    refused(site.run(*SWITCHOVER, other), 7, f"`{other}` is not a synchronous standby", f"`{synchronous}`")
     # In maintenance mode Patroni promotes nobody by itself.
     patroni.configure(pause=True)
     leader = patroni.leader

@@ -63,7 +63,7 @@ def test_a_login_is_taken_from_patronis_variables(
 
 def test_half_a_login_is_told_and_not_made_up_from_two_sections() -> None:
     for name, value in LOGIN.items():
-        with pytest.raises(CredentialError, match="takes both") as told:
+        with pytest.raises(CredentialError, match="needs both") as told:
             Access.of({name: value})
         assert "hunter2" not in str(told.value)
     with pytest.raises(CredentialError, match="`PATRONI_CTL_USERNAME` is set, and `PATRONI_CTL_PASSWORD` is not"):

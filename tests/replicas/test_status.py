@@ -195,7 +195,7 @@ def test_a_login_that_may_only_read_sees_roles_and_health(user: str, site: Insid
 
 def test_profiles_without_replicas(project: Project, cluster: Cluster) -> None:
     site = Inside(project.path, project.environ)
-    for profile, why in (("dev", "sqlite has no replicas"), ("none", "names nothing that keeps replicas")):
+    for profile, why in (("dev", "sqlite has no replicas"), ("none", "does not configure replication")):
         if profile == "none":
             cluster.profile(site, "none", driver="none")
         for arguments in (STATUS, ("replica", "switchover", "--to", "b", "--yes"), ("replica", "fence", "--yes")):

@@ -168,7 +168,7 @@ def test_what_the_undo_could_not_do_is_told_and_left_to_a_rerun(kind: str, site:
         result = site.run(*SWITCHOVER, "b")
     _told_well(result)
     assert result.code == 12, result.err
-    assert "could not be taken back: " in result.err
+    assert "could not be undone: " in result.err
     assert "fence `a`: " in result.err
     assert "`custctl replica unfence a`" in result.err
     assert cluster.roles() == {**BEFORE, "a": "fenced"}

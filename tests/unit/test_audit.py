@@ -391,7 +391,7 @@ def test_a_checkpoint_of_another_database_is_refused(
 ) -> None:
     checkpoint = verify(database).checkpoint
     sql("UPDATE custctl_metadata SET value = 'another' WHERE name = 'database_id'")
-    with pytest.raises(RefusedError, match="of another database"):
+    with pytest.raises(RefusedError, match="to another database"):
         verify(database, checkpoint)
 
 

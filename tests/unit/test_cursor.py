@@ -143,9 +143,9 @@ def test_a_cursor_stands_alone_or_with_the_same_query() -> None:
     assert resume(cursor, None, "list") == (query, position)
     assert resume(cursor, list_query("-city", "active", None), "list") == (query, position)
     for other in (list_query("city", "active", None), list_query("-city", None, None), list_query(None, None, None)):
-        with pytest.raises(UsageError, match="belongs to another query"):
+        with pytest.raises(UsageError, match="belongs to a different query"):
             resume(cursor, other, "list")
-    with pytest.raises(UsageError, match="belongs to another query"):
+    with pytest.raises(UsageError, match="belongs to a different query"):
         resume(cursor, None, "search")
 
 

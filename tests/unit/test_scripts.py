@@ -379,7 +379,7 @@ def test_what_only_speaks_of_directives_is_none(text: str) -> None:
         ("SELECT 1;\n-- custctl: allow=drop-table", 2, ["no reason"]),
         ("-- custctl: substitute\n-- custctl: substitute", 2, ["twice"]),
         ("-- custctl: environments=test\n-- custctl: environments=production", 2, ["twice"]),
-        ("SELECT 1;\n\n-- custctl: environments=test", 3, ["behind the first statement"]),
+        ("SELECT 1;\n\n-- custctl: environments=test", 3, ["after the first statement"]),
         ("SELECT 1;\n-- custctl: tranaction=off", 2, ["unknown directive"]),
         ("SELECT 1; -- custctl: environments=test", 1, ["alone on its line"]),
         ("DROP TABLE a; -- custctl: allow=drop-table gone", 1, ["alone on its line"]),

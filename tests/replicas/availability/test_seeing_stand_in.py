@@ -39,7 +39,7 @@ def test_a_compatible_stand_in_without_the_views_is_shown_and_not_steered(make: 
     assert nodes["sql2"]["lag_s"] is None
     code, told = switch(project)
     assert code == 7
-    assert "tells of no availability group" in told
+    assert "reports no availability group" in told
 
 
 def test_the_status_of_the_stand_in_has_its_own_words(make: Make) -> None:
