@@ -174,7 +174,7 @@ def test_snapshots_that_are_off_are_told_with_how_to_turn_them_on() -> None:
         ),
         (
             {"IsHadrEnabled": [(1,)], "is_distributed": [("g", "ag", "NONE", 1, "sql1", "PRIMARY", "CONNECTED")]},
-            "ag, primary here, CLUSTER_TYPE = NONE; commits wait for 1 secondaries at least",
+            "ag, primary here, CLUSTER_TYPE = NONE; commits wait for at least 1 secondaries",
             None,
         ),
     ],

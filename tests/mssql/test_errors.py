@@ -114,7 +114,7 @@ CASES = {
     "missing table on a compatible server": (
         server("42000", 'relation "customer" does not exist', BABELFISH),
         ExitCode.PENDING,
-        "is not there or too old",
+        "is missing or too old",
     ),
     "check": (
         server(
@@ -151,12 +151,12 @@ CASES = {
     "read-only database": (
         server("25000", 'Failed to update database "shop" because the database is read-only.', 3906),
         ExitCode.REFUSED,
-        f"{WHERE} takes no writes",
+        f"{WHERE} does not accept writes",
     ),
     "secondary that is not read": (
         server("42000", "The target database, 'shop', is participating in an availability group.", 976),
         ExitCode.REFUSED,
-        "takes no writes",
+        "does not accept writes",
     ),
     "no such database": (
         server(
