@@ -1,4 +1,4 @@
-"""What `doctor` looks at, each check told with the way out of its fault; one that fails ends none of the others."""
+"""The checks of `doctor`, each with the fix for its fault; a check that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _SKEW = 5.0  # seconds; more than a well-kept clock is ever off, and than a reader of logs puts up with
 _ROOM = 64 * 1024  # bytes; what is remembered of a profile is less
-_AGAIN = "mend that first, then run `custctl doctor` again"
+_AGAIN = "fix that first, then run `custctl doctor` again"
 
 
 def diagnose(
@@ -40,7 +40,7 @@ def diagnose(
     """Yield the checks of one profile.
 
     Args:
-        open_database: returns its database; that the engine's driver cannot be loaded is told as a fault.
+        open_database: returns its database; a driver of the engine that cannot be loaded is reported as a fault.
     """
     import platform
 
@@ -57,7 +57,7 @@ def diagnose(
             yield from _guarded("clock", lambda: _clock(open_database()))
         yield from _guarded("schema", lambda: _schema(profile, open_database(), sql_dir))
     else:
-        yield Check("schema", False, f"not known: the {name} was not to be asked", _AGAIN, fault.exit_code)
+        yield Check("schema", False, f"unknown: cannot query the {name}", _AGAIN, fault.exit_code)
     yield from _guarded("replicas", replicas.checks)
     yield from check_cache(profile, environ)
 
@@ -67,7 +67,7 @@ def _engine(database: Database, sql_dir: Path) -> Iterator[Check]:
 
 
 def _guarded(name: str, checks: Callable[[], Iterator[Check]]) -> Generator[Check, None, CustctlError | None]:
-    """Yield checks, and return the error that ended them before their time."""
+    """Yield checks, and return the error that ended them early."""
     try:
         yield from checks()
     except CustctlError as error:
@@ -77,10 +77,10 @@ def _guarded(name: str, checks: Callable[[], Iterator[Check]]) -> Generator[Chec
 
 
 def _state(environ: Mapping[str, str]) -> Iterator[Check]:
-    """Look at the folder of what is remembered between two commands, by writing to it as they do."""
+    """Check the folder for the state kept between commands, by writing to it as they do."""
     folder = user_state_dir(environ)
-    elsewhere = "; or name another folder with `XDG_STATE_HOME`"
-    fault, hint = _unwritable(folder), "make it writable, or make room" + elsewhere
+    elsewhere = ", or choose another folder with `XDG_STATE_HOME`"
+    fault, hint = _unwritable(folder), "make it writable, free some disk space" + elsewhere
     if fault is None:
         mine = os.geteuid() if hasattr(os, "geteuid") else None
         for place in (folder, *sorted(each for each in folder.iterdir() if each.is_dir())):
@@ -95,16 +95,16 @@ def _state(environ: Mapping[str, str]) -> Iterator[Check]:
                 break
     if fault is None:
         seals = runtime_dir(environ)
-        fault, hint = _unwritable(seals), "make it writable, or name another folder with `XDG_RUNTIME_DIR`"
+        fault, hint = _unwritable(seals), "make it writable, or choose another folder with `XDG_RUNTIME_DIR`"
     if fault is None:
         yield Check("state", True, str(folder))
     else:
-        told = f"{fault}: what you write is not remembered, and reads use no cache and no replica"
+        told = f"{fault}: your writes cannot be recorded, so reads use neither the cache nor a replica"
         yield Check("state", False, told, hint)
 
 
 def _unwritable(folder: Path) -> str | None:
-    """Return why a folder cannot be written, or None where it can."""
+    """Return why a folder is not writable, or None if it is."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with TemporaryFile(dir=folder) as stream:
@@ -112,7 +112,7 @@ def _unwritable(folder: Path) -> str | None:
             stream.flush()
             os.fsync(stream.fileno())
     except OSError as error:
-        return f"`{folder}` cannot be written ({(error.strerror or str(error)).lower()})"
+        return f"cannot write to `{folder}` ({(error.strerror or str(error)).lower()})"
     return None
 
 
@@ -127,12 +127,12 @@ def _credential(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]
     except NoCredentialError:
         if not ENGINES[profile.database.engine].may_go_without_password:
             raise
-        source = "none found: it is for the server to say whether it wants one"
+        source = "none found; the server may not require one"
     yield Check("credential", True, source, oddity)
 
 
 def _variables(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]:
-    """Tell which variables of TLS and Patroni are set, before a driver adds its own; the engine tells those of its driver."""
+    """Report which variables of TLS and Patroni are set, before a driver adds its own; the engine reports those of its driver."""
     if not profile.database.nodes and profile.cache is None:
         return
     used, kept_out = [*USED], [name for name in KEPT_OUT if environ.get(name)]
@@ -145,7 +145,7 @@ def _variables(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]:
 
 
 def _clock(database: Database) -> Iterator[Check]:
-    """Compare the clocks; what the answer took on its way is no skew."""
+    """Compare the clocks; the time that the answer takes does not count as skew."""
     with database.reading() as connection:
         asked = _now()
         told = connection.run("clock.now").scalar()
@@ -156,8 +156,8 @@ def _clock(database: Database) -> Iterator[Check]:
         yield Check("clock", True, f"{skew:.1f} s between this machine and the server")
         return
     side = "behind" if server < asked else "ahead of"
-    hint = "the audit goes by the server's clock: let both machines keep time by NTP"
-    yield Check("clock", False, f"the server's is {skew:.1f} s {side} this machine's", hint)
+    hint = "the audit log uses the server's clock: synchronize both machines with NTP"
+    yield Check("clock", False, f"the server is {skew:.1f} s {side} this machine", hint)
 
 
 def _now() -> datetime:
@@ -165,7 +165,7 @@ def _now() -> datetime:
 
 
 class _Replicas:
-    """The nodes, looked at once, when that is first asked for."""
+    """The nodes, examined once, at the first use."""
 
     def __init__(self, profile: Profile, open_database: Callable[[], Database], environ: Mapping[str, str]) -> None:
         self._profile = profile
@@ -193,7 +193,7 @@ class _Replicas:
         return self._profile.database.replication.driver
 
     def checks(self) -> Iterator[Check]:
-        """Yield how the nodes are."""
+        """Yield the health of the nodes."""
         nodes = len(self._profile.database.nodes)
         kept = f"driver {self._driver}, {plural(nodes, 'node', 'nodes')}"
         if self._driver == "none":
@@ -208,7 +208,7 @@ class _Replicas:
         yield Check("replicas", not health.exit_code, told, hint if health.exit_code else None, health.exit_code)
 
     def completed(self, check: Check) -> Check:
-        """Return a check of the server with the way out that only the other nodes can tell."""
+        """Return a check of the server with the fix that only the other nodes can tell."""
         if check.name != "writes" or check.ok or self._driver == "none":
             return check
         try:
@@ -219,7 +219,7 @@ class _Replicas:
 
 
 def _confirmations(database: Database) -> Iterator[Check]:
-    """Tell of primaries whose commits wait for standbys that are not there, though the profile knows of none."""
+    """Report primaries whose commits wait for missing standbys, although the profile has none."""
     from custctl.engines.members import Member
     from custctl.replication.topology import UNCONFIRMED, missing_confirmations
 
@@ -256,7 +256,7 @@ def _stamp(stamp: str | None, environment: str) -> Check:
 
 
 def _tables(database: Database, state: State, plan: Plan) -> Iterator[Check]:
-    """Tell of tables that the journal has the scripts of, and that are gone."""
+    """Report tables that are missing, although the journal has their scripts."""
     from custctl.schema.standing import REQUIRED_SCHEMA
 
     if (plan.newest or 0) < REQUIRED_SCHEMA:
@@ -265,12 +265,12 @@ def _tables(database: Database, state: State, plan: Plan) -> Iterator[Check]:
     missing = [name for name in unseen if _is_gone(database, name)]
     if missing:
         names = ", ".join(f"`{name}`" for name in missing)
-        found = f"{names} gone, though the journal has its script"
+        found = f"{names} missing, but the journal has the script"
         yield Check("tables", False, found, "restore a backup", ExitCode.PENDING)
 
 
 def _is_gone(database: Database, table: str) -> bool:
-    """Tell whether a table that is not listed is not there; one that may not be read may not be listed either."""
+    """Tell whether an unlisted table is missing; a table without read access may be unlisted too."""
     try:
         with database.reading() as connection:
             connection.send(f"SELECT 1 FROM {connection.qualified(table)} WHERE 1 = 0")
@@ -286,7 +286,9 @@ def _version(plan: Plan) -> Check:
     value = (f"version {plan.newest}" if plan.newest is not None else "not there") + (f": {told}" if told else "")
     if plan.drifted:
         names = ", ".join(f"`{drift.script.name}`" for drift in plan.drifted)
-        hint = "`custctl migrate` shows the diff; put the script back, or `custctl migrate repair` accepts it"
+        hint = (
+            "`custctl migrate` shows the diff; restore the script, or accept the change with `custctl migrate repair`"
+        )
         return Check("schema", False, f"{value}; changed since: {names}", hint, ExitCode.MIGRATION)
     if plan.steps:
         return Check("schema", False, value, "run `custctl migrate`", ExitCode.PENDING)
@@ -294,16 +296,16 @@ def _version(plan: Plan) -> Check:
 
 
 def _unfinished(state: State) -> Iterator[Check]:
-    """Tell of scripts that were begun and not ended."""
+    """Report scripts that were started and did not finish."""
     for record in state.records:
         if record.state == "failed":
             value = f"`{record.name}` failed{_how_far(record)}{f': {record.error}' if record.error else ''}"
-            yield Check("script", False, value, "mend the script and run `custctl migrate`", ExitCode.MIGRATION)
+            yield Check("script", False, value, "fix the script and run `custctl migrate`", ExitCode.MIGRATION)
         elif record.state == "running":
-            value = f"`{record.name}` was begun at {record.started_at} by {record.applied_by}{_how_far(record)}"
-            hint = "wait where that run goes on; else `custctl migrate` goes on where it stopped"
+            value = f"`{record.name}` was started at {record.started_at} by {record.applied_by}{_how_far(record)}"
+            hint = "wait if that run is still active; otherwise `custctl migrate` resumes where it stopped"
             if record.in_flight is not None:
-                hint += ", and `custctl migrate repair` settles what was in flight"
+                hint += ", and `custctl migrate repair` settles the statement in flight"
             yield Check("script", False, value, hint, ExitCode.MIGRATION)
 
 

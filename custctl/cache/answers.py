@@ -1,4 +1,4 @@
-"""What may be served of a customer, and what was."""
+"""Which answers the cache may serve for a customer, and which one it served."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A customer, and where it is from.
+    """A customer, and where it was read.
 
     Attributes:
         cached: whether the cache has served it.
-        stale: whether nobody could say that it is current: the database is down.
+        stale: whether it could not be verified as current because the database is down.
         age: seconds since the cache kept it.
-        is_sure: whether it is no older than what the operator wrote last; only a stale one may be.
+        is_sure: whether it is at least as new as the operator's last write; only a stale one may not be.
     """
 
     row: Customer
@@ -29,12 +29,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Demands:
-    """What may be served.
+    """Which answers may be served.
 
     Attributes:
-        fresh: only what the database says.
-        not_stale: nothing that nobody can say is current.
-        max_stale: seconds that a stale entry may be old; None for any.
+        fresh: only answers from the database.
+        not_stale: no answer that cannot be verified as current.
+        max_stale: maximum age of a stale entry in seconds; None for any.
     """
 
     fresh: bool = False

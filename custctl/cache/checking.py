@@ -1,4 +1,4 @@
-"""How a cache stands: what answers, how fast, and what `doctor` tells of it."""
+"""The health of a cache: what answers, how fast, and what `doctor` reports about it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from custctl.profiles import Profile
 
 _SERVER = "commands work without it; check `cache` in the profile, and the server"
-_LOGIN = "`custctl credential check --for cache` looks where the password comes from, `--for cache-key` where the key"
-_CLUSTER = "it is a node of a Cluster: `cache.url` begins with `redis+cluster` for one"
+_LOGIN = (
+    "`custctl credential check --for cache` shows where the password comes from, `--for cache-key` where the key does"
+)
+_CLUSTER = "it is a node of a Cluster: start `cache.url` with `redis+cluster`"
 _HINTS = {
-    "NOPERM": "give the user its rights: `ACL SETUSER {user} ~custctl:* +@all -@admin`",
+    "NOPERM": "grant the user its rights: `ACL SETUSER {user} ~custctl:* +@all -@admin`",
     NO_DATABASE: "correct the number at the end of `cache.url`, or raise `databases` on the server",
-    "MISCONF": "the server could not save its data: look at its log, its disk and its folder",
+    "MISCONF": "the server could not save its data: check its log, its disk and its folder",
     "OOM": "the server's memory is full: raise `maxmemory`, or set `maxmemory-policy` to one of `volatile-*`",
     "READONLY": "it is a replica: name the primary in `cache.url`, or its Sentinels",
     "MASTERDOWN": "it is a replica without its primary: name the primary in `cache.url`, or its Sentinels",
@@ -39,7 +41,7 @@ _HINTS = {
 
 
 def way_out(url: str, error: CacheError) -> tuple[str, ExitCode]:
-    """Return what to do about an error of a cache, and the exit code that it ends a command with."""
+    """Return how to fix an error of a cache, and the exit code of a command that fails with it."""
     is_login = isinstance(error, CacheLoginError)
     hint = _HINTS.get(error.kind, _LOGIN if is_login else _SERVER)
     user = parse_url(url).user or "default"
@@ -47,7 +49,7 @@ def way_out(url: str, error: CacheError) -> tuple[str, ExitCode]:
 
 
 def check_cache(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]:
-    """Yield how a profile's cache stands, by doing what commands do with it."""
+    """Yield the health of a profile's cache, by doing what commands do with it."""
     if profile.cache is None:
         yield Check("cache", True, "none")
         return
@@ -76,17 +78,17 @@ def check_cache(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]
     if profile.cache.encrypt:
         told.append("entries encrypted")
     if failure is not None:
-        told.append(f"answers again after a failure a moment ago: {failure}")
+        told.append(f"available again after a recent failure: {failure}")
     still = len(memory.in_doubt)
     if in_doubt > still:
-        told.append(f"{plural(in_doubt - still, 'entry', 'entries')} in doubt taken away")
+        told.append(f"{plural(in_doubt - still, 'entry', 'entries')} in doubt removed")
     if still:
         told.append(f"{plural(still, 'entry', 'entries')} still in doubt")
     yield Check("cache", True, f"{url}: {', '.join(told)}")
 
 
 def latency(cache: Cache) -> float:
-    """Return the seconds of a small question, the better of two.
+    """Return the round-trip time of a small command in seconds, the better of two.
 
     Raises:
         CacheError: it is not answered.
@@ -100,7 +102,7 @@ def latency(cache: Cache) -> float:
 
 
 def server_version(info: Mapping[str, str]) -> str | None:
-    """Return name and version, from what a server says of itself."""
+    """Return name and version, from a server's own information."""
     for name in ("valkey", "redis"):
         if f"{name}_version" in info:
             return f"{name} {info[f'{name}_version'].strip()}"

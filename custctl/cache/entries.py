@@ -19,14 +19,14 @@ class Sealer(Protocol):
     """Encrypts what is kept."""
 
     def seal(self, data: bytes, place: bytes) -> bytes:
-        """Return the data encrypted; `place` is where it is kept, and it opens nowhere else."""
+        """Return the data encrypted; `place` is where it is stored, and it decrypts only there."""
 
     def open(self, data: bytes, place: bytes) -> bytes | None:
-        """Return the data, or None where it was sealed with another key, for another place, or was changed."""
+        """Return the data, or None if it was sealed with another key or for another place, or was changed."""
 
 
 def version_key(engine: str, version: str) -> str:
-    """Return a version as text that compares as versions do: epoch and counter, 16 hexadecimal digits each.
+    """Return a version as text that sorts as versions do: epoch and counter, 16 hexadecimal digits each.
 
     As text, because Lua's numbers are exact up to 2^53 only.
     """
@@ -35,18 +35,18 @@ def version_key(engine: str, version: str) -> str:
 
 
 def epoch_key(epoch: int) -> str:
-    """Return an epoch as it begins a version's key."""
+    """Return an epoch as the prefix of a version's key."""
     return f"{epoch:016x}"
 
 
 def pack(row: Customer, place: bytes, sealer: Sealer | None) -> bytes:
-    """Return a row as it is kept."""
+    """Return a row in its stored form."""
     data = json.dumps([_FORM, *row.as_dict().values()], ensure_ascii=False, separators=(",", ":")).encode()
     return sealer.seal(data, place) if sealer is not None else data
 
 
 def unpack(data: bytes, place: bytes, sealer: Sealer | None) -> Customer | None:
-    """Return the row of an entry; None where it is no entry of ours, or was tampered with."""
+    """Return the row of an entry; None if the entry is not ours or was tampered with."""
     if sealer is not None:
         opened = sealer.open(data, place)
         if opened is None:

@@ -1,4 +1,4 @@
-"""Ways to a cache: one server, the master that Sentinels name, the node of a Cluster that keeps a database's entries.
+"""Connections to a cache: one server, the master named by Sentinels, or the node of a Cluster that stores a database's entries.
 
 All entries of a database are in one hash slot, so that one server has all of them, and one connection serves.
 
@@ -27,21 +27,21 @@ _DOES_NOT_SERVE = frozenset(
     | {"MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "CROSSSLOT"}
 )
 NO_DATABASE = "SELECT"
-"""The `kind` of the error that there is no database of the number in the URL, which servers have no word for."""
+"""The `kind` of the error for a database number that does not exist; servers have no word for it."""
 
 
 class Link(Protocol):
     """A connection to a cache."""
 
     def call(self, commands: Sequence[Command]) -> list[Any]:
-        """Run commands, and return their replies; what the server refuses about one is a `Refusal` among them.
+        """Run commands, and return their replies; a command that the server rejects has a `Refusal` as its reply.
 
         Raises:
-            WireError: not all replies come in time, or the server does not serve at all as it is.
+            WireError: not all replies arrive in time, or the server cannot serve requests at all.
         """
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
 
 
 def open_link(
@@ -50,13 +50,13 @@ def open_link(
     """Connect to a cache, within twice the patience.
 
     Args:
-        near: a key of the entries that it is for.
-        password: looks the login's password up; asked only where the URL names a user.
-        authorities: the certificates to trust in place of the system's.
+        near: a key of the entries that the connection is for.
+        password: looks up the login's password; called only if the URL names a user.
+        authorities: the certificates to trust instead of the system's.
         patience: seconds for connecting, and for each call.
 
     Raises:
-        WireError: it does not answer in time, or refuses the login.
+        WireError: it does not respond in time, or rejects the login.
     """
     door = _Door(address, password() if address.user is not None else None, authorities, patience)
     if address.kind == "sentinel":
@@ -67,7 +67,7 @@ def open_link(
 
 
 class _Door:
-    """What a connection to any server of a cache takes: TLS, login, database."""
+    """What every connection to a server of a cache needs: TLS, login, database."""
 
     def __init__(self, address: Address, secret: str | None, authorities: Path | None, patience: float) -> None:
         self._address = address
@@ -83,7 +83,7 @@ class _Door:
             patience: seconds for both.
 
         Raises:
-            WireError: it does not answer in time, or refuses the login.
+            WireError: it does not respond in time, or rejects the login.
         """
         began = time.monotonic()
         wire = Wire(host, port, tls=self._tls, patience=patience)
@@ -100,16 +100,16 @@ class _Door:
     def _refused(self, command: Command, reply: Refusal) -> WireError:
         # Never with the command: it holds the password.
         if command[0] == "AUTH" and reply.kind == "ERR":
-            return LoginError(f"it refuses the login: {reply.words}", reply.kind)
+            return LoginError(f"it rejects the login: {reply.words}", reply.kind)
         if command[0] == "SELECT" and reply.kind == "ERR":
             return WireError(f"it has no database {self._address.number}: {reply.words}", NO_DATABASE)
         return refused(reply)
 
     def open_master(self, host: str, port: int | None, patience: float) -> Wire:
-        """Connect to the master that a Sentinel names; one that wants a login is given the master's.
+        """Connect to the master named by a Sentinel; a Sentinel that requires a login gets the master's.
 
         Raises:
-            WireError: it knows none, or that one is none or does not answer.
+            WireError: it knows none, or the server that it names is not a master or does not respond.
         """
         service = self._address.service
         sentinel = Wire(host, port, tls=self._tls, patience=patience / 2)
@@ -122,18 +122,18 @@ class _Door:
             sentinel.close()
         if not (isinstance(named, list) and len(named) == 2 and all(isinstance(word, bytes) for word in named)):
             why = f": {named.words}" if isinstance(named, Refusal) else ""
-            raise WireError(f"the sentinel at {host} names no master `{service}`{why}")
+            raise WireError(f"the sentinel at {host} knows no master `{service}`{why}")
         master = self.open(named[0].decode(errors="replace"), _port(named[1]), patience / 2)
         [role] = master.call([("ROLE",)])
         # Who may not ask for the role takes it as it was told.
         if isinstance(role, list) and role[:1] != [b"master"]:
             master.close()
-            raise WireError(f"the sentinel at {host} names a master that is none")
+            raise WireError(f"the sentinel at {host} names a master that is not one")
         return master
 
 
 def _first(address: Address, patience: float, use: Callable[[str, int | None, float], _ServerLink]) -> _ServerLink:
-    """Return the link by way of the first host that leads to one; those that do not leave time for the next."""
+    """Return the link through the first host that leads to one; a host that fails leaves time for the next."""
     deadline = time.monotonic() + patience
     last = WireError("it has no host")
     for index, (host, port) in enumerate(address.hosts):
@@ -148,7 +148,7 @@ def _first(address: Address, patience: float, use: Callable[[str, int | None, fl
 
 
 class _ServerLink:
-    """A connection to one server, as it is."""
+    """A connection to one server, unchanged."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -158,12 +158,12 @@ class _ServerLink:
         return _served(self._wire.call(commands))
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._wire.close()
 
 
 class _NodeLink(_ServerLink):
-    """A connection to one node of a Cluster, which goes where that sends it."""
+    """A connection to one node of a Cluster, which follows the node's redirections."""
 
     def __init__(self, wire: Wire, door: _Door) -> None:
         super().__init__(wire)
@@ -171,7 +171,7 @@ class _NodeLink(_ServerLink):
 
     @classmethod
     def to(cls, key: str, door: _Door, host: str, port: int | None, patience: float) -> Self:
-        """Connect to the node that keeps a key, by way of any other."""
+        """Connect to the node that stores a key, through any other node."""
         wire = door.open(host, port, patience)
         link, usual = cls(wire, door), wire.patience
         wire.patience = patience
@@ -197,7 +197,7 @@ class _NodeLink(_ServerLink):
         return _served(replies)
 
     def _follow(self, moved: str) -> None:
-        """Connect to the node that keeps a slot: `MOVED 3999 db2.internal:6381`, without a host for the same one."""
+        """Connect to the node that stores a slot: `MOVED 3999 db2.internal:6381`, without a host for the same one."""
         host, _, port = moved.rpartition(" ")[2].rpartition(":")
         before = self._wire
         self._wire = self._door.open(host or before.host, _port(port.encode()), before.patience)
@@ -209,7 +209,7 @@ def _is(reply: Any, kind: str) -> bool:
 
 
 def _served(replies: list[Any]) -> list[Any]:
-    """Return replies; what is refused to every command is an error."""
+    """Return replies; a refusal that concerns every command is an error."""
     for reply in replies:
         if isinstance(reply, Refusal) and reply.kind in _WANTS_LOGIN | _DOES_NOT_SERVE:
             raise refused(reply)
@@ -217,12 +217,12 @@ def _served(replies: list[Any]) -> list[Any]:
 
 
 def refused(reply: Refusal) -> WireError:
-    """Return what a server refuses as an error, in its own words."""
+    """Return a server's refusal as an error, in its own words."""
     if reply.kind in _WANTS_LOGIN:
-        return LoginError(f"it refuses the login: {reply.words}", reply.kind)
+        return LoginError(f"it rejects the login: {reply.words}", reply.kind)
     if reply.kind == "NOPERM":
-        return LoginError(f"the login lacks a right: {reply.words}", reply.kind)
-    does = "does not serve" if reply.kind in _DOES_NOT_SERVE else "refuses what a command takes"
+        return LoginError(f"the login lacks a privilege: {reply.words}", reply.kind)
+    does = "cannot serve requests" if reply.kind in _DOES_NOT_SERVE else "rejects a command"
     return WireError(f"it {does}: {reply.words}", reply.kind)
 
 
@@ -238,5 +238,5 @@ def _context(authorities: Path | None) -> Any:
     try:
         return client_context(str(authorities) if authorities is not None else None)
     except OSError as error:
-        why = "it holds no certificates" if isinstance(error, ssl.SSLError) else str(error.strerror).lower()
+        why = "it contains no certificates" if isinstance(error, ssl.SSLError) else str(error.strerror).lower()
         raise WireError(f"cannot use `{authorities}`: {why}") from None

@@ -1,7 +1,7 @@
-"""Whether the database is there at all, as far as its ports tell: what an entry that is served is marked by.
+"""Whether the database is reachable, as far as its ports tell: this decides whether a served entry is marked as stale.
 
-A cached row takes no connection to the database, and so says nothing about it. Once a second at most, for all processes
-of a user on a machine, it is looked whether one of the nodes still takes connections; none is logged in to.
+A cached row needs no connection to the database, and so says nothing about it. At most once a second, for all processes
+of a user on a machine, a check finds out whether one of the nodes still accepts connections; it logs in to none.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def is_down(servers: Sequence[tuple[str, int]], memory: Memory) -> bool:
     """Tell whether every server refuses connections.
 
     Args:
-        servers: host and port of each; one whose name has to be looked up is taken to be there.
+        servers: host and port of each; a server whose name needs a lookup counts as reachable.
     """
     if not servers:
         return False

@@ -26,10 +26,10 @@ class Warmed:
     """What was done.
 
     Attributes:
-        looked_at: how many customers.
-        filled: how many of them are new in the cache.
-        held: how many it held already.
-        left: how many it did not take, by why.
+        looked_at: number of customers examined.
+        filled: how many of them were added to the cache.
+        held: how many were already in the cache.
+        left: how many were not added, by reason.
     """
 
     looked_at: int = 0
@@ -40,26 +40,26 @@ class Warmed:
 
 _LEFT = {
     "busy": "being written",
-    "late": "written meanwhile",
-    "older": "of a later version there",
+    "late": "changed during the run",
+    "older": "cached in a later version already",
     "leased": "being filled by another reader",
-    "replica": "read from a replica, as the primary does not answer",
-    "refused": "in the way of a key that is not custctl's",
+    "replica": "read from a replica because the primary does not respond",
+    "refused": "blocked by a key that does not belong to custctl",
 }
 
 
 def reasons(left: Counter[str]) -> str:
-    """Return in words why the cache did not take customers."""
+    """Return in words why the cache did not accept customers."""
     return ", ".join(f"{count} {_LEFT[why]}" for why, count in left.most_common())
 
 
 def warm(cache: Cache, database: Database, limit: int, on_progress: Callable[[int], None]) -> Warmed:
     """Fill the cache with the most recently updated customers.
 
-    A batch takes the way of a single reader: leases first, then the rows from the primary, then the entries.
+    A batch works as a single reader does: leases first, then the rows from the primary, then the entries.
 
     Raises:
-        CacheError: the cache does not answer, or takes no entries; what was filled stays.
+        CacheError: the cache does not respond, or accepts no entries; what was filled stays.
     """
     import sqlalchemy as sa
 
@@ -107,17 +107,17 @@ def _rows(database: Database, ids: list[int], connection: Connection) -> list[Cu
 
 
 def count_entries(keys: Iterable[bytes]) -> int:
-    """Return how many entries some keys are of: one has a second key, its address."""
+    """Return how many entries some keys belong to: an entry has a second key, its address."""
     return sum(b":row:" in key for key in keys)
 
 
 def clear(cache: Cache) -> int:
-    """Take all entries out of the cache, and return how many that were.
+    """Remove all entries from the cache, and return their number.
 
-    Nothing that was kept before is trusted from the first moment on, also where this is killed.
+    From the first moment on, no earlier entry is trusted, even if this run is killed.
 
     Raises:
-        CacheError: the cache does not answer, or refuses it.
+        CacheError: the cache does not respond, or rejects the request.
     """
     cache.turn(os.urandom(9).hex())
     removed = 0

@@ -1,7 +1,7 @@
 """What a machine remembers about a profile's cache between two commands.
 
-Which database the entries are of, what was last written from here, which entries are in doubt, and that the cache has
-failed just now: a short-lived process knows none of that by itself.
+Which database the entries belong to, what was last written from here, which entries are in doubt, and whether the cache
+failed recently: a short-lived process knows none of that by itself.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ ALL = -1
 class Memory:
     """The memory of one profile.
 
-    Where it cannot be written, or was lost, it begins again, and knows nothing of what was written before that.
+    If it cannot be written, or was lost, it starts empty, and does not know about earlier writes.
 
     Args:
-        path: its file; None where this user has no folder for it.
+        path: its file; None if this user has no folder for it.
         clock: seconds since the epoch.
     """
 
@@ -47,7 +47,7 @@ class Memory:
 
     @property
     def problem(self) -> str | None:
-        """Why what was to be remembered last is not; None where all of it is."""
+        """Why the last change could not be remembered; None if everything is."""
         return self._problem
 
     def _read(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class Memory:
         return self._held
 
     def _sound(self, text: str | None, *, whole: bool) -> dict[str, Any]:
-        """Return what was read, without what this program has not written there; begin again where it is not whole."""
+        """Return what was read, without anything that this program did not write; start empty if it is incomplete."""
         try:
             held = json.loads(text or "{}")
         except (ValueError, RecursionError):
@@ -81,12 +81,12 @@ class Memory:
         return held
 
     def _begin(self, held: dict[str, Any]) -> None:
-        """Begin to know what is written: of what is known already, something may be missing that is newer."""
+        """Start to record writes: the record so far may lack newer ones."""
         written = {each: f"{found.partition(' ')[0]} 0" for each, found in held["written"].items()}
         held.update(since=self._clock(), begun=os.urandom(6).hex(), written=written)
 
     def _change(self, change: Callable[[dict[str, Any]], None]) -> bool:
-        """Change what is kept, and tell whether that is kept."""
+        """Change the record, and tell whether the change was stored."""
         if self._file is None:
             return False
 
@@ -105,24 +105,24 @@ class Memory:
         return True
 
     def _keep(self, change: Callable[[dict[str, Any]], None]) -> None:
-        """Change what must not be forgotten unnoticed."""
+        """Change a part of the record whose loss must be noticed."""
         if not self._change(change) and self._file is not None:
             self._file.break_seal()
 
     def _told(self, error: OSError) -> str:
         assert self._file is not None
-        return f"`{self._file.path}` cannot be written ({(error.strerror or str(error)).lower()})"
+        return f"cannot write `{self._file.path}` ({(error.strerror or str(error)).lower()})"
 
     # -- which database ----------------------------------------------------------------------------
 
     @property
     def database_id(self) -> str | None:
-        """The id of the database that the profile led to last."""
+        """The id of the database that the profile last led to."""
         found = self._read().get("database_id")
         return found if isinstance(found, str) else None
 
     def learn(self, database_id: str) -> None:
-        """Keep which database the profile leads to; what was known of another one is forgotten."""
+        """Record which database the profile leads to; the record of another database is dropped."""
         if self.database_id != database_id:
 
             def change(held: dict[str, Any]) -> None:
@@ -136,23 +136,23 @@ class Memory:
 
     @property
     def reach(self) -> float:
-        """Seconds for which nothing was written from here that is not known; 0 where that cannot be told."""
+        """Seconds for which every write from here is recorded; 0 if that is unknown."""
         since: float = self._read()["since"]
         return max(self._clock() - since, 0.0)
 
     def known(self, customer_id: int) -> str:
-        """Return the version that this operator must not be shown an older one than; empty where none is known."""
+        """Return the oldest version that this operator may be shown; empty if unknown."""
         found: str = self._read()["written"].get(str(customer_id), "")
         return found.partition(" ")[0]
 
     def is_sure(self, customer_id: int) -> bool:
-        """Tell whether the version that is known is no older than what was last written from here."""
+        """Tell whether the recorded version is at least as new as the last write from here."""
         held = self._read()
         since: float = held["since"]
         return _number(held["written"].get(str(customer_id), "").partition(" ")[2]) >= since
 
     def wrote(self, customer_id: int, version_key: str) -> None:
-        """Keep the version that was written, unless a later one is kept."""
+        """Record the version that was written, unless a later one is recorded."""
         self._read()
 
         def change(held: dict[str, Any]) -> None:
@@ -165,7 +165,7 @@ class Memory:
         self._keep(change)
 
     def met(self, versions: Mapping[int, str]) -> None:
-        """Keep the versions that the primary had, while the memory is too young to know them by itself."""
+        """Record the versions that the primary had, while the memory is too young to know them by itself."""
 
         def change(held: dict[str, Any]) -> None:
             if held["begun"] == self._begun:
@@ -186,17 +186,17 @@ class Memory:
 
     @property
     def in_doubt(self) -> dict[int, str]:
-        """The customers whose entries may be old, as the cache did not take what was written; `ALL` is every one.
+        """The customers whose entries may be outdated because the cache missed a write; `ALL` means every one.
 
-        Each with a text of its own for each time that it came into doubt.
+        Each has a text that is different each time the entry becomes doubtful.
         """
         return {int(key): value for key, value in self._read()["doubt"].items()}
 
     def doubt(self, customer_ids: Iterable[int], seconds: float = 0.0) -> None:
-        """Keep that entries may be old.
+        """Record that entries may be outdated.
 
         Args:
-            seconds: in which what they are to be older than may yet be written, so that it is no use to settle them.
+            seconds: during which the write may still happen, so that it is too early to settle them.
         """
         until = self._clock() + seconds if seconds else 0
         new = {str(each): f"{os.urandom(6).hex()} {until:.3f}" for each in customer_ids}
@@ -211,7 +211,7 @@ class Memory:
         self._keep(change)
 
     def settle(self, doubts: Mapping[int, str]) -> None:
-        """Keep that these are in doubt no more, but for what is written yet, or came into doubt since `in_doubt` was asked."""
+        """Record that these are no longer in doubt, except for writes in flight and doubts that are newer than the call of `in_doubt`."""
         now = self._clock()
 
         def change(held: dict[str, Any]) -> None:
@@ -226,23 +226,23 @@ class Memory:
 
     @property
     def failure(self) -> str | None:
-        """Why the cache failed within the last half minute; None where it did not."""
+        """Why the cache failed within the last half minute; None if it did not."""
         found = self._read().get("failed")
         if not (isinstance(found, list) and len(found) == 2 and isinstance(found[0], int | float)):
             return None
         return str(found[1]) if 0 <= self._clock() - found[0] < _SPARED else None
 
     def failed(self, why: str) -> None:
-        """Keep that the cache has failed now."""
+        """Record that the cache has failed now."""
         self._change(lambda held: held.update(failed=[self._clock(), why]))
 
     def answered(self) -> None:
-        """Keep that the cache answers, and since when the memory knows what is written from here."""
+        """Record that the cache responds, and since when the memory knows the writes from here."""
         if "failed" in self._read() or self._is_new:
             self._change(lambda held: held.pop("failed", None))
 
     def may_try(self) -> bool:
-        """Tell whether this process may ask the cache: of many, one alone tries again after a failure."""
+        """Tell whether this process may use the cache: after a failure, only one process tries again."""
         found = self._read().get("failed")
         if not isinstance(found, list):
             return True
@@ -265,14 +265,14 @@ class Memory:
 
     @property
     def seen(self) -> tuple[float, bool]:
-        """Seconds since it was last looked whether the database is there, and whether it was."""
+        """Seconds since the last check whether the database is reachable, and its result."""
         found = self._read().get("seen")
         if not (isinstance(found, list) and len(found) == 2 and isinstance(found[0], int | float)):
             return math.inf, True
         return abs(self._clock() - found[0]), bool(found[1])
 
     def saw(self, there: bool) -> None:
-        """Keep whether the database was there now."""
+        """Record whether the database is reachable now."""
         self._change(lambda held: held.update(seen=[self._clock(), there]))
 
 
@@ -281,7 +281,7 @@ def _until(doubt: str) -> float:
 
 
 def _number(value: Any) -> float:
-    """Return what was read as a number; 0 where it is none."""
+    """Return what was read as a number; 0 if it is not a number."""
     try:
         found = float(value)
     except (TypeError, ValueError):

@@ -1,7 +1,7 @@
-"""What a writer tells the cache: before its commit that it writes, after it what is there now.
+"""What a writer tells the cache: before its commit, that it is writing; after the commit, the new state.
 
-A write never fails because of the cache. Where that does not answer, it is said, and the entry is in doubt until the
-cache has been told.
+A write never fails because of the cache. If the cache does not respond, a warning says so, and the entry is in doubt until the
+cache has been updated.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 class CacheMirror:
-    """Keeps a cache in step with the writes of one process; see `custctl.customers.mirror.Mirror`.
+    """Keeps a cache up to date with the writes of one process; see `custctl.customers.mirror.Mirror`.
 
     Args:
         open_cache: opens the cache of a database, by its id.
-        warned: called with what may be wrong, for a person.
-        mark: seconds that the mark of a write of many lives without being said again.
+        warned: called with warnings for a person.
+        mark: seconds after which the mark of a bulk write expires unless it is renewed.
     """
 
     def __init__(
@@ -58,14 +58,14 @@ class CacheMirror:
         return self._cache
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._cache is not None:
             self._cache.close()
 
     # -- one customer ------------------------------------------------------------------------------
 
     def writing(self, database_id: str | None, customer_id: int) -> None:
-        """Say that a customer is being written, before the commit; said again, it does no harm."""
+        """Announce the write of a customer, before the commit; a repetition does no harm."""
         cache = self._opened(database_id)
         if cache is None or customer_id in self._marked:
             return
@@ -74,7 +74,7 @@ class CacheMirror:
             cache.begin(customer_id, self._token)
 
     def wrote(self, database_id: str | None, row: Customer) -> None:
-        """Say what was committed."""
+        """Announce what was committed."""
         cache = self._opened(database_id)
         if cache is None:
             return
@@ -84,7 +84,7 @@ class CacheMirror:
             cache.put(row, self._token)
 
     def deleted(self, database_id: str | None, customer_id: int, version: str) -> None:
-        """Say that a customer was deleted at a version."""
+        """Announce that a customer was deleted at a version."""
         cache = self._opened(database_id)
         if cache is None:
             return
@@ -94,7 +94,7 @@ class CacheMirror:
             cache.bury(customer_id, version, self._token)
 
     def unchanged(self) -> None:
-        """Say that what was begun was not written, and never will be."""
+        """Announce that an announced write did not happen, and never will."""
         marked, self._marked = self._marked, set()
         for customer_id in marked if self._cache is not None else ():
             try:
@@ -106,9 +106,9 @@ class CacheMirror:
 
     @contextmanager
     def many(self, database_id: str | None) -> Iterator[None]:
-        """Say that many customers are written during the block, and trust nothing afterwards that was kept before.
+        """Announce that many customers are written during the block, and afterwards trust no earlier entry.
 
-        Where it is not known what became of the last of it, that remains said until the mark runs out.
+        If the outcome of the last write is unknown, the mark stays until it expires.
         """
         cache = self._opened(database_id)
         if cache is None or database_id is None:
@@ -154,7 +154,7 @@ class CacheMirror:
             thread.join()
 
     def forked(self, database_id: str | None, epoch: int) -> None:
-        """Say that the history has forked: what was kept of the one that was left is served to nobody any more."""
+        """Announce that the history has forked: entries of the abandoned history are no longer served."""
         cache = self._opened(database_id)
         if cache is not None:
             with self._told(ALL):
@@ -169,13 +169,13 @@ class CacheMirror:
             if not self._has_warned:
                 self._has_warned = True
                 self._warned(
-                    f"the cache was not told: {error}; others may read the earlier row from it{self._forgotten}"
+                    f"the cache was not updated: {error}; others may read the old row from it{self._forgotten}"
                 )
 
     @property
     def _forgotten(self) -> str:
-        """What is to be added where this machine does not remember what the cache was not told."""
+        """The addition to a warning if this machine cannot remember what the cache missed."""
         problem = self._memory.problem
         if problem is None:
             return ""
-        return f"; {problem}: until this is fixed, your own reads do without the cache"
+        return f"; {problem}: until this is fixed, your own reads do not use the cache"

@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from custctl.profiles import Profile
 
 PATIENCE = 0.12
-"""Seconds for connecting and for each call: what a command waits for a cache that stands still, before it goes on."""
+"""Seconds for connecting and for each call: how long a command waits for a cache that hangs, before it continues without it."""
 
 LONGER_PATIENCE = 5.0
-"""The same where it is the cache itself that somebody looks after, and a busy one is none that is down."""
+"""The same for commands about the cache itself: a busy cache must not count as down."""
 
 _NO_LIMIT = 60.0  # seconds that a write is taken to last at the most where the profile sets no limit
 _AFTERWARDS = 20.0  # seconds in which a writer has learnt what became of its commit
 
 
 def open_memory(profile: Profile, environ: Mapping[str, str]) -> Memory:
-    """Return what this machine remembers of a profile's cache."""
+    """Return what this machine remembers about a profile's cache."""
     try:
         path: Path | None = state_file(profile.name, profile.location, environ, "cache.json")
     except UsageError:
@@ -40,14 +40,14 @@ def open_memory(profile: Profile, environ: Mapping[str, str]) -> Memory:
 
 
 def mark_seconds(profile: Profile) -> float:
-    """Return after how many seconds a writer that has not come back is taken for dead: longer than any write takes."""
+    """Return after how many seconds a silent writer counts as dead: longer than any write takes."""
     return 2 * (profile.database.statement_timeout or _NO_LIMIT) + _AFTERWARDS
 
 
 def open_cache(
     profile: Profile, environ: Mapping[str, str], memory: Memory, database_id: str, *, patience: float = PATIENCE
 ) -> Cache:
-    """Return the cache of a database; nothing is connected, and no password or key looked up, before the first use.
+    """Return the cache of a database; it connects, and looks up a password or key, at the first use.
 
     Args:
         patience: seconds for connecting and for each call.
@@ -90,7 +90,7 @@ def open_cache(
 
 @contextmanager
 def _as_login() -> Iterator[None]:
-    """Take what the cache cannot be opened without for a fault of the cache: no other command fails for want of it."""
+    """Treat a missing prerequisite of the cache as a fault of the cache: no other command fails because of it."""
     try:
         yield
     except CredentialError as error:
@@ -100,7 +100,7 @@ def _as_login() -> Iterator[None]:
 def open_mirror(
     profile: Profile, environ: Mapping[str, str], memory: Memory, warned: Callable[[str], None]
 ) -> CacheMirror:
-    """Return what keeps a profile's cache in step with its writes."""
+    """Return what keeps a profile's cache up to date with its writes."""
     from custctl.cache.mirroring import CacheMirror
 
     def opened(database_id: str) -> Cache:

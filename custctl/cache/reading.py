@@ -1,4 +1,4 @@
-"""Getting one customer by way of the cache, and from it alone while the database is down."""
+"""Reading one customer through the cache, and only from it while the database is down."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from custctl.customers.model import Customer
 
 STALE = "stale"
-"""What is counted where an entry was served while the database was down."""
+"""The counter for entries served while the database was down."""
 
 
 class Rows(Protocol):
@@ -27,18 +27,18 @@ class Rows(Protocol):
 
     @property
     def has_read_primary(self) -> bool:
-        """Whether the last read was the primary's, and not one that served in its place."""
+        """Whether the last read came from the primary, and not from a replica in its place."""
 
 
 class Reader:
     """Reads customers one by one.
 
     Args:
-        cache: None where there is none, or it is not known yet whose entries to look for.
+        cache: None if there is none, or the id of the database is not known yet.
         rows: opens the database, when it is first needed.
-        learn: called with the id of the database; returns its cache where that is not the one at hand, else None.
-        is_down: tells whether the database is known to be down, at next to no cost.
-        told: called with what happens besides, for a person.
+        learn: called with the id of the database; returns its cache if it differs from the current one, else None.
+        is_down: tells whether the database is known to be down, at almost no cost.
+        told: called with notes for a person.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Reader:
 
         Raises:
             NotFoundError: the database has none.
-            UnavailableError: the database is down, and the cache has nothing that may be served.
+            UnavailableError: the database is down, and the cache has no entry that may be served.
         """
         name = parse_who(who)
         look = NOTHING if demands.fresh else self._look(name)
@@ -69,7 +69,7 @@ class Reader:
         if usable and look.row is not None and look.answer == "hit":
             if not self._is_down():
                 return Found(look.row, cached=True, age=look.age)
-            return self._stale(look, look.row, demands, UnavailableError("the database does not answer"))
+            return self._stale(look, look.row, demands, UnavailableError("the database does not respond"))
         try:
             return Found(self._ask(who, look))
         except UnavailableError as error:
@@ -88,7 +88,7 @@ class Reader:
             return NOTHING
 
     def _ask(self, who: str, look: Look) -> Customer:
-        """Read from the database; from the primary where the row is going to be kept, or none older must be shown."""
+        """Read from the database; from the primary if the row is going to be cached, or an older row must not be shown."""
         row, database_id = self._rows().identified(who, replica=not look.lease and look.is_sure)
         another = self._learn(database_id)
         self._cache = another or self._cache
@@ -123,7 +123,7 @@ class Reader:
     def _stale(self, look: Look, row: Customer, demands: Demands, why: CustctlError) -> Found:
         has_it = f"{why.message}; the cache has it, {look.age:.1f} s old"
         if demands.not_stale:
-            raise UnavailableError(f"{has_it}, and `--require-fresh` refuses that", hint=why.hint) from why
+            raise UnavailableError(f"{has_it}, which `--require-fresh` does not allow", hint=why.hint) from why
         if demands.max_stale is not None and look.age > demands.max_stale:
             raise UnavailableError(f"{has_it}, more than {demands.max_stale:g} s", hint=why.hint) from why
         if self._cache is not None:

@@ -29,10 +29,10 @@ def short(name: str, keys: Sequence[Word], arguments: Sequence[Word]) -> Command
 
 
 def loading() -> list[Command]:
-    """Return the commands that hand over all scripts which are run by `short`."""
+    """Return the commands that load all scripts which `short` runs."""
     return [("SCRIPT", "LOAD", _text(name)) for name in _LASTING]
 
 
 def whole(name: str, keys: Sequence[Word], arguments: Sequence[Word]) -> Command:
-    """Return the command that hands a script over and runs it."""
+    """Return the command that loads a script and runs it."""
     return ("EVAL", _text(name), len(keys), *keys, *arguments)

@@ -1,4 +1,4 @@
-"""Entries encrypted with a key of the operator's: AES-256-GCM, bound to the place where the entry is kept.
+"""Entries encrypted with the operator's key: AES-256-GCM, bound to the place where the entry is stored.
 
 Source: NIST SP 800-38D; the random nonces of 96 bits allow for 2^32 entries under one key.
 """
@@ -39,7 +39,7 @@ class AesSealer:
             raw = b""
         if len(raw) != _KEY:
             raise CredentialError(
-                "the cache's key is not 32 bytes in Base64", hint="make one with `openssl rand -base64 32`"
+                "the cache's key is not 32 bytes in Base64", hint="generate one with `openssl rand -base64 32`"
             )
         self._cipher = AESGCM(raw)
 
@@ -49,7 +49,7 @@ class AesSealer:
         return nonce + self._cipher.encrypt(nonce, data, place)
 
     def open(self, data: bytes, place: bytes) -> bytes | None:
-        """Return the data, or None where it does not open."""
+        """Return the data, or None if it cannot be decrypted."""
         from cryptography.exceptions import InvalidTag
 
         try:

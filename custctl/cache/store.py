@@ -1,4 +1,4 @@
-"""The cache of one database: looking, filling, and what a writer says before and after its commit."""
+"""The cache of one database: lookups, filling, and what a writer announces before and after its commit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _TRIES = 100  # keys that one SCAN looks at
 
 
 class CacheError(Exception):
-    """The cache cannot be asked.
+    """The cache cannot be used.
 
     Attributes:
         kind: see `custctl.cache.wire.WireError`.
@@ -44,25 +44,25 @@ class CacheError(Exception):
 
 
 class CacheLoginError(CacheError):
-    """It is there, and what it or its entries are opened with is missing or refused."""
+    """The cache is reachable, but its credential or key is missing or rejected."""
 
 
 def key_prefix(database_id: str) -> str:
-    """Return what all keys of a database begin with; the braces keep them in one hash slot of a Cluster."""
+    """Return the prefix of all keys of a database; the braces keep them in one hash slot of a Cluster."""
     return f"custctl:{{{database_id}}}:"
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look into the cache has found.
+    """The result of a lookup in the cache.
 
     Attributes:
         answer: hit, miss, or busy, where a write is in flight.
-        lease: lets its holder fill the entry; empty where somebody else does, or nobody may.
-        row: what is kept, whether it is to be trusted or not.
-        age: seconds since it was kept.
-        customer_id: whose entry it is; None where nobody's was found.
-        is_sure: whether it is no older than what was last written from here, which a memory that was lost does not tell.
+        lease: lets its holder fill the entry; empty if another reader fills it, or nobody may.
+        row: the cached row, trusted or not.
+        age: seconds since it was cached.
+        customer_id: whose entry it is; None if none was found.
+        is_sure: whether it is at least as new as the last write from here; unknown after a loss of the memory.
     """
 
     answer: str
@@ -77,17 +77,17 @@ NOTHING = Look("miss")
 
 
 class Cache:
-    """The entries of one database, in one hash slot, so that a script sees all that it has to.
+    """The entries of one database, in one hash slot, so that a script sees all it needs.
 
-    A call that fails is the last of this process; what must not be trusted any more is kept in the memory.
+    After a failed call this process makes no other; the memory records what must no longer be trusted.
 
     Args:
         connect: opens the link.
         database_id: whose entries they are.
-        engine: what kind of versions its rows have.
-        ttl: seconds that an entry is taken for current.
-        mark: seconds after which a writer that has not come back is taken for dead.
-        sealer: finds what encrypts the entries, at the first call; None where they are kept as they are.
+        engine: decides the kind of versions that its rows have.
+        ttl: seconds for which an entry counts as current.
+        mark: seconds after which a silent writer counts as dead.
+        sealer: returns what encrypts the entries, at the first call; None for unencrypted entries.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Cache:
         self._state, self._counts = f"{self._prefix}state", f"{self._prefix}counts"
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._link is not None:
             self._link.close()
             self._link = None
@@ -126,11 +126,11 @@ class Cache:
         """Run commands.
 
         Args:
-            insist: whether the cache is asked even where it has failed just now.
-            optional: whether the work goes on without the right to run them.
+            insist: whether to use the cache even if it failed recently.
+            optional: whether the work continues without the privilege to run them.
 
         Raises:
-            CacheError: it does not answer, has failed just now, or this login may not run them.
+            CacheError: it does not respond, failed recently, or this login may not run them.
         """
         link = self._connected(insist=insist)
         try:
@@ -147,7 +147,7 @@ class Cache:
         return replies
 
     def _connected(self, *, insist: bool) -> Link:
-        """Return the link; with the first one comes what entries are packed with. See `_call`."""
+        """Return the link; the first call also prepares what packs the entries. See `_call`."""
         if self._failure is not None:
             raise CacheError(self._failure)
         if self._link is not None:
@@ -170,10 +170,10 @@ class Cache:
         return (CacheLoginError if isinstance(error, LoginError) else CacheError)(str(error), error.kind)
 
     def _settle_doubts(self) -> None:
-        """Take away what could not be, when the cache did not answer.
+        """Remove what could not be removed while the cache did not respond.
 
         Raises:
-            WireError: it refuses that, so that nothing of it is to be trusted.
+            WireError: it rejects that, so that no entry can be trusted.
         """
         assert self._link is not None
         doubtful = self._memory.in_doubt
@@ -188,15 +188,15 @@ class Cache:
         self._memory.settle(doubtful)
 
     def _tell(self, name: str, keys: Sequence[str], arguments: Sequence[Any]) -> None:
-        """Run a script of a writer's, which has to be heard.
+        """Run a writer's script, which must reach the cache.
 
         Raises:
-            CacheError: the cache cannot be asked, or refuses it.
+            CacheError: the cache cannot be used, or rejects it.
         """
         _granted(self._run_all([(name, keys, arguments)], insist=True)[0])
 
     def _run_all(self, calls: Sequence[tuple[str, Sequence[str], Sequence[Any]]], *, insist: bool = False) -> list[Any]:
-        """Run scripts; what the server refuses is a `Refusal`, as where a key is not ours."""
+        """Run scripts; a rejected script yields a `Refusal`, for example if a key is not ours."""
         replies = self._call([scripts.short(*call) for call in calls], insist=insist)
         unknown = [
             index for index, reply in enumerate(replies) if isinstance(reply, Refusal) and reply.kind == "NOSCRIPT"
@@ -228,20 +228,20 @@ class Cache:
     # -- reading -----------------------------------------------------------------------------------
 
     def find(self, email: str) -> int | None:
-        """Return the id that an address belonged to when it was last kept: a hint, to be compared with the row."""
+        """Return the id that an address belonged to when it was last cached: a hint, to be compared with the row."""
         found = self._call([("GET", self._email(email))])[0]
         return int(found) if isinstance(found, bytes) and found.isdigit() and len(found) < 20 else None
 
     def look(self, customer_id: int) -> Look:
-        """Return what is kept of a customer.
+        """Return the entry of a customer.
 
         Raises:
-            CacheError: the cache cannot be asked.
+            CacheError: the cache cannot be used.
         """
         return self.look_all([customer_id])[0]
 
     def look_all(self, customer_ids: Sequence[int], *, counted: bool = True) -> list[Look]:
-        """Return what is kept of several customers; see `look`.
+        """Return the entries of several customers; see `look`.
 
         Args:
             counted: whether it counts as hits and misses.
@@ -255,10 +255,10 @@ class Cache:
         return [anew.get(look.customer_id, look) for look in looks]
 
     def _look_all(self, customer_ids: Sequence[int], *, counted: bool, fresh: int | None = None) -> list[Look]:
-        """Look once.
+        """Look up once.
 
         Args:
-            fresh: milliseconds that an entry is taken for current, where that is not told by what is remembered.
+            fresh: milliseconds for which an entry counts as current; None to derive it from the memory.
         """
         calls = [
             (
@@ -272,17 +272,17 @@ class Cache:
         return [self._looked(each, reply) for each, reply in zip(customer_ids, replies, strict=True)]
 
     def _fresh(self, customer_id: int) -> int:
-        """Return for how many milliseconds an entry is taken for current.
+        """Return for how many milliseconds an entry counts as current.
 
-        What is kept longer than the memory reaches back may be older than a write that it has forgotten, unless it is
-        known since which version it must not be.
+        An entry that is older than the memory may be older than a write that the memory lost, unless the memory
+        knows the minimum version.
         """
         seconds = self._ttl if self._memory.is_sure(customer_id) else min(self._ttl, self._reach)
         return _ms(seconds) if seconds >= 0 else _NEVER
 
     @property
     def _reach(self) -> float:
-        """Seconds for which an entry was kept by nobody who had read or written before the memory began."""
+        """Seconds for which no entry was cached by a process that had read or written before the memory began."""
         return self._memory.reach - _LEASE - self._mark
 
     def _looked(self, customer_id: int, reply: Any) -> Look:
@@ -309,17 +309,17 @@ class Cache:
             return False  # of another engine
 
     def fill(self, row: Customer, lease: str) -> None:
-        """Keep a row that was read from the primary under a lease."""
+        """Cache a row that was read from the primary under a lease."""
         self.fill_all([(row, lease)])
 
     def fill_all(self, rows: Sequence[tuple[Customer, str]]) -> Counter[str]:
-        """Keep rows that were read from the primary under their leases.
+        """Cache rows that were read from the primary under their leases.
 
         Returns:
-            How many were kept, and how many not, by the words of the script.
+            How many were cached, and how many were not, by the words of the script.
 
         Raises:
-            CacheError: the cache cannot be asked, or refuses to keep any.
+            CacheError: the cache cannot be used, or accepts none.
         """
         self._connected(insist=False)
         self.met([row for row, _ in rows])
@@ -342,19 +342,19 @@ class Cache:
         return Counter(reply.decode() if isinstance(reply, bytes) else "refused" for reply in replies)
 
     def met(self, rows: Iterable[Customer]) -> None:
-        """Take note of rows that were read from the primary after a look: nothing older is to be shown."""
+        """Record rows that were read from the primary after a lookup: no older version may be shown."""
         if self._reach < self._ttl:
             self._memory.met({row.id: version_key(self._engine, row.version) for row in rows})
 
     # -- writing -----------------------------------------------------------------------------------
 
     def begin(self, customer_id: int, token: str) -> None:
-        """Say, before a commit, that a customer is being written."""
+        """Announce, before a commit, the write of a customer."""
         keep = _ms(max(_KEEP, self._mark))
         self._tell("mark", [self._row(customer_id), self._state], [token, _ms(self._mark), keep, _token()])
 
     def put(self, row: Customer, token: str) -> None:
-        """Keep a row that was committed, and take the mark away."""
+        """Cache a row that was committed, and remove the mark."""
         self._connected(insist=True)
         key = self._row(row.id)
         arguments = [
@@ -373,7 +373,7 @@ class Cache:
         self._end("bury", customer_id, [self._row(customer_id)], [token, stone, _ms(max(_TOMBSTONE, self._mark))])
 
     def _end(self, name: str, customer_id: int, keys: Sequence[str], arguments: Sequence[Any]) -> None:
-        """Say what was committed; where that is refused, at least let nobody read what was there before."""
+        """Announce what was committed; if that is rejected, at least let nobody read the old entry."""
         try:
             self._tell(name, keys, arguments)
         except CacheError:
@@ -381,15 +381,15 @@ class Cache:
                 raise
 
     def unmark(self, customer_id: int, token: str) -> None:
-        """Take the mark of a write away that has not happened, and never will."""
+        """Remove the mark of a write that did not happen, and never will."""
         self._call([("HDEL", self._row(customer_id), f"m:{token}")], insist=True)
 
     def begin_many(self, token: str, seconds: float) -> None:
-        """Say that many customers are being written; to be said again before the seconds are over."""
+        """Announce that many customers are being written; renew it before the seconds are over."""
         self._tell("mark", [self._state], [token, _ms(seconds), "", ""])
 
     def turn(self, token: str, epoch: int | None = None) -> None:
-        """Trust nothing that was kept up to now, and take the mark away.
+        """Stop trusting all entries up to now, and remove the mark.
 
         Args:
             epoch: of a history that has forked.
@@ -399,7 +399,7 @@ class Cache:
     # -- looking after it --------------------------------------------------------------------------
 
     def counts(self) -> dict[str, int]:
-        """Return how often an entry was found, was not, and was served while the database was down."""
+        """Return the number of hits, misses, and entries served while the database was down."""
         flat = self._call([("HGETALL", self._counts)], insist=True)[0]
         words = flat if isinstance(flat, list) else []
         return {
@@ -409,14 +409,14 @@ class Cache:
         }
 
     def count(self, name: str) -> None:
-        """Count one more of what `counts` returns."""
+        """Increment a counter that `counts` returns."""
         self._call([("HINCRBY", self._counts, name, 1)])
 
     def probe(self) -> None:
-        """Do all that reads and writes do, with keys that are nobody's.
+        """Do everything that reads and writes do, with keys of no customer.
 
         Raises:
-            CacheError: the cache cannot be asked, or refuses a part of it.
+            CacheError: the cache cannot be used, or rejects a part of it.
         """
         token = _token()
         keys = state, row, email, counts = [f"{self._prefix}probe:{token}:{each}" for each in _PROBED]
@@ -433,7 +433,7 @@ class Cache:
             for name, touched, arguments, expected in steps:
                 reply = _granted(self._run_all([(name, touched, arguments)], insist=True)[0])
                 if (reply[0] if isinstance(reply, list) else reply) != expected:
-                    raise CacheError(f"it does not run the script `{name}` as it should")
+                    raise CacheError(f"it does not run the script `{name}` correctly")
                 # In case this process is killed.
                 self._call([("PEXPIRE", each, keep) for each in (state, counts)], insist=True)
         except CacheError as error:
@@ -447,7 +447,7 @@ class Cache:
             _granted(reply)
 
     def info(self) -> dict[str, str]:
-        """Return what the server says of itself; nothing where it does not tell this login."""
+        """Return the server's information; empty if this login may not read it."""
         found = self._call([("INFO",)], insist=True, optional=True)[0]
         lines = found.decode(errors="replace").splitlines() if isinstance(found, bytes) else []
         return dict(line.split(":", 1) for line in lines if ":" in line)
@@ -468,7 +468,7 @@ class Cache:
                 return
 
     def drop(self, keys: Iterable[bytes]) -> None:
-        """Take entries away; marks of writers stay."""
+        """Remove entries; marks of writers stay."""
         _granted(self._call([scripts.whole("drop", list(keys), [])], insist=True)[0])
 
     def _dropped(self, customer_ids: Iterable[int]) -> Any:
@@ -476,7 +476,7 @@ class Cache:
 
 
 def _taken_by_scripts(keys: Sequence[str], keep: int) -> list[Command]:
-    """Return the commands that the scripts are made of, on keys that are nobody's."""
+    """Return the commands that the scripts use, on keys of no customer."""
     state, row, email, counts = keys
     return [
         ("TIME",),
@@ -510,5 +510,5 @@ def _ms(seconds: float) -> int:
 
 
 def _escaped(text: str) -> str:
-    """Return a text that stands for itself in a pattern of SCAN."""
+    """Return a text escaped for a pattern of SCAN."""
     return "".join(f"\\{char}" if char in "*?[]^\\" else char for char in text)

@@ -114,7 +114,7 @@ class Wire:
             self.close()
             last = replies[-1] if replies else None
             if isinstance(last, Refusal):
-                raise WireError(f"it does not serve: {last.words}", last.kind) from None
+                raise WireError(f"it cannot serve requests: {last.words}", last.kind) from None
             raise WireError(_reason(error, self.patience)) from None
         except OSError as error:
             self.close()
@@ -124,7 +124,7 @@ class Wire:
             raise
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._socket.close()
 
     # -- reading -----------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ class Wire:
         self._socket.settimeout(_left(deadline))
         data = self._socket.recv(64 * 1024)
         if not data:
-            raise ConnectionResetError(0, "it has closed the connection")
+            raise ConnectionResetError(0, "it closed the connection")
         # What was read goes when more comes, not reply by reply.
         del self._held[: self._read]
         self._read = 0
@@ -198,7 +198,7 @@ def _left(deadline: float) -> float:
 
 def _reason(error: OSError, patience: float) -> str:
     if isinstance(error, TimeoutError):
-        return f"no answer within {patience:.2g} s"
+        return f"no response within {patience:.2g} s"
     unverified = getattr(error, "verify_message", None)
     if unverified is not None:
         return f"its certificate is not trusted: {str(unverified).rstrip('.').lower()}"
@@ -212,7 +212,7 @@ def _secured(plain: socket.socket, tls: Any, host: str) -> socket.socket:
         plain.close()
         # A certificate that does not verify is both.
         if isinstance(error, ValueError) and not isinstance(error, OSError):
-            raise OSError(0, "its name is none that a certificate could be for") from None
+            raise OSError(0, "its host name cannot be in a certificate") from None
         raise
     return secured
 
@@ -249,7 +249,7 @@ def _addresses(host: str, port: int, deadline: float) -> Sequence[Any]:
     except socket.gaierror:
         pass
     except UnicodeError:
-        raise OSError(0, "its name is none that could be looked up") from None
+        raise OSError(0, "its host name could not be resolved") from None
     from custctl.engines.at_once import at_once
     from custctl.support.errors import CustctlError
 

@@ -24,15 +24,18 @@ if TYPE_CHECKING:
     from typer._click.core import Context as ClickContext
 
 COMMANDS = {
-    "migrate": ("custctl.cli.commands.migrate:migrate", "Bring the schema forward, look at it, repair it."),
-    "seed": ("custctl.cli.commands.seed:seed", "Fill in the data that this environment may take."),
+    "migrate": ("custctl.cli.commands.migrate:migrate", "Migrate the schema; check and repair it."),
+    "seed": ("custctl.cli.commands.seed:seed", "Load the seed data allowed in this environment."),
     "customer": ("custctl.cli.commands.customer:customer", "Read and write customers."),
-    "credential": ("custctl.cli.commands.credential:credential", "Keep passwords and keys in the system keyring."),
-    "profile": ("custctl.cli.commands.profile:profile", "Look at the profiles."),
-    "audit": ("custctl.cli.commands.audit:audit", "Read and verify the audit."),
-    "replica": ("custctl.cli.commands.replica:replica", "Look after replicas: status, switchover, failover."),
-    "cache": ("custctl.cli.commands.cache:cache", "Look after the cache of hot customers."),
-    "doctor": ("custctl.cli.commands.doctor:doctor", "Check everything on one screen, with a hint for every fault."),
+    "credential": ("custctl.cli.commands.credential:credential", "Manage passwords and keys in the system keyring."),
+    "profile": ("custctl.cli.commands.profile:profile", "Show and validate profiles."),
+    "audit": ("custctl.cli.commands.audit:audit", "Read and verify the audit log."),
+    "replica": ("custctl.cli.commands.replica:replica", "Manage replicas: status, switchover, failover."),
+    "cache": ("custctl.cli.commands.cache:cache", "Manage the cache of frequently read customers."),
+    "doctor": (
+        "custctl.cli.commands.doctor:doctor",
+        "Check everything on one screen, with a hint for each fault.",
+    ),
 }
 
 # `-o json`, `-ojson`, `-qo json`: flags without a value may stand in front.
@@ -63,7 +66,7 @@ def make_root() -> Group:
     root = group(
         "custctl",
         COMMANDS,
-        help="Administer the database that holds a company's customers.",
+        help="Administer a customer database.",
         examples=_EXAMPLES,
     )
     # With completion: these two options are Typer's own.
@@ -136,7 +139,7 @@ def _finish(
     lost = lost_output(sys.stdout)
     if lost is not None and not isinstance(lost, BrokenPipeError | InterruptedError):
         if told is not None:
-            console.warn(f"the output could not be written: {lost.strerror}")
+            console.warn(f"cannot write the output: {lost.strerror}")
         elif code == ExitCode.OK:
             told, cause = _output_lost(lost, context), lost
     if told is None:
@@ -155,11 +158,11 @@ def _finish(
 
 def _output_lost(lost: OSError, context: Context | None) -> UnavailableError:
     """Tell that a command has succeeded and its output is lost, so that nobody makes the change a second time."""
-    reason = f"the output could not be written: {lost.strerror}"
+    reason = f"cannot write the output: {lost.strerror}"
     written = context.written if context is not None else None
     if written is not None:
         return UnavailableError(f"{written.what}, but {reason}", hint=f"do not run it again: {written.look}")
-    mend = "redirect it to a place that can be written" if lost.errno == errno.EBADF else "make room"
+    mend = "redirect it to a writable file" if lost.errno == errno.EBADF else "free some disk space"
     return UnavailableError(reason, hint=f"{mend}, then run it again")
 
 
@@ -168,20 +171,20 @@ def _told(error: BaseException) -> CustctlError:
     if isinstance(error, CustctlError):
         return error
     if isinstance(error, NoArgsIsHelpError):
-        return UsageError("a command is missing", hint=f"see `{error.ctx.command_path} --help`")
+        return UsageError("missing command", hint=f"see `{error.ctx.command_path} --help`")
     if isinstance(error, ClickException):
         return _usage_error(error)
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return InterruptedRunError(
-            "interrupted; nothing is half done: what was not committed is rolled back",
+            "interrupted; uncommitted changes are rolled back",
             terminated=isinstance(error, signals.Terminated),
             hint="`custctl audit list` shows what was committed",
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG):
         named = f"`{error.filename}`" if error.filename else "a file"
         return UnavailableError(
-            f"{named} cannot be written: {error.strerror}",
-            hint="make room; `custctl audit list` shows what was committed before",
+            f"cannot write {named}: {error.strerror}",
+            hint="free some disk space; `custctl audit list` shows what was committed before",
         )
     return _bug(error)
 

@@ -111,7 +111,7 @@ class Context:
             try:
                 cwd = Path.cwd()
             except FileNotFoundError:
-                raise UsageError("the working folder is gone", hint="change into one that is there") from None
+                raise UsageError("the current folder no longer exists", hint="change to a folder that exists") from None
             made = ctx.meta[_STORE] = cls(ctx.meta.get(GIVEN, {}), os.environ, cwd, ctx.find_root())
             # Closed whatever happens, so that an SQLite file is left checkpointed and a server's session ends.
             ctx.find_root().call_on_close(made.close)
@@ -153,7 +153,7 @@ class Context:
         except ValueError:
             close = nearest(text, [str(name) for name in Format])
             raise UsageError(
-                f"there is no output format `{text}`",
+                f"unknown output format `{text}`",
                 hint=f"did you mean `{close}`?" if close else f"formats: {', '.join(Format)}",
             ) from None
 
@@ -163,7 +163,7 @@ class Context:
             return None
         names = [name.strip() for name in text.split(",") if name.strip()]
         if not names:
-            raise UsageError("`--fields` names no field")
+            raise UsageError("`--fields` is empty")
         return list(dict.fromkeys(names))
 
     @cached_property

@@ -63,36 +63,36 @@ def _shared(
     env: Annotated[
         list[str] | None,
         typer.Option(
-            "--env", "-e", metavar="NAME", help="The profile to work with.", show_default="dev", envvar=None,
+            "--env", "-e", metavar="NAME", help="Profile to use.", show_default="dev", envvar=None,
             autocompletion=complete_environments,
         ),
     ] = None,
     output: Annotated[
         list[str] | None,
         typer.Option(
-            "--output", "-o", metavar="FORMAT", help="auto, table, tsv, csv, json, jsonl or yaml.",
+            "--output", "-o", metavar="FORMAT", help="Output format: auto, table, tsv, csv, json, jsonl or yaml.",
             show_default="auto", autocompletion=complete_format,
         ),
     ] = None,
     fields: Annotated[
         list[str] | None,
-        typer.Option("--fields", metavar="A,B", help="Show these fields alone.", autocompletion=complete_fields),
+        typer.Option("--fields", metavar="A,B", help="Show only these fields.", autocompletion=complete_fields),
     ] = None,
-    raw: Annotated[bool, typer.Option("--raw", help="Write values into TSV and CSV exactly as they are.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer ordinary questions with yes.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Write TSV and CSV values exactly as stored.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer yes to ordinary questions.")] = False,
     confirm: Annotated[
         list[str] | None,
-        typer.Option("--confirm", metavar="NAME", help="Confirm what destroys in production by the profile's name."),
+        typer.Option("--confirm", metavar="NAME", help="Confirm a destructive action in production by giving the profile's name."),
     ] = None,
-    no_input: Annotated[bool, typer.Option("--no-input", help="Never ask.")] = False,
+    no_input: Annotated[bool, typer.Option("--no-input", help="Never prompt.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
-    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more.", show_default=False)] = 0,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Print more details.", show_default=False)] = 0,
+    debug: Annotated[bool, typer.Option("--debug", help="Print a traceback on errors.")] = False,
     profiles_dir: Annotated[
-        list[str] | None, typer.Option("--profiles-dir", metavar="DIR", help="The folder of profiles.")
+        list[str] | None, typer.Option("--profiles-dir", metavar="DIR", help="Folder of profiles.")
     ] = None,
     sql_dir: Annotated[
-        list[str] | None, typer.Option("--sql-dir", metavar="DIR", help="The folder of SQL scripts.")
+        list[str] | None, typer.Option("--sql-dir", metavar="DIR", help="Folder of SQL scripts.")
     ] = None,
 ) -> None: ...  # fmt: skip
 
@@ -226,7 +226,7 @@ class Group(TyperGroup):
                 subcommand = following[0]
                 raise UsageError(
                     f"`{param.opts[0]}` belongs to bare `{self.name}`, not to `{self.name} {subcommand}`",
-                    hint=f"leave it out, or give it after `{subcommand}` where that command has it",
+                    hint=f"remove it, or put it after `{subcommand}` if that command has it",
                 )
         return super().invoke(ctx)
 
@@ -308,17 +308,15 @@ def group(
 
 OperationOption = Annotated[
     str | None,
-    typer.Option("--operation-id", metavar="UUID", help="Name this request: given again, it is not applied again."),
+    typer.Option("--operation-id", metavar="UUID", help="Idempotency key: a repeated request is not applied twice."),
 ]
 LockTimeoutOption = Annotated[
-    str, typer.Option("--lock-timeout", metavar="TIME", help="How long to wait for another run.")
+    str, typer.Option("--lock-timeout", metavar="TIME", help="How long to wait for another run to finish.")
 ]
 IfVersionOption = Annotated[
     str | None,
-    typer.Option("--if-version", metavar="V", help="Write only where the customer still has this version."),
+    typer.Option("--if-version", metavar="V", help="Write only if the customer still has this version."),
 ]
 WhoArgument = Annotated[str, typer.Argument(metavar="WHO", help="A customer's id or email.")]
-LimitOption = Annotated[int, typer.Option("--limit", min=0, metavar="N", help="How many at the most; 0 is all.")]
-AfterOption = Annotated[
-    str | None, typer.Option("--after", metavar="CURSOR", help="Go on behind the page that printed this cursor.")
-]
+LimitOption = Annotated[int, typer.Option("--limit", min=0, metavar="N", help="Maximum rows; 0 means no limit.")]
+AfterOption = Annotated[str | None, typer.Option("--after", metavar="CURSOR", help="Continue after this cursor.")]

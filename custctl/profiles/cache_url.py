@@ -54,45 +54,45 @@ def parse_url(url: str) -> Address:
     """
     parts = _URL.fullmatch(url)
     if parts is None:
-        raise ValueError("it is not of the form `scheme://host:port/number`")
+        raise ValueError("it does not have the form `scheme://host:port/number`")
     scheme, kind, path, query = parts["scheme"], parts["kind"], parts["path"], parts["query"]
     user = _unquoted(parts["user"]) if parts["user"] else None
     if scheme == "unix":
         if kind or parts["places"] or not path:
-            raise ValueError("a socket is `unix:///path`")
+            raise ValueError("write a socket as `unix:///path`")
         number = re.fullmatch(r"db=([0-9]{1,5})", query) if query is not None else None
         if query is not None and number is None:
-            raise ValueError("a socket's URL ends with `?db=` and a number, or with the path")
+            raise ValueError("a socket's URL must end with the path, or with `?db=` and a number")
         return Address("single", ((f"/{_unquoted(path)}", None),), False, user, int(number[1]) if number else 0)
     if scheme not in _TLS:
-        raise ValueError("it begins with `redis`, `rediss`, `valkey`, `valkeys` or `unix`")
+        raise ValueError("it must start with `redis`, `rediss`, `valkey`, `valkeys` or `unix`")
     if kind not in (None, "sentinel", "cluster"):
-        raise ValueError("after the `+` comes `sentinel` or `cluster`")
+        raise ValueError("`+` must be followed by `sentinel` or `cluster`")
     if query is not None:
-        raise ValueError("it takes no `?`")
+        raise ValueError("a `?` is not allowed")
     hosts = tuple(_host(place, kind) for place in parts["places"].split(","))
     if kind is None and len(hosts) > 1:
-        raise ValueError("more than one host takes `+sentinel` or `+cluster`")
+        raise ValueError("several hosts need `+sentinel` or `+cluster`")
     words = path.split("/") if path else []
     service = ""
     if kind == "sentinel":
         service = _unquoted(words.pop(0)) if words else ""
         if not service:
-            raise ValueError("after the sentinels comes `/` and the name of the master")
+            raise ValueError("the sentinels must be followed by `/` and the name of the master")
     if kind == "cluster" and words:
-        raise ValueError("a Cluster has one database, without a number")
+        raise ValueError("a Cluster has only one database, without a number")
     if len(words) > 1 or not all(map(_NUMBER.fullmatch, words)):
-        raise ValueError("it ends with `/` and the number of a database, or without")
+        raise ValueError("after `/` it must have the number of a database, or nothing")
     return Address(kind or "single", hosts, _TLS[scheme], user, int(words[0]) if words else 0, service)
 
 
 def _host(place: str, kind: str | None) -> tuple[str, int]:
     parts = _PLACE.fullmatch(place)
     if parts is None:
-        raise ValueError("a host is a name or an address, an IPv6 one in brackets")
+        raise ValueError("a host must be a name or an address, with IPv6 in brackets")
     port = int(parts["port"]) if parts["port"] else _SENTINEL_PORT if kind == "sentinel" else _PORT
     if not 0 < port < 65536:
-        raise ValueError("a port is between 1 and 65535")
+        raise ValueError("a port must be between 1 and 65535")
     return parts["ipv6"] or parts["name"], port
 
 

@@ -297,7 +297,7 @@ def store_credential(
         backend.set_password(entry.service, entry.user, fit.reveal())
         # Some backends cut long passwords off without a word.
         if backend.get_password(entry.service, entry.user) != fit.reveal():
-            raise CredentialError(f"the keyring did not keep the {entry.noun} as it is")
+            raise CredentialError(f"the keyring did not store the {entry.noun} unchanged")
         return visible(str(backend.name))
 
     return with_keyring(store, environ, entry.otherwise)
@@ -332,7 +332,7 @@ def _fit(value: str, what: str, hint: str | None = None) -> Secret:
     if not value:
         raise CredentialError(f"{what} is empty", hint=hint)
     if "\0" in value:
-        raise CredentialError(f"{what} holds a NUL character", hint=hint)
+        raise CredentialError(f"{what} contains a NUL character", hint=hint)
     return Secret(value)
 
 
@@ -363,7 +363,7 @@ def _from_file(environ: Mapping[str, str], entry: Entry) -> Secret | None:
     try:
         raw = read_regular(name, _LARGEST + 1)
     except (OSError, ValueError) as error:
-        reason = (getattr(error, "strerror", None) or "it is no path").lower()
+        reason = (getattr(error, "strerror", None) or "it is not a path").lower()
         raise CredentialError(f"cannot read {what}: {reason}", hint=hint) from None
     if len(raw) > _LARGEST:
         raise CredentialError(f"{what} is larger than {_LARGEST // 1024} KiB", hint=hint)
@@ -383,9 +383,9 @@ def _oddity(secret: Secret, environ: Mapping[str, str], entry: Entry) -> str | N
     if len(text.splitlines()) > 1:
         faults.append("has more than one line")
     if text != text.strip():
-        faults.append("begins or ends with a blank or an empty line")
+        faults.append("begins or ends with a space or an empty line")
     name = visible(environ.get(entry.file_variable, ""))
-    return f"the file `{name}` {' and '.join(faults)}, which the {entry.noun} includes" if faults else None
+    return f"the file `{name}` {' and '.join(faults)}; the {entry.noun} includes that" if faults else None
 
 
 def _from_keyring(entry: Entry, environ: Mapping[str, str]) -> Secret | None:

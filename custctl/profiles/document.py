@@ -34,8 +34,8 @@ _VARIABLE = re.compile(r"\$\$|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<defau
 
 _PLAIN_KEY = re.compile(r"[\w-]{1,40}")
 _CREDENTIALS_HINT = (
-    "keep passwords out of profiles: `custctl credential set`, or files that `CUSTCTL_DB_PASSWORD_FILE` and "
-    "`CUSTCTL_CACHE_PASSWORD_FILE` name"
+    "keep passwords out of profiles: `custctl credential set`, or the files named by `CUSTCTL_DB_PASSWORD_FILE` and "
+    "`CUSTCTL_CACHE_PASSWORD_FILE`"
 )
 
 
@@ -117,7 +117,7 @@ def quote(text: str) -> str:
 
 def secret_problem(line: int, what: str) -> Problem:
     """Return the problem of a password in a profile; `what` must not quote it."""
-    return Problem(line, f"a profile takes no password: {what}", _CREDENTIALS_HINT)
+    return Problem(line, f"a profile must not contain a password: {what}", _CREDENTIALS_HINT)
 
 
 def read_document(source: Path, environ: Mapping[str, str], problems: list[Problem]) -> Fields | None:
@@ -141,7 +141,7 @@ def read_document(source: Path, environ: Mapping[str, str], problems: list[Probl
     return None
 
 
-_EMPTY_HINT = "the least is `environment: development` and `database: {engine: sqlite, path: customers.db}`"
+_EMPTY_HINT = "the minimum is `environment: development` and `database: {engine: sqlite, path: customers.db}`"
 
 
 def _read(source: Path, problems: list[Problem]) -> str:
@@ -164,7 +164,7 @@ def _read(source: Path, problems: list[Problem]) -> str:
     if not _PLAIN.fullmatch(text) and (unfit := re.search(_NOT_YAML, text)):
         raise stop(
             text.count("\n", 0, unfit.start()) + 1,
-            f"the file holds U+{ord(unfit.group()):04X}, which YAML does not allow",
+            f"the file contains U+{ord(unfit.group()):04X}, which YAML does not allow",
         )
     return text
 
@@ -186,7 +186,7 @@ def _build(text: str, environ: Mapping[str, str], problems: list[Problem]) -> No
         # PyYAML's pure parser quotes the tag, which may be half a password.
         message = f"column {column}: {visible('undefined tag' if 'tag' in what else what)}"
         raise _noted(
-            problems, Problem(line, message, "quote a value that holds `: `, `#`, `{`, `[`, `@`, `%` or `!`")
+            problems, Problem(line, message, "quote a value that contains `: `, `#`, `{`, `[`, `@`, `%` or `!`")
         ) from None
     except (yaml.YAMLError, ValueError):
         raise _noted(problems, Problem(1, "invalid YAML")) from None
@@ -214,7 +214,7 @@ class _Builder:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    raise self._stop(event, "a profile is one YAML document; `---` begins a second")
+                    raise self._stop(event, "a profile is one YAML document; `---` starts a second one")
                 root = self._node(next(self._events), 0)
         return root
 
@@ -223,14 +223,16 @@ class _Builder:
 
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent):
-            self._problems.append(Problem(line, "a profile takes no YAML aliases", "write the value out"))
+            self._problems.append(Problem(line, "a profile must not use YAML aliases", "write the value out"))
             return Scalar("", line, usable=False)
         if event.anchor is not None:
             self._problems.append(
-                Problem(line, "a profile takes no YAML anchors", "write the value out where it is used")
+                Problem(line, "a profile must not use YAML anchors", "write the value out where it is used")
             )
         if event.tag is not None:
-            self._problems.append(Problem(line, "a profile takes no YAML tags", "quote a value that begins with `!`"))
+            self._problems.append(
+                Problem(line, "a profile must not use YAML tags", "quote a value that begins with `!`")
+            )
         if depth > _MAX_DEPTH:
             raise self._stop(event, _TOO_DEEP)
         if isinstance(event, yaml.ScalarEvent):
@@ -250,7 +252,7 @@ class _Builder:
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             key_line = event.start_mark.line + 1
             if not isinstance(event, yaml.ScalarEvent) or event.tag is not None or event.anchor is not None:
-                raise self._stop(event, "a key is a plain word")
+                raise self._stop(event, "a key must be a plain word")
             key = event.value
             if names_secret(key) or holds_secret(key):
                 # Its value is passed over unread: not even a message about it can quote it.
@@ -261,7 +263,7 @@ class _Builder:
             node = self._node(next(self._events), depth + 1)
             if key in fields.nodes:
                 first = fields.nodes[key][0]
-                self._problems.append(Problem(key_line, f"{quote(key)} stands twice, first in line {first}"))
+                self._problems.append(Problem(key_line, f"{quote(key)} is duplicated, first used in line {first}"))
             else:
                 fields.nodes[key] = (key_line, node)
         return fields
@@ -288,7 +290,7 @@ class _Builder:
             if len(scalar.text) > _MAX_VALUE:
                 raise _SpoiltError(Problem(line, f"the value is longer than {_MAX_VALUE} characters"))
             if not scalar.text.isprintable() and re.search(_CONTROL, scalar.text):
-                raise _SpoiltError(Problem(line, "the value holds a control character or a line break"))
+                raise _SpoiltError(Problem(line, "the value contains a control character or a line break"))
             if holds_secret(scalar.text):
                 raise _SpoiltError(secret_problem(line, f"{scalar.quoted()} looks like one"))
         except _SpoiltError as error:
@@ -309,7 +311,7 @@ class _Builder:
         for match in _VARIABLE.finditer(raw):
             if match["bad"]:
                 hint = "write `${NAME}` or `${NAME:-default}`, and `$$` for a dollar sign"
-                raise _SpoiltError(Problem(line, "`${` begins no variable", hint))
+                raise _SpoiltError(Problem(line, "`${` does not start a variable", hint))
             name, value = match["name"], "$"
             if name is not None:
                 names.append(name)
@@ -324,10 +326,10 @@ class _Builder:
 
     def _value(self, name: str, default: str | None, scalar: Scalar) -> str:
         if secret_variable(name):
-            raise _SpoiltError(secret_problem(scalar.line, f"`${{{name}}}` is named like one"))
+            raise _SpoiltError(secret_problem(scalar.line, f"`${{{name}}}` has the name of one"))
         if default is not None and "${" in default:
             hint = "give each variable a value, or a default without another variable in it"
-            raise _SpoiltError(Problem(scalar.line, f"the default of `${{{name}}}` holds another `${{`", hint))
+            raise _SpoiltError(Problem(scalar.line, f"the default of `${{{name}}}` contains another `${{`", hint))
         value = self._environ.get(name)
         # As in a shell, `:-` also replaces an empty value.
         if default is not None and not value:

@@ -67,7 +67,7 @@ def with_keyring(act: Callable[[KeyringBackend], Answer], environ: Mapping[str, 
     thread.join(KEYRING_LIMIT)
     if answers:
         return answers[0]
-    error = errors[0] if errors else CredentialError("the keyring did not answer, it is probably locked", hint=_UNLOCK)
+    error = errors[0] if errors else CredentialError("the keyring did not respond; it is probably locked", hint=_UNLOCK)
     error.hint = f"{error.hint}; {otherwise}" if error.hint else otherwise
     raise error
 
@@ -84,7 +84,7 @@ def _translated(error: BaseException) -> CredentialError:
 
 
 def _absent() -> CredentialError:
-    return CredentialError("there is no system keyring")
+    return CredentialError("no system keyring found")
 
 
 def _locked() -> CredentialError:
@@ -138,13 +138,13 @@ def _refuse_unfit(backend: KeyringBackend) -> None:
         raise _absent()
     for kind in type(backend).__mro__:
         if kind.__module__.startswith(_REFUSED_PACKAGES):
-            message = f"the keyring backend `{path}` keeps passwords in plain text or asks for one"
+            message = f"the keyring backend `{path}` stores passwords in plain text or prompts for one"
             raise CredentialError(message)
     if path == _CHAINER:
         for each in getattr(backend, "backends", ()):
             if f"{type(each).__module__}.{type(each).__qualname__}" not in _BACKENDS:
                 _refuse_unfit(each)
-                message = f"the keyring chain holds `{type(each).__module__}`, which is not known to keep a secret"
+                message = f"the keyring chain contains `{type(each).__module__}`, which is not known to keep secrets"
                 raise CredentialError(message, hint="name one backend in `PYTHON_KEYRING_BACKEND`")
 
 
@@ -162,7 +162,7 @@ def _refuse_locked(backend: KeyringBackend) -> None:
             chosen = getattr(backend, "preferred_collection", None)
             collection = secretstorage.Collection(connection, *([chosen] if chosen else []))
         except secretstorage.ItemNotFoundException:
-            message = "the keyring has no collection to keep passwords in"
+            message = "the keyring has no collection to store passwords in"
             raise CredentialError(message, hint="create one with your desktop's password manager") from None
         if collection.is_locked():
             raise _locked()

@@ -142,7 +142,7 @@ class Cache:
 
     Attributes:
         url: see `custctl.profiles.cache_url`; never with a password.
-        ttl: seconds that an entry is taken for current.
+        ttl: seconds for which an entry counts as current.
         tls_ca: the file of certificates to trust in place of the system's.
         encrypt: whether entries are encrypted, with a key that the keyring or the environment has.
     """

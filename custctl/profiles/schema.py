@@ -149,7 +149,7 @@ class _Schema(Values):
             self.note(fields.line, "`database.user` is missing: `auth: password` needs it")
         if auth is not None and auth not in traits.logins:
             known = ", ".join(f"`{each}`" for each in traits.logins)
-            self.note(self.lines["database.auth"], f"`auth: {auth}` is no way to log in to {engine}", f"one of {known}")
+            self.note(self.lines["database.auth"], f"{engine} does not support `auth: {auth}`", f"one of {known}")
         protected = environment is not None and environment.is_protected
         tls = self.choice(fields, "database.tls", Tls, Tls.VERIFY_FULL if protected else Tls(traits.tls))
         tls_ca = self.path(fields, "database.tls_ca")
@@ -175,10 +175,12 @@ class _Schema(Values):
         if text is None:
             return None
         if text == ":memory:" or text.startswith("file:"):
-            self.note(self.lines["database.path"], f"`database.path` is a file's path, not {quote(text)}")
+            self.note(self.lines["database.path"], f"`database.path` must be a file's path, not {quote(text)}")
             return None
         if os.path.basename(text) in ("", ".", ".."):
-            self.note(self.lines["database.path"], f"`database.path` is a file's path, and {quote(text)} is a folder's")
+            self.note(
+                self.lines["database.path"], f"`database.path` must be a file's path, but {quote(text)} is a folder's"
+            )
             return None
         # Links are followed: whoever opens the file through another name must meet the same lock beside it.
         return Path(os.path.realpath(self._base / text))
@@ -199,10 +201,14 @@ class _Schema(Values):
                 host = None
             name = self.text(item, f"{key}.name", host)
             if name is not None and not _NODE_NAME.fullmatch(name):
-                what = "is no plain name" if "name" in item.nodes else "is missing, and the host does not serve as one"
+                what = (
+                    "is not a plain name"
+                    if "name" in item.nodes
+                    else "is missing, and the host cannot be used as the name"
+                )
                 self.note(self.lines[f"{key}.name"], f"`{key}.name` {what}", "letters, digits, `.`, `_`, `-`")
             elif name is not None and any(node.name.lower() == name.lower() for node in nodes):
-                self.note(self.lines[f"{key}.name"], f"`{key}.name` is the name of another node too")
+                self.note(self.lines[f"{key}.name"], f"`{key}.name` is also the name of another node")
             number = self.integer(item, f"{key}.port", traits.port, 1, 65535)
             api_port = self.integer(item, f"{key}.api_port", PATRONI_PORT, 1, 65535)
             node = Node(name or "", host or "", number, api_port)
@@ -217,7 +223,7 @@ class _Schema(Values):
                 if node.host and same_host(node.host, other.host) and getattr(node, port) == getattr(other, port):
                     key = f"database.nodes.{index}"
                     message = f"`{key}` has {what} at the same host and port as the node `{other.name}`"
-                    hint = f"correct `host` or `{port}`, or take one of the two out"
+                    hint = f"correct `host` or `{port}`, or remove one of the two"
                     self.note(self.lines[f"{key}.host"], message, hint)
                     break
 
@@ -242,7 +248,7 @@ class _Schema(Values):
             self.note(self.lines[f"{prefix}.group"], f"`{prefix}.group` does not apply to `driver: {driver}`")
         experimental = self.choice(section, f"{prefix}.experimental", Switch, Switch.FALSE)
         if experimental is Switch.TRUE and driver is not Driver.AVAILABILITY_GROUP:
-            message = f"`experimental` has no meaning for `driver: {driver}`"
+            message = f"`experimental` does not apply to `driver: {driver}`"
             self.note(self.lines[f"{prefix}.experimental"], message, "remove it")
         max_lag = self.duration(section, f"{prefix}.max_lag", 5.0, zero=False)
         return Replication(driver, group, max_lag, experimental is Switch.TRUE)
@@ -254,7 +260,7 @@ class _Schema(Values):
             return hooks
         for name, (line, _) in section.nodes.items():
             if not _PLAIN_NAME.fullmatch(name):
-                self.note(line, f"{quote(name)} is no plain name for a hook")
+                self.note(line, f"{quote(name)} is not a plain name for a hook")
                 return hooks
         self.known(section, "database.hooks", tuple(_HOOKS))
         for name in section.nodes.keys() & _HOOKS.keys():
@@ -264,11 +270,13 @@ class _Schema(Values):
             for item, word in zip(items, words, strict=True):
                 # `--password X`: with an equals sign it was found already.
                 if word.startswith("-") and names_secret(word.lstrip("-")):
-                    self.problems.append(secret_problem(item.line, f"an argument of `{key}` hands one over"))
+                    self.problems.append(secret_problem(item.line, f"an argument of `{key}` passes one"))
                 for unknown in _PLACEHOLDER.findall(word):
                     if unknown not in _HOOKS[name]:
                         known = ", ".join(f"`{{{each}}}`" for each in _HOOKS[name])
-                        self.note(item.line, f"`{{{unknown}}}` stands for nothing in `{key}`", f"known there: {known}")
+                        self.note(
+                            item.line, f"unknown placeholder `{{{unknown}}}` in `{key}`", f"known placeholders: {known}"
+                        )
             if words:
                 # It is run without a shell, which would put the home folder in.
                 words[0] = self.at_home(words[0], items[0].line, key) or ""
@@ -285,7 +293,7 @@ class _Schema(Values):
             return None
         line = self.lines["cache.url"]
         if has_password(url):
-            self.problems.append(secret_problem(line, "`cache.url` holds one"))
+            self.problems.append(secret_problem(line, "`cache.url` contains one"))
             return None
         try:
             parse_url(url)
@@ -300,7 +308,7 @@ class _Schema(Values):
         names = self.words(items, "seed")
         for index, (item, name) in enumerate(zip(items, names, strict=True)):
             if name and not _PLAIN_NAME.fullmatch(name):
-                self.note(item.line, "the name of a seed set is letters, digits, `_` and `-`")
+                self.note(item.line, "the name of a seed set may have only letters, digits, `_` and `-`")
             if name and name in names[:index]:
                 self.note(item.line, "`seed` names a set twice")
         return tuple(names)

@@ -106,7 +106,8 @@ def load_profile(name: str, *, profiles_dir: Path | None, environ: Mapping[str, 
     """
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"`{visible(name[:60])}` is not a profile's name", hint="letters, digits, `_` and `-`, as in `--env dev`"
+            f"`{visible(name[:60])}` is not a valid profile name",
+            hint="letters, digits, `_` and `-`, as in `--env dev`",
         )
     seen: list[_Folder] = []
     for folder in _folders(profiles_dir, environ, cwd):
@@ -180,7 +181,7 @@ def _usable(reading: Reading, source: Path, cwd: Path, *, is_bundled: bool) -> P
         import shlex
 
         raise UsageError(
-            f"profile `{source.stem}` is only bundled, as an example, and {reading.environment} never runs from that",
+            f"profile `{source.stem}` is only a bundled example, and {reading.environment} never runs from one",
             hint=f"copy it and fill in your servers: `mkdir -p profiles && cp {shlex.quote(str(source))} profiles/`",
         )
     if reading.profile is None:
@@ -227,5 +228,9 @@ def _unknown(name: str, folders: list[_Folder], cwd: Path) -> UsageError:
     if close:
         hint = f"did you mean `{close}`?"
     else:
-        hint = f"profiles there: {', '.join(f'`{each}`' for each in known)}" if known else f"write `{name}.yaml` there"
+        hint = (
+            f"available profiles: {', '.join(f'`{each}`' for each in known)}"
+            if known
+            else f"create `{name}.yaml` there"
+        )
     return UsageError(f"unknown profile `{name}`{where}", hint=hint, details={"known": known})

@@ -56,7 +56,7 @@ class Values:
             full = f"{prefix}.{key}" if prefix else key
             known = ", ".join(f"`{each}`" for each in keys)
             if key in foreign:
-                self.note(line, f"{quote(full)} does not apply to {engine}", f"known keys there: {known}")
+                self.note(line, f"{quote(full)} does not apply to {engine}", f"known keys: {known}")
                 continue
             close = nearest(key.lower()[:60], tuple(keys))
             if close:
@@ -64,7 +64,7 @@ class Values:
             self.note(
                 line,
                 f"unknown key {quote(full)}",
-                f"did you mean `{close}`?" if close else f"known keys there: {known}",
+                f"did you mean `{close}`?" if close else f"known keys: {known}",
             )
 
     def _find(self, fields: Fields, path: str, *, required: bool) -> Node | None:
@@ -83,7 +83,7 @@ class Values:
         if isinstance(node, Scalar):
             self.origins[path] = self._origin(node)
             if node.null and node.usable:
-                self.note(line, f"`{path}` is empty", "give it a value, or leave the key out")
+                self.note(line, f"`{path}` is empty", "give it a value, or remove the key")
                 node.usable = False
         return node
 
@@ -102,10 +102,10 @@ class Values:
             self.note(node.line, f"`{path}` must be a single value, not a {_kind(node)}")
             return None
         if node.usable and not node.text.strip():
-            self.note(node.line, f"`{path}` is empty", "give it a value, or leave the key out")
+            self.note(node.line, f"`{path}` is empty", "give it a value, or remove the key")
             return None
         if node.usable and node.text != node.text.strip():
-            self.note(node.line, f"`{path}` begins or ends with a blank")
+            self.note(node.line, f"`{path}` begins or ends with a space")
             return None
         return node if node.usable else None
 
@@ -123,14 +123,14 @@ class Values:
         """Return a path with the home folder in place of a leading `~`; None where that is not known."""
         if variable := _BARE_VARIABLE.match(text):
             name = variable[1]
-            self.note(line, f"`${name}` in `{path}` is no variable", f"write `${{{name}}}`")
+            self.note(line, f"`${name}` in `{path}` is not a variable", f"write `${{{name}}}`")
             return None
         if not text.startswith("~"):
             return text
         first, slash, rest = text.partition("/")
         home = self._home if first == "~" else os.path.expanduser(first)
         if home is None or home.startswith("~"):
-            self.note(line, f"the home folder {quote(first)} of `{path}` is not known", "write the path out")
+            self.note(line, f"cannot find the home folder {quote(first)} of `{path}`", "write the full path")
             return None
         return f"{home.rstrip('/')}{slash}{rest}"
 
@@ -200,7 +200,7 @@ class Values:
             if not isinstance(item, Scalar):
                 self.note(item.line, f"`{path}` must be a list of single values, not of {_kind(item)}s")
             elif item.usable and (item.null or not item.text.strip()):
-                self.note(item.line, f"`{path}` holds an empty value")
+                self.note(item.line, f"`{path}` contains an empty value")
             elif item.usable:
                 word = item.text
                 if item.variables:

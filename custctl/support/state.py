@@ -130,7 +130,7 @@ class SealedFile:
         """
         with locked(self.path, timeout) as mine:
             if not mine:
-                raise TimeoutError(None, "another process has held its lock for too long")
+                raise TimeoutError(None, "timed out waiting for a lock held by another process")
             # Opened before the file is written: where another process breaks the seal meanwhile, it stays broken.
             seal = self._open_seal(os.O_RDWR | os.O_CREAT)
             try:
@@ -175,5 +175,5 @@ class SealedFile:
         seal = os.open(self._seal, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0), 0o600)
         if hasattr(os, "geteuid") and os.fstat(seal).st_uid != os.geteuid():
             os.close(seal)
-            raise PermissionError(None, f"`{self._seal}` is another user's")
+            raise PermissionError(None, f"`{self._seal}` belongs to another user")
         return seal

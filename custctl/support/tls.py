@@ -54,7 +54,7 @@ def require_authorities(path: Path | str) -> None:
     try:
         require_regular(path)
     except UnfitFileError as error:
-        raise UsageError(f"`{path}` holds no certificates to trust: {error.strerror}") from None
+        raise UsageError(f"`{path}` contains no certificates to trust: {error.strerror}") from None
     except OSError:
         pass
 

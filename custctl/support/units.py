@@ -29,12 +29,12 @@ def parse_duration(text: str) -> float:
         return 0.0
     match = _DURATION.fullmatch(stripped)
     if match is None:
-        raise ValueError(f"it is not a duration: {_EXAMPLES}")
+        raise ValueError(f"not a duration: {_EXAMPLES}")
     number, unit = match.groups()
     # Thousandths are divided, not multiplied: 250 * 0.001 is not exactly 0.25.
     seconds = float(number) / 1000 if unit == "ms" else float(number) * _SECONDS[unit]
     if seconds > _LONGEST:
-        raise ValueError("it is longer than a week")
+        raise ValueError("longer than a week")
     return seconds
 
 

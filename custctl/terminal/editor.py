@@ -27,22 +27,22 @@ class EditedFile:
         interactive: whether an editor may be chosen that nobody named.
 
     Raises:
-        RefusedError: there is no editor.
+        RefusedError: no editor found.
     """
 
     def __init__(self, folder: Path, name: str, environ: Mapping[str, str], *, interactive: bool) -> None:
         named = environ.get("VISUAL") or environ.get("EDITOR")
         if not named and not interactive:
             raise RefusedError(
-                "there is no editor",
-                hint="set `EDITOR`, or use `customer update` where nobody is there to edit",
+                "no editor found",
+                hint="set `EDITOR`, or use `customer update` in scripts",
             )
         try:
             self._command = shlex.split(named or ("notepad" if os.name == "nt" else "vi"))
         except ValueError as error:
-            raise UsageError(f"`EDITOR` cannot be read: {error}", hint="close what is quoted in it") from None
+            raise UsageError(f"cannot parse `EDITOR`: {error}", hint="close the quotes in it") from None
         if not self._command:
-            raise UsageError("`EDITOR` names no program", hint="such as `EDITOR='code --wait'`")
+            raise UsageError("`EDITOR` names no program", hint="for example `EDITOR='code --wait'`")
         self._environ = environ
         self._first: str | None = None
         forget_edits(folder, older_than=_KEPT_FOR)
@@ -51,7 +51,7 @@ class EditedFile:
             descriptor, path = tempfile.mkstemp(prefix=f"edit-{name}-", suffix=".yaml", dir=folder)
         except OSError as error:
             raise UsageError(
-                f"the folder {folder} cannot be written: {error.strerror}", hint="name another by `XDG_STATE_HOME`"
+                f"cannot write to the folder {folder}: {error.strerror}", hint="choose another with `XDG_STATE_HOME`"
             ) from error
         os.close(descriptor)
         self.path = Path(path)
@@ -70,23 +70,23 @@ class EditedFile:
             self.path.write_text(text, encoding="utf-8", errors="surrogateescape")
         except OSError as error:
             raise UnavailableError(
-                f"{self.path} cannot be written: {error.strerror}", hint="make room, then run the command again"
+                f"cannot write {self.path}: {error.strerror}", hint="free some disk space, then run the command again"
             ) from error
         try:
             # The user's own choice of a program, run without a shell.
             done = subprocess.run([*self._command, str(self.path)], env=child_environment(self._environ), check=False)  # noqa: S603
         except OSError as error:
             raise UsageError(
-                f"the editor `{self._command[0]}` cannot be started: {error.strerror}", hint="set `EDITOR`"
+                f"cannot start the editor `{self._command[0]}`: {error.strerror}", hint="set `EDITOR`"
             ) from error
         if done.returncode != 0:
-            raise RefusedError(f"the editor `{self._command[0]}` ended with {done.returncode}; nothing was changed")
+            raise RefusedError(f"the editor `{self._command[0]}` exited with {done.returncode}; nothing was changed")
         try:
             return self.path.read_text(encoding="utf-8", errors="surrogateescape")
         except OSError as error:
             raise RefusedError(
-                f"the editor left nothing to read: {error.strerror}; nothing was changed",
-                hint=f"looked for {self.path}",
+                f"cannot read the edited file: {error.strerror}; nothing was changed",
+                hint=f"the file was {self.path}",
             ) from error
 
     def keep(self) -> str | None:
@@ -96,7 +96,7 @@ class EditedFile:
         except OSError:
             typed = False
         if typed and self._first is not None:
-            return f"what was typed is kept for a day in {self.path}"
+            return f"your text is kept for a day in {self.path}"
         self.remove()
         return None
 

@@ -46,7 +46,7 @@ class Prompter:
         if self._yes:
             return
         if not self.interactive:
-            raise RefusedError(f"not confirmed: {question}", hint="nobody is there to ask: give `--yes`")
+            raise RefusedError(f"not confirmed: {question}", hint="input is not interactive: give `--yes`")
         if self._ask(f"{question} [y/N] ").lower() not in ("y", "yes"):
             raise RefusedError("not confirmed; nothing was changed")
 
@@ -62,9 +62,9 @@ class Prompter:
                 raise RefusedError(f"`--confirm {self._confirmed}` does not name the profile `{name}`", hint=hint)
             return
         if not self.interactive:
-            raise RefusedError(f"not confirmed: {question}", hint=f"nobody is there to ask: {hint}")
-        if self._ask(f"{question}\ntype the name of the profile, `{name}`, to go on: ") != name:
-            raise RefusedError("another name was typed; nothing was changed", hint=hint)
+            raise RefusedError(f"not confirmed: {question}", hint=f"input is not interactive: {hint}")
+        if self._ask(f"{question}\ntype the profile's name, `{name}`, to continue: ") != name:
+            raise RefusedError("the name does not match; nothing was changed", hint=hint)
 
     def secret(self, label: str, *, from_stdin: bool, again: bool = False) -> str:
         """Read a secret from a hidden prompt, or one line from stdin.
@@ -81,10 +81,10 @@ class Prompter:
             text = text.removesuffix("\n").removesuffix("\r")
         elif self.interactive:
             text = self._hidden(label)
-            if again and text != self._hidden(f"{label}, again"):
+            if again and text != self._hidden(f"{label} (again)"):
                 raise InvalidError("the two entries differ; nothing was changed")
         else:
-            raise RefusedError(f"{label} is needed", hint="nobody is there to ask: give `--stdin` and pipe it in")
+            raise RefusedError(f"{label} is required", hint="input is not interactive: give `--stdin` and pipe it in")
         if not text:
             raise InvalidError(f"{label} is empty")
         return text
@@ -96,7 +96,7 @@ class Prompter:
         try:
             return getpass(f"{visible(label)}: ", stream=self._stderr)
         except EOFError:
-            raise RefusedError("nothing was typed; nothing was changed") from None
+            raise RefusedError("no input; nothing was changed") from None
 
     def _ask(self, question: str) -> str:
         self._before_asking()

@@ -200,7 +200,7 @@ class Renderer:
         """
         chosen = default if self._chosen is Format.AUTO else self._chosen
         if chosen not in (Format.CSV, Format.JSONL):
-            raise UsageError(f"an export is not written as {chosen}", hint="choose `-o csv` or `-o jsonl`")
+            raise UsageError(f"cannot export as {chosen}", hint="choose `-o csv` or `-o jsonl`")
         out = self._stream if stream is None else stream
         count, altered = 0, False
         from custctl.engines.connection import Joined
@@ -249,7 +249,7 @@ class Renderer:
             if name not in known:
                 close = nearest(name, list(known))
                 raise UsageError(
-                    f"there is no field `{name}`",
+                    f"unknown field `{name}`",
                     hint=f"did you mean `{close}`?" if close else f"fields: {', '.join(known)}",
                 )
         return self._fields
@@ -296,7 +296,7 @@ class Renderer:
                     self._lines((*layout.record(names, row, room), ""))
         if left_out:
             shown = ", ".join(f"`{name}`" for name in names if name in left_out)
-            self._tell(f"not shown, as the terminal is too narrow: {shown}; `--fields` chooses what is shown")
+            self._tell(f"not shown because the terminal is too narrow: {shown}; choose fields with `--fields`")
 
     def _room(self) -> int | None:
         """Return the columns of the terminal that a table is to fit into; None where it is not for one."""

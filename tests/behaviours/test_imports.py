@@ -191,7 +191,7 @@ def test_a_killed_import_goes_on_where_it_was(migrated: Place, when: str) -> Non
     again = small_batches(place, 100, "customer", "import", "in.csv", "--rejects", "out.csv", "-o", "json")
     code, out, error = finish(start(place, again))
     assert code == 10, error
-    assert f"went on behind row {landed + 1}" in error
+    assert f"resumed after row {landed + 1}" in error
     assert counts(json.loads(out)) == (500, 499, 0, 0, 0, 1)
     assert place.emails() == sorted(email for email, _, _ in given if email != "nope")
     assert (place.path / "out.csv").read_text().splitlines()[1].startswith("nope,X,Y,122,")

@@ -78,7 +78,7 @@ def test_status_tells_of_a_failure_that_was(cached: Project, valkey: ValkeyServe
         assert cached.run("cache", "status").code == 3
     with_cache(cached, valkey.url)
     told = cached.ok("cache", "status", "-o", "json").json
-    assert told["state"] == "answers again; failed a moment ago: connection refused"
+    assert told["state"] == "available again after a recent failure: connection refused"
     assert cached.ok("cache", "status", "-o", "json").json["state"] == "answers"
 
 
@@ -267,7 +267,7 @@ def test_doctor_tells_of_encryption_and_login(cached: Project, valkey: ValkeySer
     cached.environ["CUSTCTL_CACHE_KEY"] = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
     assert "no password for user `ada`" in line(cached, 4)["value"]
     cached.environ["CUSTCTL_CACHE_PASSWORD"] = "hunter2, mistyped"
-    assert "it refuses the login: WRONGPASS " in line(cached, 4)["value"]
+    assert "it rejects the login: WRONGPASS " in line(cached, 4)["value"]
     cached.environ["CUSTCTL_CACHE_PASSWORD"] = "hunter2"
     assert " ms, not encrypted, as `ada`, entries encrypted" in line(cached)["value"]
 
@@ -279,7 +279,7 @@ def test_doctor_tells_a_cache_that_is_down_as_a_fault(cached: Project, valkey: V
     assert (told["state"], told["value"]) == ("fault", f"redis://127.0.0.1:{port}: connection refused")
     assert "commands work without it" in told["hint"]
     with_cache(cached, valkey.url)
-    assert line(cached)["value"].endswith("answers again after a failure a moment ago: connection refused")
+    assert line(cached)["value"].endswith("available again after a recent failure: connection refused")
     assert line(cached)["value"].endswith("without a login")
 
 

@@ -90,28 +90,28 @@ FAULTS: dict[str, tuple[Callable[[Shop], Any], int, str, str]] = {
     "a login without scripts": (
         without_scripts,
         4,
-        "the login lacks a right: NOPERM ",
+        "the login lacks a privilege: NOPERM ",
         "`ACL SETUSER shop ~custctl:* +@all -@admin`",
     ),
     "a login without writes": (
         lambda shop: rights(shop, "~custctl:*", "+@read", "+@connection", "+@scripting"),
         4,
-        "the login lacks a right: NOPERM ",
+        "the login lacks a privilege: NOPERM ",
         "ACL SETUSER shop",
     ),
     "a login for other keys": (
         lambda shop: rights(shop, "~other:*", "+@all"),
         4,
-        "the login lacks a right: NOPERM ",
+        "the login lacks a privilege: NOPERM ",
         "~custctl:*",
     ),
-    "a snapshot that failed": (unable_to_save, 3, "it does not serve: MISCONF ", "its log"),
-    "memory that is full": (full, 3, "it refuses what a command takes: OOM ", "maxmemory"),
-    "a replica": (replica, 3, "it does not serve: READONLY ", "name the primary"),
+    "a snapshot that failed": (unable_to_save, 3, "it cannot serve requests: MISCONF ", "its log"),
+    "memory that is full": (full, 3, "it rejects a command: OOM ", "maxmemory"),
+    "a replica": (replica, 3, "it cannot serve requests: READONLY ", "name the primary"),
     "too few replicas": (
         lambda shop: setting(shop, "min-replicas-to-write", "1", "0"),
         3,
-        "it does not serve: NOREPLICAS ",
+        "it cannot serve requests: NOREPLICAS ",
         "min-replicas-to-write",
     ),
     "a number that is not there": (number, 3, "it has no database 99: ERR ", "the number at the end of `cache.url`"),
@@ -149,7 +149,7 @@ def test_only_what_was_taken_away_is_said_to_be(shop: Shop) -> None:
             assert "taken away" not in answers(shop)["value"]
         assert shop.ada.run("cache", "clear").code == 3
         assert json.loads(shop.memory(shop.ada).read_text())["doubt"].keys() == {"1"}
-    assert "1 entry in doubt taken away" in answers(shop)["value"]
+    assert "1 entry in doubt removed" in answers(shop)["value"]
     assert "doubt" not in answers(shop)["value"]
     found = shop.get()
     assert (found["phone"], found["stale"]) == ("1", False)
@@ -162,7 +162,7 @@ def test_a_server_without_the_commands_that_run_scripts(shop: Shop) -> None:
         shop.profile(made.url)
         told = answers(shop)
         assert (told["state"], told["code"]) == ("fault", 3)
-        assert told["value"].lower().endswith("it refuses what a command takes: err unknown command 'evalsha'")
+        assert told["value"].lower().endswith("it rejects a command: err unknown command 'evalsha'")
         assert shop.ada.run("cache", "warm").code == 3
         shop.update("1")
         assert shop.get(by=shop.ada)["phone"] == "1"
@@ -194,7 +194,7 @@ def test_warm_that_can_fill_nothing_says_why(shop: Shop) -> None:
     shop.server.call("HSET", state, f"m:{token}", "99999999999999 ")
     done = shop.ada.run("cache", "warm", "-o", "json")
     assert done.code == 3
-    assert done.error["message"] == "the cache took no customer: 1 being written"
+    assert done.error["message"] == "the cache accepted no customers: 1 being written"
     shop.server.call("DEL", state)
     assert shop.ada.ok("cache", "warm", "-o", "json").json == {"looked_at": 1, "filled": 1, "held_already": 0}
 

@@ -109,7 +109,7 @@ def test_a_refused_login_is_told_without_the_password(server: ValkeyServer) -> N
     url = f"redis://{USER}@{server.host}:{server.port}/1"
     error = failure(url, password="hunter2, mistyped")
     assert isinstance(error, LoginError)
-    assert str(error) == "it refuses the login: WRONGPASS invalid username-password pair or user is disabled"
+    assert str(error) == "it rejects the login: WRONGPASS invalid username-password pair or user is disabled"
 
 
 def test_a_server_that_wants_a_login_of_everybody(workplace: Workplace) -> None:
@@ -118,7 +118,7 @@ def test_a_server_that_wants_a_login_of_everybody(workplace: Workplace) -> None:
     try:
         error = failure(f"redis://{made.host}:{made.port}")
         assert isinstance(error, LoginError)
-        assert str(error) == "it refuses the login: NOAUTH Authentication required"
+        assert str(error) == "it rejects the login: NOAUTH Authentication required"
         assert one(f"redis://default@{made.host}:{made.port}", "PING") == b"PONG"
     finally:
         made.stop()
@@ -127,7 +127,7 @@ def test_a_server_that_wants_a_login_of_everybody(workplace: Workplace) -> None:
 def test_a_login_without_the_rights(server: ValkeyServer) -> None:
     found = one(f"redis://reader@{server.host}:{server.port}", "SET", "custctl:a", "b")
     assert isinstance(found, Refusal)
-    assert str(refused(found)).startswith("the login lacks a right: NOPERM ")
+    assert str(refused(found)).startswith("the login lacks a privilege: NOPERM ")
     assert isinstance(refused(found), LoginError)
 
 
@@ -143,7 +143,7 @@ def test_a_server_without_a_login_is_not_told_the_password_by_its_own_words(work
     made.start()
     try:
         error = failure(f"redis://{USER}@{made.host}:{made.port}/1")
-        assert str(error).lower() == "it refuses the login: err unknown command 'auth'"
+        assert str(error).lower() == "it rejects the login: err unknown command 'auth'"
     finally:
         made.stop()
 
@@ -158,7 +158,7 @@ def test_a_server_with_too_many_clients_says_so(workplace: Workplace, user: str)
         error = failure(f"redis://{user}{made.host}:{made.port}/1")
     made.stop()
     assert not isinstance(error, LoginError)
-    assert str(error) == "it does not serve: ERR max number of clients reached"
+    assert str(error) == "it cannot serve requests: ERR max number of clients reached"
 
 
 def test_what_is_refused_about_one_command_is_among_the_replies(server: ValkeyServer) -> None:
@@ -175,7 +175,7 @@ def test_a_replica_does_not_serve(server: ValkeyServer, workplace: Workplace) ->
     made.start()
     try:
         assert str(failure(f"redis://{made.host}:{made.port}", "SET", "a", "b")).startswith(
-            "it does not serve: READONLY "
+            "it cannot serve requests: READONLY "
         )
     finally:
         made.stop()
@@ -219,7 +219,7 @@ def test_no_tls_where_there_is_some(front: Proxy) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(None, "no such file or directory"), (b"nonsense", "it holds no certificates")]
+    ("content", "message"), [(None, "no such file or directory"), (b"nonsense", "it contains no certificates")]
 )
 def test_authorities_that_cannot_be_read(tmp_path: Path, content: bytes | None, message: str) -> None:
     file = tmp_path / "ca.pem"
@@ -410,7 +410,7 @@ def test_a_slot_without_a_node_does_not_serve(nodes: list[ValkeyServer]) -> None
         each.call("CLUSTER", "DELSLOTS", slot)
     with link(f"redis+cluster://{nodes[0].host}:{nodes[0].port}") as made, pytest.raises(WireError) as caught:
         made.call([("GET", "alone")])
-    assert str(caught.value) == "it does not serve: CLUSTERDOWN Hash slot not served"
+    assert str(caught.value) == "it cannot serve requests: CLUSTERDOWN Hash slot not served"
 
 
 def test_a_node_of_a_cluster_taken_for_a_single_server(nodes: list[ValkeyServer]) -> None:
@@ -423,4 +423,4 @@ def test_a_node_of_a_cluster_taken_for_a_single_server(nodes: list[ValkeyServer]
             continue
         messages.add(str(failure(f"redis://{other.host}:{port}", "GET", NEAR)))
     assert len(messages) == 1
-    assert messages.pop().startswith("it does not serve: MOVED ")
+    assert messages.pop().startswith("it cannot serve requests: MOVED ")

@@ -102,7 +102,7 @@ def test_ones_own_write_is_read_whatever_becomes_of_the_memory(
 ) -> None:
     for phone in ("1", "2", "3"):
         said = refused_write(guarded, lose, phone)
-        assert "the cache was not told: the login lacks a right: NOPERM " in said
+        assert "the cache was not updated: the login lacks a privilege: NOPERM " in said
         found = guarded.get(by=guarded.ada)
         assert (found["phone"], found["source"]) == (phone, "primary")
     # It is filled anew by that, and used again.
@@ -114,7 +114,7 @@ def test_a_write_that_is_not_remembered_says_so(guarded: Shop) -> None:
     said = refused_write(guarded, not_writable, "1")
     assert said.count('{"warning": ') == 1
     assert (
-        "cache.json` cannot be written (not a directory): until this is fixed, your own reads do without the cache"
+        "cache.json` cannot be written (not a directory): until this is fixed, your own reads do not use the cache"
         in said
     )
 

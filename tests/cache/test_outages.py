@@ -117,9 +117,9 @@ def test_a_cached_customer_is_served_and_marked(down: Site) -> None:
         found = shop.bob.ok("customer", "get", "1", "-o", "json")
     assert set(found.json) == {*found.json} - {"source", "stale"}
     notes = [json.loads(line) for line in found.err.splitlines()]
-    assert notes[0]["note"].startswith("the database does not answer: this is from the cache, 66")
+    assert notes[0]["note"].startswith("the database does not respond; showing cached data, 66")
     # The test has written the file of what this machine remembers.
-    assert notes[1]["warning"] == "it may be older than what you last wrote: this machine has no record of that"
+    assert notes[1]["warning"] == "it may be older than your last write: this machine has no record of that write"
     for options in (("--with-source",), ("-v",)):
         with within(DEADLINE):
             told = shop.bob.ok("customer", "get", "ada@example.com", "-o", "json", *options).json

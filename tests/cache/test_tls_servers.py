@@ -151,7 +151,7 @@ def test_a_cluster(servers: TlsServers, migrated: Project) -> None:
     use(migrated, servers, url)
     error = failure(url, authorities=authorities, password="mistyped")
     assert isinstance(error, LoginError)
-    assert str(error).startswith("it refuses the login: WRONGPASS ")
+    assert str(error).startswith("it rejects the login: WRONGPASS ")
     with_cache(migrated, f"rediss+cluster://default@{servers.place(nodes[0])}", more=f", tls_ca: '{authorities}'")
     migrated.environ["CUSTCTL_CACHE_PASSWORD"] = "mistyped"
     assert migrated.run("doctor").code == 4

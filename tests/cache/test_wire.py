@@ -165,7 +165,7 @@ def test_a_line_without_an_end_is_given_up() -> None:
         (refused, "connection refused"),
         (silent, "no answer within 0.1 s"),
         (garbage, "it does not speak Redis's protocol"),
-        (closing, "it has closed the connection|connection reset"),
+        (closing, "it closed the connection|connection reset"),
     ],
     ids=["refused", "silent", "garbage", "closing"],
 )

@@ -121,7 +121,7 @@ def test_the_prompt_hides_what_is_typed(keyring: Project, tmp_path: Path) -> Non
     )
     terminal.expect("password of app: ")
     terminal.sendline("hunter2")
-    terminal.expect("password of app, again: ")
+    terminal.expect(r"password of app \(again\): ")
     terminal.sendline("hunter2")
     terminal.expect(pexpect.EOF)
     terminal.close()
@@ -143,5 +143,5 @@ def test_a_keyring_that_cannot_be_used_is_told_before_anything_is_typed(keyring:
     terminal.expect(pexpect.EOF)
     terminal.close()
     assert terminal.exitstatus == 4
-    assert "there is no system keyring" in str(terminal.before)
+    assert "no system keyring found" in str(terminal.before)
     assert "password of" not in str(terminal.before)

@@ -102,7 +102,7 @@ def test_a_failing_output_never_makes_a_failure_look_better(shop: Project, case:
     if sink == "pipe" and code == 0:
         assert result.err == ""
     if expected == 3 and not sink.startswith("both"):
-        assert "error: the output could not be written: " in result.err
+        assert "error: cannot write the output: " in result.err
         assert result.err.splitlines()[-1].startswith("hint: "), result.err
 
 
@@ -145,7 +145,7 @@ def test_a_change_whose_output_is_lost_is_told_and_not_made_twice(tmp_path: Path
     (project.path / "good.csv").write_text("email,first_name,last_name\nc@example.com,C,C\n")
     for told, arguments in (
         ("6 scripts were applied, but", ("migrate",)),
-        ("the data is in, but", ("seed", "--set", "demo")),
+        ("the data was loaded, but", ("seed", "--set", "demo")),
         ("customer 7 was added, but", ("customer", "add", "--email", "n@example.com", *ADD_NEW)),
         ("customer 7 was updated, but", ("customer", "update", "7", "--city", "X")),
         ("customer 7 has these values already, but", ("customer", "update", "7", "--city", "X")),
@@ -158,7 +158,7 @@ def test_a_change_whose_output_is_lost_is_told_and_not_made_twice(tmp_path: Path
         assert result.code == 3, result.err
         assert_plain(result, as_json=True)
         assert result.error["message"].startswith(told), result.error
-        assert "the output could not be written: " in result.error["message"]
+        assert "cannot write the output: " in result.error["message"]
         hint = result.error["hint"]
         assert hint.startswith("do not run it again: "), hint
         (command,) = pasted(hint)
@@ -168,6 +168,6 @@ def test_a_change_whose_output_is_lost_is_told_and_not_made_twice(tmp_path: Path
 
 def test_an_output_that_is_lost_where_nothing_was_changed_is_asked_for_again(shop: Project) -> None:
     error = end(shop, ["customer", "get", "1", "-o", "json"], "full").error
-    assert error["hint"] == "make room, then run it again"
+    assert error["hint"] == "free some disk space, then run it again"
     error = end(shop, ["customer", "get", "1", "-o", "json"], "closed").error
-    assert error["hint"] == "redirect it to a place that can be written, then run it again"
+    assert error["hint"] == "redirect it to a writable file, then run it again"

@@ -169,7 +169,7 @@ def test_a_stamp_of_another_environment(patient: Patient) -> None:
 def test_a_table_that_is_gone(patient: Patient) -> None:
     patient.project.sql("DROP TABLE customer_password")
     faults = patient.faults(code=8)
-    assert faults["tables"]["value"] == "`customer_password` gone, though the journal has its script"
+    assert faults["tables"]["value"] == "`customer_password` missing, but the journal has the script"
 
 
 @pytest.mark.parametrize(

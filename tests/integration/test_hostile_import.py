@@ -254,5 +254,5 @@ def test_hostile_json_keys_are_made_visible(ready: Project) -> None:
     row = {"email": "a@example.com", "first_name": "A", "last_name": "B", "\x1b[31m": "x", "[/y]": 1}
     write_jsonl(ready.path / "in.jsonl", [row])
     result = ready.ok("customer", "import", "in.jsonl")
-    assert "left out, as no field matches: `\\x1b[31m`, `[/y]`" in result.err
+    assert "ignored, no field matches: `\\x1b[31m`, `[/y]`" in result.err
     assert clean(result.err)

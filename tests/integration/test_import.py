@@ -237,7 +237,7 @@ def test_rejects_can_be_mended_and_imported(ready: Project) -> None:
     mended.write_text("\n".join([*lines[:5], lines[5].replace("a@ex", "l@ex")]))
     result = ready.run("customer", "import", mended)
     assert result.code == 0, result.err
-    assert "left out, as no field matches: `Fax`\n" in result.err
+    assert "ignored, no field matches: `Fax`\n" in result.err
     assert customers(ready, "email", "first_name", "phone") == [
         ("a@example.com", "A", "+1 555"),
         ("c@example.com", "=C", "+2 555"),
@@ -282,7 +282,7 @@ def test_without_a_file_of_rejects_the_reasons_are_told(ready: Project) -> None:
     assert "line 2: `email` " in result.err
     assert "… and 2 more" in result.err
     assert result.err.splitlines()[-2:] == [
-        "error: 12 of 12 rows were rejected", "hint: keep them in a file with `--rejects in.rejects.csv`",
+        "error: 12 of 12 rows were rejected", "hint: save them to a file with `--rejects in.rejects.csv`",
     ]  # fmt: skip
     assert {path.name for path in ready.path.iterdir()} <= {"profiles", "dev.db", "in.csv"}
 
@@ -333,7 +333,7 @@ def test_damage_in_the_middle_ends_the_import_and_what_came_before_has_landed(re
     place = len(text.encode("utf-16")) + 1
     assert f"is not valid UTF-16-LE at line 3002 (byte {place} of the file)" in result.err
     landed = len(emails(ready))
-    assert f"before the error, {landed} rows were dealt with and committed: {landed} inserted" in result.err
+    assert f"before the error, {landed} rows processed and committed: {landed} inserted" in result.err
     assert landed > 2000
     again = ready.run("customer", "import", file, "--dry-run")
     assert (again.code, "committed" in again.err) == (9, False)
@@ -408,7 +408,7 @@ def test_a_pipe_is_read(ready: Project) -> None:
 def test_a_mapped_key_that_no_object_has_is_a_warning(ready: Project) -> None:
     file = write_jsonl(ready.path / "in.jsonl", [{"email": "a@example.com", "first_name": "A", "last_name": "B"}])
     result = ready.ok("customer", "import", file, "--map", "city=Town")
-    assert "warning: no object has what `--map` names: `Town`" in result.err
+    assert "warning: no object has the keys named by `--map`: `Town`" in result.err
 
 
 def test_an_empty_import_is_one(ready: Project) -> None:
@@ -553,7 +553,7 @@ def test_a_file_from_a_shop_system_goes_in_out_and_in_again(ready: Project, temp
     shop.write_text(SHOP, encoding="utf-8")
     first = ready.ok("customer", "import", shop, *MAPPED, "-o", "json")
     assert first.json["inserted"] == 5
-    assert "left out, as no field matches: `CustomerId`, `Fax`, `SupportRepId`" in first.err
+    assert "ignored, no field matches: `CustomerId`, `Fax`, `SupportRepId`" in first.err
     again = ready.ok("customer", "import", shop, *MAPPED, "--on-conflict", "skip", "-o", "json")
     assert (again.json["inserted"], again.json["skipped"]) == (0, 5)
     assert customers(ready)[2] == (
@@ -574,7 +574,7 @@ def test_a_file_from_a_shop_system_goes_in_out_and_in_again(ready: Project, temp
         side.unlink()
     with_schema(ready, template)
     result = ready.ok("customer", "import", out)
-    assert "left out, as the database keeps them: `id`, `version`, `created_at`, `updated_at`" in result.err
+    assert "ignored, managed by the database: `id`, `version`, `created_at`, `updated_at`" in result.err
     assert customers(ready) == before
     assert len(before) == 4
 

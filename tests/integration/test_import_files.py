@@ -80,7 +80,7 @@ def test_a_delimiter_that_is_none_is_refused(ready: Inside, option: str) -> None
 
 def test_a_delimiter_is_for_csv_alone(ready: Inside) -> None:
     result = load(ready, "{}\n", "--delimiter", ";", code=2, name="in.jsonl")
-    assert "`--delimiter` is for CSV alone" in result.err
+    assert "`--delimiter` applies only to CSV" in result.err
 
 
 @pytest.mark.parametrize("line", ["sep=;", "SEP=;", '"sep=;"', "sep=;\r"])

@@ -147,7 +147,7 @@ def test_killed_around_a_commit(ready: Project, when: str, batch: int) -> None:
     code, _, err = finish(start(ready, small_batches(ready, 10, *arguments)))
     assert code == 10, err
     if batch < 5 or when == "before":
-        assert (f"went on behind row {done * 10}" in err) == (done > 0)
+        assert (f"resumed after row {done * 10}" in err) == (done > 0)
         check_complete(ready, rows, "skip")
     assert [int(row["_line"]) for row in read_csv(rejects.read_text())] == [
         number + 2 for number, row in enumerate(rows) if is_bad(row)
@@ -167,7 +167,7 @@ def test_an_interrupted_import_reports_what_it_committed(ready: Project, name: s
     (inserted,) = query(ready, "SELECT count(*) FROM customer")[0]
     totals = audit_rows(ready)[-1]["detail"]["totals"]
     assert totals["inserted"] == inserted
-    assert f"{totals['rows']} rows were dealt with and committed: {inserted} inserted" in error["message"]
+    assert f"{totals['rows']} rows processed and committed: {inserted} inserted" in error["message"]
     assert totals["rows"] == (30 if when == "before" else 40)
     # What did not commit is in no file.
     assert len(read_csv(rejects.read_text())) == totals["rejected"]
@@ -209,7 +209,7 @@ def test_the_same_bytes_under_another_name_go_on(ready: Project) -> None:
     finish(start(ready, small_batches(ready, 10, "customer", "import", file, signal="2 after SIGKILL")))
     moved = file.rename(ready.path / "moved.csv")
     result = ready.ok("customer", "import", moved)
-    assert "went on behind row 20" in result.err
+    assert "resumed after row 20" in result.err
     assert len(emails(ready)) == 40
 
 
@@ -269,7 +269,7 @@ def test_one_that_overtakes_another_stops_it(ready: Project) -> None:
     stopped = start(ready, small_batches(ready, 10, *arguments, signal="1 after SIGSTOP"))
     assert os.WIFSTOPPED(os.waitpid(stopped.pid, os.WUNTRACED)[1])
     overtaking = ready.ok(*arguments)
-    assert "went on behind row 10" in overtaking.err
+    assert "resumed after row 10" in overtaking.err
     stopped.send_signal(signal.SIGCONT)
     code, _, err = finish(stopped)
     assert code == 5

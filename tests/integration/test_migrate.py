@@ -164,7 +164,7 @@ def test_a_missing_script_is_a_warning(shop: Workshop) -> None:
     shop.tables("a", "b")
     shop.ok()
     (shop.folder / "migrations/0001_a.sql").unlink()
-    assert "warning: `migrations/0001_a.sql` is applied in the journal and not on disk" in shop.ok().err
+    assert "warning: `migrations/0001_a.sql` is applied in the journal but not on disk" in shop.ok().err
     assert "missing" in shop.ok("status").out
     assert "missing" in shop.ok("validate").out
 
@@ -471,7 +471,7 @@ def test_a_missing_script_fails_the_check(shop: Workshop) -> None:
     shop.ok()
     (shop.folder / "migrations/0001_a.sql").unlink()
     shop.write("0003_c", "SELECT 1;\n")
-    assert "in the journal and not on disk: `migrations/0001_a.sql`" in shop.refused("status", "--check")
+    assert "in the journal but not on disk: `migrations/0001_a.sql`" in shop.refused("status", "--check")
     shop.ok("status")
 
 

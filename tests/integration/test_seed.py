@@ -214,7 +214,7 @@ def test_twice_adds_nothing_and_more_adds_the_rest(ready: Project) -> None:
     first = customers(ready, "*")
     again = ready.ok("seed", "--customers", "30", "--random-seed", "1", "-o", "json")
     assert again.json["customers"] == 0
-    assert "nothing to do: the 30 customers are there already" in again.err
+    assert "nothing to do: the 30 customers already exist" in again.err
     assert customers(ready, "*") == first
     more = ready.ok("seed", "--customers", "80", "-o", "json")
     assert more.json["customers"] == 50

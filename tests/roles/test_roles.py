@@ -70,7 +70,7 @@ def test_support_sees_the_history_without_the_values(staff: Staff) -> None:
     assert facts.json["items"] == [{**event, "changes": None} for event in whole.json["items"]]
     assert "London" not in facts.out
     login = staff.office.logins["support"]
-    assert f"without the values: `{login}` lacks SELECT on `customer_audit`" in facts.err
+    assert f"values not shown: `{login}` lacks SELECT on `customer_audit`" in facts.err
     assert staff.run("support", "customer", "history", "99").code == 6
 
 

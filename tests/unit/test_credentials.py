@@ -238,7 +238,7 @@ def test_one_line_break_is_taken_off_the_file(tmp_path: Path, raw: bytes, passwo
         (b"", "is empty"),
         (b"\n", "is empty"),
         (b"hunter2\xff\n", "is not UTF-8 text"),
-        (b"hunter2\x00\n", "holds a NUL"),
+        (b"hunter2\x00\n", "contains a NUL"),
         (b"hunter2" * 10_000, "is larger than 64 KiB"),
     ],
 )
@@ -272,7 +272,7 @@ def test_without_any_the_three_ways_are_named() -> None:
         find_credential(server(), FAIL)
     error = caught.value
     assert error.exit_code is ExitCode.CREDENTIAL
-    assert error.message == "no password for user `app` at `sql1.internal` (profile `prod`); there is no system keyring"
+    assert error.message == "no password for user `app` at `sql1.internal` (profile `prod`); no system keyring found"
     for way in ("custctl credential set --env prod", "CUSTCTL_DB_PASSWORD_FILE", "`CUSTCTL_DB_PASSWORD`"):
         assert way in str(error.hint)
 
@@ -301,7 +301,7 @@ def test_check_tells_every_place(tmp_path: Path) -> None:
         ("CUSTCTL_DB_PASSWORD", "used"),
         ("keyring", "failed"),
     ]
-    assert places[2].problem == "there is no system keyring"
+    assert places[2].problem == "no system keyring found"
     places = check_credential(server(Auth.ENTRA), environ | {"CUSTCTL_DB_PASSWORD_FILE": str(file)})
     assert places == [Place("CUSTCTL_DB_PASSWORD_FILE", "used"), Place("CUSTCTL_DB_PASSWORD", "shadowed")]
     places = check_credential(server(Auth.ENTRA), environ | {"CUSTCTL_DB_PASSWORD_FILE": "/nowhere"})
@@ -351,7 +351,7 @@ def test_the_cache_has_variables_of_its_own(tmp_path: Path, purpose: Purpose, va
 def test_without_any_the_cache_s_ways_are_named(purpose: Purpose, message: str) -> None:
     with pytest.raises(CredentialError) as caught:
         find_credential(cached(), FAIL, purpose)
-    assert caught.value.message == f"{message}; there is no system keyring"
+    assert caught.value.message == f"{message}; no system keyring found"
     variable = entry_of(cached(), purpose).variable
     for way in (f"custctl credential set --for {purpose} --env prod", f"`{variable}_FILE`", f"`{variable}`"):
         assert way in str(caught.value.hint)
@@ -434,13 +434,13 @@ def test_a_keyring_that_cuts_passwords_is_found_out(home: Path) -> None:
     result, _ = run(
         home, "CuttingKeyring", "result = told(lambda: store_credential(profile, Secret(PASSWORD), os.environ))"
     )
-    assert result["message"] == "the keyring did not keep the password as it is"
+    assert result["message"] == "the keyring did not store the password unchanged"
     assert result["exit"] == 4
 
 
 def test_a_keyring_that_hangs_is_left_within_three_seconds(home: Path) -> None:
     result, seconds = run(home, "HangingKeyring", FIND)
-    assert "the keyring did not answer" in result["message"]
+    assert "the keyring did not respond" in result["message"]
     assert result["exit"] == 4
     # Python's start and the process's end included: the thread that hangs does not hold it.
     assert 2 < seconds < 4
@@ -469,14 +469,14 @@ def test_a_backend_s_own_words_are_not_repeated(home: Path) -> None:
 @pytest.mark.parametrize("backend", ["keyring.backends.fail.Keyring", "keyring.backends.null.Keyring"])
 def test_no_keyring_is_no_keyring(home: Path, backend: str) -> None:
     result, seconds = run(home, backend, "result = told(lambda: delete_credential(profile, os.environ))")
-    assert result["message"] == "there is no system keyring"
+    assert result["message"] == "no system keyring found"
     assert "CUSTCTL_DB_PASSWORD_FILE" in result["hint"]
     assert seconds < 3
 
 
 def test_without_a_bus_there_is_no_keyring(home: Path) -> None:
     result, seconds = run(home, None, FIND)
-    assert "there is no system keyring" in result["message"]
+    assert "no system keyring found" in result["message"]
     assert seconds < 3
 
 
@@ -496,7 +496,7 @@ def test_plain_text_keyrings_are_refused_even_when_asked_for(home: Path, package
         (home / "python_keyring").mkdir()
         (home / "python_keyring" / "keyringrc.cfg").write_text(f"[backend]\ndefault-keyring={name}\n")
     result, _ = run(home, name if asked == "variable" else None, FIND)
-    expected = "there is no system keyring" if asked == "not at all" else "keeps passwords in plain text"
+    expected = "no system keyring found" if asked == "not at all" else "stores passwords in plain text"
     assert expected in result["message"]
 
 
@@ -508,14 +508,14 @@ def test_a_chain_with_an_unknown_link_is_refused(home: Path) -> None:
     ChainerBackend.priority = 1
     """
     result, _ = run(home, "keyring.backends.chainer.ChainerBackend", textwrap.dedent(code) + FIND)
-    assert "the keyring chain holds `custctl_test_keyrings`" in result["message"]
+    assert "the keyring chain contains `custctl_test_keyrings`" in result["message"]
 
 
 @pytest.mark.parametrize(
     ("raw", "told"),
     [
         (b"s3cret\n", None),
-        (b"s3cret \n", "ends with a blank"),
+        (b"s3cret \n", "ends with a space"),
         (b"s3cret\n\n", "an empty line"),
         (b"s3cret\nsecond\n", "more than one line"),
         (b"two words\r\n", None),

@@ -134,8 +134,8 @@ def test_a_home_folder_is_put_in(load: Load, tmp_path: Path) -> None:
     user = pwd.getpwuid(os.getuid())
     assert load(SQLITE.replace("x.db", f"~{user.pw_name}/c.db")).database.path == Path(user.pw_dir, "c.db")
     for path in ("~nobody_of_that_name/c.db", "~nobody_of_that_name"):
-        assert "p.yaml:2: the home folder `~nobody" in refused(load, SQLITE.replace("x.db", path)).message
-    assert "`$HOME` in `database.path` is no variable" in refused(load, SQLITE.replace("x.db", "$HOME/c.db")).message
+        assert "p.yaml:2: cannot find the home folder `~nobody" in refused(load, SQLITE.replace("x.db", path)).message
+    assert "`$HOME` in `database.path` is not a variable" in refused(load, SQLITE.replace("x.db", "$HOME/c.db")).message
 
 
 # What means nothing
@@ -216,28 +216,28 @@ def test_a_profile_s_nodes_are_at_places_of_their_own(places: list[tuple[str, in
         (SERVER.replace("host: localhost", "host: db/x"), "is not a host name or address"),
         (SERVER.replace("host: localhost", "host: $DB_HOST"), "is not a host name or address"),
         (SERVER.replace("postgresql", "mssql").replace("localhost", "/tmp"), "is not a host name or address"),
-        (SERVER.replace("}]", "}, {name: A, host: b}]"), "is the name of another node too"),
-        (SERVER.replace("name: c,", "name: ' c',"), "`database.name` begins or ends with a blank"),
+        (SERVER.replace("}]", "}, {name: A, host: b}]"), "is also the name of another node"),
+        (SERVER.replace("name: c,", "name: ' c',"), "`database.name` begins or ends with a space"),
         (SERVER.replace("name: c", "replication: {group: g}"), "`database.replication.group` does not apply"),
         (SERVER.replace("name: c", "replication: {max_lag: 0s}"), "`database.replication.max_lag` must be longer"),
         (FULL.replace("group: ag_customers, ", ""), "`database.replication.group` is missing"),
         (SERVER.replace("name: c", "hooks: {fense: [x]}"), "unknown key `database.hooks.fense`"),
-        (SERVER.replace("name: c", "hooks: {fence: ['{nodee}']}"), "`{nodee}` stands for nothing"),
-        (SERVER.replace("name: c", "hooks: {fence: [x, '{primary}']}"), "`{primary}` stands for nothing"),
-        (SERVER.replace("name: c", "hooks: {fence: [' ']}"), "holds an empty value"),
+        (SERVER.replace("name: c", "hooks: {fence: ['{nodee}']}"), "unknown placeholder `{nodee}`"),
+        (SERVER.replace("name: c", "hooks: {fence: [x, '{primary}']}"), "unknown placeholder `{primary}`"),
+        (SERVER.replace("name: c", "hooks: {fence: [' ']}"), "contains an empty value"),
         (SERVER + "cache: {url: redis://h, ttl: 0}\n", "`cache.ttl` must be longer than zero"),
         (SERVER + "cache: {url: redis://h, ttl: 0s}\n", "`cache.ttl` must be longer than zero"),
         (SQLITE.replace("x.db", "data/"), "is a folder's"),
         (SQLITE.replace("x.db", "."), "is a folder's"),
         (SQLITE.replace("x.db", "x.db, nodes: []"), "`database.nodes` does not apply to sqlite"),
         (SQLITE.replace("x.db", "~"), "`database.path` is empty"),
-        (SQLITE.replace("x.db", "'${A:-${B:-x}}'"), "the default of `${A}` holds another `${`"),
-        (SQLITE.replace("x.db", "'${A:-${B}}'"), "the default of `${A}` holds another `${`"),
-        (SQLITE.replace("x.db", "'${A:-x'"), "`${` begins no variable"),
+        (SQLITE.replace("x.db", "'${A:-${B:-x}}'"), "the default of `${A}` contains another `${`"),
+        (SQLITE.replace("x.db", "'${A:-${B}}'"), "the default of `${A}` contains another `${`"),
+        (SQLITE.replace("x.db", "'${A:-x'"), "`${` does not start a variable"),
         (SQLITE.replace("x.db", "'${A:-}'"), "`database.path` is empty"),
-        (SQLITE.replace("x.db", "&x x.db"), "a profile takes no YAML anchors"),
+        (SQLITE.replace("x.db", "&x x.db"), "a profile must not use YAML anchors"),
         (SQLITE + "<<: {seed: [a]}\n", "unknown key `<<`"),
-        (SQLITE.replace("path: x.db", "path: x.db, path: y.db"), "`path` stands twice"),
+        (SQLITE.replace("path: x.db", "path: x.db, path: y.db"), "`path` is duplicated"),
         ("environment: test\ndatabase:\n\tengine: sqlite\n", "p.yaml:3"),
     ],
 )
@@ -248,7 +248,7 @@ def test_what_means_nothing_is_refused_with_its_line(load: Load, text: str, mess
 
 
 def test_a_default_inside_a_default_is_refused_where_the_variable_is_set_too(load: Load) -> None:
-    assert "holds another" in refused(load, SQLITE.replace("x.db", "'${A:-${B:-x}}'"), A="a", B="b").message
+    assert "contains another" in refused(load, SQLITE.replace("x.db", "'${A:-${B:-x}}'"), A="a", B="b").message
 
 
 def test_what_looks_odd_and_means_something(load: Load) -> None:
@@ -387,7 +387,7 @@ def test_a_variable_that_is_not_set(load: Load) -> None:
 
 @pytest.mark.parametrize("raw", ["${", "${}", "${1A}", "${A-b}", "${A", "x${A B}"])
 def test_a_malformed_variable(load: Load, raw: str) -> None:
-    assert "begins no variable" in refused(load, SERVER.replace("name: c", f'name: "{raw}"'), A="a").message
+    assert "does not start a variable" in refused(load, SERVER.replace("name: c", f'name: "{raw}"'), A="a").message
 
 
 def test_variables_in_keys_are_not_replaced(load: Load) -> None:
@@ -417,13 +417,13 @@ def test_values_of_variables_are_not_shown(load: Load) -> None:
         (SQLITE + "sead: []\n", "profiles/p.yaml:3: unknown key `sead`", "did you mean `seed`?"),
         (SQLITE + "Seed: []\n", "unknown key `Seed`", "did you mean `seed`?"),
         (SQLITE + "zzzz: []\n", "unknown key `zzzz`", "`environment`, `database`, `cache`, `seed`"),
-        (SQLITE + "seed: []\nseed: []\n", "profiles/p.yaml:4: `seed` stands twice, first in line 3", ""),
+        (SQLITE + "seed: []\nseed: []\n", "profiles/p.yaml:4: `seed` is duplicated, first used in line 3", ""),
         (SQLITE + "seed: reference\n", "profiles/p.yaml:3: `seed` must be a list, not a single value", ""),
         (SQLITE + "seed: [[a]]\n", "`seed` must be a list of single values, not of lists", ""),
         (SQLITE + "seed: [a, a]\n", "`seed` names a set twice", ""),
         (SQLITE + "seed: [../a]\n", "the name of a seed set", ""),
-        (SQLITE + "seed: [~]\n", "`seed` holds an empty value", ""),
-        (SQLITE + "cache:\n", "`cache` is empty", "leave the key out"),
+        (SQLITE + "seed: [~]\n", "`seed` contains an empty value", ""),
+        (SQLITE + "cache:\n", "`cache` is empty", "remove the key"),
         (SQLITE + "cache: x\n", "`cache` must be a mapping, not a single value", ""),
         (SQLITE + "cache: {url: http://x}\n", "`cache.url` is not the URL", "rediss://"),
         (SQLITE + "cache: {url: 'redis://h:99999'}\n", "`cache.url` is not the URL", ""),
@@ -436,7 +436,7 @@ def test_values_of_variables_are_not_shown(load: Load) -> None:
             "did you mean `encrypt`?",
         ),
         (SQLITE + "cache: {url: 'redis://h', encrypt: maybe}\n", "`maybe`", "one of `true`, `false`"),
-        (SQLITE + "cache: {url: 'redis+sentinel://h'}\n", "comes `/` and the name of the master", "rediss://"),
+        (SQLITE + "cache: {url: 'redis+sentinel://h'}\n", "followed by `/` and the name of the master", "rediss://"),
         (SQLITE + "cache: {url: 'redis://h', ttl: 0s}\n", "`cache.ttl` must be longer than zero", ""),
         ("database: {engine: sqlite, path: x}\n", "profiles/p.yaml:1: `environment` is missing", ""),
         ("environment: test\n", "`database` is missing", ""),
@@ -449,17 +449,17 @@ def test_values_of_variables_are_not_shown(load: Load) -> None:
         (SQLITE.replace("development", "true"), "unknown environment: `true`", "one of `development`"),
         (SQLITE.replace("sqlite", "postgres"), "unknown engine: `postgres`", "did you mean `postgresql`?"),
         (SQLITE.replace("x.db", "':memory:'"), "not `:memory:`", ""),
-        (SQLITE.replace("x.db", "file:x?mode=rw"), "is a file's path", ""),
+        (SQLITE.replace("x.db", "file:x?mode=rw"), "must be a file's path", ""),
         (SQLITE.replace("path", "user: u, path"), "`database.user` does not apply to sqlite", "`path`"),
         (SQLITE.replace("path", "tls: off, path"), "`database.tls` does not apply to sqlite", ""),
         (SERVER.replace("name: c", "path: c"), "`database.path` does not apply to postgresql", "`nodes`"),
         (SERVER.replace("name: c", "tls: tru"), "unknown tls: `tru`", "one of `verify-full`"),
         (SERVER.replace("name: c", "auth: kerberos"), "unknown auth: `kerberos`", "`integrated`"),
         (SERVER.replace("name: c", "auth: password"), "`database.user` is missing", ""),
-        (SERVER.replace("name: c", "auth: entra"), "`auth: entra` is no way to log in to postgresql", "`certificate`"),
+        (SERVER.replace("name: c", "auth: entra"), "postgresql does not support `auth: entra`", "`certificate`"),
         (
             SERVER.replace("postgresql", "mssql").replace("name: c", "auth: certificate"),
-            "`auth: certificate` is no way to log in to mssql",
+            "mssql does not support `auth: certificate`",
             "`entra`",
         ),
         (SERVER.replace("name: c", "reads: secondary"), "unknown reads: `secondary`", ""),
@@ -471,7 +471,7 @@ def test_values_of_variables_are_not_shown(load: Load) -> None:
         ),
         (
             SERVER.replace("name: c", "replication: {driver: streaming, experimental: true}"),
-            "`experimental` has no meaning for `driver: streaming`",
+            "`experimental` does not apply to `driver: streaming`",
             "",
         ),
         (
@@ -481,21 +481,21 @@ def test_values_of_variables_are_not_shown(load: Load) -> None:
         ),
         (
             SERVER.replace("name: c", "connect_timeout: 5"),
-            "`database.connect_timeout` is `5`: it is not a duration",
+            "`database.connect_timeout` is `5`: not a duration",
             "",
         ),
         (SERVER.replace("name: c", "connect_timeout: 0s"), "must be longer than zero", ""),
         (SERVER.replace("name: c", "hooks: {fence: stop}"), "`database.hooks.fence` must be a list", ""),
         (SERVER.replace("name: c", "hooks: {fence: []}"), "`database.hooks.fence` is an empty list", ""),
-        (SERVER.replace("name: c", "hooks: {fence: [~]}"), "holds an empty value", ""),
-        (SERVER.replace("name: c", "hooks: {'a b': [x]}"), "no plain name for a hook", ""),
+        (SERVER.replace("name: c", "hooks: {fence: [~]}"), "contains an empty value", ""),
+        (SERVER.replace("name: c", "hooks: {'a b': [x]}"), "not a plain name for a hook", ""),
         (SERVER.replace("[{name: a, host: localhost}]", "[]"), "`database.nodes` is an empty list", ""),
         (SERVER.replace("[{name: a, host: localhost}]", "[localhost]"), "`database.nodes.0` must be a mapping", ""),
         (SERVER.replace("host: localhost", "host: x, api_port: http"), "must be a whole number from 1 to 65535", ""),
         (SERVER.replace("host: localhost", "hsot: x"), "unknown key `database.nodes.0.hsot`", "did you mean `host`?"),
         (SERVER.replace("host: localhost", "host: 'a;b'"), "is not a host name or address", ""),
-        (SERVER.replace("name: a", "name: -a"), "`database.nodes.0.name` is no plain name", ""),
-        (SERVER.replace("}]", "}, {name: a, host: b}]"), "is the name of another node too", ""),
+        (SERVER.replace("name: a", "name: -a"), "`database.nodes.0.name` is not a plain name", ""),
+        (SERVER.replace("}]", "}, {name: a, host: b}]"), "is also the name of another node", ""),
         (SERVER.replace("host: localhost", "host: h, port: 0"), "from 1 to 65535, not `0`", ""),
         (SERVER.replace("host: localhost", "host: h, port: 65536"), "from 1 to 65535, not `65536`", ""),
         (SERVER.replace("host: localhost", "host: h, port: 5_432"), "not `5_432`", ""),
@@ -553,17 +553,17 @@ def test_syntax_errors_have_line_and_column(load: Load, text: str, place: str) -
         (b"word\n", "a profile is a mapping"),
         (b"\x89PNG\r\n\x1a\n\x00", "the file is not UTF-8 text"),
         (b"a: 1\nb: \xff\n", "p.yaml:2: the file is not UTF-8 text"),
-        (b"a: 1\nb: \x00\n", "p.yaml:2: the file holds U+0000"),
-        (b"a: \x1b[31m\n", "the file holds U+001B"),
+        (b"a: 1\nb: \x00\n", "p.yaml:2: the file contains U+0000"),
+        (b"a: \x1b[31m\n", "the file contains U+001B"),
         (SQLITE.encode().decode().encode("utf-16"), "the file is not UTF-8 text"),
         (b"#" * 70_000, "larger than 64 KiB"),
         (b"[" * 60_000, "nested deeper than"),
         (b"{a: " * 10_000, "nested deeper than"),
         (SQLITE.encode() + b"---\na: 1\n", "p.yaml:3: a profile is one YAML document"),
-        (b"a: &x [1]\nb: *x\n", "p.yaml:2: a profile takes no YAML aliases"),
-        (b"&a [*a]\n", "no YAML aliases"),
-        (b"seed: !!python/object/apply:os.system [id]\n", "no YAML tags"),
-        (b"? [a]\n: b\n", "a key is a plain word"),
+        (b"a: &x [1]\nb: *x\n", "p.yaml:2: a profile must not use YAML aliases"),
+        (b"&a [*a]\n", "must not use YAML aliases"),
+        (b"seed: !!python/object/apply:os.system [id]\n", "must not use YAML tags"),
+        (b"? [a]\n: b\n", "a key must be a plain word"),
     ],
 )
 def test_rubbish_is_refused_cleanly(load: Load, raw: bytes, message: str) -> None:
@@ -573,7 +573,7 @@ def test_rubbish_is_refused_cleanly(load: Load, raw: bytes, message: str) -> Non
 def test_a_bomb_of_aliases_costs_nothing(load: Load) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
-    assert "no YAML aliases" in refused(load, "\n".join(lines)).message
+    assert "must not use YAML aliases" in refused(load, "\n".join(lines)).message
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
@@ -633,7 +633,7 @@ def test_an_unreadable_file(load: Load, tmp_path: Path) -> None:
 def test_a_password_is_refused_and_not_repeated(load: Load, line: str) -> None:
     text = SQLITE.split("\n", 1)[1] if line.startswith("environment") else SQLITE
     error = refused(load, text + line + "\n", X="hunter2", X_URL="redis://:hunter2@h", DB_PASSWORD="hunter2")
-    assert "a profile takes no password" in error.message
+    assert "a profile must not contain a password" in error.message
     assert "custctl credential set" in str(error.hint)
     assert "hunter2" not in f"{error.message}{error.hint}{error.details}"
 
@@ -646,7 +646,7 @@ def test_a_password_in_the_database_section_or_a_hook(load: Load) -> None:
         "{engine: postgresql, nodes: [{host: h}], hooks: {fence: [env, PGPASSWORD=hunter2, stop]}}",
     ):
         error = refused(load, f"environment: test\ndatabase: {line}\n")
-        assert "a profile takes no password" in error.message
+        assert "a profile must not contain a password" in error.message
         assert "hunter2" not in f"{error.message}{error.hint}{error.details}"
 
 
@@ -741,7 +741,7 @@ def test_an_unknown_profile(tmp_path: Path) -> None:
     assert (caught.value.message, caught.value.hint) == ("unknown profile `stagign`", "did you mean `staging`?")
     with pytest.raises(UsageError) as caught:
         load_profile("xyz", profiles_dir=None, environ=environ, cwd=tmp_path)
-    assert caught.value.hint == "profiles there: `dev`, `prod`, `staging`, `test`"
+    assert caught.value.hint == "available profiles: `dev`, `prod`, `staging`, `test`"
     (tmp_path / "profiles").mkdir()
     (tmp_path / "profiles" / "xyz.yml").touch()
     with pytest.raises(UsageError) as caught:
@@ -753,7 +753,7 @@ def test_an_unknown_profile(tmp_path: Path) -> None:
     "name", ["", ".", "..", "a/b", "../dev", "a.b", "/etc/passwd", "-x", "a b", "a\n", "é", "a" * 65, "a\x00"]
 )
 def test_a_name_is_a_plain_word(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="is not a profile's name"):
+    with pytest.raises(UsageError, match="is not a valid profile name"):
         load_profile(name, profiles_dir=None, environ={}, cwd=tmp_path)
 
 
@@ -775,7 +775,7 @@ def test_the_list_shows_each_profile_once_usable_or_not(tmp_path: Path) -> None:
     assert by_name["bad"].environment is Environment.STAGING
     assert by_name["bad"].problem == "profiles/bad.yaml:1: `database` is missing"
     assert by_name["prod"].bundled
-    assert "only bundled" in str(by_name["prod"].problem)
+    assert "only a bundled example" in str(by_name["prod"].problem)
     assert by_name["test"].problem is None
 
 

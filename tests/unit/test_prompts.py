@@ -57,7 +57,7 @@ def test_nobody_there_is_a_refusal_that_names_the_flag() -> None:
 def test_production_wants_the_name() -> None:
     asker, stderr = prompter("prod\n")
     asker.confirm_by_name("delete it?", "prod")
-    assert stderr.getvalue() == "delete it?\ntype the name of the profile, `prod`, to go on: "
+    assert stderr.getvalue() == "delete it?\ntype the profile's name, `prod`, to continue: "
 
 
 @pytest.mark.parametrize("answer", ["y\n", "yes\n", "\n", "", "Prod\n", "production\n"])
@@ -138,7 +138,7 @@ def test_a_secret_is_typed_twice_and_hidden(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("getpass.getpass", answer)
     asker, _ = prompter()
     assert asker.secret("new password", from_stdin=False, again=True) == "copper lantern"
-    assert asked == ["new password: ", "new password, again: "]
+    assert asked == ["new password: ", "new password (again): "]
 
 
 def test_two_secrets_that_differ_are_refused_and_not_told(monkeypatch: pytest.MonkeyPatch) -> None:

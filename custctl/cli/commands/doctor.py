@@ -42,4 +42,4 @@ def doctor(ctx: typer.Context) -> None:
         )
         error.exit_code = faults[0].exit_code
         raise error
-    context.console.note("no fault found")
+    context.console.note("no faults found")

@@ -28,7 +28,7 @@ custctl seed --customers 1000 --random-seed 7
 def seed(
     ctx: typer.Context,
     set: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME", help="Seed this set; may be given several times.")
+        list[str] | None, typer.Option("--set", metavar="NAME", help="Load this set; can be repeated.")
     ] = None,
     customers: Annotated[
         int | None,
@@ -37,18 +37,22 @@ def seed(
             min=1,
             max=100_000_000,
             metavar="N",
-            help="Add N synthetic customers, in development and test alone.",
+            help="Add N synthetic customers; development and test only.",
         ),
     ] = None,
     random_seed: Annotated[
         int | None,
         typer.Option(
-            "--random-seed", min=0, metavar="N", help="The same number makes the same customers.", show_default="1"
+            "--random-seed",
+            min=0,
+            metavar="N",
+            help="Random seed: the same number generates the same customers.",
+            show_default="1",
         ),
     ] = None,
     operation_id: OperationOption = None,
 ) -> None:
-    """Fill in data. Alone: the sets that the profile names. Seeding twice adds nothing the second time."""
+    """Load seed data. Default: the sets that the profile names. A second run adds nothing."""
     from custctl.cli.commands.arguments import operation
     from custctl.cli.commands.telling import Teller
     from custctl.migrations.seeding import Seeded, refuse_synthetic
@@ -57,7 +61,7 @@ def seed(
     environment, migrations = context.profile.environment, context.client.migrations
     operation_id = operation(operation_id)
     if random_seed is not None and customers is None:
-        raise UsageError("`--random-seed` goes with `--customers`", hint="such as `--customers 1000 --random-seed 7`")
+        raise UsageError("`--random-seed` needs `--customers`", hint="for example `--customers 1000 --random-seed 7`")
     sets: list[str] = []
     if set or customers is None:
         sets = migrations.seed_sets(set or ())
@@ -73,9 +77,9 @@ def seed(
     if sets and not ran.scripts:
         context.console.note(f"nothing to do: {', '.join(sets)} {'is' if len(sets) == 1 else 'are'} up to date")
     if customers is not None and not made.customers:
-        context.console.note(f"nothing to do: the {customers} customers are there already")
+        context.console.note(f"nothing to do: the {customers} customers already exist")
     if ran.scripts or made.customers:
-        context.wrote("the data is in", f"`custctl audit list --operation {operation_id}` shows it")
+        context.wrote("the data was loaded", f"`custctl audit list --operation {operation_id}` shows it")
     record = {
         "environment": str(environment),
         "sets": sets,

@@ -39,7 +39,7 @@ class Teller(Listener):
 
     def missing(self, record: Record) -> None:
         """Warn."""
-        self._console.warn(f"`{record.name}` is {record.state} in the journal and not on disk")
+        self._console.warn(f"`{record.name}` is {record.state} in the journal but not on disk")
 
     def applying(self, step: Step) -> None:
         """Say what is about to run, where that was asked for."""

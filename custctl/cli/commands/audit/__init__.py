@@ -10,9 +10,12 @@ audit = group(
     "audit",
     {
         "list": (f"{_HERE}.list:list_", "List writes, newest first."),
-        "verify": (f"{_HERE}.verify:verify", "Check the chains of the audit, against a checkpoint too."),
+        "verify": (
+            f"{_HERE}.verify:verify",
+            "Verify the hash chains of the audit log, optionally against a checkpoint.",
+        ),
     },
-    help="Read and verify the audit.",
+    help="Read and verify the audit log.",
     examples="""
 custctl audit list --operation 1f0e9a52-6b0c-4b8e-9d3e-0d8a51d7a001
 custctl audit verify -o json > checkpoint.json

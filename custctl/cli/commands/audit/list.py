@@ -36,10 +36,10 @@ custctl audit list --customer ada@example.com
 def list_(
     ctx: typer.Context,
     operation: Annotated[
-        str | None, typer.Option("--operation", metavar="UUID", help="The writes of this operation alone.")
+        str | None, typer.Option("--operation", metavar="UUID", help="Show only the writes of this operation.")
     ] = None,
     customer: Annotated[
-        str | None, typer.Option("--customer", metavar="WHO", help="The writes to this customer alone.")
+        str | None, typer.Option("--customer", metavar="WHO", help="Show only the writes to this customer.")
     ] = None,
     limit: LimitOption = 50,
     after: AfterOption = None,
@@ -51,8 +51,8 @@ def list_(
     context.renderer.many(rows, _COLUMNS, next=found.next, shown=_SHOWN, may_drop=True)
     if operation is not None and not rows:
         context.console.note(
-            "no entry under this operation id: a commit that is pending is not seen yet; to run the command again with"
-            " the same `--operation-id` tells"
+            "no entry has this operation id; a pending commit is not visible yet: run the command again with"
+            " the same `--operation-id` to find out"
         )
     if found.next is not None:
         context.console.note(f"there is more: go on with `--after {found.next}`")

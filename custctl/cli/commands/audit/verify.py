@@ -26,12 +26,12 @@ def verify(
     ctx: typer.Context,
     checkpoint: Annotated[
         Path | None,
-        typer.Option("--checkpoint", metavar="FILE", help="What `audit verify -o json` printed at an earlier time."),
+        typer.Option("--checkpoint", metavar="FILE", help="Checkpoint file: earlier output of `audit verify -o json`."),
     ] = None,
 ) -> None:
-    """Check every chain of the audit; with a checkpoint also what was cut off or rewritten.
+    """Verify every hash chain of the audit log; a checkpoint also reveals removed or rewritten entries.
 
-    The JSON output holds a checkpoint: keep it outside of the database.
+    The JSON output is a checkpoint: store it outside the database.
     """
     from custctl.support.errors import InvalidError
 
@@ -42,9 +42,9 @@ def verify(
     if report.faults:
         count = len(report.faults)
         raise InvalidError(
-            f"the audit has {plural(count, 'fault', 'faults')}",
+            f"the audit log has {plural(count, 'fault', 'faults')}",
             hint="compare with a backup, and find out who wrote to the table",
         )
     context.console.note(
-        f"as written: {plural(report.rows, 'entry', 'entries')} in {plural(report.chains, 'chain', 'chains')}"
+        f"verified {plural(report.rows, 'entry', 'entries')} in {plural(report.chains, 'chain', 'chains')}"
     )

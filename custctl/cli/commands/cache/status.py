@@ -32,9 +32,9 @@ custctl cache status -o json
 """,
 )
 def status(ctx: typer.Context) -> None:
-    """Show hits, misses, stale serves, entries, memory, latency, and whether the cache failed a moment ago.
+    """Show hits, misses, stale serves, entries, memory, latency and any recent failure.
 
-    It does first what reads and writes do, and fails where the server refuses a part of that.
+    First tries what reads and writes do, and fails if the server rejects any of it.
     """
     context = Context.of(ctx)
     found = context.client.cache.status()

@@ -24,7 +24,7 @@ def warm(
     ctx: typer.Context,
     limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="Maximum customers.")] = 10_000,
 ) -> None:
-    """Fill the cache with the most recently updated customers, from the primary; a second run adds what is missing."""
+    """Fill the cache with the most recently updated customers, read from the primary; a second run adds only what is missing."""
     from custctl.cache.maintenance import reasons
 
     context = Context.of(ctx)
@@ -38,6 +38,8 @@ def warm(
         {"looked_at": warmed.looked_at, "filled": warmed.filled, "held_already": warmed.held}, _COLUMNS
     )
     if warmed.left and not warmed.filled:
-        raise UnavailableError(f"the cache took no customer: {reasons(warmed.left)}", hint="run this again in a moment")
+        raise UnavailableError(
+            f"the cache accepted no customers: {reasons(warmed.left)}", hint="run this again in a moment"
+        )
     if warmed.left:
         context.console.note(f"not filled: {reasons(warmed.left)}")

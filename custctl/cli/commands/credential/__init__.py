@@ -9,11 +9,11 @@ _HERE = "custctl.cli.commands.credential"
 credential = group(
     "credential",
     {
-        "set": (f"{_HERE}.set:set_", "Keep a password or key in the system keyring."),
-        "check": (f"{_HERE}.check:check", "Tell where a password or key would come from."),
-        "delete": (f"{_HERE}.delete:delete", "Take a password or key out of the system keyring."),
+        "set": (f"{_HERE}.set:set_", "Store a password or key in the system keyring."),
+        "check": (f"{_HERE}.check:check", "Show where a password or key comes from."),
+        "delete": (f"{_HERE}.delete:delete", "Delete a password or key from the system keyring."),
     },
-    help="Keep the passwords of database and cache in the system keyring, and the key of the cache's entries.",
+    help="Manage the passwords of the database and the cache, and the cache's encryption key, in the system keyring.",
     examples="""
 custctl credential set --env prod
 custctl credential check --env prod

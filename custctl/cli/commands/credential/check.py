@@ -19,7 +19,7 @@ custctl credential check --env prod --for cache
 """,
 )
 def check(ctx: typer.Context, purpose: ForOption = DATABASE) -> None:
-    """Tell where a password or key would come from, place by place, without showing it."""
+    """Show each place where a password or key can come from, without showing the secret."""
     from custctl.profiles.credentials import check_credential, find_credential
 
     context = Context.of(ctx)

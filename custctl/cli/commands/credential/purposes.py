@@ -11,7 +11,7 @@ from custctl.profiles.credentials import Purpose
 ForOption = Annotated[
     Purpose,
     typer.Option(
-        "--for", help="What it is for: the database's password, the cache's, or the key of the cache's entries."
+        "--for", help="Which secret: the database password, the cache password or the cache's encryption key."
     ),
 ]
 

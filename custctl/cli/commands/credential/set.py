@@ -27,16 +27,16 @@ custctl credential set --env prod --for cache-key --generate
 def set_(
     ctx: typer.Context,
     purpose: ForOption = DATABASE,
-    stdin: Annotated[bool, typer.Option("--stdin", help="Read it from stdin: its first line.")] = False,
+    stdin: Annotated[bool, typer.Option("--stdin", help="Read it from the first line of stdin.")] = False,
     generate: Annotated[
-        bool, typer.Option("--generate", help="Make a new key for the cache's entries; it is not shown.")
+        bool, typer.Option("--generate", help="Generate an encryption key for the cache; it is not shown.")
     ] = False,
 ) -> None:
-    """Keep a password or key of the profile in the system keyring; a hidden prompt asks for it."""
+    """Store a password or key of the profile in the system keyring; a hidden prompt reads it."""
     from custctl.profiles.credentials import Secret, entry_of, require_keyring, store_credential
 
     if generate and (stdin or purpose is not Purpose.CACHE_KEY):
-        raise UsageError("`--generate` is for `--for cache-key` alone, and without `--stdin`")
+        raise UsageError("`--generate` needs `--for cache-key` and cannot be used with `--stdin`")
     context = Context.of(ctx)
     profile = context.profile
     entry = entry_of(profile, purpose)
@@ -56,7 +56,9 @@ def set_(
             # One that is none is refused here, not at the first read.
             AesSealer(text)
     backend = store_credential(profile, Secret(text), context.environ, purpose)
-    context.wrote(f"the {entry.noun} is in {backend}", f"`custctl credential check{option_of(purpose)}` looks")
-    context.console.note(f"the {entry.noun} is in {backend}, as `{entry.service}`")
+    context.wrote(
+        f"the {entry.noun} is stored in {backend}", f"`custctl credential check{option_of(purpose)}` shows it"
+    )
+    context.console.note(f"the {entry.noun} is stored in {backend} as `{entry.service}`")
     kept = {"profile": profile.name, "service": entry.service, "user": entry.user, "keyring": backend}
     context.renderer.one({**kept, "for": str(purpose)}, COLUMNS)

@@ -47,7 +47,7 @@ def add(
     status: Status = None,
     operation_id: OperationOption = None,
 ) -> None:
-    """Add a customer. `--email`, `--first-name` and `--last-name` are needed."""
+    """Add a customer. `--email`, `--first-name` and `--last-name` are required."""
     from custctl.customers.rules import validate
 
     context = Context.of(ctx)

@@ -24,7 +24,7 @@ custctl customer delete 42 --env prod --confirm prod
 def delete(
     ctx: typer.Context, who: WhoArgument, if_version: IfVersionOption = None, operation_id: OperationOption = None
 ) -> None:
-    """Delete a customer and its password, and erase the values that the audit holds of it. Asks first."""
+    """Delete a customer and its password, and erase its values from the audit log. Asks for confirmation."""
     from custctl.cli.commands.customer.kept import forget_customer
 
     context = Context.of(ctx)
@@ -37,7 +37,7 @@ def delete(
         # tells which.
         found = customers.find(who)
     if found is not None:
-        context.confirm_destruction(f"delete customer {found.id}, {found.email}, of {context.profile.location}?")
+        context.confirm_destruction(f"delete customer {found.id} ({found.email}) from {context.profile.location}?")
         # What was confirmed is what is deleted: not a row that changed while the question stood, nor another one
         # that has taken over its email.
         who = str(found.id)
@@ -55,6 +55,6 @@ def delete(
     note_outcome(context, outcome, "deleted")
     forget_customer(context, outcome.customer_id)
     if outcome.replayed:
-        context.console.note(f"operation {outcome.operation_id} had been applied already; this is its outcome")
+        context.console.note(f"operation {outcome.operation_id} was already applied; this is its outcome")
     record = {"id": outcome.customer_id, "deleted": True, "operation_id": outcome.operation_id}
     context.renderer.one(record, _COLUMNS)

@@ -31,7 +31,7 @@ EDITOR='code --wait' custctl customer edit 42
 def edit(ctx: typer.Context, who: WhoArgument, operation_id: OperationOption = None) -> None:
     """Edit a customer as YAML in $EDITOR.
 
-    Where the row changed meanwhile, fields that only one side touched are merged; the others are shown as conflicts.
+    If the row changes meanwhile, fields changed on one side only are merged; the others are shown as conflicts.
     """
     from custctl.cli.commands.customer.kept import edits_of
     from custctl.terminal.editor import EditedFile
@@ -61,7 +61,7 @@ def edit(ctx: typer.Context, who: WhoArgument, operation_id: OperationOption = N
         raise
     file.remove()
     if outcome is None:
-        context.console.note("the text was emptied: nothing was changed")
+        context.console.note("the file is empty; nothing was changed")
         context.renderer.one(base.as_dict(), tuple(base.as_dict()))
     else:
         show_outcome(context, outcome, "updated")
@@ -82,7 +82,7 @@ def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str)
             # Saved as it was: whoever merely closed the editor has decided nothing.
             if not context.prompter.interactive:
                 raise _unresolved(base, conflicts)
-            context.prompter.confirm("nothing was resolved: overwrite what the others wrote with your values?")
+            context.prompter.confirm("the conflict is not resolved: overwrite the other changes with your values?")
         mine, problem = _read(text)
         if problem is not None:
             text = _again(context, text, problem)
@@ -95,7 +95,7 @@ def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str)
         theirs, merged = written
         conflicts = merged.conflicts
         names = ", ".join(f"`{conflict.field}`" for conflict in conflicts)
-        context.console.warn(f"customer {base.id} was changed by another meanwhile: {names}")
+        context.console.warn(f"customer {base.id} was changed by someone else meanwhile: {names}")
         fields = {**theirs.editable(), **merged.changes}
         text = shown = document(fields, title=f"customer {base.id} of {context.profile.name}", conflicts=conflicts)
         base = theirs
@@ -104,7 +104,7 @@ def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str)
 def _unresolved(theirs: Customer, conflicts: Sequence[FieldConflict]) -> ConflictError:
     fields = [{"field": each.field, "was": each.base, "now": each.theirs, "asked": each.mine} for each in conflicts]
     return ConflictError(
-        f"customer {theirs.id} was changed by another meanwhile; the conflict was not resolved",
+        f"customer {theirs.id} was changed by someone else meanwhile; the conflict was not resolved",
         details={"customer_id": theirs.id, "current_version": theirs.version, "was_known": True, "fields": fields},
     )
 

@@ -32,10 +32,12 @@ def export(
     ctx: typer.Context,
     output_file: Annotated[
         Path | None,
-        typer.Option("--output-file", metavar="FILE", help="Write there; the file appears when it is complete."),
+        typer.Option(
+            "--output-file", metavar="FILE", help="Write to this file; it appears when the export is complete."
+        ),
     ] = None,
 ) -> None:
-    """Export all customers by id, as CSV or with `-o jsonl` as JSON lines, in constant memory."""
+    """Export all customers in order of id, as CSV, or as JSON lines with `-o jsonl`, in constant memory."""
     from custctl.customers.exporting import export_all
     from custctl.customers.records import guess_format
 
@@ -54,10 +56,10 @@ def export(
                 written = write(stream=stream)
     context.tell_source()
     if output_file is not None:
-        context.console.note(f"{plural(written.count, 'customer is', 'customers are')} in `{output_file}`")
+        context.console.note(f"{plural(written.count, 'customer was', 'customers were')} exported to `{output_file}`")
     if not written.is_exact:
         context.console.note(
-            "some text was made visible, and is not read back as it was: `--raw` and `-o jsonl` are exact"
+            "some characters were escaped, and an import does not restore them: `--raw` and `-o jsonl` are exact"
         )
 
 
@@ -81,7 +83,7 @@ def _written_whole(path: Path) -> Iterator[TextIO]:
             descriptor, name = tempfile.mkstemp(prefix=f".{place.name[:100]}.", suffix=".part", dir=place.parent)
             stream, part = os.fdopen(descriptor, "w", encoding="utf-8", newline=""), Path(name)
     except OSError as error:
-        raise UsageError(f"`{path}` cannot be written: {error.strerror}") from error
+        raise UsageError(f"cannot write `{path}`: {error.strerror}") from error
     try:
         with stream:
             yield stream
@@ -94,5 +96,5 @@ def _written_whole(path: Path) -> Iterator[TextIO]:
         if part is not None:
             part.unlink(missing_ok=True)
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
-            raise UnavailableError(f"`{path}` cannot be written: {error.strerror}") from error
+            raise UnavailableError(f"cannot write `{path}`: {error.strerror}") from error
         raise

@@ -13,19 +13,21 @@ from custctl.support.errors import ConflictError
 if TYPE_CHECKING:
     from custctl.customers.operations import Outcome
 
-Email = Annotated[str | None, typer.Option("--email", help="Unique; kept in lower case.")]
-FirstName = Annotated[str | None, typer.Option("--first-name")]
-LastName = Annotated[str | None, typer.Option("--last-name")]
-Phone = Annotated[str | None, typer.Option("--phone")]
-Company = Annotated[str | None, typer.Option("--company")]
-AddressLine = Annotated[str | None, typer.Option("--address-line")]
-City = Annotated[str | None, typer.Option("--city")]
-Region = Annotated[str | None, typer.Option("--region")]
-PostalCode = Annotated[str | None, typer.Option("--postal-code")]
-Country = Annotated[str | None, typer.Option("--country")]
+Email = Annotated[str | None, typer.Option("--email", metavar="TEXT", help="Unique; stored in lower case.")]
+FirstName = Annotated[str | None, typer.Option("--first-name", metavar="TEXT")]
+LastName = Annotated[str | None, typer.Option("--last-name", metavar="TEXT")]
+Phone = Annotated[str | None, typer.Option("--phone", metavar="TEXT")]
+Company = Annotated[str | None, typer.Option("--company", metavar="TEXT")]
+AddressLine = Annotated[str | None, typer.Option("--address-line", metavar="TEXT")]
+City = Annotated[str | None, typer.Option("--city", metavar="TEXT")]
+Region = Annotated[str | None, typer.Option("--region", metavar="TEXT")]
+PostalCode = Annotated[str | None, typer.Option("--postal-code", metavar="TEXT")]
+Country = Annotated[str | None, typer.Option("--country", metavar="TEXT")]
 Status = Annotated[
     str | None,
-    typer.Option("--status", help=", ".join(STATUSES) + ".", autocompletion=lambda: list(STATUSES)),
+    typer.Option(
+        "--status", metavar="STATUS", help=f"One of {', '.join(STATUSES)}.", autocompletion=lambda: list(STATUSES)
+    ),
 ]
 
 
@@ -42,12 +44,12 @@ def show_outcome(context: Context, outcome: Outcome, done: str) -> None:
     """
     note_outcome(context, outcome, done)
     if outcome.replayed:
-        context.console.note(f"operation {outcome.operation_id} had been applied already; this is its outcome")
+        context.console.note(f"operation {outcome.operation_id} was already applied; this is its outcome")
     elif not outcome.changed:
-        context.console.note("nothing to change: the customer has these values already")
+        context.console.note("nothing to change: the customer already has these values")
     context.console.detail(f"operation {outcome.operation_id}")
     if outcome.customer is None:
-        context.console.note(f"customer {outcome.customer_id} has been deleted since, and its values are erased")
+        context.console.note(f"customer {outcome.customer_id} has since been deleted, and its values are erased")
         context.renderer.one({"id": outcome.customer_id}, FIELDS)
     else:
         context.renderer.one(outcome.customer.as_dict(), FIELDS)
@@ -60,7 +62,7 @@ def note_outcome(context: Context, outcome: Outcome, done: str) -> None:
         context.wrote(f"customer {outcome.customer_id} was {done}", look)
     else:
         context.wrote(
-            f"customer {outcome.customer_id} has these values already", f"`custctl customer get {outcome.customer_id}`"
+            f"customer {outcome.customer_id} already has these values", f"`custctl customer get {outcome.customer_id}`"
         )
 
 

@@ -29,18 +29,22 @@ custctl customer get 42 --fresh
 def get(
     ctx: typer.Context,
     who: WhoArgument,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Ask the database, not the cache.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Read from the database, not the cache.")] = False,
     require_fresh: Annotated[
-        bool, typer.Option("--require-fresh", help="Take nothing stale from the cache while the database is down.")
+        bool,
+        typer.Option("--require-fresh", help="Fail while the database is down, instead of showing stale cached data."),
     ] = False,
     max_stale: Annotated[
         str | None,
         typer.Option(
-            "--max-stale", metavar="TIME", help="How old it may be while the database is down.", show_default="any"
+            "--max-stale",
+            metavar="TIME",
+            help="Maximum age of cached data while the database is down.",
+            show_default="any",
         ),
     ] = None,
     with_source: Annotated[
-        bool, typer.Option("--with-source", help="Add where it was read, and how old it is; so does -v.")
+        bool, typer.Option("--with-source", help="Show where the data was read and how old it is; `-v` does too.")
     ] = False,
 ) -> None:
     """Show one customer by id or email."""
@@ -48,9 +52,9 @@ def get(
     limit = duration("--max-stale", max_stale) if max_stale is not None else None
     found = context.customers.read(who, Demands(fresh=fresh, not_stale=require_fresh, max_stale=limit))
     if found.stale:
-        context.console.note(f"the database does not answer: this is from the cache, {found.age:.1f} s old")
+        context.console.note(f"the database does not respond; showing cached data, {found.age:.1f} s old")
         if not found.is_sure:
-            context.console.warn("it may be older than what you last wrote: this machine has no record of that")
+            context.console.warn("it may be older than your last write: this machine has no record of that write")
     elif found.cached:
         context.console.detail(f"source: cache, {found.age:.1f} s old")
     else:

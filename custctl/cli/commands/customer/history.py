@@ -25,4 +25,4 @@ def history(ctx: typer.Context, who: WhoArgument) -> None:
     context.tell_source()
     context.renderer.many([event.as_dict() for event in found.events], _COLUMNS, shown=_SHOWN)
     if found.withheld is not None:
-        context.console.note(f"without the values: {found.withheld.message}; {found.withheld.hint}")
+        context.console.note(f"values not shown: {found.withheld.message}; {found.withheld.hint}")

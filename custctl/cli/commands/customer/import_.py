@@ -41,7 +41,7 @@ def import_(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="The file to read; `-` is stdin.")],
     format: Annotated[
         str | None,
-        typer.Option("--format", metavar="csv|jsonl", help="Default: inferred from the file name."),
+        typer.Option("--format", metavar="csv|jsonl", help="File format. Default: inferred from the file name."),
     ] = None,
     map: Annotated[
         list[str] | None,
@@ -57,13 +57,13 @@ def import_(
         typer.Option(
             "--delimiter",
             metavar="CHARACTER|tab",
-            help="What separates the cells of CSV. Default: detected among comma, semicolon, tab and bar.",
+            help="CSV delimiter. Default: detected (comma, semicolon, tab or `|`).",
         ),
     ] = None,
     encoding: Annotated[
         str | None,
         typer.Option(
-            "--encoding", metavar="NAME", help="Default: UTF-8, or UTF-16 or UTF-32 where the file is in one of them."
+            "--encoding", metavar="NAME", help="File encoding. Default: UTF-8; UTF-16 and UTF-32 are detected."
         ),
     ] = None,
     join_lines: Annotated[
@@ -71,7 +71,7 @@ def import_(
     ] = False,
     on_conflict: Annotated[
         str,
-        typer.Option("--on-conflict", metavar="fail|skip|update", help="What to do with a row whose email is taken."),
+        typer.Option("--on-conflict", metavar="fail|skip|update", help="What to do if a row's email is already taken."),
     ] = "fail",
     rejects: Annotated[
         Path | None, typer.Option("--rejects", metavar="FILE", help="Write rejected rows to this file.")
@@ -135,13 +135,13 @@ def _run(context: Context, work: FileImport) -> Result:
         raise InterruptedRunError(
             "interrupted; nothing was written" if dry_run else f"interrupted; {_committed(work.committed())}",
             terminated=isinstance(interrupt, Terminated),
-            hint="run the same command again" + ("" if dry_run else ": it goes on there"),
+            hint="run the same command again" + ("" if dry_run else ": it resumes there"),
         ) from interrupt
 
 
 def _committed(counts: Counts) -> str:
     return (
-        f"{counts.rows} rows were dealt with and committed: {counts.inserted} inserted, {counts.updated} updated,"
+        f"{counts.rows} rows processed and committed: {counts.inserted} inserted, {counts.updated} updated,"
         f" {counts.unchanged} unchanged, {counts.skipped} skipped, {counts.rejected} rejected"
     )
 
@@ -150,9 +150,9 @@ def _say_left_out(context: Context, kept: list[str], left_out: list[str]) -> Non
     if left_out:
         names = ", ".join(f"`{name}`" for name in left_out[:20])
         more = f" and {len(left_out) - 20} more" if len(left_out) > 20 else ""
-        context.console.note(f"left out, as no field matches: {names}{more}")
+        context.console.note(f"ignored, no field matches: {names}{more}")
     if kept:
-        context.console.note(f"left out, as the database keeps them: {', '.join(f'`{name}`' for name in kept)}")
+        context.console.note(f"ignored, managed by the database: {', '.join(f'`{name}`' for name in kept)}")
 
 
 def _show(
@@ -166,19 +166,19 @@ def _show(
     hints: Sequence[str],
 ) -> None:
     if result.replayed:
-        context.console.note(f"operation {operation_id} had been applied already; this is its outcome")
+        context.console.note(f"operation {operation_id} was already applied; this is its outcome")
     if result.resumed_at:
-        context.console.note(f"went on behind row {result.resumed_at}, where an earlier run had stopped")
+        context.console.note(f"resumed after row {result.resumed_at}, where an earlier run stopped")
     if result.lost_rejects and rejects is not None:
         context.console.warn(
             f"{result.lost_rejects} rows that an earlier run rejected are not in `{rejects}`",
-            hint="they are where that run's `--rejects` put them, if it had one",
+            hint="look in the file that the earlier run named with `--rejects`, if any",
         )
     if dry_run:
         context.console.note("dry run: nothing was written")
     else:
         look = f"`custctl audit list --operation {operation_id}` shows it"
-        context.wrote(f"the import is complete: {_committed(result.counts)}", look)
+        context.wrote(f"import complete: {_committed(result.counts)}", look)
     counts = asdict(result.counts)
     context.renderer.one({"file": file, **counts, "operation_id": operation_id}, _COLUMNS)
     if result.blank:
@@ -208,12 +208,12 @@ def _hints(work: FileImport, result: Result) -> list[str]:
     if result.undecodable:
         hints.append(encoding_hint(work.data, reading.encoding.name))
         if result.counts.inserted and request.on_conflict == "fail" and request.rejects is None and not request.dry_run:
-            hints.append("`--on-conflict skip` passes over the rows that are imported already")
+            hints.append("`--on-conflict skip` skips rows that are already imported")
     hints += [_unmatched(field, reading.mapping) for field in _misread(result)]
     if request.rejects is None:
         name = Path(request.name)
         kept = f"{name.stem}.rejects.{reading.format}"
-        hints.append(f"keep them in a file with `--rejects {shlex.quote(kept)}`")
+        hints.append(f"save them to a file with `--rejects {shlex.quote(kept)}`")
     elif not request.dry_run and not result.replayed:
         hints.append(f"they are in `{request.rejects}`: fix and import them")
     return hints

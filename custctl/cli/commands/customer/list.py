@@ -24,15 +24,22 @@ def list_(
     ctx: typer.Context,
     status: Annotated[
         str | None,
-        typer.Option("--status", help=", ".join(STATUSES) + ".", autocompletion=lambda: list(STATUSES)),
+        typer.Option(
+            "--status",
+            metavar="STATUS",
+            help=f"Only customers with this status: {', '.join(STATUSES)}.",
+            autocompletion=lambda: list(STATUSES),
+        ),
     ] = None,
-    country: Annotated[str | None, typer.Option("--country", help="Exactly as it is stored.")] = None,
+    country: Annotated[
+        str | None, typer.Option("--country", metavar="TEXT", help="Only customers of this country, an exact match.")
+    ] = None,
     sort: Annotated[
         str | None,
         typer.Option(
             "--sort",
             metavar="[-]FIELD",
-            help="Order by a field; `-` in front: descending.",
+            help="Sort by this field; a leading `-` sorts descending.",
             autocompletion=complete_sort,
         ),
     ] = None,

@@ -26,8 +26,8 @@ def print_pages(context: Context, query: Query, position: Position | None, limit
     except UnavailableError as error:
         if context.profile.cache is not None:
             error.hint = (
-                f"{error.hint + '; ' if error.hint else ''}the cache cannot answer this whole:"
-                " `customer get` shows a customer that it holds"
+                f"{error.hint + '; ' if error.hint else ''}the cache does not hold every customer:"
+                " `customer get` shows those that it holds"
             )
         raise
 
@@ -45,4 +45,4 @@ def _print(context: Context, query: Query, position: Position | None, limit: int
     rows = [found.as_dict() for found in page.items]
     context.renderer.many(rows, FIELDS, next=page.next, shown=SHOWN, may_drop=True)
     if page.next is not None:
-        context.console.note(f"there is more: go on with `--after {page.next}`")
+        context.console.note(f"more rows follow: continue with `--after {page.next}`")

@@ -20,8 +20,8 @@ custctl customer search --contains embraer -o json
 )
 def search(
     ctx: typer.Context,
-    text: Annotated[str | None, typer.Argument(metavar="TEXT", help="What a field begins with.")] = None,
-    contains: Annotated[bool, typer.Option("--contains", help="Find TEXT anywhere in a field.")] = False,
+    text: Annotated[str | None, typer.Argument(metavar="TEXT", help="Text that a field starts with.")] = None,
+    contains: Annotated[bool, typer.Option("--contains", help="Find this text anywhere in a field.")] = False,
     limit: LimitOption = 50,
     after: AfterOption = None,
 ) -> None:

@@ -33,7 +33,7 @@ def set_password(
     outcome = context.customers.set_password(who, password, operation_id=operation_id)
     note_outcome(context, outcome, "given a password")
     if outcome.replayed:
-        context.console.note(f"operation {outcome.operation_id} had been applied already; this is its outcome")
+        context.console.note(f"operation {outcome.operation_id} was already applied; this is its outcome")
     found = outcome.customer or context.customers.find(str(outcome.customer_id))
     email = found.email if found else None
     record = {"id": outcome.customer_id, "email": email, "password_set": True, "operation_id": outcome.operation_id}

@@ -54,23 +54,25 @@ def update(
     if_version: IfVersionOption = None,
     retries: Annotated[
         int | None,
-        typer.Option("--retries", min=0, metavar="N", help="After a conflict, read again and set the same fields."),
+        typer.Option(
+            "--retries", min=0, metavar="N", help="After a conflict, read the customer again and retry, up to N times."
+        ),
     ] = None,
     operation_id: OperationOption = None,
 ) -> None:
-    """Set fields of a customer; an empty text clears a field. A conflict overwrites nothing and exits 5."""
+    """Update fields of a customer; an empty text clears a field. A conflict overwrites nothing and exits 5."""
     from custctl.customers.rules import validate
 
     context = Context.of(ctx)
     if if_version is not None and retries is not None:
         raise UsageError(
-            "`--if-version` and `--retries` exclude each other",
-            hint="a retry writes on whatever version it finds; a given version allows that one alone",
+            "`--if-version` and `--retries` cannot be used together",
+            hint="`--retries` accepts any version, `--if-version` only the one given",
         )
     operation_id = operation(operation_id)
     asked = given(ctx)
     if not asked:
-        raise UsageError("nothing to update: no field is given", hint="such as `--phone`; see `--help`")
+        raise UsageError("nothing to update: no field given", hint="give one, such as `--phone`; see `--help`")
     changes = validate(asked, partial=True)
     context.announce(FIELDS)
     try:

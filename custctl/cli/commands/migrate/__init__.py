@@ -17,14 +17,17 @@ def apply(
     ctx: typer.Context,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; change nothing.")] = False,
     target: Annotated[
-        int | None, typer.Option("--target", min=1, metavar="VERSION", help="Stop after this number.")
+        int | None, typer.Option("--target", min=1, metavar="VERSION", help="Stop after this version.")
     ] = None,
     lock_timeout: LockTimeoutOption = "5m",
     wait: Annotated[
-        str, typer.Option("--wait", metavar="TIME", help="How long to wait for a database that is still starting.")
+        str, typer.Option("--wait", metavar="TIME", help="How long to wait for the database to start.")
     ] = "0s",
     allow_out_of_order: Annotated[
-        bool, typer.Option("--allow-out-of-order", help="Apply pending scripts below the newest applied one too.")
+        bool,
+        typer.Option(
+            "--allow-out-of-order", help="Also apply pending scripts that are older than the newest applied one."
+        ),
     ] = False,
 ) -> None:
     """Apply what is pending."""
@@ -45,11 +48,11 @@ migrate = group(
     {
         "status": (f"{_HERE}.status:status", "Show what is applied, pending, drifted or missing."),
         "validate": (f"{_HERE}.validate:validate", "Check the scripts against the journal and the linter."),
-        "new": (f"{_HERE}.new:new", "Make the next numbered script, one file per engine."),
+        "new": (f"{_HERE}.new:new", "Create the next numbered script, one file per engine."),
         "baseline": (f"{_HERE}.baseline:baseline", "Adopt a database that already has the schema."),
         "repair": (f"{_HERE}.repair:repair", "Accept changed checksums, settle an interrupted script, restamp."),
     },
-    help="Bring the schema forward: apply what is pending, once each, in order. Subcommands look, check and repair.",
+    help="Migrate the schema: apply each pending script once, in order. Subcommands check and repair.",
     examples="""
 custctl migrate --env prod
 custctl migrate --dry-run

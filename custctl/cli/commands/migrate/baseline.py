@@ -22,7 +22,9 @@ custctl migrate baseline 3 --env prod --confirm prod
 )
 def baseline(
     ctx: typer.Context,
-    version: Annotated[int, typer.Argument(metavar="VERSION", min=1, help="The newest script that is there already.")],
+    version: Annotated[
+        int, typer.Argument(metavar="VERSION", min=1, help="The newest script that the database already has.")
+    ],
     lock_timeout: LockTimeoutOption = "5m",
 ) -> None:
     """Adopt a database that already has the schema: journal the scripts up to VERSION, run none, stamp it."""
@@ -33,7 +35,9 @@ def baseline(
     patience = duration("--lock-timeout", lock_timeout)
     scripts = context.client.migrations.plan_baseline(version)
     context.announce(_COLUMNS)
-    context.confirm_in_production(f"take {len(scripts)} scripts for applied on {context.profile.location}?")
+    context.confirm_in_production(
+        f"mark {plural(len(scripts), 'script', 'scripts')} as applied on {context.profile.location}?"
+    )
     with context.console.steps() as step:
         context.client.migrations.baseline(scripts, lock_timeout=patience, listener=Teller(context, step))
     context.wrote(f"{plural(len(scripts), 'script is', 'scripts are')} adopted", "`custctl migrate status` shows them")

@@ -21,11 +21,11 @@ def new(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What the script does, in a few words.")],
 ) -> None:
-    """Make the next numbered script, one file per engine. No database is needed."""
+    """Create the next numbered script, one file per engine. No database is needed."""
     from custctl.migrations.authoring import new_scripts
 
     context = Context.of(ctx)
     folder, bundled = context.sql_dir
     made = new_scripts(folder, name, bundled=bundled)
-    context.wrote(f"{plural(len(made), 'file was', 'files were')} made", f"they are in `{folder}`")
+    context.wrote(f"{plural(len(made), 'file was', 'files were')} created", f"they are in `{folder}`")
     context.renderer.many([{"script": str(path)} for path in made], ("script",))

@@ -27,13 +27,15 @@ def repair(
     environment: Annotated[
         str | None,
         typer.Option(
-            "--environment", metavar="NAME", help="Stamp the database as this environment, the profile's own."
+            "--environment",
+            metavar="NAME",
+            help="Stamp the database with this environment, which must be the profile's.",
         ),
     ] = None,
     lock_timeout: LockTimeoutOption = "5m",
     operation_id: OperationOption = None,
 ) -> None:
-    """Accept changed checksums, settle an interrupted script, restamp a restored database. Says what it changes."""
+    """Accept changed checksums, settle an interrupted script, restamp a restored database. Prints each change first."""
     from dataclasses import asdict
 
     from custctl.cli.commands.arguments import duration, operation
@@ -58,7 +60,7 @@ def repair(
 
 
 def _confirm(context: Context, planned: Repair) -> None:
-    question = f"change the journal of {context.profile.location} as said?"
+    question = f"make these changes to the journal of {context.profile.location}?"
     if planned.restamp:
         context.confirm_destruction(question, production=planned.stamps_production)
     else:

@@ -77,8 +77,8 @@ def status(
         if plan.missing:
             names = ", ".join(f"`{record.name}`" for record in plan.missing)
             raise MigrationError(
-                f"in the journal and not on disk: {names}",
-                hint="put the file back, or name the folder that has it by `--sql-dir`",
+                f"in the journal but not on disk: {names}",
+                hint="restore the file, or name its folder with `--sql-dir`",
                 details={"missing": [record.name for record in plan.missing]},
             )
         if plan.steps:

@@ -31,7 +31,8 @@ def validate(ctx: typer.Context) -> None:
     errors = sum(problem.severity == "error" for problem in problems)
     if errors:
         raise MigrationError(
-            f"{plural(errors, 'problem', 'problems')} found", hint="each is listed with its place and a safer way"
+            f"{plural(errors, 'problem', 'problems')} found",
+            hint="each is listed with its location and a safer alternative",
         )
     count = len(problems)
     warnings = f", with {plural(count, 'warning', 'warnings')}" if count else ""

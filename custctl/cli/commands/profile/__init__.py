@@ -9,11 +9,11 @@ _HERE = "custctl.cli.commands.profile"
 profile = group(
     "profile",
     {
-        "list": (f"{_HERE}.list:list_", "List the profiles that are found."),
+        "list": (f"{_HERE}.list:list_", "List the profiles."),
         "show": (f"{_HERE}.show:show", "Show a profile, with the origin of each value."),
-        "validate": (f"{_HERE}.validate:validate", "Check profiles; connects to nothing."),
+        "validate": (f"{_HERE}.validate:validate", "Validate a profile without connecting."),
     },
-    help="Look at the profiles.",
+    help="Show and validate profiles.",
     examples="""
 custctl profile list
 custctl profile show --env prod

@@ -12,7 +12,7 @@ _COLUMNS = ("name", "environment", "source", "bundled", "problem")
 
 @command(shared=DATA, examples="custctl profile list")
 def list_(ctx: typer.Context) -> None:
-    """List the profiles that are found, each from the first folder that has it."""
+    """List the profiles, each from the first folder that has it."""
     from custctl.profiles import find_profiles
 
     context = Context.of(ctx)

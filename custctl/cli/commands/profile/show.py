@@ -11,7 +11,9 @@ from custctl.cli.options import DATA, command, complete_environments
 
 NameArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[NAME]", help="The profile; else that of --env.", autocompletion=complete_environments),
+    typer.Argument(
+        metavar="[NAME]", help="Profile name. Default: the profile of `--env`.", autocompletion=complete_environments
+    ),
 ]
 _COLUMNS = ("key", "value", "origin")
 
@@ -24,7 +26,7 @@ custctl profile show prod -o json
 """,
 )
 def show(ctx: typer.Context, name: NameArgument = None) -> None:
-    """Show a profile's values, each with where it came from."""
+    """Show a profile's values and where each comes from."""
     context = Context.of(ctx)
     context.choose_environment(name)
     profile = context.profile

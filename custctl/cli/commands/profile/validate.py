@@ -19,7 +19,7 @@ custctl profile validate prod
 """,
 )
 def validate(ctx: typer.Context, name: NameArgument = None) -> None:
-    """Check a profile, and name file, line and nearest known key of every fault. Connects to nothing."""
+    """Validate a profile, and print the file, line and nearest known key of every fault. Does not connect."""
     context = Context.of(ctx)
     context.choose_environment(name)
     profile = context.profile

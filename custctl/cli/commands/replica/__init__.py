@@ -9,19 +9,19 @@ _HERE = "custctl.cli.commands.replica"
 replica = group(
     "replica",
     {
-        "status": (f"{_HERE}.status:status", "Show who is who, and how far each node is behind."),
+        "status": (f"{_HERE}.status:status", "Show the role, lag and health of each node."),
         "switchover": (
             f"{_HERE}.switchover:switchover",
-            "Make a standby the primary while the old one runs; loses nothing.",
+            "Promote a standby while the primary runs; loses no writes.",
         ),
-        "failover": (f"{_HERE}.failover:failover", "Make a standby the primary when the old one is gone."),
-        "fence": (f"{_HERE}.fence:fence", "Keep the primary, or a node, from accepting writes."),
-        "unfence": (f"{_HERE}.unfence:unfence", "Let a fenced node accept writes again."),
-        "rejoin": (f"{_HERE}.rejoin:rejoin", "Make a former primary a standby of the present one."),
-        "history": (f"{_HERE}.history:history", "Show the switchovers and failovers there have been."),
+        "failover": (f"{_HERE}.failover:failover", "Promote a standby after the primary has failed."),
+        "fence": (f"{_HERE}.fence:fence", "Stop the primary, or another node, from accepting writes."),
+        "unfence": (f"{_HERE}.unfence:unfence", "Allow a fenced node to accept writes again."),
+        "rejoin": (f"{_HERE}.rejoin:rejoin", "Make a former primary a standby of the current one."),
+        "history": (f"{_HERE}.history:history", "List past switchovers and failovers."),
     },
-    help="Manage replicas. NODE is a name in the profile's `database.nodes`. The driver `availability-group` is written"
-    " from Microsoft's documentation and has never run on a real group: it changes one only where the profile says"
+    help="Manage replicas. NODE is a name in the profile's `database.nodes`. The driver `availability-group` was written"
+    " from Microsoft's documentation and has never run on a real group: it changes one only if the profile says"
     " `experimental: true`.",
     examples="""
 custctl replica status --check

@@ -27,19 +27,19 @@ def failover(
             "--to",
             metavar="NODE",
             help="The new primary.",
-            show_default="the standby that has most",
+            show_default="the standby with the most data",
         ),
     ] = None,
     primary_is_stopped: Annotated[
         bool,
-        typer.Option("--primary-is-stopped", help="The old primary does not run, and will not come back by itself."),
+        typer.Option("--primary-is-stopped", help="The old primary is stopped and will not restart by itself."),
     ] = False,
     allow_data_loss: Annotated[
-        bool, typer.Option("--allow-data-loss", help="Go on though acknowledged writes may be lost.")
+        bool, typer.Option("--allow-data-loss", help="Continue even if acknowledged writes may be lost.")
     ] = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Make a standby the primary when the old one is gone. Tells what could be lost, and refuses what it cannot know."""
+    """Promote a standby after the primary has failed. Prints what could be lost, and refuses if that is unknown."""
     from custctl.replication.plan import Accepted
 
     context = Context.of(ctx)

@@ -26,14 +26,14 @@ def fence(
         typer.Argument(metavar="[NODE]", help="A node of the profile.", show_default="the primary"),
     ] = None,
 ) -> None:
-    """Keep a node from accepting writes, end its clients' sessions, and say what holds them off."""
+    """Stop a node from accepting writes, end its clients' sessions, and print what keeps them out."""
     context = Context.of(ctx)
     context.announce(_COLUMNS)
     with context.client.replicas.driver(changes=True) as driver:
         node = driver.to_fence() if node is None else node
         driver.node(node)
-        context.confirm_destruction(f"fence `{node}` of {context.profile.location}? its clients' sessions are ended")
+        context.confirm_destruction(f"fence `{node}` of {context.profile.location}? this ends its clients' sessions")
         by = driver.fence(node)
-    context.wrote(f"`{node}` was fenced", "`custctl replica status` shows how things stand")
+    context.wrote(f"`{node}` was fenced", "`custctl replica status` shows the current state")
     context.renderer.one({"node": node, "fenced": True, "by": by}, _COLUMNS)
-    context.console.note(f"`{node}` accepts no writes; `custctl replica unfence {node}` takes that back")
+    context.console.note(f"`{node}` accepts no writes; `custctl replica unfence {node}` undoes that")

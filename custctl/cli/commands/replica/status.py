@@ -65,11 +65,11 @@ def status(
     ctx: typer.Context,
     check: Annotated[
         bool,
-        typer.Option("--check", help="Exit 12 where it is degraded, 3 without a primary, 14 with more than one."),
+        typer.Option("--check", help="Exit 12 if degraded, 3 if there is no primary, 14 if there are several."),
     ] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Look again every two seconds, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh every two seconds until Ctrl-C.")] = False,
 ) -> None:
-    """Ask every node at once, and show role, lag and health."""
+    """Query all nodes at once, and show their role, lag and health."""
     from custctl.replication.topology import check_health
 
     context = Context.of(ctx)

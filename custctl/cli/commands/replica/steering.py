@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="A node of the profile.")]
 DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Show what would be done now; it promises nothing about later.")
+    bool, typer.Option("--dry-run", help="Print the plan; change nothing. A later run may differ.")
 ]
 
 PLAN_COLUMNS = ("step", "node", "what")
@@ -50,7 +50,7 @@ def steer(
             _show_plan(context, plan)
             return
         if plan.is_empty:
-            context.console.note(f"`{plan.target}` is the primary already, and nothing is left to do")
+            context.console.note(f"`{plan.target}` is already the primary; nothing to do")
             journal.settle(plan)
             _show_result(context, plan, None)
             return
@@ -100,13 +100,13 @@ def _only_warned(context: Context) -> Iterator[None]:
 
 
 def _warn_of_cache(context: Context) -> None:
-    context.console.warn("the cache could not be told of the new primary: run `custctl cache clear`")
+    context.console.warn("cannot tell the cache about the new primary: run `custctl cache clear`")
 
 
 def _unfinished(context: Context, journal: Journal) -> Intent | None:
     held = journal.unfinished()
     if held is not None:
-        context.console.note(f"a {held.kind} to `{held.target}`, begun {held.at}, has not come to its end")
+        context.console.note(f"a {held.kind} to `{held.target}`, started {held.at}, is not finished")
     return held
 
 
@@ -116,7 +116,7 @@ def _show_plan(context: Context, plan: Plan) -> None:
     context.renderer.document(document, rows=rows, columns=PLAN_COLUMNS)
     for warning in plan.warnings:
         context.console.warn(warning)
-    context.console.note(f"{plan.loss}; nothing was changed, and what holds now may not hold later")
+    context.console.note(f"{plan.loss}; nothing was changed, and a later run may differ")
 
 
 def _show_result(context: Context, plan: Plan, run: Run | None) -> None:
@@ -138,7 +138,7 @@ def _loss(context: Context, plan: Plan, run: Run) -> Loss:
         return run.driver.loss(plan)
     except Exception as error:  # noqa: BLE001 - the run has ended well, and that is what its caller must learn
         why = f": {error.message}" if isinstance(error, CustctlError) else ""
-        context.console.warn(f"how much may be lost could not be asked for once more{why}")
+        context.console.warn(f"cannot determine again how much may be lost{why}")
         return plan.loss
 
 

@@ -24,11 +24,11 @@ def switchover(
     to: Annotated[str, typer.Option("--to", metavar="NODE", help="The new primary.")],
     dry_run: DryRunOption = False,
 ) -> None:
-    """Make a standby the primary while the old one runs: no acknowledged write is lost, or nothing is changed."""
+    """Promote a standby while the primary runs: either no acknowledged write is lost, or nothing changes."""
     context = Context.of(ctx)
     steer(
         context,
         lambda driver, topology, unfinished: driver.plan_switchover(topology, to, unfinished),
-        lambda plan: f"switch {context.profile.location} over to `{plan.target}`? its clients' sessions are ended",
+        lambda plan: f"switch {context.profile.location} over to `{plan.target}`? this ends its clients' sessions",
         dry_run=dry_run,
     )

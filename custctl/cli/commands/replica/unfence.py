@@ -26,15 +26,15 @@ def unfence(
         typer.Argument(
             metavar="[NODE]",
             help="A node of the profile.",
-            show_default="the one that is fenced",
+            show_default="the fenced node",
         ),
     ] = None,
 ) -> None:
-    """Let a fenced node accept writes again, where no other one is the primary."""
+    """Allow a fenced node to accept writes again, if no other node is the primary."""
     context = Context.of(ctx)
     context.announce(_COLUMNS)
     with context.client.replicas.driver(changes=True) as driver:
         node = driver.to_unfence() if node is None else node
         by = driver.unfence(node)
-    context.wrote(f"`{node}` was unfenced", "`custctl replica status` shows how things stand")
+    context.wrote(f"`{node}` was unfenced", "`custctl replica status` shows the current state")
     context.renderer.one({"node": node, "fenced": False, "by": by}, _COLUMNS)
