@@ -83,7 +83,7 @@ def run(arguments: Sequence[str], *, catch_signals: bool = False) -> int:
 
     Args:
         arguments: without the program's name.
-        catch_signals: whether the process is the command's own, so that signals end it in order.
+        catch_signals: whether the process belongs to the command, so that signals end it cleanly.
 
     Returns:
         The exit code.
@@ -121,9 +121,9 @@ def _finish(
     told: CustctlError | None,
     cause: BaseException | None,
 ) -> int:
-    """Write what is left of the output, say how it ended, and return the exit code.
+    """Flush the output, report how the command ended, and return the exit code.
 
-    A closed pipe or a full disk never makes a failure look better: what the command came to stands.
+    A closed pipe or a full disk never hides a failure: the command's own exit code wins.
     """
     context = Context.made(ctx) if ctx is not None else None
     try:
@@ -157,7 +157,7 @@ def _finish(
 
 
 def _output_lost(lost: OSError, context: Context | None) -> UnavailableError:
-    """Tell that a command has succeeded and its output is lost, so that nobody makes the change a second time."""
+    """Report that a command succeeded but its output was lost, so that nobody repeats the change."""
     reason = f"cannot write the output: {lost.strerror}"
     written = context.written if context is not None else None
     if written is not None:
@@ -167,7 +167,7 @@ def _output_lost(lost: OSError, context: Context | None) -> UnavailableError:
 
 
 def _told(error: BaseException) -> CustctlError:
-    """Return what is told of an error."""
+    """Return the error to report."""
     if isinstance(error, CustctlError):
         return error
     if isinstance(error, NoArgsIsHelpError):
@@ -190,16 +190,16 @@ def _told(error: BaseException) -> CustctlError:
 
 
 def _forget_interrupt() -> None:
-    """Let the exit code be ours.
+    """Keep our own exit code.
 
-    An interrupt that came while code made of text ran, as that of a dataclass, leaves a mark with the interpreter, which
-    then ends by the signal, whatever the exit code. To run other such code takes the mark away.
+    An interrupt during generated code, such as that of a dataclass, leaves a mark in the interpreter, which
+    then ends by the signal, whatever the exit code. Running other generated code removes the mark.
     """
     exec("")  # noqa: S102 - nothing
 
 
 def _bug(error: BaseException) -> CustctlError:
-    """Tell an unforeseen error by its type alone: its text may hold anything, a value from a statement too."""
+    """Report an unexpected error by its type only: its text may contain anything, even a value from a statement."""
     return CustctlError(
         f"unexpected {type(error).__name__}",
         hint="this is a bug: run the command again with `--debug` and report what it prints",
@@ -207,7 +207,7 @@ def _bug(error: BaseException) -> CustctlError:
 
 
 def _usage_error(error: ClickException) -> UsageError:
-    """Tell an error of the command line in the one form, with the nearest known name."""
+    """Report a usage error in the common form, with the nearest known name."""
     from custctl.support.text import nearest
 
     message = error.format_message().rstrip(".")
@@ -225,7 +225,7 @@ def _usage_error(error: ClickException) -> UsageError:
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:
-    """Tell whether errors are wanted as JSON, also where the command line cannot be parsed."""
+    """Tell whether errors are to be JSON, even if the command line cannot be parsed."""
     wanted = False
     for before, argument in zip(["", *arguments], arguments, strict=False):
         if before == "--output" or ((cluster := _OUTPUT_CLUSTER.fullmatch(before)) and not cluster[1]):

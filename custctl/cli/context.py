@@ -1,4 +1,4 @@
-"""What a command is handed: streams and questions at once; profile and database when first asked for."""
+"""What a command receives: streams and prompts at once; profile and database at the first use."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Written:
     """What a command has changed.
 
     Attributes:
-        what: in words, such as `customer 1 was added`.
-        look: how to see it without changing it again.
+        what: the change in words, such as `customer 1 was added`.
+        look: how to see the change without repeating it.
     """
 
     what: str
@@ -62,11 +62,11 @@ class Context:
     Args:
         given: the values of shared options, by name.
         environ: the process environment.
-        cwd: the folder that relative paths are seen from.
-        root: the context of the root command, where there is one: by it, offered commands are completed.
+        cwd: the folder that relative paths start from.
+        root: the context of the root command, if any: it completes the commands in hints.
 
     Attributes:
-        written: what was changed so far, for the case that the output cannot say it.
+        written: what was changed so far, in case the output is lost.
     """
 
     def __init__(
@@ -119,22 +119,22 @@ class Context:
 
     @staticmethod
     def made(ctx: ClickContext) -> Context | None:
-        """Return the context of a command that has ended; None where it ended before it asked for one."""
+        """Return the context of a command that has ended; None if it ended before it created one."""
         found = ctx.meta.get(_STORE)
         return found if isinstance(found, Context) else None
 
     def carry(self, text: str) -> str:
-        """Return a text whose commands in backticks can be pasted: they name what this invocation was given."""
+        """Return a text whose commands in backticks can be pasted: they carry the options of this invocation."""
         if self._root is None:
             return text
         return complete_commands(text, self._root, self._given, self.environ)
 
     def wrote(self, what: str, look: str) -> None:
-        """Take note of a change that is made: it is told where the output cannot be written.
+        """Record a change: the error names it if the output cannot be written.
 
         Args:
-            what: in words, such as `customer 1 was added`.
-            look: how to see it without changing it again.
+            what: the change in words, such as `customer 1 was added`.
+            look: how to see the change without repeating it.
         """
         self.written = Written(what, look)
 
@@ -171,7 +171,7 @@ class Context:
         """The name of the profile.
 
         Raises:
-            UsageError: two different names, or an empty one.
+            UsageError: two different names were given, or an empty one.
         """
         variable = self.environ.get("CUSTCTL_ENV")
         if variable is not None and not variable.strip():
@@ -186,7 +186,7 @@ class Context:
         return names[0] if names else variable or DEFAULT_ENV
 
     def choose_environment(self, name: str | None) -> None:
-        """Take the profile that an argument names; it counts as one more `--env`."""
+        """Use the profile that an argument names; it counts as another `--env`."""
         if name is not None:
             self._given = {**self._given, "env": [*self._given.get("env", ()), name]}
 
@@ -244,7 +244,7 @@ class Context:
         return self.opened.database
 
     def tell_source(self) -> None:
-        """Say with `-v` where the last read was served from."""
+        """Say, with `-v`, where the last read came from."""
         source = self.database.source
         if source is not None:
             self.console.detail(f"source: {source}")
@@ -253,7 +253,7 @@ class Context:
         """Say which environment and database the command is about to change.
 
         Args:
-            columns: what it will print; the fields that were asked for are checked before anything is written.
+            columns: what it will print; the requested fields are checked before anything is written.
 
         Raises:
             UsageError: there is no such field.
@@ -263,10 +263,10 @@ class Context:
         self.console.announce(profile.name, str(profile.environment), profile.location)
 
     def confirm_destruction(self, question: str, *, production: bool = False) -> None:
-        """Ask before something is destroyed: by the profile's name in production, by yes or no elsewhere.
+        """Ask before a destructive action: for the profile's name in production, for yes or no elsewhere.
 
         Args:
-            production: whether production is concerned besides the profile's own environment.
+            production: whether the action affects production although the profile is of another environment.
 
         Raises:
             RefusedError: not confirmed.
@@ -277,7 +277,7 @@ class Context:
             self.prompter.confirm(question)
 
     def confirm_in_production(self, question: str) -> None:
-        """Ask by the profile's name in production, and nowhere else.
+        """Ask for the profile's name in production only.
 
         Raises:
             RefusedError: not confirmed.

@@ -1,8 +1,8 @@
 """The options that every command shares, and the classes that commands are made of.
 
-Shared options may stand at any level, before or after the subcommand. They are
-gathered in the invocation's own store (`Context.meta`), and `context.py` makes
-sense of them; a command's function never sees them.
+Shared options may appear at any level, before or after the subcommand. They are
+collected in `Context.meta`, and `context.py`
+interprets them; a command's function never sees them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typer._click.formatting import HelpFormatter
 
 GIVEN: Final = "custctl.given"
-"""Where the values of shared options are kept in `Context.meta`: name to list, outermost level first."""
+"""The key of the shared options in `Context.meta`: a dict of name to list of values, outermost level first."""
 
 
 def complete_environments(incomplete: str) -> list[str]:
@@ -133,7 +133,7 @@ _RANGE = re.compile(r"(; )?(\d+<=)?x[<>]=\d+|  \[(\d+<=)?x[<>]=\d+\]")
 
 
 def _plain(help_text: str) -> str:
-    """Return the help of a parameter as people say it."""
+    """Return the help of a parameter without the markup of numbers and defaults."""
     return _RANGE.sub("", _IN_WORDS.sub(r"[default: \1", help_text)).replace("  []", "")
 
 
@@ -157,7 +157,7 @@ def _write_sections(command: ClickCommand, ctx: Context, formatter: HelpFormatte
 
 
 def _write_examples(examples: str, formatter: HelpFormatter) -> None:
-    """Write the examples as they are, without wrapping them."""
+    """Write the examples unwrapped."""
     if examples:
         with formatter.section("Examples"):
             formatter.write("".join(f"  {line}\n" for line in examples.strip().splitlines()))
@@ -169,7 +169,7 @@ class Command(TyperCommand):
     examples: str = ""
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:
-        """Return what stands behind the command's name, without the braces around what is needed."""
+        """Return what follows the command's name, without braces around required arguments."""
         return [piece.removeprefix("{").removesuffix("}") for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
@@ -182,11 +182,11 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """A group whose commands are imported when they are called; their summaries are known without that.
+    """A group that imports a command only when it is called; it knows the summaries without that.
 
     Args:
         lazy: name to (`module:attribute`, one-line summary).
-        bare: what the group does without a subcommand; its options followed by a subcommand are an error.
+        bare: the command that runs without a subcommand; its options before a subcommand are an error.
     """
 
     def __init__(
@@ -207,7 +207,7 @@ class Group(TyperGroup):
         self.commands = dict.fromkeys(self._lazy)  # type: ignore[assignment]
 
     def invoke(self, ctx: Context) -> Any:
-        """Run the subcommand, or what the group does without one.
+        """Run the subcommand, or the bare command if there is none.
 
         Raises:
             UsageError: options of the bare group were given before a subcommand.
@@ -267,7 +267,7 @@ class Group(TyperGroup):
 
 
 def command(*, shared: tuple[str, ...] = PLAIN, examples: str) -> Callable[[Callable[..., None]], Command]:
-    """Make a command of a function; its docstring is the help, its annotated parameters are the options."""
+    """Make a command from a function; its docstring is the help, its annotated parameters are the options."""
 
     def make(function: Callable[..., None]) -> Command:
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -293,7 +293,7 @@ def group(
     """Make a group of commands.
 
     Args:
-        bare: what the group does without a subcommand; its options followed by a subcommand are an error.
+        bare: the command that runs without a subcommand; its options before a subcommand are an error.
     """
     return Group(
         name=name,

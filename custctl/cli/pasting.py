@@ -1,4 +1,4 @@
-"""Commands that a message offers, completed by what this invocation was given: they can be pasted as they stand."""
+"""Commands in messages, completed with the options of this invocation, so that they can be pasted unchanged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CARRIED = (
 
 
 def complete_commands(text: str, root: ClickContext, given: Mapping[str, list[Any]], environ: Mapping[str, str]) -> str:
-    """Return a text whose commands in backticks name the profile and the folders that this invocation was given.
+    """Return a text whose commands in backticks name the profile and the folders of this invocation.
 
     Args:
         root: the context of the program's root command.
@@ -65,7 +65,7 @@ def _values(given: Mapping[str, list[Any]], environ: Mapping[str, str]) -> Itera
 
 
 def _command(words: list[str], root: ClickContext) -> ClickCommand:
-    """Return the command that the words name, as far as they name one."""
+    """Return the command that the words name, and the closest group if they name none."""
     found: ClickCommand = root.command
     for word in words:
         inner = found.get_command(root, word) if isinstance(found, Group) else None

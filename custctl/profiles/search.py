@@ -97,7 +97,7 @@ def load_profile(name: str, *, profiles_dir: Path | None, environ: Mapping[str, 
         name: as `--env` gives it.
         profiles_dir: the value of `--profiles-dir`, or None.
         environ: the process environment.
-        cwd: the folder that relative paths are seen from.
+        cwd: the folder that relative paths start from.
 
     Raises:
         UsageError: there is no such profile, it does not validate, or it is a bundled

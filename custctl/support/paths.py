@@ -70,7 +70,7 @@ def find_sql_dir(explicit: Path | None, environ: Mapping[str, str], cwd: Path) -
     Args:
         explicit: the value of `--sql-dir`, or None.
         environ: the process environment.
-        cwd: the folder that relative paths are seen from.
+        cwd: the folder that relative paths start from.
 
     Raises:
         UsageError: a folder was named and is not there.

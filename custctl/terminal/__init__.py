@@ -1,1 +1,1 @@
-"""What is written for people and pipes, and what is asked of people."""
+"""Output for people and pipes, and questions to people."""

@@ -1,4 +1,4 @@
-"""Everything that a person reads besides data goes through here, to stderr."""
+"""Everything that people read besides data: it goes to stderr."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ERASE_LINE = "\r\x1b[K"
 
 
 def wants_color(stream: TextIO, environ: Mapping[str, str]) -> bool:
-    """Tell whether a stream takes colour; see https://no-color.org and https://force-color.org."""
+    """Tell whether a stream supports colour; see https://no-color.org and https://force-color.org."""
     if environ.get("NO_COLOR"):
         return False
     if environ.get("FORCE_COLOR"):
@@ -27,20 +27,20 @@ def wants_color(stream: TextIO, environ: Mapping[str, str]) -> bool:
 
 
 class Progress(Protocol):
-    """What a long work tells of itself."""
+    """The progress of a long task."""
 
     def advance(self, done: int) -> None:
-        """Say how many rows are done in all."""
+        """Report the total number of rows done."""
 
 
 class Console:
     """stderr: announcements, notes, warnings, progress and errors, in one form.
 
     Args:
-        quiet: leaves errors alone.
+        quiet: whether to print errors only.
         verbosity: 0, or how many `-v` were given.
         as_json: every line is a JSON object, named for what it is.
-        carry: completes the commands that a text offers, so that they can be pasted.
+        carry: completes the commands in a text, so that they can be pasted.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Console:
         self._carry = carry
 
     def announce(self, profile: str, environment: str, database: str) -> None:
-        """Say what is about to be changed."""
+        """Announce what the command is about to change."""
         if self.quiet:
             return
         if self.as_json:
@@ -72,7 +72,7 @@ class Console:
             self._line(f"{profile} ({environment}): {database}")
 
     def note(self, text: str) -> None:
-        """Say what is good to know."""
+        """Print a note."""
         if self.quiet:
             return
         text = self._carry(text)
@@ -82,12 +82,12 @@ class Console:
             self._line(text)
 
     def detail(self, text: str) -> None:
-        """Say what only `-v` asks for."""
+        """Print a detail, shown only with `-v`."""
         if self.verbosity:
             self.note(text)
 
     def warn(self, text: str, hint: str | None = None) -> None:
-        """Say what may be wrong."""
+        """Print a warning."""
         if self.quiet:
             return
         text, hint = self._carry(text), self._carry(hint) if hint else None
@@ -99,7 +99,7 @@ class Console:
             self._line(hint, "hint", _CYAN)
 
     def error(self, error: CustctlError) -> None:
-        """Print an error and its hint, or one JSON object where that was asked for."""
+        """Print an error and its hint, as one JSON object if the output is JSON."""
         message, hint = self._carry(error.message), self._carry(error.hint) if error.hint else None
         if self.as_json:
             told = {
@@ -119,7 +119,7 @@ class Console:
             self._line(hint, "hint", _CYAN)
 
     def traceback(self, error: BaseException) -> None:
-        """Print where an error came from."""
+        """Print the traceback of an error."""
         import traceback
 
         lines = "".join(traceback.format_exception(error)).splitlines()
@@ -130,7 +130,7 @@ class Console:
             self._line(line)
 
     def table(self, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-        """Print a few rows in aligned columns, as part of an error; JSON has them among its details."""
+        """Print a few rows in aligned columns, as part of an error; in JSON they are in its details."""
         if self.as_json:
             return
         cells = [tuple(map(visible, row)) for row in (header, *rows)]
@@ -159,9 +159,9 @@ class Console:
 
     @contextmanager
     def steps(self) -> Iterator[Callable[[str], None]]:
-        """Hand out what tells the steps of a run: on a terminal in one line that is gone at the end, else a line a step.
+        """Yield the function that reports the steps of a run: on a terminal in one line that disappears at the end, else a line per step.
 
-        Where the run fails, the terminal is told all of its steps: no table does.
+        If the run fails, the terminal shows all of its steps, because no table does.
         """
         if not self._draws:
             yield self.note

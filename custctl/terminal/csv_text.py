@@ -1,4 +1,4 @@
-"""Blocks of rows as CSV. The two ways give the same bytes; one of them is for rows that an engine has joined."""
+"""Blocks of rows as CSV. Both ways give the same bytes; one is for rows that the engine has already joined."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def from_rows(rows: Sequence[Sequence[Any]], *, raw: bool) -> tuple[str, bool]:
     """Return rows of values as CSV; None is empty.
 
     Args:
-        raw: text exactly as it is; otherwise made visible, and guarded where a spreadsheet would run it.
+        raw: whether to write text unchanged; otherwise control characters are escaped and formulas are guarded.
 
     Returns:
-        The CSV, and whether every value in it is read back exactly: nothing was made visible.
+        The CSV, and whether an import reads every value back exactly: nothing was escaped.
     """
     text = "".join([csv_line([_text(cell, raw) for cell in row]) for row in rows])
     return text, raw or not any(UNSAFE.search(cell) for row in rows for cell in row if isinstance(cell, str))
@@ -45,12 +45,12 @@ def _text(cell: Any, raw: bool) -> str:
 
 
 def from_joined(data: bytes, *, raw: bool) -> tuple[bytes, bool]:
-    """Return rows as CSV that an engine has joined, the first cell of each being a number; see `Joined`.
+    """Return rows that an engine has joined as CSV; the first cell of each is a number; see `Joined`.
 
-    What is rare is looked for in the whole block at once, and only a block that has it is taken apart.
+    Rare cases are searched for in the whole block at once, and only a block that has one is split.
 
     Returns:
-        The CSV in UTF-8, and whether every value in it is read back exactly, as `from_rows` does.
+        The CSV in UTF-8, and whether an import reads every value back exactly, as for `from_rows`.
     """
     if raw:
         return _quoted(data), True
@@ -60,7 +60,7 @@ def from_joined(data: bytes, *, raw: bool) -> tuple[bytes, bool]:
 
 
 def _is_altered(data: bytes) -> bool:
-    """Tell whether joined rows hold what is made visible, and so is not read back as it was."""
+    """Tell whether joined rows contain characters that are escaped, and so are not read back exactly."""
     return any(beginning in data and pattern.search(data) for beginning, pattern in _LONGER)
 
 

@@ -1,4 +1,4 @@
-"""A text in the user's editor, in a private file that outlives a failure."""
+"""A text in the user's editor, in a private file that survives a failure."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _KEPT_FOR = 24 * 3600  # seconds
 
 
 class EditedFile:
-    """A file that is handed to the editor, as often as needed.
+    """A file that is opened in the editor, as often as needed.
 
     Args:
-        folder: where it is kept; made for its owner alone.
+        folder: where it is kept; created with access for its owner only.
         name: whose text it is, as `forget_edits` takes it.
         environ: `VISUAL` or `EDITOR` names the editor.
-        interactive: whether an editor may be chosen that nobody named.
+        interactive: whether a default editor may be used.
 
     Raises:
         RefusedError: no editor found.
@@ -57,12 +57,12 @@ class EditedFile:
         self.path = Path(path)
 
     def edit(self, text: str) -> str:
-        """Return what the user made of a text.
+        """Return the text as the user edited it.
 
         Raises:
             UsageError: the editor cannot be started.
             UnavailableError: the file cannot be written.
-            RefusedError: the editor failed, or left nothing to read.
+            RefusedError: the editor failed, or the edited file cannot be read.
         """
         if self._first is None:
             self._first = text
@@ -90,7 +90,7 @@ class EditedFile:
             ) from error
 
     def keep(self) -> str | None:
-        """Keep what was typed and return the hint that says where; where nothing was typed, remove the file."""
+        """Keep the edited text and return a hint that says where; if nothing was typed, remove the file."""
         try:
             typed = self.path.read_text(encoding="utf-8", errors="surrogateescape") != self._first
         except OSError:
@@ -101,22 +101,22 @@ class EditedFile:
         return None
 
     def remove(self) -> None:
-        """Remove the file: nothing in it is needed any more."""
+        """Remove the file, which is no longer needed."""
         _remove(self.path.parent, self.path.name)
 
 
 def forget_edits(folder: Path, name: str = "", *, older_than: float = 0.0) -> None:
-    """Remove kept texts, and what an editor left beside them.
+    """Remove kept texts, and backup files of an editor.
 
     Args:
-        name: whose; empty for everybody's.
-        older_than: seconds since they were written last.
+        name: whose texts; empty for all.
+        older_than: minimum age in seconds since the last write.
     """
     _remove(folder, f"-{name}-" if name else "edit-", older_than)
 
 
 def _remove(folder: Path, part: str, older_than: float = 0.0) -> None:
-    """Remove the files whose names have this part: editors make `.NAME.swp`, `NAME~` and `#NAME#`."""
+    """Remove the files whose names contain this part: editors create `.NAME.swp`, `NAME~` and `#NAME#`."""
     with suppress(OSError):
         for entry in list(os.scandir(folder)):
             with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Tables and records as lines of text: aligned, and where a terminal has a width, fitted into it without a loss.
+"""Tables and records as lines of text: aligned, and fitted into the width of a terminal without loss.
 
 A word is never broken: an email or an id is one piece, to be read and copied.
 """
@@ -16,7 +16,7 @@ _INDENT = "  "  # of a value that stands below its name
 
 
 def width_of(text: str) -> int:
-    """Return how many columns of a terminal a text takes."""
+    """Return how many columns of a terminal a text needs."""
     if text.isascii():
         return len(text)
     wide = (2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text if not _joins(char))
@@ -24,7 +24,7 @@ def width_of(text: str) -> int:
 
 
 def _joins(char: str) -> bool:
-    """Tell whether a character takes no column of its own."""
+    """Tell whether a character has zero width."""
     return unicodedata.category(char) in ("Mn", "Me", "Cf")
 
 
@@ -32,8 +32,8 @@ def table(names: Cells, rows: Sequence[Cells], *, widths: Sequence[int] | None =
     """Return the lines of a table with its header.
 
     Args:
-        widths: of the columns; longer texts are wrapped at their blanks. None for what the longest one needs.
-        bold: whether the header is.
+        widths: widths of the columns; longer texts wrap at spaces. None to fit the longest text.
+        bold: whether the header is bold.
     """
     widths = widths or _natural(names, rows)
     rule = "─" * (sum(widths) + len(_GAP) * (len(widths) - 1))
@@ -47,11 +47,11 @@ def table(names: Cells, rows: Sequence[Cells], *, widths: Sequence[int] | None =
 
 
 def fitting(names: Cells, rows: Sequence[Cells], room: int, *, wrap: bool) -> list[int] | None:
-    """Return the widths of a table's columns so that it fits; None where it cannot.
+    """Return the widths of a table's columns so that it fits; None if it cannot.
 
     Args:
         room: columns of the terminal.
-        wrap: whether texts may be wrapped at their blanks.
+        wrap: whether texts may wrap at spaces.
     """
     widths = _natural(names, rows)
     over = sum(widths) + len(_GAP) * (len(widths) - 1) - room
@@ -78,7 +78,7 @@ def record(names: Cells, cells: Cells, room: int | None = None) -> Iterator[str]
     """Yield the lines of one record: a name and its value on each.
 
     Args:
-        room: columns of the terminal; longer values are wrapped at their blanks. None for lines of any length.
+        room: columns of the terminal; longer values wrap at spaces. None for lines of any length.
     """
     label = max(map(width_of, names), default=0)
     left = room - label - len(_GAP) if room is not None else None
@@ -108,7 +108,7 @@ def _joined(cells: Cells, widths: Sequence[int]) -> str:
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    """Return a text in lines, broken at blanks alone."""
+    """Return a text in lines, broken only at spaces."""
     if width_of(text) <= width:
         return [text]
     lines = [""]

@@ -1,4 +1,4 @@
-"""Questions to a person: all of them, and none where nobody is there to answer."""
+"""All prompts; none is shown if the input is not interactive."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Prompter:
     """Asks on the terminal; stdout is never touched.
 
     Args:
-        interactive: False where `--no-input` was given or stdin is no terminal.
+        interactive: False if `--no-input` was given or stdin is not a terminal.
         yes: `--yes` answers ordinary questions.
         confirmed: the name that `--confirm` gave, or None.
-        before_asking: called before each question, which a person may leave unanswered for hours.
+        before_asking: called before each question; a person may answer only after hours.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Prompter:
         """Ask an ordinary question.
 
         Raises:
-            RefusedError: the answer is no, or nobody can answer.
+            RefusedError: the answer is no, or the input is not interactive.
         """
         if self._yes:
             return
@@ -51,10 +51,10 @@ class Prompter:
             raise RefusedError("not confirmed; nothing was changed")
 
     def confirm_by_name(self, question: str, name: str) -> None:
-        """Ask for a profile's name to be typed; `--yes` is not enough.
+        """Ask the user to type the profile's name; `--yes` is not enough.
 
         Raises:
-            RefusedError: another name was given, or nobody can answer.
+            RefusedError: another name was given, or the input is not interactive.
         """
         hint = f"give `--confirm {name}`"
         if self._confirmed is not None:
@@ -73,7 +73,7 @@ class Prompter:
             again: ask twice, and compare.
 
         Raises:
-            RefusedError: nobody can answer.
+            RefusedError: the input is not interactive.
             InvalidError: it is empty, or the two differ.
         """
         if from_stdin:
@@ -107,7 +107,7 @@ class Prompter:
 
 
 def is_interactive(stdin: TextIO | None, stderr: TextIO | None) -> bool:
-    """Tell whether a person can be asked: both ends are a terminal."""
+    """Tell whether the input is interactive: stdin and stderr are terminals."""
     stdin, stderr = stdin or sys.stdin, stderr or sys.stderr
     try:
         return stdin.isatty() and stderr.isatty()

@@ -1,4 +1,4 @@
-"""stdout: data alone, in the format that was asked for. Nobody else writes there."""
+"""stdout: only data, in the requested format. No other module writes there."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _LEAST_COLUMNS = 2  # fewer than these are no table: each row is shown as a reco
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """How many rows were written, and whether every value stands there so that an import reads it back exactly."""
+    """How many rows were written, and whether an import reads every value back exactly."""
 
     count: int
     is_exact: bool
 
 
 def _write_bytes(stream: TextIO, data: bytes) -> None:
-    """Write what is UTF-8 already, past the stream's own encoding; both are UTF-8 with plain line feeds."""
+    """Write UTF-8 bytes, bypassing the stream's own encoding; both use UTF-8 and plain line feeds."""
     stream.flush()
     stream.buffer.write(data)
 
@@ -57,9 +57,9 @@ class Renderer:
     Args:
         chosen: the format; `auto` is a table on a terminal and TSV elsewhere.
         fields: the columns to show, in this order; None for the default of each command.
-        raw: TSV and CSV cells exactly as they are.
+        raw: whether to write TSV and CSV cells unchanged.
         color: whether a table on a terminal may be styled.
-        tell: told what a narrow terminal leaves out.
+        tell: called with a note about columns that do not fit the terminal.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Renderer:
         self.format = (Format.TABLE if terminal else Format.TSV) if chosen is Format.AUTO else chosen
 
     def one(self, record: Record, columns: Sequence[str]) -> None:
-        """Write one record: an object in JSON, a row elsewhere, name and value below each other in a table."""
+        """Write one record: an object in JSON, a name and a value per line in a table, a row elsewhere."""
         names = self._names(columns, columns)
         kept = {name: record.get(name) for name in names}
         if self.format is Format.JSON:
@@ -105,19 +105,19 @@ class Renderer:
         shown: Sequence[str] | None = None,
         may_drop: bool = False,
     ) -> None:
-        """Write a list as it comes, in constant memory.
+        """Write a list as it arrives, in constant memory.
 
-        A list that is read meanwhile ends where nobody takes it any more; one that is there already is written on: the
-        command may have to say how it ends.
+        A list that is still being read ends when the reader closes the pipe; a complete one is written to its end: the
+        command may have to report how it ends.
 
         Args:
-            columns: every column that there is, in order.
-            next: the cursor of what follows, asked for when all records are written.
-            shown: the columns of a table where no fields were asked for.
-            may_drop: whether columns may be left out of a table where a terminal is too narrow, the last ones first.
+            columns: all columns, in order.
+            next: returns the cursor of the next page; called when all records are written.
+            shown: the columns of a table if no fields were requested.
+            may_drop: whether a table may omit columns if the terminal is too narrow, the last ones first.
 
         Raises:
-            OSError: what is read meanwhile cannot be written.
+            OSError: a list that is still being read cannot be written.
         """
         if not isinstance(records, Sequence):
             records = self._while_taken(records)
@@ -131,10 +131,10 @@ class Renderer:
             self._rows(kept, names, may_drop=may_drop and self._fields is None)
 
     def repaint(self) -> None:
-        """Begin a screen anew; where stdout is no terminal, the next one follows.
+        """Clear the screen; if stdout is not a terminal, the next output follows the last.
 
         Raises:
-            OSError: the last one could not be written.
+            OSError: the last output could not be written.
         """
         self._stream.flush()
         self._check_taken()
@@ -142,7 +142,7 @@ class Renderer:
             self._stream.write("\x1b[H\x1b[J")
 
     def is_watched(self) -> bool:
-        """Tell whether what is written may come to a terminal at once: to stdout itself, or through a pipe."""
+        """Tell whether the output may reach a terminal immediately: stdout itself, or through a pipe."""
         import stat
 
         try:
@@ -158,11 +158,11 @@ class Renderer:
         columns: Sequence[str] = (),
         shown: Sequence[str] | None = None,
     ) -> None:
-        """Write a report: whole in JSON and YAML, its rows (or itself, as one row) elsewhere.
+        """Write a report: complete in JSON and YAML, its rows (or itself, as one row) elsewhere.
 
         Args:
-            columns: every column that the rows have, in order.
-            shown: those of a table where no fields were asked for.
+            columns: all columns of the rows, in order.
+            shown: the columns of a table if no fields were requested.
         """
         if self.format is Format.JSON:
             self._stream.write(_json(document, indent=2) + "\n")
@@ -191,12 +191,12 @@ class Renderer:
             rows: opens the rows as values.
             joined: opens the rows as text, for CSV.
             on_block: called with the number of rows written, after each block.
-            stream: where to write in place of stdout.
-            default: the format where none was asked for.
+            stream: where to write instead of stdout.
+            default: the format if none was requested.
 
         Raises:
-            UsageError: another format was asked for.
-            OSError: nobody takes it any more.
+            UsageError: another format was requested.
+            OSError: the output cannot be written.
         """
         chosen = default if self._chosen is Format.AUTO else self._chosen
         if chosen not in (Format.CSV, Format.JSONL):
@@ -235,10 +235,10 @@ class Renderer:
     # -- the formats -------------------------------------------------------------------------------
 
     def check_fields(self, known: Sequence[str]) -> None:
-        """Refuse fields that a command does not have.
+        """Reject fields that a command does not have.
 
         Raises:
-            UsageError: an unknown field was asked for.
+            UsageError: an unknown field was requested.
         """
         self._names(known, known)
 
@@ -299,7 +299,7 @@ class Renderer:
             self._tell(f"not shown because the terminal is too narrow: {shown}; choose fields with `--fields`")
 
     def _room(self) -> int | None:
-        """Return the columns of the terminal that a table is to fit into; None where it is not for one."""
+        """Return the columns of the terminal that a table must fit into; None without a terminal."""
         import shutil
 
         return shutil.get_terminal_size().columns if self._fitted else None
@@ -360,7 +360,7 @@ def _yaml(value: Any) -> str:
     import yaml
 
     class Dumper(yaml.SafeDumper):
-        """Quotes what has to be escaped: only double-quoted scalars know escapes."""
+        """Quotes text that needs escapes: only double-quoted scalars support them."""
 
     def string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if visible(text) == text else '"')

@@ -1,4 +1,4 @@
-"""stdin, stdout and stderr of the process: UTF-8, and no failure of theirs is lost or becomes Python's own message."""
+"""stdin, stdout and stderr of the process: UTF-8, and no failure is lost or becomes a message of Python's."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 class Output(io.FileIO):
     """stdout or stderr below their buffers.
 
-    What cannot be written is dropped, and the reason is kept: a command that goes on says how it ends, and Python's own
+    What cannot be written is dropped, and the reason is kept: the command continues and reports how it ends, and Python's own
     flush at the end of the process finds nothing to complain of.
 
     Args:
-        descriptor: the file's number; it stays open.
-        lost: why nothing can be written, where that is known from the start.
+        descriptor: the file descriptor; it stays open.
+        lost: why nothing can be written, if known from the start.
     """
 
     def __init__(self, descriptor: int, lost: OSError | None = None) -> None:
         super().__init__(descriptor, "w", closefd=False)
         self._closed = lost
         self.lost: OSError | None = None
-        """Why what was written is lost; None while all of it was taken."""
+        """Why the output is lost; None as long as everything was written."""
 
     def write(self, data: ReadableBuffer, /) -> int:
         """Write, or drop what cannot be written."""
@@ -51,20 +51,20 @@ class Output(io.FileIO):
 
 
 def lost_output(stream: TextIO) -> OSError | None:
-    """Return why what was written to a stream is lost; None where it is not, as far as is known before a flush."""
+    """Return why the output of a stream is lost; None if it is not, as far as known before a flush."""
     raw = getattr(getattr(stream, "buffer", None), "raw", None)
     return raw.lost if isinstance(raw, Output) else None
 
 
 def drop(stream: TextIO, reason: OSError) -> None:
-    """Let what is written to a stream, and what its buffers still hold, go nowhere."""
+    """Discard what is written to a stream, and what its buffers still contain."""
     raw = getattr(getattr(stream, "buffer", None), "raw", None)
     if isinstance(raw, Output):
         raw.lost = raw.lost or reason
 
 
 def prepare_streams() -> None:
-    """Make the streams UTF-8 with plain line feeds, whatever the locale says."""
+    """Make the streams UTF-8 with plain line feeds, regardless of the locale."""
     closed = [stream is None for stream in (sys.stdin, sys.stdout, sys.stderr)]
     for descriptor in range(3):
         try:
@@ -89,9 +89,9 @@ def _text(descriptor: int, errors: str, *, closed: bool) -> TextIO:
 
 
 def silence_python() -> None:
-    """Keep Python's own words off stderr: warnings, and errors of objects and threads that nobody waits for.
+    """Keep Python's own messages off stderr: warnings, and errors of objects and threads that nothing waits for.
 
-    What goes wrong in a command reaches its end as an exception, and is told there.
+    A fault in a command arrives at its end as an exception, and is reported there.
     """
     import threading
     import warnings
@@ -103,7 +103,7 @@ def silence_python() -> None:
 
 
 def silence_logging() -> None:
-    """Keep what libraries log off stderr. Called where one is used that logs: the module is no light one."""
+    """Keep log messages of libraries off stderr. Called only before such a library is used, because `logging` is slow to import."""
     import logging
 
     logging.lastResort = None

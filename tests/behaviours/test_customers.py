@@ -308,7 +308,7 @@ def test_an_operation_is_applied_once_and_stands_for_one_request(shared: Place, 
         again = shared.ok(*command, "--operation-id", operation.upper().replace("-", ""), "-o", "json")
         if command[1] == "delete":
             assert again.json == first.json
-        assert ("applied already" in first.err, "applied already" in again.err) == (False, True)
+        assert ("already applied" in first.err, "already applied" in again.err) == (False, True)
         entries = shared.items("audit", "list", "--operation", operation)
         assert [entry["action"] for entry in entries] == [command[1]]
         for other in (
@@ -346,7 +346,7 @@ def test_an_operation_that_was_applied_since_the_first_look_is_told(
     monkeypatch.setattr(audit, "find_operation", stand_in)
     again = shared.ok(*command, "-o", "json")
     assert again.json == first
-    assert "applied already" in again.err
+    assert "already applied" in again.err
 
 
 # -- nobody ----------------------------------------------------------------------------------------

@@ -168,7 +168,7 @@ def test_thousands_of_rows_in_several_batches(migrated: Place, monkeypatch: pyte
     # The same operation answers for what it did; another one finds them all taken.
     again = place.ok("customer", "import", "many.csv", "--operation-id", operation, "-o", "json")
     assert again.json == done
-    assert "applied already" in again.err
+    assert "already applied" in again.err
     write_csv(path, HEADER, [*numbered(500, first=2001), *numbered(1500, first=2501)])
     assert counts(place.json("customer", "import", "many.csv", "--on-conflict", "skip")) == (2000, 1500, 0, 0, 500, 0)
     assert counts(place.json("customer", "import", "many.csv", "--on-conflict", "update")) == (2000, 0, 0, 2000, 0, 0)

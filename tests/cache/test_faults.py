@@ -44,7 +44,7 @@ def check_works(shop: Shop, *, warned: bool = True) -> None:
     phone = str(int(shop.phone or 0) + 1)
     writing, done = timed(shop.ada, "customer", "update", "1", "--phone", phone, "-o", "json")
     assert (done.code, shop.phone) == (0, phone)
-    assert done.err.count("the cache was not told") == int(warned), done.err
+    assert done.err.count("the cache was not updated") == int(warned), done.err
     for operator in (shop.ada, shop.bob):
         assert operator.ok("customer", "get", "1", "-o", "json").json["phone"] == phone
     print(f"\nthe database alone {usual:.3f} s, first get {first:.3f} s, later {later:.3f} s, update {writing:.3f} s")  # noqa: T201 - for who measures
@@ -273,7 +273,7 @@ def test_what_was_not_told_is_taken_away_at_the_next_contact(shop: Shop) -> None
         shop.profile(url)
         proxy.refuse()
         done = shop.update("1")
-        assert done.err.count("others may read the earlier row from it") == 1
+        assert done.err.count("others may read the old row from it") == 1
         assert shop.get(by=shop.ada)["phone"] == "1"
         assert json.loads(shop.memory(shop.ada).read_text())["doubt"].keys() == {"1"}
         proxy.accept()

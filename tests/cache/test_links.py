@@ -210,7 +210,7 @@ def test_tls_where_there_is_none(server: ValkeyServer, certificates: Certificate
     began = time.monotonic()
     failure(f"rediss://{USER}@{server.host}:{server.port}", authorities=certificates.ca)
     with silent() as port:
-        assert "no answer within" in str(failure(f"rediss://127.0.0.1:{port}", authorities=certificates.ca))
+        assert "no response within" in str(failure(f"rediss://127.0.0.1:{port}", authorities=certificates.ca))
     assert time.monotonic() - began < 5 * PATIENCE
 
 
@@ -311,7 +311,7 @@ def test_sentinels_lead_to_the_master_and_after_its_death_to_the_next(watched: W
 
 def test_a_master_that_no_sentinel_knows(watched: Watched) -> None:
     message = str(failure(watched.url.replace("/main", "/other")))
-    assert message == "the sentinel at 127.0.0.1 names no master `other`"
+    assert message == "the sentinel at 127.0.0.1 knows no master `other`"
 
 
 def test_sentinels_that_are_all_silent_cost_no_more_than_twice_the_patience() -> None:

@@ -110,7 +110,7 @@ def test_any_bytes_are_a_reply_or_a_wire_error(fragments: list[bytes], places: l
 def test_half_a_reply_is_waited_for_no_longer_than_the_patience(data: bytes) -> None:
     with served([data], hang=True) as wire:
         began = time.monotonic()
-        with pytest.raises(WireError, match=f"no answer within {PATIENCE} s"):
+        with pytest.raises(WireError, match=f"no response within {PATIENCE} s"):
             wire.call([("X",)])
         assert time.monotonic() - began < 10 * PATIENCE
 
@@ -163,7 +163,7 @@ def test_a_line_without_an_end_is_given_up() -> None:
     ("port", "message"),
     [
         (refused, "connection refused"),
-        (silent, "no answer within 0.1 s"),
+        (silent, "no response within 0.1 s"),
         (garbage, "it does not speak Redis's protocol"),
         (closing, "it closed the connection|connection reset"),
     ],

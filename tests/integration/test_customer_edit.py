@@ -129,7 +129,7 @@ def test_a_conflict_is_shown_and_resolved(desk: Desk, resolved: str) -> None:
     desk.editor(f"put('phone', 'mine'); put('city', 'Paris'); {THEIRS}", f"put('phone', {resolved!r})")
     result = desk.edit("-o", "json")
     assert result.code == 0
-    assert "changed by another meanwhile: `phone`" in result.err
+    assert "changed by someone else meanwhile: `phone`" in result.err
     second = desk.seen(1)
     assert re.search(r'(?m)^# was: +"?\+44 1"?$', second)
     assert re.search(r"(?m)^# theirs: +theirs$", second)
@@ -176,7 +176,7 @@ def test_a_row_that_changes_again_while_a_conflict_is_resolved(desk: Desk) -> No
         ("text = 'just words'", 9, "line 1"),
         ("text = 'phone: 1\\nphone: 2'", 9, "a second time"),
         ("put('email', 'nope'); put('first_name', '')", 9, "`email` is not a valid address"),
-        ("put('phone', '5'); path.write_text(text); sys.exit(3)", 7, "ended with 3"),
+        ("put('phone', '5'); path.write_text(text); sys.exit(3)", 7, "exited with 3"),
         ("put('phone', '5'); sql('DELETE FROM customer')", 6, "no customer"),
         ("put('email', 'grace@example.com')", 5, "taken by customer 2"),
         ("path.write_bytes(b'phone: \\xff\\xfe'); sys.exit(0)", 9, "line 1"),
@@ -248,7 +248,7 @@ def test_an_editor_that_is_not_there(desk: Desk) -> None:
     desk.project.environ["EDITOR"] = "/nonexistent/editor --wait"
     result = desk.edit()
     assert result.code == 2
-    assert "cannot be started" in result.err
+    assert "cannot start the editor" in result.err
     desk.project.environ.pop("EDITOR")
     result = desk.edit("-o", "json")
     assert (result.code, result.error["code"]) == (7, "refused")
@@ -269,7 +269,7 @@ def test_an_operation_is_applied_once_and_opens_no_editor_again(desk: Desk) -> N
     again = desk.edit("--operation-id", operation, "-o", "json")
     assert (first.code, again.code) == (0, 0)
     assert first.json == again.json
-    assert "applied already" in again.err
+    assert "already applied" in again.err
     assert desk.turns.read_text() == "x"
 
 

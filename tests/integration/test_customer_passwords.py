@@ -173,7 +173,7 @@ def test_a_hidden_prompt_asks_twice(ada: Project) -> None:
     child = spawn(ada, "set-password", "1")
     child.expect_exact("new password: ")
     child.sendline(GOOD)
-    child.expect_exact("again: ")
+    child.expect_exact("(again): ")
     assert GOOD not in child.before
     child.sendline(GOOD)
     assert finish(child) == 0
@@ -190,7 +190,7 @@ def test_two_entries_that_differ(ada: Project) -> None:
     child = spawn(ada, "set-password", "1")
     child.expect_exact("new password: ")
     child.sendline(GOOD)
-    child.expect_exact("again: ")
+    child.expect_exact("(again): ")
     child.sendline(GOOD + "x")
     assert finish(child) == 9
     assert GOOD not in child.before
@@ -217,7 +217,7 @@ def test_nobody_to_ask(ada: Project) -> None:
 def test_delete_asks_on_a_terminal(ada: Project) -> None:
     for answer, code in (("n", 7), ("", 7), ("y", 0)):
         child = spawn(ada, "delete", "1")
-        child.expect_exact("delete customer 1, ada@example.com")
+        child.expect_exact("delete customer 1 (ada@example.com)")
         child.expect_exact("[y/N] ")
         child.sendline(answer)
         assert finish(child) == code
@@ -229,7 +229,7 @@ def test_delete_in_production_wants_the_name_typed(migrated: Project) -> None:
     migrated.ok("customer", "add", *ADA, "-e", "prod")
     for answer, code in (("y", 7), ("production", 7), ("prod", 0)):
         child = spawn(migrated, "delete", "1", "--yes", "-e", "prod")
-        child.expect_exact("type the name of the profile, `prod`, to go on: ")
+        child.expect_exact("type the profile's name, `prod`, to continue: ")
         child.sendline(answer)
         assert finish(child) == code
     assert migrated.run("customer", "get", "1", "-e", "prod").code == 6

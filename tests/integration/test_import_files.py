@@ -390,7 +390,7 @@ def test_a_file_that_changes_while_it_is_read_ends_the_import_and_nothing_of_the
         landed = emails(ready)
         assert "intruder@example.com" not in landed
         assert set(landed) <= {row[0] for row in rows}
-        assert f"{len(landed)} rows were dealt with and committed" in err
+        assert f"{len(landed)} rows processed and committed" in err
     if change == "grown":
         # As the hint says.
         ready.ok("customer", "import", "in.csv", "--on-conflict", "skip")

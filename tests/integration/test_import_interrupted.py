@@ -300,7 +300,7 @@ def test_one_operation_that_overtakes_itself_answers_with_the_outcome(ready: Pro
     stopped.send_signal(signal.SIGCONT)
     code, answer, err = finish(stopped)
     assert (code, json.loads(answer)) == (10, json.loads(out))
-    assert "had been applied already" in err
+    assert "was already applied" in err
     assert (ready.path / "rejects.csv").read_bytes() == kept
 
 

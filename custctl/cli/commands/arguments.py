@@ -1,4 +1,4 @@
-"""What commands of several nouns make of the text of an option."""
+"""Parsing of option values that several groups of commands share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def duration(option: str, text: str) -> float:
         option: its name, for the message.
 
     Raises:
-        UsageError: it is no duration.
+        UsageError: it is not a duration.
     """
     from custctl.support.units import parse_duration
 
@@ -26,7 +26,7 @@ def operation(text: str | None) -> str:
     """Return the operation id that was given, or a new one.
 
     Raises:
-        UsageError: it is no UUID.
+        UsageError: it is not a UUID.
     """
     from custctl.customers.operations import chosen_operation_id
 

@@ -1,4 +1,4 @@
-"""What a run of scripts tells while it goes on."""
+"""Progress messages of a run of scripts."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from custctl.migrations.scripts import Script
 
 
 class Teller(Listener):
-    """Tells a run on stderr.
+    """Reports a run on stderr.
 
     Args:
-        step: told each step; see `Console.steps`.
+        step: called with each step; see `Console.steps`.
     """
 
     def __init__(self, context: Context, step: Callable[[str], None]) -> None:
@@ -30,7 +30,7 @@ class Teller(Listener):
         self._step(f"stamped {self._location} as `{environment}`")
 
     def waiting(self, holder: LockHolder | None) -> None:
-        """Say whom the run waits for."""
+        """Say what the run waits for."""
         self._console.note(f"waiting for another migration{f': {holder.description}' if holder else ''}")
 
     def finding(self, script: Script, finding: Finding) -> None:
@@ -42,17 +42,17 @@ class Teller(Listener):
         self._console.warn(f"`{record.name}` is {record.state} in the journal but not on disk")
 
     def applying(self, step: Step) -> None:
-        """Say what is about to run, where that was asked for."""
+        """Say which script runs next, if `-v` was given."""
         self._console.detail(f"applying {step.script.name} ({step.reason})")
 
     def notice(self, script: Script, text: str, hint: str | None) -> None:
-        """Pass on what the database warns of."""
+        """Print a warning of the database."""
         self._console.warn(f"{script.name}: {text}", hint)
 
     def message(self, script: Script, text: str) -> None:
-        """Pass on what a script says of its progress."""
+        """Print a progress message of a script."""
         self._console.note(f"{script.name}: {text}")
 
     def applied(self, done: Applied) -> None:
-        """Say what was applied."""
+        """Say which script was applied."""
         self._step(f"applied {done.script.name} in {done.duration_ms} ms")

@@ -1,4 +1,4 @@
-"""Which of a profile's secrets a command is about."""
+"""Which secret of a profile a command uses."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ DATABASE = Purpose.DATABASE
 
 
 def option_of(purpose: Purpose) -> str:
-    """Return the option that names a purpose in a command; nothing for the usual one."""
+    """Return the option that selects a purpose in a command; empty for the default."""
     return "" if purpose is DATABASE else f" --for {purpose}"

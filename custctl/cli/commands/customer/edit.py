@@ -68,7 +68,7 @@ def edit(ctx: typer.Context, who: WhoArgument, operation_id: OperationOption = N
 
 
 def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str) -> Outcome | None:
-    """Hand the text to the editor until it can be written; None where it was emptied."""
+    """Open the text in the editor until it can be written; None if the user empties it."""
     from custctl.customers.document import document
     from custctl.customers.operations import Outcome
 
@@ -112,7 +112,7 @@ def _unresolved(theirs: Customer, conflicts: Sequence[FieldConflict]) -> Conflic
 def _write(
     context: Context, base: Customer, mine: Mapping[str, str | None], operation_id: str
 ) -> Outcome | tuple[Customer, MergeResult]:
-    """Write what was typed onto what the row is now, or return the two that conflict."""
+    """Apply the edit to the current row, or return the two that conflict."""
     from custctl.customers.merge import merge
     from custctl.customers.operations import Outcome
 
@@ -148,7 +148,7 @@ def _again(context: Context, text: str, problem: InvalidError) -> str:
     """Return the text with its problem on top, for another try.
 
     Raises:
-        InvalidError: nobody is there to try again.
+        InvalidError: the input is not interactive.
     """
     from custctl.customers.document import annotate
 

@@ -65,9 +65,9 @@ def export(
 
 @contextmanager
 def _written_whole(path: Path) -> Iterator[TextIO]:
-    """Write a file beside its place and move it there at the end; it is its owner's alone.
+    """Write a temporary file in the same folder and move it into place at the end; only its owner can read it.
 
-    A device or a pipe is written to as it is: nothing may take its place.
+    A device or a pipe is written to directly: a file must not replace it.
     """
     place = path
     try:

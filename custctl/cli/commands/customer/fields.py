@@ -1,4 +1,4 @@
-"""What the commands on one customer share: an option for each field, and how an outcome is shown."""
+"""What the commands on one customer share: an option for each field, and the display of an outcome."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ Status = Annotated[
 
 
 def given(ctx: typer.Context) -> dict[str, str]:
-    """Return the fields that were given on the command line; an empty text is given too."""
+    """Return the fields given on the command line, including those with an empty text."""
     return {name: ctx.params[name] for name in EDITABLE if ctx.params.get(name) is not None}
 
 
 def show_outcome(context: Context, outcome: Outcome, done: str) -> None:
-    """Print the customer as a write left it, and say where nothing was written.
+    """Print the customer after a write, and say if nothing was written.
 
     Args:
-        done: what the write did to it, such as `added`.
+        done: what the write did to the customer, such as `added`.
     """
     note_outcome(context, outcome, done)
     if outcome.replayed:
@@ -56,7 +56,7 @@ def show_outcome(context: Context, outcome: Outcome, done: str) -> None:
 
 
 def note_outcome(context: Context, outcome: Outcome, done: str) -> None:
-    """Take note of what a write did, for the case that the output cannot say it."""
+    """Record what a write did, in case the output is lost."""
     look = f"`custctl audit list --operation {outcome.operation_id}` shows it"
     if outcome.changed:
         context.wrote(f"customer {outcome.customer_id} was {done}", look)
@@ -67,7 +67,7 @@ def note_outcome(context: Context, outcome: Outcome, done: str) -> None:
 
 
 def show_conflict(context: Context, error: ConflictError) -> None:
-    """Show, field by field, what the row was, what it is now and what was asked."""
+    """Show, field by field, the old value, the current value and the requested value."""
     fields = error.details.get("fields")
     if not fields or context.console.as_json:
         return

@@ -141,7 +141,7 @@ def _run(context: Context, work: FileImport) -> Result:
 
 def _committed(counts: Counts) -> str:
     return (
-        f"{counts.rows} rows processed and committed: {counts.inserted} inserted, {counts.updated} updated,"
+        f"{plural(counts.rows, 'row', 'rows')} processed and committed: {counts.inserted} inserted, {counts.updated} updated,"
         f" {counts.unchanged} unchanged, {counts.skipped} skipped, {counts.rejected} rejected"
     )
 
@@ -220,7 +220,7 @@ def _hints(work: FileImport, result: Result) -> list[str]:
 
 
 def _misread(result: Result) -> list[str]:
-    """Return the fields of which most cells that hold something do not fit: the column is of another meaning."""
+    """Return the fields for which most non-empty cells are invalid: the column has another meaning."""
     return [name for name, count in result.misfits.items() if count * 2 > result.filled[name]]
 
 

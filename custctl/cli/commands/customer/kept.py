@@ -1,4 +1,4 @@
-"""Where what was typed about a customer is kept, until it is written, a day old, or the customer is deleted."""
+"""Where edits of a customer are kept, until they are written, are a day old, or the customer is deleted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from custctl.terminal.editor import forget_edits
 
 
 def edits_of(context: Context, customer_id: int) -> tuple[Path, str]:
-    """Return the folder of kept edits, and the part of their names that stands for a customer of this database."""
+    """Return the folder of kept edits, and the part of their names that identifies a customer of this database."""
     database = zlib.crc32(context.profile.location.encode())
     return user_state_dir(context.environ) / "edits", f"{database:08x}-{customer_id}"
 

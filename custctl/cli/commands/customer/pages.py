@@ -16,10 +16,10 @@ SHOWN = ("id", "email", "first_name", "last_name", "status", "company", "country
 
 
 def print_pages(context: Context, query: Query, position: Position | None, limit: int) -> None:
-    """Print one page, or everything where the limit is 0; what follows is noted on stderr.
+    """Print one page, or everything if the limit is 0; a note on stderr gives the next cursor.
 
     Raises:
-        UnavailableError: the database is down. The cache knows some customers, and never all.
+        UnavailableError: the database is down. The cache knows only some customers.
     """
     try:
         _print(context, query, position, limit)

@@ -1,4 +1,4 @@
-"""`custctl migrate`: bare, it applies what is pending; its subcommands look, check and repair."""
+"""`custctl migrate`: without a subcommand it applies what is pending; the subcommands check and repair."""
 
 from __future__ import annotations
 

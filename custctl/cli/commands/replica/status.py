@@ -116,7 +116,7 @@ def _show(context: Context, driver: str, topology: Topology, courses: dict[str, 
 
 
 def _drawn(course: Iterable[float | None], full: float) -> str:
-    """Return lags as bars, the highest where `full` is reached; a dot where nothing is known."""
+    """Return lags as bars, the highest for `full` or more; a dot for an unknown lag."""
     highest = len(_BARS) - 1
     return "".join(
         "·" if lag is None else _BARS[min(highest, int(lag / full * highest)) if full else highest] for lag in course

@@ -1,4 +1,4 @@
-"""What the commands that steer replicas share: the driver, the plan as it is shown, the run as it is told."""
+"""What the commands that change replicas share: the driver, the display of the plan, the progress of the run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def steer(
     *,
     dry_run: bool,
 ) -> None:
-    """Plan, ask, carry out, and print what was done."""
+    """Plan, ask for confirmation, execute, and print the result."""
     from custctl.replication.execution import Run
 
     replicas = context.client.replicas
@@ -92,7 +92,7 @@ def _cache_in_step(context: Context, driver: Driver) -> Iterator[None]:
 
 @contextmanager
 def _only_warned(context: Context) -> Iterator[None]:
-    """Let nothing that goes wrong with the cache take the place of what became of the run."""
+    """Keep a fault of the cache from hiding the outcome of the run."""
     try:
         yield
     except Exception:  # noqa: BLE001 - whatever it is, the primary has changed, or the run has an error of its own
@@ -133,7 +133,7 @@ def _show_result(context: Context, plan: Plan, run: Run | None) -> None:
 
 
 def _loss(context: Context, plan: Plan, run: Run) -> Loss:
-    """Return what may be lost, as it is known now; where that cannot be asked for, as it was planned."""
+    """Return what may be lost, as known now; if that cannot be determined, as planned."""
     try:
         return run.driver.loss(plan)
     except Exception as error:  # noqa: BLE001 - the run has ended well, and that is what its caller must learn
