@@ -18,14 +18,14 @@ _NUMBER = re.compile(r"[0-9]{1,5}")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A cache's URL, taken apart.
+    """A parsed cache URL.
 
     Attributes:
-        kind: single, sentinel or cluster.
-        hosts: where to connect, with the port; None as port for a Unix socket, whose path is the host.
-        tls: whether connections are encrypted, and the certificate and the host's name verified.
-        user: who logs in; None where no login is asked for.
-        number: of the database within the server.
+        kind: `single`, `sentinel` or `cluster`.
+        hosts: hosts and ports to connect to; for a Unix socket, the path is the host and the port is None.
+        tls: whether connections are encrypted, with certificate and host name verified.
+        user: the login's user; None without a login.
+        number: number of the database on the server.
         service: the name of the master that sentinels watch.
     """
 
@@ -38,19 +38,19 @@ class Address:
 
     @property
     def is_protected(self) -> bool:
-        """Whether nobody on the network can read what is sent."""
+        """Whether the connection is safe from readers on the network."""
         return self.tls or all(port is None for _, port in self.hosts)
 
 
 def parse_url(url: str) -> Address:
-    """Take a cache's URL apart.
+    """Parse a cache's URL.
 
     Forms: `redis://[user@]host[:port][/number]`, `unix://[user@]/path[?db=number]`,
     `redis+sentinel://[user@]host[:port],…/service[/number]`, `redis+cluster://[user@]host[:port],…`; `valkey` for
     `redis` alike, and `rediss` or `valkeys` for TLS.
 
     Raises:
-        ValueError: it is none of them; the text says why, and repeats nothing of the URL.
+        ValueError: it has none of these forms; the text says why, and repeats nothing of the URL.
     """
     parts = _URL.fullmatch(url)
     if parts is None:
@@ -105,6 +105,6 @@ def _unquoted(text: str) -> str:
 
 
 def has_password(url: str) -> bool:
-    """Tell whether a URL has a password in it, whatever else is wrong with it."""
+    """Tell whether a URL contains a password, even if it is invalid otherwise."""
     login, at, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
     return bool(at) and ":" in login

@@ -1,9 +1,9 @@
-"""Passwords and keys: where they are looked for, and how they are kept from being seen.
+"""Passwords and keys: where they come from, and how they stay hidden.
 
-Each is looked for in this order: the file that its variable with `_FILE` names, its
-variable, the system keyring; and the database's password where the driver looks by
-itself, as libpq does in `~/.pgpass`. No error raised here holds one,
-and none has a cause: an exception of a backend or a decoder may carry one.
+The search order for each: the file named by its variable with `_FILE`, its
+variable, the system keyring; for the database's password also where the driver looks by
+itself, as libpq does in `~/.pgpass`. No error raised here contains a secret,
+and none has a cause: an exception of a backend or a decoder may contain one.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _VARIABLES = {
 
 
 class Secret:
-    """A password or key that does not show itself: not in a `repr`, a format, a pickle or a comparison."""
+    """A password or key that stays hidden in a `repr`, a format, a pickle or a comparison."""
 
     __slots__ = ("__value",)
 
@@ -50,7 +50,7 @@ class Secret:
         self.__value = value
 
     def reveal(self) -> str:
-        """Return it itself, for the driver alone."""
+        """Return the plain value, only for the driver."""
         return self.__value
 
     def __repr__(self) -> str:
@@ -75,13 +75,13 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a login is proved with, or entries of the cache are opened with.
+    """The secret of a login, or the key of the cache's entries.
 
     Attributes:
-        secret: the password or key, or None where none is needed, or the driver finds it.
+        secret: the password or key, or None if none is needed or the driver finds it.
         source: `CUSTCTL_DB_PASSWORD_FILE`, `CUSTCTL_DB_PASSWORD` (or the cache's), `keyring`, where the driver finds it,
             `none` or `not needed`.
-        oddity: what of a file's content may not be meant, or None.
+        oddity: what in a file's content may be unintended, or None.
     """
 
     secret: Secret | None
@@ -96,8 +96,8 @@ class Place:
     Attributes:
         source: its name, as in `Credential.source`.
         state: `used`, `shadowed` (found, but an earlier place is used), `absent`, or `failed`.
-        problem: why it failed, or what of a file's content may not be meant; or None.
-        hint: the way out of the failure, or None.
+        problem: why it failed, or what in a file's content may be unintended; or None.
+        hint: how to fix the failure, or None.
     """
 
     source: str
@@ -111,13 +111,13 @@ class Entry:
     """Where a secret is kept.
 
     Attributes:
-        service: the keyring's. The host is part of it: a foreign profile of the same name is not handed the secret.
-        user: the keyring's user.
+        service: the keyring's service. It includes the host, so that a foreign profile of the same name does not get the secret.
+        user: the user name in the keyring.
         noun: `password` or `key`.
-        owner: whose it is, in words.
+        owner: the owner of the secret, in words.
         purpose: what it is for.
-        needed: whether the profile asks for one.
-        in_keyring: whether it is looked for in the keyring too.
+        needed: whether the profile requires one.
+        in_keyring: whether the search includes the keyring.
     """
 
     service: str
@@ -130,17 +130,17 @@ class Entry:
 
     @property
     def variable(self) -> str:
-        """The environment variable that holds it."""
+        """The environment variable that contains the secret."""
         return _VARIABLES[self.purpose]
 
     @property
     def file_variable(self) -> str:
-        """The environment variable that names a file that holds it."""
+        """The environment variable that names a file with the secret."""
         return f"{self.variable}_FILE"
 
     @property
     def otherwise(self) -> str:
-        """The way out on a machine without a keyring."""
+        """The alternative on a machine without a keyring."""
         return (
             f"on a machine without one, mount the {self.noun} and name the file in `{self.file_variable}`, "
             f"or set `{self.variable}`"
@@ -151,7 +151,7 @@ def entry_of(profile: Profile, purpose: Purpose = Purpose.DATABASE) -> Entry:
     """Return where a profile's secret is kept.
 
     Raises:
-        UsageError: the profile has nothing of the kind.
+        UsageError: the profile has no such secret.
     """
     database, cache = profile.database, profile.cache
     if purpose is Purpose.DATABASE:
@@ -184,10 +184,10 @@ def _service(profile: Profile, host: str) -> str:
 
 
 def find_credential(profile: Profile, environ: Mapping[str, str], purpose: Purpose = Purpose.DATABASE) -> Credential:
-    """Return what the profile's login is proved with, or what its cache's entries are opened with.
+    """Return the secret of the profile's login, or the key of its cache's entries.
 
-    A password that is handed over in the environment is taken for every kind of login;
-    the keyring is asked only where the profile has `auth: password`.
+    A password in the environment is used for every kind of login;
+    the keyring is used only if the profile has `auth: password`.
 
     Args:
         profile: the profile.
@@ -195,8 +195,8 @@ def find_credential(profile: Profile, environ: Mapping[str, str], purpose: Purpo
         purpose: what it is for.
 
     Raises:
-        NoCredentialError: one is needed, and there is none.
-        CredentialError: the place that has it cannot be read.
+        NoCredentialError: a secret is needed, and none was found.
+        CredentialError: the place with the secret cannot be read.
     """
     try:
         entry = entry_of(profile, purpose)
@@ -232,9 +232,9 @@ def find_credential(profile: Profile, environ: Mapping[str, str], purpose: Purpo
 
 
 def check_credential(profile: Profile, environ: Mapping[str, str], purpose: Purpose = Purpose.DATABASE) -> list[Place]:
-    """Return every place of the search with what is there, the one that is used marked. Never raises.
+    """Return every place of the search with its state; the one in use is marked. Never raises.
 
-    The list is empty where nothing is needed.
+    The list is empty if no secret is needed.
     """
     try:
         entry = entry_of(profile, purpose)
@@ -271,10 +271,10 @@ def check_credential(profile: Profile, environ: Mapping[str, str], purpose: Purp
 
 
 def require_keyring(profile: Profile, environ: Mapping[str, str], purpose: Purpose = Purpose.DATABASE) -> None:
-    """Refuse what could not be kept.
+    """Reject a secret that could not be stored.
 
     Raises:
-        UsageError: the profile takes none from the keyring.
+        UsageError: the profile uses no secret from the keyring.
         CredentialError: the keyring cannot be used.
     """
     entry = _entry_in_keyring(profile, purpose)
@@ -284,11 +284,11 @@ def require_keyring(profile: Profile, environ: Mapping[str, str], purpose: Purpo
 def store_credential(
     profile: Profile, secret: Secret, environ: Mapping[str, str], purpose: Purpose = Purpose.DATABASE
 ) -> str:
-    """Put a password or key into the keyring and return the keyring's name.
+    """Store a password or key in the keyring and return the keyring's name.
 
     Raises:
-        UsageError: the profile takes none from the keyring.
-        CredentialError: it is empty, or the keyring cannot be used or did not keep it.
+        UsageError: the profile uses no secret from the keyring.
+        CredentialError: it is empty, or the keyring cannot be used or did not store it.
     """
     entry = _entry_in_keyring(profile, purpose)
     fit = _fit(secret.reveal(), f"the {entry.noun}")
@@ -304,10 +304,10 @@ def store_credential(
 
 
 def delete_credential(profile: Profile, environ: Mapping[str, str], purpose: Purpose = Purpose.DATABASE) -> bool:
-    """Take a password or key out of the keyring; return whether there was one.
+    """Delete a password or key from the keyring; return whether there was one.
 
     Raises:
-        UsageError: the profile takes none from the keyring.
+        UsageError: the profile uses no secret from the keyring.
         CredentialError: the keyring cannot be used.
     """
     entry = _entry_in_keyring(profile, purpose)
@@ -377,7 +377,7 @@ def _from_file(environ: Mapping[str, str], entry: Entry) -> Secret | None:
 
 
 def _oddity(secret: Secret, environ: Mapping[str, str], entry: Entry) -> str | None:
-    """Return what of a secret from a file may not be meant, without a word of it."""
+    """Return what in a secret from a file may be unintended, without any part of the secret."""
     text = secret.reveal()
     faults = []
     if len(text.splitlines()) > 1:

@@ -1,10 +1,10 @@
-"""A profile's YAML as a tree of texts with line numbers; the only place that knows yaml.
+"""A profile's YAML as a tree of texts with line numbers; the only module that uses yaml.
 
-The tree is built from the parser's events, not by yaml's own loader, for four
+The parser's events build the tree, not yaml's own loader, for four
 reasons: every value keeps its line; a scalar keeps its text (`off` and `no`
 are words here, not YAML 1.1's booleans); aliases, tags and deep nesting are
-refused before they cost anything; and variables are put in after parsing, so
-that no value can bring in YAML.
+rejected before they use memory; and variables are replaced after parsing, so
+that no value can inject YAML.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ _CREDENTIALS_HINT = (
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with a profile.
+    """One problem of a profile.
 
     Attributes:
         line: 1-based.
-        message: what is wrong; never holds a password or a variable's value.
-        hint: the way out.
+        message: what is wrong; never contains a password or a variable's value.
+        hint: how to fix it.
     """
 
     line: int
@@ -59,9 +59,9 @@ class Scalar:
     """A value.
 
     Attributes:
-        variables: those whose values it holds.
-        defaulted: whether a default stands in for one of them.
-        usable: False where a problem with it has been noted already.
+        variables: names of the variables whose values it contains.
+        defaulted: whether a default replaces one of them.
+        usable: False if a problem with it is already recorded.
     """
 
     text: str
@@ -72,7 +72,7 @@ class Scalar:
     usable: bool = True
 
     def quoted(self) -> str:
-        """Return the value for a message; what came from a variable is not shown, it may be a secret."""
+        """Return the value for a message; a value from a variable is hidden, because it may be a secret."""
         if self.variables:
             return f"the value of {', '.join(f'`${{{name}}}`' for name in self.variables)}"
         return quote(self.text)
@@ -88,7 +88,7 @@ class Items:
 
 @dataclass(slots=True)
 class Fields:
-    """A mapping: for each key the line it stands on and what it holds."""
+    """A mapping: for each key its line and its value."""
 
     line: int
     nodes: dict[str, tuple[int, Node]] = field(default_factory=dict)
@@ -98,7 +98,7 @@ Node = Scalar | Items | Fields
 
 
 class _StopReadingError(Exception):
-    """The text cannot be read on; the problem has been noted."""
+    """The rest of the text cannot be read; the problem is recorded."""
 
 
 class _SpoiltError(Exception):
@@ -116,17 +116,17 @@ def quote(text: str) -> str:
 
 
 def secret_problem(line: int, what: str) -> Problem:
-    """Return the problem of a password in a profile; `what` must not quote it."""
+    """Return the problem for a password in a profile; `what` must not quote it."""
     return Problem(line, f"a profile must not contain a password: {what}", _CREDENTIALS_HINT)
 
 
 def read_document(source: Path, environ: Mapping[str, str], problems: list[Problem]) -> Fields | None:
-    """Return the mapping that the file holds, or None where it cannot be read as one.
+    """Return the mapping in the file, or None if it cannot be read as one.
 
     Args:
         source: the profile's file.
         environ: where `${NAME}` is looked up.
-        problems: what is wrong is appended here.
+        problems: receives the problems found.
     """
     try:
         root = _build(_read(source, problems), environ, problems)
@@ -281,7 +281,7 @@ class _Builder:
                 return
 
     def _interpolated(self, raw: str, line: int, *, null: bool) -> Scalar:
-        """Return the scalar with its variables put in; one with a problem is not usable."""
+        """Return the scalar with its variables replaced; one with a problem is not usable."""
         scalar = Scalar(raw, line, null=null)
         try:
             if holds_secret(raw):
@@ -299,7 +299,7 @@ class _Builder:
         return scalar
 
     def _expand(self, scalar: Scalar) -> None:
-        """Put the values of the variables into the scalar.
+        """Replace the variables in the scalar with their values.
 
         Raises:
             _SpoiltError: it names a variable that is not set, or one that must stay secret.

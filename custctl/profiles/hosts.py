@@ -1,4 +1,4 @@
-"""Hosts of nodes: what can be one, and which two are the same."""
+"""Hosts of nodes: which texts are valid, and which two are the same."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _HOST = re.compile(r"[^\s;,=@{}()\[\]<>'\"`?#$%&*|^~!]{1,255}")
 
 
 def host_fault(host: str, *, sockets: bool) -> str | None:
-    """Return why a text is not a host, as the end of a sentence; None where it can be one.
+    """Return why a text is not a host, as the end of a sentence; None if it can be one.
 
     Args:
-        sockets: whether an absolute path is one, the folder of a server's socket.
+        sockets: whether an absolute path is valid, the folder of a server's socket.
     """
     if host.startswith("/"):
         return None if sockets and _HOST.fullmatch(host) else ""
@@ -31,7 +31,7 @@ def host_fault(host: str, *, sockets: bool) -> str | None:
 
 
 def same_host(one: str, other: str) -> bool:
-    """Tell whether two texts are the same host, without looking it up."""
+    """Tell whether two texts are the same host, without a name lookup."""
     return _canonical(one) == _canonical(other)
 
 

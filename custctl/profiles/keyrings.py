@@ -1,9 +1,9 @@
-"""The system keyring, asked so that it can neither hang, prompt nor turn out to be a text file.
+"""The system keyring, used so that it can neither hang, prompt nor turn out to be a text file.
 
-A keyring is asked in a thread of its own with a time limit, and only backends
-that keep a secret are asked at all: merely installing `keyrings.alt` or
+A keyring is used in a thread of its own with a time limit, and only backends
+that protect secrets are used at all: merely installing `keyrings.alt` or
 `keyrings.cryptfile` would make `keyring` choose a plain text file where there
-is no better one.
+is no better backend.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
 KEYRING_LIMIT = 2.5
-"""Seconds that the keyring has. With Python's own start an answer is there within three."""
+"""Time limit of the keyring in seconds. Including Python's own start, the answer takes at most three."""
 
 
 _BACKENDS = (
@@ -40,13 +40,13 @@ Answer = TypeVar("Answer")
 
 
 def with_keyring(act: Callable[[KeyringBackend], Answer], environ: Mapping[str, str], otherwise: str) -> Answer:
-    """Return what `act` makes of the keyring, within `KEYRING_LIMIT`.
+    """Return the result of `act` with the keyring, within `KEYRING_LIMIT`.
 
     Args:
-        otherwise: the way out on a machine without one; it ends each error's hint.
+        otherwise: the alternative on a machine without one; it ends each error's hint.
 
     Raises:
-        CredentialError: there is no keyring fit for use, it is locked, it failed or it did not answer.
+        CredentialError: there is no usable keyring, it is locked, it failed or it did not respond.
     """
     import threading
 
@@ -73,7 +73,7 @@ def with_keyring(act: Callable[[KeyringBackend], Answer], environ: Mapping[str, 
 
 
 def _translated(error: BaseException) -> CredentialError:
-    """Return what a backend's failure means, by the names of its classes: its text is not to be trusted."""
+    """Return what a backend's failure means, by the names of its classes: its text cannot be trusted."""
     names = [kind.__name__ for kind in type(error).__mro__]
     if "NoKeyringError" in names:
         return _absent()
@@ -92,7 +92,7 @@ def _locked() -> CredentialError:
 
 
 def _backend(environ: Mapping[str, str]) -> KeyringBackend:
-    """Return the keyring to use: the one that the user asked for, or the best that keeps secrets."""
+    """Return the keyring to use: the one that the user chose, or the best that protects secrets."""
     import keyring.core
 
     named = environ.get("PYTHON_KEYRING_BACKEND")
@@ -110,9 +110,9 @@ def _backend(environ: Mapping[str, str]) -> KeyringBackend:
 
 
 def _best() -> KeyringBackend:
-    """Return the allowed backend of the highest priority, without loading any that was merely installed.
+    """Return the allowed backend of the highest priority, without loading any that is merely installed.
 
-    keyring's own search would, and take a plain text one for the best where there is nothing else.
+    keyring's own search loads them, and chooses a plain text backend if there is no other.
     """
     import importlib
 
@@ -132,7 +132,7 @@ def _best() -> KeyringBackend:
 
 
 def _refuse_unfit(backend: KeyringBackend) -> None:
-    """Refuse what is no keyring or keeps its passwords in plain text, whoever asked for it."""
+    """Reject a backend that is not a keyring or stores passwords in plain text, even if the user chose it."""
     path = f"{type(backend).__module__}.{type(backend).__qualname__}"
     if path in _NO_KEYRING:
         raise _absent()
@@ -149,7 +149,7 @@ def _refuse_unfit(backend: KeyringBackend) -> None:
 
 
 def _refuse_locked(backend: KeyringBackend) -> None:
-    """Refuse a locked Secret Service before it opens a prompt that nobody can answer in time."""
+    """Reject a locked Secret Service before it opens a prompt that nobody can answer in time."""
     if type(backend).__module__ != "keyring.backends.SecretService":
         return
     from contextlib import closing

@@ -1,4 +1,4 @@
-"""What a profile says: one environment, the database that belongs to it, and what it may be given."""
+"""The content of a profile: one environment, its database, and the seed data that it allows."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 from custctl.support.units import format_duration
 
 PATRONI_PORT = 8008
-"""Where Patroni's REST API listens unless it is told otherwise."""
+"""The default port of Patroni's REST API."""
 
 
 class Environment(StrEnum):
-    """The kind of environment. The database carries the same word as its stamp."""
+    """The kind of environment. The database has the same word as its stamp."""
 
     DEVELOPMENT = "development"
     TEST = "test"
@@ -23,12 +23,12 @@ class Environment(StrEnum):
 
     @property
     def is_protected(self) -> bool:
-        """True for the environments with real customers or their copy, where mistakes are refused."""
+        """True for environments with real customers or a copy of them, where risky actions are refused."""
         return self in (Environment.STAGING, Environment.PRODUCTION)
 
 
 class Auth(StrEnum):
-    """How the login is proved."""
+    """How the login is authenticated."""
 
     PASSWORD = "password"  # noqa: S105 - the name of a method
     INTEGRATED = "integrated"
@@ -37,7 +37,7 @@ class Auth(StrEnum):
 
 
 class Tls(StrEnum):
-    """How the connection is encrypted, the strictest first."""
+    """How the connection is encrypted, strictest first."""
 
     VERIFY_FULL = "verify-full"
     STRICT = "strict"
@@ -46,7 +46,7 @@ class Tls(StrEnum):
 
 
 class Driver(StrEnum):
-    """What keeps the replicas."""
+    """What manages the replicas."""
 
     NONE = "none"
     STREAMING = "streaming"
@@ -55,7 +55,7 @@ class Driver(StrEnum):
 
 
 class Reads(StrEnum):
-    """Where reads go that may be slightly behind."""
+    """Where reads go that may lag slightly."""
 
     REPLICA = "replica"
     PRIMARY = "primary"
@@ -66,7 +66,7 @@ class Node:
     """One server. Its role is discovered, not declared.
 
     Attributes:
-        name: what it is called here.
+        name: its name in the profile.
         host: its name or address, or the folder of its socket.
         port: where the database listens.
         api_port: where Patroni's REST API listens; meaningless without Patroni.
@@ -87,9 +87,9 @@ class Replication:
     """How the nodes replicate.
 
     Attributes:
-        driver: what keeps the replicas.
-        group: the availability group or Patroni scope, where there is one.
-        max_lag: seconds that a replica may be behind and still serve reads.
+        driver: what manages the replicas.
+        group: the availability group or Patroni scope, if any.
+        max_lag: maximum lag in seconds of a replica that serves reads.
         experimental: whether a driver that has never run on a real group may change one.
     """
 
@@ -108,16 +108,16 @@ class Database:
         path: the file, absolute, links followed; None for servers.
         name: the database on a server; None for a file.
         schema: the schema of custctl's tables; None for a file.
-        user: the database user; None where the login needs none.
-        auth: how the login is proved; meaningless for a file.
+        user: the database user; None if the login needs none.
+        auth: how the login is authenticated; meaningless for a file.
         nodes: the servers, at least one; empty for a file.
         tls: how connections are encrypted; meaningless for a file.
-        tls_ca: the file of certificates to trust in place of the system's.
+        tls_ca: the file of certificates to trust instead of the system's.
         connect_timeout: seconds, above zero.
-        statement_timeout: seconds; zero is no limit.
+        statement_timeout: seconds; zero means no limit.
         replication: how the nodes replicate.
         hooks: commands by name, each a list of arguments, run without a shell.
-        reads: where reads go that may be slightly behind.
+        reads: where reads go that may lag slightly.
     """
 
     engine: str
@@ -138,13 +138,13 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """The cache of hot customers.
+    """The cache of frequently read customers.
 
     Attributes:
         url: see `custctl.profiles.cache_url`; never with a password.
         ttl: seconds for which an entry counts as current.
-        tls_ca: the file of certificates to trust in place of the system's.
-        encrypt: whether entries are encrypted, with a key that the keyring or the environment has.
+        tls_ca: the file of certificates to trust instead of the system's.
+        encrypt: whether entries are encrypted, with a key from the keyring or the environment.
     """
 
     url: str
@@ -177,9 +177,9 @@ class Profile:
         environment: the kind of environment.
         database: the database.
         cache: the cache, or None.
-        seed: the seed sets that this environment may take.
+        seed: the seed sets allowed in this environment.
         source: the file, absolute.
-        bundled: True for a file that came with the package and was found by falling back to it.
+        bundled: True for a file from the package that was found as a fallback.
         origins: where each value came from, by dotted key.
     """
 
@@ -199,7 +199,7 @@ class Profile:
 
     @property
     def location(self) -> str:
-        """The database in words, for announcements: `sqlite /srv/customers.db`, `mssql customers at sql1:1433`."""
+        """The database in words, for messages: `sqlite /srv/customers.db`, `mssql customers at sql1:1433`."""
         database = self.database
         if database.path is not None:
             return f"{database.engine} {database.path}"

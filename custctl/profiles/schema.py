@@ -1,4 +1,4 @@
-"""What a profile may hold: from the tree of its file to a `Profile`, or to all that is wrong with it."""
+"""What a profile may contain: turns the tree of its file into a `Profile`, or a list of its problems."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ class Switch(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was made of a file.
+    """The result of reading a file.
 
     Attributes:
-        profile: the profile; None where there are problems.
-        environment: its environment, where at least that could be read.
-        problems: all that is wrong, by line.
+        profile: the profile; None if there are problems.
+        environment: its environment, if it could be read.
+        problems: all problems, by line.
         refusal: what the environment forbids about an otherwise valid file, or None.
     """
 
@@ -79,10 +79,10 @@ def read_profile(
     Args:
         name: the profile's name.
         source: its file, absolute.
-        base: the folder that relative paths in it are seen from.
+        base: the folder that relative paths in it start from.
         environ: where `${NAME}` is looked up.
-        bundled: whether the file came with the package.
-        label: the file as it is named to people, for the origins.
+        bundled: whether the file is part of the package.
+        label: the file's name for people, for the origins.
     """
     problems: list[Problem] = []
     tree = read_document(source, environ, problems)
@@ -117,7 +117,7 @@ class _Schema(Values):
         self._base = base
 
     def profile(self) -> tuple[Environment | None, Database | None, Cache | None, tuple[str, ...]]:
-        """Return what could be read; a profile is made of it only where no problem was noted."""
+        """Return what could be read; it becomes a profile only if there are no problems."""
         top = self._tree
         self.known(top, "", _TOP_KEYS)
         environment = self.choice(top, "environment", Environment, None)
@@ -217,7 +217,7 @@ class _Schema(Values):
         return tuple(nodes)
 
     def _each_at_its_own_place(self, nodes: Sequence[Node], port: str, what: str) -> None:
-        """Note nodes that are at the place of another one: each would be taken for both."""
+        """Record nodes with the host and port of another node: they could not be told apart."""
         for index, node in enumerate(nodes):
             for other in nodes[:index]:
                 if node.host and same_host(node.host, other.host) and getattr(node, port) == getattr(other, port):

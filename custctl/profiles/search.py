@@ -1,4 +1,4 @@
-"""Finding profiles: which folders are looked in, in which order, and what is told when there is none."""
+"""Finding profiles: the folders of the search, their order, and the error if there is none."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class ProfileEntry:
 
     Attributes:
         name: the profile's name.
-        environment: its environment, where that could be read.
+        environment: its environment, if it could be read.
         problem: why it cannot be used, or None.
         source: its file.
-        bundled: whether it came with the package.
+        bundled: whether it is part of the package.
     """
 
     name: str
@@ -44,7 +44,7 @@ class ProfileEntry:
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A folder of profiles. `named` is the option or variable that names it, None for one of the usual places."""
+    """A folder of profiles. `named` is the option or variable that names it, None for a default folder."""
 
     path: Path
     named: str | None = None
@@ -52,7 +52,7 @@ class _Folder:
     optional: bool = True
 
     def names(self) -> list[str]:
-        """Return the profiles in it, sorted. The listing decides, not a look-up: some file systems ignore case.
+        """Return the profiles in it, sorted. The listing decides, not a lookup by name: some file systems ignore case.
 
         Raises:
             UsageError: a folder that was named, or `./profiles`, cannot be read.
@@ -79,7 +79,7 @@ class _Folder:
 
 
 def _folders(profiles_dir: Path | None, environ: Mapping[str, str], cwd: Path) -> Iterator[_Folder]:
-    """Yield the folders in the order of the search; a later one is worked out only when it is reached."""
+    """Yield the folders in the order of the search; a later one is computed only when it is reached."""
     choice = chosen_folder(profiles_dir, _OPTION, _VARIABLE, environ)
     if choice is not None:
         # Whoever names a folder means that folder: a typing error in it must not lead to another one's `prod`.
@@ -101,7 +101,7 @@ def load_profile(name: str, *, profiles_dir: Path | None, environ: Mapping[str, 
 
     Raises:
         UsageError: there is no such profile, it does not validate, or it is a bundled
-            one of staging or production. All that is wrong with the file is told at once.
+            one of staging or production. The error lists all problems of the file.
         RefusedError: it turns TLS off in production.
     """
     if not _NAME.fullmatch(name):
@@ -123,7 +123,7 @@ def _load(name: str, folder: _Folder, environ: Mapping[str, str], cwd: Path) -> 
 
 
 def find_profiles(*, profiles_dir: Path | None, environ: Mapping[str, str], cwd: Path) -> list[ProfileEntry]:
-    """Return every profile by name, each as the search would find it, usable or not.
+    """Return every profile by name, each as the search finds it, usable or not.
 
     Raises:
         UsageError: a folder that was named cannot be read.
@@ -165,7 +165,7 @@ def _read(name: str, folder: _Folder, environ: Mapping[str, str], cwd: Path) -> 
 
 
 def _base(folder: _Folder, environ: Mapping[str, str]) -> Path:
-    """Return the folder that relative paths of a profile are seen from."""
+    """Return the folder that relative paths of a profile start from."""
     return user_data_dir(environ) if folder.bundled else folder.path.parent
 
 
@@ -174,7 +174,7 @@ def _usable(reading: Reading, source: Path, cwd: Path, *, is_bundled: bool) -> P
 
     Raises:
         UsageError: it does not validate, or is bundled and protected.
-        RefusedError: its environment forbids what it says.
+        RefusedError: its environment forbids a setting.
     """
     label = shown(source, cwd)
     if is_bundled and reading.environment is not None and reading.environment.is_protected:
@@ -201,7 +201,7 @@ def _line(label: str, problem: Problem) -> str:
 
 
 def _hint(problems: tuple[Problem, ...]) -> str | None:
-    """Return the hints of all problems in one, each once; with its line where there are several problems."""
+    """Return the hints of all problems in one text, each once; with its line if there are several problems."""
     hints: dict[str, int] = {}
     for problem in problems:
         if problem.hint is not None:

@@ -1,4 +1,4 @@
-"""Reading typed values out of a profile's tree, with every problem noted and every origin remembered."""
+"""Reading typed values from a profile's tree; records every problem and every origin."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _BARE_VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)(?=/)")
 
 
 class Values:
-    """Reads values by dotted path. What is wrong is noted and a stand-in is returned, so that reading goes on.
+    """Reads values by dotted path. Records each problem and returns a placeholder, so that reading continues.
 
     Args:
-        label: the file as it is named to people.
-        problems: where what is wrong is noted.
-        home: the user's home folder, absolute; None where it is not known.
+        label: the file's name for people.
+        problems: receives the problems found.
+        home: the user's home folder, absolute; None if unknown.
 
     Attributes:
-        problems: what was found wrong.
+        problems: the problems found.
         origins: where each value came from, by dotted path.
-        lines: the line of each value; of its section, where it is not there.
+        lines: the line of each value, or of its section if the value is missing.
     """
 
     def __init__(self, label: str, problems: list[Problem], home: str | None) -> None:
@@ -49,7 +49,7 @@ class Values:
         foreign: Collection[str] = (),
         engine: str | None = None,
     ) -> None:
-        """Note every key that does not belong in a section."""
+        """Record every key that does not belong in a section."""
         for key, (line, _) in fields.nodes.items():
             if key in keys:
                 continue
@@ -68,7 +68,7 @@ class Values:
             )
 
     def _find(self, fields: Fields, path: str, *, required: bool) -> Node | None:
-        """Return what stands under the last word of `path`, with its line and origin remembered."""
+        """Return the value of the last word of `path`, and record its line and origin."""
         found = fields.nodes.get(path.rpartition(".")[2])
         if found is None:
             self.origins[path] = "default"
@@ -110,17 +110,17 @@ class Values:
         return node if node.usable else None
 
     def text(self, fields: Fields, path: str, default: str | None, *, required: bool = False) -> str | None:
-        """Return the text, or the default where there is none that can be used."""
+        """Return the text, or the default if there is no usable one."""
         scalar = self._scalar(fields, path, required=required)
         return default if scalar is None else scalar.text
 
     def path(self, fields: Fields, path: str, *, required: bool = False) -> str | None:
-        """Return the path of a file with `~` and `~user` put in, or None where there is none that can be used."""
+        """Return the path of a file with `~` and `~user` expanded, or None if there is no usable one."""
         text = self.text(fields, path, None, required=required)
         return None if text is None else self.at_home(text, self.lines[path], path)
 
     def at_home(self, text: str, line: int, path: str) -> str | None:
-        """Return a path with the home folder in place of a leading `~`; None where that is not known."""
+        """Return a path with a leading `~` replaced by the home folder; None if that is unknown."""
         if variable := _BARE_VARIABLE.match(text):
             name = variable[1]
             self.note(line, f"`${name}` in `{path}` is not a variable", f"write `${{{name}}}`")
@@ -135,7 +135,7 @@ class Values:
         return f"{home.rstrip('/')}{slash}{rest}"
 
     def choice(self, fields: Fields, path: str, kind: type[Choice], default: Choice | None) -> Choice | None:
-        """Return the member that is named, the default where nothing is; None where it cannot be known."""
+        """Return the named member, or the default if none is named; None if the name is unknown."""
         scalar = self._scalar(fields, path, required=default is None)
         if scalar is None:
             return default
@@ -182,7 +182,7 @@ class Values:
         return None
 
     def items(self, fields: Fields, path: str, *, required: bool = False) -> list[Node]:
-        """Return what the list under `path` holds; a required one holds something."""
+        """Return the items of the list at `path`; a required list has at least one."""
         node = self._find(fields, path, required=required)
         if isinstance(node, Items):
             if required and not node.nodes:
@@ -193,7 +193,7 @@ class Values:
         return []
 
     def words(self, items: list[Node], path: str) -> list[str]:
-        """Return the texts of a list, an empty one for each item that is not usable."""
+        """Return the texts of a list, an empty text for each unusable item."""
         words: list[str] = []
         for item in items:
             word = ""
@@ -209,7 +209,7 @@ class Values:
         return words
 
     def note(self, line: int, message: str, hint: str | None = None) -> None:
-        """Note a problem."""
+        """Record a problem."""
         self.problems.append(Problem(line, message, hint))
 
 

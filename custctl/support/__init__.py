@@ -1,1 +1,1 @@
-"""What every room needs and none owns: errors, files, units, signals."""
+"""Shared basics without a domain: errors, files, units, signals."""

@@ -1,6 +1,6 @@
-"""What a program that custctl starts is given: the environment without what holds or leads to a secret.
+"""The environment for programs that custctl starts: without variables that contain or lead to a secret.
 
-`secret_variable` is the one list of the names of variables that hold a secret. Programs are started without a shell and
+`secret_variable` knows the names of all variables with a secret. Programs start without a shell and
 inherit no open file but stdin, stdout and stderr, as `subprocess` does by default.
 """
 
@@ -37,7 +37,7 @@ _SECRET_VALUE = re.compile(
 
 
 def names_secret(word: str) -> bool:
-    """Tell whether a word, such as a key of a profile or an option, is the name of something secret."""
+    """Tell whether a word, such as a key of a profile or an option, names a secret."""
     folded = word.lower().replace("_", "").replace("-", "")
     # A path to a secret is none.
     if folded.endswith(("file", "path", "askpass")):
@@ -46,16 +46,16 @@ def names_secret(word: str) -> bool:
 
 
 def secret_variable(name: str) -> bool:
-    """Tell whether an environment variable holds a secret, or names a file with a password of ours, by its name."""
+    """Tell from its name whether an environment variable contains a secret, or names a file with a password of ours."""
     upper = name.upper()
     return upper not in _INNOCENT_NAMES and (upper in _SECRET_NAMES or names_secret(name))
 
 
 def holds_secret(value: str) -> bool:
-    """Tell whether a value has a password in it: a URL with a login, or `password=…`."""
+    """Tell whether a value contains a password: a URL with a login, or `password=…`."""
     return _SECRET_VALUE.search(value) is not None
 
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for a program that is started: without variables that hold a secret."""
+    """Return the environment for a child program: without variables that contain a secret."""
     return {name: value for name, value in environ.items() if not secret_variable(name) and not holds_secret(value)}

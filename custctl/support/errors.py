@@ -1,4 +1,4 @@
-"""The error tree and the exit codes: every failure that a user can meet has one name and one number."""
+"""The error classes and the exit codes: every failure that a user can see has one name and one number."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class ExitCode(IntEnum):
-    """What a process ends with. The lower-case member name is the `code` in JSON errors."""
+    """The exit code of a process. The lower-case member name is the `code` in JSON errors."""
 
     OK = 0
     FAILURE = 1
@@ -35,7 +35,7 @@ class ExitCode(IntEnum):
 
 
 class CustctlError(Exception):
-    """A failure that was foreseen and is told to the user without a traceback.
+    """An expected failure, reported to the user without a traceback.
 
     Args:
         message: what happened; lower case, no full stop.
@@ -65,7 +65,7 @@ class UnavailableError(CustctlError):
 
 
 class LockTimeoutError(UnavailableError):
-    """Another transaction holds a lock, and did not end in time."""
+    """Another transaction held a lock until the time limit."""
 
 
 class CredentialError(CustctlError):
@@ -75,11 +75,11 @@ class CredentialError(CustctlError):
 
 
 class NoCredentialError(CredentialError):
-    """No password was found; some servers let a login in without one."""
+    """No password was found; some servers accept a login without one."""
 
 
 class ConflictError(CustctlError):
-    """The row's version moved, or a unique value is taken."""
+    """The row's version changed, or a unique value is taken."""
 
     exit_code = ExitCode.CONFLICT
 
@@ -97,7 +97,7 @@ class RefusedError(CustctlError):
 
 
 class PendingError(CustctlError):
-    """The schema is not there or is older than this program needs."""
+    """The schema is missing, or older than this program needs."""
 
     exit_code = ExitCode.PENDING
 
@@ -115,35 +115,35 @@ class PartialError(CustctlError):
 
 
 class MigrationError(CustctlError):
-    """A script failed or is not fit to run, or what was applied has drifted."""
+    """A script failed or cannot run, or an applied script has drifted."""
 
     exit_code = ExitCode.MIGRATION
 
 
 class OutcomeUnknownError(CustctlError):
-    """Whether the change happened could not be learnt; the hint says how to find out."""
+    """The outcome of the change is unknown; the hint says how to find out."""
 
     exit_code = ExitCode.UNKNOWN
 
 
 class CommitLostError(OutcomeUnknownError):
-    """The connection was lost while a transaction was committed: it has happened, or it never will."""
+    """The connection was lost during a commit: it happened, or it never will."""
 
 
 class IncompleteError(CustctlError):
-    """The primary changed, and a later step did not; or a cluster is not whole."""
+    """The primary changed, but a later step failed; or a cluster is degraded."""
 
     exit_code = ExitCode.INCOMPLETE
 
 
 class SplitBrainError(CustctlError):
-    """Two nodes accept writes, or one that did is a primary no more."""
+    """Two nodes accept writes, or one that did is no longer a primary."""
 
     exit_code = ExitCode.SPLIT_BRAIN
 
 
 class InterruptedRunError(CustctlError):
-    """Ctrl-C or SIGTERM ended the command; the message says what had been committed."""
+    """Ctrl-C or SIGTERM ended the command; the message says what was committed."""
 
     exit_code = ExitCode.INTERRUPTED
 

@@ -1,4 +1,4 @@
-"""Opening a file that somebody else has named: never a pipe or a device, which may never end, unless that is meant."""
+"""Opening a file that somebody else named: never a pipe or a device, which may be endless, unless intended."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import IO, Any
 
 
 class UnfitFileError(OSError):
-    """What is there is no file to read."""
+    """The path does not lead to a regular file."""
 
 
 def open_regular(path: Path | str) -> int:
-    """Open a file to read it; a pipe or device is not waited for. What was opened is what is looked at.
+    """Open a file for reading, without waiting for a pipe or device. The check uses the opened file.
 
     Raises:
         OSError: there is none, or it is not a file.
@@ -27,10 +27,10 @@ def open_regular(path: Path | str) -> int:
 
 
 def read_regular(path: Path | str, largest: int = -1) -> bytes:
-    """Return what a file holds.
+    """Return the content of a file.
 
     Args:
-        largest: bytes to read at the most.
+        largest: maximum number of bytes to read.
 
     Raises:
         OSError: as `open_regular`; or it cannot be read.
@@ -40,7 +40,7 @@ def read_regular(path: Path | str, largest: int = -1) -> bytes:
 
 
 def require_regular(path: Path | str) -> None:
-    """Make sure that a library which opens a file by its name will not wait for a pipe or a device.
+    """Ensure that a library that opens a file by name does not wait for a pipe or a device.
 
     Raises:
         OSError: as `open_regular`.
@@ -49,7 +49,7 @@ def require_regular(path: Path | str) -> None:
 
 
 def is_endless(stream: IO[Any]) -> bool:
-    """Tell whether a stream is of a device whose data may never end; a terminal's do, and a pipe's."""
+    """Tell whether a stream is a device whose data may be endless; a terminal and a pipe do end."""
     try:
         found = os.fstat(stream.fileno())
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Who is at work: the name that the audit and the journal record."""
+"""The actor: the name that the audit log and the journal record."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LONGEST = 200  # characters; as wide as the columns are
 
 
 def actor() -> str:
-    """Return `user@host` of this process, as the operating system knows them."""
+    """Return `user@host` of this process, from the operating system."""
     import getpass
 
     try:

@@ -1,4 +1,4 @@
-"""Where files live: what comes with the package, and the user's own data, config and state folders."""
+"""Where files are: those in the package, and the user's data, config and state folders."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _XDG = {
 
 
 def bundled(kind: Literal["profiles", "sql"]) -> Path:
-    """Return the folder of that kind which came with the package.
+    """Return the folder of that kind in the package.
 
-    In a wheel it lies inside the package; in a clone, editable or not, it is the
-    repository's own. The folder is not promised to exist.
+    In a wheel it is inside the package; in a clone, editable or not, it is the
+    repository's own. The folder may not exist.
     """
     packed = _PACKAGE / "_bundled" / kind
     root = _PACKAGE.parent
@@ -35,22 +35,22 @@ def bundled(kind: Literal["profiles", "sql"]) -> Path:
 
 
 def absolute(path: Path | str, cwd: Path) -> Path:
-    """Return `path` seen from `cwd`, without `.` and `..`, links not followed."""
+    """Return `path` relative to `cwd`, made absolute without `.` and `..`; links are not followed."""
     return Path(os.path.abspath(cwd / path))
 
 
 def shown(path: Path, cwd: Path) -> str:
-    """Return the path as it is told to people: relative where it lies under `cwd`."""
+    """Return the path for people: relative if it is under `cwd`."""
     return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
 
 
 def chosen_folder(
     explicit: Path | None, option: str, variable: str, environ: Mapping[str, str]
 ) -> tuple[Path, str] | None:
-    """Return the folder that an option or a variable names, and which of them did; None where neither does.
+    """Return the folder that an option or a variable names, and which of them; None if neither does.
 
     Raises:
-        UsageError: the variable is set but empty, which would silently choose another folder.
+        UsageError: the variable is set but empty, which would silently select another folder.
     """
     if explicit is not None:
         return explicit, option
@@ -65,7 +65,7 @@ def chosen_folder(
 def find_sql_dir(explicit: Path | None, environ: Mapping[str, str], cwd: Path) -> tuple[Path, bool]:
     """Return the folder of SQL scripts and whether it is the bundled one.
 
-    Looked for in `--sql-dir`, `CUSTCTL_SQL_DIR`, `./sql`, then what is bundled.
+    Search order: `--sql-dir`, `CUSTCTL_SQL_DIR`, `./sql`, then the bundled folder.
 
     Args:
         explicit: the value of `--sql-dir`, or None.
@@ -73,7 +73,7 @@ def find_sql_dir(explicit: Path | None, environ: Mapping[str, str], cwd: Path) -
         cwd: the folder that relative paths start from.
 
     Raises:
-        UsageError: a folder was named and is not there.
+        UsageError: a folder was named and does not exist.
     """
     choice = chosen_folder(explicit, "--sql-dir", "CUSTCTL_SQL_DIR", environ)
     if choice is not None:
@@ -96,7 +96,7 @@ def user_config_dir(environ: Mapping[str, str]) -> Path:
 
 
 def user_state_dir(environ: Mapping[str, str]) -> Path:
-    """Return the folder for what custctl remembers between two commands. It may not exist yet."""
+    """Return the folder for the state kept between commands. It may not exist yet."""
     return _user_dir("state", environ)
 
 

@@ -1,4 +1,4 @@
-"""Regular expressions that hold on to what they have matched, compiled so that every Python matches them alike."""
+"""Regular expressions with possessive quantifiers, compiled so that every Python version matches them alike."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _POSSESSIVE = re.compile(r"([*+?]|\{[0-9,]+\})\+")
 def compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
     """Compile a pattern in which groups may be repeated possessively: `(…)*+`, `(…)++`, `(…)?+`.
 
-    Python 3.11.0 to 3.11.4, which Debian 12 among others has, goes wrong where a repetition fails half-way: there the
-    same is said by an atomic group, which takes more memory.
+    Python 3.11.0 to 3.11.4, the version in Debian 12 among others, has a bug if a repetition fails half-way: there the
+    pattern uses an atomic group instead, which takes more memory.
 
     Source: https://github.com/python/cpython/issues/106052, https://github.com/python/cpython/issues/100061
     """

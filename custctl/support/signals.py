@@ -1,4 +1,4 @@
-"""SIGTERM ends a command as Ctrl-C does: by an exception, so that open transactions are rolled back."""
+"""SIGTERM ends a command as Ctrl-C does: with an exception, so that open transactions are rolled back."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _When(Enum):
 
 
 received: KeyboardInterrupt | None = None
-"""What the last signal raised: a driver's callback may drop it, and the driver then only says `interrupted`."""
+"""The exception of the last signal: a driver's callback may swallow it, and the driver then reports only `interrupted`."""
 
 _when = _When.ALWAYS
 _exit_code: int | None = None
@@ -51,7 +51,7 @@ def install() -> None:
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Keep signals back during the block, but where it lets one through: what has to be put in order is."""
+    """Hold signals back during the block, except where it lets one through, so that cleanup finishes."""
     global received, _when  # noqa: PLW0603 - a signal concerns the whole process
     received, _when = None, _When.LATER
     try:
@@ -62,7 +62,7 @@ def held_back() -> Iterator[None]:
 
 @contextmanager
 def let_through() -> Iterator[None]:
-    """Within `held_back`: raise the first signal, be it one that has come before. Later ones are ignored."""
+    """Within `held_back`: raise the first signal, even one received earlier. Later ones are ignored."""
     global _when  # noqa: PLW0603 - a signal concerns the whole process
     _when = _When.FIRST
     try:
@@ -74,6 +74,6 @@ def let_through() -> Iterator[None]:
 
 
 def end_with(code: int) -> None:
-    """Let a signal from now on end the process at once, with the code that the command came to."""
+    """From now on, let a signal end the process at once, with the command's exit code."""
     global _exit_code  # noqa: PLW0603 - a signal concerns the whole process
     _exit_code = code

@@ -1,4 +1,4 @@
-"""What is remembered of a profile's database between two commands: files of the user's state folder."""
+"""What is remembered about a profile's database between commands: files in the user's state folder."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _SEAL = 64  # bytes, more than two numbers of a file system take
 
 
 def state_file(profile: str, location: str, environ: Mapping[str, str], name: str) -> Path:
-    """Return the path of a file that is about a profile's database; it may not exist.
+    """Return the path of a state file for a profile's database; it may not exist.
 
-    A profile of the same name for another database has files of its own; what is kept in them says besides which
+    A profile of the same name for another database has files of its own; their content also says which
     database it is about.
 
     Args:
@@ -34,13 +34,13 @@ def state_file(profile: str, location: str, environ: Mapping[str, str], name: st
 
 @contextmanager
 def locked(path: Path, timeout: float = 0.0) -> Iterator[bool]:
-    """Hold the lock of a file, which lies beside it; their folder is made where it is missing.
+    """Hold the lock of a file, which is in the same folder; the folder is created if it is missing.
 
     Args:
         timeout: seconds to wait for another holder.
 
     Yields:
-        Whether the lock was to be had.
+        Whether the lock was obtained.
 
     Raises:
         OSError: the folder cannot be written, or its file system has no locks.
@@ -57,7 +57,7 @@ def locked(path: Path, timeout: float = 0.0) -> Iterator[bool]:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file that is its owner's alone, so that others read the old text or the new one.
+    """Write a file that only its owner can read, atomically: readers see the old text or the new one.
 
     Raises:
         OSError: it cannot be written.
@@ -74,7 +74,7 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def runtime_dir(environ: Mapping[str, str]) -> Path:
-    """Return the folder for what need not outlive a restart of the machine."""
+    """Return the folder for files that need not survive a restart of the machine."""
     for variable in ("XDG_RUNTIME_DIR", "TMPDIR"):
         if os.path.isabs(environ.get(variable, "")):
             return Path(environ[variable])
@@ -82,7 +82,7 @@ def runtime_dir(environ: Mapping[str, str]) -> Path:
 
 
 class SealedFile:
-    """A file of the state folder that must not be lost unnoticed.
+    """A file in the state folder whose loss must be noticed.
 
     A seal in another folder, that for temporary files, names the copy that was written last: by its number in the file
     system and the time of its last change there, which no restore sets back. Without the seal, or with another one, the
@@ -99,7 +99,7 @@ class SealedFile:
         self._seal = runtime_dir(environ) / f"custctl-{user}{zlib.crc32(bytes(path)):08x}"
 
     def read(self, timeout: float) -> tuple[str | None, bool]:
-        """Return the text, None where there is none, and whether it is all that was written from here.
+        """Return the text, None if there is none, and whether it includes everything written from here.
 
         Args:
             timeout: seconds to wait for a process that is writing it.
@@ -122,7 +122,7 @@ class SealedFile:
         """Write the file.
 
         Args:
-            edit: is given what `read` returns, and returns the new text; None leaves the file as it is.
+            edit: gets what `read` returns, and returns the new text; None leaves the file unchanged.
             timeout: seconds to wait for a process that is writing it.
 
         Raises:
@@ -144,7 +144,7 @@ class SealedFile:
                 os.close(seal)
 
     def break_seal(self) -> None:
-        """Make known that something was written from here that the file lacks."""
+        """Record that something was written from here that the file lacks."""
         with suppress(OSError):
             os.unlink(self._seal)
 
@@ -167,10 +167,10 @@ class SealedFile:
             os.close(seal)
 
     def _open_seal(self, flags: int) -> int:
-        """Open the seal, in a folder that others may write to.
+        """Open the seal, in a folder that others can write to.
 
         Raises:
-            OSError: it cannot be opened, or is another user's.
+            OSError: it cannot be opened, or belongs to another user.
         """
         seal = os.open(self._seal, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0), 0o600)
         if hasattr(os, "geteuid") and os.fstat(seal).st_uid != os.geteuid():

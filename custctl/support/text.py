@@ -1,4 +1,4 @@
-"""What text may reach a terminal or a spreadsheet, and in which form.
+"""Which text may reach a terminal or a spreadsheet, and in which form.
 
 Three outputs, three rules: `visible` for anything that people look at (tables,
 TSV, messages), `guard_formula` for cells that a spreadsheet may open, and
@@ -31,7 +31,7 @@ def _backslash(match: re.Match[str]) -> str:
 
 
 def visible(text: str) -> str:
-    """Return `text` with everything that could steer a terminal written as a backslash escape."""
+    """Return `text` with everything that could control a terminal as a backslash escape."""
     return UNSAFE.sub(_backslash, text)
 
 
@@ -44,7 +44,7 @@ def escape_json(document: str) -> str:
 
 
 def guard_formula(cell: str) -> str:
-    """Return the cell with a leading `'` where a spreadsheet would evaluate it.
+    """Return the cell with a leading `'` if a spreadsheet would evaluate it.
 
     Source: OWASP, CSV Injection.
     """
@@ -52,14 +52,14 @@ def guard_formula(cell: str) -> str:
 
 
 def unguard_formula(cell: str) -> str:
-    """Take away exactly what `guard_formula` added."""
+    """Remove exactly what `guard_formula` added."""
     return cell[1:] if _GUARDED.match(cell) else cell
 
 
 def csv_line(cells: Iterable[str], delimiter: str = ",") -> str:
-    """Return cells as one line of CSV (RFC 4180), quoted where they need it, ended by a line feed.
+    """Return cells as one line of CSV (RFC 4180), quoted if necessary, with a line feed at the end.
 
-    The csv module of older Pythons leaves a lone carriage return unquoted where lines end with a line feed.
+    The csv module of older Pythons leaves a lone carriage return unquoted if lines end with a line feed.
     """
     line = delimiter.join(csv_cell(cell, delimiter) for cell in cells)
     # One empty cell would be a blank line, which readers pass over.
@@ -67,7 +67,7 @@ def csv_line(cells: Iterable[str], delimiter: str = ",") -> str:
 
 
 def csv_cell(cell: str, delimiter: str = ",") -> str:
-    """Return a cell as it stands in a line of CSV."""
+    """Return a cell quoted for a line of CSV."""
     if delimiter in cell or '"' in cell or "\n" in cell or "\r" in cell:
         return '"' + cell.replace('"', '""') + '"'
     return cell
@@ -79,7 +79,7 @@ def plural(count: int, one: str, many: str) -> str:
 
 
 def nearest(word: str, known: list[str] | tuple[str, ...]) -> str | None:
-    """Return the known word that `word` was probably meant to be, or None."""
+    """Return the known word that `word` probably means, or None."""
     import difflib
 
     matches = difflib.get_close_matches(word, known, n=1, cutoff=0.6)

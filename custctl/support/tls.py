@@ -1,4 +1,4 @@
-"""TLS as this program speaks it itself, to a cache and to Patroni, and what of the environment changes it.
+"""TLS connections that this program makes itself, to a cache and to Patroni, and the variables that affect them.
 
 Source: https://docs.python.org/3/library/ssl.html#ssl.create_default_context and
 https://docs.openssl.org/master/man7/openssl-env/
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
 USED = ("SSL_CERT_FILE", "SSL_CERT_DIR", "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES")
-"""Variables of OpenSSL that stay in force: which authorities the system trusts, and an administrator's policy."""
+"""Variables of OpenSSL that apply: which authorities the system trusts, and an administrator's policy."""
 KEPT_OUT = ("SSLKEYLOGFILE",)
-"""Those that do not: whoever reads that file reads what was sent, passwords too."""
+"""Variables that do not apply: a reader of that file can decrypt the traffic, including passwords."""
 
 
 def client_context(authorities: str | None) -> SSLContext:
-    """Return how to speak to a server whose certificate must be valid for its name.
+    """Return a TLS context for a server whose certificate must be valid for its name.
 
-    Not by `ssl.create_default_context`, which writes the session's keys to the file that `SSLKEYLOGFILE` names.
+    It does not use `ssl.create_default_context`, which writes the session's keys to the file named by `SSLKEYLOGFILE`.
 
     Args:
-        authorities: a file of certificates to trust in place of the system's.
+        authorities: a file of certificates to trust instead of the system's.
 
     Raises:
         OSError: the file cannot be read, is a pipe or device, or holds no certificate.
@@ -46,7 +46,7 @@ def client_context(authorities: str | None) -> SSLContext:
 
 
 def require_authorities(path: Path | str) -> None:
-    """Refuse a pipe or device, for which a database's driver would wait; what else is wrong it tells itself.
+    """Reject a pipe or device, for which a database's driver would wait; it reports other faults itself.
 
     Raises:
         UsageError: it is one.
@@ -60,6 +60,6 @@ def require_authorities(path: Path | str) -> None:
 
 
 def keep_out() -> None:
-    """Keep those variables from the libraries of a database's driver; `os.environ` has them still."""
+    """Hide those variables from the libraries of a database's driver; `os.environ` still has them."""
     for name in KEPT_OUT:
         os.unsetenv(name)

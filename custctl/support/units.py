@@ -16,13 +16,13 @@ def parse_duration(text: str) -> float:
     """Return the seconds that a text such as `250ms`, `5s`, `1.5m` or `0` stands for.
 
     Args:
-        text: a number and one unit of `ms`, `s`, `m`, `h`. Zero needs no unit: it is zero in all of them.
+        text: a number and a unit, `ms`, `s`, `m` or `h`. Zero needs no unit.
 
     Returns:
         Seconds, from 0 to one week.
 
     Raises:
-        ValueError: it is no duration, has no unit, or is longer than a week; the text says how to write it.
+        ValueError: it is not a duration, has no unit, or is longer than a week; the text says how to write it.
     """
     stripped = text.strip()
     if _ZERO.fullmatch(stripped):
@@ -48,7 +48,7 @@ def format_duration(seconds: float) -> str:
         For example `1h`, `90s`, `1.5s`, `250ms`, `0s`; a time above zero never becomes `0s`.
 
     Raises:
-        ValueError: `seconds` is negative or no finite number.
+        ValueError: `seconds` is negative or not finite.
     """
     if not 0 <= seconds < float("inf"):
         raise ValueError("a duration is a finite number of seconds and not negative")

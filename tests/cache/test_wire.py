@@ -128,7 +128,7 @@ def test_a_reply_that_comes_drop_by_drop_does_not_stretch_the_patience() -> None
     thread = threading.Thread(target=drip)
     thread.start()
     began = time.monotonic()
-    with pytest.raises(WireError, match="no answer"):
+    with pytest.raises(WireError, match="no response"):
         wire.call([("X",)])
     assert time.monotonic() - began < 10 * PATIENCE
     over.set()
