@@ -58,7 +58,7 @@ class Audit:
         from custctl.customers.operations import parse_operation_id
 
         if after is not None and not (after.isascii() and after.isdigit() and len(after) < 19):
-            raise UsageError("the cursor is damaged", hint="take it whole from the page before, or start anew")
+            raise UsageError("the cursor is damaged", hint="copy the full cursor, or start over")
         found, following = list_entries(
             self._opened.database,
             operation_id=parse_operation_id(operation_id) if operation_id is not None else None,

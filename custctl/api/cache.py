@@ -126,7 +126,7 @@ class Cache:
 
         Raises:
             RefusedError: the profile has none, or the database has no stamp yet.
-            UnavailableError: the database has to be asked, and does not answer.
+            UnavailableError: the database is needed and does not respond.
         """
         opened = self._opened
         _ = self.url

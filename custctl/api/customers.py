@@ -60,7 +60,7 @@ class Customers:
 
         Raises:
             NotFoundError: there is none.
-            UnavailableError: the database is down, and the cache has nothing that may be served.
+            UnavailableError: the database is down, and the cache has no entry that may be served.
         """
         opened = self._opened
         if opened.profile.cache is None:
@@ -261,7 +261,7 @@ class Customers:
                 store.replace_hash(found.id, stored, renewed)
             except CustctlError as error:
                 # The password was right; a hash with older parameters can wait for a writable database.
-                self._opened.tell.detail(f"the hash keeps its older parameters: {error.message}")
+                self._opened.tell.detail(f"the hash still has its older parameters: {error.message}")
         return found
 
     # -- files -------------------------------------------------------------------------------------

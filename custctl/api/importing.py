@@ -121,18 +121,18 @@ def opened_import(
         UsageError: the file cannot be read, or an option does not fit it.
     """
     if on_conflict not in ("fail", "skip", "update"):
-        raise UsageError(f"`--on-conflict {on_conflict}` is not known", hint="one of fail, skip, update")
+        raise UsageError(f"unknown choice: `--on-conflict {on_conflict}`", hint="one of fail, skip, update")
     if format not in (None, "csv", "jsonl"):
-        raise UsageError(f"`--format {format}` is not known", hint="one of csv, jsonl")
+        raise UsageError(f"unknown format: `--format {format}`", hint="one of csv, jsonl")
     operation_id = chosen_operation_id(operation_id)
     mapped = parse_mapping(mapping)
     separator = None if delimiter is None else _delimiter(delimiter)
     path = file if isinstance(file, Path) else None
     if rejects is not None and path is not None and rejects.exists() and path.exists() and rejects.samefile(path):
-        raise UsageError("`--rejects` names the file that is imported")
+        raise UsageError("`--rejects` names the imported file itself")
     chosen = format or guess_format(path)
     if separator is not None and chosen != "csv":
-        raise UsageError("`--delimiter` is for CSV alone", hint="`--format csv` reads the file as CSV")
+        raise UsageError("`--delimiter` applies only to CSV", hint="`--format csv` reads the file as CSV")
     with opened_file(file) as data:
         reading = Reading(
             format=chosen,
@@ -160,5 +160,5 @@ def opened_import(
 def _delimiter(text: str) -> str:
     separator = {"tab": "\t", "\\t": "\t"}.get(text.casefold(), text)
     if len(separator) != 1 or separator in '"\r\n':
-        raise UsageError(f"`--delimiter {text}` is not one character", hint="such as `;`, or `tab`")
+        raise UsageError(f"`--delimiter {text}` is not one character", hint="for example `;`, or `tab`")
     return separator

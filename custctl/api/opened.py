@@ -32,7 +32,7 @@ class Opened:
         profiles_dir: the folder that holds it; None to search for it.
         sql_dir: the folder of SQL scripts; None to search for it.
         environ: where variables are looked up.
-        cwd: the folder that relative paths are seen from.
+        cwd: the folder that relative paths start from.
         actor: who is recorded in audit and journal; None for the user of this process.
         tell: receives notes and warnings.
     """
@@ -66,14 +66,14 @@ class Opened:
 
     @cached_property
     def sql_dir(self) -> Path:
-        """The folder of SQL scripts."""
+        """Folder of SQL scripts."""
         from custctl.support.paths import find_sql_dir
 
         return find_sql_dir(self._sql_dir, self.environ, self._cwd)[0]
 
     @cached_property
     def actor(self) -> str:
-        """Who is recorded in audit and journal.
+        """The actor recorded in the audit log and the journal.
 
         Raises:
             UsageError: the name that was given cannot be recorded.
@@ -111,7 +111,7 @@ class Opened:
         return open_database(named.engine, settings)
 
     def _replicas(self) -> Replicas | None:
-        """Return what decides where reads go; None where there is but one place."""
+        """Return what decides where reads go; None if there is only one place."""
         named = self.profile.database
         if len(named.nodes) < 2:
             return None
@@ -130,10 +130,10 @@ class Opened:
         return secret.reveal() if secret is not None else None
 
     def database_id(self) -> str | None:
-        """Ask the database for its id; None where it has none yet.
+        """Ask the database for its id; None if it has none yet.
 
         Raises:
-            UnavailableError: it does not answer.
+            UnavailableError: it does not respond.
         """
         from custctl.schema.standing import read_standing
 
@@ -177,14 +177,14 @@ class Opened:
 
     @cached_property
     def memory(self) -> Memory:
-        """What this machine remembers of the profile's cache."""
+        """What this machine remembers about the profile's cache."""
         from custctl.cache.opening import open_memory
 
         return open_memory(self.profile, self.environ)
 
     @cached_property
     def mirror(self) -> CacheMirror | None:
-        """What keeps the cache in step with writes; None where the profile has no cache."""
+        """What keeps the cache up to date with writes; None if the profile has no cache."""
         if self.profile.cache is None:
             return None
         from custctl.cache.opening import open_mirror
@@ -192,10 +192,10 @@ class Opened:
         return open_mirror(self.profile, self.environ, self.memory, self.tell.warn)
 
     def open_cache(self, *, for_its_own_sake: bool = False) -> Cache | None:
-        """Open the cache; None where the profile has none, or nobody knows yet which database it is of.
+        """Open the cache; None if the profile has none, or the id of the database is not known yet.
 
         Args:
-            for_its_own_sake: whether it is waited for longer than a read from the database takes.
+            for_its_own_sake: whether to wait longer than a read from the database takes.
         """
         database_id = self.memory.database_id if self.profile.cache is not None else None
         if database_id is None:
@@ -208,7 +208,7 @@ class Opened:
         return made
 
     def learn_cache(self, database_id: str | None) -> Cache | None:
-        """Take note of which database it is; return its cache where it was taken for another one, else None."""
+        """Record the id of the database; return its cache if another id was assumed, else None."""
         if self.profile.cache is None or database_id is None or database_id == self.memory.database_id:
             return None
         self.memory.learn(database_id)
@@ -216,7 +216,7 @@ class Opened:
 
     @contextmanager
     def writing_many(self) -> Iterator[None]:
-        """Keep readers of the cache away from all customers during the block."""
+        """Block cached reads of all customers during the block."""
         if self.mirror is None:
             yield
             return
@@ -231,7 +231,7 @@ class Opened:
             self.database.close()
 
     def close(self) -> None:
-        """Close what was opened."""
+        """Close everything that was opened."""
         caches, self._caches = self._caches, []
         for opened in caches:
             opened.close()

@@ -100,10 +100,10 @@ class Replicas:
         """Open what keeps the replicas, for the block.
 
         Args:
-            changes: whether anything is going to be changed.
+            changes: whether the command changes anything.
 
         Raises:
-            RefusedError: the profile names none, or does not let it change anything.
+            RefusedError: the profile names none, or does not allow it to change anything.
         """
         from custctl.replication.nodes import Means
         from custctl.replication.opening import opened as opened_driver

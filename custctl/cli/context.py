@@ -286,11 +286,11 @@ class Context:
             self.prompter.confirm_by_name(question, self.profile.name)
 
     def let_go(self) -> None:
-        """Hold no connection to the database while a person thinks: servers end sessions that are idle for long."""
+        """Close the connection to the database while a person thinks: servers end idle sessions."""
         if "opened" in self.__dict__:
             self.opened.let_go()
 
     def close(self) -> None:
-        """Close what was opened."""
+        """Close everything that was opened."""
         if "opened" in self.__dict__:
             self.opened.close()

@@ -191,11 +191,11 @@ class Console:
     def progress(
         self, what: str, total: int | Callable[[], int] | None, *, beside_data: bool = False
     ) -> Iterator[Progress]:
-        """Show rows, rate and time left while the block runs; on a terminal alone.
+        """Show rows, rate and time left while the block runs; only on a terminal.
 
         Args:
             total: how many rows are expected, where that is known; one that is called is only asked where it is shown.
-            beside_data: data may come to the same terminal meanwhile, and nothing is drawn into it.
+            beside_data: whether data may go to the same terminal meanwhile; if so, no progress is drawn.
         """
         if not self._draws or beside_data:
             yield _Silent()

@@ -107,3 +107,4 @@ def silence_logging() -> None:
     import logging
 
     logging.lastResort = None
+    logging.raiseExceptions = False  # or `logging` says once on stderr that nobody listens

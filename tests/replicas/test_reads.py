@@ -160,7 +160,7 @@ def test_a_node_that_is_no_database_at_all_is_passed_over(reads: Reads) -> None:
 def test_a_read_that_a_replica_fails_in_is_done_elsewhere(reads: Reads, arguments: tuple[str, ...]) -> None:
     expected = reads.inside.ok(*arguments).out
     for name in ("b", "c"):
-        reads.proxies[name].cut_answer(b"FROM public.customer")
+        reads.proxies[name].cut_answer(b".customer")
     done = reads.inside.ok(*arguments, "-v")
     assert done.err == f"source: primary `a` (127.0.0.1:{reads.proxies['a'].port})\n"
     assert done.out == expected
@@ -188,7 +188,7 @@ def test_what_fails_midway_goes_on_behind_the_last_row(reads: Reads) -> None:
     expected = _customers(reads, 4500)
     try:
         for name in ("b", "c"):
-            reads.proxies[name].cut_before(b"FETCH FORWARD 2000")
+            reads.proxies[name].cut_before(b"FETCH FORWARD 2000", nth=2)
         exported = reads.inside.ok("customer", "export", "-o", "jsonl")
         assert _ids(exported.out) == expected
         assert exported.err.count("failed midway") == 2
@@ -236,7 +236,7 @@ def test_an_export_whose_replica_is_lost_neither_loses_nor_doubles_a_row(reads: 
     finally:
         reads.cluster.sql("DELETE FROM customer WHERE id > 1")
     assert process.returncode == 0, err
-    assert b"has failed midway" in err
+    assert b"failed midway" in err
     rows = csv.DictReader(io.StringIO((head + out).decode()))
     assert [int(row["id"]) for row in rows] == expected
 

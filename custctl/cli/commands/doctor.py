@@ -19,7 +19,7 @@ custctl doctor --env prod -o json
 """,
 )
 def doctor(ctx: typer.Context) -> None:
-    """Check driver, credential, database, schema, replicas and cache, with a hint for every fault."""
+    """Check the driver, credential, database, schema, replicas and cache, with a hint for every fault found."""
     from custctl.support.errors import CustctlError
 
     context = Context.of(ctx)

@@ -49,7 +49,11 @@ class PostgresqlConnection(Connection):
     def open_stream(self, text: str, parameters: Sequence[str], values: Mapping[str, Any]) -> Any:
         # A cursor of the server's: without a name, all rows would come at once.
         cursor = self.driver.cursor(name=_STREAM)
-        self._failing(text, lambda: cursor.execute(text, dict(values)))
+        try:
+            self._failing(text, lambda: cursor.execute(text, dict(values)))
+        except BaseException:
+            cursor.close()
+            raise
         return cursor
 
     def run_joined(

@@ -44,7 +44,7 @@ def list_(
     limit: LimitOption = 50,
     after: AfterOption = None,
 ) -> None:
-    """List writes, newest first, without the values that they hold."""
+    """List writes, newest first, without their values."""
     context = Context.of(ctx)
     found = context.client.audit.list(operation_id=operation, customer=customer, limit=limit, after=after)
     rows = [entry.as_dict() for entry in found.items]
@@ -55,4 +55,4 @@ def list_(
             " the same `--operation-id` to find out"
         )
     if found.next is not None:
-        context.console.note(f"there is more: go on with `--after {found.next}`")
+        context.console.note(f"more rows follow: continue with `--after {found.next}`")

@@ -17,7 +17,7 @@ custctl cache clear
 """,
 )
 def clear(ctx: typer.Context) -> None:
-    """Remove this database's entries from the cache, and nothing else; the next reads go to the database."""
+    """Remove only this database's entries from the cache; the next reads go to the database."""
     context = Context.of(ctx)
     cache = context.client.cache
     cache.require()

@@ -38,5 +38,5 @@ def status(ctx: typer.Context) -> None:
     """
     context = Context.of(ctx)
     found = context.client.cache.status()
-    state = f"answers again; failed a moment ago: {found.failure}" if found.failure is not None else "answers"
+    state = f"available again after a recent failure: {found.failure}" if found.failure is not None else "answers"
     context.renderer.one({**asdict(found), "state": state, "hit_ratio": found.hit_ratio}, _COLUMNS)

@@ -19,7 +19,7 @@ custctl customer history 42 -o json
 """,
 )
 def history(ctx: typer.Context, who: WhoArgument) -> None:
-    """Show what happened to a customer, oldest first. A deleted one is named by its id; its values are erased."""
+    """Show the history of a customer, oldest first. Name a deleted customer by id; its values are erased."""
     context = Context.of(ctx)
     found = context.customers.history(who)
     context.tell_source()

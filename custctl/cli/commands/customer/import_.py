@@ -115,7 +115,7 @@ def import_(
             _say_left_out(context, source.kept, source.left_out)
         if source.unmet and not result.replayed:
             names = ", ".join(f"`{name}`" for name in source.unmet)
-            context.console.warn(f"no object has what `--map` names: {names}")
+            context.console.warn(f"no object has the keys named by `--map`: {names}")
         hints = _hints(work, result)
     _show(context, result, file, operation_id, dry_run=dry_run, rejects=rejects, hints=hints)
 
@@ -198,7 +198,7 @@ def _show(
 
 
 def _hints(work: FileImport, result: Result) -> list[str]:
-    """Return what to do about rejected rows, the most general first."""
+    """Return hints for rejected rows, the most general first."""
     from custctl.customers.encodings import encoding_hint
 
     request, reading = work.request, work.reading
@@ -227,5 +227,5 @@ def _misread(result: Result) -> list[str]:
 def _unmatched(field: str, mapping: Sequence[Mapped]) -> str:
     for option in mapping:
         if field in option.fields:
-            return f"`{option.header}` may not be your `{field}`: map another column, or none"
-    return f"if that column is not your `{field}`, leave it out with `--map {field}=`"
+            return f"`{option.header}` may not hold `{field}`: map another column, or none"
+    return f"if that column does not hold `{field}`, ignore it with `--map {field}=`"

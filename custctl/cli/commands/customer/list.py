@@ -46,7 +46,7 @@ def list_(
     limit: LimitOption = 50,
     after: AfterOption = None,
 ) -> None:
-    """List customers, page by page. Rows without a value come last; ties go by id."""
+    """List customers, page by page. Rows without a value sort last; ties sort by id."""
     from custctl.customers.queries import resume_list
 
     print_pages(Context.of(ctx), *resume_list(sort, status, country, after), limit)

@@ -11,7 +11,7 @@ from custctl.cli.commands.customer.fields import note_outcome
 from custctl.cli.context import Context
 from custctl.cli.options import WRITE, OperationOption, WhoArgument, command
 
-StdinOption = Annotated[bool, typer.Option("--stdin", help="Read the password from stdin: its first line.")]
+StdinOption = Annotated[bool, typer.Option("--stdin", help="Read the password from the first line of stdin.")]
 _COLUMNS = ("id", "email", "password_set", "operation_id")
 
 
@@ -25,7 +25,7 @@ custctl customer set-password 42 --stdin < password.txt
 def set_password(
     ctx: typer.Context, who: WhoArgument, stdin: StdinOption = False, operation_id: OperationOption = None
 ) -> None:
-    """Set a customer's password: hidden prompt or --stdin; stored as an argon2id hash, shown nowhere."""
+    """Set a customer's password from a hidden prompt or `--stdin`. It is stored as an argon2id hash and never shown."""
     context = Context.of(ctx)
     operation_id = operation(operation_id)
     context.announce(_COLUMNS)

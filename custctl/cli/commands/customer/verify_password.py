@@ -19,7 +19,7 @@ custctl customer verify-password 42 --stdin < password.txt
 """,
 )
 def verify_password(ctx: typer.Context, who: WhoArgument, stdin: StdinOption = False) -> None:
-    """Check a customer's password: exit 0 where it matches, 9 where it does not."""
+    """Check a customer's password: exit 0 if it matches, 9 if it does not."""
     context = Context.of(ctx)
     password = context.prompter.secret("password", from_stdin=stdin)
     found = context.customers.verify_password(who, password, before_writing=lambda: context.announce(_COLUMNS))

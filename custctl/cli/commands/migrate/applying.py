@@ -18,7 +18,7 @@ _PLANNED = ("version", "description", "kind", "script", "reason")
 def run_migrate(
     context: Context, *, dry_run: bool, target: int | None, lock_timeout: str, wait: str, allow_out_of_order: bool
 ) -> None:
-    """Migrate, and print what was done."""
+    """Migrate, and print the result."""
     profile, migrations = context.profile, context.client.migrations
     locked, patience = duration("--lock-timeout", lock_timeout), duration("--wait", wait)
     if not dry_run:

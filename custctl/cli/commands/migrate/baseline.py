@@ -27,7 +27,7 @@ def baseline(
     ],
     lock_timeout: LockTimeoutOption = "5m",
 ) -> None:
-    """Adopt a database that already has the schema: journal the scripts up to VERSION, run none, stamp it."""
+    """Adopt a database that already has the schema: record the scripts up to VERSION as applied without running them, and stamp the database."""
     from custctl.cli.commands.arguments import duration
     from custctl.cli.commands.telling import Teller
 

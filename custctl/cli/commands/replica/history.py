@@ -18,9 +18,9 @@ custctl replica history -o json
 """,
 )
 def history(ctx: typer.Context) -> None:
-    """Show the switchovers and failovers: those that the database has recorded, and those that this machine began."""
+    """List switchovers and failovers: those recorded in the database, and those started on this machine."""
     context = Context.of(ctx)
     found = context.client.replicas.history()
     if found.fault is not None:
-        context.console.warn(f"what the database has recorded is not known: {found.fault.message}", found.fault.hint)
+        context.console.warn(f"cannot read the history in the database: {found.fault.message}", found.fault.hint)
     context.renderer.many([change.as_dict() for change in found.items], _COLUMNS)

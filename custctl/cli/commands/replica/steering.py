@@ -69,7 +69,7 @@ def steer(
 
 @contextmanager
 def _cache_in_step(context: Context, driver: Driver) -> Iterator[None]:
-    """Keep readers of the cache away while the history may fork, and let it know the new epoch."""
+    """Block readers of the cache while the history may fork, and tell the cache the new epoch."""
     mirror = context.opened.mirror if driver.database_id is not None else None
     if mirror is None:
         yield
