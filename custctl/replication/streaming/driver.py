@@ -261,7 +261,7 @@ class StreamingDriver(Driver):
             if not isinstance(told, CustctlError):
                 told = InterruptedRunError("interrupted", terminated=isinstance(error, Terminated))
             told.message += f"; {self._how_left(node)}"
-            way = {verb: f"`custctl replica {verb} {node}`" for verb in ("fence", "unfence")}
+            way = {"fence": f"`custctl replica fence {node}`", "unfence": f"`custctl replica unfence {node}`"}
             ways = f"{way[again]} tries again, {way[back]} undoes it"
             told.hint = f"{told.hint}; {ways}" if told.hint else ways
             raise told from error.__cause__
