@@ -289,7 +289,7 @@ def _row_version(database: Database, text: str) -> Any:
     try:
         return database.decode_version(text)
     except ValueError:
-        raise UsageError("the cursor comes from a database of another engine", hint="start anew") from None
+        raise UsageError("the cursor comes from a database of another engine", hint="start over") from None
 
 
 def _list_lanes(query: ListQuery, after: Position | None) -> list[Select[Any]]:
