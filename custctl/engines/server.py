@@ -13,10 +13,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, Self
 
 from custctl.engines.at_once import at_once
-from custctl.engines.base import Database, EngineSettings, T
+from custctl.engines.base import EngineSettings
+from custctl.engines.connecting import T
 from custctl.engines.model import Node
 from custctl.engines.nodes import Dialler, Fit
 from custctl.engines.reached import ReachedDatabase
@@ -316,7 +317,7 @@ class ServerDatabase(ReachedDatabase):
     def _member(self, node: Node) -> Member:
         """Return a connection to one node, to observe and steer it."""
 
-    def at(self, node: str) -> Database:
+    def at(self, node: str) -> Self:
         chosen = {each.name: each for each in self.settings.nodes}[node]
         return type(self)(replace(self.settings, nodes=(chosen,), is_chosen=True))
 

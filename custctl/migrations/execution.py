@@ -27,8 +27,9 @@ from custctl.support.errors import (
 )
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Database, ScriptSession
+    from custctl.engines.base import Database
     from custctl.engines.connection import Connection
+    from custctl.engines.scripting import ScriptSession
 
 _EXCERPT = 100  # characters of a failing statement that a message shows
 _BEFORE, _IN, _AFTER = "before ", "", "after "

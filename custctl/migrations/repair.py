@@ -20,8 +20,9 @@ from custctl.support.errors import ConflictError, MigrationError, UsageError
 from custctl.support.text import nearest
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Database, ScriptSession
+    from custctl.engines.base import Database
     from custctl.engines.connection import Connection
+    from custctl.engines.scripting import ScriptSession
     from custctl.migrations.runner import Listener
     from custctl.profiles import Profile
 

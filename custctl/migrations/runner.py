@@ -32,9 +32,10 @@ from custctl.support.errors import (
 from custctl.support.text import plural
 
 if TYPE_CHECKING:
-    from custctl.engines.base import Database, ScriptSession
+    from custctl.engines.base import Database
     from custctl.engines.connection import Connection
     from custctl.engines.model import LockHolder
+    from custctl.engines.scripting import ScriptSession
 
 PROTECTED = ("staging", "production")
 """The environments in which the linter's findings stop a run."""

@@ -25,10 +25,11 @@ from custctl.support.tls import keep_out, require_authorities
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from custctl.engines.base import EngineSettings, ScriptSession
+    from custctl.engines.base import EngineSettings
     from custctl.engines.connection import Connection
     from custctl.engines.members import Member
     from custctl.engines.reads import Freshness
+    from custctl.engines.scripting import ScriptSession
     from custctl.engines.scripts import Language, Lint, Statement
 
 # Each connection is a command's own; and a pooled one would keep what the last one has set.

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pyodbc
 
-from custctl.engines.base import ScriptSession
 from custctl.engines.model import LockHolder
 from custctl.engines.mssql.errors import hidden, lacking
 from custctl.engines.mssql.names import literal, quote
 from custctl.engines.mssql.tokens import with_flat_comments
+from custctl.engines.scripting import ScriptSession
 from custctl.support.errors import ExitCode, RefusedError, UnavailableError
 
 if TYPE_CHECKING:

@@ -24,10 +24,10 @@ from custctl.support.errors import CustctlError, InvalidError, NoCredentialError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from custctl.engines.base import ScriptSession
     from custctl.engines.connection import Connection
     from custctl.engines.members import Member
     from custctl.engines.reads import Freshness, LogPosition
+    from custctl.engines.scripting import ScriptSession
     from custctl.engines.scripts import Language, Lint, Statement
 
 _SSLMODES = {"verify-full": "verify-full", "strict": "verify-full", "require": "require", "off": "disable"}

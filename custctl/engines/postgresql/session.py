@@ -12,13 +12,13 @@ import psycopg
 from psycopg import pq
 from psycopg.errors import Diagnostic
 
-from custctl.engines.base import ScriptSession
 from custctl.engines.model import LockHolder
 from custctl.engines.postgresql.concurrently import index_is_valid, invalid, leftovers
 from custctl.engines.postgresql.messages import as_error, ask, encoded, first_failed, legible, send, send_rows
 from custctl.engines.postgresql.pooling import set_config
 from custctl.engines.postgresql.script import ConcurrentIndex, concurrent_index, needs_autocommit, restores_session
 from custctl.engines.postgresql.tokens import first_word
+from custctl.engines.scripting import ScriptSession
 from custctl.support.errors import CustctlError, MigrationError, UnavailableError
 from custctl.support.text import visible
 

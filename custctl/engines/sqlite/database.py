@@ -10,7 +10,8 @@ from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from custctl.engines.base import Database, EngineSettings, T
+from custctl.engines.base import Database, EngineSettings
+from custctl.engines.connecting import T
 from custctl.engines.model import Check, LockHolder, Merge
 from custctl.engines.sqlite import folding
 from custctl.engines.sqlite.errors import translate
@@ -20,8 +21,8 @@ from custctl.support import signals
 from custctl.support.errors import CredentialError, CustctlError, ExitCode, PendingError, RefusedError, StatementError
 
 if TYPE_CHECKING:
-    from custctl.engines.base import ScriptSession
     from custctl.engines.connection import Connection, Row
+    from custctl.engines.scripting import ScriptSession
     from custctl.engines.scripts import Language, Lint, Statement
 
 # Not `temp_store = MEMORY`: what a statement needs to be undone is kept there too, all pages that it writes.

@@ -7,7 +7,7 @@ from collections import Counter
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
-from custctl.engines.base import ScriptSession
+from custctl.engines.scripting import ScriptSession
 from custctl.engines.sqlite.running import begin_immediate
 from custctl.engines.sqlite.tokens import first_word
 from custctl.support.errors import CustctlError
