@@ -148,10 +148,10 @@ def test_a_change_whose_output_is_lost_is_told_and_not_made_twice(tmp_path: Path
         ("the data was loaded, but", ("seed", "--set", "demo")),
         ("customer 7 was added, but", ("customer", "add", "--email", "n@example.com", *ADD_NEW)),
         ("customer 7 was updated, but", ("customer", "update", "7", "--city", "X")),
-        ("customer 7 has these values already, but", ("customer", "update", "7", "--city", "X")),
+        ("customer 7 already has these values, but", ("customer", "update", "7", "--city", "X")),
         ("customer 7 was updated, but", ("customer", "edit", "7")),
         ("customer 7 was given a password, but", ("customer", "set-password", "7", "--stdin")),
-        ("the import is complete: 1 rows", ("customer", "import", "good.csv")),
+        ("import complete: 1 rows", ("customer", "import", "good.csv")),
         ("customer 7 was deleted, but", ("customer", "delete", "7", "--yes")),
     ):
         result = end(project, [*arguments, "-o", "json"], sink, "Sesame opens a mountain 7\n")

@@ -56,7 +56,7 @@ def test_a_certificate_that_ends_soon_is_told_with_the_days(tmp_path: Path) -> N
     with tls_stand_in(certificate(tmp_path, datetime.now(UTC) + timedelta(days=9, hours=1)), tds=True) as port:
         (check,), _ = over(port, strict=False)
     assert check.ok
-    assert check.hint == "it ends in 9 days: renew it"
+    assert check.hint == "it expires in 9 days: renew it"
 
 
 def test_a_certificate_that_has_expired_is_a_fault(tmp_path: Path) -> None:

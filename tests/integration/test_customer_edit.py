@@ -174,7 +174,7 @@ def test_a_row_that_changes_again_while_a_conflict_is_resolved(desk: Desk) -> No
         ("text = 'phnoe: x'", 9, "did you mean `phone`?"),
         ("text = 'id: 5'", 9, "`id` cannot be edited"),
         ("text = 'just words'", 9, "line 1"),
-        ("text = 'phone: 1\\nphone: 2'", 9, "a second time"),
+        ("text = 'phone: 1\\nphone: 2'", 9, "is listed twice"),
         ("put('email', 'nope'); put('first_name', '')", 9, "`email` is not a valid address"),
         ("put('phone', '5'); path.write_text(text); sys.exit(3)", 7, "exited with 3"),
         ("put('phone', '5'); sql('DELETE FROM customer')", 6, "no customer"),

@@ -75,7 +75,7 @@ def test_a_delimiter_that_is_named_overrules(ready: Inside, option: str, charact
 def test_a_delimiter_that_is_none_is_refused(ready: Inside, option: str) -> None:
     result = load(ready, HEADER, "--delimiter", option, code=2)
     assert "is not one character" in result.err
-    assert "hint: such as `;`, or `tab`" in result.err
+    assert "hint: for example `;`, or `tab`" in result.err
 
 
 def test_a_delimiter_is_for_csv_alone(ready: Inside) -> None:
@@ -245,7 +245,7 @@ def test_empty_cells_are_not_said_to_be_of_another_column(ready: Inside) -> None
 def test_a_column_that_was_mapped_is_not_left_out_by_a_second_option(ready: Inside) -> None:
     text = "email,first_name,last_name,State\na@example.com,A,B,paid\n"
     result = load(ready, text, "--map", "status=State", code=10)
-    assert "`State` may not be your `status`: map another column, or none" in result.err
+    assert "`State` may not hold `status`: map another column, or none" in result.err
     assert "`--map status=`" not in result.err
 
 

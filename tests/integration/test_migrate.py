@@ -394,9 +394,9 @@ def test_a_script_that_breaks_a_foreign_key_is_undone(shop: Workshop) -> None:
     assert shop.query("SELECT count(*) FROM p") == [(3,)]
     # The same without a transaction of the runner's, and inside one of the script's own.
     shop.write("0002_b", "-- custctl: transaction=off\nDELETE FROM p WHERE id = 3;\n")
-    assert "statement 1 of 1 failed: a row of `c` would point" in shop.refused()
+    assert "statement 1 of 1 failed: a row of `c` would refer" in shop.refused()
     shop.write("0002_b", "-- custctl: transaction=off\nBEGIN;\nDELETE FROM p WHERE id = 3;\nCOMMIT;\n")
-    assert "statement 3 of 3 failed: a row of `c` would point" in shop.refused()
+    assert "statement 3 of 3 failed: a row of `c` would refer" in shop.refused()
     assert shop.query("SELECT count(*) FROM p") == [(3,)]
 
 

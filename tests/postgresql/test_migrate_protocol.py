@@ -85,7 +85,7 @@ def test_a_call_that_is_killed_is_in_flight(shop: Workshop) -> None:
         ("COPY a FROM stdin (FORMAT binary);\nabc\n\\.", "rows in the binary format cannot follow in a script"),
         ("COPY a FROM stdin;", "the rows of this COPY are not followed by a line `\\.`"),
         ("COPY a FROM stdin;\n1\n2", "the rows of this COPY are not followed by a line `\\.`"),
-        ("\\copy a from 'file'", "`\\copy` is a command of psql"),
+        ("\\copy a from 'file'", "`\\copy` is a psql command"),
         ("\\i other.sql", "`\\i` is a command of psql"),
         ("\\connect other", "`\\connect` is a command of psql"),
         ("\\set x 1", "`\\set` is a command of psql"),

@@ -101,7 +101,7 @@ def test_members_are_known_by_the_names_of_the_profile() -> None:
     [
         ({}, {}, []),
         ({}, {"leader": None}, ["Patroni has no leader"]),
-        ({}, {"leader": "b"}, ["Patroni says that `b` leads, and `a` accepts writes"]),
+        ({}, {"leader": "b"}, ["Patroni says that `b` leads, but `a` accepts writes"]),
         ({"a": STANDBY}, {}, ["Patroni says that `a` leads, but it does not accept writes"]),
         # Nobody contradicts anybody: `a` is unreachable from here.
         ({"a": None}, {}, []),
@@ -199,12 +199,12 @@ def test_a_switchover_that_is_scheduled_is_told_and_replaced() -> None:
     [
         ({"a": None}, {}, "no primary answers"),
         ({"b": None}, {}, "`b` does not answer: connection refused"),
-        ({}, {"leader": "c"}, "Patroni says that `c` leads, and `a` accepts writes"),
+        ({}, {"leader": "c"}, "Patroni says that `c` leads, but `a` accepts writes"),
         ({}, {"leader": None}, "Patroni says that nobody leads"),
         ({}, {"b": {"tags": {"nofailover": True}}}, "must never lead"),
         ({}, {"b": {"tags": {"failover_priority": 0}}}, "must never lead"),
         ({}, {"b": {"name": "x", "host": "y"}, "silent": "b"}, "Patroni does not know `b`"),
-        ({}, {"c": {"role": "sync_standby"}}, "`b` is no synchronous standby"),
+        ({}, {"c": {"role": "sync_standby"}}, "`b` is not a synchronous standby"),
         ({"b": replace(STANDBY, receiving=False)}, {}, "does not receive from `a`"),
         ({"b": replace(STANDBY, timeline=1)}, {}, "does not receive from `a`"),
         ({"b": replace(STANDBY, cluster_id="2")}, {}, "to a different cluster"),

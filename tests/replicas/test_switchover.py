@@ -551,7 +551,7 @@ def test_a_standby_that_is_lost_after_the_promotion_is_told_of(site: Inside, clu
         done = at_step.finish(held)
     assert done.code == 12, done.err
     error = json.loads(done.err.splitlines()[-1])["error"]
-    assert "`b` is the primary, and not everything followed" in error["message"]
+    assert "`b` is the primary, but a later step failed" in error["message"]
     assert cluster.roles() == {**AFTER, "c": "down"}
     assert accepts_writes(cluster, "b")
     cluster.start("c")

@@ -361,8 +361,9 @@ UPDATE held SET [email] = s.[email], [first_name] = s.[first_name], [last_name] 
 GO
 
 -- custctl customer export
-SELECT dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version AS version, dbo.customer.created_at, dbo.customer.updated_at
-FROM dbo.customer ORDER BY dbo.customer.id
+SELECT [dbo].customer.id, [dbo].customer.email, [dbo].customer.first_name, [dbo].customer.last_name, [dbo].customer.phone, [dbo].customer.company, [dbo].customer.address_line, [dbo].customer.city, [dbo].customer.region, [dbo].customer.postal_code, [dbo].customer.country, [dbo].customer.status, [dbo].customer.version, [dbo].customer.created_at, [dbo].customer.updated_at
+FROM [dbo].customer
+WHERE [dbo].customer.id > ? ORDER BY [dbo].customer.id
 GO
 
 -- custctl audit list --customer 7

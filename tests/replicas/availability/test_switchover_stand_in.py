@@ -115,7 +115,7 @@ def no_quorum(group: Group) -> None:
         ("WSFC", reverting, "REVERTING"),
         ("NONE", suspended, "does not receive"),
         ("NONE", reverting, "REVERTING"),
-        ("NONE", another_lags, "`sql3` is to commit synchronously"),
+        ("NONE", another_lags, "`sql3` is set to synchronous commit"),
     ],
 )
 def test_a_switchover_is_refused_and_the_stand_in_left_alone(

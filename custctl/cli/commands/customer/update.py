@@ -73,7 +73,7 @@ def update(
     asked = given(ctx)
     if not asked:
         raise UsageError(
-            "nothing to update: no field given", hint="give one, give one, such as `--phone`; see `--help`"
+            "nothing to update: no field given", hint="give one, such as `--phone`; see `--help`"
         )
     changes = validate(asked, partial=True)
     context.announce(FIELDS)
