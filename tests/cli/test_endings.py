@@ -151,7 +151,7 @@ def test_a_change_whose_output_is_lost_is_told_and_not_made_twice(tmp_path: Path
         ("customer 7 already has these values, but", ("customer", "update", "7", "--city", "X")),
         ("customer 7 was updated, but", ("customer", "edit", "7")),
         ("customer 7 was given a password, but", ("customer", "set-password", "7", "--stdin")),
-        ("import complete: 1 rows", ("customer", "import", "good.csv")),
+        ("import complete: 1 row", ("customer", "import", "good.csv")),
         ("customer 7 was deleted, but", ("customer", "delete", "7", "--yes")),
     ):
         result = end(project, [*arguments, "-o", "json"], sink, "Sesame opens a mountain 7\n")
