@@ -99,7 +99,7 @@ def test_a_cache_that_is_down_is_told(cached: Project, verb: str) -> None:
             result = cached.run("cache", verb, "-o", "json")
         assert result.code == 3
         # Asked each time, though it has failed just now.
-        assert result.error["message"] == f"cannot use the cache at {url}: {why}"
+        assert result.error["message"] == f"the cache at {url} cannot be used: {why}"
         assert "commands work without it" in result.error["hint"]
         assert result.out == ""
 

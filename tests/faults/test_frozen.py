@@ -188,7 +188,7 @@ def test_a_server_that_is_frozen_in_the_midst_of_a_script(
     assert result.code == 3, result.err
     message = result.error["message"]
     assert message.startswith("migrations/0001_slow.sql:")
-    assert "failed: the server does not answer any more" in message
+    assert "failed: the server no longer answers" in message
     assert f"node `a` ({own_postgresql.host}:{own_postgresql.port})" in message
     own_postgresql.thaw()
     # The backend goes on, and has nobody to answer; the next run waits for its lock.

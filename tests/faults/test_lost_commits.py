@@ -127,7 +127,7 @@ def test_an_outcome_that_cannot_be_learnt_is_told_as_unknown(
         with within(SURELY):
             lost = write.run(ada, operation)
     assert lost.code == 13
-    assert "could not be learnt" in lost.error["message"]
+    assert "whether it was written is unknown" in lost.error["message"]
     assert operation in lost.error["hint"]
     assert "--operation-id" in lost.error["hint"]
     assert ada.ok("audit", "list", "--operation", operation, "-o", "json").json["items"] == [] or arrives

@@ -255,7 +255,7 @@ def test_a_cursor_of_another_query_is_a_usage_error(project: Project) -> None:
         ("search", "a", "--contains", "--after", found),
     ):
         result = project.run("customer", *arguments)
-        assert (result.code, "belongs to another query" in result.err) == (2, True), arguments
+        assert (result.code, "belongs to a different query" in result.err) == (2, True), arguments
     project.ok("customer", "search", "a", "--after", found)
     project.ok("customer", "search", "--after", found)
 

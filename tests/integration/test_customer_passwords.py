@@ -72,7 +72,7 @@ def test_a_customer_without_a_password(ada: Project) -> None:
         ("shrt", "fewer than 8", ["shrt"]),
         ("x" * 257, "more than 256", ["xxx"]),
         ("password1", "most common", ["password1"]),
-        ("Ada Lovelace", "own name", ["Ada", "Lovelace"]),
+        ("Ada Lovelace", "the customer's name", ["Ada", "Lovelace"]),
         ("", "is empty", []),
         ("abc\x1bdefghij", "control character", ["abc", "defg", "x1b", "001b"]),
         (b"\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\xf7", "invalid text", ["\ufffd", "xff", "udcff", "\xff", "255"]),

@@ -207,7 +207,7 @@ def test_a_restored_database_is_restamped_when_confirmed(shop: Workshop) -> None
     shop.project.profile("dev", "development", path="prod.db")
     shop.project.profile("test", "test", path="staging.db")
     assert "did you mean `production`" in shop.refused("repair", "--environment", "prodction", code=2)
-    assert "is not the environment of the profile" in shop.refused("repair", "--environment", "staging", code=2)
+    assert "does not match the environment of the profile" in shop.refused("repair", "--environment", "staging", code=2)
     # Where production is concerned on either side, the name is asked for.
     for flags in ((), ("--yes",)):
         assert "give `--confirm dev`" in shop.refused("repair", "--environment", "development", *flags, code=7)

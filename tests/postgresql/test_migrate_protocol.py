@@ -86,12 +86,12 @@ def test_a_call_that_is_killed_is_in_flight(shop: Workshop) -> None:
         ("COPY a FROM stdin;", "the rows of this COPY are not followed by a line `\\.`"),
         ("COPY a FROM stdin;\n1\n2", "the rows of this COPY are not followed by a line `\\.`"),
         ("\\copy a from 'file'", "`\\copy` is a psql command"),
-        ("\\i other.sql", "`\\i` is a command of psql"),
-        ("\\connect other", "`\\connect` is a command of psql"),
-        ("\\set x 1", "`\\set` is a command of psql"),
-        ("SELECT 'DROP TABLE a' \\gexec", "`\\gexec` is a command of psql"),
-        ("SELECT 1 AS one \\gset", "`\\gset` is a command of psql"),
-        ("SELECT 1\\; SELECT 2;", "`\\` is a command of psql"),
+        ("\\i other.sql", "`\\i` is a psql command"),
+        ("\\connect other", "`\\connect` is a psql command"),
+        ("\\set x 1", "`\\set` is a psql command"),
+        ("SELECT 'DROP TABLE a' \\gexec", "`\\gexec` is a psql command"),
+        ("SELECT 1 AS one \\gset", "`\\gset` is a psql command"),
+        ("SELECT 1\\; SELECT 2;", "`\\` is a psql command"),
     ],
 )
 def test_what_a_script_has_no_place_for(

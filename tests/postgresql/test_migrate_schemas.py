@@ -89,7 +89,7 @@ def test_a_login_that_may_not_make_roles_is_told(postgresql_without_roles: Works
     told = shop.ok().err
     for role in ("custctl_support", "custctl_operator", "custctl_admin"):
         assert f"warning: repeatable/roles.sql: the role {role} is missing, and custctl may not create roles" in told
-    assert "hint: ask an administrator to run this file" in told
+    assert "hint: let an administrator run this file" in told
     assert shop.journal()["roles"][0] == "applied"
     added = shop.run("customer", "add", *ADA)
     assert added.code == 0, added.err

@@ -85,7 +85,7 @@ def test_a_fence_lasts_beyond_a_restart(site: Inside, cluster: Cluster) -> None:
 def test_a_fence_by_a_hook_is_said_to_be_one(hooks: Hooks, site: Inside, cluster: Cluster) -> None:
     cluster.profile(site, hooks=hooks.commands)
     done = site.ok("replica", "fence", "a", "--yes", "-o", "json").json
-    assert "by SQL alone" in done["by"]
+    assert "by SQL only" in done["by"]
     assert "by the hook `fence`" in done["by"]
     assert cluster.roles() == {**FENCED, "a": "down"}
 

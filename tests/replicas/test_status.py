@@ -99,7 +99,7 @@ def test_the_quorum_is_shown(synchronous_cluster: Cluster, project: Project) -> 
     site = Inside(project.path, project.environ)
     assert [row["sync_state"] for row in site.ok(*STATUS, "-o", "json").json["items"]] == [None, "quorum", "quorum"]
     synchronous_cluster.kill("b", "c")
-    _judged(site, 12, "degraded", "and none is attached: they do not end")
+    _judged(site, 12, "degraded", "and none is attached: they never finish")
 
 
 def test_a_dead_standby(site: Inside, cluster: Cluster) -> None:

@@ -217,10 +217,10 @@ def test_the_end_of_the_rows_may_be_the_end_of_the_script() -> None:
 @pytest.mark.parametrize(
     ("script", "line", "words"),
     [
-        ("SELECT 1;\nSELECT 'abc;\n", 2, "the string that opens"),
-        ("SELECT 1,\n'it''s; -- x\n/*", 2, "the string that opens"),
-        ("SELECT\nE'abc\\'", 2, "the string that opens"),
-        ("SELECT\nE'abc'\n'\\'", 2, "the string that opens"),
+        ("SELECT 1;\nSELECT 'abc;\n", 2, "the string that starts"),
+        ("SELECT 1,\n'it''s; -- x\n/*", 2, "the string that starts"),
+        ("SELECT\nE'abc\\'", 2, "the string that starts"),
+        ("SELECT\nE'abc'\n'\\'", 2, "the string that starts"),
         ('SELECT\n\n"abc', 3, "quoted name"),
         ("SELECT 1 /*\n/* */", 1, "comment"),
         ("SELECT 1;\n/*/ SELECT 2;", 2, "comment"),
@@ -228,7 +228,7 @@ def test_the_end_of_the_rows_may_be_the_end_of_the_script() -> None:
         ("SELECT (1,\n(2;\nSELECT 3)", 1, "parenthesis"),
         ("SELECT 1;\nCREATE FUNCTION f() RETURNS int\nBEGIN ATOMIC SELECT 1;\n", 3, "body"),
         ("CREATE FUNCTION f() RETURNS int\nBEGIN ATOMIC SELECT CASE WHEN true THEN 1 END\n", 2, "body"),
-        ("CREATE FUNCTION f(a int\n) AS 'x', '", 2, "the string that opens"),
+        ("CREATE FUNCTION f(a int\n) AS 'x', '", 2, "the string that starts"),
         ("CREATE FUNCTION f(\na int;", 1, "parenthesis"),
         ("CREATE FUNCTION f() AS $_$ ;\n$$", 1, "dollar-quoted"),
         ("SELECT 1;\nSELECT '\0';", 2, "NUL"),

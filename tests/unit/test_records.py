@@ -418,7 +418,7 @@ def test_what_is_no_object_is_told(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["{", "email,city", '{"a": }', "{'a': 1}", '{"a": "\x1b"}', "[" * 100_000, '{"a": ' + "9" * 5000 + "}"]
+    "line", ["{", "a,b", '{"a": }', "{'a': 1}", '{"a": "\x1b"}', "[" * 100_000, '{"a": ' + "9" * 5000 + "}"]
 )
 def test_what_is_no_json_is_told_without_control_bytes(line: str) -> None:
     (row,) = rows(line, "jsonl")
