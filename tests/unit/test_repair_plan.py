@@ -54,7 +54,9 @@ def test_a_stamp_touches_production_from_either_side(restamp: tuple[str | None, 
     assert _repair(restamp=restamp).is_empty is (restamp is None)
 
 
-@pytest.mark.parametrize(("wanted", "told"), [("stagin", "there is no environment"), ("production", "does not match the")])
+@pytest.mark.parametrize(
+    ("wanted", "told"), [("stagin", "there is no environment"), ("production", "does not match the")]
+)
 def test_a_stamp_that_the_profile_does_not_mean_is_refused(wanted: str, told: str) -> None:
     profile = SimpleNamespace(name="s", environment="staging")
     with pytest.raises(UsageError, match=told):

@@ -72,9 +72,7 @@ def update(
     operation_id = operation(operation_id)
     asked = given(ctx)
     if not asked:
-        raise UsageError(
-            "nothing to update: no field given", hint="give one, such as `--phone`; see `--help`"
-        )
+        raise UsageError("nothing to update: no field given", hint="give one, such as `--phone`; see `--help`")
     changes = validate(asked, partial=True)
     context.announce(FIELDS)
     try:
