@@ -146,7 +146,7 @@ def list_entries(
     Args:
         operation_id: of this operation alone.
         who: of this customer's chain alone.
-        limit: how many at the most; 0 is all.
+        limit: maximum rows; 0 means no limit.
         before: only rows with an id below this one.
 
     Returns:

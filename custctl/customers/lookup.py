@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from custctl.customers.model import FIELDS, Customer
-from custctl.customers.naming import parse_who
 from custctl.customers.versions import Version
 from custctl.schema.standing import parse_epoch
 
@@ -32,9 +31,6 @@ def look_up(connection: Connection, statement: str, who: int | str) -> Row | Non
 
     Args:
         statement: the beginning of its name, which ends in `_by_id` or `_by_email`.
-        who: as `parse_who` returned it.
+        who: as `naming.parse_who` returned it.
     """
     return connection.run(f"{statement}by_{'id' if isinstance(who, int) else 'email'}", who=who).one_or_none()
-
-
-__all__ = ["look_up", "make_customer", "parse_who", "to_customer"]

@@ -283,7 +283,11 @@ class Connection(ABC):
             self._on_execute()
         cursor = self.driver.cursor()
         self.set_sizes(cursor, [kind for _, _, kind in pairs], given)
-        self._failing(text, lambda: cursor.execute(text, bound) if pairs else cursor.execute(text))
+        try:
+            self._failing(text, lambda: cursor.execute(text, bound) if pairs else cursor.execute(text))
+        except StatementError:
+            cursor.close()
+            raise
         return cursor
 
     def stream(self, statement: Select[Any], size: int) -> Iterator[list[tuple[Any, ...]]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -26,9 +26,6 @@ class Dialect(ABC):
     Args:
         schema: the name of the schema that the tables are in; empty where the engine has none.
     """
-
-    returns_inserted: ClassVar[bool] = True
-    """Whether INSERT and UPDATE can return the row as the database leaves it."""
 
     def __init__(self, schema: str) -> None:
         self.schema = schema

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 class SqliteDialect(Dialect):
     """SQLite 3.34 or newer."""
-
-    returns_inserted: ClassVar[bool] = False
 
     def make_sql(self) -> SQLiteDialect_pysqlite:
         dialect = SQLiteDialect_pysqlite()
