@@ -63,7 +63,10 @@ class Csv:
             raise InvalidError("the file is JSON lines, not CSV", hint="read it with `--format jsonl`")
         self._delimiter = reading.delimiter or _named(named) or detect_delimiter(sample, self._is_known)
         self._header: list[str] = []
-        lines = chain(sample, self._decoded.text)
+        self.quoted = False
+        lines: Iterator[str] = chain(sample, self._decoded.text)
+        if self._delimiter == "\t":
+            lines = self._watched(lines)
         self._rows = read_rows(lines, self._delimiter, line=line, header=self._header)
         self._header.extend(self._first(self._rows))
         self._is_rejects = self._take_tail()
@@ -132,7 +135,9 @@ class Csv:
         if "email" not in columns.fields:
             raise InvalidError(
                 "no column matches `email`",
-                hint=self._other_encoding() or f"{self._way_to_email(sample)}; {self._all_headers()}",
+                hint=self._other_encoding()
+                or self._other_delimiter(sample)
+                or f"{self._way_to_email(sample)}; {self._all_headers()}",
             )
         return columns
 
@@ -155,6 +160,19 @@ class Csv:
         if not re.search("[\udc80-\udcff]", "".join(self._header)):
             return None
         return encoding_hint(self._file, self.encoding.name)
+
+    def _watched(self, lines: Iterator[str]) -> Iterator[str]:
+        for line in lines:
+            self.quoted = self.quoted or '"' in line
+            yield line
+
+    def _other_delimiter(self, sample: Sequence[str]) -> str | None:
+        """Return a hint where the header is one only with another delimiter than the user or the file names."""
+        found = detect_delimiter(sample, self._is_known)
+        if found == self._delimiter:
+            return None
+        shown = "tab" if found == "\t" else f"'{found}'"
+        return f"the cells are not separated by `{self._delimiter}`: `--delimiter {shown}` reads the file"
 
     def records(self) -> Iterator[Record]:
         """Yield the rows below the header; blank lines are passed over.

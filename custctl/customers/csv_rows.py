@@ -24,7 +24,8 @@ LONGEST_CELL = 1 << 22
 MOST_CELLS = 1 << 16
 """Of a row; one with more is not taken apart, as each costs more memory than its characters."""
 
-_SEPARATOR_LINE = re.compile(r'"?sep=(.?)"?[\r\n]*', re.IGNORECASE)
+# A program that took the line for a row has filled it up with empty cells.
+_SEPARATOR_LINE = re.compile(r'"?sep=(.?)"?\1*[\r\n]*', re.IGNORECASE)
 _SAMPLE_ROWS = 50
 
 

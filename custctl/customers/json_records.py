@@ -40,6 +40,7 @@ class JsonLines:
         self._shapes: dict[tuple[str, ...], Columns] = {}
         self._repeated = False
         self._decode = json.JSONDecoder(object_pairs_hook=self._object).decode
+        self.quoted = False
         self.left_out: list[str] = []
         self.kept: list[str] = []
         self.unmet: list[str] = [name for option in reading.mapping if option.header for name in option.headers]

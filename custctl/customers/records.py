@@ -75,12 +75,15 @@ class Source(Protocol):
         left_out: columns that match no field, in the order in which they were met.
         kept: columns that name what the database keeps itself: id, version and times.
         unmet: headers that a mapping names and no record has had yet.
+        quoted: whether the file has quotes, and tabs between its cells. They enclose cells as in CSV, but `-o tsv`
+            writes those of a value as they are.
     """
 
     encoding: Encoding
     left_out: list[str]
     kept: list[str]
     unmet: list[str]
+    quoted: bool
 
     @property
     def offset(self) -> int:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any
 
+from custctl.support.text import without_hashes
+
 
 class ExitCode(IntEnum):
     """The exit code of a process. The lower-case member name is the `code` in JSON errors."""
@@ -46,6 +48,8 @@ class CustctlError(Exception):
     exit_code: ExitCode = ExitCode.FAILURE
 
     def __init__(self, message: str, *, hint: str | None = None, details: Mapping[str, Any] | None = None) -> None:
+        # The database's own words may quote one.
+        message = without_hashes(message)
         super().__init__(message)
         self.message = message
         self.hint = hint

@@ -18,6 +18,7 @@ UNSAFE = re.compile(f"[{_UNSAFE_CLASS}]")
 # is taking one quote away again exact for every value.
 FORMULA = re.compile(r"'*[=+\-@]")
 _GUARDED = re.compile(r"'+[=+\-@]")
+_HASH = re.compile(r"\$argon2[\w$=,+/-]+")
 _NAMED = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
@@ -33,6 +34,11 @@ def _backslash(match: re.Match[str]) -> str:
 def visible(text: str) -> str:
     """Return `text` with everything that could control a terminal as a backslash escape."""
     return UNSAFE.sub(_backslash, text)
+
+
+def without_hashes(text: str) -> str:
+    """Return the text of a message without the password hashes that it quotes, as the words of a trigger may."""
+    return _HASH.sub("$argon2…", text) if "$argon2" in text else text
 
 
 def escape_json(document: str) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from custctl.support.errors import CustctlError
-from custctl.support.text import visible
+from custctl.support.text import visible, without_hashes
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -152,6 +152,7 @@ class Console:
         self._write(f"{prefix}{visible(text)}\n")
 
     def _write(self, text: str) -> None:
+        text = without_hashes(text)
         if self._drawn:
             text, self._drawn = _ERASE_LINE + text, False
         self._stream.write(text)

@@ -81,7 +81,7 @@ def test_no_read_is_older_than_the_database_was_when_it_began(
             shown = shop.ada.run("customer", "get", str(number), "-o", "json")
             if not made.sql(f"SELECT 1 FROM customer WHERE id = {number}"):
                 break
-            assert shown.code == 0, shown.stderr
+            assert shown.code == 0, shown.err
             assert int(shown.json["version"].partition("-")[2]) >= before[0][0]
     made.drop()
 

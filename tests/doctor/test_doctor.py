@@ -334,6 +334,27 @@ def test_logins_are_told_with_their_roles_and_what_they_lack(
     made.drop()
 
 
+def test_a_server_whose_log_holds_values(postgresql_patient: Patient, own_postgresql: PostgresqlServer) -> None:
+    patient = postgresql_patient
+    told = patient.checks()["server log"]
+    assert (told["state"], told["value"], told["hint"]) == ("ok", "holds no values of statements", None)
+    own_postgresql.sql("ALTER SYSTEM SET log_statement = mod")
+    own_postgresql.sql("ALTER SYSTEM SET session_preload_libraries = auto_explain")
+    with own_postgresql.connect() as connection:
+        connection.execute("LOAD 'auto_explain'")
+        connection.execute("ALTER SYSTEM SET auto_explain.log_min_duration = '1s'")
+    own_postgresql.sql("SELECT pg_reload_conf()")
+    told = patient.checks()["server log"]
+    assert told["value"] == ("may hold customers' data: `log_statement = mod`, `auto_explain.log_min_duration = 1000`")
+    assert told["hint"] == (
+        "to keep it out, set `log_parameter_max_length = 0` and `auto_explain.log_min_duration = -1` on the server"
+    )
+    own_postgresql.sql("ALTER SYSTEM SET log_parameter_max_length = 0")
+    own_postgresql.sql("ALTER SYSTEM RESET session_preload_libraries")
+    own_postgresql.sql("SELECT pg_reload_conf()")
+    assert patient.checks()["server log"]["value"] == "holds no values of statements"
+
+
 def test_limits_and_fences(postgresql_patient: Patient, own_postgresql: PostgresqlServer) -> None:
     patient = postgresql_patient
     own_postgresql.sql("ALTER ROLE custctl CONNECTION LIMIT 1")

@@ -83,6 +83,24 @@ def test_a_delimiter_is_for_csv_alone(ready: Inside) -> None:
     assert "`--delimiter` applies only to CSV" in result.err
 
 
+@pytest.mark.parametrize(("given", "options"), [("sep=;\n", ()), ("", ("--delimiter", "|")), ("sep=|\n", ())])
+def test_a_wrong_delimiter_is_told_with_the_one_that_fits(ready: Inside, given: str, options: tuple[str, ...]) -> None:
+    data = f"{given}{HEADER}a@example.com,A,B\n"
+    result = load(ready, data, *options, code=9)
+    assert "the cells are not separated by `" in result.err
+    load(ready, data, *hinted(result))
+    assert emails(ready) == ["a@example.com"]
+
+
+def test_quotes_between_tabs_are_told(ready: Inside) -> None:
+    data = 'email\tfirst_name\tlast_name\na@example.com\t"A"\tB\n'
+    result = load(ready, data)
+    assert "quotes around a cell are not part of its value" in result.err
+    assert customers(ready, "first_name") == [("A",)]
+    assert "quotes around" not in load(ready, data.replace('"', "").replace("a@", "b@")).err
+    assert "quotes around" not in load(ready, f'{HEADER}c@example.com,"C",D\n').err
+
+
 @pytest.mark.parametrize("line", ["sep=;", "SEP=;", '"sep=;"', "sep=;\r"])
 def test_a_first_line_names_the_delimiter_and_the_rejects_begin_with_it(ready: Inside, line: str) -> None:
     text = f"{line}\nemail;first_name;last_name\na@example.com;A, x, y;B\nno address;C, x, y;D\n"

@@ -49,6 +49,43 @@ def test_no_hash_and_no_salt_of_a_password_is_in_the_servers_log(
     assert "m=65536" not in log
 
 
+def test_a_trigger_that_quotes_the_hash_brings_it_into_no_output(
+    talkative: Inside, own_postgresql: PostgresqlServer
+) -> None:
+    database = _database(own_postgresql)
+    body = "BEGIN RAISE NOTICE 'no %', NEW.hash; RAISE EXCEPTION 'not % either', NEW.hash; END"
+    own_postgresql.sql(
+        f"""CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $${body}$$;
+        CREATE TRIGGER refuse BEFORE INSERT ON customer_password FOR EACH ROW EXECUTE FUNCTION refuse()""",
+        dbname=database,
+    )
+    for options in ((), ("-o", "json"), ("--debug",), ("-o", "json", "--debug")):
+        result = talkative.run("customer", "set-password", ADA[1], "--stdin", *options, stdin=FIRST)
+        assert result.code == 1
+        assert "not $argon2… either" in result.err
+        assert "$argon2id" not in result.err
+
+
+def test_a_row_that_is_refused_is_not_quoted_in_the_log(talkative: Inside, own_postgresql: PostgresqlServer) -> None:
+    own_postgresql.sql(
+        """CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'never'; END$$;
+        CREATE TRIGGER refuse BEFORE INSERT ON customer_password FOR EACH ROW EXECUTE FUNCTION refuse()""",
+        dbname=_database(own_postgresql),
+    )
+    assert talkative.run("customer", "set-password", ADA[1], "--stdin", stdin=FIRST).code == 1
+    assert "never" in own_postgresql.log
+    assert "$argon2" not in own_postgresql.log
+
+
+def _database(server: PostgresqlServer) -> str:
+    return next(
+        name
+        for (name,) in server.sql(
+            "SELECT datname FROM pg_database WHERE datname NOT LIKE 'template%' AND datname <> 'postgres'"
+        )
+    )
+
+
 def test_a_hash_with_other_parameters_is_replaced_without_a_word_in_the_log(
     talkative: Inside, own_postgresql: PostgresqlServer
 ) -> None:
@@ -57,13 +94,7 @@ def test_a_hash_with_other_parameters_is_replaced_without_a_word_in_the_log(
     old = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1).hash(FIRST.strip())
     talkative.ok("customer", "set-password", ADA[1], "--stdin", stdin=FIRST)
     before = len(own_postgresql.log)
-    database = next(
-        name
-        for (name,) in own_postgresql.sql(
-            "SELECT datname FROM pg_database WHERE datname NOT LIKE 'template%' AND datname <> 'postgres'"
-        )
-    )
-    with own_postgresql.connect(dbname=database) as connection:
+    with own_postgresql.connect(dbname=_database(own_postgresql)) as connection:
         connection.execute("SET log_statement = none; SET log_min_duration_statement = -1")
         connection.execute("UPDATE customer_password SET hash = %s", (old,))
         talkative.ok("customer", "verify-password", ADA[1], "--stdin", stdin=FIRST)

@@ -192,7 +192,7 @@ def test_headers_that_are_fields_count_more_than_how_often_a_character_stands_th
     ("line", "named"),
     [
         ("sep=;\n", ";"), ("SEP=,\r\n", ","), ('"sep=;"\n', ";"), ("sep=\t\n", "\t"), ("sep=|", "|"), ("sep=^\r", "^"),
-        ("sep=\n", ""), ("email;sep=;\n", None), ("sep=;;email\n", None), ("separator\n", None), ("", None),
+        ("sep=;;;\n", ";"), ('"sep=;";;\n', ";"), ("sep=\n", ""), ("email;sep=;\n", None), ("sep=;;email\n", None), ("separator\n", None), ("", None),
     ],
 )  # fmt: skip
 def test_a_line_that_names_the_delimiter(line: str, named: str | None) -> None:

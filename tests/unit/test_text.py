@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from custctl.support.text import UNSAFE, escape_json, guard_formula, nearest, unguard_formula, visible
+from custctl.support.errors import CustctlError
+from custctl.support.text import UNSAFE, escape_json, guard_formula, nearest, unguard_formula, visible, without_hashes
 
 # Lone surrogates too: argv can carry undecodable bytes.
 ANYTHING = st.text(st.characters())
@@ -74,3 +75,9 @@ def test_escaping_json_changes_nothing_for_its_reader(value: object) -> None:
 def test_nearest_guesses_a_misspelt_word_and_nothing_else() -> None:
     assert nearest("fist_name", ("first_name", "last_name")) == "first_name"
     assert nearest("zzz", ["first_name"]) is None
+
+
+def test_no_message_quotes_a_hash() -> None:
+    told = "the value '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaA+/' (id $argon2i$x) is refused"
+    assert without_hashes(told) == "the value '$argon2…' (id $argon2…) is refused"
+    assert CustctlError(told).message == str(CustctlError(told)) == without_hashes(without_hashes(told))

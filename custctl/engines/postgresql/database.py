@@ -324,15 +324,16 @@ class PostgresqlDatabase(ServerDatabase):
         return int(text)
 
     def store_hash(self, connection: Connection, owner: int, stored: str) -> None:
-        # A parameter may be logged by the server, with `log_statement`, say; the data of a COPY is not. Who comes
-        # second waits, and finds the row of the first.
+        # A parameter may be logged by the server, with `log_statement`, say; the data of a COPY is not, and where it
+        # fails the server quotes the line, unless it is binary. Who comes second waits, and finds the row of the first.
         self.lock(connection, f"{names.PASSWORD}/{owner}")
         connection.run("password.delete", owner=owner)
-        copy = sql.SQL("COPY {} (customer_id, hash) FROM STDIN").format(
+        copy = sql.SQL("COPY {} (customer_id, hash) FROM STDIN (FORMAT binary)").format(
             sql.Identifier(self.settings.schema, names.PASSWORD)
         )
         try:
             with self._driver(connection).cursor() as cursor, cursor.copy(copy) as stream:
+                stream.set_types(("int8", "text"))
                 stream.write_row((owner, stored))
         except psycopg.DataError as error:
             # Its words quote the hash.

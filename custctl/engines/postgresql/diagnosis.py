@@ -18,6 +18,7 @@ from psycopg import pq
 from custctl.engines.certificates import Shown, close, look
 from custctl.engines.model import Check
 from custctl.engines.postgresql.libpq import variables
+from custctl.engines.postgresql.logged import SETTINGS, logging_values
 from custctl.engines.postgresql.names import quoted
 from custctl.engines.postgresql.pooling import keeps_session
 from custctl.engines.rights import Right, all_rights, in_words, judge, rights_of
@@ -142,6 +143,7 @@ class _Look:
             "roles": lambda: self._roles(scripts / "repeatable" / "roles.sql"),
             "pooler": self._pooler,
             "sessions": self._sessions,
+            "server log": self._server_log,
             "search": lambda: self._search(scripts / "repeatable" / "customer_search.sql"),
             "indexes": self._indexes,
         }
@@ -357,6 +359,17 @@ class _Look:
                 full.append(whose)
         hint = f"close idle connections, or raise the limit of {' and of '.join(full)}" if full else None
         yield Check("sessions", not full, ", ".join(told), hint)
+
+    def _server_log(self) -> Iterator[Check]:
+        found = list(logging_values(dict(self._rows(SETTINGS))))
+        if not found:
+            yield Check("server log", True, "holds no values of statements")
+            return
+        told = ", ".join(f"`{setting}`" for setting, _ in found)
+        ends = " and ".join(f"`{setting}`" for setting in dict.fromkeys(setting for _, setting in found))
+        yield Check(
+            "server log", True, f"may hold customers' data: {told}", f"to keep it out, set {ends} on the server"
+        )
 
     # -- what the schema needs ---------------------------------------------------------------------
 

@@ -113,6 +113,11 @@ def import_(
         result = _run(context, work)
         if len(source.left_out) + len(source.kept) > told:
             _say_left_out(context, source.kept, source.left_out)
+        if source.quoted and not result.replayed:
+            context.console.note(
+                "quotes around a cell are not part of its value, as in CSV; if `-o tsv` wrote the file, import what"
+                " `-o csv` writes instead"
+            )
         if source.unmet and not result.replayed:
             names = ", ".join(f"`{name}`" for name in source.unmet)
             context.console.warn(f"no object has the keys named by `--map`: {names}")
