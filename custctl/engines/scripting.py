@@ -8,10 +8,21 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from custctl.engines.model import Check, LockHolder
+from custctl.support.errors import MigrationError
 
 if TYPE_CHECKING:
     from custctl.engines.connection import Connection
     from custctl.engines.scripts import Language, Lint, Statement
+
+
+class TransactionEndedError(MigrationError):
+    """A statement of a script has ended the transaction in which it ran: what it committed is kept."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the statement ended the script's transaction",
+            hint="check what it left behind, then remove what ends the transaction from the statement",
+        )
 
 
 class ScriptSession(ABC):
@@ -72,7 +83,17 @@ class ScriptSession(ABC):
 
     @abstractmethod
     def in_transaction(self) -> bool:
-        """Tell whether the transaction that `begin` started is still open."""
+        """Tell whether a transaction is open, whoever began it."""
+
+    def check_transaction(self) -> None:
+        """Make sure that a statement has left the transaction that `begin` started as it was.
+
+        Raises:
+            TransactionEndedError: it has ended it.
+            MigrationError: it has begun another one within.
+        """
+        if not self.in_transaction():
+            raise TransactionEndedError
 
     @abstractmethod
     def holds_lock(self) -> bool:

@@ -299,6 +299,10 @@ class ServerDatabase(ReachedDatabase):
             connection.rollback()
         except self.failures:
             self.close()
+        except BaseException:
+            # Interrupted: what would be read next is not to be what was to be undone.
+            self.close()
+            raise
 
     def _limit(self) -> float | None:
         """Return how long an answer may take, in seconds: the server's own limit, and a little more."""

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from custctl.engines.scripting import TransactionEndedError
 from custctl.engines.scripts import Statement
 from custctl.migrations import journal
 from custctl.migrations.journal import Record
@@ -179,17 +180,13 @@ def _in_transaction(task: Task) -> None:
             hint="put `-- custctl: transaction=off` back at the top of the script",
             details={"script": script.name},
         )
-    last, kept = len(task.statements) - 1, "none of it was kept"
+    last = len(task.statements) - 1
     try:
         started_at = task.begin()
         task.phase = _IN
         for done in session.run_all(map(task.filled_in, task.statements)):
-            if not session.in_transaction():
-                task.at, kept = done - 1, "what it committed is kept"
-                raise MigrationError(
-                    "the statement ended the script's transaction",
-                    hint="check what it left behind, then use `-- custctl: transaction=off`",
-                )
+            task.at = done - 1
+            session.check_transaction()
             task.at = min(done, last)
         task.at, task.phase = max(last, 0), _AFTER
         task.note("applied", len(task.statements), started_at=started_at)
@@ -201,6 +198,7 @@ def _in_transaction(task: Task) -> None:
         raise
     except CustctlError as error:
         session.rollback()
+        kept = "what it committed is kept" if isinstance(error, TransactionEndedError) else "none of it was kept"
         raise _failure(task, error, kept) from _cause(script, error)
     except StatementError as error:
         session.rollback()
@@ -229,31 +227,37 @@ def _one_by_one(task: Task) -> None:
         session.begin()
     task.note("running", done, started_at=started_at)
     session.commit()
-    opened = done  # the statement by which the script began a transaction of its own
+    opened: int | None = None  # the statement by which the script began a transaction of its own, while that is open
     try:
         for number in range(done, total):
             task.at, statement = number, statements[number]
             control = database.language.transaction_control(statement)
-            if session.in_transaction():
+            if opened is not None or control is not None:
                 # Between the script's own BEGIN and COMMIT; how far it came commits with them.
-                if control in ("COMMIT", "END"):
+                if opened is not None and control in ("COMMIT", "END"):
                     task.progress(number + 1)
                 task.run(number)
-            elif control is not None:
-                opened = number
-                task.run(number)
+                if not session.in_transaction():
+                    if control is None:
+                        raise TransactionEndedError
+                    opened = None
+                elif opened is None:
+                    opened = number
             elif database.runs_alone(statement):
                 progress(number, in_flight=number)
                 task.run(number)
+                if session.in_transaction():
+                    raise CustctlError("the statement begins a transaction and leaves it open")
                 progress(number + 1)
             else:
                 session.begin_statement()
                 task.run(number)
+                session.check_transaction()
                 task.progress(number + 1)
                 session.commit()
-            if not session.in_transaction():
+            if opened is None:
                 done = number + 1
-        if session.in_transaction():
+        if opened is not None:
             task.at = opened
             raise CustctlError("the transaction that starts here is never committed")
         task.at, task.phase = max(total - 1, 0), _AFTER
@@ -268,6 +272,8 @@ def _one_by_one(task: Task) -> None:
         session.rollback()
         reason = _reason(script, error)
         kept = f"{done} of its {total} statements are applied, and a rerun continues after them"
+        if isinstance(error, TransactionEndedError):
+            kept = f"what it committed is kept; {kept}"
         try:
             session.begin()
             task.note("failed", done, started_at=started_at, error=reason)

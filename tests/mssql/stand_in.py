@@ -43,8 +43,8 @@ REMEMBERED = ("schema_migration", "custctl_metadata", "customer_audit", "custome
 
 ASKED: dict[str, Any] = {
     "sp_getapplock": 0,
-    "APPLOCK_MODE": "Exclusive",
     "@@TRANCOUNT": 1,
+    "APPLOCK_MODE": "Exclusive",
     "SCHEMA_NAME()": "dbo",
     "'Updateability'": "READ_WRITE",
     "snapshot_isolation_state": 1,
@@ -52,7 +52,10 @@ ASKED: dict[str, Any] = {
     "count(": 1,
     "SYSUTCDATETIME()": MOMENT,
 }
-"""What is answered first to a SELECT or EXEC in which one of these stands; further columns are 7."""
+"""What is answered first to a SELECT or EXEC in which one of these stands."""
+
+FURTHER: dict[str, Any] = {"@@DATEFIRST": 7, "APPLOCK_MODE": "Exclusive"}
+"""What is answered in its further columns."""
 
 _SETTINGS = re.compile(r"(SET [^;]+(?:; SET [^;]+)*); (?=SELECT|WITH|BEGIN)")
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -121,7 +124,8 @@ class Server:
             return [tuple(NAMED.get(column) for column in columns)]
         if table is None:
             first = next((value for text, value in ASKED.items() if text in statement), None)
-            return [(first, *(7 if "@@DATEFIRST" in statement else None for _ in columns[1:]))]
+            further = next((value for text, value in FURTHER.items() if text in statement), None)
+            return [(first, *(further for _ in columns[1:]))]
         if "count(" in statement:
             return [(1,)]
         if table[1] == "customer_import_row":

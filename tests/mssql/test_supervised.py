@@ -108,7 +108,6 @@ def test_a_statement_is_sent_again_where_its_settings_may_have_been_refused(
     else:
         with pytest.raises(pyodbc.ProgrammingError):
             connection.begin()
-        assert not connection.in_transaction
 
 
 def sent_by(monkeypatch: pytest.MonkeyPatch, refused: str = "\0") -> list[str]:
@@ -266,3 +265,24 @@ def test_a_commit_that_does_not_end_is_undone_at_a_stand_in(
         connection.commit()
     connection.rollback()
     assert "ROLLBACK TRANSACTION" in said(server)[-1]
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), pyodbc.OperationalError("HYT00", "[HYT00] time is over")])
+def test_an_undoing_that_does_not_end_at_a_stand_in_is_done_before_the_next_transaction(
+    server: Server, connection: Connection, failure: BaseException
+) -> None:
+    """Else that one begins within what was to be undone, and what is read in it may never have been committed."""
+    answer = server.answer
+    failures = iter([failure])
+
+    def fail(statement: str, parameters: Sequence[Any]) -> Any:
+        if "ROLLBACK" in statement and (error := next(failures, None)) is not None:
+            raise error
+        return answer(statement, parameters)
+
+    server.answer = fail  # type: ignore[method-assign]
+    connection.begin()
+    with pytest.raises(type(failure)):
+        connection.rollback()
+    connection.begin()
+    assert said(server) == ["BEGIN TRANSACTION", "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION", "BEGIN TRANSACTION"]

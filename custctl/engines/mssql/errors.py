@@ -44,6 +44,7 @@ _BUSY |= {49918, 49919, 49920, 701, 802, 1101, 1105, 1204, 8628, 8645, 8651, 900
 _BUSY_WORDS = re.compile(
     r"due to statement timeout|terminating connection|the database system is |too many clients|remaining connection slots"
 )
+_UNBALANCED = 266
 _ENDED = frozenset({596, 6005})
 _OUTSIDE_ALONE = frozenset({226, 574, 3021, 3023})
 
@@ -103,6 +104,11 @@ def can_run_again(error: pyodbc.Error) -> bool:
     """Tell whether a transaction stood back for another's sake: a deadlock, a conflict of snapshots, a chain's end."""
     text = _raw(error)
     return number(error) in _GIVEN_UP or any(words in text for words in _GIVEN_UP_WORDS)
+
+
+def is_unbalanced(error: pyodbc.Error) -> bool:
+    """Tell whether what a statement executed has begun or ended a transaction, and left it so."""
+    return number(error) == _UNBALANCED
 
 
 def is_lost(error: pyodbc.Error) -> bool:

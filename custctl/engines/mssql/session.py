@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyodbc
 
 from custctl.engines.model import LockHolder
-from custctl.engines.mssql.errors import hidden, lacking
+from custctl.engines.mssql.errors import hidden, is_unbalanced, lacking
 from custctl.engines.mssql.names import literal, quote
 from custctl.engines.mssql.tokens import with_flat_comments
-from custctl.engines.scripting import ScriptSession
-from custctl.support.errors import ExitCode, RefusedError, UnavailableError
+from custctl.engines.scripting import ScriptSession, TransactionEndedError
+from custctl.support.errors import ExitCode, MigrationError, RefusedError, UnavailableError
 
 if TYPE_CHECKING:
     from custctl.engines.mssql.supervised import Connection
@@ -88,12 +89,24 @@ def take_lock(driver: Connection, name: str, *, owner: str, timeout: int) -> int
 
     Source: https://learn.microsoft.com/sql/relational-databases/system-stored-procedures/sp-getapplock-transact-sql
     """
-    rows = driver.run(
+    return _answer(driver.run(_asking_for(name, owner, timeout)))
+
+
+def _asking_for(name: str, owner: str, timeout: int) -> str:
+    return (
         f"DECLARE @result INT, @name NVARCHAR(255) = {_full_name(name)};"
         f" EXEC @result = sp_getapplock @Resource = @name, @LockMode = N'Exclusive',"
         f" @LockOwner = N'{owner}', @LockTimeout = {timeout}; SELECT @result AS result;"
     )
+
+
+def _answer(rows: Sequence[tuple[Any, ...]]) -> int:
     return int(rows[0][0]) if rows else -999
+
+
+def _mode(name: str, owner: str) -> str:
+    """Return the T-SQL for the mode in which this session or its transaction holds an application lock."""
+    return f"APPLOCK_MODE(N'public', {_full_name(name)}, N'{owner}')"
 
 
 @contextmanager
@@ -163,6 +176,9 @@ class MssqlScriptSession(ScriptSession):
         self._settings = settings
         self._lock = lock
         self._settings_touched = False
+        # A lock that a script's transaction holds for nobody but itself: gone with it, it tells it from a later one.
+        self._mark = resource(secrets.token_hex(), "script")
+        self._is_marked = False
         self.connection = database.connect()
         self._driver: Connection = self.connection.driver
         # A statement of a script may take hours; that the server is alive is asked for now and then.
@@ -198,7 +214,7 @@ class MssqlScriptSession(ScriptSession):
     def _ask(self) -> bool | None:
         """Tell whether the session holds the lock; None where the server does not report it."""
         try:
-            rows = self._driver.run(f"SELECT APPLOCK_MODE(N'public', {_full_name(self._lock)}, N'Session')")
+            rows = self._driver.run(f"SELECT {_mode(self._lock, 'Session')}")
         except pyodbc.Error:
             return None
         return bool(rows) and rows[0][0] == "Exclusive"
@@ -207,17 +223,31 @@ class MssqlScriptSession(ScriptSession):
         return self._database.errors()
 
     def begin(self) -> None:
+        self._is_marked = False
         with self._database.errors():
             self._driver.begin()
+
+    def begin_script(self) -> bool:
+        self.begin_statement()
+        return self.holds_lock()
+
+    def begin_statement(self) -> None:
+        mark = _asking_for(self._mark, "Transaction", _SOON) if self._can_ask else ""
+        with self._database.errors():
+            self._is_marked = _answer(self._driver.begin(mark)) >= 0
 
     def run(self, statement: Statement) -> None:
         with self._database.errors():
             try:
+                # One that the statement begins is undone with all else.
+                self._driver.in_transaction = True
                 self._settings_touched = self._settings_touched or bool(_SETS.search(statement.text))
                 batch = statement.before + statement.text + statement.behind
                 # Only a question mark can mislead the driver.
                 self._driver.exhaust(with_flat_comments(batch) if "?" in batch else batch, self._heard)
             except pyodbc.Error as error:
+                if self._is_marked and is_unbalanced(error):
+                    self.check_transaction()
                 # Where the server does not report it which privilege was missing, the statement does.
                 where, login = self._database.at_node(), self._database.login_name()
                 name = hidden(error)
@@ -264,6 +294,18 @@ class MssqlScriptSession(ScriptSession):
         with self._database.errors():
             rows = self._driver.run("SELECT @@TRANCOUNT")
             return bool(rows) and int(rows[0][0]) > 0
+
+    def check_transaction(self) -> None:
+        with self._database.errors():
+            mode = _mode(self._mark, "Transaction") if self._is_marked else "N'Exclusive'"
+            depth, held = self._driver.run(f"SELECT @@TRANCOUNT, {mode}")[0]
+        if not depth or held != "Exclusive":
+            raise TransactionEndedError
+        if depth > 1:
+            raise MigrationError(
+                "the statement begins a transaction and leaves it open",
+                hint="let the statement commit what it begins",
+            )
 
     def holds_lock(self) -> bool:
         with self._database.errors():

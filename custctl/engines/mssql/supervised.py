@@ -59,6 +59,7 @@ class Connection:
         login_timeout: seconds for that.
 
     Attributes:
+        in_transaction: whether a transaction may be open.
         patience: seconds to wait for an answer; None is no limit.
         on_silence: called after each ten seconds without an answer where there is no limit; what it raises ends
             the wait.
@@ -123,15 +124,20 @@ class Connection:
         self.closed = True
         self._calls.put(None)
 
-    def begin(self) -> None:
-        """Begin a transaction."""
+    def begin(self, more: str = "") -> list[tuple[Any, ...]]:
+        """Begin a transaction.
+
+        Args:
+            more: what the same batch does in it.
+
+        Returns:
+            The rows of that.
+        """
+        # One whose end was interrupted or refused would take this one into itself, and its end with it.
+        self.rollback()
         # Before it runs: one that is interrupted may have begun.
         self.in_transaction = True
-        try:
-            self.run("BEGIN TRANSACTION")
-        except pyodbc.Error:
-            self.in_transaction = False
-            raise
+        return self.run(f"BEGIN TRANSACTION; {more}" if more else "BEGIN TRANSACTION")
 
     def commit(self) -> None:
         """Commit the transaction that `begin` has begun; nothing happens where there is none."""
@@ -142,10 +148,10 @@ class Connection:
 
     def rollback(self) -> None:
         """Undo the transaction that `begin` has begun; nothing happens where there is none."""
-        if self.in_transaction:
-            self.in_transaction = False
-            if not self.closed:
-                self.run("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION")
+        if self.in_transaction and not self.closed:
+            self.run("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION")
+        # Not before: one that is interrupted may leave the transaction open, for the next one to undo.
+        self.in_transaction = False
 
     def run(self, batch: str) -> list[tuple[Any, ...]]:
         """Run a batch to its very end, and return the rows of its last result set."""

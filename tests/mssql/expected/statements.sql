@@ -63,10 +63,12 @@ INSERT INTO [dbo].custctl_metadata (name, value) VALUES (?, ?)
 GO
 COMMIT TRANSACTION
 GO
+BEGIN TRANSACTION; DECLARE @result INT, @name NVARCHAR(255) = N'custctl:…:' + CAST(DB_ID() AS NVARCHAR(10)); EXEC @result = sp_getapplock @Resource = @name, @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 100; SELECT @result AS result;
+GO
 SELECT clock.now, [dbo].schema_migration.id, [dbo].schema_migration.state, [dbo].schema_migration.checksum, [dbo].schema_migration.statements_applied, [dbo].schema_migration.in_flight
 FROM (SELECT CAST(SYSUTCDATETIME() AS DATETIME2(3)) AS now) AS clock LEFT OUTER JOIN [dbo].schema_migration ON [dbo].schema_migration.version = ?
 GO
-SELECT @@TRANCOUNT
+SELECT @@TRANCOUNT, APPLOCK_MODE(N'public', N'custctl:…:' + CAST(DB_ID() AS NVARCHAR(10)), N'Transaction')
 GO
 INSERT INTO [dbo].schema_migration (version, name, description, kind, checksum, script, state, statements_applied, statements_total, in_flight, error, started_at, finished_at, duration_ms, applied_by, tool_version) OUTPUT inserted.id VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, CAST(? AS DATETIME2(3)), CAST(SYSUTCDATETIME() AS DATETIME2(3)), ?, ?, ?)
 GO

@@ -1,0 +1,75 @@
+"""Statements of scripts that end their transaction or leave one open where the splitter cannot see it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.behaviours.support import Place
+
+ENDING = {
+    "mssql": (
+        "EXEC(N'COMMIT')",
+        "EXEC(N'ROLLBACK')",
+        "BEGIN TRY EXEC(N'COMMIT') END TRY BEGIN CATCH PRINT N'oops' END CATCH",
+        "EXEC(N'COMMIT; BEGIN TRANSACTION')",
+    ),
+    "postgresql": ("DO $$ BEGIN EXECUTE 'COMMIT'; END $$",),
+    "sqlite": ("INSERT OR ROLLBACK INTO held VALUES (NULL)",),
+}
+BEGINNING = {
+    "mssql": (
+        "EXEC(N'BEGIN TRANSACTION')",
+        "BEGIN TRY EXEC(N'BEGIN TRANSACTION; BEGIN TRANSACTION') END TRY BEGIN CATCH PRINT N'oops' END CATCH",
+    ),
+    "postgresql": ("DO $$ BEGIN EXECUTE 'BEGIN'; END $$",),
+    "sqlite": (),
+}
+OFF = "-- custctl: transaction=off\n"
+
+
+HELD = "CREATE TABLE held (x INTEGER NOT NULL)"
+
+
+def test_a_statement_that_meddles_with_its_transaction_is_told_at_its_line(empty: Place) -> None:
+    place = empty
+    place.write("0001_a", HELD)
+    place.ok("migrate")
+    for number, statement in enumerate(ENDING[place.engine] + BEGINNING[place.engine], 1):
+        insert = f"INSERT INTO held VALUES ({number})"
+        place.write("0002_b", insert, statement, f"CREATE TABLE behind_{number} (x INTEGER)")
+        error = place.refused(11, "migrate")
+        assert "migrations/0002_b.sql:3: statement 2 of 3 failed" in error["message"], statement
+        # What it says of what was kept is true.
+        kept = "what it committed is kept" in error["message"]
+        assert kept != ("none of it was kept" in error["message"]), f"{statement}: {error['message']}"
+        assert kept >= bool(place.count("held", f"x = {number}")), f"{statement}: {error['message']}"
+    assert not [name for name in place.tables(*(f"behind_{at}" for at in range(9)))]
+    assert place.count("schema_migration") == 1
+    place.write("0002_b", "INSERT INTO held VALUES (0)")
+    place.ok("migrate")
+    assert place.count("held", "x = 0") == 1
+
+
+@pytest.mark.parametrize("begin", [(), ("BEGIN TRANSACTION",)], ids=["alone", "in_one_of_its_own"])
+def test_so_it_is_in_a_script_without_a_transaction(empty: Place, begin: tuple[str, ...]) -> None:
+    place = empty
+    place.write("0001_a", HELD)
+    place.ok("migrate")
+    statements = ENDING[place.engine] + (() if begin else BEGINNING[place.engine])
+    # One that ends the script's own transaction and begins another one leaves the script in a transaction, as before.
+    tried = [each for each in statements if not (begin and "; BEGIN" in each)]
+    for number, statement in enumerate(tried, 2):
+        first, last = f"{OFF}INSERT INTO held VALUES ({number})", f"CREATE TABLE behind_{number} (x INTEGER)"
+        place.write(f"{number:04d}_b", first, *begin, statement, last)
+        error = place.refused(11, "migrate")
+        at = 2 + len(begin)
+        assert f"_b.sql:{2 * at}: statement {at} of {at + 1} failed" in error["message"], statement
+        assert f"1 of its {at + 1} statements are applied" in error["message"]
+        assert place.sql(f"SELECT state, statements_applied FROM schema_migration WHERE version = {number}") == [
+            ("failed", 1)
+        ]
+        # Fixed, it goes on behind what it had applied.
+        place.write(f"{number:04d}_b", first, last)
+        place.ok("migrate")
+    assert place.tables(*(f"behind_{at}" for at in range(9))) == {f"behind_{at}" for at in range(2, 2 + len(tried))}
+    assert place.sql("SELECT x FROM held ORDER BY x") == [(at,) for at in range(2, 2 + len(tried))]
