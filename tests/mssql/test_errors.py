@@ -116,6 +116,16 @@ CASES = {
         ExitCode.PENDING,
         "is missing or too old",
     ),
+    "a trigger of the company's own": (
+        server(
+            "42000",
+            "The target table 'dbo.customer' of the DML statement cannot have any enabled triggers if the statement"
+            " contains an OUTPUT clause without INTO clause.",
+            334,
+        ),
+        ExitCode.PENDING,
+        f"the schema at {WHERE} has another shape: The target table 'dbo.customer'",
+    ),
     "check": (
         server(
             "23000",

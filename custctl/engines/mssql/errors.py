@@ -45,6 +45,7 @@ _BUSY_WORDS = re.compile(
     r"due to statement timeout|terminating connection|the database system is |too many clients|remaining connection slots"
 )
 _UNBALANCED = 266
+_TRIGGER = 334  # OUTPUT without INTO, on a table that has one
 _ENDED = frozenset({596, 6005})
 _OUTSIDE_ALONE = frozenset({226, 574, 3021, 3023})
 
@@ -154,6 +155,11 @@ def _made(
         )
     if code in _MISSING or re.search(r"(relation|column|function|schema) \S+.* does not exist", text):
         return PendingError(f"the schema at {where} is missing or too old: {text}", hint="run `custctl migrate`")
+    if code == _TRIGGER:
+        return PendingError(
+            f"the schema at {where} has another shape: {text}",
+            hint="drop or disable the trigger that was added to that table",
+        )
     if code in _REFUSED_VALUE or state(error) == "22001" or "violates " in text or "value too long" in text:
         return InvalidError(f"the database refused a value: {text}")
     if code in _READ_ONLY or "read-only transaction" in text:
