@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from custctl.support.errors import MigrationError
 
 if TYPE_CHECKING:
     from custctl.engines.connection import Connection
+    from custctl.engines.resuming import Lost
     from custctl.engines.scripts import Language, Lint, Statement
 
 
@@ -162,9 +163,17 @@ class Scripting(ABC):
         """Tell whether a statement of a script without a transaction runs outside of any, not even with its journal."""
         return self.language.needs_autocommit(statement)
 
-    def changes_role(self, statement: Statement) -> bool:
-        """Tell whether a statement changes on whose behalf its session acts."""
-        return False
+    def settings_of(self, statements: Sequence[Statement]) -> list[int]:
+        """Return the numbers of those of a script's first statements that set what a new session lacks."""
+        return [number for number, each in enumerate(statements) if self.language.restores_session(each)]
+
+    def essential_setting(self, statement: Statement) -> str | None:
+        """Return what a statement sets, where those that follow would do something else without it; else None."""
+        return None
+
+    def lost(self, applied: Sequence[Statement], rest: Sequence[Statement]) -> Lost | None:
+        """Return what the rest of a script needs and ended with the session on which its first statements ran."""
+        return None
 
     @abstractmethod
     def settle(self, connection: Connection, statement: Statement) -> bool | None:

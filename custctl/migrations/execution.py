@@ -334,34 +334,42 @@ def _changed(task: Task, applied: int) -> MigrationError:
 def _restore(task: Task, applied: int) -> None:
     """Set again what a script had set for its session before it stopped.
 
-    Where something cannot be set any more, a later statement that needs it tells so better: but for the role, without
-    which the rest would run with other rights.
+    Raises:
+        MigrationError: without what cannot be set again, or has ended with the run before, the rest would do something
+            else.
     """
-    lost: tuple[int, CustctlError] | None = None
-    for number in range(applied):
-        statement = task.statements[number]
-        if not task.database.language.restores_session(statement):
-            continue
+    database, statements = task.database, task.statements
+    lost = database.lost(statements[:applied], statements[applied:])
+    if lost is not None:
+        task.at, task.phase = applied + lost.number, _IN
+        raise MigrationError(
+            f"{task.place}: it needs {lost.what}; the run that stopped after statement {applied} had it, and this one"
+            " does not",
+            hint=lost.hint,
+            details=task.located_details,
+        )
+    failed: dict[str, tuple[int, CustctlError]] = {}
+    for number in database.settings_of(statements[:applied]):
+        essential = database.essential_setting(statements[number])
         try:
             task.run(number)
-        except CustctlError as error:
-            if task.database.changes_role(statement):
-                lost = number, error
+        except CustctlError as refusal:
+            if essential is not None:
+                failed[essential] = number, refusal
         else:
-            if task.database.changes_role(statement):
-                lost = None
-    task.at, task.phase = min(applied, len(task.statements) - 1), _BEFORE
-    if lost is not None:
-        task.at, task.phase = lost[0], _IN
-        raise _failure(task, lost[1], f"it resumes after statement {applied}, once this setting can be restored")
+            failed.pop(essential or "", None)
+    task.at, task.phase = min(applied, len(statements) - 1), _BEFORE
+    for number, error in failed.values():
+        task.at, task.phase = number, _IN
+        raise _failure(task, error, f"it resumes after statement {applied}, once this setting can be restored")
 
 
 def restore_settings(database: Database, run: Callable[[Statement], None], record: Record) -> None:
     """Run again what a script had set for its session before it stopped, and nothing else, as far as it can be."""
-    for statement in database.language.split(record.script)[: record.statements_applied]:
-        if database.language.restores_session(statement):
-            with suppress(CustctlError):
-                run(statement)
+    statements = database.language.split(record.script)[: record.statements_applied]
+    for number in database.settings_of(statements):
+        with suppress(CustctlError):
+            run(statements[number])
 
 
 # -- telling what failed ---------------------------------------------------------------------------

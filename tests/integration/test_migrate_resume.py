@@ -119,6 +119,99 @@ def test_a_rerun_puts_back_what_the_script_had_set_for_its_session(shop: Worksho
     connection.close()
 
 
+def _fails_and_is_fixed(shop: Workshop, text: str) -> None:
+    """Run a script that stops at `bad;`, and write it again without that."""
+    shop.write("0001_a", f"{OFF}{text}")
+    shop.refused()
+    shop.write("0001_a", f"{OFF}{text.replace('bad;', 'SELECT 1;')}")
+
+
+def test_a_rerun_without_an_attached_file_is_refused(shop: Workshop) -> None:
+    other = shop.project.path / "other.db"
+    _fails_and_is_fixed(
+        shop,
+        f"CREATE TABLE o (x);\nATTACH '{other}' AS other;\nCREATE TABLE other.p (x);\nbad;\nINSERT INTO p VALUES (1);\n",
+    )
+    kept = other.rename(shop.project.path / "kept.db")
+    error = shop.refused()
+    assert f"needs the attached file `{other}`, which is missing" in error
+    assert not other.exists()
+    other.mkdir()
+    error = shop.refused()
+    assert "migrations/0001_a.sql:3: statement 2 of 5 failed: unable to open database" in error
+    assert "it resumes after statement 3, once this setting can be restored" in error
+    other.rmdir()
+    kept.rename(other)
+    shop.ok()
+    with shop.project.database("other") as connection:
+        assert connection.execute("SELECT x FROM p").fetchall() == [(1,)]
+
+
+def test_a_rerun_leaves_out_what_was_detached(shop: Workshop) -> None:
+    other = shop.project.path / "other.db"
+    _fails_and_is_fixed(
+        shop,
+        f"ATTACH '{other}' AS other;\nPRAGMA other.cache_size = 10;\nCREATE TABLE other.p (x);\nDETACH other;\nbad;\n"
+        "CREATE TABLE q (x);\n",
+    )
+    other.unlink()
+    shop.ok()
+    assert not other.exists()
+
+
+def test_a_rerun_sets_no_pragma_that_did_nothing_in_a_transaction(shop: Workshop) -> None:
+    _fails_and_is_fixed(
+        shop,
+        "CREATE TABLE p (x INTEGER PRIMARY KEY);\nCREATE TABLE c (x REFERENCES p ON DELETE CASCADE);\n"
+        "INSERT INTO p VALUES (1);\nINSERT INTO c VALUES (1);\nBEGIN;\nPRAGMA foreign_keys = ON;\nCOMMIT;\n"
+        "PRAGMA user_version = 7;\nbad;\nDELETE FROM c;\nDELETE FROM p;\nINSERT INTO c SELECT 2 WHERE (SELECT * FROM"
+        " pragma_foreign_keys);\n",
+    )
+    shop.change("PRAGMA user_version = 8")
+    shop.ok()
+    assert shop.query("SELECT x FROM c") == []
+    # What is kept in the file is not turned back.
+    assert shop.query("PRAGMA user_version") == [(8,)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("CREATE TEMP TABLE t (x);", "INSERT INTO main.k SELECT x FROM t;", "table `t`"),
+        ("CREATE TABLE temp.t (x);", "DROP TABLE T;", "table `temp.t`"),
+        ("CREATE TEMPORARY VIEW t AS SELECT 1 AS x;", "INSERT INTO k SELECT x FROM t;", "view `t`"),
+        ("CREATE TEMP TABLE u (x);\nALTER TABLE u RENAME TO t;", "DELETE FROM t;", "table `t`"),
+        ("ATTACH ':memory:' AS m;\nCREATE TABLE m.t (x);", "INSERT INTO t VALUES (1);", "table `m.t`"),
+        (
+            "CREATE TEMP TRIGGER g AFTER INSERT ON k BEGIN DELETE FROM k; END;",
+            "INSERT INTO k VALUES (1);",
+            "trigger `g`",
+        ),
+        ("INSERT INTO k VALUES (1);", "INSERT INTO k VALUES (last_insert_rowid());", "value of `last_insert_rowid()`"),
+    ],
+)
+def test_a_rerun_that_lacks_what_was_temporary_is_refused(shop: Workshop, before: str, after: str, told: str) -> None:
+    # A table of the same name would serve in its place.
+    text = f"CREATE TABLE t (x);\nCREATE TABLE k (x);\n{before}\nbad;\n{after}\n"
+    _fails_and_is_fixed(shop, text)
+    error = shop.refused()
+    assert "needs the " in error
+    assert told in error
+    assert "hint: " in error
+    assert f"migrations/0001_a.sql:{text.count(chr(10)) + 1}:" in error
+
+
+def test_a_rerun_that_makes_what_was_temporary_again_resumes(shop: Workshop) -> None:
+    _fails_and_is_fixed(
+        shop,
+        "CREATE TABLE k (x);\nCREATE TEMP TABLE t (x);\nCREATE TEMP TABLE gone (x);\nDROP TABLE gone;\nbad;\n"
+        "CREATE TEMP TABLE t (x);\nINSERT INTO t VALUES (3);\nINSERT INTO k SELECT x FROM t;\n"
+        "CREATE TABLE gone (x);\n",
+    )
+    shop.ok()
+    assert shop.query("SELECT x FROM k") == [(3,)]
+
+
 def test_a_rerun_takes_no_second_copy(shop: Workshop) -> None:
     copy = shop.project.path / "copy.db"
     text = f"{OFF}CREATE TABLE a (x);\nVACUUM INTO '{copy}';\nINSERT INTO a VALUES (1);\nbad;\n"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from custctl.engines.connection import Connection
     from custctl.engines.members import Member
     from custctl.engines.reads import Freshness, LogPosition
+    from custctl.engines.resuming import Lost
     from custctl.engines.scripting import ScriptSession
     from custctl.engines.scripts import Language, Lint, Statement
 
@@ -397,10 +398,21 @@ class PostgresqlDatabase(ServerDatabase):
         # What is set for the session may end a transaction that waits for its journal; to set it twice does no harm.
         return needs_autocommit(statement) or may_commit(statement) or restores_session(statement)
 
-    def changes_role(self, statement: Statement) -> bool:
+    def settings_of(self, statements: Sequence[Statement]) -> list[int]:
+        from custctl.engines.postgresql.resuming import settings
+
+        return settings(statements)
+
+    def essential_setting(self, statement: Statement) -> str | None:
         from custctl.engines.postgresql.script import changes_role
 
-        return changes_role(statement)
+        # Without others, a later statement that needs them says so better.
+        return "role" if changes_role(statement) else None
+
+    def lost(self, applied: Sequence[Statement], rest: Sequence[Statement]) -> Lost | None:
+        from custctl.engines.postgresql.resuming import lost
+
+        return lost(applied, rest)
 
     @contextmanager
     def migration_lock(self, timeout: float, on_wait: Callable[[LockHolder | None], None]) -> Iterator[None]:

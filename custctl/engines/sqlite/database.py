@@ -22,6 +22,7 @@ from custctl.support.errors import CredentialError, CustctlError, ExitCode, Pend
 
 if TYPE_CHECKING:
     from custctl.engines.connection import Connection, Row
+    from custctl.engines.resuming import Lost
     from custctl.engines.scripting import ScriptSession
     from custctl.engines.scripts import Language, Lint, Statement
 
@@ -334,6 +335,19 @@ class SqliteDatabase(Database):
                 yield session
             finally:
                 session.close()
+
+    def settings_of(self, statements: Sequence[Statement]) -> list[int]:
+        from custctl.engines.sqlite.resuming import settings
+
+        return settings(statements)
+
+    def essential_setting(self, statement: Statement) -> str | None:
+        return statement.text
+
+    def lost(self, applied: Sequence[Statement], rest: Sequence[Statement]) -> Lost | None:
+        from custctl.engines.sqlite.resuming import lost
+
+        return lost(applied, rest)
 
     def settle(self, connection: Connection, statement: Statement) -> bool | None:
         # Each of these can be run again whether or not it took effect.

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 from custctl.engines.scripting import ScriptSession
+from custctl.engines.sqlite.errors import is_busy
 from custctl.engines.sqlite.running import begin_immediate
 from custctl.engines.sqlite.tokens import first_word
 from custctl.support.errors import CustctlError
@@ -79,6 +80,11 @@ class SqliteScriptSession(ScriptSession):
                     pass
             except sqlite3.Warning as error:
                 # Python 3.11 has no sqlite3.Error for two statements in one.
+                raise CustctlError(str(error)) from error
+            except sqlite3.Error as error:
+                if word != "ATTACH" or is_busy(error):
+                    raise
+                # It is not this database that cannot be opened.
                 raise CustctlError(str(error)) from error
         self._settings_changed |= word in ("PRAGMA", "ATTACH", "DETACH")
         self._check_keys |= word not in ("CREATE", "PRAGMA", "SELECT", "ANALYZE", "BEGIN", "COMMIT", "END")
