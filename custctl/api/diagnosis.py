@@ -245,6 +245,7 @@ def _schema(profile: Profile, database: Database, sql_dir: Path) -> Iterator[Che
         yield _stamp(status.stamp, profile.environment)
     yield from _tables(database, state, plan)
     yield _version(plan)
+    yield from _deferred(state)
     yield from _unfinished(state)
 
 
@@ -293,6 +294,17 @@ def _version(plan: Plan) -> Check:
     if plan.steps:
         return Check("schema", False, value, "run `custctl migrate`", ExitCode.PENDING)
     return Check("schema", True, value)
+
+
+def _deferred(state: State) -> Iterator[Check]:
+    """Report indexes that an import has left out: it runs, or it was killed."""
+    from custctl.engines.deferral import parse
+
+    left_out = parse(state.standing.deferred) if state.standing is not None else []
+    if left_out:
+        names = ", ".join(f"`{index.name}`" for index in left_out)
+        hint = "wait if an import is running; otherwise run `custctl migrate`, which builds them"
+        yield Check("indexes", False, f"left out for an import: {names}", hint, ExitCode.INCOMPLETE)
 
 
 def _unfinished(state: State) -> Iterator[Check]:

@@ -81,6 +81,11 @@ class FileImport:
         """What this run knows to be committed so far."""
         return self._work.result.counts
 
+    @property
+    def deferred(self) -> bool:
+        """Whether indexes are left out until the rows are in."""
+        return self._work.deferred
+
     def committed(self) -> Counts:
         """Ask the database what is committed: an interrupt may come between a commit and the word of it."""
         return self._work.committed()
@@ -153,7 +158,7 @@ def opened_import(
             rejects=rejects,
             dry_run=dry_run,
         )
-        work = Import(opened.store, opened.database, request, opened.actor)
+        work = Import(opened.store, opened.database, request, opened.actor, opened.tell.note)
         yield FileImport(request, reading, data, known.lines, work, opened)
 
 

@@ -22,9 +22,17 @@ from custctl.customers.model import DEFAULT_STATUS, EDITABLE
 from custctl.customers.records import Fingerprint, Record, Source
 from custctl.customers.rejects import Rejects
 from custctl.customers.transactions import VOID
+from custctl.engines import deferral
 from custctl.schema.names import CUSTOMER
 from custctl.schema.standing import Standing, check_environment, check_schema, read_standing
-from custctl.support.errors import ConflictError, InvalidError, OutcomeUnknownError
+from custctl.support.errors import (
+    ConflictError,
+    CredentialError,
+    CustctlError,
+    IncompleteError,
+    InvalidError,
+    OutcomeUnknownError,
+)
 
 if TYPE_CHECKING:
     from custctl.customers.store import CustomerStore
@@ -33,6 +41,8 @@ if TYPE_CHECKING:
 
 BATCH = 10_000  # rows a transaction
 _BATCH_BYTES = 1 << 23  # of the file, at most about so many: rows can be long
+DEFERS_FROM = 50_000  # rows to come: to build an index after fewer of them saves less than a second
+_DEFERS_SHARE = 10  # rows to come for each that is there already: those rows' index is built once more
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,8 @@ class Result:
 
 
 _SHOWN_REASONS = 10
+_DEFERRED = "secondary indexes are built after the rows: until then, searches and sorted lists are right but slow"
+_BUILDING = "building the secondary indexes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +108,24 @@ class _Committed:
 
 
 class Import:
-    """One import. `result` tells at any time what is committed."""
+    """One import. `result` tells at any time what is committed.
 
-    def __init__(self, store: CustomerStore, database: Database, request: Request, actor: str) -> None:
+    Args:
+        actor: who is recorded.
+        note: told what is done with the table's indexes.
+
+    Attributes:
+        deferred: whether indexes wait for the end of this import, or of one that was killed.
+    """
+
+    def __init__(
+        self,
+        store: CustomerStore,
+        database: Database,
+        request: Request,
+        actor: str,
+        note: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._store = store
         self._database = database
         self._request = request
@@ -109,6 +136,8 @@ class Import:
         self._part = 0  # of the operation, the last that is recorded
         self._rejects_size = 0
         self._rejects: Rejects | None = None
+        self._note = note
+        self.deferred = False
         self.result = Result(Counts())
 
     def run(self, on_progress: Callable[[int], None]) -> Result:
@@ -119,6 +148,7 @@ class Import:
 
         Raises:
             ConflictError: another process imports the same file, or the operation is another request's.
+            IncompleteError: the indexes that were left out for the rows could not be built; it can be run again.
             InvalidError: the file cannot be read further; what came before has landed.
             RefusedError: the database's stamp forbids it.
         """
@@ -126,14 +156,21 @@ class Import:
             self._rehearse(on_progress)
             return self.result
         self._store.transactions.run(self._request.operation_id, self._begin, part=lambda: None)
+        if self.deferred and not self.result.replayed:
+            self._note(_DEFERRED)
         if self.result.replayed:
+            self._build()
             return self.result
         if self._request.rejects is not None:
             self._rejects = Rejects(
                 self._request.rejects, self._request.source, self._rejects_size, self.result.counts.rejected
             )
             self.result.lost_rejects = self._rejects.lost
-        self._stream(self._commit, on_progress)
+        try:
+            self._stream(self._commit, on_progress)
+        except InvalidError:
+            self._build()
+            raise
         return self.result
 
     def committed(self) -> Counts:
@@ -207,6 +244,9 @@ class Import:
             False where another process has done the whole operation meanwhile.
         """
         rejects = self._rejects
+        if portion.last:
+            # The position goes with the last rows: until then, an import that is killed is run again to build them.
+            self._build()
 
         def write(connection: Connection, _: Standing) -> _Committed | None:
             # Two processes that import the same file meet here, before either has looked at the position.
@@ -261,8 +301,9 @@ class Import:
         held: str | None = connection.run("import.position", of=self._key).scalar()
         return held
 
-    def _begin(self, connection: Connection, _: Standing) -> None:
+    def _begin(self, connection: Connection, standing: Standing) -> None:
         """Answer for what was done before, or take over where an earlier run stopped."""
+        self.deferred = standing.deferred is not None
         if self._answer_again(connection):
             return
         recorded = audit.find_operation(connection, self._request.operation_id)
@@ -281,6 +322,27 @@ class Import:
                 " options or for another operation to finish",
                 hint="an operation id names one request: use a new one",
             )
+        to_come = self._request.fingerprint.lines - self.result.counts.rows
+        if not self.deferred and to_come >= DEFERS_FROM:
+            self.deferred = bool(deferral.defer(self._database, connection, to_come // _DEFERS_SHARE))
+
+    def _build(self) -> None:
+        """Build the indexes that were left out, here or by an import that was killed."""
+        if not self.deferred:
+            return
+        self._note(_BUILDING)
+        try:
+            deferral.build(self._database)
+        except CredentialError as error:
+            self._note(f"{error.message}; searches stay slow until the owner of the tables runs `custctl migrate`")
+        except CustctlError as error:
+            raise IncompleteError(
+                f"the rows so far are imported, but {error.message}",
+                hint="fix that if needed, then run the same command again: it resumes there; or let `custctl migrate`"
+                " build it",
+                details=error.details,
+            ) from error
+        self.deferred = False
 
     def _remember(self, connection: Connection, counts: Counts, rejects_size: int, *, done: bool) -> str | None:
         if done:

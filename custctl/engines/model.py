@@ -35,6 +35,18 @@ class Merge:
 
 
 @dataclass(frozen=True, slots=True)
+class Index:
+    """An index that makes reading faster and enforces nothing.
+
+    Attributes:
+        statements: what makes it as it was, in their order.
+    """
+
+    name: str
+    statements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """One line of `doctor`: what was looked at, how it stands, and the way out of a fault.
 

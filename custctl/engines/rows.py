@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from custctl.engines.model import Merge
+from custctl.engines.model import Index, Merge
 
 if TYPE_CHECKING:
     from custctl.engines.connection import Connection, Row
@@ -75,3 +75,24 @@ class Rows(ABC):
             insert: whether rows with a new key are inserted, or reported as absent.
             update: whether rows with a known key are updated, or reported as taken.
         """
+
+    def drop_secondary_indexes(self, connection: Connection, table: str, at_most: int) -> Sequence[Index]:
+        """Drop the indexes of a table that only make reading faster, in the caller's transaction.
+
+        Args:
+            at_most: nothing is dropped where the table has more rows.
+
+        Returns:
+            What was dropped, as the database defines it. Nothing where this engine or login cannot do that, or where
+            somebody else uses the table.
+        """
+        return ()
+
+    def has_index(self, connection: Connection, table: str, name: str) -> bool:
+        """Tell whether a table has an index of that name."""
+        raise NotImplementedError
+
+    def make_index(self, connection: Connection, index: Index) -> None:
+        """Make an index again, in the caller's transaction, however long it takes."""
+        for statement in index.statements:
+            connection.send(statement)

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from custctl.engines import deferral
 from custctl.engines.scripts import Finding, Statement
 from custctl.migrations import journal
 from custctl.migrations.execution import Task, carry_out, milliseconds
@@ -34,7 +35,7 @@ from custctl.support.text import plural
 if TYPE_CHECKING:
     from custctl.engines.base import Database
     from custctl.engines.connection import Connection
-    from custctl.engines.model import LockHolder
+    from custctl.engines.model import Index, LockHolder
     from custctl.engines.scripting import ScriptSession
 
 PROTECTED = ("staging", "production")
@@ -52,6 +53,9 @@ class Listener:
 
     def waiting(self, holder: LockHolder | None) -> None:
         """Another run holds the lock."""
+
+    def building(self, index: Index) -> None:
+        """An index is built that an import left out, and did not come to build."""
 
     def finding(self, script: Script, finding: Finding) -> None:
         """The linter has something to say, and it stops nothing here."""
@@ -107,7 +111,8 @@ class Request:
 def migrate(database: Database, request: Request, listener: Listener) -> Run:
     """Apply what is pending.
 
-    Where nothing is, the database is only read, and no lock is taken.
+    Where nothing is, the database is only read, and no lock is taken. Indexes that an import left out are built first: a
+    script may count on them.
 
     Raises:
         MigrationError: drift, a late number, a script that failed or is not fit to run.
@@ -141,11 +146,14 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
         _prepare(database, plan.steps, request.environment, listener)
         run.after = plan.reaches
         return run
-    if state.has_journal and not plan.steps:
+    is_whole = state.standing is None or state.standing.deferred is None
+    if state.has_journal and not plan.steps and is_whole:
         return run
     prepared = _prepare(database, plan.steps, request.environment, listener)
     with database.migration_lock(request.lock_timeout, listener.waiting):
         database.create()
+        if not is_whole:
+            deferral.build(database, listener.building)
         with database.script_session() as session:
             state = journal.read_state_on(database, session.connection)
             check_state(state, request.environment, database.location)

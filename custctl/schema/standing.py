@@ -45,6 +45,7 @@ REQUIRED_SCHEMA = 5
 
 _ENVIRONMENT, _EPOCH, _DATABASE_ID, _FORK = "environment", "epoch", "database_id", "fork"
 _READ_ONLY = "read_only"
+_DEFERRED = "deferred_indexes"
 _SYNCHRONOUS, _SYNCHRONOUS_AT = "synchronous", "synchronous_at"
 
 
@@ -58,6 +59,7 @@ class Standing:
         database_id: a UUID made with the stamp, and anew when a copy is restamped.
         schema_version: the newest versioned script applied, or None.
         read_only: whether it refuses writes, where that was asked for.
+        deferred: the indexes that are left out until a load has ended, as `engines.deferral` records them; or None.
     """
 
     environment: str | None
@@ -65,6 +67,7 @@ class Standing:
     database_id: str | None
     schema_version: int | None
     read_only: bool = False
+    deferred: str | None = None
 
 
 def read_standing(connection: Connection, *, read_only: bool = False) -> Standing:
@@ -84,6 +87,7 @@ def read_standing(connection: Connection, *, read_only: bool = False) -> Standin
         database_id=held.get(_DATABASE_ID),
         schema_version=int(newest_version) if newest_version is not None else None,
         read_only=held.get(_READ_ONLY) == "yes",
+        deferred=held.get(_DEFERRED),
     )
 
 
@@ -227,6 +231,13 @@ def count_fork(connection: Connection, fork: str, at_least: int) -> tuple[int, i
 def record_synchronous(connection: Connection, standbys: str, at: str) -> None:
     """Write down which standbys the primary's commits wait for, in the engine's own words, and when that was."""
     _put(connection, {_SYNCHRONOUS: standbys, _SYNCHRONOUS_AT: at})
+
+
+def record_deferred(connection: Connection, indexes: str | None) -> None:
+    """Write down which indexes are left out; None where there are none any more."""
+    connection.run("metadata.delete", key=_DEFERRED)
+    if indexes is not None:
+        connection.run("metadata.insert", key=_DEFERRED, value=indexes)
 
 
 def _put(connection: Connection, values: Mapping[str, str]) -> None:

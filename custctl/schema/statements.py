@@ -9,7 +9,7 @@ from sqlalchemy.sql.base import Executable
 
 from custctl.schema.tables import journal, metadata
 
-STAMPS = ("environment", "epoch", "database_id")
+STAMPS = ("environment", "epoch", "database_id", "deferred_indexes")
 
 
 def fixed(text: str) -> sa.ColumnElement[str]:

@@ -11,6 +11,7 @@ from custctl.support.errors import CustctlError
 from custctl.support.text import visible, without_hashes
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
 _RED, _YELLOW, _CYAN, _RESET = "\x1b[31m", "\x1b[33m", "\x1b[36m", "\x1b[0m"
@@ -57,6 +58,7 @@ class Console:
         self._color = wants_color(stream, environ)
         self._draws = stream.isatty() and environ.get("TERM") != "dumb" and not as_json and not quiet
         self._drawn = False
+        self._bar: RichProgress | None = None
         self.quiet = quiet
         self.verbosity = verbosity
         self.as_json = as_json
@@ -155,8 +157,12 @@ class Console:
         text = without_hashes(text)
         if self._drawn:
             text, self._drawn = _ERASE_LINE + text, False
+        if self._bar is not None:
+            self._bar.stop()
         self._stream.write(text)
         self._stream.flush()
+        if self._bar is not None:
+            self._bar.start()
 
     @contextmanager
     def steps(self) -> Iterator[Callable[[str], None]]:
@@ -203,7 +209,7 @@ class Console:
             return
         from rich.console import Console as RichConsole
         from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as RichProgress
+        from rich.progress import Progress as ShownProgress
 
         terminal = RichConsole(file=self._stream, markup=False, highlight=False, emoji=False, no_color=not self._color)
         columns = (
@@ -213,8 +219,12 @@ class Console:
             TextColumn("{task.completed:,.0f} rows, {task.fields[rate]:,.0f}/s", markup=False),
             TimeRemainingColumn(),
         )
-        with RichProgress(*columns, console=terminal, transient=True) as bar:
-            yield _Bar(bar, bar.add_task(visible(what), total=total() if callable(total) else total, rate=0.0))
+        with ShownProgress(*columns, console=terminal, transient=True) as bar:
+            self._bar = bar
+            try:
+                yield _Bar(bar, bar.add_task(visible(what), total=total() if callable(total) else total, rate=0.0))
+            finally:
+                self._bar = None
 
 
 class _Silent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from itertools import product
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from custctl.customers import statements
+from custctl.customers import importing, statements
 from custctl.engines.roles import ADMIN, AUDIT_FACTS, AUDIT_VALUES, OPERATOR, RIGHTS, SUPPORT, least_role
 from custctl.schema.tables import customer_audit
 from tests.conftest import ADA, REPOSITORY, Project
@@ -342,3 +343,28 @@ def test_a_member_whose_role_lost_a_privilege_is_not_told_to_become_one(staff: S
     assert "MEMBER" not in hint
     assert "make this login a member" not in hint
     assert OPERATOR in hint
+
+
+def test_an_operator_imports_beside_the_indexes_that_only_an_admin_can_build_again(
+    staff: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "DEFERS_FROM", 2)
+    monkeypatch.setattr(importing, "_DEFERS_SHARE", 1)
+    assert "secondary indexes" not in staff.ok("operator", "customer", "import", "in.csv", "--on-conflict", "skip").err
+    (staff.path / "more.csv").write_text(ROWS.replace("@", "+more@"))
+    told = staff.ok("admin", "customer", "import", "more.csv").err
+    assert ("secondary indexes" in told) == isinstance(staff.office.server, PostgresqlServer)
+    assert "left out for an import" not in staff.inside.run("doctor").out
+
+
+def test_an_operator_says_who_can_build_indexes_that_were_left_out(staff: Staff) -> None:
+    if not isinstance(staff.office.server, PostgresqlServer):
+        return
+    (index,) = staff.project.sql("SELECT indexdef FROM pg_indexes WHERE indexname = 'customer_by_country'")
+    staff.project.sql("DROP INDEX customer_by_country")
+    left_out = json.dumps([{"name": "customer_by_country", "statements": [index[0]]}])
+    staff.project.sql(f"INSERT INTO custctl_metadata VALUES ('deferred_indexes', '{left_out}')")
+    told = staff.ok("operator", "customer", "import", "in.csv", "--on-conflict", "skip").err
+    assert "searches stay slow until the owner of the tables runs `custctl migrate" in told
+    assert "building the index `customer_by_country`" in staff.ok("admin", "migrate").err
+    assert staff.project.sql("SELECT indexdef FROM pg_indexes WHERE indexname = 'customer_by_country'") == [index]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from custctl.cli.context import Context
-from custctl.engines.model import LockHolder
+from custctl.engines.model import Index, LockHolder
 from custctl.engines.scripts import Finding
 from custctl.migrations.journal import Record
 from custctl.migrations.plan import Step
@@ -32,6 +32,10 @@ class Teller(Listener):
     def waiting(self, holder: LockHolder | None) -> None:
         """Say what the run waits for."""
         self._console.note(f"waiting for another migration{f': {holder.description}' if holder else ''}")
+
+    def building(self, index: Index) -> None:
+        """Say which index is built first."""
+        self._step(f"building the index `{index.name}`, which an import left out")
 
     def finding(self, script: Script, finding: Finding) -> None:
         """Warn."""

@@ -316,11 +316,11 @@ STATEMENTS: dict[str, Prepared] = {
         ("key:text", "value:long"),
     ),
     "metadata.standing": (
-        "SELECT {schema}.custctl_metadata.name, {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name IN ('environment', 'epoch', 'database_id') UNION ALL SELECT 'schema_version', CAST(max({schema}.schema_migration.version) AS NVARCHAR(20)) AS max_1\nFROM {schema}.schema_migration\nWHERE {schema}.schema_migration.state IN ('applied', 'baseline')",
+        "SELECT {schema}.custctl_metadata.name, {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes') UNION ALL SELECT 'schema_version', CAST(max({schema}.schema_migration.version) AS NVARCHAR(20)) AS max_1\nFROM {schema}.schema_migration\nWHERE {schema}.schema_migration.state IN ('applied', 'baseline')",
         (),
     ),
     "metadata.standing_read_only": (
-        "SELECT {schema}.custctl_metadata.name, {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name IN ('environment', 'epoch', 'database_id') UNION ALL SELECT 'schema_version', CAST(max({schema}.schema_migration.version) AS NVARCHAR(20)) AS max_1\nFROM {schema}.schema_migration\nWHERE {schema}.schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', CASE WHEN (CAST(DATABASEPROPERTYEX(DB_NAME(), N'Updateability') AS NVARCHAR(60)) = N'READ_ONLY') THEN N'yes' ELSE N'no' END AS anon_1",
+        "SELECT {schema}.custctl_metadata.name, {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes') UNION ALL SELECT 'schema_version', CAST(max({schema}.schema_migration.version) AS NVARCHAR(20)) AS max_1\nFROM {schema}.schema_migration\nWHERE {schema}.schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', CASE WHEN (CAST(DATABASEPROPERTYEX(DB_NAME(), N'Updateability') AS NVARCHAR(60)) = N'READ_ONLY') THEN N'yes' ELSE N'no' END AS anon_1",
         (),
     ),
     "metadata.update": (

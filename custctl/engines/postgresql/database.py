@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import psycopg
 from psycopg import sql
 
-from custctl.engines.model import Check, LockHolder, Merge, Node
+from custctl.engines.model import Check, Index, LockHolder, Merge, Node
 from custctl.engines.postgresql import errors
 from custctl.engines.postgresql.attempts import PROTOCOL_VIOLATION, is_answer, translate_attempt
 from custctl.engines.postgresql.connection import AttemptError, LimitedConnection, NoPasswordError
@@ -361,6 +361,22 @@ class PostgresqlDatabase(ServerDatabase):
 
         driver, schema = self._driver(connection), self.settings.schema
         return merge(driver, schema, table, columns, rows, key=key, insert=insert, update=update)
+
+    def drop_secondary_indexes(self, connection: Connection, table: str, at_most: int) -> Sequence[Index]:
+        from custctl.engines.postgresql.secondary import drop
+
+        return drop(connection, table, at_most)
+
+    def has_index(self, connection: Connection, table: str, name: str) -> bool:
+        named = {"name": connection.qualified(name)}
+        return bool(connection.send("SELECT to_regclass(%(name)s) IS NOT NULL", ("name",), named).scalar())
+
+    def make_index(self, connection: Connection, index: Index) -> None:
+        # It takes as long as it takes; that the server is alive is asked for now and then.
+        driver = self._driver(connection)
+        driver.patience, driver.on_silence = None, self.check_alive
+        connection.send("SET LOCAL statement_timeout = 0")
+        super().make_index(connection, index)
 
     # -- migrations --------------------------------------------------------------------------------
 

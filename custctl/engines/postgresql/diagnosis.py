@@ -23,6 +23,7 @@ from custctl.engines.postgresql.names import quoted
 from custctl.engines.postgresql.pooling import keeps_session
 from custctl.engines.rights import Right, all_rights, in_words, judge, rights_of
 from custctl.engines.roles import ADMIN, RIGHTS, SUPPORT
+from custctl.schema.standing import read_standing
 from custctl.support.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -383,6 +384,8 @@ class _Look:
         installed = bool(self._rows("SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm'"))
         if index:
             yield Check("substring search", True, "trigram index `customer_search`")
+        elif installed and read_standing(self._connection).deferred is not None:
+            yield Check("substring search", True, "full scan: `customer_search` is left out for an import")
         elif installed:
             state = "INVALID" if index is False else "missing"
             hint = f"ask the owner of the tables to drop the index if it exists, then to run `{self._psql(script)}`"

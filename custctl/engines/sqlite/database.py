@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from custctl.engines.base import Database, EngineSettings
 from custctl.engines.connecting import T
-from custctl.engines.model import Check, LockHolder, Merge
+from custctl.engines.model import Check, Index, LockHolder, Merge
 from custctl.engines.sqlite import folding
 from custctl.engines.sqlite.errors import translate
 from custctl.engines.sqlite.running import SqliteConnection, begin_immediate, value_of
@@ -297,6 +297,15 @@ class SqliteDatabase(Database):
         from custctl.engines.sqlite.bulk import merge
 
         return merge(connection.driver, table, columns, rows, key=key, insert=insert, update=update)
+
+    def drop_secondary_indexes(self, connection: Connection, table: str, at_most: int) -> Sequence[Index]:
+        from custctl.engines.sqlite.secondary import drop
+
+        return drop(connection.driver, table, at_most)
+
+    def has_index(self, connection: Connection, table: str, name: str) -> bool:
+        query = "SELECT 1 FROM sqlite_master WHERE name = ?"
+        return connection.send(query, ("name",), {"name": name}).first() is not None
 
     # -- migrations --------------------------------------------------------------------------------
 

@@ -290,11 +290,11 @@ STATEMENTS: dict[str, Prepared] = {
     "metadata.delete": ("DELETE FROM custctl_metadata WHERE custctl_metadata.name = ?", ("key",)),
     "metadata.insert": ("INSERT INTO custctl_metadata (name, value) VALUES (?, ?)", ("key", "value")),
     "metadata.standing": (
-        "SELECT custctl_metadata.name, custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id') UNION ALL SELECT 'schema_version', CAST(max(schema_migration.version) AS VARCHAR(20)) AS max_1\nFROM schema_migration\nWHERE schema_migration.state IN ('applied', 'baseline')",
+        "SELECT custctl_metadata.name, custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes') UNION ALL SELECT 'schema_version', CAST(max(schema_migration.version) AS VARCHAR(20)) AS max_1\nFROM schema_migration\nWHERE schema_migration.state IN ('applied', 'baseline')",
         (),
     ),
     "metadata.standing_read_only": (
-        "SELECT custctl_metadata.name, custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id') UNION ALL SELECT 'schema_version', CAST(max(schema_migration.version) AS VARCHAR(20)) AS max_1\nFROM schema_migration\nWHERE schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', 'no'",
+        "SELECT custctl_metadata.name, custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes') UNION ALL SELECT 'schema_version', CAST(max(schema_migration.version) AS VARCHAR(20)) AS max_1\nFROM schema_migration\nWHERE schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', 'no'",
         (),
     ),
     "metadata.update": ("UPDATE custctl_metadata SET value=? WHERE custctl_metadata.name = ?", ("held", "key")),

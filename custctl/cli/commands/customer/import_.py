@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from custctl.customers.importing import Result
 
 _COLUMNS = ("file", "rows", "inserted", "updated", "unchanged", "skipped", "rejected", "operation_id")
+_RESUMES = {False: ": it resumes there", True: ": it resumes there, and builds the indexes that are left out so far"}
 
 
 @command(
@@ -140,7 +141,7 @@ def _run(context: Context, work: FileImport) -> Result:
         raise InterruptedRunError(
             "interrupted; nothing was written" if dry_run else f"interrupted; {_committed(work.committed())}",
             terminated=isinstance(interrupt, Terminated),
-            hint="run the same command again" + ("" if dry_run else ": it resumes there"),
+            hint="run the same command again" + ("" if dry_run else _RESUMES[work.deferred]),
         ) from interrupt
 
 

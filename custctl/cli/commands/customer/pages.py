@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from custctl.cli.context import Context
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 # In order of worth: where a terminal is narrow, the last ones are left out.
 SHOWN = ("id", "email", "first_name", "last_name", "status", "company", "country", "version")
+
+_SLOW = 0.5  # seconds
 
 
 def print_pages(context: Context, query: Query, position: Position | None, limit: int) -> None:
@@ -32,6 +35,18 @@ def print_pages(context: Context, query: Query, position: Position | None, limit
         raise
 
 
+def _tell_why_slow(context: Context) -> None:
+    """Say so if an import has left indexes out: to ask each time would take a fast search twice as long."""
+    from custctl.schema.standing import read_standing
+
+    with context.database.reading() as connection:
+        deferred = read_standing(connection).deferred is not None
+    if deferred:
+        context.console.note(
+            "slow, as an import has left indexes out: it builds them at its end; if none is running, `custctl migrate` does"
+        )
+
+
 def _print(context: Context, query: Query, position: Position | None, limit: int) -> None:
     from custctl.customers.queries import read_all, read_page
 
@@ -40,8 +55,11 @@ def _print(context: Context, query: Query, position: Position | None, limit: int
         context.renderer.many(found_rows, FIELDS, shown=SHOWN, may_drop=True)
         context.tell_source()
         return
+    began = time.monotonic()
     page = read_page(context.database, query, limit, position)
     context.tell_source()
+    if time.monotonic() - began >= _SLOW:
+        _tell_why_slow(context)
     rows = [found.as_dict() for found in page.items]
     context.renderer.many(rows, FIELDS, next=page.next, shown=SHOWN, may_drop=True)
     if page.next is not None:

@@ -1,0 +1,50 @@
+"""The indexes of a table that only make reading faster, the full-text index among them."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+
+from custctl.engines.model import Index
+from custctl.engines.sqlite.running import quote, value_of
+
+SEARCH = "customer_search"
+"""The full-text index."""
+
+_WITHOUT_TEXT = re.compile(r"content\s*=\s*['\"]?customer\b", re.IGNORECASE)
+_REBUILD = f"INSERT INTO {SEARCH} ({SEARCH}) VALUES ('rebuild')"
+
+
+def drop(driver: sqlite3.Connection, table: str, at_most: int) -> Sequence[Index]:
+    """Drop them inside the open transaction; see `Database.drop_secondary_indexes`."""
+    some = f"SELECT count(*) FROM (SELECT 1 FROM {quote(table)} LIMIT {at_most + 1})"
+    if value_of(driver, some) > at_most:
+        return ()
+    dropped = []
+    for index, drops in [*_plain(driver, table), *_full_text(driver, table)]:
+        for statement in drops:
+            driver.execute(statement)
+        dropped.append(index)
+    return dropped
+
+
+def _plain(driver: sqlite3.Connection, table: str) -> list[tuple[Index, list[str]]]:
+    listed = driver.execute("SELECT name FROM pragma_index_list(?) WHERE origin = 'c' AND \"unique\" = 0", (table,))
+    plain = {name for (name,) in listed}
+    query = (
+        "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = ? ORDER BY rowid"
+    )
+    made = driver.execute(query, (table,)).fetchall()
+    return [(Index(name, (sql,)), [f"DROP INDEX {quote(name)}"]) for name, sql in made if name in plain]
+
+
+def _full_text(driver: sqlite3.Connection, table: str) -> Iterator[tuple[Index, list[str]]]:
+    sql = value_of(driver, f"SELECT sql FROM sqlite_master WHERE type = 'table' AND name = '{SEARCH}'")
+    # One that keeps text of its own could not be made again of the table's.
+    if sql is None or _WITHOUT_TEXT.search(sql) is None:
+        return
+    query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? AND instr(lower(sql), ?)"
+    triggers = driver.execute(f"{query} ORDER BY rowid", (table, SEARCH)).fetchall()
+    drops = [*(f"DROP TRIGGER {quote(name)}" for name, _ in triggers), f"DROP TABLE {SEARCH}"]
+    yield Index(SEARCH, (sql, *(text for _, text in triggers), _REBUILD)), drops
