@@ -11,7 +11,7 @@ from typing import IO
 
 from custctl.customers.steady import Steady
 from custctl.support.errors import UnavailableError, UsageError
-from custctl.support.files import is_endless
+from custctl.support.files import is_endless, open_input
 
 
 @contextmanager
@@ -22,6 +22,7 @@ def opened(file: Path | IO[bytes]) -> Iterator[IO[bytes]]:
         file: its path, or a stream that stays the caller's.
 
     Raises:
+        UnavailableError: it is a pipe, and nothing writes to it.
         UsageError: it cannot be read.
         InvalidError: on reading; it is changed meanwhile.
     """
@@ -38,7 +39,11 @@ def _seekable(file: Path | IO[bytes]) -> Iterator[IO[bytes]]:
             yield spool
         return
     try:
-        data = file.open("rb")
+        data, begun = open_input(file)
+    except TimeoutError as error:
+        raise UnavailableError(
+            f"`{file}` cannot be read: {error.strerror}", hint="start the program that writes to it, then run it again"
+        ) from error
     except OSError as error:
         raise UsageError(f"`{file}` cannot be read: {error.strerror}") from error
     with data:
@@ -47,13 +52,14 @@ def _seekable(file: Path | IO[bytes]) -> Iterator[IO[bytes]]:
         if data.seekable():
             yield data
             return
-        with _spooled(data) as spool:
+        with _spooled(data, begun) as spool:
             yield spool
 
 
 @contextmanager
-def _spooled(stream: IO[bytes]) -> Iterator[IO[bytes]]:
+def _spooled(stream: IO[bytes], begun: bytes = b"") -> Iterator[IO[bytes]]:
     with tempfile.TemporaryFile() as spool:
+        spool.write(begun)
         while chunk := _read(stream):
             spool.write(chunk)
         spool.seek(0)

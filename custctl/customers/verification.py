@@ -20,8 +20,8 @@ import sqlalchemy as sa
 from custctl.customers import audit
 from custctl.schema.standing import check_schema, read_standing
 from custctl.schema.tables import customer_audit
-from custctl.support.errors import InvalidError, RefusedError, UsageError
-from custctl.support.files import is_endless
+from custctl.support.errors import InvalidError, RefusedError, UnavailableError, UsageError
+from custctl.support.files import is_endless, open_input
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
@@ -78,13 +78,19 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
     Raises:
         UsageError: the file cannot be read.
+        UnavailableError: it is a pipe, and nothing writes to it.
         InvalidError: it is no checkpoint.
     """
     try:
-        with path.open(encoding="utf-8") as stream:
+        stream, begun = open_input(path)
+        with stream:
             if is_endless(stream):
                 raise UsageError(f"`{path}` cannot be read: it is a device")
-            held = json.load(stream)
+            held = json.loads(begun + stream.read())
+    except TimeoutError as error:
+        raise UnavailableError(
+            f"`{path}` cannot be read: {error.strerror}", hint="start the program that writes to it, then run it again"
+        ) from error
     except OSError as error:
         raise UsageError(f"`{path}` cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError):

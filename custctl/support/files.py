@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import time
 from pathlib import Path
 from typing import IO, Any
+
+_PATIENCE = 10.0  # seconds in which the other end of a named pipe may be opened
+_PAUSE = 0.05
 
 
 class UnfitFileError(OSError):
@@ -46,6 +51,66 @@ def require_regular(path: Path | str) -> None:
         OSError: as `open_regular`.
     """
     os.close(open_regular(path))
+
+
+def open_input(path: Path | str) -> tuple[IO[bytes], bytes]:
+    """Open a file, a device or a named pipe for reading; a pipe that nobody writes to is not waited for without end.
+
+    Returns:
+        The stream, and the first bytes of a pipe, which have been read from it.
+
+    Raises:
+        TimeoutError: nothing writes to the pipe.
+        OSError: it cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    stream = open(descriptor, "rb")  # noqa: SIM115 - the caller closes it
+    try:
+        begun = _wait_for_writer(descriptor) if stat.S_ISFIFO(os.fstat(descriptor).st_mode) else b""
+        if hasattr(os, "O_NONBLOCK"):
+            os.set_blocking(descriptor, True)
+    except BaseException:
+        stream.close()
+        raise
+    return stream, begun
+
+
+def _wait_for_writer(descriptor: int) -> bytes:
+    """Wait until a pipe has a writer, and return what has been read by then."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            begun = os.read(descriptor, 1 << 16)
+        except BlockingIOError:
+            return b""  # there is a writer, which has written nothing yet
+        if begun:
+            return begun
+        if time.monotonic() >= deadline:
+            raise TimeoutError(errno.ETIMEDOUT, "nothing writes to the pipe")
+        time.sleep(_PAUSE)
+
+
+def open_output(path: Path | str) -> int:
+    """Open a device or a named pipe for writing; a pipe that nobody reads is not waited for without end.
+
+    Raises:
+        TimeoutError: nothing reads from the pipe.
+        OSError: it cannot be opened.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        except OSError as error:
+            if error.errno != errno.ENXIO or not stat.S_ISFIFO(os.stat(path).st_mode):
+                raise
+            if time.monotonic() >= deadline:
+                raise TimeoutError(errno.ETIMEDOUT, "nothing reads from the pipe") from None
+            time.sleep(_PAUSE)
+        else:
+            if hasattr(os, "O_NONBLOCK"):
+                os.set_blocking(descriptor, True)
+            return descriptor
 
 
 def is_endless(stream: IO[Any]) -> bool:

@@ -6,12 +6,15 @@ import os
 import shlex
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.cache.test_commands import with_cache
 from tests.conftest import ADA, Project
+from tests.inside import Inside
 
 _KINDS = ["pipe", "directory", "device"]
 
@@ -82,3 +85,54 @@ def test_an_import_by_process_substitution_works(migrated: Project, tmp_path: Pa
     )
     assert done.returncode == 0, done.stderr
     assert migrated.ok("customer", "get", ADA[1], "-o", "json").json["first_name"] == "Ada"
+
+
+ROWS = "email,first_name,last_name\nada@example.com,Ada,Lovelace\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("customer", "import"), "nothing writes to the pipe"),
+        (("audit", "verify", "--checkpoint"), "nothing writes to the pipe"),
+        (("customer", "export", "--output-file"), "nothing reads from the pipe"),
+    ],
+)
+def test_a_pipe_without_another_end_is_given_up(
+    arguments: tuple[str, ...], told: str, migrated: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("custctl.support.files._PATIENCE", 0.3)
+    refused = Inside(migrated.path, migrated.environ).run(*arguments, _odd("pipe", tmp_path))
+    assert refused.code == 3, refused.err
+    assert told in refused.err
+    assert "then run it again" in refused.err
+
+
+def test_a_pipe_whose_other_end_comes_later_works(migrated: Project, tmp_path: Path) -> None:
+    pipe = _odd("pipe", tmp_path)
+    inside = Inside(migrated.path, migrated.environ)
+
+    def write() -> None:
+        time.sleep(0.3)
+        with pipe.open("w") as stream:
+            time.sleep(0.3)
+            stream.write(ROWS[:20])
+            stream.flush()
+            time.sleep(0.1)
+            stream.write(ROWS[20:])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    inside.ok("customer", "import", pipe)
+    writer.join()
+    read: list[str] = []
+
+    def take() -> None:
+        time.sleep(0.3)
+        read.append(pipe.read_text())
+
+    reader = threading.Thread(target=take)
+    reader.start()
+    inside.ok("customer", "export", "--output-file", pipe)
+    reader.join()
+    assert "ada@example.com,Ada,Lovelace" in read[0]

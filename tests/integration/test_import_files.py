@@ -423,12 +423,16 @@ def assert_stopped(process: subprocess.Popen[bytes]) -> None:
     assert os.WIFSTOPPED(status), status
 
 
-def test_a_file_that_is_replaced_meanwhile_is_imported_as_it_was(ready: Inside) -> None:
+@pytest.mark.parametrize("change", ["replaced", "removed"])
+def test_a_file_that_is_replaced_or_removed_meanwhile_is_imported_as_it_was(ready: Inside, change: str) -> None:
     file = write_csv(ready.path / "in.csv", NAMES, numbered(300))
     process = start(ready, small_batches(ready, 100, "customer", "import", "in.csv", signal="1 begun SIGSTOP"))
     assert_stopped(process)
-    other = write_csv(ready.path / "other.csv", NAMES, [("intruder@example.com", "I", "N")])
-    shutil.move(other, file)
+    if change == "removed":
+        file.unlink()
+    else:
+        other = write_csv(ready.path / "other.csv", NAMES, [("intruder@example.com", "I", "N")])
+        shutil.move(other, file)
     process.send_signal(signal.SIGCONT)
     code, _, err = finish(process, timeout=300)
     assert code == 0, err

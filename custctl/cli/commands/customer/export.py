@@ -17,6 +17,7 @@ from custctl.cli.context import Context
 from custctl.cli.options import PLAIN, command
 from custctl.customers.model import FIELDS
 from custctl.support.errors import UnavailableError, UsageError
+from custctl.support.files import open_output
 from custctl.support.text import plural
 from custctl.terminal.render import Format
 
@@ -74,7 +75,7 @@ def _written_whole(path: Path) -> Iterator[TextIO]:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if path.exists() and not path.is_file():
-            stream: TextIO = path.open("w", encoding="utf-8", newline="")
+            stream: TextIO = os.fdopen(open_output(path), "w", encoding="utf-8", newline="")
             part = None
         else:
             # Where a link leads, so that the link stays.
@@ -82,6 +83,10 @@ def _written_whole(path: Path) -> Iterator[TextIO]:
             # Not named after the process: in a container the next one has the same number.
             descriptor, name = tempfile.mkstemp(prefix=f".{place.name[:100]}.", suffix=".part", dir=place.parent)
             stream, part = os.fdopen(descriptor, "w", encoding="utf-8", newline=""), Path(name)
+    except TimeoutError as error:
+        raise UnavailableError(
+            f"cannot write `{path}`: {error.strerror}", hint="start the program that reads it, then run it again"
+        ) from error
     except OSError as error:
         raise UsageError(f"cannot write `{path}`: {error.strerror}") from error
     try:
