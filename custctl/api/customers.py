@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from os import PathLike
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Unpack
+from typing import IO, TYPE_CHECKING, TypeVar, Unpack
 
 from custctl.cache.answers import Demands, Found
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from custctl.customers.model import Customer
     from custctl.customers.operations import Outcome
     from custctl.customers.queries import Page
+    from custctl.schema.own import OwnFields
+
+T = TypeVar("T")
 
 ANYTHING = Demands()
 """What `read` demands by default: nothing."""
@@ -37,6 +40,14 @@ class Customers:
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
+
+    # -- fields ------------------------------------------------------------------------------------
+
+    def fields(self) -> tuple[str, ...]:
+        """Return the names of all fields in the order of output, the company's own last, as the database has them."""
+        from custctl.customers.model import FIELDS
+
+        return (*FIELDS, *self._opened.learn_fields().names)
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -151,7 +162,7 @@ class Customers:
         """Add a customer.
 
         Args:
-            values: fields by name; `email`, `first_name` and `last_name` are needed.
+            values: fields by name, the company's own among them; `email`, `first_name` and `last_name` are needed.
             operation_id: the UUID of the request.
 
         Raises:
@@ -162,8 +173,20 @@ class Customers:
         from custctl.customers.operations import chosen_operation_id
         from custctl.customers.rules import validate
 
-        checked = validate(values, partial=False)
-        return self._opened.store.add(checked, operation_id=chosen_operation_id(operation_id))
+        wanted = chosen_operation_id(operation_id)
+        return self._with_fields(
+            values,
+            lambda own: self._opened.store.add(validate(values, own, partial=False), own, operation_id=wanted),
+        )
+
+    def _with_fields(self, named: Iterable[str], work: Callable[[OwnFields], T]) -> T:
+        """Run `work` with the own fields; again where the database turns out to have others."""
+        from custctl.customers.conflicts import FieldsChangedError
+
+        try:
+            return work(self._opened.own_fields(named))
+        except FieldsChangedError:
+            return work(self._opened.learn_fields())
 
     def update(
         self,
@@ -193,13 +216,18 @@ class Customers:
         from custctl.customers.operations import chosen_operation_id
         from custctl.customers.rules import validate
 
-        return self._opened.store.update(
-            str(who),
-            validate(changes, partial=True),
-            operation_id=chosen_operation_id(operation_id),
-            if_version=if_version,
-            retries=retries,
-            base=base,
+        wanted = chosen_operation_id(operation_id)
+        return self._with_fields(
+            changes,
+            lambda own: self._opened.store.update(
+                str(who),
+                validate(changes, own, partial=True),
+                own,
+                operation_id=wanted,
+                if_version=if_version,
+                retries=retries,
+                base=base,
+            ),
         )
 
     def delete(self, who: str | int, *, if_version: str | None = None, operation_id: str | None = None) -> Outcome:
@@ -272,11 +300,10 @@ class Customers:
         Raises:
             PendingError: the schema is not there or too old.
         """
-        from custctl.customers.exporting import export_all
-        from custctl.customers.model import Customer
+        from custctl.customers.exporting import export_all, exported_customer
 
         found = export_all(self._opened.database)
-        return (Customer(*row) for block in found.rows() for row in block)
+        return (exported_customer(row, found.own) for block in found.rows() for row in block)
 
     def import_file(
         self,

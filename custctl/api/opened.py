@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from custctl.engines.base import Database
     from custctl.engines.reads import Replicas
     from custctl.profiles import Profile
+    from custctl.schema.own import OwnFields
 
 _WAIT_STEP = 0.5  # seconds between attempts to reach a database that is still starting
 
@@ -108,7 +109,10 @@ class Opened:
             password=cache(self._password),
             replicas=self._replicas(),
         )
-        return open_database(named.engine, settings)
+        made = open_database(named.engine, settings)
+        made.own = self._remembered_fields()
+        made.on_learn = self._remember_fields
+        return made
 
     def _replicas(self) -> Replicas | None:
         """Return what decides where reads go; None if there is only one place."""
@@ -128,6 +132,58 @@ class Opened:
 
         secret = find_credential(self.profile, self.environ).secret
         return secret.reveal() if secret is not None else None
+
+    # Own fields are remembered between commands: what is read then comes in one round trip. Each row tells whether
+    # they are still those.
+
+    @property
+    def _fields_file(self) -> Path:
+        from custctl.support.state import state_file
+
+        return state_file(self.profile.name, self.profile.location, self.environ, "fields.json")
+
+    def _remembered_fields(self) -> OwnFields:
+        from custctl.schema.own import NO_OWN_FIELDS, parse_record
+        from custctl.support.errors import RefusedError
+
+        try:
+            return parse_record(self._fields_file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeError, RefusedError):
+            return NO_OWN_FIELDS
+
+    def _remember_fields(self, own: OwnFields) -> None:
+        from custctl.support.state import write_whole
+
+        with suppress(OSError):
+            if own.record is None:
+                self._fields_file.unlink(missing_ok=True)
+            else:
+                self._fields_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                write_whole(self._fields_file, own.record)
+
+    def own_fields(self, names: Iterable[str] = ()) -> OwnFields:
+        """Return the own fields that are known; the database is asked where one of the names is of none of them.
+
+        Raises:
+            UnavailableError: it does not respond.
+        """
+        from custctl.customers.model import FIELDS
+
+        if any(name not in FIELDS and name not in self.database.own.by_name for name in names):
+            self.learn_fields()
+        return self.database.own
+
+    def learn_fields(self) -> OwnFields:
+        """Ask the database what own fields it records.
+
+        Raises:
+            UnavailableError: it does not respond.
+        """
+        from custctl.schema.standing import read_standing
+
+        with suppress(PendingError), self.database.reading() as connection:
+            self.database.learn(connection, read_standing(connection).own_fields)
+        return self.database.own
 
     def database_id(self) -> str | None:
         """Ask the database for its id; None if it has none yet.

@@ -11,7 +11,7 @@ from custctl.customers.versions import Version
 from custctl.engines import version_rank
 from custctl.support.errors import UsageError
 
-_FORM = 1
+_FORM = 2
 _OPTIONAL = frozenset({"phone", "company", "address_line", "city", "region", "postal_code", "country"})
 
 
@@ -41,7 +41,8 @@ def epoch_key(epoch: int) -> str:
 
 def pack(row: Customer, place: bytes, sealer: Sealer | None) -> bytes:
     """Return a row in its stored form."""
-    data = json.dumps([_FORM, *row.as_dict().values()], ensure_ascii=False, separators=(",", ":")).encode()
+    ours = [getattr(row, name) for name in FIELDS]
+    data = json.dumps([_FORM, *ours, dict(row.own)], ensure_ascii=False, separators=(",", ":")).encode()
     return sealer.seal(data, place) if sealer is not None else data
 
 
@@ -56,10 +57,11 @@ def unpack(data: bytes, place: bytes, sealer: Sealer | None) -> Customer | None:
         held = json.loads(data)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(held, list) or len(held) != len(FIELDS) + 1 or held[0] != _FORM:
+    if not isinstance(held, list) or len(held) != len(FIELDS) + 2 or held[0] != _FORM:
         return None
+    own = held.pop()
     values = dict(zip(FIELDS, held[1:], strict=True))
-    return Customer(**values) if _is_row(values) else None
+    return Customer(**values, own=own) if _is_row(values) and isinstance(own, dict) else None
 
 
 def _is_row(values: Mapping[str, Any]) -> bool:

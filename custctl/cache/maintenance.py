@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from custctl.customers.lookup import to_customer
+from custctl.customers.lookup import to_customer, with_own_fields
 from custctl.schema.standing import check_schema, read_standing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from custctl.cache.store import Cache
     from custctl.customers.model import Customer
     from custctl.engines.base import Database
-    from custctl.engines.connection import Connection
+    from custctl.engines.connection import Connection, Row
 
 _BATCH = 500  # customers a round trip; their leases outlive a batch by far
 
@@ -99,11 +101,13 @@ def _rows(database: Database, ids: list[int], connection: Connection) -> list[Cu
         return []
     import sqlalchemy as sa
 
-    from custctl.customers.statements import columns
+    from custctl.customers.statements import selected
     from custctl.schema.tables import customer
 
-    found = connection.execute(sa.select(*columns()).where(customer.c.id.in_(ids)))
-    return [to_customer(database, row) for row in found]
+    def select() -> Sequence[Row]:
+        return connection.execute(sa.select(*selected(connection)).where(customer.c.id.in_(ids))).all()
+
+    return [to_customer(database, connection, row) for row in with_own_fields(database, connection, select)]
 
 
 def count_entries(keys: Iterable[bytes]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from custctl.api.customers import Customers
     from custctl.engines.base import Database
     from custctl.profiles import Profile
+    from custctl.schema.own import OwnFields
 
 DEFAULT_ENV = "dev"
 _STORE = "custctl.context"
@@ -242,6 +243,14 @@ class Context:
     def database(self) -> Database:
         """The profile's database; connected at its first use."""
         return self.opened.database
+
+    def own_fields(self, names: Iterable[str] = ()) -> OwnFields:
+        """Return the own fields of the profile's database, as far as these names and `--fields` need them.
+
+        Raises:
+            UnavailableError: the database does not respond.
+        """
+        return self.opened.own_fields((*names, *(self._fields() or ())))
 
     def tell_source(self) -> None:
         """Say, with `-v`, where the last read came from."""

@@ -39,19 +39,52 @@ def complete_environments(incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
-def complete_fields(incomplete: str) -> list[str]:
+def complete_fields(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete the last of a list of fields separated by commas."""
-    from custctl.customers.model import FIELDS
-
     done, comma, last = incomplete.rpartition(",")
-    return [f"{done}{comma}{name}" for name in FIELDS if name.startswith(last)]
+    return [f"{done}{comma}{name}" for name in _field_names(ctx) if name.startswith(last)]
 
 
-def complete_sort(incomplete: str) -> list[str]:
+def complete_sort(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete a field to sort by."""
+    return [name for name in _field_names(ctx) if name.startswith(incomplete)]
+
+
+def complete_settable(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete a field that can be set."""
+    kept = ("id", "version", "created_at", "updated_at")
+    return [name for name in _field_names(ctx) if name not in kept and name.startswith(incomplete)]
+
+
+def complete_setting(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete `FIELD=`."""
+    return [f"{name}=" for name in complete_settable(ctx, incomplete)]
+
+
+def _field_names(ctx: typer.Context) -> tuple[str, ...]:
+    """Return all fields, and the own ones as they were when a command last met the database: nothing is asked."""
+    import os
+
+    from custctl.api.opened import Opened
+    from custctl.api.telling import Log
     from custctl.customers.model import FIELDS
 
-    return [name for name in FIELDS if name.startswith(incomplete)]
+    given = ctx.meta.get(GIVEN, {})
+    name = (given.get("env") or [os.environ.get("CUSTCTL_ENV") or "dev"])[-1]
+    folder = (given.get("profiles_dir") or [None])[-1]
+    try:
+        opened = Opened(
+            name,
+            profiles_dir=folder and Path(folder),
+            sql_dir=None,
+            environ=os.environ,
+            cwd=Path.cwd(),
+            actor=None,
+            tell=Log(),
+        )
+        return (*FIELDS, *opened.database.own.names)
+    except Exception:  # noqa: BLE001 - a shell that completes has no place for errors
+        return FIELDS
 
 
 def complete_format(incomplete: str) -> list[str]:

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from custctl.engines.base import Database
     from custctl.engines.connection import Connection, Row
 
+_NAMES = 400
+"""How long the names of the fields of one entry may be, together."""
+
+_MORE = "…"
+
 DATABASE = 0
 """The `customer_id` of rows that concern the database itself."""
 
@@ -116,7 +121,7 @@ def append(database: Database, connection: Connection, entry: Entry) -> None:
         "actor": entry.actor,
         "happened_at": now,
         "version": entry.version,
-        "fields": ",".join(entry.fields),
+        "fields": _names(entry.fields),
         "first_customer_id": min(entry.customers) if entry.customers else None,
         "last_customer_id": max(entry.customers) if entry.customers else None,
         "detail": canonical({**entry.detail, **({"customers": id_ranges(entry.customers)} if entry.customers else {})}),
@@ -127,6 +132,17 @@ def append(database: Database, connection: Connection, entry: Entry) -> None:
     }
     row["row_hash"] = row_hash(row)
     connection.run("audit.append", **row)
+
+
+def _names(fields: Sequence[str]) -> str:
+    """Return the names of fields in one text; where those are too many for its column, the last ones are left out."""
+    text = ",".join(fields)
+    if len(text.encode("utf-16-le")) <= 2 * _NAMES:
+        return text
+    kept = list(fields)
+    while len(",".join([*kept, _MORE]).encode("utf-16-le")) > 2 * _NAMES:
+        kept.pop()
+    return ",".join([*kept, _MORE])
 
 
 def held_values(row: Row) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What is told where a row moved on: what it was, what it is now, and what was asked."""
+"""What is told where a row, or the table itself, moved on: what it was, what it is now, and what was asked."""
 
 from __future__ import annotations
 
@@ -6,11 +6,29 @@ from collections.abc import Mapping
 from typing import Any
 
 from custctl.customers.model import EDITABLE, Customer
-from custctl.support.errors import ConflictError
+from custctl.schema.own import OwnFields
+from custctl.support.errors import ConflictError, UnavailableError
+
+
+class FieldsChangedError(UnavailableError):
+    """The database has other own fields than the values were checked for: check them again."""
+
+    def __init__(self) -> None:
+        super().__init__("the fields of a customer have just changed", hint="run the command again")
+
+
+def check_fields(checked: OwnFields, own: OwnFields) -> None:
+    """Make sure that values were checked for the own fields that the database has.
+
+    Raises:
+        FieldsChangedError: it has others.
+    """
+    if checked.record != own.record:
+        raise FieldsChangedError
 
 
 def version_conflict(
-    was: Mapping[str, Any] | None, now: Customer, expected: str, asked: Mapping[str, str | None]
+    was: Mapping[str, Any] | None, now: Customer, expected: str, asked: Mapping[str, Any]
 ) -> ConflictError:
     """Return the error for a row that moved on.
 
@@ -24,7 +42,7 @@ def version_conflict(
     current = now.as_dict()
     touched = [
         name
-        for name in EDITABLE
+        for name in (*EDITABLE, *now.own)
         if name in asked or (was is not None and was.get(name, current[name]) != current[name])
     ]
     fields: list[dict[str, Any]] = [

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from custctl.customers.merge import FieldConflict
 from custctl.customers.model import EDITABLE, FIELDS
+from custctl.schema.own import NO_OWN_FIELDS, OwnFields, Value, to_text
 from custctl.support.errors import InvalidError
 from custctl.support.text import nearest, visible
 
@@ -31,7 +32,7 @@ _PROBLEM: Final = "# error: "
 
 
 def document(
-    fields: Mapping[str, str | None],
+    fields: Mapping[str, Value],
     *,
     title: str = "",
     conflicts: Sequence[FieldConflict] = (),
@@ -49,9 +50,7 @@ def document(
     if ours:
         lines.append("# conflict: someone else changed this field: " + ", ".join(f"`{name}`" for name in ours))
     lines.append("")
-    for name in EDITABLE:
-        if name not in fields and name not in ours:
-            continue
+    for name in dict.fromkeys((*fields, *ours)):
         value = fields.get(name)
         conflict = ours.get(name)
         if conflict is not None:
@@ -72,10 +71,13 @@ def annotate(text: str, problem: str) -> str:
     return f"{_PROBLEM}{visible(problem)}\n{kept}"
 
 
-def quoted(value: str | None) -> str:
+def quoted(held: Value) -> str:
     """Return a value as YAML on one line, None as nothing. No character in it can steer a terminal or an editor."""
+    value = to_text(held)
     if value is None:
         return ""
+    if value in ("true", "false") and isinstance(held, bool):
+        return value
     if _PLAIN.fullmatch(value) and value.isprintable() and value.lower() not in _WORDS:
         return value
     return '"' + "".join(map(_escaped, value)) + '"'
@@ -90,8 +92,11 @@ def _escaped(char: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def parse_document(text: str) -> dict[str, str | None] | None:
+def parse_document(text: str, own: OwnFields = NO_OWN_FIELDS) -> dict[str, str | None] | None:
     """Read an edited document back.
+
+    Args:
+        own: the company's own fields.
 
     Returns:
         The fields that stand in it, empty ones as None; or None where it was emptied, which gives up the edit.
@@ -102,7 +107,7 @@ def parse_document(text: str) -> dict[str, str | None] | None:
     import yaml
 
     try:
-        return _read(text, list(yaml.parse(text, Loader=yaml.BaseLoader)))
+        return _read(text, list(yaml.parse(text, Loader=yaml.BaseLoader)), own)
     except yaml.reader.ReaderError as error:
         line = _line_count(text[: error.position])
         code = error.character if isinstance(error.character, int) else ord(error.character)
@@ -115,7 +120,7 @@ def parse_document(text: str) -> dict[str, str | None] | None:
         raise _invalid(mark.line + 1 if mark else 1, problem, hint) from None
 
 
-def _read(text: str, events: Sequence[Event]) -> dict[str, str | None] | None:
+def _read(text: str, events: Sequence[Event], own: OwnFields) -> dict[str, str | None] | None:
     from yaml import events as kinds
 
     body = iter([event for event in events if not isinstance(event, kinds.StreamStartEvent | kinds.StreamEndEvent)])
@@ -132,7 +137,7 @@ def _read(text: str, events: Sequence[Event]) -> dict[str, str | None] | None:
     for key in body:
         if isinstance(key, kinds.MappingEndEvent):
             break
-        name = _known(_scalar(key))
+        name = _known(_scalar(key), own)
         if name in found:
             raise _invalid(_line(key), f"`{name}` is listed twice", "keep one of the two")
         value = _scalar(next(body))
@@ -172,14 +177,15 @@ def _no_extras(event: Event) -> None:
             )
 
 
-def _known(key: ScalarEvent) -> str:
+def _known(key: ScalarEvent, own: OwnFields) -> str:
     name: str = key.value
-    if name in EDITABLE:
+    known = (*EDITABLE, *own.settable)
+    if name in known:
         return name
-    if name in FIELDS:
+    if name in FIELDS or name in own.by_name:
         raise _invalid(_line(key), f"`{name}` cannot be edited", "remove the line")
-    guess = nearest(name, EDITABLE)
-    hint = f"did you mean `{guess}`?" if guess else "the fields are " + ", ".join(f"`{field}`" for field in EDITABLE)
+    guess = nearest(name, known)
+    hint = f"did you mean `{guess}`?" if guess else "the fields are " + ", ".join(f"`{field}`" for field in known)
     raise _invalid(_line(key), f"unknown field `{visible(name)}`", hint)
 
 

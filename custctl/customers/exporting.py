@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from custctl.customers.model import FIELDS
+from custctl.customers.conflicts import check_fields
+from custctl.customers.model import FIELDS, Customer
 from custctl.customers.versions import Version
 from custctl.engines.connection import CELL_END, Connection, Joined
+from custctl.schema.own import OwnFields, from_cell
 from custctl.schema.standing import check_schema, read_standing
 from custctl.support.errors import CustctlError
 
@@ -24,42 +26,60 @@ B = TypeVar("B", bound=Block)
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """All customers by id, with the columns of `FIELDS`, in one consistent state.
+    """All customers by id, in one consistent state.
 
     Where a replica fails midway, the rest is read elsewhere behind the last id, and is of a later state: no row is
     missing that was there all the time, and none comes twice.
+
+    Attributes:
+        own: the company's own fields.
     """
 
     _database: Database
+    own: OwnFields
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of each row: `FIELDS`, then the own ones."""
+        return (*FIELDS, *self.own.names)
 
     def count(self) -> int:
         """Return how many there are at this moment; a server reads the whole table for that."""
         return self._database.read(lambda connection: int(connection.run("customer.count").scalar()))
 
     def rows(self) -> Iterator[list[tuple[Any, ...]]]:
-        """Yield the rows in blocks."""
+        """Yield the rows in blocks.
 
-        def read(connection: Connection, after: int, prefix: str) -> Iterator[list[tuple[Any, ...]]]:
-            return connection.run_stream("customer.export", _BLOCK, after=after, prefix=prefix)
-
-        return self._blocks(read)
+        Raises:
+            FieldsChangedError: the database has other own fields meanwhile.
+        """
+        return self._blocks(self._read_rows)
 
     def joined(self) -> Iterator[Block]:
-        """Yield the rows in blocks for text output, joined where the engine can."""
+        """Yield the rows in blocks for text output, joined where the engine can; raises as `rows` does."""
 
         def read(connection: Connection, after: int, prefix: str) -> Iterator[Block]:
+            if self.own.fields:
+                return self._read_rows(connection, after, prefix)
             names = ("customer.export_joined", "customer.export")
             return connection.run_joined(*names, _BLOCK, len(FIELDS), after=after, prefix=prefix)
 
         return self._blocks(read)
+
+    def _read_rows(self, connection: Connection, after: int, prefix: str) -> Iterator[list[tuple[Any, ...]]]:
+        width, own = len(FIELDS), self.own.fields
+        for block in connection.run_stream("customer.export", _BLOCK, after=after, prefix=prefix):
+            yield [(*row[:width], *map(from_cell, own, row[width:])) for row in block] if own else block
 
     def _blocks(self, read: Callable[[Connection, int, str], Iterator[B]]) -> Iterator[B]:
         last = _BEFORE_ALL
         while True:
             try:
                 with self._database.reading(snapshot=True, replica=True) as connection:
-                    prefix = str(Version(read_standing(connection).epoch, ""))
-                    for block in read(connection, last, prefix):
+                    standing = read_standing(connection)
+                    self._database.learn(connection, standing.own_fields)
+                    check_fields(self.own, connection.own)
+                    for block in read(connection, last, str(Version(standing.epoch, ""))):
                         last = _last_id(block)
                         yield block
                 return
@@ -81,5 +101,17 @@ def export_all(database: Database) -> Export:
     Raises:
         PendingError: the schema is not there or too old.
     """
-    database.read(lambda connection: check_schema(read_standing(connection)))
-    return Export(database)
+
+    def look(connection: Connection) -> OwnFields:
+        standing = read_standing(connection)
+        check_schema(standing)
+        database.learn(connection, standing.own_fields)
+        return database.own
+
+    return Export(database, database.read(look))
+
+
+def exported_customer(row: Sequence[Any], own: OwnFields) -> Customer:
+    """Return the customer of a row that `Export.rows` yielded."""
+    ours: dict[str, Any] = dict(zip(FIELDS, row, strict=False))
+    return Customer(**ours, own=dict(zip(own.names, row[len(FIELDS) :], strict=True)))

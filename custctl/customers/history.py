@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from custctl.customers import audit
-from custctl.customers.lookup import look_up
 from custctl.customers.naming import parse_who
 from custctl.schema.standing import check_schema, read_standing
 from custctl.support.errors import CustctlError, ExitCode, NotFoundError, StatementError
@@ -97,7 +96,7 @@ def _history(database: Database, connection: Connection, who: str) -> History:
             raise
         rows = _rows(connection, customer_id, "audit.history_facts")
     events = [_event(row, with_values=withheld is None) for row in rows]
-    if not events and look_up(connection, "customer.id_", customer_id) is None:
+    if not events and connection.run("customer.id_by_id", who=customer_id).first() is None:
         check_schema(read_standing(connection))
         raise NotFoundError(f"there is no customer {who}, and there never was one")
     return History(events, withheld)
@@ -112,7 +111,7 @@ def _customer_id(connection: Connection, who: str) -> int:
     name = parse_who(who)
     if isinstance(name, int):
         return name
-    found = look_up(connection, "customer.id_", name)
+    found = connection.run("customer.id_by_email", who=name).one_or_none()
     if found is None:
         check_schema(read_standing(connection))
         raise NotFoundError(f"there is no customer {who}", hint="a deleted customer's email is erased: use its id")

@@ -2,35 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from custctl.customers.model import FIELDS, Customer
 from custctl.customers.versions import Version
-from custctl.schema.standing import parse_epoch
+from custctl.schema.own import from_cell
+from custctl.schema.standing import parse_epoch, read_standing
+from custctl.support.errors import StatementError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
     from custctl.engines.connection import Connection, Row
 
 
-def to_customer(database: Database, row: Sequence[Any]) -> Customer:
-    """Make a `Customer` of a row of `statements.columns()`."""
-    return make_customer(database, row, parse_epoch(row[-1]))
+def to_customer(database: Database, connection: Connection, row: Sequence[Any]) -> Customer:
+    """Make a `Customer` of a row of `statements.columns()`, which ends with the epoch and the record of own fields."""
+    return make_customer(database, connection, row, parse_epoch(row[-2]))
 
 
-def make_customer(database: Database, row: Sequence[Any], epoch: int) -> Customer:
-    """Make a `Customer` of a row that begins with `statements.own_columns()`, read in the epoch's own transaction."""
+def make_customer(database: Database, connection: Connection, row: Sequence[Any], epoch: int) -> Customer:
+    """Make a `Customer` of a row that begins with `statements.row_columns()`, read in the epoch's own transaction."""
     values = dict(zip(FIELDS, row, strict=False))
     values["version"] = str(Version(epoch, database.encode_version(values["version"])))
-    return Customer(**values)
+    if not connection.own.fields:
+        return Customer(**values)
+    cells = zip(connection.own.fields, row[len(FIELDS) :], strict=False)
+    return Customer(**values, own={field.name: from_cell(field, cell) for field, cell in cells})
 
 
-def look_up(connection: Connection, statement: str, who: int | str) -> Row | None:
+def look_up(database: Database, connection: Connection, statement: str, who: int | str) -> Row | None:
     """Return the row that a statement finds for a customer named by id or email, if any.
 
     Args:
         statement: the beginning of its name, which ends in `_by_id` or `_by_email`.
         who: as `naming.parse_who` returned it.
     """
-    return connection.run(f"{statement}by_{'id' if isinstance(who, int) else 'email'}", who=who).one_or_none()
+    name = f"{statement}by_{'id' if isinstance(who, int) else 'email'}"
+    rows = with_own_fields(database, connection, lambda: connection.run(name, who=who).all())
+    return rows[0] if rows else None
+
+
+def with_own_fields(database: Database, connection: Connection, select: Callable[[], Sequence[Row]]) -> Sequence[Row]:
+    """Return rows that end with the record of own fields, selected with the own fields that it records.
+
+    Where others are known than the database has recorded, it is asked once more.
+
+    Raises:
+        PendingError: a column that is recorded is not there.
+    """
+    try:
+        rows = select()
+        stale = bool(rows) and database.learn(connection, rows[0][-1])
+    except StatementError:
+        if not connection.own.fields:
+            raise
+        database.recover(connection)
+        if not database.learn(connection, read_standing(connection).own_fields):
+            raise
+        stale = True
+    return select() if stale else rows

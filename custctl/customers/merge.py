@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from custctl.customers.model import EDITABLE
+from custctl.schema.own import Value
 
-Values = Mapping[str, str | None]
+Values = Mapping[str, Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +15,9 @@ class FieldConflict:
     """A field that both sides changed, and not to the same value."""
 
     field: str
-    base: str | None
-    theirs: str | None
-    mine: str | None
+    base: Value
+    theirs: Value
+    mine: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,10 @@ class MergeResult:
 
     Args:
         changes: what to write onto `theirs`, conflicting fields left out.
-        conflicts: what a person has to decide, in the order of the fields.
+        conflicts: what a person has to decide, in the order of `mine`.
     """
 
-    changes: dict[str, str | None]
+    changes: dict[str, Value]
     conflicts: tuple[FieldConflict, ...]
 
 
@@ -39,15 +39,11 @@ def merge(base: Values, theirs: Values, mine: Values) -> MergeResult:
     Args:
         base: the fields as they were when `mine` was begun.
         theirs: the fields as they are stored now.
-        mine: the fields as they are wanted. A field absent from `mine` or `theirs` is untouched by that side, and
-            one that cannot be edited is left out.
+        mine: the fields as they are wanted. A field absent from `mine` or `theirs` is untouched by that side.
     """
-    changes: dict[str, str | None] = {}
+    changes: dict[str, Value] = {}
     conflicts: list[FieldConflict] = []
-    for field in EDITABLE:
-        if field not in mine:
-            continue
-        wanted = mine[field]
+    for field, wanted in mine.items():
         was = base.get(field)
         now = theirs.get(field, was)
         if wanted in (was, now):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from custctl.schema.own import Value
 
 EDITABLE: Final = (
     "email",
@@ -53,6 +55,7 @@ class Customer:
     Args:
         version: opaque; equal only while nothing has changed the row.
         created_at: ISO 8601 in UTC, ending in `Z`; so is `updated_at`.
+        own: the values of the company's own fields by name, in the table's order.
     """
 
     id: int
@@ -70,11 +73,18 @@ class Customer:
     version: str
     created_at: str
     updated_at: str
+    own: Mapping[str, Value] = field(default_factory=dict, hash=False)
 
-    def as_dict(self) -> dict[str, str | int | None]:
-        """Return all fields by name, in the order of `FIELDS`."""
-        return {name: getattr(self, name) for name in FIELDS}
+    def __getitem__(self, name: str) -> Value:
+        """Return the value of a field."""
+        return self.own[name] if name in self.own else getattr(self, name)
 
-    def editable(self) -> dict[str, str | None]:
-        """Return the fields that a user may set, in the order of `EDITABLE`."""
-        return {name: getattr(self, name) for name in EDITABLE}
+    def as_dict(self) -> dict[str, Value]:
+        """Return all fields by name, in the order of output: those of `FIELDS`, then the own ones."""
+        return {**{name: getattr(self, name) for name in FIELDS}, **self.own}
+
+
+def recorded_customer(recorded: Mapping[str, Value]) -> Customer:
+    """Return a customer as the audit recorded it: a field that is younger than the entry is empty."""
+    ours: dict[str, Any] = {name: recorded.get(name) for name in FIELDS}
+    return Customer(**ours, own={name: value for name, value in recorded.items() if name not in ours})

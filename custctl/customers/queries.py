@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
-from custctl.customers.lookup import to_customer
+from custctl.customers.lookup import to_customer, with_own_fields
 from custctl.customers.model import FIELDS, STATUSES, Customer
 from custctl.customers.naming import check_text
-from custctl.customers.statements import columns
+from custctl.customers.statements import selected
 from custctl.schema.standing import check_schema, read_standing
 from custctl.schema.tables import customer
 from custctl.schema.times import is_time
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
 
     from custctl.engines.base import Database
-    from custctl.engines.connection import Connection
+    from custctl.engines.connection import Connection, Row
 
 SEARCHED = ("email", "last_name", "first_name", "company", "phone")
 """The fields that a search looks in, in the order of its results."""
@@ -249,11 +249,14 @@ def read_all(database: Database, query: Query, after: Position | None = None) ->
 
 def _page(database: Database, connection: Connection, query: Query, limit: int, after: Position | None) -> Page:
     limit = min(limit, _MOST)
-    statement = _statement(database, connection, query, limit + 1, after)
-    rows = list(connection.execute(statement))
+
+    def select() -> Sequence[Row]:
+        return connection.execute(_statement(database, connection, query, limit + 1, after)).all()
+
+    rows = with_own_fields(database, connection, select)
     if not rows:
         check_schema(read_standing(connection))
-    items = tuple(to_customer(database, row[2:]) for row in rows[:limit])
+    items = tuple(to_customer(database, connection, row[2:]) for row in rows[:limit])
     if len(rows) <= limit:
         return Page(items, None)
     lane, key, last_id = rows[limit - 1][:3]
@@ -271,7 +274,11 @@ def _statement(
 ) -> Select[Any]:
     if after is not None and _is_by_version(query):
         after = replace(after, key=_row_version(database, after.key))
-    lanes = _list_lanes(query, after) if isinstance(query, ListQuery) else _search_lanes(connection, query, after)
+    lanes = (
+        _list_lanes(connection, query, after)
+        if isinstance(query, ListQuery)
+        else _search_lanes(connection, query, after)
+    )
     limited = [lane.limit(limit).subquery(f"lane_{number}") for number, lane in enumerate(lanes)]
     if len(limited) == 1:
         return lanes[0].limit(limit)
@@ -292,7 +299,7 @@ def _row_version(database: Database, text: str) -> Any:
         raise UsageError("the cursor comes from a database of another engine", hint="start over") from None
 
 
-def _list_lanes(query: ListQuery, after: Position | None) -> list[Select[Any]]:
+def _list_lanes(connection: Connection, query: ListQuery, after: Position | None) -> list[Select[Any]]:
     field = query.sort.removeprefix("-")
     descending = query.sort.startswith("-")
     column = customer.c[field]
@@ -303,17 +310,17 @@ def _list_lanes(query: ListQuery, after: Position | None) -> list[Select[Any]]:
         filters.append(customer.c.country == query.country)
     lanes = []
     if field == "id":
-        lane = _lane(0, sa.null(), filters)
+        lane = _lane(connection, 0, sa.null(), filters)
         if after is not None:
             lane = lane.where(customer.c.id < after.id if descending else customer.c.id > after.id)
         return [lane.order_by(customer.c.id.desc() if descending else customer.c.id)]
     if after is None or after.lane == 0:
-        lane = _lane(0, column, [*filters, *([] if field in _NOT_NULL else [column.is_not(None)])])
+        lane = _lane(connection, 0, column, [*filters, *([] if field in _NOT_NULL else [column.is_not(None)])])
         if after is not None:
             lane = lane.where(_beyond(column, after, descending=descending))
         lanes.append(lane.order_by(column.desc() if descending else column, customer.c.id))
     if field not in _NOT_NULL:
-        lane = _lane(1, sa.cast(sa.null(), column.type), [*filters, column.is_(None)])
+        lane = _lane(connection, 1, sa.cast(sa.null(), column.type), [*filters, column.is_(None)])
         if after is not None and after.lane == 1:
             lane = lane.where(customer.c.id > after.id)
         lanes.append(lane.order_by(customer.c.id))
@@ -324,7 +331,7 @@ def _search_lanes(connection: Connection, query: SearchQuery, after: Position | 
     searched = [customer.c[name] for name in SEARCHED]
     if query.contains:
         lane, identity = connection.dialect.contains(
-            _lane(0, sa.null(), []), searched, query.text, indexed=connection.has_substring_index()
+            _lane(connection, 0, sa.null(), []), searched, query.text, indexed=connection.has_substring_index()
         )
         if after is not None:
             lane = lane.where(identity > after.id)
@@ -340,15 +347,18 @@ def _search_lanes(connection: Connection, query: SearchQuery, after: Position | 
         earlier = [_does_not_hold(sa.or_(*match)) for match in matches[:number]]
         # A subquery for each condition: an index serves their union only unordered.
         for condition in conditions:
-            lane = _lane(number, key, [condition, *earlier])
+            lane = _lane(connection, number, key, [condition, *earlier])
             if after is not None and number == after.lane:
                 lane = lane.where(_beyond(order, after, descending=False))
             lanes.append(lane.order_by(order, customer.c.id))
     return lanes
 
 
-def _lane(number: int, key: ColumnElement[Any], conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
-    return sa.select(sa.literal_column(str(number)).label("lane"), key.label("lane_key"), *columns()).where(*conditions)
+def _lane(
+    connection: Connection, number: int, key: ColumnElement[Any], conditions: Sequence[ColumnElement[bool]]
+) -> Select[Any]:
+    place: tuple[ColumnElement[Any], ...] = (sa.literal_column(str(number)).label("lane"), key.label("lane_key"))
+    return sa.select(*place, *selected(connection)).where(*conditions)
 
 
 def _does_not_hold(condition: ColumnElement[bool]) -> ColumnElement[bool]:

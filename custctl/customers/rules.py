@@ -10,12 +10,23 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from custctl.customers.emails import PLAIN_ADDRESS, normalise_email, validate_email
-from custctl.customers.model import DEFAULT_STATUS, EDITABLE, MAX_LENGTH, REQUIRED, STATUSES
+from custctl.customers.model import DEFAULT_STATUS, EDITABLE, FIELDS, MAX_LENGTH, REQUIRED, STATUSES
+from custctl.customers.own_values import own_value
+from custctl.schema.own import NO_OWN_FIELDS, OwnFields, Value, to_text
 from custctl.support.errors import InvalidError, UsageError
 from custctl.support.patterns import compiled
 from custctl.support.text import nearest
 
-__all__ = ["RowValidator", "clean_text", "explain", "normalise_email", "validate", "validate_email", "violations"]
+__all__ = [
+    "RowValidator",
+    "check_known",
+    "clean_text",
+    "explain",
+    "normalise_email",
+    "validate",
+    "validate_email",
+    "violations",
+]
 
 # Unicode's White_Space property. `str.strip()` without an argument would also take U+001C to U+001F away, which are
 # control characters: those are told to the user, not removed.
@@ -93,11 +104,14 @@ def _field(name: str, value: object, *, partial: bool) -> str | None:
     return text
 
 
-def violations(fields: Mapping[str, object], *, partial: bool) -> tuple[dict[str, str | None], dict[str, str]]:
+def violations(
+    fields: Mapping[str, object], own: OwnFields = NO_OWN_FIELDS, *, partial: bool
+) -> tuple[dict[str, Value], dict[str, str]]:
     """Judge the given fields, all of them, without raising.
 
     Args:
         fields: editable fields by name; None or blank text clears one.
+        own: the company's own fields.
         partial: True for a change to a customer that exists: absent fields stay as they are. False for a new one:
             the required fields are demanded, and an absent or empty `status` becomes `active`.
 
@@ -107,12 +121,10 @@ def violations(fields: Mapping[str, object], *, partial: bool) -> tuple[dict[str
     Raises:
         UsageError: a field that is unknown or cannot be set.
     """
-    values: dict[str, str | None] = {}
+    values: dict[str, Value] = {}
     reasons: dict[str, str] = {}
     for name in fields:
-        if name not in EDITABLE:
-            guess = nearest(name, EDITABLE)
-            raise UsageError(f"unknown field `{name}`", hint=f"did you mean `{guess}`?" if guess else None)
+        check_known(name, own)
     for name in EDITABLE:
         value = fields.get(name)
         if name not in fields and (partial or name not in (*REQUIRED, "status")):
@@ -121,7 +133,29 @@ def violations(fields: Mapping[str, object], *, partial: bool) -> tuple[dict[str
             values[name] = _field(name, value, partial=partial)
         except ValueError as error:
             reasons[name] = str(error)
+    for field in own.fields:
+        if field.name not in fields and (partial or field.name not in own.required):
+            continue
+        value = fields.get(field.name)
+        try:
+            values[field.name] = own_value(field, value, clean_text)
+        except ValueError as error:
+            reasons[field.name] = str(error)
     return values, reasons
+
+
+def check_known(name: str, own: OwnFields) -> None:
+    """Refuse a field that is unknown or that nobody can set.
+
+    Raises:
+        UsageError: it is neither a field that a user may set nor an own one.
+    """
+    if name in EDITABLE or name in own.by_name:
+        return
+    if name in FIELDS:
+        raise UsageError(f"`{name}` cannot be set: the database keeps it")
+    guess = nearest(name, (*EDITABLE, *own.settable))
+    raise UsageError(f"unknown field `{name}`", hint=f"did you mean `{guess}`?" if guess else None)
 
 
 def explain(reasons: Mapping[str, str]) -> str:
@@ -129,14 +163,14 @@ def explain(reasons: Mapping[str, str]) -> str:
     return "; ".join(f"`{name}` {reason}" for name, reason in reasons.items())
 
 
-def validate(fields: Mapping[str, object], *, partial: bool) -> dict[str, str | None]:
+def validate(fields: Mapping[str, object], own: OwnFields = NO_OWN_FIELDS, *, partial: bool) -> dict[str, Value]:
     """Return the given fields in the form that is kept; arguments as for `violations`.
 
     Raises:
         InvalidError: names every bad field at once; `details["fields"]` has the reason of each.
         UsageError: a field that is unknown or cannot be set.
     """
-    values, reasons = violations(fields, partial=partial)
+    values, reasons = violations(fields, own, partial=partial)
     if reasons:
         count = "1 field is" if len(reasons) == 1 else f"{len(reasons)} fields are"
         raise InvalidError(f"{count} not valid: {explain(reasons)}", details={"fields": reasons})
@@ -187,7 +221,7 @@ class RowValidator:
         values, reasons = violations(dict(zip(self.columns, cells, strict=True)), partial=self._partial)
         if reasons:
             return None, explain(reasons)
-        return [values[name] for name in self.columns], None
+        return [to_text(values[name]) for name in self.columns], None
 
 
 def _cell_pattern(name: str, partial: bool) -> str:

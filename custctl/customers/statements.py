@@ -12,13 +12,17 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from custctl.customers.model import FIELDS
-from custctl.schema.statements import epoch_is_held, epoch_query, fixed
+from custctl.schema.names import CUSTOMER
+from custctl.schema.statements import epoch_is_held, epoch_query, fixed, own_fields_query
 from custctl.schema.tables import customer, customer_audit, customer_import, customer_password
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import ColumnElement
     from sqlalchemy.sql.base import Executable
 
+    from custctl.engines.connection import Connection
     from custctl.engines.dialect import Dialect
 
 VALUES = ("held_values", "salt")
@@ -26,15 +30,28 @@ VALUES = ("held_values", "salt")
 
 _EMAIL = "email"  # stands for the columns that a call names
 
-
-def own_columns() -> list[ColumnElement[Any]]:
-    """Return the columns of a `Customer`, the id first."""
-    return [customer.c[name] for name in FIELDS]
+OWN = "the_own_fields"
+"""Stands in the source of a statement for the columns that are a company's own."""
 
 
-def columns() -> list[ColumnElement[Any]]:
-    """Return what is selected to make a `Customer`: its columns and the epoch, in one statement."""
-    return [*own_columns(), epoch_query().label("epoch")]
+def row_columns() -> list[ColumnElement[Any]]:
+    """Return the columns of a row, the id first; `OWN` stands for the own fields, which depend on the database."""
+    return [*(customer.c[name] for name in FIELDS), sa.literal_column(OWN)]
+
+
+def columns(row: Sequence[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+    """Return what is selected to make a `Customer`: a row's columns, the epoch and the record of own fields."""
+    return [*row, epoch_query().label("epoch"), own_fields_query().label("own_fields")]
+
+
+def selected(connection: Connection) -> list[ColumnElement[Any]]:
+    """Return `columns` for a connection, with the own fields that it knows."""
+    own: list[ColumnElement[Any]] = [
+        sa.literal_column(connection.own_cell(field, f"{connection.qualified(CUSTOMER)}.{connection.quote(field.name)}"))
+        .label(f"own_{at}")
+        for at, field in enumerate(connection.own.fields)
+    ]  # fmt: skip
+    return columns([*(customer.c[name] for name in FIELDS), *own])
 
 
 def facts() -> list[ColumnElement[Any]]:
@@ -53,15 +70,15 @@ def _customers(dialect: Dialect) -> dict[str, Executable]:
     held = sa.and_(row_id, customer.c.version == bindparam("held_version"), epoch_is_held())
     place: dict[str, Any] = {_EMAIL: bindparam(_EMAIL)}
     return {
-        "customer.by_id": sa.select(*columns()).where(customer.c.id == who),
-        "customer.by_email": sa.select(*columns()).where(customer.c.email == who),
-        "customer.own": sa.select(*own_columns()).where(row_id),
+        "customer.by_id": sa.select(*columns(row_columns())).where(customer.c.id == who),
+        "customer.by_email": sa.select(*columns(row_columns())).where(customer.c.email == who),
+        "customer.row": sa.select(*row_columns()).where(row_id),
         "customer.id_by_id": sa.select(customer.c.id).where(customer.c.id == who),
         "customer.id_by_email": sa.select(customer.c.id).where(customer.c.email == who),
         "customer.count": sa.select(sa.func.count().label("count")).select_from(customer),
-        "customer.add": dialect.returning(sa.insert(customer).values(place), own_columns()),
+        "customer.add": dialect.returning(sa.insert(customer).values(place), row_columns()),
         "customer.update": dialect.returning(
-            sa.update(customer).where(held).values({**place, **dialect.touch()}), own_columns()
+            sa.update(customer).where(held).values({**place, **dialect.touch()}), row_columns()
         ),
         "customer.delete": sa.delete(customer).where(held).returning(customer.c.id),
     }
@@ -73,7 +90,7 @@ def _exports(dialect: Dialect) -> dict[str, Executable]:
     cells = [version if name == "version" else customer.c[name] for name in FIELDS]
     rows = sa.select(*cells).where(customer.c.id > bindparam("after")).order_by(customer.c.id)
     return {
-        "customer.export": rows,
+        "customer.export": rows.add_columns(sa.literal_column(OWN)),
         "customer.export_joined": dialect.joined(rows, bindparam("size", type_=sa.Integer())),
     }
 
@@ -81,7 +98,7 @@ def _exports(dialect: Dialect) -> dict[str, Executable]:
 def _passwords(dialect: Dialect) -> dict[str, Executable]:
     owner = customer_password.c.customer_id == bindparam("owner")
     values = {"hash": bindparam("stored"), "updated_at": dialect.now()}
-    both = sa.select(*columns(), customer_password.c.hash).outerjoin_from(
+    both = sa.select(customer_password.c.hash, *columns(row_columns())).outerjoin_from(
         customer, customer_password, customer_password.c.customer_id == customer.c.id
     )
     return {

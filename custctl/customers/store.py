@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from custctl.customers import audit
-from custctl.customers.conflicts import version_conflict
+from custctl.customers.conflicts import check_fields, version_conflict
 from custctl.customers.lookup import look_up, make_customer, to_customer
 from custctl.customers.mirror import NO_MIRROR, Mirror
-from custctl.customers.model import DEFAULT_STATUS, EDITABLE, FIELDS, Customer
+from custctl.customers.model import DEFAULT_STATUS, EDITABLE, Customer, recorded_customer
 from custctl.customers.naming import not_found, parse_who
 from custctl.customers.operations import Outcome, new_operation_id
 from custctl.customers.transactions import VOID, Transactions
 from custctl.customers.versions import Version
+from custctl.schema.own import NO_OWN_FIELDS, OwnFields, Value
 from custctl.schema.standing import Standing, check_schema, read_standing
 from custctl.support.errors import ConflictError, CustctlError, NotFoundError, OutcomeUnknownError, UsageError
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from custctl.engines.base import Database
     from custctl.engines.connection import Connection, Row
 
+_EDITABLE = frozenset(EDITABLE)
 _BACKOFF = 0.01  # seconds before the first retry of a conflict; doubled, with jitter, up to half a second
 
 
@@ -66,11 +68,11 @@ class CustomerStore:
         return self._database.read(look, replica=replica)
 
     def _look(self, connection: Connection, named: int | str, who: str) -> Customer:
-        row = look_up(connection, "customer.", named)
+        row = look_up(self._database, connection, "customer.", named)
         if row is None:
             check_schema(read_standing(connection))
             raise not_found(who)
-        return to_customer(self._database, row)
+        return to_customer(self._database, connection, row)
 
     @property
     def has_read_primary(self) -> bool:
@@ -92,18 +94,23 @@ class CustomerStore:
 
     # -- writing -----------------------------------------------------------------------------------
 
-    def add(self, values: Mapping[str, str | None], *, operation_id: str) -> Outcome:
+    def add(self, values: Mapping[str, Value], own: OwnFields = NO_OWN_FIELDS, *, operation_id: str) -> Outcome:
         """Add a customer with values that have been validated.
 
+        Args:
+            own: the own fields that they were validated for.
+
         Raises:
+            FieldsChangedError: the database has others.
             ConflictError: the email is already taken.
         """
 
         def write(connection: Connection, standing: Standing) -> Outcome:
+            check_fields(own, connection.own)
             filled = {"status": DEFAULT_STATUS, **{name: value for name, value in values.items() if value is not None}}
-            _check_email_is_free(connection, values["email"])
+            _check_email_is_free(connection, filled["email"])
             made = self._database.insert_row(connection, filled)
-            row = make_customer(self._database, made, standing.epoch)
+            row = make_customer(self._database, connection, made, standing.epoch)
             self._mirror.writing(standing.database_id, row.id)
             self._record(connection, row, operation_id, "add", fields=list(filled), before=None, request=values)
             return Outcome(row, row.id, operation_id)
@@ -113,7 +120,8 @@ class CustomerStore:
     def update(
         self,
         who: str,
-        changes: Mapping[str, str | None],
+        changes: Mapping[str, Value],
+        own: OwnFields = NO_OWN_FIELDS,
         *,
         operation_id: str,
         if_version: str | None = None,
@@ -125,22 +133,26 @@ class CustomerStore:
         Args:
             changes: validated values of the named fields; the others are left alone. Empty only where the operation
                 is known to be applied, and its outcome is asked for.
+            own: the own fields that they were validated for.
             if_version: write only where the customer still has this version.
             retries: how often to read the row again and apply the same fields after a conflict.
             base: the customer as the caller saw it at `if_version`, for the message of a conflict.
 
         Raises:
             ConflictError: the row was changed by another; nothing was overwritten.
+            FieldsChangedError: an own field is named, and the database has others than `own`.
             NotFoundError: there is no such customer.
         """
         expected = Version.parse(if_version) if if_version is not None else None
 
         def write(connection: Connection, standing: Standing) -> Outcome:
+            if not changes.keys() <= _EDITABLE:
+                check_fields(own, connection.own)
             row = self._find(connection, who)
             precondition = expected or Version.parse(row.version)
             if str(precondition) != row.version:
                 raise self._conflict(connection, row, precondition, changes, base)
-            changed = {name: value for name, value in changes.items() if getattr(row, name) != value}
+            changed = {name: value for name, value in changes.items() if row[name] != value}
             if not changed:
                 return Outcome(row, row.id, operation_id, changed=False)
             if "email" in changed:
@@ -149,7 +161,7 @@ class CustomerStore:
             written = self._database.write_row(connection, changed, **self._holds(row.id, precondition))
             if written is None:
                 raise self._conflict(connection, self._find(connection, str(row.id)), precondition, changes, row)
-            after = make_customer(self._database, written, precondition.epoch)
+            after = make_customer(self._database, connection, written, precondition.epoch)
             self._record(connection, after, operation_id, "update", fields=list(changed), before=row, request=changes)
             return Outcome(after, after.id, operation_id)
 
@@ -223,11 +235,11 @@ class CustomerStore:
         """
         named = parse_who(who)
         with self._database.reading() as connection:
-            row = look_up(connection, "customer.with_hash_", named)
+            row = look_up(self._database, connection, "customer.with_hash_", named)
             if row is None:
                 check_schema(read_standing(connection))
                 raise not_found(who)
-            return to_customer(self._database, row[:-1]), row[-1]
+            return to_customer(self._database, connection, row[1:]), row[0]
 
     def replace_hash(self, customer_id: int, old: str, new: str) -> None:
         """Replace a hash by one of the same password with current parameters, unless it was changed meanwhile."""
@@ -251,7 +263,7 @@ class CustomerStore:
         who: str | None,
         write: Callable[[Connection, Standing], Outcome],
         *,
-        request: Mapping[str, str | None] | None = None,
+        request: Mapping[str, Value] | None = None,
     ) -> Outcome:
         def once(connection: Connection, standing: Standing) -> Outcome:
             recorded = audit.find_operation(connection, operation_id)
@@ -294,7 +306,7 @@ class CustomerStore:
             self._mirror.deleted(database_id, outcome.customer_id, outcome.deleted_version)
 
     def _replay(
-        self, recorded: Row, action: str, who: str | None, request: Mapping[str, str | None] | None = None
+        self, recorded: Row, action: str, who: str | None, request: Mapping[str, Value] | None = None
     ) -> Outcome:
         """Answer with what the operation did the first time.
 
@@ -320,7 +332,7 @@ class CustomerStore:
             )
         after = values.get("after")
         # A field that is younger than the entry is not in it.
-        done = Customer(**{name: after.get(name) for name in FIELDS}) if after else None
+        done = recorded_customer(after) if after else None
         return Outcome(done, recorded.customer_id, recorded.operation_id, replayed=True)
 
     def _record(
@@ -332,12 +344,12 @@ class CustomerStore:
         *,
         fields: list[str],
         before: Customer | None,
-        request: Mapping[str, str | None],
+        request: Mapping[str, Value],
     ) -> None:
         values = {
             "request": dict(request),
             "version_before": before.version if before else None,
-            "before": {name: getattr(before, name) for name in fields} if before else {},
+            "before": {name: before[name] for name in fields} if before else {},
             "after": row.as_dict(),
         }
         entry = audit.Entry(
@@ -346,7 +358,7 @@ class CustomerStore:
             self._actor,
             customer_id=row.id,
             version=row.version,
-            fields=sorted(fields, key=EDITABLE.index),
+            fields=[name for name in row.as_dict() if name in fields],
             values=values,
         )
         audit.append(self._database, connection, entry)
@@ -360,17 +372,17 @@ class CustomerStore:
         return {"id": customer_id, "held_version": raw, "held_epoch": str(version.epoch)}
 
     def _find(self, connection: Connection, who: str) -> Customer:
-        row = look_up(connection, "customer.", parse_who(who))
+        row = look_up(self._database, connection, "customer.", parse_who(who))
         if row is None:
             raise not_found(who)
-        return to_customer(self._database, row)
+        return to_customer(self._database, connection, row)
 
     def _conflict(
         self,
         connection: Connection,
         now: Customer,
         expected: Version,
-        asked: Mapping[str, str | None],
+        asked: Mapping[str, Value],
         base: Customer | None,
     ) -> ConflictError:
         """Tell, field by field, what the row was, what it is now and what was asked."""
@@ -378,7 +390,7 @@ class CustomerStore:
         return version_conflict(was, now, str(expected), asked)
 
 
-def _check_email_is_free(connection: Connection, email: str | None) -> None:
+def _check_email_is_free(connection: Connection, email: Value) -> None:
     holder = connection.run("customer.id_by_email", who=email).scalar()
     if holder is not None:
         raise ConflictError(

@@ -72,6 +72,7 @@ class Transactions:
 
         def guarded(connection: Connection) -> T:
             standing = require_writable(self._database, connection, self._environment)
+            self._database.learn(connection, standing.own_fields)
             done[:] = [work(connection, standing)]
             return done[0]
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+from custctl.schema.own import NO_OWN_FIELDS, OwnFields, parse_record
 from custctl.support.errors import CustctlError, RefusedError
 
 if TYPE_CHECKING:
@@ -23,6 +24,12 @@ class Connecting(ABC):
 
     location: str
 
+    own: OwnFields = NO_OWN_FIELDS
+    """The own fields as the database recorded them when that was last looked at."""
+
+    on_learn: Callable[[OwnFields], None] | None = None
+    """Called where they are recorded in another way than was known."""
+
     ids_follow_commits: ClassVar[bool] = True
     """Whether a row with a lower id than another's is always committed before it; where several write at once it need
     not be."""
@@ -33,6 +40,19 @@ class Connecting(ABC):
     @abstractmethod
     def close(self) -> None:
         """Close the connection; the object can be used again."""
+
+    def learn(self, connection: Connection, record: str | None) -> bool:
+        """Take over the record of own fields, and return whether it is another one than the connection knew.
+
+        Raises:
+            RefusedError: it is damaged.
+        """
+        if connection.own.record == record:
+            return False
+        self.own = connection.own = parse_record(record)
+        if self.on_learn is not None:
+            self.on_learn(self.own)
+        return True
 
     @abstractmethod
     def reading(self, *, snapshot: bool = False, replica: bool = False) -> AbstractContextManager[Connection]:

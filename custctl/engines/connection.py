@@ -16,6 +16,8 @@ from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from custctl.schema.names import CUSTOMER
+from custctl.schema.own import NO_OWN_FIELDS, Field, to_text
 from custctl.schema.times import format_time
 from custctl.support.errors import StatementError
 
@@ -26,13 +28,18 @@ if TYPE_CHECKING:
 
     from custctl.engines.dialect import Dialect
 
-_PLACE = re.compile(r"\{(schema|columns|values|set)\}")
+_PLACE = re.compile(r"\{(schema|columns|values|set|own)\}")
 
 SCHEMA = "{schema}"
 """Stands in a compiled statement for the quoted name of the profile's schema."""
 
 DYNAMIC = "*"
 """Stands among a compiled statement's parameters for the columns that a call names."""
+
+
+def _given(at: int) -> str:
+    """Return what the value of a column is called that a call names; the column's own name may hold anything."""
+    return f"given_{at}"
 
 
 class Row(tuple[Any, ...]):
@@ -142,6 +149,7 @@ class Connection(ABC):
 
     Attributes:
         lost: whether a statement failed in a way that leaves the connection of no use.
+        own: the own fields that it selects with a customer's row.
     """
 
     named: ClassVar[bool] = False
@@ -153,6 +161,7 @@ class Connection(ABC):
         self.driver = driver
         self.schema = schema
         self.lost = False
+        self.own = NO_OWN_FIELDS
         self._on_execute = on_execute
 
     # -- what an engine has to say -----------------------------------------------------------------
@@ -169,9 +178,25 @@ class Connection(ABC):
     def quote(self, name: str) -> str:
         """Return a name as an identifier."""
 
-    def place(self, column: str) -> str:
-        """Return the place of a column's value in a statement."""
-        return f"%({column})s" if self.named else "?"
+    @abstractmethod
+    def own_cell(self, field: Field, column: str) -> str:
+        """Return an expression for a column of an own field: text, or a number, of which `own.from_cell` makes a value.
+
+        Args:
+            column: as it is named in the statement.
+        """
+
+    def own_value(self, field: Field, text: str | None) -> Any:
+        """Return the value that an own field is set to, as the driver takes it.
+
+        Args:
+            text: as `own.to_text` returned it.
+        """
+        return text
+
+    def place(self, name: str) -> str:
+        """Return the place of a value in a statement."""
+        return f"%({name})s" if self.named else "?"
 
     def bind(self, value: Any, kind: str) -> Any:
         """Return a value as the driver takes it."""
@@ -218,18 +243,30 @@ class Connection(ABC):
             columns: those that it sets, where that depends on the call.
         """
         text, parameters = self.statements()[name]
-        places = [self.place(column) for column in columns]
-        filled = {"columns": ", ".join(map(self.quote, columns)), "values": ", ".join(places)}
-        filled["set"] = ", ".join(f"{self.quote(column)}={self.place(column)}" for column in columns)
+        places = [self.place(_given(at)) for at in range(len(columns))]
+        quoted = [self.quote(column) for column in columns]
+        filled = {"columns": ", ".join(quoted), "values": ", ".join(places)}
+        filled["set"] = ", ".join(f"{column}={place}" for column, place in zip(quoted, places, strict=True))
+        filled["own"] = self._own_cells()
         if self.schema:
+            filled["schema"] = self.quote(self.schema)
+        if self.named and parameters:
             # A driver that takes parameters by name reads a percent sign as the beginning of one.
-            schema = self.quote(self.schema)
-            filled["schema"] = schema.replace("%", "%%") if self.named and parameters else schema
+            filled.update(
+                {key: filled[key].replace("%", "%%") for key in ("columns", "own", "schema") if key in filled}
+            )
+            names = (column.replace("%", "%%") for column in quoted)
+            filled["set"] = ", ".join(f"{column}={place}" for column, place in zip(names, places, strict=True))
         if columns:
             at = parameters.index(DYNAMIC)
-            parameters = (*parameters[:at], *columns, *parameters[at + 1 :])
+            parameters = (*parameters[:at], *map(_given, range(len(columns))), *parameters[at + 1 :])
         # In one pass: what stands in a name is no place for anything.
         return _PLACE.sub(lambda found: filled.get(found[1], found[0]), text), parameters
+
+    def _own_cells(self) -> str:
+        table = self.qualified(CUSTOMER)
+        columns = ((field, self.quote(field.name)) for field in self.own.fields)
+        return "".join(f", {self.own_cell(field, f'{table}.{name}')} AS {name}" for field, name in columns)
 
     def run(self, name: str, /, columns: Mapping[str, Any] | None = None, **values: Any) -> Result:
         """Run a statement that was compiled ahead of time.
@@ -243,7 +280,15 @@ class Connection(ABC):
             StatementError: it failed.
         """
         text, parameters = self.text(name, list(columns or ()))
-        return self.send(text, parameters, {**values, **(columns or {})})
+        return self.send(text, parameters, {**values, **self.given(columns or {})})
+
+    def given(self, columns: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of columns that a call names, by the parameters that `text` has for them."""
+        found = {}
+        for at, (column, value) in enumerate(columns.items()):
+            field = self.own.by_name.get(column)
+            found[_given(at)] = value if field is None else self.own_value(field, to_text(value))
+        return found
 
     def execute(self, statement: Executable) -> Result:
         """Run a statement of SQLAlchemy Core.

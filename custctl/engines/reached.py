@@ -116,6 +116,7 @@ class ReachedDatabase(Database):
             self._link = None
             self._link = self._find_to_read() if replica and self._spread is not None else self._find()
             self._connection = self._over(self._link.driver)
+            self._connection.own = self.own
         return self._connection
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from custctl.engines.model import Index, Merge
 
 if TYPE_CHECKING:
     from custctl.engines.connection import Connection, Row
+    from custctl.schema.own import Field
 
 
 class Rows(ABC):
@@ -53,6 +54,10 @@ class Rows(ABC):
 
         Where the engine keeps such copies until its own housekeeping removes them, nothing is done.
         """
+
+    @abstractmethod
+    def own_fields(self, connection: Connection) -> list[Field]:
+        """Return the columns of `customer` that are not the product's, as the engine's catalog has them, in their order."""
 
     @abstractmethod
     def merge(

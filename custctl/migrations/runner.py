@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from custctl.engines import deferral
 from custctl.engines.scripts import Finding, Statement
-from custctl.migrations import journal
+from custctl.migrations import journal, own_record
 from custctl.migrations.execution import Task, carry_out, milliseconds
 from custctl.migrations.journal import Record, State
 from custctl.migrations.plan import Plan, Step, check_plan, lint_script, make_plan, split_script
@@ -74,6 +74,9 @@ class Listener:
 
     def applied(self, done: Applied) -> None:
         """A script is applied and committed."""
+
+    def unrecorded(self, error: CustctlError) -> None:
+        """All is applied, but the company's own fields could not be recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,7 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
         run.after = plan.reaches
         return run
     is_whole = state.standing is None or state.standing.deferred is None
-    if state.has_journal and not plan.steps and is_whole:
+    if state.has_journal and not plan.steps and is_whole and not _fields_changed(database, state):
         return run
     prepared = _prepare(database, plan.steps, request.environment, listener)
     with database.migration_lock(request.lock_timeout, listener.waiting):
@@ -164,7 +167,20 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
             plan = plan_for(state)
             run.before, run.after = plan.newest, plan.reaches
             execute(database, session, plan.steps, prepared, request.actor, run, listener)
+            try:
+                with session.errors():
+                    own_record.record(database, session)
+            except CustctlError as error:
+                # What was applied stays so, and the next run records it.
+                listener.unrecorded(error)
     return run
+
+
+def _fields_changed(database: Database, state: State) -> bool:
+    """Tell whether the columns of customers are others than the database records."""
+    with database.reading() as connection:
+        found = own_record.found_record(database, connection)
+    return state.standing is not None and found != state.standing.own_fields
 
 
 def check_state(state: State, environment: str, location: str) -> None:

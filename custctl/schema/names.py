@@ -9,3 +9,8 @@ JOURNAL = "schema_migration"
 METADATA = "custctl_metadata"
 BOOTSTRAP = (JOURNAL, METADATA)
 """What the migration runner makes itself, before the first script."""
+COLUMNS = frozenset(
+    ("id", "email", "first_name", "last_name", "phone", "company", "address_line", "city", "region", "postal_code",
+     "country", "status", "version", "created_at", "updated_at")
+)  # fmt: skip
+"""The columns of `customer` that are the product's."""

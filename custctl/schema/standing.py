@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from custctl.schema import names
+from custctl.schema.own import RECORD
 from custctl.support.errors import PendingError, RefusedError, StatementError
 
 
@@ -60,6 +61,7 @@ class Standing:
         schema_version: the newest versioned script applied, or None.
         read_only: whether it refuses writes, where that was asked for.
         deferred: the indexes that are left out until a load has ended, as `engines.deferral` records them; or None.
+        own_fields: the record of own fields, or None where there are none.
     """
 
     environment: str | None
@@ -68,6 +70,7 @@ class Standing:
     schema_version: int | None
     read_only: bool = False
     deferred: str | None = None
+    own_fields: str | None = None
 
 
 def read_standing(connection: Connection, *, read_only: bool = False) -> Standing:
@@ -88,6 +91,7 @@ def read_standing(connection: Connection, *, read_only: bool = False) -> Standin
         schema_version=int(newest_version) if newest_version is not None else None,
         read_only=held.get(_READ_ONLY) == "yes",
         deferred=held.get(_DEFERRED),
+        own_fields=held.get(RECORD),
     )
 
 
@@ -226,6 +230,18 @@ def count_fork(connection: Connection, fork: str, at_least: int) -> tuple[int, i
     raised = max(epoch + 1, at_least)
     _put(connection, {_EPOCH: str(raised), _FORK: fork})
     return epoch, raised
+
+
+def record_own_fields(connection: Connection, record: str | None) -> bool:
+    """Write down what own fields there are; return whether that was not recorded before."""
+    held: str | None = dict(connection.run("metadata.all")).get(RECORD)
+    if held == record:
+        return False
+    if record is None:
+        connection.run("metadata.delete", key=RECORD)
+    else:
+        _put(connection, {RECORD: record})
+    return True
 
 
 def record_synchronous(connection: Connection, standbys: str, at: str) -> None:

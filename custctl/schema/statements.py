@@ -9,7 +9,7 @@ from sqlalchemy.sql.base import Executable
 
 from custctl.schema.tables import journal, metadata
 
-STAMPS = ("environment", "epoch", "database_id", "deferred_indexes")
+STAMPS = ("environment", "epoch", "database_id", "deferred_indexes", "own_fields")
 
 
 def fixed(text: str) -> sa.ColumnElement[str]:
@@ -29,7 +29,16 @@ class Clock(Protocol):
 
 def epoch_query() -> sa.ScalarSelect[str]:
     """Return the epoch as a subquery, to be read in the same statement as a row."""
-    return sa.select(metadata.c.value).where(metadata.c.name == fixed("epoch")).scalar_subquery()
+    return _held("epoch")
+
+
+def own_fields_query() -> sa.ScalarSelect[str]:
+    """Return the record of own fields as a subquery, likewise."""
+    return _held("own_fields")
+
+
+def _held(name: str) -> sa.ScalarSelect[str]:
+    return sa.select(metadata.c.value).where(metadata.c.name == fixed(name)).scalar_subquery()
 
 
 def epoch_is_held() -> sa.Exists:

@@ -45,7 +45,7 @@ def customer(customer_id: int, epoch: int, counter: int) -> Customer:
         version=f"e{text}",
         created_at=moment,
         updated_at=moment,
-        **nothing,
+        **nothing,  # type: ignore[arg-type]
     )
 
 

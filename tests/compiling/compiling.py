@@ -9,6 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from custctl.customers.statements import OWN
 from custctl.customers.statements import statements as of_customers
 from custctl.engines.connection import DYNAMIC, SCHEMA
 from custctl.engines.dialect import Dialect
@@ -51,6 +52,9 @@ def _compiled(dialect: Dialect, name: str, statement: sa.Executable) -> tuple[st
     text, parameters, values = dialect.compiled(statement)
     assert all(value is None for value in values.values()), f"{name} has a constant of its own: {values}"
     text = text.replace(f"{_MARK}.", f"{SCHEMA}.")
+    # OUTPUT takes columns, and no expressions of them on every server: the own fields are read back.
+    text = text.replace(f", {OWN}", "" if "OUTPUT inserted." in text else "{own}")
+    assert OWN not in text, text
     if name in ("customer.add", "customer.update"):
         text, parameters = _with_columns(text, parameters)
     assert _MARK not in text, text

@@ -46,5 +46,5 @@ def test_a_schema_s_name_is_taken_as_it_is(schema: str) -> None:
     plain, _ = connection.text("journal.all")
     assert f"FROM {quoted}.schema_migration" in plain
     text, parameters = connection.text("customer.update", ["city"])
-    assert text.startswith(f'UPDATE {quoted.replace("%", "%%")}.customer SET "city"=%(city)s WHERE')
-    assert parameters == ("city", "id", "held_version", "held_epoch")
+    assert text.startswith(f'UPDATE {quoted.replace("%", "%%")}.customer SET "city"=%(given_0)s WHERE')
+    assert parameters == ("given_0", "id", "held_version", "held_epoch")

@@ -36,8 +36,9 @@ def test_conflicts_are_the_same_from_either_side(
     base: dict[str, str | None], theirs: dict[str, str | None], mine: dict[str, str | None]
 ) -> None:
     one, other = merge(base, theirs, mine), merge(base, mine, theirs)
-    assert [c.field for c in one.conflicts] == [c.field for c in other.conflicts]
-    assert [(c.theirs, c.mine) for c in one.conflicts] == [(c.mine, c.theirs) for c in other.conflicts]
+    assert {(c.field, c.theirs, c.mine) for c in one.conflicts} == {
+        (c.field, c.mine, c.theirs) for c in other.conflicts
+    }
     in_conflict = {c.field for c in one.conflicts}
     left, right = {**theirs, **one.changes}, {**mine, **other.changes}
     assert {k: v for k, v in left.items() if k not in in_conflict} == {

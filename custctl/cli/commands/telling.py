@@ -11,6 +11,7 @@ from custctl.migrations.journal import Record
 from custctl.migrations.plan import Step
 from custctl.migrations.runner import Applied, Listener
 from custctl.migrations.scripts import Script
+from custctl.support.errors import CustctlError
 
 
 class Teller(Listener):
@@ -60,3 +61,10 @@ class Teller(Listener):
     def applied(self, done: Applied) -> None:
         """Say which script was applied."""
         self._step(f"applied {done.script.name} in {done.duration_ms} ms")
+
+    def unrecorded(self, error: CustctlError) -> None:
+        """Warn."""
+        self._console.warn(
+            f"all scripts are applied, but the fields of your own are not recorded: {error.message}",
+            "run `custctl migrate` again",
+        )

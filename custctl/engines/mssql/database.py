@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pyodbc
 
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from custctl.engines.base import EngineSettings
-    from custctl.engines.connection import Connection
+    from custctl.engines.connection import Connection, Row
     from custctl.engines.members import Member
     from custctl.engines.reads import Freshness
     from custctl.engines.scripting import ScriptSession
     from custctl.engines.scripts import Language, Lint, Statement
+    from custctl.schema.own import Field
 
 # Each connection is a command's own; and a pooled one would keep what the last one has set.
 pyodbc.pooling = False
@@ -241,6 +242,20 @@ class MssqlDatabase(ServerDatabase):
         return raw
 
     # -- volume ------------------------------------------------------------------------------------
+
+    def write_row(self, connection: Connection, columns: Mapping[str, Any], **holds: Any) -> Row | None:
+        if not connection.own.fields:
+            return super().write_row(connection, columns, **holds)
+        return cast("MssqlConnection", connection).run_and_select("customer.update", columns, "customer.row", **holds)
+
+    def insert_row(self, connection: Connection, columns: Mapping[str, Any]) -> Row:
+        made = super().insert_row(connection, columns)
+        return made if not connection.own.fields else connection.run("customer.row", id=made[0]).one()
+
+    def own_fields(self, connection: Connection) -> list[Field]:
+        from custctl.engines.mssql.columns import own_fields
+
+        return own_fields(connection)
 
     def merge(
         self,

@@ -8,19 +8,42 @@ from typing import TYPE_CHECKING, Any
 
 import pyodbc
 
-from custctl.engines.connection import Connection, Prepared
+from custctl.engines.connection import Connection, Prepared, Result, Row
 from custctl.engines.mssql import errors
 from custctl.engines.mssql.names import quote
 from custctl.engines.mssql.supervised import Connection as Supervised
 
 if TYPE_CHECKING:
     from custctl.engines.mssql.dialect import MssqlDialect
+    from custctl.schema.own import Field
 
 _UNKNOWN = (None, None, None)
 # What the driver is told of a parameter: without, it takes a text for one of the database's code page.
 _SIZES: Mapping[str, tuple[int | None, ...]] = {
     "text": (pyodbc.SQL_WVARCHAR, None, None),
     "long": (pyodbc.SQL_WVARCHAR, 0, 0),
+}
+_AS_TEXT = "CAST({} AS NVARCHAR(MAX))"
+# How the columns of own fields are selected: by type, else by kind. The numbers are styles of CONVERT.
+_CELLS: Mapping[str, str] = {
+    "nvarchar": "{}",
+    "nchar": "RTRIM({})",
+    "char": "RTRIM({})",
+    "money": "CONVERT(NVARCHAR(50), {}, 2)",
+    "smallmoney": "CONVERT(NVARCHAR(50), {}, 2)",
+    "datetimeoffset": "CONVERT(NVARCHAR(40), SWITCHOFFSET({}, '+00:00'), 126)",
+    "binary": "CONVERT(NVARCHAR(MAX), {}, 2)",
+    "varbinary": "CONVERT(NVARCHAR(MAX), {}, 2)",
+    "image": "CONVERT(NVARCHAR(MAX), CAST({} AS VARBINARY(MAX)), 2)",
+    "timestamp": "CONVERT(NVARCHAR(MAX), CAST({} AS VARBINARY(8)), 2)",
+}
+_KINDS: Mapping[str, str] = {
+    "boolean": "CASE {} WHEN 1 THEN N'true' WHEN 0 THEN N'false' END",
+    "integer": "{}",
+    "float": "{}",
+    "date": "CONVERT(NVARCHAR(10), {}, 23)",
+    "timestamp": "CONVERT(NVARCHAR(40), {}, 126)",
+    "uuid": "CAST({} AS NVARCHAR(36))",
 }
 _LONG = 2000  # characters from which a text is not sent in place
 
@@ -45,6 +68,13 @@ class MssqlConnection(Connection):
     def quote(self, name: str) -> str:
         return quote(name)
 
+    def own_cell(self, field: Field, column: str) -> str:
+        return _CELLS.get(field.native.partition("(")[0], _KINDS.get(field.kind, _AS_TEXT)).format(column)
+
+    def own_value(self, field: Field, text: str | None) -> Any:
+        # Without a zone any type of time takes it; it is in UTC.
+        return text.removesuffix("Z") if text is not None and field.kind == "timestamp" else text
+
     def bind(self, value: Any, kind: str) -> Any:
         # As text: what the driver makes of a `datetime` depends on what the server says of its types.
         return value.removesuffix("Z") if kind == "time" and value is not None else value
@@ -59,6 +89,30 @@ class MssqlConnection(Connection):
 
     def is_lost(self, error: Exception) -> bool:
         return errors.is_lost(error)
+
+    def run_and_select(self, name: str, columns: Mapping[str, Any], selecting: str, /, **values: Any) -> Row | None:
+        """Run a statement that returns what it wrote, and a query behind it, in one round trip.
+
+        Args:
+            name: as for `run`; so are `columns` and `values`, the query's parameters among them.
+            selecting: the name of the query.
+
+        Returns:
+            The query's row; None where the statement wrote none.
+        """
+        written, parameters = self.text(name, list(columns))
+        text, further = self.text(selecting)
+        given = {**values, **self.given(columns)}
+        cursor = self.open(f"{written};\n{text}", (*parameters, *further), given)
+        try:
+            if not self._failing(written, cursor.fetchall):
+                return None
+            # The number of rows written comes as a result of its own.
+            while self._failing(text, cursor.nextset) and cursor.description is None:
+                pass
+            return Result(self.made(cursor.description, self._failing(text, cursor.fetchall)), -1).one()
+        finally:
+            cursor.close()
 
     def run_stream(self, name: str, size: int, /, **values: Any) -> Iterator[list[tuple[Any, ...]]]:
         prefix = values.get("prefix", "")

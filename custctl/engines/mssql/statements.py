@@ -73,11 +73,11 @@ STATEMENTS: dict[str, Prepared] = {
         ("*",),
     ),
     "customer.by_email": (
-        "SELECT {schema}.customer.id, {schema}.customer.email, {schema}.customer.first_name, {schema}.customer.last_name, {schema}.customer.phone, {schema}.customer.company, {schema}.customer.address_line, {schema}.customer.city, {schema}.customer.region, {schema}.customer.postal_code, {schema}.customer.country, {schema}.customer.status, {schema}.customer.version, {schema}.customer.created_at, {schema}.customer.updated_at, (SELECT {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name = 'epoch') AS epoch\nFROM {schema}.customer\nWHERE ({schema}.customer.email = ? AND DATALENGTH({schema}.customer.email) = DATALENGTH(?))",
+        "SELECT {schema}.customer.id, {schema}.customer.email, {schema}.customer.first_name, {schema}.customer.last_name, {schema}.customer.phone, {schema}.customer.company, {schema}.customer.address_line, {schema}.customer.city, {schema}.customer.region, {schema}.customer.postal_code, {schema}.customer.country, {schema}.customer.status, {schema}.customer.version, {schema}.customer.created_at, {schema}.customer.updated_at{own}, (SELECT {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name = 'epoch') AS epoch, (SELECT {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name = 'own_fields') AS own_fields\nFROM {schema}.customer\nWHERE ({schema}.customer.email = ? AND DATALENGTH({schema}.customer.email) = DATALENGTH(?))",
         ("who:text", "who:text"),
     ),
     "customer.by_id": (
-        "SELECT {schema}.customer.id, {schema}.customer.email, {schema}.customer.first_name, {schema}.customer.last_name, {schema}.customer.phone, {schema}.customer.company, {schema}.customer.address_line, {schema}.customer.city, {schema}.customer.region, {schema}.customer.postal_code, {schema}.customer.country, {schema}.customer.status, {schema}.customer.version, {schema}.customer.created_at, {schema}.customer.updated_at, (SELECT {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name = 'epoch') AS epoch\nFROM {schema}.customer\nWHERE {schema}.customer.id = ?",
+        "SELECT {schema}.customer.id, {schema}.customer.email, {schema}.customer.first_name, {schema}.customer.last_name, {schema}.customer.phone, {schema}.customer.company, {schema}.customer.address_line, {schema}.customer.city, {schema}.customer.region, {schema}.customer.postal_code, {schema}.customer.country, {schema}.customer.status, {schema}.customer.version, {schema}.customer.created_at, {schema}.customer.updated_at{own}, (SELECT {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name = 'epoch') AS epoch, (SELECT {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name = 'own_fields') AS own_fields\nFROM {schema}.customer\nWHERE {schema}.customer.id = ?",
         ("who",),
     ),
     "customer.count": ("SELECT count(*) AS count\nFROM {schema}.customer", ()),
@@ -86,7 +86,7 @@ STATEMENTS: dict[str, Prepared] = {
         ("id", "held_version", "held_epoch:long", "held_epoch:long"),
     ),
     "customer.export": (
-        "SELECT {schema}.customer.id, {schema}.customer.email, {schema}.customer.first_name, {schema}.customer.last_name, {schema}.customer.phone, {schema}.customer.company, {schema}.customer.address_line, {schema}.customer.city, {schema}.customer.region, {schema}.customer.postal_code, {schema}.customer.country, {schema}.customer.status, {schema}.customer.version, {schema}.customer.created_at, {schema}.customer.updated_at\nFROM {schema}.customer\nWHERE {schema}.customer.id > ? ORDER BY {schema}.customer.id",
+        "SELECT {schema}.customer.id, {schema}.customer.email, {schema}.customer.first_name, {schema}.customer.last_name, {schema}.customer.phone, {schema}.customer.company, {schema}.customer.address_line, {schema}.customer.city, {schema}.customer.region, {schema}.customer.postal_code, {schema}.customer.country, {schema}.customer.status, {schema}.customer.version, {schema}.customer.created_at, {schema}.customer.updated_at{own}\nFROM {schema}.customer\nWHERE {schema}.customer.id > ? ORDER BY {schema}.customer.id",
         ("after",),
     ),
     "customer.export_joined": (
@@ -101,8 +101,8 @@ STATEMENTS: dict[str, Prepared] = {
         "SELECT {schema}.customer.id\nFROM {schema}.customer\nWHERE {schema}.customer.id = ?",
         ("who",),
     ),
-    "customer.own": (
-        "SELECT {schema}.customer.id, {schema}.customer.email, {schema}.customer.first_name, {schema}.customer.last_name, {schema}.customer.phone, {schema}.customer.company, {schema}.customer.address_line, {schema}.customer.city, {schema}.customer.region, {schema}.customer.postal_code, {schema}.customer.country, {schema}.customer.status, {schema}.customer.version, {schema}.customer.created_at, {schema}.customer.updated_at\nFROM {schema}.customer\nWHERE {schema}.customer.id = ?",
+    "customer.row": (
+        "SELECT {schema}.customer.id, {schema}.customer.email, {schema}.customer.first_name, {schema}.customer.last_name, {schema}.customer.phone, {schema}.customer.company, {schema}.customer.address_line, {schema}.customer.city, {schema}.customer.region, {schema}.customer.postal_code, {schema}.customer.country, {schema}.customer.status, {schema}.customer.version, {schema}.customer.created_at, {schema}.customer.updated_at{own}\nFROM {schema}.customer\nWHERE {schema}.customer.id = ?",
         ("id",),
     ),
     "customer.update": (
@@ -110,11 +110,11 @@ STATEMENTS: dict[str, Prepared] = {
         ("*", "id", "held_version", "held_epoch:long", "held_epoch:long"),
     ),
     "customer.with_hash_by_email": (
-        "SELECT {schema}.customer.id, {schema}.customer.email, {schema}.customer.first_name, {schema}.customer.last_name, {schema}.customer.phone, {schema}.customer.company, {schema}.customer.address_line, {schema}.customer.city, {schema}.customer.region, {schema}.customer.postal_code, {schema}.customer.country, {schema}.customer.status, {schema}.customer.version, {schema}.customer.created_at, {schema}.customer.updated_at, (SELECT {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name = 'epoch') AS epoch, {schema}.customer_password.hash\nFROM {schema}.customer LEFT OUTER JOIN {schema}.customer_password ON {schema}.customer_password.customer_id = {schema}.customer.id\nWHERE ({schema}.customer.email = ? AND DATALENGTH({schema}.customer.email) = DATALENGTH(?))",
+        "SELECT {schema}.customer_password.hash, {schema}.customer.id, {schema}.customer.email, {schema}.customer.first_name, {schema}.customer.last_name, {schema}.customer.phone, {schema}.customer.company, {schema}.customer.address_line, {schema}.customer.city, {schema}.customer.region, {schema}.customer.postal_code, {schema}.customer.country, {schema}.customer.status, {schema}.customer.version, {schema}.customer.created_at, {schema}.customer.updated_at{own}, (SELECT {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name = 'epoch') AS epoch, (SELECT {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name = 'own_fields') AS own_fields\nFROM {schema}.customer LEFT OUTER JOIN {schema}.customer_password ON {schema}.customer_password.customer_id = {schema}.customer.id\nWHERE ({schema}.customer.email = ? AND DATALENGTH({schema}.customer.email) = DATALENGTH(?))",
         ("who:text", "who:text"),
     ),
     "customer.with_hash_by_id": (
-        "SELECT {schema}.customer.id, {schema}.customer.email, {schema}.customer.first_name, {schema}.customer.last_name, {schema}.customer.phone, {schema}.customer.company, {schema}.customer.address_line, {schema}.customer.city, {schema}.customer.region, {schema}.customer.postal_code, {schema}.customer.country, {schema}.customer.status, {schema}.customer.version, {schema}.customer.created_at, {schema}.customer.updated_at, (SELECT {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name = 'epoch') AS epoch, {schema}.customer_password.hash\nFROM {schema}.customer LEFT OUTER JOIN {schema}.customer_password ON {schema}.customer_password.customer_id = {schema}.customer.id\nWHERE {schema}.customer.id = ?",
+        "SELECT {schema}.customer_password.hash, {schema}.customer.id, {schema}.customer.email, {schema}.customer.first_name, {schema}.customer.last_name, {schema}.customer.phone, {schema}.customer.company, {schema}.customer.address_line, {schema}.customer.city, {schema}.customer.region, {schema}.customer.postal_code, {schema}.customer.country, {schema}.customer.status, {schema}.customer.version, {schema}.customer.created_at, {schema}.customer.updated_at{own}, (SELECT {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name = 'epoch') AS epoch, (SELECT {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name = 'own_fields') AS own_fields\nFROM {schema}.customer LEFT OUTER JOIN {schema}.customer_password ON {schema}.customer_password.customer_id = {schema}.customer.id\nWHERE {schema}.customer.id = ?",
         ("who",),
     ),
     "database.read_only": (
@@ -316,11 +316,11 @@ STATEMENTS: dict[str, Prepared] = {
         ("key:text", "value:long"),
     ),
     "metadata.standing": (
-        "SELECT {schema}.custctl_metadata.name, {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes') UNION ALL SELECT 'schema_version', CAST(max({schema}.schema_migration.version) AS NVARCHAR(20)) AS max_1\nFROM {schema}.schema_migration\nWHERE {schema}.schema_migration.state IN ('applied', 'baseline')",
+        "SELECT {schema}.custctl_metadata.name, {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max({schema}.schema_migration.version) AS NVARCHAR(20)) AS max_1\nFROM {schema}.schema_migration\nWHERE {schema}.schema_migration.state IN ('applied', 'baseline')",
         (),
     ),
     "metadata.standing_read_only": (
-        "SELECT {schema}.custctl_metadata.name, {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes') UNION ALL SELECT 'schema_version', CAST(max({schema}.schema_migration.version) AS NVARCHAR(20)) AS max_1\nFROM {schema}.schema_migration\nWHERE {schema}.schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', CASE WHEN (CAST(DATABASEPROPERTYEX(DB_NAME(), N'Updateability') AS NVARCHAR(60)) = N'READ_ONLY') THEN N'yes' ELSE N'no' END AS anon_1",
+        "SELECT {schema}.custctl_metadata.name, {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max({schema}.schema_migration.version) AS NVARCHAR(20)) AS max_1\nFROM {schema}.schema_migration\nWHERE {schema}.schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', CASE WHEN (CAST(DATABASEPROPERTYEX(DB_NAME(), N'Updateability') AS NVARCHAR(60)) = N'READ_ONLY') THEN N'yes' ELSE N'no' END AS anon_1",
         (),
     ),
     "metadata.update": (

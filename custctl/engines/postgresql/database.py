@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from custctl.engines.resuming import Lost
     from custctl.engines.scripting import ScriptSession
     from custctl.engines.scripts import Language, Lint, Statement
+    from custctl.schema.own import Field
 
 _SSLMODES = {"verify-full": "verify-full", "strict": "verify-full", "require": "require", "off": "disable"}
 _READ_ONLY = "default_transaction_read_only"
@@ -345,6 +346,11 @@ class PostgresqlDatabase(ServerDatabase):
             ) from None
 
     # -- volume ------------------------------------------------------------------------------------
+
+    def own_fields(self, connection: Connection) -> list[Field]:
+        from custctl.engines.postgresql.columns import own_fields
+
+        return own_fields(connection)
 
     def merge(
         self,

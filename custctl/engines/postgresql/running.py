@@ -14,9 +14,12 @@ from custctl.engines.postgresql.connection import LimitedConnection
 
 if TYPE_CHECKING:
     from custctl.engines.postgresql.dialect import PostgresqlDialect
+    from custctl.schema.own import Field
 
 _TIMES = (1184, 1114)  # the OIDs of timestamptz and timestamp
 _STREAM = "custctl"
+# As text, whatever the session's DateStyle and TimeZone are.
+_FORMS = {"date": "YYYY-MM-DD", "timestamp": 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'}
 
 
 class PostgresqlConnection(Connection):
@@ -39,6 +42,14 @@ class PostgresqlConnection(Connection):
 
     def quote(self, name: str) -> str:
         return '"' + name.replace('"', '""') + '"'
+
+    def own_cell(self, field: Field, column: str) -> str:
+        form = _FORMS.get(field.kind)
+        if form is None:
+            return f"CAST({column} AS text)"
+        moment = f"{column} AT TIME ZONE 'UTC'" if field.native.startswith("timestamp with time zone") else column
+        # Beside those there are 'infinity' and '-infinity'.
+        return f"CASE WHEN isfinite({column}) THEN to_char({moment}, '{form}') ELSE CAST({column} AS text) END"
 
     def time_columns(self, description: Sequence[Any]) -> list[int]:
         return [at for at, column in enumerate(description) if column.type_code in _TIMES]

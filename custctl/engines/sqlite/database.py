@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from custctl.engines.resuming import Lost
     from custctl.engines.scripting import ScriptSession
     from custctl.engines.scripts import Language, Lint, Statement
+    from custctl.schema.own import Field
 
 # Not `temp_store = MEMORY`: what a statement needs to be undone is kept there too, all pages that it writes.
 _SETTINGS = (
@@ -103,6 +104,7 @@ class SqliteDatabase(Database):
     def connect(self) -> SqliteConnection:
         if self._connection is None or self._connection.closed:
             self._connection = SqliteConnection(self._open(), "", self._on_execute)
+            self._connection.own = self.own
         return self._connection
 
     def detach(self) -> SqliteConnection | None:
@@ -275,11 +277,16 @@ class SqliteDatabase(Database):
 
     def write_row(self, connection: Connection, columns: Mapping[str, Any], **holds: Any) -> Row | None:
         written = connection.run("customer.update", columns, **holds).first()
-        return None if written is None else connection.run("customer.own", id=written[0]).one_or_none()
+        return None if written is None else connection.run("customer.row", id=written[0]).one_or_none()
 
     def insert_row(self, connection: Connection, columns: Mapping[str, Any]) -> Row:
         made = connection.run("customer.add", columns)
-        return connection.run("customer.own", id=made.lastrowid).one()
+        return connection.run("customer.row", id=made.lastrowid).one()
+
+    def own_fields(self, connection: Connection) -> list[Field]:
+        from custctl.engines.sqlite.columns import own_fields
+
+        return own_fields(connection)
 
     # -- volume ------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from custctl.engines.sqlite.errors import is_busy
 
 if TYPE_CHECKING:
     from custctl.engines.sqlite.dialect import SqliteDialect
+    from custctl.schema.own import Field
 
 _LOCK_SLICE_MS = 200  # how long SQLite itself waits for a lock before signals are looked at again
 
@@ -51,6 +52,19 @@ class SqliteConnection(Connection):
 
     def quote(self, name: str) -> str:
         return quote(name)
+
+    def own_cell(self, field: Field, column: str) -> str:
+        # A float keeps its digits as it is; CAST would leave fifteen of them.
+        if field.kind in ("float", "decimal"):
+            return f"CASE typeof({column}) WHEN 'blob' THEN hex({column}) ELSE {column} END"
+        return f"CASE typeof({column}) WHEN 'blob' THEN hex({column}) ELSE CAST({column} AS TEXT) END"
+
+    def own_value(self, field: Field, text: str | None) -> Any:
+        if text is None:
+            return None
+        if field.kind == "boolean":
+            return int(text == "true")
+        return int(text) if field.kind == "integer" else float(text) if field.kind == "float" else text
 
     @property
     def closed(self) -> bool:

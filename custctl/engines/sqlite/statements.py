@@ -70,11 +70,11 @@ STATEMENTS: dict[str, Prepared] = {
     ),
     "customer.add": ("INSERT INTO customer ({columns}) VALUES ({values})", ("*",)),
     "customer.by_email": (
-        "SELECT customer.id, customer.email, customer.first_name, customer.last_name, customer.phone, customer.company, customer.address_line, customer.city, customer.region, customer.postal_code, customer.country, customer.status, customer.version, customer.created_at, customer.updated_at, (SELECT custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name = 'epoch') AS epoch\nFROM customer\nWHERE customer.email = ?",
+        "SELECT customer.id, customer.email, customer.first_name, customer.last_name, customer.phone, customer.company, customer.address_line, customer.city, customer.region, customer.postal_code, customer.country, customer.status, customer.version, customer.created_at, customer.updated_at{own}, (SELECT custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name = 'epoch') AS epoch, (SELECT custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name = 'own_fields') AS own_fields\nFROM customer\nWHERE customer.email = ?",
         ("who",),
     ),
     "customer.by_id": (
-        "SELECT customer.id, customer.email, customer.first_name, customer.last_name, customer.phone, customer.company, customer.address_line, customer.city, customer.region, customer.postal_code, customer.country, customer.status, customer.version, customer.created_at, customer.updated_at, (SELECT custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name = 'epoch') AS epoch\nFROM customer\nWHERE customer.id = ?",
+        "SELECT customer.id, customer.email, customer.first_name, customer.last_name, customer.phone, customer.company, customer.address_line, customer.city, customer.region, customer.postal_code, customer.country, customer.status, customer.version, customer.created_at, customer.updated_at{own}, (SELECT custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name = 'epoch') AS epoch, (SELECT custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name = 'own_fields') AS own_fields\nFROM customer\nWHERE customer.id = ?",
         ("who",),
     ),
     "customer.count": ("SELECT count(*) AS count\nFROM customer", ()),
@@ -83,7 +83,7 @@ STATEMENTS: dict[str, Prepared] = {
         ("id", "held_version", "held_epoch"),
     ),
     "customer.export": (
-        "SELECT customer.id, customer.email, customer.first_name, customer.last_name, customer.phone, customer.company, customer.address_line, customer.city, customer.region, customer.postal_code, customer.country, customer.status, ? || CAST(customer.version AS TEXT) AS version, customer.created_at, customer.updated_at\nFROM customer\nWHERE customer.id > ? ORDER BY customer.id",
+        "SELECT customer.id, customer.email, customer.first_name, customer.last_name, customer.phone, customer.company, customer.address_line, customer.city, customer.region, customer.postal_code, customer.country, customer.status, ? || CAST(customer.version AS TEXT) AS version, customer.created_at, customer.updated_at{own}\nFROM customer\nWHERE customer.id > ? ORDER BY customer.id",
         ("prefix", "after"),
     ),
     "customer.export_joined": (
@@ -92,8 +92,8 @@ STATEMENTS: dict[str, Prepared] = {
     ),
     "customer.id_by_email": ("SELECT customer.id\nFROM customer\nWHERE customer.email = ?", ("who",)),
     "customer.id_by_id": ("SELECT customer.id\nFROM customer\nWHERE customer.id = ?", ("who",)),
-    "customer.own": (
-        "SELECT customer.id, customer.email, customer.first_name, customer.last_name, customer.phone, customer.company, customer.address_line, customer.city, customer.region, customer.postal_code, customer.country, customer.status, customer.version, customer.created_at, customer.updated_at\nFROM customer\nWHERE customer.id = ?",
+    "customer.row": (
+        "SELECT customer.id, customer.email, customer.first_name, customer.last_name, customer.phone, customer.company, customer.address_line, customer.city, customer.region, customer.postal_code, customer.country, customer.status, customer.version, customer.created_at, customer.updated_at{own}\nFROM customer\nWHERE customer.id = ?",
         ("id",),
     ),
     "customer.update": (
@@ -101,11 +101,11 @@ STATEMENTS: dict[str, Prepared] = {
         ("*", "id", "held_version", "held_epoch"),
     ),
     "customer.with_hash_by_email": (
-        "SELECT customer.id, customer.email, customer.first_name, customer.last_name, customer.phone, customer.company, customer.address_line, customer.city, customer.region, customer.postal_code, customer.country, customer.status, customer.version, customer.created_at, customer.updated_at, (SELECT custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name = 'epoch') AS epoch, customer_password.hash\nFROM customer LEFT OUTER JOIN customer_password ON customer_password.customer_id = customer.id\nWHERE customer.email = ?",
+        "SELECT customer_password.hash, customer.id, customer.email, customer.first_name, customer.last_name, customer.phone, customer.company, customer.address_line, customer.city, customer.region, customer.postal_code, customer.country, customer.status, customer.version, customer.created_at, customer.updated_at{own}, (SELECT custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name = 'epoch') AS epoch, (SELECT custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name = 'own_fields') AS own_fields\nFROM customer LEFT OUTER JOIN customer_password ON customer_password.customer_id = customer.id\nWHERE customer.email = ?",
         ("who",),
     ),
     "customer.with_hash_by_id": (
-        "SELECT customer.id, customer.email, customer.first_name, customer.last_name, customer.phone, customer.company, customer.address_line, customer.city, customer.region, customer.postal_code, customer.country, customer.status, customer.version, customer.created_at, customer.updated_at, (SELECT custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name = 'epoch') AS epoch, customer_password.hash\nFROM customer LEFT OUTER JOIN customer_password ON customer_password.customer_id = customer.id\nWHERE customer.id = ?",
+        "SELECT customer_password.hash, customer.id, customer.email, customer.first_name, customer.last_name, customer.phone, customer.company, customer.address_line, customer.city, customer.region, customer.postal_code, customer.country, customer.status, customer.version, customer.created_at, customer.updated_at{own}, (SELECT custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name = 'epoch') AS epoch, (SELECT custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name = 'own_fields') AS own_fields\nFROM customer LEFT OUTER JOIN customer_password ON customer_password.customer_id = customer.id\nWHERE customer.id = ?",
         ("who",),
     ),
     "database.read_only": ("SELECT 'no' AS read_only", ()),
@@ -290,11 +290,11 @@ STATEMENTS: dict[str, Prepared] = {
     "metadata.delete": ("DELETE FROM custctl_metadata WHERE custctl_metadata.name = ?", ("key",)),
     "metadata.insert": ("INSERT INTO custctl_metadata (name, value) VALUES (?, ?)", ("key", "value")),
     "metadata.standing": (
-        "SELECT custctl_metadata.name, custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes') UNION ALL SELECT 'schema_version', CAST(max(schema_migration.version) AS VARCHAR(20)) AS max_1\nFROM schema_migration\nWHERE schema_migration.state IN ('applied', 'baseline')",
+        "SELECT custctl_metadata.name, custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(schema_migration.version) AS VARCHAR(20)) AS max_1\nFROM schema_migration\nWHERE schema_migration.state IN ('applied', 'baseline')",
         (),
     ),
     "metadata.standing_read_only": (
-        "SELECT custctl_metadata.name, custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes') UNION ALL SELECT 'schema_version', CAST(max(schema_migration.version) AS VARCHAR(20)) AS max_1\nFROM schema_migration\nWHERE schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', 'no'",
+        "SELECT custctl_metadata.name, custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(schema_migration.version) AS VARCHAR(20)) AS max_1\nFROM schema_migration\nWHERE schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', 'no'",
         (),
     ),
     "metadata.update": ("UPDATE custctl_metadata SET value=? WHERE custctl_metadata.name = ?", ("held", "key")),

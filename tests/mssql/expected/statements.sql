@@ -77,6 +77,15 @@ FROM (SELECT CAST(SYSUTCDATETIME() AS DATETIME2(3)) AS now) AS clock LEFT OUTER 
 GO
 INSERT INTO [dbo].schema_migration (version, name, description, kind, checksum, script, state, statements_applied, statements_total, in_flight, error, started_at, finished_at, duration_ms, applied_by, tool_version) OUTPUT inserted.id VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, CAST(? AS DATETIME2(3)), CAST(SYSUTCDATETIME() AS DATETIME2(3)), ?, ?, ?)
 GO
+
+SELECT c.name, COALESCE(b.name, t.name) AS word, c.max_length, c.precision, c.scale, c.is_nullable, c.is_computed,
+       c.is_identity, c.default_object_id, CAST(COLLATIONPROPERTY(c.collation_name, 'CodePage') AS INT) AS page
+  FROM sys.columns AS c
+  JOIN sys.types AS t ON t.user_type_id = c.user_type_id
+  LEFT JOIN sys.types AS b ON b.user_type_id = t.system_type_id AND t.is_user_defined = 1
+ WHERE c.object_id = OBJECT_ID(?)
+ ORDER BY c.column_id
+GO
 DECLARE @name NVARCHAR(255) = N'custctl:…:' + CAST(DB_ID() AS NVARCHAR(10)); EXEC sp_releaseapplock @Resource = @name, @LockOwner = N'Session'
 GO
 
@@ -86,7 +95,7 @@ FROM [dbo].schema_migration ORDER BY [dbo].schema_migration.id
 GO
 SELECT [dbo].custctl_metadata.name, [dbo].custctl_metadata.value
 FROM [dbo].custctl_metadata
-WHERE [dbo].custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes') UNION ALL SELECT 'schema_version', CAST(max([dbo].schema_migration.version) AS NVARCHAR(20)) AS max_1
+WHERE [dbo].custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max([dbo].schema_migration.version) AS NVARCHAR(20)) AS max_1
 FROM [dbo].schema_migration
 WHERE [dbo].schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', CASE WHEN (CAST(DATABASEPROPERTYEX(DB_NAME(), N'Updateability') AS NVARCHAR(60)) = N'READ_ONLY') THEN N'yes' ELSE N'no' END AS anon_1
 GO
@@ -133,7 +142,9 @@ GO
 -- custctl customer get 7
 SELECT [dbo].customer.id, [dbo].customer.email, [dbo].customer.first_name, [dbo].customer.last_name, [dbo].customer.phone, [dbo].customer.company, [dbo].customer.address_line, [dbo].customer.city, [dbo].customer.region, [dbo].customer.postal_code, [dbo].customer.country, [dbo].customer.status, [dbo].customer.version, [dbo].customer.created_at, [dbo].customer.updated_at, (SELECT [dbo].custctl_metadata.value
 FROM [dbo].custctl_metadata
-WHERE [dbo].custctl_metadata.name = 'epoch') AS epoch
+WHERE [dbo].custctl_metadata.name = 'epoch') AS epoch, (SELECT [dbo].custctl_metadata.value
+FROM [dbo].custctl_metadata
+WHERE [dbo].custctl_metadata.name = 'own_fields') AS own_fields
 FROM [dbo].customer
 WHERE [dbo].customer.id = ?
 GO
@@ -141,7 +152,9 @@ GO
 -- custctl customer get ada@example.com
 SELECT [dbo].customer.id, [dbo].customer.email, [dbo].customer.first_name, [dbo].customer.last_name, [dbo].customer.phone, [dbo].customer.company, [dbo].customer.address_line, [dbo].customer.city, [dbo].customer.region, [dbo].customer.postal_code, [dbo].customer.country, [dbo].customer.status, [dbo].customer.version, [dbo].customer.created_at, [dbo].customer.updated_at, (SELECT [dbo].custctl_metadata.value
 FROM [dbo].custctl_metadata
-WHERE [dbo].custctl_metadata.name = 'epoch') AS epoch
+WHERE [dbo].custctl_metadata.name = 'epoch') AS epoch, (SELECT [dbo].custctl_metadata.value
+FROM [dbo].custctl_metadata
+WHERE [dbo].custctl_metadata.name = 'own_fields') AS own_fields
 FROM [dbo].customer
 WHERE ([dbo].customer.email = ? AND DATALENGTH([dbo].customer.email) = DATALENGTH(?))
 GO
@@ -183,21 +196,31 @@ INSERT INTO [dbo].customer_audit (operation_id, part, customer_id, sequence, act
 GO
 
 -- custctl customer verify-password 7 --stdin
-SELECT [dbo].customer.id, [dbo].customer.email, [dbo].customer.first_name, [dbo].customer.last_name, [dbo].customer.phone, [dbo].customer.company, [dbo].customer.address_line, [dbo].customer.city, [dbo].customer.region, [dbo].customer.postal_code, [dbo].customer.country, [dbo].customer.status, [dbo].customer.version, [dbo].customer.created_at, [dbo].customer.updated_at, (SELECT [dbo].custctl_metadata.value
+SELECT [dbo].customer_password.hash, [dbo].customer.id, [dbo].customer.email, [dbo].customer.first_name, [dbo].customer.last_name, [dbo].customer.phone, [dbo].customer.company, [dbo].customer.address_line, [dbo].customer.city, [dbo].customer.region, [dbo].customer.postal_code, [dbo].customer.country, [dbo].customer.status, [dbo].customer.version, [dbo].customer.created_at, [dbo].customer.updated_at, (SELECT [dbo].custctl_metadata.value
 FROM [dbo].custctl_metadata
-WHERE [dbo].custctl_metadata.name = 'epoch') AS epoch, [dbo].customer_password.hash
+WHERE [dbo].custctl_metadata.name = 'epoch') AS epoch, (SELECT [dbo].custctl_metadata.value
+FROM [dbo].custctl_metadata
+WHERE [dbo].custctl_metadata.name = 'own_fields') AS own_fields
 FROM [dbo].customer LEFT OUTER JOIN [dbo].customer_password ON [dbo].customer_password.customer_id = [dbo].customer.id
 WHERE [dbo].customer.id = ?
 GO
 
 -- custctl customer list --sort id --limit 0
+SELECT [dbo].custctl_metadata.name, [dbo].custctl_metadata.value
+FROM [dbo].custctl_metadata
+WHERE [dbo].custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max([dbo].schema_migration.version) AS NVARCHAR(20)) AS max_1
+FROM [dbo].schema_migration
+WHERE [dbo].schema_migration.state IN ('applied', 'baseline')
+GO
 SELECT snapshot_isolation_state FROM sys.databases WHERE name = DB_NAME()
 GO
 SET TRANSACTION ISOLATION LEVEL SNAPSHOT
 GO
 SELECT TOP 1001 0 AS lane, NULL AS lane_key, dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch, (SELECT dbo.custctl_metadata.value
+FROM dbo.custctl_metadata
+WHERE dbo.custctl_metadata.name = 'own_fields') AS own_fields
 FROM dbo.customer ORDER BY dbo.customer.id
 GO
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED
@@ -206,50 +229,64 @@ GO
 -- custctl customer list --sort -id --limit 0
 SELECT TOP 1001 0 AS lane, NULL AS lane_key, dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch, (SELECT dbo.custctl_metadata.value
+FROM dbo.custctl_metadata
+WHERE dbo.custctl_metadata.name = 'own_fields') AS own_fields
 FROM dbo.customer ORDER BY dbo.customer.id DESC
 GO
 
 -- custctl customer list --sort email --limit 0
 SELECT TOP 1001 0 AS lane, dbo.customer.email AS lane_key, dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch, (SELECT dbo.custctl_metadata.value
+FROM dbo.custctl_metadata
+WHERE dbo.custctl_metadata.name = 'own_fields') AS own_fields
 FROM dbo.customer ORDER BY dbo.customer.email, dbo.customer.id
 GO
 
 -- custctl customer list --sort -email --limit 0
 SELECT TOP 1001 0 AS lane, dbo.customer.email AS lane_key, dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch, (SELECT dbo.custctl_metadata.value
+FROM dbo.custctl_metadata
+WHERE dbo.custctl_metadata.name = 'own_fields') AS own_fields
 FROM dbo.customer ORDER BY dbo.customer.email DESC, dbo.customer.id
 GO
 
 -- custctl customer list --sort company --limit 0
-SELECT TOP 1001 lanes.lane, lanes.lane_key, lanes.id, lanes.email, lanes.first_name, lanes.last_name, lanes.phone, lanes.company, lanes.address_line, lanes.city, lanes.region, lanes.postal_code, lanes.country, lanes.status, lanes.version, lanes.created_at, lanes.updated_at, lanes.epoch
-FROM (SELECT lane_0.lane AS lane, lane_0.lane_key AS lane_key, lane_0.id AS id, lane_0.email AS email, lane_0.first_name AS first_name, lane_0.last_name AS last_name, lane_0.phone AS phone, lane_0.company AS company, lane_0.address_line AS address_line, lane_0.city AS city, lane_0.region AS region, lane_0.postal_code AS postal_code, lane_0.country AS country, lane_0.status AS status, lane_0.version AS version, lane_0.created_at AS created_at, lane_0.updated_at AS updated_at, lane_0.epoch AS epoch
+SELECT TOP 1001 lanes.lane, lanes.lane_key, lanes.id, lanes.email, lanes.first_name, lanes.last_name, lanes.phone, lanes.company, lanes.address_line, lanes.city, lanes.region, lanes.postal_code, lanes.country, lanes.status, lanes.version, lanes.created_at, lanes.updated_at, lanes.epoch, lanes.own_fields
+FROM (SELECT lane_0.lane AS lane, lane_0.lane_key AS lane_key, lane_0.id AS id, lane_0.email AS email, lane_0.first_name AS first_name, lane_0.last_name AS last_name, lane_0.phone AS phone, lane_0.company AS company, lane_0.address_line AS address_line, lane_0.city AS city, lane_0.region AS region, lane_0.postal_code AS postal_code, lane_0.country AS country, lane_0.status AS status, lane_0.version AS version, lane_0.created_at AS created_at, lane_0.updated_at AS updated_at, lane_0.epoch AS epoch, lane_0.own_fields AS own_fields
 FROM (SELECT TOP 1001 0 AS lane, dbo.customer.company AS lane_key, dbo.customer.id AS id, dbo.customer.email AS email, dbo.customer.first_name AS first_name, dbo.customer.last_name AS last_name, dbo.customer.phone AS phone, dbo.customer.company AS company, dbo.customer.address_line AS address_line, dbo.customer.city AS city, dbo.customer.region AS region, dbo.customer.postal_code AS postal_code, dbo.customer.country AS country, dbo.customer.status AS status, dbo.customer.version AS version, dbo.customer.created_at AS created_at, dbo.customer.updated_at AS updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch, (SELECT dbo.custctl_metadata.value
+FROM dbo.custctl_metadata
+WHERE dbo.custctl_metadata.name = 'own_fields') AS own_fields
 FROM dbo.customer
-WHERE dbo.customer.company IS NOT NULL ORDER BY dbo.customer.company, dbo.customer.id) AS lane_0 UNION ALL SELECT lane_1.lane AS lane, lane_1.lane_key AS lane_key, lane_1.id AS id, lane_1.email AS email, lane_1.first_name AS first_name, lane_1.last_name AS last_name, lane_1.phone AS phone, lane_1.company AS company, lane_1.address_line AS address_line, lane_1.city AS city, lane_1.region AS region, lane_1.postal_code AS postal_code, lane_1.country AS country, lane_1.status AS status, lane_1.version AS version, lane_1.created_at AS created_at, lane_1.updated_at AS updated_at, lane_1.epoch AS epoch
+WHERE dbo.customer.company IS NOT NULL ORDER BY dbo.customer.company, dbo.customer.id) AS lane_0 UNION ALL SELECT lane_1.lane AS lane, lane_1.lane_key AS lane_key, lane_1.id AS id, lane_1.email AS email, lane_1.first_name AS first_name, lane_1.last_name AS last_name, lane_1.phone AS phone, lane_1.company AS company, lane_1.address_line AS address_line, lane_1.city AS city, lane_1.region AS region, lane_1.postal_code AS postal_code, lane_1.country AS country, lane_1.status AS status, lane_1.version AS version, lane_1.created_at AS created_at, lane_1.updated_at AS updated_at, lane_1.epoch AS epoch, lane_1.own_fields AS own_fields
 FROM (SELECT TOP 1001 1 AS lane, CAST(NULL AS NVARCHAR(200)) AS lane_key, dbo.customer.id AS id, dbo.customer.email AS email, dbo.customer.first_name AS first_name, dbo.customer.last_name AS last_name, dbo.customer.phone AS phone, dbo.customer.company AS company, dbo.customer.address_line AS address_line, dbo.customer.city AS city, dbo.customer.region AS region, dbo.customer.postal_code AS postal_code, dbo.customer.country AS country, dbo.customer.status AS status, dbo.customer.version AS version, dbo.customer.created_at AS created_at, dbo.customer.updated_at AS updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch, (SELECT dbo.custctl_metadata.value
+FROM dbo.custctl_metadata
+WHERE dbo.custctl_metadata.name = 'own_fields') AS own_fields
 FROM dbo.customer
 WHERE dbo.customer.company IS NULL ORDER BY dbo.customer.id) AS lane_1) AS lanes ORDER BY lanes.lane, lanes.lane_key, lanes.id
 GO
 
 -- custctl customer list --sort -company --limit 0
-SELECT TOP 1001 lanes.lane, lanes.lane_key, lanes.id, lanes.email, lanes.first_name, lanes.last_name, lanes.phone, lanes.company, lanes.address_line, lanes.city, lanes.region, lanes.postal_code, lanes.country, lanes.status, lanes.version, lanes.created_at, lanes.updated_at, lanes.epoch
-FROM (SELECT lane_0.lane AS lane, lane_0.lane_key AS lane_key, lane_0.id AS id, lane_0.email AS email, lane_0.first_name AS first_name, lane_0.last_name AS last_name, lane_0.phone AS phone, lane_0.company AS company, lane_0.address_line AS address_line, lane_0.city AS city, lane_0.region AS region, lane_0.postal_code AS postal_code, lane_0.country AS country, lane_0.status AS status, lane_0.version AS version, lane_0.created_at AS created_at, lane_0.updated_at AS updated_at, lane_0.epoch AS epoch
+SELECT TOP 1001 lanes.lane, lanes.lane_key, lanes.id, lanes.email, lanes.first_name, lanes.last_name, lanes.phone, lanes.company, lanes.address_line, lanes.city, lanes.region, lanes.postal_code, lanes.country, lanes.status, lanes.version, lanes.created_at, lanes.updated_at, lanes.epoch, lanes.own_fields
+FROM (SELECT lane_0.lane AS lane, lane_0.lane_key AS lane_key, lane_0.id AS id, lane_0.email AS email, lane_0.first_name AS first_name, lane_0.last_name AS last_name, lane_0.phone AS phone, lane_0.company AS company, lane_0.address_line AS address_line, lane_0.city AS city, lane_0.region AS region, lane_0.postal_code AS postal_code, lane_0.country AS country, lane_0.status AS status, lane_0.version AS version, lane_0.created_at AS created_at, lane_0.updated_at AS updated_at, lane_0.epoch AS epoch, lane_0.own_fields AS own_fields
 FROM (SELECT TOP 1001 0 AS lane, dbo.customer.company AS lane_key, dbo.customer.id AS id, dbo.customer.email AS email, dbo.customer.first_name AS first_name, dbo.customer.last_name AS last_name, dbo.customer.phone AS phone, dbo.customer.company AS company, dbo.customer.address_line AS address_line, dbo.customer.city AS city, dbo.customer.region AS region, dbo.customer.postal_code AS postal_code, dbo.customer.country AS country, dbo.customer.status AS status, dbo.customer.version AS version, dbo.customer.created_at AS created_at, dbo.customer.updated_at AS updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch, (SELECT dbo.custctl_metadata.value
+FROM dbo.custctl_metadata
+WHERE dbo.custctl_metadata.name = 'own_fields') AS own_fields
 FROM dbo.customer
-WHERE dbo.customer.company IS NOT NULL ORDER BY dbo.customer.company DESC, dbo.customer.id) AS lane_0 UNION ALL SELECT lane_1.lane AS lane, lane_1.lane_key AS lane_key, lane_1.id AS id, lane_1.email AS email, lane_1.first_name AS first_name, lane_1.last_name AS last_name, lane_1.phone AS phone, lane_1.company AS company, lane_1.address_line AS address_line, lane_1.city AS city, lane_1.region AS region, lane_1.postal_code AS postal_code, lane_1.country AS country, lane_1.status AS status, lane_1.version AS version, lane_1.created_at AS created_at, lane_1.updated_at AS updated_at, lane_1.epoch AS epoch
+WHERE dbo.customer.company IS NOT NULL ORDER BY dbo.customer.company DESC, dbo.customer.id) AS lane_0 UNION ALL SELECT lane_1.lane AS lane, lane_1.lane_key AS lane_key, lane_1.id AS id, lane_1.email AS email, lane_1.first_name AS first_name, lane_1.last_name AS last_name, lane_1.phone AS phone, lane_1.company AS company, lane_1.address_line AS address_line, lane_1.city AS city, lane_1.region AS region, lane_1.postal_code AS postal_code, lane_1.country AS country, lane_1.status AS status, lane_1.version AS version, lane_1.created_at AS created_at, lane_1.updated_at AS updated_at, lane_1.epoch AS epoch, lane_1.own_fields AS own_fields
 FROM (SELECT TOP 1001 1 AS lane, CAST(NULL AS NVARCHAR(200)) AS lane_key, dbo.customer.id AS id, dbo.customer.email AS email, dbo.customer.first_name AS first_name, dbo.customer.last_name AS last_name, dbo.customer.phone AS phone, dbo.customer.company AS company, dbo.customer.address_line AS address_line, dbo.customer.city AS city, dbo.customer.region AS region, dbo.customer.postal_code AS postal_code, dbo.customer.country AS country, dbo.customer.status AS status, dbo.customer.version AS version, dbo.customer.created_at AS created_at, dbo.customer.updated_at AS updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch, (SELECT dbo.custctl_metadata.value
+FROM dbo.custctl_metadata
+WHERE dbo.custctl_metadata.name = 'own_fields') AS own_fields
 FROM dbo.customer
 WHERE dbo.customer.company IS NULL ORDER BY dbo.customer.id) AS lane_1) AS lanes ORDER BY lanes.lane, lanes.lane_key DESC, lanes.id
 GO
@@ -257,65 +294,85 @@ GO
 -- custctl customer list --sort version --limit 0
 SELECT TOP 1001 0 AS lane, dbo.customer.version AS lane_key, dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch, (SELECT dbo.custctl_metadata.value
+FROM dbo.custctl_metadata
+WHERE dbo.custctl_metadata.name = 'own_fields') AS own_fields
 FROM dbo.customer ORDER BY dbo.customer.version, dbo.customer.id
 GO
 
 -- custctl customer list --sort -version --limit 0
 SELECT TOP 1001 0 AS lane, dbo.customer.version AS lane_key, dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch, (SELECT dbo.custctl_metadata.value
+FROM dbo.custctl_metadata
+WHERE dbo.custctl_metadata.name = 'own_fields') AS own_fields
 FROM dbo.customer ORDER BY dbo.customer.version DESC, dbo.customer.id
 GO
 
 -- custctl customer list --sort created_at --limit 0
 SELECT TOP 1001 0 AS lane, dbo.customer.created_at AS lane_key, dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch, (SELECT dbo.custctl_metadata.value
+FROM dbo.custctl_metadata
+WHERE dbo.custctl_metadata.name = 'own_fields') AS own_fields
 FROM dbo.customer ORDER BY dbo.customer.created_at, dbo.customer.id
 GO
 
 -- custctl customer list --sort -created_at --limit 0
 SELECT TOP 1001 0 AS lane, dbo.customer.created_at AS lane_key, dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch, (SELECT dbo.custctl_metadata.value
+FROM dbo.custctl_metadata
+WHERE dbo.custctl_metadata.name = 'own_fields') AS own_fields
 FROM dbo.customer ORDER BY dbo.customer.created_at DESC, dbo.customer.id
 GO
 
 -- custctl customer list --status active --country Spain --limit 1
 SELECT TOP 2 0 AS lane, NULL AS lane_key, dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch, (SELECT dbo.custctl_metadata.value
+FROM dbo.custctl_metadata
+WHERE dbo.custctl_metadata.name = 'own_fields') AS own_fields
 FROM dbo.customer
 WHERE (dbo.customer.status = ? AND DATALENGTH(dbo.customer.status) = DATALENGTH(?)) AND (dbo.customer.country = ? AND DATALENGTH(dbo.customer.country) = DATALENGTH(?)) ORDER BY dbo.customer.id
 GO
 
 -- custctl customer search ad
-SELECT TOP 51 lanes.lane, lanes.lane_key, lanes.id, lanes.email, lanes.first_name, lanes.last_name, lanes.phone, lanes.company, lanes.address_line, lanes.city, lanes.region, lanes.postal_code, lanes.country, lanes.status, lanes.version, lanes.created_at, lanes.updated_at, lanes.epoch
-FROM (SELECT lane_0.lane AS lane, lane_0.lane_key AS lane_key, lane_0.id AS id, lane_0.email AS email, lane_0.first_name AS first_name, lane_0.last_name AS last_name, lane_0.phone AS phone, lane_0.company AS company, lane_0.address_line AS address_line, lane_0.city AS city, lane_0.region AS region, lane_0.postal_code AS postal_code, lane_0.country AS country, lane_0.status AS status, lane_0.version AS version, lane_0.created_at AS created_at, lane_0.updated_at AS updated_at, lane_0.epoch AS epoch
+SELECT TOP 51 lanes.lane, lanes.lane_key, lanes.id, lanes.email, lanes.first_name, lanes.last_name, lanes.phone, lanes.company, lanes.address_line, lanes.city, lanes.region, lanes.postal_code, lanes.country, lanes.status, lanes.version, lanes.created_at, lanes.updated_at, lanes.epoch, lanes.own_fields
+FROM (SELECT lane_0.lane AS lane, lane_0.lane_key AS lane_key, lane_0.id AS id, lane_0.email AS email, lane_0.first_name AS first_name, lane_0.last_name AS last_name, lane_0.phone AS phone, lane_0.company AS company, lane_0.address_line AS address_line, lane_0.city AS city, lane_0.region AS region, lane_0.postal_code AS postal_code, lane_0.country AS country, lane_0.status AS status, lane_0.version AS version, lane_0.created_at AS created_at, lane_0.updated_at AS updated_at, lane_0.epoch AS epoch, lane_0.own_fields AS own_fields
 FROM (SELECT TOP 51 0 AS lane, dbo.customer.email AS lane_key, dbo.customer.id AS id, dbo.customer.email AS email, dbo.customer.first_name AS first_name, dbo.customer.last_name AS last_name, dbo.customer.phone AS phone, dbo.customer.company AS company, dbo.customer.address_line AS address_line, dbo.customer.city AS city, dbo.customer.region AS region, dbo.customer.postal_code AS postal_code, dbo.customer.country AS country, dbo.customer.status AS status, dbo.customer.version AS version, dbo.customer.created_at AS created_at, dbo.customer.updated_at AS updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch, (SELECT dbo.custctl_metadata.value
+FROM dbo.custctl_metadata
+WHERE dbo.custctl_metadata.name = 'own_fields') AS own_fields
 FROM dbo.customer
-WHERE (dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ?) AND dbo.customer.email LIKE ? ORDER BY dbo.customer.email, dbo.customer.id) AS lane_0 UNION ALL SELECT lane_1.lane AS lane, lane_1.lane_key AS lane_key, lane_1.id AS id, lane_1.email AS email, lane_1.first_name AS first_name, lane_1.last_name AS last_name, lane_1.phone AS phone, lane_1.company AS company, lane_1.address_line AS address_line, lane_1.city AS city, lane_1.region AS region, lane_1.postal_code AS postal_code, lane_1.country AS country, lane_1.status AS status, lane_1.version AS version, lane_1.created_at AS created_at, lane_1.updated_at AS updated_at, lane_1.epoch AS epoch
+WHERE (dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ?) AND dbo.customer.email LIKE ? ORDER BY dbo.customer.email, dbo.customer.id) AS lane_0 UNION ALL SELECT lane_1.lane AS lane, lane_1.lane_key AS lane_key, lane_1.id AS id, lane_1.email AS email, lane_1.first_name AS first_name, lane_1.last_name AS last_name, lane_1.phone AS phone, lane_1.company AS company, lane_1.address_line AS address_line, lane_1.city AS city, lane_1.region AS region, lane_1.postal_code AS postal_code, lane_1.country AS country, lane_1.status AS status, lane_1.version AS version, lane_1.created_at AS created_at, lane_1.updated_at AS updated_at, lane_1.epoch AS epoch, lane_1.own_fields AS own_fields
 FROM (SELECT TOP 51 1 AS lane, LOWER(dbo.customer.last_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2 AS lane_key, dbo.customer.id AS id, dbo.customer.email AS email, dbo.customer.first_name AS first_name, dbo.customer.last_name AS last_name, dbo.customer.phone AS phone, dbo.customer.company AS company, dbo.customer.address_line AS address_line, dbo.customer.city AS city, dbo.customer.region AS region, dbo.customer.postal_code AS postal_code, dbo.customer.country AS country, dbo.customer.status AS status, dbo.customer.version AS version, dbo.customer.created_at AS created_at, dbo.customer.updated_at AS updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch, (SELECT dbo.custctl_metadata.value
+FROM dbo.custctl_metadata
+WHERE dbo.custctl_metadata.name = 'own_fields') AS own_fields
 FROM dbo.customer
-WHERE (dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ?) AND (LOWER(dbo.customer.last_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? AND CASE WHEN ((dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ?) AND dbo.customer.email LIKE ?) THEN 1 ELSE 0 END = 0 ORDER BY LOWER(dbo.customer.last_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2, dbo.customer.id) AS lane_1 UNION ALL SELECT lane_2.lane AS lane, lane_2.lane_key AS lane_key, lane_2.id AS id, lane_2.email AS email, lane_2.first_name AS first_name, lane_2.last_name AS last_name, lane_2.phone AS phone, lane_2.company AS company, lane_2.address_line AS address_line, lane_2.city AS city, lane_2.region AS region, lane_2.postal_code AS postal_code, lane_2.country AS country, lane_2.status AS status, lane_2.version AS version, lane_2.created_at AS created_at, lane_2.updated_at AS updated_at, lane_2.epoch AS epoch
+WHERE (dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ?) AND (LOWER(dbo.customer.last_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? AND CASE WHEN ((dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ?) AND dbo.customer.email LIKE ?) THEN 1 ELSE 0 END = 0 ORDER BY LOWER(dbo.customer.last_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2, dbo.customer.id) AS lane_1 UNION ALL SELECT lane_2.lane AS lane, lane_2.lane_key AS lane_key, lane_2.id AS id, lane_2.email AS email, lane_2.first_name AS first_name, lane_2.last_name AS last_name, lane_2.phone AS phone, lane_2.company AS company, lane_2.address_line AS address_line, lane_2.city AS city, lane_2.region AS region, lane_2.postal_code AS postal_code, lane_2.country AS country, lane_2.status AS status, lane_2.version AS version, lane_2.created_at AS created_at, lane_2.updated_at AS updated_at, lane_2.epoch AS epoch, lane_2.own_fields AS own_fields
 FROM (SELECT TOP 51 2 AS lane, LOWER(dbo.customer.first_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2 AS lane_key, dbo.customer.id AS id, dbo.customer.email AS email, dbo.customer.first_name AS first_name, dbo.customer.last_name AS last_name, dbo.customer.phone AS phone, dbo.customer.company AS company, dbo.customer.address_line AS address_line, dbo.customer.city AS city, dbo.customer.region AS region, dbo.customer.postal_code AS postal_code, dbo.customer.country AS country, dbo.customer.status AS status, dbo.customer.version AS version, dbo.customer.created_at AS created_at, dbo.customer.updated_at AS updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch, (SELECT dbo.custctl_metadata.value
+FROM dbo.custctl_metadata
+WHERE dbo.custctl_metadata.name = 'own_fields') AS own_fields
 FROM dbo.customer
-WHERE (dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ?) AND (LOWER(dbo.customer.first_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? AND CASE WHEN ((dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ?) AND dbo.customer.email LIKE ?) THEN 1 ELSE 0 END = 0 AND CASE WHEN ((dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ?) AND (LOWER(dbo.customer.last_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ?) THEN 1 ELSE 0 END = 0 ORDER BY LOWER(dbo.customer.first_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2, dbo.customer.id) AS lane_2 UNION ALL SELECT lane_3.lane AS lane, lane_3.lane_key AS lane_key, lane_3.id AS id, lane_3.email AS email, lane_3.first_name AS first_name, lane_3.last_name AS last_name, lane_3.phone AS phone, lane_3.company AS company, lane_3.address_line AS address_line, lane_3.city AS city, lane_3.region AS region, lane_3.postal_code AS postal_code, lane_3.country AS country, lane_3.status AS status, lane_3.version AS version, lane_3.created_at AS created_at, lane_3.updated_at AS updated_at, lane_3.epoch AS epoch
+WHERE (dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ?) AND (LOWER(dbo.customer.first_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? AND CASE WHEN ((dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ?) AND dbo.customer.email LIKE ?) THEN 1 ELSE 0 END = 0 AND CASE WHEN ((dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ?) AND (LOWER(dbo.customer.last_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ?) THEN 1 ELSE 0 END = 0 ORDER BY LOWER(dbo.customer.first_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2, dbo.customer.id) AS lane_2 UNION ALL SELECT lane_3.lane AS lane, lane_3.lane_key AS lane_key, lane_3.id AS id, lane_3.email AS email, lane_3.first_name AS first_name, lane_3.last_name AS last_name, lane_3.phone AS phone, lane_3.company AS company, lane_3.address_line AS address_line, lane_3.city AS city, lane_3.region AS region, lane_3.postal_code AS postal_code, lane_3.country AS country, lane_3.status AS status, lane_3.version AS version, lane_3.created_at AS created_at, lane_3.updated_at AS updated_at, lane_3.epoch AS epoch, lane_3.own_fields AS own_fields
 FROM (SELECT TOP 51 3 AS lane, LOWER(dbo.customer.company COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2 AS lane_key, dbo.customer.id AS id, dbo.customer.email AS email, dbo.customer.first_name AS first_name, dbo.customer.last_name AS last_name, dbo.customer.phone AS phone, dbo.customer.company AS company, dbo.customer.address_line AS address_line, dbo.customer.city AS city, dbo.customer.region AS region, dbo.customer.postal_code AS postal_code, dbo.customer.country AS country, dbo.customer.status AS status, dbo.customer.version AS version, dbo.customer.created_at AS created_at, dbo.customer.updated_at AS updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch, (SELECT dbo.custctl_metadata.value
+FROM dbo.custctl_metadata
+WHERE dbo.custctl_metadata.name = 'own_fields') AS own_fields
 FROM dbo.customer
-WHERE (dbo.customer.company >= ? AND dbo.customer.company < ? OR dbo.customer.company >= ? AND dbo.customer.company < ? OR dbo.customer.company >= ? AND dbo.customer.company < ? OR dbo.customer.company >= ? AND dbo.customer.company < ?) AND (LOWER(dbo.customer.company COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? AND CASE WHEN ((dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ?) AND dbo.customer.email LIKE ?) THEN 1 ELSE 0 END = 0 AND CASE WHEN ((dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ?) AND (LOWER(dbo.customer.last_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ?) THEN 1 ELSE 0 END = 0 AND CASE WHEN ((dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ?) AND (LOWER(dbo.customer.first_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ?) THEN 1 ELSE 0 END = 0 ORDER BY LOWER(dbo.customer.company COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2, dbo.customer.id) AS lane_3 UNION ALL SELECT lane_4.lane AS lane, lane_4.lane_key AS lane_key, lane_4.id AS id, lane_4.email AS email, lane_4.first_name AS first_name, lane_4.last_name AS last_name, lane_4.phone AS phone, lane_4.company AS company, lane_4.address_line AS address_line, lane_4.city AS city, lane_4.region AS region, lane_4.postal_code AS postal_code, lane_4.country AS country, lane_4.status AS status, lane_4.version AS version, lane_4.created_at AS created_at, lane_4.updated_at AS updated_at, lane_4.epoch AS epoch
+WHERE (dbo.customer.company >= ? AND dbo.customer.company < ? OR dbo.customer.company >= ? AND dbo.customer.company < ? OR dbo.customer.company >= ? AND dbo.customer.company < ? OR dbo.customer.company >= ? AND dbo.customer.company < ?) AND (LOWER(dbo.customer.company COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? AND CASE WHEN ((dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ?) AND dbo.customer.email LIKE ?) THEN 1 ELSE 0 END = 0 AND CASE WHEN ((dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ?) AND (LOWER(dbo.customer.last_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ?) THEN 1 ELSE 0 END = 0 AND CASE WHEN ((dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ?) AND (LOWER(dbo.customer.first_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ?) THEN 1 ELSE 0 END = 0 ORDER BY LOWER(dbo.customer.company COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2, dbo.customer.id) AS lane_3 UNION ALL SELECT lane_4.lane AS lane, lane_4.lane_key AS lane_key, lane_4.id AS id, lane_4.email AS email, lane_4.first_name AS first_name, lane_4.last_name AS last_name, lane_4.phone AS phone, lane_4.company AS company, lane_4.address_line AS address_line, lane_4.city AS city, lane_4.region AS region, lane_4.postal_code AS postal_code, lane_4.country AS country, lane_4.status AS status, lane_4.version AS version, lane_4.created_at AS created_at, lane_4.updated_at AS updated_at, lane_4.epoch AS epoch, lane_4.own_fields AS own_fields
 FROM (SELECT TOP 51 4 AS lane, LOWER(dbo.customer.phone COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2 AS lane_key, dbo.customer.id AS id, dbo.customer.email AS email, dbo.customer.first_name AS first_name, dbo.customer.last_name AS last_name, dbo.customer.phone AS phone, dbo.customer.company AS company, dbo.customer.address_line AS address_line, dbo.customer.city AS city, dbo.customer.region AS region, dbo.customer.postal_code AS postal_code, dbo.customer.country AS country, dbo.customer.status AS status, dbo.customer.version AS version, dbo.customer.created_at AS created_at, dbo.customer.updated_at AS updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch, (SELECT dbo.custctl_metadata.value
+FROM dbo.custctl_metadata
+WHERE dbo.custctl_metadata.name = 'own_fields') AS own_fields
 FROM dbo.customer
 WHERE (dbo.customer.phone >= ? AND dbo.customer.phone < ? OR dbo.customer.phone >= ? AND dbo.customer.phone < ? OR dbo.customer.phone >= ? AND dbo.customer.phone < ? OR dbo.customer.phone >= ? AND dbo.customer.phone < ?) AND (LOWER(dbo.customer.phone COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? AND CASE WHEN ((dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ? OR dbo.customer.email >= ? AND dbo.customer.email < ?) AND dbo.customer.email LIKE ?) THEN 1 ELSE 0 END = 0 AND CASE WHEN ((dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ? OR dbo.customer.last_name >= ? AND dbo.customer.last_name < ?) AND (LOWER(dbo.customer.last_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ?) THEN 1 ELSE 0 END = 0 AND CASE WHEN ((dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ? OR dbo.customer.first_name >= ? AND dbo.customer.first_name < ?) AND (LOWER(dbo.customer.first_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ?) THEN 1 ELSE 0 END = 0 AND CASE WHEN ((dbo.customer.company >= ? AND dbo.customer.company < ? OR dbo.customer.company >= ? AND dbo.customer.company < ? OR dbo.customer.company >= ? AND dbo.customer.company < ? OR dbo.customer.company >= ? AND dbo.customer.company < ?) AND (LOWER(dbo.customer.company COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ?) THEN 1 ELSE 0 END = 0 ORDER BY LOWER(dbo.customer.phone COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2, dbo.customer.id) AS lane_4) AS lanes ORDER BY lanes.lane, lanes.lane_key, lanes.id
 GO
@@ -323,7 +380,9 @@ GO
 -- custctl customer search 50%_σ --contains
 SELECT TOP 51 0 AS lane, NULL AS lane_key, dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
 FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'epoch') AS epoch
+WHERE dbo.custctl_metadata.name = 'epoch') AS epoch, (SELECT dbo.custctl_metadata.value
+FROM dbo.custctl_metadata
+WHERE dbo.custctl_metadata.name = 'own_fields') AS own_fields
 FROM dbo.customer
 WHERE dbo.customer.email LIKE ? OR dbo.customer.email LIKE ? OR (LOWER(dbo.customer.last_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? OR (LOWER(dbo.customer.last_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? OR (LOWER(dbo.customer.first_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? OR (LOWER(dbo.customer.first_name COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? OR (LOWER(dbo.customer.company COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? OR (LOWER(dbo.customer.company COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? OR (LOWER(dbo.customer.phone COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? OR (LOWER(dbo.customer.phone COLLATE Latin1_General_CS_AS) COLLATE Latin1_General_BIN2) LIKE ? ORDER BY dbo.customer.id
 GO
@@ -332,14 +391,6 @@ GO
 SELECT [dbo].customer_audit.id, [dbo].customer_audit.operation_id, [dbo].customer_audit.part, [dbo].customer_audit.customer_id, [dbo].customer_audit.sequence, [dbo].customer_audit.action, [dbo].customer_audit.actor, [dbo].customer_audit.happened_at, [dbo].customer_audit.version, [dbo].customer_audit.fields, [dbo].customer_audit.first_customer_id, [dbo].customer_audit.last_customer_id, [dbo].customer_audit.detail, [dbo].customer_audit.held_values, [dbo].customer_audit.salt, [dbo].customer_audit.values_hash, [dbo].customer_audit.previous_hash, [dbo].customer_audit.row_hash
 FROM [dbo].customer_audit
 WHERE [dbo].customer_audit.customer_id = ? OR [dbo].customer_audit.customer_id = 0 AND [dbo].customer_audit.last_customer_id >= ? AND [dbo].customer_audit.first_customer_id <= ? ORDER BY [dbo].customer_audit.id
-GO
-
--- custctl customer history nobody@example.com
-SELECT [dbo].custctl_metadata.name, [dbo].custctl_metadata.value
-FROM [dbo].custctl_metadata
-WHERE [dbo].custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes') UNION ALL SELECT 'schema_version', CAST(max([dbo].schema_migration.version) AS NVARCHAR(20)) AS max_1
-FROM [dbo].schema_migration
-WHERE [dbo].schema_migration.state IN ('applied', 'baseline')
 GO
 
 -- custctl customer import - --on-conflict fail

@@ -16,7 +16,9 @@ from custctl.cli.commands.customer.fields import (
     Phone,
     PostalCode,
     Region,
+    Set,
     Status,
+    Unset,
     given,
     show_outcome,
 )
@@ -45,6 +47,8 @@ def add(
     postal_code: PostalCode = None,
     country: Country = None,
     status: Status = None,
+    set_: Set = None,
+    unset: Unset = None,
     operation_id: OperationOption = None,
 ) -> None:
     """Add a customer. `--email`, `--first-name` and `--last-name` are required."""
@@ -52,6 +56,8 @@ def add(
 
     context = Context.of(ctx)
     operation_id = operation(operation_id)
-    values = validate(given(ctx), partial=False)
-    context.announce(FIELDS)
-    show_outcome(context, context.customers.add(values, operation_id=operation_id), "added")
+    asked = given(ctx)
+    own = context.own_fields(asked)
+    validate(asked, own, partial=False)
+    context.announce((*FIELDS, *own.names))
+    show_outcome(context, context.customers.add(asked, operation_id=operation_id), "added")

@@ -11,13 +11,14 @@ from custctl.cli.commands.arguments import operation
 from custctl.cli.commands.customer.fields import show_conflict, show_outcome
 from custctl.cli.context import Context
 from custctl.cli.options import WRITE, OperationOption, WhoArgument, command
-from custctl.customers.model import FIELDS
+from custctl.customers.model import EDITABLE, FIELDS
 from custctl.support.errors import ConflictError, CustctlError, InvalidError
 
 if TYPE_CHECKING:
     from custctl.customers.merge import FieldConflict, MergeResult
     from custctl.customers.model import Customer
     from custctl.customers.operations import Outcome
+    from custctl.schema.own import Value
     from custctl.terminal.editor import EditedFile
 
 
@@ -44,7 +45,7 @@ def edit(ctx: typer.Context, who: WhoArgument, operation_id: OperationOption = N
         show_outcome(context, context.customers.update(who, {}, operation_id=operation_id), "updated")
         return
     base = context.customers.get(who)
-    context.announce(FIELDS)
+    context.announce((*FIELDS, *base.own))
     folder, name = edits_of(context, base.id)
     file = EditedFile(folder, name, context.environ, interactive=context.prompter.interactive)
     try:
@@ -72,7 +73,7 @@ def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str)
     from custctl.customers.document import document
     from custctl.customers.operations import Outcome
 
-    text = document(base.editable(), title=f"customer {base.id} of {context.profile.name}")
+    text = document(_editable(context, base), title=f"customer {base.id} of {context.profile.name}")
     shown: str | None = None
     conflicts: Sequence[FieldConflict] = ()
     while True:
@@ -83,7 +84,7 @@ def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str)
             if not context.prompter.interactive:
                 raise _unresolved(base, conflicts)
             context.prompter.confirm("the conflict is not resolved: overwrite the other changes with your values?")
-        mine, problem = _read(text)
+        mine, problem = _read(context, text)
         if problem is not None:
             text = _again(context, text, problem)
             continue
@@ -96,7 +97,7 @@ def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str)
         conflicts = merged.conflicts
         names = ", ".join(f"`{conflict.field}`" for conflict in conflicts)
         context.console.warn(f"customer {base.id} was changed by someone else meanwhile: {names}")
-        fields = {**theirs.editable(), **merged.changes}
+        fields = {**_editable(context, theirs), **merged.changes}
         text = shown = document(fields, title=f"customer {base.id} of {context.profile.name}", conflicts=conflicts)
         base = theirs
 
@@ -110,7 +111,7 @@ def _unresolved(theirs: Customer, conflicts: Sequence[FieldConflict]) -> Conflic
 
 
 def _write(
-    context: Context, base: Customer, mine: Mapping[str, str | None], operation_id: str
+    context: Context, base: Customer, mine: Mapping[str, Value], operation_id: str
 ) -> Outcome | tuple[Customer, MergeResult]:
     """Apply the edit to the current row, or return the two that conflict."""
     from custctl.customers.merge import merge
@@ -118,7 +119,7 @@ def _write(
 
     while True:
         theirs = context.customers.get(str(base.id))
-        merged = merge(base.editable(), theirs.editable(), mine)
+        merged = merge(_editable(context, base), _editable(context, theirs), mine)
         if merged.conflicts:
             return theirs, merged
         if not merged.changes:
@@ -133,13 +134,19 @@ def _write(
             # It changed once more in the instant between: what was typed is merged with what it is now.
 
 
-def _read(text: str) -> tuple[Mapping[str, str | None] | None, InvalidError | None]:
+def _editable(context: Context, row: Customer) -> dict[str, Value]:
+    """Return the fields of a customer that a user may set, in the order of output."""
+    return {name: row[name] for name in (*EDITABLE, *context.database.own.settable)}
+
+
+def _read(context: Context, text: str) -> tuple[Mapping[str, Value] | None, InvalidError | None]:
     from custctl.customers.document import parse_document
     from custctl.customers.rules import validate
 
+    own = context.database.own
     try:
-        mine = parse_document(text)
-        return (validate(mine, partial=True) if mine is not None else None), None
+        mine = parse_document(text, own)
+        return (validate(mine, own, partial=True) if mine is not None else None), None
     except InvalidError as error:
         return None, error
 

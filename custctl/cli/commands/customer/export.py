@@ -15,7 +15,6 @@ import typer
 
 from custctl.cli.context import Context
 from custctl.cli.options import PLAIN, command
-from custctl.customers.model import FIELDS
 from custctl.support.errors import UnavailableError, UsageError
 from custctl.support.files import open_output
 from custctl.support.text import plural
@@ -48,7 +47,7 @@ def export(
     beside = output_file is None and context.renderer.is_watched()
     with context.console.progress("exporting", found.count, beside_data=beside) as progress:
         write = partial(
-            context.renderer.export, FIELDS, found.rows, found.joined, on_block=progress.advance, default=by_name
+            context.renderer.export, found.names, found.rows, found.joined, on_block=progress.advance, default=by_name
         )
         if output_file is None:
             written = write()

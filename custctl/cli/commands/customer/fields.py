@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from custctl.cli.context import Context
+from custctl.cli.options import complete_settable, complete_setting
 from custctl.customers.model import EDITABLE, FIELDS, STATUSES
-from custctl.support.errors import ConflictError
+from custctl.schema.own import Value, to_text
+from custctl.support.errors import ConflictError, UsageError
 
 if TYPE_CHECKING:
     from custctl.customers.operations import Outcome
@@ -23,6 +25,19 @@ City = Annotated[str | None, typer.Option("--city", metavar="TEXT")]
 Region = Annotated[str | None, typer.Option("--region", metavar="TEXT")]
 PostalCode = Annotated[str | None, typer.Option("--postal-code", metavar="TEXT")]
 Country = Annotated[str | None, typer.Option("--country", metavar="TEXT")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help="Set any field, your company's own fields too; repeatable.",
+        autocompletion=complete_setting,
+    ),
+]
+Unset = Annotated[
+    list[str] | None,
+    typer.Option("--unset", metavar="FIELD", help="Clear a field; repeatable.", autocompletion=complete_settable),
+]
 Status = Annotated[
     str | None,
     typer.Option(
@@ -31,9 +46,27 @@ Status = Annotated[
 ]
 
 
-def given(ctx: typer.Context) -> dict[str, str]:
-    """Return the fields given on the command line, including those with an empty text."""
-    return {name: ctx.params[name] for name in EDITABLE if ctx.params.get(name) is not None}
+def given(ctx: typer.Context) -> dict[str, str | None]:
+    """Return the fields given on the command line by name, None for one to clear.
+
+    Raises:
+        UsageError: a field is given twice, or not as `FIELD=VALUE`.
+    """
+    found: dict[str, str | None] = {name: ctx.params[name] for name in EDITABLE if ctx.params.get(name) is not None}
+    settings: list[tuple[str, str | None]] = [_setting(text) for text in ctx.params.get("set_") or ()]
+    settings += [(name, None) for name in ctx.params.get("unset") or ()]
+    for name, value in settings:
+        if name in found:
+            raise UsageError(f"`{name}` is given twice", hint="give each field once")
+        found[name] = value
+    return found
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise UsageError(f"`--set {text}` is not `FIELD=VALUE`", hint="such as `--set company='Analytical Engines'`")
+    return name.strip(), value
 
 
 def show_outcome(context: Context, outcome: Outcome, done: str) -> None:
@@ -52,7 +85,8 @@ def show_outcome(context: Context, outcome: Outcome, done: str) -> None:
         context.console.note(f"customer {outcome.customer_id} has since been deleted, and its values are erased")
         context.renderer.one({"id": outcome.customer_id}, FIELDS)
     else:
-        context.renderer.one(outcome.customer.as_dict(), FIELDS)
+        row = outcome.customer.as_dict()
+        context.renderer.one(row, tuple(row))
 
 
 def note_outcome(context: Context, outcome: Outcome, done: str) -> None:
@@ -84,5 +118,6 @@ def show_conflict(context: Context, error: ConflictError) -> None:
     context.console.table(("field", "was", "now", "asked"), rows)
 
 
-def _shown(value: str | None) -> str:
-    return "(empty)" if value is None else value
+def _shown(value: Value) -> str:
+    text = to_text(value)
+    return "(empty)" if text is None else text

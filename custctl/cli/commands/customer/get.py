@@ -10,7 +10,6 @@ from custctl.cache.answers import Demands, Found
 from custctl.cli.commands.arguments import duration
 from custctl.cli.context import Context
 from custctl.cli.options import DATA, WhoArgument, command
-from custctl.customers.model import FIELDS
 from custctl.terminal.render import Format
 
 _SOURCE = ("source", "node", "lag_s", "stale", "age_s")
@@ -59,11 +58,12 @@ def get(
         context.console.detail(f"source: cache, {found.age:.1f} s old")
     else:
         context.tell_source()
+    row = found.row.as_dict()
     wordy = context.console.verbosity and context.renderer.format in (Format.JSON, Format.JSONL, Format.YAML)
     if with_source or wordy:
-        context.renderer.one({**found.row.as_dict(), **_source(context, found)}, (*FIELDS, *_SOURCE))
+        context.renderer.one({**row, **_source(context, found)}, (*row, *_SOURCE))
     else:
-        context.renderer.one(found.row.as_dict(), FIELDS)
+        context.renderer.one(row, tuple(row))
 
 
 def _source(context: Context, found: Found) -> dict[str, Any]:

@@ -51,8 +51,9 @@ def _print(context: Context, query: Query, position: Position | None, limit: int
     from custctl.customers.queries import read_all, read_page
 
     if limit == 0:
+        columns = (*FIELDS, *context.opened.learn_fields().names)
         found_rows = (found.as_dict() for found in read_all(context.database, query, position))
-        context.renderer.many(found_rows, FIELDS, shown=SHOWN, may_drop=True)
+        context.renderer.many(found_rows, columns, shown=SHOWN, may_drop=True)
         context.tell_source()
         return
     began = time.monotonic()
@@ -61,6 +62,6 @@ def _print(context: Context, query: Query, position: Position | None, limit: int
     if time.monotonic() - began >= _SLOW:
         _tell_why_slow(context)
     rows = [found.as_dict() for found in page.items]
-    context.renderer.many(rows, FIELDS, next=page.next, shown=SHOWN, may_drop=True)
+    context.renderer.many(rows, (*FIELDS, *context.database.own.names), next=page.next, shown=SHOWN, may_drop=True)
     if page.next is not None:
         context.console.note(f"more rows follow: continue with `--after {page.next}`")

@@ -18,7 +18,9 @@ from custctl.cli.commands.customer.fields import (
     Phone,
     PostalCode,
     Region,
+    Set,
     Status,
+    Unset,
     given,
     show_conflict,
     show_outcome,
@@ -51,6 +53,8 @@ def update(
     postal_code: PostalCode = None,
     country: Country = None,
     status: Status = None,
+    set_: Set = None,
+    unset: Unset = None,
     if_version: IfVersionOption = None,
     retries: Annotated[
         int | None,
@@ -73,11 +77,12 @@ def update(
     asked = given(ctx)
     if not asked:
         raise UsageError("nothing to update: no field given", hint="give one, such as `--phone`; see `--help`")
-    changes = validate(asked, partial=True)
-    context.announce(FIELDS)
+    own = context.own_fields(asked)
+    validate(asked, own, partial=True)
+    context.announce((*FIELDS, *own.names))
     try:
         outcome = context.customers.update(
-            who, changes, operation_id=operation_id, if_version=if_version, retries=retries or 0
+            who, asked, operation_id=operation_id, if_version=if_version, retries=retries or 0
         )
     except ConflictError as error:
         show_conflict(context, error)

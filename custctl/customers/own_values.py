@@ -1,0 +1,209 @@
+"""Which values the company's own fields take, and the form in which they are kept."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from custctl.schema.own import Field, Value, decimal_text, time_text
+
+_TRUE: Final = ("true", "yes", "1", "t", "y")
+_FALSE: Final = ("false", "no", "0", "f", "n")
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,40}")
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[Ee][+-]?[0-9]{1,4})?")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_UUID: Final = re.compile(r"\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?")
+
+
+def own_value(field: Field, value: object, clean: Callable[[str], str | None]) -> Value:
+    """Return a value in the form that is kept; None clears the field.
+
+    Args:
+        value: text, or a value as JSON has it.
+        clean: what is done to each text; see `rules.clean_text`.
+
+    Raises:
+        ValueError: a rule is broken; the text continues a sentence that begins with the field's name.
+    """
+    if not field.settable:
+        raise ValueError(
+            "is computed by the database" if field.kind != "other" else f"cannot be set: it is {field.native}"
+        )
+    if field.kind == "json" and value is not None and not isinstance(value, str):
+        return _json(field, value)
+    text = value if value is None or isinstance(value, str) else _typed(field, value)
+    text = None if text is None else clean(text) if field.kind != "json" else text.strip() or None
+    if text is None:
+        if not field.nullable:
+            raise ValueError("is required" if field.required else "cannot be empty")
+        return None
+    return _PARSERS[field.kind](field, text)
+
+
+def _typed(field: Field, value: object) -> str:
+    """Return a value of JSON as text.
+
+    Raises:
+        ValueError: it is not of the field's type.
+    """
+    fits = {"boolean": bool, "integer": int, "decimal": int | float, "float": int | float}.get(field.kind)
+    if fits is None or not isinstance(value, fits) or (isinstance(value, bool) and field.kind != "boolean"):
+        raise ValueError(_expected(field))
+    return json.dumps(value)
+
+
+def _expected(field: Field) -> str:
+    return f"must be {_EXPECTED[field.kind]}"
+
+
+_EXPECTED: Final[Mapping[str, str]] = {
+    "text": "text",
+    "integer": "a whole number",
+    "decimal": "a number",
+    "float": "a number",
+    "boolean": "`true` or `false`",
+    "date": "a date, such as 2026-03-31",
+    "timestamp": "a time, such as 2026-03-31T12:00:00Z",
+    "uuid": "a UUID",
+    "json": "JSON",
+}
+
+
+def _text(field: Field, text: str) -> str:
+    size = len(text)
+    if field.encoding == "utf-16":
+        size = len(text.encode("utf-16-le")) // 2
+    elif field.encoding is not None:
+        try:
+            size = len(text.encode(field.encoding))
+        except (UnicodeEncodeError, LookupError):
+            raise ValueError(f"holds a character that its column, {field.native}, cannot hold") from None
+    if field.length is not None and size > field.length:
+        raise ValueError(f"has {size} characters, {field.length} are allowed")
+    return text
+
+
+def _integer(field: Field, text: str) -> int:
+    if not _INTEGER.fullmatch(text):
+        raise ValueError(_expected(field))
+    number = int(text)
+    if (field.low is not None and number < field.low) or (field.high is not None and number > field.high):
+        raise ValueError(f"must be from {field.low} to {field.high}")
+    return number
+
+
+def _decimal(field: Field, text: str) -> str:
+    from decimal import Context, Decimal, localcontext
+
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(_expected(field))
+    with localcontext(Context(prec=2000)):
+        number = Decimal(text)
+        if field.precision is None:
+            if not -16384 < number.adjusted() < 16384:
+                raise ValueError("has too many digits")
+            return decimal_text(field, number)
+        if number.adjusted() > field.precision:
+            whole = number
+        else:
+            whole = Decimal(kept := decimal_text(field, number))
+            digits = len(whole.as_tuple().digits) if field.scale is None else max(whole.adjusted() + 1, 0)
+            if digits <= field.precision - (field.scale or 0):
+                return kept
+    if field.scale is None:
+        raise ValueError(f"has more than the {field.precision} digits that its column keeps")
+    raise ValueError(f"has more than {field.precision - field.scale} digits before the point")
+
+
+def _float(field: Field, text: str) -> float:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(_expected(field))
+    number = float(text)
+    if field.precision == 24:
+        try:
+            number = _short(number)
+        except OverflowError:
+            number = float("inf")
+    if number - number != 0:
+        raise ValueError("is too large")
+    return number
+
+
+def _short(number: float) -> float:
+    """Return the number with the fewest digits that is the same in 32 bits."""
+    packed = struct.pack("f", number)
+    for digits in range(6, 10):
+        shorter = float(f"{number:.{digits}g}")
+        if struct.pack("f", shorter) == packed:
+            return shorter
+    return number
+
+
+def _boolean(field: Field, text: str) -> bool:
+    word = text.lower()
+    if word not in (*_TRUE, *_FALSE):
+        raise ValueError(_expected(field))
+    return word in _TRUE
+
+
+def _date(field: Field, text: str) -> str:
+    from datetime import date
+
+    try:
+        if not _DATE.fullmatch(text):
+            raise ValueError(text)
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise ValueError(_expected(field)) from None
+
+
+def _timestamp(field: Field, text: str) -> str:
+    try:
+        return time_text(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
+    except ValueError:
+        raise ValueError(_expected(field)) from None
+
+
+def _uuid(field: Field, text: str) -> str:
+    found = _UUID.fullmatch(text.lower())
+    if found is None:
+        raise ValueError(_expected(field))
+    return "-".join(found.groups())
+
+
+def _json_text(field: Field, text: str) -> Value:
+    try:
+        found = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise ValueError(_expected(field)) from None
+    if found is None:
+        raise ValueError("must be JSON other than null: clear the field instead")
+    return _json(field, found)
+
+
+def _json(field: Field, value: Any) -> Value:
+    text = json.dumps(value, ensure_ascii=False)
+    if re.search("\\\\u0000|[\ud800-\udfff]", text):
+        raise ValueError("holds a character that cannot be stored: U+0000 or half of a surrogate pair")
+    kept: Value = value
+    return kept
+
+
+def _refuse(text: str) -> None:
+    raise ValueError(text)
+
+
+_PARSERS: Final[Mapping[str, Callable[[Field, str], Value]]] = {
+    "text": _text,
+    "integer": _integer,
+    "decimal": _decimal,
+    "float": _float,
+    "boolean": _boolean,
+    "date": _date,
+    "timestamp": _timestamp,
+    "uuid": _uuid,
+    "json": _json_text,
+}

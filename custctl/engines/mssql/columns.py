@@ -1,0 +1,81 @@
+"""The company's own columns, as SQL Server's catalog has them.
+
+Source: https://learn.microsoft.com/sql/relational-databases/system-catalog-views/sys-columns-transact-sql
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from custctl.schema.names import COLUMNS, CUSTOMER
+from custctl.schema.own import Field, Kind
+
+if TYPE_CHECKING:
+    from custctl.engines.connection import Connection
+
+# An alias type stands for the system's own that it is made of.
+_QUERY: Final = """
+SELECT c.name, COALESCE(b.name, t.name) AS word, c.max_length, c.precision, c.scale, c.is_nullable, c.is_computed,
+       c.is_identity, c.default_object_id, CAST(COLLATIONPROPERTY(c.collation_name, 'CodePage') AS INT) AS page
+  FROM sys.columns AS c
+  JOIN sys.types AS t ON t.user_type_id = c.user_type_id
+  LEFT JOIN sys.types AS b ON b.user_type_id = t.system_type_id AND t.is_user_defined = 1
+ WHERE c.object_id = OBJECT_ID(?)
+ ORDER BY c.column_id
+"""
+_RANGES: Final = {
+    "tinyint": (0, 255),
+    "smallint": (-(1 << 15), (1 << 15) - 1),
+    "int": (-(1 << 31), (1 << 31) - 1),
+    "bigint": (-(1 << 63), (1 << 63) - 1),
+}
+_KINDS: Final[dict[str, Kind]] = {
+    **dict.fromkeys(("nvarchar", "nchar", "varchar", "char", "text", "ntext"), "text"),
+    **dict.fromkeys(_RANGES, "integer"),
+    **dict.fromkeys(("decimal", "numeric", "money", "smallmoney"), "decimal"),
+    **dict.fromkeys(("float", "real"), "float"),
+    "bit": "boolean",
+    "date": "date",
+    **dict.fromkeys(("datetime2", "datetime", "smalldatetime", "datetimeoffset"), "timestamp"),
+    "uniqueidentifier": "uuid",
+    "json": "json",
+}
+_UTF8: Final = 65001
+_MONEY: Final = {"money": 19, "smallmoney": 10}
+
+
+def own_fields(connection: Connection) -> list[Field]:
+    """Return the columns of `customer` that are not the product's."""
+    found = connection.send(_QUERY, ("table:text",), {"table": connection.qualified(CUSTOMER)})
+    return [_field(*row) for row in found if row[0] not in COLUMNS]
+
+
+def _field(
+    name: str, word: str, size: int, precision: int, scale: int, nullable: bool, computed: bool, counted: bool,
+    default: int, page: int | None,
+) -> Field:  # fmt: skip
+    kind = _KINDS.get(word, "other")
+    limits: dict[str, Any] = {}
+    native = word
+    if kind == "text":
+        wide = word.startswith("n")
+        if size > 0 and word not in ("text", "ntext"):
+            limits["length"] = size // 2 if wide else size
+            native = f"{word}({limits['length']})"
+        limits["encoding"] = "utf-16" if wide else "utf-8" if page == _UTF8 else f"cp{page}" if page else "ascii"
+    elif kind == "integer":
+        limits["low"], limits["high"] = _RANGES[word]
+    elif kind == "decimal":
+        limits["precision"], limits["scale"] = _MONEY.get(word, precision), 4 if word in _MONEY else scale
+        native = word if word in _MONEY else f"{word}({precision},{scale})"
+    elif word == "real":
+        limits["precision"] = 24
+    return Field(
+        name,
+        kind,
+        native,
+        required=not nullable and not (default or computed or counted),
+        nullable=bool(nullable),
+        settable=kind != "other" and not (computed or counted),
+        **limits,
+    )

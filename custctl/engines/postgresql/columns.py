@@ -1,0 +1,81 @@
+"""The company's own columns, as PostgreSQL's catalog has them.
+
+Source: https://www.postgresql.org/docs/current/catalog-pg-attribute.html, catalog-pg-type.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from custctl.schema.names import COLUMNS, CUSTOMER
+from custctl.schema.own import Field, Kind
+
+if TYPE_CHECKING:
+    from custctl.engines.connection import Connection
+
+# A domain stands for the type that it is made of, whose length may be the domain's.
+_QUERY: Final = """
+WITH RECURSIVE resolved AS (
+  SELECT a.attnum, a.atttypid AS type, a.atttypmod AS modifier FROM pg_catalog.pg_attribute AS a
+   WHERE a.attrelid = to_regclass(%(table)s) AND a.attnum > 0 AND NOT a.attisdropped
+  UNION ALL
+  SELECT r.attnum, t.typbasetype, CASE WHEN r.modifier = -1 THEN t.typtypmod ELSE r.modifier END
+    FROM resolved AS r JOIN pg_catalog.pg_type AS t ON t.oid = r.type AND t.typtype = 'd'
+)
+SELECT a.attname, t.typname, t.typcategory::text, r.modifier, pg_catalog.format_type(r.type, r.modifier), a.attnotnull,
+       a.atthasdef AND a.attgenerated = '', a.attgenerated <> '' OR a.attidentity = 'a', a.attidentity <> ''
+  FROM resolved AS r
+  JOIN pg_catalog.pg_attribute AS a ON a.attrelid = to_regclass(%(table)s) AND a.attnum = r.attnum
+  JOIN pg_catalog.pg_type AS t ON t.oid = r.type AND t.typtype <> 'd'
+ ORDER BY a.attnum
+"""
+_BITS: Final = {"int2": 16, "int4": 32, "int8": 64}
+_KINDS: Final[dict[str, Kind]] = {
+    **dict.fromkeys(_BITS, "integer"),
+    **dict.fromkeys(("text", "varchar", "bpchar", "citext"), "text"),
+    "numeric": "decimal",
+    "float4": "float",
+    "float8": "float",
+    "bool": "boolean",
+    "date": "date",
+    "timestamp": "timestamp",
+    "timestamptz": "timestamp",
+    "uuid": "uuid",
+    "json": "json",
+    "jsonb": "json",
+}
+_HEAD: Final = 4
+"""What a type's modifier counts besides its length."""
+
+
+def own_fields(connection: Connection) -> list[Field]:
+    """Return the columns of `customer` that are not the product's."""
+    found = connection.send(_QUERY, ("table",), {"table": connection.qualified(CUSTOMER)})
+    return [_field(*row) for row in found if row[0] not in COLUMNS]
+
+
+def _field(
+    name: str, word: str, category: str, modifier: int, native: str, notnull: bool, has_default: bool, computed: bool,
+    counted: bool,
+) -> Field:  # fmt: skip
+    kind = _KINDS.get(word, "other")
+    limits: dict[str, Any] = {}
+    if kind == "text" and modifier >= _HEAD:
+        limits["length"] = modifier - _HEAD
+    elif kind == "integer":
+        limits.update(low=-(1 << (_BITS[word] - 1)), high=(1 << (_BITS[word] - 1)) - 1)
+    elif kind == "decimal" and modifier >= _HEAD:
+        packed = modifier - _HEAD
+        # The scale has eleven bits and a sign.
+        limits.update(precision=packed >> 16, scale=((packed & 0x7FF) ^ 0x400) - 0x400)
+    elif word == "float4":
+        limits["precision"] = 24
+    return Field(
+        name,
+        kind,
+        native,
+        required=notnull and not (has_default or computed or counted),
+        nullable=not notnull,
+        settable=kind != "other" and not computed,
+        **limits,
+    )

@@ -1,0 +1,71 @@
+"""The company's own columns, as SQLite declares them.
+
+Source: https://www.sqlite.org/pragma.html#pragma_table_xinfo, https://www.sqlite.org/datatype3.html
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from custctl.schema.names import COLUMNS, CUSTOMER
+from custctl.schema.own import Field, Kind
+
+if TYPE_CHECKING:
+    from custctl.engines.connection import Connection
+
+_TYPE: Final = re.compile(r"([A-Z_ ]*[A-Z_])\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?", re.IGNORECASE)
+_BITS: Final = {
+    "INT": 64,
+    "INTEGER": 64,
+    "BIGINT": 64,
+    "INT8": 64,
+    "INT4": 32,
+    "MEDIUMINT": 24,
+    "SMALLINT": 16,
+    "INT2": 16,
+}
+_KINDS: Final[dict[str, Kind]] = {
+    **dict.fromkeys(("TEXT", "VARCHAR", "NVARCHAR", "CHAR", "NCHAR", "CHARACTER", "CHARACTER VARYING", "CLOB"), "text"),
+    **dict.fromkeys(("DECIMAL", "NUMERIC"), "decimal"),
+    **dict.fromkeys(("REAL", "FLOAT", "DOUBLE", "DOUBLE PRECISION"), "float"),
+    **dict.fromkeys(("BOOLEAN", "BOOL"), "boolean"),
+    "DATE": "date",
+    **dict.fromkeys(("DATETIME", "TIMESTAMP", "TIMESTAMPTZ"), "timestamp"),
+    **dict.fromkeys(("UUID", "GUID", "UNIQUEIDENTIFIER"), "uuid"),
+    "JSON": "json",
+}
+_EXACT_DIGITS: Final = 15
+"""More digits than these a number with a fraction does not keep."""
+
+
+def own_fields(connection: Connection) -> list[Field]:
+    """Return the columns of `customer` that are not the product's."""
+    query = f"SELECT name, type, \"notnull\", dflt_value, hidden FROM pragma_table_xinfo('{CUSTOMER}') ORDER BY cid"
+    return [
+        _field(name, declared or "", bool(notnull), default, hidden != 0)
+        for name, declared, notnull, default, hidden in connection.send(query)
+        if name not in COLUMNS
+    ]
+
+
+def _field(name: str, declared: str, notnull: bool, default: str | None, computed: bool) -> Field:
+    found = _TYPE.fullmatch(declared.strip())
+    word = " ".join(found[1].upper().split()) if found else ""
+    numbers = [int(number) for number in found.groups()[1:] if number is not None] if found else []
+    bits = _BITS.get(word)
+    kind: Kind = "integer" if bits is not None else _KINDS.get(word, "other")
+    precision = (numbers[0] if numbers else _EXACT_DIGITS) if kind == "decimal" else None
+    return Field(
+        name,
+        kind,
+        declared,
+        length=numbers[0] if numbers and kind == "text" else None,
+        low=-(1 << (bits - 1)) if bits is not None else None,
+        high=(1 << (bits - 1)) - 1 if bits is not None else None,
+        precision=precision,
+        scale=(numbers[1] if len(numbers) > 1 else 0) if kind == "decimal" and numbers else None,
+        required=notnull and default is None,
+        nullable=not notnull,
+        settable=kind != "other" and not computed,
+    )

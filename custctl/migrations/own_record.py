@@ -1,0 +1,34 @@
+"""Recording the company's own fields, so that reads know them without asking the engine's catalog."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from custctl.schema.own import dump_record
+from custctl.schema.standing import record_own_fields
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Database
+    from custctl.engines.connection import Connection
+    from custctl.engines.scripting import ScriptSession
+
+
+def found_record(database: Database, connection: Connection) -> str | None:
+    """Return the record of the own fields that the table has; None where it has none."""
+    return dump_record(database.own_fields(connection))
+
+
+def record(database: Database, session: ScriptSession) -> None:
+    """Record the own fields that the table has, where they are not recorded already.
+
+    Between a script's commit and this one a run can be killed: the next one finds it out, as it looks each time.
+    """
+    found = found_record(database, session.connection)
+    session.begin()
+    try:
+        record_own_fields(session.connection, found)
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    database.learn(session.connection, found)

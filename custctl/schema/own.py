@@ -1,0 +1,241 @@
+"""Own fields: the columns of `customer` that are the company's, as the database records them.
+
+The record is a row of `custctl_metadata` that a migration writes. It comes along with each row that is read, so that
+nothing has to be asked for; what an engine's catalog says of the columns is looked at by `migrate` and `doctor` alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+from custctl.support.errors import RefusedError
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+RECORD: Final = "own_fields"
+"""The name of the record in `custctl_metadata`."""
+
+Kind = Literal["text", "integer", "decimal", "float", "boolean", "date", "timestamp", "uuid", "json", "other"]
+"""What values a field takes. One of kind `other` is shown as text and cannot be set."""
+
+Value = None | bool | int | float | str | list[Any] | dict[str, Any]
+"""A value as JSON has it: decimals, dates, times and UUIDs are texts."""
+
+_KINDS: Final = frozenset(get_args(Kind))
+_TIME: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))? ?(Z|[+-]\d\d:?(?:\d\d)?)?", re.ASCII
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column that is not one of the product's.
+
+    Attributes:
+        native: its type, as the engine writes it.
+        length: of text: how many characters it holds; None where there is no limit.
+        encoding: of text: the code page that its characters must be of, and in whose bytes its length counts;
+            `utf-16` where it counts in units of 16 bits. None: any character, counted as one.
+        low: of an integer: the least; and `high` the greatest.
+        precision: of a decimal: how many digits; of a float: 24 where it keeps no more bits.
+        scale: of a decimal: how many of the digits are behind the point.
+        required: whether a customer cannot be without: NOT NULL, and no default.
+        nullable: whether it can be empty.
+        settable: whether it can be set: it is not computed, and of a kind that is known.
+        personal: whether it is about a person, and replaced where data is made pseudonymous.
+        searchable: whether `customer search` looks in it.
+    """
+
+    name: str
+    kind: Kind
+    native: str
+    length: int | None = None
+    encoding: str | None = None
+    low: int | None = None
+    high: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+    required: bool = False
+    nullable: bool = True
+    settable: bool = True
+    personal: bool = False
+    searchable: bool = False
+
+
+_DEFAULTS: Final = {each.name: each.default for each in fields(Field)}
+
+
+class OwnFields:
+    """The own fields of one database, in the order of its table.
+
+    Args:
+        record: the text in which the database records them; None where there are none.
+        found: what it says.
+    """
+
+    def __init__(self, record: str | None, found: Iterable[Field] = ()) -> None:
+        self.record = record
+        self.fields = tuple(found)
+
+    @cached_property
+    def by_name(self) -> dict[str, Field]:
+        """The fields by name."""
+        return {field.name: field for field in self.fields}
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of all."""
+        return tuple(field.name for field in self.fields)
+
+    @cached_property
+    def settable(self) -> tuple[str, ...]:
+        """The names of those that can be set."""
+        return tuple(field.name for field in self.fields if field.settable)
+
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        """The names of those that every customer must have."""
+        return tuple(field.name for field in self.fields if field.required and field.settable)
+
+
+NO_OWN_FIELDS: Final = OwnFields(None)
+
+
+def parse_record(record: str | None) -> OwnFields:
+    """Read a record.
+
+    Raises:
+        RefusedError: it is damaged.
+    """
+    if record is None:
+        return NO_OWN_FIELDS
+    try:
+        found = [_field(each) for each in json.loads(record)]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise RefusedError(
+            "the record of own fields is damaged: something else wrote to `custctl_metadata`",
+            hint="`custctl migrate` writes it again",
+        ) from error
+    return OwnFields(record, found)
+
+
+def _field(found: dict[str, Any]) -> Field:
+    # What a later release records besides is not for this one to know.
+    known = {name: value for name, value in found.items() if name in _DEFAULTS}
+    if known["kind"] not in _KINDS:
+        known.update(kind="other", settable=False)
+    return Field(**known)
+
+
+def dump_record(found: Iterable[Field]) -> str | None:
+    """Return the record of fields; None where there are none."""
+    documents = [{name: value for name, value in asdict(field).items() if value != _DEFAULTS[name]} for field in found]
+    return json.dumps(documents, ensure_ascii=False, separators=(",", ":")) if documents else None
+
+
+# -- values ----------------------------------------------------------------------------------------
+
+
+def from_cell(field: Field, cell: Any) -> Value:
+    """Return the value of what a database returned for a field.
+
+    What is not of the field's kind, as an engine without strict types may hold it, is returned as text.
+
+    Args:
+        cell: what `Connection.own_cell` selects: text, or a number.
+    """
+    if cell is None:
+        return None
+    try:
+        return _READERS[field.kind](field, cell)
+    except (ValueError, TypeError, ArithmeticError):
+        return str(cell)
+
+
+def to_text(value: Value) -> str | None:
+    """Return a value in the one form in which it is typed, stored and exported as text; None for none."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def decimal_text(field: Field, number: Decimal) -> str:
+    """Return a decimal as its column keeps it: rounded half away from zero to its scale, without an exponent."""
+    from decimal import ROUND_HALF_UP, Decimal
+
+    if field.scale is not None:
+        number = number.quantize(Decimal(1).scaleb(-field.scale), rounding=ROUND_HALF_UP)
+    text = f"{number:f}"
+    return text.removeprefix("-") if not number else text
+
+
+def time_text(text: str) -> str:
+    """Return a time in UTC as ISO 8601 with `Z`: to the millisecond, and further where it goes further.
+
+    Raises:
+        ValueError: it is no time; one without a zone is in UTC.
+    """
+    from datetime import UTC, datetime
+
+    found = _TIME.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(text)
+    day, clock, fraction, zone = found.groups()
+    zone = "+00:00" if zone in (None, "Z") else zone if len(zone) > 3 else f"{zone}:00"
+    moment = datetime.fromisoformat(f"{day}T{clock}{zone}")
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(text) from None
+    digits = (fraction or "").rstrip("0").ljust(3, "0")
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}.{digits}Z"
+
+
+def _boolean(_: Field, cell: Any) -> bool:
+    text = str(cell).lower()
+    if text not in ("true", "false", "1", "0"):
+        raise ValueError(text)
+    return text in ("true", "1")
+
+
+def _finite(_: Field, cell: Any) -> float:
+    number = float(cell)
+    if number - number != 0:
+        raise ValueError(cell)
+    return number
+
+
+def _date(_: Field, cell: Any) -> str:
+    from datetime import date
+
+    return date.fromisoformat(str(cell)[:10]).isoformat()
+
+
+def _decimal(field: Field, cell: Any) -> str:
+    from decimal import Decimal
+
+    return decimal_text(field, Decimal(str(cell)))
+
+
+_READERS: Final[Mapping[str, Callable[[Field, Any], Value]]] = {
+    "text": lambda _, cell: str(cell),
+    "integer": lambda _, cell: int(cell),
+    "decimal": _decimal,
+    "float": _finite,
+    "boolean": _boolean,
+    "date": _date,
+    "timestamp": lambda _, cell: time_text(str(cell)),
+    "uuid": lambda _, cell: str(cell).lower(),
+    "json": lambda _, cell: json.loads(cell),
+    "other": lambda _, cell: str(cell),
+}
