@@ -14,15 +14,13 @@ if TYPE_CHECKING:
     from custctl.engines.connection import Connection
 
 # An alias type stands for the system's own that it is made of.
-_QUERY: Final = """
-SELECT c.name, COALESCE(b.name, t.name) AS word, c.max_length, c.precision, c.scale, c.is_nullable, c.is_computed,
-       c.is_identity, c.default_object_id, CAST(COLLATIONPROPERTY(c.collation_name, 'CodePage') AS INT) AS page
+_QUERY: Final = """SELECT c.name, COALESCE(b.name, t.name) AS word, c.max_length, c.[precision], c.[scale], c.is_nullable, c.is_computed,
+       c.is_identity, c.default_object_id, CAST(COLLATIONPROPERTY(c.collation_name, 'CodePage') AS INT) AS code_page
   FROM sys.columns AS c
   JOIN sys.types AS t ON t.user_type_id = c.user_type_id
   LEFT JOIN sys.types AS b ON b.user_type_id = t.system_type_id AND t.is_user_defined = 1
  WHERE c.object_id = OBJECT_ID(?)
- ORDER BY c.column_id
-"""
+ ORDER BY c.column_id"""
 _RANGES: Final = {
     "tinyint": (0, 255),
     "smallint": (-(1 << 15), (1 << 15) - 1),

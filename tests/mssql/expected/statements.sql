@@ -77,9 +77,8 @@ FROM (SELECT CAST(SYSUTCDATETIME() AS DATETIME2(3)) AS now) AS clock LEFT OUTER 
 GO
 INSERT INTO [dbo].schema_migration (version, name, description, kind, checksum, script, state, statements_applied, statements_total, in_flight, error, started_at, finished_at, duration_ms, applied_by, tool_version) OUTPUT inserted.id VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, CAST(? AS DATETIME2(3)), CAST(SYSUTCDATETIME() AS DATETIME2(3)), ?, ?, ?)
 GO
-
-SELECT c.name, COALESCE(b.name, t.name) AS word, c.max_length, c.precision, c.scale, c.is_nullable, c.is_computed,
-       c.is_identity, c.default_object_id, CAST(COLLATIONPROPERTY(c.collation_name, 'CodePage') AS INT) AS page
+SELECT c.name, COALESCE(b.name, t.name) AS word, c.max_length, c.[precision], c.[scale], c.is_nullable, c.is_computed,
+       c.is_identity, c.default_object_id, CAST(COLLATIONPROPERTY(c.collation_name, 'CodePage') AS INT) AS code_page
   FROM sys.columns AS c
   JOIN sys.types AS t ON t.user_type_id = c.user_type_id
   LEFT JOIN sys.types AS b ON b.user_type_id = t.system_type_id AND t.is_user_defined = 1
