@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from custctl.cache.entries import version_key
 from custctl.cache.memory import ALL
 from custctl.cache.store import CacheError
-from custctl.support.errors import OutcomeUnknownError
+from custctl.support.errors import CustctlError, OutcomeUnknownError
 
 if TYPE_CHECKING:
     from custctl.cache.memory import Memory
@@ -66,31 +66,31 @@ class CacheMirror:
 
     def writing(self, database_id: str | None, customer_id: int) -> None:
         """Announce the write of a customer, before the commit; a repetition does no harm."""
-        cache = self._opened(database_id)
-        if cache is None or customer_id in self._marked:
-            return
-        self._marked.add(customer_id)
         with self._told(customer_id, self._mark):
+            cache = self._opened(database_id)
+            if cache is None or customer_id in self._marked:
+                return
+            self._marked.add(customer_id)
             cache.begin(customer_id, self._token)
 
     def wrote(self, database_id: str | None, row: Customer) -> None:
         """Announce what was committed."""
-        cache = self._opened(database_id)
-        if cache is None:
-            return
-        self._memory.wrote(row.id, version_key(self._engine, row.version))
-        self._marked.discard(row.id)
         with self._told(row.id):
+            cache = self._opened(database_id)
+            if cache is None:
+                return
+            self._memory.wrote(row.id, version_key(self._engine, row.version))
+            self._marked.discard(row.id)
             cache.put(row, self._token)
 
     def deleted(self, database_id: str | None, customer_id: int, version: str) -> None:
         """Announce that a customer was deleted at a version."""
-        cache = self._opened(database_id)
-        if cache is None:
-            return
-        self._memory.wrote(customer_id, f"{version_key(self._engine, version)}~")
-        self._marked.discard(customer_id)
         with self._told(customer_id):
+            cache = self._opened(database_id)
+            if cache is None:
+                return
+            self._memory.wrote(customer_id, f"{version_key(self._engine, version)}~")
+            self._marked.discard(customer_id)
             cache.bury(customer_id, version, self._token)
 
     def unchanged(self) -> None:
@@ -99,7 +99,7 @@ class CacheMirror:
         for customer_id in marked if self._cache is not None else ():
             try:
                 self._cache.unmark(customer_id, self._token)  # type: ignore[union-attr]
-            except CacheError:
+            except Exception:  # noqa: BLE001 - the write has an outcome of its own
                 return  # the marks run out
 
     # -- many --------------------------------------------------------------------------------------
@@ -155,21 +155,22 @@ class CacheMirror:
 
     def forked(self, database_id: str | None, epoch: int) -> None:
         """Announce that the history has forked: entries of the abandoned history are no longer served."""
-        cache = self._opened(database_id)
-        if cache is not None:
-            with self._told(ALL):
+        with self._told(ALL):
+            cache = self._opened(database_id)
+            if cache is not None:
                 cache.turn(self._token, epoch)
 
     @contextmanager
     def _told(self, customer_id: int, seconds: float = 0.0) -> Iterator[None]:
         try:
             yield
-        except CacheError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not look as if the write had failed
             self._memory.doubt([customer_id], seconds)
             if not self._has_warned:
                 self._has_warned = True
+                words = error if isinstance(error, CacheError | CustctlError) else f"unexpected {type(error).__name__}"
                 self._warned(
-                    f"the cache was not updated: {error}; others may read the old row from it{self._forgotten}"
+                    f"the cache was not updated: {words}; others may read the old row from it{self._forgotten}"
                 )
 
     @property

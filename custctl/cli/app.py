@@ -142,6 +142,8 @@ def _finish(
             console.warn(f"cannot write the output: {lost.strerror}")
         elif code == ExitCode.OK:
             told, cause = _output_lost(lost, context), lost
+    if told is not None and lost is None and context is not None and not isinstance(cause, CustctlError):
+        _tell_what_was_written(told, context)
     if told is None:
         return code
     signals.end_with(told.exit_code)
@@ -164,6 +166,13 @@ def _output_lost(lost: OSError, context: Context | None) -> UnavailableError:
         return UnavailableError(f"{written.what}, but {reason}", hint=f"do not run it again: {written.look}")
     mend = "redirect it to a writable file" if lost.errno == errno.EBADF else "free some disk space"
     return UnavailableError(reason, hint=f"{mend}, then run it again")
+
+
+def _tell_what_was_written(told: CustctlError, context: Context) -> None:
+    """Let an error that came after a change name the change, so that nobody takes it for undone and repeats it."""
+    if context.written is not None:
+        told.message = f"{context.written.what}, but then: {told.message.partition(';')[0]}"
+        told.hint = f"do not run it again: {context.written.look}"
 
 
 def _told(error: BaseException) -> CustctlError:

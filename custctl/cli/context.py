@@ -16,7 +16,7 @@ from custctl.api.client import Client
 from custctl.api.opened import Opened
 from custctl.cli.options import GIVEN
 from custctl.cli.pasting import complete_commands
-from custctl.support.errors import UsageError
+from custctl.support.errors import CustctlError, UsageError
 from custctl.support.text import nearest
 from custctl.terminal.console import Console, wants_color
 from custctl.terminal.prompts import Prompter, is_interactive
@@ -300,6 +300,11 @@ class Context:
             self.opened.let_go()
 
     def close(self) -> None:
-        """Close everything that was opened."""
-        if "opened" in self.__dict__:
+        """Close everything that was opened. What fails then changes nothing of what the command has done."""
+        if "opened" not in self.__dict__:
+            return
+        try:
             self.opened.close()
+        except Exception as error:  # noqa: BLE001 - the command has an outcome of its own
+            words = error.message if isinstance(error, CustctlError) else f"unexpected {type(error).__name__}"
+            self.console.warn(f"the connections were not closed cleanly: {words}")

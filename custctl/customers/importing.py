@@ -281,7 +281,10 @@ class Import:
         if done is None:
             return False
         if portion.last and rejects is not None and done.counts.rejected == 0:
-            rejects.remove()
+            try:
+                rejects.remove()
+            except OSError as error:
+                self._note(f"nothing was rejected, but `{self._request.rejects}` cannot be removed: {error.strerror}")
         self._held, self._rejects_size, self._part = done.held, done.rejects_size, self._part + 1
         self.result.counts = done.counts
         self._keep_reasons(portion, done.work)

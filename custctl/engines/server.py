@@ -236,26 +236,35 @@ class ServerDatabase(ReachedDatabase):
                 # Interrupted: whether the transaction has ended is not known, and the next one is not to begin in it.
                 self.close()
                 raise
-        if reached is None:
-            self.remember_position()
-        elif replicas is not None and self._link is not None:
-            replicas.committed(self._link.node, reached)
+        self._remember(reached)
 
     def remember_position(self) -> None:
+        self._remember(None)
+
+    def _remember(self, reached: LogPosition | None) -> None:
+        """Keep the position of what was committed, or ask for it where it is not known yet.
+
+        What fails here must not look as if the commit had.
+        """
         replicas = self.settings.replicas
         if replicas is None:
             return
         try:
             with self.errors():
-                self.connect()
+                if reached is None:
+                    self.connect()
                 link = self._link
-                assert link is not None
-                freshness = self._freshness(link.node, link.driver) if link.writable else None
+                if link is None:
+                    return
+                if reached is None and link.writable:
+                    freshness = self._freshness(link.node, link.driver)
+                    reached = freshness.reached if freshness is not None else None
+            if reached is not None:
+                replicas.committed(link.node, reached)
         except CustctlError as error:
             replicas.not_learnt(error)
-        else:
-            if freshness is not None:
-                replicas.committed(link.node, freshness.reached)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is committed
+            replicas.not_learnt(CustctlError(f"unexpected {type(error).__name__}"))
 
     def _remember_scripts(self) -> None:
         """Keep how far the log has come when a session of scripts ends, unless its connection is lost."""

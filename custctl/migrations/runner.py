@@ -305,10 +305,10 @@ def execute(
             session.on_message = partial(_message, listener, script)
             with _located(task):
                 carry_out(task)
-                session.reset()
             run.applied.append(Applied(script, len(statements), milliseconds(started)))
             listener.applied(run.applied[-1])
             session.on_notice = session.on_message = None
+            _reset(session, run, is_last=number == len(steps))
         except KeyboardInterrupt as interrupt:
             raise _interrupted(task, run, interrupt) from interrupt
         except CommitLostError as lost:
@@ -320,6 +320,23 @@ def execute(
                 listener.applied(run.applied[-1])
                 execute(database, session, steps[number:], prepared, actor, run, listener, after_script)
             return
+
+
+def _reset(session: ScriptSession, run: Run, *, is_last: bool) -> None:
+    """Put back what the script that was just applied has set.
+
+    Raises:
+        CustctlError: other scripts would follow, and cannot; the message tells what is applied.
+    """
+    try:
+        with session.errors():
+            session.reset()
+    except CustctlError as error:
+        if is_last:
+            return  # nothing runs on this session any more
+        error.message = f"{error.message}; {_so_far(run)}"
+        error.args = (error.message,)
+        raise
 
 
 @contextmanager

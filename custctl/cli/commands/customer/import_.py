@@ -131,8 +131,8 @@ def _run(context: Context, work: FileImport) -> Result:
     try:
         with context.console.progress("importing", work.lines) as progress:
             return work.run(progress.advance)
-    except InvalidError:
-        if not dry_run:
+    except Exception as error:
+        if not dry_run and (work.counts.rows or isinstance(error, InvalidError)):
             context.console.note(f"before the error, {_committed(work.counts)}")
         raise
     except KeyboardInterrupt as interrupt:
