@@ -260,7 +260,7 @@ def _tables(database: Database, state: State, plan: Plan) -> Iterator[Check]:
     """Report tables that are missing, although the journal has their scripts."""
     from custctl.schema.standing import REQUIRED_SCHEMA
 
-    if (plan.newest or 0) < REQUIRED_SCHEMA:
+    if plan.applied.get("product", 0) < REQUIRED_SCHEMA:
         return
     unseen = sorted({"customer", "customer_password", "customer_audit"} - state.tables)
     missing = [name for name in unseen if _is_gone(database, name)]

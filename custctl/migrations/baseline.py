@@ -12,7 +12,7 @@ from custctl.migrations.runner import require_preconditions
 from custctl.migrations.scripts import Script, discover
 from custctl.schema import standing
 from custctl.schema.names import AUDIT
-from custctl.support.errors import MigrationError, UsageError
+from custctl.support.errors import MigrationError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
@@ -24,15 +24,13 @@ def plan_baseline(database: Database, sql_dir: Path, version: int) -> tuple[Scri
     """Return the scripts that a baseline would take for applied.
 
     Raises:
-        UsageError: no script has that number.
+        UsageError: no script has that number, or two have it.
         MigrationError: there is a journal already, or nothing to adopt.
     """
-    scripts = discover(sql_dir, database.engine_name).versioned
-    if all(script.version != version for script in scripts):
-        raise UsageError(f"no script has number {version}", hint="`custctl migrate validate` lists the scripts")
+    scripts = discover(sql_dir, database.engine_name).up_to(version)
     _check(journal.read_state(database), database.location)
     require_preconditions(database)
-    return tuple(script for script in scripts if (script.version or 0) <= version)
+    return scripts
 
 
 def baseline(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from custctl.migrations.spaces import Space, number_of, space_of
 from custctl.schema import names
 from custctl.schema.standing import Standing, read_standing
 from custctl.support.errors import ExitCode, MigrationError, RefusedError, StatementError
@@ -48,6 +49,16 @@ class Record:
     applied_by: str
     tool_version: str
 
+    @property
+    def number(self) -> int | None:
+        """The number of a versioned script, also where another script has it in the column `version`."""
+        return self.version if self.version is not None else number_of(self.name)
+
+    @property
+    def space(self) -> Space:
+        """Whose script it is."""
+        return space_of(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -68,11 +79,6 @@ class State:
     records: tuple[Record, ...] = ()
     standing: Standing | None = None
     refusal: RefusedError | None = None
-
-    @property
-    def newest(self) -> int | None:
-        """The newest number that is applied."""
-        return max((r.version for r in self.records if r.version is not None and r.state in DONE), default=None)
 
 
 def read_state(database: Database) -> State:
@@ -145,7 +151,7 @@ def write(
         is_new: whether it is known that there is no row yet.
     """
     values: dict[str, Any] = {
-        "version": script.version,
+        "version": _free_number(connection, script),
         "name": script.name,
         "description": script.description,
         "kind": script.kind,
@@ -199,7 +205,14 @@ def is_done(connection: Connection, script: Script) -> bool:
 
 
 def _by(connection: Connection, name: str, script: Script, /, **values: Any) -> Result:
-    """Run the form of a statement that finds a script's row: by its number, or where it has none by its name."""
-    if script.version is not None:
-        return connection.run(f"{name}_by_version", script_key=script.version, **values)
-    return connection.run(f"{name}_by_name", script_key=script.name, **values)
+    """Run the form of a statement that finds a script's row, by its number or by its name."""
+    form = "version" if isinstance(script.key, int) else "name"
+    return connection.run(f"{name}_by_{form}", script_key=script.key, **values)
+
+
+def _free_number(connection: Connection, script: Script) -> int | None:
+    """Return what a script's row has as its number: None where another script's row has that number."""
+    if script.version is None or script.key == script.version:
+        return script.version
+    holder = connection.run("journal.holder", script_key=script.version).scalar()
+    return script.version if holder in (None, script.name) else None

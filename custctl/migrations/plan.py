@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from custctl.engines.scripts import Finding, ScriptSyntaxError, Statement
 from custctl.migrations.journal import DONE, Record
 from custctl.migrations.scripts import Script, ScriptSet, diff
-from custctl.support.errors import MigrationError, UsageError
+from custctl.migrations.spaces import Space, space_of
+from custctl.support.errors import MigrationError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
@@ -63,6 +64,11 @@ class Entry:
     name: str
     record: Record | None = None
 
+    @property
+    def space(self) -> Space:
+        """Whose script it is."""
+        return space_of(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -72,12 +78,12 @@ class Plan:
         steps: in the order in which they run.
         drifted: applied scripts whose text has changed since.
         missing: journal rows without a script on disk.
-        late: pending versioned scripts with a number below the newest applied one, one that was left out so far (for
-            its `environments=` or `requires=`) and has come to apply among them: it was written to run before those
-            above it, and whether it still may is for whoever allows it to say. Repeatable scripts have no place in
-            that order and are never late.
+        late: pending versioned scripts with a number below the newest applied one of their space, one that was left
+            out so far (for its `environments=` or `requires=`) and has come to apply among them: it was written to run
+            before those above it, and whether it still may is for whoever allows it to say. Repeatable scripts have no
+            place in that order and are never late.
         entries: every script, for `status`.
-        newest: the newest number applied, or None.
+        applied: the newest number applied in each space that has one.
     """
 
     steps: tuple[Step, ...]
@@ -85,7 +91,18 @@ class Plan:
     missing: tuple[Record, ...]
     late: tuple[Script, ...]
     entries: tuple[Entry, ...]
-    newest: int | None
+    applied: Mapping[Space, int]
+
+    @property
+    def newest(self) -> int | None:
+        """The newest number applied, or None."""
+        return max(self.applied.values(), default=None)
+
+    @property
+    def product_reaches(self) -> int | None:
+        """The newest number of a script of the product after the run."""
+        numbers = [step.script.version or 0 for step in self.steps if step.script.space == "product"]
+        return max([*numbers, self.applied.get("product", 0)]) or None
 
     @property
     def reaches(self) -> int | None:
@@ -110,32 +127,35 @@ def make_plan(
         target: the last number to apply; repeatable scripts then wait for the run without a target.
 
     Raises:
-        UsageError: no script has number of the target.
+        UsageError: no script has the number of the target, or two have it.
     """
-    if target is not None and all(script.version != target for script in scripts.versioned):
-        raise UsageError(f"no script has number {target}", hint="`custctl migrate status` lists the scripts")
-    by_version = {record.version: record for record in records if record.version is not None}
+    wanted = scripts.versioned if target is None else scripts.up_to(target)
+    by_number = {(record.space, record.number): record for record in records if record.kind == "versioned"}
     by_name = {record.name: record for record in records if record.kind == "repeatable"}
-    newest = max((r.version for r in records if r.version is not None and r.state in DONE), default=None)
+    applied: dict[Space, int] = {}
+    for (space, number), held in by_number.items():
+        if held.state in DONE:
+            applied[space] = max(applied.get(space, 0), number or 0)
 
     steps: list[Step] = []
     drifted: list[Drift] = []
     late: list[Script] = []
     entries: list[Entry] = []
     for script in scripts.versioned:
-        record = by_version.pop(script.version or 0, None)
+        record = by_number.pop((script.space, script.version), None)
         if record is not None and record.state in DONE:
             changed = record.checksum != script.checksum
             if changed:
+                _require_name(script, record)
                 drifted.append(Drift(script, record))
             entries.append(_entry("drifted" if changed else record.state, script, record))
         elif not applies(script, environment, features):
             entries.append(_entry("left-out", script, record))
         else:
             entries.append(_entry(record.state if record else "pending", script, record))
-            if target is None or (script.version or 0) <= target:
+            if script in wanted:
                 steps.append(_step(script, record))
-                if record is None and newest is not None and (script.version or 0) < newest:
+                if record is None and (script.version or 0) < applied.get(script.space, 0):
                     late.append(script)
     for script in scripts.repeatable:
         record = by_name.pop(script.name, None)
@@ -147,9 +167,9 @@ def make_plan(
             entries.append(_entry("pending", script, record))
             if target is None:
                 steps.append(_step(script, record))
-    gone = tuple(record for record in (*by_version.values(), *by_name.values()))
-    entries.extend(Entry("missing", r.version, r.description, r.kind, r.name, r) for r in gone)
-    return Plan(tuple(steps), tuple(drifted), gone, tuple(late), tuple(entries), newest)
+    gone = tuple(record for record in (*by_number.values(), *by_name.values()))
+    entries.extend(Entry("missing", r.number, r.description, r.kind, r.name, r) for r in gone)
+    return Plan(tuple(steps), tuple(drifted), gone, tuple(late), tuple(entries), applied)
 
 
 def make_seed_plan(
@@ -176,9 +196,24 @@ def applies(script: Script, environment: str, features: frozenset[str]) -> bool:
 def _step(script: Script, record: Record | None) -> Step:
     if record is None:
         return Step(script, "pending")
+    _require_name(script, record)
     if record.state in DONE:
         return Step(script, "changed", record)
     return Step(script, "resume", record)
+
+
+def _require_name(script: Script, record: Record) -> None:
+    """Refuse to write to the row of a script that is found by its name and was renamed.
+
+    Raises:
+        MigrationError: it was.
+    """
+    if isinstance(script.key, str) and script.key != record.name:
+        raise MigrationError(
+            f"`{script.name}` is {record.state} in the journal as `{record.name}`",
+            hint=f"rename it back to `{record.name}`",
+            details={"script": script.name, "journal": record.name},
+        )
 
 
 def _entry(state: str, script: Script, record: Record | None) -> Entry:
@@ -208,11 +243,13 @@ def check_plan(plan: Plan, *, allow_out_of_order: bool) -> None:
             details={"drifted": [{"script": drift.script.name, "diff": drift.diff} for drift in plan.drifted]},
         )
     if plan.late and not allow_out_of_order:
-        names = ", ".join(f"`{script.name}`" for script in plan.late)
+        space = plan.late[0].space
+        late, newest = [script.name for script in plan.late if script.space == space], plan.applied[space]
+        names = ", ".join(f"`{name}`" for name in late)
         raise MigrationError(
-            f"{names} {'is' if len(plan.late) == 1 else 'are'} pending below {plan.newest}, which is applied",
-            hint=f"give it a number above {plan.newest}, or apply it now with `--allow-out-of-order`",
-            details={"late": [script.name for script in plan.late], "newest": plan.newest},
+            f"{names} {'is' if len(late) == 1 else 'are'} pending below {newest}, which is applied",
+            hint=f"give it a number above {newest}, or apply it now with `--allow-out-of-order`",
+            details={"late": late, "newest": newest},
         )
 
 

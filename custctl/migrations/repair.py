@@ -148,11 +148,11 @@ def _plan(database: Database, state: State, sql_dir: Path, *, environment: str, 
         standing.check_environment(found, environment, database.location)
     scripts = discover(sql_dir, database.engine_name)
     plan = make_plan(scripts, state.records, environment=environment, features=database.features())
-    on_disk = {script.version: script for script in scripts.versioned}
+    on_disk = {(script.space, script.version): script for script in scripts.versioned}
     by_name = {script.name: script for script in scripts.repeatable}
     unsettled = []
     for record in state.records:
-        script = on_disk.get(record.version) if record.version is not None else by_name.get(record.name)
+        script = on_disk.get((record.space, record.number)) or by_name.get(record.name)
         if (
             record.state not in DONE
             and script is not None

@@ -17,6 +17,7 @@ from custctl.migrations import journal, own_record
 from custctl.migrations.execution import Task, carry_out, milliseconds
 from custctl.migrations.journal import Record, State
 from custctl.migrations.plan import Plan, Step, check_plan, lint_script, make_plan, split_script
+from custctl.migrations.release import Lacking, find_lacking
 from custctl.migrations.scripts import Script, discover
 from custctl.migrations.substitution import mask
 from custctl.schema import standing
@@ -62,6 +63,12 @@ class Listener:
 
     def missing(self, record: Record) -> None:
         """A script is in the journal and not on disk."""
+
+    def lacking(self, lacking: Lacking) -> None:
+        """The release brings scripts that the project's folder lacks."""
+
+    def too_old(self, version: int | None) -> None:
+        """After the run, the schema is older than the program needs; the newest script of the product, or None."""
 
     def applying(self, step: Step) -> None:
         """A script begins."""
@@ -142,16 +149,19 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
     plan = plan_for(state)
     for record in plan.missing:
         listener.missing(record)
+    lacking = find_lacking(request.sql_dir, database.engine_name, scripts)
+    if lacking is not None:
+        listener.lacking(lacking)
     run = Run(before=plan.newest, after=plan.newest, planned=plan.steps)
     if not state.has_journal:
         require_preconditions(database)
     if request.dry_run:
         _prepare(database, plan.steps, request.environment, listener)
         run.after = plan.reaches
-        return run
+        return _told_age(run, plan, listener)
     is_whole = state.standing is None or state.standing.deferred is None
     if state.has_journal and not plan.steps and is_whole and not _fields_changed(database, state):
-        return run
+        return _told_age(run, plan, listener)
     prepared = _prepare(database, plan.steps, request.environment, listener)
     with database.migration_lock(request.lock_timeout, listener.waiting):
         database.create()
@@ -173,6 +183,13 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
             except CustctlError as error:
                 # What was applied stays so, and the next run records it.
                 listener.unrecorded(error)
+    return _told_age(run, plan, listener)
+
+
+def _told_age(run: Run, plan: Plan, listener: Listener) -> Run:
+    """Return a run that succeeded, having told whether it leaves a schema that the program cannot use."""
+    if (plan.product_reaches or 0) < standing.REQUIRED_SCHEMA:
+        listener.too_old(plan.product_reaches)
     return run
 
 

@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple, NoReturn
 
 from custctl.migrations.directives import Directives, parse_directives
 from custctl.migrations.markers import refuse_markers
+from custctl.migrations.spaces import COMPANY_FROM, Space, is_disputed, space_of
 from custctl.support.errors import MigrationError, UsageError
 from custctl.support.text import nearest
 
@@ -57,25 +58,50 @@ class Script:
     checksum: str
     directives: Directives
 
+    @property
+    def space(self) -> Space:
+        """Whose script it is."""
+        return space_of(self.name)
+
+    @property
+    def key(self) -> int | str:
+        """What the journal finds it by: its number, or its name where that is no number of one script alone."""
+        return self.name if self.version is None or is_disputed(self.version) else self.version
+
 
 @dataclass(frozen=True, slots=True)
 class ScriptSet:
     """The scripts of one engine.
 
     Attributes:
-        versioned: in the order of their numbers.
+        versioned: in the order in which they run: the product's, then the company's, each by number.
         repeatable: in the order of their names, by code point.
     """
 
     versioned: tuple[Script, ...]
     repeatable: tuple[Script, ...]
 
+    def up_to(self, target: int) -> tuple[Script, ...]:
+        """Return the versioned scripts up to the one with a number.
+
+        Raises:
+            UsageError: no script has that number, or two have it.
+        """
+        found = [at for at, script in enumerate(self.versioned, 1) if script.version == target]
+        if len(found) != 1:
+            names = " and ".join(f"`{self.versioned[at - 1].name}`" for at in found)
+            raise UsageError(
+                f"two scripts have number {target}: {names}" if found else f"no script has number {target}",
+                hint="`custctl migrate status` lists the scripts",
+            )
+        return self.versioned[: found[0]]
+
 
 class NextNumber(NamedTuple):
     """The number of the next versioned script, and the digits to write it with.
 
     Attributes:
-        number: one above the highest of all engines.
+        number: one above the highest of all engines, and at least 1000.
         width: the digits of the widest number there is, at least 4.
     """
 
@@ -97,16 +123,16 @@ def discover(sql_dir: Path, engine: str) -> ScriptSet:
         The scripts, in the order in which they run.
 
     Raises:
-        MigrationError: no such engine, a file that is no script, a number that stands twice, a text that does not
+        MigrationError: no such engine, a file that is no script, a number that two scripts of one space have, a text that does not
             decode, a directive that is wrong.
     """
     folder = _engine_folder(sql_dir, engine)
     _check_layout(folder)
-    versioned: dict[int, Script] = {}
+    versioned: dict[tuple[bool, int], Script] = {}
     for entry in _sql_files(folder / "migrations"):
         version, description = _parse_name(entry)
         script = _read("versioned", version, description, f"migrations/{entry.name}", entry.path)
-        other = versioned.setdefault(version, script)
+        other = versioned.setdefault((script.space != "product", version), script)
         if other is not script:
             raise MigrationError(
                 f"the number {version} is used twice: `{other.name}` and `{script.name}`",
@@ -117,7 +143,7 @@ def discover(sql_dir: Path, engine: str) -> ScriptSet:
         _read("repeatable", None, entry.name[:-4], f"repeatable/{entry.name}", entry.path)
         for entry in _sql_files(folder / "repeatable")
     ]
-    return ScriptSet(tuple(versioned[number] for number in sorted(versioned)), tuple(repeatable))
+    return ScriptSet(tuple(versioned[place] for place in sorted(versioned)), tuple(repeatable))
 
 
 def seed_sets(sql_dir: Path, engine: str) -> dict[str, list[Script]]:
@@ -162,12 +188,12 @@ def normalise(text: str) -> str:
 
 
 def next_number(sql_dir: Path) -> NextNumber:
-    """Return the number for a new versioned script, the same for every engine.
+    """Return the number for a new script of the company, the same for every engine.
 
     Raises:
         MigrationError: a script has a wrong name, or no number is left.
     """
-    number, width = 0, _LEAST_WIDTH
+    number, width = COMPANY_FROM - 1, _LEAST_WIDTH
     for engine in _engines(sql_dir):
         for entry in _sql_files(sql_dir / engine / "migrations"):
             number = max(number, _parse_name(entry)[0])

@@ -1,6 +1,6 @@
 """What is asked of the journal, in SQLAlchemy Core: the source of `engines/*/statements.py`.
 
-A versioned script is found by its number, a repeatable one by its name: those statements come in two forms.
+A script is found by its number or by its name, see `Script.key`: those statements come in two forms.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ def statements(dialect: Dialect) -> dict[str, Executable]:
         .where(journal.c.id == bindparam("row"))
         .values(state=fixed("failed"), in_flight=sa.null(), finished_at=dialect.now()),
     }
+    found["journal.holder"] = sa.select(journal.c.name).where(journal.c.version == bindparam("script_key"))
     for kind, column in (("version", journal.c.version), ("name", journal.c.name)):
         key = column == bindparam("script_key")
         change = sa.update(journal).where(key)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from custctl.migrations.journal import State, read_state
 from custctl.migrations.plan import Entry, Plan, make_plan
+from custctl.migrations.release import Lacking, find_lacking
 from custctl.migrations.scripts import discover
 
 if TYPE_CHECKING:
@@ -21,10 +22,12 @@ class Status:
     Attributes:
         state: the database as it is.
         plan: what a run would do, and what stands against it.
+        lacking: what the release brings and the folder lacks; None where that is nothing.
     """
 
     state: State
     plan: Plan
+    lacking: Lacking | None
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -48,4 +51,5 @@ def read_status(database: Database, sql_dir: Path, environment: str) -> Status:
     """
     scripts = discover(sql_dir, database.engine_name)
     state = read_state(database)
-    return Status(state, make_plan(scripts, state.records, environment=environment, features=database.features()))
+    plan = make_plan(scripts, state.records, environment=environment, features=database.features())
+    return Status(state, plan, find_lacking(sql_dir, database.engine_name, scripts))

@@ -64,7 +64,14 @@ def validate(database: Database, sql_dir: Path, environment: str) -> list[Proble
         for r in plan.missing
     ]
     problems += [
-        Problem("error", s.name, None, "late", f"pending below {plan.newest}, which is applied", "renumber it higher")
+        Problem(
+            "error",
+            s.name,
+            None,
+            "late",
+            f"pending below {plan.applied[s.space]}, which is applied",
+            "renumber it higher",
+        )
         for s in plan.late
     ]
     seeds = [

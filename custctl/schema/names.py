@@ -7,6 +7,18 @@ PASSWORD = "customer_password"  # noqa: S105 - a table
 AUDIT = "customer_audit"
 JOURNAL = "schema_migration"
 METADATA = "custctl_metadata"
+PRODUCT_SCRIPTS = (
+    "migrations/0001_create_customer.sql",
+    "migrations/0002_create_customer_password.sql",
+    "migrations/0003_create_customer_audit.sql",
+    "migrations/0004_create_customer_status.sql",
+    "migrations/0005_create_customer_import.sql",
+    "repeatable/customer_search.sql",
+    "repeatable/roles.sql",
+)
+"""The scripts that this release brings, of all engines; a test compares the list with the files."""
+FIRST_SCRIPTS = 5
+"""The last number that was only ever the product's: numbers of the company's begin at 1000 since, and began at 6 before."""
 BOOTSTRAP = (JOURNAL, METADATA)
 """What the migration runner makes itself, before the first script."""
 COLUMNS = frozenset(

@@ -42,7 +42,7 @@ class Guarded(Protocol):
 
 
 REQUIRED_SCHEMA = 5
-"""The newest script that this program's own statements need."""
+"""The newest script of the product that this program's own statements need."""
 
 _ENVIRONMENT, _EPOCH, _DATABASE_ID, _FORK = "environment", "epoch", "database_id", "fork"
 _READ_ONLY = "read_only"
@@ -58,7 +58,7 @@ class Standing:
         environment: the stamp, or None where there is none.
         epoch: counts the forks of the database's history; a failover raises it, and so does a restamp.
         database_id: a UUID made with the stamp, and anew when a copy is restamped.
-        schema_version: the newest versioned script applied, or None.
+        schema_version: the newest script of the product that is applied, or None.
         read_only: whether it refuses writes, where that was asked for.
         deferred: the indexes that are left out until a load has ended, as `engines.deferral` records them; or None.
         own_fields: the record of own fields, or None where there are none.

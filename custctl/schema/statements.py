@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy.sql.base import Executable
 
+from custctl.schema.names import FIRST_SCRIPTS, PRODUCT_SCRIPTS
 from custctl.schema.tables import journal, metadata
 
 STAMPS = ("environment", "epoch", "database_id", "deferred_indexes", "own_fields")
@@ -46,12 +47,28 @@ def epoch_is_held() -> sa.Exists:
     return sa.exists().where(metadata.c.name == fixed("epoch"), metadata.c.value == sa.bindparam("held_epoch"))
 
 
+def _product_number() -> sa.ColumnElement[Any]:
+    """Return the number of a script of the product; NULL for a script of the company.
+
+    Numbers after the first ones go by the name: a script of the company may have the same number.
+    """
+    named = [
+        (name, int(name.split("/")[1].split("_")[0])) for name in PRODUCT_SCRIPTS if name.startswith("migrations/")
+    ]
+    later: list[tuple[sa.ColumnElement[bool], sa.ColumnElement[Any]]] = [
+        (journal.c.name == fixed(name), sa.literal_column(str(number)))
+        for name, number in named
+        if number > FIRST_SCRIPTS
+    ]
+    return sa.case((journal.c.version <= sa.literal_column(str(FIRST_SCRIPTS)), journal.c.version), *later)
+
+
 def statements(dialect: Clock) -> dict[str, Executable]:
     """Return the statements by name."""
     held = metadata.c
     key: sa.BindParameter[str] = sa.bindparam("key")
     newest: sa.Select[Any, Any] = sa.select(
-        fixed("schema_version"), sa.cast(sa.func.max(journal.c.version), sa.Unicode(20))
+        fixed("schema_version"), sa.cast(sa.func.max(_product_number()), sa.Unicode(20))
     ).where(journal.c.state.in_([fixed("applied"), fixed("baseline")]))
     stamps = sa.select(held.name, held.value).where(held.name.in_([fixed(name) for name in STAMPS]))
     return {

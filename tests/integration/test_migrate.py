@@ -22,11 +22,13 @@ def test_the_first_run_stamps_the_database_and_says_so(shop: Workshop) -> None:
         (1, "migrations/0001_a.sql", "versioned", 2),
         (2, "migrations/0002_b.sql", "versioned", 2),
     ]
-    stamped, first, second = result.told
+    lacking, stamped, first, second, unusable = result.told
     assert result.announced["database"] == f"sqlite {shop.project.path / 'dev.db'}"
     assert stamped == f"stamped sqlite {shop.project.path / 'dev.db'} as `development`"
     assert first.startswith("applied migrations/0001_a.sql in ")
     assert second.startswith("applied migrations/0002_b.sql in ")
+    assert "lacks scripts of this release: `migrations/0003_create_customer_audit.sql`" in lacking
+    assert unusable.startswith("the schema of custctl is at version 2, but version 5 is required")
     assert shop.query("SELECT value FROM custctl_metadata WHERE name = 'environment'") == [("development",)]
 
     # A second run finds nothing to do, and changes not a byte.

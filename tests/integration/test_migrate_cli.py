@@ -86,8 +86,8 @@ def test_new_makes_the_next_script_for_every_engine(shop: Workshop) -> None:
     rows = shop.ok("new", "Ajoute l'été!", "-o", "json").json["items"]
     names = [str(Path(row["script"]).relative_to(shop.project.path)) for row in rows]
     assert names == [
-        "sql/postgresql/migrations/0008_ajoute_l_ete.sql",
-        "sql/sqlite/migrations/0008_ajoute_l_ete.sql",
+        "sql/postgresql/migrations/1000_ajoute_l_ete.sql",
+        "sql/sqlite/migrations/1000_ajoute_l_ete.sql",
     ]
     assert (shop.project.path / names[0]).read_text() == "-- Ajoute l'été!\n\n"
     assert "does not give a file name" in shop.refused("new", "!!!", code=2)

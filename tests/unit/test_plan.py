@@ -297,7 +297,7 @@ def test_every_script_is_planned_done_or_named(
     assert {drift.script.version for drift in made.drifted} == {n for n in done & on_disk if journalled[n][1]}
     assert {entry.version for entry in made.entries} == on_disk | journalled.keys()
     newest = max(done, default=None)
-    late = {n for n in steps if n not in journalled and newest is not None and n < newest}
+    late = {n for n in steps if n not in journalled and any(n < m for m in done if (m <= 5) == (n <= 5))}
     assert {entry.version for entry in made.late} == late
     assert made.newest == newest
     assert made.reaches == max([*steps, *done], default=None)

@@ -435,12 +435,12 @@ def test_what_cannot_be_substituted_is_refused(text: str) -> None:
 
 
 def test_next_number(sql: Path) -> None:
-    assert next_number(sql / "nowhere") == (1, 4)
+    assert next_number(sql / "nowhere") == (1000, 4)
     write(sql, "migrations/0009_a.sql")
-    assert str(next_number(sql)) == "0010"
-    write(sql, "migrations/00012_a.sql", engine="mssql")
-    assert next_number(sql) == (13, 5)
-    assert str(next_number(sql)) == "00013"
+    assert str(next_number(sql)) == "1000"
+    write(sql, "migrations/01012_a.sql", engine="mssql")
+    assert next_number(sql) == (1013, 5)
+    assert str(next_number(sql)) == "01013"
     write(sql, "migrations/rubbish.sql", engine="mssql")
     with pytest.raises(MigrationError):
         next_number(sql)

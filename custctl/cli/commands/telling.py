@@ -9,9 +9,18 @@ from custctl.engines.model import Index, LockHolder
 from custctl.engines.scripts import Finding
 from custctl.migrations.journal import Record
 from custctl.migrations.plan import Step
+from custctl.migrations.release import Lacking
 from custctl.migrations.runner import Applied, Listener
 from custctl.migrations.scripts import Script
+from custctl.schema import standing
 from custctl.support.errors import CustctlError
+from custctl.terminal.console import Console
+
+
+def tell_lacking(console: Console, lacking: Lacking) -> None:
+    """Say what the release brings and a project's folder lacks, and how to copy it there."""
+    names = ", ".join(f"`{name}`" for name in lacking.names)
+    console.warn(f"`{lacking.folder}` lacks scripts of this release: {names}", f"copy them: `{lacking.command}`")
 
 
 class Teller(Listener):
@@ -45,6 +54,18 @@ class Teller(Listener):
     def missing(self, record: Record) -> None:
         """Warn."""
         self._console.warn(f"`{record.name}` is {record.state} in the journal but not on disk")
+
+    def lacking(self, lacking: Lacking) -> None:
+        """Say what the release brings and the folder lacks."""
+        tell_lacking(self._console, lacking)
+
+    def too_old(self, version: int | None) -> None:
+        """Warn."""
+        found = f"at version {version}" if version is not None else "not there"
+        self._console.warn(
+            f"the schema of custctl is {found}, but version {standing.REQUIRED_SCHEMA} is required: other commands exit with 8",
+            "`custctl migrate status` lists the scripts",
+        )
 
     def applying(self, step: Step) -> None:
         """Say which script runs next, if `-v` was given."""

@@ -153,6 +153,10 @@ STATEMENTS: dict[str, Prepared] = {
         "UPDATE {schema}.schema_migration SET state='failed', in_flight=NULL, finished_at=date_trunc('milliseconds', clock_timestamp()) WHERE {schema}.schema_migration.id = %(row)s::BIGINT",
         ("row",),
     ),
+    "journal.holder": (
+        "SELECT {schema}.schema_migration.name\nFROM {schema}.schema_migration\nWHERE {schema}.schema_migration.version = %(script_key)s::BIGINT",
+        ("script_key",),
+    ),
     "journal.insert_ended": (
         "INSERT INTO {schema}.schema_migration (version, name, description, kind, checksum, script, state, statements_applied, statements_total, in_flight, error, started_at, finished_at, duration_ms, applied_by, tool_version) VALUES (%(version)s::BIGINT, %(name)s::VARCHAR, %(description)s::VARCHAR, %(kind)s::VARCHAR, %(checksum)s::VARCHAR, %(script)s::VARCHAR, %(state)s::VARCHAR, %(statements_applied)s::INTEGER, %(statements_total)s::INTEGER, %(in_flight)s::INTEGER, %(error)s::VARCHAR, %(started_at)s::TIMESTAMP WITH TIME ZONE, date_trunc('milliseconds', clock_timestamp()), %(duration_ms)s::BIGINT, %(applied_by)s::VARCHAR, %(tool_version)s::VARCHAR) RETURNING {schema}.schema_migration.id",
         (
@@ -314,11 +318,11 @@ STATEMENTS: dict[str, Prepared] = {
         ("key", "value"),
     ),
     "metadata.standing": (
-        "SELECT {schema}.custctl_metadata.name, {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max({schema}.schema_migration.version) AS VARCHAR(20)) AS max_1\nFROM {schema}.schema_migration\nWHERE {schema}.schema_migration.state IN ('applied', 'baseline')",
+        "SELECT {schema}.custctl_metadata.name, {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN ({schema}.schema_migration.version <= 5) THEN {schema}.schema_migration.version END) AS VARCHAR(20)) AS max_1\nFROM {schema}.schema_migration\nWHERE {schema}.schema_migration.state IN ('applied', 'baseline')",
         (),
     ),
     "metadata.standing_read_only": (
-        "SELECT {schema}.custctl_metadata.name, {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max({schema}.schema_migration.version) AS VARCHAR(20)) AS max_1\nFROM {schema}.schema_migration\nWHERE {schema}.schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', CASE WHEN (pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('default_transaction_read_only') = 'on') THEN 'yes' ELSE 'no' END AS anon_1",
+        "SELECT {schema}.custctl_metadata.name, {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN ({schema}.schema_migration.version <= 5) THEN {schema}.schema_migration.version END) AS VARCHAR(20)) AS max_1\nFROM {schema}.schema_migration\nWHERE {schema}.schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', CASE WHEN (pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('default_transaction_read_only') = 'on') THEN 'yes' ELSE 'no' END AS anon_1",
         (),
     ),
     "metadata.update": (

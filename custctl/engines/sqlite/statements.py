@@ -138,6 +138,10 @@ STATEMENTS: dict[str, Prepared] = {
         "UPDATE schema_migration SET state='failed', in_flight=NULL, finished_at=strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE schema_migration.id = ?",
         ("row",),
     ),
+    "journal.holder": (
+        "SELECT schema_migration.name\nFROM schema_migration\nWHERE schema_migration.version = ?",
+        ("script_key",),
+    ),
     "journal.insert_ended": (
         "INSERT INTO schema_migration (version, name, description, kind, checksum, script, state, statements_applied, statements_total, in_flight, error, started_at, finished_at, duration_ms, applied_by, tool_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), ?, ?, ?)",
         (
@@ -290,11 +294,11 @@ STATEMENTS: dict[str, Prepared] = {
     "metadata.delete": ("DELETE FROM custctl_metadata WHERE custctl_metadata.name = ?", ("key",)),
     "metadata.insert": ("INSERT INTO custctl_metadata (name, value) VALUES (?, ?)", ("key", "value")),
     "metadata.standing": (
-        "SELECT custctl_metadata.name, custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(schema_migration.version) AS VARCHAR(20)) AS max_1\nFROM schema_migration\nWHERE schema_migration.state IN ('applied', 'baseline')",
+        "SELECT custctl_metadata.name, custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN (schema_migration.version <= 5) THEN schema_migration.version END) AS VARCHAR(20)) AS max_1\nFROM schema_migration\nWHERE schema_migration.state IN ('applied', 'baseline')",
         (),
     ),
     "metadata.standing_read_only": (
-        "SELECT custctl_metadata.name, custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(schema_migration.version) AS VARCHAR(20)) AS max_1\nFROM schema_migration\nWHERE schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', 'no'",
+        "SELECT custctl_metadata.name, custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN (schema_migration.version <= 5) THEN schema_migration.version END) AS VARCHAR(20)) AS max_1\nFROM schema_migration\nWHERE schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', 'no'",
         (),
     ),
     "metadata.update": ("UPDATE custctl_metadata SET value=? WHERE custctl_metadata.name = ?", ("held", "key")),

@@ -14,6 +14,7 @@ _COLUMNS = (
     "version",
     "description",
     "kind",
+    "space",
     "state",
     "script",
     "statements_applied",
@@ -25,7 +26,7 @@ _COLUMNS = (
     "tool_version",
     "error",
 )
-_SHOWN = ("version", "description", "kind", "state", "finished_at", "applied_by", "error")
+_SHOWN = ("version", "description", "kind", "space", "state", "finished_at", "applied_by", "error")
 
 
 @command(
@@ -46,6 +47,7 @@ def status(
     ] = False,
 ) -> None:
     """Show what is applied, pending, drifted or missing. Reads only."""
+    from custctl.cli.commands.telling import tell_lacking
     from custctl.migrations.plan import check_plan
     from custctl.support.errors import MigrationError, PendingError
 
@@ -61,9 +63,10 @@ def status(
                 "version": entry.version,
                 "description": entry.description,
                 "kind": entry.kind,
+                "space": entry.space,
                 "state": entry.state,
                 "script": entry.name,
-                **{name: getattr(record, name, None) for name in _COLUMNS[5:]},
+                **{name: getattr(record, name, None) for name in _COLUMNS[6:]},
             }
         )
     context.renderer.many(rows, _COLUMNS, shown=_SHOWN)
@@ -72,6 +75,8 @@ def status(
             f"the database is stamped {f'`{stamp}`' if stamp else 'with no environment'},"
             f" and the profile is of `{environment}`"
         )
+    if found.lacking is not None:
+        tell_lacking(context.console, found.lacking)
     if check:
         check_plan(plan, allow_out_of_order=True)
         if plan.missing:
