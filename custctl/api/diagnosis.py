@@ -245,6 +245,7 @@ def _schema(profile: Profile, database: Database, sql_dir: Path) -> Iterator[Che
         yield _stamp(status.stamp, profile.environment)
     yield from _tables(database, state, plan)
     yield _version(plan)
+    yield from _own_fields(database, state)
     yield from _deferred(state)
     yield from _unfinished(state)
 
@@ -294,6 +295,27 @@ def _version(plan: Plan) -> Check:
     if plan.steps:
         return Check("schema", False, value, "run `custctl migrate`", ExitCode.PENDING)
     return Check("schema", True, value)
+
+
+def _own_fields(database: Database, state: State) -> Iterator[Check]:
+    """Compare the columns of your own that `customer` has with those that are recorded."""
+    from custctl.migrations.own_record import changed_fields
+    from custctl.schema.own import parse_record
+
+    if state.standing is None or "customer" not in state.tables:
+        return
+    with database.reading() as connection:
+        found = database.own_fields(connection)
+    changed = changed_fields(found, parse_record(state.standing.own_fields).fields)
+    if changed:
+        hint = "run `custctl migrate`, which records them as they are"
+        yield Check("own fields", False, f"not as recorded: {', '.join(changed)}", hint, ExitCode.PENDING)
+    elif found:
+        fixed = [f"`{field.name}` ({field.native})" for field in found if not field.settable]
+        told = f"{', '.join(f'`{field.name}`' for field in found)}" + (
+            f"; read-only: {', '.join(fixed)}" if fixed else ""
+        )
+        yield Check("own fields", True, told)
 
 
 def _deferred(state: State) -> Iterator[Check]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from typer._click.core import Context, Parameter
     from typer._click.formatting import HelpFormatter
 
+    from custctl.schema.own import Field
+
 GIVEN: Final = "custctl.given"
 """The key of the shared options in `Context.meta`: a dict of name to list of values, outermost level first."""
 
@@ -62,12 +64,18 @@ def complete_setting(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def _field_names(ctx: typer.Context) -> tuple[str, ...]:
-    """Return all fields, and the own ones as they were when a command last met the database: nothing is asked."""
+    """Return all fields, the own ones as `_own_fields` has them."""
+    from custctl.customers.model import FIELDS
+
+    return (*FIELDS, *(field.name for field in _own_fields(ctx)))
+
+
+def _own_fields(ctx: Any) -> tuple[Field, ...]:
+    """Return the company's own fields as they were when a command last met the database: nothing is asked."""
     import os
 
     from custctl.api.opened import Opened
     from custctl.api.telling import Log
-    from custctl.customers.model import FIELDS
 
     given = ctx.meta.get(GIVEN, {})
     name = (given.get("env") or [os.environ.get("CUSTCTL_ENV") or "dev"])[-1]
@@ -82,9 +90,9 @@ def _field_names(ctx: typer.Context) -> tuple[str, ...]:
             actor=None,
             tell=Log(),
         )
-        return (*FIELDS, *opened.database.own.names)
-    except Exception:  # noqa: BLE001 - a shell that completes has no place for errors
-        return FIELDS
+        return opened.database.own.fields
+    except Exception:  # noqa: BLE001 - neither completion nor help is a place for errors
+        return ()
 
 
 def complete_format(incomplete: str) -> list[str]:
@@ -189,6 +197,20 @@ def _write_sections(command: ClickCommand, ctx: Context, formatter: HelpFormatte
                 formatter.write_dl(records)
 
 
+_TAKE_ANY_FIELD: Final = ("set_", "where")
+"""The options that name fields."""
+
+
+def _write_own_fields(ctx: Context, formatter: HelpFormatter) -> None:
+    """Write the company's own fields, where a command has met the database before."""
+    fields = _own_fields(ctx)
+    if fields:
+        with formatter.section("Your own fields"):
+            formatter.write_dl(
+                [(field.name, field.native if field.settable else f"{field.native}, read-only") for field in fields]
+            )
+
+
 def _write_examples(examples: str, formatter: HelpFormatter) -> None:
     """Write the examples unwrapped."""
     if examples:
@@ -208,6 +230,8 @@ class Command(TyperCommand):
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write the parameters."""
         _write_sections(self, ctx, formatter)
+        if any(param.name in _TAKE_ANY_FIELD for param in self.params):
+            _write_own_fields(ctx, formatter)
 
     def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write the examples."""

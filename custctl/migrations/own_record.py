@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from custctl.schema.own import dump_record
+from custctl.schema.own import Field, dump_record
 from custctl.schema.standing import record_own_fields
 
 if TYPE_CHECKING:
@@ -16,6 +18,16 @@ if TYPE_CHECKING:
 def found_record(database: Database, connection: Connection) -> str | None:
     """Return the record of the own fields that the table has; None where it has none."""
     return dump_record(database.own_fields(connection))
+
+
+def changed_fields(found: Sequence[Field], recorded: Sequence[Field]) -> list[str]:
+    """Say in what the own fields that the table has differ from those that are recorded."""
+    there = {field.name: replace(field, personal=False, searchable=False) for field in found}
+    held = {field.name: replace(field, personal=False, searchable=False) for field in recorded}
+    told = [f"`{name}` is new" for name in there if name not in held]
+    told += [f"`{name}` is missing" for name in held if name not in there]
+    told += [f"`{name}` is now {there[name].native}" for name in there if name in held and there[name] != held[name]]
+    return told
 
 
 def record(database: Database, session: ScriptSession) -> None:

@@ -6,16 +6,15 @@ nothing has to be asked for; what an engine's catalog says of the columns is loo
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from custctl.support.errors import RefusedError
 
 if TYPE_CHECKING:
+    import re
     from decimal import Decimal
 
 RECORD: Final = "own_fields"
@@ -28,9 +27,6 @@ Value = None | bool | int | float | str | list[Any] | dict[str, Any]
 """A value as JSON has it: decimals, dates, times and UUIDs are texts."""
 
 _KINDS: Final = frozenset(get_args(Kind))
-_TIME: Final = re.compile(
-    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))? ?(Z|[+-]\d\d:?(?:\d\d)?)?", re.ASCII
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +111,8 @@ def parse_record(record: str | None) -> OwnFields:
     """
     if record is None:
         return NO_OWN_FIELDS
+    import json
+
     try:
         found = [_field(each) for each in json.loads(record)]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -135,6 +133,8 @@ def _field(found: dict[str, Any]) -> Field:
 
 def dump_record(found: Iterable[Field]) -> str | None:
     """Return the record of fields; None where there are none."""
+    import json
+
     documents = [{name: value for name, value in asdict(field).items() if value != _DEFAULTS[name]} for field in found]
     return json.dumps(documents, ensure_ascii=False, separators=(",", ":")) if documents else None
 
@@ -166,6 +166,8 @@ def to_text(value: Value) -> str | None:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return repr(value)
+    import json
+
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -187,7 +189,7 @@ def time_text(text: str) -> str:
     """
     from datetime import UTC, datetime
 
-    found = _TIME.fullmatch(text.strip())
+    found = _time_form().fullmatch(text.strip())
     if found is None:
         raise ValueError(text)
     day, clock, fraction, zone = found.groups()
@@ -199,6 +201,15 @@ def time_text(text: str) -> str:
         raise ValueError(text) from None
     digits = (fraction or "").rstrip("0").ljust(3, "0")
     return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}.{digits}Z"
+
+
+@cache
+def _time_form() -> re.Pattern[str]:
+    # Compiled when it is needed: most commands read no such time.
+    import re
+
+    day, clock = r"(\d{4}-\d\d-\d\d)", r"(\d\d:\d\d(?::\d\d)?)"
+    return re.compile(rf"{day}[T ]{clock}(?:\.(\d{{1,9}}))? ?(Z|[+-]\d\d:?(?:\d\d)?)?", re.ASCII)
 
 
 def _boolean(_: Field, cell: Any) -> bool:
@@ -227,6 +238,13 @@ def _decimal(field: Field, cell: Any) -> str:
     return decimal_text(field, Decimal(str(cell)))
 
 
+def _json(_: Field, cell: Any) -> Value:
+    import json
+
+    found: Value = json.loads(cell)
+    return found
+
+
 _READERS: Final[Mapping[str, Callable[[Field, Any], Value]]] = {
     "text": lambda _, cell: str(cell),
     "integer": lambda _, cell: int(cell),
@@ -236,6 +254,6 @@ _READERS: Final[Mapping[str, Callable[[Field, Any], Value]]] = {
     "date": _date,
     "timestamp": lambda _, cell: time_text(str(cell)),
     "uuid": lambda _, cell: str(cell).lower(),
-    "json": lambda _, cell: json.loads(cell),
+    "json": _json,
     "other": lambda _, cell: str(cell),
 }

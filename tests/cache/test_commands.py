@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from tests.conftest import ADA, Project, make_project
+from tests.conftest import ADA, REPOSITORY, Project, make_project
 from tests.servers.ports import garbage, refused
 from tests.servers.valkey import ValkeyServer
 
@@ -52,6 +53,28 @@ def keys(valkey: ValkeyServer, pattern: str = "*") -> set[str]:
 
 def rows(valkey: ValkeyServer) -> int:
     return len(keys(valkey, "custctl:*:row:*"))
+
+
+# -- own fields ------------------------------------------------------------------------------------
+
+
+def test_own_fields_are_cached_and_a_new_one_is_seen_at_once(cached: Project, valkey: ValkeyServer) -> None:
+    folder = cached.path / "sql"
+    shutil.copytree(REPOSITORY / "sql", folder)
+    cached.environ["CUSTCTL_SQL_DIR"] = str(folder)
+    for number, column in ((1000, "points INTEGER"), (1001, "vip BOOLEAN")):
+        name = column.partition(" ")[0]
+        cached.ok("customer", "get", "1")
+        script = folder / "sqlite" / "migrations" / f"{number}_own.sql"
+        script.write_text(f"ALTER TABLE customer ADD COLUMN {column};\n")
+        cached.ok("migrate")
+        assert cached.ok("customer", "get", "1", "-o", "json").json[name] is None
+        cached.ok("customer", "update", "1", "--set", f"{name}=1")
+    for source in ("primary", "cache"):
+        if source == "primary":
+            valkey.call("FLUSHALL")
+        found = cached.ok("customer", "get", "1", "--with-source", "-o", "json").json
+        assert (found["points"], found["vip"], found["source"]) == (1, True, source)
 
 
 # -- status ----------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 import sys
 import time
@@ -14,7 +15,7 @@ from typing import Any
 import pexpect
 import pytest
 
-from tests.conftest import ADA, Project, Result
+from tests.conftest import ADA, REPOSITORY, Project, Result
 
 
 class Desk:
@@ -82,6 +83,53 @@ def test_an_edit_writes_what_was_changed_alone(desk: Desk) -> None:
     assert desk.row() == result.json
     history = desk.project.ok("customer", "history", "1", "-o", "json").json["items"]
     assert history[-1]["fields"] == ["phone", "company", "city"]
+
+
+@pytest.fixture
+def company(project: Project) -> Desk:
+    """A customer of a company that has columns of its own."""
+    folder = project.path / "sql"
+    shutil.copytree(REPOSITORY / "sql", folder)
+    project.environ["CUSTCTL_SQL_DIR"] = str(folder)
+    columns = ("tier VARCHAR(5)", "points INTEGER", "vip BOOLEAN", "extra JSON", "raw BLOB")
+    text = "".join(f"ALTER TABLE customer ADD COLUMN {column};\n" for column in columns)
+    (folder / "sqlite" / "migrations" / "1000_own.sql").write_text(text)
+    project.ok("migrate")
+    project.ok("customer", "add", *ADA, "--set", "points=7", "--set", "vip=no", "--set", 'extra={"a": "b # c"}')
+    return Desk(project)
+
+
+def test_own_fields_are_edited_as_what_they_are(company: Desk) -> None:
+    company.editor("put('tier', 'gold'); put('points', '12'); put('vip', 'true'); put('city', 'Graz')")
+    result = company.edit("-o", "json")
+    assert result.code == 0, result.err
+    assert "points: 7\nvip: false\n" in company.seen(0).replace('"7"', "7")
+    assert "raw" not in company.seen(0)
+    assert {name: result.json[name] for name in ("tier", "points", "vip", "extra", "city")} == {
+        "tier": "gold",
+        "points": 12,
+        "vip": True,
+        "extra": {"a": "b # c"},
+        "city": "Graz",
+    }
+
+
+def test_own_fields_are_merged_and_conflict_like_ours(company: Desk) -> None:
+    company.editor(
+        "sql(\"UPDATE customer SET points = 8, tier = 'tin'\"); put('points', '9'); put('vip', 'true')",
+        "put('points', '10')",
+    )
+    result = company.edit("-o", "json")
+    assert result.code == 0, result.err
+    assert "# theirs: " in company.seen(1)
+    assert {name: result.json[name] for name in ("tier", "points", "vip")} == {"tier": "tin", "points": 10, "vip": True}
+
+
+def test_a_bad_value_of_an_own_field_is_told(company: Desk) -> None:
+    company.editor("put('points', 'many')")
+    result = company.edit()
+    assert result.code == 9
+    assert "`points` must be a whole number" in result.err
 
 
 def test_a_file_for_the_owner_alone(desk: Desk) -> None:
