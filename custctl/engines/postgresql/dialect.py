@@ -34,6 +34,11 @@ class PostgresqlDialect(Dialect):
         dialect.timestamp_type = TIMESTAMP(timezone=True, precision=MILLISECONDS)  # type: ignore[attr-defined]
         return dialect
 
+    def compiled(self, statement: Executable, **options: Any) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+        text, parameters, values = super().compiled(statement, **options)
+        # SQLAlchemy doubles each percent sign; the driver halves it again only where it fills in parameters.
+        return text if parameters else text.replace("%%", "%"), parameters, values
+
     def now(self) -> ColumnElement[str]:
         return sa.func.date_trunc(sa.literal_column("'milliseconds'"), sa.func.clock_timestamp(), type_=Timestamp)
 
@@ -55,7 +60,9 @@ class PostgresqlDialect(Dialect):
         return sa.func.to_char(utc, sa.literal_column(_TEXT_TIME)).label(cell.name)
 
     def _fold(self, value: ColumnElement[Any] | str) -> ColumnElement[Any]:
-        return Function("custctl_fold", value, type_=sa.Text(), packagenames=(self.schema,))
+        # SQLAlchemy makes a function's text by formatting, which halves percent signs once more.
+        schema = self.schema.replace("%", "%%")
+        return Function("custctl_fold", value, type_=sa.Text(), packagenames=(schema,))
 
     def fold_key(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         # An email is stored in lower case: its unique index serves as it is.

@@ -61,7 +61,7 @@ class PostgresqlConnection(Connection):
         # A cursor of the server's: without a name, all rows would come at once.
         cursor = self.driver.cursor(name=_STREAM)
         try:
-            self._failing(text, lambda: cursor.execute(text, dict(values)))
+            self._failing(text, lambda: cursor.execute(text, dict(values) if parameters else None))
         except BaseException:
             cursor.close()
             raise
