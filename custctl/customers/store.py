@@ -17,7 +17,14 @@ from custctl.customers.transactions import VOID, Transactions
 from custctl.customers.versions import Version
 from custctl.schema.own import NO_OWN_FIELDS, OwnFields, Value
 from custctl.schema.standing import Standing, check_schema, read_standing
-from custctl.support.errors import ConflictError, CustctlError, NotFoundError, OutcomeUnknownError, UsageError
+from custctl.support.errors import (
+    ConflictError,
+    CustctlError,
+    InterruptedRunError,
+    NotFoundError,
+    OutcomeUnknownError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
@@ -281,7 +288,7 @@ class CustomerStore:
             database_id, outcome = self.transactions.run(
                 operation_id, lambda connection, standing: (standing.database_id, once(connection, standing))
             )
-        except OutcomeUnknownError:
+        except (OutcomeUnknownError, InterruptedRunError):
             raise  # what was begun may yet be there
         except CustctlError as error:
             self._mirror.unchanged()

@@ -16,11 +16,13 @@ from custctl.support.errors import (
     CommitLostError,
     ConflictError,
     CustctlError,
+    InterruptedRunError,
     LockTimeoutError,
     OutcomeUnknownError,
     RefusedError,
     UnavailableError,
 )
+from custctl.support.signals import Terminated
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
@@ -53,16 +55,18 @@ class Transactions:
         operation_id: str,
         work: Callable[[Connection, Standing], T],
         *,
-        part: Callable[[], int | None] = lambda: 0,
+        part: Callable[[], int | None] | None = None,
     ) -> T:
         """Run `work` as one transaction; see `Database.transact`.
 
         Args:
             operation_id: what `work` records in the audit.
             part: tells, once `work` has run, which part of the operation it recorded; None where it recorded and wrote
-                nothing, so that it does not matter whether it was committed.
+                nothing, so that it does not matter whether it was committed. Without this, the operation has one part.
 
         Raises:
+            InterruptedRunError: a signal came while an operation of one part was committed; the message says what
+                became of it. Of several parts, the caller knows.
             RefusedError: the stamp is another environment's, or missing.
             PendingError: the schema is not there or too old.
             UnavailableError: nothing was written.
@@ -78,8 +82,12 @@ class Transactions:
 
         try:
             return self._database.transact(guarded)
+        except KeyboardInterrupt as interrupt:
+            if part is not None or not done:
+                raise
+            raise self._interrupted(operation_id, interrupt) from interrupt
         except CommitLostError as lost:
-            recorded = part()
+            recorded = part() if part is not None else 0
             if recorded is None or self._happened(operation_id, recorded, lost):
                 return done[0]
             raise UnavailableError(
@@ -88,13 +96,29 @@ class Transactions:
                 details={"operation_id": operation_id},
             ) from lost
 
-    def _happened(self, operation_id: str, part: int, lost: CommitLostError) -> bool:
+    def _interrupted(self, operation_id: str, interrupt: KeyboardInterrupt) -> InterruptedRunError:
+        """Return the error for an interrupt that came when all was done but the commit, having looked what became of it."""
+        terminated = isinstance(interrupt, Terminated)
+        try:
+            happened = self._happened(operation_id, 0, CommitLostError("interrupted"), patience=0)
+        except CustctlError as unknown:
+            return InterruptedRunError(unknown.message, terminated=terminated, hint=unknown.hint)
+        if happened:
+            look = f"`custctl audit list --operation {operation_id}` shows it"
+            return InterruptedRunError("interrupted; the change was committed", terminated=terminated, hint=look)
+        return InterruptedRunError(
+            "interrupted; nothing was written",
+            terminated=terminated,
+            hint="run it again; if you gave an operation id, use a new one",
+        )
+
+    def _happened(self, operation_id: str, part: int, lost: CommitLostError, *, patience: float | None = None) -> bool:
         """Tell whether a part of an operation was committed, and see to it that it never is where it was not.
 
         Raises:
             OutcomeUnknownError: the database does not answer.
         """
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + (_PATIENCE if patience is None else patience)
         pending = False
         while True:
             try:

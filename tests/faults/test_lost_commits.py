@@ -220,6 +220,17 @@ def test_an_import_loses_and_doubles_no_row_wherever_a_commit_is_lost(site: Site
     assert lost == ([2, 3, 4] if fault == "cut_before" else [])
 
 
+def test_an_import_whose_server_goes_away_says_what_it_has_committed(site: Site, batches: str) -> None:
+    with site.unreachable_after_fault() as proxy:
+        # A row of the second batch.
+        proxy.cut_before(b"c5@example.com")
+        lost = site.run("customer", "import", batches)
+    landed = len(site.emails())
+    assert lost.code == 3, lost.err
+    assert landed == 4
+    assert f"before the error, {landed} rows processed and committed: {landed} inserted" in lost.err
+
+
 def test_a_seed_of_several_batches_is_whole_in_the_end(
     site: Site, operation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import uuid
 from collections.abc import Iterator
 
 import pytest
 
 from tests.conftest import ADA, Project
-from tests.faults.conftest import wait_for_standbys
+from tests.faults.conftest import Commands, wait_for_standbys, wait_until
 from tests.inside import Inside
 from tests.servers.postgresql import PostgresqlServer
 from tests.servers.projects import EngineProject, nodes, on_engine, postgresql_place
@@ -26,6 +27,8 @@ def waiting(project: Project, own_postgresql: PostgresqlServer) -> Iterator[tupl
     wait_for_standbys(own_postgresql, "dead")
     yield made, inside
     own_postgresql.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+    # A test that has failed may have left it so, and to drop a database is a commit too.
+    wait_for_standbys(own_postgresql, "")
     made.drop()
 
 
@@ -57,6 +60,28 @@ def test_a_commit_that_is_pending_is_told_as_pending(
     again = inside.ok(*command, "--operation-id", operation, "-o", "json")
     assert again.code == 0
     assert len(inside.ok("audit", "list", "--operation", operation, "-o", "json").json["items"]) == 1
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_a_commit_is_pending_is_told_with_what_became_of_it(
+    waiting: tuple[EngineProject, Inside], own_postgresql: PostgresqlServer, number: signal.Signals, code: int
+) -> None:
+    """What an interrupt ends is the wait: the server then keeps the commit, on this node alone."""
+    made, inside = waiting
+    commands = Commands(made)
+    process = commands.start("customer", "add", *ADA)
+    pending = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    wait_until(lambda: own_postgresql.sql(pending) == [(1,)])
+    process.send_signal(number)
+    done = commands.end(process, 20)
+    assert done.code == code
+    assert made.sql(f"SELECT count(*) FROM customer WHERE email = '{ADA[1]}'") == [(1,)]
+    assert "nothing was written" not in done.err
+    assert "rolled back" not in done.err
+    assert "error: interrupted" in done.err
+    assert "was committed" in done.err or "the commit is pending" in done.err, done.err
+    wait_for_standbys(own_postgresql, "")
+    assert len(inside.ok("audit", "list", "-o", "json").json["items"]) == 2
 
 
 READ_ONLY = "default_transaction_read_only"

@@ -14,7 +14,7 @@ import typer
 from custctl.cli.commands.arguments import operation
 from custctl.cli.context import Context
 from custctl.cli.options import WRITE, OperationOption, command
-from custctl.support.errors import InterruptedRunError, InvalidError, PartialError
+from custctl.support.errors import CustctlError, InterruptedRunError, InvalidError, PartialError
 from custctl.support.text import plural
 
 if TYPE_CHECKING:
@@ -139,10 +139,18 @@ def _run(context: Context, work: FileImport) -> Result:
         from custctl.support.signals import Terminated
 
         raise InterruptedRunError(
-            "interrupted; nothing was written" if dry_run else f"interrupted; {_committed(work.committed())}",
+            "interrupted; nothing was written" if dry_run else f"interrupted; {_known(work)}",
             terminated=isinstance(interrupt, Terminated),
             hint="run the same command again" + ("" if dry_run else _RESUMES[work.deferred]),
         ) from interrupt
+
+
+def _known(work: FileImport) -> str:
+    """Return what is committed, as far as the database can be asked."""
+    try:
+        return _committed(work.committed())
+    except CustctlError:
+        return f"at least {_committed(work.counts)}"
 
 
 def _committed(counts: Counts) -> str:
