@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from custctl.support.errors import UnavailableError
 
 if TYPE_CHECKING:
+    from custctl.engines.adding import ColumnScripts
     from custctl.engines.base import Database, EngineSettings
 
 
@@ -19,6 +20,7 @@ class Engine:
 
     Attributes:
         database: its `Database`, as `module:class`.
+        columns: its `ColumnScripts`, likewise.
         is_file: whether a database is a file; the fields up to `drivers` are for servers.
         port: where a server listens unless a profile says otherwise.
         schema: where the tables are unless a profile says otherwise.
@@ -33,6 +35,7 @@ class Engine:
     """
 
     database: str
+    columns: str
     is_file: bool = False
     port: int = 0
     schema: str | None = None
@@ -47,9 +50,14 @@ class Engine:
 
 
 ENGINES: dict[str, Engine] = {
-    "sqlite": Engine("custctl.engines.sqlite.database:SqliteDatabase", is_file=True),
+    "sqlite": Engine(
+        "custctl.engines.sqlite.database:SqliteDatabase",
+        "custctl.engines.sqlite.adding:SqliteColumnScripts",
+        is_file=True,
+    ),
     "postgresql": Engine(
         "custctl.engines.postgresql.database:PostgresqlDatabase",
+        "custctl.engines.postgresql.adding:PostgresqlColumnScripts",
         port=5432,
         schema="public",
         logins=("password", "integrated", "certificate"),
@@ -60,6 +68,7 @@ ENGINES: dict[str, Engine] = {
     ),
     "mssql": Engine(
         "custctl.engines.mssql.database:MssqlDatabase",
+        "custctl.engines.mssql.adding:MssqlColumnScripts",
         port=1433,
         schema="dbo",
         logins=("password", "integrated", "entra"),
@@ -88,6 +97,12 @@ def open_database(engine: str, settings: EngineSettings) -> Database:
         name = error.name or "the driver"
         raise UnavailableError(f"{name} cannot be loaded: {error}", hint=row.needs) from None
     return made(settings)  # type: ignore[call-arg] # every engine takes its settings
+
+
+def column_scripts(engine: str) -> ColumnScripts:
+    """Return what writes the scripts that add a column on an engine."""
+    made: type[ColumnScripts] = _named(ENGINES[engine].columns)
+    return made()
 
 
 def driver_password(engine: str, servers: Sequence[tuple[str, int]], name: str, user: str | None) -> str | None:

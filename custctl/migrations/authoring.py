@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from custctl.migrations.directives import Directives, parse_directives
@@ -24,6 +25,27 @@ def new_scripts(sql_dir: Path, name: str, *, bundled: bool) -> list[Path]:
     Raises:
         UsageError: the folder is bundled or has no engine, or the name does not give a file name.
     """
+    engines = engine_folders(sql_dir, bundled=bundled)
+    (paths,) = next_paths(sql_dir, engines, (name,))
+    text = _TEMPLATE.format(name=" ".join(name.split()))
+    shown = paths[engines[0]].name
+    try:
+        if parse_directives(text, shown) != Directives():
+            raise MigrationError("it is one")
+        refuse_markers(text, shown)
+    except MigrationError as error:
+        raise UsageError(
+            f"`{name}` looks like a directive", hint="describe what the script does, as in `add phone`"
+        ) from error
+    return write_all(dict.fromkeys(paths.values(), text))
+
+
+def engine_folders(sql_dir: Path, *, bundled: bool) -> list[str]:
+    """Return the engines that a `sql/` folder has scripts for.
+
+    Raises:
+        UsageError: the folder is bundled or has no engine.
+    """
     if bundled:
         raise UsageError(
             "there is no `sql` folder here for the script",
@@ -32,27 +54,41 @@ def new_scripts(sql_dir: Path, name: str, *, bundled: bool) -> list[Path]:
     engines = sorted(entry.name for entry in sql_dir.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     if not engines:
         raise UsageError(f"`{sql_dir}` has no engine folder", hint=f"make one, such as `{sql_dir / 'sqlite'}`")
-    words = slug(name)
-    paths = [sql_dir / engine / "migrations" / f"{next_number(sql_dir)}_{words}.sql" for engine in engines]
-    text = _TEMPLATE.format(name=" ".join(name.split()))
-    try:
-        if parse_directives(text, paths[0].name) != Directives():
-            raise MigrationError("it is one")
-        refuse_markers(text, paths[0].name)
-    except MigrationError as error:
-        raise UsageError(
-            f"`{name}` looks like a directive", hint="describe what the script does, as in `add phone`"
-        ) from error
+    return engines
+
+
+def next_paths(sql_dir: Path, engines: Sequence[str], names: Sequence[str]) -> list[dict[str, Path]]:
+    """Return where new scripts go, by engine: for each name in turn, with the next number.
+
+    Raises:
+        UsageError: a name does not give a file name.
+    """
+    number = next_number(sql_dir)
+    return [
+        {
+            engine: sql_dir / engine / "migrations" / f"{number._replace(number=number.number + at)}_{slug(name)}.sql"
+            for engine in engines
+        }
+        for at, name in enumerate(names)
+    ]
+
+
+def write_all(files: Mapping[Path, str]) -> list[Path]:
+    """Make files: all of them or none, as a number that one engine lacks would be missed only there.
+
+    Raises:
+        CredentialError: one cannot be made.
+        UsageError: one is there already.
+    """
     made: list[Path] = []
     try:
-        for path in paths:
+        for path, text in files.items():
             path.parent.mkdir(exist_ok=True)
             # Exclusive: two that make a script at once must not write into one file.
             with open(path, "x", encoding="utf-8", newline="\n") as file:
                 made.append(path)
                 file.write(text)
     except BaseException as error:
-        # All of them or none: a number that one engine lacks would be missed only there.
         for path in made:
             path.unlink(missing_ok=True)
         if isinstance(error, FileExistsError):

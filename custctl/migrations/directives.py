@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+from custctl.migrations.column_markers import MARKERS
 from custctl.support.errors import MigrationError
 from custctl.support.patterns import compiled
 from custctl.support.text import nearest
@@ -23,6 +24,8 @@ _FORMS = {
     "requires": "requires=FEATURE",
     "allow": "allow=RULE reason",
     "none": "none reason",
+    "personal": "personal",
+    "searchable": "searchable",
 }
 
 _DIRECTIVE = compiled(r"--[ \t]*custctl[ \t]*:[ \t]*([^\n]*)", re.ASCII | re.IGNORECASE)
@@ -45,6 +48,8 @@ class Directives:
         allow: rules of the linter that it may break, each with the author's reason.
         requires: features that the engine must have; where one lacks, the script is left out.
         none: why the script has no statements, where it is meant to have none.
+        personal: whether every column that it adds to `customer` is about a person.
+        searchable: whether `customer search` looks in every column that it adds to `customer`.
     """
 
     transaction: bool = True
@@ -53,12 +58,15 @@ class Directives:
     allow: Mapping[str, str] = field(default_factory=dict, hash=False)
     requires: frozenset[str] = frozenset()
     none: str | None = None
+    personal: bool = False
+    searchable: bool = False
 
 
 def parse_directives(text: str, name: str) -> Directives:
     """Read the directives of a script.
 
-    A directive stands alone on its line, before the first statement; `allow` may stand anywhere and more than once.
+    A directive stands alone on its line, before the first statement; `allow` may stand anywhere and more than once, and
+    a marker of a column behind it on its line.
     The body of the script is looked at line by line, without knowledge of the dialect: a line of this form inside a
     string counts too.
 
@@ -83,6 +91,8 @@ def parse_directives(text: str, name: str) -> Directives:
         before = text[text.rfind("\n", 0, match.start()) + 1 : match.start()].lstrip(" \t")
         if before.startswith("--") and before.strip("-"):
             continue  # a comment that speaks of a directive, or one that was commented out
+        if before and match[1].strip(" \t").lower() in MARKERS:
+            continue  # of the column on its line: see `column_markers`
         if before:
             parser.fail(match.start(), "a directive must be alone on its line")
         parser.read(match[1].strip(" \t"), match.start(), in_header=match.start() < header_end)
@@ -109,6 +119,8 @@ class _Parser:
             allow=self._allow,
             requires=self._requires,
             none=self._values.get("none"),
+            personal="personal" in self._values,
+            searchable="searchable" in self._values,
         )
 
     def fail(self, position: int, message: str, hint: str | None = None) -> NoReturn:

@@ -13,7 +13,8 @@ from tests.conftest import ADA, REPOSITORY, Project
 RUN = (
     "import sys\n"
     "from custctl import engines\n"
-    "engines.ENGINES['fourth'] = engines.Engine('tests.architecture.fourth:FourthDatabase', is_file=True)\n"
+    "columns = 'custctl.engines.sqlite.adding:SqliteColumnScripts'\n"
+    "engines.ENGINES['fourth'] = engines.Engine('tests.architecture.fourth:FourthDatabase', columns, is_file=True)\n"
     "from custctl.__main__ import main\n"
     "main()\n"
 )
@@ -39,6 +40,8 @@ def test_a_made_up_engine_takes_a_row_and_two_folders(shop: Project) -> None:
         assert done.returncode == 0, f"{arguments}: exit {done.returncode}\n{done.stderr}"
         return done.stdout
 
+    run("migrate")
+    run("migrate", "new", "--add-field", "tier", "--type", "text(20)")
     run("migrate")
     run("seed", "--customers", "20")
     run("customer", "add", *ADA)

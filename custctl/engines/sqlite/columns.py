@@ -14,7 +14,7 @@ from custctl.schema.own import Field, Kind
 if TYPE_CHECKING:
     from custctl.engines.connection import Connection
 
-_TYPE: Final = re.compile(r"([A-Z_ ]*[A-Z_])\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?", re.IGNORECASE)
+_TYPE: Final = re.compile(r"([A-Z_ ]*[A-Z_][0-9]?)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?", re.IGNORECASE)
 _BITS: Final = {
     "INT": 64,
     "INTEGER": 64,

@@ -1,0 +1,69 @@
+"""Scripts that add a column to `customer` on SQL Server."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from custctl.engines.adding import ColumnScripts, NewColumn, Written, literal
+from custctl.engines.mssql.dialect import MssqlDialect
+from custctl.engines.mssql.names import COLLATION
+from custctl.engines.mssql.names import literal as string
+
+_TYPES = {
+    "integer": "INT",
+    "float": "FLOAT(53)",
+    "boolean": "BIT",
+    "timestamp": "DATETIME2(3)",
+    "uuid": "UNIQUEIDENTIFIER",
+    "json": f"NVARCHAR(MAX) COLLATE {COLLATION}",
+}
+_LONGEST = 4000  # UTF-16 units that NVARCHAR(n) may have
+# Editions whose servers build an index while writers go on: Enterprise and Developer, Azure SQL Database, Managed Instance.
+_ONLINE = "CAST(SERVERPROPERTY('EngineEdition') AS INT) IN (3, 5, 8)"
+
+
+class MssqlColumnScripts(ColumnScripts):
+    """Writes scripts for SQL Server 2017 or newer."""
+
+    @cached_property
+    def _dialect(self) -> MssqlDialect:
+        return MssqlDialect("dbo")
+
+    def quote(self, name: str) -> str:
+        return str(self._dialect.sql.identifier_preparer.quote(name))
+
+    def write(self, column: NewColumn) -> Written:
+        name, kind = self.quote(column.name), column.type
+        declared, check = _TYPES.get(kind.name, kind.name.upper()), ""
+        if kind.name == "text":
+            # A length is in UTF-16 units, of which a character outside the basic plane takes two.
+            size = 2 * kind.size
+            declared = f"NVARCHAR({size if size <= _LONGEST else 'MAX'}) COLLATE {COLLATION}"
+            check = f"CONSTRAINT customer_{column.name}_length CHECK (LEN({name}) BETWEEN 1 AND {kind.size})"
+        elif kind.name == "decimal":
+            declared = f"DECIMAL({kind.size}, {kind.scale})"
+        elif kind.name == "json":
+            check = f"CONSTRAINT customer_{column.name}_json CHECK (ISJSON({name}) = 1)"
+        lines = [f"ALTER TABLE customer ADD {name} {declared} {'NULL' if column.default is None else 'NOT NULL'}"]
+        if column.default is not None:
+            default = literal(column, string, {"true": "1", "false": "0"}).removesuffix("Z'")
+            # DATETIME2 takes a time without its zone, in any language that the session has.
+            default = (
+                f"{default}'" if kind.name == "timestamp" else literal(column, string, {"true": "1", "false": "0"})
+            )
+            lines.append(f"  CONSTRAINT customer_{column.name}_default DEFAULT {default}")
+        if check:
+            lines.append(f"  {check}")
+        lines[-1] += ";"
+        if not column.index:
+            return Written("\n".join(lines) + "\n")
+        index = f"CREATE INDEX customer_by_{column.name} ON customer ({name}, id)"
+        second = [
+            "-- custctl: allow=create-index-locks editions without online index operations build it under a lock",
+            "",
+            f"IF {_ONLINE}",
+            f"  {index} WITH (ONLINE = ON);",
+            "ELSE",
+            f"  {index};",
+        ]
+        return Written("\n".join(lines) + "\n", "\n".join(second) + "\n")

@@ -1,0 +1,69 @@
+"""What a script says of the columns that it adds to `customer`: the markers `personal` and `searchable`."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from custctl.schema.names import CUSTOMER
+
+MARKERS: Final = ("personal", "searchable")
+
+_MARK = re.compile(r"--[ \t]*custctl[ \t]*:[ \t]*(personal|searchable)[ \t]*$", re.ASCII | re.IGNORECASE | re.MULTILINE)
+# Strings and comments, in which no column is added; a column's name may be in quotes or brackets.
+_HIDDEN = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_NAME = r"(?:\"(?:[^\"]|\"\")*\"|\[(?:[^\]]|\]\])*\]|`[^`]*`|\w+)"
+_ADDING = re.compile(
+    rf"\bALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?(?:{_NAME}\s*\.\s*)*({_NAME})\s+(?:WITH\s+(?:NO)?CHECK\s+)?(?=ADD\b)"
+    r"((?:[^;\"\[]|\"(?:[^\"]|\"\")*\"|\[[^\]]*\])*)",
+    re.IGNORECASE,
+)
+_ITEM = re.compile(rf"(?:ADD\s+)?(?:COLUMN\s+)?(?:IF\s+NOT\s+EXISTS\s+)?({_NAME})", re.IGNORECASE)
+_BATCH_END = re.compile(r"^[ \t]*GO\b.*", re.IGNORECASE | re.MULTILINE)
+
+
+def column_markers(text: str, column: str) -> frozenset[str]:
+    """Return the markers of a column that a script adds to `customer`.
+
+    A marker alone on its line is for every column that the script adds; behind a column, on its line, for that one.
+
+    Args:
+        text: the script.
+        column: the column's name; case does not matter.
+
+    Returns:
+        Some of `personal` and `searchable`; none if the script does not add the column.
+    """
+    hidden = _BATCH_END.sub(";", _HIDDEN.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text))
+    lines: set[int] = set()
+    for adding in _ADDING.finditer(hidden):
+        if _bare(adding[1]) != CUSTOMER:
+            continue
+        for start, item in _items(adding.start(2), adding[2]):
+            found = _ITEM.match(item.lstrip())
+            if found is not None and _bare(found[1]) == column.casefold():
+                at = start + len(item) - len(item.lstrip()) + found.start(1)
+                lines.add(text.count("\n", 0, at))
+    if not lines:
+        return frozenset()
+    marked = set()
+    for mark in _MARK.finditer(text):
+        alone = not text[text.rfind("\n", 0, mark.start()) + 1 : mark.start()].strip(" \t-")
+        if alone or text.count("\n", 0, mark.start()) in lines:
+            marked.add(mark[1].lower())
+    return frozenset(marked)
+
+
+def _items(start: int, text: str) -> list[tuple[int, str]]:
+    """Split what stands behind a table's name at the commas outside parentheses."""
+    found, depth, begin = [], 0, 0
+    for at, char in enumerate(text):
+        depth += (char == "(") - (char == ")")
+        if char == "," and depth == 0:
+            found.append((start + begin, text[begin:at]))
+            begin = at + 1
+    return [*found, (start + begin, text[begin:])]
+
+
+def _bare(name: str) -> str:
+    return name.strip('"[]`').casefold()
