@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from custctl.engines.model import Check, LockHolder
 from custctl.support.errors import MigrationError
 
 if TYPE_CHECKING:
-    from custctl.engines.connection import Connection
+    from custctl.engines.connection import Connection, Row
     from custctl.engines.resuming import Lost
     from custctl.engines.scripts import Language, Lint, Statement
 
@@ -51,6 +51,24 @@ class ScriptSession(ABC):
         """Start a transaction as `begin` does, and tell whether this session still has the migration lock."""
         self.begin()
         return self.holds_lock()
+
+    def begin_and_ask(self, name: str, /, **values: Any) -> Row | None:
+        """Start a transaction as `begin_script` does, and ask one thing in it.
+
+        Args:
+            name: a query of this program's own that has one row.
+            values: its parameters.
+
+        Returns:
+            The row; None where this session has not the migration lock any more.
+        """
+        return self.connection.run(name, **values).one() if self.begin_script() else None
+
+    def run_and_commit(self, name: str, /, **values: Any) -> None:
+        """End a script's transaction by a statement of this program's own; see `become_own` and `commit`."""
+        self.become_own()
+        self.connection.run(name, **values)
+        self.commit()
 
     @abstractmethod
     def run(self, statement: Statement) -> None:

@@ -59,17 +59,11 @@ def baseline(
         now = session.connection.run("clock.now").scalar()
         for script in scripts:
             total = len(split_script(database, script))
-            journal.write(
-                database,
-                session.connection,
-                script,
-                state="baseline",
-                applied=total,
-                total=total,
-                actor=actor,
-                started_at=now,
-                is_new=True,
+            number = journal.free_number(session.connection, script)
+            row = journal.row(
+                script, number=number, state="baseline", applied=total, total=total, actor=actor, started_at=now
             )
+            journal.write(session.connection, script, row, is_new=True)
         if AUDIT in state.tables:
             detail = {"environment": environment, "scripts": [script.name for script in scripts]}
             audit.append(database, session.connection, audit.Entry(operation_id, "baseline", actor, detail=detail))

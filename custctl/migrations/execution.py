@@ -104,10 +104,36 @@ class Task:
     def note(self, state: str, applied: int, *, started_at: str, error: str | None = None) -> None:
         """Write the script's row in the journal, in the open transaction."""
         self.session.become_own()
-        journal.write(
-            self.database,
-            self.session.connection,
+        number = journal.free_number(self.session.connection, self.script)
+        row = self._row(number, state, applied, started_at, error)
+        is_new = self._is_new and self.script.directives.transaction
+        journal.write(self.session.connection, self.script, row, is_new=is_new)
+
+    def finish(self, started_at: str, number: int | None) -> None:
+        """Journal a script that ran in a transaction as applied, and commit.
+
+        Args:
+            number: see `journal.free_number`.
+        """
+        total = len(self.statements)
+        if self._is_new and self.after_script is None:
+            self.session.run_and_commit(journal.NEW, **self._row(number, "applied", total, started_at))
+            return
+        self.note("applied", total, started_at=started_at)
+        if self.after_script is not None:
+            self.after_script(self.session.connection, self.script)
+        self.session.commit()
+
+    @property
+    def _is_new(self) -> bool:
+        return self.step.record is None
+
+    def _row(
+        self, number: int | None, state: str, applied: int, started_at: str, error: str | None = None
+    ) -> dict[str, Any]:
+        return journal.row(
             self.script,
+            number=number,
             state=state,
             applied=applied,
             total=len(self.statements),
@@ -115,7 +141,6 @@ class Task:
             started_at=started_at,
             duration_ms=milliseconds(self.started),
             error=error,
-            is_new=self.step.record is None and self.script.directives.transaction,
         )
 
     def progress(self, applied: int, in_flight: int | None = None) -> None:
@@ -135,14 +160,15 @@ class Task:
         Raises:
             UnavailableError: the lock was lost, or another run has been here.
         """
-        if not self.session.begin_script():
+        rechecked = journal.recheck(self.session, self.script)
+        if rechecked is None:
             raise UnavailableError(
                 f"the migration lock was lost before `{self.script.name}`; {self.so_far}",
                 hint="a pooler in transaction mode, or a script that releases its session's locks, can cause this:"
                 " connect directly to the server, and run it again",
                 details={"script": self.script.name},
             )
-        now = journal.recheck(self.database, self.session.connection, self.script, self.step.record)
+        now = journal.time_if_unchanged(rechecked, self.step.record)
         if now is None:
             raise UnavailableError(
                 f"another run has started or applied `{self.script.name}` meanwhile; {self.so_far}",
@@ -183,16 +209,14 @@ def _in_transaction(task: Task) -> None:
     last = len(task.statements) - 1
     try:
         started_at = task.begin()
+        number = journal.free_number(session.connection, script)
         task.phase = _IN
         for done in session.run_all(map(task.filled_in, task.statements)):
             task.at = done - 1
             session.check_transaction()
             task.at = min(done, last)
         task.at, task.phase = max(last, 0), _AFTER
-        task.note("applied", len(task.statements), started_at=started_at)
-        if task.after_script is not None:
-            task.after_script(session.connection, script)
-        session.commit()
+        task.finish(started_at, number)
     except CommitLostError:
         session.rollback()
         raise

@@ -13,7 +13,8 @@ from custctl.support.version import __version__
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
-    from custctl.engines.connection import Connection, Result
+    from custctl.engines.connection import Connection, Result, Row
+    from custctl.engines.scripting import ScriptSession
     from custctl.migrations.scripts import Script
 
 DONE = ("applied", "baseline")
@@ -128,11 +129,26 @@ def create(database: Database, connection: Connection) -> None:
     database.create_tables(connection)
 
 
-def write(
-    database: Database,
-    connection: Connection,
+def write(connection: Connection, script: Script, values: dict[str, Any], *, is_new: bool = False) -> None:
+    """Write a script's row, in the caller's transaction; a row that is there is brought up to date.
+
+    Args:
+        values: see `row`.
+        is_new: whether it is known that there is no row yet.
+    """
+    how = "running" if values["state"] == "running" else "ended"
+    if is_new or _by(connection, f"journal.update_{how}", script, **values).rowcount == 0:
+        connection.run(f"journal.insert_{how}", **values)
+
+
+NEW = "journal.insert_ended"
+"""The statement that inserts a `row` of a script that has ended."""
+
+
+def row(
     script: Script,
     *,
+    number: int | None,
     state: str,
     applied: int,
     total: int,
@@ -140,18 +156,17 @@ def write(
     started_at: str,
     duration_ms: int | None = None,
     error: str | None = None,
-    is_new: bool = False,
-) -> None:
-    """Write a script's row, in the caller's transaction; a row that is there is brought up to date.
+) -> dict[str, Any]:
+    """Return the row of a script.
 
     Args:
+        number: see `free_number`.
         applied: how many statements took effect.
         total: how many statements the script has.
         started_at: ISO 8601, by the database's clock.
-        is_new: whether it is known that there is no row yet.
     """
-    values: dict[str, Any] = {
-        "version": _free_number(connection, script),
+    return {
+        "version": number,
         "name": script.name,
         "description": script.description,
         "kind": script.kind,
@@ -167,9 +182,6 @@ def write(
         "applied_by": actor,
         "tool_version": __version__,
     }
-    how = "running" if state == "running" else "ended"
-    if is_new or _by(connection, f"journal.update_{how}", script, **values).rowcount == 0:
-        connection.run(f"journal.insert_{how}", **values)
 
 
 def progress(connection: Connection, script: Script, *, applied: int, in_flight: int | None = None) -> None:
@@ -187,13 +199,19 @@ def fail(database: Database, connection: Connection, record: Record) -> None:
     connection.run("journal.fail", row=record.id)
 
 
-def recheck(database: Database, connection: Connection, script: Script, record: Record | None) -> str | None:
+def recheck(session: ScriptSession, script: Script) -> Row | None:
+    """Begin a script's transaction, and return its row as it is now; None where the lock is lost."""
+    kind, key = _key(script)
+    return session.begin_and_ask(f"journal.recheck_by_{kind}", script_key=key)
+
+
+def time_if_unchanged(rechecked: Row, record: Record | None) -> str | None:
     """Return the database's time, or None where a script's row is no longer what it was.
 
     Args:
         record: the row as it was; None where there was none.
     """
-    now, found, *held = _by(connection, "journal.recheck", script).one()
+    now, found, *held = rechecked
     was = [record.state, record.checksum, record.statements_applied, record.in_flight] if record is not None else None
     return now if (held if found is not None else None) == was else None
 
@@ -205,12 +223,17 @@ def is_done(connection: Connection, script: Script) -> bool:
 
 
 def _by(connection: Connection, name: str, script: Script, /, **values: Any) -> Result:
-    """Run the form of a statement that finds a script's row, by its number or by its name."""
-    form = "version" if isinstance(script.key, int) else "name"
-    return connection.run(f"{name}_by_{form}", script_key=script.key, **values)
+    """Run the form of a statement that finds a script's row."""
+    form, key = _key(script)
+    return connection.run(f"{name}_by_{form}", script_key=key, **values)
 
 
-def _free_number(connection: Connection, script: Script) -> int | None:
+def _key(script: Script) -> tuple[str, str | int]:
+    """Return what a script's row is found by: its number or its name."""
+    return ("version" if isinstance(script.key, int) else "name"), script.key
+
+
+def free_number(connection: Connection, script: Script) -> int | None:
     """Return what a script's row has as its number: None where another script's row has that number."""
     if script.version is None or script.key == script.version:
         return script.version

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import generators, pq
+from psycopg.adapt import Transformer
 
 from custctl.support.errors import MigrationError
 
@@ -101,6 +102,20 @@ def send_rows(driver: LimitedConnection, message: bytes, rows: bytes | None) -> 
 def first_failed(results: Sequence[PGresult]) -> PGresult | None:
     """Return the answer that is an error, or None."""
     return next((result for result in results if result.status == pq.ExecStatus.FATAL_ERROR), None)
+
+
+def answered(results: Sequence[PGresult]) -> list[PGresult]:
+    """Return the answers that have rows, or could have."""
+    return [result for result in results if result.status == pq.ExecStatus.TUPLES_OK]
+
+
+def read(driver: LimitedConnection, answer: PGresult) -> tuple[list[tuple[str, int]], list[tuple[Any, ...]]]:
+    """Return the columns of an answer, name and type, and its rows as Python has them."""
+    names = [(answer.fname(column) or b"").decode() for column in range(answer.nfields)]
+    columns = list(zip(names, map(answer.ftype, range(answer.nfields)), strict=True))
+    transformer = Transformer(driver)
+    transformer.set_pgresult(answer)
+    return columns, transformer.load_rows(0, answer.ntuples, tuple)
 
 
 def as_error(failed: PGresult) -> psycopg.Error:

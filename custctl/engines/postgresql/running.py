@@ -52,7 +52,7 @@ class PostgresqlConnection(Connection):
         return f"CASE WHEN isfinite({column}) THEN to_char({moment}, '{form}') ELSE CAST({column} AS text) END"
 
     def time_columns(self, description: Sequence[Any]) -> list[int]:
-        return [at for at, column in enumerate(description) if column.type_code in _TIMES]
+        return [at for at, column in enumerate(description) if column[1] in _TIMES]
 
     def is_lost(self, error: Any) -> bool:
         return errors.is_lost(error)

@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import TYPE_CHECKING, LiteralString
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
 from psycopg import pq
@@ -14,18 +14,29 @@ from psycopg.errors import Diagnostic
 
 from custctl.engines.model import LockHolder
 from custctl.engines.postgresql.concurrently import index_is_valid, invalid, leftovers
-from custctl.engines.postgresql.messages import as_error, ask, encoded, first_failed, legible, send, send_rows
+from custctl.engines.postgresql.messages import (
+    answered,
+    as_error,
+    ask,
+    client_encoding,
+    encoded,
+    first_failed,
+    legible,
+    read,
+    send,
+    send_rows,
+)
 from custctl.engines.postgresql.pooling import set_config
 from custctl.engines.postgresql.script import ConcurrentIndex, concurrent_index, needs_autocommit, restores_session
 from custctl.engines.postgresql.tokens import first_word
 from custctl.engines.scripting import ScriptSession
-from custctl.support.errors import CustctlError, MigrationError, UnavailableError
+from custctl.support.errors import CustctlError, MigrationError, StatementError, UnavailableError
 from custctl.support.text import visible
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
-    from custctl.engines.connection import Connection
+    from custctl.engines.connection import Connection, Row
     from custctl.engines.postgresql.connection import LimitedConnection
     from custctl.engines.scripts import Statement
     from custctl.engines.server import ServerDatabase
@@ -178,13 +189,24 @@ class PostgresqlScriptSession(ScriptSession):
             self._send(f"{_BEGIN}; {self._own}")
         self._is_own = True
 
-    def begin_script(self) -> bool:
+    def begin_and_ask(self, name: str, /, **values: Any) -> Row | None:
+        question = self._filled_in(name, values)
         # One message to the server. What puts the settings back is a transaction of its own: what it does must stay.
         before = f"BEGIN READ WRITE; {_RESET}; {self._settings}; COMMIT; " if self._stale else ""
         with self._database.errors():
-            *_, held = self._send(f"{before}{_BEGIN}; {self._look}")
-            self._stale = False
-            return held.ntuples == 1
+            results = ask(self._driver, _escaped(f"{before}{_BEGIN}; {self._look}; ") + (question or b""))
+            answers = answered(results)[1 if self._stale else 0 :]
+            failed = first_failed(results)
+            if failed is not None and not answers:
+                raise as_error(failed)
+        self._stale = False
+        if failed is not None:
+            raise StatementError(as_error(failed), name)
+        if answers[0].ntuples != 1:
+            return None
+        if question is None:
+            return self._connection.run(name, **values).one()
+        return self._connection.made(*read(self._driver, answers[1]))[0]
 
     def begin_statement(self) -> None:
         read_only = self._driver.pgconn.parameter_status(b"default_transaction_read_only") == b"on"
@@ -205,6 +227,32 @@ class PostgresqlScriptSession(ScriptSession):
         self._is_own = False
         with self._database.errors_of_commit():
             self._send("COMMIT")
+
+    def run_and_commit(self, name: str, /, **values: Any) -> None:
+        statement = self._filled_in(name, values)
+        if statement is None:
+            super().run_and_commit(name, **values)
+            return
+        # One message: where its answer is lost, the journal tells whether all of it took effect or nothing.
+        own = f"SET CONSTRAINTS ALL IMMEDIATE; {self._own}; "
+        error: psycopg.Error | None = None
+        self._is_own = False
+        with self._database.errors_of_commit():
+            results = ask(self._driver, _escaped(own) + statement + b"; COMMIT")
+            if (failed := first_failed(results)) is not None:
+                error = as_error(failed)
+                # What it answered before tells which part has failed: the settings do, and the statement does.
+                if len(answered(results)) != 1 or self._database.is_lost(error):
+                    raise error
+        if error is not None:
+            raise StatementError(error, name)
+
+    def _filled_in(self, name: str, values: Mapping[str, Any]) -> bytes | None:
+        """Return a statement of this program's own with its values written out; None where the server would misread it."""
+        if client_encoding(self._driver) != "UTF8":
+            return None
+        text, _ = self._connection.text(name)
+        return psycopg.ClientCursor(self._driver).mogrify(text, values).encode()
 
     def rollback(self) -> None:
         self._is_own = self._has_read_only_part = False
@@ -314,9 +362,14 @@ class PostgresqlScriptSession(ScriptSession):
                 self._send(f"SET lock_timeout = '{held}'")
 
     def _send(self, text: str) -> list[PGresult]:
-        """Send statements of this program's own, in ASCII, so that they read the same in every encoding."""
-        # Only values of settings hold anything else, in strings that take escapes.
-        return send(self._driver, "".join(c if c.isascii() else f"\\U{ord(c):08x}" for c in text).encode())
+        """Send statements of this program's own."""
+        return send(self._driver, _escaped(text))
+
+
+def _escaped(text: str) -> bytes:
+    """Return statements in ASCII, so that they read the same in every encoding."""
+    # Only values of settings hold anything else, in strings that take escapes.
+    return "".join(c if c.isascii() else f"\\U{ord(c):08x}" for c in text).encode()
 
 
 def _batches(statements: Iterator[Statement]) -> Iterator[list[Statement]]:
