@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from custctl.cli.commands.customer import pages
 from custctl.customers import importing
 from custctl.engines import deferral
 from tests.behaviours.support import Place
@@ -149,6 +150,16 @@ def killed_midway(place: Place) -> None:
     assert code == -signal.SIGKILL, err
     if place.engine in DEFERS:
         assert set(left_out(place)) == NAMES
+
+
+def test_a_slow_search_says_why(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "_SLOW", 0.0)
+    killed_midway(place)
+    for one in (("search", "--contains", "irst 1"), ("list", "--sort", "city")):
+        told = place.ok("customer", *one).err
+        assert ("an import has left indexes out" in told) == (place.engine in DEFERS)
+    place.ok("migrate")
+    assert "indexes" not in place.ok("customer", "search", "--contains", "irst 1").err
 
 
 @pytest.mark.parametrize("command", ["migrate", "another import"])

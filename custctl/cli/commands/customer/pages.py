@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # In order of worth: where a terminal is narrow, the last ones are left out.
 SHOWN = ("id", "email", "first_name", "last_name", "status", "company", "country", "version")
 
-_SLOW = 0.5  # seconds
+_SLOW = 1.0  # seconds
 
 
 def print_pages(context: Context, query: Query, position: Position | None, limit: int) -> None:
