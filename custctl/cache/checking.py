@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from custctl.cache.links import NO_DATABASE
-from custctl.cache.opening import open_cache, open_memory
+from custctl.cache.opening import LONGER_PATIENCE, PATIENCE, open_cache, open_memory
 from custctl.cache.store import CacheError, CacheLoginError
 from custctl.engines.model import Check
 from custctl.profiles.cache_url import parse_url
@@ -57,10 +57,14 @@ def check_cache(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]
     # Before it is asked now, which begins anew.
     failure, in_doubt = memory.failure, len(memory.in_doubt)
     url = profile.cache.url
-    # Any name does for the keys of the probe.
-    cache = open_cache(profile, environ, memory, memory.database_id or "unknown")
+    # Any name does for the keys of the probe. A machine that is busy for a moment makes no fault: what is wrong is to be
+    # told apart from what is slow.
+    database_id = memory.database_id or "unknown"
+    cache = open_cache(profile, environ, memory, database_id, patience=LONGER_PATIENCE)
+    began = time.monotonic()
     try:
         cache.probe()
+        opening = time.monotonic() - began
         info = cache.info()
         milliseconds = latency(cache) * 1000
     except CacheError as error:
@@ -71,6 +75,8 @@ def check_cache(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]
         cache.close()
     address = parse_url(url)
     told = [server_version(info) or "an unknown server", f"{milliseconds:.1f} ms"]
+    if opening > PATIENCE:
+        told.append(f"slow: {opening * 1000:.0f} ms to connect, while a read waits {PATIENCE * 1000:.0f} ms")
     told.append("TLS" if address.tls else "not encrypted" if not address.is_protected else "by socket")
     told.append(f"as `{address.user}`" if address.user is not None else "without a login")
     if info.get("maxmemory", "0").strip() != "0":

@@ -306,5 +306,18 @@ def test_doctor_tells_a_cache_that_is_down_as_a_fault(cached: Project, valkey: V
     assert line(cached)["value"].endswith("without a login")
 
 
+def test_doctor_tells_what_is_wrong_with_a_cache_that_is_slow_for_a_moment(
+    cached: Project, valkey: ValkeyServer
+) -> None:
+    # Longer than a read waits.
+    valkey.call("ACL", "SETUSER", "bea", "on", ">hunter2", "~*", "+@all")
+    valkey.call("CLIENT", "PAUSE", 2000, "ALL")
+    assert line(cached)["state"] == "ok"
+    with_cache(cached, valkey.url.replace("//", "//bea@"))
+    cached.environ["CUSTCTL_CACHE_PASSWORD"] = "mistyped"
+    valkey.call("CLIENT", "PAUSE", 2000, "ALL")
+    assert "it rejects the login: WRONGPASS " in line(cached, 4)["value"]
+
+
 def test_doctor_without_a_cache(migrated: Project) -> None:
     assert line(migrated)["value"] == "none"

@@ -154,4 +154,5 @@ def test_a_cluster(servers: TlsServers, migrated: Project) -> None:
     assert str(error).startswith("it rejects the login: WRONGPASS ")
     with_cache(migrated, f"rediss+cluster://default@{servers.place(nodes[0])}", more=f", tls_ca: '{authorities}'")
     migrated.environ["CUSTCTL_CACHE_PASSWORD"] = "mistyped"
-    assert migrated.run("doctor").code == 4
+    result = migrated.run("doctor")
+    assert result.code == 4, result.out + result.err
