@@ -264,6 +264,19 @@ def test_clear_takes_away_many(crowd: Project, valkey: ValkeyServer) -> None:
     assert crowd.ok("cache", "status", "-o", "json").json["entries"] == 0
 
 
+@pytest.mark.parametrize("command", [("status",), ("warm",), ("clear", "--yes")])
+def test_an_output_that_cannot_be_written_is_told(cached: Project, command: tuple[str, ...]) -> None:
+    from tests.cli.test_endings import end
+
+    for sink in ("full", "both-full"):
+        result = end(cached, ("cache", *command), sink)
+        assert result.code == 3
+    result = end(cached, ("cache", *command), "full")
+    assert "cannot write the output: " in result.err
+    assert ("hint: do not run it again: " in result.err) == (command != ("status",))
+    assert end(cached, ("cache", *command, "--env", "test"), "full").code == 7
+
+
 # -- doctor ----------------------------------------------------------------------------------------
 
 
@@ -302,8 +315,10 @@ def test_doctor_tells_a_cache_that_is_down_as_a_fault(cached: Project, valkey: V
     assert (told["state"], told["value"]) == ("fault", f"redis://127.0.0.1:{port}: connection refused")
     assert "commands work without it" in told["hint"]
     with_cache(cached, valkey.url)
-    assert line(cached)["value"].endswith("available again after a recent failure: connection refused")
-    assert line(cached)["value"].endswith("without a login")
+    # An entry may be in doubt besides: on a busy machine the cache was not told in time of the customer.
+    again = "available again after a recent failure: connection refused"
+    assert again in line(cached)["value"]
+    assert again not in line(cached)["value"]
 
 
 def test_doctor_tells_what_is_wrong_with_a_cache_that_is_slow_for_a_moment(

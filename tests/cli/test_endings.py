@@ -106,6 +106,17 @@ def test_a_failing_output_never_makes_a_failure_look_better(shop: Project, case:
         assert result.err.splitlines()[-1].startswith("hint: "), result.err
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["profile list", "profile show", "profile validate", "audit list", "audit verify", "doctor", "migrate status",
+     "credential check"],
+)  # fmt: skip
+def test_so_it_is_with_every_command_that_shows_something(shop: Project, command: str) -> None:
+    result = end(shop, command.split(), "full")
+    assert result.code == 3
+    assert "error: cannot write the output: " in result.err
+
+
 @pytest.mark.parametrize("case", ["get", "option", "refused", "pending", "partial", "linter"])
 @pytest.mark.parametrize("sink", ["pipe", "full", "closed"])
 def test_so_it_is_in_json(shop: Project, case: str, sink: str) -> None:
