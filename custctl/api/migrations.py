@@ -62,13 +62,19 @@ class Migrations:
         self._opened.wait(seconds)
 
     def plan(
-        self, *, target: int | None = None, allow_out_of_order: bool = False, listener: Listener | None = None
+        self,
+        *,
+        target: int | None = None,
+        allow_out_of_order: bool = False,
+        expand_only: bool = False,
+        listener: Listener | None = None,
     ) -> Run:
         """Return what `apply` would do now, in `planned`, and the versions before and after. Nothing is changed.
 
         Args:
             target: the last number to apply.
             allow_out_of_order: apply pending scripts below the newest applied one too.
+            expand_only: leave the scripts of the contract release pending.
             listener: is told what the linter says.
 
         Raises:
@@ -78,7 +84,9 @@ class Migrations:
         """
         from custctl.migrations.runner import Listener, migrate
 
-        request = self._request(target, LOCK_TIMEOUT, allow_out_of_order=allow_out_of_order, dry_run=True)
+        request = self._request(
+            target, LOCK_TIMEOUT, allow_out_of_order=allow_out_of_order, expand_only=expand_only, dry_run=True
+        )
         return migrate(self._opened.database, request, listener or Listener())
 
     def apply(
@@ -86,6 +94,7 @@ class Migrations:
         *,
         target: int | None = None,
         allow_out_of_order: bool = False,
+        expand_only: bool = False,
         lock_timeout: float = LOCK_TIMEOUT,
         listener: Listener | None = None,
     ) -> Run:
@@ -94,6 +103,7 @@ class Migrations:
         Args:
             target: the last number to apply.
             allow_out_of_order: apply pending scripts below the newest applied one too.
+            expand_only: leave the scripts of the contract release pending.
             lock_timeout: seconds to wait for another run.
             listener: is told what happens meanwhile.
 
@@ -105,12 +115,16 @@ class Migrations:
         """
         from custctl.migrations.runner import Listener, migrate
 
-        request = self._request(target, lock_timeout, allow_out_of_order=allow_out_of_order, dry_run=False)
+        request = self._request(
+            target, lock_timeout, allow_out_of_order=allow_out_of_order, expand_only=expand_only, dry_run=False
+        )
         # A script may change customers.
         with self._opened.writing_many():
             return migrate(self._opened.database, request, listener or Listener())
 
-    def _request(self, target: int | None, lock_timeout: float, *, allow_out_of_order: bool, dry_run: bool) -> Request:
+    def _request(
+        self, target: int | None, lock_timeout: float, *, allow_out_of_order: bool, expand_only: bool, dry_run: bool
+    ) -> Request:
         from custctl.migrations.runner import Request
 
         return Request(
@@ -121,6 +135,7 @@ class Migrations:
             allow_out_of_order=allow_out_of_order,
             lock_timeout=lock_timeout,
             dry_run=dry_run,
+            expand_only=expand_only,
         )
 
     # -- adopting and repairing --------------------------------------------------------------------

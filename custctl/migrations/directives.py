@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Literal, NoReturn, cast, get_args
 
 from custctl.migrations.column_markers import MARKERS
 from custctl.support.errors import MigrationError
@@ -17,11 +17,15 @@ from custctl.support.patterns import compiled
 from custctl.support.text import nearest
 
 ENVIRONMENTS = ("development", "test", "staging", "production")
+
+Phase = Literal["expand", "contract"]
+"""The release that a script belongs to: before the program is switched, or after."""
 _FORMS = {
     "transaction": "transaction=off",
     "environments": "environments=development,test",
     "substitute": "substitute",
     "requires": "requires=FEATURE",
+    "phase": "phase=expand",
     "allow": "allow=RULE reason",
     "none": "none reason",
     "personal": "personal",
@@ -50,6 +54,7 @@ class Directives:
         none: why the script has no statements, where it is meant to have none.
         personal: whether every column that it adds to `customer` is about a person.
         searchable: whether `customer search` looks in every column that it adds to `customer`.
+        phase: whether it belongs before or after the switch to a new release; None where the linter is to tell.
     """
 
     transaction: bool = True
@@ -60,6 +65,7 @@ class Directives:
     none: str | None = None
     personal: bool = False
     searchable: bool = False
+    phase: Phase | None = None
 
 
 def parse_directives(text: str, name: str) -> Directives:
@@ -110,6 +116,7 @@ class _Parser:
         self._environments: frozenset[str] | None = None
         self._requires: frozenset[str] = frozenset()
         self._allow: dict[str, str] = {}
+        self._phase: Phase | None = None
 
     def directives(self) -> Directives:
         return Directives(
@@ -121,6 +128,7 @@ class _Parser:
             none=self._values.get("none"),
             personal="personal" in self._values,
             searchable="searchable" in self._values,
+            phase=self._phase,
         )
 
     def fail(self, position: int, message: str, hint: str | None = None) -> NoReturn:
@@ -163,6 +171,10 @@ class _Parser:
                 self.fail(position, f"unknown environment `{environment}`", f"{meant}known: {', '.join(ENVIRONMENTS)}")
         elif key == "requires":
             self._requires = self._list(key, value)
+        elif key == "phase":
+            if value not in get_args(Phase):
+                self.fail(position, f"unknown phase `{value}`", "write `-- custctl: phase=expand` or `phase=contract`")
+            self._phase = cast("Phase", value)
 
     def _read_allow(self, value: str) -> None:
         rule, _, reason = value.replace("\t", " ").partition(" ")

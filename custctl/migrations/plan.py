@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from custctl.engines.scripts import Finding, ScriptSyntaxError, Statement
 from custctl.migrations.journal import DONE, Record
+from custctl.migrations.phases import phase_of
 from custctl.migrations.scripts import Script, ScriptSet, diff
 from custctl.migrations.spaces import Space, space_of
 from custctl.support.errors import MigrationError
@@ -300,3 +301,31 @@ def lint_script(database: Database, script: Script, statements: Sequence[Stateme
     """Return the linter's findings that the script does not allow."""
     found = database.lint(statements, transaction=script.directives.transaction)
     return [finding for finding in found if finding.rule not in script.directives.allow]
+
+
+def expand_only(database: Database, plan: Plan, *, allow_out_of_order: bool) -> tuple[Plan, tuple[Script, ...]]:
+    """Leave out of a plan what belongs to the contract release.
+
+    Returns:
+        The plan, and the scripts left out.
+
+    Raises:
+        MigrationError: a script to run has a number above one that is left out, which would be late from then on.
+    """
+    steps: list[Step] = []
+    left: list[Script] = []
+    for step in plan.steps:
+        script = step.script
+        if phase_of(database, script, split_script(database, script)) == "contract":
+            left.append(script)
+            continue
+        passed = [each for each in left if each.version is not None and each.space == script.space]
+        if script.version is not None and passed and not allow_out_of_order:
+            raise MigrationError(
+                f"`{script.name}` (expand) comes after `{passed[0].name}` (contract), which is pending",
+                hint=f"give `{passed[0].name}` the higher number; if no running release needs what it removes, apply both"
+                " with `custctl migrate`",
+                details={"expand": script.name, "contract": [each.name for each in passed]},
+            )
+        steps.append(step)
+    return replace(plan, steps=tuple(steps)), tuple(left)

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 from custctl.engines import deferral
 from custctl.engines.scripts import Finding, Statement
 from custctl.migrations import journal, own_record
+from custctl.migrations.directives import Phase
 from custctl.migrations.execution import Task, carry_out, milliseconds
 from custctl.migrations.journal import Record, State
-from custctl.migrations.plan import Plan, Step, check_plan, lint_script, make_plan, split_script
+from custctl.migrations.phases import in_words, phase_of, phase_of_rule
+from custctl.migrations.plan import Plan, Step, check_plan, expand_only, lint_script, make_plan, split_script
 from custctl.migrations.release import Lacking, find_lacking
 from custctl.migrations.scripts import Script, discover
 from custctl.migrations.substitution import mask
@@ -61,6 +63,12 @@ class Listener:
     def finding(self, script: Script, finding: Finding) -> None:
         """The linter has something to say, and it stops nothing here."""
 
+    def planned(self, run: Run) -> None:
+        """It is known what is to run: nothing is applied yet."""
+
+    def left(self, scripts: Sequence[Script]) -> None:
+        """Scripts of the contract release stay pending."""
+
     def missing(self, record: Record) -> None:
         """A script is in the journal and not on disk."""
 
@@ -97,17 +105,22 @@ class Applied:
 
 @dataclass(slots=True)
 class Run:
-    """What a run did."""
+    """What a run did.
+
+    Attributes:
+        phases: the release that each planned script belongs to, by its name; filled by a dry run.
+    """
 
     before: int | None = None
     after: int | None = None
     applied: list[Applied] = field(default_factory=list)
     planned: tuple[Step, ...] = ()
+    phases: dict[str, Phase] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be done; times in seconds."""
+    """What is to be done; times in seconds. With `expand_only`, scripts of the contract release stay pending."""
 
     sql_dir: Path
     environment: str
@@ -116,6 +129,7 @@ class Request:
     allow_out_of_order: bool = False
     lock_timeout: float = 300.0
     dry_run: bool = False
+    expand_only: bool = False
 
 
 def migrate(database: Database, request: Request, listener: Listener) -> Run:
@@ -136,6 +150,7 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
             hint="create one with `custctl migrate new 'add phone'`, or name another folder with `--sql-dir`",
         )
     features = database.features()
+    left: list[Script] = []
 
     def plan_for(state: State) -> Plan:
         check_state(state, request.environment, database.location)
@@ -143,6 +158,8 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
             scripts, state.records, environment=request.environment, features=features, target=request.target
         )
         check_plan(plan, allow_out_of_order=request.allow_out_of_order)
+        if request.expand_only:
+            plan, left[:] = expand_only(database, plan, allow_out_of_order=request.allow_out_of_order)
         return plan
 
     state = journal.read_state(database)
@@ -152,11 +169,17 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
     lacking = find_lacking(request.sql_dir, database.engine_name, scripts)
     if lacking is not None:
         listener.lacking(lacking)
+    if left:
+        listener.left(left)
     run = Run(before=plan.newest, after=plan.newest, planned=plan.steps)
+    listener.planned(run)
     if not state.has_journal:
         require_preconditions(database)
     if request.dry_run:
-        _prepare(database, plan.steps, request.environment, listener)
+        prepared = _prepare(database, plan.steps, request.environment, listener)
+        run.phases = {
+            step.script.name: phase_of(database, step.script, prepared[step.script.name]) for step in plan.steps
+        }
         run.after = plan.reaches
         return _told_age(run, plan, listener)
     is_whole = state.standing is None or state.standing.deferred is None
@@ -272,14 +295,21 @@ def _prepare(
             else:
                 listener.finding(step.script, finding)
     if stopping:
-        lines = [f"{script.name}:{found.line}: {found.rule}: {found.message}" for script, found in stopping]
+        lines = [f"{script.name}:{found.line}: {in_words(found)}" for script, found in stopping]
         first, finding = stopping[0]
         raise MigrationError(
             "\n".join([f"the linter stops {plural(len(stopping), 'place', 'places')} in {environment}", *lines]),
             hint=f"{finding.hint}; or write `-- custctl: allow={finding.rule} REASON` in {first.name}",
             details={
                 "findings": [
-                    {"script": script.name, "line": f.line, "rule": f.rule, "message": f.message, "hint": f.hint}
+                    {
+                        "script": script.name,
+                        "line": f.line,
+                        "rule": f.rule,
+                        "phase": phase_of_rule(f.rule),
+                        "message": f.message,
+                        "hint": f.hint,
+                    }
                     for script, f in stopping
                 ]
             },

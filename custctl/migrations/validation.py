@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from custctl.migrations.directives import Phase
+from custctl.migrations.phases import phase_of_rule
 from custctl.migrations.plan import lint_script, split_script
 from custctl.migrations.runner import PROTECTED, check_state
 from custctl.migrations.scripts import seed_sets
@@ -24,6 +26,7 @@ class Problem:
         severity: `error` or `warning`.
         line: 1-based, or None where it concerns the whole script.
         rule: drift, missing, late, unfit, state, or a rule of the linter.
+        phase: the release that a script with this finding of the linter belongs to.
     """
 
     severity: str
@@ -32,6 +35,7 @@ class Problem:
     rule: str
     message: str
     hint: str | None
+    phase: Phase | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return it by name."""
@@ -87,7 +91,15 @@ def validate(database: Database, sql_dir: Path, environment: str) -> list[Proble
             )
             continue
         problems += [
-            Problem(severity, script.name, found.line, found.rule, found.message, found.hint)
+            Problem(
+                severity,
+                script.name,
+                found.line,
+                found.rule,
+                found.message,
+                found.hint,
+                phase_of_rule(found.rule),
+            )
             for found in lint_script(database, script, statements)
         ]
     return problems

@@ -130,6 +130,11 @@ class Renderer:
         else:
             self._rows(kept, names, may_drop=may_drop and self._fields is None)
 
+    def line(self, record: Record, text: str) -> None:
+        """Write a line that stands for a record: an object in JSON, the text elsewhere."""
+        in_json = self.format in (Format.JSON, Format.JSONL)
+        self._lines([_json(record) if in_json else visible(" ".join(text.split()))])
+
     def repaint(self) -> None:
         """Clear the screen; if stdout is not a terminal, the next output follows the last.
 

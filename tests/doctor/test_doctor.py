@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,10 @@ import yaml
 
 from custctl import __version__
 from custctl.api import diagnosis
+from custctl.cli.commands.doctor import exit_code
+from custctl.engines.model import Check
 from custctl.engines.roles import ADMIN, OPERATOR, SUPPORT
+from custctl.support.errors import ExitCode
 from tests.conftest import ADA, REPOSITORY, Project, Result
 from tests.inside import Inside
 from tests.servers import ports
@@ -377,3 +381,54 @@ def test_a_read_only_standby(postgresql_patient: Patient, own_postgresql: Postgr
     own_postgresql.start()
     faults = postgresql_patient.faults(code=7)
     assert (list(faults), faults["writes"]["value"]) == (["writes"], "refused: a read-only standby")
+
+
+# -- for a health check ----------------------------------------------------------------------------
+
+
+def check(patient: Patient) -> tuple[int, list[str]]:
+    """Return the exit code and the lines of `doctor --check`, which prints nothing else."""
+    result = patient.run.run("doctor", "--check")
+    assert result.err == ""
+    return result.code, result.out.splitlines()
+
+
+def test_check_is_an_exit_code_and_a_line_a_fault(patient: Patient) -> None:
+    assert check(patient) == (0, [])
+    patient.project.sql("UPDATE custctl_metadata SET value = 'staging' WHERE name = 'environment'")
+    assert check(patient) == (8, ["stamp: staging"])
+    patient.project.sql("DELETE FROM schema_migration WHERE version = 5")
+    code, lines = check(patient)
+    assert (code, [line.partition(":")[0] for line in lines]) == (8, ["stamp", "schema"])
+    result = patient.run.run("doctor", "--check", "-o", "json")
+    assert [json.loads(line)["check"] for line in result.out.splitlines()] == ["stamp", "schema"]
+    # What cannot be reached comes first, whatever else is wrong.
+    path = patient.project.path / "profiles" / "dev.yaml"
+    with ports.refused() as number:
+        path.write_text(f"{path.read_text()}\ncache: {{url: 'redis://127.0.0.1:{number}/0'}}\n")
+        code, lines = check(patient)
+    assert (code, lines[-1].partition(":")[0]) == (3, "cache")
+
+
+@pytest.mark.parametrize("engine_project", POSTGRESQL, indirect=True)
+def test_check_tells_a_refused_login_from_a_server_that_is_down(patient: Patient) -> None:
+    patient.project.environ["CUSTCTL_DB_PASSWORD"] = "wrong"
+    assert check(patient)[0] == 4
+    path = patient.project.path / "profiles" / "dev.yaml"
+    with ports.refused() as number:
+        document = yaml.safe_load(path.read_text())
+        document["database"]["nodes"] = [{"name": "a", "host": "127.0.0.1", "port": number}]
+        path.write_text(yaml.safe_dump(document))
+        assert check(patient)[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("causes", "code"),
+    [
+        ((), 0), ((12,), 12), ((14, 12), 12), ((8, 12), 8), ((11,), 8), ((7,), 8), ((8, 4), 4), ((4, 12, 3), 3),
+        ((2,), 3), ((1, 8), 3),
+    ],
+)  # fmt: skip
+def test_the_first_of_a_fixed_order_is_the_exit_code(causes: tuple[int, ...], code: int) -> None:
+    faults = [Check("x", False, "y", None, ExitCode(cause)) for cause in causes]
+    assert exit_code(faults) == code

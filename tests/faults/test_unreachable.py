@@ -202,3 +202,15 @@ def test_migrate_waits_for_a_server_that_is_starting(project: Project, postgresq
     with within(1 + FAST):
         assert inside.run("migrate", "--wait", "1s").code == 3
     server.close()
+
+
+@ENGINES
+def test_migrate_waits_for_a_name_that_does_not_resolve_yet(nowhere: Nowhere, engine: str) -> None:
+    nowhere.place(engine, 5432)
+    path = nowhere.path / "profiles" / "dev.yaml"
+    path.write_text(path.read_text().replace("127.0.0.1", "not-there-yet.invalid"))
+    result = nowhere.run("migrate", "--wait", "1s", "-v", "-o", "json")
+    assert result.code == 3
+    waited = [told for told in result.told if told.startswith("waiting: ")]
+    assert len(waited) > 1
+    assert all("not-there-yet.invalid" in told for told in waited)

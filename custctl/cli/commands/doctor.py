@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
 from custctl.cli.context import Context
 from custctl.cli.options import PLAIN, command
+from custctl.support.errors import ExitCode
 from custctl.support.text import plural
 
+if TYPE_CHECKING:
+    from custctl.engines.model import Check
+
 _COLUMNS = ("check", "state", "value", "hint")
+# By which a container or a job decides, the first of these wins: what is unreachable hides the rest.
+_KINDS = {
+    ExitCode.UNAVAILABLE: (),  # and whatever is in no other row
+    ExitCode.CREDENTIAL: (ExitCode.CREDENTIAL,),
+    ExitCode.PENDING: (ExitCode.PENDING, ExitCode.REFUSED, ExitCode.MIGRATION),
+    ExitCode.INCOMPLETE: (ExitCode.INCOMPLETE, ExitCode.SPLIT_BRAIN),
+}
 
 
 @command(
@@ -16,14 +30,31 @@ _COLUMNS = ("check", "state", "value", "hint")
     examples="""
 custctl doctor
 custctl doctor --env prod -o json
+custctl doctor --check --env prod
 """,
 )
-def doctor(ctx: typer.Context) -> None:
+def doctor(
+    ctx: typer.Context,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Print one line for each fault and nothing else. Exit 3 if something is unreachable, 4 on a credential,"
+            " 8 if the schema does not fit, 12 if replicas or indexes are degraded; the first of these.",
+        ),
+    ] = False,
+) -> None:
     """Check the driver, credential, database, schema, replicas and cache, with a hint for every fault found."""
     from custctl.support.errors import CustctlError
 
     context = Context.of(ctx)
     checks = list(context.client.doctor())
+    faults = [found for found in checks if not found.ok]
+    if check:
+        for fault in faults:
+            record = {"check": fault.name, "value": fault.value, "hint": fault.hint and context.carry(fault.hint)}
+            context.renderer.line(record, f"{fault.name}: {fault.value}")
+        raise typer.Exit(exit_code(faults))
     rows = [
         {
             "check": check.name,
@@ -34,7 +65,6 @@ def doctor(ctx: typer.Context) -> None:
         for check in checks
     ]
     context.renderer.many(rows, _COLUMNS)
-    faults = [check for check in checks if not check.ok]
     if faults:
         error = CustctlError(
             f"{plural(len(faults), 'fault', 'faults')} found: {', '.join(fault.name for fault in faults)}",
@@ -43,3 +73,10 @@ def doctor(ctx: typer.Context) -> None:
         error.exit_code = faults[0].exit_code
         raise error
     context.console.note("no faults found")
+
+
+def exit_code(faults: Sequence[Check]) -> int:
+    """Return the exit code of `--check`: the first kind of fault that there is, in a fixed order."""
+    by_cause = {cause: code for code, causes in _KINDS.items() for cause in causes}
+    found = {by_cause.get(fault.exit_code, ExitCode.UNAVAILABLE) for fault in faults}
+    return next((code for code in _KINDS if code in found), ExitCode.OK)

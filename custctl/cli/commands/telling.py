@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from custctl.cli.context import Context
 from custctl.engines.model import Index, LockHolder
 from custctl.engines.scripts import Finding
 from custctl.migrations.journal import Record
+from custctl.migrations.phases import in_words
 from custctl.migrations.plan import Step
 from custctl.migrations.release import Lacking
 from custctl.migrations.runner import Applied, Listener
@@ -49,7 +50,12 @@ class Teller(Listener):
 
     def finding(self, script: Script, finding: Finding) -> None:
         """Warn."""
-        self._console.warn(f"{script.name}:{finding.line}: {finding.rule}: {finding.message}", finding.hint)
+        self._console.warn(f"{script.name}:{finding.line}: {in_words(finding)}", finding.hint)
+
+    def left(self, scripts: Sequence[Script]) -> None:
+        """Say what stays pending, and what applies it."""
+        names = ", ".join(f"`{script.name}`" for script in scripts)
+        self._console.note(f"left for the contract release: {names}; apply with `custctl migrate` after the switch")
 
     def missing(self, record: Record) -> None:
         """Warn."""

@@ -1,4 +1,5 @@
 -- custctl: requires=fts5
+-- custctl: phase=expand
 -- custctl: allow=drop-table the index holds nothing of its own and is built again below
 -- Substring search on customers: an index of trigrams without a copy of the text.
 -- detail=none keeps it small; who searches checks the candidates against the row.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,6 +30,14 @@ def apply(
             "--allow-out-of-order", help="Also apply pending scripts that are older than the newest applied one."
         ),
     ] = False,
+    phase: Annotated[
+        str | None,
+        typer.Option("--phase", metavar="expand", help="Apply only what the running release tolerates."),
+    ] = None,
+    summary: Annotated[
+        Path | None,
+        typer.Option("--summary", metavar="FILE", help="Also write a summary in Markdown, for a CI server."),
+    ] = None,
 ) -> None:
     """Apply what is pending."""
     from custctl.cli.commands.migrate.applying import run_migrate
@@ -40,6 +49,8 @@ def apply(
         lock_timeout=lock_timeout,
         wait=wait,
         allow_out_of_order=allow_out_of_order,
+        phase=phase,
+        summary=summary,
     )
 
 
@@ -57,6 +68,7 @@ migrate = group(
 custctl migrate --env prod
 custctl migrate --dry-run
 custctl migrate --target 3
+custctl migrate --phase expand --summary migration.md
 custctl migrate status --check
 """,
     bare=apply,

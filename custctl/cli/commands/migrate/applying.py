@@ -2,36 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from custctl.cli.commands.arguments import duration
-from custctl.cli.commands.telling import Teller
+from custctl.cli.commands.migrate.summary import SummaryTeller, summarised
 from custctl.cli.context import Context
+from custctl.migrations.directives import Phase
 from custctl.migrations.plan import Step
 from custctl.migrations.runner import Applied
+from custctl.support.errors import UsageError
 from custctl.support.text import plural
 
 COLUMNS = ("version", "description", "kind", "script", "statements", "duration_ms")
-_PLANNED = ("version", "description", "kind", "script", "reason")
+_PLANNED = ("version", "description", "kind", "script", "reason", "phase")
 
 
 def run_migrate(
-    context: Context, *, dry_run: bool, target: int | None, lock_timeout: str, wait: str, allow_out_of_order: bool
+    context: Context,
+    *,
+    dry_run: bool,
+    target: int | None,
+    lock_timeout: str,
+    wait: str,
+    allow_out_of_order: bool,
+    phase: str | None,
+    summary: Path | None,
 ) -> None:
     """Migrate, and print the result."""
+    if phase not in (None, "expand"):
+        raise UsageError(
+            f"unknown phase `{phase}`", hint="use `--phase expand`; without `--phase`, all pending scripts are applied"
+        )
     profile, migrations = context.profile, context.client.migrations
     locked, patience = duration("--lock-timeout", lock_timeout), duration("--wait", wait)
     if not dry_run:
         context.announce(COLUMNS)
-    migrations.wait(patience)
     with context.console.steps() as step:
-        listener = Teller(context, step)
-        if dry_run:
-            run = migrations.plan(target=target, allow_out_of_order=allow_out_of_order, listener=listener)
-        else:
-            run = migrations.apply(
-                target=target, allow_out_of_order=allow_out_of_order, lock_timeout=locked, listener=listener
-            )
+        listener = SummaryTeller(context, step)
+        with summarised(context, summary, listener, dry_run=dry_run):
+            migrations.wait(patience)
+            if dry_run:
+                run = migrations.plan(
+                    target=target,
+                    allow_out_of_order=allow_out_of_order,
+                    expand_only=phase is not None,
+                    listener=listener,
+                )
+            else:
+                run = migrations.apply(
+                    target=target,
+                    allow_out_of_order=allow_out_of_order,
+                    expand_only=phase is not None,
+                    lock_timeout=locked,
+                    listener=listener,
+                )
     document: dict[str, Any] = {
         "environment": str(profile.environment),
         "applied": [_row(done) for done in run.applied],
@@ -39,7 +65,7 @@ def run_migrate(
         "to": run.after,
     }
     if dry_run:
-        document["planned"] = [_planned(step) for step in run.planned]
+        document["planned"] = [_planned(step, run.phases) for step in run.planned]
         context.console.note("dry run: nothing was changed; another run may change what is pending")
         context.renderer.document(document, rows=document["planned"], columns=_PLANNED)
         return
@@ -65,11 +91,12 @@ def _row(done: Applied) -> dict[str, Any]:
     }
 
 
-def _planned(step: Step) -> dict[str, Any]:
+def _planned(step: Step, phases: Mapping[str, Phase]) -> dict[str, Any]:
     return {
         "version": step.script.version,
         "description": step.script.description,
         "kind": step.script.kind,
         "script": step.script.name,
         "reason": step.reason,
+        "phase": phases[step.script.name],
     }

@@ -8,7 +8,7 @@ from custctl.cli.context import Context
 from custctl.cli.options import SCRIPTS, command
 from custctl.support.text import plural
 
-_COLUMNS = ("severity", "script", "line", "rule", "message", "hint")
+_COLUMNS = ("severity", "script", "line", "rule", "phase", "message", "hint")
 
 
 @command(

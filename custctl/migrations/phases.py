@@ -1,0 +1,50 @@
+"""Expand and contract: which release a script belongs to.
+
+A deployment without downtime expands the schema, switches the program and contracts the schema later: what the running
+release still needs is removed only when nobody runs it any more.
+See https://martinfowler.com/bliki/ParallelChange.html.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from custctl.engines.scripts import Finding, Statement
+from custctl.migrations.directives import Phase
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Database
+    from custctl.migrations.scripts import Script
+
+CONTRACT = frozenset(
+    {
+        # What the running release reads or writes is gone, or has another name or type.
+        "drop-table", "drop-column", "drop-cascade", "drop-trigger", "rename-table", "rename-column", "alter-column-type",
+        "delete-without-where", "truncate",
+        # What it writes is refused from then on.
+        "not-null-without-default", "set-not-null", "constraint-validated",
+    }
+)  # fmt: skip
+"""The linter's rules that a script before the switch would break the running release with; all others lock or rewrite."""
+
+
+def phase_of_rule(rule: str) -> Phase:
+    """Return the release that a script with a finding of this rule belongs to."""
+    return "contract" if rule in CONTRACT else "expand"
+
+
+def in_words(finding: Finding) -> str:
+    """Return what a finding says, with the release that its script belongs to."""
+    return f"{finding.rule}: {finding.message} ({phase_of_rule(finding.rule)} release)"
+
+
+def phase_of(database: Database, script: Script, statements: Sequence[Statement]) -> Phase:
+    """Return the release that a script belongs to: what its directive says, else what the linter finds in it.
+
+    A finding that the script allows counts too: the reason given for it is seldom that it may run before the switch.
+    """
+    if script.directives.phase is not None:
+        return script.directives.phase
+    found = database.lint(statements, transaction=script.directives.transaction)
+    return "contract" if any(phase_of_rule(finding.rule) == "contract" for finding in found) else "expand"
