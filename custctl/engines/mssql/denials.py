@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from custctl.engines.mssql.supervised import Connection
 
 _OURS = frozenset(table for rights in RIGHTS.values() for table in rights)
+_SCHEMA = 3  # a class of what permissions are on, as 1 is of tables and columns and 0 the database
 _DATA = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
@@ -31,15 +32,8 @@ def next_step(driver: Connection, privilege: str, name: str, schema: str) -> str
         pyodbc.Error: the server does not report it.
     """
     table = f"{quote(schema)}.{quote(name)}"
-    if privilege in _DATA:
-        # A denial goes before every grant, whichever role has that.
-        rows = driver.run(
-            "SELECT USER_NAME(grantee_principal_id) FROM sys.database_permissions WHERE state = N'D' AND class = 1"
-            f" AND major_id = OBJECT_ID({literal(table)}) AND permission_name = {literal(privilege)}"
-            " AND (grantee_principal_id = USER_ID() OR IS_ROLEMEMBER(USER_NAME(grantee_principal_id)) = 1)"
-        )
-        if rows:
-            return _ask(f"REVOKE {privilege} ON {table} FROM {quote(rows[0][0])}")
+    if privilege in _DATA and (denial := _denial(driver, privilege, table, schema)):
+        return _ask(denial)
     ours = name in _OURS
     role = least_role(privilege, name)
     login, member, of_ddl = driver.run(
@@ -59,6 +53,30 @@ def next_step(driver: Connection, privilege: str, name: str, schema: str) -> str
     if of_ddl is None:
         return "run it as the database's owner: on this server only the owner has this right"
     return None
+
+
+def _denial(driver: Connection, privilege: str, table: str, schema: str) -> str | None:
+    """Return what takes back a denial, which goes before every grant, whichever role has that; None where there is none.
+
+    It may be of the table or a column, of the schema, of the whole database, or come with a fixed role.
+
+    Source: https://learn.microsoft.com/sql/relational-databases/system-catalog-views/sys-database-permissions-transact-sql
+    """
+    rows = driver.run(
+        "SELECT class, COL_NAME(major_id, minor_id), USER_NAME(grantee_principal_id) FROM sys.database_permissions"
+        f" WHERE state = N'D' AND permission_name = {literal(privilege)}"
+        f" AND (class = 1 AND major_id = OBJECT_ID({literal(table)})"
+        f" OR class = 3 AND major_id = SCHEMA_ID({literal(schema)}) OR class = 0)"
+        " AND (grantee_principal_id = USER_ID() OR IS_ROLEMEMBER(USER_NAME(grantee_principal_id)) = 1)"
+        " ORDER BY class DESC"
+    )
+    if rows:
+        kind, column, grantee = rows[0]
+        on = {1: f" ON {table}", _SCHEMA: f" ON SCHEMA::{quote(schema)}"}.get(kind, "")
+        return f"REVOKE {privilege}{on}{f' ({quote(column)})' if column else ''} FROM {quote(grantee)}"
+    role = "db_denydatareader" if privilege == "SELECT" else "db_denydatawriter"
+    login, is_member = driver.run(f"SELECT CURRENT_USER, IS_ROLEMEMBER({literal(role)})")[0]
+    return f"ALTER ROLE {role} DROP MEMBER {quote(login)}" if is_member else None
 
 
 def _ask(statement: str) -> str:
