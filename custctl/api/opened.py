@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -287,11 +287,12 @@ class Opened:
             self.database.close()
 
     def close(self) -> None:
-        """Close everything that was opened."""
+        """Close everything that was opened; one that fails keeps none of the others open."""
         caches, self._caches = self._caches, []
-        for opened in caches:
-            opened.close()
-        mirror = self.__dict__.get("mirror")
-        if mirror is not None:
-            mirror.close()
-        self.let_go()
+        with ExitStack() as stack:
+            stack.callback(self.let_go)
+            mirror = self.__dict__.get("mirror")
+            if mirror is not None:
+                stack.callback(mirror.close)
+            for opened in caches:
+                stack.callback(opened.close)

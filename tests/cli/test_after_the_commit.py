@@ -42,10 +42,20 @@ def test_a_cache_that_fails_in_any_way_is_a_warning(
     told = "the connections were not closed cleanly: " if "close" in where else "the cache was not updated: "
     assert f"warning: {told}unexpected RuntimeError" in result.err
     assert "values of a row" not in result.err
+    # Whatever else fails to close, the database is closed: its log is written back.
+    assert not list(inside.path.glob("*.db-wal"))
 
 
 def test_a_database_that_cannot_be_closed_is_a_warning(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("custctl.engines.sqlite.database.SqliteDatabase.close", fail)
+    from custctl.engines.sqlite.database import SqliteDatabase
+
+    close = SqliteDatabase.close
+
+    def close_and_fail(self: SqliteDatabase) -> None:
+        close(self)
+        fail()
+
+    monkeypatch.setattr(SqliteDatabase, "close", close_and_fail)
     result = inside.ok(*WRITES["update"])
     assert "warning: the connections were not closed cleanly: unexpected RuntimeError" in result.err
 
