@@ -130,7 +130,6 @@ def opened_import(
     if format not in (None, "csv", "jsonl"):
         raise UsageError(f"unknown format: `--format {format}`", hint="one of csv, jsonl")
     operation_id = chosen_operation_id(operation_id)
-    mapped = parse_mapping(mapping)
     separator = None if delimiter is None else _delimiter(delimiter)
     path = file if isinstance(file, Path) else None
     if rejects is not None and path is not None and rejects.exists() and path.exists() and rejects.samefile(path):
@@ -139,13 +138,16 @@ def opened_import(
     if separator is not None and chosen != "csv":
         raise UsageError("`--delimiter` applies only to CSV", hint="`--format csv` reads the file as CSV")
     with opened_file(file) as data:
+        recognised = recognise(data, encoding)
+        own = opened.learn_fields()
         reading = Reading(
             format=chosen,
-            encoding=recognise(data, encoding),
-            mapping=mapped,
+            encoding=recognised,
+            mapping=parse_mapping(mapping, own),
             delimiter=separator,
             raw=raw,
             join_lines=join_lines,
+            own=own,
         )
         known = fingerprint(data)
         request = Request(
@@ -157,6 +159,8 @@ def opened_import(
             operation_id=operation_id,
             rejects=rejects,
             dry_run=dry_run,
+            own=own,
+            typed=chosen == "jsonl",
         )
         work = Import(opened.store, opened.database, request, opened.actor, opened.tell.note)
         yield FileImport(request, reading, data, known.lines, work, opened)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from custctl.customers.csv_rows import is_blank
 from custctl.customers.model import EDITABLE, REQUIRED
 from custctl.customers.records import BLANK, Record
-from custctl.customers.rules import RowValidator
+from custctl.customers.rules import OwnRowValidator, RowValidator
 from custctl.schema import names as tables
+from custctl.schema.own import NO_OWN_FIELDS, OwnFields
 
 if TYPE_CHECKING:
     from custctl.engines.connection import Connection
@@ -96,12 +97,18 @@ class Checker:
 
     Args:
         encoding: the file's, for reasons.
+        own: the company's own fields.
+        typed: whether the file's cells have types.
     """
 
-    def __init__(self, on_conflict: OnConflict, encoding: str) -> None:
+    def __init__(
+        self, on_conflict: OnConflict, encoding: str, own: OwnFields = NO_OWN_FIELDS, *, typed: bool = False
+    ) -> None:
         self._on_conflict = on_conflict
         self._encoding = encoding.upper()
-        self._validators: dict[tuple[str, ...], RowValidator] = {}
+        self._own = own
+        self._typed = typed
+        self._validators: dict[tuple[str, ...], RowValidator | OwnRowValidator] = {}
 
     def check(self, records: Sequence[Record], *, last: bool) -> Portion:
         """Apply the rules, and sort the rows by their columns."""
@@ -110,7 +117,7 @@ class Checker:
         lines: dict[str | None, int] = {}
         rejected: list[tuple[Record, str]] = []
         columns: tuple[str, ...] | None = None
-        validate: RowValidator | None = None
+        validate: RowValidator | OwnRowValidator | None = None
         skipped = blank = undecodable = email_at = 0
         misfits: Counter[str] = Counter()
         for record in records:
@@ -160,12 +167,17 @@ class Checker:
             blank=blank, undecodable=undecodable, filled=_filled(records), misfits=misfits, digest=_digest(groups),
         )  # fmt: skip
 
-    def _validator(self, columns: tuple[str, ...]) -> RowValidator:
+    def _validator(self, columns: tuple[str, ...]) -> RowValidator | OwnRowValidator:
         made = self._validators.get(columns)
         if made is None:
             if len(self._validators) > _VALIDATORS:
                 self._validators.clear()
-            made = self._validators[columns] = RowValidator(columns, partial=self._on_conflict == "update")
+            partial = self._on_conflict == "update"
+            made = self._validators[columns] = (
+                OwnRowValidator(columns, self._own, partial=partial, typed=self._typed)
+                if self._own.fields
+                else RowValidator(columns, partial=partial)
+            )
         return made
 
     def _undecodable(self, record: Record) -> str | None:
@@ -224,7 +236,7 @@ class Batch:
     def run(self, merger: Merger, connection: Connection) -> None:
         """Merge the portion into the table."""
         for columns, records, values in self._portion.groups:
-            missing = [name for name in REQUIRED if name not in columns]
+            missing = [name for name in (*REQUIRED, *connection.own.required) if name not in columns]
             merged = merger.merge(
                 connection,
                 tables.CUSTOMER,

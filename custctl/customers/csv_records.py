@@ -97,7 +97,7 @@ class Csv:
         return text.removeprefix("\ufeff").removeprefix(foreign or "\ufeff")
 
     def _is_known(self, header: str) -> bool:
-        return header in OURS or is_known(header, self._reading.mapping)
+        return header in OURS or is_known(header, self._reading.mapping, self._reading.own)
 
     def _first(self, rows: Iterator[Row]) -> list[str]:
         try:
@@ -120,7 +120,7 @@ class Csv:
 
     def _match(self, sample: Sequence[str]) -> Columns:
         headers = self._header
-        columns = match_headers(headers, self._reading.mapping)
+        columns = match_headers(headers, self._reading.mapping, self._reading.own)
         for asked, name in columns.missing:
             close = nearest(name, headers)
             raise UsageError(

@@ -10,9 +10,10 @@ from custctl.customers.conflicts import check_fields
 from custctl.customers.model import FIELDS, Customer
 from custctl.customers.versions import Version
 from custctl.engines.connection import CELL_END, Connection, Joined
-from custctl.schema.own import OwnFields, from_cell
+from custctl.schema.own import Field, OwnFields, Value, field_text, from_cell
 from custctl.schema.standing import check_schema, read_standing
 from custctl.support.errors import CustctlError
+from custctl.support.text import escape_json
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
@@ -60,7 +61,7 @@ class Export:
 
         def read(connection: Connection, after: int, prefix: str) -> Iterator[Block]:
             if self.own.fields:
-                return self._read_rows(connection, after, prefix)
+                return self._read_texts(connection, after, prefix)
             names = ("customer.export_joined", "customer.export")
             return connection.run_joined(*names, _BLOCK, len(FIELDS), after=after, prefix=prefix)
 
@@ -70,6 +71,11 @@ class Export:
         width, own = len(FIELDS), self.own.fields
         for block in connection.run_stream("customer.export", _BLOCK, after=after, prefix=prefix):
             yield [(*row[:width], *map(from_cell, own, row[width:])) for row in block] if own else block
+
+    def _read_texts(self, connection: Connection, after: int, prefix: str) -> Iterator[list[tuple[Any, ...]]]:
+        width, own = len(FIELDS), self.own.fields
+        for block in self._read_rows(connection, after, prefix):
+            yield [(*row[:width], *map(_cell, own, row[width:])) for row in block]
 
     def _blocks(self, read: Callable[[Connection, int, str], Iterator[B]]) -> Iterator[B]:
         last = _BEFORE_ALL
@@ -86,6 +92,14 @@ class Export:
             except CustctlError as error:
                 if not self._database.pass_over(error, midway=last != _BEFORE_ALL):
                     raise
+
+
+def _cell(field: Field, value: Value) -> Value:
+    """Return a value as a cell of text has it: JSON and booleans as they are typed, numbers as they are."""
+    if field.kind == "json" and value is not None:
+        # What output makes visible JSON can escape, so that an import reads it back.
+        return escape_json(field_text(field, value) or "")
+    return field_text(field, value) if field.kind == "boolean" else value
 
 
 def _last_id(block: Block) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from custctl.customers.model import EDITABLE, FIELDS
+from custctl.schema.own import NO_OWN_FIELDS, OwnFields
 from custctl.support.errors import UsageError
 from custctl.support.text import nearest
 
@@ -25,9 +26,15 @@ def bare(name: str) -> str:
 _BY_BARE = {bare(name): name for name in FIELDS}
 
 
-def field_of(header: str) -> str | None:
-    """Return the field that a header matches by itself."""
-    return _BY_BARE.get(bare(header))
+def field_of(header: str, own: OwnFields = NO_OWN_FIELDS) -> str | None:
+    """Return the field that a header matches by itself: ours before one of the company's own."""
+    if header in own.by_name:
+        return header
+    sought = bare(header)
+    found = _BY_BARE.get(sought)
+    if found is None and sought:
+        found = next((name for name in own.names if bare(name) == sought), None)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,7 @@ class Columns:
         widths: how many cells make each field; None where each field is one cell.
         names: the two fields into which the last cell is split, in order; they are the last fields.
         left_out: headers that match no field.
-        kept: headers that name what the database keeps itself: id, version and times.
+        kept: headers that name what the database keeps itself: id, version and times, and what it computes.
         missing: the options that name a header which is not there, each with that header.
         twice: two headers that match one field, with the field.
     """
@@ -116,12 +123,16 @@ def option(field: str, header: str) -> str | None:
     return f"`--map {shlex.quote(f'{field}={header}')}`" if header.strip() and header.isprintable() else None
 
 
-def parse_mapping(texts: Sequence[str]) -> list[Mapped]:
+def parse_mapping(texts: Sequence[str], own: OwnFields = NO_OWN_FIELDS) -> list[Mapped]:
     """Read `--map` options: `field=Header`, `field=A,B`, `field=` and `first_name,last_name=Header`.
+
+    Args:
+        own: the company's own fields.
 
     Raises:
         UsageError: an option of another form, an unknown field, or a field or a header twice.
     """
+    known = (*EDITABLE, *own.settable)
     mapping: list[Mapped] = []
     fields: set[str] = set()
     headers: set[str] = set()
@@ -129,13 +140,13 @@ def parse_mapping(texts: Sequence[str]) -> list[Mapped]:
         left, separator, header = text.partition("=")
         if not separator or not left:
             raise UsageError(f"`--map {text}` is not `field=Header`", hint="such as `--map address_line=Address`")
-        names = tuple(name.strip() for name in left.split(","))
+        names = (left,) if left in known else tuple(name.strip() for name in left.split(","))
         for name in names:
-            if name not in EDITABLE:
-                close = nearest(name, EDITABLE)
+            if name not in known:
+                close = nearest(name, known)
                 raise UsageError(
                     f"there is no field `{name}` to import",
-                    hint=f"did you mean `{close}`?" if close else f"fields: {', '.join(EDITABLE)}",
+                    hint=f"did you mean `{close}`?" if close else f"fields: {', '.join(known)}",
                 )
             if name in fields:
                 raise UsageError(f"`--map {name}=…` is given twice")
@@ -154,8 +165,11 @@ def parse_mapping(texts: Sequence[str]) -> list[Mapped]:
     return mapping
 
 
-def match_headers(headers: Sequence[str], mapping: Sequence[Mapped]) -> Columns:
+def match_headers(headers: Sequence[str], mapping: Sequence[Mapped], own: OwnFields = NO_OWN_FIELDS) -> Columns:
     """Match headers with fields, whatever their case and underscores.
+
+    Args:
+        own: the company's own fields.
 
     Raises:
         UsageError: two options read the same column.
@@ -191,8 +205,8 @@ def match_headers(headers: Sequence[str], mapping: Sequence[Mapped]) -> Columns:
     for position, header in enumerate(headers):
         if position in used:
             continue
-        name = field_of(header)
-        if name in _KEPT:
+        name = field_of(header, own)
+        if name in _KEPT or (name in own.by_name and name not in own.settable):
             kept.append(header)
         elif name is None or name in taken:
             if name not in emptied:
@@ -228,11 +242,11 @@ def _place(headers: Sequence[str], wanted: str) -> int | None:
     return next((place for place, name in enumerate(headers) if bare(name) == sought), None) if sought else None
 
 
-def is_known(header: str, mapping: Sequence[Mapped]) -> bool:
+def is_known(header: str, mapping: Sequence[Mapped], own: OwnFields = NO_OWN_FIELDS) -> bool:
     """Tell whether a header matches a field or an option."""
     sought = bare(header)
     if not sought:
         return False
-    return sought in _BY_BARE or any(
+    return field_of(header, own) is not None or any(
         sought in map(bare, (option.header, *option.headers)) for option in mapping if option.header
     )

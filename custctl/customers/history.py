@@ -38,7 +38,7 @@ class Event:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it by name."""
-        return asdict(self)
+        return {**asdict(self), "fields": tuple(self.fields)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Entry:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it by name."""
-        return asdict(self)
+        return {**asdict(self), "fields": tuple(self.fields)}
 
 
 def read_history(database: Database, who: str) -> History:

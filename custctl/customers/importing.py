@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING
 from custctl.customers import audit
 from custctl.customers.ahead import read_ahead
 from custctl.customers.batch import Batch, Checker, Counts, OnConflict, Portion, sorted_rejects
+from custctl.customers.conflicts import check_fields
 from custctl.customers.model import DEFAULT_STATUS, EDITABLE
 from custctl.customers.records import Fingerprint, Record, Source
 from custctl.customers.rejects import Rejects
 from custctl.customers.transactions import VOID
 from custctl.engines import deferral
 from custctl.schema.names import CUSTOMER
+from custctl.schema.own import NO_OWN_FIELDS, OwnFields
 from custctl.schema.standing import Standing, check_environment, check_schema, read_standing
 from custctl.support.errors import (
     ConflictError,
@@ -54,6 +56,8 @@ class Request:
         key_parts: the options that the position is keyed by, besides the digest.
         on_conflict: what happens to a row whose email is taken.
         rejects: where bad rows go; None: nowhere.
+        own: the own fields that the rows are checked for.
+        typed: whether the cells of the file have types.
     """
 
     name: str
@@ -64,6 +68,8 @@ class Request:
     operation_id: str
     rejects: Path | None = None
     dry_run: bool = False
+    own: OwnFields = NO_OWN_FIELDS
+    typed: bool = False
 
 
 @dataclass(slots=True)
@@ -148,6 +154,7 @@ class Import:
 
         Raises:
             ConflictError: another process imports the same file, or the operation is another request's.
+            FieldsChangedError: the database has other own fields than the rows are checked for.
             IncompleteError: the indexes that were left out for the rows could not be built; it can be run again.
             InvalidError: the file cannot be read further; what came before has landed.
             RefusedError: the database's stamp forbids it.
@@ -185,9 +192,11 @@ class Import:
 
         with self._database.reading() as connection:
             standing = read_standing(connection)
+            self._database.learn(connection, standing.own_fields)
+            check_fields(self._request.own, connection.own)
         check_schema(standing)
         check_environment(standing, self._store.environment, self._database.location)
-        scratch = Scratch(CUSTOMER, EDITABLE, key="email", defaults={"status": DEFAULT_STATUS})
+        scratch = Scratch(CUSTOMER, EDITABLE, self._request.own, key="email", defaults={"status": DEFAULT_STATUS})
 
         def rehearse(portion: Portion) -> bool:
             work = Batch(portion, self._request.on_conflict)
@@ -218,7 +227,8 @@ class Import:
             InvalidError: it cannot be read further; what came before the damage has been yielded.
         """
         source = self._request.source
-        checker = Checker(self._request.on_conflict, source.encoding.name)
+        request = self._request
+        checker = Checker(request.on_conflict, source.encoding.name, request.own, typed=request.typed)
         batch: list[Record] = []
         skip, begun = self.result.resumed_at, 0
         try:
@@ -249,6 +259,7 @@ class Import:
             self._build()
 
         def write(connection: Connection, _: Standing) -> _Committed | None:
+            check_fields(self._request.own, connection.own)
             # Two processes that import the same file meet here, before either has looked at the position.
             self._database.lock(connection, self._key)
             if self._position(connection) != self._held:
@@ -306,6 +317,7 @@ class Import:
 
     def _begin(self, connection: Connection, standing: Standing) -> None:
         """Answer for what was done before, or take over where an earlier run stopped."""
+        check_fields(self._request.own, connection.own)
         self.deferred = standing.deferred is not None
         if self._answer_again(connection):
             return

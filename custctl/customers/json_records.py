@@ -86,7 +86,8 @@ class JsonLines:
         if first.lstrip().startswith(("{", "[")):
             return False
         cells = (cell for delimiter in DELIMITERS for cell in first.split(delimiter))
-        return separator_line(first) is not None or any(is_known(cell, self._reading.mapping) for cell in cells)
+        reading = self._reading
+        return separator_line(first) is not None or any(is_known(cell, reading.mapping, reading.own) for cell in cells)
 
     def _record(self, line: int, text: str) -> Record:
         if f'"{_RAW}"' in text:
@@ -132,7 +133,7 @@ class JsonLines:
         columns = self._shapes.get(keys)
         if columns is not None:
             return columns
-        columns = match_headers(keys, self._reading.mapping)
+        columns = match_headers(keys, self._reading.mapping, self._reading.own)
         # Keys are data here: they must not fill the memory.
         if len(self._shapes) == _MOST_SHAPES:
             self._shapes.clear()

@@ -6,12 +6,13 @@ import hashlib
 import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple, Protocol
 
 from custctl.customers.headers import Mapped
 from custctl.customers.recognition import Encoding
+from custctl.schema.own import NO_OWN_FIELDS, OwnFields
 from custctl.support.errors import InvalidError
 from custctl.support.text import unguard_formula
 
@@ -57,6 +58,7 @@ class Reading:
         raw: cells are taken as they are; otherwise the `'` is taken away that CSV has before a formula. Between tabs
             cells are always as they are: no output of ours guards them there.
         join_lines: the lines of one cell become one line, joined by `, `.
+        own: the company's own fields; they are no part of what the position of an import is keyed by.
     """
 
     format: Format
@@ -65,6 +67,7 @@ class Reading:
     delimiter: str | None = None
     raw: bool = False
     join_lines: bool = False
+    own: OwnFields = field(default=NO_OWN_FIELDS, repr=False)
 
 
 class Source(Protocol):

@@ -12,12 +12,13 @@ from typing import Final
 from custctl.customers.emails import PLAIN_ADDRESS, normalise_email, validate_email
 from custctl.customers.model import DEFAULT_STATUS, EDITABLE, FIELDS, MAX_LENGTH, REQUIRED, STATUSES
 from custctl.customers.own_values import own_value
-from custctl.schema.own import NO_OWN_FIELDS, OwnFields, Value, to_text
+from custctl.schema.own import NO_OWN_FIELDS, Field, OwnFields, Value, field_text, to_text
 from custctl.support.errors import InvalidError, UsageError
 from custctl.support.patterns import compiled
 from custctl.support.text import nearest
 
 __all__ = [
+    "OwnRowValidator",
     "RowValidator",
     "check_known",
     "clean_text",
@@ -222,6 +223,51 @@ class RowValidator:
         if reasons:
             return None, explain(reasons)
         return [to_text(values[name]) for name in self.columns], None
+
+
+class OwnRowValidator:
+    """Judges rows as `RowValidator` does, where a company has own fields.
+
+    Args:
+        columns: editable fields and settable own ones, each at most once.
+        own: the company's own fields.
+        partial: as for `RowValidator`.
+        typed: whether cells have types, so that a text is a value of JSON and not JSON to be read.
+    """
+
+    def __init__(self, columns: Sequence[str], own: OwnFields, *, partial: bool, typed: bool) -> None:
+        self._width = len(columns)
+        self._own: list[tuple[int, Field]] = [
+            (at, own.by_name[name]) for at, name in enumerate(columns) if name not in EDITABLE
+        ]
+        self._ours = [at for at, name in enumerate(columns) if name in EDITABLE]
+        self._judge = RowValidator([columns[at] for at in self._ours], partial=partial)
+        missing = () if partial else tuple(name for name in own.required if name not in columns)
+        self._missing = dict.fromkeys(missing, "is required")
+        self._typed = typed
+
+    def __call__(self, cells: Sequence[object]) -> tuple[list[str | None] | None, str | None]:
+        """Return the row's values as text, in the order of the columns, or else the reason why it is rejected."""
+        if len(cells) != self._width:
+            return None, f"the row has {len(cells)} cells, the header {self._width}"
+        judged, reason = self._judge([cells[at] for at in self._ours])
+        reasons = dict(self._missing)
+        values: list[str | None] = [None] * self._width
+        for at, field in self._own:
+            cell = cells[at]
+            if self._typed and field.kind == "json" and isinstance(cell, str):
+                import json
+
+                cell = json.dumps(cell)
+            try:
+                values[at] = field_text(field, own_value(field, cell, clean_text))
+            except ValueError as error:
+                reasons[field.name] = str(error)
+        if judged is None or reasons:
+            return None, "; ".join(filter(None, (reason, explain(reasons))))
+        for at, value in zip(self._ours, judged, strict=True):
+            values[at] = value
+        return values, None
 
 
 def _cell_pattern(name: str, partial: bool) -> str:

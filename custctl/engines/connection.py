@@ -17,7 +17,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from custctl.schema.names import CUSTOMER
-from custctl.schema.own import NO_OWN_FIELDS, Field, to_text
+from custctl.schema.own import NO_OWN_FIELDS, Field, field_text
 from custctl.schema.times import format_time
 from custctl.support.errors import StatementError
 
@@ -190,7 +190,7 @@ class Connection(ABC):
         """Return the value that an own field is set to, as the driver takes it.
 
         Args:
-            text: as `own.to_text` returned it.
+            text: as `own.field_text` returned it.
         """
         return text
 
@@ -287,7 +287,7 @@ class Connection(ABC):
         found = {}
         for at, (column, value) in enumerate(columns.items()):
             field = self.own.by_name.get(column)
-            found[_given(at)] = value if field is None else self.own_value(field, to_text(value))
+            found[_given(at)] = value if field is None else self.own_value(field, field_text(field, value))
         return found
 
     def execute(self, statement: Executable) -> Result:

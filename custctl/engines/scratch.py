@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from custctl.engines.sqlite.bulk import merge
+from custctl.engines.sqlite.running import quote
+from custctl.schema.own import OwnFields, field_text, from_cell
 
 if TYPE_CHECKING:
     from custctl.engines.connection import Connection
@@ -25,20 +27,25 @@ class Scratch:
     one would have left there.
 
     Args:
-        columns: every column that a row may have.
+        columns: every column of the product's that a row may have.
+        own: the company's own fields; they are kept as text.
         defaults: what the database puts into a column that a new row leaves out.
     """
 
-    def __init__(self, table: str, columns: Sequence[str], *, key: str, defaults: dict[str, str]) -> None:
+    def __init__(
+        self, table: str, columns: Sequence[str], own: OwnFields, *, key: str, defaults: dict[str, str]
+    ) -> None:
         self._table = table
+        self._own = own
         self._columns = columns
         self._key = key
         # An empty name is a file on disk behind a small cache: memory does not grow with it.
         self._driver = sqlite3.connect("", isolation_level=None)
         self._driver.execute("PRAGMA journal_mode = OFF")
         declared = [
-            f'"{name}"{" UNIQUE" if name == key else ""}' + (f" DEFAULT '{defaults[name]}'" if name in defaults else "")
-            for name in columns
+            f"{quote(name)}{' UNIQUE' if name == key else ''}"
+            + (f" DEFAULT '{defaults[name]}'" if name in defaults else "")
+            for name in (*columns, *own.names)
         ]
         self._driver.execute(f'CREATE TABLE "{table}" (id INTEGER PRIMARY KEY AUTOINCREMENT, {", ".join(declared)})')
 
@@ -57,10 +64,11 @@ class Scratch:
         key_at = columns.index(key)
         self._driver.execute("BEGIN")
         for held in self._look_up(connection, [row[key_at] for row in rows]):
-            places = ", ".join("?" for _ in self._columns)
-            names = ", ".join(f'"{name}"' for name in self._columns)
+            known = (*self._columns, *self._own.names)
+            places = ", ".join("?" for _ in known)
+            names = ", ".join(map(quote, known))
             self._driver.executemany(f'INSERT OR IGNORE INTO "{table}" ({names}) VALUES ({places})', held)
-        merged = merge(self._driver, table, columns, rows, key=key, insert=insert, update=update)
+        merged = merge(self._driver, table, columns, {}, rows, key=key, insert=insert, update=update)
         self._driver.execute("COMMIT")
         return merged
 
@@ -70,10 +78,23 @@ class Scratch:
         from custctl.schema.tables import schema
 
         columns = schema.tables[self._table].c
-        selected = sa.select(*(columns[name] for name in self._columns))
+        own: list[sa.ColumnElement[Any]] = [
+            sa.literal_column(
+                connection.own_cell(field, f"{connection.qualified(self._table)}.{connection.quote(field.name)}")
+            ).label(f"own_{at}")
+            for at, field in enumerate(self._own.fields)
+        ]
+        width = len(self._columns)
+        selected = sa.select(*(columns[name] for name in self._columns), *own)
         for start in range(0, len(keys), _KEYS):
             wanted = columns[self._key].in_(keys[start : start + _KEYS])
-            yield [tuple(row) for row in connection.execute(selected.where(wanted))]
+            yield [
+                (
+                    *row[:width],
+                    *(field_text(f, from_cell(f, cell)) for f, cell in zip(self._own.fields, row[width:], strict=True)),
+                )
+                for row in connection.execute(selected.where(wanted))
+            ]
 
     def close(self) -> None:
         """Let the copy go."""

@@ -171,6 +171,15 @@ def to_text(value: Value) -> str | None:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def field_text(field: Field, value: Value) -> str | None:
+    """Return a field's value as `to_text` does; a value of a JSON column is always JSON, a text too."""
+    if field.kind == "json" and value is not None:
+        import json
+
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return to_text(value)
+
+
 def decimal_text(field: Field, number: Decimal) -> str:
     """Return a decimal as its column keeps it: rounded half away from zero to its scale, without an exponent."""
     from decimal import ROUND_HALF_UP, Decimal

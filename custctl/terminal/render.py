@@ -221,7 +221,7 @@ class Renderer:
         parts = iter(joined())
         # Where they cannot be read at all, nothing is written.
         first = list(islice(parts, 1))
-        out.write(",".join(names) + "\n")
+        out.write(csv_line(names))
         for part in chain(first, parts):
             if isinstance(part, Joined):
                 data, exact = csv_text.from_joined(part.data, raw=self.raw)
@@ -346,7 +346,8 @@ def _cell(value: Any) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (list, tuple)) and all(isinstance(part, str) and "," not in part for part in value):
+    # Several names are a tuple; a list is a value of JSON.
+    if isinstance(value, tuple) and all(isinstance(part, str) and "," not in part for part in value):
         return ",".join(value)
     if isinstance(value, (dict, list, tuple)):
         return _json(value)

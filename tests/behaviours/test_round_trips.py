@@ -23,7 +23,7 @@ COMMANDS: tuple[tuple[tuple[str, ...], dict[str, int]], ...] = (
     (("customer", "search", "ad"), {"postgresql": 1, "mssql": 1}),
     (("customer", "update", "ada@example.com", "--city", "London"), {"postgresql": 8, "mssql": 8}),
     (("customer", "update", "ada@example.com", "--city", "London"), {"postgresql": 6, "mssql": 6}),
-    (("customer", "import", "in.csv"), {"postgresql": 21, "mssql": 21}),
+    (("customer", "import", "in.csv"), {"postgresql": 22, "mssql": 22}),
     (("audit", "list"), {"postgresql": 2, "mssql": 2}),
 )
 

@@ -82,8 +82,8 @@ def seed(
         context.wrote("the data was loaded", f"`custctl audit list --operation {operation_id}` shows it")
     record = {
         "environment": str(environment),
-        "sets": sets,
-        "scripts": list(ran.scripts),
+        "sets": tuple(sets),
+        "scripts": tuple(ran.scripts),
         "customers": ran.customers + made.customers,
     }
     context.renderer.one(record, _COLUMNS)

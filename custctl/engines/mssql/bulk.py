@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 import uuid
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import pyodbc
 
@@ -15,8 +17,12 @@ from custctl.support.errors import UnavailableError
 
 if TYPE_CHECKING:
     from custctl.engines.mssql.supervised import Connection, Cursor
+    from custctl.schema.own import Field
 
 _KEY_LENGTH = 36
+_OWN: Final = "[#custctl_own]"
+_BINARY: Final = "COLLATE Latin1_General_BIN2"
+_TYPE: Final = re.compile(r"[a-z0-9]+(?:\(\d+(?:,\d+)?\))?")
 
 
 def merge(
@@ -24,6 +30,7 @@ def merge(
     schema: str,
     table: str,
     columns: Sequence[str],
+    own: Mapping[str, Field],
     rows: Sequence[Sequence[Any]],
     *,
     key: str,
@@ -32,10 +39,13 @@ def merge(
 ) -> Merge:
     """Insert or update a batch inside the open transaction; see `Database.merge`.
 
+    Args:
+        own: the company's own fields by name.
+
     Raises:
         GivenUpError: another transaction has written a row of the batch while this one merged it.
     """
-    stage = _Stage(driver, schema, table, columns, key)
+    stage = _Stage(driver, schema, table, columns, own, key)
     try:
         stage.fill(rows)
         known = stage.known(update=update)
@@ -71,19 +81,37 @@ def merge(
 class _Stage:
     """The rows of one batch in the staging table: a table of the schema, as the driver asks the server to describe it.
 
-    Not a temporary one: the server cannot describe those, and says so by an error that would end the transaction.
+    Not a temporary one: the server cannot describe those, and says so by an error that would end the transaction. It has
+    the product's columns alone: the values of own fields come as one text of JSON, and go into a temporary table.
     """
 
-    def __init__(self, driver: Connection, schema: str, table: str, columns: Sequence[str], key: str) -> None:
+    def __init__(
+        self, driver: Connection, schema: str, table: str, columns: Sequence[str], own: Mapping[str, Field], key: str
+    ) -> None:
         self._cursor: Cursor = driver.cursor()
         self._table = f"{quote(schema)}.{quote(table)}"
         self._stage = f"{quote(schema)}.{quote(f'{table}_import_row')}"
-        self._columns = [quote(column) for column in columns]
+        self._own = [(at, own[name]) for at, name in enumerate(columns) if name in own]
+        self._ours = [at for at, name in enumerate(columns) if name not in own]
+        ours = [quote(columns[at]) for at in self._ours]
+        fields = [(quote(field.name), f"o.c{at}", field) for at, field in self._own]
+        self._names = ours
+        self._columns = [*ours, *(column for column, _, _ in fields)]
+        self._values = [*(f"s.{column}" for column in ours), *(_cast(field, value) for _, value, field in fields)]
+        # The mark behind each text keeps trailing blanks from being ignored.
+        self._pairs = [(f"held.{column} + N'.'", f"s.{column} + N'.'") for column in ours]
+        self._pairs += [(_compared(f, f"held.{c}"), _compared(f, _cast(f, value))) for c, value, f in fields]
+        self._source = f"{self._stage} AS s" + (
+            f" INNER JOIN {_OWN} AS o ON o.[position] = s.[position]" if fields else ""
+        )
         self._key = quote(key)
         self._batch = str(uuid.uuid4())
 
     def fill(self, rows: Sequence[Sequence[Any]]) -> None:
         """Put the batch in."""
+        if self._own:
+            self._fill_own(rows)
+            rows = [[row[at] for at in self._ours] for row in rows]
         widths = (
             max((len(value) for value in values if value is not None), default=1) for values in zip(*rows, strict=True)
         )
@@ -95,12 +123,30 @@ class _Stage:
                 *((pyodbc.SQL_WVARCHAR, 2 << width.bit_length(), 0) for width in widths),
             ]
         )
-        places = ", ".join("?" for _ in range(len(self._columns) + 2))
+        places = ", ".join("?" for _ in range(len(self._names) + 2))
         self._cursor.execute_array(
-            f"INSERT INTO {self._stage} ([batch], [position], {', '.join(self._columns)}) VALUES ({places})",
+            f"INSERT INTO {self._stage} ([batch], [position], {', '.join(self._names)}) VALUES ({places})",
             [(self._batch, at, *row) for at, row in enumerate(rows)],
         )
         # What was said of this statement's parameters does not hold for the next one.
+        self._cursor.setinputsizes([])
+
+    def _fill_own(self, rows: Sequence[Sequence[Any]]) -> None:
+        columns = [f"c{at}" for at, _ in self._own]
+        declared = ", ".join(f"{column} NVARCHAR(MAX) {_BINARY} NULL" for column in columns)
+        # Without parameters: what a statement with parameters creates ends with it.
+        self._cursor.execute(f"DROP TABLE IF EXISTS {_OWN}")
+        self._cursor.execute(f"CREATE TABLE {_OWN} ([position] INT NOT NULL PRIMARY KEY, {declared})")
+        found = [
+            {"p": at, **{f"c{n}": row[n] for n, _ in self._own if row[n] is not None}} for at, row in enumerate(rows)
+        ]
+        parsed = ", ".join(f"{column} NVARCHAR(MAX) '$.{column}'" for column in columns)
+        self._cursor.setinputsizes([(pyodbc.SQL_WVARCHAR, 0, 0)])
+        self._cursor.execute(
+            f"INSERT INTO {_OWN} ([position], {', '.join(columns)})"
+            f" SELECT p, {', '.join(columns)} FROM OPENJSON(?) WITH (p INT '$.p', {parsed})",
+            (json.dumps(found, ensure_ascii=False),),
+        )
         self._cursor.setinputsizes([])
 
     def _run(self, statement: str) -> Cursor:
@@ -110,10 +156,9 @@ class _Stage:
     def _differs(self) -> str:
         """The condition that a row in the table differs from the staged one.
 
-        INTERSECT takes two NULLs for the same. The mark behind each text keeps trailing blanks from being ignored.
+        INTERSECT takes two NULLs for the same.
         """
-        held = ", ".join(f"held.{column} + N'.'" for column in self._columns)
-        staged = ", ".join(f"s.{column} + N'.'" for column in self._columns)
+        held, staged = (", ".join(side) for side in zip(*self._pairs, strict=True))
         return f"NOT EXISTS (SELECT {held} INTERSECT SELECT {staged})"
 
     def known(self, *, update: bool) -> list[tuple[int, int, bool]]:
@@ -121,17 +166,17 @@ class _Stage:
         hint = " WITH (UPDLOCK)" if update else ""
         rows = self._run(
             f"SELECT s.[position], held.[id], CASE WHEN {self._differs} THEN 1 ELSE 0 END"
-            f" FROM {self._stage} AS s INNER JOIN {self._table} AS held{hint} ON held.{self._key} = s.{self._key}"
+            f" FROM {self._source} INNER JOIN {self._table} AS held{hint} ON held.{self._key} = s.{self._key}"
             f" WHERE s.[batch] = ? ORDER BY held.[id]"
         ).fetchall()
         return [(int(at), int(row_id), bool(differs)) for at, row_id, differs in rows]
 
     def update(self) -> int:
         """Write the rows that differ, and return how many there were."""
-        assignments = ", ".join(f"{column} = s.{column}" for column in self._columns)
+        assignments = ", ".join(map(" = ".join, zip(self._columns, self._values, strict=True)))
         return self._run(
             f"UPDATE held SET {assignments}, [updated_at] = CAST(SYSUTCDATETIME() AS DATETIME2(3))"
-            f" FROM {self._table} AS held INNER JOIN {self._stage} AS s ON s.{self._key} = held.{self._key}"
+            f" FROM {self._source} INNER JOIN {self._table} AS held ON held.{self._key} = s.{self._key}"
             f" WHERE s.[batch] = ? AND {self._differs}"
         ).rowcount
 
@@ -144,9 +189,8 @@ class _Stage:
         Source: https://learn.microsoft.com/sql/t-sql/statements/insert-transact-sql, "Remarks"
         """
         columns = ", ".join(self._columns)
-        staged = ", ".join(f"s.{column}" for column in self._columns)
         return self._run(
-            f"INSERT INTO {self._table} ({columns}) SELECT {staged} FROM {self._stage} AS s"
+            f"INSERT INTO {self._table} ({columns}) SELECT {', '.join(self._values)} FROM {self._source}"
             f" WHERE s.[batch] = ? AND NOT EXISTS"
             f" (SELECT 1 FROM {self._table} AS held WHERE held.{self._key} = s.{self._key}) ORDER BY s.[position]"
         ).rowcount
@@ -161,8 +205,30 @@ class _Stage:
 
     def empty(self) -> None:
         """Take the batch out again."""
+        if self._own:
+            self._cursor.execute(f"DROP TABLE {_OWN}")
         self._run(f"DELETE FROM {self._stage} WHERE [batch] = ?")
 
     def close(self) -> None:
         """Let the cursor go."""
         self._cursor.close()
+
+
+def _cast(field: Field, text: str) -> str:
+    """Return an expression for a value of an own field, made of the text that is staged."""
+    if field.kind == "timestamp":
+        # Without a zone any type of time takes it; it is in UTC.
+        text = f"REPLACE({text}, N'Z', N'')"
+    if field.kind in ("text", "json") or _TYPE.fullmatch(field.native) is None:
+        return text
+    return f"CAST({text} AS {field.native.upper()})"
+
+
+def _compared(field: Field, value: str) -> str:
+    """Return what is compared of a value: of texts each character, whatever their type and collation are."""
+    if field.kind not in ("text", "json"):
+        return value
+    # What a type of a fixed length adds at the end is no part of the value.
+    whole = f"CAST({value} AS NVARCHAR(MAX))"
+    whole = f"RTRIM({whole})" if field.native.startswith(("char", "nchar")) else whole
+    return f"{whole} {_BINARY} + N'.'"

@@ -66,6 +66,8 @@ def _field(
     elif kind == "decimal":
         limits["precision"], limits["scale"] = _MONEY.get(word, precision), 4 if word in _MONEY else scale
         native = word if word in _MONEY else f"{word}({precision},{scale})"
+    elif word in ("datetime2", "datetimeoffset"):
+        native = f"{word}({scale})"
     elif word == "real":
         limits["precision"] = 24
     return Field(

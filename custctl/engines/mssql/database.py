@@ -272,7 +272,8 @@ class MssqlDatabase(ServerDatabase):
 
         driver, schema = self._driver(connection), self.settings.schema
         try:
-            return merge(driver, schema, table, columns, rows, key=key, insert=insert, update=update)
+            own = connection.own.by_name
+            return merge(driver, schema, table, columns, own, rows, key=key, insert=insert, update=update)
         except pyodbc.Error as error:
             told = self.translate(error)
             if number(error) in TAKEN or told.details.get("field") == "email":

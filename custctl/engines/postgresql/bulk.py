@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psycopg import sql
 
 from custctl.engines.model import Merge
 from custctl.engines.postgresql.connection import LimitedConnection
+from custctl.schema.own import Field
 
 # CSV without any of its meanings: what delimits and quotes is in no customer's text, so that nothing is escaped.
 _CELL, _QUOTE = "\x1f", "\x01"
+# The widest type of each kind: what a column of a smaller one takes was checked, and is converted where it is assigned.
+_TYPES = {"integer": "bigint", "decimal": "numeric", "boolean": "boolean", "date": "date", "uuid": "uuid"}
+_DIGITS = re.compile(r"\(\d\)")
 
 
 def merge(
@@ -19,6 +24,7 @@ def merge(
     schema: str,
     table: str,
     columns: Sequence[str],
+    own: Mapping[str, Field],
     rows: Sequence[Sequence[Any]],
     *,
     key: str,
@@ -28,8 +34,11 @@ def merge(
     """Insert or update a batch inside the open transaction; see `Database.merge`.
 
     What another transaction inserts meanwhile is waited for, and counts as known: a unique key never ends a batch.
+
+    Args:
+        own: the company's own fields by name.
     """
-    stage = _Stage(driver, schema, table, columns, key)
+    stage = _Stage(driver, schema, table, columns, own, key)
     stage.fill(rows)
     inserted: list[int] = []
     known: list[tuple[int, int, bool]] = []
@@ -58,7 +67,15 @@ def merge(
 class _Stage:
     """The temporary table of a batch; `position` counts from 0, the other columns are named by their number."""
 
-    def __init__(self, driver: LimitedConnection, schema: str, table: str, columns: Sequence[str], key: str) -> None:
+    def __init__(
+        self,
+        driver: LimitedConnection,
+        schema: str,
+        table: str,
+        columns: Sequence[str],
+        own: Mapping[str, Field],
+        key: str,
+    ) -> None:
         self._driver = driver
         self._table = sql.Identifier(schema, table)
         self._columns = [sql.Identifier(column) for column in columns]
@@ -66,6 +83,7 @@ class _Stage:
         self._stage = sql.Identifier("pg_temp", f"custctl_stage_{len(columns)}")
         self._key = sql.Identifier(key)
         self._key_staged = self._staged[columns.index(key)]
+        self._fields = [own.get(column) for column in columns]
 
     def _run(self, template: str, *params: Any, **parts: sql.Composable) -> Any:
         query = sql.SQL(template).format(
@@ -101,7 +119,7 @@ class _Stage:
             "INSERT INTO {table} AS held ({columns}) SELECT {staged} FROM {stage} ORDER BY position"
             " ON CONFLICT ({key}) DO NOTHING RETURNING held.id",
             columns=sql.SQL(", ").join(self._columns),
-            staged=sql.SQL(", ").join(self._staged),
+            staged=sql.SQL(", ").join(self._values()),
         ).fetchall()
         return [row_id for (row_id,) in rows]
 
@@ -119,8 +137,8 @@ class _Stage:
     def update(self) -> None:
         """Write the rows that differ."""
         assignments = sql.SQL(", ").join(
-            sql.SQL("{} = s.{}").format(column, staged)
-            for column, staged in zip(self._columns, self._staged, strict=True)
+            sql.SQL("{} = {}").format(column, value)
+            for column, value in zip(self._columns, self._values("s."), strict=True)
         )
         self._run(
             "UPDATE {table} AS held SET {assignments} FROM {stage} AS s"
@@ -131,6 +149,40 @@ class _Stage:
 
     def _sides(self) -> dict[str, sql.Composable]:
         return {
-            "held": sql.SQL(", ").join(sql.SQL("held.{}").format(column) for column in self._columns),
-            "staged": sql.SQL(", ").join(sql.SQL("s.{}").format(staged) for staged in self._staged),
+            "held": sql.SQL(", ").join(map(_comparable, self._held, self._fields)),
+            "staged": sql.SQL(", ").join(map(_comparable, self._values("s."), self._fields)),
         }
+
+    @property
+    def _held(self) -> list[sql.Composable]:
+        return [sql.SQL("held.{}").format(column) for column in self._columns]
+
+    def _values(self, prefix: str = "") -> list[sql.Composable]:
+        """Return the staged texts as what the columns take."""
+        return [
+            sql.SQL(_cast(field)).format(sql.SQL("{}{}").format(sql.SQL(prefix), staged))
+            for staged, field in zip(self._staged, self._fields, strict=True)
+        ]
+
+
+def _comparable(value: sql.Composable, field: Field | None) -> sql.Composable:
+    """Return what is compared: JSON that is kept as text cannot be, and a text may be of a type that ignores case."""
+    if field is None or not (field.kind == "text" or field.native == "json"):
+        return value
+    return sql.SQL('CAST({} AS text) COLLATE "C"').format(value)
+
+
+def _cast(field: Field | None) -> str:
+    """Return the pattern that makes of a text what a column takes: the columns of texts take it as it is."""
+    kind = None if field is None else field.kind
+    if field is None or kind == "text":
+        return "{}"
+    if kind == "timestamp":
+        found = _DIGITS.search(field.native)
+        name = "timestamptz" if "with time zone" in field.native else "timestamp"
+        return f"CAST({{}} AS {name}{found.group() if found else ''})"
+    if kind == "float":
+        return "CAST({} AS real)" if field.precision == 24 else "CAST({} AS double precision)"
+    if kind == "json":
+        return "CAST({} AS json)" if field.native == "json" else "CAST({} AS jsonb)"
+    return f"CAST({{}} AS {_TYPES[field.kind]})"

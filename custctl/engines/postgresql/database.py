@@ -366,7 +366,8 @@ class PostgresqlDatabase(ServerDatabase):
         from custctl.engines.postgresql.bulk import merge
 
         driver, schema = self._driver(connection), self.settings.schema
-        return merge(driver, schema, table, columns, rows, key=key, insert=insert, update=update)
+        own = connection.own.by_name
+        return merge(driver, schema, table, columns, own, rows, key=key, insert=insert, update=update)
 
     def drop_secondary_indexes(self, connection: Connection, table: str, at_most: int) -> Sequence[Index]:
         from custctl.engines.postgresql.secondary import drop

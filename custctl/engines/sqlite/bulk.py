@@ -8,7 +8,7 @@ most of the time of an import.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from custctl.engines.model import Merge
@@ -18,6 +18,7 @@ def merge(
     driver: sqlite3.Connection,
     table: str,
     columns: Sequence[str],
+    typed: Mapping[int, Callable[[str | None], Any]],
     rows: Sequence[Sequence[Any]],
     *,
     key: str,
@@ -27,8 +28,13 @@ def merge(
     """Insert or update a batch inside the open transaction; see `Database.merge`.
 
     A write transaction holds the only write lock, so what the look-up saw stays true.
+
+    Args:
+        typed: what makes the value of a column of a text, by the column's number, where it is not the text itself.
     """
     staged = _Stage(driver, table, columns, key)
+    if typed:
+        rows = [[typed[at](cell) if at in typed else cell for at, cell in enumerate(row)] for row in rows]
     staged.fill(rows)
     if update:
         found = staged.known_and_same()
@@ -86,7 +92,7 @@ class _Stage:
     def known_and_same(self) -> list[tuple[int, int, int]]:
         """Return position, id and whether the values are the same, where a row holds the key."""
         pairs = zip(self._columns, self._staged, strict=True)
-        same = " AND ".join(f"held.{column} IS {staged}" for column, staged in pairs)
+        same = " AND ".join(f"held.{column} COLLATE BINARY IS {staged}" for column, staged in pairs)
         query = f"SELECT s.position - 1, held.id, {same} FROM {self._stage} AS s CROSS JOIN {self._table} AS held"
         return self._driver.execute(f"{query} ON {self._match} ORDER BY 1").fetchall()
 
@@ -94,7 +100,7 @@ class _Stage:
         """Write the rows that differ."""
         pairs = list(zip(self._columns, self._staged, strict=True))
         assignments = ", ".join(f"{column} = {staged}" for column, staged in pairs)
-        differs = " OR ".join(f"held.{column} IS NOT {staged}" for column, staged in pairs)
+        differs = " OR ".join(f"held.{column} COLLATE BINARY IS NOT {staged}" for column, staged in pairs)
         self._driver.execute(
             f"UPDATE {self._table} AS held SET {assignments} FROM {self._stage} AS s"
             f" WHERE {self._match} AND ({differs})"

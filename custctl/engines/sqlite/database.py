@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -303,7 +304,9 @@ class SqliteDatabase(Database):
     ) -> Merge:
         from custctl.engines.sqlite.bulk import merge
 
-        return merge(connection.driver, table, columns, rows, key=key, insert=insert, update=update)
+        own = connection.own.by_name
+        typed = {at: partial(connection.own_value, own[name]) for at, name in enumerate(columns) if name in own}
+        return merge(connection.driver, table, columns, typed, rows, key=key, insert=insert, update=update)
 
     def drop_secondary_indexes(self, connection: Connection, table: str, at_most: int) -> Sequence[Index]:
         from custctl.engines.sqlite.secondary import drop

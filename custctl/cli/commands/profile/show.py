@@ -30,5 +30,8 @@ def show(ctx: typer.Context, name: NameArgument = None) -> None:
     context = Context.of(ctx)
     context.choose_environment(name)
     profile = context.profile
-    rows = [{"key": s.key, "value": s.value, "origin": s.origin} for s in profile.settings()]
+    rows = [
+        {"key": s.key, "value": tuple(s.value) if isinstance(s.value, list) else s.value, "origin": s.origin}
+        for s in profile.settings()
+    ]
     context.renderer.many(rows, _COLUMNS)
