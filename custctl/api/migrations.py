@@ -9,6 +9,7 @@ from custctl.customers.operations import chosen_operation_id
 
 if TYPE_CHECKING:
     from custctl.api.opened import Opened
+    from custctl.migrations.pseudonymising import Pseudonymised
     from custctl.migrations.repair import Repair
     from custctl.migrations.runner import Listener, Request, Run
     from custctl.migrations.scripts import Script
@@ -203,11 +204,16 @@ class Migrations:
         operation_id: str | None = None,
         lock_timeout: float = LOCK_TIMEOUT,
         listener: Listener | None = None,
-    ) -> None:
-        """Carry out a repair, in one transaction.
+        pseudonymise: bool = False,
+        on_progress: Callable[[int], None] = lambda _: None,
+    ) -> Pseudonymised | None:
+        """Carry out a repair, in one transaction; then, if asked for, replace what the database holds about people.
 
         Args:
             planned: as `plan_repair` returned it.
+            pseudonymise: whether to replace names, emails, phones, companies, addresses and personal own fields by
+                made-up values, and to erase passwords and the audit's values; a call that was killed is resumed.
+            on_progress: called with the customers replaced so far.
             operation_id: the UUID under which the audit records it; by default a new one.
             lock_timeout: seconds to wait for another run.
             listener: is told what happens meanwhile.
@@ -216,19 +222,36 @@ class Migrations:
             ConflictError: the operation id is another request's.
             MigrationError: the database has changed since the repair was planned.
         """
+        from custctl.migrations.pseudonymising import pseudonymise as replace_personal_data
         from custctl.migrations.repair import execute
         from custctl.migrations.runner import Listener
+        from custctl.support.errors import RefusedError
 
+        if pseudonymise and self._profile.environment == "production":
+            raise RefusedError("production keeps its customers", hint="use a profile of another environment")
+        database, operation_id = self._opened.database, chosen_operation_id(operation_id)
+        listener = listener or Listener()
         # A restamped database has a new id: under its old one, too, nothing of it is to be read from the cache any more.
         with self._opened.writing_many():
             execute(
-                self._opened.database,
+                database,
                 planned,
                 actor=self._opened.actor,
-                operation_id=chosen_operation_id(operation_id),
+                operation_id=operation_id,
                 lock_timeout=lock_timeout,
-                listener=listener or Listener(),
+                listener=listener,
+                pseudonymise=pseudonymise,
             )
+            if not pseudonymise:
+                return None
+            with database.migration_lock(lock_timeout, listener.waiting):
+                return replace_personal_data(
+                    database,
+                    environment=self._profile.environment,
+                    actor=self._opened.actor,
+                    operation_id=operation_id,
+                    on_progress=on_progress,
+                )
 
     # -- seed data ---------------------------------------------------------------------------------
 

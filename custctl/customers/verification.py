@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 1000  # ids a block of a checkpoint
 _STREAM = 1000  # rows at a time
-_ERASING = "delete"
+_ERASING, _REPLACING = "delete", "pseudonymise"
 _RANGES = re.compile(r"[0-9]{1,18}(?:-[0-9]{1,18})?(?:,[0-9]{1,18}(?:-[0-9]{1,18})?)*")
 
 
@@ -173,6 +173,7 @@ def _verify_chains(database: Database, connection: Connection, report: Report) -
     chain: int | None = None
     expected, previous = 1, ""
     nulled: list[int] = []
+    replaced = 0  # up to this id, values were erased as pseudonyms replaced them: the database's own chain is the first
     for block in connection.stream(query, _STREAM):
         for values in block:
             row = dict(zip(names, values, strict=True))
@@ -195,10 +196,12 @@ def _verify_chains(database: Database, connection: Connection, report: Report) -
                 row["salt"] or "", row["held_values"]
             ):
                 _fault(report, "changed", row, "the values differ from those that were written")
-            if row["held_values"] is None and row["values_hash"]:
+            if row["held_values"] is None and row["values_hash"] and row["id"] > replaced:
                 nulled.append(row["id"])
             if row["action"] == _ERASING:
                 nulled = []
+            if row["action"] == _REPLACING and row["customer_id"] == audit.DATABASE:
+                replaced, nulled = row["id"], []
             expected, previous = sequence + 1, row["row_hash"]
     _not_erased(report, chain, nulled)
 
@@ -212,7 +215,7 @@ def _row_hash(row: Mapping[str, Any]) -> str | None:
 
 
 def _not_erased(report: Report, chain: int | None, nulled: list[int]) -> None:
-    """Values may be missing only where the customer was deleted afterwards."""
+    """Values may be missing only where the customer was deleted, or got a pseudonym, afterwards."""
     for audit_id in nulled:
         report.faults.append(
             Fault("erased", chain or None, audit_id, "the values are missing, but the customer was not deleted")

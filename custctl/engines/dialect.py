@@ -99,6 +99,14 @@ class Dialect(ABC):
         """
         return statement
 
+    def cut(self, text: ColumnElement[str], to: ColumnElement[Any]) -> ColumnElement[str]:
+        """Return a text that is not longer than what a column holds."""
+        return sa.func.substr(text, sa.literal_column("1"), sa.func.length(to), type_=sa.Unicode)
+
+    def typed(self, value: ColumnElement[Any], native: str) -> ColumnElement[Any]:
+        """Return a value for a column of a type, where the engine does not convert it by itself."""
+        return value
+
     def touch(self) -> dict[str, ColumnElement[Any]]:
         """Return what an update has to set besides the fields, where the database does not do so by itself."""
         return {}

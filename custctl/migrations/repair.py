@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from custctl.customers import audit
-from custctl.migrations import journal
+from custctl.migrations import journal, pseudonymising
 from custctl.migrations.directives import ENVIRONMENTS
 from custctl.migrations.execution import restore_settings
 from custctl.migrations.journal import DONE, Record, State
@@ -171,10 +171,14 @@ def execute(
     operation_id: str,
     lock_timeout: float,
     listener: Listener,
+    pseudonymise: bool = False,
 ) -> None:
     """Carry a repair out, in one transaction, and record it in the audit where there is one.
 
     What became of scripts is one entry, `repair`, and a restamp another one.
+
+    Args:
+        pseudonymise: whether to note that personal data is to be replaced afterwards.
 
     Raises:
         ConflictError: the operation id is another request's.
@@ -209,6 +213,8 @@ def execute(
         for part, (action, detail) in enumerate(done if has_audit else ()):
             entry = audit.Entry(operation_id, action, actor, part=part, detail=detail)
             audit.append(database, session.connection, entry)
+        if pseudonymise:
+            pseudonymising.begin(session.connection)
         session.commit()
 
 

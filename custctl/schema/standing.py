@@ -46,6 +46,7 @@ REQUIRED_SCHEMA = 5
 
 _ENVIRONMENT, _EPOCH, _DATABASE_ID, _FORK = "environment", "epoch", "database_id", "fork"
 _READ_ONLY = "read_only"
+_PSEUDONYMS = "pseudonyms"
 _DEFERRED = "deferred_indexes"
 _SYNCHRONOUS, _SYNCHRONOUS_AT = "synchronous", "synchronous_at"
 
@@ -242,6 +243,20 @@ def record_own_fields(connection: Connection, record: str | None) -> bool:
     else:
         _put(connection, {RECORD: record})
     return True
+
+
+def record_pseudonyms(connection: Connection, state: str | None) -> None:
+    """Write down how far the replacing of personal data has come; None where it has ended."""
+    if state is None:
+        connection.run("metadata.delete", key=_PSEUDONYMS)
+    else:
+        _put(connection, {_PSEUDONYMS: state})
+
+
+def read_pseudonyms(connection: Connection) -> str | None:
+    """Return how far the replacing of personal data has come; None where none has begun, or it has ended."""
+    found: str | None = dict(connection.run("metadata.all")).get(_PSEUDONYMS)
+    return found
 
 
 def record_synchronous(connection: Connection, standbys: str, at: str) -> None:

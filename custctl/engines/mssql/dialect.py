@@ -103,6 +103,9 @@ class MssqlDialect(Dialect):
     def version_text(self, column: ColumnElement[Any], prefix: ColumnElement[str]) -> ColumnElement[Any]:
         return column  # eight bytes: `MssqlConnection.run_stream` makes them text
 
+    def cut(self, text: ColumnElement[str], to: ColumnElement[Any]) -> ColumnElement[str]:
+        return sa.func.LEFT(text, sa.func.LEN(to), type_=sa.Unicode)
+
     def touch(self) -> dict[str, ColumnElement[Any]]:
         # No trigger does this: with one, a statement could not return the row that it wrote.
         return {"updated_at": self.now()}

@@ -23,6 +23,19 @@ _TEXT_TIME = """'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'"""
 _ESCAPE = "\\"
 
 
+class _Native(sa.types.UserDefinedType[Any]):
+    """A type as the catalog writes it."""
+
+    cache_ok = True
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Return it."""
+        return self._name
+
+
 class PostgresqlDialect(Dialect):
     """PostgreSQL 15 or newer."""
 
@@ -63,6 +76,9 @@ class PostgresqlDialect(Dialect):
         # SQLAlchemy makes a function's text by formatting, which halves percent signs once more.
         schema = self.schema.replace("%", "%%")
         return Function("custctl_fold", value, type_=sa.Text(), packagenames=(schema,))
+
+    def typed(self, value: ColumnElement[Any], native: str) -> ColumnElement[Any]:
+        return sa.cast(value, _Native(native))
 
     def fold_key(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         # An email is stored in lower case: its unique index serves as it is.

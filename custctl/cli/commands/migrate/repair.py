@@ -20,6 +20,7 @@ _COLUMNS = ("change", "script", "detail")
     examples="""
 custctl migrate repair
 custctl migrate repair --env staging --environment staging --confirm staging
+custctl migrate repair --env staging --environment staging --pseudonymise --confirm staging
 """,
 )
 def repair(
@@ -32,6 +33,13 @@ def repair(
             help="Stamp the database with this environment, which must be the profile's.",
         ),
     ] = None,
+    pseudonymise: Annotated[
+        bool,
+        typer.Option(
+            "--pseudonymise",
+            help="Then replace all personal data by made-up values, and erase passwords and the audit's values; not in production.",
+        ),
+    ] = False,
     lock_timeout: LockTimeoutOption = "5m",
     operation_id: OperationOption = None,
 ) -> None:
@@ -40,8 +48,16 @@ def repair(
 
     from custctl.cli.commands.arguments import duration, operation
     from custctl.cli.commands.telling import Teller
+    from custctl.support.errors import RefusedError, UsageError
 
     context = Context.of(ctx)
+    if pseudonymise and environment is None:
+        raise UsageError(
+            "`--pseudonymise` needs `--environment`",
+            hint="name the environment of the profile, such as `--environment staging`",
+        )
+    if pseudonymise and context.profile.environment == "production":
+        raise RefusedError("production keeps its customers", hint="use a profile of another environment")
     migrations = context.client.migrations
     operation_id = operation(operation_id)
     patience = duration("--lock-timeout", lock_timeout)
@@ -49,19 +65,35 @@ def repair(
     context.announce(_COLUMNS)
     for line in planned.in_words():
         context.console.note(line)
-    if planned.is_empty:
+    if pseudonymise:
+        context.console.note(
+            "pseudonymise: replace the personal data of all customers, erase passwords and audit values"
+        )
+    done = None
+    if planned.is_empty and not pseudonymise:
         context.console.note("nothing to repair")
     else:
-        _confirm(context, planned)
+        _confirm(context, planned, pseudonymise=pseudonymise)
         with context.console.steps() as step:
-            migrations.repair(planned, operation_id=operation_id, lock_timeout=patience, listener=Teller(context, step))
+            done = migrations.repair(
+                planned,
+                operation_id=operation_id,
+                lock_timeout=patience,
+                listener=Teller(context, step),
+                pseudonymise=pseudonymise,
+                on_progress=lambda count: step(f"replaced {count} customers"),
+            )
         context.wrote("the journal was repaired", "`custctl migrate status` shows it")
-    context.renderer.many([asdict(change) for change in planned.changes()], _COLUMNS)
+    changes = [asdict(change) for change in planned.changes()]
+    if done is not None:
+        changes.append({"change": "pseudonymise", "script": "", "detail": done.in_words()})
+    context.renderer.many(changes, _COLUMNS)
 
 
-def _confirm(context: Context, planned: Repair) -> None:
-    question = f"make these changes to the journal of {context.profile.location}?"
-    if planned.restamp:
+def _confirm(context: Context, planned: Repair, *, pseudonymise: bool) -> None:
+    what = "the journal and all customers" if pseudonymise else "the journal"
+    question = f"make these changes to {what} of {context.profile.location}?"
+    if planned.restamp or pseudonymise:
         context.confirm_destruction(question, production=planned.stamps_production)
     else:
         context.confirm_in_production(question)
