@@ -13,7 +13,7 @@ ODBC_READY := $(VENV)/.odbc-ready
 ETCD_READY := $(VENV)/.etcd-ready
 DEBIAN_READY := $(VENV)/debian/ready
 
-.PHONY: demo cluster cluster-stop test test-newest test-lowest versions statements check docs reference soak bench lock clean
+.PHONY: demo cluster cluster-stop test test-newest test-lowest versions statements shapes check docs reference soak bench lock clean
 
 $(READY): pyproject.toml $(LOCK)
 	$(PYTHON) -c 'import sys; sys.exit("custctl needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
@@ -39,7 +39,7 @@ $(DEBIAN_READY): $(READY) tests/servers/debian.sh tests/servers/unpack.sh
 	rm -f $(DEBIAN_READY)
 	sh tests/servers/debian.sh $(abspath $(VENV))/debian
 
-test soak: export LD_LIBRARY_PATH := $(UNIXODBC)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
+test soak shapes: export LD_LIBRARY_PATH := $(UNIXODBC)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
 
 demo: $(READY) ## show the main job on SQLite
 	PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
@@ -74,6 +74,9 @@ lock: $(READY) ## write requirements/ again, with the newest versions
 
 statements: $(READY) ## compile the program's own statements anew
 	$(BIN)/python -m tests.compiling.compiling
+
+shapes: $(ODBC_READY) ## write what the product's scripts make, as real databases show it
+	$(BIN)/python -m tests.compiling.shapes
 
 check: $(READY) ## lint, types, import rules, docs
 	$(BIN)/ruff format --check .

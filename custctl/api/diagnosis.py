@@ -24,8 +24,10 @@ from custctl.support.version import __version__
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
+    from custctl.engines.shaping import Mend
     from custctl.migrations.journal import Record, State
     from custctl.migrations.plan import Plan
+    from custctl.migrations.status import Status
     from custctl.profiles import Profile
     from custctl.replication.topology import Topology
 
@@ -247,6 +249,7 @@ def _schema(profile: Profile, database: Database, sql_dir: Path) -> Iterator[Che
     yield _version(plan)
     yield from _own_fields(database, state)
     yield from _deferred(state)
+    yield from _shape(database, status)
     yield from _unfinished(state)
 
 
@@ -279,6 +282,32 @@ def _is_gone(database: Database, table: str) -> bool:
     except CustctlError as error:
         return error.exit_code is ExitCode.PENDING
     return False
+
+
+def _shape(database: Database, status: Status) -> Iterator[Check]:
+    """Report what is not as the applied scripts make it, each with what mends it."""
+    comparison = status.shape
+    if not status.state.has_journal:
+        return
+    if comparison.refusal is not None:
+        yield Check("shape", True, f"not compared: {comparison.refusal}")
+        return
+    told: set[Mend] = set()
+    for difference, mend in zip(comparison.differences, comparison.mends, strict=True):
+        yield Check("shape", False, difference.sentence, _mending(database, mend, told), ExitCode.PENDING)
+        told.add(mend)
+    if not comparison.differences:
+        unknown = ", ".join(f"`{name}`" for name in comparison.unknown)
+        yield Check("shape", True, f"as the scripts make it{f'; not known of {unknown}' if unknown else ''}")
+
+
+def _mending(database: Database, mend: Mend, told: set[Mend]) -> str:
+    if mend in told and len(mend.statements) > 1:
+        return "the statements for the first fault of this table mend this too"
+    statements = [each if "--" in each else " ".join(each.split()) for each in mend.statements]
+    text = statements[0] if len(statements) == 1 else database.script_of(statements)
+    careful = ["after a backup, as values may not fit"] if mend.loses else []
+    return "; ".join([*mend.notes, *careful, *([f"`{text}`"] if text else [])])
 
 
 def _version(plan: Plan) -> Check:

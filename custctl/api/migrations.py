@@ -9,10 +9,11 @@ from custctl.customers.operations import chosen_operation_id
 
 if TYPE_CHECKING:
     from custctl.api.opened import Opened
+    from custctl.migrations.baseline import Adoption
+    from custctl.migrations.journal import Record
     from custctl.migrations.pseudonymising import Pseudonymised
     from custctl.migrations.repair import Repair
     from custctl.migrations.runner import Listener, Request, Run
-    from custctl.migrations.scripts import Script
     from custctl.migrations.seeding import Seeded
     from custctl.migrations.status import Status
     from custctl.migrations.validation import Problem
@@ -141,8 +142,8 @@ class Migrations:
 
     # -- adopting and repairing --------------------------------------------------------------------
 
-    def plan_baseline(self, version: int) -> tuple[Script, ...]:
-        """Return the scripts that a baseline would count as applied.
+    def plan_baseline(self, version: int) -> Adoption:
+        """Return the scripts that a baseline would count as applied, compared with what is there.
 
         Raises:
             UsageError: no script has that number.
@@ -152,28 +153,72 @@ class Migrations:
 
         return plan_baseline(self._opened.database, self._sql_dir, version)
 
+    def script_for(self, adoption: Adoption) -> str:
+        """Return the script that closes the gap which a comparison has found."""
+        from custctl.migrations.gap import script_for
+
+        return script_for(self._opened.database, adoption.comparison)
+
     def baseline(
-        self, scripts: tuple[Script, ...], *, lock_timeout: float = LOCK_TIMEOUT, listener: Listener | None = None
+        self, adoption: Adoption, *, lock_timeout: float = LOCK_TIMEOUT, listener: Listener | None = None
     ) -> None:
         """Adopt a database that already has the schema: record scripts as applied, run none, stamp it.
 
         Args:
-            scripts: as `plan_baseline` returned them.
+            adoption: as `plan_baseline` returned it.
             lock_timeout: seconds to wait for another run.
             listener: is told what happens meanwhile.
+
+        Raises:
+            MigrationError: the database is not as the scripts make it.
         """
         from custctl.migrations.baseline import baseline
         from custctl.migrations.runner import Listener
 
         baseline(
             self._opened.database,
-            scripts,
+            adoption.scripts,
             environment=self._profile.environment,
             actor=self._opened.actor,
             operation_id=chosen_operation_id(None),
             lock_timeout=lock_timeout,
             listener=listener or Listener(),
         )
+
+    def plan_undo_baseline(self) -> tuple[Record, ...]:
+        """Return what the journal holds of an adoption that can be taken back.
+
+        Raises:
+            MigrationError: there is no journal.
+            RefusedError: something was applied after the adoption, or the stamp is another environment's.
+        """
+        from custctl.migrations.baseline import plan_undo
+
+        return plan_undo(self._opened.database, self._profile.environment)
+
+    def undo_baseline(
+        self, *, lock_timeout: float = LOCK_TIMEOUT, listener: Listener | None = None
+    ) -> tuple[Record, ...]:
+        """Take an adoption back, as long as nothing was applied after it; the database is as it was before.
+
+        Args:
+            lock_timeout: seconds to wait for another run.
+            listener: is told what happens meanwhile.
+
+        Raises:
+            MigrationError: as `plan_undo_baseline`.
+            RefusedError: as `plan_undo_baseline`.
+        """
+        from custctl.migrations.baseline import undo
+        from custctl.migrations.runner import Listener
+
+        with self._opened.writing_many():
+            return undo(
+                self._opened.database,
+                environment=self._profile.environment,
+                lock_timeout=lock_timeout,
+                listener=listener or Listener(),
+            )
 
     def plan_repair(self, environment: str | None = None) -> Repair:
         """Return what there is to repair. Nothing is changed.

@@ -24,6 +24,7 @@ from custctl.support.errors import (
     NotFoundError,
     OutcomeUnknownError,
     UsageError,
+    other_shape,
 )
 
 if TYPE_CHECKING:
@@ -169,6 +170,8 @@ class CustomerStore:
             if written is None:
                 raise self._conflict(connection, self._find(connection, str(row.id)), precondition, changes, row)
             after = make_customer(self._database, connection, written, precondition.epoch)
+            if after.version == str(precondition):
+                raise other_shape(self._database.location, "an update does not raise the version of its row")
             self._record(connection, after, operation_id, "update", fields=list(changed), before=row, request=changes)
             return Outcome(after, after.id, operation_id)
 

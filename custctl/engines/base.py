@@ -1,7 +1,7 @@
 """The interface to a database: whatever differs between engines is behind it and nowhere else.
 
 A `Database` joins the parts, and holds at most one connection, opened when first needed. A caller can name the part that
-it needs: `Connecting`, `Rows`, `Scripting`, `Cluster`. What is said in SQL has a part of its own, `dialect.Dialect`.
+it needs: `Connecting`, `Rows`, `Scripting`, `Shaping`, `Cluster`. What is said in SQL has a part of its own, `dialect.Dialect`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from custctl.engines.connecting import Connecting
 from custctl.engines.model import Check, Node
 from custctl.engines.rows import Rows
 from custctl.engines.scripting import Scripting
+from custctl.engines.shaping import Shaping
 
 if TYPE_CHECKING:
     from custctl.engines.reads import Replicas
@@ -61,7 +62,7 @@ class EngineSettings:
     is_chosen: bool = False
 
 
-class Database(Connecting, Rows, Scripting, Cluster):
+class Database(Connecting, Rows, Scripting, Shaping, Cluster):
     """One database as a profile names it."""
 
     @abstractmethod

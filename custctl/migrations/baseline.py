@@ -1,27 +1,69 @@
-"""Adopting a database that has the schema already: its scripts are journalled and not run."""
+"""Adopting a database that has the schema already: it is compared, and its scripts are journalled and not run."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from custctl.customers import audit
 from custctl.migrations import journal
+from custctl.migrations.own_record import found_record
 from custctl.migrations.plan import split_script
-from custctl.migrations.runner import require_preconditions
+from custctl.migrations.runner import check_state, require_preconditions
 from custctl.migrations.scripts import Script, discover
+from custctl.migrations.shapes import Comparison, Recorded, compare_with, expected_by
 from custctl.schema import standing
-from custctl.schema.names import AUDIT
-from custctl.support.errors import MigrationError
+from custctl.schema.names import AUDIT, BOOTSTRAP
+from custctl.schema.standing import record_own_fields
+from custctl.support.errors import MigrationError, RefusedError
+from custctl.support.text import plural
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
-    from custctl.migrations.journal import State
+    from custctl.engines.connection import Connection
+    from custctl.migrations.journal import Record, State
     from custctl.migrations.runner import Listener
 
 
-def plan_baseline(database: Database, sql_dir: Path, version: int) -> tuple[Script, ...]:
-    """Return the scripts that a baseline would take for applied.
+_ACTION = "baseline"
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """The scripts that a baseline would count as applied, and what is not as they make it."""
+
+    scripts: tuple[Script, ...]
+    comparison: Comparison
+
+    def check(self) -> None:
+        """Refuse a database of another shape.
+
+        Raises:
+            MigrationError: with every difference, in words and in its details.
+        """
+        found = self.comparison
+        if found.refusal is not None:
+            raise RefusedError(
+                f"the schema cannot be compared: {found.refusal}", hint="adopt it as the owner of the tables"
+            )
+        if found.differences:
+            count = plural(len(found.differences), "difference", "differences")
+            last = self.scripts[-1].version if self.scripts else ""
+            raise MigrationError(
+                "\n".join(
+                    [
+                        f"the schema is not as the scripts up to {last} make it: {count}; nothing was written",
+                        *(each.sentence for each in found.differences),
+                    ]
+                ),
+                hint=f"`custctl migrate baseline {last} --script FILE` writes the statements that close the gap",
+                details={"differences": found.documents()},
+            )
+
+
+def plan_baseline(database: Database, sql_dir: Path, version: int) -> Adoption:
+    """Return what a baseline would count as applied, compared with what is there.
 
     Raises:
         UsageError: no script has that number, or two have it.
@@ -30,7 +72,12 @@ def plan_baseline(database: Database, sql_dir: Path, version: int) -> tuple[Scri
     scripts = discover(sql_dir, database.engine_name).up_to(version)
     _check(journal.read_state(database), database.location)
     require_preconditions(database)
-    return scripts
+    with database.reading() as connection:
+        return Adoption(scripts, _compared(database, connection, scripts))
+
+
+def _compared(database: Database, connection: Connection, scripts: tuple[Script, ...]) -> Comparison:
+    return compare_with(database, connection, expected_by(database.product(), scripts, Recorded()))
 
 
 def baseline(
@@ -46,6 +93,9 @@ def baseline(
     """Journal scripts as there already, stamp the database and record it in the audit where that is there already.
 
     All of it is one transaction.
+
+    Raises:
+        MigrationError: the database is not as the scripts make it, or has been adopted meanwhile.
     """
     with (
         database.migration_lock(lock_timeout, listener.waiting),
@@ -54,21 +104,92 @@ def baseline(
         state = journal.read_state_on(database, session.connection)
         _check(state, database.location)
         session.begin()
-        journal.create(database, session.connection)
-        standing.stamp(session.connection, environment, database.branch(session.connection))
-        now = session.connection.run("clock.now").scalar()
-        for script in scripts:
-            total = len(split_script(database, script))
-            number = journal.free_number(session.connection, script)
-            row = journal.row(
-                script, number=number, state="baseline", applied=total, total=total, actor=actor, started_at=now
-            )
-            journal.write(session.connection, script, row, is_new=True)
-        if AUDIT in state.tables:
-            detail = {"environment": environment, "scripts": [script.name for script in scripts]}
-            audit.append(database, session.connection, audit.Entry(operation_id, "baseline", actor, detail=detail))
-        session.commit()
+        try:
+            comparison = _compared(database, session.connection, scripts)
+            Adoption(scripts, comparison).check()
+            journal.create(database, session.connection)
+            standing.stamp(session.connection, environment, database.branch(session.connection))
+            found = found_record(database, session.connection)
+            record_own_fields(session.connection, found)
+            now = session.connection.run("clock.now").scalar()
+            for script in scripts:
+                total = len(split_script(database, script))
+                # Of what nobody compared, nothing is known to be there.
+                applied = 0 if script.name in comparison.unknown else total
+                number = journal.free_number(session.connection, script)
+                row = journal.row(
+                    script, number=number, state="baseline", applied=applied, total=total, actor=actor, started_at=now
+                )
+                journal.write(session.connection, script, row, is_new=True)
+            if AUDIT in state.tables:
+                detail = {"environment": environment, "scripts": [script.name for script in scripts]}
+                audit.append(database, session.connection, audit.Entry(operation_id, _ACTION, actor, detail=detail))
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+        database.learn(session.connection, found)
     listener.stamped(environment)
+
+
+def plan_undo(database: Database, environment: str) -> tuple[Record, ...]:
+    """Return what the journal holds of an adoption that can be taken back.
+
+    Raises:
+        MigrationError: there is no journal.
+        RefusedError: something was applied after the adoption; or the stamp is another environment's.
+    """
+    return _adopted(journal.read_state(database), environment, database.location)
+
+
+def undo(database: Database, *, environment: str, lock_timeout: float, listener: Listener) -> tuple[Record, ...]:
+    """Take an adoption back: the database is as it was before.
+
+    Raises:
+        MigrationError: as `plan_undo`.
+        RefusedError: as `plan_undo`.
+    """
+    with (
+        database.migration_lock(lock_timeout, listener.waiting),
+        database.script_session() as session,
+    ):
+        state = journal.read_state_on(database, session.connection)
+        adopted = _adopted(state, environment, database.location)
+        session.begin()
+        try:
+            if AUDIT in state.tables:
+                _forget(database, session.connection)
+            database.undo_tables(session.connection, BOOTSTRAP)
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+    return adopted
+
+
+def _forget(database: Database, connection: Connection) -> None:
+    """Take the adoption out of the audit; where something was written after it, a chain may rest on it: it stays."""
+    table = connection.qualified(AUDIT)
+    newest = connection.send(f"SELECT id, action FROM {table} WHERE id = (SELECT MAX(id) FROM {table})").first()
+    if newest is not None and newest.action == _ACTION:
+        database.take_back_row(connection, AUDIT, newest.id)
+
+
+def _adopted(state: State, environment: str, location: str) -> tuple[Record, ...]:
+    if not state.has_journal:
+        raise MigrationError(
+            f"{location} has no journal: nothing was adopted", hint="`custctl migrate status` shows it"
+        )
+    check_state(state, environment, location)
+    later = [record.name for record in state.records if record.state != "baseline"]
+    if later or not state.records:
+        names = ", ".join(f"`{name}`" for name in later) or "nothing"
+        raise RefusedError(
+            f"the adoption of {location} cannot be taken back: {names} was applied after it",
+            hint="write a script that changes what is left",
+            details={"applied": later},
+        )
+    return state.records
 
 
 def _check(state: State, location: str) -> None:

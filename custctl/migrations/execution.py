@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from custctl.engines.scripting import TransactionEndedError
 from custctl.engines.scripts import Statement
-from custctl.migrations import journal
+from custctl.migrations import journal, shapes
 from custctl.migrations.journal import Record
 from custctl.migrations.plan import Step
 from custctl.migrations.scripts import Script
@@ -210,12 +210,15 @@ def _in_transaction(task: Task) -> None:
     try:
         started_at = task.begin()
         number = journal.free_number(session.connection, script)
+        shape = shapes.before(task.database, session.connection, script)
         task.phase = _IN
         for done in session.run_all(map(task.filled_in, task.statements)):
             task.at = done - 1
             session.check_transaction()
             task.at = min(done, last)
         task.at, task.phase = max(last, 0), _AFTER
+        session.become_own()
+        shapes.record(task.database, session.connection, script, shape)
         task.finish(started_at, number)
     except CommitLostError:
         session.rollback()
@@ -250,6 +253,7 @@ def _one_by_one(task: Task) -> None:
         started_at, done = record.started_at, _resume_at(task, record)
         session.begin()
     task.note("running", done, started_at=started_at)
+    shapes.keep_before(database, session.connection, script)
     session.commit()
     opened: int | None = None  # the statement by which the script began a transaction of its own, while that is open
     try:
@@ -287,6 +291,7 @@ def _one_by_one(task: Task) -> None:
         task.at, task.phase = max(total - 1, 0), _AFTER
         session.begin()
         task.note("applied", total, started_at=started_at)
+        shapes.record(database, session.connection, script, None)
         if task.after_script is not None:
             task.after_script(session.connection, script)
         session.commit()

@@ -50,7 +50,7 @@ def validate(database: Database, sql_dir: Path, environment: str) -> list[Proble
     Raises:
         MigrationError: the folder of scripts cannot be read as such.
     """
-    status = read_status(database, sql_dir, environment)
+    status = read_status(database, sql_dir, environment, shape=False)
     state, plan = status.state, status.plan
     problems: list[Problem] = []
     try:

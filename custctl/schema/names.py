@@ -26,3 +26,5 @@ COLUMNS = frozenset(
      "country", "status", "version", "created_at", "updated_at")
 )  # fmt: skip
 """The columns of `customer` that are the product's."""
+FILLED = ("version", "created_at", "updated_at")
+"""Columns that the database itself gives a value."""

@@ -101,7 +101,7 @@ class RefusedError(CustctlError):
 
 
 class PendingError(CustctlError):
-    """The schema is missing, or older than this program needs."""
+    """The schema is missing, older than this program needs, or not as its scripts make it."""
 
     exit_code = ExitCode.PENDING
 
@@ -168,3 +168,16 @@ class StatementError(Exception):
         super().__init__(str(orig))
         self.orig = orig
         self.statement = statement
+
+
+def other_shape(where: str, text: str) -> PendingError:
+    """Return the error for a table that is not as its scripts make it.
+
+    Args:
+        where: the database or node, as messages name it.
+        text: what is wrong, in the server's own words.
+    """
+    return PendingError(
+        f"the schema of {where} is not as its scripts make it: {text}",
+        hint="`custctl doctor` shows what differs, and a statement for each",
+    )

@@ -16,6 +16,7 @@ import pyodbc
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678000)  # noqa: DTZ001 - as the driver returns it, without a zone
 VERSION = bytes.fromhex("00000000000007d1")
+NEXT_VERSION = (int.from_bytes(VERSION, "big") + 1).to_bytes(8, "big")
 NAMED: dict[str, Any] = {
     "id": 7,
     "email": "ada@example.com",
@@ -123,7 +124,9 @@ class Server:
         source = statement[len(_until_from(statement)) :] if statement.startswith("SELECT") else statement
         table = _FROM.match(source.strip())
         if "OUTPUT" in statement or "lane" in columns:
-            return [tuple(NAMED.get(column) for column in columns)]
+            # An update gives the row a new version.
+            row = {**NAMED, "version": NEXT_VERSION} if statement.startswith("UPDATE") else NAMED
+            return [tuple(row.get(column) for column in columns)]
         if table is None:
             first = next((value for text, value in ASKED.items() if text in statement), None)
             further = next((value for text, value in FURTHER.items() if text in statement), None)

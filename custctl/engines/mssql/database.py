@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -18,6 +19,7 @@ from custctl.engines.mssql.errors import TAKEN, is_lost, number, words
 from custctl.engines.mssql.running import MssqlConnection
 from custctl.engines.mssql.supervised import Connection as Supervised
 from custctl.engines.server import DriverError, DriverErrors, GivenUpError, ServerDatabase
+from custctl.engines.shaping import Mend, Product
 from custctl.schema import names
 from custctl.support.errors import CredentialError, CustctlError, LockTimeoutError, UnavailableError
 from custctl.support.tls import keep_out, require_authorities
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from custctl.engines.scripting import ScriptSession
     from custctl.engines.scripts import Language, Lint, Statement
     from custctl.schema.own import Field
+    from custctl.schema.shape import Difference, Shape
 
 # Each connection is a command's own; and a pooled one would keep what the last one has set.
 pyodbc.pooling = False
@@ -43,6 +46,7 @@ _NOT_READ = (-155, -151)
 class MssqlDatabase(ServerDatabase):
     """A database of SQL Server 2017 or newer, or of a server that speaks its protocol and dialect."""
 
+    statement_end = "\nGO\n"
     engine_name = "mssql"
     driver_error = pyodbc.Error
     driver_errors: ClassVar[DriverErrors] = errors
@@ -342,6 +346,33 @@ class MssqlDatabase(ServerDatabase):
             settings.schema,
             settings.connect_timeout,
         )
+
+    # -- shape -------------------------------------------------------------------------------------
+
+    def read_shape(self, connection: Connection) -> Shape:
+        from custctl.engines.mssql.shape import read_shape
+
+        return read_shape(connection)
+
+    def sees_shape(self, connection: Connection) -> bool:
+        from custctl.engines.mssql.shape import sees_shape
+
+        return sees_shape(connection)
+
+    @property
+    def client(self) -> str:
+        node = self.settings.nodes[0]
+        return f"sqlcmd -b -I -S {node.host},{node.port} -d {shlex.quote(self.settings.name)} -i FILE"
+
+    def product(self) -> Product:
+        from custctl.engines.mssql.made import MADE
+
+        return Product.of(MADE)
+
+    def mends(self, differences: Sequence[Difference], expected: Shape, found: Shape) -> list[Mend]:
+        from custctl.engines.mssql.mending import mends
+
+        return mends(differences, expected, found)
 
     # -- diagnosis ---------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from custctl.support.errors import (
     PendingError,
     RefusedError,
     UnavailableError,
+    other_shape,
 )
 from custctl.support.text import visible
 
@@ -35,7 +36,10 @@ _GIVEN_UP_WORDS = ("deadlock detected", "could not serialize access", "customer_
 _LOGIN = frozenset({18450, 18451, 18452, 18456, 18461, 18470, 18486, 18487, 18488})
 _DENIED = frozenset({229, 230, 262, 297, 300, 378, 2760, 15247, 15517})
 _DENIED_WORDS = ("permission denied", "permission was denied", "must be owner of")
-_MISSING = frozenset({207, 208, 2812})
+_MISSING = frozenset({208, 2812})
+# No such column; a column of another type, or one that the server fills itself.
+_OTHER_SHAPE = frozenset({206, 207, 257, 271, 272, 273})
+_OTHER_SHAPE_WORDS = re.compile(r"column \S+.* does not exist|operator does not exist|is of type \S+ but expression")
 _REFUSED_VALUE = frozenset({220, 245, 515, 547, 2628, 8114, 8115, 8134, 8152})
 _READ_ONLY = frozenset({3906, 3908, 976, 978, 979})
 # A server that moves, starts or ends, is full, or has too much to do.
@@ -153,7 +157,9 @@ def _made(
         return LockTimeoutError(
             f"timed out waiting for a lock at {where}: {text}", hint=f"another transaction holds it; {_LATER}"
         )
-    if code in _MISSING or re.search(r"(relation|column|function|schema) \S+.* does not exist", text):
+    if code in _OTHER_SHAPE or _OTHER_SHAPE_WORDS.search(text):
+        return other_shape(where, text)
+    if code in _MISSING or re.search(r"(relation|function|schema) \S+.* does not exist", text):
         return PendingError(f"the schema at {where} is missing or too old: {text}", hint="run `custctl migrate`")
     if code == _TRIGGER:
         return PendingError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,6 +19,7 @@ from custctl.engines.postgresql.pooling import APPLICATION, is_pooled, require_s
 from custctl.engines.postgresql.running import PostgresqlConnection
 from custctl.engines.postgresql.timeline import TIMELINE
 from custctl.engines.server import DriverError, DriverErrors, ServerDatabase
+from custctl.engines.shaping import Mend, Product
 from custctl.schema import names
 from custctl.support.errors import CustctlError, InvalidError, NoCredentialError, RefusedError
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from custctl.engines.scripting import ScriptSession
     from custctl.engines.scripts import Language, Lint, Statement
     from custctl.schema.own import Field
+    from custctl.schema.shape import Difference, Shape
 
 _SSLMODES = {"verify-full": "verify-full", "strict": "verify-full", "require": "require", "off": "disable"}
 _READ_ONLY = "default_transaction_read_only"
@@ -482,6 +485,40 @@ class PostgresqlDatabase(ServerDatabase):
             self.settings.schema,
             self.settings.connect_timeout,
         )
+
+    # -- shape -------------------------------------------------------------------------------------
+
+    def read_shape(self, connection: Connection) -> Shape:
+        from custctl.engines.postgresql.shape import read_shape
+
+        return read_shape(connection)
+
+    @property
+    def client(self) -> str:
+        node = self.settings.nodes[0]
+        at = f"-h {node.host} -p {node.port} -d {shlex.quote(self.settings.name)}"
+        return f"psql -v ON_ERROR_STOP=1 --single-transaction {at} -f FILE"
+
+    @property
+    def opening(self) -> Sequence[str]:
+        return (f"SET search_path = {self._search_path()}",)
+
+    def product(self) -> Product:
+        from custctl.engines.postgresql.made import MADE
+
+        return Product.of(MADE)
+
+    def mends(self, differences: Sequence[Difference], expected: Shape, found: Shape) -> list[Mend]:
+        from custctl.engines.postgresql.mending import mends
+
+        return mends(differences, expected, found)
+
+    def take_back_row(self, connection: Connection, table: str, number: int) -> None:
+        super().take_back_row(connection, table, number)
+        name = connection.qualified(table)
+        sequence = "pg_catalog.pg_get_serial_sequence(%(name)s, 'id')"
+        newest = f"SELECT pg_catalog.setval({sequence}, coalesce(max(id), 1), max(id) IS NOT NULL) FROM {name.replace('%', '%%')}"
+        connection.send(newest, ("name",), {"name": name})
 
     # -- diagnosis ---------------------------------------------------------------------------------
 

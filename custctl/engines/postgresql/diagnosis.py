@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 _OLDEST = 150000
 _FULL = 0.9  # of a limit on sessions, from which on it is told
 _WANT_TLS = struct.pack("!II", 8, 80877103)  # SSLRequest
-_UNIQUE = ("customer_email_unique", "customer_audit_operation", "customer_audit_chain")
 
 _SESSION = "SELECT session_user, current_user, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)"
 _OWNER = """
@@ -78,7 +77,7 @@ SELECT pg_get_function_sqlbody(p.oid), (SELECT datcollate FROM pg_database WHERE
  WHERE p.proname = 'custctl_fold' AND p.pronamespace = to_regnamespace(quote_ident(%(schema)s))
 """
 _INDEXES = """
-SELECT c.relname, i.indisvalid, i.indisunique
+SELECT c.relname, i.indisvalid
   FROM pg_index AS i
   JOIN pg_class AS c ON c.oid = i.indexrelid
  WHERE c.relnamespace = to_regnamespace(quote_ident(%(schema)s))
@@ -380,7 +379,7 @@ class _Look:
         if not folding:
             return
         yield self._folding(*folding[0])
-        index = {name: valid for name, valid, _ in self._rows(_INDEXES, schema=schema)}.get("customer_search")
+        index = dict(self._rows(_INDEXES, schema=schema)).get("customer_search")
         installed = bool(self._rows("SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm'"))
         if index:
             yield Check("substring search", True, "trigram index `customer_search`")
@@ -404,18 +403,13 @@ class _Look:
         return Check("case in search", True, f"by the collation `{collation}`")
 
     def _indexes(self) -> Iterator[Check]:
-        found = {name: (valid, unique) for name, valid, unique in self._rows(_INDEXES, schema=self._settings.schema)}
+        found = dict(self._rows(_INDEXES, schema=self._settings.schema))
         if "customer_pk" not in found:
             return
-        broken = [name for name, (valid, _) in found.items() if not valid and name != "customer_search"]
-        gone = [name for name in _UNIQUE if not found.get(name, (True, False))[1]]
-        if gone:
-            names = ", ".join(f"`{name}`" for name in gone)
-            hint = "without it a value can be used twice: rebuild it, as in `sql/postgresql/migrations`"
-            yield Check("indexes", False, f"missing: {names}", hint, ExitCode.MIGRATION)
+        broken = [name for name, valid in found.items() if not valid and name != "customer_search"]
         if broken:
             names = ", ".join(f"`{name}`" for name in broken)
             hint = "run `REINDEX INDEX CONCURRENTLY` on it, or drop it and run its script again"
             yield Check("indexes", False, f"INVALID: {names}", hint, ExitCode.MIGRATION)
-        if not gone and not broken:
+        else:
             yield Check("indexes", True, f"{len(found)}, all valid")

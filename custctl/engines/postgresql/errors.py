@@ -11,6 +11,7 @@ import psycopg
 
 from custctl.engines.postgresql.attempts import reason
 from custctl.engines.postgresql.denials import Denial
+from custctl.schema.names import FILLED
 from custctl.support.errors import (
     ConflictError,
     CredentialError,
@@ -21,6 +22,7 @@ from custctl.support.errors import (
     PendingError,
     RefusedError,
     UnavailableError,
+    other_shape,
 )
 from custctl.support.text import visible
 
@@ -31,6 +33,9 @@ _GIVEN_UP = frozenset({"40001", "40P01"})
 _UNIQUE = {"customer_email_unique": "email", "customer_audit_operation": "operation_id"}
 # Two writes to one customer found the same end of its chain: the one that comes second does so again.
 _CHAIN = "customer_audit_chain"
+
+# No such column, function or unique index; a column of another type, or one that is generated.
+_OTHER_SHAPE = frozenset({"42703", "42883", "42P10", "42804", "42846", "428C9"})
 
 _LATER = "try again in a moment"
 
@@ -78,10 +83,14 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
         return Denial.read(text, statement).error(text, where, login)
     if state in ("28000", "28P01"):
         return _refused_login(text, where, login)
+    if state == "23502" and error.diag.column_name in FILLED:
+        return other_shape(where, text)
     if state.startswith(("22", "23")):
         return InvalidError(f"the database refused a value: {text}")
-    if state in ("42P01", "42703", "42883", "42704", "3F000"):
+    if state in ("42P01", "42704", "3F000"):
         return PendingError(f"the schema at {where} is missing or too old: {text}", hint="run `custctl migrate`")
+    if state in _OTHER_SHAPE:
+        return other_shape(where, text)
     if state == "55P03":
         return LockTimeoutError(
             f"timed out waiting for a lock at {where}: {text}", hint=f"another transaction holds it; {_LATER}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from custctl.engines.base import Database, EngineSettings
 from custctl.engines.connecting import T
 from custctl.engines.model import Check, Index, LockHolder, Merge
+from custctl.engines.shaping import Mend, Product
 from custctl.engines.sqlite import folding
 from custctl.engines.sqlite.errors import translate
 from custctl.engines.sqlite.running import SqliteConnection, begin_immediate, value_of
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from custctl.engines.scripting import ScriptSession
     from custctl.engines.scripts import Language, Lint, Statement
     from custctl.schema.own import Field
+    from custctl.schema.shape import Difference, Shape
 
 # Not `temp_store = MEMORY`: what a statement needs to be undone is kept there too, all pages that it writes.
 _SETTINGS = (
@@ -371,6 +374,36 @@ class SqliteDatabase(Database):
     def settle(self, connection: Connection, statement: Statement) -> bool | None:
         # Each of these can be run again whether or not it took effect.
         return False if self.language.needs_autocommit(statement) else None
+
+    # -- shape -------------------------------------------------------------------------------------
+
+    def read_shape(self, connection: Connection) -> Shape:
+        from custctl.engines.sqlite.shape import read_shape
+
+        return read_shape(connection)
+
+    @property
+    def client(self) -> str:
+        return f"sqlite3 -bail {shlex.quote(str(self.path))} <FILE"
+
+    def product(self) -> Product:
+        from custctl.engines.sqlite.made import MADE
+
+        return Product.of(MADE)
+
+    def mends(self, differences: Sequence[Difference], expected: Shape, found: Shape) -> list[Mend]:
+        from custctl.engines.sqlite.mending import mends
+
+        return mends(differences, expected, found)
+
+    def take_back_row(self, connection: Connection, table: str, number: int) -> None:
+        super().take_back_row(connection, table, number)
+        newest = connection.send(f"SELECT MAX(id) FROM {connection.qualified(table)}").scalar()
+        values = {"newest": newest, "name": table}
+        if newest is None:
+            connection.send("DELETE FROM sqlite_sequence WHERE name = ?", ("name",), values)
+        else:
+            connection.send("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", ("newest", "name"), values)
 
     # -- diagnosis ---------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 
+from custctl.schema.names import FILLED
 from custctl.support.errors import (
     ConflictError,
     CredentialError,
@@ -12,10 +13,14 @@ from custctl.support.errors import (
     InvalidError,
     PendingError,
     UnavailableError,
+    other_shape,
 )
 
 _UNIQUE = re.compile(r"UNIQUE constraint failed: (\w+)\.(\w+)")
-_MISSING = re.compile(r"no such (table|column|module)\b")
+_MISSING = re.compile(r"no such (table|module)\b")
+_OTHER_SHAPE = re.compile(
+    r"no such column|has no column named|ON CONFLICT clause does not match|datatype mismatch|cannot (?:INSERT into|UPDATE) generated"
+)
 
 
 def translate(error: BaseException, location: str) -> CustctlError:
@@ -40,6 +45,8 @@ def translate(error: BaseException, location: str) -> CustctlError:
         )
     if name.startswith(("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")):
         return _taken(text)
+    if name == "SQLITE_CONSTRAINT_NOTNULL" and text.rpartition(".")[2] in FILLED:
+        return other_shape(location, text)
     if name.startswith("SQLITE_CONSTRAINT"):
         return InvalidError(f"the database refused a value: {text}")
     if name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")):
@@ -59,6 +66,8 @@ def translate(error: BaseException, location: str) -> CustctlError:
             f"a value in {location} is not UTF-8: it was not written by custctl",
             hint="find it with `SELECT id FROM customer WHERE …` in the sqlite3 shell, and rewrite it",
         )
+    if _OTHER_SHAPE.search(text):
+        return other_shape(location, text)
     if _MISSING.match(text):
         return PendingError(f"the schema of {location} is missing or too old: {text}", hint="run `custctl migrate`")
     return CustctlError(f"{location}: {text}")

@@ -98,6 +98,8 @@ WHERE [dbo].custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'de
 FROM [dbo].schema_migration
 WHERE [dbo].schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', CASE WHEN (CAST(DATABASEPROPERTYEX(DB_NAME(), N'Updateability') AS NVARCHAR(60)) = N'READ_ONLY') THEN N'yes' ELSE N'no' END AS anon_1
 GO
+SELECT HAS_PERMS_BY_NAME(?, N'SCHEMA', N'ALTER'), HAS_PERMS_BY_NAME(?, N'SCHEMA', N'VIEW DEFINITION')
+GO
 
 -- custctl seed --customers 2
 SELECT [dbo].customer_audit.id, [dbo].customer_audit.operation_id, [dbo].customer_audit.part, [dbo].customer_audit.customer_id, [dbo].customer_audit.sequence, [dbo].customer_audit.action, [dbo].customer_audit.actor, [dbo].customer_audit.happened_at, [dbo].customer_audit.version, [dbo].customer_audit.fields, [dbo].customer_audit.first_customer_id, [dbo].customer_audit.last_customer_id, [dbo].customer_audit.detail, [dbo].customer_audit.held_values, [dbo].customer_audit.salt, [dbo].customer_audit.values_hash, [dbo].customer_audit.previous_hash, [dbo].customer_audit.row_hash

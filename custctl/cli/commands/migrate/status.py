@@ -42,11 +42,13 @@ def status(
     check: Annotated[
         bool,
         typer.Option(
-            "--check", help="Exit 8 when anything is pending, 11 when an applied script has changed or is missing."
+            "--check",
+            help="Exit 8 when anything is pending; 11 when an applied script has changed or is missing, or the schema is not as the scripts make it.",
         ),
     ] = False,
 ) -> None:
-    """Show what is applied, pending, drifted or missing. Reads only."""
+    """Show what is applied, pending, drifted or missing, and what of the schema is not as the scripts make it. Reads only."""
+    from custctl.cli.commands.migrate.shape import check_shape, tell_shape
     from custctl.cli.commands.telling import tell_lacking
     from custctl.migrations.plan import check_plan
     from custctl.support.errors import MigrationError, PendingError
@@ -77,6 +79,7 @@ def status(
         )
     if found.lacking is not None:
         tell_lacking(context.console, found.lacking)
+    tell_shape(context, found.shape)
     if check:
         check_plan(plan, allow_out_of_order=True)
         if plan.missing:
@@ -86,6 +89,7 @@ def status(
                 hint="restore the file, or name its folder with `--sql-dir`",
                 details={"missing": [record.name for record in plan.missing]},
             )
+        check_shape(found.shape)
         if plan.steps:
             count = len(plan.steps)
             raise PendingError(f"{plural(count, 'script is', 'scripts are')} pending", hint="run `custctl migrate`")

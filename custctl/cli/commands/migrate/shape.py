@@ -1,0 +1,33 @@
+"""How the commands tell what of a schema is not as its scripts make it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from custctl.support.text import plural
+
+if TYPE_CHECKING:
+    from custctl.cli.context import Context
+    from custctl.migrations.shapes import Comparison
+
+
+def tell_shape(context: Context, comparison: Comparison) -> None:
+    """Warn of each difference."""
+    for difference in comparison.differences:
+        context.console.warn(f"the schema is not as the scripts make it: {difference.sentence}")
+
+
+def check_shape(comparison: Comparison) -> None:
+    """Refuse a schema of another shape.
+
+    Raises:
+        MigrationError: there is a difference.
+    """
+    from custctl.support.errors import MigrationError
+
+    if comparison.differences:
+        raise MigrationError(
+            f"the schema is not as the scripts make it: {plural(len(comparison.differences), 'difference', 'differences')}",
+            hint="`custctl doctor` shows a statement for each",
+            details={"differences": comparison.documents()},
+        )

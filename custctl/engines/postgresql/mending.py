@@ -1,0 +1,182 @@
+"""What brings a PostgreSQL schema back into shape, as statements that psql runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from custctl.engines.filling import fill, note
+from custctl.engines.postgresql.names import quoted
+from custctl.engines.shaping import Mend
+from custctl.schema.shape import (
+    CHECK,
+    COLUMN,
+    FOREIGN_KEY,
+    FUNCTION,
+    INDEX,
+    PRIMARY_KEY,
+    TABLE,
+    TRIGGER,
+    UNIQUE,
+    Facts,
+    Key,
+)
+
+if TYPE_CHECKING:
+    from custctl.schema.shape import Difference, Shape
+
+_OF_TEXT = ("character varying", "character", "text", "citext", "name")
+_ORDER = ("smallint", "integer", "bigint")
+_ENABLE = {"always": "ENABLE ALWAYS", "on replicas": "ENABLE REPLICA", "no": "DISABLE"}
+
+
+def mends(differences: Sequence[Difference], expected: Shape, found: Shape) -> list[Mend]:
+    """Return what mends each difference, in their order."""
+    return [_mend(each, expected, found) for each in differences]
+
+
+def _mend(each: Difference, expected: Shape, found: Shape) -> Mend:
+    key, facts = each.key, each.expected
+    if key.kind == TABLE:
+        return Mend(tuple(_table(key.table, expected)))
+    if key.kind == COLUMN:
+        return _column(each)
+    if key.kind == FUNCTION:
+        text = facts["_sql"]
+        return Mend((text.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1),))
+    if key.kind == INDEX:
+        if each.facts == ("valid",):
+            return Mend((f"REINDEX INDEX {quoted(key.name)}",))
+        gone = (f"DROP INDEX {quoted(key.name)}",) if each.fault == "different" else ()
+        return Mend((*gone, facts["_sql"]))
+    if key.kind == TRIGGER:
+        if each.facts == ("enabled",):
+            return Mend((_enable(key, facts),))
+        gone = (f"DROP TRIGGER {quoted(key.name)} ON {quoted(key.table)}",) if each.fault == "different" else ()
+        return Mend((*gone, *_trigger(key, facts)))
+    table = f"ALTER TABLE {quoted(key.table)}"
+    if each.facts == ("validated",):
+        return Mend((f"{table} VALIDATE CONSTRAINT {quoted(key.name)}",))
+    if key.kind == PRIMARY_KEY:
+        # A table has one primary key, to which others may refer.
+        other = Key(PRIMARY_KEY, key.table, "") in found
+        return Mend((f"{table} ADD {_key(key, facts, unique=other)}",))
+    gone = (f"{table} DROP CONSTRAINT {quoted(key.name)}",) if each.fault == "different" else ()
+    return Mend((*gone, f"{table} ADD {_constraint(key, facts)}"))
+
+
+def _column(each: Difference) -> Mend:
+    table, name = quoted(each.key.table), quoted(each.key.name)
+    alter, facts = f"ALTER TABLE {table}", each.expected
+    required = facts.get("nullable") == "no"
+    if each.fault == "renamed":
+        return Mend((f"{alter} RENAME COLUMN {quoted(each.instead or '')} TO {name}",))
+    if each.fault == "missing":
+        notes = []
+        if each.instead:
+            rename = f"{alter} RENAME COLUMN {quoted(each.instead)} TO {name};"
+            notes.append(f"{each.instead} may be {each.key.name}: if so, run this in place of what follows: {rename}")
+        if not required or any(facts.get(name) for name in ("default", "identity", "generated")):
+            return Mend((f"{alter} ADD COLUMN {_definition(each.key, facts)}",), tuple(notes))
+        notes.append(note(each.key.table, each.key.name, each.instead))
+        optional = {**facts, "nullable": "yes"}
+        return Mend(
+            (
+                f"{alter} ADD COLUMN {_definition(each.key, optional)}",
+                *_fill(each),
+                f"{alter} ALTER {name} SET NOT NULL",
+            ),
+            tuple(notes),
+        )
+    statements: list[str] = []
+    loses = False
+    if {"type", "collation"} & set(each.facts):
+        collation = f" COLLATE {quoted(facts['collation'])}" if facts.get("collation") else ""
+        loses = not _keeps(each.found.get("type", ""), facts["type"])
+        using = f" USING {name}::{facts['type']}" if loses else ""
+        statements.append(f"{alter} ALTER {name} TYPE {facts['type']}{collation}{using}")
+    if "generated" in each.facts:
+        return Mend(notes=("drop the column and add it again as a generated one",))
+    if "identity" in each.facts:
+        if each.found.get("identity"):
+            statements.append(f"{alter} ALTER {name} SET GENERATED {facts['identity'].upper()}")
+        else:
+            if each.found.get("default"):
+                statements.append(f"{alter} ALTER {name} DROP DEFAULT")
+            statements.append(f"{alter} ALTER {name} ADD GENERATED {facts['identity'].upper()} AS IDENTITY")
+            sequence = f"pg_get_serial_sequence('{table.replace(chr(39), chr(39) * 2)}', '{each.key.name}')"
+            statements.append(f"SELECT setval({sequence}, coalesce(max({name}), 0) + 1, false) FROM {table}")
+    if "default" in each.facts:
+        statements.append(f"{alter} ALTER {name} SET DEFAULT {facts['default']}")
+    if "nullable" in each.facts:
+        statements += (
+            [*_fill(each), f"{alter} ALTER {name} SET NOT NULL"]
+            if required
+            else [f"{alter} ALTER {name} DROP NOT NULL"]
+        )
+    return Mend(tuple(statements), loses=loses)
+
+
+def _fill(each: Difference) -> Iterator[str]:
+    value = each.expected.get("default") or fill(each.key.table, each.key.name, "gen_random_uuid()")
+    if value is not None:
+        table, name = quoted(each.key.table), quoted(each.key.name)
+        yield f"UPDATE {table} SET {name} = {value} WHERE {name} IS NULL"
+
+
+def _keeps(found: str, wanted: str) -> bool:
+    """Tell whether every value of a type is one of another."""
+    bare = found.partition("(")[0]
+    if found in _ORDER and wanted in _ORDER:
+        return _ORDER.index(found) <= _ORDER.index(wanted)
+    return found == wanted or (bare in _OF_TEXT and wanted == "text") or (found in _ORDER and wanted == "text")
+
+
+def _table(table: str, expected: Shape) -> Iterator[str]:
+    """Yield what makes a table, with all that is on it."""
+    things = {key: facts for key, facts in expected.items() if key.table == table}
+    items = [_definition(key, facts) for key, facts in things.items() if key.kind == COLUMN]
+    items += [_key(key, facts, unique=False) for key, facts in things.items() if key.kind == PRIMARY_KEY]
+    items += [_constraint(key, facts) for key, facts in things.items() if key.kind in (CHECK, UNIQUE, FOREIGN_KEY)]
+    yield f"CREATE TABLE {quoted(table)} (\n  " + ",\n  ".join(items) + "\n)"
+    yield from (facts["_sql"] for key, facts in things.items() if key.kind == INDEX)
+    for key, facts in things.items():
+        if key.kind == TRIGGER:
+            yield from _trigger(key, facts)
+
+
+def _definition(key: Key, facts: Facts) -> str:
+    words = [quoted(key.name), facts["type"]]
+    if facts.get("collation"):
+        words.append(f"COLLATE {quoted(facts['collation'])}")
+    if facts.get("generated"):
+        words.append(f"GENERATED ALWAYS AS ({facts['generated']}) STORED")
+    if facts.get("identity"):
+        words.append(f"GENERATED {facts['identity'].upper()} AS IDENTITY")
+    if facts.get("default"):
+        words.append(f"DEFAULT {facts['default']}")
+    if facts.get("nullable") == "no":
+        words.append("NOT NULL")
+    return " ".join(words)
+
+
+def _key(key: Key, facts: Facts, *, unique: bool) -> str:
+    columns = facts["columns"].replace(", ", "_").replace('"', "")
+    name = f"{key.table}_{columns}_unique" if unique else facts.get("_name") or f"{key.table}_pk"
+    return f"CONSTRAINT {quoted(name)} {'UNIQUE' if unique else 'PRIMARY KEY'} ({facts['columns']})"
+
+
+def _constraint(key: Key, facts: Facts) -> str:
+    told = f"UNIQUE ({facts['columns']})" if key.kind == UNIQUE else facts["definition"]
+    return f"CONSTRAINT {quoted(key.name)} {told}"
+
+
+def _trigger(key: Key, facts: Facts) -> Iterator[str]:
+    yield facts["_sql"]
+    if facts.get("enabled") != "yes":
+        yield _enable(key, facts)
+
+
+def _enable(key: Key, facts: Facts) -> str:
+    how = _ENABLE.get(facts.get("enabled", ""), "ENABLE")
+    return f"ALTER TABLE {quoted(key.table)} {how} TRIGGER {quoted(key.name)}"

@@ -1,0 +1,684 @@
+"""What each of the product's scripts makes on this engine; `make shapes` writes this file."""
+
+from __future__ import annotations
+
+from custctl.engines.shaping import Made
+
+MADE: Made = {
+    (
+        "migrations/0001_create_customer.sql",
+        "v1:sha256:5daae3d2386ba9e97b9bfd558a188aceace45fa9cf35565a361222509981bf65",
+    ): [
+        ("table", "customer", "", {}),
+        (
+            "column",
+            "customer",
+            "id",
+            {
+                "type": "integer",
+                "nullable": "yes",
+                "_text": "id           INTEGER PRIMARY KEY AUTOINCREMENT CONSTRAINT customer_id_positive CHECK (id > 0)",
+            },
+        ),
+        (
+            "column",
+            "customer",
+            "email",
+            {
+                "type": "text",
+                "nullable": "no",
+                "_text": "email        TEXT NOT NULL\n               CONSTRAINT customer_email_lower_case CHECK (email = lower(email))\n               CONSTRAINT customer_email_length CHECK (typeof(email) = 'text' AND length(email) BETWEEN 3 AND 254)",
+            },
+        ),
+        (
+            "column",
+            "customer",
+            "first_name",
+            {
+                "type": "text",
+                "nullable": "no",
+                "_text": "first_name   TEXT NOT NULL CONSTRAINT customer_first_name_length\n               CHECK (typeof(first_name) = 'text' AND length(first_name) BETWEEN 1 AND 100)",
+            },
+        ),
+        (
+            "column",
+            "customer",
+            "last_name",
+            {
+                "type": "text",
+                "nullable": "no",
+                "_text": "last_name    TEXT NOT NULL CONSTRAINT customer_last_name_length\n               CHECK (typeof(last_name) = 'text' AND length(last_name) BETWEEN 1 AND 100)",
+            },
+        ),
+        (
+            "column",
+            "customer",
+            "phone",
+            {
+                "type": "text",
+                "nullable": "yes",
+                "_text": "phone        TEXT CONSTRAINT customer_phone_length\n               CHECK (typeof(phone) <> 'blob' AND length(phone) BETWEEN 1 AND 40)",
+            },
+        ),
+        (
+            "column",
+            "customer",
+            "company",
+            {
+                "type": "text",
+                "nullable": "yes",
+                "_text": "company      TEXT CONSTRAINT customer_company_length\n               CHECK (typeof(company) <> 'blob' AND length(company) BETWEEN 1 AND 200)",
+            },
+        ),
+        (
+            "column",
+            "customer",
+            "address_line",
+            {
+                "type": "text",
+                "nullable": "yes",
+                "_text": "address_line TEXT CONSTRAINT customer_address_line_length\n               CHECK (typeof(address_line) <> 'blob' AND length(address_line) BETWEEN 1 AND 200)",
+            },
+        ),
+        (
+            "column",
+            "customer",
+            "city",
+            {
+                "type": "text",
+                "nullable": "yes",
+                "_text": "city         TEXT CONSTRAINT customer_city_length\n               CHECK (typeof(city) <> 'blob' AND length(city) BETWEEN 1 AND 100)",
+            },
+        ),
+        (
+            "column",
+            "customer",
+            "region",
+            {
+                "type": "text",
+                "nullable": "yes",
+                "_text": "region       TEXT CONSTRAINT customer_region_length\n               CHECK (typeof(region) <> 'blob' AND length(region) BETWEEN 1 AND 100)",
+            },
+        ),
+        (
+            "column",
+            "customer",
+            "postal_code",
+            {
+                "type": "text",
+                "nullable": "yes",
+                "_text": "postal_code  TEXT CONSTRAINT customer_postal_code_length\n               CHECK (typeof(postal_code) <> 'blob' AND length(postal_code) BETWEEN 1 AND 20)",
+            },
+        ),
+        (
+            "column",
+            "customer",
+            "country",
+            {
+                "type": "text",
+                "nullable": "yes",
+                "_text": "country      TEXT CONSTRAINT customer_country_length\n               CHECK (typeof(country) <> 'blob' AND length(country) BETWEEN 1 AND 100)",
+            },
+        ),
+        (
+            "column",
+            "customer",
+            "status",
+            {
+                "type": "text",
+                "nullable": "no",
+                "default": "'active'",
+                "_text": "status       TEXT NOT NULL DEFAULT 'active'\n               CONSTRAINT customer_status_known CHECK (status IN ('active', 'suspended', 'closed'))",
+            },
+        ),
+        (
+            "column",
+            "customer",
+            "version",
+            {"type": "integer", "nullable": "no", "default": "1", "_text": "version      INTEGER NOT NULL DEFAULT 1"},
+        ),
+        (
+            "column",
+            "customer",
+            "created_at",
+            {
+                "type": "text",
+                "nullable": "no",
+                "default": "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
+                "_text": "created_at   TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))",
+            },
+        ),
+        (
+            "column",
+            "customer",
+            "updated_at",
+            {
+                "type": "text",
+                "nullable": "no",
+                "default": "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
+                "_text": "updated_at   TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))",
+            },
+        ),
+        ("primary key", "customer", "", {"columns": "id", "autoincrement": "yes"}),
+        (
+            "check",
+            "customer",
+            "customer_id_positive",
+            {"definition": "id>0", "_column": "id", "_check": 'CONSTRAINT "customer_id_positive" CHECK (id > 0)'},
+        ),
+        (
+            "check",
+            "customer",
+            "customer_email_lower_case",
+            {
+                "definition": "email=lower(email)",
+                "_column": "email",
+                "_check": 'CONSTRAINT "customer_email_lower_case" CHECK (email = lower(email))',
+            },
+        ),
+        (
+            "check",
+            "customer",
+            "customer_email_length",
+            {
+                "definition": "typeof(email)='text' and length(email)between 3 and 254",
+                "_column": "email",
+                "_check": "CONSTRAINT \"customer_email_length\" CHECK (typeof(email) = 'text' AND length(email) BETWEEN 3 AND 254)",
+            },
+        ),
+        (
+            "check",
+            "customer",
+            "customer_first_name_length",
+            {
+                "definition": "typeof(first_name)='text' and length(first_name)between 1 and 100",
+                "_column": "first_name",
+                "_check": "CONSTRAINT \"customer_first_name_length\" CHECK (typeof(first_name) = 'text' AND length(first_name) BETWEEN 1 AND 100)",
+            },
+        ),
+        (
+            "check",
+            "customer",
+            "customer_last_name_length",
+            {
+                "definition": "typeof(last_name)='text' and length(last_name)between 1 and 100",
+                "_column": "last_name",
+                "_check": "CONSTRAINT \"customer_last_name_length\" CHECK (typeof(last_name) = 'text' AND length(last_name) BETWEEN 1 AND 100)",
+            },
+        ),
+        (
+            "check",
+            "customer",
+            "customer_phone_length",
+            {
+                "definition": "typeof(phone)<>'blob' and length(phone)between 1 and 40",
+                "_column": "phone",
+                "_check": "CONSTRAINT \"customer_phone_length\" CHECK (typeof(phone) <> 'blob' AND length(phone) BETWEEN 1 AND 40)",
+            },
+        ),
+        (
+            "check",
+            "customer",
+            "customer_company_length",
+            {
+                "definition": "typeof(company)<>'blob' and length(company)between 1 and 200",
+                "_column": "company",
+                "_check": "CONSTRAINT \"customer_company_length\" CHECK (typeof(company) <> 'blob' AND length(company) BETWEEN 1 AND 200)",
+            },
+        ),
+        (
+            "check",
+            "customer",
+            "customer_address_line_length",
+            {
+                "definition": "typeof(address_line)<>'blob' and length(address_line)between 1 and 200",
+                "_column": "address_line",
+                "_check": "CONSTRAINT \"customer_address_line_length\" CHECK (typeof(address_line) <> 'blob' AND length(address_line) BETWEEN 1 AND 200)",
+            },
+        ),
+        (
+            "check",
+            "customer",
+            "customer_city_length",
+            {
+                "definition": "typeof(city)<>'blob' and length(city)between 1 and 100",
+                "_column": "city",
+                "_check": "CONSTRAINT \"customer_city_length\" CHECK (typeof(city) <> 'blob' AND length(city) BETWEEN 1 AND 100)",
+            },
+        ),
+        (
+            "check",
+            "customer",
+            "customer_region_length",
+            {
+                "definition": "typeof(region)<>'blob' and length(region)between 1 and 100",
+                "_column": "region",
+                "_check": "CONSTRAINT \"customer_region_length\" CHECK (typeof(region) <> 'blob' AND length(region) BETWEEN 1 AND 100)",
+            },
+        ),
+        (
+            "check",
+            "customer",
+            "customer_postal_code_length",
+            {
+                "definition": "typeof(postal_code)<>'blob' and length(postal_code)between 1 and 20",
+                "_column": "postal_code",
+                "_check": "CONSTRAINT \"customer_postal_code_length\" CHECK (typeof(postal_code) <> 'blob' AND length(postal_code) BETWEEN 1 AND 20)",
+            },
+        ),
+        (
+            "check",
+            "customer",
+            "customer_country_length",
+            {
+                "definition": "typeof(country)<>'blob' and length(country)between 1 and 100",
+                "_column": "country",
+                "_check": "CONSTRAINT \"customer_country_length\" CHECK (typeof(country) <> 'blob' AND length(country) BETWEEN 1 AND 100)",
+            },
+        ),
+        (
+            "check",
+            "customer",
+            "customer_status_known",
+            {
+                "definition": "status in('active', 'suspended', 'closed')",
+                "_column": "status",
+                "_check": "CONSTRAINT \"customer_status_known\" CHECK (status IN ('active', 'suspended', 'closed'))",
+            },
+        ),
+        (
+            "trigger",
+            "customer",
+            "customer_version",
+            {
+                "body": "after update on customer when new.version is not old.version+1 begin update customer set version=old.version+1, updated_at=strftime('%Y-%m-%dT%H:%M:%fZ', 'now')where id=new.id;end",
+                "_sql": "CREATE TRIGGER customer_version AFTER UPDATE ON customer\nWHEN new.version IS NOT old.version + 1\nBEGIN\n  UPDATE customer\n     SET version = old.version + 1,\n         updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')\n   WHERE id = new.id;\nEND",
+            },
+        ),
+        (
+            "trigger",
+            "customer",
+            "customer_id_once",
+            {
+                "body": "before insert on customer when new.id<>-1 and new.id<=(select seq from sqlite_sequence where name='customer')begin select raise(abort, 'the id of a customer is never used again: use UPDATE');end",
+                "_sql": "CREATE TRIGGER customer_id_once BEFORE INSERT ON customer\nWHEN new.id <> -1 AND new.id <= (SELECT seq FROM sqlite_sequence WHERE name = 'customer')\nBEGIN\n  SELECT raise(ABORT, 'the id of a customer is never used again: use UPDATE');\nEND",
+            },
+        ),
+        (
+            "trigger",
+            "customer",
+            "customer_id_fixed",
+            {
+                "body": "before update of id on customer when new.id is not old.id begin select raise(abort, 'the id of a customer never changes');end",
+                "_sql": "CREATE TRIGGER customer_id_fixed BEFORE UPDATE OF id ON customer\nWHEN new.id IS NOT old.id\nBEGIN\n  SELECT raise(ABORT, 'the id of a customer never changes');\nEND",
+            },
+        ),
+        (
+            "index",
+            "customer",
+            "customer_email_unique",
+            {"unique": "yes", "_sql": "CREATE UNIQUE INDEX customer_email_unique ON customer (email)"},
+        ),
+        (
+            "index",
+            "customer",
+            "customer_by_last_name",
+            {"unique": "no", "_sql": "CREATE INDEX customer_by_last_name ON customer (last_name)"},
+        ),
+        (
+            "index",
+            "customer",
+            "customer_by_country",
+            {"unique": "no", "_sql": "CREATE INDEX customer_by_country ON customer (country)"},
+        ),
+        (
+            "index",
+            "customer",
+            "customer_by_status",
+            {"unique": "no", "_sql": "CREATE INDEX customer_by_status ON customer (status)"},
+        ),
+        (
+            "index",
+            "customer",
+            "customer_by_created_at",
+            {"unique": "no", "_sql": "CREATE INDEX customer_by_created_at ON customer (created_at)"},
+        ),
+        (
+            "index",
+            "customer",
+            "customer_by_updated_at",
+            {"unique": "no", "_sql": "CREATE INDEX customer_by_updated_at ON customer (updated_at)"},
+        ),
+        (
+            "index",
+            "customer",
+            "customer_first_name_prefix",
+            {
+                "definition": "collate nocase)",
+                "unique": "no",
+                "_sql": "CREATE INDEX customer_first_name_prefix ON customer (first_name COLLATE NOCASE)",
+            },
+        ),
+        (
+            "index",
+            "customer",
+            "customer_last_name_prefix",
+            {
+                "definition": "collate nocase)",
+                "unique": "no",
+                "_sql": "CREATE INDEX customer_last_name_prefix ON customer (last_name COLLATE NOCASE)",
+            },
+        ),
+        (
+            "index",
+            "customer",
+            "customer_company_prefix",
+            {
+                "definition": "collate nocase)",
+                "unique": "no",
+                "_sql": "CREATE INDEX customer_company_prefix ON customer (company COLLATE NOCASE)",
+            },
+        ),
+        (
+            "index",
+            "customer",
+            "customer_phone_prefix",
+            {
+                "definition": "collate nocase)",
+                "unique": "no",
+                "_sql": "CREATE INDEX customer_phone_prefix ON customer (phone COLLATE NOCASE)",
+            },
+        ),
+    ],
+    (
+        "migrations/0002_create_customer_password.sql",
+        "v1:sha256:fc6959da44237a552aa4201ad5be50808d903577d0959bbb5b2d070c8b3920ea",
+    ): [
+        ("table", "customer_password", "", {"options": "without rowid"}),
+        (
+            "column",
+            "customer_password",
+            "customer_id",
+            {
+                "type": "integer",
+                "nullable": "no",
+                "_text": "customer_id INTEGER PRIMARY KEY\n              CONSTRAINT customer_password_customer REFERENCES customer (id) ON DELETE CASCADE",
+            },
+        ),
+        (
+            "column",
+            "customer_password",
+            "hash",
+            {
+                "type": "text",
+                "nullable": "no",
+                "_text": "hash        TEXT NOT NULL CONSTRAINT customer_password_argon2id CHECK (hash LIKE '$argon2id$%')",
+            },
+        ),
+        (
+            "column",
+            "customer_password",
+            "updated_at",
+            {
+                "type": "text",
+                "nullable": "no",
+                "default": "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
+                "_text": "updated_at  TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))",
+            },
+        ),
+        ("primary key", "customer_password", "", {"columns": "customer_id"}),
+        (
+            "check",
+            "customer_password",
+            "customer_password_argon2id",
+            {
+                "definition": "hash like '$argon2id$%'",
+                "_column": "hash",
+                "_check": "CONSTRAINT \"customer_password_argon2id\" CHECK (hash LIKE '$argon2id$%')",
+            },
+        ),
+        (
+            "foreign key",
+            "customer_password",
+            "customer_password_customer",
+            {"definition": "FOREIGN KEY (customer_id) REFERENCES customer (id) ON DELETE CASCADE"},
+        ),
+    ],
+    (
+        "migrations/0003_create_customer_audit.sql",
+        "v1:sha256:38151c13c56be396adfb2c242ce46d8539fa8bc2dde5d744aff81e6c4eba02ab",
+    ): [
+        ("table", "customer_audit", "", {}),
+        (
+            "column",
+            "customer_audit",
+            "id",
+            {"type": "integer", "nullable": "yes", "_text": "id                INTEGER PRIMARY KEY AUTOINCREMENT"},
+        ),
+        (
+            "column",
+            "customer_audit",
+            "operation_id",
+            {"type": "text", "nullable": "no", "_text": "operation_id      TEXT NOT NULL"},
+        ),
+        (
+            "column",
+            "customer_audit",
+            "part",
+            {
+                "type": "integer",
+                "nullable": "no",
+                "default": "0",
+                "_text": "part              INTEGER NOT NULL DEFAULT 0",
+            },
+        ),
+        (
+            "column",
+            "customer_audit",
+            "customer_id",
+            {"type": "integer", "nullable": "no", "_text": "customer_id       INTEGER NOT NULL"},
+        ),
+        (
+            "column",
+            "customer_audit",
+            "sequence",
+            {"type": "integer", "nullable": "no", "_text": "sequence          INTEGER NOT NULL"},
+        ),
+        (
+            "column",
+            "customer_audit",
+            "action",
+            {"type": "text", "nullable": "no", "_text": "action            TEXT NOT NULL"},
+        ),
+        (
+            "column",
+            "customer_audit",
+            "actor",
+            {"type": "text", "nullable": "no", "_text": "actor             TEXT NOT NULL"},
+        ),
+        (
+            "column",
+            "customer_audit",
+            "happened_at",
+            {"type": "text", "nullable": "no", "_text": "happened_at       TEXT NOT NULL"},
+        ),
+        ("column", "customer_audit", "version", {"type": "text", "nullable": "yes", "_text": "version           TEXT"}),
+        (
+            "column",
+            "customer_audit",
+            "fields",
+            {"type": "text", "nullable": "no", "default": "''", "_text": "fields            TEXT NOT NULL DEFAULT ''"},
+        ),
+        (
+            "column",
+            "customer_audit",
+            "first_customer_id",
+            {"type": "integer", "nullable": "yes", "_text": "first_customer_id INTEGER"},
+        ),
+        (
+            "column",
+            "customer_audit",
+            "last_customer_id",
+            {"type": "integer", "nullable": "yes", "_text": "last_customer_id  INTEGER"},
+        ),
+        (
+            "column",
+            "customer_audit",
+            "detail",
+            {
+                "type": "text",
+                "nullable": "no",
+                "default": "'{}'",
+                "_text": "detail            TEXT NOT NULL DEFAULT '{}'",
+            },
+        ),
+        (
+            "column",
+            "customer_audit",
+            "held_values",
+            {"type": "text", "nullable": "yes", "_text": "held_values       TEXT"},
+        ),
+        ("column", "customer_audit", "salt", {"type": "text", "nullable": "yes", "_text": "salt              TEXT"}),
+        (
+            "column",
+            "customer_audit",
+            "values_hash",
+            {"type": "text", "nullable": "no", "_text": "values_hash       TEXT NOT NULL"},
+        ),
+        (
+            "column",
+            "customer_audit",
+            "previous_hash",
+            {"type": "text", "nullable": "no", "_text": "previous_hash     TEXT NOT NULL"},
+        ),
+        (
+            "column",
+            "customer_audit",
+            "row_hash",
+            {"type": "text", "nullable": "no", "_text": "row_hash          TEXT NOT NULL"},
+        ),
+        ("primary key", "customer_audit", "", {"columns": "id", "autoincrement": "yes"}),
+        (
+            "index",
+            "customer_audit",
+            "customer_audit_operation",
+            {
+                "definition": "part)",
+                "unique": "yes",
+                "_sql": "CREATE UNIQUE INDEX customer_audit_operation ON customer_audit (operation_id, part)",
+            },
+        ),
+        (
+            "index",
+            "customer_audit",
+            "customer_audit_chain",
+            {
+                "definition": "sequence)",
+                "unique": "yes",
+                "_sql": "CREATE UNIQUE INDEX customer_audit_chain ON customer_audit (customer_id, sequence)",
+            },
+        ),
+        (
+            "index",
+            "customer_audit",
+            "customer_audit_batch",
+            {
+                "definition": "last_customer_id is not null",
+                "unique": "no",
+                "_sql": "CREATE INDEX customer_audit_batch ON customer_audit (last_customer_id) WHERE last_customer_id IS NOT NULL",
+            },
+        ),
+    ],
+    (
+        "migrations/0004_create_customer_status.sql",
+        "v1:sha256:2615d1128ccc66e7c4137e5f22388a95a889697620e386524fabf1100548e6af",
+    ): [
+        ("table", "customer_status", "", {"options": "without rowid"}),
+        (
+            "column",
+            "customer_status",
+            "status",
+            {"type": "text", "nullable": "no", "_text": "status      TEXT PRIMARY KEY"},
+        ),
+        (
+            "column",
+            "customer_status",
+            "description",
+            {"type": "text", "nullable": "no", "_text": "description TEXT NOT NULL"},
+        ),
+        (
+            "column",
+            "customer_status",
+            "sort_order",
+            {"type": "integer", "nullable": "no", "_text": "sort_order  INTEGER NOT NULL"},
+        ),
+        ("primary key", "customer_status", "", {"columns": "status"}),
+    ],
+    (
+        "migrations/0005_create_customer_import.sql",
+        "v1:sha256:8f9c177aa7695d1e893c8a250090fa00e5867664105817afee79294a2d750d8a",
+    ): [
+        ("table", "customer_import", "", {"options": "without rowid"}),
+        (
+            "column",
+            "customer_import",
+            "key",
+            {"type": "text", "nullable": "no", "_text": "key        TEXT PRIMARY KEY"},
+        ),
+        (
+            "column",
+            "customer_import",
+            "position",
+            {"type": "text", "nullable": "no", "_text": "position   TEXT NOT NULL"},
+        ),
+        (
+            "column",
+            "customer_import",
+            "updated_at",
+            {
+                "type": "text",
+                "nullable": "no",
+                "default": "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
+                "_text": "updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))",
+            },
+        ),
+        ("primary key", "customer_import", "", {"columns": "key"}),
+    ],
+    ("repeatable/customer_search.sql", "v1:sha256:33f337c30123b29d914801427b02d0448d7cc10e54e80efc3d6adc45a049c09e"): [
+        (
+            "table",
+            "customer_search",
+            "",
+            {
+                "_sql": "CREATE VIRTUAL TABLE customer_search USING fts5 (\n  email, first_name, last_name, company, phone,\n  content = 'customer', content_rowid = 'id', tokenize = 'trigram', detail = 'none', columnsize = 0\n)"
+            },
+        ),
+        (
+            "trigger",
+            "customer",
+            "customer_search_insert",
+            {
+                "body": "after insert on customer begin insert into customer_search(rowid, email, first_name, last_name, company, phone)values(new.id, new.email, new.first_name, new.last_name, new.company, new.phone);end",
+                "_sql": "CREATE TRIGGER customer_search_insert AFTER INSERT ON customer\nBEGIN\n  INSERT INTO customer_search (rowid, email, first_name, last_name, company, phone)\n  VALUES (new.id, new.email, new.first_name, new.last_name, new.company, new.phone);\nEND",
+            },
+        ),
+        (
+            "trigger",
+            "customer",
+            "customer_search_update",
+            {
+                "body": "after update of email, first_name, last_name, company, phone on customer begin insert into customer_search(customer_search, rowid, email, first_name, last_name, company, phone)values('delete', old.id, old.email, old.first_name, old.last_name, old.company, old.phone);insert into customer_search(rowid, email, first_name, last_name, company, phone)values(new.id, new.email, new.first_name, new.last_name, new.company, new.phone);end",
+                "_sql": "CREATE TRIGGER customer_search_update AFTER UPDATE OF email, first_name, last_name, company, phone ON customer\nBEGIN\n  INSERT INTO customer_search (customer_search, rowid, email, first_name, last_name, company, phone)\n  VALUES ('delete', old.id, old.email, old.first_name, old.last_name, old.company, old.phone);\n  INSERT INTO customer_search (rowid, email, first_name, last_name, company, phone)\n  VALUES (new.id, new.email, new.first_name, new.last_name, new.company, new.phone);\nEND",
+            },
+        ),
+        (
+            "trigger",
+            "customer",
+            "customer_search_delete",
+            {
+                "body": "after delete on customer begin insert into customer_search(customer_search, rowid, email, first_name, last_name, company, phone)values('delete', old.id, old.email, old.first_name, old.last_name, old.company, old.phone);end",
+                "_sql": "CREATE TRIGGER customer_search_delete AFTER DELETE ON customer\nBEGIN\n  INSERT INTO customer_search (customer_search, rowid, email, first_name, last_name, company, phone)\n  VALUES ('delete', old.id, old.email, old.first_name, old.last_name, old.company, old.phone);\nEND",
+            },
+        ),
+    ],
+}

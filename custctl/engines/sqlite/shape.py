@@ -1,0 +1,138 @@
+"""The shape of an SQLite file, read from its schema table, the text of its tables, and pragmas for its indexes."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from custctl.engines.sqlite.tabletext import Part, TableText, spelt
+from custctl.schema import names
+from custctl.schema.shape import (
+    CHECK,
+    COLUMN,
+    FOREIGN_KEY,
+    INDEX,
+    PRIMARY_KEY,
+    TABLE,
+    TRIGGER,
+    UNIQUE,
+    Facts,
+    Key,
+    Shape,
+)
+
+if TYPE_CHECKING:
+    from custctl.engines.connection import Connection
+
+_MASTER = (
+    "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+)
+_COLUMNS = 'SELECT name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?)'
+_UNIQUES = """
+SELECT l.name, group_concat(i.name, ', ') FROM pragma_index_list(?) AS l, pragma_index_info(l.name) AS i
+ WHERE l.origin = 'u' GROUP BY l.name
+"""
+_FOREIGN_KEYS = """
+SELECT id, "table", group_concat("from", ', '), group_concat("to", ', '), on_delete
+  FROM pragma_foreign_key_list(?) GROUP BY id
+"""
+
+
+def read_shape(connection: Connection) -> Shape:
+    """Return what is in the file."""
+    master = list(connection.send(_MASTER))
+    virtual = [name for kind, name, _, sql in master if kind == "table" and sql.upper().startswith("CREATE VIRTUAL")]
+    # A virtual table keeps what it holds in tables of its own.
+    shadow = re.compile(
+        "|".join(f"{re.escape(name)}_(?:data|idx|content|docsize|config)" for name in virtual) or r"(?!)"
+    )
+    found: dict[Key, Facts] = {}
+    for kind, name, table, sql in master:
+        if table in names.BOOTSTRAP or shadow.fullmatch(table):
+            continue
+        if kind == "table":
+            found |= _table(connection, name, sql, virtual=name in virtual)
+        elif kind == "index":
+            found[Key(INDEX, table, name)] = {**_index(sql), "_sql": sql}
+        elif kind == "trigger":
+            behind = re.sub(r"^create (?:temp |temporary )?trigger (?:if not exists )?(?:\S+) ", "", spelt(sql))
+            found[Key(TRIGGER, table, name)] = {"body": behind, "_sql": sql}
+    return {key: {name: each for name, each in facts.items() if each} for key, facts in found.items()}
+
+
+def _table(connection: Connection, table: str, sql: str, *, virtual: bool) -> dict[Key, Facts]:
+    def rows(query: str) -> list[tuple[str, ...]]:
+        return [tuple(row) for row in connection.send(query, ("name",), {"name": table})]
+
+    text = None if virtual else TableText.of(sql)
+    if text is None:
+        return {Key(TABLE, table, ""): {"_sql": sql}}
+    found: dict[Key, Facts] = {Key(TABLE, table, ""): {"options": text.options}}
+    written = {column.name: column for column in text.columns}
+    whole = {(part.kind, part.columns): part for part in text.parts}
+    keys: list[tuple[int, str]] = []
+    for name, kind, not_null, default, key, hidden in rows(_COLUMNS):
+        column = written.get(name)
+        parts = {part.kind: part for part in column.parts} if column else {}
+        if int(key):
+            keys.append((int(key), name))
+        found[Key(COLUMN, table, name)] = {
+            "type": str(kind).lower(),
+            "nullable": "no" if int(not_null) else "yes",
+            "collation": spelt(parts["COLLATE"].text).removeprefix("collate ") if "COLLATE" in parts else "",
+            "default": spelt(_bare(default or "")),
+            "generated": "yes" if int(hidden) in (2, 3) else "",
+            "_text": column.text if column else "",
+        }
+    if keys:
+        counted = any("AUTOINCREMENT" in part.text.upper() for column in text.columns for part in column.parts)
+        columns = ", ".join(name for _, name in sorted(keys))
+        found[Key(PRIMARY_KEY, table, "")] = {
+            "columns": columns,
+            "autoincrement": "yes" if counted else "",
+            "_sql": _whole(whole, "PRIMARY", columns),
+        }
+    for part in text.parts:
+        if part.kind == "CHECK":
+            found[Key(CHECK, table, part.name or part.inner)] = {"definition": part.inner, "_sql": part.whole}
+    for column in text.columns:
+        for part in column.parts:
+            if part.kind == "CHECK":
+                told = {"definition": part.inner, "_column": column.name, "_check": part.whole}
+                found[Key(CHECK, table, part.name or part.inner)] = told
+    for _, columns in rows(_UNIQUES):
+        found[Key(UNIQUE, table, columns)] = {"columns": columns, "_sql": _whole(whole, "UNIQUE", columns)}
+    named = {
+        spelt(column.name): part.name
+        for column in text.columns
+        for part in column.parts
+        if part.kind == "REFERENCES" and part.name
+    } | {part.columns: part.name for part in text.parts if part.kind == "FOREIGN" and part.name}
+    for _, other, own, theirs, action in rows(_FOREIGN_KEYS):
+        behind = f" ON DELETE {action}" if action != "NO ACTION" else ""
+        told_key = f"FOREIGN KEY ({own}) REFERENCES {other}{f' ({theirs})' if theirs else ''}{behind}"
+        found[Key(FOREIGN_KEY, table, named.get(spelt(own)) or told_key)] = {
+            "definition": told_key,
+            "_sql": _whole(whole, "FOREIGN", own),
+        }
+    return found
+
+
+def _whole(parts: dict[tuple[str, str], Part], kind: str, columns: str) -> str:
+    """Return the text of a constraint of the table; empty where a column has it."""
+    part = parts.get((kind, spelt(columns)))
+    return part.whole if part is not None else ""
+
+
+def _bare(default: str) -> str:
+    """Return a default without parentheses around all of it."""
+    while default.startswith("(") and default.endswith(")"):
+        default = default[1:-1].strip()
+    return default
+
+
+def _index(sql: str) -> Facts:
+    unique = re.match(r"\s*CREATE\s+UNIQUE\b", sql, re.IGNORECASE) is not None
+    behind = spelt(sql)
+    behind = behind[behind.index(" on ") + 4 :].partition(" ")[2]
+    return {"definition": behind, "unique": "yes" if unique else "no"}

@@ -1,0 +1,33 @@
+"""The script that closes the gap between a database and what scripts make, for a person to read and run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Database
+    from custctl.engines.shaping import Mend
+    from custctl.migrations.shapes import Comparison
+
+
+def script_for(database: Database, comparison: Comparison) -> str:
+    """Return a script in plain SQL for the engine's own client; what loses data stands in comments."""
+    told: dict[Mend, list[str]] = {}
+    for difference, mend in zip(comparison.differences, comparison.mends, strict=True):
+        told.setdefault(mend, []).append(difference.sentence)
+    lines = [
+        "-- What brings this database into the shape that the scripts make. Read it, then run it:",
+        f"--   {database.client}",
+        "-- What may lose data, and what needs a decision, stands in comments.",
+        "",
+        *(f"{statement}{database.statement_end.rstrip()}" for statement in database.opening),
+    ]
+    for mend, sentences in told.items():
+        lines += ["", *(f"-- {line}" for sentence in sentences for line in sentence.splitlines())]
+        lines += [f"-- {line}" for note in mend.notes for line in note.splitlines()]
+        if mend.loses:
+            lines.append("-- this may lose data: remove the marks of the comment if that is right")
+        for statement in mend.statements:
+            text = f"{statement}{database.statement_end.rstrip()}"
+            lines += [f"-- {line}" for line in text.splitlines()] if mend.loses else [text]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,267 @@
+"""The shape of a database: its tables, columns, constraints, indexes, triggers and functions, as plain values.
+
+Everything here is pure: what an engine has read is compared with what scripts make.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+TABLE, COLUMN, PRIMARY_KEY, UNIQUE = "table", "column", "primary key", "unique constraint"
+CHECK, FOREIGN_KEY, INDEX, TRIGGER, FUNCTION = "check", "foreign key", "index", "trigger", "function"
+KINDS = (TABLE, FUNCTION, COLUMN, PRIMARY_KEY, UNIQUE, CHECK, FOREIGN_KEY, INDEX, TRIGGER)
+"""In the order in which they can be made."""
+
+UNKNOWN = "?"
+"""Stands for a fact that the login may not see."""
+
+_ANY_NAME = (UNIQUE, CHECK, FOREIGN_KEY, INDEX)
+_BODY = "body"
+_SPELT = ("definition", "default")
+_CAST = re.compile(r"::(?:character varying|double precision|[a-z]\w*)(?:\(\d+\))?(?:\[\])?")
+
+
+class Key(NamedTuple):
+    """What a thing in a database is known by; the table of a function is empty, and so is the name of a table."""
+
+    kind: str
+    table: str
+    name: str
+
+
+Facts = Mapping[str, str]
+"""What is known of a thing. A fact whose name begins with `_` serves to make it again, and is never compared."""
+
+Shape = Mapping[Key, Facts]
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What a script changes in a shape.
+
+    Attributes:
+        made: new things with all their facts, and changed ones with the facts that have changed.
+        removed: what is gone.
+    """
+
+    made: Mapping[Key, Facts] = field(default_factory=dict)
+    removed: frozenset[Key] = frozenset()
+
+    @classmethod
+    def between(cls, before: Shape, after: Shape) -> Delta:
+        """Return what leads from one shape to another."""
+        made: dict[Key, Facts] = {}
+        for key, facts in after.items():
+            was = before.get(key)
+            if was is None:
+                made[key] = facts
+            elif was != facts:
+                names = [name for name in {**was, **facts} if was.get(name) != facts.get(name)]
+                made[key] = {name: facts.get(name, "") for name in names}
+        return cls(made, frozenset(before.keys() - after.keys()))
+
+    def on(self, shape: Shape) -> dict[Key, Facts]:
+        """Return a shape with these changes made to it."""
+        found = {key: facts for key, facts in shape.items() if key not in self.removed}
+        for key, facts in self.made.items():
+            found[key] = {**found.get(key, {}), **facts}
+        return found
+
+    def then(self, later: Delta) -> Delta:
+        """Return the changes of this one and a later one as one."""
+        return Delta(later.on(self.made), (self.removed - later.made.keys()) | later.removed)
+
+    def without(self, keys: Iterable[Key]) -> Delta:
+        """Return the changes but for those to some things."""
+        gone = set(keys)
+        made = {key: facts for key, facts in self.made.items() if key not in gone}
+        return Delta(made, self.removed - gone)
+
+    def as_document(self) -> dict[str, Any]:
+        """Return it as values that JSON has."""
+        made = [[*key, dict(facts)] for key, facts in sorted(self.made.items())]
+        return {"made": made, "removed": [list(key) for key in sorted(self.removed)]}
+
+    @classmethod
+    def of_document(cls, held: Mapping[str, Any]) -> Delta:
+        """Read what `as_document` returned.
+
+        Raises:
+            KeyError: it is something else, as it is where a ValueError or a TypeError is raised.
+        """
+        made = {Key(kind, table, name): facts for kind, table, name, facts in held["made"]}
+        return cls(made, frozenset(Key(*key) for key in held["removed"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is not as the scripts make it.
+
+    Attributes:
+        fault: missing, different, or renamed.
+        expected: the facts that it should have.
+        found: those that it has; empty where it is missing.
+        facts: the names of those that differ.
+        instead: the column that has another name now, or may be the missing one; None where there is no such.
+    """
+
+    key: Key
+    fault: str
+    expected: Facts
+    found: Facts = field(default_factory=dict)
+    facts: tuple[str, ...] = ()
+    instead: str | None = None
+
+    @property
+    def thing(self) -> str:
+        """What it is about, in words."""
+        return in_words(self.key, self.expected)
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, in words."""
+        if self.fault == "renamed":
+            return f"{self.thing} is named `{self.instead}` here"
+        if self.fault == "missing":
+            guess = f"; `{self.instead}` may be it" if self.instead else ""
+            return f"{self.thing} is missing{guess}"
+        return f"{self.thing}: " + "; ".join(self._fact(name) for name in self.facts)
+
+    def _fact(self, name: str) -> str:
+        if name == _BODY:
+            return "its body is another one"
+        return f"{name} is {_shown(self.found.get(name, ''))}, expected {_shown(self.expected[name])}"
+
+
+def in_words(key: Key, facts: Facts) -> str:
+    """Return what a thing is called in a message."""
+    if key.kind == TABLE:
+        return f"table `{key.table}`"
+    if key.kind == COLUMN:
+        return f"column `{key.table}.{key.name}`"
+    if key.kind == PRIMARY_KEY:
+        return f"the primary key ({facts.get('columns', '')}) of `{key.table}`"
+    on = f" on `{key.table}`" if key.table else ""
+    return f"{key.kind} `{key.name}`{on}"
+
+
+def compare(expected: Shape, found: Shape) -> list[Difference]:
+    """Return what is missing or different; what there is besides is ignored.
+
+    A constraint or an index of another name counts if it does the same, and a unique constraint or index counts as the
+    primary key that a table of another owner cannot have twice.
+    """
+    differences = list(_raw(expected, found))
+    renamed: dict[tuple[str, str], str] = {}
+    for each in differences:
+        if each.fault == "missing" and each.key.kind == COLUMN and each.instead and _proved(each, differences):
+            renamed[each.key.table, each.instead] = each.key.name
+    told = []
+    for each in differences:
+        if each.key.kind == COLUMN and each.instead and renamed.get((each.key.table, each.instead)) == each.key.name:
+            told.append(Difference(each.key, "renamed", each.expected, instead=each.instead))
+        elif not _follows(each, renamed):
+            told.append(each)
+    return sorted(told, key=_order)
+
+
+def _order(each: Difference) -> tuple[bool, bool, str, int]:
+    """Return what sorts differences so that each can be mended after those before it."""
+    whole = each.key.kind == TABLE
+    return each.key.kind == FOREIGN_KEY, whole, each.key.table, KINDS.index(each.key.kind)
+
+
+def _raw(expected: Shape, found: Shape) -> Iterator[Difference]:
+    missing = {key.table for key in expected if key.kind == TABLE and key not in found}
+    for key, facts in expected.items():
+        if key.table in missing:
+            if key.kind == TABLE:
+                yield Difference(key, "missing", facts)
+            continue
+        there = found.get(key)
+        if there is None:
+            if not any(_differing(facts, other) == () for other in _stand_ins(key, facts, found, expected)):
+                yield Difference(key, "missing", facts, instead=_lookalike(key, facts, found, expected))
+            continue
+        differing = _differing(facts, there)
+        if differing and not any(_differing(facts, other) == () for other in _stand_ins(key, facts, found, expected)):
+            yield Difference(key, "different", facts, there, differing)
+
+
+def _differing(expected: Facts, found: Facts) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name, wanted in expected.items()
+        if wanted and not name.startswith("_") and not _same(name, wanted, found.get(name, ""))
+    )
+
+
+def _same(fact: str, wanted: str, found: str) -> bool:
+    """Tell whether two values mean the same: that a column is of another type is told of the column alone."""
+    return found in (wanted, UNKNOWN) or (fact in _SPELT and _CAST.sub("", found) == _CAST.sub("", wanted))
+
+
+def _stand_ins(key: Key, facts: Facts, found: Shape, expected: Shape) -> Iterator[Facts]:
+    """Yield what may do a thing's work under another name."""
+    for other, there in found.items():
+        if other.table != key.table or other in expected:
+            continue
+        if (
+            (key.kind in _ANY_NAME and other.kind == key.kind and key.kind != CHECK)
+            or (key.kind == CHECK and other.kind == CHECK and "definition" in facts)
+            or (key.kind == PRIMARY_KEY and other.kind == UNIQUE and "autoincrement" not in facts)
+        ):
+            yield there
+
+
+def _lookalike(key: Key, facts: Facts, found: Shape, expected: Shape) -> str | None:
+    """Return the one column that may be a missing one: of its facts, or with a name much like its own."""
+    if key.kind != COLUMN:
+        return None
+    others = {
+        other.name: there
+        for other, there in found.items()
+        if other.kind == COLUMN and other.table == key.table and other not in expected
+    }
+    plain = _plain(key.name)
+    named = [name for name in others if _plain(name) == plain or (len(plain) > 1 and _plain(name).endswith(plain))]
+    if len(named) == 1:
+        return named[0]
+    same = [name for name, there in others.items() if not _differing(facts, there)]
+    return same[0] if len(same) == 1 and len(others) == 1 else None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _proved(lost: Difference, differences: Iterable[Difference]) -> bool:
+    """Tell whether a thing of ours names the other column where it should name the missing one."""
+    names = {(lost.key.table, str(lost.instead)): lost.key.name}
+    return any(_is_ours(each) and _follows(each, names) for each in differences)
+
+
+def _is_ours(each: Difference) -> bool:
+    """Tell whether a thing is the one that our script has made, and no other's in its place."""
+    return each.key.kind != PRIMARY_KEY or each.found.get("_name") == each.expected.get("_name", UNKNOWN)
+
+
+def _follows(each: Difference, renamed: Mapping[tuple[str, str], str]) -> bool:
+    """Tell whether a difference is there only because columns have other names."""
+    if each.fault != "different" or each.key.kind == COLUMN:
+        return False
+    for fact in each.facts:
+        text = each.found.get(fact, "")
+        for (table, now), name in renamed.items():
+            if table == each.key.table:
+                text = re.sub(rf"(?<!\w){re.escape(now)}(?!\w)", name, text, flags=re.IGNORECASE)
+        if text != each.expected[fact]:
+            return False
+    return True
+
+
+def _shown(value: str) -> str:
+    return f"`{value}`" if value else "not there"
