@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError, NoSuchOption
@@ -39,6 +39,7 @@ COMMANDS = {
 }
 
 # `-o json`, `-ojson`, `-qo json`: flags without a value may stand in front.
+_UNKNOWN_COMMAND = re.compile(r"No such command '([^']+)'")
 _OUTPUT_CLUSTER = re.compile(r"-[qvy]*o(.*)")
 
 _EXAMPLES = """
@@ -227,10 +228,20 @@ def _usage_error(error: ClickException) -> UsageError:
         known = [name for param in (ctx.command.params if ctx else ()) for name in param.opts]
         close = nearest(error.option_name, known)
         hint = f"did you mean `{close}`?" if close else hint
+    elif (meant := _meant(ctx, message)) is not None:
+        message, hint = message.partition(". Did you mean ")[0], f"use `{meant}`"
     elif ". Did you mean " in message:
         message, _, suggestion = message.partition(". Did you mean ")
         hint = f"did you mean {suggestion.replace(chr(39), '`')}"
     return UsageError(message[:1].lower() + message[1:].replace("'", "`"), hint=hint)
+
+
+def _meant(ctx: Any, message: str) -> str | None:
+    """Return the command that an unknown name stands for, as it is typed; None for a name that nobody tries."""
+    unknown = _UNKNOWN_COMMAND.match(message)
+    synonyms = getattr(ctx.command, "synonyms", {}) if ctx is not None else {}
+    name = synonyms.get(unknown[1]) if unknown else None
+    return f"{ctx.command_path} {name}" if name is not None else None
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from custctl.support.errors import UsageError
 from custctl.terminal.render import Format
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from typer._click.formatting import HelpFormatter
 
     from custctl.schema.own import Field
+
+_HELP: Final = {"help_option_names": ["-h", "--help"]}
 
 GIVEN: Final = "custctl.given"
 """The key of the shared options in `Context.meta`: a dict of name to list of values, outermost level first."""
@@ -223,6 +225,20 @@ class Command(TyperCommand):
 
     examples: str = ""
 
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Read the arguments.
+
+        Raises:
+            UsageError: an option that takes one value is given twice: which of them is meant is not for us to say.
+        """
+        if not ctx.resilient_parsing:
+            _, _, order = self.make_parser(ctx).parse_args(list(args))
+            for param in order:
+                single = isinstance(param, TyperOption) and not (param.multiple or param.is_flag or param.count)
+                if single and order.count(param) > 1:
+                    raise UsageError(f"`{param.opts[0]}` is given twice", hint="give it once")
+        return super().parse_args(ctx, args)
+
     def collect_usage_pieces(self, ctx: Context) -> list[str]:
         """Return what follows the command's name, without braces around required arguments."""
         return [piece.removeprefix("{").removesuffix("}") for piece in super().collect_usage_pieces(ctx)]
@@ -244,6 +260,7 @@ class Group(TyperGroup):
     Args:
         lazy: name to (`module:attribute`, one-line summary).
         bare: the command that runs without a subcommand; its options before a subcommand are an error.
+        synonyms: names that people try, and the command that each stands for.
     """
 
     def __init__(
@@ -252,9 +269,11 @@ class Group(TyperGroup):
         lazy: Mapping[str, tuple[str, str]],
         examples: str = "",
         bare: Command | None = None,
+        synonyms: Mapping[str, str] | None = None,
         **attributes: Any,
     ) -> None:
-        super().__init__(rich_markup_mode=None, **attributes)
+        super().__init__(rich_markup_mode=None, context_settings=_HELP, **attributes)
+        self.synonyms = synonyms or {}
         self._own = [param for param in bare.params if param not in _SHARED.values()] if bare else []
         self.params.extend([*self._own, *_SHARED.values()])
         self.examples = examples
@@ -329,7 +348,7 @@ def command(*, shared: tuple[str, ...] = PLAIN, examples: str) -> Callable[[Call
     def make(function: Callable[..., None]) -> Command:
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
         name = function.__name__.strip("_").replace("_", "-")
-        app.command(name, cls=Command, rich_help_panel=None)(function)
+        app.command(name, cls=Command, rich_help_panel=None, context_settings=_HELP)(function)
         made = typer.main.get_command(app)
         assert isinstance(made, Command)
         made.params.extend(_SHARED[name] for name in shared)
@@ -346,11 +365,13 @@ def group(
     help: str,
     examples: str = "",
     bare: Command | None = None,
+    synonyms: Mapping[str, str] | None = None,
 ) -> Group:
     """Make a group of commands.
 
     Args:
         bare: the command that runs without a subcommand; its options before a subcommand are an error.
+        synonyms: names that people try, and the command that each stands for.
     """
     return Group(
         name=name,
@@ -358,6 +379,7 @@ def group(
         help=help,
         examples=examples,
         bare=bare,
+        synonyms=synonyms,
         no_args_is_help=bare is None,
         invoke_without_command=bare is not None,
     )

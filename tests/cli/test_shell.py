@@ -164,6 +164,34 @@ def test_help_has_no_marks_of_its_library(project: Project, path: str) -> None:
     assert not re.search(r"default: \(|default:\s+\(|\{|x>=|\[default: 0\]", shown), shown
 
 
+@pytest.mark.parametrize(
+    ("tried", "meant"), [("show", "get"), ("find", "search"), ("rm", "delete"), ("set", "update"), ("ls", "list")]
+)
+def test_a_name_that_people_try_leads_to_the_command(project: Project, tried: str, meant: str) -> None:
+    result = project.run("customer", tried, "1")
+    assert result.code == 2
+    assert f"hint: use `custctl customer {meant}`" in result.err
+
+
+@pytest.mark.parametrize("path", ["", "customer", "customer get", "migrate", "migrate status", "doctor"])
+def test_the_short_option_for_help(project: Project, path: str) -> None:
+    assert project.ok(*path.split(), "-h").out == project.ok(*path.split(), "--help").out
+
+
+def test_an_option_of_one_value_is_given_once(migrated: Project) -> None:
+    result = migrated.run("customer", "list", "--sort", "id", "--sort=-id")
+    assert (result.code, result.out) == (2, "")
+    assert "`--sort` is given twice" in result.err
+    assert migrated.run("customer", "list", "--fields", "id", "--fields", "email", "--no-input", "--no-input").code == 0
+
+
+def test_an_empty_result_says_so(migrated: Project) -> None:
+    for arguments in (("search", "nobody"), ("list",), ("list", "--limit", "0"), ("search", "--contains", "nobody")):
+        result = migrated.ok("customer", *arguments)
+        assert "no customer found" in result.err
+        assert "no customer found" not in migrated.ok("customer", *arguments, "-q").err
+
+
 def test_help_is_plain_text(project: Project) -> None:
     result = project.ok("customer", "import", "--help")
     assert "\x1b" not in result.out

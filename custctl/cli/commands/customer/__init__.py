@@ -23,6 +23,15 @@ customer = group(
         "verify-password": (f"{_HERE}.verify_password:verify_password", "Check a customer's password."),
     },
     help="Read and write customers. WHO is an id or an email.",
+    synonyms={
+        **dict.fromkeys(("show", "view", "info", "read"), "get"),
+        **dict.fromkeys(("find", "lookup", "query"), "search"),
+        **dict.fromkeys(("rm", "remove", "del"), "delete"),
+        **dict.fromkeys(("set", "change", "modify"), "update"),
+        **dict.fromkeys(("new", "create", "insert"), "add"),
+        **dict.fromkeys(("ls", "all"), "list"),
+        **dict.fromkeys(("log", "audit"), "history"),
+    },
     examples="""
 custctl customer add --email ada@example.com --first-name Ada --last-name Lovelace
 custctl customer get ada@example.com

@@ -10,7 +10,10 @@ from custctl.customers.model import FIELDS
 from custctl.support.errors import UnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from custctl.customers.queries import Position, Query
+    from custctl.schema.own import Value
 
 # In order of worth: where a terminal is narrow, the last ones are left out.
 SHOWN = ("id", "email", "first_name", "last_name", "status", "company", "country", "version")
@@ -52,9 +55,17 @@ def _print(context: Context, query: Query, position: Position | None, limit: int
 
     if limit == 0:
         columns = (*FIELDS, *context.opened.learn_fields().names)
-        found_rows = (found.as_dict() for found in read_all(context.database, query, position))
-        context.renderer.many(found_rows, columns, shown=SHOWN, may_drop=True)
+        shown = 0
+
+        def found_rows() -> Iterator[dict[str, Value]]:
+            nonlocal shown
+            for found in read_all(context.database, query, position):
+                shown += 1
+                yield found.as_dict()
+
+        context.renderer.many(found_rows(), columns, shown=SHOWN, may_drop=True)
         context.tell_source()
+        _note_nothing(context, shown, position)
         return
     began = time.monotonic()
     page = read_page(context.database, query, limit, position)
@@ -63,5 +74,11 @@ def _print(context: Context, query: Query, position: Position | None, limit: int
         _tell_why_slow(context)
     rows = [found.as_dict() for found in page.items]
     context.renderer.many(rows, (*FIELDS, *context.database.own.names), next=page.next, shown=SHOWN, may_drop=True)
+    _note_nothing(context, len(rows), position)
     if page.next is not None:
         context.console.note(f"more rows follow: continue with `--after {page.next}`")
+
+
+def _note_nothing(context: Context, count: int, position: Position | None) -> None:
+    if count == 0 and position is None:
+        context.console.note("no customer found")
