@@ -57,7 +57,7 @@ class Adoption:
                         *(each.sentence for each in found.differences),
                     ]
                 ),
-                hint=f"`custctl migrate baseline {last} --script FILE` writes the statements that close the gap",
+                hint=f"`custctl migrate baseline {last} --script gap.sql` writes the statements that close the gap",
                 details={"differences": found.documents()},
             )
 

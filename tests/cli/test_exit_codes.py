@@ -21,12 +21,13 @@ def ada(migrated: Project) -> Project:
     return migrated
 
 
-def unreadable_journal(project: Project) -> Result:
+def bytes_for_text(project: Project) -> Result:
     """Return what comes of an error that nobody foresaw."""
     connection = project.database()
-    connection.execute("UPDATE schema_migration SET version = 'not a number' WHERE version = 4")
+    connection.execute("UPDATE customer SET city = X'00FF' WHERE id = 1")
+    connection.commit()
     connection.close()
-    return project.run("customer", "list", "--status", "closed", "-o", "json")
+    return project.run("customer", "list", "-o", "json")
 
 
 def locked(project: Project) -> Result:
@@ -78,7 +79,7 @@ def in_flight(project: Project) -> Result:
 
 
 REACHED: list[tuple[int, str, Callable[[Project], Result]]] = [
-    (1, "failure", unreadable_journal),
+    (1, "failure", bytes_for_text),
     (2, "usage", lambda project: project.run("customer", "list", "--sort", "nonsense", "-o", "json")),
     (2, "usage", lambda project: project.run("customer", "get", "-o", "json")),
     (2, "usage", lambda project: project.run("customer", "get", "1", "--nonsense", "-o", "json")),
