@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from custctl.migrations import journal
 from custctl.migrations.plan import split_script
 from custctl.migrations.scripts import Script, discover
-from custctl.schema.shape import CHECK, COLUMN, FUNCTION, INDEX, TRIGGER, Delta, Facts, Key
+from custctl.schema.shape import CHECK, COLUMN, FUNCTION, INDEX, KINDS, TRIGGER, Delta, Facts, Key
 from tests.conftest import REPOSITORY, make_project
 
 if TYPE_CHECKING:
@@ -85,12 +85,19 @@ def _balanced(text: str, start: int) -> str:
     return text[start:at]
 
 
+def _place(thing: tuple[Key, Facts]) -> tuple[str, int, str]:
+    key, _ = thing
+    return key.table, KINDS.index(key.kind), "" if key.kind == COLUMN else key.name
+
+
 def source(made: dict[str, Delta], database: Database) -> str:
     """Return the text of an engine's module."""
     scripts = discover(REPOSITORY / "sql", database.engine_name)
     lines = [_HEAD]
     for script in (*scripts.versioned, *scripts.repeatable):
-        rows = [(*key, dict(facts)) for key, facts in made[script.name].made.items()]
+        # Servers list what they hold in an order of their own; only that of a table's columns means something.
+        things = sorted(made[script.name].made.items(), key=_place)
+        rows = [(*key, dict(facts)) for key, facts in things]
         lines.append(f"    ({script.name!r}, {script.checksum!r}): {rows!r},\n")
     lines.append("}\n")
     ruff = [str(Path(sys.executable).with_name("ruff")), "format", "-q", "--stdin-filename", "made.py", "-"]

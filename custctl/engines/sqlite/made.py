@@ -163,17 +163,41 @@ MADE: Made = {
         (
             "check",
             "customer",
-            "customer_id_positive",
-            {"definition": "id>0", "_column": "id", "_check": 'CONSTRAINT "customer_id_positive" CHECK (id > 0)'},
+            "customer_address_line_length",
+            {
+                "definition": "typeof(address_line)<>'blob' and length(address_line)between 1 and 200",
+                "_column": "address_line",
+                "_check": "CONSTRAINT \"customer_address_line_length\" CHECK (typeof(address_line) <> 'blob' AND length(address_line) BETWEEN 1 AND 200)",
+            },
         ),
         (
             "check",
             "customer",
-            "customer_email_lower_case",
+            "customer_city_length",
             {
-                "definition": "email=lower(email)",
-                "_column": "email",
-                "_check": 'CONSTRAINT "customer_email_lower_case" CHECK (email = lower(email))',
+                "definition": "typeof(city)<>'blob' and length(city)between 1 and 100",
+                "_column": "city",
+                "_check": "CONSTRAINT \"customer_city_length\" CHECK (typeof(city) <> 'blob' AND length(city) BETWEEN 1 AND 100)",
+            },
+        ),
+        (
+            "check",
+            "customer",
+            "customer_company_length",
+            {
+                "definition": "typeof(company)<>'blob' and length(company)between 1 and 200",
+                "_column": "company",
+                "_check": "CONSTRAINT \"customer_company_length\" CHECK (typeof(company) <> 'blob' AND length(company) BETWEEN 1 AND 200)",
+            },
+        ),
+        (
+            "check",
+            "customer",
+            "customer_country_length",
+            {
+                "definition": "typeof(country)<>'blob' and length(country)between 1 and 100",
+                "_column": "country",
+                "_check": "CONSTRAINT \"customer_country_length\" CHECK (typeof(country) <> 'blob' AND length(country) BETWEEN 1 AND 100)",
             },
         ),
         (
@@ -189,12 +213,28 @@ MADE: Made = {
         (
             "check",
             "customer",
+            "customer_email_lower_case",
+            {
+                "definition": "email=lower(email)",
+                "_column": "email",
+                "_check": 'CONSTRAINT "customer_email_lower_case" CHECK (email = lower(email))',
+            },
+        ),
+        (
+            "check",
+            "customer",
             "customer_first_name_length",
             {
                 "definition": "typeof(first_name)='text' and length(first_name)between 1 and 100",
                 "_column": "first_name",
                 "_check": "CONSTRAINT \"customer_first_name_length\" CHECK (typeof(first_name) = 'text' AND length(first_name) BETWEEN 1 AND 100)",
             },
+        ),
+        (
+            "check",
+            "customer",
+            "customer_id_positive",
+            {"definition": "id>0", "_column": "id", "_check": 'CONSTRAINT "customer_id_positive" CHECK (id > 0)'},
         ),
         (
             "check",
@@ -219,31 +259,11 @@ MADE: Made = {
         (
             "check",
             "customer",
-            "customer_company_length",
+            "customer_postal_code_length",
             {
-                "definition": "typeof(company)<>'blob' and length(company)between 1 and 200",
-                "_column": "company",
-                "_check": "CONSTRAINT \"customer_company_length\" CHECK (typeof(company) <> 'blob' AND length(company) BETWEEN 1 AND 200)",
-            },
-        ),
-        (
-            "check",
-            "customer",
-            "customer_address_line_length",
-            {
-                "definition": "typeof(address_line)<>'blob' and length(address_line)between 1 and 200",
-                "_column": "address_line",
-                "_check": "CONSTRAINT \"customer_address_line_length\" CHECK (typeof(address_line) <> 'blob' AND length(address_line) BETWEEN 1 AND 200)",
-            },
-        ),
-        (
-            "check",
-            "customer",
-            "customer_city_length",
-            {
-                "definition": "typeof(city)<>'blob' and length(city)between 1 and 100",
-                "_column": "city",
-                "_check": "CONSTRAINT \"customer_city_length\" CHECK (typeof(city) <> 'blob' AND length(city) BETWEEN 1 AND 100)",
+                "definition": "typeof(postal_code)<>'blob' and length(postal_code)between 1 and 20",
+                "_column": "postal_code",
+                "_check": "CONSTRAINT \"customer_postal_code_length\" CHECK (typeof(postal_code) <> 'blob' AND length(postal_code) BETWEEN 1 AND 20)",
             },
         ),
         (
@@ -259,71 +279,12 @@ MADE: Made = {
         (
             "check",
             "customer",
-            "customer_postal_code_length",
-            {
-                "definition": "typeof(postal_code)<>'blob' and length(postal_code)between 1 and 20",
-                "_column": "postal_code",
-                "_check": "CONSTRAINT \"customer_postal_code_length\" CHECK (typeof(postal_code) <> 'blob' AND length(postal_code) BETWEEN 1 AND 20)",
-            },
-        ),
-        (
-            "check",
-            "customer",
-            "customer_country_length",
-            {
-                "definition": "typeof(country)<>'blob' and length(country)between 1 and 100",
-                "_column": "country",
-                "_check": "CONSTRAINT \"customer_country_length\" CHECK (typeof(country) <> 'blob' AND length(country) BETWEEN 1 AND 100)",
-            },
-        ),
-        (
-            "check",
-            "customer",
             "customer_status_known",
             {
                 "definition": "status in('active', 'suspended', 'closed')",
                 "_column": "status",
                 "_check": "CONSTRAINT \"customer_status_known\" CHECK (status IN ('active', 'suspended', 'closed'))",
             },
-        ),
-        (
-            "trigger",
-            "customer",
-            "customer_version",
-            {
-                "body": "after update on customer when new.version is not old.version+1 begin update customer set version=old.version+1, updated_at=strftime('%Y-%m-%dT%H:%M:%fZ', 'now')where id=new.id;end",
-                "_sql": "CREATE TRIGGER customer_version AFTER UPDATE ON customer\nWHEN new.version IS NOT old.version + 1\nBEGIN\n  UPDATE customer\n     SET version = old.version + 1,\n         updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')\n   WHERE id = new.id;\nEND",
-            },
-        ),
-        (
-            "trigger",
-            "customer",
-            "customer_id_once",
-            {
-                "body": "before insert on customer when new.id<>-1 and new.id<=(select seq from sqlite_sequence where name='customer')begin select raise(abort, 'the id of a customer is never used again: use UPDATE');end",
-                "_sql": "CREATE TRIGGER customer_id_once BEFORE INSERT ON customer\nWHEN new.id <> -1 AND new.id <= (SELECT seq FROM sqlite_sequence WHERE name = 'customer')\nBEGIN\n  SELECT raise(ABORT, 'the id of a customer is never used again: use UPDATE');\nEND",
-            },
-        ),
-        (
-            "trigger",
-            "customer",
-            "customer_id_fixed",
-            {
-                "body": "before update of id on customer when new.id is not old.id begin select raise(abort, 'the id of a customer never changes');end",
-                "_sql": "CREATE TRIGGER customer_id_fixed BEFORE UPDATE OF id ON customer\nWHEN new.id IS NOT old.id\nBEGIN\n  SELECT raise(ABORT, 'the id of a customer never changes');\nEND",
-            },
-        ),
-        (
-            "index",
-            "customer",
-            "customer_email_unique",
-            {"unique": "yes", "_sql": "CREATE UNIQUE INDEX customer_email_unique ON customer (email)"},
-        ),
-        (
-            "index",
-            "customer",
-            "customer_by_last_name",
-            {"unique": "no", "_sql": "CREATE INDEX customer_by_last_name ON customer (last_name)"},
         ),
         (
             "index",
@@ -334,20 +295,42 @@ MADE: Made = {
         (
             "index",
             "customer",
-            "customer_by_status",
-            {"unique": "no", "_sql": "CREATE INDEX customer_by_status ON customer (status)"},
-        ),
-        (
-            "index",
-            "customer",
             "customer_by_created_at",
             {"unique": "no", "_sql": "CREATE INDEX customer_by_created_at ON customer (created_at)"},
         ),
         (
             "index",
             "customer",
+            "customer_by_last_name",
+            {"unique": "no", "_sql": "CREATE INDEX customer_by_last_name ON customer (last_name)"},
+        ),
+        (
+            "index",
+            "customer",
+            "customer_by_status",
+            {"unique": "no", "_sql": "CREATE INDEX customer_by_status ON customer (status)"},
+        ),
+        (
+            "index",
+            "customer",
             "customer_by_updated_at",
             {"unique": "no", "_sql": "CREATE INDEX customer_by_updated_at ON customer (updated_at)"},
+        ),
+        (
+            "index",
+            "customer",
+            "customer_company_prefix",
+            {
+                "definition": "collate nocase)",
+                "unique": "no",
+                "_sql": "CREATE INDEX customer_company_prefix ON customer (company COLLATE NOCASE)",
+            },
+        ),
+        (
+            "index",
+            "customer",
+            "customer_email_unique",
+            {"unique": "yes", "_sql": "CREATE UNIQUE INDEX customer_email_unique ON customer (email)"},
         ),
         (
             "index",
@@ -372,21 +355,38 @@ MADE: Made = {
         (
             "index",
             "customer",
-            "customer_company_prefix",
-            {
-                "definition": "collate nocase)",
-                "unique": "no",
-                "_sql": "CREATE INDEX customer_company_prefix ON customer (company COLLATE NOCASE)",
-            },
-        ),
-        (
-            "index",
-            "customer",
             "customer_phone_prefix",
             {
                 "definition": "collate nocase)",
                 "unique": "no",
                 "_sql": "CREATE INDEX customer_phone_prefix ON customer (phone COLLATE NOCASE)",
+            },
+        ),
+        (
+            "trigger",
+            "customer",
+            "customer_id_fixed",
+            {
+                "body": "before update of id on customer when new.id is not old.id begin select raise(abort, 'the id of a customer never changes');end",
+                "_sql": "CREATE TRIGGER customer_id_fixed BEFORE UPDATE OF id ON customer\nWHEN new.id IS NOT old.id\nBEGIN\n  SELECT raise(ABORT, 'the id of a customer never changes');\nEND",
+            },
+        ),
+        (
+            "trigger",
+            "customer",
+            "customer_id_once",
+            {
+                "body": "before insert on customer when new.id<>-1 and new.id<=(select seq from sqlite_sequence where name='customer')begin select raise(abort, 'the id of a customer is never used again: use UPDATE');end",
+                "_sql": "CREATE TRIGGER customer_id_once BEFORE INSERT ON customer\nWHEN new.id <> -1 AND new.id <= (SELECT seq FROM sqlite_sequence WHERE name = 'customer')\nBEGIN\n  SELECT raise(ABORT, 'the id of a customer is never used again: use UPDATE');\nEND",
+            },
+        ),
+        (
+            "trigger",
+            "customer",
+            "customer_version",
+            {
+                "body": "after update on customer when new.version is not old.version+1 begin update customer set version=old.version+1, updated_at=strftime('%Y-%m-%dT%H:%M:%fZ', 'now')where id=new.id;end",
+                "_sql": "CREATE TRIGGER customer_version AFTER UPDATE ON customer\nWHEN new.version IS NOT old.version + 1\nBEGIN\n  UPDATE customer\n     SET version = old.version + 1,\n         updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')\n   WHERE id = new.id;\nEND",
             },
         ),
     ],
@@ -561,11 +561,11 @@ MADE: Made = {
         (
             "index",
             "customer_audit",
-            "customer_audit_operation",
+            "customer_audit_batch",
             {
-                "definition": "part)",
-                "unique": "yes",
-                "_sql": "CREATE UNIQUE INDEX customer_audit_operation ON customer_audit (operation_id, part)",
+                "definition": "last_customer_id is not null",
+                "unique": "no",
+                "_sql": "CREATE INDEX customer_audit_batch ON customer_audit (last_customer_id) WHERE last_customer_id IS NOT NULL",
             },
         ),
         (
@@ -581,11 +581,11 @@ MADE: Made = {
         (
             "index",
             "customer_audit",
-            "customer_audit_batch",
+            "customer_audit_operation",
             {
-                "definition": "last_customer_id is not null",
-                "unique": "no",
-                "_sql": "CREATE INDEX customer_audit_batch ON customer_audit (last_customer_id) WHERE last_customer_id IS NOT NULL",
+                "definition": "part)",
+                "unique": "yes",
+                "_sql": "CREATE UNIQUE INDEX customer_audit_operation ON customer_audit (operation_id, part)",
             },
         ),
     ],
@@ -644,13 +644,14 @@ MADE: Made = {
         ),
         ("primary key", "customer_import", "", {"columns": "key"}),
     ],
-    ("repeatable/customer_search.sql", "v1:sha256:33f337c30123b29d914801427b02d0448d7cc10e54e80efc3d6adc45a049c09e"): [
+    ("repeatable/customer_search.sql", "v1:sha256:c4f270465f30434c1b4745216615a022dd824256e98cd5517c1062c13b4921a6"): [
         (
-            "table",
-            "customer_search",
-            "",
+            "trigger",
+            "customer",
+            "customer_search_delete",
             {
-                "_sql": "CREATE VIRTUAL TABLE customer_search USING fts5 (\n  email, first_name, last_name, company, phone,\n  content = 'customer', content_rowid = 'id', tokenize = 'trigram', detail = 'none', columnsize = 0\n)"
+                "body": "after delete on customer begin insert into customer_search(customer_search, rowid, email, first_name, last_name, company, phone)values('delete', old.id, old.email, old.first_name, old.last_name, old.company, old.phone);end",
+                "_sql": "CREATE TRIGGER customer_search_delete AFTER DELETE ON customer\nBEGIN\n  INSERT INTO customer_search (customer_search, rowid, email, first_name, last_name, company, phone)\n  VALUES ('delete', old.id, old.email, old.first_name, old.last_name, old.company, old.phone);\nEND",
             },
         ),
         (
@@ -672,12 +673,11 @@ MADE: Made = {
             },
         ),
         (
-            "trigger",
-            "customer",
-            "customer_search_delete",
+            "table",
+            "customer_search",
+            "",
             {
-                "body": "after delete on customer begin insert into customer_search(customer_search, rowid, email, first_name, last_name, company, phone)values('delete', old.id, old.email, old.first_name, old.last_name, old.company, old.phone);end",
-                "_sql": "CREATE TRIGGER customer_search_delete AFTER DELETE ON customer\nBEGIN\n  INSERT INTO customer_search (customer_search, rowid, email, first_name, last_name, company, phone)\n  VALUES ('delete', old.id, old.email, old.first_name, old.last_name, old.company, old.phone);\nEND",
+                "_sql": "CREATE VIRTUAL TABLE customer_search USING fts5 (\n  email, first_name, last_name, company, phone,\n  content = 'customer', content_rowid = 'id', tokenize = 'trigram', detail = 'none', columnsize = 0\n)"
             },
         ),
     ],

@@ -411,7 +411,7 @@ GO
 -- custctl customer import - --on-conflict update
 SELECT s.[position], held.[id], CASE WHEN NOT EXISTS (SELECT held.[email] + N'.', held.[first_name] + N'.', held.[last_name] + N'.', held.[phone] + N'.' INTERSECT SELECT s.[email] + N'.', s.[first_name] + N'.', s.[last_name] + N'.', s.[phone] + N'.') THEN 1 ELSE 0 END FROM [dbo].[customer_import_row] AS s INNER JOIN [dbo].[customer] AS held WITH (UPDLOCK) ON held.[email] = s.[email] WHERE s.[batch] = ? ORDER BY held.[id]
 GO
-UPDATE held SET [email] = s.[email], [first_name] = s.[first_name], [last_name] = s.[last_name], [phone] = s.[phone], [updated_at] = CAST(SYSUTCDATETIME() AS DATETIME2(3)) FROM [dbo].[customer] AS held INNER JOIN [dbo].[customer_import_row] AS s ON s.[email] = held.[email] WHERE s.[batch] = ? AND NOT EXISTS (SELECT held.[email] + N'.', held.[first_name] + N'.', held.[last_name] + N'.', held.[phone] + N'.' INTERSECT SELECT s.[email] + N'.', s.[first_name] + N'.', s.[last_name] + N'.', s.[phone] + N'.')
+UPDATE held SET [email] = s.[email], [first_name] = s.[first_name], [last_name] = s.[last_name], [phone] = s.[phone], [updated_at] = CAST(SYSUTCDATETIME() AS DATETIME2(3)) FROM [dbo].[customer_import_row] AS s INNER JOIN [dbo].[customer] AS held ON held.[email] = s.[email] WHERE s.[batch] = ? AND NOT EXISTS (SELECT held.[email] + N'.', held.[first_name] + N'.', held.[last_name] + N'.', held.[phone] + N'.' INTERSECT SELECT s.[email] + N'.', s.[first_name] + N'.', s.[last_name] + N'.', s.[phone] + N'.')
 GO
 
 -- custctl customer export
