@@ -25,7 +25,7 @@ from custctl.schema.shape import (
 if TYPE_CHECKING:
     from custctl.schema.shape import Difference, Shape
 
-_ANY = "CONVERT(NVARCHAR(36), NEWID())"
+_ANY = "LOWER(CONVERT(NVARCHAR(36), NEWID()))"
 _INTEGERS = ("tinyint", "smallint", "int", "bigint")
 
 
