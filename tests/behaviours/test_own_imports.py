@@ -139,7 +139,19 @@ TEXTS = {
     "quotes": {"tier": 'a,"b"', "seen": "2026-01-01T00:00:00.123Z", "ratio": "1e300", "shoe size": "39"},
     "none": {},
 }
-DOCUMENTS = ['{"a":[1,2.5,null,true],"b":"x, y"}', '["a","b"]', '"a text"', "5", "-5", "false", '"=1"', '""', "[]"]
+LONG = json.dumps({"long": 'x"\\' * 3000}, separators=(",", ":"))
+DOCUMENTS = [
+    LONG,
+    '{"a":[1,2.5,null,true],"b":"x, y"}',
+    '["a","b"]',
+    '"a text"',
+    "5",
+    "-5",
+    "false",
+    '"=1"',
+    '""',
+    "[]",
+]
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])

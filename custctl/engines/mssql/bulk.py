@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from custctl.schema.own import Field
 
 _KEY_LENGTH = 36
+_MOST_ROWS, _MOST_PARAMETERS = 1000, 2000  # of one statement; the server takes 2,100 parameters
 _OWN: Final = "[#custctl_own]"
 _BINARY: Final = "COLLATE Latin1_General_BIN2"
 _TYPE: Final = re.compile(r"[a-z0-9]+(?:\(\d+(?:,\d+)?\))?")
@@ -82,7 +82,7 @@ class _Stage:
     """The rows of one batch in the staging table: a table of the schema, as the driver asks the server to describe it.
 
     Not a temporary one: the server cannot describe those, and says so by an error that would end the transaction. It has
-    the product's columns alone: the values of own fields come as one text of JSON, and go into a temporary table.
+    the product's columns alone: the values of own fields go into a temporary table, many rows a statement.
     """
 
     def __init__(
@@ -137,16 +137,19 @@ class _Stage:
         # Without parameters: what a statement with parameters creates ends with it.
         self._cursor.execute(f"DROP TABLE IF EXISTS {_OWN}")
         self._cursor.execute(f"CREATE TABLE {_OWN} ([position] INT NOT NULL PRIMARY KEY, {declared})")
-        found = [
-            {"p": at, **{f"c{n}": row[n] for n, _ in self._own if row[n] is not None}} for at, row in enumerate(rows)
-        ]
-        parsed = ", ".join(f"{column} NVARCHAR(MAX) '$.{column}'" for column in columns)
-        self._cursor.setinputsizes([(pyodbc.SQL_WVARCHAR, 0, 0)])
-        self._cursor.execute(
-            f"INSERT INTO {_OWN} ([position], {', '.join(columns)})"
-            f" SELECT p, {', '.join(columns)} FROM OPENJSON(?) WITH (p INT '$.p', {parsed})",
-            (json.dumps(found, ensure_ascii=False),),
-        )
+        # Not as JSON: a compatible server leaves escapes in it as they are, and cuts long texts.
+        width = len(columns) + 1
+        size = min(_MOST_ROWS, _MOST_PARAMETERS // width)
+        sizes = [(pyodbc.SQL_INTEGER, 0, 0), *((pyodbc.SQL_WVARCHAR, 0, 0) for _ in columns)]
+        one = f"({', '.join('?' * width)})"
+        for start in range(0, len(rows), size):
+            block = rows[start : start + size]
+            values = [(start + at, *(row[number] for number, _ in self._own)) for at, row in enumerate(block)]
+            self._cursor.setinputsizes(sizes * len(block))
+            self._cursor.execute(
+                f"INSERT INTO {_OWN} ([position], {', '.join(columns)}) VALUES {', '.join([one] * len(block))}",
+                [value for row in values for value in row],
+            )
         self._cursor.setinputsizes([])
 
     def _run(self, statement: str) -> Cursor:
