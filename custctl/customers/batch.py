@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from custctl.customers.csv_rows import is_blank
@@ -77,6 +77,7 @@ class Portion:
         misfits: how many of those cells, in optional fields, seem to be of another meaning than the field.
         digest: of all values, so that an auditor can check a file against what was imported.
         last: whether the file ends here.
+        records: the rows as they were read.
     """
 
     rows: int
@@ -90,6 +91,12 @@ class Portion:
     filled: Counter[str]
     misfits: Counter[str]
     digest: str
+    records: Sequence[Record]
+
+    def refused(self, reason: str) -> Portion:
+        """Return the portion with all its rows that were good rejected."""
+        rejected = [(record, reason) for _, records, _ in self.groups for record in records]
+        return replace(self, groups=[], rejected=[*self.rejected, *rejected])
 
 
 class Checker:
@@ -164,7 +171,7 @@ class Checker:
         ends = (records[0].line, records[-1].line) if records else None
         return Portion(
             rows=len(records), lines=ends, last=last, groups=groups, rejected=rejected, skipped=skipped + blank,
-            blank=blank, undecodable=undecodable, filled=_filled(records), misfits=misfits, digest=_digest(groups),
+            blank=blank, undecodable=undecodable, filled=_filled(records), misfits=misfits, digest=_digest(groups), records=records,
         )  # fmt: skip
 
     def _validator(self, columns: tuple[str, ...]) -> RowValidator | OwnRowValidator:

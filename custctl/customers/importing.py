@@ -227,8 +227,7 @@ class Import:
             InvalidError: it cannot be read further; what came before the damage has been yielded.
         """
         source = self._request.source
-        request = self._request
-        checker = Checker(request.on_conflict, source.encoding.name, request.own, typed=request.typed)
+        checker = self._checker()
         batch: list[Record] = []
         skip, begun = self.result.resumed_at, 0
         try:
@@ -248,6 +247,27 @@ class Import:
         yield checker.check(batch, last=True)
 
     def _commit(self, portion: Portion) -> bool:
+        """Write a batch; where the database refuses a value, in halves, until the row alone is left that has it.
+
+        Returns:
+            False where another process has done the whole operation meanwhile.
+        """
+        try:
+            return self._commit_whole(portion)
+        except (ConflictError, InvalidError) as error:
+            if "rule" not in error.details:
+                raise
+            if len(portion.records) == 1:
+                return self._commit_whole(portion.refused(error.message))
+            checker, middle = self._checker(), len(portion.records) // 2
+            halves = (portion.records[:middle], False), (portion.records[middle:], portion.last)
+        return all(self._commit(checker.check(records, last=last)) for records, last in halves)
+
+    def _checker(self) -> Checker:
+        request = self._request
+        return Checker(request.on_conflict, request.source.encoding.name, request.own, typed=request.typed)
+
+    def _commit_whole(self, portion: Portion) -> bool:
         """Write a batch, its position and its audit row as one transaction.
 
         Returns:

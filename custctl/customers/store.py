@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -21,11 +22,13 @@ from custctl.support.errors import (
     ConflictError,
     CustctlError,
     InterruptedRunError,
+    InvalidError,
     NotFoundError,
     OutcomeUnknownError,
     UsageError,
     other_shape,
 )
+from custctl.support.text import plural
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
@@ -191,7 +194,7 @@ class CustomerStore:
         """Delete a customer, its password and every value that the audit holds of it.
 
         Raises:
-            ConflictError: the row was changed by another; nothing was deleted.
+            ConflictError: the row was changed by another, or other rows refer to it; nothing was deleted.
             NotFoundError: there is no such customer.
         """
         expected = Version.parse(if_version) if if_version is not None else None
@@ -211,7 +214,39 @@ class CustomerStore:
             self._database.erase_copies(connection)
             return Outcome(None, row.id, operation_id, deleted_version=row.version)
 
-        return self._write(operation_id, "delete", who, write)
+        try:
+            return self._write(operation_id, "delete", who, write)
+        except InvalidError as error:
+            if error.details.get("rule") != "reference":
+                raise
+            raise self._referred(who, error) from error
+
+    def _referred(self, who: str, error: CustctlError) -> CustctlError:
+        """Tell which rows refer to a customer that cannot be deleted for their sake."""
+        with self._database.reading() as connection:
+            row = self._find(connection, who)
+            counts = {
+                table: count
+                for table, column, to in self._database.referring(connection)
+                if (count := self._count(connection, table, column, row[to]))
+            }
+        told = " and ".join(f"{plural(count, 'row', 'rows')} of `{_bare(table)}`" for table, count in counts.items())
+        return ConflictError(
+            f"customer {row.id} cannot be deleted: {told or 'other rows'} refer to it; nothing was deleted",
+            hint="delete or change those rows first",
+            details={
+                "customer_id": row.id,
+                "constraint": error.details["constraint"],
+                "referring": {_bare(table): count for table, count in counts.items()},
+            },
+        )
+
+    @staticmethod
+    def _count(connection: Connection, table: str, column: str, value: Any) -> int:
+        condition = f"{column} = {connection.place('value')}"
+        kind = "value:text" if isinstance(value, str) else "value"
+        found = connection.send(f"SELECT COUNT(*) FROM {table} WHERE {condition}", (kind,), {"value": value})
+        return int(found.scalar())
 
     # -- passwords ---------------------------------------------------------------------------------
 
@@ -398,6 +433,11 @@ class CustomerStore:
         """Tell, field by field, what the row was, what it is now and what was asked."""
         was = base.as_dict() if base else audit.snapshot(connection, now.id, str(expected))
         return version_conflict(was, now, str(expected), asked)
+
+
+def _bare(table: str) -> str:
+    """Return the name of a table as a message has it."""
+    return re.sub(r'[\["`\]]', "", table.rpartition(".")[2])
 
 
 def _check_email_is_free(connection: Connection, email: Value) -> None:

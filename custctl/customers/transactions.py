@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from custctl.customers import audit
+from custctl.engines.constraints import broken
 from custctl.schema.standing import Standing, require_writable
 from custctl.support.errors import (
     CommitLostError,
     ConflictError,
     CustctlError,
     InterruptedRunError,
+    InvalidError,
     LockTimeoutError,
     OutcomeUnknownError,
     RefusedError,
@@ -69,6 +72,8 @@ class Transactions:
                 became of it. Of several parts, the caller knows.
             RefusedError: the stamp is another environment's, or missing.
             PendingError: the schema is not there or too old.
+            ConflictError: a unique value is taken; where it is the company's, with the field and the constraint.
+            InvalidError: a rule that the database keeps refuses a value, with the field and the constraint.
             UnavailableError: nothing was written.
             OutcomeUnknownError: whether it was written is unknown.
         """
@@ -82,6 +87,8 @@ class Transactions:
 
         try:
             return self._database.transact(guarded)
+        except (ConflictError, InvalidError) as error:
+            raise self._with_fields(error) from error
         except KeyboardInterrupt as interrupt:
             if part is not None or not done:
                 raise
@@ -111,6 +118,16 @@ class Transactions:
             terminated=terminated,
             hint="run it again; if you gave an operation id, use a new one",
         )
+
+    def _with_fields(self, error: CustctlError) -> CustctlError:
+        """Name the fields that a constraint is about, which the engine's own message may not."""
+        told = error.details
+        if told.get("rule") not in ("check", "reference", "unique") or told.get("field") is not None:
+            return error
+        with suppress(CustctlError), self._database.reading() as connection:
+            fields = self._database.constrained(connection, told["constraint"])
+            return broken(told["rule"], told["constraint"], fields)
+        return error
 
     def _happened(self, operation_id: str, part: int, lost: CommitLostError, *, patience: float | None = None) -> bool:
         """Tell whether a part of an operation was committed, and see to it that it never is where it was not.

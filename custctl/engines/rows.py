@@ -60,6 +60,20 @@ class Rows(ABC):
         """Return the columns of `customer` that are not the product's, as the engine's catalog has them, in their order."""
 
     @abstractmethod
+    def constrained(self, connection: Connection, constraint: str | None) -> list[str]:
+        """Return the columns of `customer` that a constraint, or a unique index, is about.
+
+        Args:
+            constraint: its name; None for a foreign key of which the engine tells no name.
+        """
+
+    @abstractmethod
+    def referring(self, connection: Connection) -> list[tuple[str, str, str]]:
+        """Return what forbids to delete a customer that it refers to: table and column, as a statement has them, and the
+        column of `customer` that it refers to.
+        """
+
+    @abstractmethod
     def merge(
         self,
         connection: Connection,

@@ -135,7 +135,7 @@ CASES = {
             ENDED,
         ),
         ExitCode.INVALID,
-        "the database refused a value",
+        "`email` breaks a rule of the database (constraint `customer_email_lower_case`)",
     ),
     "too long": (
         server(

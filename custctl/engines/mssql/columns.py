@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from custctl.engines.constraints import mentioned
 from custctl.schema.names import COLUMNS, CUSTOMER
 from custctl.schema.own import Field, Kind
 
@@ -79,3 +80,36 @@ def _field(
         settable=kind != "other" and not (computed or counted),
         **limits,
     )
+
+
+_CONSTRAINED: Final = """SELECT COL_NAME(k.parent_object_id, k.parent_column_id) FROM sys.foreign_keys AS f
+  JOIN sys.foreign_key_columns AS k ON k.constraint_object_id = f.object_id
+ WHERE f.parent_object_id = OBJECT_ID(?) AND f.name = ?
+UNION
+SELECT COL_NAME(c.object_id, c.column_id) FROM sys.indexes AS i
+  JOIN sys.index_columns AS c ON c.object_id = i.object_id AND c.index_id = i.index_id
+ WHERE i.object_id = OBJECT_ID(?) AND i.name = ?"""
+_CHECKED: Final = "SELECT definition FROM sys.check_constraints WHERE parent_object_id = OBJECT_ID(?) AND name = ?"
+_REFERRING: Final = """SELECT SCHEMA_NAME(t.schema_id), t.name, COL_NAME(k.parent_object_id, k.parent_column_id),
+       COL_NAME(k.referenced_object_id, k.referenced_column_id)
+  FROM sys.foreign_keys AS f
+  JOIN sys.foreign_key_columns AS k ON k.constraint_object_id = f.object_id
+  JOIN sys.tables AS t ON t.object_id = f.parent_object_id
+ WHERE f.referenced_object_id = OBJECT_ID(?) AND f.delete_referential_action = 0 AND k.constraint_column_id = 1
+ ORDER BY t.name"""
+
+
+def constrained(connection: Connection, constraint: str | None) -> list[str]:
+    """Return the columns of `customer` that a constraint or a unique index is about."""
+    given = {"table": connection.qualified(CUSTOMER), "name": constraint}
+    found = connection.send(_CONSTRAINED, ("table:text", "name:text") * 2, given).scalars()
+    if found:
+        return found
+    text = connection.send(_CHECKED, ("table:text", "name:text"), given).scalar()
+    return mentioned(text or "", connection.own.names)
+
+
+def referring(connection: Connection) -> list[tuple[str, str, str]]:
+    """Return table, column and the column of `customer` of each foreign key that forbids to delete a customer."""
+    found = connection.send(_REFERRING, ("table:text",), {"table": connection.qualified(CUSTOMER)})
+    return [(f"{connection.quote(s)}.{connection.quote(t)}", connection.quote(c), to) for s, t, c, to in found]

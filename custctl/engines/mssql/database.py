@@ -261,6 +261,16 @@ class MssqlDatabase(ServerDatabase):
 
         return own_fields(connection)
 
+    def constrained(self, connection: Connection, constraint: str | None) -> list[str]:
+        from custctl.engines.mssql.columns import constrained
+
+        return constrained(connection, constraint)
+
+    def referring(self, connection: Connection) -> list[tuple[str, str, str]]:
+        from custctl.engines.mssql.columns import referring
+
+        return referring(connection)
+
     def merge(
         self,
         connection: Connection,
@@ -280,7 +290,8 @@ class MssqlDatabase(ServerDatabase):
             return merge(driver, schema, table, columns, own, rows, key=key, insert=insert, update=update)
         except pyodbc.Error as error:
             told = self.translate(error)
-            if number(error) in TAKEN or told.details.get("field") == "email":
+            # A unique value of the company's own stays taken, however often it is tried.
+            if "rule" not in told.details and (number(error) in TAKEN or told.details.get("field") == "email"):
                 raise GivenUpError(told) from self.scrubbed(error)
             raise
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from custctl.engines.constraints import broken
 from custctl.engines.roles import ask_for
 from custctl.support.errors import (
     ConflictError,
     CredentialError,
     CustctlError,
-    InvalidError,
     LockTimeoutError,
     MigrationError,
     PendingError,
@@ -68,6 +68,9 @@ _THERE_OR_NOT = re.compile(r"[\"']([^\"']+)[\"'],? because it does not exist or 
 _IN_DATABASE = re.compile(r"^([A-Z][A-Z ]*) permission (?:was )?denied in database '([^']+)'")
 _VERB = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*([A-Za-z]+)", re.DOTALL)
 _CONSTRAINT = re.compile(r"(?:constraint|index) ['\"]([^'\"]+)['\"]")
+_NULL_COLUMN = re.compile(r"(?:the value NULL into column|null value in column) ['\"]([^'\"]+)['\"]")
+_CHECKED_COLUMN = re.compile(r", column '([^']+)'")
+_NULL, _REFERENCE = 515, 547
 _QUOTED_VALUE = re.compile(
     r" ?(?:The duplicate key value is|The statement has been terminated|Truncated value:|Key \().*", re.DOTALL
 )
@@ -167,7 +170,7 @@ def _made(
             hint="drop or disable the trigger that was added to that table",
         )
     if code in _REFUSED_VALUE or state(error) == "22001" or "violates " in text or "value too long" in text:
-        return InvalidError(f"the database refused a value: {text}")
+        return _broken(code, text)
     if code in _READ_ONLY or "read-only transaction" in text:
         return RefusedError(f"{where} does not accept writes: {text}", hint="write to the primary")
     if code in (911, 916, 4060):
@@ -209,14 +212,26 @@ def _without_number(error: pyodbc.Error, text: str, where: str) -> CustctlError:
     return CustctlError(f"{where}: {words(error)}")
 
 
-def _taken(text: str) -> ConflictError:
+def _taken(text: str) -> CustctlError:
     named = _CONSTRAINT.search(text)
     name = named[1] if named else ""
     for prefix, column in (("customer_email_unique", "email"), ("customer_audit_operation", "operation_id")):
         # A compatible server appends to the names of indexes.
         if name.startswith(prefix):
             return ConflictError(f"this {column} is taken by another row", details={"field": column})
-    return ConflictError(f"a unique value is taken ({name or 'unknown'})", details={"constraint": name})
+    return broken("unique", name or None)
+
+
+def _broken(code: int | None, text: str) -> CustctlError:
+    named, column = _CONSTRAINT.search(text), _NULL_COLUMN.search(text)
+    if code == _NULL or column is not None:
+        return broken("required", None, [column[1]] if column else [])
+    if code == _REFERENCE or named is not None:
+        refers = "FOREIGN KEY" in text or "REFERENCE" in text or "foreign key" in text
+        # Of a foreign key it is the other table's column that is told.
+        column = None if refers else _CHECKED_COLUMN.search(text)
+        return broken("reference" if refers else "check", named[1] if named else None, [column[1]] if column else [])
+    return broken("value", None, text=text)
 
 
 def hidden(error: pyodbc.Error) -> str | None:

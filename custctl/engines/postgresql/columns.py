@@ -79,3 +79,36 @@ def _field(
         settable=kind != "other" and not computed,
         **limits,
     )
+
+
+_CONSTRAINED: Final = """
+SELECT a.attname FROM pg_catalog.pg_constraint AS c
+  JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
+ WHERE c.conrelid = to_regclass(%(table)s) AND c.conname = %(name)s
+UNION
+SELECT a.attname FROM pg_catalog.pg_index AS i
+  JOIN pg_catalog.pg_class AS r ON r.oid = i.indexrelid
+  JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+ WHERE i.indrelid = to_regclass(%(table)s) AND r.relname = %(name)s
+"""
+_REFERRING: Final = """
+SELECT n.nspname, r.relname, a.attname, b.attname FROM pg_catalog.pg_constraint AS c
+  JOIN pg_catalog.pg_class AS r ON r.oid = c.conrelid
+  JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
+  JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+  JOIN pg_catalog.pg_attribute AS b ON b.attrelid = c.confrelid AND b.attnum = c.confkey[1]
+ WHERE c.contype = 'f' AND c.confrelid = to_regclass(%(table)s) AND c.confdeltype IN ('a', 'r') AND c.conparentid = 0
+ ORDER BY r.relname
+"""
+
+
+def constrained(connection: Connection, constraint: str | None) -> list[str]:
+    """Return the columns of `customer` that a constraint or a unique index is about."""
+    given = {"table": connection.qualified(CUSTOMER), "name": constraint}
+    return connection.send(_CONSTRAINED, ("table", "name"), given).scalars()
+
+
+def referring(connection: Connection) -> list[tuple[str, str, str]]:
+    """Return table, column and the column of `customer` of each foreign key that forbids to delete a customer."""
+    found = connection.send(_REFERRING, ("table",), {"table": connection.qualified(CUSTOMER)})
+    return [(f"{connection.quote(s)}.{connection.quote(t)}", connection.quote(c), to) for s, t, c, to in found]

@@ -355,6 +355,16 @@ class PostgresqlDatabase(ServerDatabase):
 
         return own_fields(connection)
 
+    def constrained(self, connection: Connection, constraint: str | None) -> list[str]:
+        from custctl.engines.postgresql.columns import constrained
+
+        return constrained(connection, constraint)
+
+    def referring(self, connection: Connection) -> list[tuple[str, str, str]]:
+        from custctl.engines.postgresql.columns import referring
+
+        return referring(connection)
+
     def merge(
         self,
         connection: Connection,

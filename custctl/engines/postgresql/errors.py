@@ -5,10 +5,11 @@ Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import psycopg
 
+from custctl.engines.constraints import Rule, broken
 from custctl.engines.postgresql.attempts import reason
 from custctl.engines.postgresql.denials import Denial
 from custctl.schema.names import FILLED
@@ -16,7 +17,6 @@ from custctl.support.errors import (
     ConflictError,
     CredentialError,
     CustctlError,
-    InvalidError,
     LockTimeoutError,
     MigrationError,
     PendingError,
@@ -37,6 +37,7 @@ _CHAIN = "customer_audit_chain"
 # No such column, function or unique index; a column of another type, or one that is generated.
 _OTHER_SHAPE = frozenset({"42703", "42883", "42P10", "42804", "42846", "428C9"})
 
+_RULES: Final[dict[str, Rule]] = {"23502": "required", "23503": "reference", "23514": "check", "23P01": "unique"}
 _LATER = "try again in a moment"
 
 
@@ -85,8 +86,11 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
         return _refused_login(text, where, login)
     if state == "23502" and error.diag.column_name in FILLED:
         return other_shape(where, text)
+    if state in _RULES:
+        column = error.diag.column_name
+        return broken(_RULES[state], error.diag.constraint_name, [column] if column else [])
     if state.startswith(("22", "23")):
-        return InvalidError(f"the database refused a value: {text}")
+        return broken("value", None, text=text)
     if state in ("42P01", "42704", "3F000"):
         return PendingError(f"the schema at {where} is missing or too old: {text}", hint="run `custctl migrate`")
     if state in _OTHER_SHAPE:
@@ -130,8 +134,9 @@ def _refused_login(text: str, where: str, login: str) -> CredentialError:
     )
 
 
-def _taken(error: Error) -> ConflictError:
+def _taken(error: Error) -> CustctlError:
     name = error.diag.constraint_name or ""
     column = _UNIQUE.get(name)
-    what = f"this {column} is taken by another row" if column else f"a unique value is taken ({name})"
-    return ConflictError(what, details={"field": column} if column else {"constraint": name})
+    if column is None:
+        return broken("unique", name)
+    return ConflictError(f"this {column} is taken by another row", details={"field": column})

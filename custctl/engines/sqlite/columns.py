@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from custctl.engines.constraints import mentioned
 from custctl.schema.names import COLUMNS, CUSTOMER
 from custctl.schema.own import Field, Kind
 
@@ -69,3 +70,34 @@ def _field(name: str, declared: str, notnull: bool, default: str | None, compute
         nullable=not notnull,
         settable=kind != "other" and not computed,
     )
+
+
+_REFERRING: Final = """SELECT m.name, f."from", coalesce(f."to", 'id') FROM sqlite_master AS m
+  JOIN pragma_foreign_key_list(m.name) AS f
+ WHERE m.type = 'table' AND lower(f."table") = 'customer' AND f.on_delete IN ('NO ACTION', 'RESTRICT') AND f.seq = 0
+ ORDER BY m.name"""
+
+
+def constrained(connection: Connection, constraint: str | None) -> list[str]:
+    """Return the columns of `customer` that a constraint is about; its name may be the condition itself."""
+    if constraint is None:
+        # Which foreign key it was, SQLite does not say.
+        return connection.send(f"SELECT \"from\" FROM pragma_foreign_key_list('{CUSTOMER}') ORDER BY 1").scalars()
+    table = connection.send(f"SELECT sql FROM sqlite_master WHERE type = 'table' AND name = '{CUSTOMER}'").scalar()
+    named = re.search(rf"CONSTRAINT\s+[\"\[`]?{re.escape(constraint)}\b[\"\]`]?\s+CHECK\s*", table or "", re.IGNORECASE)
+    return mentioned(_bracketed(table[named.end() :]) if named else constraint, connection.own.names)
+
+
+def _bracketed(text: str) -> str:
+    """Return what stands in the brackets that a text begins with."""
+    depth = 0
+    for at, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if depth == 0:
+            return text[:at]
+    return text
+
+
+def referring(connection: Connection) -> list[tuple[str, str, str]]:
+    """Return table, column and the column of `customer` of each foreign key that forbids to delete a customer."""
+    return [(connection.quote(t), connection.quote(c), to) for t, c, to in connection.send(_REFERRING)]

@@ -294,6 +294,16 @@ class SqliteDatabase(Database):
 
     # -- volume ------------------------------------------------------------------------------------
 
+    def constrained(self, connection: Connection, constraint: str | None) -> list[str]:
+        from custctl.engines.sqlite.columns import constrained
+
+        return constrained(connection, constraint)
+
+    def referring(self, connection: Connection) -> list[tuple[str, str, str]]:
+        from custctl.engines.sqlite.columns import referring
+
+        return referring(connection)
+
     def merge(
         self,
         connection: Connection,

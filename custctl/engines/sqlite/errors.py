@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 
+from custctl.engines.constraints import broken
 from custctl.schema.names import FILLED
 from custctl.support.errors import (
     ConflictError,
@@ -16,7 +17,8 @@ from custctl.support.errors import (
     other_shape,
 )
 
-_UNIQUE = re.compile(r"UNIQUE constraint failed: (\w+)\.(\w+)")
+_COLUMNS = re.compile(r"\b\w+\.([^,]+)(?:, |$)")
+_INDEX = re.compile(r"UNIQUE constraint failed: index '(.+)'$")
 _MISSING = re.compile(r"no such (table|module)\b")
 _OTHER_SHAPE = re.compile(
     r"no such column|has no column named|ON CONFLICT clause does not match|datatype mismatch|cannot (?:INSERT into|UPDATE) generated"
@@ -48,7 +50,7 @@ def translate(error: BaseException, location: str) -> CustctlError:
     if name == "SQLITE_CONSTRAINT_NOTNULL" and text.rpartition(".")[2] in FILLED:
         return other_shape(location, text)
     if name.startswith("SQLITE_CONSTRAINT"):
-        return InvalidError(f"the database refused a value: {text}")
+        return _broken(name, text)
     if name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")):
         return CredentialError(
             f"{location} cannot be written: {text}",
@@ -73,11 +75,23 @@ def translate(error: BaseException, location: str) -> CustctlError:
     return CustctlError(f"{location}: {text}")
 
 
-def _taken(text: str) -> ConflictError:
-    match = _UNIQUE.search(text)
-    column = match.group(2) if match else None
-    what = f"this {column} is taken by another row" if column else "a unique value is taken"
-    return ConflictError(what, details={"field": column} if column else None)
+def _taken(text: str) -> CustctlError:
+    columns = _COLUMNS.findall(text)
+    if columns in (["email"], ["operation_id"]):
+        return ConflictError(f"this {columns[0]} is taken by another row", details={"field": columns[0]})
+    index = _INDEX.search(text)
+    return broken("unique", index[1] if index else None, columns)
+
+
+def _broken(name: str, text: str) -> CustctlError:
+    _, _, told = text.partition(" constraint failed: ")
+    if name == "SQLITE_CONSTRAINT_CHECK":
+        return broken("check", told or None)
+    if name == "SQLITE_CONSTRAINT_NOTNULL":
+        return broken("required", None, _COLUMNS.findall(text))
+    if name == "SQLITE_CONSTRAINT_FOREIGNKEY":
+        return broken("reference", None)
+    return broken("value", None, text=text)
 
 
 def is_busy(error: sqlite3.Error) -> bool:

@@ -1,0 +1,41 @@
+"""What is told where a rule that a database keeps refuses a row: a constraint of the company's, or one of ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal
+
+from custctl.support.errors import ConflictError, CustctlError, InvalidError
+
+Rule = Literal["check", "reference", "required", "unique", "value"]
+
+_WORDS: Final = {
+    "check": "breaks a rule of the database",
+    "reference": "refers to a row that does not exist",
+    "required": "is required",
+    "unique": "is taken by another row",
+}
+
+
+def broken(rule: Rule, constraint: str | None, fields: Sequence[str] = (), text: str | None = None) -> CustctlError:
+    """Return the error for a refused row.
+
+    Args:
+        rule: what was broken.
+        constraint: its name, where the database tells it.
+        fields: those that it is about, as far as they are known.
+        text: of a value that is refused for another reason: the database's own words, without the value.
+    """
+    if rule == "value":
+        return InvalidError(f"the database refused a value: {text}", details={"rule": rule})
+    named = " or ".join(f"`{name}`" for name in fields) or "a value"
+    by = f" (constraint `{constraint}`)" if constraint else ""
+    made = ConflictError if rule == "unique" else InvalidError
+    details = {"rule": rule, "constraint": constraint, "field": fields[0] if len(fields) == 1 else None}
+    return made(f"{named} {_WORDS[rule]}{by}", details=details)
+
+
+def mentioned(condition: str, names: Iterable[str]) -> list[str]:
+    """Return the names that a condition in SQL mentions."""
+    return [name for name in names if re.search(rf"(?<![\w'.]){re.escape(name)}(?![\w'])", condition, re.IGNORECASE)]
