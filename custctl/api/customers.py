@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from os import PathLike
 from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from custctl.customers.model import Customer
     from custctl.customers.operations import Outcome
     from custctl.customers.queries import Page
-    from custctl.schema.own import OwnFields
+    from custctl.schema.own import OwnFields, Value
 
 T = TypeVar("T")
 
@@ -95,6 +95,7 @@ class Customers:
         sort: str | None = None,
         status: str | None = None,
         country: str | None = None,
+        where: Sequence[str] = (),
         limit: int = 50,
         after: str | None = None,
     ) -> Page:
@@ -104,24 +105,65 @@ class Customers:
             sort: a field, with `-` in front for descending; by default the id. Customers without a value come last.
             status: those with this status alone.
             country: those with this country alone, exactly as it is stored.
+            where: conditions that must all hold, such as `points>=100`, `company~labs` or `phone?`.
             limit: maximum number of customers, from 1.
-            after: the cursor of the page before, `next`; it carries sort and filters.
+            after: the cursor of the page before, `next`; it carries sort, filters and conditions.
 
         Raises:
-            UsageError: no such field or status, or the cursor is damaged or of another query.
+            UsageError: no such field or status, a condition of another form, or the cursor is damaged or of another
+                query.
+            InvalidError: the value of a condition is not of its field's type.
         """
         from custctl.customers.queries import read_page, resume_list
 
-        query, position = resume_list(sort, status, country, after)
-        return read_page(self._opened.database, query, limit, position)
+        query, position = resume_list(sort, status, country, where, after)
+        return read_page(self._opened.database, self._opened.checked(query), limit, position)
 
     def iterate(
-        self, *, sort: str | None = None, status: str | None = None, country: str | None = None
+        self,
+        *,
+        sort: str | None = None,
+        status: str | None = None,
+        country: str | None = None,
+        where: Sequence[str] = (),
     ) -> Iterator[Customer]:
         """Yield all customers in one consistent state, in constant memory. Arguments as for `list`."""
         from custctl.customers.queries import list_query, read_all
 
-        return read_all(self._opened.database, list_query(sort, status, country))
+        return read_all(self._opened.database, self._opened.checked(list_query(sort, status, country, where)))
+
+    def count(self, *, status: str | None = None, country: str | None = None, where: Sequence[str] = ()) -> int:
+        """Return how many customers there are; arguments as for `list`."""
+        from custctl.customers.counting import count
+        from custctl.customers.queries import list_query
+
+        return count(self._opened.database, self._opened.checked(list_query(None, status, country, where)))
+
+    def count_by(
+        self,
+        field: str,
+        *,
+        status: str | None = None,
+        country: str | None = None,
+        where: Sequence[str] = (),
+        limit: int | None = None,
+    ) -> dict[Value, int]:
+        """Return how many customers have each value of a field, the most frequent first; None is for no value.
+
+        Args:
+            field: its name.
+            status: as for `list`; so are `country` and `where`.
+            limit: maximum number of values; None for all.
+
+        Raises:
+            UsageError: no such field, or it cannot be grouped by; or as `list`.
+        """
+        from custctl.customers.counting import check_grouped, count_by
+        from custctl.customers.queries import list_query
+
+        query = self._opened.checked(list_query(None, status, country, where))
+        check_grouped(field, self._opened.own_fields([field]))
+        return dict(count_by(self._opened.database, query, field, limit))
 
     def search(
         self, text: str | None = None, *, contains: bool = False, limit: int = 50, after: str | None = None
@@ -294,15 +336,17 @@ class Customers:
 
     # -- files -------------------------------------------------------------------------------------
 
-    def export(self) -> Iterator[Customer]:
-        """Yield all customers by id, in one consistent state and in constant memory.
+    def export(
+        self, *, status: str | None = None, country: str | None = None, where: Sequence[str] = ()
+    ) -> Iterator[Customer]:
+        """Yield all customers by id, in one consistent state and in constant memory. Filters as for `list`.
 
         Raises:
             PendingError: the schema is not there or too old.
         """
         from custctl.customers.exporting import export_all, exported_customer
 
-        found = export_all(self._opened.database)
+        found = export_all(self._opened.database, self._opened.filters(status, country, where))
         return (exported_customer(row, found.own) for block in found.rows() for row in block)
 
     def import_file(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from custctl.cache.memory import Memory
     from custctl.cache.mirroring import CacheMirror
     from custctl.cache.store import Cache
+    from custctl.customers.queries import ListQuery
     from custctl.customers.store import CustomerStore
     from custctl.engines.base import Database
     from custctl.engines.reads import Replicas
@@ -184,6 +185,26 @@ class Opened:
         with suppress(PendingError), self.database.reading() as connection:
             self.database.learn(connection, read_standing(connection).own_fields)
         return self.database.own
+
+    def checked(self, query: ListQuery) -> ListQuery:
+        """Return a list's query whose fields are there, and whose values are of their types.
+
+        Raises:
+            UsageError: no such field, or one that cannot be used so.
+            InvalidError: a value is not of its field's type.
+            UnavailableError: a field is not known, and the database does not respond.
+        """
+        from custctl.customers.queries import check_list
+
+        return check_list(query, self.own_fields(query.fields))
+
+    def filters(self, status: str | None, country: str | None, where: Sequence[str]) -> ListQuery | None:
+        """Return the query of these filters in order of id, checked; None without any. Raises as `checked` does."""
+        if status is None and country is None and not where:
+            return None
+        from custctl.customers.queries import list_query
+
+        return self.checked(list_query(None, status, country, where))
 
     def database_id(self) -> str | None:
         """Ask the database for its id; None if it has none yet.

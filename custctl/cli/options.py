@@ -54,6 +54,11 @@ def complete_sort(ctx: typer.Context, incomplete: str) -> list[str]:
     return [name for name in _field_names(ctx) if name.startswith(incomplete)]
 
 
+def complete_where(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete the field of a condition."""
+    return [f"{name}{end}" for name in complete_sort(ctx, incomplete) for end in ("=", "?")]
+
+
 def complete_settable(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete a field that can be set."""
     kept = ("id", "version", "created_at", "updated_at")

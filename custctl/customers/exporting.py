@@ -1,12 +1,13 @@
-"""Exporting all customers as a stream."""
+"""Exporting customers as a stream."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from custctl.customers.conflicts import check_fields
+from custctl.customers.conflicts import FieldsChangedError, check_fields
 from custctl.customers.model import FIELDS, Customer
 from custctl.customers.versions import Version
 from custctl.engines.connection import CELL_END, Connection, Joined
@@ -16,6 +17,7 @@ from custctl.support.errors import CustctlError
 from custctl.support.text import escape_json
 
 if TYPE_CHECKING:
+    from custctl.customers.queries import ListQuery
     from custctl.engines.base import Database
 
 _BLOCK = 2000  # rows at a time
@@ -27,7 +29,7 @@ B = TypeVar("B", bound=Block)
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """All customers by id, in one consistent state.
+    """All customers by id, or those of a list, in one consistent state.
 
     Where a replica fails midway, the rest is read elsewhere behind the last id, and is of a later state: no row is
     missing that was there all the time, and none comes twice.
@@ -38,6 +40,7 @@ class Export:
 
     _database: Database
     own: OwnFields
+    _query: ListQuery | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -46,6 +49,10 @@ class Export:
 
     def count(self) -> int:
         """Return how many there are at this moment; a server reads the whole table for that."""
+        if self._query is not None:
+            from custctl.customers.counting import count
+
+            return count(self._database, self._query)
         return self._database.read(lambda connection: int(connection.run("customer.count").scalar()))
 
     def rows(self) -> Iterator[list[tuple[Any, ...]]]:
@@ -54,10 +61,21 @@ class Export:
         Raises:
             FieldsChangedError: the database has other own fields meanwhile.
         """
-        return self._blocks(self._read_rows)
+        return self._blocks(self._read_rows) if self._query is None else self._filtered(self._query)
+
+    def _filtered(self, query: ListQuery) -> Iterator[list[tuple[Any, ...]]]:
+        from custctl.customers.queries import read_all
+
+        found = read_all(self._database, query)
+        while block := list(islice(found, _BLOCK)):
+            if any(tuple(each.own) != self.own.names for each in block):
+                raise FieldsChangedError
+            yield [tuple(each.as_dict().values()) for each in block]
 
     def joined(self) -> Iterator[Block]:
         """Yield the rows in blocks for text output, joined where the engine can; raises as `rows` does."""
+        if self._query is not None:
+            return self.rows()
 
         def read(connection: Connection, after: int, prefix: str) -> Iterator[Block]:
             if self.own.fields:
@@ -109,8 +127,8 @@ def _last_id(block: Block) -> int:
     return int(block[-1][0])
 
 
-def export_all(database: Database) -> Export:
-    """Prepare the export of all customers.
+def export_all(database: Database, query: ListQuery | None = None) -> Export:
+    """Prepare the export of all customers, or of those of a list in order of id.
 
     Raises:
         PendingError: the schema is not there or too old.
@@ -122,7 +140,7 @@ def export_all(database: Database) -> Export:
         database.learn(connection, standing.own_fields)
         return database.own
 
-    return Export(database, database.read(look))
+    return Export(database, database.read(look), query)
 
 
 def exported_customer(row: Sequence[Any], own: OwnFields) -> Customer:

@@ -12,12 +12,13 @@ import base64
 import binascii
 import json
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import sqlalchemy as sa
 
+from custctl.customers.conditions import OwnColumn, check_condition, check_ordered, parse_condition, where
 from custctl.customers.lookup import to_customer, with_own_fields
 from custctl.customers.model import FIELDS, STATUSES, Customer
 from custctl.customers.naming import check_text
@@ -26,29 +27,42 @@ from custctl.schema.standing import check_schema, read_standing
 from custctl.schema.tables import customer
 from custctl.schema.times import is_time
 from custctl.support.errors import CustctlError, UsageError
-from custctl.support.text import nearest
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
 
     from custctl.engines.base import Database
     from custctl.engines.connection import Connection, Row
+    from custctl.schema.own import OwnFields
 
 SEARCHED = ("email", "last_name", "first_name", "company", "phone")
 """The fields that a search looks in, in the order of its results."""
 
 _NOT_NULL = frozenset({"id", "email", "first_name", "last_name", "status", "version", "created_at", "updated_at"})
+_DAMAGED = "the cursor is damaged"
+_WHOLE = "copy the full cursor, or start over"
 _ALL_AT_ONCE = 1000  # rows a page where all are wanted
 _MOST = 2**31  # rows a page; more than this is no limit, and a database may not know such a number
 
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """Which customers, and in which order; `sort` is a field, with `-` in front for descending."""
+    """Which customers, and in which order.
+
+    Attributes:
+        sort: a field, with `-` in front for descending.
+        where: conditions that must all hold, such as `points>=100`; see `conditions.parse_condition`.
+    """
 
     sort: str = "id"
     status: str | None = None
     country: str | None = None
+    where: tuple[str, ...] = ()
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the fields that it sorts and filters by."""
+        return (self.sort.removeprefix("-"), *(parse_condition(text).field for text in self.where))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +93,35 @@ class Page:
     next: str | None
 
 
-def list_query(sort: str | None, status: str | None, country: str | None) -> ListQuery:
-    """Check what a user asked for.
+def list_query(
+    sort: str | None, status: str | None = None, country: str | None = None, where: Iterable[str] = ()
+) -> ListQuery:
+    """Check the form of what a user asked for; `check_list` checks whether there are such fields.
 
     Raises:
-        UsageError: no such field or status.
+        UsageError: no such status, or not a condition.
     """
-    sort = "id" if sort is None else sort
-    field = sort.removeprefix("-")
-    if field not in FIELDS:
-        close = nearest(field, FIELDS)
-        raise UsageError(
-            f"there is no field `{field}` to sort by",
-            hint=f"did you mean `{close}`?" if close else f"fields: {', '.join(FIELDS)}",
-        )
     if status is not None and status not in STATUSES:
         raise UsageError(f"there is no status `{status}`", hint=f"one of {', '.join(STATUSES)}")
     if country is not None:
         country = unicodedata.normalize("NFC", check_text(country, "the country"))
-    return ListQuery(sort, status, country)
+    conditions = tuple(unicodedata.normalize("NFC", text) for text in where)
+    for text in conditions:
+        parse_condition(text)
+    return ListQuery("id" if sort is None else sort, status, country, conditions)
+
+
+def check_list(query: ListQuery, own: OwnFields) -> ListQuery:
+    """Check the fields of a list, and the values of its conditions.
+
+    Raises:
+        UsageError: no such field, or one that cannot be used so.
+        InvalidError: a value is not of its field's type.
+    """
+    check_ordered(query.sort.removeprefix("-"), own, to="sort")
+    for text in query.where:
+        check_condition(parse_condition(text), own)
+    return query
 
 
 def search_query(text: str, contains: bool) -> SearchQuery:
@@ -118,7 +142,9 @@ def search_query(text: str, contains: bool) -> SearchQuery:
 def encode_cursor(query: Query, position: Position) -> str:
     """Return an opaque text that carries the query and where its page ended."""
     kind = "list" if isinstance(query, ListQuery) else "search"
-    document = [kind, list(asdict(query).values()), [position.lane, position.key, position.id]]
+    # A list without conditions has no place for them: most cursors are shorter so.
+    asked = [value for value in asdict(query).values() if value != ()]
+    document = [kind, asked, [position.lane, position.key, position.id]]
     raw = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
 
@@ -134,7 +160,8 @@ def decode_cursor(text: str) -> tuple[Query, Position]:
         kind, asked, (lane, key, last_id) = json.loads(raw.decode("utf-8", "surrogatepass"))
         query: Query
         if kind == "list":
-            query = list_query(*asked)
+            sort, status, country, *conditions = asked
+            query = list_query(sort, status, country, *conditions)
         elif kind == "search":
             found, contains = asked
             query = search_query(found, contains is True)
@@ -150,7 +177,7 @@ def decode_cursor(text: str) -> tuple[Query, Position]:
         if isinstance(query, ListQuery):
             _check_key(query.sort.removeprefix("-"), lane, key)
     except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error, UsageError) as error:
-        raise UsageError("the cursor is damaged", hint="copy the full cursor, or start over") from error
+        raise UsageError(_DAMAGED, hint=_WHOLE) from error
     return query, Position(lane, key, last_id)
 
 
@@ -182,17 +209,18 @@ def resume(cursor: str, asked: Query | None, kind: Literal["list", "search"]) ->
 
 
 def resume_list(
-    sort: str | None, status: str | None, country: str | None, after: str | None
-) -> tuple[Query, Position | None]:
+    sort: str | None, status: str | None, country: str | None, where: Sequence[str], after: str | None
+) -> tuple[ListQuery, Position | None]:
     """Return the query of a list, and where it goes on; arguments as for `list_query`, and the cursor.
 
     Raises:
-        UsageError: no such field or status; or as `resume`.
+        UsageError: as `list_query` or `resume`.
     """
-    asked = list_query(sort, status, country)
+    asked = list_query(sort, status, country, where)
     if after is None:
         return asked, None
-    return resume(after, None if (sort, status, country) == (None, None, None) else asked, "list")
+    query, position = resume(after, None if asked == ListQuery() and sort is None else asked, "list")
+    return cast("ListQuery", query), position
 
 
 def resume_search(text: str | None, contains: bool, after: str | None) -> tuple[Query, Position | None]:
@@ -262,7 +290,17 @@ def _page(database: Database, connection: Connection, query: Query, limit: int, 
     lane, key, last_id = rows[limit - 1][:3]
     if _is_by_version(query):
         key = database.encode_version(key)
+    own = _own_sort(query)
+    if own is not None:
+        key = rows[limit - 1][2 + len(FIELDS) + connection.own.names.index(own)]
+        key = None if key is None else str(key)
     return Page(items, encode_cursor(query, Position(lane, key, last_id)))
+
+
+def _own_sort(query: Query) -> str | None:
+    """Return the own field that a list is sorted by, if it is one."""
+    field = query.sort.removeprefix("-") if isinstance(query, ListQuery) else "id"
+    return field if field not in FIELDS else None
 
 
 def _is_by_version(query: Query) -> bool:
@@ -289,6 +327,10 @@ def _statement(
         order = connection.dialect.fold_order(key)
     elif query.sort.startswith("-"):
         order = key.desc()
+    if _own_sort(query) is not None:
+        # Not every value that the engine sorts by is one that a driver can read; the row has it as text.
+        shown = (lane, sa.null().label(key.name), *list(union.c)[2:])
+        return sa.select(*shown).order_by(lane, order, identity).limit(limit)
     return sa.select(union).order_by(lane, order, identity).limit(limit)
 
 
@@ -302,12 +344,10 @@ def _row_version(database: Database, text: str) -> Any:
 def _list_lanes(connection: Connection, query: ListQuery, after: Position | None) -> list[Select[Any]]:
     field = query.sort.removeprefix("-")
     descending = query.sort.startswith("-")
+    filters = list_filters(connection, query)
+    if field not in FIELDS:
+        return _own_lanes(connection, query, filters, after)
     column = customer.c[field]
-    filters: list[ColumnElement[bool]] = []
-    if query.status is not None:
-        filters.append(customer.c.status == query.status)
-    if query.country is not None:
-        filters.append(customer.c.country == query.country)
     lanes = []
     if field == "id":
         lane = _lane(connection, 0, sa.null(), filters)
@@ -325,6 +365,41 @@ def _list_lanes(connection: Connection, query: ListQuery, after: Position | None
             lane = lane.where(customer.c.id > after.id)
         lanes.append(lane.order_by(customer.c.id))
     return lanes
+
+
+def list_filters(connection: Connection, query: ListQuery) -> list[ColumnElement[bool]]:
+    """Return what must hold of the rows of a list.
+
+    Raises:
+        UsageError, InvalidError: as `check_list`.
+    """
+    filters = where(connection, query.where)
+    if query.status is not None:
+        filters.append(customer.c.status == query.status)
+    if query.country is not None:
+        filters.append(customer.c.country == query.country)
+    return filters
+
+
+def _own_lanes(
+    connection: Connection, query: ListQuery, filters: list[ColumnElement[bool]], after: Position | None
+) -> list[Select[Any]]:
+    descending = query.sort.startswith("-")
+    own = OwnColumn(connection, check_ordered(query.sort.removeprefix("-"), connection.own, to="sort"))
+    lanes = []
+    if after is None or after.lane == 0:
+        lane = _lane(connection, 0, own.rank, [*filters, own.column.is_not(None)])
+        if after is not None:
+            try:
+                held = replace(after, key=own.key(after.key))
+            except ValueError:
+                raise UsageError(_DAMAGED, hint=_WHOLE) from None
+            lane = lane.where(_beyond(own.rank, held, descending=descending))
+        lanes.append(lane.order_by(own.rank.desc() if descending else own.rank, customer.c.id))
+    lane = _lane(connection, 1, own.rank, [*filters, own.column.is_(None)])
+    if after is not None and after.lane == 1:
+        lane = lane.where(customer.c.id > after.id)
+    return [*lanes, lane.order_by(customer.c.id)]
 
 
 def _search_lanes(connection: Connection, query: SearchQuery, after: Position | None) -> list[Select[Any]]:

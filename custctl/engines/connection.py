@@ -135,6 +135,21 @@ def joined_rows(data: bytes, rows: int, width: int) -> Joined | None:
     return Joined(data, rows) if len(data) - len(data.translate(None, _CONTROLS)) == dividers else None
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """How the column of an own field is compared and sorted, in the same way on every engine.
+
+    Attributes:
+        rank: what is compared: text by code point, numbers, times.
+        type: the type that a value is cast to before; empty for none.
+        seek: the type for which the column itself equals a value wherever `rank` does, if an index may serve that.
+    """
+
+    rank: str
+    type: str = ""
+    seek: str | None = None
+
+
 Prepared = tuple[str, tuple[str, ...]]
 """A compiled statement: its text, and its parameters in their order. A parameter may have its kind behind a colon."""
 
@@ -193,6 +208,18 @@ class Connection(ABC):
             text: as `own.field_text` returned it.
         """
         return text
+
+    @abstractmethod
+    def own_compared(self, field: Field, column: str) -> Compared:
+        """Return how an own field is compared; arguments as for `own_cell`."""
+
+    def own_operand(self, field: Field, text: str) -> Any:
+        """Return a value that `own_compared` is compared with, as the driver takes it.
+
+        Args:
+            text: as `own.to_text` returned it, or as `own_cell` did.
+        """
+        return float(text) if field.kind == "float" else self.own_value(field, text)
 
     def place(self, name: str) -> str:
         """Return the place of a value in a statement."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import ge, gt, le, lt
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect as SqlDialect
     from sqlalchemy.sql.base import Executable
 
+_COMPARED: Mapping[str, Callable[[Any, Any], Any]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 _EXPANDED = re.compile(r"_\d+$")
 
 
@@ -134,6 +136,15 @@ class Dialect(ABC):
     def fold_order(self, key: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return the order of the index behind `starts_with`, for what `fold_key` returned."""
         return key
+
+    def compared(self, value: ColumnElement[Any], operator: str, other: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Return a comparison by `<`, `<=`, `>` or `>=`, of texts by code point."""
+        compared: ColumnElement[bool] = _COMPARED[operator](value, other)
+        return compared
+
+    @abstractmethod
+    def holds(self, value: ColumnElement[Any], text: str) -> ColumnElement[bool]:
+        """Return the condition that a value holds a text, whatever case and accents; see `support.letters`."""
 
     @abstractmethod
     def contains(

@@ -189,7 +189,7 @@ class Renderer:
         stream: TextIO | None = None,
         default: Format = Format.CSV,
     ) -> Exported:
-        """Write rows as CSV or JSON lines, block by block.
+        """Write rows as CSV or JSON lines, block by block, of all fields or those that were requested.
 
         Args:
             names: the columns of every row.
@@ -208,6 +208,15 @@ class Renderer:
             raise UsageError(f"cannot export as {chosen}", hint="choose `-o csv` or `-o jsonl`")
         out = self._stream if stream is None else stream
         count, altered = 0, False
+        if self._fields is not None:
+            kept = self._names(names, names)
+            places = [names.index(name) for name in kept]
+            every, names = rows, kept
+
+            def rows() -> Iterator[Rows]:
+                return ([[row[at] for at in places] for row in block] for block in every())
+
+            joined = rows
         from custctl.engines.connection import Joined
         from custctl.terminal import csv_text
 

@@ -109,13 +109,13 @@ def test_a_column_that_is_gone_is_told_with_what_mends_it(empty: Place) -> None:
     row = added(empty, "gone@example.com", gone="1")
     empty.sql(f"ALTER TABLE customer DROP COLUMN {quoted(empty, 'gone')}")
     for command in (("get", "1"), ("list",), ("search", "gone"), ("update", "1", "--set", "gone=2")):
-        assert "custctl migrate" in empty.refused(8, "customer", *command)["hint"]
+        assert "custctl doctor" in empty.refused(8, "customer", *command)["hint"]
     doctor = empty.run("doctor", "-o", "json")
     [check] = [each for each in doctor.json["items"] if each["check"] == "own fields"]
     assert (check["state"], check["value"]) == ("fault", "not as recorded: `gone` is missing")
     exported = empty.run("customer", "export")
     assert (exported.code, exported.out) == (8, "")
-    assert "custctl migrate" in exported.err
+    assert "custctl doctor" in exported.err
     empty.ok("migrate")
     found = empty.json("customer", "get", str(row["id"]))
     assert "gone" not in found

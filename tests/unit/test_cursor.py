@@ -18,12 +18,14 @@ from custctl.customers.queries import (
     ListQuery,
     Position,
     SearchQuery,
+    check_list,
     decode_cursor,
     encode_cursor,
     list_query,
     resume,
     search_query,
 )
+from custctl.schema.own import NO_OWN_FIELDS
 from custctl.schema.times import format_time
 from custctl.support.errors import UsageError
 
@@ -39,7 +41,8 @@ TIMES = st.datetimes(min_value=datetime(1970, 1, 1)).map(format_time)  # noqa: D
 
 @st.composite
 def list_queries(draw: st.DrawFn) -> tuple[ListQuery, Position]:
-    query = ListQuery(draw(SORTS), draw(st.none() | st.sampled_from(STATUSES)), draw(st.none() | TEXT))
+    where = draw(st.lists(TEXT.map(lambda text: f"city={text}"), max_size=2))
+    query = ListQuery(draw(SORTS), draw(st.none() | st.sampled_from(STATUSES)), draw(st.none() | TEXT), tuple(where))
     field = query.sort.removeprefix("-")
     lane = draw(st.integers(0, 1)) if field in NULLABLE else 0
     # What the field of a row can hold: nothing in the lane of rows without a value.
@@ -100,26 +103,31 @@ def test_deeply_nested_text_is_a_usage_error() -> None:
 @pytest.mark.parametrize(
     "document",
     [
-        ["list", ["phone", None, None], [2, None, 1]],
-        ["list", ["id", None, None], [1, None, 1]],
-        ["list", ["nonsense", None, None], [0, "a", 1]],
-        ["list", ["id", "nonsense", None], [0, None, 1]],
-        ["list", ["email", None, "\ud800"], [0, "a", 1]],
+        ["list", ["phone", None, None, []], [2, None, 1]],
+        ["list", ["id", None, None, []], [1, None, 1]],
+        ["list", ["own", None, None, []], [0, None, 1]],
+        ["list", ["own", None, None, []], [1, "a", 1]],
+        ["list", ["own", None, None, []], [0, 7, 1]],
+        ["list", ["id", None, None, ["no condition"]], [0, None, 1]],
+        ["list", ["id", None, None, [7]], [0, None, 1]],
+        ["list", ["id", None, None, None], [0, None, 1]],
+        ["list", ["id", "nonsense", None, []], [0, None, 1]],
+        ["list", ["email", None, "\ud800", []], [0, "a", 1]],
         ["search", ["", False], [0, "a", 1]],
         ["search", ["a", False], [5, "a", 1]],
         ["search", ["a", True], [1, None, 1]],
         ["search", ["a", False], [0, "\udcff", 1]],
         ["search", ["a\0b", True], [0, None, 1]],
-        ["list", ["email", None, None], [0, "a", 2**63]],
-        ["list", ["version", None, None], [0, 7, 1]],
-        ["list", ["phone", None, None], [0, None, 1]],
-        ["list", ["phone", None, None], [1, "a", 1]],
-        ["list", ["id", None, None], [0, "7", 1]],
-        ["list", ["created_at", None, None], [0, "yesterday", 1]],
-        ["list", ["created_at", None, None], [0, "2026-02-30T00:00:00.000Z", 1]],
-        ["list", ["-updated_at", None, None], [0, "2026-02-03T00:00:00Z", 1]],
-        ["list", ["email", None, None], [0, "a", True]],
-        ["other", ["email", None, None], [0, "a", 1]],
+        ["list", ["email", None, None, []], [0, "a", 2**63]],
+        ["list", ["version", None, None, []], [0, 7, 1]],
+        ["list", ["phone", None, None, []], [0, None, 1]],
+        ["list", ["phone", None, None, []], [1, "a", 1]],
+        ["list", ["id", None, None, []], [0, "7", 1]],
+        ["list", ["created_at", None, None, []], [0, "yesterday", 1]],
+        ["list", ["created_at", None, None, []], [0, "2026-02-30T00:00:00.000Z", 1]],
+        ["list", ["-updated_at", None, None, []], [0, "2026-02-03T00:00:00Z", 1]],
+        ["list", ["email", None, None, []], [0, "a", True]],
+        ["other", ["email", None, None, []], [0, "a", 1]],
     ],
 )
 def test_a_forged_cursor_is_a_usage_error(document: object) -> None:
@@ -152,12 +160,12 @@ def test_a_cursor_stands_alone_or_with_the_same_query() -> None:
 @pytest.mark.parametrize("sort", ["", "-", "--id", "Email", "id ", "firstname", "password", "hash"])
 def test_only_a_field_can_be_sorted_by(sort: str) -> None:
     with pytest.raises(UsageError, match="there is no field"):
-        list_query(sort, None, None)
+        check_list(list_query(sort), NO_OWN_FIELDS)
 
 
 def test_a_misspelt_field_is_told_its_nearest() -> None:
     with pytest.raises(UsageError) as caught:
-        list_query("-lastname", None, None)
+        check_list(list_query("-lastname"), NO_OWN_FIELDS)
     assert caught.value.hint == "did you mean `last_name`?"
 
 

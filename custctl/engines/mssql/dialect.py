@@ -16,6 +16,7 @@ from custctl.engines.dialect import Dialect
 from custctl.engines.mssql.names import COLLATION, quote
 from custctl.schema.sqltypes import Timestamp
 from custctl.schema.times import MILLISECONDS
+from custctl.support.letters import plain, spellings
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select, Table
@@ -120,6 +121,28 @@ class MssqlDialect(Dialect):
         # The ranges are what an index finds; the patterns decide.
         ranges = [_begins_with(column, low) for low in _spellings(text)]
         return [sa.and_(sa.or_(*ranges), self._is_like(column, text, "", "%"))]
+
+    def compared(self, value: ColumnElement[Any], operator: str, other: ColumnElement[Any]) -> ColumnElement[bool]:
+        simple = super().compared(value, operator, other)
+        if not isinstance(value.type, sa.String):
+            return simple
+        # Where texts are equal but for blanks at their ends, the longer one is behind the other.
+        sizes = (sa.func.DATALENGTH(side) for side in (value, other))
+        strict = super().compared(value, operator[0], other)
+        padded = sa.and_(value <= other, value >= other)
+        return sa.or_(strict, sa.and_(padded, super().compared(next(sizes), operator, next(sizes))))
+
+    def holds(self, value: ColumnElement[Any], text: str) -> ColumnElement[bool]:
+        # Not by classes of LIKE: a compatible server takes them byte by byte.
+        needle = plain(text)
+        alike = {
+            char: base for base, chars in zip(needle, spellings(text), strict=True) for char in chars if char != base
+        }
+        searched: ColumnElement[Any] = sa.collate(value, COLLATION)
+        if alike:
+            letters = (sa.literal("".join(found), sa.Unicode()) for found in (alike, alike.values()))
+            searched = sa.collate(sa.func.TRANSLATE(searched, *letters, type_=sa.Unicode()), COLLATION)
+        return sa.func.CHARINDEX(sa.literal(needle, sa.Unicode()), searched) > sa.literal_column("0")
 
     def contains(
         self, statement: Select[Any], columns: Sequence[ColumnElement[Any]], text: str, *, indexed: bool

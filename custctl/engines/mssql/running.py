@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyodbc
 
-from custctl.engines.connection import Connection, Prepared, Result, Row
+from custctl.engines.connection import Compared, Connection, Prepared, Result, Row
 from custctl.engines.mssql import errors
-from custctl.engines.mssql.names import quote
+from custctl.engines.mssql.names import COLLATION, quote
 from custctl.engines.mssql.supervised import Connection as Supervised
 
 if TYPE_CHECKING:
@@ -70,6 +70,22 @@ class MssqlConnection(Connection):
 
     def own_cell(self, field: Field, column: str) -> str:
         return _CELLS.get(field.native.partition("(")[0], _KINDS.get(field.kind, _AS_TEXT)).format(column)
+
+    def own_compared(self, field: Field, column: str) -> Compared:
+        word = field.native.partition("(")[0]
+        if field.kind in ("text", "uuid", "json"):
+            # Without a length, a cast would cut a text at thirty characters.
+            seek = field.native if field.kind == "uuid" or field.length is not None else None
+            return Compared(f"{self.own_cell(field, column)} COLLATE {COLLATION}", seek=seek)
+        if field.kind == "timestamp":
+            if word == "datetime":
+                # Its thirds of a centisecond are shown, and compared, as milliseconds.
+                return Compared(f"CAST(CONVERT(NVARCHAR(40), {column}, 126) AS DATETIME2(7))", "DATETIME2(7)")
+            return Compared(column, "DATETIMEOFFSET(7)" if word == "datetimeoffset" else "DATETIME2(7)")
+        return Compared(column, field.native)
+
+    def own_operand(self, field: Field, text: str) -> Any:
+        return text.upper() if field.kind == "uuid" else super().own_operand(field, text)
 
     def own_value(self, field: Field, text: str | None) -> Any:
         # Without a zone any type of time takes it; it is in UTC.

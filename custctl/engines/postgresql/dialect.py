@@ -13,6 +13,7 @@ from sqlalchemy.sql.functions import Function
 from custctl.engines.dialect import Dialect
 from custctl.schema.sqltypes import Timestamp
 from custctl.schema.times import MILLISECONDS
+from custctl.support.letters import spellings
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
@@ -89,6 +90,11 @@ class PostgresqlDialect(Dialect):
         low = self._fold(text)
         return [sa.and_(key >= low, key < low.concat("\U0010ffff"), sa.func.starts_with(key, low))]
 
+    def holds(self, value: ColumnElement[Any], text: str) -> ColumnElement[bool]:
+        # By code point, not by the column's collation: that may not know patterns.
+        pattern = "".join(_one_of(chars) for chars in spellings(text))
+        return sa.collate(sa.cast(value, sa.Text), "C").op("~", is_comparison=True)(pattern)
+
     def contains(
         self, statement: Select[Any], columns: Sequence[ColumnElement[Any]], text: str, *, indexed: bool
     ) -> tuple[Select[Any], ColumnElement[Any]]:
@@ -98,3 +104,10 @@ class PostgresqlDialect(Dialect):
         folded = [self._fold(column) for column in columns]
         identity: ColumnElement[Any] = columns[0].table.c.id
         return statement.where(sa.or_(*(key.like(pattern) for key in folded))), identity
+
+
+def _one_of(chars: Sequence[str]) -> str:
+    """Return a pattern of one character."""
+    if len(chars) > 1:
+        return f"[{''.join(chars)}]"
+    return chars[0] if chars[0].isalnum() or not chars[0].isascii() else f"\\{chars[0]}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import psycopg
 from psycopg.sql import Literal
 
-from custctl.engines.connection import CELL_END, Connection, Joined, Prepared
+from custctl.engines.connection import CELL_END, Compared, Connection, Joined, Prepared
 from custctl.engines.postgresql import errors
 from custctl.engines.postgresql.connection import LimitedConnection
 
@@ -50,6 +50,16 @@ class PostgresqlConnection(Connection):
         moment = f"{column} AT TIME ZONE 'UTC'" if field.native.startswith("timestamp with time zone") else column
         # Beside those there are 'infinity' and '-infinity'.
         return f"CASE WHEN isfinite({column}) THEN to_char({moment}, '{form}') ELSE CAST({column} AS text) END"
+
+    def own_compared(self, field: Field, column: str) -> Compared:
+        if field.kind == "text":
+            return Compared(f'CAST({column} AS text) COLLATE "C"', seek=field.native)
+        if field.kind == "json":
+            return Compared(f"CAST({column} AS jsonb)", "jsonb")
+        if field.kind == "timestamp":
+            # Without its digits, to which a cast would round.
+            return Compared(column, "timestamptz" if "with time zone" in field.native else "timestamp")
+        return Compared(column, "numeric" if field.kind == "decimal" else field.native)
 
     def time_columns(self, description: Sequence[Any]) -> list[int]:
         return [at for at, column in enumerate(description) if column[1] in _TIMES]

@@ -16,11 +16,11 @@ from custctl.engines.base import Database, EngineSettings
 from custctl.engines.connecting import T
 from custctl.engines.model import Check, Index, LockHolder, Merge
 from custctl.engines.shaping import Mend, Product
-from custctl.engines.sqlite import folding
+from custctl.engines.sqlite import folding, forms
 from custctl.engines.sqlite.errors import translate
 from custctl.engines.sqlite.running import SqliteConnection, begin_immediate, value_of
 from custctl.schema import names
-from custctl.support import signals
+from custctl.support import letters, signals
 from custctl.support.errors import CredentialError, CustctlError, ExitCode, PendingError, RefusedError, StatementError
 
 if TYPE_CHECKING:
@@ -74,6 +74,9 @@ class SqliteDatabase(Database):
         )
         connection.create_function("custctl_contains", -1, folding.contains, deterministic=True)
         connection.create_function("custctl_starts_with", 2, folding.starts_with, deterministic=True)
+        connection.create_function("custctl_holds", 2, letters.holds, deterministic=True)
+        connection.create_function("custctl_moment", 1, forms.moment, deterministic=True)
+        connection.create_function("custctl_json", 1, forms.json_form, deterministic=True)
         connection.set_progress_handler(self._on_progress, _PROGRESS_STEPS)
         for setting in _SETTINGS:
             connection.execute(f"PRAGMA {setting}")

@@ -12,6 +12,7 @@ from custctl.engines.connection import CELL_END
 from custctl.engines.dialect import Dialect
 from custctl.engines.sqlite import folding
 from custctl.schema.sqltypes import Timestamp
+from custctl.support import letters
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Delete, Insert, Select, Update
@@ -45,6 +46,9 @@ class SqliteDialect(Dialect):
             return ranges
         checked = sa.func.custctl_starts_with(needle, column) == 1
         return [sa.and_(one, checked) for one in ranges]
+
+    def holds(self, value: ColumnElement[Any], text: str) -> ColumnElement[bool]:
+        return sa.func.custctl_holds(letters.plain(text), value) == 1
 
     def fold_order(self, key: ColumnElement[Any]) -> ColumnElement[Any]:
         # An email is stored in lower case: its unique index serves as it is.

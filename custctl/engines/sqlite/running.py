@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from custctl.engines.connection import Connection, Joined, Prepared, joined_rows
+from custctl.engines.connection import Compared, Connection, Joined, Prepared, joined_rows
+from custctl.engines.sqlite import forms
 from custctl.engines.sqlite.errors import is_busy
 
 if TYPE_CHECKING:
     from custctl.engines.sqlite.dialect import SqliteDialect
     from custctl.schema.own import Field
 
+# What is compared of the columns of own fields that are kept in more than one form.
+_RANKS = {
+    "text": "{column} COLLATE BINARY",
+    "date": "substr({cell}, 1, 10)",
+    "timestamp": "custctl_moment({cell})",
+    "uuid": "lower({cell})",
+    "json": "custctl_json({cell})",
+}
+_OPERANDS: Mapping[str, Callable[[str], Any]] = {
+    "date": lambda text: text[:10],
+    "timestamp": forms.moment,
+    "uuid": str.lower,
+    "json": forms.json_form,
+}
 _LOCK_SLICE_MS = 200  # how long SQLite itself waits for a lock before signals are looked at again
 
 
@@ -66,6 +81,17 @@ class SqliteConnection(Connection):
             return int(text == "true")
         return int(text) if field.kind == "integer" else float(text) if field.kind == "float" else text
 
+    def own_compared(self, field: Field, column: str) -> Compared:
+        form = _RANKS.get(field.kind)
+        # As it is kept, so that an index serves: a column's affinity makes numbers of what it is compared with.
+        return Compared(column if form is None else form.format(cell=self.own_cell(field, column), column=column))
+
+    def own_operand(self, field: Field, text: str) -> Any:
+        if field.kind in ("integer", "decimal", "float", "boolean"):
+            return {"true": 1, "false": 0}[text] if text in ("true", "false") else _number(text)
+        make = _OPERANDS.get(field.kind)
+        return text if make is None else make(text)
+
     @property
     def closed(self) -> bool:
         return self._closed
@@ -73,6 +99,16 @@ class SqliteConnection(Connection):
     def close(self) -> None:
         self._closed = True
         self.driver.close()
+
+
+def _number(text: str) -> int | float | str:
+    """Return a number as the column of one keeps it; a text that is none stays."""
+    for make in (int, float):
+        try:
+            return make(text)
+        except (ValueError, OverflowError):
+            continue
+    return text
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -13,6 +13,7 @@ from typing import Annotated, TextIO
 
 import typer
 
+from custctl.cli.commands.customer.filters import CountryFilter, StatusFilter, Where
 from custctl.cli.context import Context
 from custctl.cli.options import PLAIN, command
 from custctl.support.errors import UnavailableError, UsageError
@@ -22,14 +23,18 @@ from custctl.terminal.render import Format
 
 
 @command(
-    shared=(*PLAIN, "raw"),
+    shared=(*PLAIN, "fields", "raw"),
     examples="""
 custctl customer export > customers.csv
 custctl customer export --output-file customers.jsonl -o jsonl
+custctl customer export --where 'created_at>=2026-01-01' --fields email,last_name,country
 """,
 )
 def export(
     ctx: typer.Context,
+    status: StatusFilter = None,
+    country: CountryFilter = None,
+    where: Where = None,
     output_file: Annotated[
         Path | None,
         typer.Option(
@@ -37,13 +42,14 @@ def export(
         ),
     ] = None,
 ) -> None:
-    """Export all customers in order of id, as CSV, or as JSON lines with `-o jsonl`, in constant memory."""
+    """Export customers in order of id, as CSV, or as JSON lines with `-o jsonl`, in constant memory."""
     from custctl.customers.exporting import export_all
     from custctl.customers.records import guess_format
 
     context = Context.of(ctx)
     by_name = Format.JSONL if output_file is not None and guess_format(output_file) == "jsonl" else Format.CSV
-    found = export_all(context.database)
+    found = export_all(context.database, context.opened.filters(status, country, where or ()))
+    context.renderer.check_fields(found.names)
     beside = output_file is None and context.renderer.is_watched()
     with context.console.progress("exporting", found.count, beside_data=beside) as progress:
         write = partial(

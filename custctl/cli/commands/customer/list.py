@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from custctl.cli.commands.customer.pages import print_pages
+from custctl.cli.commands.customer.filters import CountryFilter, StatusFilter, Where
+from custctl.cli.commands.customer.pages import print_count, print_counts, print_pages
 from custctl.cli.context import Context
 from custctl.cli.options import DATA, AfterOption, LimitOption, command, complete_sort
-from custctl.customers.model import STATUSES
+from custctl.support.errors import UsageError
 
 
 @command(
@@ -17,23 +18,16 @@ from custctl.customers.model import STATUSES
     examples="""
 custctl customer list --status active --sort last_name
 custctl customer list --sort -updated_at --limit 10
+custctl customer list --where 'created_at>=2026-01-01' --where 'company~labs' --where 'phone?'
+custctl customer list --count-by country
 custctl customer list --limit 0 -o jsonl
 """,
 )
 def list_(
     ctx: typer.Context,
-    status: Annotated[
-        str | None,
-        typer.Option(
-            "--status",
-            metavar="STATUS",
-            help=f"Only customers with this status: {', '.join(STATUSES)}.",
-            autocompletion=lambda: list(STATUSES),
-        ),
-    ] = None,
-    country: Annotated[
-        str | None, typer.Option("--country", metavar="TEXT", help="Only customers of this country, an exact match.")
-    ] = None,
+    status: StatusFilter = None,
+    country: CountryFilter = None,
+    where: Where = None,
     sort: Annotated[
         str | None,
         typer.Option(
@@ -45,8 +39,31 @@ def list_(
     ] = None,
     limit: LimitOption = 50,
     after: AfterOption = None,
+    count: Annotated[bool, typer.Option("--count", help="Print only how many customers there are.")] = False,
+    count_by: Annotated[
+        str | None,
+        typer.Option(
+            "--count-by",
+            metavar="FIELD",
+            help="Print how many customers have each value of a field, the most frequent first.",
+            autocompletion=complete_sort,
+        ),
+    ] = None,
 ) -> None:
     """List customers, page by page. Rows without a value sort last; ties sort by id."""
     from custctl.customers.queries import resume_list
 
-    print_pages(Context.of(ctx), *resume_list(sort, status, country, after), limit)
+    context = Context.of(ctx)
+    counting = "--count" if count else "--count-by"
+    if count or count_by is not None:
+        for option, given in (("--sort", sort), ("--after", after), ("--count-by", count_by if count else None)):
+            if given is not None:
+                raise UsageError(f"`{counting}` and `{option}` cannot be used together", hint="remove one of them")
+    query, position = resume_list(sort, status, country, where or (), after)
+    query = context.opened.checked(query)
+    if count:
+        print_count(context, query)
+    elif count_by is not None:
+        print_counts(context, query, count_by, limit)
+    else:
+        print_pages(context, query, position, limit)

@@ -1,4 +1,4 @@
-"""How `list` and `search` print their pages."""
+"""How `list` and `search` print their pages, and `list` what it counts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from custctl.support.errors import UnavailableError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from custctl.customers.queries import Position, Query
+    from custctl.customers.queries import ListQuery, Position, Query
     from custctl.schema.own import Value
 
 # In order of worth: where a terminal is narrow, the last ones are left out.
@@ -36,6 +36,33 @@ def print_pages(context: Context, query: Query, position: Position | None, limit
                 " `customer get` shows those that it holds"
             )
         raise
+
+
+def print_count(context: Context, query: ListQuery) -> None:
+    """Print how many customers a list has."""
+    from custctl.customers.counting import count
+
+    found = count(context.database, query)
+    context.tell_source()
+    context.renderer.one({"count": found}, ("count",))
+
+
+def print_counts(context: Context, query: ListQuery, field: str, limit: int) -> None:
+    """Print how many customers of a list have each value of a field.
+
+    Args:
+        limit: how many values; 0 for all.
+    """
+    from custctl.customers.counting import check_grouped, count_by
+
+    check_grouped(field, context.opened.own_fields([field]))
+    found = count_by(context.database, query, field, limit + 1 if limit else None)
+    context.tell_source()
+    counted = "count" if field != "count" else "customers"
+    rows = [{field: value, counted: number} for value, number in found]
+    context.renderer.many(rows[:limit] if limit else rows, (field, counted))
+    if limit and len(rows) > limit:
+        context.console.note("more values follow: `--limit 0` shows all")
 
 
 def _tell_why_slow(context: Context) -> None:

@@ -1,0 +1,33 @@
+"""The options by which `list` and `export` choose customers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from custctl.cli.options import complete_where
+from custctl.customers.model import STATUSES
+
+StatusFilter = Annotated[
+    str | None,
+    typer.Option(
+        "--status",
+        metavar="STATUS",
+        help=f"Only customers with this status: {', '.join(STATUSES)}.",
+        autocompletion=lambda: list(STATUSES),
+    ),
+]
+CountryFilter = Annotated[
+    str | None, typer.Option("--country", metavar="TEXT", help="Only customers of this country, an exact match.")
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="CONDITION",
+        help="Only customers for whom this holds: a field, one of `= != > >= < <= ~`, and a value; `~` is contains, or"
+        " `FIELD?` for any value. Repeatable: all must hold.",
+        autocompletion=complete_where,
+    ),
+]

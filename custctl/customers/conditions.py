@@ -1,0 +1,264 @@
+"""Conditions on fields, such as `points>=100`: read, checked by the field's type, and put into SQL with values bound."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+
+from custctl.customers.emails import normalise_email
+from custctl.customers.model import FIELDS, STATUSES
+from custctl.customers.naming import check_text
+from custctl.customers.own_values import own_value
+from custctl.customers.rules import clean_text
+from custctl.schema.names import CUSTOMER
+from custctl.schema.own import Field, Kind, OwnFields, Value, to_text
+from custctl.schema.sqltypes import text as text_type
+from custctl.schema.tables import customer
+from custctl.support.errors import InvalidError, UsageError
+from custctl.support.text import nearest
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
+    from custctl.engines.connection import Compared, Connection
+
+_FORM: Final = re.compile(r"(.+?)(!=|>=|<=|=|>|<|~)(.*)", re.DOTALL)
+_EQUAL: Final = ("=", "!=", "?")
+_ORDERED: Final = (*_EQUAL, ">", ">=", "<", "<=")
+_OPERATORS: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "text": (*_ORDERED, "~"),
+    **dict.fromkeys(("integer", "decimal", "float", "date", "timestamp"), _ORDERED),
+    **dict.fromkeys(("boolean", "uuid", "json"), _EQUAL),
+    "other": ("?",),
+}
+_TIMES: Final = ("created_at", "updated_at")
+_OURS: Final[Mapping[str, Field]] = {
+    **{name: Field(name, "text", "text") for name in FIELDS},
+    "id": Field("id", "integer", "a number", low=-(1 << 63) + 1, high=(1 << 63) - 1),
+    **{name: Field(name, "timestamp", "a time") for name in _TIMES},
+    "version": Field("version", "other", "opaque"),
+}
+_INEXACT: Final = ("NaN", "Infinity", "-Infinity", "infinity", "-infinity")
+_FRACTION: Final = re.compile(r"\.(\d+)")
+_KEPT_DIGITS: Final = 6  # of a second, in a company's own times; in ours it is three
+_SHORT: Final = 1000  # characters up to which a text is bound as a short one
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition on a field.
+
+    Attributes:
+        operator: `=`, `!=`, `>`, `>=`, `<`, `<=`; `~` for contains, whatever case and accents; `?` for has a value.
+        value: as it was typed; empty for no value.
+    """
+
+    field: str
+    operator: str
+    value: str = ""
+
+
+def parse_condition(text: str) -> Condition:
+    """Read a condition.
+
+    Raises:
+        UsageError: it has no such form.
+    """
+    text = check_text(text, "the condition")
+    found = _FORM.fullmatch(text)
+    if found is not None:
+        name, operator, value = found.groups()
+    else:
+        name, operator, value = text.removesuffix("?"), "?", ""
+    if not name.strip() or (found is None and not text.endswith("?")):
+        raise UsageError(
+            f"`{text}` is not a condition",
+            hint="such as `country=Austria`, `created_at>=2026-01-01`, `company~labs` or `phone?`",
+        )
+    return Condition(name.strip(), operator, value)
+
+
+def find_field(name: str, own: OwnFields, *, to: str) -> Field:
+    """Return what is known of a field.
+
+    Args:
+        to: what it is wanted for, as a message says it.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    field = _OURS.get(name) or own.by_name.get(name)
+    if field is None:
+        known = (*FIELDS, *own.names)
+        close = nearest(name, known)
+        raise UsageError(
+            f"there is no field `{name}` to {to} by",
+            hint=f"did you mean `{close}`?" if close else f"fields: {', '.join(known)}",
+        )
+    return field
+
+
+def check_ordered(name: str, own: OwnFields, *, to: str) -> Field:
+    """Return what is known of a field by which customers can be put in order, or in groups; arguments as `find_field`.
+
+    Raises:
+        UsageError: there is none of that name, or it cannot be done by it.
+    """
+    field = find_field(name, own, to=to)
+    if name not in FIELDS and field.kind in ("json", "other"):
+        raise UsageError(f"cannot {to} by `{name}`: it is {field.native}")
+    return field
+
+
+def check_condition(condition: Condition, own: OwnFields) -> Value:
+    """Return the value of a condition in the form that is kept; None for no value.
+
+    Raises:
+        UsageError: there is no such field, or it cannot be compared so.
+        InvalidError: the value is not of the field's type.
+    """
+    name, operator = condition.field, condition.operator
+    field = find_field(name, own, to="filter")
+    allowed = () if name == "version" else _OPERATORS[field.kind]
+    if operator not in allowed:
+        shown = ", ".join(f"`{each}`" for each in allowed)
+        raise UsageError(
+            f"`{name}` cannot be compared with `{operator}`: it is {field.native}",
+            hint=f"use {shown}" if shown else None,
+        )
+    if operator == "?":
+        return None
+    try:
+        value = _value(field, condition.value)
+        if value is None and operator not in ("=", "!="):
+            raise ValueError(f"needs a value behind `{operator}`")
+    except ValueError as error:
+        raise InvalidError(f"`{name}` {error}", details={"fields": {name: str(error)}}) from None
+    if name == "status" and operator in ("=", "!=") and value not in STATUSES:
+        raise InvalidError(f"there is no status `{condition.value}`", hint=f"one of {', '.join(STATUSES)}")
+    return value
+
+
+def _value(field: Field, text: str) -> Value:
+    """Return the value that is compared.
+
+    Raises:
+        ValueError: it is not of the field's type; the text continues a sentence that begins with the field's name.
+    """
+    if field.kind == "text":
+        # Of any length: it need not fit into the column to be compared with it.
+        value = clean_text(text)
+        return normalise_email(value) if value is not None and field is _OURS["email"] else value
+    # A computed field can be compared, too.
+    kept = own_value(replace(field, settable=True, nullable=True), text, clean_text)
+    if field.kind == "timestamp" and kept is not None:
+        digits = 3 if field.name in _TIMES else _KEPT_DIGITS
+        fraction = _FRACTION.search(str(kept))
+        if fraction is not None and len(fraction[1]) > digits:
+            raise ValueError(f"has more than {digits} digits of a second")
+    elif field.kind == "decimal" and kept is not None:
+        from decimal import Decimal
+
+        # To round it would find other rows than were asked for.
+        if Decimal(str(kept)) != Decimal(text.strip()):
+            raise ValueError(f"has more than {field.scale} digits after the point")
+    return kept
+
+
+# -- SQL -------------------------------------------------------------------------------------------
+
+
+class _Native(sa.types.UserDefinedType[Any]):
+    """A type as an engine writes it."""
+
+    cache_ok = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Return its name."""
+        return self.name
+
+
+class OwnColumn:
+    """The column of an own field, as a connection compares it.
+
+    Attributes:
+        column: the column itself.
+        rank: what is compared and sorted.
+    """
+
+    def __init__(self, connection: Connection, field: Field) -> None:
+        place = f"{connection.qualified(CUSTOMER)}.{connection.quote(field.name)}"
+        self._connection, self._field = connection, field
+        self._compared: Compared = connection.own_compared(field, place)
+        self.is_text = field.kind in ("text", "uuid", "json") and not self._compared.type
+        kind: Any = sa.UnicodeText() if self.is_text else sa.types.NullType()
+        self.column: ColumnElement[Any] = sa.literal_column(place)
+        self.rank: ColumnElement[Any] = sa.literal_column(self._compared.rank, kind)
+        self.cell: ColumnElement[Any] = sa.literal_column(connection.own_cell(field, place))
+
+    def operand(self, text: str) -> ColumnElement[Any]:
+        """Return a value that `rank` is compared with."""
+        value = self._connection.own_operand(self._field, text)
+        return self._cast(value, self._compared.type)
+
+    def equals(self, text: str) -> ColumnElement[bool]:
+        """Return the condition that the field has a value."""
+        found: ColumnElement[bool] = self.rank == self.operand(text)
+        if self._compared.seek is None:
+            return found
+        # An index on the column serves this part; the other one decides.
+        return sa.and_(self.column == self._cast(text, self._compared.seek), found)
+
+    def key(self, text: str) -> ColumnElement[Any]:
+        """Return the value of a cursor, as `cell` showed it.
+
+        Raises:
+            ValueError: no row of the field can have it.
+        """
+        if self._compared.type and text not in _INEXACT:
+            own_value(replace(self._field, settable=True), text, clean_text)
+        return self.operand(text)
+
+    @staticmethod
+    def _cast(value: Any, native: str) -> ColumnElement[Any]:
+        kind = None
+        if isinstance(value, str):
+            kind = text_type(_SHORT) if len(value) <= _SHORT else text_type()
+        bound: ColumnElement[Any] = sa.bindparam(None, value, type_=kind, unique=True)
+        return sa.cast(bound, _Native(native)) if native else bound
+
+
+def where(connection: Connection, conditions: Iterable[str]) -> list[ColumnElement[bool]]:
+    """Return conditions in SQL, on the fields that a connection knows.
+
+    Raises:
+        UsageError, InvalidError: as `parse_condition` and `check_condition`.
+    """
+    return [_sql(connection, parse_condition(text)) for text in conditions]
+
+
+def _sql(connection: Connection, condition: Condition) -> ColumnElement[bool]:
+    value = check_condition(condition, connection.own)
+    name, operator, dialect = condition.field, condition.operator, connection.dialect
+    own = OwnColumn(connection, connection.own.by_name[name]) if name not in FIELDS else None
+    column = customer.c[name] if own is None else own.column
+    if operator == "?" or (value is None and operator == "!="):
+        return column.is_not(None)
+    if value is None:
+        return column.is_(None)
+    if operator == "~":
+        return dialect.holds(column if own is None else own.cell, str(value))
+    if operator in ("=", "!="):
+        equal = column == value if own is None else own.equals(to_text(value) or "")
+        # Everything else is unequal, no value too.
+        return equal if operator == "=" else sa.or_(column.is_(None), sa.not_(equal))
+    if own is None:
+        return dialect.compared(column, operator, sa.bindparam(None, value, type_=column.type, unique=True))
+    return dialect.compared(own.rank, operator, own.operand(to_text(value) or ""))

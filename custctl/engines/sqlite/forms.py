@@ -1,0 +1,30 @@
+"""Values that SQLite keeps as text in more than one form, in the one form in which they are compared."""
+
+from __future__ import annotations
+
+import json
+
+from custctl.schema.own import time_text
+
+_DIGITS = 9  # of a second
+
+
+def moment(value: object) -> str | None:
+    """Return a time in UTC with nine digits of a second; what is none as it is. Registered as an SQL function."""
+    if value is None:
+        return None
+    try:
+        whole, _, fraction = time_text(str(value)).removesuffix("Z").partition(".")
+    except ValueError:
+        return str(value)
+    return f"{whole}.{fraction.ljust(_DIGITS, '0')}Z"
+
+
+def json_form(value: object) -> str | None:
+    """Return JSON with its keys in order; what is none as it is. Registered as an SQL function."""
+    if value is None:
+        return None
+    try:
+        return json.dumps(json.loads(str(value)), ensure_ascii=False, sort_keys=True)
+    except (ValueError, RecursionError):
+        return str(value)
