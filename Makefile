@@ -83,7 +83,7 @@ check: $(READY) ## lint, types, import rules, docs
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --quiet tests/docs tests/architecture
+	$(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) tests/docs tests/architecture
 
 docs: $(READY) ## the documentation as a site, in build/docs
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --doctree-dir build/doctrees docs build/docs
