@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from custctl.cli.context import Context
@@ -81,14 +82,17 @@ def _print(context: Context, query: Query, position: Position | None, limit: int
     from custctl.customers.queries import read_all, read_page
 
     if limit == 0:
-        columns = (*FIELDS, *context.opened.learn_fields().names)
+        found = read_all(context.database, query, position)
+        # With the first row come the own fields that the database has.
+        first = next(found, None)
+        columns = (*FIELDS, *context.database.own.names)
         shown = 0
 
         def found_rows() -> Iterator[dict[str, Value]]:
             nonlocal shown
-            for found in read_all(context.database, query, position):
+            for row in chain(() if first is None else (first,), found):
                 shown += 1
-                yield found.as_dict()
+                yield row.as_dict()
 
         context.renderer.many(found_rows(), columns, shown=SHOWN, may_drop=True)
         context.tell_source()
