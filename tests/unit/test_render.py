@@ -255,11 +255,11 @@ def test_an_unknown_field_is_told_its_nearest_before_anything_is_written() -> No
 
 
 def test_values_that_are_no_text() -> None:
-    row = {"id": True, "name": ["a", "b"], "phone": {"a": [1, None]}}
+    row = {"id": True, "name": ("a", "b"), "phone": {"a": [1, None]}}
     assert many(Format.TSV, [row]).splitlines()[1] == 'true\ta,b\t{"a": [1, null]}'
-    assert json.loads(many(Format.JSONL, [row])) == row
-    # A comma in a list's item is not taken for the list's own.
-    assert many(Format.TSV, [{"id": 0, "name": ["a,b", "c"]}]).splitlines()[1] == '0\t["a,b", "c"]\t'
+    assert json.loads(many(Format.JSONL, [row])) == {**row, "name": ["a", "b"]}
+    # A comma in a name is not taken for the comma between two.
+    assert many(Format.TSV, [{"id": 0, "name": ("a,b", "c")}]).splitlines()[1] == '0\t["a,b", "c"]\t'
 
 
 def test_a_report_is_whole_in_json_and_its_rows_elsewhere() -> None:
