@@ -79,7 +79,7 @@ class Cache:
         from custctl.cache.maintenance import count_entries
 
         memory, url = self._opened.memory, self.url
-        # Before it is asked now, which begins anew.
+        # Before it is asked now, which starts again from the beginning.
         failure = memory.failure
         cache = self.require()
         with self._answering():

@@ -54,7 +54,7 @@ def check_cache(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]
         yield Check("cache", True, "none")
         return
     memory = open_memory(profile, environ)
-    # Before it is asked now, which begins anew.
+    # Before it is asked now, which starts again from the beginning.
     failure, in_doubt = memory.failure, len(memory.in_doubt)
     url = profile.cache.url
     # Any name does for the keys of the probe. A machine that is busy for a moment makes no fault: what is wrong is to be

@@ -26,7 +26,7 @@ PATIENCE = 0.12
 LONGER_PATIENCE = 5.0
 """The same for commands about the cache itself: a busy cache must not count as down."""
 
-_NO_LIMIT = 60.0  # seconds that a write is taken to last at the most where the profile sets no limit
+_NO_LIMIT = 60.0  # seconds that a write is taken to last at most where the profile sets no limit
 _AFTERWARDS = 20.0  # seconds in which a writer has learnt what became of its commit
 
 

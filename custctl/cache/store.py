@@ -26,7 +26,7 @@ _KEEP = 24 * 3600.0  # seconds that an entry is there for the time when the data
 _LEASE = 10.0  # seconds in which who has found no entry may fill it
 _TOMBSTONE = 3600.0  # seconds; fillers in flight are long gone by then
 _USELESS = "useless"  # a hit that does not open, or is older than what was written from here
-_NEVER = -1  # milliseconds that an entry is current: it is a miss, so that it can be filled anew
+_NEVER = -1  # milliseconds that an entry is current: it is a miss, so that it can be filled again
 _PROBED = ("state", "row", "email", "counts")
 _TRIES = 100  # keys that one SCAN looks at
 
@@ -249,10 +249,10 @@ class Cache:
         looks = self._look_all(customer_ids, counted=counted)
         # Not taken away: whoever has another key may still be glad of it while the database is down.
         useless = [each for each, look in zip(customer_ids, looks, strict=True) if look.answer == _USELESS]
-        anew = (
+        renewed = (
             {look.customer_id: look for look in self._look_all(useless, counted=False, fresh=_NEVER)} if useless else {}
         )
-        return [anew.get(look.customer_id, look) for look in looks]
+        return [renewed.get(look.customer_id, look) for look in looks]
 
     def _look_all(self, customer_ids: Sequence[int], *, counted: bool, fresh: int | None = None) -> list[Look]:
         """Look up once.

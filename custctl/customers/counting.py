@@ -50,7 +50,7 @@ def count_by(database: Database, query: ListQuery, name: str, limit: int | None 
     """Return how many customers of a list have each value of a field: the most frequent first, then in order.
 
     Args:
-        limit: how many values at the most; None for all.
+        limit: the most values; None for all.
     """
 
     def statement(connection: Connection) -> Executable:

@@ -248,7 +248,7 @@ def read_page(database: Database, query: Query, limit: int, after: Position | No
     """Read one page.
 
     Args:
-        limit: how many customers at the most, from 1.
+        limit: the most customers, from 1.
         after: where the page before ended.
     """
     return database.read(lambda connection: _page(database, connection, query, limit, after))

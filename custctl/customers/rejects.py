@@ -17,7 +17,7 @@ class Rejects:
     transaction that writes the import's position, so that of two imports of one file none cuts off the other's rows.
 
     Args:
-        size: how many bytes of the file belong to batches that committed; 0 begins it anew.
+        size: how many bytes of the file belong to batches that committed; 0 begins it again.
         rejected: how many rows they rejected.
 
     Attributes:

@@ -88,7 +88,7 @@ class Connecting(ABC):
 
         Args:
             error: how it has failed.
-            midway: whether the read goes on there, and is not begun anew.
+            midway: whether the read goes on there, and does not begin again.
         """
         return False
 

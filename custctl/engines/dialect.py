@@ -1,6 +1,6 @@
 """What differs between engines in SQLAlchemy Core: expressions that Core cannot say portably, and how it is compiled.
 
-Nothing here is loaded unless a statement is put together for a question, or `statements.py` is written anew.
+Nothing here is loaded unless a statement is put together for a question, or `statements.py` is written again.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ class Findings:
     def __init__(self) -> None:
         self.findings: list[Finding] = []
         self._line = 1
-        # What the script has dropped and not made anew so far, and what is to be said of that.
+        # What the script has dropped and not made again so far, and what is to be said of that.
         self._dropped: dict[Any, Finding] = {}
 
     def finish(self) -> list[Finding]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from custctl.schema.own import Field, dump_record
@@ -22,8 +21,8 @@ def found_record(database: Database, connection: Connection) -> str | None:
 
 def changed_fields(found: Sequence[Field], recorded: Sequence[Field]) -> list[str]:
     """Say in what the own fields that the table has differ from those that are recorded."""
-    there = {field.name: replace(field, personal=False, searchable=False) for field in found}
-    held = {field.name: replace(field, personal=False, searchable=False) for field in recorded}
+    there = {field.name: field for field in found}
+    held = {field.name: field for field in recorded}
     told = [f"`{name}` is new" for name in there if name not in held]
     told += [f"`{name}` is missing" for name in held if name not in there]
     told += [f"`{name}` is now {there[name].native}" for name in there if name in held and there[name] != held[name]]

@@ -1,4 +1,4 @@
-"""Repairing the journal: accept changed texts, settle what was interrupted, stamp a restored database anew."""
+"""Repairing the journal: accept changed texts, settle what was interrupted, stamp a restored database again."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Driver(Nodes, ABC):
     """The step from which there is no way back: what fails before it is undone, what fails behind it is left to a
     rerun."""
     brings_back: ClassVar[bool] = False
-    """Whether a manager has former primaries follow by itself, and copies a node anew where `rejoin` asks for it."""
+    """Whether a manager has former primaries follow by itself, and copies a node again where `rejoin` asks for it."""
 
     is_experimental: ClassVar[bool] = False
     """Whether it has never run on a real cluster, so that the profile has to allow what it changes."""

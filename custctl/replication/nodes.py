@@ -57,7 +57,7 @@ class Nodes:
         return self._profile.database.replication.max_lag
 
     def _look(self) -> Topology:
-        """Ask all nodes at once; those that were lost since the last look are connected to anew."""
+        """Ask all nodes at once; those that were lost since the last look are connected to again."""
         missing = [node.name for node in self._nodes() if not isinstance(self._members.get(node.name), Member)]
         if missing:
             self._members.update(self._means.database.members(missing))

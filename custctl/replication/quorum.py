@@ -95,7 +95,7 @@ def holders(wanted: Synchronous, reachable: Collection[str], silent: int) -> boo
 
 
 def silent_members(wanted: Synchronous, reachable: Collection[str], silent_nodes: Sequence[str]) -> int:
-    """Return how many standbys of the list there may be that do not answer, at the most.
+    """Return how many standbys of the list there may be that do not answer, at most.
 
     Args:
         reachable: the names, as the primary called them, of the standbys that answer.

@@ -44,8 +44,6 @@ class Field:
         required: whether a customer cannot be without: NOT NULL, and no default.
         nullable: whether it can be empty.
         settable: whether it can be set: it is not computed, and of a kind that is known.
-        personal: whether it is about a person, and replaced where data is made pseudonymous.
-        searchable: whether `customer search` looks in it.
     """
 
     name: str
@@ -60,8 +58,6 @@ class Field:
     required: bool = False
     nullable: bool = True
     settable: bool = True
-    personal: bool = False
-    searchable: bool = False
 
 
 _DEFAULTS: Final = {each.name: each.default for each in fields(Field)}

@@ -58,7 +58,7 @@ class Standing:
     Attributes:
         environment: the stamp, or None where there is none.
         epoch: counts the forks of the database's history; a failover raises it, and so does a restamp.
-        database_id: a UUID made with the stamp, and anew when a copy is restamped.
+        database_id: a UUID made with the stamp, and a new one when a copy is restamped.
         schema_version: the newest script of the product that is applied, or None.
         read_only: whether it refuses writes, where that was asked for.
         deferred: the indexes that are left out until a load has ended, as `engines.deferral` records them; or None.

@@ -96,7 +96,7 @@ def connection_string(
         "APP": "custctl",
         "Encrypt": "strict" if settings.tls == "strict" else "yes",
         "TrustServerCertificate": "no" if verified else "yes",
-        # A session that is silently opened anew has lost its locks and settings.
+        # A session that is silently opened again has lost its locks and settings.
         "ConnectRetryCount": "0",
         **({"ApplicationIntent": "ReadOnly"} if to_read else {}),
         **_login(settings, password),

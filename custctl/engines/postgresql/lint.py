@@ -100,7 +100,7 @@ _Key = tuple[str, str]
 
 
 class _Linter(Findings):
-    """The state of one script: what it has made so far, and what it dropped without making it anew."""
+    """The state of one script: what it has made so far, and what it dropped without making it again."""
 
     hints = _HINTS
 

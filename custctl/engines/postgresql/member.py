@@ -315,7 +315,7 @@ class PostgresqlMember(StreamingMember):
         held = self._ask("SELECT setting FROM pg_settings WHERE name = 'primary_conninfo'")
         if not held:
             raise _may_not_read_conninfo(self.node)
-        # The receiver is started anew where the text has changed; a blank at its end means nothing.
+        # The receiver is started again where the text has changed; a blank at its end means nothing.
         conninfo = held[0]["setting"]
         self._set("primary_conninfo", conninfo[:-1] if conninfo.endswith(" ") else f"{conninfo} ")
         self._reload()

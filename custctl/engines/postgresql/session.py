@@ -330,7 +330,7 @@ class PostgresqlScriptSession(ScriptSession):
             raise self._database.translated(error, where, statement.text) from cause
 
     def _build(self, text: bytes, index: ConcurrentIndex) -> None:
-        """Build an index beside the writers; one that was left INVALID by an attempt before is built anew."""
+        """Build an index beside the writers; one that was left INVALID by an attempt before is built again."""
         if index.name is not None:
             with legible(self._driver):
                 names = invalid(self._driver, index)

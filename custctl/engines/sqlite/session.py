@@ -95,7 +95,7 @@ class SqliteScriptSession(ScriptSession):
             self._driver.execute("COMMIT")
 
     def _check_foreign_keys(self) -> None:
-        """Refuse what breaks a foreign key anew: what was broken before a script stands in no script's way."""
+        """Refuse what newly breaks a foreign key: what was broken before a script stands in no script's way."""
         if not self._check_keys:
             return
         broken = _broken_keys(self._driver)
@@ -123,7 +123,7 @@ class SqliteScriptSession(ScriptSession):
             if self._driver.in_transaction:
                 self._driver.execute("ROLLBACK")
         except sqlite3.Error:
-            # A full disk can stand in the way of this too: to begin anew with another connection is as good.
+            # A full disk can stand in the way of this too: to begin again with another connection is as good.
             self._open()
 
     def in_transaction(self) -> bool:

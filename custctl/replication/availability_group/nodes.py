@@ -61,7 +61,7 @@ class AvailabilityNodes(Driver):
         return member
 
     def _of(self, name: str) -> Observation:
-        """Return what a node says of itself, connected to anew where that is needed.
+        """Return what a node says of itself, connected to again where that is needed.
 
         Raises:
             CustctlError: it says nothing, or that it is in no group.

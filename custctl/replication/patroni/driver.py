@@ -218,7 +218,7 @@ class PatroniDriver(Driver):
         return ()
 
     def _copy(self, node: str) -> str:
-        """Have Patroni make a node anew from a copy, and return its words; one that it makes already goes on."""
+        """Have Patroni make a node again from a copy, and return its words; one that it makes already goes on."""
         api, timeout = self._apis[node], self._profile.database.connect_timeout
         answer = api.post("/reinitialize", {}, timeout)
         if answer.status == 503 and "in progress" in answer.words and "reinitialize" not in answer.words:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from custctl.replication.topology import Replica, Topology
 
 _FENCING = 10.0  # seconds in which the last transactions of the old primary are to end
-_CATCHING_UP = 10.0  # seconds without writes, at the most, before the old primary is given back
+_CATCHING_UP = 10.0  # seconds without writes, at most, before the old primary is given back
 _PROMOTING = 60.0  # seconds; a standby replays all that it has received first
 _REJOINING = 30.0  # seconds in which a node that was brought back is to follow
 _TURNING = 5.0  # seconds in which a standby that was told another source is to follow it
