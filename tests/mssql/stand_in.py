@@ -118,7 +118,8 @@ class Server:
 
     def _rows(self, statement: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
         if "sys.tables" in statement:
-            return [(name,) for name in sorted(self.tables)]
+            # What a table is made of is asked for with the names of the tables, and is of none here.
+            return [(name,) for name in sorted(self.tables)] if len(columns) == 1 else []
         if "c.is_computed" in statement:
             return []  # the table has no columns but the product's
         source = statement[len(_until_from(statement)) :] if statement.startswith("SELECT") else statement

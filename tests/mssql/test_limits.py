@@ -30,8 +30,8 @@ _BEGINS = re.compile(
     r"\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH|IF|DECLARE|EXEC|SET|CREATE|ALTER|DROP|BEGIN|COMMIT|ROLLBACK|USE|GRANT|REVOKE"
     r"|DENY|MERGE) "
 )
-# These speak of what scripts may hold.
-_READERS = {"lint.py", "reader.py", "script.py", "tokens.py", "statements.py"}
+# These speak of what scripts may hold, and the last one of what an administrator may run.
+_READERS = {"lint.py", "reader.py", "script.py", "tokens.py", "statements.py", "mending.py"}
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _MOST_PARAMETERS = 2_100
 

@@ -207,12 +207,6 @@ WHERE [dbo].customer.id = ?
 GO
 
 -- custctl customer list --sort id --limit 0
-SELECT [dbo].custctl_metadata.name, [dbo].custctl_metadata.value
-FROM [dbo].custctl_metadata
-WHERE [dbo].custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN ([dbo].schema_migration.version <= 5) THEN [dbo].schema_migration.version END) AS NVARCHAR(20)) AS max_1
-FROM [dbo].schema_migration
-WHERE [dbo].schema_migration.state IN ('applied', 'baseline')
-GO
 SELECT snapshot_isolation_state FROM sys.databases WHERE name = DB_NAME()
 GO
 SET TRANSACTION ISOLATION LEVEL SNAPSHOT
@@ -392,6 +386,14 @@ GO
 SELECT [dbo].customer_audit.id, [dbo].customer_audit.operation_id, [dbo].customer_audit.part, [dbo].customer_audit.customer_id, [dbo].customer_audit.sequence, [dbo].customer_audit.action, [dbo].customer_audit.actor, [dbo].customer_audit.happened_at, [dbo].customer_audit.version, [dbo].customer_audit.fields, [dbo].customer_audit.first_customer_id, [dbo].customer_audit.last_customer_id, [dbo].customer_audit.detail, [dbo].customer_audit.held_values, [dbo].customer_audit.salt, [dbo].customer_audit.values_hash, [dbo].customer_audit.previous_hash, [dbo].customer_audit.row_hash
 FROM [dbo].customer_audit
 WHERE [dbo].customer_audit.customer_id = ? OR [dbo].customer_audit.customer_id = 0 AND [dbo].customer_audit.last_customer_id >= ? AND [dbo].customer_audit.first_customer_id <= ? ORDER BY [dbo].customer_audit.id
+GO
+
+-- custctl customer history nobody@example.com
+SELECT [dbo].custctl_metadata.name, [dbo].custctl_metadata.value
+FROM [dbo].custctl_metadata
+WHERE [dbo].custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN ([dbo].schema_migration.version <= 5) THEN [dbo].schema_migration.version END) AS NVARCHAR(20)) AS max_1
+FROM [dbo].schema_migration
+WHERE [dbo].schema_migration.state IN ('applied', 'baseline')
 GO
 
 -- custctl customer import - --on-conflict fail
