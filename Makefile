@@ -21,7 +21,8 @@ $(READY): pyproject.toml $(LOCK)
 ifeq ($(LOCK),)
 	$(PIP) install --upgrade --editable '.[dev]'
 else
-	$(PIP) install --require-hashes --requirement $(LOCK)
+	# An older pip installs what has no wheel in a way that leaves no true list of its files.
+	$(PIP) install --use-pep517 --require-hashes --requirement $(LOCK)
 	$(PIP) install --no-deps --no-build-isolation --editable .
 endif
 	touch $(READY)

@@ -113,12 +113,13 @@ def test_killed_at_random_moments_and_run_again_until_it_is_done(ready: Project,
                     break
                 time.sleep(0.001)
         code, out, err = finish(process)
-        if code != -signal.SIGKILL:
+        # Killed behind the last commit, it has done all: run again, it would begin a new import of the same file.
+        if code != -signal.SIGKILL or any(entry["detail"]["done"] for entry in audit_rows(ready)):
             break
         killed += 1
-    assert code == 10, err
+    assert code in (10, -signal.SIGKILL), err
     assert killed >= 4
-    assert json.loads(out)["rows"] == 400
+    assert code != 10 or json.loads(out)["rows"] == 400
     check_complete(ready, rows, mode)
     first_line = 2 if chosen == "csv" else 1
     expected = [
