@@ -265,12 +265,17 @@ def test_a_cursor_of_another_query_is_a_usage_error(project: Project) -> None:
 
 def hits(everyone: list[dict[str, Any]], needle: str, *, contains: bool) -> set[int]:
     """Search by brute force."""
-    folded = unicodedata.normalize("NFC", needle).strip().lower()
+
+    def fold(text: str) -> str:
+        # Which of its two small letters a Σ is depends on what stands behind it: they are one.
+        return text.lower().replace("ς", "σ")
+
+    folded = fold(unicodedata.normalize("NFC", needle).strip())
     return {
         row["id"]
         for row in everyone
         if any(
-            (folded in value.lower()) if contains else value.lower().startswith(folded)
+            (folded in fold(value)) if contains else fold(value).startswith(folded)
             for value in (row[name] for name in SEARCHED)
             if value is not None
         )
