@@ -70,7 +70,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3
 lock: $(READY) ## write requirements/ again, with the newest versions
 	$(PIP) install uv
 	$(COMPILE) --generate-hashes --extra dev pyproject.toml --output-file requirements/dev.txt
-	$(COMPILE) --resolution lowest-direct --extra mssql pyproject.toml --output-file $(VENV)/lowest
+	$(COMPILE) --resolution lowest-direct --extra aws --extra mssql pyproject.toml --output-file $(VENV)/lowest
 	$(COMPILE) --generate-hashes --extra dev --constraint $(VENV)/lowest pyproject.toml --output-file requirements/lowest.txt
 
 statements: $(READY) ## compile the program's own statements anew
