@@ -1,0 +1,1 @@
+"""Customers' accounts at an identity provider, which follow the customers in the database."""
