@@ -70,6 +70,9 @@ COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3
 lock: $(READY) ## write requirements/ again, with the newest versions
 	$(PIP) install uv
 	$(COMPILE) --generate-hashes --extra dev pyproject.toml --output-file requirements/dev.txt
+	$(COMPILE) --generate-hashes --constraint requirements/dev.txt pyproject.toml --output-file requirements/run.txt
+	$(COMPILE) --generate-hashes --constraint requirements/dev.txt --extra mssql pyproject.toml --output-file requirements/mssql.txt
+	echo 'hatchling>=1.27' | $(COMPILE) --generate-hashes --constraint requirements/dev.txt - --output-file requirements/build.txt
 	$(COMPILE) --resolution lowest-direct --extra aws --extra mssql pyproject.toml --output-file $(VENV)/lowest
 	$(COMPILE) --generate-hashes --extra dev --constraint $(VENV)/lowest pyproject.toml --output-file requirements/lowest.txt
 

@@ -44,7 +44,16 @@ def test_the_lowest_versions_are_the_lower_bounds() -> None:
         assert versions[canonicalize_name(requirement.name)].startswith(bound), requirement
 
 
-@pytest.mark.parametrize("name", ["dev.txt", "lowest.txt"])
+@pytest.mark.parametrize(("name", "extra"), [("run.txt", set()), ("mssql.txt", {"mssql-python-odbc"})])
+def test_the_image_installs_the_versions_that_are_tested(name: str, extra: set[str]) -> None:
+    tested, installed = pinned("dev.txt"), pinned(name)
+    assert installed.items() <= tested.items()
+    asked = {canonicalize_name(requirement.name) for requirement in declared()["run"]}
+    assert asked - {"mssql-python-odbc"} | extra <= installed.keys()
+    assert ("mssql-python-odbc" in installed) == bool(extra)
+
+
+@pytest.mark.parametrize("name", ["dev.txt", "lowest.txt", "build.txt", "run.txt", "mssql.txt"])
 def test_a_lock_file_has_a_hash_for_everything_and_names_no_index(name: str) -> None:
     text = (REPOSITORY / "requirements" / name).read_text()
     assert "://" not in text
