@@ -7,12 +7,15 @@ profile.location    # sqlite /srv/app/customers-dev.db
 from __future__ import annotations
 
 from custctl.profiles.model import (
+    Accounts,
     Auth,
     Cache,
     Database,
     Driver,
     Environment,
+    Identity,
     Node,
+    OnDelete,
     Profile,
     Reads,
     Replication,
@@ -22,12 +25,15 @@ from custctl.profiles.model import (
 from custctl.profiles.search import ProfileEntry, find_profiles, load_profile, profile_names
 
 __all__ = [
+    "Accounts",
     "Auth",
     "Cache",
     "Database",
     "Driver",
     "Environment",
+    "Identity",
     "Node",
+    "OnDelete",
     "Profile",
     "ProfileEntry",
     "Reads",

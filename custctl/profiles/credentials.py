@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 
 from custctl.profiles.cache_url import parse_url
 from custctl.profiles.keyrings import with_keyring
-from custctl.profiles.model import Auth, Profile
+from custctl.profiles.model import Accounts, Auth, Profile
 from custctl.support.errors import CredentialError, NoCredentialError, UsageError
 from custctl.support.files import read_regular
 from custctl.support.text import visible
+from custctl.support.urls import url_host
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -32,12 +33,14 @@ class Purpose(StrEnum):
     DATABASE = "database"
     CACHE = "cache"
     CACHE_KEY = "cache-key"
+    IDENTITY = "identity"
 
 
 _VARIABLES = {
     Purpose.DATABASE: "CUSTCTL_DB_PASSWORD",
     Purpose.CACHE: "CUSTCTL_CACHE_PASSWORD",
     Purpose.CACHE_KEY: "CUSTCTL_CACHE_KEY",
+    Purpose.IDENTITY: "CUSTCTL_IDENTITY_SECRET",
 }
 
 
@@ -113,7 +116,7 @@ class Entry:
     Attributes:
         service: the keyring's service. It includes the host, so that a foreign profile of the same name does not get the secret.
         user: the user name in the keyring.
-        noun: `password` or `key`.
+        noun: `password`, `key` or `secret`.
         owner: the owner of the secret, in words.
         purpose: what it is for.
         needed: whether the profile requires one.
@@ -162,6 +165,8 @@ def entry_of(profile: Profile, purpose: Purpose = Purpose.DATABASE) -> Entry:
         owner = visible(f"user `{user}` at `{host}` (profile `{profile.name}`)")
         by_password = database.auth is Auth.PASSWORD
         return Entry(_service(profile, host), user, "password", owner, purpose, in_keyring=by_password)
+    if purpose is Purpose.IDENTITY:
+        return _identity_entry(profile)
     if cache is None:
         raise UsageError(f"profile `{profile.name}` has no cache", hint="`cache: {url: rediss://…}` names one")
     address = parse_url(cache.url)
@@ -177,6 +182,20 @@ def entry_of(profile: Profile, purpose: Purpose = Purpose.DATABASE) -> Entry:
         )
     owner = visible(f"user `{address.user}` of the cache at `{address.hosts[0][0]}` (profile `{profile.name}`)")
     return Entry(service, address.user, "password", owner, purpose)
+
+
+def _identity_entry(profile: Profile) -> Entry:
+    identity = profile.identity
+    if identity.provider is Accounts.LOCAL:
+        message = f"profile `{profile.name}` has no identity provider"
+        raise UsageError(message, hint="`identity: {provider: scim, url: https://…}` names one")
+    if identity.provider is Accounts.COGNITO:
+        message = f"profile `{profile.name}` needs no secret for its identity provider"
+        raise UsageError(message, hint="Cognito's credentials are those of AWS: its variables, profiles and roles")
+    host = identity.domain or url_host(identity.url or "")
+    user = identity.client_id or str(identity.provider)
+    owner = visible(f"`{user}` of the identity provider at `{host}` (profile `{profile.name}`)")
+    return Entry(_service(profile, f"{Purpose.IDENTITY}:{host}"), user, "secret", owner, Purpose.IDENTITY)
 
 
 def _service(profile: Profile, host: str) -> str:

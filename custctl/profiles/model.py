@@ -153,6 +153,58 @@ class Cache:
     encrypt: bool = False
 
 
+class Accounts(StrEnum):
+    """Where customers' accounts and passwords are."""
+
+    LOCAL = "local"
+    COGNITO = "cognito"
+    AUTH0 = "auth0"
+    SCIM = "scim"
+
+
+class OnDelete(StrEnum):
+    """What becomes of an account whose customer is deleted."""
+
+    DELETE = "delete"
+    DISABLE = "disable"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The provider of customers' accounts. What does not belong to the provider is None.
+
+    Attributes:
+        provider: which kind; `local` is the database's own table of passwords.
+        url: SCIM's base URL; https, or this machine.
+        pool: Cognito's user pool.
+        region: Cognito's region; by default that of the pool's id.
+        endpoint: another URL for Cognito or Auth0's Management API; https, or this machine.
+        domain: Auth0's tenant.
+        connection: Auth0's database connection.
+        client_id: the client that the secret is of, where the provider needs one.
+        on_delete: what becomes of an account whose customer is deleted.
+        timeout: seconds for one request to the provider.
+        tls_ca: the file of certificates to trust instead of the system's.
+    """
+
+    provider: Accounts = Accounts.LOCAL
+    url: str | None = None
+    pool: str | None = None
+    region: str | None = None
+    endpoint: str | None = None
+    domain: str | None = None
+    connection: str | None = None
+    client_id: str | None = None
+    on_delete: OnDelete = OnDelete.DELETE
+    timeout: float = 10.0
+    tls_ca: Path | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether passwords are in this database, and there are no accounts elsewhere."""
+        return self.provider is Accounts.LOCAL
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One value of a profile as `profile show` prints it.
@@ -177,6 +229,7 @@ class Profile:
         environment: the kind of environment.
         database: the database.
         cache: the cache, or None.
+        identity: where customers' accounts are.
         seed: the seed sets allowed in this environment.
         source: the file, absolute.
         bundled: True for a file from the package that was found as a fallback.
@@ -191,6 +244,7 @@ class Profile:
     source: Path
     bundled: bool
     origins: Mapping[str, str]
+    identity: Identity = Identity()
 
     @property
     def is_protected(self) -> bool:
@@ -246,4 +300,12 @@ class Profile:
             yield "cache.ttl", format_duration(self.cache.ttl)
             yield "cache.tls_ca", str(self.cache.tls_ca) if self.cache.tls_ca else None
             yield "cache.encrypt", "true" if self.cache.encrypt else "false"
+        identity = self.identity
+        if not identity.is_local:
+            yield "identity.provider", str(identity.provider)
+            for name in ("url", "pool", "region", "endpoint", "domain", "connection", "client_id"):
+                yield f"identity.{name}", getattr(identity, name)
+            yield "identity.on_delete", str(identity.on_delete)
+            yield "identity.timeout", format_duration(identity.timeout)
+            yield "identity.tls_ca", str(identity.tls_ca) if identity.tls_ca else None
         yield "seed", list(self.seed)

@@ -15,12 +15,15 @@ from custctl.profiles.document import Fields, Problem, quote, read_document, sec
 from custctl.profiles.hosts import host_fault, same_host
 from custctl.profiles.model import (
     PATRONI_PORT,
+    Accounts,
     Auth,
     Cache,
     Database,
     Driver,
     Environment,
+    Identity,
     Node,
+    OnDelete,
     Profile,
     Reads,
     Replication,
@@ -28,11 +31,25 @@ from custctl.profiles.model import (
 )
 from custctl.profiles.values import Values
 from custctl.support.children import names_secret
+from custctl.support.urls import is_safe_url
 
-_TOP_KEYS = ("environment", "database", "cache", "seed")
+_TOP_KEYS = ("environment", "database", "cache", "identity", "seed")
 _COMMON_KEYS = ("engine", "connect_timeout", "statement_timeout")
 _SERVER_KEYS = ("name", "schema", "user", "auth", "nodes", "tls", "tls_ca", "replication", "hooks", "reads")
 _DATABASE_KEYS = ("engine", "path", *_SERVER_KEYS, *_COMMON_KEYS[1:])
+
+_ACCOUNT_KEYS = ("provider", "on_delete", "timeout", "tls_ca")
+# The keys of each provider, the needed ones first; behind them those that may be left out.
+_PROVIDER_KEYS: dict[Accounts, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    Accounts.LOCAL: ((), ()),
+    Accounts.COGNITO: (("pool",), ("region", "endpoint")),
+    Accounts.AUTH0: (("domain", "connection", "client_id"), ("endpoint",)),
+    Accounts.SCIM: (("url",), ()),
+}
+_ALL_PROVIDER_KEYS = tuple(dict.fromkeys(key for keys in _PROVIDER_KEYS.values() for key in (*keys[0], *keys[1])))
+_POOL = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[0-9]+_[A-Za-z0-9]{1,55}")
+_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[0-9]+")
+_DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}")
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,252}")
@@ -89,10 +106,10 @@ def read_profile(
     if tree is None:
         return Reading(None, None, tuple(problems))
     reader = _Schema(tree, base, label, problems, _home(environ))
-    environment, database, cache, seed = reader.profile()
+    environment, database, cache, identity, seed = reader.profile()
     if problems or environment is None or database is None:
         return Reading(None, environment, tuple(sorted(problems, key=lambda problem: problem.line)))
-    profile = Profile(name, environment, database, cache, seed, source, bundled, reader.origins)
+    profile = Profile(name, environment, database, cache, seed, source, bundled, reader.origins, identity)
     refusal = None
     if environment is Environment.PRODUCTION and not ENGINES[database.engine].is_file and database.tls is Tls.OFF:
         hint = "use `verify-full`, which is the default, with `tls_ca` for a certificate authority of your own"
@@ -116,7 +133,7 @@ class _Schema(Values):
         self._tree = tree
         self._base = base
 
-    def profile(self) -> tuple[Environment | None, Database | None, Cache | None, tuple[str, ...]]:
+    def profile(self) -> tuple[Environment | None, Database | None, Cache | None, Identity, tuple[str, ...]]:
         """Return what could be read; it becomes a profile only if there are no problems."""
         top = self._tree
         self.known(top, "", _TOP_KEYS)
@@ -125,7 +142,9 @@ class _Schema(Values):
         database = self._database(section, environment) if section else None
         section = self.section(top, "cache")
         cache = self._cache(section) if section else None
-        return environment, database, cache, self._seed(top)
+        section = self.section(top, "identity")
+        identity = self._identity(section) if section else Identity()
+        return environment, database, cache, identity, self._seed(top)
 
     def _database(self, fields: Fields, environment: Environment | None) -> Database | None:
         engine = self.choice(fields, "database.engine", Named, None)
@@ -302,6 +321,44 @@ class _Schema(Values):
             self.note(line, message, "for example `rediss://cache.internal:6380/0`")
             return None
         return Cache(url, ttl, self._base / tls_ca if tls_ca else None, encrypt is Switch.TRUE)
+
+    def _identity(self, fields: Fields) -> Identity:
+        provider = self.choice(fields, "identity.provider", Accounts, None)
+        if provider is None:
+            self.known(fields, "identity", (*_ACCOUNT_KEYS, *_ALL_PROVIDER_KEYS))
+            return Identity()
+        if provider is Accounts.LOCAL:
+            # An account that is not there can neither be deleted nor waited for.
+            self.known(fields, "identity", ("provider",), foreign=(*_ACCOUNT_KEYS, *_ALL_PROVIDER_KEYS), engine="local")
+            return Identity()
+        needed, others = _PROVIDER_KEYS[provider]
+        keys = (*_ACCOUNT_KEYS, *needed, *others)
+        self.known(fields, "identity", keys, foreign=_ALL_PROVIDER_KEYS, engine=provider)
+        values = {key: self.text(fields, f"identity.{key}", None, required=key in needed) for key in (*needed, *others)}
+        for key in ("url", "endpoint"):
+            url = values.get(key)
+            if url is not None and not is_safe_url(url):
+                hint = "for example `https://identity.internal/scim/v2`; plain `http` only to this machine"
+                self.note(self.lines[f"identity.{key}"], f"`identity.{key}` is not an `https` URL", hint)
+        for key, form, example in (
+            ("pool", _POOL, "eu-west-1_AbCdEfGhI"),
+            ("region", _REGION, "eu-west-1"),
+            ("domain", _DOMAIN, "example.eu.auth0.com"),
+        ):
+            value = values.get(key)
+            if value is not None and not form.fullmatch(value):
+                self.note(self.lines[f"identity.{key}"], f"`identity.{key}` is not a {key}", f"for example `{example}`")
+        pool = values.get("pool")
+        if pool is not None and values.get("region") is None:
+            values["region"] = pool.partition("_")[0]
+        tls_ca = self.path(fields, "identity.tls_ca")
+        return Identity(
+            provider=provider,
+            **values,
+            on_delete=self.choice(fields, "identity.on_delete", OnDelete, OnDelete.DELETE) or OnDelete.DELETE,
+            timeout=self.duration(fields, "identity.timeout", 10.0, zero=False),
+            tls_ca=self._base / tls_ca if tls_ca else None,
+        )
 
     def _seed(self, top: Fields) -> tuple[str, ...]:
         items = self.items(top, "seed")

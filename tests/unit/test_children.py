@@ -27,6 +27,8 @@ SECRETS = (
     "CUSTCTL_CACHE_PASSWORD_FILE",
     "CUSTCTL_CACHE_KEY",
     "CUSTCTL_CACHE_KEY_FILE",
+    "CUSTCTL_IDENTITY_SECRET",
+    "CUSTCTL_IDENTITY_SECRET_FILE",
     "CUSTCTL_TOKEN_FILE",
     "PGPASSWORD",
     "PGPASSFILE",
@@ -109,7 +111,9 @@ def test_all_else_is_handed_on() -> None:
 
 def test_every_secret_that_a_profile_needs_is_on_the_list(project: Project) -> None:
     server = "environment: development\ndatabase: {engine: postgresql, user: a, nodes: [{host: b}]}\n"
-    (project.path / "profiles" / "p.yaml").write_text(f"{server}cache: {{url: 'redis://a@b', encrypt: true}}\n")
+    (project.path / "profiles" / "p.yaml").write_text(
+        f"{server}cache: {{url: 'redis://a@b', encrypt: true}}\nidentity: {{provider: scim, url: 'https://h'}}\n"
+    )
     profile = load_profile("p", profiles_dir=None, environ={}, cwd=project.path)
     for purpose in Purpose:
         entry = entry_of(profile, purpose)

@@ -32,7 +32,7 @@ from custctl.profiles.credentials import (
     find_credential,
     store_credential,
 )
-from custctl.profiles.model import Auth, Cache, Database, Environment, Node, Profile
+from custctl.profiles.model import Accounts, Auth, Cache, Database, Environment, Identity, Node, Profile
 from custctl.support.errors import CredentialError, ExitCode, UsageError
 
 PASSWORD = "hunter2 ü"
@@ -91,7 +91,7 @@ import dataclasses
 import json, os, sys
 from pathlib import Path
 from custctl.profiles.credentials import *
-from custctl.profiles.model import Cache
+from custctl.profiles.model import Accounts, Cache, Identity
 from custctl.profiles.credentials import check_credential, delete_credential, find_credential, store_credential
 from custctl.support.errors import CustctlError
 from custctl.profiles import load_profile
@@ -372,6 +372,46 @@ def test_where_the_cache_asks_for_nothing_nothing_is_looked_for() -> None:
         store_credential(cached("rediss://h"), Secret("x"), environ, CACHE)
 
 
+# The identity provider's
+
+
+def with_provider(**settings: Any) -> Profile:
+    return dataclasses.replace(server(), identity=Identity(**settings))
+
+
+SCIM = {"provider": Accounts.SCIM, "url": "https://idp.internal:8443/scim/v2"}
+
+
+def test_the_identity_provider_has_variables_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("from a file\n")
+    environ = {"CUSTCTL_DB_PASSWORD": "database", "CUSTCTL_IDENTITY_SECRET": "from the variable"}
+    found = find_credential(with_provider(**SCIM), environ, Purpose.IDENTITY)
+    assert found.secret is not None
+    assert (found.secret.reveal(), found.source) == ("from the variable", "CUSTCTL_IDENTITY_SECRET")
+    environ["CUSTCTL_IDENTITY_SECRET_FILE"] = str(tmp_path / "secret")
+    found = find_credential(with_provider(**SCIM), environ, Purpose.IDENTITY)
+    assert found.secret is not None
+    assert (found.secret.reveal(), found.source) == ("from a file", "CUSTCTL_IDENTITY_SECRET_FILE")
+    with pytest.raises(CredentialError) as caught:
+        find_credential(with_provider(**SCIM), {**FAIL, "CUSTCTL_DB_PASSWORD": "x"}, Purpose.IDENTITY)
+    message = "no secret for `scim` of the identity provider at `idp.internal:8443` (profile `prod`)"
+    assert caught.value.message.startswith(message)
+    assert "`custctl credential set --for identity --env prod`" in str(caught.value.hint)
+
+
+def test_the_identity_provider_s_host_is_part_of_the_service() -> None:
+    entry = entry_of(with_provider(**SCIM), Purpose.IDENTITY)
+    assert (entry.service, entry.user) == ("custctl:prod:identity:idp.internal:8443", "scim")
+    auth0 = {"provider": Accounts.AUTH0, "domain": "acme.eu.auth0.com", "connection": "c", "client_id": "abc"}
+    entry = entry_of(with_provider(**auth0), Purpose.IDENTITY)
+    assert (entry.service, entry.user) == ("custctl:prod:identity:acme.eu.auth0.com", "abc")
+    for settings in ({}, {"provider": Accounts.COGNITO, "pool": "eu-west-1_A", "region": "eu-west-1"}):
+        profile = with_provider(**settings)
+        assert find_credential(profile, {"CUSTCTL_IDENTITY_SECRET": "x"}, Purpose.IDENTITY).source == "not needed"
+        with pytest.raises(UsageError):
+            entry_of(profile, Purpose.IDENTITY)
+
+
 def test_the_cache_s_host_is_part_of_the_service() -> None:
     entry = entry_of(cached(), CACHE)
     assert (entry.service, entry.user) == ("custctl:prod:cache:cache.internal", "ada")
@@ -414,7 +454,8 @@ def test_each_secret_has_an_entry_of_its_own(home: Path) -> None:
         home,
         "InMemoryKeyring",
         """
-        profile = dataclasses.replace(profile, cache=Cache("rediss://app@sql1.internal", encrypt=True))
+        scim = Identity(provider=Accounts.SCIM, url="https://sql1.internal/")
+        profile = dataclasses.replace(profile, cache=Cache("rediss://app@sql1.internal", encrypt=True), identity=scim)
         for purpose in Purpose:
             store_credential(profile, Secret(f"for {purpose}"), os.environ, purpose)
         found = [find_credential(profile, os.environ, purpose).secret.reveal() for purpose in Purpose]
@@ -424,9 +465,9 @@ def test_each_secret_has_an_entry_of_its_own(home: Path) -> None:
         """,
     )
     assert result == [
-        ["for database", "for cache", "for cache-key"],
+        ["for database", "for cache", "for cache-key", "for identity"],
         True,
-        ["used", "used", "absent"],
+        ["used", "used", "absent", "used"],
     ]
 
 

@@ -15,7 +15,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custctl.profiles import Auth, Environment, Node, Profile, Tls, document, find_profiles, load_profile, profile_names
+from custctl.profiles import (
+    Accounts,
+    Auth,
+    Environment,
+    Node,
+    Profile,
+    Tls,
+    document,
+    find_profiles,
+    load_profile,
+    profile_names,
+)
 from custctl.support.errors import ExitCode, RefusedError, UsageError
 
 SQLITE = "environment: development\ndatabase: {engine: sqlite, path: x.db}\n"
@@ -416,7 +427,7 @@ def test_values_of_variables_are_not_shown(load: Load) -> None:
         (SQLITE.replace("path:", "paht:"), "profiles/p.yaml:2: unknown key `database.paht`", "did you mean `path`?"),
         (SQLITE + "sead: []\n", "profiles/p.yaml:3: unknown key `sead`", "did you mean `seed`?"),
         (SQLITE + "Seed: []\n", "unknown key `Seed`", "did you mean `seed`?"),
-        (SQLITE + "zzzz: []\n", "unknown key `zzzz`", "`environment`, `database`, `cache`, `seed`"),
+        (SQLITE + "zzzz: []\n", "unknown key `zzzz`", "`environment`, `database`, `cache`, `identity`, `seed`"),
         (SQLITE + "seed: []\nseed: []\n", "profiles/p.yaml:4: `seed` is duplicated, first used in line 3", ""),
         (SQLITE + "seed: reference\n", "profiles/p.yaml:3: `seed` must be a list, not a single value", ""),
         (SQLITE + "seed: [[a]]\n", "`seed` must be a list of single values, not of lists", ""),
@@ -802,6 +813,65 @@ def test_what_is_shipped_validates(tmp_path: Path) -> None:
         "staging": ("staging", None),
         "prod": ("production", None),
     }
+
+
+# Where accounts are
+
+
+def test_accounts_are_local_unless_a_profile_says_otherwise(load: Load) -> None:
+    for text in (SQLITE, f"{SQLITE}identity: {{provider: local}}\n"):
+        profile = load(text)
+        assert profile.identity.is_local
+        assert not [each for each in profile.settings() if each.key.startswith("identity.")]
+
+
+def test_each_provider_has_its_keys(load: Load, tmp_path: Path) -> None:
+    text = "{provider: scim, url: 'https://idp.internal/scim/v2', on_delete: disable, timeout: 3s, tls_ca: ca.pem}"
+    scim = load(f"{SQLITE}identity: {text}\n").identity
+    assert (scim.provider, scim.url, scim.on_delete) == (Accounts.SCIM, "https://idp.internal/scim/v2", "disable")
+    assert (scim.timeout, scim.tls_ca, scim.is_local) == (3.0, tmp_path / "ca.pem", False)
+    cognito = load(f"{SQLITE}identity: {{provider: cognito, pool: eu-west-1_AbCdEfGhI}}\n").identity
+    assert (cognito.pool, cognito.region, cognito.endpoint) == ("eu-west-1_AbCdEfGhI", "eu-west-1", None)
+    auth0 = load(
+        f"{SQLITE}identity: {{provider: auth0, domain: acme.eu.auth0.com, connection: customers, client_id: abc}}\n"
+    )
+    assert (auth0.identity.domain, auth0.identity.connection) == ("acme.eu.auth0.com", "customers")
+    shown = {each.key: each.value for each in auth0.settings()}
+    assert shown["identity.provider"] == "auth0"
+    assert shown["identity.on_delete"] == "delete"
+    assert "identity.url" not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{url: 'https://h/'}", "`identity.provider` is missing"),
+        ("{provider: cognit, pool: eu-west-1_A}", "unknown provider: `cognit`"),
+        ("{provider: scim}", "`identity.url` is missing"),
+        ("{provider: scim, url: 'http://idp.internal/scim'}", "`identity.url` is not an `https` URL"),
+        ("{provider: scim, url: 'https://h/?x=1'}", "`identity.url` is not an `https` URL"),
+        ("{provider: scim, url: 'https://u:p@h/'}", "must not contain a password"),
+        ("{provider: scim, url: 'https://h/', pool: eu-west-1_A}", "`identity.pool` does not apply to scim"),
+        ("{provider: scim, url: 'https://h/', on_delete: forget}", "unknown on_delete: `forget`"),
+        ("{provider: scim, url: 'https://h/', timeout: 0}", "`identity.timeout` must be longer than zero"),
+        ("{provider: scim, url: 'https://h/', secret: x}", "secret"),
+        ("{provider: cognito, pool: AbC}", "`identity.pool` is not a pool"),
+        ("{provider: cognito, pool: eu-west-1_A, region: x}", "`identity.region` is not a region"),
+        (
+            "{provider: cognito, pool: eu-west-1_A, endpoint: 'http://moto'}",
+            "`identity.endpoint` is not an `https` URL",
+        ),
+        ("{provider: auth0, domain: 'https://x'}", "`identity.domain` is not a domain"),
+        ("{provider: local, on_delete: delete}", "`identity.on_delete` does not apply to local"),
+    ],
+)
+def test_what_a_provider_cannot_have_is_refused(load: Load, text: str, message: str) -> None:
+    assert message in refused(load, f"{SQLITE}identity: {text}\n").message
+
+
+def test_a_provider_on_this_machine_may_be_spoken_to_in_the_clear(load: Load) -> None:
+    for url in ("http://127.0.0.1:8080/v2", "http://[::1]/", "http://localhost:1"):
+        assert load(f"{SQLITE}identity: {{provider: scim, url: '{url}'}}\n").identity.url == url
 
 
 # Anything at all

@@ -13,7 +13,7 @@ credential = group(
         "check": (f"{_HERE}.check:check", "Show where a password or key comes from."),
         "delete": (f"{_HERE}.delete:delete", "Delete a password or key from the system keyring."),
     },
-    help="Manage the passwords of the database and the cache, and the cache's encryption key, in the system keyring.",
+    help="Manage passwords of the database and the cache, the cache's key and the identity provider's secret in the keyring.",
     examples="""
 custctl credential set --env prod
 custctl credential check --env prod

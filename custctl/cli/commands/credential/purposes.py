@@ -11,7 +11,9 @@ from custctl.profiles.credentials import Purpose
 ForOption = Annotated[
     Purpose,
     typer.Option(
-        "--for", help="Which secret: the database password, the cache password or the cache's encryption key."
+        "--for",
+        help="Which secret: the database password, the cache password, the cache's encryption key or the identity"
+        " provider's secret.",
     ),
 ]
 

@@ -22,6 +22,7 @@ custctl credential set --env prod
 custctl credential set --env prod --stdin < password.txt
 custctl credential set --env prod --for cache
 custctl credential set --env prod --for cache-key --generate
+custctl credential set --env prod --for identity
 """,
 )
 def set_(
@@ -45,7 +46,7 @@ def set_(
 
         text = new_key()
     else:
-        label = f"password of {entry.user}" if entry.noun == "password" else "key of the cache's entries"
+        label = "key of the cache's entries" if entry.noun == "key" else f"{entry.noun} of {entry.user}"
         if context.prompter.interactive and not stdin:
             # Before anything is typed that could not be kept.
             require_keyring(profile, context.environ, purpose)

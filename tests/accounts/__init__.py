@@ -1,0 +1,1 @@
+"""Customers' accounts at identity providers: real servers, and peers that fail on purpose."""
