@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from custctl.engines.scripting import TransactionEndedError
 from custctl.engines.scripts import Statement
-from custctl.migrations import journal, shapes
+from custctl.migrations import journal
 from custctl.migrations.journal import Record
 from custctl.migrations.plan import Step
 from custctl.migrations.scripts import Script
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from custctl.engines.base import Database
     from custctl.engines.connection import Connection
     from custctl.engines.scripting import ScriptSession
+    from custctl.migrations.shapes import Recorder
 
 _EXCERPT = 100  # characters of a failing statement that a message shows
 _BEFORE, _IN, _AFTER = "before ", "", "after "
@@ -45,6 +46,8 @@ class Task:
         actor: who is journalled.
         started: `time.monotonic()` at the beginning, in seconds.
         so_far: what the run has applied before, in words.
+        recorder: records what the run's scripts change.
+        is_last: whether the run ends with this script.
         after_script: called in the script's own transaction, before its commit.
         at: the 0-based number of the statement that runs, or ran last.
         phase: whether that is to run, runs or has run, in words that a message puts before its number.
@@ -57,6 +60,8 @@ class Task:
     actor: str
     started: float
     so_far: str
+    recorder: Recorder
+    is_last: bool
     after_script: Callable[[Connection, Script], None] | None
     at: int = 0
     phase: str = _BEFORE
@@ -116,6 +121,7 @@ class Task:
             number: see `journal.free_number`.
         """
         total = len(self.statements)
+        self.recorder.after(self.script, started_at, is_last=self.is_last)
         if self._is_new and self.after_script is None:
             self.session.run_and_commit(journal.NEW, **self._row(number, "applied", total, started_at))
             return
@@ -210,15 +216,13 @@ def _in_transaction(task: Task) -> None:
     try:
         started_at = task.begin()
         number = journal.free_number(session.connection, script)
-        shape = shapes.before(task.database, session.connection, script)
+        task.recorder.before(script, started_at)
         task.phase = _IN
         for done in session.run_all(map(task.filled_in, task.statements)):
             task.at = done - 1
             session.check_transaction()
             task.at = min(done, last)
         task.at, task.phase = max(last, 0), _AFTER
-        session.become_own()
-        shapes.record(task.database, session.connection, script, shape)
         task.finish(started_at, number)
     except CommitLostError:
         session.rollback()
@@ -253,7 +257,7 @@ def _one_by_one(task: Task) -> None:
         started_at, done = record.started_at, _resume_at(task, record)
         session.begin()
     task.note("running", done, started_at=started_at)
-    shapes.keep_before(database, session.connection, script)
+    task.recorder.before(script, started_at)
     session.commit()
     opened: int | None = None  # the statement by which the script began a transaction of its own, while that is open
     try:
@@ -291,7 +295,7 @@ def _one_by_one(task: Task) -> None:
         task.at, task.phase = max(total - 1, 0), _AFTER
         session.begin()
         task.note("applied", total, started_at=started_at)
-        shapes.record(database, session.connection, script, None)
+        task.recorder.after(script, started_at, is_last=task.is_last)
         if task.after_script is not None:
             task.after_script(session.connection, script)
         session.commit()

@@ -21,6 +21,7 @@ from custctl.migrations.phases import in_words, phase_of, phase_of_rule
 from custctl.migrations.plan import Plan, Step, check_plan, expand_only, lint_script, make_plan, split_script
 from custctl.migrations.release import Lacking, find_lacking
 from custctl.migrations.scripts import Script, discover
+from custctl.migrations.shapes import Recorder
 from custctl.migrations.substitution import mask
 from custctl.schema import standing
 from custctl.support import signals
@@ -342,10 +343,12 @@ def execute(
     """
     # All are split before the first one runs: one that is not fit stops them all.
     split = [prepared.get(step.script.name) or split_script(database, step.script) for step in steps]
+    recorder = Recorder(database, session)
     for number, (step, statements) in enumerate(zip(steps, split, strict=True), 1):
         script = step.script
         started = time.monotonic()
-        task = Task(database, session, step, statements, actor, started, _so_far(run), after_script)
+        is_last = number == len(steps)
+        task = Task(database, session, step, statements, actor, started, _so_far(run), recorder, is_last, after_script)
         try:
             listener.applying(step)
             session.on_notice = partial(_notice, listener, script)
@@ -355,9 +358,11 @@ def execute(
             run.applied.append(Applied(script, len(statements), milliseconds(started)))
             listener.applied(run.applied[-1])
             session.on_notice = session.on_message = None
-            _reset(session, run, is_last=number == len(steps))
+            _reset(session, run, is_last=is_last)
         except KeyboardInterrupt as interrupt:
-            raise _interrupted(task, run, interrupt) from interrupt
+            interrupted = _interrupted(task, run, interrupt)
+            _settle(database, session)
+            raise interrupted from interrupt
         except CommitLostError as lost:
             with ExitStack() as stack:
                 session = _reconnect(stack, task, listener, lost)
@@ -367,6 +372,19 @@ def execute(
                 listener.applied(run.applied[-1])
                 execute(database, session, steps[number:], prepared, actor, run, listener, after_script)
             return
+        except CustctlError:
+            _settle(database, session)
+            raise
+
+
+def _settle(database: Database, session: ScriptSession) -> None:
+    """Record what the scripts of a run that ends early have changed; where that fails, the next run does."""
+    with suppress(CustctlError, StatementError), session.errors():
+        session.rollback()
+        session.reset()
+        session.begin()
+        Recorder(database, session).settle()
+        session.commit()
 
 
 def _reset(session: ScriptSession, run: Run, *, is_last: bool) -> None:

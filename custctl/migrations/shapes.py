@@ -1,12 +1,14 @@
 """The shape that the applied scripts make: what is known of the product's own, and what was recorded of all others.
 
-What a script of the company's changes is read before and after it, and kept in `custctl_metadata` in the script's own
-transaction: neither a killed run nor damage that was there before can make it wrong.
+What scripts of the company's change is the difference between the shape before the first and after the last of a run.
+It is recorded in the last one's transaction. Until then the first one's keeps the shape before it in `custctl_metadata`:
+neither a killed run nor damage that was there before can make the record wrong.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,10 +21,29 @@ from custctl.support.errors import RefusedError
 if TYPE_CHECKING:
     from custctl.engines.base import Database
     from custctl.engines.connection import Connection
+    from custctl.engines.scripting import ScriptSession
     from custctl.engines.shaping import Product
     from custctl.migrations.scripts import Script
 
 _RECORD, _BEFORE = "shape", "shape_before"
+_OFTEN = 3.0  # seconds of a run whose record a kill may leave to the next run
+
+
+@dataclass(frozen=True, slots=True)
+class Unrecorded:
+    """Where scripts began whose changes are not recorded yet.
+
+    Attributes:
+        shape: the shape before the first of them.
+        since: when that began, by the database's clock.
+    """
+
+    shape: Shape
+    since: str
+
+    def scripts(self, records: Iterable[Record]) -> frozenset[str]:
+        """Return the names of the scripts that were applied since then."""
+        return frozenset(each.name for each in records if each.state in DONE and each.started_at >= self.since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +53,12 @@ class Recorded:
     Attributes:
         delta: all of it together.
         scripts: their names.
+        unrecorded: what a run that goes on, or was killed, has still to record; None where that is nothing.
     """
 
     delta: Delta = field(default_factory=Delta)
     scripts: frozenset[str] = frozenset()
+    unrecorded: Unrecorded | None = None
 
     @classmethod
     def read(cls, connection: Connection) -> Recorded:
@@ -44,12 +67,13 @@ class Recorded:
         Raises:
             RefusedError: what stands there is none.
         """
-        text = _metadata(connection).get(_RECORD)
-        if text is None:
-            return cls()
+        held: dict[str, str] = dict(list(connection.run("metadata.all")))
         try:
-            held = json.loads(text)
-            return cls(Delta.of_document(held), frozenset(held["scripts"]))
+            recorded = json.loads(held.get(_RECORD, "{}"))
+            delta = Delta.of_document(recorded) if recorded else Delta()
+            before = json.loads(held.get(_BEFORE, "{}"))
+            unrecorded = Unrecorded(Delta.of_document(before).made, before["since"]) if before else None
+            return cls(delta, frozenset(recorded.get("scripts", ())), unrecorded)
         except (ValueError, KeyError, TypeError) as error:
             raise RefusedError(
                 "the recorded shape is damaged: something else wrote to `custctl_metadata`",
@@ -59,7 +83,13 @@ class Recorded:
     def write(self, connection: Connection) -> None:
         """Write it into the metadata, in the caller's transaction."""
         document = {**self.delta.as_document(), "scripts": sorted(self.scripts)}
-        _put(connection, _RECORD, json.dumps(document, ensure_ascii=False))
+        connection.run("metadata.delete", key=_RECORD)
+        connection.run("metadata.insert", key=_RECORD, value=json.dumps(document, ensure_ascii=False))
+
+    def including(self, before: Shape, after: Shape, scripts: Iterable[str]) -> Recorded:
+        """Return the record with what scripts have changed of a shape."""
+        change = Delta.between(before, after)
+        return Recorded(self.delta.then(change), self.scripts | frozenset(scripts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +155,10 @@ def compared(database: Database, connection: Connection, records: Sequence[Recor
     done = [record for record in records if record.state in DONE and record.kind != "seed"]
     if not done:
         return Comparison()
-    return compare_with(database, connection, expected_by(database.product(), done, Recorded.read(connection)))
+    recorded = Recorded.read(connection)
+    if (left := recorded.unrecorded) is not None:
+        recorded = recorded.including(left.shape, database.read_shape(connection), left.scripts(done))
+    return compare_with(database, connection, expected_by(database.product(), done, recorded))
 
 
 def compare_with(database: Database, connection: Connection, expected: Expected) -> Comparison:
@@ -141,58 +174,98 @@ def compare_with(database: Database, connection: Connection, expected: Expected)
 # -- recording -------------------------------------------------------------------------------------
 
 
-def before(database: Database, connection: Connection, script: Script) -> Shape | None:
-    """Return the shape before a script, in its transaction; None where its effect is known already."""
-    return database.read_shape(connection) if _is_recorded(database, script) else None
+class Recorder:
+    """Records what the scripts of a run change, which the caller carries out one after the other.
 
-
-def keep_before(database: Database, connection: Connection, script: Script) -> None:
-    """Keep the shape before a script that runs in several transactions, unless it is kept already."""
-    if not _is_recorded(database, script):
-        return
-    name = _name_of(script)
-    if name not in _metadata(connection):
-        held = Delta(database.read_shape(connection))
-        connection.run("metadata.insert", key=name, value=json.dumps(held.as_document(), ensure_ascii=False))
-
-
-def record(database: Database, connection: Connection, script: Script, shape: Shape | None) -> None:
-    """Record what a script has changed, in its last transaction.
-
-    Args:
-        shape: what `before` returned; None where it was kept, or need not be.
+    To read the shape costs as much as a small script. It is read before the first script whose effect is not known,
+    and again when it is recorded: with the last script, before one of the product, and every few seconds.
     """
-    if script.kind == "seed":
-        return
-    recorded = Recorded.read(connection)
-    if not _is_recorded(database, script):
+
+    def __init__(self, database: Database, session: ScriptSession) -> None:
+        self._database = database
+        self._session = session
+        self._product = database.product()
+        self._recorded: Recorded | None = None
+        self._before: Shape | None = None
+        self._is_kept = False
+        self._scripts: set[str] = set()
+        self._at = time.monotonic()
+
+    def before(self, script: Script, started_at: str) -> None:
+        """Take note of the shape before a script, in its first transaction.
+
+        Args:
+            started_at: when the script began, by the database's clock.
+        """
+        if script.kind == "seed":
+            return
+        self._read()
+        if script.checksum in self._product.by_checksum:
+            self._record()
+            self._before = None
+            return
+        if self._before is None:
+            self._before, self._at = self._database.read_shape(self._session.connection), time.monotonic()
+        if not script.directives.transaction:
+            self._keep(started_at)
+
+    def after(self, script: Script, started_at: str, *, is_last: bool) -> None:
+        """Record what a script has changed, or let a later one record it, in the script's last transaction.
+
+        Args:
+            started_at: as for `before`.
+            is_last: whether the run ends with it.
+        """
+        if script.kind == "seed":
+            return
+        recorded = self._read()
+        made = self._product.by_checksum.get(script.checksum)
+        if made is None:
+            self._scripts.add(script.name)
+            if is_last or time.monotonic() - self._at > _OFTEN:
+                self._record()
+            else:
+                self._keep(started_at)
+            return
         # What it makes is as it makes it, whatever another one has made of it before.
-        delta = database.product().by_checksum[script.checksum]
-        kept = recorded.delta.without(delta.made)
+        kept = recorded.delta.without(made.made)
         if kept != recorded.delta or script.name in recorded.scripts:
-            Recorded(kept, recorded.scripts - {script.name}).write(connection)
-        return
-    if shape is None:
-        name = _name_of(script)
-        text = _metadata(connection).get(name)
-        connection.run("metadata.delete", key=name)
-        shape = Delta.of_document(json.loads(text)).made if text is not None else database.read_shape(connection)
-    change = Delta.between(shape, database.read_shape(connection))
-    Recorded(recorded.delta.then(change), recorded.scripts | {script.name}).write(connection)
+            self._recorded = Recorded(kept, recorded.scripts - {script.name})
+            self._session.become_own()
+            self._recorded.write(self._session.connection)
 
+    def settle(self) -> None:
+        """Record what is not recorded yet, in the caller's transaction."""
+        self._read()
+        self._record()
 
-def _is_recorded(database: Database, script: Script) -> bool:
-    return script.kind != "seed" and script.checksum not in database.product().by_checksum
+    def _read(self) -> Recorded:
+        """Return the record; what a killed run has left to be recorded, this one goes on with."""
+        if self._recorded is None:
+            self._recorded = Recorded.read(self._session.connection)
+            left = self._recorded.unrecorded
+            if left is not None:
+                self._before, self._is_kept = left.shape, True
+                self._scripts |= left.scripts(Record(*row) for row in self._session.connection.run("journal.all"))
+        return self._recorded
 
+    def _keep(self, started_at: str) -> None:
+        if self._is_kept or self._before is None:
+            return
+        held = {**Delta(self._before).as_document(), "since": started_at}
+        self._session.become_own()
+        self._session.connection.run("metadata.insert", key=_BEFORE, value=json.dumps(held, ensure_ascii=False))
+        self._is_kept = True
 
-def _name_of(script: Script) -> str:
-    return f"{_BEFORE}/{script.version if script.version is not None else script.checksum}"
-
-
-def _metadata(connection: Connection) -> dict[str, str]:
-    return dict(list(connection.run("metadata.all")))
-
-
-def _put(connection: Connection, name: str, value: str) -> None:
-    connection.run("metadata.delete", key=name)
-    connection.run("metadata.insert", key=name, value=value)
+    def _record(self) -> None:
+        if self._before is None or not (self._scripts or self._is_kept):
+            return
+        self._session.become_own()
+        connection = self._session.connection
+        found = self._database.read_shape(connection)
+        self._recorded = self._read().including(self._before, found, self._scripts)
+        self._recorded.write(connection)
+        if self._is_kept:
+            connection.run("metadata.delete", key=_BEFORE)
+        self._before, self._is_kept, self._at = found, False, time.monotonic()
+        self._scripts.clear()

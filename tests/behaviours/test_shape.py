@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
+from custctl.migrations import shapes
 from custctl.migrations.shapes import Recorded
 from tests.behaviours.support import Place, assert_no_bug
 from tests.compiling.shapes import ENGINES as FOLDER
@@ -229,3 +233,79 @@ def test_a_script_that_fails_records_nothing(migrated: Place) -> None:
     assert migrated.run("migrate").code == 11
     assert migrated.count("custctl_metadata", "name = 'shape'") == 0
     assert migrated.tables("branch") == set()
+
+
+_KILLED = """
+import os, signal, sys
+from custctl.migrations.execution import Task
+
+finish, left = Task.finish, [2]
+
+def finishing(self, *arguments):
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left[0] -= 1
+    finish(self, *arguments)
+
+Task.finish = finishing
+sys.argv = ["custctl", "migrate"]
+from custctl.__main__ import main
+main()
+"""
+
+
+def _branches(place: Place, *names: str) -> None:
+    for number, name in enumerate(names):
+        place.write(f"{1000 + number}_{name}", f"CREATE TABLE {name} (code INTEGER NOT NULL PRIMARY KEY)")
+
+
+def test_a_run_that_was_killed_is_recorded_by_the_next_one_and_compared_before(migrated: Place) -> None:
+    migrated.copy_scripts()
+    _branches(migrated, "one", "two", "three")
+    on = " ON customer" if migrated.engine == "mssql" else ""
+    migrated.sql(f"DROP INDEX customer_by_country{on}")
+    killed = subprocess.call([sys.executable, "-c", _KILLED], cwd=migrated.path, env=migrated.environ, timeout=60)
+    assert killed == -signal.SIGKILL
+    assert migrated.tables("one", "two", "three") == {"one", "two"}
+    assert migrated.count("custctl_metadata", "name = 'shape'") == 0
+    lost = [("index", "customer_by_country")]
+    doctor = shape_lines(migrated, 8, 11)
+    assert [line["value"] for line in doctor] == ["index `customer_by_country` on `customer` is missing"]
+    migrated.ok("migrate")
+    assert [(each["kind"], each["name"]) for each in differences(migrated)] == lost
+    migrated.sql("DROP TABLE one")
+    assert [(each["kind"], each["table"]) for each in differences(migrated)] == [
+        ("index", "customer"),
+        ("table", "one"),
+    ]
+    assert migrated.count("custctl_metadata", "name = 'shape_before'") == 0
+
+
+def test_what_was_applied_before_a_script_that_fails_is_recorded(migrated: Place) -> None:
+    migrated.copy_scripts()
+    _branches(migrated, "one", "two")
+    failing = migrated.write("1002_fails", "CREATE TABLE three (x INTEGER)", "SELECT no_such_column FROM three")
+    assert migrated.run("migrate").code == 11
+    assert migrated.count("custctl_metadata", "name = 'shape_before'") == 0
+    failing.unlink()
+    assert differences(migrated) == []
+    migrated.sql("DROP TABLE two")
+    assert [(each["kind"], each["table"]) for each in differences(migrated)] == [("table", "two")]
+
+
+def test_a_long_run_records_now_and_then(migrated: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shapes, "_OFTEN", 0.0)
+    migrated.copy_scripts()
+    _branches(migrated, "one", "two", "three")
+    kept: list[int] = []
+    write = Recorded.write
+
+    def watched(self: Recorded, connection: Any) -> None:
+        kept.append(len(self.scripts))
+        write(self, connection)
+
+    monkeypatch.setattr(Recorded, "write", watched)
+    migrated.ok("migrate")
+    assert kept == [1, 2, 3]
+    migrated.sql("DROP TABLE two")
+    assert [(each["kind"], each["table"]) for each in differences(migrated)] == [("table", "two")]
