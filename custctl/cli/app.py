@@ -27,6 +27,7 @@ COMMANDS = {
     "migrate": ("custctl.cli.commands.migrate:migrate", "Migrate the schema; check and repair it."),
     "seed": ("custctl.cli.commands.seed:seed", "Load the seed data allowed in this environment."),
     "customer": ("custctl.cli.commands.customer:customer", "Read and write customers."),
+    "browse": ("custctl.cli.commands.browse:browse", "Browse customers on the full screen."),
     "credential": ("custctl.cli.commands.credential:credential", "Manage passwords and keys in the system keyring."),
     "profile": ("custctl.cli.commands.profile:profile", "Show and validate profiles."),
     "audit": ("custctl.cli.commands.audit:audit", "Read and verify the audit log."),

@@ -299,6 +299,10 @@ class Context:
         if "opened" in self.__dict__:
             self.opened.let_go()
 
+    def abandon(self) -> None:
+        """Leave what is opened to the end of the process: a thread that cannot be stopped still uses it."""
+        self.__dict__.pop("opened", None)
+
     def close(self) -> None:
         """Close everything that was opened. What fails then changes nothing of what the command has done."""
         if "opened" not in self.__dict__:

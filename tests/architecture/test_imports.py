@@ -22,6 +22,7 @@ HEAVY = (
     "mimesis",
     "pyodbc",
     "pydantic",
+    "textual",
 )
 
 
@@ -71,6 +72,7 @@ def test_what_asks_nothing_of_its_own_is_compiled_ahead(migrated: Project, argum
     assert "sqlalchemy" not in modules
     assert "rich" not in modules
     assert "keyring" not in modules
+    assert "textual" not in modules
 
 
 def test_a_first_migration_is_compiled_ahead_too(project: Project) -> None:
@@ -81,6 +83,23 @@ def test_a_first_migration_is_compiled_ahead_too(project: Project) -> None:
 
 def test_a_pipe_never_loads_rich(migrated: Project) -> None:
     assert "rich" not in loaded(migrated, "customer", "list")
+
+
+def test_only_the_browser_s_screens_import_textual() -> None:
+    package = REPOSITORY / "custctl"
+    found = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if re.search(r"^\s*(?:from|import) textual\b", path.read_text(), re.MULTILINE)
+    }
+    assert found
+    assert all(name.startswith("browser/") for name in found)
+    # Without a terminal it is not imported either.
+    imports = re.findall(
+        r"^( *)from custctl\.browser\.(\w+)", (package / "cli/commands/browse.py").read_text(), re.MULTILINE
+    )
+    assert imports
+    assert all(indented for indented, _ in imports), "the command imports the browser when it is loaded"
 
 
 def test_typer_is_a_version_that_does_not_import_pydantic(project: Project) -> None:

@@ -1,0 +1,334 @@
+"""The screen of the list, and the application that holds it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding
+from textual.widgets import Input
+
+from custctl.browser import columns
+from custctl.browser.asking import ChoiceScreen, FilterScreen, HelpScreen
+from custctl.browser.frame import Frame
+from custctl.browser.pages import SIZE, Answer, Pages, Request, read
+from custctl.browser.record import HistoryScreen, RecordScreen
+from custctl.browser.view import View
+from custctl.browser.widgets import Keys, Line, Rows
+from custctl.customers.model import FIELDS
+from custctl.support.errors import CustctlError
+
+if TYPE_CHECKING:
+    from textual.timer import Timer
+
+    from custctl.browser.desk import Desk
+
+_PAUSE = 0.15  # seconds without a key until what was typed is searched for
+_SIGNALS = {"SIGINT": 130, "SIGTERM": 143}
+
+CSS = """
+Screen, ModalScreen { background: ansi_default; color: ansi_default; layout: vertical; }
+.title { text-style: bold; }
+.production { background: ansi_red; color: ansi_bright_white; text-style: bold; }
+.columns { text-style: underline; }
+.keys { text-style: dim; }
+.field { height: 1; }
+Line.label { width: 16; }
+Rows { height: 1fr; width: 100%; }
+Input { height: 1; border: none; padding: 0 1; background: ansi_default; color: ansi_default; }
+Input:focus { border: none; text-style: bold; background: ansi_default; }
+Input > .input--cursor { text-style: reverse; }
+Input > .input--placeholder { text-style: dim; color: ansi_default; }
+"""
+
+
+class ListScreen(Frame[None]):
+    """Customers, page by page, with a search above them."""
+
+    KEYS: ClassVar[tuple[str, ...]] = (
+        "/ search",
+        "enter open",
+        "s sort",
+        "f filter",
+        "h history",
+        "r refresh",
+        "? help",
+        "q quit",
+    )
+    BINDINGS: ClassVar = [
+        Binding("slash", "search"),
+        Binding("escape", "leave"),
+        Binding("down", "to_rows(1)"),
+        Binding("up", "to_rows(-1)"),
+        Binding("r", "again"),
+        Binding("c", "copy"),
+        Binding("h", "history"),
+        Binding("s", "sort"),
+        Binding("S", "turn"),
+        Binding("f", "filter"),
+    ]
+
+    def __init__(self, desk: Desk, view: View, first: Answer) -> None:
+        super().__init__(desk)
+        self.view = view
+        self.pages = Pages()
+        self._coming: Pages | None = None
+        self._reading: Pages | None = None
+        self._pause: Timer | None = None
+        self._behind: tuple[View, Pages] = view, self.pages
+        request = self.pages.wanted()
+        assert request is not None
+        self.pages.take(request, first)
+        self._shown: list[tuple[str, int]] = []
+
+    def compose(self) -> ComposeResult:
+        """Yield the lines from the top to the bottom."""
+        yield self.title_line()
+        yield Input(placeholder="/ to search by name, email, company or phone", id="search", select_on_focus=False)
+        yield Line(id="columns", classes="columns")
+        yield Rows(self.pages, self._text, moved=self._moved, chosen=self.action_open, to_start=self._to_start)
+        yield self.status
+        yield Keys(self.KEYS)
+
+    def on_mount(self) -> None:
+        """Begin with the list."""
+        self._rows.focus()
+
+    @property
+    def _rows(self) -> Rows:
+        return self.query_one(Rows)
+
+    @property
+    def _search(self) -> Input:
+        return self.query_one("#search", Input)
+
+    # -- what is shown -----------------------------------------------------------------------------
+
+    def _text(self, index: int, width: int) -> str:
+        row = self.pages.row(index)
+        return columns.line(row, self._shown) if row is not None else ""
+
+    def _draw(self) -> None:
+        width = self._rows.size.width - 2
+        last = self.pages.row(self.pages.end - 1)
+        sort = self.view.sort if not self.view.text else ""
+        self._shown = columns.columns(width, sort.removeprefix("-") or "email", last.id if last else 0)
+        self.query_one("#columns", Line).say(" " + columns.header(self._shown, sort))
+        self._rows.show(self.pages)
+        if self.status.fault is None:
+            self.status.say(self._place())
+
+    def _place(self) -> str:
+        pages = self.pages
+        if self._coming is not None:
+            return f"{self.view.in_words()}   …"
+        if pages.end == 0:
+            return f"{self.view.in_words()}   no customer found"
+        count = f"{pages.end:,}" if pages.is_whole else "…"
+        notes = f"   {self.desk.notes.last}" if self.desk.notes.last else ""
+        return f"{pages.at + 1:,} of {count}   {self.view.in_words()}{notes}"
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def _moved(self) -> None:
+        self._draw()
+        self._feed()
+
+    def _to_start(self) -> None:
+        if self.pages.first > 0:
+            self.pages.again(at_start=True)
+
+    def look(self, view: View) -> None:
+        """Ask another question; the answer to the one before stays until its answer is there."""
+        if view == self.view:
+            return
+        if not self.view.text and self._coming is None:
+            self._behind = self.view, self.pages
+        self.view, self._coming = view, Pages()
+        if self._behind[0] == view:
+            # Whoever leaves a search finds the list where it was.
+            self.pages, self._coming = self._behind[1], None
+            self.status.well("")
+        self._draw()
+        self._feed()
+
+    def again(self) -> None:
+        """Read what is shown again."""
+        if self._coming is None:
+            self.pages.again()
+        self._feed()
+
+    def _feed(self) -> None:
+        """Read the next page that is wanted, unless that is being done, or failed."""
+        pages = self._coming or self.pages
+        request = pages.wanted()
+        if request is not None and self._reading is not pages:
+            self._reading = pages
+            self.run_worker(self._read(pages, request, self.view), exit_on_error=True)
+
+    async def _read(self, pages: Pages, request: Request, view: View) -> None:
+        customers = self.desk.customers
+        try:
+            answer = await self.desk.ask(
+                lambda: read(request, lambda after: view.fetch(customers, after, SIZE)), kind="list"
+            )
+        except asyncio.CancelledError:
+            self._ended(pages)
+        except CustctlError as error:
+            # It stays marked as being read: only `r` or another question tries again.
+            self.status.fail(error)
+        else:
+            pages.take(request, answer)
+            if pages is self._coming:
+                self.pages, self._coming = pages, None
+            self.status.well("")
+            self._ended(pages)
+            if pages is self.pages:
+                self._moved()
+
+    def _ended(self, pages: Pages) -> None:
+        if self._reading is pages:
+            self._reading = None
+
+    # -- keys --------------------------------------------------------------------------------------
+
+    def action_search(self) -> None:
+        """Begin to type."""
+        self._search.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Search when nothing more is typed for a moment."""
+        if self._pause is not None:
+            self._pause.stop()
+        text = event.value.strip()
+        view = View(text=text) if text else self._behind[0]
+        self._pause = self.set_timer(_PAUSE, lambda: self.look(view))
+
+    def on_input_submitted(self) -> None:
+        """Go to what was found."""
+        self._rows.focus()
+
+    def action_to_rows(self, by: int) -> None:
+        """Move in the list while the search is typed."""
+        self._rows.action_move(by)
+
+    def action_leave(self) -> None:
+        """Leave the search, then what it found."""
+        if self._search.has_focus:
+            self._rows.focus()
+        else:
+            self._search.value = ""
+
+    def action_again(self) -> None:
+        """Read again."""
+        self._reading = None
+        self.again()
+
+    def action_open(self) -> None:
+        """Open the selected customer."""
+        found = self.pages.selected
+        if found is not None:
+            self.app.push_screen(RecordScreen(self.desk, found, self.again))
+
+    def action_history(self) -> None:
+        """Open the history of the selected customer."""
+        found = self.pages.selected
+        if found is not None:
+            self.app.push_screen(HistoryScreen(self.desk, found.id))
+
+    @property
+    def _list_view(self) -> View:
+        return self._behind[0] if self.view.text else self.view
+
+    def action_sort(self) -> None:
+        """Choose what the list is sorted by."""
+        view = self._list_view
+        fields = [*FIELDS, *self.desk.own().names]
+
+        def sort(field: str | None) -> None:
+            if field is not None:
+                self._list(replace(view, sort=field))
+
+        self.app.push_screen(ChoiceScreen(self.desk, "sort by", fields, view.sort.removeprefix("-")), sort)
+
+    def action_turn(self) -> None:
+        """Sort the other way round."""
+        view = self._list_view
+        sort = view.sort.removeprefix("-") if view.sort.startswith("-") else f"-{view.sort}"
+        self._list(replace(view, sort=sort))
+
+    def action_filter(self) -> None:
+        """Choose which customers are listed."""
+        self.app.push_screen(FilterScreen(self.desk, self._list_view), self._list)
+
+    def _list(self, view: View | None) -> None:
+        """Show a list in place of what is shown."""
+        if view is not None:
+            with self.prevent(Input.Changed):
+                self._search.value = ""
+            self.look(view)
+
+    def action_copy(self) -> None:
+        """Copy the email."""
+        found = self.pages.selected
+        if found is not None:
+            self.copy("email", found)
+
+
+class Browser(App[int]):
+    """The browser.
+
+    Args:
+        desk: what it works with.
+        view: what is shown first.
+        first: its first page.
+
+    Attributes:
+        error: what ended it, if it was a bug.
+    """
+
+    CSS = CSS
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar = [
+        Binding("q", "end"),
+        Binding("question_mark", "help"),
+        Binding("ctrl+c,ctrl+q", "end", priority=True),
+        Binding("ctrl+z", "suspend_process", priority=True),
+    ]
+
+    def __init__(self, desk: Desk, view: View, first: Answer) -> None:
+        super().__init__(ansi_color=True)
+        self.desk = desk
+        self._first = ListScreen(desk, view, first)
+        self.error: Exception | None = None
+
+    def on_mount(self) -> None:
+        """Open the list, and let signals end the browser with the terminal as it was."""
+        self.push_screen(self._first)
+        loop = asyncio.get_running_loop()
+        for name, code in _SIGNALS.items():
+            with suppress(NotImplementedError, RuntimeError, ValueError):  # not on Windows, not in a thread
+                loop.add_signal_handler(getattr(signal, name), partial(self.exit, code))
+
+    def action_end(self) -> None:
+        """End."""
+        self.exit(0)
+
+    def action_help(self) -> None:
+        """Show the keys."""
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.desk))
+
+    def _handle_exception(self, error: Exception) -> None:
+        # Textual would print the local variables, and so customers.
+        self.error = error
+        self._return_code = 1
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self._close_messages_no_wait()

@@ -1,0 +1,192 @@
+"""Screens that ask for something: a sort, filters, a confirmation; and the help."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Input
+
+from custctl.browser.columns import cell
+from custctl.browser.frame import Frame, T
+from custctl.browser.pages import Lines
+from custctl.browser.told import wrapped
+from custctl.browser.view import View
+from custctl.browser.widgets import Keys, Line, Rows
+
+if TYPE_CHECKING:
+    from custctl.browser.desk import Desk
+
+_CONDITIONS = 3  # lines for conditions, at least
+
+HELP = """\
+In the list
+  j k ↓ ↑         next and previous row; also the mouse wheel
+  PgDn PgUp g     a screen further and back, the first row
+  Enter           open the customer; also a double click
+  /               search as you type; Esc leaves the search, Esc again ends it
+  s S             sort by a field; sort the other way round
+  f               filter by status, country and conditions such as points>=100
+  r               read again; try again after a fault
+With a customer
+  h               history
+  c               copy the selected field, in the list the email
+Everywhere
+  Esc             back
+  ?               this help
+  q Ctrl+C        quit
+"""
+
+
+class ChoiceScreen(Frame[str]):
+    """A list of which one is chosen.
+
+    Args:
+        title: what is asked.
+        options: the texts, which are also the answers.
+        chosen: the one that is in force.
+    """
+
+    KEYS: ClassVar[tuple[str, ...]] = ("enter choose", "esc back", "q quit")
+    BINDINGS: ClassVar = [Binding("escape", "back")]
+
+    def __init__(self, desk: Desk, title: str, options: Sequence[str], chosen: str) -> None:
+        super().__init__(desk)
+        self._title = title
+        self._options = options
+        self._lines = Lines([f"{'*' if option == chosen else ' '} {cell(option)}" for option in options])
+        self._lines.select(options.index(chosen) if chosen in options else 0)
+
+    def compose(self) -> ComposeResult:
+        """Yield the lines from the top to the bottom."""
+        yield self.title_line()
+        yield Line(f" {self._title}")
+        yield Rows(self._lines, lambda index, _: self._lines.rows[index], chosen=self._choose)
+        yield Keys(self.KEYS)
+
+    def on_mount(self) -> None:
+        """Begin in the options."""
+        self.query_one(Rows).focus()
+
+    def _choose(self) -> None:
+        self.dismiss(self._options[self._lines.at])
+
+
+class HelpScreen(ChoiceScreen):
+    """The keys."""
+
+    KEYS: ClassVar[tuple[str, ...]] = ("esc back", "q quit")
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk, "keys", HELP.splitlines(), "")
+
+
+class Form(Frame[T]):
+    """Fields to fill in, a line each.
+
+    Args:
+        title: what is asked.
+        fields: the values that they have now, by name.
+    """
+
+    BINDINGS: ClassVar = [
+        Binding("ctrl+s", "submit", priority=True),
+        Binding("escape", "back"),
+        Binding("down", "app.focus_next"),
+        Binding("up", "app.focus_previous"),
+    ]
+
+    def __init__(self, desk: Desk, title: str, fields: Mapping[str, str]) -> None:
+        super().__init__(desk)
+        self._title = title
+        self.fields = fields
+        self.inputs: dict[str, Input] = {}
+
+    def compose(self) -> ComposeResult:
+        """Yield the lines from the top to the bottom."""
+        yield self.title_line()
+        yield Line(f" {self._title}", id="heading")
+        label = max(map(len, self.fields)) + 2
+        with VerticalScroll(can_focus=False):
+            for name, value in self.fields.items():
+                with Horizontal(classes="field"):
+                    label_line = Line(f" {name}", classes="label")
+                    label_line.styles.width = label
+                    yield label_line
+                    self.inputs[name] = Input(value, name=name, select_on_focus=False)
+                    yield self.inputs[name]
+        yield self.status
+        yield Keys(self.KEYS)
+
+    def on_mount(self) -> None:
+        """Begin in the first field."""
+        next(iter(self.inputs.values())).focus()
+
+    def on_input_submitted(self) -> None:
+        """Take Enter for what the form is for."""
+        self.action_submit()
+
+    def action_submit(self) -> None:
+        """Take what was filled in."""
+        raise NotImplementedError
+
+
+class FilterScreen(Form[View]):
+    """What `customer list` filters by.
+
+    Args:
+        view: the list as it is filtered now.
+    """
+
+    KEYS: ClassVar[tuple[str, ...]] = ("enter apply", "tab next field", "esc back", "^c quit")
+
+    def __init__(self, desk: Desk, view: View) -> None:
+        self._view = view
+        where = [*view.where, *[""] * (max(len(view.where) + 1, _CONDITIONS) - len(view.where))]
+        fields = {"status": view.status, "country": view.country}
+        fields.update({f"condition {number}": text for number, text in enumerate(where, 1)})
+        super().__init__(
+            desk, "show only customers with; a condition is like points>=100, company~labs or phone?", fields
+        )
+
+    def action_submit(self) -> None:
+        """Apply the filters."""
+        status, country, *where = (each.value.strip() for each in self.inputs.values())
+        self.dismiss(replace(self._view, status=status, country=country, where=tuple(filter(None, where))))
+
+
+class ConfirmScreen(Form[bool]):
+    """A question before something is destroyed: for the profile's name in production, for yes or no elsewhere.
+
+    Args:
+        question: what will be done.
+    """
+
+    KEYS: ClassVar[tuple[str, ...]] = ("enter confirm", "esc back", "^c quit")
+
+    def __init__(self, desk: Desk, question: str) -> None:
+        self._wanted = (desk.profile,) if desk.is_production else ("y", "yes")
+        asked = f"type the profile's name, {desk.profile}, to continue" if desk.is_production else "y to continue"
+        self._question = question
+        super().__init__(desk, question, {asked: ""})
+
+    def on_mount(self) -> None:
+        """Show the whole question, on as many lines as it takes."""
+        super().on_mount()
+        heading = self.query_one("#heading", Line)
+        room = max(self.app.size.width - 2, 20)
+        heading.styles.height = len(list(wrapped(cell(self._question), room)))
+
+    def action_submit(self) -> None:
+        """Compare what was typed."""
+        (typed,) = (each.value.strip() for each in self.inputs.values())
+        if typed in self._wanted or (not self.desk.is_production and typed.lower() in self._wanted):
+            self.dismiss(True)
+        elif self.desk.is_production:
+            self.status.say("the name does not match; nothing was changed")
+        else:
+            self.dismiss(None)

@@ -1,0 +1,162 @@
+"""The screens of one customer: its fields, and its history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+
+from custctl.browser import told
+from custctl.browser.frame import Frame
+from custctl.browser.pages import Lines
+from custctl.browser.widgets import Keys, Line, Rows
+from custctl.support.errors import CustctlError
+
+if TYPE_CHECKING:
+    from custctl.browser.desk import Desk
+    from custctl.customers.history import History
+    from custctl.customers.model import Customer
+
+BACK = Binding("escape,left,backspace", "back")
+
+
+class LinesScreen(Frame[None]):
+    """A screen of lines, read from the database."""
+
+    BINDINGS: ClassVar = [BACK, Binding("r", "again")]
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self.lines = Lines()
+
+    def compose(self) -> ComposeResult:
+        """Yield the lines from the top to the bottom."""
+        yield self.title_line()
+        yield Line(id="heading", classes="title")
+        yield Rows(self.lines, lambda index, _: self.lines.rows[index], moved=self.draw, chosen=self.choose)
+        yield self.status
+        yield Keys(self.KEYS)
+
+    def on_mount(self) -> None:
+        """Begin in the lines."""
+        self.query_one(Rows).focus()
+        self.draw()
+
+    @property
+    def room(self) -> int:
+        """How many columns a line has."""
+        return max(self.query_one(Rows).size.width - 2, 20)
+
+    def say(self, heading: str, rows: list[str]) -> None:
+        """Show these lines."""
+        self.query_one("#heading", Line).say(" " + heading)
+        self.lines.replace(rows)
+        self.query_one(Rows).show()
+
+    def draw(self) -> None:
+        """Show what is known."""
+
+    def choose(self) -> None:
+        """Act on the selected line."""
+
+
+class RecordScreen(LinesScreen):
+    """A customer, field by field.
+
+    Args:
+        row: the customer as the list had it; it is read again when it is opened.
+        changed: called with the customer after it was read or written; with None when it is not there any more.
+    """
+
+    KEYS: ClassVar[tuple[str, ...]] = (
+        "e edit",
+        "h history",
+        "c copy field",
+        "d delete",
+        "r refresh",
+        "esc back",
+        "? help",
+        "q quit",
+    )
+    BINDINGS: ClassVar = [Binding("h", "history"), Binding("c", "copy")]
+
+    def __init__(self, desk: Desk, row: Customer, changed: Callable[[], None]) -> None:
+        super().__init__(desk)
+        self.row = row
+        self._changed = changed
+        self._owners: list[str] = []
+
+    def on_mount(self) -> None:
+        """Read the customer as it is now."""
+        super().on_mount()
+        self.action_again()
+
+    def draw(self) -> None:
+        """Show the fields."""
+        self._owners, rows = told.record(self.row, self.room)
+        self.say(f"customer {self.row.id}", rows)
+
+    def action_again(self) -> None:
+        """Read the customer again."""
+        self.run_worker(self._read(), exclusive=True, group="read")
+
+    async def _read(self) -> None:
+        try:
+            found = await self.desk.ask(lambda: self.desk.customers.get(self.row.id), kind="get")
+        except CustctlError as error:
+            self.status.fail(error)
+            return
+        if found != self.row:
+            self.row = found
+            self._changed()
+            self.draw()
+        self.status.well("")
+
+    def choose(self) -> None:
+        """Copy the field: nothing else can be opened here."""
+        self.action_copy()
+
+    def action_copy(self) -> None:
+        """Copy the selected field."""
+        if self._owners:
+            self.copy(self._owners[self.lines.at], self.row)
+
+    def action_history(self) -> None:
+        """Open the history."""
+        self.app.push_screen(HistoryScreen(self.desk, self.row.id))
+
+
+class HistoryScreen(LinesScreen):
+    """What happened to a customer, newest first."""
+
+    KEYS: ClassVar[tuple[str, ...]] = ("r refresh", "esc back", "? help", "q quit")
+
+    def __init__(self, desk: Desk, customer_id: int) -> None:
+        super().__init__(desk)
+        self._customer = customer_id
+        self._history: History | None = None
+
+    def on_mount(self) -> None:
+        """Read it."""
+        super().on_mount()
+        self.action_again()
+
+    def draw(self) -> None:
+        """Show the events."""
+        rows = [] if self._history is None else told.history(self._history, self.room)
+        self.say(f"history of customer {self._customer}", rows)
+
+    def action_again(self) -> None:
+        """Read it again."""
+        self.run_worker(self._read(), exclusive=True, group="read")
+
+    async def _read(self) -> None:
+        try:
+            self._history = await self.desk.ask(lambda: self.desk.customers.history(self._customer), kind="get")
+        except CustctlError as error:
+            self.status.fail(error)
+            return
+        self.status.well("")
+        self.draw()

@@ -1,0 +1,70 @@
+"""A customer and its history as lines that fit a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from custctl.browser.columns import cell
+from custctl.terminal.layout import width_of
+
+if TYPE_CHECKING:
+    from custctl.customers.history import History
+    from custctl.customers.model import Customer
+    from custctl.schema.own import Value
+
+_EMPTY: Final = "(empty)"
+
+
+def shown(value: Value) -> str:
+    """Return a value as text that may reach a terminal, and that can be told from nothing."""
+    return _EMPTY if value is None else cell(value)
+
+
+def wrapped(text: str, width: int) -> Iterator[str]:
+    """Yield a text in lines: broken at spaces, and within a word where one is longer than a line."""
+    line = ""
+    for word in text.split(" "):
+        joined = f"{line} {word}" if line else word
+        if width_of(joined) <= width:
+            line = joined
+            continue
+        if line:
+            yield line
+        line = ""
+        for char in word:
+            if width_of(line + char) > width:
+                yield line
+                line = ""
+            line += char
+    yield line
+
+
+def record(row: Customer, room: int) -> tuple[list[str], list[str]]:
+    """Return the lines of a customer, and the field that each belongs to, first."""
+    fields = row.as_dict()
+    label = max(map(width_of, map(cell, fields))) + 2
+    owners, lines = [], []
+    for name, value in fields.items():
+        for number, part in enumerate(wrapped(cell(value), max(room - label, 10))):
+            owners.append(name)
+            lines.append(cell("" if number else name).ljust(label) + part)
+    return owners, lines
+
+
+def history(found: History, room: int) -> list[str]:
+    """Return the lines of a history, the newest event first."""
+    lines: list[str] = []
+    if found.withheld is not None:
+        lines.append(f"values not shown: {found.withheld.message}")
+    for event in reversed(found.events):
+        version = f"  ({event.version})" if event.version else ""
+        lines.append(cell(f"{event.happened_at}  {event.action} by {event.actor}{version}"))
+        if event.changes is None:
+            changed = [f"{name}: (not shown)" for name in event.fields]
+        else:
+            changed = [f"{cell(name)}: {shown(was)} → {shown(now)}" for name, (was, now) in event.changes.items()]
+        for text in changed:
+            for number, part in enumerate(wrapped(text, room - 4)):
+                lines.append(("    " if number else "  ") + part)
+    return lines

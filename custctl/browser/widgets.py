@@ -1,0 +1,214 @@
+"""What the screens are made of: rows to move through, and the lines at the top and the bottom."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.binding import Binding
+from textual.content import Content
+from textual.strip import Strip
+from textual.widget import Widget
+from textual.widgets import Static
+
+from custctl.browser.columns import cut
+from custctl.support.errors import InvalidError, UsageError
+from custctl.support.text import visible
+
+if TYPE_CHECKING:
+    from textual.events import Click, MouseScrollDown, MouseScrollUp, Resize
+
+    from custctl.browser.pages import Scroll
+    from custctl.support.errors import CustctlError
+
+_PLAIN = Style()
+_SELECTED = Style(reverse=True)
+_WHEEL = 3  # rows
+
+
+def _hidden(key: str, action: str) -> Binding:
+    return Binding(key, action, show=False)
+
+
+class Rows(Widget, can_focus=True):
+    """Rows of text, one of them selected.
+
+    Args:
+        scroll: which rows there are, and where the selection is.
+        text: returns a row's text for a width.
+        moved: called after the selection moved.
+        chosen: called for Enter and a double click.
+    """
+
+    BINDINGS: ClassVar = [
+        _hidden("down,j", "move(1)"),
+        _hidden("up,k", "move(-1)"),
+        _hidden("pagedown,ctrl+f,space", "page(1)"),
+        _hidden("pageup,ctrl+b", "page(-1)"),
+        _hidden("home,g", "edge(False)"),
+        _hidden("end,G", "edge(True)"),
+        _hidden("enter", "choose"),
+    ]
+
+    def __init__(
+        self,
+        scroll: Scroll,
+        text: Callable[[int, int], str],
+        *,
+        moved: Callable[[], None] = lambda: None,
+        chosen: Callable[[], None] = lambda: None,
+        to_start: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self.rows = scroll
+        self._text = text
+        self._moved = moved
+        self._chosen = chosen
+        self._to_start = to_start
+
+    def render_line(self, y: int) -> Strip:
+        """Return a line of the screen."""
+        index = self.rows.top + y
+        width = self.size.width
+        if not self.rows.first <= index < self.rows.end:
+            return Strip([Segment(" " * width, _PLAIN)])
+        style = _SELECTED if index == self.rows.at else _PLAIN
+        return Strip([Segment(cut(f" {self._text(index, width - 2)}", width), style)])
+
+    def show(self, scroll: Scroll | None = None) -> None:
+        """Draw again, with other rows perhaps."""
+        if scroll is not None:
+            self.rows = scroll
+        self.rows.resize(self.size.height)
+        self.refresh()
+
+    def on_resize(self, event: Resize) -> None:
+        """Keep the selected row in sight."""
+        self.rows.resize(event.size.height)
+        self._moved()
+
+    def action_move(self, by: int) -> None:
+        """Select another row."""
+        self.rows.move(by)
+        self.refresh()
+        self._moved()
+
+    def action_page(self, by: int) -> None:
+        """Move by the height of the screen."""
+        self.action_move(by * max(self.rows.height - 1, 1))
+
+    def action_edge(self, last: bool) -> None:
+        """Select the first row, or the last one that is held."""
+        if not last and self._to_start is not None:
+            self._to_start()
+        self.action_move((self.rows.end - 1 if last else self.rows.first) - self.rows.at)
+
+    def action_choose(self) -> None:
+        """Open what is selected."""
+        self._chosen()
+
+    def on_click(self, event: Click) -> None:
+        """Select a row; open it by a double click."""
+        index = self.rows.top + event.y
+        if self.rows.first <= index < self.rows.end:
+            self.action_move(index - self.rows.at)
+            if getattr(event, "chain", 1) == 2:
+                self._chosen()
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        """Move down."""
+        event.stop()
+        self.action_move(_WHEEL)
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        """Move up."""
+        event.stop()
+        self.action_move(-_WHEEL)
+
+
+class Line(Static):
+    """One line of text, cut to the width."""
+
+    DEFAULT_CSS = "Line { height: 1; width: 100%; }"
+
+    def __init__(self, text: str = "", *, id: str | None = None, classes: str = "") -> None:
+        super().__init__("", markup=False, id=id, classes=classes)
+        self.text = text
+
+    def say(self, text: str) -> None:
+        """Show another text."""
+        self.text = text
+        self.refresh()
+
+    def fitted(self, text: str) -> Content:
+        """Return a text of one line as it may reach the terminal, and without markup."""
+        return Content(cut(visible(text), self.size.width).rstrip())
+
+    def render(self) -> Content:
+        """Return what fits."""
+        return self.fitted(self.text)
+
+
+class Keys(Line):
+    """The line at the bottom: which keys do what.
+
+    Args:
+        keys: in order of worth, the two that are never left out last.
+    """
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        super().__init__(classes="keys")
+        self._keys = keys
+
+    def render(self) -> Content:
+        """Return as many as fit."""
+        *kept, more, leave = self._keys
+        while kept and len("  ".join((*kept, more, leave))) > self.size.width - 2:
+            kept.pop()
+        return Content(" " + "  ".join((*kept, more, leave)))
+
+
+class Status(Line):
+    """The line above the keys: what is being waited for, what went wrong, or a note."""
+
+    def __init__(self, busy_for: Callable[[], float]) -> None:
+        super().__init__(classes="status")
+        self._busy_for = busy_for
+        self._fault: CustctlError | None = None
+        self._since = ""
+
+    def on_mount(self) -> None:
+        """Look from time to time how long something takes."""
+        self.set_interval(0.25, self.refresh)
+
+    @property
+    def fault(self) -> CustctlError | None:
+        """What went wrong last, until something goes well."""
+        return self._fault
+
+    def fail(self, error: CustctlError) -> None:
+        """Say what went wrong, and since when."""
+        if self._fault is None or self._fault.message != error.message:
+            self._since = time.strftime("%H:%M:%S")
+        self._fault = error
+        self.refresh()
+
+    def well(self, text: str) -> None:
+        """Say what is the case now."""
+        self._fault = None
+        self.say(text)
+
+    def render(self) -> Content:
+        """Return what is most urgent."""
+        seconds = int(self._busy_for())
+        waiting = f"waiting for the database, {seconds} s" if seconds else ""
+        if self._fault is not None:
+            hint = f" ({self._fault.hint})" if self._fault.hint else ""
+            # What to do comes first: a narrow screen cuts the end.
+            told = waiting or f"since {self._since}, r tries again"
+            is_typed = isinstance(self._fault, UsageError | InvalidError)
+            return self.fitted(f" ! {'' if is_typed else f'{told}: '}{self._fault.message}{hint}")
+        return self.fitted(f" {waiting or self.text}")

@@ -1,0 +1,89 @@
+"""`custctl browse`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from custctl.cli.context import Context
+from custctl.cli.options import PLAIN, command
+from custctl.support.errors import UsageError
+
+if TYPE_CHECKING:
+    from custctl.browser.desk import Desk
+    from custctl.browser.pages import Answer
+    from custctl.browser.view import View
+
+_PATIENCE = 2.0  # seconds for a read to end when the browser is left
+
+
+@command(
+    shared=PLAIN,
+    examples="""
+custctl browse
+custctl browse --env prod --read-only
+""",
+)
+def browse(
+    ctx: typer.Context,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Change nothing.")] = False,
+) -> None:
+    """Browse customers on the full screen: search as you type, sort, filter, edit. `?` lists the keys."""
+    context = Context.of(ctx)
+    _check_terminal(context)
+    from custctl.browser.desk import open_desk
+
+    desk = open_desk(context.opened, read_only=_why_read_only(read_only), carry=context.carry)
+    try:
+        # What keeps the database from being opened is told as by any command, before the screen changes.
+        view, first = desk.first_page()
+        if desk.read_only is None:
+            context.announce(())
+        code = _show(desk, view, first)
+    finally:
+        if not desk.worker.close(_PATIENCE):
+            context.abandon()
+    if code:
+        raise typer.Exit(code)
+
+
+def _show(desk: Desk, view: View, first: Answer) -> int:
+    """Show the browser until it is left, and return the exit code.
+
+    Raises:
+        Exception: a bug ended it.
+    """
+    import signal
+
+    from custctl.browser.app import Browser
+
+    app = Browser(desk, view, first)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    code = app.run()
+    for number, handler in handlers.items():
+        signal.signal(number, handler)  # the event loop had put others in their place
+    if app.error is not None:
+        raise app.error
+    return code or 0
+
+
+def _why_read_only(asked: bool) -> str | None:
+    """Return why nothing can be changed, in words; None where it can. What a login's role allows belongs here."""
+    return "`--read-only` was given" if asked else None
+
+
+def _check_terminal(context: Context) -> None:
+    """Make sure that there is a screen.
+
+    Raises:
+        UsageError: there is none, or one that cannot be drawn on.
+    """
+    hint = "use `custctl customer search TEXT`, `custctl customer list` and `custctl customer edit WHO`"
+    # Textual reads from one and draws on another of these.
+    if not context.prompter.interactive or not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise UsageError("`browse` needs a terminal for input and output", hint=hint)
+    if os.environ.get("TERM", "dumb") in ("dumb", ""):
+        raise UsageError("`browse` needs a terminal that can move the cursor, and `TERM` names none", hint=hint)
