@@ -1,0 +1,105 @@
+"""Requests to an identity provider's HTTP interface, and what their failures mean, whichever provider it is."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from custctl.accounts.provider import ProviderUnavailableError
+from custctl.support.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from custctl.support.web import Web
+
+_PAUSE = 1.0  # seconds to wait where a provider says to wait and not how long
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that was understood.
+
+    Attributes:
+        status: HTTP's status, below 500 and not 429.
+        document: the JSON of the body; None where it is empty.
+        headers: by lower-case name.
+    """
+
+    status: int
+    document: Any
+    headers: Mapping[str, str]
+
+
+def ask(web: Web, name: str, method: str, path: str, *, text: bool = False, **content: Any) -> Reply:
+    """Send a request and return the answer.
+
+    Args:
+        web: the client of the provider.
+        name: the provider, as messages call it.
+        text: whether the body of a success is no JSON; it is not looked at then.
+        content: as httpx takes it.
+
+    Raises:
+        ProviderUnavailableError: no answer came, or one that says nothing about the request: a server's fault, a rate
+            limit, or what is no JSON, as a proxy writes it.
+        CredentialError: the server's certificate is not to be trusted.
+    """
+    try:
+        response = web.send(method, path, **content)
+    except UnavailableError as error:
+        raise ProviderUnavailableError(f"{name}: {error.message}", hint=error.hint) from None
+    headers = {key.lower(): value for key, value in response.headers.items()}
+    if response.status_code == 429:
+        message = f"{name} limits how often it can be asked"
+        seconds = seconds_to_wait(headers)
+        raise ProviderUnavailableError(message, retry_after=_PAUSE if seconds is None else seconds)
+    if response.status_code >= 500:
+        message = f"{name} answers with status {response.status_code}"
+        raise ProviderUnavailableError(message, retry_after=seconds_to_wait(headers))
+    if not response.content or (text and response.is_success):
+        return Reply(response.status_code, None, headers)
+    try:
+        document = response.json()
+    except ValueError:
+        raise unclear(name, f"status {response.status_code} and no JSON") from None
+    return Reply(response.status_code, document, headers)
+
+
+def unclear(name: str, what: str) -> ProviderUnavailableError:
+    """Return the error for an answer that cannot be the provider's, such as that of a proxy between.
+
+    Args:
+        name: the provider, as messages call it.
+        what: what the answer has; nothing of its text, which may quote anything.
+    """
+    hint = "check the profile's `identity`, and `HTTPS_PROXY`"
+    return ProviderUnavailableError(f"{name} answers with {what}", hint=hint)
+
+
+def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
+    """Return how many seconds a provider asks to wait; None where it names none.
+
+    Source: RFC 9110, 10.2.3 (`Retry-After`), and Auth0's `x-ratelimit-reset`, a time in seconds since 1970.
+    """
+    asked = headers.get("retry-after")
+    if asked is not None:
+        seconds = _number(asked)
+        if seconds is None:
+            try:
+                seconds = parsedate_to_datetime(asked).timestamp() - time.time()
+            except (ValueError, OverflowError):
+                return None
+        return max(0.0, seconds)
+    reset = _number(headers.get("x-ratelimit-reset", ""))
+    return None if reset is None else max(0.0, reset - time.time())
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

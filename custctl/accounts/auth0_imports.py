@@ -1,0 +1,162 @@
+"""Auth0's bulk import of users with their password hashes.
+
+Source: https://auth0.com/docs/manage-users/user-migration/bulk-user-imports and
+https://auth0.com/docs/manage-users/user-migration/bulk-user-import-database-schema-and-examples
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from custctl.accounts.asking import Reply, unclear
+from custctl.accounts.auth0_tenant import REFERENCE, Tenant, described, subject_of
+from custctl.accounts.hashes import Fate, HashedAccount, Verdict
+from custctl.accounts.provider import ProviderRefusedError, ProviderUnavailableError
+
+LARGEST: Final = 480_000
+"""Bytes of one file; Auth0 takes 500 KB, with what surrounds the file."""
+MARK: Final = "custctl_hash"
+"""The key of `app_metadata` that says which hash was imported."""
+
+_LOOK_EVERY = 2.0  # seconds between two looks at a job
+_LEAST_WAIT = 0.5
+
+
+def fitting(accounts: Sequence[HashedAccount]) -> int:
+    """Return how many of the first accounts fit into one file."""
+    size = 2
+    for count, account in enumerate(accounts):
+        size += len(_line(account)) + 1
+        if size > LARGEST and count:
+            return count
+    return len(accounts)
+
+
+def import_hashes(
+    tenant: Tenant, accounts: Sequence[HashedAccount], wait: Callable[[float], None]
+) -> dict[str, Verdict]:
+    """Import accounts with their hashes by one job, and read its report.
+
+    The file is made in memory and never written. A user who is there already is looked at: imported by an earlier run
+    with this hash, made without one, or somebody else's.
+
+    Raises:
+        ProviderUnavailableError: Auth0 does not answer, or says of the job what cannot be.
+        ProviderRefusedError: Auth0 refuses the file or the job failed as a whole.
+    """
+    job = _start(tenant, b"[" + b",".join(_line(each) for each in accounts) + b"]", wait)
+    summary = _finish(tenant, job, wait)
+    failed = dict(_failures(tenant, job, wait))
+    sure = summary == (len(accounts) - len(failed), len(failed))
+    verdicts = {}
+    for each in accounts:
+        reference = each.account.reference
+        reason = failed.get(reference)
+        if reason is None and sure:
+            verdicts[reference] = Verdict(Fate.TAKEN, subject_of(reference))
+        else:
+            # The report says that the user is there, or does not add up: Auth0 itself is asked.
+            verdicts[reference] = _look(tenant, each, reason)
+    return verdicts
+
+
+def _line(each: HashedAccount) -> bytes:
+    user = described(each.account)
+    user["app_metadata"] = {**user["app_metadata"], MARK: each.mark}
+    user["custom_password_hash"] = {"algorithm": "argon2", "hash": {"value": each.hash, "encoding": "utf8"}}
+    return json.dumps(user, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _start(tenant: Tenant, file: bytes, wait: Callable[[float], None]) -> str:
+    """Start a job and return its id; Auth0 works at two of a tenant's at a time."""
+    form = {"connection_id": _connection_id(tenant, wait), "upsert": "false", "send_completion_email": "false"}
+    files = {"users": ("users.json", file, "application/json")}
+    reply = _patiently(tenant, wait, "POST", "jobs/users-imports", data=form, files=files)
+    found = _expected(tenant, reply, 202)
+    if not isinstance(found.get("id"), str):
+        raise unclear(tenant.name, "no job as Auth0 documents it")
+    return str(found["id"])
+
+
+def _patiently(tenant: Tenant, wait: Callable[[float], None], method: str, path: str, **content: Any) -> Reply:
+    """Ask, again and again where Auth0 asks to wait: for its limits, or for other jobs."""
+    while True:
+        try:
+            return tenant.ask(method, path, **content)
+        except ProviderUnavailableError as error:
+            if error.retry_after is None:
+                raise
+            wait(max(error.retry_after, _LEAST_WAIT))
+
+
+def _connection_id(tenant: Tenant, wait: Callable[[float], None]) -> str:
+    params = {"name": tenant.connection, "strategy": "auth0"}
+    reply = _patiently(tenant, wait, "GET", "connections", params=params)
+    if reply.status != 200 or not isinstance(reply.document, list):
+        raise tenant.refused(reply)
+    for each in reply.document:
+        if isinstance(each, dict) and each.get("name") == tenant.connection and isinstance(each.get("id"), str):
+            return str(each["id"])
+    message = f"{tenant.name} has no database connection `{tenant.connection}`"
+    raise ProviderRefusedError(message, hint="check `connection` in the profile's `identity`")
+
+
+def _finish(tenant: Tenant, job: str, wait: Callable[[float], None]) -> tuple[int, int] | None:
+    """Wait for a job's end, and return how many users it has imported, and how many it has not."""
+    while True:
+        found = _expected(tenant, _patiently(tenant, wait, "GET", f"jobs/{job}"), 200)
+        if found.get("status") == "completed":
+            summary = found.get("summary")
+            if not isinstance(summary, dict):
+                return None
+            return summary.get("inserted", -1), summary.get("failed", -1)
+        if found.get("status") == "failed":
+            message = f"{tenant.name} has failed at the import job `{job}`"
+            raise ProviderRefusedError(message, hint="the tenant's log has the reason")
+        if found.get("status") not in ("pending", "processing"):
+            raise unclear(tenant.name, "no state of a job as Auth0 documents it")
+        wait(_LOOK_EVERY)
+
+
+def _failures(tenant: Tenant, job: str, wait: Callable[[float], None]) -> Iterator[tuple[str, str]]:
+    """Yield the reference of each user who was not imported, and the reason. The report quotes the hashes: it is not shown."""
+    reply = _patiently(tenant, wait, "GET", f"jobs/{job}/errors")
+    if reply.status == 204:
+        return
+    if reply.status != 200 or not isinstance(reply.document, list):
+        raise unclear(tenant.name, f"status {reply.status} and no report of a job")
+    for each in reply.document:
+        try:
+            reference = each["user"]["app_metadata"][REFERENCE]
+            codes = [f"{error['code']} ({error.get('path') or 'user'})" for error in each["errors"]]
+        except (KeyError, TypeError):
+            # A report of the whole job, or of a user that cannot be told: those counted in are asked for one by one.
+            continue
+        yield str(reference), ", ".join(codes)
+
+
+def _look(tenant: Tenant, each: HashedAccount, reason: str | None) -> Verdict:
+    """Find out what is there for an account that a job has not, or not surely, imported."""
+    reference = each.account.reference
+    subject = subject_of(reference)
+    user = tenant.read(subject)
+    metadata = user.get("app_metadata") if user is not None else None
+    if not isinstance(metadata, dict) or metadata.get(REFERENCE) != reference:
+        if reason is None:
+            message = f"the report of {tenant.name} on an import job does not add up, and a user is not there"
+            raise ProviderUnavailableError(message, hint="run it again")
+        if "DUPLICATED_USER" in reason:
+            reason = "another account has this email"
+        return Verdict(Fate.REFUSED, reason=reason)
+    taken = metadata.get(MARK) == each.mark
+    return Verdict(Fate.TAKEN if taken else Fate.WITHOUT_HASH, subject)
+
+
+def _expected(tenant: Tenant, reply: Reply, status: int) -> Mapping[str, Any]:
+    if reply.status != status:
+        raise tenant.refused(reply)
+    if not isinstance(reply.document, dict):
+        raise unclear(tenant.name, "no job as Auth0 documents it")
+    return reply.document
