@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from os import PathLike
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeVar, Unpack
+from typing import IO, TYPE_CHECKING, Any, TypeVar, Unpack
 
 from custctl.cache.answers import Demands, Found
 
 if TYPE_CHECKING:
+    from custctl.api.erasing import Erasure
     from custctl.api.importing import FileImport, ImportOptions
     from custctl.api.opened import Opened
     from custctl.customers.history import History
@@ -288,6 +289,37 @@ class Customers:
         return self._opened.store.delete(
             str(who), operation_id=chosen_operation_id(operation_id), if_version=if_version
         )
+
+    def erase(self, who: str | int, *, request: str, operation_id: str | None = None) -> Erasure:
+        """Erase everything that custctl keeps of a customer, for a data subject's request; a deleted one too.
+
+        Args:
+            request: the reference of the request; it stays in the audit, and must name nobody.
+            operation_id: the UUID of the operation.
+
+        Returns:
+            What was erased, and what stays and why. Where something could not be erased, `failed` says so, and the
+            same call again tries it again.
+
+        Raises:
+            ConflictError: rows of other tables refer to the customer; nothing was erased.
+            NotFoundError: there is no such customer, and there never was one.
+            UsageError: the reference cannot be kept.
+        """
+        from custctl.api.erasing import ErasureRequest
+
+        return ErasureRequest(self._opened, str(who), request, operation_id).run()
+
+    def held(self, who: str | int) -> dict[str, Any]:
+        """Return everything that custctl keeps of a customer, for a data subject's request; of a deleted one too.
+
+        Raises:
+            CredentialError: this login may not read the values in the audit.
+            NotFoundError: there is no such customer, and there never was one.
+        """
+        from custctl.api.holding import held
+
+        return held(self._opened, str(who))
 
     # -- passwords ---------------------------------------------------------------------------------
 

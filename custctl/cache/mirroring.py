@@ -49,7 +49,10 @@ class CacheMirror:
         self._cache: Cache | None = None
         self._token = os.urandom(9).hex()
         self._marked: set[int] = set()
-        self._has_warned = False
+        self.problem: str | None = None
+        """Why the cache missed something; None if it has been told all."""
+        self.forgotten = 0
+        """How many entries and addresses of erased customers were removed."""
 
     def _opened(self, database_id: str | None) -> Cache | None:
         if self._cache is None and database_id is not None:
@@ -92,6 +95,24 @@ class CacheMirror:
             self._memory.wrote(customer_id, f"{version_key(self._engine, version)}~")
             self._marked.discard(customer_id)
             cache.bury(customer_id, version, self._token)
+
+    def erasing(self, database_id: str | None, customer_id: int) -> None:
+        """Announce the erasure of a customer, before the commit, and remove what is held of it."""
+        self.writing(database_id, customer_id)
+        with self._told(customer_id, self._mark):
+            cache = self._opened(database_id)
+            if cache is not None:
+                self.forgotten += cache.forget(customer_id)
+
+    def erased(self, database_id: str | None, customer_id: int, version: str | None) -> None:
+        """Announce that a customer was erased, and remove the addresses that led to it."""
+        if version is not None:
+            self.deleted(database_id, customer_id, version)
+        with self._told(customer_id):
+            cache = self._opened(database_id)
+            if cache is not None:
+                self.forgotten += cache.forget(customer_id) + cache.forget_addresses(customer_id)
+        self.unchanged()
 
     def unchanged(self) -> None:
         """Announce that an announced write did not happen, and never will."""
@@ -166,9 +187,9 @@ class CacheMirror:
             yield
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not look as if the write had failed
             self._memory.doubt([customer_id], seconds)
-            if not self._has_warned:
-                self._has_warned = True
+            if self.problem is None:
                 words = error if isinstance(error, CacheError | CustctlError) else f"unexpected {type(error).__name__}"
+                self.problem = str(words)
                 self._warned(
                     f"the cache was not updated: {words}; others may read the old row from it{self._forgotten}"
                 )

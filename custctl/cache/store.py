@@ -396,6 +396,32 @@ class Cache:
         """
         _granted(self._call([self._turned(token, epoch)], insist=True)[0])
 
+    def has(self, customer_id: int) -> bool:
+        """Tell whether there is an entry of a customer, current or not."""
+        return _granted(self._call([("HGET", self._row(customer_id), "version")], insist=True)[0]) is not None
+
+    def forget(self, customer_id: int) -> int:
+        """Remove what an entry holds of a customer, and return whether there was something: 0 or 1.
+
+        Marks and a tombstone stay: they keep off whoever still holds the row.
+        """
+        removed = _granted(
+            self._call([("HDEL", self._row(customer_id), "payload", "generation", "at")], insist=True)[0]
+        )
+        return int(isinstance(removed, int) and removed > 0)
+
+    def forget_addresses(self, customer_id: int) -> int:
+        """Remove the keys of all addresses that led to a customer, and return their number. All keys are looked at."""
+        removed = 0
+        for keys in self.key_lists():
+            addresses = [key for key in keys if key.startswith(f"{self._prefix}email:".encode())]
+            owners = self._call([("GET", key) for key in addresses], insist=True) if addresses else []
+            found = [key for key, owner in zip(addresses, owners, strict=True) if owner == b"%d" % customer_id]
+            if found:
+                self.drop(found)
+                removed += len(found)
+        return removed
+
     # -- looking after it --------------------------------------------------------------------------
 
     def counts(self) -> dict[str, int]:

@@ -181,9 +181,9 @@ def find_operation(connection: Connection, operation_id: str) -> list[Row]:
     return list(connection.run("audit.operation", operation=operation_id))
 
 
-def erase_values(connection: Connection, customer_id: int) -> None:
-    """Erase every value that the audit holds of a customer; the chain stays whole."""
-    connection.run("audit.erase", number=customer_id)
+def erase_values(connection: Connection, customer_id: int) -> int:
+    """Erase every value that the audit holds of a customer, and return how many entries held some; the chain stays whole."""
+    return connection.run("audit.erase", number=customer_id).rowcount
 
 
 def snapshot(connection: Connection, customer_id: int, version: str) -> dict[str, Any] | None:

@@ -86,23 +86,35 @@ def read_history(database: Database, who: str) -> History:
 
 
 def _history(database: Database, connection: Connection, who: str) -> History:
-    customer_id = _customer_id(connection, who)
+    customer_id = find_id(connection, who)
     withheld: CustctlError | None = None
     try:
-        rows = _rows(connection, customer_id, "audit.history")
+        rows = read_rows(connection, customer_id, "audit.history")
     except StatementError as error:
         withheld = database.translate(error)
         if withheld.exit_code is not ExitCode.CREDENTIAL:
             raise
-        rows = _rows(connection, customer_id, "audit.history_facts")
+        rows = read_rows(connection, customer_id, "audit.history_facts")
     events = [_event(row, with_values=withheld is None) for row in rows]
-    if not events and connection.run("customer.id_by_id", who=customer_id).first() is None:
-        check_schema(read_standing(connection))
-        raise NotFoundError(f"there is no customer {who}, and there never was one")
+    require_known(connection, customer_id, rows)
     return History(events, withheld)
 
 
-def _customer_id(connection: Connection, who: str) -> int:
+def require_known(connection: Connection, customer_id: int, rows: list[Row]) -> None:
+    """Require that a customer is there, or was.
+
+    Args:
+        rows: what the audit has of it.
+
+    Raises:
+        NotFoundError: there is no such customer, and there never was one.
+    """
+    if not rows and connection.run("customer.id_by_id", who=customer_id).first() is None:
+        check_schema(read_standing(connection))
+        raise NotFoundError(f"there is no customer {customer_id}, and there never was one")
+
+
+def find_id(connection: Connection, who: str) -> int:
     """Return the id of a customer that is there, or of one that may have been.
 
     Raises:
@@ -118,7 +130,8 @@ def _customer_id(connection: Connection, who: str) -> int:
     return int(found.id)
 
 
-def _rows(connection: Connection, customer_id: int, statement: str) -> list[Row]:
+def read_rows(connection: Connection, customer_id: int, statement: str) -> list[Row]:
+    """Return the audit's rows that a customer has part in, oldest first: its own, and those of batches."""
     rows = connection.run(statement, number=customer_id)
     return [
         row
@@ -167,7 +180,7 @@ def list_entries(
     with database.reading() as connection:
         check_schema(read_standing(connection))
         if who is not None:
-            query = query.where(customer_audit.c.customer_id == _customer_id(connection, who))
+            query = query.where(customer_audit.c.customer_id == find_id(connection, who))
         rows = list(connection.execute(query.limit(min(limit, _MOST) + 1) if limit else query))
     more = limit > 0 and len(rows) > limit
     rows = rows[:limit] if limit else rows

@@ -23,6 +23,16 @@ class Mirror(Protocol):
     def deleted(self, database_id: str | None, customer_id: int, version: str) -> None:
         """Take note that a customer was deleted at a version."""
 
+    def erasing(self, database_id: str | None, customer_id: int) -> None:
+        """Take note, before the commit, that a customer is being erased: what is held of it goes now."""
+
+    def erased(self, database_id: str | None, customer_id: int, version: str | None) -> None:
+        """Take note that a customer was erased: nothing of it stays, nor of what it was named before.
+
+        Args:
+            version: the last one that it had, where that is known.
+        """
+
     def unchanged(self) -> None:
         """Take note that what was begun was not written, and never will be."""
 
@@ -37,6 +47,12 @@ class NoMirror:
         """See `Mirror`."""
 
     def deleted(self, database_id: str | None, customer_id: int, version: str) -> None:
+        """See `Mirror`."""
+
+    def erasing(self, database_id: str | None, customer_id: int) -> None:
+        """See `Mirror`."""
+
+    def erased(self, database_id: str | None, customer_id: int, version: str | None) -> None:
         """See `Mirror`."""
 
     def unchanged(self) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from custctl.customers import audit
@@ -28,7 +28,6 @@ from custctl.support.errors import (
     UsageError,
     other_shape,
 )
-from custctl.support.text import plural
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 
 _EDITABLE = frozenset(EDITABLE)
 _BACKOFF = 0.01  # seconds before the first retry of a conflict; doubled, with jitter, up to half a second
+_ERASURES = 10  # retries: an erasure is of the person, whatever others change of the row meanwhile
 
 
 class CustomerStore:
@@ -178,16 +178,27 @@ class CustomerStore:
             self._record(connection, after, operation_id, "update", fields=list(changed), before=row, request=changes)
             return Outcome(after, after.id, operation_id)
 
-        attempts = retries if expected is None else 0
-        for attempt in range(attempts + 1):
+        return self._insist(
+            retries if expected is None else 0,
+            lambda: self._write(operation_id, "update", who, write, request=changes or None),
+        )
+
+    @staticmethod
+    def _insist(retries: int, attempt: Callable[[], Outcome]) -> Outcome:
+        """Try a write again where another one changed the row meanwhile.
+
+        Raises:
+            ConflictError: it did so each time.
+        """
+        for number in range(retries + 1):
             try:
-                return self._write(operation_id, "update", who, write, request=changes or None)
+                return attempt()
             except ConflictError as error:
-                if attempt == attempts or "current_version" not in error.details:
+                if number == retries or "current_version" not in error.details:
                     raise
                 import random
 
-                time.sleep(min(_BACKOFF * 2 ** min(attempt, 10), 0.5) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+                time.sleep(min(_BACKOFF * 2 ** min(number, 10), 0.5) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
         raise AssertionError("the last attempt returns or raises")
 
     def delete(self, who: str, *, operation_id: str, if_version: str | None = None) -> Outcome:
@@ -206,47 +217,78 @@ class CustomerStore:
                 raise self._conflict(connection, row, precondition, {}, None)
             self._mirror.writing(standing.database_id, row.id)
             connection.run("password.delete", owner=row.id)
-            if connection.run("customer.delete", **self._holds(row.id, precondition)).one_or_none() is None:
-                raise self._conflict(connection, self._find(connection, str(row.id)), precondition, {}, row)
+            self._take_away(connection, row, precondition)
             entry = audit.Entry(operation_id, "delete", self._actor, customer_id=row.id, version=row.version)
             audit.append(self._database, connection, entry)
             audit.erase_values(connection, row.id)
             self._database.erase_copies(connection)
             return Outcome(None, row.id, operation_id, deleted_version=row.version)
 
-        try:
+        with self._telling_who_refers(who):
             return self._write(operation_id, "delete", who, write)
+
+    def erase(self, who: str, *, request: str, operation_id: str) -> Outcome:
+        """Delete what is left of a customer, also where its row is gone: the row, its password, the audit's values.
+
+        Args:
+            request: the reference of the data subject's request, which the audit keeps.
+
+        Raises:
+            ConflictError: other rows refer to the customer, or others kept changing it; nothing was erased.
+            NotFoundError: there is no such customer, and there never was one.
+        """
+        from custctl.customers.erasure import ACTION, erasure_detail, last_version, scripts_that_hold
+
+        def write(connection: Connection, standing: Standing) -> Outcome:
+            named = parse_who(who)
+            found = look_up(self._database, connection, "customer.", named)
+            if found is None and isinstance(named, str):
+                raise not_found(who)
+            row = to_customer(self._database, connection, found) if found is not None else None
+            number = row.id if row is not None else int(named)
+            version = row.version if row is not None else last_version(connection, number)
+            self._mirror.erasing(standing.database_id, number)
+            scripts = scripts_that_hold(connection, row.email) if row is not None else []
+            counts = {"password": connection.run("password.delete", owner=number).rowcount, "customer": 0}
+            if row is not None:
+                self._take_away(connection, row, Version.parse(row.version))
+                counts["customer"] = 1
+            counts["audit_values"] = audit.erase_values(connection, number)
+            detail = erasure_detail(request, counts, scripts)
+            entry = audit.Entry(operation_id, ACTION, self._actor, customer_id=number, version=version, detail=detail)
+            audit.append(self._database, connection, entry)
+            self._database.erase_copies(connection)
+            return Outcome(None, number, operation_id, deleted_version=version)
+
+        with self._telling_who_refers(who):
+            outcome = self._insist(_ERASURES, lambda: self._write(operation_id, ACTION, who, write))
+        with self._database.reading() as connection:
+            database_id = read_standing(connection).database_id
+            recorded = audit.find_operation(connection, operation_id)[0]
+        self._mirror.erased(database_id, outcome.customer_id, recorded.version)
+        return outcome
+
+    def _take_away(self, connection: Connection, row: Customer, precondition: Version) -> None:
+        """Delete a row that has this version.
+
+        Raises:
+            ConflictError: it has another one.
+        """
+        if connection.run("customer.delete", **self._holds(row.id, precondition)).one_or_none() is None:
+            raise self._conflict(connection, self._find(connection, str(row.id)), precondition, {}, row)
+
+    @contextmanager
+    def _telling_who_refers(self, who: str) -> Iterator[None]:
+        """Name the rows for whose sake a customer cannot be deleted."""
+        try:
+            yield
         except InvalidError as error:
             if error.details.get("rule") != "reference":
                 raise
-            raise self._referred(who, error) from error
+            from custctl.customers.referring import referred
 
-    def _referred(self, who: str, error: CustctlError) -> CustctlError:
-        """Tell which rows refer to a customer that cannot be deleted for their sake."""
-        with self._database.reading() as connection:
-            row = self._find(connection, who)
-            counts = {
-                table: count
-                for table, column, to in self._database.referring(connection)
-                if (count := self._count(connection, table, column, row[to]))
-            }
-        told = " and ".join(f"{plural(count, 'row', 'rows')} of `{_bare(table)}`" for table, count in counts.items())
-        return ConflictError(
-            f"customer {row.id} cannot be deleted: {told or 'other rows'} refer to it; nothing was deleted",
-            hint="delete or change those rows first",
-            details={
-                "customer_id": row.id,
-                "constraint": error.details["constraint"],
-                "referring": {_bare(table): count for table, count in counts.items()},
-            },
-        )
-
-    @staticmethod
-    def _count(connection: Connection, table: str, column: str, value: Any) -> int:
-        condition = f"{column} = {connection.place('value')}"
-        kind = "value:text" if isinstance(value, str) else "value"
-        found = connection.send(f"SELECT COUNT(*) FROM {table} WHERE {condition}", (kind,), {"value": value})
-        return int(found.scalar())
+            with self._database.reading() as connection:
+                raise referred(self._database, connection, self._find(connection, who), error) from error
 
     # -- passwords ---------------------------------------------------------------------------------
 
@@ -433,11 +475,6 @@ class CustomerStore:
         """Tell, field by field, what the row was, what it is now and what was asked."""
         was = base.as_dict() if base else audit.snapshot(connection, now.id, str(expected))
         return version_conflict(was, now, str(expected), asked)
-
-
-def _bare(table: str) -> str:
-    """Return the name of a table as a message has it."""
-    return re.sub(r'[\["`\]]', "", table.rpartition(".")[2])
 
 
 def _check_email_is_free(connection: Connection, email: Value) -> None:

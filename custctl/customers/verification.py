@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import sqlalchemy as sa
 
-from custctl.customers import audit
+from custctl.customers import audit, erasure
 from custctl.schema.standing import check_schema, read_standing
 from custctl.schema.tables import customer_audit
 from custctl.support.errors import InvalidError, RefusedError, UnavailableError, UsageError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 1000  # ids a block of a checkpoint
 _STREAM = 1000  # rows at a time
-_ERASING, _REPLACING = "delete", "pseudonymise"
+_ERASING, _REPLACING = ("delete", erasure.ACTION), "pseudonymise"
 _RANGES = re.compile(r"[0-9]{1,18}(?:-[0-9]{1,18})?(?:,[0-9]{1,18}(?:-[0-9]{1,18})?)*")
 
 
@@ -198,7 +198,7 @@ def _verify_chains(database: Database, connection: Connection, report: Report) -
                 _fault(report, "changed", row, "the values differ from those that were written")
             if row["held_values"] is None and row["values_hash"] and row["id"] > replaced:
                 nulled.append(row["id"])
-            if row["action"] == _ERASING:
+            if row["action"] in _ERASING:
                 nulled = []
             if row["action"] == _REPLACING and row["customer_id"] == audit.DATABASE:
                 replaced, nulled = row["id"], []

@@ -35,6 +35,23 @@ class Merge:
 
 
 @dataclass(frozen=True, slots=True)
+class Remains:
+    """Something that an erasure leaves, or cannot reach.
+
+    Attributes:
+        what: its name, as a report has it.
+        why: why it stays, and until when.
+        remove: what removes it: a statement or a command; None where that depends on the company.
+        failed: whether it should have been erased, and could not.
+    """
+
+    what: str
+    why: str
+    remove: str | None = None
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Index:
     """An index that makes reading faster and enforces nothing.
 

@@ -6,11 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from custctl.engines.model import Index, Merge
+from custctl.engines.model import Index, Merge, Remains
 
 if TYPE_CHECKING:
     from custctl.engines.connection import Connection, Row
     from custctl.schema.own import Field
+
+
+BACKUPS = Remains("backups", "custctl does not know them: they hold the values until they are deleted")
+"""What every engine leaves."""
 
 
 class Rows(ABC):
@@ -54,6 +58,18 @@ class Rows(ABC):
 
         Where the engine keeps such copies until its own housekeeping removes them, nothing is done.
         """
+
+    def scrub(self) -> Sequence[Remains]:
+        """Remove what deleted or changed rows left in free space, and return what should have gone and could not.
+
+        Called after the transaction that erases; the same call again does no harm. Where the engine keeps such copies
+        until its own housekeeping removes them, nothing is done.
+        """
+        return ()
+
+    def remains(self) -> Sequence[Remains]:
+        """Return what the engine may still hold of erased rows, and what removes it."""
+        return [BACKUPS]
 
     @abstractmethod
     def own_fields(self, connection: Connection) -> list[Field]:

@@ -6,15 +6,12 @@ import os
 import shlex
 import subprocess
 import tempfile
-import time
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from custctl.support.children import child_environment
 from custctl.support.errors import RefusedError, UnavailableError, UsageError
-
-_KEPT_FOR = 24 * 3600  # seconds
+from custctl.support.kept import KEPT_FOR, forget_edits, remove_edits
 
 
 class EditedFile:
@@ -45,7 +42,7 @@ class EditedFile:
             raise UsageError("`EDITOR` names no program", hint="for example `EDITOR='code --wait'`")
         self._environ = environ
         self._first: str | None = None
-        forget_edits(folder, older_than=_KEPT_FOR)
+        forget_edits(folder, older_than=KEPT_FOR)
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor, path = tempfile.mkstemp(prefix=f"edit-{name}-", suffix=".yaml", dir=folder)
@@ -102,23 +99,4 @@ class EditedFile:
 
     def remove(self) -> None:
         """Remove the file, which is no longer needed."""
-        _remove(self.path.parent, self.path.name)
-
-
-def forget_edits(folder: Path, name: str = "", *, older_than: float = 0.0) -> None:
-    """Remove kept texts, and backup files of an editor.
-
-    Args:
-        name: whose texts; empty for all.
-        older_than: minimum age in seconds since the last write.
-    """
-    _remove(folder, f"-{name}-" if name else "edit-", older_than)
-
-
-def _remove(folder: Path, part: str, older_than: float = 0.0) -> None:
-    """Remove the files whose names contain this part: editors create `.NAME.swp`, `NAME~` and `#NAME#`."""
-    with suppress(OSError):
-        for entry in list(os.scandir(folder)):
-            with suppress(OSError):
-                if part in entry.name and entry.stat().st_mtime <= time.time() - older_than:
-                    os.unlink(entry.path)
+        remove_edits(self.path.parent, self.path.name)

@@ -179,6 +179,25 @@ class Renderer:
         else:
             self.one(document, list(document))
 
+    def check_person(self) -> None:
+        """Reject a format or fields for what is held of one person: it is a document, and whole.
+
+        Raises:
+            UsageError: another format than JSON, or fields were requested.
+        """
+        if self._chosen not in (Format.AUTO, Format.JSON):
+            raise UsageError(f"cannot export a person as {self._chosen}", hint="choose `-o json`, or omit the option")
+        if self._fields is not None:
+            raise UsageError("`--who` and `--fields` cannot be used together", hint="remove one of them")
+
+    def person(self, document: Record, stream: TextIO | None = None) -> None:
+        """Write all that is held of a person, as JSON.
+
+        Args:
+            stream: where to write instead of stdout.
+        """
+        (self._stream if stream is None else stream).write(_json(document, indent=2) + "\n")
+
     def export(
         self,
         names: Sequence[str],

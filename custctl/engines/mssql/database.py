@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pyodbc
 
-from custctl.engines.model import Check, LockHolder, Merge, Node
+from custctl.engines.model import Check, LockHolder, Merge, Node, Remains
 from custctl.engines.mssql import errors
 from custctl.engines.mssql.driver import connection_string, find_driver
 from custctl.engines.mssql.errors import TAKEN, is_lost, number, words
@@ -384,6 +384,11 @@ class MssqlDatabase(ServerDatabase):
         from custctl.engines.mssql.mending import mends
 
         return mends(differences, expected, found)
+
+    def remains(self) -> Sequence[Remains]:
+        from custctl.engines.mssql.remains import remains
+
+        return remains(self.settings.schema, self.settings.name)
 
     # -- diagnosis ---------------------------------------------------------------------------------
 

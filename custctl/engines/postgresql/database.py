@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import psycopg
 from psycopg import sql
 
-from custctl.engines.model import Check, Index, LockHolder, Merge, Node
+from custctl.engines.model import Check, Index, LockHolder, Merge, Node, Remains
 from custctl.engines.postgresql import errors
 from custctl.engines.postgresql.attempts import PROTOCOL_VIOLATION, is_answer, translate_attempt
 from custctl.engines.postgresql.connection import AttemptError, LimitedConnection, NoPasswordError
@@ -529,6 +529,11 @@ class PostgresqlDatabase(ServerDatabase):
         sequence = "pg_catalog.pg_get_serial_sequence(%(name)s, 'id')"
         newest = f"SELECT pg_catalog.setval({sequence}, coalesce(max(id), 1), max(id) IS NOT NULL) FROM {name.replace('%', '%%')}"
         connection.send(newest, ("name",), {"name": name})
+
+    def remains(self) -> Sequence[Remains]:
+        from custctl.engines.postgresql.remains import remains
+
+        return remains(self.settings.schema)
 
     # -- diagnosis ---------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from custctl.engines.base import Database, EngineSettings
 from custctl.engines.connecting import T
-from custctl.engines.model import Check, Index, LockHolder, Merge
+from custctl.engines.model import Check, Index, LockHolder, Merge, Remains
 from custctl.engines.shaping import Mend, Product
 from custctl.engines.sqlite import folding, forms
 from custctl.engines.sqlite.errors import translate
@@ -258,15 +258,40 @@ class SqliteDatabase(Database):
         # `secure-delete` of FTS5 would make a file that SQLite before 3.42 cannot write to.
         if connection.has_substring_index():
             connection.send("INSERT INTO customer_search (customer_search) VALUES ('optimize')")
+        # Where somebody has run ANALYZE, SQLite keeps samples of the indexed values.
+        if value_of(connection.driver, "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat4'") is not None:
+            connection.send("DELETE FROM sqlite_stat4 WHERE tbl LIKE 'customer%'")
         self._erases = True
 
-    def _empty_log(self, driver: sqlite3.Connection) -> None:
-        """Write the log back and empty it. A reader in the midst of it keeps it until the next writer gets so far."""
+    def _empty_log(self, driver: sqlite3.Connection) -> bool:
+        """Write the log back and empty it, and tell whether that was possible.
+
+        A reader in the midst of it keeps it until the next writer gets so far.
+        """
         # It is committed: what fails here must not look as if it were not.
         with suppress(sqlite3.Error):
             driver.execute(f"PRAGMA busy_timeout = {_READERS_MS}")
-            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            busy = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             driver.execute(f"PRAGMA busy_timeout = {int(self.timeout * 1000)}")
+            return not busy
+        return False
+
+    def scrub(self) -> Sequence[Remains]:
+        # Other clients write without `secure_delete`, and leave old values in free space; only a new file is without.
+        try:
+            with self.errors():
+                driver = self.connect().driver
+                driver.execute("VACUUM")
+                is_read = not self._empty_log(driver)
+        except CustctlError as error:
+            why = (
+                f"the file could not be rewritten: {error.message}; it may hold what other programs deleted or changed"
+            )
+            return [Remains("free_pages", why, "VACUUM", failed=True)]
+        if is_read:
+            why = "somebody reads the database: its log could not be written back, and old pages stay until it is"
+            return [Remains("write_ahead_log", why, "PRAGMA wal_checkpoint(TRUNCATE)", failed=True)]
+        return ()
 
     def create_tables(self, connection: Connection) -> None:
         for table in names.BOOTSTRAP:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from custctl.terminal.render import Format
 custctl customer export > customers.csv
 custctl customer export --output-file customers.jsonl -o jsonl
 custctl customer export --where 'created_at>=2026-01-01' --fields email,last_name,country
+custctl customer export --who ada@example.com > held.json
 """,
 )
 def export(
@@ -35,6 +36,10 @@ def export(
     status: StatusFilter = None,
     country: CountryFilter = None,
     where: Where = None,
+    who: Annotated[
+        str | None,
+        typer.Option("--who", metavar="WHO", help="Export everything that is held of one customer, as JSON."),
+    ] = None,
     output_file: Annotated[
         Path | None,
         typer.Option(
@@ -42,11 +47,18 @@ def export(
         ),
     ] = None,
 ) -> None:
-    """Export customers in order of id, as CSV, or as JSON lines with `-o jsonl`, in constant memory."""
+    """Export customers in order of id, as CSV, or as JSON lines with `-o jsonl`, in constant memory.
+
+    With `--who`, export all that is held of one person, for a data subject's request.
+    """
     from custctl.customers.exporting import export_all
     from custctl.customers.records import guess_format
 
     context = Context.of(ctx)
+    if who is not None:
+        filters = (("--status", status), ("--country", country), ("--where", where))
+        _export_person(context, who, [name for name, value in filters if value], output_file)
+        return
     by_name = Format.JSONL if output_file is not None and guess_format(output_file) == "jsonl" else Format.CSV
     found = export_all(context.database, context.opened.filters(status, country, where or ()))
     context.renderer.check_fields(found.names)
@@ -67,6 +79,24 @@ def export(
         context.console.note(
             "some characters were escaped, and an import does not restore them: `--raw` and `-o jsonl` are exact"
         )
+
+
+def _export_person(context: Context, who: str, others: Sequence[str], output_file: Path | None) -> None:
+    """Write all that is held of one customer.
+
+    Args:
+        others: options that were given and do not go with it.
+    """
+    if others:
+        raise UsageError(f"`--who` and `{others[0]}` cannot be used together", hint="remove one of them")
+    context.renderer.check_person()
+    found = context.customers.held(who)
+    if output_file is None:
+        context.renderer.person(found)
+        return
+    with _written_whole(output_file) as stream:
+        context.renderer.person(found, stream)
+    context.console.note(f"what is held of customer {found['customer_id']} was exported to `{output_file}`")
 
 
 @contextmanager

@@ -91,13 +91,17 @@ def show_outcome(context: Context, outcome: Outcome, done: str) -> None:
 
 def note_outcome(context: Context, outcome: Outcome, done: str) -> None:
     """Record what a write did, in case the output is lost."""
-    look = f"`custctl audit list --operation {outcome.operation_id}` shows it"
     if outcome.changed:
-        context.wrote(f"customer {outcome.customer_id} was {done}", look)
+        note_done(context, f"customer {outcome.customer_id} was {done}", outcome.operation_id)
     else:
         context.wrote(
             f"customer {outcome.customer_id} already has these values", f"`custctl customer get {outcome.customer_id}`"
         )
+
+
+def note_done(context: Context, what: str, operation_id: str) -> None:
+    """Record what an operation did, in case the output is lost."""
+    context.wrote(what, f"`custctl audit list --operation {operation_id}` shows it")
 
 
 def show_conflict(context: Context, error: ConflictError) -> None:

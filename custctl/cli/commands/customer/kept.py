@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import zlib
 from contextlib import suppress
 from pathlib import Path
 
 from custctl.cli.context import Context
+from custctl.support import kept
 from custctl.support.errors import UsageError
-from custctl.support.paths import user_state_dir
-from custctl.terminal.editor import forget_edits
 
 
 def edits_of(context: Context, customer_id: int) -> tuple[Path, str]:
     """Return the folder of kept edits, and the part of their names that identifies a customer of this database."""
-    database = zlib.crc32(context.profile.location.encode())
-    return user_state_dir(context.environ) / "edits", f"{database:08x}-{customer_id}"
+    return kept.edits_of(context.environ, context.profile.location, customer_id)
 
 
 def forget_customer(context: Context, customer_id: int) -> None:
     """Remove all kept edits of a customer."""
     with suppress(UsageError):  # no home folder, nothing kept
-        forget_edits(*edits_of(context, customer_id))
+        kept.forget_edits(*edits_of(context, customer_id))

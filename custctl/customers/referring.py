@@ -1,0 +1,49 @@
+"""The rows of other tables that forbid to delete a customer."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from custctl.support.errors import ConflictError, CustctlError
+from custctl.support.text import plural
+
+if TYPE_CHECKING:
+    from custctl.customers.model import Customer
+    from custctl.engines.base import Database
+    from custctl.engines.connection import Connection
+
+
+def referred(database: Database, connection: Connection, row: Customer, error: CustctlError) -> ConflictError:
+    """Return the error that tells which rows refer to a customer that cannot be deleted for their sake.
+
+    Args:
+        error: the database's refusal, with the constraint.
+    """
+    counts = {
+        table: count
+        for table, column, to in database.referring(connection)
+        if (count := _count(connection, table, column, row[to]))
+    }
+    told = " and ".join(f"{plural(count, 'row', 'rows')} of `{_bare(table)}`" for table, count in counts.items())
+    return ConflictError(
+        f"customer {row.id} cannot be deleted: {told or 'other rows'} refer to it; nothing was deleted",
+        hint="delete or change those rows first",
+        details={
+            "customer_id": row.id,
+            "constraint": error.details["constraint"],
+            "referring": {_bare(table): count for table, count in counts.items()},
+        },
+    )
+
+
+def _count(connection: Connection, table: str, column: str, value: Any) -> int:
+    condition = f"{column} = {connection.place('value')}"
+    kind = "value:text" if isinstance(value, str) else "value"
+    found = connection.send(f"SELECT COUNT(*) FROM {table} WHERE {condition}", (kind,), {"value": value})
+    return int(found.scalar())
+
+
+def _bare(table: str) -> str:
+    """Return the name of a table as a message has it."""
+    return re.sub(r'[\["`\]]', "", table.rpartition(".")[2])

@@ -1,0 +1,50 @@
+"""What is left of an erased customer in the files of a server: nothing, once the tables are written again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Project
+from tests.inside import Inside
+from tests.servers.postgresql import PostgresqlServer
+from tests.servers.projects import EngineProject, on_engine, postgresql_place
+
+MARKS = ("zqxwy.vkjzq@qjxzk.example", "Zqjxwvk", "Xkqzjvw", "+998877665544", "Jwzxqkv")
+
+
+def _holding(server: PostgresqlServer) -> set[str]:
+    """Return the files of the database that hold a mark; the write-ahead log is kept for crashes, not for reading."""
+    found = set()
+    for path in Path(server.data, "base").rglob("*"):
+        if path.is_file():
+            data = path.read_bytes().lower()
+            if any(mark.lower().encode() in data for mark in MARKS):
+                found.add(path.name)
+    return found
+
+
+@pytest.fixture
+def made(project: Project, own_postgresql: PostgresqlServer) -> EngineProject:
+    return on_engine(project, postgresql_place(own_postgresql))
+
+
+def test_no_byte_is_left_once_the_report_is_followed(made: EngineProject, own_postgresql: PostgresqlServer) -> None:
+    inside = Inside(made.path, made.environ)
+    inside.ok("migrate")
+    inside.ok("seed", "--customers", "200", "--random-seed", "1")
+    email, first, last, phone, company = MARKS
+    inside.ok("customer", "add", "--email", email, "--first-name", first, "--last-name", last, "--phone", phone)
+    inside.ok("customer", "update", email, "--company", company)
+    inside.ok("customer", "set-password", email, "--stdin", stdin="correct horse battery staple\n")
+    made.sql("ANALYZE customer")
+    report = inside.ok("customer", "erase", email, "--request", "DSR-1", "--yes", "-o", "json").json
+    made.sql("CHECKPOINT")
+    assert _holding(own_postgresql), "the server cleans up by itself: the test proves nothing"
+    remove = {each["what"]: each["remove"] for each in report["kept"]}
+    for what in ("old_rows", "statistics", "write_ahead_log"):
+        for statement in remove[what].split("; "):
+            own_postgresql.sql(statement, dbname=made.names["dev"])
+    assert _holding(own_postgresql) == set()
+    inside.ok("audit", "verify")
