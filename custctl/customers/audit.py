@@ -44,7 +44,10 @@ HASHED = (
     "values_hash",
     "previous_hash",
 )
-"""The columns that `row_hash` covers, in this order."""
+"""The columns that `row_hash` covers, in this order, in rows without a login of the database."""
+
+WITH_LOGIN = (*HASHED, "database_login")
+"""The columns that it covers since the database says whose session wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class Entry:
         part: 0, or the number of an import's batch from 1.
         customer_id: the customer, or `DATABASE`.
         action: what was done: add, update, delete, set-password, import, seed, …
-        actor: who did it.
+        actor: who did it, as the client says; the database adds its own word.
         version: the version that the write left behind.
         fields: the names of the fields that were written.
         values: what is erasable: `before` and `after`; None where there is nothing.
@@ -82,8 +85,23 @@ def canonical(value: object) -> str:
 
 
 def row_hash(row: Mapping[str, Any]) -> str:
-    """Return the hash of an audit row: SHA-256 over the JSON array of its `HASHED` columns."""
-    return _sha256(canonical([row[name] for name in HASHED]))
+    """Return the hash of an audit row: SHA-256 over the JSON array of the columns that are in its chain."""
+    return _hash_of(row, HASHED if row["database_login"] is None else WITH_LOGIN)
+
+
+def is_as_written(row: Mapping[str, Any]) -> bool:
+    """Tell whether a row's hash is what it should be.
+
+    A client of a release that does not know the login leaves it to the database: it is then outside of the chain.
+
+    Raises:
+        TypeError, ValueError: the row holds what custctl never writes.
+    """
+    return row["row_hash"] in (row_hash(row), _hash_of(row, HASHED))
+
+
+def _hash_of(row: Mapping[str, Any], columns: Sequence[str]) -> str:
+    return _sha256(canonical([row[name] for name in columns]))
 
 
 def _sha256(text: str) -> str:
@@ -109,7 +127,7 @@ def append(database: Database, connection: Connection, entry: Entry) -> None:
     """
     if entry.customer_id == DATABASE:
         database.lock(connection, "audit")
-    now, sequence, previous = connection.run("audit.ends", number=entry.customer_id).one()
+    now, login, sequence, previous = connection.run("audit.ends", number=entry.customer_id).one()
     salt = os.urandom(16).hex() if entry.values is not None else None
     held = canonical(entry.values) if entry.values is not None else None
     row: dict[str, Any] = {
@@ -130,7 +148,7 @@ def append(database: Database, connection: Connection, entry: Entry) -> None:
         "values_hash": values_hash(salt, held) if salt is not None and held is not None else "",
         "previous_hash": previous or "",
     }
-    row["row_hash"] = row_hash(row)
+    row["row_hash"] = row_hash({**row, "database_login": login})
     connection.run("audit.append", **row)
 
 

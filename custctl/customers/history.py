@@ -23,6 +23,8 @@ class Event:
     """One write to a customer.
 
     Attributes:
+        actor: who wrote, as the client said.
+        login: who wrote, by the database's own word; None in entries from before it was kept.
         changes: field to [before, after]; None where the values are erased, were not recorded, or are not this login's
             to read.
     """
@@ -31,6 +33,7 @@ class Event:
     happened_at: str
     action: str
     actor: str
+    login: str | None
     version: str | None
     fields: list[str]
     changes: dict[str, list[Any]] | None
@@ -63,6 +66,7 @@ class Entry:
     part: int
     action: str
     actor: str
+    login: str | None
     customer_id: int | None
     sequence: int
     version: str | None
@@ -147,7 +151,17 @@ def _event(row: Row, *, with_values: bool) -> Event:
         held = audit.held_values(row)
         before, after = held.get("before") or {}, held.get("after") or {}
         changes = {name: [before.get(name), after.get(name)] for name in fields}
-    return Event(row.id, row.happened_at, row.action, row.actor, row.version, fields, changes, row.operation_id)
+    return Event(
+        id=row.id,
+        happened_at=row.happened_at,
+        action=row.action,
+        actor=row.actor,
+        login=row.database_login,
+        version=row.version,
+        fields=fields,
+        changes=changes,
+        operation_id=row.operation_id,
+    )
 
 
 def list_entries(
@@ -195,6 +209,7 @@ def _entry(row: Row) -> Entry:
         part=row.part,
         action=row.action,
         actor=row.actor,
+        login=row.database_login,
         customer_id=row.customer_id if row.customer_id != audit.DATABASE else None,
         sequence=row.sequence,
         version=row.version,

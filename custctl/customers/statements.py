@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 VALUES = ("held_values", "salt")
 """The audit's columns that hold what was written: to read them takes a right of its own."""
 
+_MADE_THERE = ("id", "database_login")  # columns of the audit that a client gives no value
+
 _EMAIL = "email"  # stands for the columns that a call names
 
 OWN = "the_own_fields"
@@ -118,7 +120,8 @@ def _audit(dialect: Dialect) -> dict[str, Executable]:
     has_values = told.held_values.is_not(None)
     last = sa.select(sa.func.max(told.sequence)).where(of).scalar_subquery()
     last_hash = sa.select(told.row_hash).where(of, told.sequence == last).scalar_subquery()
-    ends = (dialect.now().label("now"), last.label("sequence"), last_hash.label("row_hash"))
+    login = dialect.login()
+    ends = (dialect.now().label("now"), login.label("login"), last.label("sequence"), last_hash.label("row_hash"))
     batch = sa.and_(
         told.customer_id == sa.literal_column("0"), told.last_customer_id >= number, told.first_customer_id <= number
     )
@@ -126,10 +129,12 @@ def _audit(dialect: Dialect) -> dict[str, Executable]:
     changes = sa.and_(
         told.customer_id == sa.literal_column("0"), told.action.in_([fixed("switchover"), fixed("failover")])
     )
-    written = {column.name: bindparam(column.name, type_=column.type) for column in told if column.name != "id"}
+    written = {
+        column.name: bindparam(column.name, type_=column.type) for column in told if column.name not in _MADE_THERE
+    }
     return {
         "audit.ends": sa.select(*ends),
-        "audit.append": sa.insert(customer_audit).values(written),
+        "audit.append": sa.insert(customer_audit).values({**written, "database_login": login}),
         "audit.operation": sa.select(customer_audit).where(operation).order_by(told.part),
         "audit.action": sa.select(told.action).where(operation, told.part == bindparam("number_of_part")),
         "audit.history": sa.select(customer_audit).where(history).order_by(told.id),

@@ -170,6 +170,8 @@ def _verify_chains(database: Database, connection: Connection, report: Report) -
     columns = list(customer_audit.c)
     names = [column.name for column in columns]
     query = sa.select(*columns).order_by(customer_audit.c.customer_id, customer_audit.c.sequence, customer_audit.c.id)
+    told = sa.select(sa.func.min(customer_audit.c.id)).where(customer_audit.c.database_login.is_not(None))
+    first_login = connection.execute(told).scalar() if database.has_logins else None
     chain: int | None = None
     expected, previous = 1, ""
     nulled: list[int] = []
@@ -190,8 +192,10 @@ def _verify_chains(database: Database, connection: Connection, report: Report) -
                 _fault(report, "removed", row, f"{gap} of the chain {verb} missing")
             elif sequence < expected or row["previous_hash"] != previous:
                 _fault(report, "changed", row, "the entry does not follow the one before it")
-            if row["row_hash"] != _row_hash(row):
+            if not _is_as_written(row):
                 _fault(report, "changed", row, "the entry differs from what was written")
+            if row["database_login"] is None and first_login is not None and row["id"] > first_login:
+                _fault(report, "changed", row, "the entry does not name the login that wrote it")
             if row["held_values"] is not None and row["values_hash"] != audit.values_hash(
                 row["salt"] or "", row["held_values"]
             ):
@@ -206,12 +210,11 @@ def _verify_chains(database: Database, connection: Connection, report: Report) -
     _not_erased(report, chain, nulled)
 
 
-def _row_hash(row: Mapping[str, Any]) -> str | None:
-    """Return the hash that the row should have; None where it holds what custctl never writes."""
+def _is_as_written(row: Mapping[str, Any]) -> bool:
     try:
-        return audit.row_hash(row)
+        return audit.is_as_written(row)
     except (TypeError, ValueError):
-        return None
+        return False
 
 
 def _not_erased(report: Report, chain: int | None, nulled: list[int]) -> None:

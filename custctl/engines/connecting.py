@@ -34,6 +34,9 @@ class Connecting(ABC):
     """Whether a row with a lower id than another's is always committed before it; where several write at once it need
     not be."""
 
+    has_logins: ClassVar[bool] = True
+    """Whether the database itself knows who writes, and tells it in each row of the audit."""
+
     waits_for_standbys: ClassVar[bool] = False
     """Whether its commits may wait for standbys that a profile says nothing of."""
 

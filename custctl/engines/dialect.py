@@ -88,6 +88,10 @@ class Dialect(ABC):
     def read_only(self) -> ColumnElement[str]:
         """Return an expression: `yes` where the database refuses writes, as it follows another one or is fenced."""
 
+    @abstractmethod
+    def login(self) -> ColumnElement[str]:
+        """Return an expression for the login of the session, which its client cannot choose."""
+
     def version_text(self, column: ColumnElement[Any], prefix: ColumnElement[str]) -> ColumnElement[str]:
         """Return the expression of what `encode_version` makes of a version, behind a prefix."""
         return prefix.concat(sa.cast(column, sa.Text)).label(column.name)

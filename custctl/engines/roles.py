@@ -23,6 +23,7 @@ AUDIT_FACTS = (
     "values_hash",
     "previous_hash",
     "row_hash",
+    "database_login",
 )
 """The columns of the audit that hold no values of customers."""
 

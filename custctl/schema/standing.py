@@ -41,7 +41,7 @@ class Guarded(Protocol):
         """Return why it refuses writes, as an error."""
 
 
-REQUIRED_SCHEMA = 5
+REQUIRED_SCHEMA = 8
 """The newest script of the product that this program's own statements need."""
 
 _ENVIRONMENT, _EPOCH, _DATABASE_ID, _FORK = "environment", "epoch", "database_id", "fork"

@@ -62,6 +62,7 @@ customer_audit = Table(
     Column("values_hash", text(64), nullable=False),
     Column("previous_hash", text(64), nullable=False),
     Column("row_hash", text(64), nullable=False),
+    Column("database_login", text(128)),
 )
 
 customer_import = Table(

@@ -1,4 +1,4 @@
-"""The actor: the name that the audit log and the journal record."""
+"""The actor: the name that the audit log and the journal record, and the system's own word on who runs this process."""
 
 from __future__ import annotations
 
@@ -24,6 +24,18 @@ def actor() -> str:
 
         host = socket.gethostname()
     return f"{user}@{host}"[:_LONGEST]
+
+
+def system_user() -> str:
+    """Return the user that this process runs as, by the operating system: no variable can change it."""
+    if not hasattr(os, "geteuid"):
+        return os.getlogin()
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid{os.geteuid()}"
 
 
 def check_actor(name: str) -> str:

@@ -8,8 +8,13 @@ from urllib.parse import quote
 
 import pytest
 
+from custctl.schema.names import PRODUCT_SCRIPTS
+from custctl.schema.standing import REQUIRED_SCHEMA
 from tests.behaviours.support import Place
 from tests.servers.postgresql import PASSWORD, USER
+
+NEWEST = str(REQUIRED_SCHEMA)
+SCRIPTS = sum(name.startswith("migrations/") for name in PRODUCT_SCRIPTS)
 
 # Tables in the style of well-known sample databases, with rows and with what refers to them.
 _TEXT = {"sqlite": "VARCHAR({})", "postgresql": "VARCHAR({})", "mssql": "NVARCHAR({}) COLLATE Latin1_General_BIN2"}
@@ -120,27 +125,29 @@ def _address(database: Any) -> str:
 def test_a_foreign_table_is_compared_closed_adopted_and_given_back(empty: Place, name: str) -> None:
     make_foreign(empty, name)
     before = dump(empty)
-    error = empty.refused(11, "migrate", "baseline", "5")
+    error = empty.refused(11, "migrate", "baseline", NEWEST)
     found = error["details"]["differences"]
     named = {(each["kind"], each["table"], each["name"]) for each in found}
     assert {("column", "customer", "id"), ("column", "customer", "version")} <= named
     assert {table for kind, table, _ in named if kind == "table"} >= {"customer_audit", "customer_password"}
     assert all(each["message"] in error["message"] for each in found)
-    assert empty.refused(11, "migrate", "baseline", "5", "--dry-run")["details"]["differences"] == found
+    assert empty.refused(11, "migrate", "baseline", NEWEST, "--dry-run")["details"]["differences"] == found
     assert dump(empty) == before
 
-    assert empty.refused(11, "migrate", "baseline", "5", "--script", "gap.sql")["details"]["differences"] == found
-    assert empty.refused(2, "migrate", "baseline", "5", "--script", "gap.sql")["message"] == "`gap.sql` exists already"
+    assert empty.refused(11, "migrate", "baseline", NEWEST, "--script", "gap.sql")["details"]["differences"] == found
+    assert (
+        empty.refused(2, "migrate", "baseline", NEWEST, "--script", "gap.sql")["message"] == "`gap.sql` exists already"
+    )
     assert dump(empty) == before
     run_script(empty, "gap.sql")
-    empty.ok("migrate", "baseline", "5", "--dry-run")
+    empty.ok("migrate", "baseline", NEWEST, "--dry-run")
     closed = dump(empty)
 
-    assert len(empty.items("migrate", "baseline", "5")) == 5
+    assert len(empty.items("migrate", "baseline", NEWEST)) == SCRIPTS
     empty.ok("migrate", "baseline", "--undo")
     assert dump(empty) == closed
 
-    empty.ok("migrate", "baseline", "5")
+    empty.ok("migrate", "baseline", NEWEST)
     count = len(empty.items("customer", "list"))
     assert count == {"worked example": 1}.get(name, 2)
     use(empty)

@@ -7,7 +7,13 @@ import re
 import uuid
 from typing import Any
 
+import pytest
+
+from custctl.customers import audit
+from custctl.customers.audit import HASHED
+from custctl.support.identity import system_user
 from tests.behaviours.support import Place
+from tests.servers.postgresql import USER
 
 _COLUMNS = ("action", "customer_id", "version", "fields", "sequence")
 
@@ -132,3 +138,63 @@ def test_an_import_is_one_entry_a_batch_with_the_customers_that_it_touched(migra
     history = place.items("customer", "history", "b@example.com")
     assert [(event["action"], event["operation_id"]) for event in history] == [("import", operation)]
     place.ok("audit", "verify")
+
+
+def test_an_entry_names_the_login_beside_whoever_the_client_says_it_is(migrated: Place) -> None:
+    place = migrated
+    ada = place.add(email="ada@example.com")
+    place.environ["LOGNAME"] = "ceo"
+    place.ok("customer", "update", str(ada["id"]), "--city", "Łódź")
+    entry = place.items("audit", "list")[0]
+    ours = {"sqlite": system_user(), "postgresql": USER}.get(place.engine) or place.sql("SELECT ORIGINAL_LOGIN()")[0][0]
+    assert entry["actor"].startswith("ceo@")
+    assert entry["login"] == ours
+    assert [event["login"] for event in place.items("customer", "history", str(ada["id"]))] == [ours, ours]
+    assert place.json("audit", "verify")["ok"] is True
+    # It is in the chain.
+    place.sql(f"UPDATE customer_audit SET database_login = {place.literal('ceo')} WHERE id = {entry['id']}")
+    assert faults(place) == [("changed", entry["id"])]
+    place.sql(f"UPDATE customer_audit SET database_login = NULL WHERE id = {entry['id']}")
+    assert ("changed", entry["id"]) in faults(place)
+
+
+def test_no_client_chooses_the_login(migrated: Place) -> None:
+    place = migrated
+    ada = place.add(email="ada@example.com")
+    columns = "part, customer_id, action, actor, happened_at, fields, detail, values_hash, previous_hash, row_hash"
+
+    def forge(operation: str, sequence: int, login: str) -> None:
+        place.sql(
+            f"INSERT INTO customer_audit ({columns}, operation_id, sequence{login and ', database_login'})"
+            f" SELECT {columns}, '{operation}', {sequence}{login and f', {place.literal(login)}'} FROM customer_audit"
+        )
+
+    if place.engine != "sqlite":
+        with pytest.raises(place.errors()):
+            forge("forged", 7, "ceo")
+    # A client of an older release names none: the database does.
+    forge("older", 8, "")
+    ((login,),) = place.sql("SELECT database_login FROM customer_audit WHERE operation_id = 'older'")
+    assert login == (None if place.engine == "sqlite" else place.items("audit", "list")[0]["login"])
+    # Whoever erases the values of a customer need not be who wrote them.
+    place.ok("customer", "delete", str(ada["id"]), "--yes")
+
+
+def test_entries_of_an_older_schema_verify_with_those_that_follow(empty: Place) -> None:
+    place = empty
+    place.ok("migrate")
+    ada = place.add(email="ada@example.com")
+    (row,) = [
+        dict(zip(HASHED, values, strict=True))
+        for values in place.sql(f"SELECT {', '.join(HASHED)} FROM customer_audit")
+    ]
+    row["happened_at"] = place.items("audit", "list")[0]["happened_at"]
+    older = audit.row_hash({**row, "database_login": None})
+    place.sql(f"UPDATE customer_audit SET database_login = NULL, row_hash = '{older}'")
+    place.ok("audit", "verify")
+    place.ok("customer", "update", str(ada["id"]), "--city", "Ulm")
+    place.ok("audit", "verify")
+    assert [entry["login"] is None for entry in place.items("audit", "list")] == [False, True]
+    # The login is not added to an old row, nor left out of a new one.
+    place.sql("UPDATE customer_audit SET database_login = NULL WHERE sequence = 2")
+    assert {number for _, number in faults(place)} == {place.items("audit", "list")[0]["id"]}

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from custctl.schema.names import PRODUCT_SCRIPTS
+from custctl.schema.standing import REQUIRED_SCHEMA
 from tests.behaviours.support import Place
 from tests.conftest import REPOSITORY
 
-NAMES = [
-    "0001_create_customer",
-    "0002_create_customer_password",
-    "0003_create_customer_audit",
-    "0004_create_customer_status",
-    "0005_create_customer_import",
-]
+NAMES = [Path(name).stem for name in PRODUCT_SCRIPTS if name.startswith("migrations/")]
+NUMBERS = [int(name[:4]) for name in NAMES]
 
 
 def states(place: Place, *arguments: str) -> dict[str, str]:
@@ -29,29 +27,29 @@ def test_an_empty_database_is_migrated_once(empty: Place) -> None:
     assert place.refused(8, "migrate", "status", "--check")["message"].endswith("scripts are pending")
     assert set(states(place).values()) <= {"pending", "skipped"}
     planned = place.json("migrate", "--dry-run")
-    assert (planned["applied"], planned["from"], planned["to"]) == ([], None, 5)
+    assert (planned["applied"], planned["from"], planned["to"]) == ([], None, REQUIRED_SCHEMA)
     versioned = [step["script"] for step in planned["planned"] if step["version"] is not None]
     assert versioned == [f"migrations/{name}.sql" for name in NAMES]
     assert place.tables("customer", "schema_migration") == set()
 
     done = place.ok("migrate", "-o", "json")
-    assert (done.json["environment"], done.json["from"], done.json["to"]) == ("development", None, 5)
+    assert (done.json["environment"], done.json["from"], done.json["to"]) == ("development", None, REQUIRED_SCHEMA)
     assert [step["script"] for step in done.json["applied"]] == [step["script"] for step in planned["planned"]]
     assert (done.announced["profile"], done.announced["environment"]) == ("dev", "development")
     assert "stamped" in done.err
     assert all(step["duration_ms"] >= 0 and step["statements"] >= 1 for step in done.json["applied"])
 
     again = place.ok("migrate", "-o", "json")
-    assert again.json == {"environment": "development", "applied": [], "from": 5, "to": 5}
-    assert "nothing to do: the schema is at version 5" in again.err
+    assert again.json == {"environment": "development", "applied": [], "from": REQUIRED_SCHEMA, "to": REQUIRED_SCHEMA}
+    assert f"nothing to do: the schema is at version {REQUIRED_SCHEMA}" in again.err
     assert "pending" not in states(place, "--check").values()
-    assert [states(place)[name] for name in NAMES] == ["applied"] * 5
+    assert [states(place)[name] for name in NAMES] == ["applied"] * len(NAMES)
     assert place.json("migrate", "validate")["items"] == []
     assert place.tables("customer", "customer_password", "customer_audit", "schema_migration", "custctl_metadata") == {
         "customer", "customer_password", "customer_audit", "schema_migration", "custctl_metadata"
     }  # fmt: skip
     journal = place.sql("SELECT version, state, statements_applied, statements_total FROM schema_migration ORDER BY id")
-    assert [row[0] for row in journal if row[0] is not None] == [1, 2, 3, 4, 5]
+    assert [row[0] for row in journal if row[0] is not None] == NUMBERS
     assert all(state == "applied" and applied == total for _, state, applied, total in journal)
     assert place.sql("SELECT value FROM custctl_metadata WHERE name = 'environment'") == [("development",)]
 

@@ -16,6 +16,7 @@ from custctl.api import diagnosis
 from custctl.cli.commands.doctor import exit_code
 from custctl.engines.model import Check
 from custctl.engines.roles import ADMIN, OPERATOR, SUPPORT
+from custctl.schema.standing import REQUIRED_SCHEMA
 from custctl.support.errors import ExitCode
 from tests.conftest import ADA, REPOSITORY, Project, Result
 from tests.inside import Inside
@@ -84,7 +85,7 @@ def test_all_is_well(patient: Patient) -> None:
     assert checks["custctl"]["value"].startswith(__version__)
     assert checks["profile"]["value"].startswith("dev (development), from ")
     assert checks["stamp"]["value"] == "development"
-    assert checks["schema"]["value"].startswith("version 5: ")
+    assert checks["schema"]["value"].startswith(f"version {REQUIRED_SCHEMA}: ")
     assert "applied" in checks["schema"]["value"]
     assert {"driver", "credential", "substring search", "replicas", "cache"} <= set(checks)
     assert [item for item in checks.values() if item["state"] != "ok"] == []
@@ -399,7 +400,7 @@ def test_check_is_an_exit_code_and_a_line_a_fault(patient: Patient) -> None:
     assert check(patient) == (0, [])
     patient.project.sql("UPDATE custctl_metadata SET value = 'staging' WHERE name = 'environment'")
     assert check(patient) == (8, ["stamp: staging"])
-    patient.project.sql("DELETE FROM schema_migration WHERE version = 5")
+    patient.project.sql(f"DELETE FROM schema_migration WHERE version = {REQUIRED_SCHEMA}")
     code, lines = check(patient)
     assert (code, [line.partition(":")[0] for line in lines]) == (8, ["stamp", "schema"])
     result = patient.run.run("doctor", "--check", "-o", "json")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from custctl.support.identity import system_user
 from tests.conftest import ADA, Project
 
 EXPECTED = Path(__file__).parent / "expected"
@@ -43,7 +44,8 @@ def settled(text: str, project: Project) -> str:
     text = text.replace(str(project.path), "PROJECT")
     text = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "2026-01-02T03:04:05.678Z", text)
-    return re.sub(r"\b[\w.-]+@" + re.escape(os.uname().nodename) + r"\b", "USER@HOST", text)
+    text = re.sub(r"\b[\w.-]+@" + re.escape(os.uname().nodename) + r"\b", "USER@HOST", text)
+    return re.sub(rf"(USER@HOST\s+){re.escape(system_user())}\b", r"\1LOGIN", text)
 
 
 @pytest.fixture(scope="module")

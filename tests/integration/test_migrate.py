@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from custctl.schema.standing import REQUIRED_SCHEMA
 from tests.integration.conftest import Workshop
 
 # -- applying --------------------------------------------------------------------------------------
@@ -28,7 +29,7 @@ def test_the_first_run_stamps_the_database_and_says_so(shop: Workshop) -> None:
     assert first.startswith("applied migrations/0001_a.sql in ")
     assert second.startswith("applied migrations/0002_b.sql in ")
     assert "lacks scripts of this release: `migrations/0003_create_customer_audit.sql`" in lacking
-    assert unusable.startswith("the schema of custctl is at version 2, but version 5 is required")
+    assert unusable.startswith(f"the schema of custctl is at version 2, but version {REQUIRED_SCHEMA} is required")
     assert shop.query("SELECT value FROM custctl_metadata WHERE name = 'environment'") == [("development",)]
 
     # A second run finds nothing to do, and changes not a byte.

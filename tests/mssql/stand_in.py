@@ -14,6 +14,8 @@ from typing import Any
 
 import pyodbc
 
+from custctl.migrations.spaces import number_of
+
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678000)  # noqa: DTZ001 - as the driver returns it, without a zone
 VERSION = bytes.fromhex("00000000000007d1")
 NEXT_VERSION = (int.from_bytes(VERSION, "big") + 1).to_bytes(8, "big")
@@ -145,7 +147,11 @@ class Server:
         if "operation_id = ?" in statement or "[key] = ?" in statement:
             return []  # nothing is ever done again
         if "UNION ALL" in statement:  # the schema's version is asked for with the metadata
-            newest = max((row.get("version") or 0 for row in self.rows["schema_migration"]), default=0)
+            # That of a script whose number somebody else may have taken is told by its name.
+            newest = max(
+                (number_of(row.get("name", "")) or row.get("version") or 0 for row in self.rows["schema_migration"]),
+                default=0,
+            )
             kept.append(("schema_version", str(newest) if newest else None))
         return kept
 
@@ -156,7 +162,7 @@ def _value(written: str, given: Iterator[Any]) -> Any:
         return next(given)
     if written.startswith("CAST(? AS DATETIME2"):
         return datetime.fromisoformat(next(given))
-    return None if written == "NULL" else MOMENT
+    return {"NULL": None, "ORIGINAL_LOGIN()": "custctl"}.get(written, MOMENT)
 
 
 def _columns(statement: str) -> list[str]:

@@ -42,6 +42,8 @@ def tables(engine: str) -> dict[str, dict[str, str]]:
         for name, body in re.findall(rf"CREATE TABLE {_NAME} \((.*?)\n\)", code(path), re.DOTALL):
             lines = re.findall(r"^  (\[?[a-z_]+\]?) +([^\n]*(?:\n {4,}[^\n]*)*)", body, re.MULTILINE)
             found[name] = {column.strip("[]"): rest for column, rest in lines}
+        for name, column, rest in re.findall(rf"ALTER TABLE {_NAME} ADD (?:COLUMN )?{_NAME} ([^\n;]+);", code(path)):
+            found[name][column] = rest
     return found
 
 

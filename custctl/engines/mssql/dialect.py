@@ -96,6 +96,9 @@ class MssqlDialect(Dialect):
     def now(self) -> ColumnElement[str]:
         return sa.cast(sa.func.SYSUTCDATETIME(), Timestamp())
 
+    def login(self) -> ColumnElement[str]:
+        return sa.func.ORIGINAL_LOGIN(type_=sa.Unicode(128))
+
     def read_only(self) -> ColumnElement[str]:
         told = sa.func.DATABASEPROPERTYEX(sa.func.DB_NAME(), sa.literal_column("N'Updateability'"))
         is_read_only = sa.cast(told, sa.Unicode(60)) == sa.literal_column("N'READ_ONLY'", sa.Unicode)

@@ -470,5 +470,33 @@ MADE: Made = {
         ("column", "customer_import_row", "status", {"type": "nvarchar(40)", "nullable": "yes", "collation": "binary"}),
         ("primary key", "customer_import_row", "", {"columns": "batch, position", "_name": "customer_import_row_pk"}),
     ],
-    ("repeatable/roles.sql", "v1:sha256:333b6c49650d8c4fe4dfd9b5a7791076a5e3dd38cf440104a7ca0d549c69e1c1"): [],
+    (
+        "migrations/0008_add_audit_login.sql",
+        "v1:sha256:930a1260b89d58a28593f870b908c3453921bdb6701d4c0e9926472b972c8de9",
+    ): [
+        (
+            "column",
+            "customer_audit",
+            "database_login",
+            {
+                "type": "nvarchar(256)",
+                "nullable": "yes",
+                "collation": "binary",
+                "default": "yes",
+                "_default": "ORIGINAL_LOGIN()",
+                "_default_name": "customer_audit_database_login_default",
+            },
+        ),
+        (
+            "check",
+            "customer_audit",
+            "customer_audit_database_login_check",
+            {
+                "enabled": "yes",
+                "validated": "yes",
+                "_sql": "CHECK (\n  database_login IS NULL\n  OR database_login = ORIGINAL_LOGIN() COLLATE Latin1_General_BIN2\n  OR held_values IS NULL AND values_hash <> N''\n)",
+            },
+        ),
+    ],
+    ("repeatable/roles.sql", "v1:sha256:5878cc5021a2ca42afebdce6ba037bc4e2649616049163b39e7484b734f57a8c"): [],
 }

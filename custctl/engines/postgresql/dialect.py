@@ -56,6 +56,9 @@ class PostgresqlDialect(Dialect):
     def now(self) -> ColumnElement[str]:
         return sa.func.date_trunc(sa.literal_column("'milliseconds'"), sa.func.clock_timestamp(), type_=Timestamp)
 
+    def login(self) -> ColumnElement[str]:
+        return sa.cast(sa.literal_column("session_user"), sa.Text)
+
     def read_only(self) -> ColumnElement[str]:
         # A primary that was fenced takes as few writes as a standby.
         recovers = sa.func.pg_catalog.pg_is_in_recovery(type_=sa.Boolean)

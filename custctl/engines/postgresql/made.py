@@ -385,6 +385,37 @@ MADE: Made = {
         ),
         ("primary key", "customer_import", "", {"columns": "key", "_name": "customer_import_pk"}),
     ],
+    (
+        "migrations/0008_add_audit_login.sql",
+        "v1:sha256:4a2e9ccfc4774127345dc2573ec47e3e61668ad02aee6000cd7c61f1c0a3b52f",
+    ): [
+        (
+            "function",
+            "",
+            "customer_audit_check_login()",
+            {
+                "result": "trigger",
+                "body": "9d08ca68438af59aecc650de3d1c9098",
+                "_sql": "CREATE FUNCTION customer_audit_check_login () RETURNS trigger\nLANGUAGE plpgsql AS $$\nBEGIN\n  IF NEW.database_login IS DISTINCT FROM session_user::text THEN\n    RAISE insufficient_privilege\n      USING MESSAGE = 'the login of an audit entry is that of the session', TABLE = TG_TABLE_NAME;\n  END IF;\n  RETURN NEW;\nEND\n$$",
+            },
+        ),
+        (
+            "column",
+            "customer_audit",
+            "database_login",
+            {"type": "text", "nullable": "yes", "collation": "C", "default": "SESSION_USER"},
+        ),
+        (
+            "trigger",
+            "customer_audit",
+            "customer_audit_login",
+            {
+                "definition": "BEFORE INSERT ON customer_audit FOR EACH ROW EXECUTE FUNCTION customer_audit_check_login()",
+                "enabled": "yes",
+                "_sql": "CREATE TRIGGER customer_audit_login\nBEFORE INSERT ON customer_audit\nFOR EACH ROW EXECUTE FUNCTION customer_audit_check_login()",
+            },
+        ),
+    ],
     ("repeatable/customer_search.sql", "v1:sha256:8716ff8c382b536b1ac926e61d643814df0cee25f4179c369b477e8608d5d285"): [
         (
             "index",
@@ -398,5 +429,5 @@ MADE: Made = {
             },
         )
     ],
-    ("repeatable/roles.sql", "v1:sha256:0ddd82e440b65211ca9341e1c2ac81b8dc5552dcbf7e4e9a45b3190720165c87"): [],
+    ("repeatable/roles.sql", "v1:sha256:6f6626a84c79eadf6cc0a41104652f262bb5d8f8c840981e14e08c4efb2567dc"): [],
 }

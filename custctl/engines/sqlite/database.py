@@ -22,6 +22,7 @@ from custctl.engines.sqlite.running import SqliteConnection, begin_immediate, va
 from custctl.schema import names
 from custctl.support import letters, signals
 from custctl.support.errors import CredentialError, CustctlError, ExitCode, PendingError, RefusedError, StatementError
+from custctl.support.identity import system_user
 
 if TYPE_CHECKING:
     from custctl.engines.connection import Connection, Row
@@ -49,6 +50,7 @@ class SqliteDatabase(Database):
     """A database in one file, in WAL mode where custctl made it."""
 
     engine_name = "sqlite"
+    has_logins = False
 
     def __init__(self, settings: EngineSettings) -> None:
         if settings.path is None:
@@ -77,6 +79,7 @@ class SqliteDatabase(Database):
         connection.create_function("custctl_holds", 2, letters.holds, deterministic=True)
         connection.create_function("custctl_moment", 1, forms.moment, deterministic=True)
         connection.create_function("custctl_json", 1, forms.json_form, deterministic=True)
+        connection.create_function("custctl_login", 0, system_user)
         connection.set_progress_handler(self._on_progress, _PROGRESS_STEPS)
         for setting in _SETTINGS:
             connection.execute(f"PRAGMA {setting}")

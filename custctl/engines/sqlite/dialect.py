@@ -34,6 +34,9 @@ class SqliteDialect(Dialect):
     def read_only(self) -> ColumnElement[str]:
         return sa.literal_column("'no'")  # a file follows no other
 
+    def login(self) -> ColumnElement[str]:
+        return sa.func.custctl_login()
+
     def returning(self, statement: Insert | Update | Delete, columns: Sequence[ColumnElement[Any]]) -> Executable:
         # RETURNING shows the row before the trigger that raises the version.
         return statement if isinstance(statement, sa.Insert) else statement.returning(columns[0])

@@ -644,6 +644,17 @@ MADE: Made = {
         ),
         ("primary key", "customer_import", "", {"columns": "key"}),
     ],
+    (
+        "migrations/0008_add_audit_login.sql",
+        "v1:sha256:ed9d4b3dab9a1b70dc572353efae1f44135bb15c487a179d1c3cffed2ffe1844",
+    ): [
+        (
+            "column",
+            "customer_audit",
+            "database_login",
+            {"type": "text", "nullable": "yes", "_text": "database_login TEXT"},
+        )
+    ],
     ("repeatable/customer_search.sql", "v1:sha256:c4f270465f30434c1b4745216615a022dd824256e98cd5517c1062c13b4921a6"): [
         (
             "trigger",

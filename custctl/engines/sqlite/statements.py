@@ -10,7 +10,7 @@ STATEMENTS: dict[str, Prepared] = {
         ("operation", "number_of_part"),
     ),
     "audit.append": (
-        "INSERT INTO customer_audit (operation_id, part, customer_id, sequence, action, actor, happened_at, version, fields, first_customer_id, last_customer_id, detail, held_values, salt, values_hash, previous_hash, row_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO customer_audit (operation_id, part, customer_id, sequence, action, actor, happened_at, version, fields, first_customer_id, last_customer_id, detail, held_values, salt, values_hash, previous_hash, row_hash, database_login) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, custctl_login())",
         (
             "operation_id",
             "part",
@@ -32,11 +32,11 @@ STATEMENTS: dict[str, Prepared] = {
         ),
     ),
     "audit.changes": (
-        "SELECT customer_audit.id, customer_audit.operation_id, customer_audit.part, customer_audit.customer_id, customer_audit.sequence, customer_audit.action, customer_audit.actor, customer_audit.happened_at, customer_audit.version, customer_audit.fields, customer_audit.first_customer_id, customer_audit.last_customer_id, customer_audit.detail, customer_audit.values_hash, customer_audit.previous_hash, customer_audit.row_hash\nFROM customer_audit\nWHERE customer_audit.customer_id = 0 AND customer_audit.action IN ('switchover', 'failover') ORDER BY customer_audit.sequence",
+        "SELECT customer_audit.id, customer_audit.operation_id, customer_audit.part, customer_audit.customer_id, customer_audit.sequence, customer_audit.action, customer_audit.actor, customer_audit.happened_at, customer_audit.version, customer_audit.fields, customer_audit.first_customer_id, customer_audit.last_customer_id, customer_audit.detail, customer_audit.values_hash, customer_audit.previous_hash, customer_audit.row_hash, customer_audit.database_login\nFROM customer_audit\nWHERE customer_audit.customer_id = 0 AND customer_audit.action IN ('switchover', 'failover') ORDER BY customer_audit.sequence",
         (),
     ),
     "audit.ends": (
-        "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now') AS now, (SELECT max(customer_audit.sequence) AS max_1\nFROM customer_audit\nWHERE customer_audit.customer_id = ?) AS sequence, (SELECT customer_audit.row_hash\nFROM customer_audit\nWHERE customer_audit.customer_id = ? AND customer_audit.sequence = (SELECT max(customer_audit.sequence) AS max_1\nFROM customer_audit\nWHERE customer_audit.customer_id = ?)) AS row_hash",
+        "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now') AS now, custctl_login() AS login, (SELECT max(customer_audit.sequence) AS max_1\nFROM customer_audit\nWHERE customer_audit.customer_id = ?) AS sequence, (SELECT customer_audit.row_hash\nFROM customer_audit\nWHERE customer_audit.customer_id = ? AND customer_audit.sequence = (SELECT max(customer_audit.sequence) AS max_1\nFROM customer_audit\nWHERE customer_audit.customer_id = ?)) AS row_hash",
         ("number", "number", "number"),
     ),
     "audit.erase": (
@@ -44,15 +44,15 @@ STATEMENTS: dict[str, Prepared] = {
         ("number",),
     ),
     "audit.history": (
-        "SELECT customer_audit.id, customer_audit.operation_id, customer_audit.part, customer_audit.customer_id, customer_audit.sequence, customer_audit.action, customer_audit.actor, customer_audit.happened_at, customer_audit.version, customer_audit.fields, customer_audit.first_customer_id, customer_audit.last_customer_id, customer_audit.detail, customer_audit.held_values, customer_audit.salt, customer_audit.values_hash, customer_audit.previous_hash, customer_audit.row_hash\nFROM customer_audit\nWHERE customer_audit.customer_id = ? OR customer_audit.customer_id = 0 AND customer_audit.last_customer_id >= ? AND customer_audit.first_customer_id <= ? ORDER BY customer_audit.id",
+        "SELECT customer_audit.id, customer_audit.operation_id, customer_audit.part, customer_audit.customer_id, customer_audit.sequence, customer_audit.action, customer_audit.actor, customer_audit.happened_at, customer_audit.version, customer_audit.fields, customer_audit.first_customer_id, customer_audit.last_customer_id, customer_audit.detail, customer_audit.held_values, customer_audit.salt, customer_audit.values_hash, customer_audit.previous_hash, customer_audit.row_hash, customer_audit.database_login\nFROM customer_audit\nWHERE customer_audit.customer_id = ? OR customer_audit.customer_id = 0 AND customer_audit.last_customer_id >= ? AND customer_audit.first_customer_id <= ? ORDER BY customer_audit.id",
         ("number", "number", "number"),
     ),
     "audit.history_facts": (
-        "SELECT customer_audit.id, customer_audit.operation_id, customer_audit.part, customer_audit.customer_id, customer_audit.sequence, customer_audit.action, customer_audit.actor, customer_audit.happened_at, customer_audit.version, customer_audit.fields, customer_audit.first_customer_id, customer_audit.last_customer_id, customer_audit.detail, customer_audit.values_hash, customer_audit.previous_hash, customer_audit.row_hash\nFROM customer_audit\nWHERE customer_audit.customer_id = ? OR customer_audit.customer_id = 0 AND customer_audit.last_customer_id >= ? AND customer_audit.first_customer_id <= ? ORDER BY customer_audit.id",
+        "SELECT customer_audit.id, customer_audit.operation_id, customer_audit.part, customer_audit.customer_id, customer_audit.sequence, customer_audit.action, customer_audit.actor, customer_audit.happened_at, customer_audit.version, customer_audit.fields, customer_audit.first_customer_id, customer_audit.last_customer_id, customer_audit.detail, customer_audit.values_hash, customer_audit.previous_hash, customer_audit.row_hash, customer_audit.database_login\nFROM customer_audit\nWHERE customer_audit.customer_id = ? OR customer_audit.customer_id = 0 AND customer_audit.last_customer_id >= ? AND customer_audit.first_customer_id <= ? ORDER BY customer_audit.id",
         ("number", "number", "number"),
     ),
     "audit.operation": (
-        "SELECT customer_audit.id, customer_audit.operation_id, customer_audit.part, customer_audit.customer_id, customer_audit.sequence, customer_audit.action, customer_audit.actor, customer_audit.happened_at, customer_audit.version, customer_audit.fields, customer_audit.first_customer_id, customer_audit.last_customer_id, customer_audit.detail, customer_audit.held_values, customer_audit.salt, customer_audit.values_hash, customer_audit.previous_hash, customer_audit.row_hash\nFROM customer_audit\nWHERE customer_audit.operation_id = ? ORDER BY customer_audit.part",
+        "SELECT customer_audit.id, customer_audit.operation_id, customer_audit.part, customer_audit.customer_id, customer_audit.sequence, customer_audit.action, customer_audit.actor, customer_audit.happened_at, customer_audit.version, customer_audit.fields, customer_audit.first_customer_id, customer_audit.last_customer_id, customer_audit.detail, customer_audit.held_values, customer_audit.salt, customer_audit.values_hash, customer_audit.previous_hash, customer_audit.row_hash, customer_audit.database_login\nFROM customer_audit\nWHERE customer_audit.operation_id = ? ORDER BY customer_audit.part",
         ("operation",),
     ),
     "audit.values": (
@@ -294,11 +294,11 @@ STATEMENTS: dict[str, Prepared] = {
     "metadata.delete": ("DELETE FROM custctl_metadata WHERE custctl_metadata.name = ?", ("key",)),
     "metadata.insert": ("INSERT INTO custctl_metadata (name, value) VALUES (?, ?)", ("key", "value")),
     "metadata.standing": (
-        "SELECT custctl_metadata.name, custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN (schema_migration.version <= 5) THEN schema_migration.version END) AS VARCHAR(20)) AS max_1\nFROM schema_migration\nWHERE schema_migration.state IN ('applied', 'baseline')",
+        "SELECT custctl_metadata.name, custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN (schema_migration.version <= 5) THEN schema_migration.version WHEN (schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS VARCHAR(20)) AS max_1\nFROM schema_migration\nWHERE schema_migration.state IN ('applied', 'baseline')",
         (),
     ),
     "metadata.standing_read_only": (
-        "SELECT custctl_metadata.name, custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN (schema_migration.version <= 5) THEN schema_migration.version END) AS VARCHAR(20)) AS max_1\nFROM schema_migration\nWHERE schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', 'no'",
+        "SELECT custctl_metadata.name, custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN (schema_migration.version <= 5) THEN schema_migration.version WHEN (schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS VARCHAR(20)) AS max_1\nFROM schema_migration\nWHERE schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', 'no'",
         (),
     ),
     "metadata.update": ("UPDATE custctl_metadata SET value=? WHERE custctl_metadata.name = ?", ("held", "key")),

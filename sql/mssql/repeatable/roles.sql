@@ -19,7 +19,8 @@ GRANT SELECT ON customer_status TO custctl_support;
 GRANT SELECT ON schema_migration TO custctl_support;
 GRANT SELECT ON custctl_metadata TO custctl_support;
 GRANT SELECT ON customer_audit (id, operation_id, part, customer_id, sequence, action, actor, happened_at, version,
-  fields, first_customer_id, last_customer_id, detail, values_hash, previous_hash, row_hash) TO custctl_support;
+  fields, first_customer_id, last_customer_id, detail, values_hash, previous_hash, row_hash,
+  database_login) TO custctl_support;
 GO
 
 GRANT SELECT ON customer_status TO custctl_operator;

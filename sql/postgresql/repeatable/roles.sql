@@ -35,7 +35,7 @@ DECLARE
     'USAGE ON SCHEMA %1$I TO custctl_support',
     'SELECT ON %1$I.customer, %1$I.customer_status, %1$I.schema_migration, %1$I.custctl_metadata TO custctl_support',
     'SELECT (id, operation_id, part, customer_id, sequence, action, actor, happened_at, version, fields,'
-      ' first_customer_id, last_customer_id, detail, values_hash, previous_hash, row_hash)'
+      ' first_customer_id, last_customer_id, detail, values_hash, previous_hash, row_hash, database_login)'
       ' ON %1$I.customer_audit TO custctl_support',
     'USAGE ON SCHEMA %1$I TO custctl_operator',
     'SELECT ON %1$I.customer_status, %1$I.schema_migration, %1$I.custctl_metadata TO custctl_operator',
@@ -79,7 +79,7 @@ BEGIN
     SELECT format('FUNCTION %s', p.oid::regprocedure), p.proowner
       FROM pg_catalog.pg_proc AS p
      WHERE p.pronamespace = quote_ident(current_schema())::regnamespace
-       AND p.proname IN ('custctl_fold', 'customer_raise_version')
+       AND p.proname IN ('custctl_fold', 'customer_raise_version', 'customer_audit_check_login')
        AND p.proowner <> 'custctl_admin'::regrole
        AND pg_has_role(p.proowner, 'USAGE')
   LOOP

@@ -75,6 +75,10 @@ GO
 SELECT clock.now, [dbo].schema_migration.id, [dbo].schema_migration.state, [dbo].schema_migration.checksum, [dbo].schema_migration.statements_applied, [dbo].schema_migration.in_flight
 FROM (SELECT CAST(SYSUTCDATETIME() AS DATETIME2(3)) AS now) AS clock LEFT OUTER JOIN [dbo].schema_migration ON ([dbo].schema_migration.name = ? AND DATALENGTH([dbo].schema_migration.name) = DATALENGTH(?))
 GO
+SELECT [dbo].schema_migration.name
+FROM [dbo].schema_migration
+WHERE [dbo].schema_migration.version = ?
+GO
 INSERT INTO [dbo].schema_migration (version, name, description, kind, checksum, script, state, statements_applied, statements_total, in_flight, error, started_at, finished_at, duration_ms, applied_by, tool_version) OUTPUT inserted.id VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, CAST(? AS DATETIME2(3)), CAST(SYSUTCDATETIME() AS DATETIME2(3)), ?, ?, ?)
 GO
 SELECT c.name, COALESCE(b.name, t.name) AS word, c.max_length, c.[precision], c.[scale], c.is_nullable, c.is_computed,
@@ -94,7 +98,7 @@ FROM [dbo].schema_migration ORDER BY [dbo].schema_migration.id
 GO
 SELECT [dbo].custctl_metadata.name, [dbo].custctl_metadata.value
 FROM [dbo].custctl_metadata
-WHERE [dbo].custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN ([dbo].schema_migration.version <= 5) THEN [dbo].schema_migration.version END) AS NVARCHAR(20)) AS max_1
+WHERE [dbo].custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN ([dbo].schema_migration.version <= 5) THEN [dbo].schema_migration.version WHEN ([dbo].schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS NVARCHAR(20)) AS max_1
 FROM [dbo].schema_migration
 WHERE [dbo].schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', CASE WHEN (CAST(DATABASEPROPERTYEX(DB_NAME(), N'Updateability') AS NVARCHAR(60)) = N'READ_ONLY') THEN N'yes' ELSE N'no' END AS anon_1
 GO
@@ -102,7 +106,7 @@ SELECT HAS_PERMS_BY_NAME(?, N'SCHEMA', N'ALTER'), HAS_PERMS_BY_NAME(?, N'SCHEMA'
 GO
 
 -- custctl seed --customers 2
-SELECT [dbo].customer_audit.id, [dbo].customer_audit.operation_id, [dbo].customer_audit.part, [dbo].customer_audit.customer_id, [dbo].customer_audit.sequence, [dbo].customer_audit.action, [dbo].customer_audit.actor, [dbo].customer_audit.happened_at, [dbo].customer_audit.version, [dbo].customer_audit.fields, [dbo].customer_audit.first_customer_id, [dbo].customer_audit.last_customer_id, [dbo].customer_audit.detail, [dbo].customer_audit.held_values, [dbo].customer_audit.salt, [dbo].customer_audit.values_hash, [dbo].customer_audit.previous_hash, [dbo].customer_audit.row_hash
+SELECT [dbo].customer_audit.id, [dbo].customer_audit.operation_id, [dbo].customer_audit.part, [dbo].customer_audit.customer_id, [dbo].customer_audit.sequence, [dbo].customer_audit.action, [dbo].customer_audit.actor, [dbo].customer_audit.happened_at, [dbo].customer_audit.version, [dbo].customer_audit.fields, [dbo].customer_audit.first_customer_id, [dbo].customer_audit.last_customer_id, [dbo].customer_audit.detail, [dbo].customer_audit.held_values, [dbo].customer_audit.salt, [dbo].customer_audit.values_hash, [dbo].customer_audit.previous_hash, [dbo].customer_audit.row_hash, [dbo].customer_audit.database_login
 FROM [dbo].customer_audit
 WHERE ([dbo].customer_audit.operation_id = ? AND DATALENGTH([dbo].customer_audit.operation_id) = DATALENGTH(?)) ORDER BY [dbo].customer_audit.part
 GO
@@ -118,7 +122,7 @@ DELETE FROM [dbo].[customer_import_row] WHERE [batch] = ?
 GO
 DECLARE @result INT, @name NVARCHAR(255) = N'custctl:…:' + CAST(DB_ID() AS NVARCHAR(10)); EXEC @result = sp_getapplock @Resource = @name, @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 27000; SELECT @result AS result;
 GO
-SELECT CAST(SYSUTCDATETIME() AS DATETIME2(3)) AS now, (SELECT max([dbo].customer_audit.sequence) AS max_1
+SELECT CAST(SYSUTCDATETIME() AS DATETIME2(3)) AS now, ORIGINAL_LOGIN() AS login, (SELECT max([dbo].customer_audit.sequence) AS max_1
 FROM [dbo].customer_audit
 WHERE [dbo].customer_audit.customer_id = ?) AS sequence, (SELECT [dbo].customer_audit.row_hash
 FROM [dbo].customer_audit
@@ -126,14 +130,14 @@ WHERE [dbo].customer_audit.customer_id = ? AND [dbo].customer_audit.sequence = (
 FROM [dbo].customer_audit
 WHERE [dbo].customer_audit.customer_id = ?)) AS row_hash
 GO
-INSERT INTO [dbo].customer_audit (operation_id, part, customer_id, sequence, action, actor, happened_at, version, fields, first_customer_id, last_customer_id, detail, held_values, salt, values_hash, previous_hash, row_hash) OUTPUT inserted.id VALUES (?, ?, ?, ?, ?, ?, CAST(? AS DATETIME2(3)), NULL, ?, ?, ?, ?, NULL, NULL, ?, ?, ?)
+INSERT INTO [dbo].customer_audit (operation_id, part, customer_id, sequence, action, actor, happened_at, version, fields, first_customer_id, last_customer_id, detail, held_values, salt, values_hash, previous_hash, row_hash, database_login) OUTPUT inserted.id VALUES (?, ?, ?, ?, ?, ?, CAST(? AS DATETIME2(3)), NULL, ?, ?, ?, ?, NULL, NULL, ?, ?, ?, ORIGINAL_LOGIN())
 GO
 
 -- custctl seed
 SELECT count(*) AS count
 FROM [dbo].customer
 GO
-INSERT INTO [dbo].customer_audit (operation_id, part, customer_id, sequence, action, actor, happened_at, version, fields, first_customer_id, last_customer_id, detail, held_values, salt, values_hash, previous_hash, row_hash) OUTPUT inserted.id VALUES (?, ?, ?, ?, ?, ?, CAST(? AS DATETIME2(3)), NULL, ?, NULL, NULL, ?, NULL, NULL, ?, ?, ?)
+INSERT INTO [dbo].customer_audit (operation_id, part, customer_id, sequence, action, actor, happened_at, version, fields, first_customer_id, last_customer_id, detail, held_values, salt, values_hash, previous_hash, row_hash, database_login) OUTPUT inserted.id VALUES (?, ?, ?, ?, ?, ?, CAST(? AS DATETIME2(3)), NULL, ?, NULL, NULL, ?, NULL, NULL, ?, ?, ?, ORIGINAL_LOGIN())
 GO
 SET PARSEONLY OFF; SET NOEXEC OFF; SET FMTONLY OFF
 GO
@@ -167,7 +171,7 @@ WHERE ([dbo].customer.email = ? AND DATALENGTH([dbo].customer.email) = DATALENGT
 GO
 INSERT INTO [dbo].customer ([status], [email], [first_name], [last_name]) OUTPUT inserted.id, inserted.email, inserted.first_name, inserted.last_name, inserted.phone, inserted.company, inserted.address_line, inserted.city, inserted.region, inserted.postal_code, inserted.country, inserted.status, inserted.version, inserted.created_at, inserted.updated_at VALUES (?, ?, ?, ?)
 GO
-INSERT INTO [dbo].customer_audit (operation_id, part, customer_id, sequence, action, actor, happened_at, version, fields, first_customer_id, last_customer_id, detail, held_values, salt, values_hash, previous_hash, row_hash) OUTPUT inserted.id VALUES (?, ?, ?, ?, ?, ?, CAST(? AS DATETIME2(3)), ?, ?, NULL, NULL, ?, ?, ?, ?, ?, ?)
+INSERT INTO [dbo].customer_audit (operation_id, part, customer_id, sequence, action, actor, happened_at, version, fields, first_customer_id, last_customer_id, detail, held_values, salt, values_hash, previous_hash, row_hash, database_login) OUTPUT inserted.id VALUES (?, ?, ?, ?, ?, ?, CAST(? AS DATETIME2(3)), ?, ?, NULL, NULL, ?, ?, ?, ?, ?, ?, ORIGINAL_LOGIN())
 GO
 
 -- custctl customer update 7 --email c@example.com --phone 1
@@ -193,7 +197,7 @@ GO
 -- custctl customer set-password 7 --stdin
 UPDATE [dbo].customer_password SET hash=?, updated_at=CAST(SYSUTCDATETIME() AS DATETIME2(3)) WHERE [dbo].customer_password.customer_id = ?
 GO
-INSERT INTO [dbo].customer_audit (operation_id, part, customer_id, sequence, action, actor, happened_at, version, fields, first_customer_id, last_customer_id, detail, held_values, salt, values_hash, previous_hash, row_hash) OUTPUT inserted.id VALUES (?, ?, ?, ?, ?, ?, CAST(? AS DATETIME2(3)), ?, ?, NULL, NULL, ?, NULL, NULL, ?, ?, ?)
+INSERT INTO [dbo].customer_audit (operation_id, part, customer_id, sequence, action, actor, happened_at, version, fields, first_customer_id, last_customer_id, detail, held_values, salt, values_hash, previous_hash, row_hash, database_login) OUTPUT inserted.id VALUES (?, ?, ?, ?, ?, ?, CAST(? AS DATETIME2(3)), ?, ?, NULL, NULL, ?, NULL, NULL, ?, ?, ?, ORIGINAL_LOGIN())
 GO
 
 -- custctl customer verify-password 7 --stdin
@@ -383,7 +387,7 @@ WHERE dbo.customer.email LIKE ? OR dbo.customer.email LIKE ? OR (LOWER(dbo.custo
 GO
 
 -- custctl customer history 7
-SELECT [dbo].customer_audit.id, [dbo].customer_audit.operation_id, [dbo].customer_audit.part, [dbo].customer_audit.customer_id, [dbo].customer_audit.sequence, [dbo].customer_audit.action, [dbo].customer_audit.actor, [dbo].customer_audit.happened_at, [dbo].customer_audit.version, [dbo].customer_audit.fields, [dbo].customer_audit.first_customer_id, [dbo].customer_audit.last_customer_id, [dbo].customer_audit.detail, [dbo].customer_audit.held_values, [dbo].customer_audit.salt, [dbo].customer_audit.values_hash, [dbo].customer_audit.previous_hash, [dbo].customer_audit.row_hash
+SELECT [dbo].customer_audit.id, [dbo].customer_audit.operation_id, [dbo].customer_audit.part, [dbo].customer_audit.customer_id, [dbo].customer_audit.sequence, [dbo].customer_audit.action, [dbo].customer_audit.actor, [dbo].customer_audit.happened_at, [dbo].customer_audit.version, [dbo].customer_audit.fields, [dbo].customer_audit.first_customer_id, [dbo].customer_audit.last_customer_id, [dbo].customer_audit.detail, [dbo].customer_audit.held_values, [dbo].customer_audit.salt, [dbo].customer_audit.values_hash, [dbo].customer_audit.previous_hash, [dbo].customer_audit.row_hash, [dbo].customer_audit.database_login
 FROM [dbo].customer_audit
 WHERE [dbo].customer_audit.customer_id = ? OR [dbo].customer_audit.customer_id = 0 AND [dbo].customer_audit.last_customer_id >= ? AND [dbo].customer_audit.first_customer_id <= ? ORDER BY [dbo].customer_audit.id
 GO
@@ -391,7 +395,7 @@ GO
 -- custctl customer history nobody@example.com
 SELECT [dbo].custctl_metadata.name, [dbo].custctl_metadata.value
 FROM [dbo].custctl_metadata
-WHERE [dbo].custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN ([dbo].schema_migration.version <= 5) THEN [dbo].schema_migration.version END) AS NVARCHAR(20)) AS max_1
+WHERE [dbo].custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN ([dbo].schema_migration.version <= 5) THEN [dbo].schema_migration.version WHEN ([dbo].schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS NVARCHAR(20)) AS max_1
 FROM [dbo].schema_migration
 WHERE [dbo].schema_migration.state IN ('applied', 'baseline')
 GO
@@ -423,13 +427,13 @@ WHERE [dbo].customer.id > ? ORDER BY [dbo].customer.id
 GO
 
 -- custctl audit list --customer 7
-SELECT TOP 51 dbo.customer_audit.id, dbo.customer_audit.operation_id, dbo.customer_audit.part, dbo.customer_audit.customer_id, dbo.customer_audit.sequence, dbo.customer_audit.action, dbo.customer_audit.actor, dbo.customer_audit.happened_at, dbo.customer_audit.version, dbo.customer_audit.fields, dbo.customer_audit.first_customer_id, dbo.customer_audit.last_customer_id, dbo.customer_audit.detail, dbo.customer_audit.values_hash, dbo.customer_audit.previous_hash, dbo.customer_audit.row_hash
+SELECT TOP 51 dbo.customer_audit.id, dbo.customer_audit.operation_id, dbo.customer_audit.part, dbo.customer_audit.customer_id, dbo.customer_audit.sequence, dbo.customer_audit.action, dbo.customer_audit.actor, dbo.customer_audit.happened_at, dbo.customer_audit.version, dbo.customer_audit.fields, dbo.customer_audit.first_customer_id, dbo.customer_audit.last_customer_id, dbo.customer_audit.detail, dbo.customer_audit.values_hash, dbo.customer_audit.previous_hash, dbo.customer_audit.row_hash, dbo.customer_audit.database_login
 FROM dbo.customer_audit
 WHERE dbo.customer_audit.customer_id = ? ORDER BY dbo.customer_audit.id DESC
 GO
 
 -- custctl audit list --operation 6f0e8c1a-0000-4000-8000-000000000001
-SELECT TOP 51 dbo.customer_audit.id, dbo.customer_audit.operation_id, dbo.customer_audit.part, dbo.customer_audit.customer_id, dbo.customer_audit.sequence, dbo.customer_audit.action, dbo.customer_audit.actor, dbo.customer_audit.happened_at, dbo.customer_audit.version, dbo.customer_audit.fields, dbo.customer_audit.first_customer_id, dbo.customer_audit.last_customer_id, dbo.customer_audit.detail, dbo.customer_audit.values_hash, dbo.customer_audit.previous_hash, dbo.customer_audit.row_hash
+SELECT TOP 51 dbo.customer_audit.id, dbo.customer_audit.operation_id, dbo.customer_audit.part, dbo.customer_audit.customer_id, dbo.customer_audit.sequence, dbo.customer_audit.action, dbo.customer_audit.actor, dbo.customer_audit.happened_at, dbo.customer_audit.version, dbo.customer_audit.fields, dbo.customer_audit.first_customer_id, dbo.customer_audit.last_customer_id, dbo.customer_audit.detail, dbo.customer_audit.values_hash, dbo.customer_audit.previous_hash, dbo.customer_audit.row_hash, dbo.customer_audit.database_login
 FROM dbo.customer_audit
 WHERE (dbo.customer_audit.operation_id = ? AND DATALENGTH(dbo.customer_audit.operation_id) = DATALENGTH(?)) ORDER BY dbo.customer_audit.id DESC
 GO
@@ -445,7 +449,11 @@ UPDATE [dbo].customer_audit SET held_values=NULL, salt=NULL WHERE [dbo].customer
 GO
 
 -- custctl audit verify
-SELECT dbo.customer_audit.id, dbo.customer_audit.operation_id, dbo.customer_audit.part, dbo.customer_audit.customer_id, dbo.customer_audit.sequence, dbo.customer_audit.action, dbo.customer_audit.actor, dbo.customer_audit.happened_at, dbo.customer_audit.version, dbo.customer_audit.fields, dbo.customer_audit.first_customer_id, dbo.customer_audit.last_customer_id, dbo.customer_audit.detail, dbo.customer_audit.held_values, dbo.customer_audit.salt, dbo.customer_audit.values_hash, dbo.customer_audit.previous_hash, dbo.customer_audit.row_hash
+SELECT min(dbo.customer_audit.id) AS min_1
+FROM dbo.customer_audit
+WHERE dbo.customer_audit.database_login IS NOT NULL
+GO
+SELECT dbo.customer_audit.id, dbo.customer_audit.operation_id, dbo.customer_audit.part, dbo.customer_audit.customer_id, dbo.customer_audit.sequence, dbo.customer_audit.action, dbo.customer_audit.actor, dbo.customer_audit.happened_at, dbo.customer_audit.version, dbo.customer_audit.fields, dbo.customer_audit.first_customer_id, dbo.customer_audit.last_customer_id, dbo.customer_audit.detail, dbo.customer_audit.held_values, dbo.customer_audit.salt, dbo.customer_audit.values_hash, dbo.customer_audit.previous_hash, dbo.customer_audit.row_hash, dbo.customer_audit.database_login
 FROM dbo.customer_audit ORDER BY dbo.customer_audit.customer_id, dbo.customer_audit.sequence, dbo.customer_audit.id
 GO
 SELECT dbo.customer_audit.id, dbo.customer_audit.row_hash

@@ -16,13 +16,14 @@ _COLUMNS = (
     "part",
     "action",
     "actor",
+    "login",
     "customer_id",
     "sequence",
     "version",
     "fields",
     "detail",
 )
-_SHOWN = ("id", "happened_at", "action", "actor", "customer_id", "version", "fields", "operation_id")
+_SHOWN = ("id", "happened_at", "action", "actor", "login", "customer_id", "version", "fields", "operation_id")
 
 
 @command(

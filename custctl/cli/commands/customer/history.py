@@ -7,8 +7,8 @@ import typer
 from custctl.cli.context import Context
 from custctl.cli.options import DATA, WhoArgument, command
 
-_COLUMNS = ("id", "happened_at", "action", "actor", "version", "fields", "changes", "operation_id")
-_SHOWN = ("happened_at", "action", "actor", "version", "changes")
+_COLUMNS = ("id", "happened_at", "action", "actor", "login", "version", "fields", "changes", "operation_id")
+_SHOWN = ("happened_at", "action", "actor", "login", "version", "changes")
 
 
 @command(
