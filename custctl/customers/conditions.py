@@ -153,8 +153,9 @@ def _value(field: Field, text: str) -> Value:
         # Of any length: it need not fit into the column to be compared with it.
         value = clean_text(text)
         return normalise_email(value) if value is not None and field is _OURS["email"] else value
-    # A computed field can be compared, too.
-    kept = own_value(replace(field, settable=True, nullable=True), text, clean_text)
+    # A computed field can be compared, too, and a time with what its column would round.
+    precision = None if field.kind == "timestamp" else field.precision
+    kept = own_value(replace(field, settable=True, nullable=True, precision=precision), text, clean_text)
     if field.kind == "timestamp" and kept is not None:
         digits = 3 if field.name in _TIMES else _KEPT_DIGITS
         fraction = _FRACTION.search(str(kept))

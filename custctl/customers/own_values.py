@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import struct
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from custctl.schema.own import Field, Value, decimal_text, time_text
+from custctl.schema.own import Field, Value, decimal_text, short_float, time_text
 
 _TRUE: Final = ("true", "yes", "1", "t", "y")
 _FALSE: Final = ("false", "no", "0", "f", "n")
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,40}")
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[Ee][+-]?[0-9]{1,4})?")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_LONGEST_DECIMAL: Final = 16384
+"""How many digits before the point a decimal without a limit has at most, and behind it."""
+_LARGEST_FLOAT: Final = 300
 _UUID: Final = re.compile(r"\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?")
 
 
@@ -102,20 +104,18 @@ def _decimal(field: Field, text: str) -> str:
         raise ValueError(_expected(field))
     with localcontext(Context(prec=2000)):
         number = Decimal(text)
-        if field.precision is None:
-            if not -16384 < number.adjusted() < 16384:
-                raise ValueError("has too many digits")
-            return decimal_text(field, number)
-        if number.adjusted() > field.precision:
-            whole = number
-        else:
+        most = _LONGEST_DECIMAL if field.exact is None else _LARGEST_FLOAT
+        if field.precision is not None:
+            most = min(most, field.precision - (field.scale or 0))
+        if number.adjusted() <= most and (field.scale is not None or number.adjusted() >= -most):
             whole = Decimal(kept := decimal_text(field, number))
-            digits = len(whole.as_tuple().digits) if field.scale is None else max(whole.adjusted() + 1, 0)
-            if digits <= field.precision - (field.scale or 0):
+            if field.exact is not None and len(whole.normalize().as_tuple().digits) > field.exact:
+                raise ValueError(f"has more than the {field.exact} digits that its column keeps")
+            if not whole or whole.adjusted() < most:
                 return kept
-    if field.scale is None:
-        raise ValueError(f"has more than the {field.precision} digits that its column keeps")
-    raise ValueError(f"has more than {field.precision - field.scale} digits before the point")
+    if field.precision is None:
+        raise ValueError("has too many digits")
+    raise ValueError(f"has more than {field.precision - (field.scale or 0)} digits before the point")
 
 
 def _float(field: Field, text: str) -> float:
@@ -124,21 +124,11 @@ def _float(field: Field, text: str) -> float:
     number = float(text)
     if field.precision == 24:
         try:
-            number = _short(number)
+            number = short_float(number)
         except OverflowError:
             number = float("inf")
     if number - number != 0:
         raise ValueError("is too large")
-    return number
-
-
-def _short(number: float) -> float:
-    """Return the number with the fewest digits that is the same in 32 bits."""
-    packed = struct.pack("f", number)
-    for digits in range(6, 10):
-        shorter = float(f"{number:.{digits}g}")
-        if struct.pack("f", shorter) == packed:
-            return shorter
     return number
 
 
@@ -162,7 +152,7 @@ def _date(field: Field, text: str) -> str:
 
 def _timestamp(field: Field, text: str) -> str:
     try:
-        return time_text(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
+        return time_text(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text, field.precision)
     except ValueError:
         raise ValueError(_expected(field)) from None
 
@@ -188,8 +178,18 @@ def _json(field: Field, value: Any) -> Value:
     text = json.dumps(value, ensure_ascii=False)
     if re.search("\\\\u0000|[\ud800-\udfff]", text):
         raise ValueError("holds a character that cannot be stored: U+0000 or half of a surrogate pair")
+    if field.exact is not None and isinstance(value, int | float) and not _is_exact(value, field.exact):
+        raise ValueError(f"is a number with more than the {field.exact} digits that its column keeps")
     kept: Value = value
     return kept
+
+
+def _is_exact(number: float, digits: int) -> bool:
+    from decimal import Decimal
+
+    if isinstance(number, int):
+        return -(1 << 63) <= number < 1 << 63
+    return len(Decimal(repr(number)).normalize().as_tuple().digits) <= digits
 
 
 def _refuse(text: str) -> None:

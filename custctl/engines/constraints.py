@@ -36,6 +36,22 @@ def broken(rule: Rule, constraint: str | None, fields: Sequence[str] = (), text:
     return made(f"{named} {_WORDS[rule]}{by}", details=details)
 
 
+def longest(condition: str, name: str) -> int | None:
+    """Return how many characters of text a check lets a column hold; None where it does not simply say so.
+
+    Args:
+        condition: in SQL, as an engine spells it.
+        name: the column's.
+    """
+    column = rf"""[\"`\[]?{re.escape(name)}[\"`\]]?"""
+    alone = re.sub(rf"{column}\s+IS\s+NULL\s+OR\b", " ", condition, flags=re.IGNORECASE)
+    if re.search(r"\b(?:OR|NOT|CASE)\b|(?<![<>])=", alone.replace("NOT VALID", ""), re.IGNORECASE):
+        return None
+    size = rf"\b(?:char_length|character_length|length)\s*\(\s*{column}(?:::text)?\s*\)\s*"
+    limits = re.findall(rf"{size}(?:(<=?)|BETWEEN\s+\d+\s+AND)\s*(\d+)", alone, re.IGNORECASE)
+    return min((int(number) - (sign == "<") for sign, number in limits), default=None)
+
+
 def mentioned(condition: str, names: Iterable[str]) -> list[str]:
     """Return the names that a condition in SQL mentions."""
     return [name for name in names if re.search(rf"(?<![\w'.]){re.escape(name)}(?![\w'])", condition, re.IGNORECASE)]

@@ -39,8 +39,11 @@ class Field:
         encoding: of text: the code page that its characters must be of, and in whose bytes its length counts;
             `utf-16` where it counts in units of 16 bits. None: any character, counted as one.
         low: of an integer: the least; and `high` the greatest.
-        precision: of a decimal: how many digits; of a float: 24 where it keeps no more bits.
+        precision: of a decimal: how many digits; of a float: 24 where it keeps no more bits; of a timestamp: how many
+            digits of a second.
         scale: of a decimal: how many of the digits are behind the point.
+        exact: of a decimal, and of a number that is all of a JSON value: how many digits, from the first that is not
+            zero, are kept exactly; None: all.
         required: whether a customer cannot be without: NOT NULL, and no default.
         nullable: whether it can be empty.
         settable: whether it can be set: it is not computed, and of a kind that is known.
@@ -55,6 +58,7 @@ class Field:
     high: int | None = None
     precision: int | None = None
     scale: int | None = None
+    exact: int | None = None
     required: bool = False
     nullable: bool = True
     settable: bool = True
@@ -178,34 +182,67 @@ def field_text(field: Field, value: Value) -> str | None:
 
 def decimal_text(field: Field, number: Decimal) -> str:
     """Return a decimal as its column keeps it: rounded half away from zero to its scale, without an exponent."""
-    from decimal import ROUND_HALF_UP, Decimal
+    from decimal import ROUND_HALF_UP, Context, Decimal
 
     if field.scale is not None:
-        number = number.quantize(Decimal(1).scaleb(-field.scale), rounding=ROUND_HALF_UP)
+        number = number.quantize(Decimal(1).scaleb(-field.scale), ROUND_HALF_UP, Context(prec=2000))
     text = f"{number:f}"
+    if field.scale is None and field.exact is not None and "." in text:
+        text = text.rstrip("0").rstrip(".")
     return text.removeprefix("-") if not number else text
 
 
-def time_text(text: str) -> str:
+def short_float(number: float) -> float:
+    """Return the number with the fewest digits that is the same in 32 bits.
+
+    Raises:
+        OverflowError: it is too large for them.
+    """
+    import struct
+
+    packed = struct.pack("f", number)
+    (kept,) = struct.unpack("f", packed)
+    for digits in range(1, 9):
+        shorter = float(f"{kept:.{digits}g}")
+        if struct.pack("f", shorter) == packed:
+            return shorter
+    return float(f"{kept:.9g}")
+
+
+def time_text(text: str, most_digits: int | None = None) -> str:
     """Return a time in UTC as ISO 8601 with `Z`: to the millisecond, and further where it goes further.
+
+    Args:
+        most_digits: how many digits of a second are kept; the last one is rounded, half up. None: all.
 
     Raises:
         ValueError: it is no time; one without a zone is in UTC.
     """
-    from datetime import UTC, datetime
+    from datetime import UTC, datetime, timedelta
 
     found = _time_form().fullmatch(text.strip())
     if found is None:
         raise ValueError(text)
     day, clock, fraction, zone = found.groups()
     zone = "+00:00" if zone in (None, "Z") else zone if len(zone) > 3 else f"{zone}:00"
-    moment = datetime.fromisoformat(f"{day}T{clock}{zone}")
+    moment, digits = datetime.fromisoformat(f"{day}T{clock}{zone}"), fraction or ""
+    carried = 0
+    if most_digits is not None and len(digits) > most_digits:
+        carried, digits = _rounded(digits, most_digits)
     try:
-        moment = moment.astimezone(UTC)
+        moment = moment.astimezone(UTC) + timedelta(seconds=carried)
     except OverflowError:
         raise ValueError(text) from None
-    digits = (fraction or "").rstrip("0").ljust(3, "0")
-    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}.{digits}Z"
+    whole = moment.replace(tzinfo=None).isoformat(timespec="seconds")
+    return f"{whole}.{digits.rstrip('0').ljust(3, '0')}Z"
+
+
+def _rounded(digits: str, most: int) -> tuple[int, str]:
+    """Return the digits of a fraction rounded, half up, to fewer, and what is carried to the whole."""
+    dropped: int = 10 ** (len(digits) - most)
+    number = (int(digits) + dropped // 2) // dropped
+    carried, rest = divmod(number, 10**most)
+    return carried, str(rest).rjust(most, "0") if most else ""
 
 
 @cache
@@ -224,8 +261,11 @@ def _boolean(_: Field, cell: Any) -> bool:
     return text in ("true", "1")
 
 
-def _finite(_: Field, cell: Any) -> float:
+def _finite(field: Field, cell: Any) -> float:
     number = float(cell)
+    if field.precision == 24:
+        # Which of several as short ones it is, engines tell in their own ways.
+        number = short_float(number)
     if number - number != 0:
         raise ValueError(cell)
     return number

@@ -67,8 +67,9 @@ def _field(
     elif kind == "decimal":
         limits["precision"], limits["scale"] = _MONEY.get(word, precision), 4 if word in _MONEY else scale
         native = word if word in _MONEY else f"{word}({precision},{scale})"
-    elif word in ("datetime2", "datetimeoffset"):
-        native = f"{word}({scale})"
+    elif kind == "timestamp":
+        limits["precision"] = scale
+        native = f"{word}({scale})" if word in ("datetime2", "datetimeoffset") else word
     elif word == "real":
         limits["precision"] = 24
     return Field(

@@ -5,8 +5,10 @@ Source: https://www.postgresql.org/docs/current/catalog-pg-attribute.html, catal
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from custctl.engines.constraints import longest
 from custctl.schema.names import COLUMNS, CUSTOMER
 from custctl.schema.own import Field, Kind
 
@@ -23,7 +25,9 @@ WITH RECURSIVE resolved AS (
     FROM resolved AS r JOIN pg_catalog.pg_type AS t ON t.oid = r.type AND t.typtype = 'd'
 )
 SELECT a.attname, t.typname, t.typcategory::text, r.modifier, pg_catalog.format_type(r.type, r.modifier), a.attnotnull,
-       a.atthasdef AND a.attgenerated = '', a.attgenerated <> '' OR a.attidentity = 'a', a.attidentity <> ''
+       a.atthasdef AND a.attgenerated = '', a.attgenerated <> '' OR a.attidentity = 'a', a.attidentity <> '',
+       ARRAY(SELECT pg_catalog.pg_get_constraintdef(k.oid, true) FROM pg_catalog.pg_constraint AS k
+              WHERE k.conrelid = a.attrelid AND k.contype = 'c' AND k.conkey = ARRAY[a.attnum])
   FROM resolved AS r
   JOIN pg_catalog.pg_attribute AS a ON a.attrelid = to_regclass(%(table)s) AND a.attnum = r.attnum
   JOIN pg_catalog.pg_type AS t ON t.oid = r.type AND t.typtype <> 'd'
@@ -44,6 +48,8 @@ _KINDS: Final[dict[str, Kind]] = {
     "json": "json",
     "jsonb": "json",
 }
+_MOST_DIGITS: Final = 6
+"""How many digits of a second a time has whose type names no other number."""
 _HEAD: Final = 4
 """What a type's modifier counts besides its length."""
 
@@ -56,12 +62,14 @@ def own_fields(connection: Connection) -> list[Field]:
 
 def _field(
     name: str, word: str, category: str, modifier: int, native: str, notnull: bool, has_default: bool, computed: bool,
-    counted: bool,
+    counted: bool, checks: Sequence[str],
 ) -> Field:  # fmt: skip
     kind = _KINDS.get(word, "other")
     limits: dict[str, Any] = {}
-    if kind == "text" and modifier >= _HEAD:
-        limits["length"] = modifier - _HEAD
+    if kind == "text":
+        lengths = [modifier - _HEAD] if modifier >= _HEAD else []
+        lengths += [limit for check in checks if (limit := longest(check, name)) is not None]
+        limits["length"] = min(lengths, default=None)
     elif kind == "integer":
         limits.update(low=-(1 << (_BITS[word] - 1)), high=(1 << (_BITS[word] - 1)) - 1)
     elif kind == "decimal" and modifier >= _HEAD:
@@ -70,6 +78,8 @@ def _field(
         limits.update(precision=packed >> 16, scale=((packed & 0x7FF) ^ 0x400) - 0x400)
     elif word == "float4":
         limits["precision"] = 24
+    elif kind == "timestamp":
+        limits["precision"] = modifier if modifier >= 0 else _MOST_DIGITS
     return Field(
         name,
         kind,

@@ -10,7 +10,7 @@ from custctl.engines.sqlite.dialect import SqliteDialect
 _HEX = "[0-9a-f]"
 _UUID = "-".join(_HEX * size for size in (8, 4, 4, 4, 12))
 # The type of a column decides what a value is turned into, and from it custctl knows what the column holds.
-_TYPES = {"smallint": "SMALLINT", "integer": "INT4", "bigint": "BIGINT", "float": "REAL"}
+_TYPES = {"smallint": "SMALLINT", "integer": "INT4", "bigint": "BIGINT", "float": "REAL", "timestamp": "TIMESTAMP(3)"}
 
 
 class SqliteColumnScripts(ColumnScripts):

@@ -6,9 +6,11 @@ Source: https://www.sqlite.org/pragma.html#pragma_table_xinfo, https://www.sqlit
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from custctl.engines.constraints import mentioned
+from custctl.engines.constraints import longest, mentioned
+from custctl.engines.sqlite.tabletext import TableText
 from custctl.schema.names import COLUMNS, CUSTOMER
 from custctl.schema.own import Field, Kind
 
@@ -43,29 +45,45 @@ _EXACT_DIGITS: Final = 15
 def own_fields(connection: Connection) -> list[Field]:
     """Return the columns of `customer` that are not the product's."""
     query = f"SELECT name, type, \"notnull\", dflt_value, hidden FROM pragma_table_xinfo('{CUSTOMER}') ORDER BY cid"
+    rows = [row for row in connection.send(query) if row[0] not in COLUMNS]
+    checks = _checks(connection) if rows else []
     return [
-        _field(name, declared or "", bool(notnull), default, hidden != 0)
-        for name, declared, notnull, default, hidden in connection.send(query)
-        if name not in COLUMNS
+        _field(name, declared or "", bool(notnull), default, hidden != 0, checks)
+        for name, declared, notnull, default, hidden in rows
     ]
 
 
-def _field(name: str, declared: str, notnull: bool, default: str | None, computed: bool) -> Field:
+def _checks(connection: Connection) -> list[str]:
+    """Return the conditions of the table's checks."""
+    sql = connection.send(f"SELECT sql FROM sqlite_master WHERE type = 'table' AND name = '{CUSTOMER}'").scalar()
+    text = TableText.of(sql or "")
+    if text is None:
+        return []
+    parts = (*text.parts, *(part for column in text.columns for part in column.parts))
+    return [part.text for part in parts if part.kind == "CHECK"]
+
+
+def _field(
+    name: str, declared: str, notnull: bool, default: str | None, computed: bool, checks: Sequence[str]
+) -> Field:
     found = _TYPE.fullmatch(declared.strip())
     word = " ".join(found[1].upper().split()) if found else ""
     numbers = [int(number) for number in found.groups()[1:] if number is not None] if found else []
     bits = _BITS.get(word)
     kind: Kind = "integer" if bits is not None else _KINDS.get(word, "other")
-    precision = (numbers[0] if numbers else _EXACT_DIGITS) if kind == "decimal" else None
+    lengths = numbers[:1] if kind == "text" else []
+    if kind == "text":
+        lengths += [limit for check in checks if (limit := longest(check, name)) is not None]
     return Field(
         name,
         kind,
         declared,
-        length=numbers[0] if numbers and kind == "text" else None,
+        length=min(lengths, default=None),
         low=-(1 << (bits - 1)) if bits is not None else None,
         high=(1 << (bits - 1)) - 1 if bits is not None else None,
-        precision=precision,
+        precision=numbers[0] if numbers and kind in ("decimal", "timestamp") else None,
         scale=(numbers[1] if len(numbers) > 1 else 0) if kind == "decimal" and numbers else None,
+        exact=_EXACT_DIGITS if kind in ("decimal", "json") else None,
         required=notnull and default is None,
         nullable=not notnull,
         settable=kind != "other" and not computed,
