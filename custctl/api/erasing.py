@@ -22,6 +22,7 @@ from custctl.support.errors import (
     UsageError,
 )
 from custctl.support.kept import edits_of, forget_edits
+from custctl.support.lists import forget_lists
 
 if TYPE_CHECKING:
     from custctl.api.opened import Opened
@@ -150,7 +151,7 @@ class ErasureRequest:
         number, database = self.customer_id, self._opened.database
         self._begun.begin(self._key, number, self.operation_id)
         # Before the row: whoever is killed in between can still name it.
-        edits = self._forget_here(number)
+        here = self._forget_here(number)
         try:
             outcome = self._opened.store.erase(str(number), request=self.request, operation_id=self.operation_id)
             found = read_erasure(database, self.operation_id, self.request)
@@ -159,7 +160,7 @@ class ErasureRequest:
             if not isinstance(error, UnavailableError | OutcomeUnknownError | InterruptedRunError):
                 self._begun.end(self._key)
             raise
-        edits += self._forget_here(number)
+        here = [sum(both) for both in zip(here, self._forget_here(number), strict=True)]
         mirror = self._opened.mirror
         cached = {"cache": mirror.forgotten} if mirror is not None else {}
         in_scripts = "`{name}` holds the email, and the journal keeps the text that was applied"
@@ -173,7 +174,7 @@ class ErasureRequest:
             environment=self._opened.profile.environment,
             database=self._opened.profile.location,
             replayed=outcome.replayed,
-            erased={**found.counts, **cached, "kept_edits": edits},
+            erased={**found.counts, **cached, "kept_edits": here[0], "list_positions": here[1]},
             kept=[
                 *database.scrub(),
                 *self._cache_failure(),
@@ -186,12 +187,12 @@ class ErasureRequest:
             self._begun.end(self._key)
         return made
 
-    def _forget_here(self, customer_id: int) -> int:
-        """Remove what this user's state folder keeps of a customer, and return how many files that were."""
-        opened = self._opened
+    def _forget_here(self, customer_id: int) -> list[int]:
+        """Remove what this user's state folder keeps of a customer, and return how many texts and how many lists."""
+        opened, edits = self._opened, 0
         with suppress(UsageError):  # no home folder, nothing kept
-            return forget_edits(*edits_of(opened.environ, opened.profile.location, customer_id))
-        return 0
+            edits = forget_edits(*edits_of(opened.environ, opened.profile.location, customer_id))
+        return [edits, forget_lists(opened.environ, opened.profile.location)]
 
     def _cache_failure(self) -> list[Remains]:
         mirror = self._opened.mirror

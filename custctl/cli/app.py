@@ -18,7 +18,7 @@ from custctl.cli.options import Group, group
 from custctl.support import signals
 from custctl.support.errors import CustctlError, ExitCode, InterruptedRunError, UnavailableError, UsageError
 from custctl.terminal.console import Console
-from custctl.terminal.streams import drop, lost_output, prepare_streams, silence_python
+from custctl.terminal.streams import ReaderLeftError, drop, lost_output, prepare_streams, silence_python
 
 if TYPE_CHECKING:
     from typer._click.core import Context as ClickContext
@@ -111,7 +111,7 @@ def run(arguments: Sequence[str], *, catch_signals: bool = False) -> int:
         # Completion leaves in this way.
         code = leave.code if isinstance(leave.code, int) else ExitCode.OK
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last resort: no traceback reaches the user
-        if error is not lost_output(sys.stdout):
+        if error is not lost_output(sys.stdout) and not isinstance(error, ReaderLeftError):
             told, cause = _told(error), error
     return _finish(arguments, ctx, code, told, cause)
 

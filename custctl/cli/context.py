@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from custctl.engines.base import Database
     from custctl.profiles import Profile
     from custctl.schema.own import OwnFields
+    from custctl.terminal.pager import Pager
 
 DEFAULT_ENV = "dev"
 _STORE = "custctl.context"
@@ -94,6 +95,7 @@ class Context:
             raw="raw" in given,
             color=wants_color(sys.stdout, environ),
             tell=self.console.note,
+            pager=self._pager(),
         )
         self.prompter = Prompter(
             sys.stdin,
@@ -138,6 +140,15 @@ class Context:
             look: how to see the change without repeating it.
         """
         self.written = Written(what, look)
+
+    def _pager(self) -> Pager | None:
+        """Return what shows long output; None unless a person is at both ends of a terminal."""
+        watched = sys.stdout.isatty() and sys.stdin.isatty() and self.environ.get("TERM", "dumb") != "dumb"
+        if not watched or "no_pager" in self._given or "no_input" in self._given:
+            return None
+        from custctl.terminal.pager import Pager
+
+        return Pager(sys.stdout, self.environ, self.let_go, self.console.warn)
 
     # -- shared options ----------------------------------------------------------------------------
 
@@ -251,6 +262,11 @@ class Context:
             UnavailableError: the database does not respond.
         """
         return self.opened.own_fields((*names, *(self._fields() or ())))
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether stdout is a terminal."""
+        return sys.stdout.isatty()
 
     def tell_source(self) -> None:
         """Say, with `-v`, where the last read came from."""

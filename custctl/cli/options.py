@@ -133,6 +133,9 @@ def _shared(
         typer.Option("--confirm", metavar="NAME", help="Confirm a destructive action in production by giving the profile's name."),
     ] = None,
     no_input: Annotated[bool, typer.Option("--no-input", help="Never prompt.")] = False,
+    no_pager: Annotated[
+        bool, typer.Option("--no-pager", help="Never show long output in `$PAGER`.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Print more details.", show_default=False)] = 0,
     debug: Annotated[bool, typer.Option("--debug", help="Print a traceback on errors.")] = False,
@@ -163,7 +166,7 @@ def _make_shared() -> dict[str, Parameter]:
 
 
 _SHARED = _make_shared()
-_ALWAYS = ("env", "output", "no_input", "quiet", "verbose", "debug", "profiles_dir")
+_ALWAYS = ("env", "output", "no_input", "no_pager", "quiet", "verbose", "debug", "profiles_dir")
 
 PLAIN = _ALWAYS
 """Shared options of a command that prints a report."""
@@ -403,4 +406,5 @@ IfVersionOption = Annotated[
 ]
 WhoArgument = Annotated[str, typer.Argument(metavar="WHO", help="A customer's id or email.")]
 LimitOption = Annotated[int, typer.Option("--limit", min=0, metavar="N", help="Maximum rows; 0 means no limit.")]
+WideOption = Annotated[bool, typer.Option("--wide", help="Show all columns on a terminal, however long the lines are.")]
 AfterOption = Annotated[str | None, typer.Option("--after", metavar="CURSOR", help="Continue after this cursor.")]

@@ -5,27 +5,53 @@ A word is never broken: an email or an id is one piece, to be read and copied.
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 Cells = Sequence[str]
 
+LogEntry = tuple[Sequence[str], Sequence[tuple[str, str]]]
+"""A headline, its parts side by side, and what was changed: names and texts."""
+
 _GAP = "   "
 _NARROWEST = 16  # columns of text that is wrapped, unless its words need more
+_SHORTEST = 12  # columns of text that is cut
+_CAP = 32  # columns that one long email may take in a list, before it has a line of its own
+_WORTH = 4  # columns that a list has at least, before that
 _INDENT = "  "  # of a value that stands below its name
+_SOFT_HYPHEN = "\u00ad"
+_STYLE = re.compile("\x1b\\[[0-9;]*m")
 
 
 def width_of(text: str) -> int:
     """Return how many columns of a terminal a text needs."""
-    if text.isascii():
-        return len(text)
-    wide = (2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text if not _joins(char))
-    return sum(wide)
+    return len(text) if text.isascii() else sum(map(_cells, text))
 
 
-def _joins(char: str) -> bool:
-    """Tell whether a character has zero width."""
-    return unicodedata.category(char) in ("Mn", "Me", "Cf")
+def _cells(char: str) -> int:
+    """Return how many columns a character needs: none if it joins the one before it."""
+    if "\u1160" <= char <= "\u11ff" or (unicodedata.category(char) in ("Mn", "Me", "Cf") and char != _SOFT_HYPHEN):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def rows_of(line: str, room: int) -> int:
+    """Return how many rows of a terminal a line takes, its colours not counted."""
+    return max(1, -(-width_of(_STYLE.sub("", line)) // room))
+
+
+def shortened(text: str, width: int) -> str:
+    """Return a text that needs at most so many columns, `…` in place of what is left out."""
+    if width_of(text) <= width:
+        return text
+    kept, left = [], width - 1
+    for char in text:
+        left -= _cells(char)
+        if left < 0:
+            break
+        kept.append(char)
+    return "".join(kept).rstrip() + "…"
 
 
 def table(names: Cells, rows: Sequence[Cells], *, widths: Sequence[int] | None = None, bold: bool = False) -> list[str]:
@@ -36,9 +62,7 @@ def table(names: Cells, rows: Sequence[Cells], *, widths: Sequence[int] | None =
         bold: whether the header is bold.
     """
     widths = widths or _natural(names, rows)
-    rule = "─" * (sum(widths) + len(_GAP) * (len(widths) - 1))
-    head = _joined(names, widths)
-    lines = [f"\x1b[1m{head}\x1b[0m" if bold else head, rule]
+    lines = _head(names, widths, bold=bold)
     for row in rows:
         wrapped = [_wrap(cell, width) for cell, width in zip(row, widths, strict=True)]
         for number in range(max(map(len, wrapped))):
@@ -46,23 +70,30 @@ def table(names: Cells, rows: Sequence[Cells], *, widths: Sequence[int] | None =
     return lines
 
 
-def fitting(names: Cells, rows: Sequence[Cells], room: int, *, wrap: bool) -> list[int] | None:
-    """Return the widths of a table's columns so that it fits; None if it cannot.
+def _head(names: Cells, widths: Sequence[int], *, bold: bool) -> list[str]:
+    head = _joined(names, widths)
+    return [f"\x1b[1m{head}\x1b[0m" if bold else head, "─" * (sum(widths) + len(_GAP) * (len(widths) - 1))]
+
+
+def fitting(names: Cells, rows: Sequence[Cells], room: int) -> list[int] | None:
+    """Return the widths of a table's columns so that it fits, as texts wrap at spaces; None if it cannot.
 
     Args:
         room: columns of the terminal.
-        wrap: whether texts may wrap at spaces.
     """
     widths = _natural(names, rows)
     over = sum(widths) + len(_GAP) * (len(widths) - 1) - room
     if over <= 0:
         return widths
-    if not wrap:
-        return None
     least = [
         max(width_of(name), min(width, _NARROWEST), *(width_of(word) for row in rows for word in row[at].split(" ")))
         for at, (name, width) in enumerate(zip(names, widths, strict=True))
     ]
+    return _narrowed(widths, least, over)
+
+
+def _narrowed(widths: list[int], least: Sequence[int], over: int) -> list[int] | None:
+    """Return widths that are less by `over` in all; None if that is below the least."""
     while over > 0:
         # The widest gives way first, so that they end alike.
         spare = [(width, at) for at, width in enumerate(widths) if width > least[at]]
@@ -72,6 +103,64 @@ def fitting(names: Cells, rows: Sequence[Cells], room: int, *, wrap: bool) -> li
         widths[at] -= 1
         over -= 1
     return widths
+
+
+def listed(
+    names: Cells, rows: Sequence[Cells], room: int, *, cut: Container[str], least: int, bold: bool = False
+) -> tuple[int, list[str]] | None:
+    """Return how many columns of a list fit, and its lines; None if fewer than the least fit.
+
+    Texts are cut before a column is left out, and an email is whole: where a few are so long that columns of worth would
+    go for them, each of these goes on in a line of its own.
+
+    Args:
+        names: the columns in order of worth: the last one is left out first.
+        room: columns of the terminal.
+        cut: the columns whose texts may be cut.
+        least: how many columns make a list.
+        bold: whether the header is bold.
+    """
+    natural = _natural(names, rows)
+    for capped in (False, True):
+        for count in range(len(names), (least if capped else max(least, min(_WORTH, len(names)))) - 1, -1):
+            widths = [
+                min(width, max(_CAP, width_of(name))) if capped and name not in cut else width
+                for name, width in zip(names, natural[:count], strict=False)
+            ]
+            smallest = [
+                min(width, max(width_of(name), _SHORTEST)) if name in cut else width
+                for name, width in zip(names, widths, strict=False)
+            ]
+            found = _narrowed(widths, smallest, sum(widths) + len(_GAP) * (count - 1) - room)
+            if found is not None:
+                shown = [
+                    [
+                        shortened(cell, width) if name in cut else cell
+                        for name, cell, width in zip(names, row, found, strict=False)
+                    ]
+                    for row in rows
+                ]
+                lines = _head(names[:count], found, bold=bold)
+                for row in shown:
+                    lines += _spilled(row, found, room)
+                return count, lines
+    return None
+
+
+def _spilled(cells: Cells, widths: Sequence[int], room: int) -> list[str]:
+    """Return a row in lines: what follows a cell that is too wide goes on below it, in its own column."""
+    lines, line, start = [], "", 0
+    for cell, width in zip(cells, widths, strict=True):
+        if cell:
+            size = width_of(cell)
+            # One that would reach over the edge begins earlier, as a terminal breaks it there.
+            begin = start if size <= width or start + size <= room else max(room - size, 0)
+            if line and width_of(line) + len(_GAP) > begin:
+                lines.append(line)
+                line = ""
+            line += " " * (begin - width_of(line)) + cell
+        start += width + len(_GAP)
+    return [*lines, line]
 
 
 def record(names: Cells, cells: Cells, room: int | None = None) -> Iterator[str]:
@@ -96,6 +185,25 @@ def record(names: Cells, cells: Cells, room: int | None = None) -> Iterator[str]
             assert room is not None
             for part in _wrap(cell, room - len(_INDENT)):
                 yield part if width_of(part) > room - len(_INDENT) else _INDENT + part
+
+
+def log(entries: Sequence[LogEntry], room: int | None = None) -> Iterator[str]:
+    """Yield the lines of a log: a headline for each entry, and below it what it changed.
+
+    Args:
+        room: columns of the terminal; longer texts wrap at spaces. None for lines of any length.
+    """
+    for head, changes in entries:
+        line = _GAP.join(filter(None, head))
+        if room is None or width_of(line) <= room:
+            yield line
+        else:
+            yield head[0]
+            for part in _wrap(_GAP.join(filter(None, head[1:])), room - len(_INDENT)):
+                yield _INDENT + part
+        names, cells = [name for name, _ in changes], [text for _, text in changes]
+        for part in record(names, cells, room - len(_INDENT) if room is not None else None):
+            yield _INDENT + part
 
 
 def _natural(names: Cells, rows: Sequence[Cells]) -> list[int]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TextIO
 
+from custctl.schema.times import is_time
 from custctl.support.errors import UsageError
 from custctl.support.text import csv_line, escape_json, guard_formula, nearest, visible
 from custctl.terminal import layout
@@ -17,6 +18,7 @@ from custctl.terminal.streams import lost_output
 
 if TYPE_CHECKING:
     from custctl.engines.connection import Joined
+    from custctl.terminal.pager import Pager
 
 Record = Mapping[str, Any]
 Rows = Sequence[Sequence[Any]]
@@ -31,6 +33,15 @@ class Exported:
 
     count: int
     is_exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """How a table is fitted into a terminal; see `Renderer.many`."""
+
+    may_drop: bool = False
+    cut: Container[str] = ()
+    wide: bool = False
 
 
 def _write_bytes(stream: TextIO, data: bytes) -> None:
@@ -60,6 +71,7 @@ class Renderer:
         raw: whether to write TSV and CSV cells unchanged.
         color: whether a table on a terminal may be styled.
         tell: called with a note about columns that do not fit the terminal.
+        pager: shows what is longer than the screen; None to write it all.
     """
 
     def __init__(
@@ -71,8 +83,10 @@ class Renderer:
         raw: bool = False,
         color: bool = False,
         tell: Callable[[str], None] = lambda _: None,
+        pager: Pager | None = None,
     ) -> None:
         self._stream = stream
+        self._pager = pager
         self._tell = tell
         self._chosen = chosen
         self._fields = fields
@@ -81,6 +95,11 @@ class Renderer:
         terminal = chosen is Format.AUTO and stream.isatty()
         self._fitted = terminal
         self.format = (Format.TABLE if terminal else Format.TSV) if chosen is Format.AUTO else chosen
+
+    @property
+    def has_fields(self) -> bool:
+        """Whether fields were requested."""
+        return self._fields is not None
 
     def one(self, record: Record, columns: Sequence[str]) -> None:
         """Write one record: an object in JSON, a name and a value per line in a table, a row elsewhere."""
@@ -91,8 +110,7 @@ class Renderer:
         elif self.format is Format.YAML:
             self._stream.write(_yaml(kept))
         elif self.format is Format.TABLE:
-            cells = [visible(_cell(value)) for value in kept.values()]
-            self._lines(layout.record(names, cells, self._room()))
+            self._show(layout.record(names, [self._beside(value) for value in kept.values()], self._room()))
         else:
             self._rows([kept], names)
 
@@ -104,6 +122,9 @@ class Renderer:
         next: str | Callable[[], str | None] | None = None,
         shown: Sequence[str] | None = None,
         may_drop: bool = False,
+        cut: Container[str] = (),
+        wide: bool = False,
+        paged: bool = False,
     ) -> None:
         """Write a list as it arrives, in constant memory.
 
@@ -115,20 +136,35 @@ class Renderer:
             next: returns the cursor of the next page; called when all records are written.
             shown: the columns of a table if no fields were requested.
             may_drop: whether a table may omit columns if the terminal is too narrow, the last ones first.
+            cut: the columns whose texts such a table may cut.
+            wide: whether a table has all columns, in lines of any length.
+            paged: whether a table that is longer than the screen goes to the pager.
 
         Raises:
-            OSError: a list that is still being read cannot be written.
+            OSError: a list that is still being read cannot be written, or its reader has seen enough.
         """
+        whole = isinstance(records, Sequence)
         if not isinstance(records, Sequence):
             records = self._while_taken(records)
-        names = self._names(columns, shown if shown is not None and self.format is Format.TABLE else columns)
+        brief = shown is not None and self.format is Format.TABLE and not wide
+        names = self._names(columns, (shown or columns) if brief else columns)
         kept = ({name: record.get(name) for name in names} for record in records)
         if self.format is Format.JSON:
             self._json_list(kept, next)
         elif self.format is Format.YAML:
             self._stream.write(_yaml({"items": list(kept), "next": _value(next)}))
+        elif self.format is Format.TABLE:
+            rows = ([visible(_cell(record.get(name))) for name in names] for record in kept)
+            left_out: set[str] = set()
+            fit = _Fit(may_drop=may_drop and self._fields is None, cut=cut, wide=wide)
+            lines = self._table(names, rows, fit, left_out)
+            if paged:
+                self._show(lines, whole=whole, chop=wide)
+            else:
+                self._lines(lines)
+            self._tell_left_out(names, left_out)
         else:
-            self._rows(kept, names, may_drop=may_drop and self._fields is None)
+            self._rows(kept, names)
 
     def line(self, record: Record, text: str) -> None:
         """Write a line that stands for a record: an object in JSON, the text elsewhere."""
@@ -287,12 +323,12 @@ class Renderer:
                 )
         return self._fields
 
-    def _rows(self, records: Iterable[Record], names: Sequence[str], *, may_drop: bool = False) -> None:
+    def _rows(self, records: Iterable[Record], names: Sequence[str]) -> None:
         if self.format is Format.JSONL or self.format is Format.JSON:
             self._stream.writelines(_json(record) + "\n" for record in records)
         elif self.format is Format.TABLE:
             rows = ([visible(_cell(record.get(name))) for name in names] for record in records)
-            self._table(names, rows, may_drop=may_drop)
+            self._lines(self._table(names, rows, _Fit(), set()))
         else:
             clean = _cell if self.raw else _guarded if self.format is Format.CSV else _plain
             lines = _line_writer(self._stream, self.format)
@@ -309,27 +345,57 @@ class Renderer:
         closing = "" if separator == "\n  " else "\n"
         self._stream.write(f'{closing}], "next": {_json(_value(next_cursor))}}}\n')
 
-    def _table(self, names: Sequence[str], rows: Iterable[Sequence[str]], *, may_drop: bool) -> None:
+    def _table(
+        self, names: Sequence[str], rows: Iterable[Sequence[str]], fit: _Fit, left_out: set[str]
+    ) -> Iterator[str]:
+        """Yield the lines of a table, block by block; what does not fit is added to `left_out`."""
         room = self._room()
-        left_out: set[str] = set()
         for block in _blocks(rows, _TABLE_BLOCK):
-            if room is None:
-                self._lines(layout.table(names, block))
+            if room is None or fit.wide:
+                yield from layout.table(names, block, bold=self._color and room is not None)
                 continue
-            least = _LEAST_COLUMNS if may_drop else len(names)
-            for count in range(len(names), least - 1, -1):
-                some = [row[:count] for row in block]
-                widths = layout.fitting(names[:count], some, room, wrap=not may_drop)
-                if widths is not None:
-                    self._lines(layout.table(names[:count], some, widths=widths, bold=self._color))
-                    left_out.update(names[count:])
-                    break
-            else:
-                for row in block:
-                    self._lines((*layout.record(names, row, room), ""))
+            if fit.may_drop:
+                found = layout.listed(names, block, room, cut=fit.cut, least=_LEAST_COLUMNS, bold=self._color)
+                if found is not None:
+                    yield from found[1]
+                    left_out.update(names[found[0] :])
+                    continue
+            elif (widths := layout.fitting(names, block, room)) is not None:
+                yield from layout.table(names, block, widths=widths, bold=self._color)
+                continue
+            for row in block:
+                yield from (*layout.record(names, row, room), "")
+
+    def _tell_left_out(self, names: Sequence[str], left_out: set[str]) -> None:
         if left_out:
             shown = ", ".join(f"`{name}`" for name in names if name in left_out)
-            self._tell(f"not shown because the terminal is too narrow: {shown}; choose fields with `--fields`")
+            self._tell(
+                f"not shown because the terminal is too narrow: {shown}; choose fields with `--fields`, or see all with `--wide`"
+            )
+
+    def log(self, entries: Iterable[layout.LogEntry]) -> None:
+        """Write a log as text: a headline for each entry, and what it changed. Times are given as `is_time` has them."""
+        shown = [
+            ([self._beside(part) for part in head], [(visible(name), visible(text)) for name, text in changes])
+            for head, changes in entries
+        ]
+        self._show(layout.log(shown, self._room()))
+
+    def _beside(self, value: Any) -> str:
+        """Return a cell; on a terminal a time also says how long ago it was."""
+        cell = visible(_cell(value))
+        if self._fitted and isinstance(value, str) and is_time(value):
+            from custctl.terminal.ago import ago
+
+            return f"{cell} ({ago(value)})"
+        return cell
+
+    def _show(self, lines: Iterable[str], *, whole: bool = True, chop: bool = False) -> None:
+        """Write lines; on a terminal those that do not fit the screen go to the pager."""
+        if self._fitted and self._pager is not None:
+            self._pager.show(lines, whole=whole, chop=chop)
+        else:
+            self._lines(lines)
 
     def _room(self) -> int | None:
         """Return the columns of the terminal that a table must fit into; None without a terminal."""

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 
+class ReaderLeftError(BrokenPipeError):
+    """Whoever reads has seen enough of a list that is still being read: no failure."""
+
+
 class Output(io.FileIO):
     """stdout or stderr below their buffers.
 

@@ -34,7 +34,7 @@ def test_everything_goes_and_the_report_says_what_stays(shared: Place) -> None:
     report = erase(shared, customer["email"])
     assert report["customer_id"] == customer["id"]
     assert report["complete"] is True
-    assert report["erased"] == {"customer": 1, "password": 1, "audit_values": 2, "kept_edits": 0}
+    assert report["erased"] == {"customer": 1, "password": 1, "audit_values": 2, "kept_edits": 0, "list_positions": 0}
     assert {"backups", "audit_facts", "your_files", "other_machines"} <= {each["what"] for each in report["kept"]}
     assert all(each["why"] and not each["failed"] for each in report["kept"])
     [entry] = shared.items("audit", "list", "--operation", report["operation_id"])
@@ -70,7 +70,7 @@ def test_what_is_left_of_a_deleted_customer_goes(shared: Place) -> None:
     report = erase(shared, customer["id"], request="DSR-3")
     assert report["erased"]["audit_values"] == 2
     again = erase(shared, customer["id"], request="DSR-3")
-    assert again["erased"] == {"customer": 0, "password": 0, "audit_values": 0, "kept_edits": 0}
+    assert again["erased"] == {"customer": 0, "password": 0, "audit_values": 0, "kept_edits": 0, "list_positions": 0}
     shared.ok("audit", "verify")
 
 

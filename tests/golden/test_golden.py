@@ -31,6 +31,8 @@ CASES: dict[str, tuple[str, ...]] = {
     "migrate-nothing": ("migrate", "-o", "json"),
     "migrate-status": ("migrate", "status", "--fields", "version,description,kind,state,script"),
     "history": ("customer", "history", "1"),
+    "history-table": ("customer", "history", "1", "-o", "table"),
+    "help-erase": ("customer", "erase", "--help"),
     "profile-show": ("profile", "show"),
     "audit-verify": ("audit", "verify"),
     **{f"get-{name}": ("customer", "get", "1", "-o", name) for name in FORMATS},

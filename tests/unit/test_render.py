@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from custctl.support.errors import UsageError
 from custctl.support.text import unguard_formula
 from custctl.terminal import layout
+from custctl.terminal.ago import ago
 from custctl.terminal.render import Format, Renderer
 
 # Said anew, not imported: what is tested must not be the judge. C0, DEL, C1, bidi, line separators, surrogates.
@@ -196,7 +198,9 @@ def test_a_narrow_terminal_drops_the_last_columns_first_and_says_so(monkeypatch:
     out, told = Terminal(), list[str]()
     renderer = Renderer(out, chosen=Format.AUTO, tell=told.append)
     renderer.many(WIDE, COLUMNS, may_drop=True)
-    assert told == ["not shown because the terminal is too narrow: `phone`; choose fields with `--fields`"]
+    assert told == [
+        "not shown because the terminal is too narrow: `phone`; choose fields with `--fields`, or see all with `--wide`"
+    ]
     assert "phone" not in out.getvalue()
 
 
@@ -210,7 +214,7 @@ def test_fields_that_were_asked_for_are_never_dropped(monkeypatch: pytest.Monkey
 
 def test_text_in_a_narrow_table_is_wrapped_at_its_blanks() -> None:
     rows = [("a", "one two three four five six"), ("b", "seven")]
-    widths = layout.fitting(("k", "v"), rows, 24, wrap=True)
+    widths = layout.fitting(("k", "v"), rows, 24)
     assert widths is not None
     assert layout.table(("k", "v"), rows, widths=widths) == [
         "k   v",
@@ -219,12 +223,85 @@ def test_text_in_a_narrow_table_is_wrapped_at_its_blanks() -> None:
         "    five six",
         "b   seven",
     ]
-    assert layout.fitting(("k", "v"), rows, 24, wrap=False) is None
-    assert layout.fitting(("k", "v"), [("a", "x" * 30)], 24, wrap=True) is None
+    assert layout.fitting(("k", "v"), [("a", "x" * 30)], 24) is None
 
 
 def test_widths_are_those_of_a_terminal() -> None:
     assert [layout.width_of(text) for text in ("abc", "漢字", "e\u0301", "é", "\U0001f984")] == [3, 4, 1, 1, 2]
+    # A soft hyphen is shown; the vowel of a Korean syllable joins its consonant.
+    assert [layout.width_of(text) for text in ("a\u00adb", "\u1112\u1161\u11ab")] == [3, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("Lovelace", 8, "Lovelace"),
+        ("Lovelace", 7, "Lovela…"),
+        ("Ada Byron", 5, "Ada…"),
+        ("漢字漢字", 8, "漢字漢字"),
+        ("漢字漢字", 7, "漢字漢…"),
+        ("漢字漢字", 6, "漢字…"),
+        ("Zoe\u0308 Adams", 4, "Zoe\u0308…"),
+    ],
+)
+def test_a_text_is_cut_by_cells(text: str, width: int, shown: str) -> None:
+    assert layout.shortened(text, width) == shown
+    assert layout.width_of(layout.shortened(text, width)) <= width
+
+
+NAMES = ("id", "email", "first_name", "company")
+
+
+def test_a_list_cuts_texts_before_it_leaves_out_a_column() -> None:
+    rows = [("1", "ada@example.com", "Ada", "Analytical Engines Ltd"), ("2", "b@example.com", "B", "Labs")]
+    found = layout.listed(NAMES, rows, 50, cut={"first_name", "company"}, least=2)
+    assert found is not None
+    assert found[0] == 4
+    assert found[1][2:] == [
+        "1    ada@example.com   Ada          Analytical En…",
+        "2    b@example.com     B            Labs",
+    ]
+    found = layout.listed(NAMES, rows, 40, cut={"first_name", "company"}, least=2)
+    assert found is not None
+    assert found[0] == 3
+
+
+def test_a_long_email_goes_on_in_a_line_of_its_own_and_is_whole() -> None:
+    long = "x" * 40 + "@example.com"
+    rows = [("1", long, "Ada", "Labs"), ("2", "b@example.com", "B", "Labs")]
+    found = layout.listed(NAMES, rows, 66, cut={"first_name", "company"}, least=2)
+    assert found is not None
+    assert found[0] == 4
+    assert found[1][2:] == [
+        f"1    {long}",
+        " " * 40 + "Ada          Labs",
+        "2    b@example.com" + " " * 22 + "B            Labs",
+    ]
+    # One that would reach over the edge begins earlier, where it is not broken.
+    found = layout.listed(NAMES, rows, 55, cut={"first_name", "company"}, least=2)
+    assert found is not None
+    assert found[1][2:4] == ["1", "   " + long]
+    assert layout.listed(NAMES, rows, 20, cut=(), least=2) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "just now"),
+        (59, "just now"),
+        (-59, "just now"),
+        (60, "1 minute ago"),
+        (3599, "59 minutes ago"),
+        (3600, "1 hour ago"),
+        (86400 * 29, "29 days ago"),
+        (86400 * 364, "12 months ago"),
+        (86400 * 800, "2 years ago"),
+        (-7200, "in 2 hours"),
+    ],
+)
+def test_how_long_ago_a_time_was(seconds: int, words: str) -> None:
+    time = "2026-03-04T05:06:07.000Z"
+    assert ago(time, datetime.fromisoformat(time) + timedelta(seconds=seconds)) == words
 
 
 def test_one_record_in_a_table_is_name_and_value() -> None:

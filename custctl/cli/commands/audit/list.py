@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from custctl.cli.context import Context
-from custctl.cli.options import DATA, AfterOption, LimitOption, command
+from custctl.cli.options import DATA, AfterOption, LimitOption, WideOption, command
 
 _COLUMNS = (
     "id",
@@ -44,12 +44,13 @@ def list_(
     ] = None,
     limit: LimitOption = 50,
     after: AfterOption = None,
+    wide: WideOption = False,
 ) -> None:
     """List writes, newest first, without their values."""
     context = Context.of(ctx)
     found = context.client.audit.list(operation_id=operation, customer=customer, limit=limit, after=after)
     rows = [entry.as_dict() for entry in found.items]
-    context.renderer.many(rows, _COLUMNS, next=found.next, shown=_SHOWN, may_drop=True)
+    context.renderer.many(rows, _COLUMNS, next=found.next, shown=_SHOWN, may_drop=True, wide=wide, paged=True)
     if operation is not None and not rows:
         context.console.note(
             "no entry has this operation id; a pending commit is not visible yet: run the command again with"

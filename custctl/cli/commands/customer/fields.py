@@ -113,15 +113,16 @@ def show_conflict(context: Context, error: ConflictError) -> None:
     rows = [
         (
             field["field"],
-            _shown(field["was"]) if error.details["was_known"] else unknown,
-            _shown(field["now"]),
-            _shown(field["asked"]) if "asked" in field else "",
+            shown_value(field["was"]) if error.details["was_known"] else unknown,
+            shown_value(field["now"]),
+            shown_value(field["asked"]) if "asked" in field else "",
         )
         for field in fields
     ]
     context.console.table(("field", "was", "now", "asked"), rows)
 
 
-def _shown(value: Value) -> str:
+def shown_value(value: Value) -> str:
+    """Return a value as a message has it."""
     text = to_text(value)
     return "(empty)" if text is None else text

@@ -8,6 +8,7 @@ from pathlib import Path
 from custctl.cli.context import Context
 from custctl.support import kept
 from custctl.support.errors import UsageError
+from custctl.support.lists import forget_lists
 
 
 def edits_of(context: Context, customer_id: int) -> tuple[Path, str]:
@@ -16,6 +17,7 @@ def edits_of(context: Context, customer_id: int) -> tuple[Path, str]:
 
 
 def forget_customer(context: Context, customer_id: int) -> None:
-    """Remove all kept edits of a customer."""
+    """Remove all kept edits of a customer, and where lists ended: its values may be in them."""
+    forget_lists(context.environ, context.profile.location)
     with suppress(UsageError):  # no home folder, nothing kept
         kept.forget_edits(*edits_of(context, customer_id))

@@ -11,25 +11,40 @@ from custctl.customers.model import FIELDS
 from custctl.support.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from custctl.customers.queries import ListQuery, Position, Query
     from custctl.schema.own import Value
 
 # In order of worth: where a terminal is narrow, the last ones are left out.
 SHOWN = ("id", "email", "first_name", "last_name", "status", "company", "country", "version")
+# Those whose texts are cut before that; what is copied into the next command is whole.
+CUT = frozenset({"first_name", "last_name", "company", "country"})
 
 _SLOW = 1.0  # seconds
 
 
-def print_pages(context: Context, query: Query, position: Position | None, limit: int) -> None:
-    """Print one page, or everything if the limit is 0; a note on stderr gives the next cursor.
+def print_pages(
+    context: Context,
+    query: Query,
+    position: Position | None,
+    limit: int,
+    *,
+    wide: bool = False,
+    follow: Callable[[str | None], str | None] = lambda _: None,
+) -> None:
+    """Print one page, or everything if the limit is 0; a note on stderr tells how to go on.
+
+    Args:
+        wide: whether a table has all columns.
+        follow: told the cursor of the next page, None for the last page; returns the command that goes on, if it is not
+            named by the cursor.
 
     Raises:
         UnavailableError: the database is down. The cache knows only some customers.
     """
     try:
-        _print(context, query, position, limit)
+        _print(context, query, position, limit, wide=wide, follow=follow)
     except UnavailableError as error:
         if context.profile.cache is not None:
             error.hint = (
@@ -78,7 +93,15 @@ def _tell_why_slow(context: Context) -> None:
         )
 
 
-def _print(context: Context, query: Query, position: Position | None, limit: int) -> None:
+def _print(
+    context: Context,
+    query: Query,
+    position: Position | None,
+    limit: int,
+    *,
+    wide: bool,
+    follow: Callable[[str | None], str | None],
+) -> None:
     from custctl.customers.queries import read_all, read_page
 
     if limit == 0:
@@ -94,8 +117,9 @@ def _print(context: Context, query: Query, position: Position | None, limit: int
                 shown += 1
                 yield row.as_dict()
 
-        context.renderer.many(found_rows(), columns, shown=SHOWN, may_drop=True)
+        context.renderer.many(found_rows(), columns, shown=SHOWN, may_drop=True, cut=CUT, wide=wide, paged=True)
         context.tell_source()
+        follow(None)
         _note_nothing(context, shown, position)
         return
     began = time.monotonic()
@@ -104,10 +128,12 @@ def _print(context: Context, query: Query, position: Position | None, limit: int
     if time.monotonic() - began >= _SLOW:
         _tell_why_slow(context)
     rows = [found.as_dict() for found in page.items]
-    context.renderer.many(rows, (*FIELDS, *context.database.own.names), next=page.next, shown=SHOWN, may_drop=True)
+    command = follow(page.next)
+    columns = (*FIELDS, *context.database.own.names)
+    context.renderer.many(rows, columns, next=page.next, shown=SHOWN, may_drop=True, cut=CUT, wide=wide, paged=True)
     _note_nothing(context, len(rows), position)
     if page.next is not None:
-        context.console.note(f"more rows follow: continue with `--after {page.next}`")
+        context.console.note(f"more rows follow: continue with `{command or f'--after {page.next}'}`")
 
 
 def _note_nothing(context: Context, count: int, position: Position | None) -> None:

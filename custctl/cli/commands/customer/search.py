@@ -8,7 +8,7 @@ import typer
 
 from custctl.cli.commands.customer.pages import print_pages
 from custctl.cli.context import Context
-from custctl.cli.options import DATA, AfterOption, LimitOption, command
+from custctl.cli.options import DATA, AfterOption, LimitOption, WideOption, command
 
 
 @command(
@@ -24,6 +24,7 @@ def search(
     contains: Annotated[bool, typer.Option("--contains", help="Find this text anywhere in a field.")] = False,
     limit: LimitOption = 50,
     after: AfterOption = None,
+    wide: WideOption = False,
 ) -> None:
     """Find customers by email, names, company or phone. Case does not matter, accents do; `%` and `_` are literal."""
     from custctl.customers.queries import resume_search
@@ -32,4 +33,4 @@ def search(
     context = Context.of(ctx)
     if text is None and after is None:
         raise UsageError("missing argument `TEXT`", hint="see `custctl customer search --help`")
-    print_pages(context, *resume_search(text, contains, after), limit)
+    print_pages(context, *resume_search(text, contains, after), limit, wide=wide)

@@ -1,0 +1,98 @@
+"""Where the last list of a terminal ended, so that the next page needs no cursor. Kept for half a day."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from custctl.support.errors import UsageError
+from custctl.support.paths import user_state_dir
+from custctl.support.state import write_whole
+
+_KEPT_FOR = 12 * 3600  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class LastList:
+    """A list of which a page was shown.
+
+    Attributes:
+        profile: whose customers they are; and `location`, the database in words.
+        cursor: where it goes on; None where it has ended. It holds values of the last customer.
+        limit: rows a page.
+    """
+
+    profile: str
+    location: str
+    cursor: str | None
+    limit: int
+
+
+def remember(environ: Mapping[str, str], shown: LastList) -> bool:
+    """Remember a page for this terminal, and tell whether that was possible."""
+    path = _file(environ)
+    if path is None:
+        return False
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_whole(path, json.dumps(asdict(shown)))
+    except OSError:
+        return False
+    for old in _files(path.parent):
+        if not _is_fresh(old):
+            old.unlink(missing_ok=True)
+    return True
+
+
+def recall(environ: Mapping[str, str]) -> LastList | None:
+    """Return the last list of this terminal; None where there was none in the last hours."""
+    path = _file(environ)
+    return _read(path) if path is not None and _is_fresh(path) else None
+
+
+def forget_lists(environ: Mapping[str, str], location: str) -> int:
+    """Forget the lists of a database on all terminals, and return their number: a customer's values may be in them."""
+    removed = 0
+    with suppress(UsageError, OSError):  # no home folder, nothing kept
+        for path in _files(user_state_dir(environ) / "lists"):
+            held = _read(path)
+            if held is None or held.location == location:
+                path.unlink(missing_ok=True)
+                removed += 1
+    return removed
+
+
+def _files(folder: Path) -> list[Path]:
+    return list(folder.glob("*.json"))
+
+
+def _file(environ: Mapping[str, str]) -> Path | None:
+    """Return the file of this terminal, in this session: its device may be another user's login tomorrow."""
+    for descriptor in (0, 2, 1):
+        with suppress(OSError, AttributeError, UsageError):
+            terminal = f"{os.ttyname(descriptor)} {os.getsid(0)}"
+            return user_state_dir(environ) / "lists" / f"{zlib.crc32(terminal.encode()):08x}.json"
+    return None
+
+
+def _is_fresh(path: Path) -> bool:
+    try:
+        return 0 <= time.time() - path.stat().st_mtime < _KEPT_FOR
+    except OSError:
+        return False
+
+
+def _read(path: Path) -> LastList | None:
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        cursor = held["cursor"]
+        cursor = str(cursor) if cursor is not None else None
+        return LastList(str(held["profile"]), str(held["location"]), cursor, int(held["limit"]))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None

@@ -1,0 +1,132 @@
+"""What is longer than the screen goes to the user's pager, as git and gh do it."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import IO, TextIO
+
+from custctl.support.children import child_environment
+from custctl.terminal.layout import rows_of
+from custctl.terminal.streams import ReaderLeftError
+
+_DEFAULT = "less"
+# Quit where it fits, show colours, leave the text on the screen: git's own choice.
+_LESS = "FRX"
+_CHOP = "S"  # lines that are wider than the screen are not folded
+
+
+class Pager:
+    """Shows lines on a terminal, those that do not fit the screen in a pager.
+
+    Args:
+        stream: the terminal.
+        environ: `PAGER` names the program; `cat` or nothing at all is none.
+        before: called before the pager starts: whoever reads may take hours.
+        warn: called with a warning for a person.
+    """
+
+    def __init__(
+        self, stream: TextIO, environ: Mapping[str, str], before: Callable[[], None], warn: Callable[[str], None]
+    ) -> None:
+        self._stream = stream
+        self._environ = environ
+        self._before = before
+        self._warn = warn
+
+    def show(self, lines: Iterable[str], *, whole: bool, chop: bool = False) -> None:
+        """Write lines, to their end or until the reader has seen enough.
+
+        Args:
+            whole: whether nothing needs to be read for them any more, so that connections can be closed.
+            chop: whether a pager shows a wide line without folding it.
+
+        Raises:
+            ReaderLeftError: the reader has left a list that is still being read.
+        """
+        held: list[str] = []
+        rest = iter(lines)
+        size = shutil.get_terminal_size()
+        # The line below the text is the prompt's.
+        room = size.lines - 1
+        for line in rest:
+            held.append(line)
+            room -= 1 if chop else rows_of(line, size.columns)
+            if room < 0:
+                break
+        command = self._command() if room < 0 else None
+        if command is not None:
+            if whole:
+                self._before()
+            process = self._start(command, chop=chop)
+            if process is not None:
+                if not self._feed(process, held, rest) and not whole:
+                    raise ReaderLeftError
+                return
+        for line in (*held, *rest):
+            self._stream.write(line + "\n")
+
+    def _command(self) -> list[str] | None:
+        named = self._environ.get("PAGER")
+        try:
+            command = shlex.split(_DEFAULT if named is None else named)
+        except ValueError as error:
+            self._warn(f"cannot parse `PAGER`: {error}")
+            return None
+        if not command or command == ["cat"] or (named is None and shutil.which(_DEFAULT) is None):
+            return None
+        return command
+
+    def _start(self, command: list[str], *, chop: bool) -> subprocess.Popen[bytes] | None:
+        environ = child_environment(self._environ)
+        environ.setdefault("LESS", _LESS + _CHOP * chop)
+        environ.setdefault("LV", "-c")
+        self._stream.flush()
+        try:
+            # The user's own choice of a program, run without a shell.
+            return subprocess.Popen(command, stdin=subprocess.PIPE, env=environ)  # noqa: S603
+        except OSError as error:
+            self._warn(f"cannot start the pager `{command[0]}`: {error.strerror}")
+            return None
+
+    def _feed(self, process: subprocess.Popen[bytes], held: Iterable[str], rest: Iterator[str]) -> bool:
+        """Hand lines to the pager and wait for its end; return whether it took them all."""
+        assert process.stdin is not None
+        pipe: IO[bytes] = process.stdin
+        try:
+            with _ctrl_c_is_the_pagers():
+                try:
+                    for line in held:
+                        pipe.write(f"{line}\n".encode())
+                    # What is there is shown, also where the rest takes a while.
+                    pipe.flush()
+                    for line in rest:
+                        pipe.write(f"{line}\n".encode())
+                    pipe.close()
+                except BrokenPipeError:
+                    return False
+                finally:
+                    with suppress(OSError):
+                        pipe.close()
+                    process.wait()
+        except BaseException:
+            # SIGTERM: the pager gives the terminal back before it ends.
+            process.terminate()
+            process.wait()
+            raise
+        return True
+
+
+@contextmanager
+def _ctrl_c_is_the_pagers() -> Iterator[None]:
+    """Leave Ctrl-C to the pager, which shares the terminal: it stops its search or its waiting, and shows on."""
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
