@@ -13,6 +13,7 @@ from custctl.api.opened import Opened
 from custctl.api.telling import Log, Teller
 
 if TYPE_CHECKING:
+    from custctl.api.accounts import Accounts
     from custctl.api.audit import Audit
     from custctl.api.cache import Cache
     from custctl.api.customers import Customers
@@ -117,6 +118,13 @@ class Client:
         from custctl.api.audit import Audit
 
         return Audit(self._opened)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Customers' accounts at the identity provider."""
+        from custctl.api.accounts import Accounts
+
+        return Accounts(self._opened)
 
     def doctor(self) -> Iterator[Check]:
         """Yield what `custctl doctor` checks; a fault is a check whose `ok` is false, not an error."""

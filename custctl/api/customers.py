@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar, Unpack
 
 from custctl.cache.answers import Demands, Found
+from custctl.support.errors import CustctlError, RefusedError
 
 if TYPE_CHECKING:
     from custctl.api.erasing import Erasure
@@ -217,10 +218,19 @@ class Customers:
         from custctl.customers.rules import validate
 
         wanted = chosen_operation_id(operation_id)
-        return self._with_fields(
+        outcome = self._with_fields(
             values,
             lambda own: self._opened.store.add(validate(values, own, partial=False), own, operation_id=wanted),
         )
+        return self._followed(outcome)
+
+    def _followed(self, outcome: Outcome) -> Outcome:
+        """Have the account at the identity provider follow what was written."""
+        if self._opened.profile.identity.is_local:
+            return outcome
+        from custctl.api.accounts import Accounts
+
+        return Accounts(self._opened).follow(outcome)
 
     def _with_fields(self, named: Iterable[str], work: Callable[[OwnFields], T]) -> T:
         """Run `work` with the own fields; again where the database turns out to have others."""
@@ -260,7 +270,7 @@ class Customers:
         from custctl.customers.rules import validate
 
         wanted = chosen_operation_id(operation_id)
-        return self._with_fields(
+        outcome = self._with_fields(
             changes,
             lambda own: self._opened.store.update(
                 str(who),
@@ -272,6 +282,7 @@ class Customers:
                 base=base,
             ),
         )
+        return self._followed(outcome)
 
     def delete(self, who: str | int, *, if_version: str | None = None, operation_id: str | None = None) -> Outcome:
         """Delete a customer, its password and every value that the audit holds of it.
@@ -286,9 +297,10 @@ class Customers:
         """
         from custctl.customers.operations import chosen_operation_id
 
-        return self._opened.store.delete(
+        outcome = self._opened.store.delete(
             str(who), operation_id=chosen_operation_id(operation_id), if_version=if_version
         )
+        return self._followed(outcome)
 
     def erase(self, who: str | int, *, request: str, operation_id: str | None = None) -> Erasure:
         """Erase everything that custctl keeps of a customer, for a data subject's request; a deleted one too.
@@ -324,13 +336,19 @@ class Customers:
     # -- passwords ---------------------------------------------------------------------------------
 
     def set_password(self, who: str | int, password: str, *, operation_id: str | None = None) -> Outcome:
-        """Store the argon2id hash of a customer's password.
+        """Set a customer's password: at the identity provider, or as an argon2id hash in the database.
 
         Raises:
-            InvalidError: the password is too short, too common or too easily guessed.
+            InvalidError: the password is too short, too common or too easily guessed, or the provider refuses it.
             NotFoundError: there is no such customer.
+            RefusedError: the customer has no account at the provider.
         """
         from custctl.customers.operations import chosen_operation_id
+
+        if not self._opened.profile.identity.is_local:
+            from custctl.api.accounts import Accounts
+
+            return Accounts(self._opened).set_password(who, password, operation_id=chosen_operation_id(operation_id))
         from custctl.customers.passwords import check_password_rules, hash_password
 
         def hasher(found: Customer) -> str:
@@ -338,6 +356,31 @@ class Customers:
             return hash_password(password)
 
         return self._opened.store.set_password(str(who), hasher, operation_id=chosen_operation_id(operation_id))
+
+    def reset_password(self, who: str | int, *, operation_id: str | None = None) -> Outcome:
+        """Have the identity provider send a customer what a new password is set with.
+
+        Raises:
+            NotFoundError: there is no such customer.
+            RefusedError: the profile has no provider, it sends no resets, or the customer has no account there.
+        """
+        from custctl.api.accounts import Accounts
+        from custctl.customers.operations import chosen_operation_id
+
+        return Accounts(self._opened).send_reset(who, operation_id=chosen_operation_id(operation_id))
+
+    def check_passwords_are_here(self) -> None:
+        """Refuse to check a password that another one checks.
+
+        Raises:
+            RefusedError: the profile has an identity provider.
+        """
+        identity = self._opened.profile.identity
+        if not identity.is_local:
+            raise RefusedError(
+                f"the identity provider of profile `{self._opened.profile.name}` ({identity.provider}) checks passwords",
+                hint="let the customer log in there; `custctl identity status` shows which provider it is",
+            )
 
     def verify_password(
         self, who: str | int, password: str, *, before_writing: Callable[[], None] = lambda: None
@@ -350,10 +393,11 @@ class Customers:
         Raises:
             InvalidError: the password does not match, or none is set.
             NotFoundError: there is no such customer.
+            RefusedError: an identity provider checks passwords.
         """
         from custctl.customers.passwords import verify_customer
-        from custctl.support.errors import CustctlError
 
+        self.check_passwords_are_here()
         store = self._opened.store
         found, stored = store.password_hash(str(who))
         renewed = verify_customer(stored, password)

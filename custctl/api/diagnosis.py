@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
+from custctl.accounts.checking import check_accounts
 from custctl.cache.checking import check_cache
 from custctl.engines.model import Check
 from custctl.support.errors import CustctlError, ExitCode, NoCredentialError
@@ -62,6 +63,7 @@ def diagnose(
         yield Check("schema", False, f"unknown: cannot query the {name}", _AGAIN, fault.exit_code)
     yield from _guarded("replicas", replicas.checks)
     yield from check_cache(profile, environ)
+    yield from check_accounts(profile, open_database, environ)
 
 
 def _engine(database: Database, sql_dir: Path) -> Iterator[Check]:

@@ -27,6 +27,7 @@ from custctl.support.lists import forget_lists
 if TYPE_CHECKING:
     from custctl.api.opened import Opened
     from custctl.customers.model import Customer
+    from custctl.customers.operations import Outcome
 
 _KEPT_FOR = 24 * 3600  # seconds that an erasure which did not end is remembered
 _PATIENCE = 2.0  # seconds to wait for another process
@@ -178,6 +179,7 @@ class ErasureRequest:
             kept=[
                 *database.scrub(),
                 *self._cache_failure(),
+                *self._account(outcome),
                 *(Remains("script", in_scripts.format(name=name)) for name in found.scripts),
                 *database.remains(),
                 *EVERYWHERE,
@@ -201,6 +203,20 @@ class ErasureRequest:
         return [
             Remains("cache", f"the cache was not updated: {mirror.problem}; entries expire after a day", failed=True)
         ]
+
+    def _account(self, outcome: Outcome) -> list[Remains]:
+        """Have the account at the identity provider removed, and return what stays there."""
+        identity = self._opened.profile.identity
+        if identity.is_local:
+            return []
+        from custctl.api.accounts import Accounts
+
+        error = Accounts(self._opened).follow(outcome).account_error
+        if error is not None:
+            return [Remains("account", error.message, "custctl identity sync", failed=True)]
+        if identity.on_delete == "disable":
+            return [Remains("account", "its account at the identity provider is disabled: `on_delete: disable`")]
+        return []
 
 
 class _Begun:

@@ -36,6 +36,7 @@ def held(opened: Opened, who: str) -> dict[str, Any]:
             found = look_up(database, connection, "customer.", number)
             password = _password(connection, number)
             row = to_customer(database, connection, found) if found is not None else None
+            account = connection.run("account.of", owner=number).one_or_none()
     except CredentialError as error:
         raise CredentialError(
             f"this login cannot read everything that is held of a person: {error.message}",
@@ -50,6 +51,7 @@ def held(opened: Opened, who: str) -> dict[str, Any]:
         "database": opened.profile.location,
         "customer": row.as_dict() if row is not None else None,
         "password": {"set": password is not None, "updated_at": password},
+        "account": {"provider": account.provider, "subject": account.subject} if account is not None else None,
         "audit": [_entry(each) for each in rows if each.customer_id == number],
         "imports": [_batch(each) for each in rows if each.customer_id != number],
         "cache": _cache(opened, number),

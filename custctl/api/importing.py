@@ -96,10 +96,18 @@ class FileImport:
         Args:
             on_progress: called with the number of rows dealt with, after each batch.
         """
-        if self.request.dry_run or self.request.on_conflict != "update":
+        if self.request.dry_run:
             return self._work.run(on_progress)
-        with self._opened.writing_many():
-            return self._work.run(on_progress)
+        if self.request.on_conflict != "update":
+            result = self._work.run(on_progress)
+        else:
+            with self._opened.writing_many():
+                result = self._work.run(on_progress)
+        if not self._opened.profile.identity.is_local:
+            from custctl.api.accounts import Accounts
+
+            result.account_error = Accounts(self._opened).follow_operation(self.request.operation_id)
+        return result
 
 
 @contextmanager

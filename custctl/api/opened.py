@@ -246,9 +246,11 @@ class Opened:
     def store(self) -> CustomerStore:
         """The customers of the database; what is written through it must have been validated."""
         from custctl.customers.mirror import NO_MIRROR
+        from custctl.customers.outbox import NO_QUEUE, Outbox
         from custctl.customers.store import CustomerStore
 
-        return CustomerStore(self.database, self.profile.environment, self.actor, self.mirror or NO_MIRROR)
+        queue = NO_QUEUE if self.profile.identity.is_local else Outbox()
+        return CustomerStore(self.database, self.profile.environment, self.actor, self.mirror or NO_MIRROR, queue)
 
     # -- the cache ---------------------------------------------------------------------------------
 

@@ -33,6 +33,10 @@ COMMANDS = {
     "audit": ("custctl.cli.commands.audit:audit", "Read and verify the audit log."),
     "replica": ("custctl.cli.commands.replica:replica", "Manage replicas: status, switchover, failover."),
     "cache": ("custctl.cli.commands.cache:cache", "Manage the cache of frequently read customers."),
+    "identity": (
+        "custctl.cli.commands.identity:identity",
+        "Manage customers' accounts at an identity provider.",
+    ),
     "doctor": (
         "custctl.cli.commands.doctor:doctor",
         "Check everything on one screen, with a hint for each fault.",

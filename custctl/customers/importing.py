@@ -85,6 +85,7 @@ class Result:
         filled: how many cells of each field that this run read hold something.
         misfits: how many of those cells seem to be of another meaning than the field.
         reasons: the first rejects, as (line, reason).
+        account_error: why accounts at the identity provider do not follow yet; None where they do, or there is none.
     """
 
     counts: Counts
@@ -96,6 +97,7 @@ class Result:
     filled: Counter[str] = field(default_factory=Counter)
     misfits: Counter[str] = field(default_factory=Counter)
     reasons: list[tuple[int, str]] = field(default_factory=list)
+    account_error: CustctlError | None = None
 
 
 _SHOWN_REASONS = 10
@@ -293,6 +295,8 @@ class Import:
             work = Batch(portion, self._request.on_conflict)
             work.run(self._database, connection)
             work.add_to(counts)
+            written = [*work.inserted, *work.updated]
+            self._store.queue.follow_many(connection, written, self._request.operation_id)
             size = self._rejects_size
             if rejects is not None:
                 rejects.cut_back(size)

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 
 from custctl.customers.model import Customer
-from custctl.support.errors import UsageError
+from custctl.support.errors import CustctlError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,8 @@ class Outcome:
         changed: False where there was nothing to change.
         replayed: True where the operation had been applied before, and nothing was done now.
         deleted_version: the version that the row had when it was deleted; None where it was not.
+        account_error: why the account at the identity provider does not follow yet, though the customer is written; None
+            where it does, or there is no provider.
     """
 
     customer: Customer | None
@@ -28,6 +30,7 @@ class Outcome:
     changed: bool = True
     replayed: bool = False
     deleted_version: str | None = None
+    account_error: CustctlError | None = None
 
 
 def new_operation_id() -> str:

@@ -14,7 +14,14 @@ from sqlalchemy import bindparam
 from custctl.customers.model import FIELDS
 from custctl.schema.names import CUSTOMER
 from custctl.schema.statements import epoch_is_held, epoch_query, fixed, own_fields_query
-from custctl.schema.tables import customer, customer_audit, customer_import, customer_password
+from custctl.schema.tables import (
+    customer,
+    customer_account,
+    customer_account_outbox,
+    customer_audit,
+    customer_import,
+    customer_password,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +70,15 @@ def facts() -> list[ColumnElement[Any]]:
 
 def statements(dialect: Dialect) -> dict[str, Executable]:
     """Return the statements by name."""
-    return {**_customers(dialect), **_exports(dialect), **_passwords(dialect), **_audit(dialect), **_imports(dialect)}
+    return {
+        **_customers(dialect),
+        **_exports(dialect),
+        **_passwords(dialect),
+        **_audit(dialect),
+        **_imports(dialect),
+        **_accounts(),
+        **_outbox(),
+    }
 
 
 def _customers(dialect: Dialect) -> dict[str, Executable]:
@@ -106,6 +121,7 @@ def _passwords(dialect: Dialect) -> dict[str, Executable]:
     return {
         "customer.with_hash_by_id": both.where(customer.c.id == bindparam("who")),
         "customer.with_hash_by_email": both.where(customer.c.email == bindparam("who")),
+        "password.count": sa.select(sa.func.count().label("count")).select_from(customer_password),
         "password.hash": sa.select(customer_password.c.hash).where(owner),
         "password.insert": sa.insert(customer_password).values(customer_id=bindparam("owner"), **values),
         "password.update": sa.update(customer_password).where(owner).values(values),
@@ -153,4 +169,100 @@ def _imports(dialect: Dialect) -> dict[str, Executable]:
         "import.insert": sa.insert(customer_import).values(key=bindparam("of"), **values),
         "import.update": sa.update(customer_import).where(mine).values(values),
         "import.delete": sa.delete(customer_import).where(mine),
+    }
+
+
+def _accounts() -> dict[str, Executable]:
+    link = customer_account.c
+    mine = link.customer_id == bindparam("owner")
+    seen = {name: bindparam(f"seen_{name}", type_=link[name].type) for name in ("email", "enabled")}
+    values = {
+        "provider": bindparam("at", type_=link.provider.type),
+        "subject": bindparam("linked", type_=link.subject.type),
+        **seen,
+        "seen_at": bindparam("now", type_=link.seen_at.type),
+    }
+    return {
+        "account.of": sa.select(customer_account).where(mine),
+        "account.owner": sa.select(link.customer_id)
+        .join_from(customer_account, customer, customer.c.id == link.customer_id)
+        .where(link.subject == bindparam("linked")),
+        "account.insert": sa.insert(customer_account).values(customer_id=bindparam("owner"), **values),
+        "account.update": sa.update(customer_account).where(mine).values(values),
+        "account.delete": sa.delete(customer_account).where(mine),
+        "account.count": sa.select(sa.func.count().label("count")).select_from(customer_account),
+        "account.all": sa.select(link.customer_id, link.provider, link.subject).order_by(link.customer_id),
+        "account.customer": sa.select(
+            *(customer.c[name] for name in ("id", "email", "first_name", "last_name", "status"))
+        ).where(customer.c.id == bindparam("owner")),
+        "account.customers": sa.select(customer.c.id, customer.c.email, customer.c.status).order_by(customer.c.id),
+    }
+
+
+def _outbox() -> dict[str, Executable]:
+    row = customer_account_outbox.c
+
+    def given(name: str, column: str) -> sa.BindParameter[Any]:
+        return bindparam(name, type_=row[column].type)
+
+    about = sa.and_(row.customer_id == bindparam("about"), row.stray == bindparam("found"))
+    free = sa.or_(row.claimed_until.is_(None), row.claimed_until < given("now", "claimed_until"))
+    held = sa.and_(row.id == bindparam("number"), row.claimed_by == bindparam("mine"))
+    due = sa.select(row.id).where(row.next_attempt_at <= given("since", "next_attempt_at"), free)
+    order = (row.next_attempt_at, row.id)
+    none, one, few = (sa.literal_column(number, sa.Integer()) for number in ("0", "1", "100"))
+    let_go = {"claimed_by": sa.null(), "claimed_until": sa.null()}
+    failing = row.attempts > none
+    return {
+        "outbox.raise": sa.update(customer_account_outbox)
+        .where(about)
+        .values(
+            generation=row.generation + one,
+            operation_id=bindparam("operation"),
+            next_attempt_at=given("now", "next_attempt_at"),
+        ),
+        "outbox.add": sa.insert(customer_account_outbox).values(
+            customer_id=bindparam("about"),
+            stray=bindparam("found"),
+            operation_id=bindparam("operation"),
+            generation=one,
+            attempts=none,
+            next_attempt_at=given("now", "next_attempt_at"),
+            created_at=given("now", "created_at"),
+        ),
+        "outbox.remember": sa.update(customer_account_outbox).where(about).values(subject=bindparam("linked")),
+        "outbox.due": due.order_by(*order).limit(few).offset(none),
+        "outbox.due_of": due.where(row.operation_id == bindparam("operation")).order_by(*order).limit(few).offset(none),
+        "outbox.about": sa.select(row.id).where(about),
+        "outbox.left_of": sa.select(sa.func.count().label("count")).where(row.operation_id == bindparam("operation")),
+        "outbox.claim": sa.update(customer_account_outbox)
+        .where(row.id == bindparam("number"), free)
+        .values(claimed_by=bindparam("mine"), claimed_until=given("until", "claimed_until")),
+        "outbox.row": sa.select(customer_account_outbox).where(row.id == bindparam("number")),
+        "outbox.renew": sa.update(customer_account_outbox)
+        .where(held)
+        .values(claimed_until=given("until", "claimed_until")),
+        "outbox.intend": sa.update(customer_account_outbox).where(held).values(intent=bindparam("planned")),
+        "outbox.done": sa.delete(customer_account_outbox).where(held, row.generation == bindparam("seen")),
+        "outbox.release": sa.update(customer_account_outbox).where(held).values(let_go),
+        "outbox.fail": sa.update(customer_account_outbox)
+        .where(held)
+        .values(
+            attempts=row.attempts + one,
+            next_attempt_at=given("again", "next_attempt_at"),
+            last_error=bindparam("told"),
+            **let_go,
+        ),
+        "outbox.customers": sa.select(row.customer_id).where(row.customer_id > none).order_by(row.customer_id),
+        "outbox.counts": sa.select(
+            sa.func.count().label("pending"),
+            sa.func.sum(sa.case((failing, one), else_=none)).label("failed"),
+            sa.func.min(row.created_at).label("oldest"),
+            sa.func.min(row.next_attempt_at).label("next_attempt_at"),
+        ).select_from(customer_account_outbox),
+        "outbox.failures": sa.select(row.customer_id, row.stray, row.attempts, row.next_attempt_at, row.last_error)
+        .where(failing)
+        .order_by(row.next_attempt_at.desc(), row.id)
+        .limit(sa.literal_column("10"))
+        .offset(none),
     }

@@ -14,6 +14,7 @@ from custctl.customers.mirror import NO_MIRROR, Mirror
 from custctl.customers.model import DEFAULT_STATUS, EDITABLE, Customer, recorded_customer
 from custctl.customers.naming import not_found, parse_who
 from custctl.customers.operations import Outcome, new_operation_id
+from custctl.customers.outbox import FOLLOWED, NO_QUEUE, Queue
 from custctl.customers.transactions import VOID, Transactions
 from custctl.customers.versions import Version
 from custctl.schema.own import NO_OWN_FIELDS, OwnFields, Value
@@ -46,13 +47,22 @@ class CustomerStore:
         environment: the profile's, which the database's stamp must equal before anything is written.
         actor: who is recorded in the audit.
         mirror: is told of every write.
+        queue: has accounts at an identity provider follow.
     """
 
-    def __init__(self, database: Database, environment: str, actor: str, mirror: Mirror = NO_MIRROR) -> None:
+    def __init__(
+        self,
+        database: Database,
+        environment: str,
+        actor: str,
+        mirror: Mirror = NO_MIRROR,
+        queue: Queue = NO_QUEUE,
+    ) -> None:
         self._database = database
         self.environment = environment
         self._actor = actor
         self._mirror = mirror
+        self.queue = queue
         self.transactions = Transactions(database, environment, actor)
 
     # -- reading -----------------------------------------------------------------------------------
@@ -124,6 +134,7 @@ class CustomerStore:
             row = make_customer(self._database, connection, made, standing.epoch)
             self._mirror.writing(standing.database_id, row.id)
             self._record(connection, row, operation_id, "add", fields=list(filled), before=None, request=values)
+            self.queue.follow(connection, row.id, operation_id)
             return Outcome(row, row.id, operation_id)
 
         return self._write(operation_id, "add", None, write, request=values)
@@ -176,6 +187,8 @@ class CustomerStore:
             if after.version == str(precondition):
                 raise other_shape(self._database.location, "an update does not raise the version of its row")
             self._record(connection, after, operation_id, "update", fields=list(changed), before=row, request=changes)
+            if FOLLOWED & changed.keys():
+                self.queue.follow(connection, row.id, operation_id)
             return Outcome(after, after.id, operation_id)
 
         return self._insist(
@@ -217,7 +230,7 @@ class CustomerStore:
                 raise self._conflict(connection, row, precondition, {}, None)
             self._mirror.writing(standing.database_id, row.id)
             connection.run("password.delete", owner=row.id)
-            self._take_away(connection, row, precondition)
+            self._take_away(connection, row, precondition, operation_id)
             entry = audit.Entry(operation_id, "delete", self._actor, customer_id=row.id, version=row.version)
             audit.append(self._database, connection, entry)
             audit.erase_values(connection, row.id)
@@ -251,7 +264,7 @@ class CustomerStore:
             scripts = scripts_that_hold(connection, row.email) if row is not None else []
             counts = {"password": connection.run("password.delete", owner=number).rowcount, "customer": 0}
             if row is not None:
-                self._take_away(connection, row, Version.parse(row.version))
+                self._take_away(connection, row, Version.parse(row.version), operation_id)
                 counts["customer"] = 1
             counts["audit_values"] = audit.erase_values(connection, number)
             detail = erasure_detail(request, counts, scripts)
@@ -268,12 +281,13 @@ class CustomerStore:
         self._mirror.erased(database_id, outcome.customer_id, recorded.version)
         return outcome
 
-    def _take_away(self, connection: Connection, row: Customer, precondition: Version) -> None:
-        """Delete a row that has this version.
+    def _take_away(self, connection: Connection, row: Customer, precondition: Version, operation_id: str) -> None:
+        """Delete a row that has this version; its account goes, too.
 
         Raises:
             ConflictError: it has another one.
         """
+        self.queue.forget(connection, row.id, operation_id)
         if connection.run("customer.delete", **self._holds(row.id, precondition)).one_or_none() is None:
             raise self._conflict(connection, self._find(connection, str(row.id)), precondition, {}, row)
 
@@ -340,6 +354,39 @@ class CustomerStore:
 
         operation_id = new_operation_id()
         self._write(operation_id, "rehash-password", None, write)
+
+    # -- accounts at an identity provider ----------------------------------------------------------
+
+    def note(
+        self,
+        who: str,
+        action: str,
+        *,
+        operation_id: str,
+        detail: Mapping[str, Any],
+        change: Callable[[Connection, Customer], None] = lambda *_: None,
+    ) -> Outcome:
+        """Record what was done to a customer besides its fields.
+
+        Args:
+            action: what it was, for the audit.
+            detail: facts without personal data or a secret.
+            change: what to write in the same transaction.
+
+        Raises:
+            NotFoundError: there is no such customer.
+        """
+
+        def write(connection: Connection, standing: Standing) -> Outcome:
+            row = self._find(connection, who)
+            change(connection, row)
+            entry = audit.Entry(
+                operation_id, action, self._actor, customer_id=row.id, version=row.version, detail=detail
+            )
+            audit.append(self._database, connection, entry)
+            return Outcome(row, row.id, operation_id)
+
+        return self._write(operation_id, action, who, write)
 
     # -- what every write shares -------------------------------------------------------------------
 

@@ -40,6 +40,7 @@ Rights = Mapping[str, Mapping[str, tuple[str, ...]]]
 RIGHTS: Mapping[str, Rights] = {
     SUPPORT: {
         "customer": _READ,
+        "customer_account": _READ,
         "customer_status": _READ,
         "schema_migration": _READ,
         "custctl_metadata": _READ,
@@ -50,6 +51,8 @@ RIGHTS: Mapping[str, Rights] = {
         "customer_password": _EDIT,
         "customer_import": _EDIT,
         "customer_import_row": _EDIT,
+        "customer_account": _EDIT,
+        "customer_account_outbox": _EDIT,
         "customer_status": _READ,
         "schema_migration": _READ,
         "custctl_metadata": _READ,
@@ -61,6 +64,8 @@ RIGHTS: Mapping[str, Rights] = {
         "customer_password": _EDIT,
         "customer_import": _EDIT,
         "customer_import_row": _EDIT,
+        "customer_account": _EDIT,
+        "customer_account_outbox": _EDIT,
         "customer_status": _EDIT,
         "schema_migration": _EDIT,
         "custctl_metadata": _EDIT,

@@ -5,6 +5,8 @@ from __future__ import annotations
 CUSTOMER = "customer"
 PASSWORD = "customer_password"  # noqa: S105 - a table
 AUDIT = "customer_audit"
+ACCOUNT = "customer_account"
+OUTBOX = "customer_account_outbox"
 JOURNAL = "schema_migration"
 METADATA = "custctl_metadata"
 PRODUCT_SCRIPTS = (
@@ -13,6 +15,7 @@ PRODUCT_SCRIPTS = (
     "migrations/0003_create_customer_audit.sql",
     "migrations/0004_create_customer_status.sql",
     "migrations/0005_create_customer_import.sql",
+    "migrations/0007_create_customer_account.sql",
     "migrations/0008_add_audit_login.sql",
     "repeatable/customer_search.sql",
     "repeatable/roles.sql",

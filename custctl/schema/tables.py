@@ -73,6 +73,35 @@ customer_import = Table(
     Column("updated_at", Timestamp, nullable=False),
 )
 
+customer_account = Table(
+    names.ACCOUNT,
+    schema,
+    Column("customer_id", RowId, primary_key=True, autoincrement=False),
+    Column("provider", text(200), nullable=False),
+    Column("subject", text(255), nullable=False),
+    Column("email", text(254), nullable=False),
+    Column("enabled", Integer, nullable=False),
+    Column("seen_at", Timestamp, nullable=False),
+)
+
+customer_account_outbox = Table(
+    names.OUTBOX,
+    schema,
+    Column("id", RowId, Identity(always=True), primary_key=True),
+    Column("customer_id", BigInteger, nullable=False),
+    Column("stray", text(255), nullable=False),
+    Column("subject", text(255)),
+    Column("intent", text(254)),
+    Column("operation_id", text(36), nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at", Timestamp, nullable=False),
+    Column("last_error", text(500)),
+    Column("claimed_by", text(36)),
+    Column("claimed_until", Timestamp),
+    Column("created_at", Timestamp, nullable=False),
+)
+
 journal = Table(
     names.JOURNAL,
     schema,

@@ -25,7 +25,10 @@ def test_every_statement_is_run_and_every_one_that_is_run_is_there() -> None:
     """Names are put together in two ways: behind `by_`, and in front of it."""
     texts = [path.read_text() for path in (REPOSITORY / "custctl").rglob("*.py") if path.name != "statements.py"]
     named = set(
-        re.findall(r'"((?:audit|clock|create|customer|import|journal|metadata|password)\.[\w.{}]*)"', "".join(texts))
+        re.findall(
+            r'"((?:account|audit|clock|create|customer|import|journal|metadata|outbox|password)\.[\w.{}]*)"',
+            "".join(texts),
+        )
     ) | {"database.read_only"}
     there = set(compiled(DIALECTS["sqlite"]))
     used = set()

@@ -332,7 +332,9 @@ def test_logins_are_told_with_their_roles_and_what_they_lack(
     faults = patient.faults("--env", "nobody", code=4)
     assert faults["rights"]["value"].startswith("lacks SELECT on `customer`")
     assert SUPPORT in faults["rights"]["hint"]
-    made.sql("GRANT SELECT ON customer, customer_status, schema_migration, custctl_metadata, customer_audit TO reader")
+    made.sql(
+        "GRANT SELECT ON customer, customer_account, customer_status, schema_migration, custctl_metadata, customer_audit TO reader"
+    )
     checks = patient.checks("--env", "reader")
     assert (checks["roles"]["value"], checks["rights"]["value"]) == (
         "none of custctl's",

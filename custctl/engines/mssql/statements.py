@@ -5,6 +5,39 @@ from __future__ import annotations
 from custctl.engines.connection import Prepared
 
 STATEMENTS: dict[str, Prepared] = {
+    "account.all": (
+        "SELECT {schema}.customer_account.customer_id, {schema}.customer_account.provider, {schema}.customer_account.subject\nFROM {schema}.customer_account ORDER BY {schema}.customer_account.customer_id",
+        (),
+    ),
+    "account.count": ("SELECT count(*) AS count\nFROM {schema}.customer_account", ()),
+    "account.customer": (
+        "SELECT {schema}.customer.id, {schema}.customer.email, {schema}.customer.first_name, {schema}.customer.last_name, {schema}.customer.status\nFROM {schema}.customer\nWHERE {schema}.customer.id = ?",
+        ("owner",),
+    ),
+    "account.customers": (
+        "SELECT {schema}.customer.id, {schema}.customer.email, {schema}.customer.status\nFROM {schema}.customer ORDER BY {schema}.customer.id",
+        (),
+    ),
+    "account.delete": (
+        "DELETE FROM {schema}.customer_account WHERE {schema}.customer_account.customer_id = ?",
+        ("owner",),
+    ),
+    "account.insert": (
+        "INSERT INTO {schema}.customer_account (customer_id, provider, subject, email, enabled, seen_at) VALUES (?, ?, ?, ?, ?, CAST(? AS DATETIME2(3)))",
+        ("owner", "at:text", "linked:text", "seen_email:text", "seen_enabled", "now:time"),
+    ),
+    "account.of": (
+        "SELECT {schema}.customer_account.customer_id, {schema}.customer_account.provider, {schema}.customer_account.subject, {schema}.customer_account.email, {schema}.customer_account.enabled, {schema}.customer_account.seen_at\nFROM {schema}.customer_account\nWHERE {schema}.customer_account.customer_id = ?",
+        ("owner",),
+    ),
+    "account.owner": (
+        "SELECT {schema}.customer_account.customer_id\nFROM {schema}.customer_account JOIN {schema}.customer ON {schema}.customer.id = {schema}.customer_account.customer_id\nWHERE ({schema}.customer_account.subject = ? AND DATALENGTH({schema}.customer_account.subject) = DATALENGTH(?))",
+        ("linked:text", "linked:text"),
+    ),
+    "account.update": (
+        "UPDATE {schema}.customer_account SET provider=?, subject=?, email=?, enabled=?, seen_at=CAST(? AS DATETIME2(3)) WHERE {schema}.customer_account.customer_id = ?",
+        ("at:text", "linked:text", "seen_email:text", "seen_enabled", "now:time", "owner"),
+    ),
     "audit.action": (
         "SELECT {schema}.customer_audit.action\nFROM {schema}.customer_audit\nWHERE ({schema}.customer_audit.operation_id = ? AND DATALENGTH({schema}.customer_audit.operation_id) = DATALENGTH(?)) AND {schema}.customer_audit.part = ?",
         ("operation:text", "operation:text", "number_of_part"),
@@ -320,17 +353,86 @@ STATEMENTS: dict[str, Prepared] = {
         ("key:text", "value:long"),
     ),
     "metadata.standing": (
-        "SELECT {schema}.custctl_metadata.name, {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN ({schema}.schema_migration.version <= 5) THEN {schema}.schema_migration.version WHEN ({schema}.schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS NVARCHAR(20)) AS max_1\nFROM {schema}.schema_migration\nWHERE {schema}.schema_migration.state IN ('applied', 'baseline')",
+        "SELECT {schema}.custctl_metadata.name, {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN ({schema}.schema_migration.version <= 5) THEN {schema}.schema_migration.version WHEN ({schema}.schema_migration.name = 'migrations/0007_create_customer_account.sql') THEN 7 WHEN ({schema}.schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS NVARCHAR(20)) AS max_1\nFROM {schema}.schema_migration\nWHERE {schema}.schema_migration.state IN ('applied', 'baseline')",
         (),
     ),
     "metadata.standing_read_only": (
-        "SELECT {schema}.custctl_metadata.name, {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN ({schema}.schema_migration.version <= 5) THEN {schema}.schema_migration.version WHEN ({schema}.schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS NVARCHAR(20)) AS max_1\nFROM {schema}.schema_migration\nWHERE {schema}.schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', CASE WHEN (CAST(DATABASEPROPERTYEX(DB_NAME(), N'Updateability') AS NVARCHAR(60)) = N'READ_ONLY') THEN N'yes' ELSE N'no' END AS anon_1",
+        "SELECT {schema}.custctl_metadata.name, {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN ({schema}.schema_migration.version <= 5) THEN {schema}.schema_migration.version WHEN ({schema}.schema_migration.name = 'migrations/0007_create_customer_account.sql') THEN 7 WHEN ({schema}.schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS NVARCHAR(20)) AS max_1\nFROM {schema}.schema_migration\nWHERE {schema}.schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', CASE WHEN (CAST(DATABASEPROPERTYEX(DB_NAME(), N'Updateability') AS NVARCHAR(60)) = N'READ_ONLY') THEN N'yes' ELSE N'no' END AS anon_1",
         (),
     ),
     "metadata.update": (
         "UPDATE {schema}.custctl_metadata SET value=? WHERE ({schema}.custctl_metadata.name = ? AND DATALENGTH({schema}.custctl_metadata.name) = DATALENGTH(?))",
         ("held:long", "key:text", "key:text"),
     ),
+    "outbox.about": (
+        "SELECT {schema}.customer_account_outbox.id\nFROM {schema}.customer_account_outbox\nWHERE {schema}.customer_account_outbox.customer_id = ? AND ({schema}.customer_account_outbox.stray = ? AND DATALENGTH({schema}.customer_account_outbox.stray) = DATALENGTH(?))",
+        ("about", "found:text", "found:text"),
+    ),
+    "outbox.add": (
+        "INSERT INTO {schema}.customer_account_outbox (customer_id, stray, operation_id, generation, attempts, next_attempt_at, created_at) OUTPUT inserted.id VALUES (?, ?, ?, 1, 0, CAST(? AS DATETIME2(3)), CAST(? AS DATETIME2(3)))",
+        ("about", "found:text", "operation:text", "now:time", "now:time"),
+    ),
+    "outbox.claim": (
+        "UPDATE {schema}.customer_account_outbox SET claimed_by=?, claimed_until=CAST(? AS DATETIME2(3)) WHERE {schema}.customer_account_outbox.id = ? AND ({schema}.customer_account_outbox.claimed_until IS NULL OR {schema}.customer_account_outbox.claimed_until < CAST(? AS DATETIME2(3)))",
+        ("mine:text", "until:time", "number", "now:time"),
+    ),
+    "outbox.counts": (
+        "SELECT count(*) AS pending, sum(CASE WHEN ({schema}.customer_account_outbox.attempts > 0) THEN 1 ELSE 0 END) AS failed, min({schema}.customer_account_outbox.created_at) AS oldest, min({schema}.customer_account_outbox.next_attempt_at) AS next_attempt_at\nFROM {schema}.customer_account_outbox",
+        (),
+    ),
+    "outbox.customers": (
+        "SELECT {schema}.customer_account_outbox.customer_id\nFROM {schema}.customer_account_outbox\nWHERE {schema}.customer_account_outbox.customer_id > 0 ORDER BY {schema}.customer_account_outbox.customer_id",
+        (),
+    ),
+    "outbox.done": (
+        "DELETE FROM {schema}.customer_account_outbox WHERE {schema}.customer_account_outbox.id = ? AND ({schema}.customer_account_outbox.claimed_by = ? AND DATALENGTH({schema}.customer_account_outbox.claimed_by) = DATALENGTH(?)) AND {schema}.customer_account_outbox.generation = ?",
+        ("number", "mine:text", "mine:text", "seen"),
+    ),
+    "outbox.due": (
+        "SELECT {schema}.customer_account_outbox.id\nFROM {schema}.customer_account_outbox\nWHERE {schema}.customer_account_outbox.next_attempt_at <= CAST(? AS DATETIME2(3)) AND ({schema}.customer_account_outbox.claimed_until IS NULL OR {schema}.customer_account_outbox.claimed_until < CAST(? AS DATETIME2(3))) ORDER BY {schema}.customer_account_outbox.next_attempt_at, {schema}.customer_account_outbox.id\n OFFSET 0 ROWS\n FETCH FIRST 100 ROWS ONLY",
+        ("since:time", "now:time"),
+    ),
+    "outbox.due_of": (
+        "SELECT {schema}.customer_account_outbox.id\nFROM {schema}.customer_account_outbox\nWHERE {schema}.customer_account_outbox.next_attempt_at <= CAST(? AS DATETIME2(3)) AND ({schema}.customer_account_outbox.claimed_until IS NULL OR {schema}.customer_account_outbox.claimed_until < CAST(? AS DATETIME2(3))) AND ({schema}.customer_account_outbox.operation_id = ? AND DATALENGTH({schema}.customer_account_outbox.operation_id) = DATALENGTH(?)) ORDER BY {schema}.customer_account_outbox.next_attempt_at, {schema}.customer_account_outbox.id\n OFFSET 0 ROWS\n FETCH FIRST 100 ROWS ONLY",
+        ("since:time", "now:time", "operation:text", "operation:text"),
+    ),
+    "outbox.fail": (
+        "UPDATE {schema}.customer_account_outbox SET attempts=({schema}.customer_account_outbox.attempts + 1), next_attempt_at=CAST(? AS DATETIME2(3)), last_error=?, claimed_by=NULL, claimed_until=NULL WHERE {schema}.customer_account_outbox.id = ? AND ({schema}.customer_account_outbox.claimed_by = ? AND DATALENGTH({schema}.customer_account_outbox.claimed_by) = DATALENGTH(?))",
+        ("again:time", "told:text", "number", "mine:text", "mine:text"),
+    ),
+    "outbox.failures": (
+        "SELECT {schema}.customer_account_outbox.customer_id, {schema}.customer_account_outbox.stray, {schema}.customer_account_outbox.attempts, {schema}.customer_account_outbox.next_attempt_at, {schema}.customer_account_outbox.last_error\nFROM {schema}.customer_account_outbox\nWHERE {schema}.customer_account_outbox.attempts > 0 ORDER BY {schema}.customer_account_outbox.next_attempt_at DESC, {schema}.customer_account_outbox.id\n OFFSET 0 ROWS\n FETCH FIRST 10 ROWS ONLY",
+        (),
+    ),
+    "outbox.intend": (
+        "UPDATE {schema}.customer_account_outbox SET intent=? WHERE {schema}.customer_account_outbox.id = ? AND ({schema}.customer_account_outbox.claimed_by = ? AND DATALENGTH({schema}.customer_account_outbox.claimed_by) = DATALENGTH(?))",
+        ("planned:text", "number", "mine:text", "mine:text"),
+    ),
+    "outbox.left_of": (
+        "SELECT count(*) AS count\nFROM {schema}.customer_account_outbox\nWHERE ({schema}.customer_account_outbox.operation_id = ? AND DATALENGTH({schema}.customer_account_outbox.operation_id) = DATALENGTH(?))",
+        ("operation:text", "operation:text"),
+    ),
+    "outbox.raise": (
+        "UPDATE {schema}.customer_account_outbox SET operation_id=?, generation=({schema}.customer_account_outbox.generation + 1), next_attempt_at=CAST(? AS DATETIME2(3)) WHERE {schema}.customer_account_outbox.customer_id = ? AND ({schema}.customer_account_outbox.stray = ? AND DATALENGTH({schema}.customer_account_outbox.stray) = DATALENGTH(?))",
+        ("operation:text", "now:time", "about", "found:text", "found:text"),
+    ),
+    "outbox.release": (
+        "UPDATE {schema}.customer_account_outbox SET claimed_by=NULL, claimed_until=NULL WHERE {schema}.customer_account_outbox.id = ? AND ({schema}.customer_account_outbox.claimed_by = ? AND DATALENGTH({schema}.customer_account_outbox.claimed_by) = DATALENGTH(?))",
+        ("number", "mine:text", "mine:text"),
+    ),
+    "outbox.remember": (
+        "UPDATE {schema}.customer_account_outbox SET subject=? WHERE {schema}.customer_account_outbox.customer_id = ? AND ({schema}.customer_account_outbox.stray = ? AND DATALENGTH({schema}.customer_account_outbox.stray) = DATALENGTH(?))",
+        ("linked:text", "about", "found:text", "found:text"),
+    ),
+    "outbox.renew": (
+        "UPDATE {schema}.customer_account_outbox SET claimed_until=CAST(? AS DATETIME2(3)) WHERE {schema}.customer_account_outbox.id = ? AND ({schema}.customer_account_outbox.claimed_by = ? AND DATALENGTH({schema}.customer_account_outbox.claimed_by) = DATALENGTH(?))",
+        ("until:time", "number", "mine:text", "mine:text"),
+    ),
+    "outbox.row": (
+        "SELECT {schema}.customer_account_outbox.id, {schema}.customer_account_outbox.customer_id, {schema}.customer_account_outbox.stray, {schema}.customer_account_outbox.subject, {schema}.customer_account_outbox.intent, {schema}.customer_account_outbox.operation_id, {schema}.customer_account_outbox.generation, {schema}.customer_account_outbox.attempts, {schema}.customer_account_outbox.next_attempt_at, {schema}.customer_account_outbox.last_error, {schema}.customer_account_outbox.claimed_by, {schema}.customer_account_outbox.claimed_until, {schema}.customer_account_outbox.created_at\nFROM {schema}.customer_account_outbox\nWHERE {schema}.customer_account_outbox.id = ?",
+        ("number",),
+    ),
+    "password.count": ("SELECT count(*) AS count\nFROM {schema}.customer_password", ()),
     "password.delete": (
         "DELETE FROM {schema}.customer_password WHERE {schema}.customer_password.customer_id = ?",
         ("owner",),

@@ -5,6 +5,39 @@ from __future__ import annotations
 from custctl.engines.connection import Prepared
 
 STATEMENTS: dict[str, Prepared] = {
+    "account.all": (
+        "SELECT {schema}.customer_account.customer_id, {schema}.customer_account.provider, {schema}.customer_account.subject\nFROM {schema}.customer_account ORDER BY {schema}.customer_account.customer_id",
+        (),
+    ),
+    "account.count": ("SELECT count(*) AS count\nFROM {schema}.customer_account", ()),
+    "account.customer": (
+        "SELECT {schema}.customer.id, {schema}.customer.email, {schema}.customer.first_name, {schema}.customer.last_name, {schema}.customer.status\nFROM {schema}.customer\nWHERE {schema}.customer.id = %(owner)s::BIGINT",
+        ("owner",),
+    ),
+    "account.customers": (
+        "SELECT {schema}.customer.id, {schema}.customer.email, {schema}.customer.status\nFROM {schema}.customer ORDER BY {schema}.customer.id",
+        (),
+    ),
+    "account.delete": (
+        "DELETE FROM {schema}.customer_account WHERE {schema}.customer_account.customer_id = %(owner)s::BIGINT",
+        ("owner",),
+    ),
+    "account.insert": (
+        "INSERT INTO {schema}.customer_account (customer_id, provider, subject, email, enabled, seen_at) VALUES (%(owner)s::BIGINT, %(at)s::VARCHAR, %(linked)s::VARCHAR, %(seen_email)s::VARCHAR, %(seen_enabled)s::INTEGER, %(now)s::TIMESTAMP WITH TIME ZONE)",
+        ("owner", "at", "linked", "seen_email", "seen_enabled", "now"),
+    ),
+    "account.of": (
+        "SELECT {schema}.customer_account.customer_id, {schema}.customer_account.provider, {schema}.customer_account.subject, {schema}.customer_account.email, {schema}.customer_account.enabled, {schema}.customer_account.seen_at\nFROM {schema}.customer_account\nWHERE {schema}.customer_account.customer_id = %(owner)s::BIGINT",
+        ("owner",),
+    ),
+    "account.owner": (
+        "SELECT {schema}.customer_account.customer_id\nFROM {schema}.customer_account JOIN {schema}.customer ON {schema}.customer.id = {schema}.customer_account.customer_id\nWHERE {schema}.customer_account.subject = %(linked)s::VARCHAR",
+        ("linked",),
+    ),
+    "account.update": (
+        "UPDATE {schema}.customer_account SET provider=%(at)s::VARCHAR, subject=%(linked)s::VARCHAR, email=%(seen_email)s::VARCHAR, enabled=%(seen_enabled)s::INTEGER, seen_at=%(now)s::TIMESTAMP WITH TIME ZONE WHERE {schema}.customer_account.customer_id = %(owner)s::BIGINT",
+        ("at", "linked", "seen_email", "seen_enabled", "now", "owner"),
+    ),
     "audit.action": (
         "SELECT {schema}.customer_audit.action\nFROM {schema}.customer_audit\nWHERE {schema}.customer_audit.operation_id = %(operation)s::VARCHAR AND {schema}.customer_audit.part = %(number_of_part)s::INTEGER",
         ("operation", "number_of_part"),
@@ -318,17 +351,86 @@ STATEMENTS: dict[str, Prepared] = {
         ("key", "value"),
     ),
     "metadata.standing": (
-        "SELECT {schema}.custctl_metadata.name, {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN ({schema}.schema_migration.version <= 5) THEN {schema}.schema_migration.version WHEN ({schema}.schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS VARCHAR(20)) AS max_1\nFROM {schema}.schema_migration\nWHERE {schema}.schema_migration.state IN ('applied', 'baseline')",
+        "SELECT {schema}.custctl_metadata.name, {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN ({schema}.schema_migration.version <= 5) THEN {schema}.schema_migration.version WHEN ({schema}.schema_migration.name = 'migrations/0007_create_customer_account.sql') THEN 7 WHEN ({schema}.schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS VARCHAR(20)) AS max_1\nFROM {schema}.schema_migration\nWHERE {schema}.schema_migration.state IN ('applied', 'baseline')",
         (),
     ),
     "metadata.standing_read_only": (
-        "SELECT {schema}.custctl_metadata.name, {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN ({schema}.schema_migration.version <= 5) THEN {schema}.schema_migration.version WHEN ({schema}.schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS VARCHAR(20)) AS max_1\nFROM {schema}.schema_migration\nWHERE {schema}.schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', CASE WHEN (pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('default_transaction_read_only') = 'on') THEN 'yes' ELSE 'no' END AS anon_1",
+        "SELECT {schema}.custctl_metadata.name, {schema}.custctl_metadata.value\nFROM {schema}.custctl_metadata\nWHERE {schema}.custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN ({schema}.schema_migration.version <= 5) THEN {schema}.schema_migration.version WHEN ({schema}.schema_migration.name = 'migrations/0007_create_customer_account.sql') THEN 7 WHEN ({schema}.schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS VARCHAR(20)) AS max_1\nFROM {schema}.schema_migration\nWHERE {schema}.schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', CASE WHEN (pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('default_transaction_read_only') = 'on') THEN 'yes' ELSE 'no' END AS anon_1",
         (),
     ),
     "metadata.update": (
         "UPDATE {schema}.custctl_metadata SET value=%(held)s::VARCHAR WHERE {schema}.custctl_metadata.name = %(key)s::VARCHAR",
         ("held", "key"),
     ),
+    "outbox.about": (
+        "SELECT {schema}.customer_account_outbox.id\nFROM {schema}.customer_account_outbox\nWHERE {schema}.customer_account_outbox.customer_id = %(about)s::BIGINT AND {schema}.customer_account_outbox.stray = %(found)s::VARCHAR",
+        ("about", "found"),
+    ),
+    "outbox.add": (
+        "INSERT INTO {schema}.customer_account_outbox (customer_id, stray, operation_id, generation, attempts, next_attempt_at, created_at) VALUES (%(about)s::BIGINT, %(found)s::VARCHAR, %(operation)s::VARCHAR, 1, 0, %(now)s::TIMESTAMP WITH TIME ZONE, %(now)s::TIMESTAMP WITH TIME ZONE) RETURNING {schema}.customer_account_outbox.id",
+        ("about", "found", "operation", "now"),
+    ),
+    "outbox.claim": (
+        "UPDATE {schema}.customer_account_outbox SET claimed_by=%(mine)s::VARCHAR, claimed_until=%(until)s::TIMESTAMP WITH TIME ZONE WHERE {schema}.customer_account_outbox.id = %(number)s::BIGINT AND ({schema}.customer_account_outbox.claimed_until IS NULL OR {schema}.customer_account_outbox.claimed_until < %(now)s::TIMESTAMP WITH TIME ZONE)",
+        ("mine", "until", "number", "now"),
+    ),
+    "outbox.counts": (
+        "SELECT count(*) AS pending, sum(CASE WHEN ({schema}.customer_account_outbox.attempts > 0) THEN 1 ELSE 0 END) AS failed, min({schema}.customer_account_outbox.created_at) AS oldest, min({schema}.customer_account_outbox.next_attempt_at) AS next_attempt_at\nFROM {schema}.customer_account_outbox",
+        (),
+    ),
+    "outbox.customers": (
+        "SELECT {schema}.customer_account_outbox.customer_id\nFROM {schema}.customer_account_outbox\nWHERE {schema}.customer_account_outbox.customer_id > 0 ORDER BY {schema}.customer_account_outbox.customer_id",
+        (),
+    ),
+    "outbox.done": (
+        "DELETE FROM {schema}.customer_account_outbox WHERE {schema}.customer_account_outbox.id = %(number)s::BIGINT AND {schema}.customer_account_outbox.claimed_by = %(mine)s::VARCHAR AND {schema}.customer_account_outbox.generation = %(seen)s::BIGINT",
+        ("number", "mine", "seen"),
+    ),
+    "outbox.due": (
+        "SELECT {schema}.customer_account_outbox.id\nFROM {schema}.customer_account_outbox\nWHERE {schema}.customer_account_outbox.next_attempt_at <= %(since)s::TIMESTAMP WITH TIME ZONE AND ({schema}.customer_account_outbox.claimed_until IS NULL OR {schema}.customer_account_outbox.claimed_until < %(now)s::TIMESTAMP WITH TIME ZONE) ORDER BY {schema}.customer_account_outbox.next_attempt_at, {schema}.customer_account_outbox.id\n LIMIT 100 OFFSET 0",
+        ("since", "now"),
+    ),
+    "outbox.due_of": (
+        "SELECT {schema}.customer_account_outbox.id\nFROM {schema}.customer_account_outbox\nWHERE {schema}.customer_account_outbox.next_attempt_at <= %(since)s::TIMESTAMP WITH TIME ZONE AND ({schema}.customer_account_outbox.claimed_until IS NULL OR {schema}.customer_account_outbox.claimed_until < %(now)s::TIMESTAMP WITH TIME ZONE) AND {schema}.customer_account_outbox.operation_id = %(operation)s::VARCHAR ORDER BY {schema}.customer_account_outbox.next_attempt_at, {schema}.customer_account_outbox.id\n LIMIT 100 OFFSET 0",
+        ("since", "now", "operation"),
+    ),
+    "outbox.fail": (
+        "UPDATE {schema}.customer_account_outbox SET attempts=({schema}.customer_account_outbox.attempts + 1), next_attempt_at=%(again)s::TIMESTAMP WITH TIME ZONE, last_error=%(told)s::VARCHAR, claimed_by=NULL, claimed_until=NULL WHERE {schema}.customer_account_outbox.id = %(number)s::BIGINT AND {schema}.customer_account_outbox.claimed_by = %(mine)s::VARCHAR",
+        ("again", "told", "number", "mine"),
+    ),
+    "outbox.failures": (
+        "SELECT {schema}.customer_account_outbox.customer_id, {schema}.customer_account_outbox.stray, {schema}.customer_account_outbox.attempts, {schema}.customer_account_outbox.next_attempt_at, {schema}.customer_account_outbox.last_error\nFROM {schema}.customer_account_outbox\nWHERE {schema}.customer_account_outbox.attempts > 0 ORDER BY {schema}.customer_account_outbox.next_attempt_at DESC, {schema}.customer_account_outbox.id\n LIMIT 10 OFFSET 0",
+        (),
+    ),
+    "outbox.intend": (
+        "UPDATE {schema}.customer_account_outbox SET intent=%(planned)s::VARCHAR WHERE {schema}.customer_account_outbox.id = %(number)s::BIGINT AND {schema}.customer_account_outbox.claimed_by = %(mine)s::VARCHAR",
+        ("planned", "number", "mine"),
+    ),
+    "outbox.left_of": (
+        "SELECT count(*) AS count\nFROM {schema}.customer_account_outbox\nWHERE {schema}.customer_account_outbox.operation_id = %(operation)s::VARCHAR",
+        ("operation",),
+    ),
+    "outbox.raise": (
+        "UPDATE {schema}.customer_account_outbox SET operation_id=%(operation)s::VARCHAR, generation=({schema}.customer_account_outbox.generation + 1), next_attempt_at=%(now)s::TIMESTAMP WITH TIME ZONE WHERE {schema}.customer_account_outbox.customer_id = %(about)s::BIGINT AND {schema}.customer_account_outbox.stray = %(found)s::VARCHAR",
+        ("operation", "now", "about", "found"),
+    ),
+    "outbox.release": (
+        "UPDATE {schema}.customer_account_outbox SET claimed_by=NULL, claimed_until=NULL WHERE {schema}.customer_account_outbox.id = %(number)s::BIGINT AND {schema}.customer_account_outbox.claimed_by = %(mine)s::VARCHAR",
+        ("number", "mine"),
+    ),
+    "outbox.remember": (
+        "UPDATE {schema}.customer_account_outbox SET subject=%(linked)s::VARCHAR WHERE {schema}.customer_account_outbox.customer_id = %(about)s::BIGINT AND {schema}.customer_account_outbox.stray = %(found)s::VARCHAR",
+        ("linked", "about", "found"),
+    ),
+    "outbox.renew": (
+        "UPDATE {schema}.customer_account_outbox SET claimed_until=%(until)s::TIMESTAMP WITH TIME ZONE WHERE {schema}.customer_account_outbox.id = %(number)s::BIGINT AND {schema}.customer_account_outbox.claimed_by = %(mine)s::VARCHAR",
+        ("until", "number", "mine"),
+    ),
+    "outbox.row": (
+        "SELECT {schema}.customer_account_outbox.id, {schema}.customer_account_outbox.customer_id, {schema}.customer_account_outbox.stray, {schema}.customer_account_outbox.subject, {schema}.customer_account_outbox.intent, {schema}.customer_account_outbox.operation_id, {schema}.customer_account_outbox.generation, {schema}.customer_account_outbox.attempts, {schema}.customer_account_outbox.next_attempt_at, {schema}.customer_account_outbox.last_error, {schema}.customer_account_outbox.claimed_by, {schema}.customer_account_outbox.claimed_until, {schema}.customer_account_outbox.created_at\nFROM {schema}.customer_account_outbox\nWHERE {schema}.customer_account_outbox.id = %(number)s::BIGINT",
+        ("number",),
+    ),
+    "password.count": ("SELECT count(*) AS count\nFROM {schema}.customer_password", ()),
     "password.delete": (
         "DELETE FROM {schema}.customer_password WHERE {schema}.customer_password.customer_id = %(owner)s::BIGINT",
         ("owner",),

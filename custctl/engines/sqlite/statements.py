@@ -5,6 +5,36 @@ from __future__ import annotations
 from custctl.engines.connection import Prepared
 
 STATEMENTS: dict[str, Prepared] = {
+    "account.all": (
+        "SELECT customer_account.customer_id, customer_account.provider, customer_account.subject\nFROM customer_account ORDER BY customer_account.customer_id",
+        (),
+    ),
+    "account.count": ("SELECT count(*) AS count\nFROM customer_account", ()),
+    "account.customer": (
+        "SELECT customer.id, customer.email, customer.first_name, customer.last_name, customer.status\nFROM customer\nWHERE customer.id = ?",
+        ("owner",),
+    ),
+    "account.customers": (
+        "SELECT customer.id, customer.email, customer.status\nFROM customer ORDER BY customer.id",
+        (),
+    ),
+    "account.delete": ("DELETE FROM customer_account WHERE customer_account.customer_id = ?", ("owner",)),
+    "account.insert": (
+        "INSERT INTO customer_account (customer_id, provider, subject, email, enabled, seen_at) VALUES (?, ?, ?, ?, ?, ?)",
+        ("owner", "at", "linked", "seen_email", "seen_enabled", "now"),
+    ),
+    "account.of": (
+        "SELECT customer_account.customer_id, customer_account.provider, customer_account.subject, customer_account.email, customer_account.enabled, customer_account.seen_at\nFROM customer_account\nWHERE customer_account.customer_id = ?",
+        ("owner",),
+    ),
+    "account.owner": (
+        "SELECT customer_account.customer_id\nFROM customer_account JOIN customer ON customer.id = customer_account.customer_id\nWHERE customer_account.subject = ?",
+        ("linked",),
+    ),
+    "account.update": (
+        "UPDATE customer_account SET provider=?, subject=?, email=?, enabled=?, seen_at=? WHERE customer_account.customer_id = ?",
+        ("at", "linked", "seen_email", "seen_enabled", "now", "owner"),
+    ),
     "audit.action": (
         "SELECT customer_audit.action\nFROM customer_audit\nWHERE customer_audit.operation_id = ? AND customer_audit.part = ?",
         ("operation", "number_of_part"),
@@ -294,14 +324,83 @@ STATEMENTS: dict[str, Prepared] = {
     "metadata.delete": ("DELETE FROM custctl_metadata WHERE custctl_metadata.name = ?", ("key",)),
     "metadata.insert": ("INSERT INTO custctl_metadata (name, value) VALUES (?, ?)", ("key", "value")),
     "metadata.standing": (
-        "SELECT custctl_metadata.name, custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN (schema_migration.version <= 5) THEN schema_migration.version WHEN (schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS VARCHAR(20)) AS max_1\nFROM schema_migration\nWHERE schema_migration.state IN ('applied', 'baseline')",
+        "SELECT custctl_metadata.name, custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN (schema_migration.version <= 5) THEN schema_migration.version WHEN (schema_migration.name = 'migrations/0007_create_customer_account.sql') THEN 7 WHEN (schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS VARCHAR(20)) AS max_1\nFROM schema_migration\nWHERE schema_migration.state IN ('applied', 'baseline')",
         (),
     ),
     "metadata.standing_read_only": (
-        "SELECT custctl_metadata.name, custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN (schema_migration.version <= 5) THEN schema_migration.version WHEN (schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS VARCHAR(20)) AS max_1\nFROM schema_migration\nWHERE schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', 'no'",
+        "SELECT custctl_metadata.name, custctl_metadata.value\nFROM custctl_metadata\nWHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN (schema_migration.version <= 5) THEN schema_migration.version WHEN (schema_migration.name = 'migrations/0007_create_customer_account.sql') THEN 7 WHEN (schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS VARCHAR(20)) AS max_1\nFROM schema_migration\nWHERE schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', 'no'",
         (),
     ),
     "metadata.update": ("UPDATE custctl_metadata SET value=? WHERE custctl_metadata.name = ?", ("held", "key")),
+    "outbox.about": (
+        "SELECT customer_account_outbox.id\nFROM customer_account_outbox\nWHERE customer_account_outbox.customer_id = ? AND customer_account_outbox.stray = ?",
+        ("about", "found"),
+    ),
+    "outbox.add": (
+        "INSERT INTO customer_account_outbox (customer_id, stray, operation_id, generation, attempts, next_attempt_at, created_at) VALUES (?, ?, ?, 1, 0, ?, ?)",
+        ("about", "found", "operation", "now", "now"),
+    ),
+    "outbox.claim": (
+        "UPDATE customer_account_outbox SET claimed_by=?, claimed_until=? WHERE customer_account_outbox.id = ? AND (customer_account_outbox.claimed_until IS NULL OR customer_account_outbox.claimed_until < ?)",
+        ("mine", "until", "number", "now"),
+    ),
+    "outbox.counts": (
+        "SELECT count(*) AS pending, sum(CASE WHEN (customer_account_outbox.attempts > 0) THEN 1 ELSE 0 END) AS failed, min(customer_account_outbox.created_at) AS oldest, min(customer_account_outbox.next_attempt_at) AS next_attempt_at\nFROM customer_account_outbox",
+        (),
+    ),
+    "outbox.customers": (
+        "SELECT customer_account_outbox.customer_id\nFROM customer_account_outbox\nWHERE customer_account_outbox.customer_id > 0 ORDER BY customer_account_outbox.customer_id",
+        (),
+    ),
+    "outbox.done": (
+        "DELETE FROM customer_account_outbox WHERE customer_account_outbox.id = ? AND customer_account_outbox.claimed_by = ? AND customer_account_outbox.generation = ?",
+        ("number", "mine", "seen"),
+    ),
+    "outbox.due": (
+        "SELECT customer_account_outbox.id\nFROM customer_account_outbox\nWHERE customer_account_outbox.next_attempt_at <= ? AND (customer_account_outbox.claimed_until IS NULL OR customer_account_outbox.claimed_until < ?) ORDER BY customer_account_outbox.next_attempt_at, customer_account_outbox.id\n LIMIT 100 OFFSET 0",
+        ("since", "now"),
+    ),
+    "outbox.due_of": (
+        "SELECT customer_account_outbox.id\nFROM customer_account_outbox\nWHERE customer_account_outbox.next_attempt_at <= ? AND (customer_account_outbox.claimed_until IS NULL OR customer_account_outbox.claimed_until < ?) AND customer_account_outbox.operation_id = ? ORDER BY customer_account_outbox.next_attempt_at, customer_account_outbox.id\n LIMIT 100 OFFSET 0",
+        ("since", "now", "operation"),
+    ),
+    "outbox.fail": (
+        "UPDATE customer_account_outbox SET attempts=(customer_account_outbox.attempts + 1), next_attempt_at=?, last_error=?, claimed_by=NULL, claimed_until=NULL WHERE customer_account_outbox.id = ? AND customer_account_outbox.claimed_by = ?",
+        ("again", "told", "number", "mine"),
+    ),
+    "outbox.failures": (
+        "SELECT customer_account_outbox.customer_id, customer_account_outbox.stray, customer_account_outbox.attempts, customer_account_outbox.next_attempt_at, customer_account_outbox.last_error\nFROM customer_account_outbox\nWHERE customer_account_outbox.attempts > 0 ORDER BY customer_account_outbox.next_attempt_at DESC, customer_account_outbox.id\n LIMIT 10 OFFSET 0",
+        (),
+    ),
+    "outbox.intend": (
+        "UPDATE customer_account_outbox SET intent=? WHERE customer_account_outbox.id = ? AND customer_account_outbox.claimed_by = ?",
+        ("planned", "number", "mine"),
+    ),
+    "outbox.left_of": (
+        "SELECT count(*) AS count\nFROM customer_account_outbox\nWHERE customer_account_outbox.operation_id = ?",
+        ("operation",),
+    ),
+    "outbox.raise": (
+        "UPDATE customer_account_outbox SET operation_id=?, generation=(customer_account_outbox.generation + 1), next_attempt_at=? WHERE customer_account_outbox.customer_id = ? AND customer_account_outbox.stray = ?",
+        ("operation", "now", "about", "found"),
+    ),
+    "outbox.release": (
+        "UPDATE customer_account_outbox SET claimed_by=NULL, claimed_until=NULL WHERE customer_account_outbox.id = ? AND customer_account_outbox.claimed_by = ?",
+        ("number", "mine"),
+    ),
+    "outbox.remember": (
+        "UPDATE customer_account_outbox SET subject=? WHERE customer_account_outbox.customer_id = ? AND customer_account_outbox.stray = ?",
+        ("linked", "about", "found"),
+    ),
+    "outbox.renew": (
+        "UPDATE customer_account_outbox SET claimed_until=? WHERE customer_account_outbox.id = ? AND customer_account_outbox.claimed_by = ?",
+        ("until", "number", "mine"),
+    ),
+    "outbox.row": (
+        "SELECT customer_account_outbox.id, customer_account_outbox.customer_id, customer_account_outbox.stray, customer_account_outbox.subject, customer_account_outbox.intent, customer_account_outbox.operation_id, customer_account_outbox.generation, customer_account_outbox.attempts, customer_account_outbox.next_attempt_at, customer_account_outbox.last_error, customer_account_outbox.claimed_by, customer_account_outbox.claimed_until, customer_account_outbox.created_at\nFROM customer_account_outbox\nWHERE customer_account_outbox.id = ?",
+        ("number",),
+    ),
+    "password.count": ("SELECT count(*) AS count\nFROM customer_password", ()),
     "password.delete": ("DELETE FROM customer_password WHERE customer_password.customer_id = ?", ("owner",)),
     "password.hash": (
         "SELECT customer_password.hash\nFROM customer_password\nWHERE customer_password.customer_id = ?",

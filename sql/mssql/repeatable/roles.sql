@@ -15,6 +15,7 @@ IF NOT EXISTS (SELECT 1 FROM sys.database_principals WHERE name = N'custctl_admi
 GO
 
 GRANT SELECT ON customer TO custctl_support;
+GRANT SELECT ON customer_account TO custctl_support;
 GRANT SELECT ON customer_status TO custctl_support;
 GRANT SELECT ON schema_migration TO custctl_support;
 GRANT SELECT ON custctl_metadata TO custctl_support;
@@ -30,6 +31,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON customer TO custctl_operator;
 GRANT SELECT, INSERT, UPDATE, DELETE ON customer_password TO custctl_operator;
 GRANT SELECT, INSERT, UPDATE, DELETE ON customer_import TO custctl_operator;
 GRANT SELECT, INSERT, UPDATE, DELETE ON customer_import_row TO custctl_operator;
+GRANT SELECT, INSERT, UPDATE, DELETE ON customer_account TO custctl_operator;
+GRANT SELECT, INSERT, UPDATE, DELETE ON customer_account_outbox TO custctl_operator;
 -- An entry is never changed but to erase the values that it holds.
 GRANT SELECT, INSERT ON customer_audit TO custctl_operator;
 GRANT UPDATE ON customer_audit (held_values, salt) TO custctl_operator;
@@ -41,6 +44,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON customer_audit TO custctl_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON customer_status TO custctl_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON customer_import TO custctl_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON customer_import_row TO custctl_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON customer_account TO custctl_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON customer_account_outbox TO custctl_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON schema_migration TO custctl_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON custctl_metadata TO custctl_admin;
 GO

@@ -33,18 +33,21 @@ DECLARE
   granted text;
   grants text[] := ARRAY[
     'USAGE ON SCHEMA %1$I TO custctl_support',
-    'SELECT ON %1$I.customer, %1$I.customer_status, %1$I.schema_migration, %1$I.custctl_metadata TO custctl_support',
+    'SELECT ON %1$I.customer, %1$I.customer_account, %1$I.customer_status, %1$I.schema_migration,'
+      ' %1$I.custctl_metadata TO custctl_support',
     'SELECT (id, operation_id, part, customer_id, sequence, action, actor, happened_at, version, fields,'
       ' first_customer_id, last_customer_id, detail, values_hash, previous_hash, row_hash, database_login)'
       ' ON %1$I.customer_audit TO custctl_support',
     'USAGE ON SCHEMA %1$I TO custctl_operator',
     'SELECT ON %1$I.customer_status, %1$I.schema_migration, %1$I.custctl_metadata TO custctl_operator',
-    'SELECT, INSERT, UPDATE, DELETE ON %1$I.customer, %1$I.customer_password, %1$I.customer_import TO custctl_operator',
+    'SELECT, INSERT, UPDATE, DELETE ON %1$I.customer, %1$I.customer_password, %1$I.customer_import,'
+      ' %1$I.customer_account, %1$I.customer_account_outbox TO custctl_operator',
     -- An entry is never changed but to erase the values that it holds.
     'SELECT, INSERT, UPDATE (held_values, salt) ON %1$I.customer_audit TO custctl_operator',
     'USAGE, CREATE ON SCHEMA %1$I TO custctl_admin',
     'SELECT, INSERT, UPDATE, DELETE ON %1$I.customer, %1$I.customer_password, %1$I.customer_audit,'
-      ' %1$I.customer_status, %1$I.customer_import, %1$I.schema_migration, %1$I.custctl_metadata TO custctl_admin'];
+      ' %1$I.customer_status, %1$I.customer_import, %1$I.customer_account, %1$I.customer_account_outbox,'
+      ' %1$I.schema_migration, %1$I.custctl_metadata TO custctl_admin'];
 BEGIN
   FOREACH granted IN ARRAY grants LOOP
     BEGIN
@@ -72,7 +75,7 @@ BEGIN
      WHERE c.relnamespace = quote_ident(current_schema())::regnamespace
        AND c.relkind IN ('r', 'p')
        AND c.relname IN ('customer', 'customer_password', 'customer_audit', 'customer_status', 'customer_import',
-                         'schema_migration', 'custctl_metadata')
+                         'customer_account', 'customer_account_outbox', 'schema_migration', 'custctl_metadata')
        AND c.relowner <> 'custctl_admin'::regrole
        AND pg_has_role(c.relowner, 'USAGE')
     UNION ALL

@@ -98,7 +98,7 @@ FROM [dbo].schema_migration ORDER BY [dbo].schema_migration.id
 GO
 SELECT [dbo].custctl_metadata.name, [dbo].custctl_metadata.value
 FROM [dbo].custctl_metadata
-WHERE [dbo].custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN ([dbo].schema_migration.version <= 5) THEN [dbo].schema_migration.version WHEN ([dbo].schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS NVARCHAR(20)) AS max_1
+WHERE [dbo].custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN ([dbo].schema_migration.version <= 5) THEN [dbo].schema_migration.version WHEN ([dbo].schema_migration.name = 'migrations/0007_create_customer_account.sql') THEN 7 WHEN ([dbo].schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS NVARCHAR(20)) AS max_1
 FROM [dbo].schema_migration
 WHERE [dbo].schema_migration.state IN ('applied', 'baseline') UNION ALL SELECT 'read_only', CASE WHEN (CAST(DATABASEPROPERTYEX(DB_NAME(), N'Updateability') AS NVARCHAR(60)) = N'READ_ONLY') THEN N'yes' ELSE N'no' END AS anon_1
 GO
@@ -395,7 +395,7 @@ GO
 -- custctl customer history nobody@example.com
 SELECT [dbo].custctl_metadata.name, [dbo].custctl_metadata.value
 FROM [dbo].custctl_metadata
-WHERE [dbo].custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN ([dbo].schema_migration.version <= 5) THEN [dbo].schema_migration.version WHEN ([dbo].schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS NVARCHAR(20)) AS max_1
+WHERE [dbo].custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN ([dbo].schema_migration.version <= 5) THEN [dbo].schema_migration.version WHEN ([dbo].schema_migration.name = 'migrations/0007_create_customer_account.sql') THEN 7 WHEN ([dbo].schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS NVARCHAR(20)) AS max_1
 FROM [dbo].schema_migration
 WHERE [dbo].schema_migration.state IN ('applied', 'baseline')
 GO

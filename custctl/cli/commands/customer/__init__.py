@@ -21,6 +21,10 @@ customer = group(
         "import": (f"{_HERE}.import_:import_", "Import customers from CSV or JSON lines; resumable."),
         "export": (f"{_HERE}.export:export", "Export all customers as CSV or JSON lines."),
         "set-password": (f"{_HERE}.set_password:set_password", "Set a customer's password."),
+        "reset-password": (
+            f"{_HERE}.reset_password:reset_password",
+            "Have the identity provider send a customer a password reset.",
+        ),
         "verify-password": (f"{_HERE}.verify_password:verify_password", "Check a customer's password."),
     },
     help="Read and write customers. WHO is an id or an email.",

@@ -58,3 +58,5 @@ def delete(
         context.console.note(f"operation {outcome.operation_id} was already applied; this is its outcome")
     record = {"id": outcome.customer_id, "deleted": True, "operation_id": outcome.operation_id}
     context.renderer.one(record, _COLUMNS)
+    if outcome.account_error is not None:
+        raise outcome.account_error

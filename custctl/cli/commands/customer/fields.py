@@ -87,6 +87,8 @@ def show_outcome(context: Context, outcome: Outcome, done: str) -> None:
     else:
         row = outcome.customer.as_dict()
         context.renderer.one(row, tuple(row))
+    if outcome.account_error is not None:
+        raise outcome.account_error
 
 
 def note_outcome(context: Context, outcome: Outcome, done: str) -> None:

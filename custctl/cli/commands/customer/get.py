@@ -13,6 +13,7 @@ from custctl.cli.options import DATA, WhoArgument, command
 from custctl.terminal.render import Format
 
 _SOURCE = ("source", "node", "lag_s", "stale", "age_s")
+_ACCOUNT = ("account", "account_email", "account_enabled", "account_pending")
 
 
 @command(
@@ -23,6 +24,7 @@ custctl customer get ada@example.com -o json
 custctl customer get 42 --fields email,version
 custctl customer get 42 --with-source -o json
 custctl customer get 42 --fresh
+custctl customer get 42 --with-account
 """,
 )
 def get(
@@ -45,9 +47,23 @@ def get(
     with_source: Annotated[
         bool, typer.Option("--with-source", help="Show where the data was read and how old it is; `-v` does too.")
     ] = False,
+    with_account: Annotated[
+        bool, typer.Option("--with-account", help="Show its account at the identity provider too.")
+    ] = False,
 ) -> None:
     """Show one customer by id or email."""
     context = Context.of(ctx)
+    if with_account:
+        linked = context.client.accounts.get(who)
+        row = {**linked.customer.as_dict(), "account": linked.subject, "account_pending": linked.pending}
+        if linked.account is not None:
+            row |= {"account_email": linked.account.email, "account_enabled": linked.account.enabled}
+        elif linked.subject is not None:
+            context.console.warn(
+                f"the provider has no account `{linked.subject}`", "`custctl identity verify` finds all differences"
+            )
+        context.renderer.one(row, (*linked.customer.as_dict(), *_ACCOUNT))
+        return
     limit = duration("--max-stale", max_stale) if max_stale is not None else None
     found = context.customers.read(who, Demands(fresh=fresh, not_stale=require_fresh, max_stale=limit))
     if found.stale:

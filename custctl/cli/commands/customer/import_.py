@@ -198,7 +198,11 @@ def _show(
     if result.blank:
         context.console.note(f"skipped {plural(result.blank, 'empty row', 'empty rows')}")
     if not result.counts.rejected:
+        if result.account_error is not None:
+            raise result.account_error
         return
+    if result.account_error is not None:
+        context.console.warn(result.account_error.message, result.account_error.hint)
     for line, reason in result.reasons:
         context.console.note(f"line {line}: {reason}")
     unseen = result.counts.rejected - len(result.reasons)

@@ -25,7 +25,10 @@ custctl customer set-password 42 --stdin < password.txt
 def set_password(
     ctx: typer.Context, who: WhoArgument, stdin: StdinOption = False, operation_id: OperationOption = None
 ) -> None:
-    """Set a customer's password from a hidden prompt or `--stdin`. It is stored as an argon2id hash and never shown."""
+    """Set a customer's password from a hidden prompt or `--stdin`; it is never shown.
+
+    With an identity provider it is set there, and stored nowhere else; otherwise it is stored as an argon2id hash.
+    """
     context = Context.of(ctx)
     operation_id = operation(operation_id)
     context.announce(_COLUMNS)

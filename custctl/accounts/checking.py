@@ -1,0 +1,60 @@
+"""The check of the identity provider and of what is still to be done there, for `doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from custctl.accounts.opening import open_provider
+from custctl.engines.model import Check
+from custctl.schema.standing import check_schema, read_standing
+from custctl.support.errors import CustctlError, ExitCode
+from custctl.support.text import plural
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Database
+    from custctl.engines.connection import Connection, Row
+    from custctl.profiles import Profile
+
+
+def check_accounts(
+    profile: Profile, open_database: Callable[[], Database], environ: Mapping[str, str]
+) -> Iterator[Check]:
+    """Yield the check of a profile with an identity provider; nothing for one without.
+
+    Args:
+        open_database: returns its database.
+    """
+    if profile.identity.is_local:
+        return
+    try:
+        name = _ask(profile, environ)
+        counts, hashes = open_database().read(_counted, replica=False)
+    except CustctlError as error:
+        yield Check("identity", False, error.message, error.hint, error.exit_code)
+        return
+    pending, failed = int(counts.pending), int(counts.failed or 0)
+    told = f"{name}: {pending} pending, {failed} failed"
+    if hashes:
+        told += f"; {plural(hashes, 'password hash', 'password hashes')} still in this database"
+        hint = "`custctl identity migrate` moves them to the provider"
+        yield Check("identity", False, told, hint, ExitCode.INCOMPLETE)
+    elif pending:
+        yield Check("identity", False, told, "run `custctl identity sync`", ExitCode.INCOMPLETE)
+    else:
+        yield Check("identity", True, told)
+
+
+def _ask(profile: Profile, environ: Mapping[str, str]) -> str:
+    """Ask the provider something, and return its name."""
+    provider = open_provider(profile, environ)
+    try:
+        provider.abilities()
+    finally:
+        provider.close()
+    return provider.name
+
+
+def _counted(connection: Connection) -> tuple[Row, int]:
+    check_schema(read_standing(connection))
+    return connection.run("outbox.counts").one(), int(connection.run("password.count").scalar())

@@ -1,0 +1,372 @@
+"""Customers' accounts at the identity provider of a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from custctl.accounts.opening import open_provider, require_provider
+from custctl.customers.outbox import NOT_STRAY
+from custctl.schema.standing import check_schema, read_standing
+from custctl.support.errors import (
+    ConflictError,
+    CustctlError,
+    IncompleteError,
+    InterruptedRunError,
+    NotFoundError,
+    RefusedError,
+)
+from custctl.support.text import plural
+
+if TYPE_CHECKING:
+    from custctl.accounts.drift import Comparison, Drift
+    from custctl.accounts.provider import Abilities, Account, Provider
+    from custctl.accounts.worker import Worked, Worker
+    from custctl.api.opened import Opened
+    from custctl.customers.model import Customer
+    from custctl.customers.operations import Outcome
+    from custctl.engines.connection import Connection, Row
+
+SYNC = "run `custctl identity sync`, which does what is left"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsStatus:
+    """How the accounts of a profile stand.
+
+    Attributes:
+        provider: its name; `local` where passwords are in this database.
+        fault: why it cannot be asked; None where it can.
+        abilities: what it can do; None where it cannot be asked, or there is none.
+        linked: customers whose account is known.
+        pending: customers and accounts for which something is still to be done.
+        failed: those of them that were tried, and failed.
+        oldest: since when the oldest of them waits.
+        next_attempt_at: when the first of them is tried again.
+        last_error: why the last of them failed.
+        hashes: passwords that are still in this database.
+    """
+
+    provider: str
+    fault: CustctlError | None
+    abilities: Abilities | None
+    linked: int
+    pending: int
+    failed: int
+    oldest: str | None
+    next_attempt_at: str | None
+    last_error: str | None
+    hashes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A customer and its account.
+
+    Attributes:
+        subject: what the provider knows the account by; None where none is linked.
+        account: as the provider shows it now; None where there is none.
+        pending: whether something is still to be done for it.
+    """
+
+    customer: Customer
+    subject: str | None
+    account: Account | None
+    pending: bool
+
+
+class Accounts:
+    """Accounts at the provider of one profile.
+
+    Each call but `status` raises `RefusedError` where the profile has none, `ProviderUnavailableError` where it does not
+    answer, `CredentialError` where it refuses the program's credential.
+
+    Args:
+        opened: the profile's.
+    """
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+
+    @contextmanager
+    def provider(self) -> Iterator[Provider]:
+        """Open the provider for the block."""
+        made = open_provider(self._opened.profile, self._opened.environ)
+        try:
+            yield made
+        finally:
+            made.close()
+
+    def status(self) -> AccountsStatus:
+        """Return what is linked, and what is still to be done. A provider that cannot be asked is a part of it."""
+        opened = self._opened
+        hashes = opened.database.read(lambda connection: int(connection.run("password.count").scalar()))
+        if opened.profile.identity.is_local:
+            return AccountsStatus("local", None, None, 0, 0, 0, None, None, None, hashes)
+        linked, counts, failures = opened.database.read(_counted)
+        name, fault, abilities = str(opened.profile.identity.provider), None, None
+        try:
+            with self.provider() as provider:
+                name = provider.name
+                abilities = provider.abilities()
+        except CustctlError as error:
+            fault = error
+        return AccountsStatus(
+            name, fault, abilities, linked, int(counts.pending), int(counts.failed or 0), counts.oldest,
+            counts.next_attempt_at, failures[0].last_error if failures else None, hashes,
+        )  # fmt: skip
+
+    # -- the outbox --------------------------------------------------------------------------------
+
+    @contextmanager
+    def _worker(self, patience: float | None = None) -> Iterator[Worker]:
+        from custctl.accounts.worker import Worker
+
+        opened = self._opened
+        with self.provider() as provider:
+            yield Worker(
+                opened.database,
+                opened.profile.environment,
+                provider,
+                disables=opened.profile.identity.on_delete == "disable",
+                patience=patience,
+                note=opened.tell.note,
+            )
+
+    def pending(self) -> int:
+        """Return for how many customers and accounts something is still to be done."""
+        return int(self._opened.database.read(_counted, replica=False)[1].pending)
+
+    def sync(self, limit: int = 0, on_progress: Callable[[int], None] = lambda _: None) -> Worked:
+        """Do what is left to be done at the provider.
+
+        Args:
+            limit: maximum number of customers; 0 means no limit.
+            on_progress: called with the number of customers dealt with.
+        """
+        require_provider(self._opened.profile)
+        with self._worker() as worker:
+            return worker.sync(limit, on_progress)
+
+    def follow(self, outcome: Outcome) -> Outcome:
+        """Bring the account of a customer that was just written to its state, and return the outcome with what failed."""
+        profile = self._opened.profile
+        if profile.identity.is_local or not (outcome.changed or outcome.replayed):
+            return outcome
+        done = f"customer {outcome.customer_id} is written"
+        reason: CustctlError | None
+        try:
+            if not self._is_pending(outcome.customer_id):
+                return outcome
+            with self._worker(profile.identity.timeout) as worker:
+                reason = worker.follow_customer(outcome.customer_id).reason
+        except CustctlError as error:
+            reason = error
+        except KeyboardInterrupt as interrupt:
+            raise _interrupted(interrupt, done) from interrupt
+        if reason is None:
+            return outcome
+        message = f"{done}, but its account does not follow yet: {reason.message}"
+        told = IncompleteError(message, hint=_hint(reason), details={"customer_id": outcome.customer_id})
+        return replace(outcome, account_error=told)
+
+    def _is_pending(self, customer_id: int) -> bool:
+        def look(connection: Connection) -> bool:
+            return connection.run("outbox.about", about=customer_id, found=NOT_STRAY).first() is not None
+
+        return self._opened.database.read(look, replica=False)
+
+    def follow_operation(self, operation_id: str) -> CustctlError | None:
+        """Likewise for the customers that an import has written; return why some are left."""
+        database, profile = self._opened.database, self._opened.profile
+        if profile.identity.is_local:
+            return None
+
+        def left(connection: Connection) -> int:
+            return int(connection.run("outbox.left_of", operation=operation_id).scalar())
+
+        reason: CustctlError | None = None
+        try:
+            if not database.read(left, replica=False):
+                return None
+            with self._worker(profile.identity.timeout) as worker:
+                reason = worker.follow_operation(operation_id).reason
+            count = database.read(left, replica=False)
+        except CustctlError as error:
+            return IncompleteError(
+                f"the customers are imported, but their accounts do not follow yet: {error.message}", hint=_hint(error)
+            )
+        except KeyboardInterrupt as interrupt:
+            raise _interrupted(interrupt, "the customers are imported") from interrupt
+        if not count:
+            return None
+        why = f": {reason.message}" if reason is not None else ""
+        return IncompleteError(
+            f"the customers are imported, but {plural(count, 'account does', 'accounts do')} not follow yet{why}",
+            hint=SYNC,
+            details={"pending": count},
+        )
+
+    # -- one account -------------------------------------------------------------------------------
+
+    def get(self, who: str | int) -> Linked:
+        """Return a customer and its account as the provider shows it now.
+
+        Raises:
+            NotFoundError: there is no such customer.
+        """
+        opened = self._opened
+        require_provider(opened.profile)
+        customer = opened.store.get(str(who))
+
+        def look(connection: Connection) -> tuple[str | None, str | None]:
+            link = connection.run("account.of", owner=customer.id).one_or_none()
+            return (link.provider, link.subject) if link is not None else (None, None)
+
+        at, subject = opened.database.read(look, replica=False)
+        pending = self._is_pending(customer.id)
+        with self.provider() as provider:
+            subject = subject if at == provider.name else None
+            account = provider.find(subject) if subject is not None else None
+        return Linked(customer, subject, account, pending)
+
+    def _linked(self, who: str | int) -> Linked:
+        """Return a customer that has an account.
+
+        Raises:
+            RefusedError: it has none.
+        """
+        found = self.get(who)
+        if found.account is None:
+            hint = f"{SYNC}; `identity link` names an account by hand"
+            raise RefusedError(f"customer {found.customer.id} has no account at the provider", hint=hint)
+        return found
+
+    def link(self, who: str | int, subject: str, *, operation_id: str) -> Outcome:
+        """Say which account is a customer's; its email and state follow.
+
+        Raises:
+            ConflictError: it is another customer's.
+            NotFoundError: there is no such customer, or no such account.
+        """
+        from custctl.accounts.worker import write_link
+        from custctl.customers.outbox import enqueue
+
+        require_provider(self._opened.profile)
+        with self.provider() as provider:
+            account = provider.find(subject)
+            if account is None:
+                raise NotFoundError(f"{provider.name} has no account `{subject}`")
+
+            def change(connection: Connection, row: Customer) -> None:
+                owner = connection.run("account.owner", linked=subject).scalar()
+                if owner not in (None, row.id):
+                    hint = f"`custctl identity unlink {owner}` takes it away from that customer"
+                    raise ConflictError(f"account `{subject}` belongs to customer {owner}", hint=hint)
+                write_link(connection, row.id, provider.name, account)
+                enqueue(connection, row.id, NOT_STRAY, operation_id)
+
+            detail = {"provider": provider.name, "subject": subject}
+            outcome = self._opened.store.note(
+                str(who), "link-account", operation_id=operation_id, detail=detail, change=change
+            )
+        return self.follow(outcome)
+
+    def unlink(self, who: str | int, *, operation_id: str) -> Outcome:
+        """Forget which account is a customer's. The account stays as it is.
+
+        Raises:
+            NotFoundError: there is no such customer, or it has no account.
+        """
+        require_provider(self._opened.profile)
+
+        def change(connection: Connection, row: Customer) -> None:
+            if connection.run("account.delete", owner=row.id).rowcount == 0:
+                raise NotFoundError(f"customer {row.id} is not linked to an account")
+
+        return self._opened.store.note(str(who), "unlink-account", operation_id=operation_id, detail={}, change=change)
+
+    def set_password(self, who: str | int, password: str, *, operation_id: str) -> Outcome:
+        """Set a customer's password at the provider; it is stored nowhere else.
+
+        Raises:
+            InvalidError: the provider refuses the password.
+            RefusedError: the customer has no account.
+        """
+        return self._asked(who, "set-password", lambda provider, it: provider.set_password(it, password), operation_id)
+
+    def send_reset(self, who: str | int, *, operation_id: str) -> Outcome:
+        """Have the provider send a customer what a new password is set with.
+
+        Raises:
+            RefusedError: the customer has no account, or the provider sends none.
+        """
+
+        def send(provider: Provider, subject: str) -> None:
+            if not provider.abilities().sends_resets:
+                hint = "let the customer ask for it where he logs in, or set one: `custctl customer set-password`"
+                raise RefusedError(f"{provider.name} sends no resets at somebody else's request", hint=hint)
+            provider.send_reset(subject)
+
+        return self._asked(who, "reset-password", send, operation_id)
+
+    def _asked(self, who: str | int, action: str, ask: Callable[[Provider, str], None], operation_id: str) -> Outcome:
+        """Ask something of the provider once, and record it."""
+        store = self._opened.store
+        if store.is_applied(operation_id):
+            return store.note(str(who), action, operation_id=operation_id, detail={})
+        found = self._linked(who)
+        assert found.subject is not None
+        with self.provider() as provider:
+            ask(provider, found.subject)
+            detail = {"provider": provider.name}
+        return store.note(str(found.customer.id), action, operation_id=operation_id, detail=detail)
+
+    # -- drift -------------------------------------------------------------------------------------
+
+    @contextmanager
+    def compare(self, on_progress: Callable[[int], None] = lambda _: None) -> Iterator[Comparison]:
+        """Compare all customers with all accounts; the differences can be read during the block."""
+        from custctl.accounts.drift import Comparison
+
+        opened = self._opened
+        require_provider(opened.profile)
+        comparison = Comparison()
+        try:
+            with self.provider() as provider:
+                comparison.read(
+                    opened.database,
+                    opened.profile.environment,
+                    provider,
+                    disables=opened.profile.identity.on_delete == "disable",
+                    on_progress=on_progress,
+                )
+            yield comparison
+        finally:
+            comparison.close()
+
+    def repair(self, drifts: Iterator[Drift], *, operation_id: str) -> int:
+        """Write the repairs of differences down to be done, and return how many there are; `sync` does them."""
+        from custctl.accounts.drift import enqueue_repairs
+
+        opened = self._opened
+        return enqueue_repairs(opened.database, opened.profile.environment, opened.actor, drifts, operation_id)
+
+
+def _counted(connection: Connection) -> tuple[int, Row, list[Row]]:
+    check_schema(read_standing(connection))
+    linked = int(connection.run("account.count").scalar())
+    return linked, connection.run("outbox.counts").one(), list(connection.run("outbox.failures"))
+
+
+def _hint(reason: CustctlError) -> str:
+    return f"{reason.hint}; then {SYNC}" if reason.hint else SYNC
+
+
+def _interrupted(interrupt: KeyboardInterrupt, done: str) -> InterruptedRunError:
+    from custctl.support.signals import Terminated
+
+    message = f"interrupted; {done}, but what is to be done at the identity provider may be left"
+    return InterruptedRunError(message, terminated=isinstance(interrupt, Terminated), hint=SYNC)

@@ -1,0 +1,82 @@
+"""`custctl identity verify`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from custctl.cli.commands.arguments import operation
+from custctl.cli.context import Context
+from custctl.cli.options import WRITE, OperationOption, command
+from custctl.support.errors import InvalidError
+from custctl.support.text import plural
+
+if TYPE_CHECKING:
+    from custctl.accounts.drift import Comparison
+
+
+@command(
+    shared=WRITE,
+    examples="""
+custctl identity verify
+custctl identity verify --env prod -o json
+custctl identity verify --env prod --fix --confirm prod
+""",
+)
+def verify(
+    ctx: typer.Context,
+    fix: Annotated[bool, typer.Option("--fix", help="Queue the repairs, after confirmation.")] = False,
+    operation_id: OperationOption = None,
+) -> None:
+    """Compare all customers with all accounts at the provider; exit 9 if they differ.
+
+    Finds customers without an account, accounts without a customer, emails and states that differ, and two accounts for
+    one customer. `--fix` queues the repairs; accounts that custctl did not make are never removed.
+    """
+    from custctl.accounts.drift import COLUMNS
+
+    context = Context.of(ctx)
+    operation_id = operation(operation_id)
+    if fix:
+        context.announce(COLUMNS)
+    accounts = context.client.accounts
+    with context.console.progress("reading", None) as progress, accounts.compare(progress.advance) as comparison:
+        counts: Counter[str] = Counter()
+        context.renderer.many(_told(comparison, counts), COLUMNS)
+        found = counts.total()
+        read = (
+            f"compared {plural(comparison.customers, 'customer', 'customers')} with"
+            f" {plural(comparison.accounts, 'account', 'accounts')}"
+        )
+        context.console.note(read)
+        if not found:
+            return
+        mended = sum(drift.repair is not None and not drift.pending for drift in comparison.drifts()) if fix else 0
+        if mended:
+            context.confirm_destruction(f"queue {plural(mended, 'repair', 'repairs')} of accounts at the provider?")
+            mended = accounts.repair(comparison.drifts(), operation_id=operation_id)
+            context.wrote(
+                f"{plural(mended, 'repair is', 'repairs are')} queued",
+                f"`custctl audit list --operation {operation_id}`",
+            )
+            context.console.note(f"{plural(mended, 'repair is', 'repairs are')} queued: run `custctl identity sync`")
+        left = found - mended
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+    if not left:
+        return
+    raise InvalidError(
+        f"{plural(left, 'difference', 'differences')} found ({kinds})" + (" that cannot be queued" if fix else ""),
+        hint="`identity link` settles those without a repair"
+        if fix
+        else "`custctl identity verify --fix` queues the repairs",
+        details=dict(counts),
+    )
+
+
+def _told(comparison: Comparison, counts: Counter[str]) -> Iterator[dict[str, Any]]:
+    for drift in comparison.drifts():
+        counts[drift.kind] += 1
+        yield drift.as_dict()

@@ -1,0 +1,135 @@
+"""`identity verify` finds every difference between customers and accounts, and `--fix` mends those that it may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.accounts.conftest import give_provider
+from tests.accounts.scim import Directory, Front
+from tests.behaviours.support import Place
+
+COUNT = 14
+
+
+@pytest.fixture
+def filled(customers: Place) -> Place:
+    """A project whose customers have accounts."""
+    rows = "\n".join(f"c{number:02}@example.com,F,L" for number in range(COUNT))
+    customers.run("customer", "import", "-", stdin=f"email,first_name,last_name\n{rows}\n")
+    customers.run("identity", "sync")
+    assert customers.items("identity", "verify") == []
+    return customers
+
+
+def found(place: Place, *more: str) -> list[dict[str, Any]]:
+    result = place.run("identity", "verify", "-o", "json", *more)
+    assert result.code in (0, 9), result.err
+    items: list[dict[str, Any]] = result.json["items"]
+    assert (result.code == 9) == bool(items) or more
+    return items
+
+
+def test_drifts_are_found_and_mended(filled: Place, directory: Directory, facade: Front) -> None:
+    accounts = {each["userName"]: each for each in directory.accounts()}
+    numbers = {each["email"]: each["id"] for each in filled.items("customer", "list", "--limit", "0")}
+
+    def subject(number: int) -> str:
+        return str(accounts[f"c{number:02}@example.com"]["id"])
+
+    def customer(number: int) -> int:
+        return int(numbers[f"c{number:02}@example.com"])
+
+    database_id = str(accounts["c00@example.com"]["externalId"]).partition(":")[0]
+    directory.ask("DELETE", f"Users/{subject(0)}")
+    directory.patch(subject(1), "active", False)
+    directory.patch(subject(2), "emails", [{"value": "x@example.com", "type": "work", "primary": True}])
+    double = directory.create("double@example.com", externalId=f"{database_id}:{customer(3)}")
+    gone = directory.create("gone@example.com", externalId=f"{database_id}:999999")
+    foreign = directory.create("admin@example.com", externalId="hr:7")
+    filled.sql(f"DELETE FROM customer_account WHERE customer_id = {customer(4)}")
+    filled.sql(f"DELETE FROM customer WHERE id = {customer(5)}")
+    filled.insert([{"email": "new@example.com", "first_name": "F", "last_name": "L", "status": "suspended"}])
+    seen = {(each["kind"], each["subject"]): each for each in found(filled)}
+    new = next(each for each in filled.items("customer", "list", "--limit", "0") if each["email"] == "new@example.com")
+    assert set(seen) == {
+        ("missing", subject(0)),
+        ("missing", None),
+        ("state", subject(1)),
+        ("email", subject(2)),
+        ("double", double),
+        ("stray", gone),
+        ("stray", foreign),
+        ("unlinked", None),
+        ("stray", subject(5)),
+    }
+    assert seen["missing", None]["customer_id"] == new["id"]
+    assert seen["email", subject(2)]["expected"] == "c02@example.com"
+    assert seen["email", subject(2)]["found"] == "x@example.com"
+    assert seen["double", double]["customer_id"] == customer(3)
+    assert {each["repair"] for each in seen.values()} == {"follow", "remove", None}
+    assert seen["stray", foreign]["repair"] is None
+    # Nothing happens unless it is confirmed.
+    assert filled.run("identity", "verify", "--fix").code == 7
+    assert filled.count("customer_account_outbox") == 0
+    found(filled, "--fix", "--yes")
+    assert filled.count("customer_account_outbox") == 8
+    assert {each["pending"] for each in found(filled) if each["kind"] in ("state", "email", "unlinked")} == {True}
+    filled.ok("identity", "sync")
+    [left] = found(filled)
+    assert (left["kind"], left["subject"]) == ("stray", foreign)
+    assert filled.items("audit", "list")[0]["action"] == "repair-accounts"
+    states = directory.states()
+    assert states["new@example.com"] is False
+    assert states["c02@example.com"] is True
+    assert "double@example.com" not in states
+
+
+def test_in_production_the_profile_s_name_confirms(filled: Place, facade: Front, directory: Directory) -> None:
+    directory.create("gone@example.com", externalId="hr:1")
+    [account, *_] = directory.accounts()
+    directory.patch(account["id"], "active", False)
+    file = filled.path / "profiles" / "dev.yaml"
+    file.write_text(file.read_text().replace("environment: development", "environment: production"))
+    if "nodes" in file.read_text():
+        return  # production asks for TLS to a server, too
+    filled.sql("UPDATE custctl_metadata SET value = 'production' WHERE name = 'environment'")
+    error = filled.refused(7, "identity", "verify", "--fix", "--yes")
+    assert "--confirm dev" in error["hint"]
+    assert filled.run("identity", "verify", "--fix", "--confirm", "dev").code == 9
+    assert filled.count("customer_account_outbox") == 1
+
+
+def test_links_of_another_provider_say_nothing(local: Place, facade: Front, directory: Directory) -> None:
+    made = local.add(email="a@example.com")
+    local.sql("UPDATE customer_account SET provider = 'scim elsewhere'")
+    [drift] = found(local)
+    assert (drift["kind"], drift["customer_id"]) == ("unlinked", made["id"])
+    assert local.json("customer", "get", str(made["id"]), "--with-account")["account"] is None
+    local.ok("customer", "update", made["id"], "--status", "suspended")
+    assert found(local) == []
+    assert directory.states() == {"a@example.com": False}
+
+
+def test_doctor_tells_how_accounts_stand(local: Place, facade: Front) -> None:
+    def check() -> dict[str, Any]:
+        items = local.run("doctor", "-o", "json").json["items"]
+        return {str(each["check"]): each for each in items}["identity"]
+
+    assert check()["state"] == "ok"
+    local.profile("dev", "development")
+    made = local.add(email="a@example.com")
+    local.ok("customer", "set-password", str(made["id"]), "--stdin", stdin="Unguessable-42-words\n")
+    give_provider(local, facade.url)
+    assert check()["state"] == "fault"
+    assert "1 password hash" in check()["value"]
+    local.sql("DELETE FROM customer_password")
+    from tests.accounts.peer import whole
+
+    facade.fault = lambda _: whole("503 No")
+    assert "status 503" in check()["value"]
+    local.run("customer", "add", "--email", "b@example.com", "--first-name", "A", "--last-name", "L")
+    facade.fault = lambda _: None
+    assert "1 pending, 1 failed" in check()["value"]
+    assert "identity sync" in check()["hint"]
