@@ -15,11 +15,12 @@ from textual.widgets import Input
 
 from custctl.browser import columns
 from custctl.browser.asking import ChoiceScreen, FilterScreen, HelpScreen
+from custctl.browser.editing import delete, edit
 from custctl.browser.frame import Frame
 from custctl.browser.pages import SIZE, Answer, Pages, Request, read
 from custctl.browser.record import HistoryScreen, RecordScreen
 from custctl.browser.view import View
-from custctl.browser.widgets import Keys, Line, Rows
+from custctl.browser.widgets import Line, Rows
 from custctl.customers.model import FIELDS
 from custctl.support.errors import CustctlError
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from custctl.browser.desk import Desk
+    from custctl.customers.model import Customer
 
 _PAUSE = 0.15  # seconds without a key until what was typed is searched for
 _SIGNALS = {"SIGINT": 130, "SIGTERM": 143}
@@ -55,6 +57,9 @@ class ListScreen(Frame[None]):
         "enter open",
         "s sort",
         "f filter",
+        "e edit",
+        "a add",
+        "d delete",
         "h history",
         "r refresh",
         "? help",
@@ -71,6 +76,9 @@ class ListScreen(Frame[None]):
         Binding("s", "sort"),
         Binding("S", "turn"),
         Binding("f", "filter"),
+        Binding("a", "add"),
+        Binding("e", "edit"),
+        Binding("d", "delete"),
     ]
 
     def __init__(self, desk: Desk, view: View, first: Answer) -> None:
@@ -93,7 +101,7 @@ class ListScreen(Frame[None]):
         yield Line(id="columns", classes="columns")
         yield Rows(self.pages, self._text, moved=self._moved, chosen=self.action_open, to_start=self._to_start)
         yield self.status
-        yield Keys(self.KEYS)
+        yield self.keys_line()
 
     def on_mount(self) -> None:
         """Begin with the list."""
@@ -140,8 +148,8 @@ class ListScreen(Frame[None]):
         self._feed()
 
     def _to_start(self) -> None:
-        if self.pages.first > 0:
-            self.pages.again(at_start=True)
+        self.pages.home()
+        self._moved()
 
     def look(self, view: View) -> None:
         """Ask another question; the answer to the one before stays until its answer is there."""
@@ -240,6 +248,26 @@ class ListScreen(Frame[None]):
         found = self.pages.selected
         if found is not None:
             self.app.push_screen(HistoryScreen(self.desk, found.id))
+
+    def action_add(self) -> None:
+        """Add a customer, and open it."""
+        edit(self, None, self._added)
+
+    def _added(self, row: Customer) -> None:
+        self.again()
+        self.app.push_screen(RecordScreen(self.desk, row, self.again))
+
+    def action_edit(self) -> None:
+        """Change the selected customer."""
+        found = self.pages.selected
+        if found is not None:
+            edit(self, found, lambda _: self.again())
+
+    def action_delete(self) -> None:
+        """Delete the selected customer."""
+        found = self.pages.selected
+        if found is not None:
+            delete(self, found, lambda _: self.again())
 
     @property
     def _list_view(self) -> View:

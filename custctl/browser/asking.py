@@ -16,7 +16,7 @@ from custctl.browser.frame import Frame, T
 from custctl.browser.pages import Lines
 from custctl.browser.told import wrapped
 from custctl.browser.view import View
-from custctl.browser.widgets import Keys, Line, Rows
+from custctl.browser.widgets import Line, Rows
 
 if TYPE_CHECKING:
     from custctl.browser.desk import Desk
@@ -31,10 +31,18 @@ In the list
   /               search as you type; Esc leaves the search, Esc again ends it
   s S             sort by a field; sort the other way round
   f               filter by status, country and conditions such as points>=100
+  a               add a customer
   r               read again; try again after a fault
 With a customer
+  e               edit
+  d               delete, after a confirmation
   h               history
   c               copy the selected field, in the list the email
+In a form
+  Tab Shift+Tab   next and previous field; also the arrows
+  Ctrl+S          save
+  Ctrl+R          discard what was typed
+  Esc             leave; what was typed is kept for a day
 Everywhere
   Esc             back
   ?               this help
@@ -66,7 +74,7 @@ class ChoiceScreen(Frame[str]):
         yield self.title_line()
         yield Line(f" {self._title}")
         yield Rows(self._lines, lambda index, _: self._lines.rows[index], chosen=self._choose)
-        yield Keys(self.KEYS)
+        yield self.keys_line()
 
     def on_mount(self) -> None:
         """Begin in the options."""
@@ -85,7 +93,7 @@ class HelpScreen(ChoiceScreen):
         super().__init__(desk, "keys", HELP.splitlines(), "")
 
 
-class Form(Frame[T]):
+class FormScreen(Frame[T]):
     """Fields to fill in, a line each.
 
     Args:
@@ -120,7 +128,7 @@ class Form(Frame[T]):
                     self.inputs[name] = Input(value, name=name, select_on_focus=False)
                     yield self.inputs[name]
         yield self.status
-        yield Keys(self.KEYS)
+        yield self.keys_line()
 
     def on_mount(self) -> None:
         """Begin in the first field."""
@@ -135,7 +143,7 @@ class Form(Frame[T]):
         raise NotImplementedError
 
 
-class FilterScreen(Form[View]):
+class FilterScreen(FormScreen[View]):
     """What `customer list` filters by.
 
     Args:
@@ -159,7 +167,7 @@ class FilterScreen(Form[View]):
         self.dismiss(replace(self._view, status=status, country=country, where=tuple(filter(None, where))))
 
 
-class ConfirmScreen(Form[bool]):
+class ConfirmScreen(FormScreen[bool]):
     """A question before something is destroyed: for the profile's name in production, for yes or no elsewhere.
 
     Args:
@@ -187,6 +195,6 @@ class ConfirmScreen(Form[bool]):
         if typed in self._wanted or (not self.desk.is_production and typed.lower() in self._wanted):
             self.dismiss(True)
         elif self.desk.is_production:
-            self.status.say("the name does not match; nothing was changed")
+            self.status.tell("the name does not match; nothing was changed")
         else:
             self.dismiss(None)

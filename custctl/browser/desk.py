@@ -114,7 +114,7 @@ def open_desk(opened: Opened, *, read_only: str | None, carry: Callable[[str], s
         location=profile.location,
         read_only=read_only,
         own=lambda: opened.database.own,
-        kept=KeptEdits(),
+        kept=KeptEdits(opened.environ, profile.location, profile.name),
         carry=carry,
         notes=notes,
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, Generic, TypeVar
 
+from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.screen import Screen
 
-from custctl.browser.widgets import Line, Status
+from custctl.browser.pages import Lines
+from custctl.browser.widgets import Keys, Line, Rows, Status
 from custctl.schema.own import to_text
 from custctl.support.text import plural
 
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+CHANGES: Final = ("a add", "e edit", "d delete")
+
 
 class Frame(Screen[T | None], Generic[T]):
     """A screen under the line that names the database, and above the lines of status and keys.
@@ -26,28 +31,80 @@ class Frame(Screen[T | None], Generic[T]):
     """
 
     KEYS: ClassVar[tuple[str, ...]] = ("? help", "q quit")
+    AGAIN: ClassVar[str] = "r"
+    """The key that tries again what failed."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self.desk = desk
-        self.status = Status(lambda: desk.worker.busy_for)
+        self.status = Status(lambda: desk.worker.busy_for, self.AGAIN, desk.carry)
 
     def action_back(self) -> None:
         """Close the screen without an answer."""
         self.dismiss(None)
 
+    def keys_line(self) -> Keys:
+        """Return the line of keys, without those that change something where nothing may be changed."""
+        return Keys([key for key in self.KEYS if not (self.desk.read_only and key in CHANGES)])
+
+    def may_change(self) -> bool:
+        """Tell whether something may be changed, and say so if not."""
+        if self.desk.read_only is not None:
+            self.status.tell(f"read-only: {self.desk.read_only}")
+        return self.desk.read_only is None
+
     def title_line(self) -> Line:
         """Return the line that names the profile and its database."""
         desk = self.desk
         mark = "PRODUCTION" if desk.is_production else desk.environment
-        text = f" {desk.profile} ({mark}): {desk.location}" + ("  [read-only]" if desk.read_only else "")
+        text = f" {desk.profile} ({mark}{', read-only' if desk.read_only else ''}): {desk.location}"
         return Line(text, classes="production" if desk.is_production else "title")
 
     def copy(self, field: str, row: Customer) -> None:
         """Put a field on the terminal's clipboard (OSC 52), as it is stored."""
         text = to_text(row[field])
         if text is None:
-            self.status.say(f"`{field}` is empty")
+            self.status.tell(f"`{field}` is empty")
         else:
             self.app.copy_to_clipboard(text)
-            self.status.say(f"copied `{field}`: {plural(len(text), 'character', 'characters')}")
+            self.status.tell(f"copied `{field}`: {plural(len(text), 'character', 'characters')}")
+
+
+class LinesScreen(Frame[T]):
+    """A screen of lines, read from the database."""
+
+    BINDINGS: ClassVar = [Binding("escape,left,backspace", "back"), Binding("r", "again")]
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self.lines = Lines()
+
+    def compose(self) -> ComposeResult:
+        """Yield the lines from the top to the bottom."""
+        yield self.title_line()
+        yield Line(id="heading", classes="title")
+        yield Rows(self.lines, lambda index, _: self.lines.rows[index], moved=self.draw, chosen=self.choose)
+        yield self.status
+        yield self.keys_line()
+
+    def on_mount(self) -> None:
+        """Begin in the lines."""
+        self.query_one(Rows).focus()
+        self.draw()
+
+    @property
+    def room(self) -> int:
+        """How many columns a line has."""
+        return max(self.query_one(Rows).size.width - 2, 20)
+
+    def say(self, heading: str, rows: list[str]) -> None:
+        """Show these lines."""
+        self.query_one("#heading", Line).say(" " + heading)
+        self.lines.replace(rows)
+        self.query_one(Rows).show()
+
+    def draw(self) -> None:
+        """Show what is known."""
+
+    def choose(self) -> None:
+        """Act on the selected line."""

@@ -1,7 +1,115 @@
-"""Texts that were typed and are not written yet, where they survive the end of the program."""
+"""What is typed in a form, on disk with every key, so that the end of the terminal loses nothing.
+
+The files are those of `customer edit`: private, kept for a day, erased with their customer. They hold what was typed alone.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from custctl.customers.document import document, parse_document
+from custctl.support.errors import InvalidError, UnavailableError, UsageError
+from custctl.support.kept import KEPT_FOR, edits_of, forget_edits, kept_edits, remove_edits
+from custctl.support.state import write_whole
+
+if TYPE_CHECKING:
+    from custctl.schema.own import OwnFields
+
+_VERSION: Final = re.compile(r"^# version: (\S+)$", re.MULTILINE)
+_NEW: Final = 0  # stands for the customer that is to be added
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A text that was kept.
+
+    Attributes:
+        version: of the customer that it was typed for; None for one that is to be added.
+        typed: texts by field.
+        at: when it was typed last, as hours and minutes.
+    """
+
+    path: Path
+    version: str | None
+    typed: dict[str, str]
+    at: str
+
 
 class KeptEdits:
-    """x."""
+    """The kept texts of one database.
+
+    Args:
+        location: the database in words.
+        profile: its name.
+    """
+
+    def __init__(self, environ: Mapping[str, str], location: str, profile: str) -> None:
+        self._environ = environ
+        self._location = location
+        self._profile = profile
+
+    def _place(self, customer_id: int | None) -> tuple[Path, str]:
+        return edits_of(self._environ, self._location, customer_id or _NEW)
+
+    def find(self, customer_id: int | None, own: OwnFields) -> Kept | None:
+        """Return what was typed last for a customer, or for a new one with None, and is not written."""
+        with suppress(UsageError, OSError):
+            for path in kept_edits(*self._place(customer_id)):
+                changed = path.stat().st_mtime
+                with suppress(OSError, UnicodeError, InvalidError):
+                    text = path.read_text(encoding="utf-8")
+                    version = _VERSION.search(text)
+                    typed = parse_document(text, own)
+                    if version is None or not typed or changed < time.time() - KEPT_FOR:
+                        continue  # one of `customer edit`, which holds every field
+                    at = time.strftime("%H:%M", time.localtime(changed))
+                    texts = {name: value or "" for name, value in typed.items()}
+                    return Kept(path, version[1] if customer_id is not None else None, texts, at)
+        return None
+
+    def keep(self, customer_id: int | None, version: str | None, typed: Mapping[str, str], path: Path | None) -> Path:
+        """Keep what was typed.
+
+        Args:
+            path: where an earlier text of the same form is kept, which this one replaces.
+
+        Returns:
+            Where it is kept.
+
+        Raises:
+            UnavailableError: it cannot be written.
+        """
+        who = f"customer {customer_id}" if customer_id is not None else "a new customer"
+        text = f"# version: {version or 'new'}\n" + document(typed, title=f"{who} of {self._profile}")
+        try:
+            folder, name = self._place(customer_id)
+            if path is None:
+                forget_edits(folder, older_than=KEPT_FOR)
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                descriptor, made = tempfile.mkstemp(prefix=f"edit-{name}-", suffix=".yaml", dir=folder)
+                os.close(descriptor)
+                path = Path(made)
+            write_whole(path, text)
+        except (OSError, UsageError) as error:
+            reason = error.message if isinstance(error, UsageError) else error.strerror
+            raise UnavailableError(
+                f"what you type cannot be kept: {reason}", hint="save it before you leave"
+            ) from error
+        return path
+
+    def drop(self, path: Path) -> None:
+        """Remove a text that is no longer needed."""
+        remove_edits(path.parent, path.stem)
+
+    def forget(self, customer_id: int) -> None:
+        """Remove all texts of a customer that is not there any more."""
+        with suppress(UsageError):  # no home folder, nothing kept
+            forget_edits(*self._place(customer_id))

@@ -138,6 +138,7 @@ class Pages(Scroll):
         self._number = 0
         self._starts: dict[int, str | None] = {0: None}
         self._again: Request | None = Request(0, whole=True)
+        self._goes_home = False
         self.next: str | None = None
 
     # -- what is held ------------------------------------------------------------------------------
@@ -176,11 +177,17 @@ class Pages(Scroll):
 
     # -- reading -----------------------------------------------------------------------------------
 
-    def again(self, *, at_start: bool = False) -> None:
-        """Want what is held to be read again; with `at_start`, want the beginning of the list."""
-        self._again = self._request(0 if at_start else self.at // self._size, whole=True)
-        if at_start:
-            self.at = self.top = 0
+    def again(self) -> None:
+        """Want what is held to be read again."""
+        self._again = self._request(self.at // self._size, whole=True)
+
+    def home(self) -> None:
+        """Select the first row of the list, at once or when it is read."""
+        if self.first == 0:
+            self.select(0)
+        else:
+            self._again = Request(0, whole=True)
+            self._goes_home = True
 
     def wanted(self) -> Request | None:
         """Return the page that is to be read next, so that moving on finds it there; None if there is none."""
@@ -203,7 +210,7 @@ class Pages(Scroll):
         if request != self.wanted():
             return
         self._again = None
-        kept = self.selected
+        kept = None if self._goes_home else self.selected
         self._remember(answer.starts)
         items, after = answer.page.items, answer.page.next
         if request.whole or answer.number != request.number:
@@ -218,6 +225,8 @@ class Pages(Scroll):
             # Rows came or went there: what follows is read anew from where this page ends now.
             self._replace(answer)
         self._shed()
+        if self._goes_home:
+            self.at, self._goes_home = 0, False
         self._select_again(kept)
 
     def _replace(self, answer: Answer) -> None:

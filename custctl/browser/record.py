@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding
 
 from custctl.browser import told
-from custctl.browser.frame import Frame
-from custctl.browser.pages import Lines
-from custctl.browser.widgets import Keys, Line, Rows
+from custctl.browser.editing import delete, edit
+from custctl.browser.frame import LinesScreen
 from custctl.support.errors import CustctlError
 
 if TYPE_CHECKING:
@@ -19,50 +17,8 @@ if TYPE_CHECKING:
     from custctl.customers.history import History
     from custctl.customers.model import Customer
 
-BACK = Binding("escape,left,backspace", "back")
 
-
-class LinesScreen(Frame[None]):
-    """A screen of lines, read from the database."""
-
-    BINDINGS: ClassVar = [BACK, Binding("r", "again")]
-
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk)
-        self.lines = Lines()
-
-    def compose(self) -> ComposeResult:
-        """Yield the lines from the top to the bottom."""
-        yield self.title_line()
-        yield Line(id="heading", classes="title")
-        yield Rows(self.lines, lambda index, _: self.lines.rows[index], moved=self.draw, chosen=self.choose)
-        yield self.status
-        yield Keys(self.KEYS)
-
-    def on_mount(self) -> None:
-        """Begin in the lines."""
-        self.query_one(Rows).focus()
-        self.draw()
-
-    @property
-    def room(self) -> int:
-        """How many columns a line has."""
-        return max(self.query_one(Rows).size.width - 2, 20)
-
-    def say(self, heading: str, rows: list[str]) -> None:
-        """Show these lines."""
-        self.query_one("#heading", Line).say(" " + heading)
-        self.lines.replace(rows)
-        self.query_one(Rows).show()
-
-    def draw(self) -> None:
-        """Show what is known."""
-
-    def choose(self) -> None:
-        """Act on the selected line."""
-
-
-class RecordScreen(LinesScreen):
+class RecordScreen(LinesScreen[None]):
     """A customer, field by field.
 
     Args:
@@ -80,7 +36,12 @@ class RecordScreen(LinesScreen):
         "? help",
         "q quit",
     )
-    BINDINGS: ClassVar = [Binding("h", "history"), Binding("c", "copy")]
+    BINDINGS: ClassVar = [
+        Binding("h", "history"),
+        Binding("c", "copy"),
+        Binding("e", "edit"),
+        Binding("d", "delete"),
+    ]
 
     def __init__(self, desk: Desk, row: Customer, changed: Callable[[], None]) -> None:
         super().__init__(desk)
@@ -123,12 +84,28 @@ class RecordScreen(LinesScreen):
         if self._owners:
             self.copy(self._owners[self.lines.at], self.row)
 
+    def action_edit(self) -> None:
+        """Change the customer."""
+        edit(self, self.row, self._written)
+
+    def action_delete(self) -> None:
+        """Delete the customer."""
+        delete(self, self.row, self._written)
+
+    def _written(self, row: Customer | None) -> None:
+        self._changed()
+        if row is None:
+            self.dismiss(None)
+        else:
+            self.row = row
+            self.draw()
+
     def action_history(self) -> None:
         """Open the history."""
         self.app.push_screen(HistoryScreen(self.desk, self.row.id))
 
 
-class HistoryScreen(LinesScreen):
+class HistoryScreen(LinesScreen[None]):
     """What happened to a customer, newest first."""
 
     KEYS: ClassVar[tuple[str, ...]] = ("r refresh", "esc back", "? help", "q quit")

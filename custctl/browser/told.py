@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from custctl.browser.columns import cell
@@ -10,6 +10,7 @@ from custctl.terminal.layout import width_of
 
 if TYPE_CHECKING:
     from custctl.customers.history import History
+    from custctl.customers.merge import FieldConflict
     from custctl.customers.model import Customer
     from custctl.schema.own import Value
 
@@ -49,6 +50,28 @@ def record(row: Customer, room: int) -> tuple[list[str], list[str]]:
         for number, part in enumerate(wrapped(cell(value), max(room - label, 10))):
             owners.append(name)
             lines.append(cell("" if number else name).ljust(label) + part)
+    return owners, lines
+
+
+def conflicts(
+    found: Sequence[FieldConflict], mine: Mapping[str, bool], room: int, *, was_known: bool
+) -> tuple[list[str], list[str]]:
+    """Return the lines of a conflict, and the field that each belongs to, first.
+
+    Args:
+        mine: what was decided, by field: whether what was asked is kept.
+        was_known: whether the values before are known.
+    """
+    owners, lines = [], []
+    for each in found:
+        kept = {None: "undecided", True: "keep mine", False: "keep theirs"}[mine.get(each.field)]
+        parts = [f"{cell(each.field)}: {kept}"]
+        was = shown(each.base) if was_known else "(not recorded)"
+        for label, text in (("was", was), ("now", shown(each.theirs)), ("asked", shown(each.mine))):
+            first, *others = wrapped(text, max(room - 9, 10))
+            parts += [f"  {label:<7}{first}", *(f"         {other}" for other in others)]
+        owners += [each.field] * len(parts)
+        lines += parts
     return owners, lines
 
 

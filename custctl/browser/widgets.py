@@ -15,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from custctl.browser.columns import cut
-from custctl.support.errors import InvalidError, UsageError
+from custctl.support.errors import ConflictError, InvalidError, NotFoundError, UsageError
 from custctl.support.text import visible
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _PLAIN = Style()
 _SELECTED = Style(reverse=True)
 _WHEEL = 3  # rows
+_NEWS = 5.0  # seconds
 
 
 def _hidden(key: str, action: str) -> Binding:
@@ -104,6 +105,7 @@ class Rows(Widget, can_focus=True):
         """Select the first row, or the last one that is held."""
         if not last and self._to_start is not None:
             self._to_start()
+            return
         self.action_move((self.rows.end - 1 if last else self.rows.first) - self.rows.at)
 
     def action_choose(self) -> None:
@@ -172,13 +174,23 @@ class Keys(Line):
 
 
 class Status(Line):
-    """The line above the keys: what is being waited for, what went wrong, or a note."""
+    """The line above the keys: what is being waited for, what went wrong, or a note.
 
-    def __init__(self, busy_for: Callable[[], float]) -> None:
+    Args:
+        busy_for: returns for how many seconds the database has been asked something.
+        again: the key that tries again what failed.
+        carry: completes the commands in a hint.
+    """
+
+    def __init__(self, busy_for: Callable[[], float], again: str, carry: Callable[[str], str]) -> None:
         super().__init__(classes="status")
+        self._again = again
+        self._carry = carry
         self._busy_for = busy_for
         self._fault: CustctlError | None = None
         self._since = ""
+        self._news = ""
+        self._news_end = 0.0
 
     def on_mount(self) -> None:
         """Look from time to time how long something takes."""
@@ -196,6 +208,11 @@ class Status(Line):
         self._fault = error
         self.refresh()
 
+    def tell(self, text: str) -> None:
+        """Say for a moment what a key has done."""
+        self._news, self._news_end = text, time.monotonic() + _NEWS
+        self.refresh()
+
     def well(self, text: str) -> None:
         """Say what is the case now."""
         self._fault = None
@@ -206,9 +223,10 @@ class Status(Line):
         seconds = int(self._busy_for())
         waiting = f"waiting for the database, {seconds} s" if seconds else ""
         if self._fault is not None:
-            hint = f" ({self._fault.hint})" if self._fault.hint else ""
+            hint = f" ({self._carry(self._fault.hint)})" if self._fault.hint else ""
             # What to do comes first: a narrow screen cuts the end.
-            told = waiting or f"since {self._since}, r tries again"
-            is_typed = isinstance(self._fault, UsageError | InvalidError)
+            told = waiting or f"since {self._since}, {self._again} tries again"
+            is_typed = isinstance(self._fault, UsageError | InvalidError | ConflictError | NotFoundError)
             return self.fitted(f" ! {'' if is_typed else f'{told}: '}{self._fault.message}{hint}")
-        return self.fitted(f" {waiting or self.text}")
+        news = self._news if time.monotonic() < self._news_end else ""
+        return self.fitted(f" {waiting or news or self.text}")

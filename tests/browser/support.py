@@ -9,14 +9,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from custctl.api.opened import Opened
 from custctl.api.telling import Log
 from custctl.browser.app import Browser
+from custctl.browser.asking import FormScreen
 from custctl.browser.desk import Desk, open_desk
 from tests.conftest import Project
 
-PATIENCE = 60.0  # seconds, on a busy machine
+PATIENCE = 20.0  # seconds, on a busy machine
 
 
 @dataclass
@@ -44,6 +46,13 @@ class Seat:
                 await self.pilot.press(*[_NAMES.get(char, char) for char in key[1:]])
             else:
                 await self.pilot.press(key)
+
+    def field(self, name: str) -> Input:
+        """Return a field of the form that is open."""
+        screen = self.app.screen
+        assert isinstance(screen, FormScreen)
+        found: Input = screen.inputs[name]
+        return found
 
     async def until(self, condition: Callable[[], bool], what: str = "") -> None:
         """Wait until something holds."""

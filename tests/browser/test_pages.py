@@ -60,7 +60,7 @@ STEPS = st.lists(
         st.tuples(st.just("add"), st.integers(0, 400)),
         st.tuples(st.just("remove"), st.integers(0, 400)),
         st.tuples(st.just("resize"), st.integers(0, 30)),
-        st.tuples(st.just("again"), st.integers(0, 1)),
+        st.tuples(st.sampled_from(("again", "home")), st.just(0)),
     ),
     max_size=30,
 )
@@ -80,9 +80,12 @@ def test_what_is_held_is_a_part_of_the_list_in_its_order(ids: set[int], steps: l
             table.ids.discard(number)
         elif what == "resize":
             pages.resize(number)
+        elif what == "home":
+            pages.home()
         else:
-            pages.again(at_start=bool(number))
+            pages.again()
         settle(pages, table)
+        assert what != "home" or pages.at == 0
         numbers = held(pages)
         assert numbers == sorted(set(numbers))
         assert pages.end - pages.first <= SIZE * HELD

@@ -1,0 +1,255 @@
+"""The screens that change a customer: a form, and the decision where another's change collides with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.binding import Binding
+from textual.widgets import Input
+
+from custctl.browser import told
+from custctl.browser.asking import ConfirmScreen, FormScreen
+from custctl.browser.form import Form
+from custctl.browser.frame import Frame, LinesScreen
+from custctl.browser.widgets import Line
+from custctl.support.errors import CustctlError, NotFoundError
+from custctl.support.text import plural
+
+if TYPE_CHECKING:
+    from custctl.browser.desk import Desk
+    from custctl.customers.model import Customer
+    from custctl.customers.operations import Outcome
+
+
+def edit(screen: Frame[Any], row: Customer | None, written: Callable[[Customer], None]) -> None:
+    """Let a person change a customer, or add one.
+
+    Args:
+        screen: where it was asked for.
+        row: the customer as it is known; None to add one.
+        written: called with the customer as it was written.
+    """
+    if screen.may_change():
+        screen.run_worker(_edit(screen, row, written), exclusive=True, group="change")
+
+
+async def _edit(screen: Frame[Any], row: Customer | None, written: Callable[[Customer], None]) -> None:
+    desk = screen.desk
+    if row is not None:
+        found = row.id
+        try:
+            row = await desk.ask(lambda: desk.customers.get(found))
+        except CustctlError as error:
+            screen.status.fail(error)
+            return
+
+    def done(outcome: Outcome | None) -> None:
+        if outcome is None:
+            return
+        if outcome.customer is not None:
+            written(outcome.customer)
+        what = "changed" if row is not None else "added"
+        screen.status.tell(f"customer {outcome.customer_id} was {what}" if outcome.changed else "nothing was changed")
+
+    screen.app.push_screen(EditScreen(desk, row), done)
+
+
+def delete(screen: Frame[Any], row: Customer, written: Callable[[None], None]) -> None:
+    """Delete a customer, after a person has confirmed it; arguments as for `edit`."""
+    if not screen.may_change():
+        return
+    desk = screen.desk
+
+    def confirmed(yes: bool | None) -> None:
+        if yes:
+            screen.run_worker(_delete(screen, row, written), exclusive=True, group="change")
+
+    question = f"delete customer {row.id} ({row.email}) from {desk.location}?"
+    screen.app.push_screen(ConfirmScreen(desk, question), confirmed)
+
+
+async def _delete(screen: Frame[Any], row: Customer, written: Callable[[None], None]) -> None:
+    desk = screen.desk
+    try:
+        # What was confirmed is what is deleted: not a row that changed while the question stood.
+        await desk.ask(lambda: desk.customers.delete(row.id, if_version=row.version))
+    except NotFoundError as error:
+        desk.kept.forget(row.id)
+        screen.status.fail(error)
+    except CustctlError as error:
+        screen.status.fail(error)
+    else:
+        desk.kept.forget(row.id)
+        written(None)
+        screen.status.tell(f"customer {row.id} was deleted")
+
+
+class EditScreen(FormScreen["Outcome"]):
+    """A customer's fields to change, or those of a new one.
+
+    What was typed for it before and not written is there again.
+
+    Args:
+        row: the customer as it was read last; None for a new one.
+    """
+
+    KEYS: ClassVar[tuple[str, ...]] = ("^s save", "tab next field", "^r discard", "esc leave", "^c quit")
+    AGAIN = "^s"
+    BINDINGS: ClassVar = [Binding("ctrl+r", "discard", priority=True)]
+
+    def __init__(self, desk: Desk, row: Customer | None) -> None:
+        own = desk.own()
+        self.form = Form.of(row, own)
+        self._kept: Path | None = None
+        self._saving = False
+        self._is_gone = False
+        self._note = ""
+        kept = desk.kept.find(self.form.customer_id, own)
+        if kept is not None:
+            self._kept = kept.path
+            self.form.resume(kept.version, kept.typed)
+            self._note = f"what you typed at {kept.at} is back; ^r discards it"
+        title = f"edit customer {row.id}" if row is not None else "add a customer"
+        super().__init__(desk, title, {name: self.form.shown(name) for name in self.form.held})
+
+    def on_mount(self) -> None:
+        """Begin in the first field."""
+        super().on_mount()
+        self.status.say(self._note)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Keep what was typed, with every key."""
+        name = event.input.name or ""
+        if event.value == self.form.shown(name):
+            return
+        self.form.type(name, event.value)
+        self._keep()
+
+    def _keep(self) -> None:
+        form, kept = self.form, self.desk.kept
+        if self._is_gone:
+            return
+        if not form.typed:
+            if self._kept is not None:
+                kept.drop(self._kept)
+            self._kept = None
+            self.status.well("")
+            return
+        try:
+            self._kept = kept.keep(form.customer_id, form.version, form.typed, self._kept)
+        except CustctlError as error:
+            self.status.fail(error)
+        else:
+            self.status.well(f"{plural(len(form.typed), 'field', 'fields')} changed; ^s saves")
+
+    def on_input_submitted(self) -> None:
+        """Go to the next field: only ^s saves."""
+        self.focus_next()
+
+    def action_discard(self) -> None:
+        """Put the stored values back."""
+        self.form.typed.clear()
+        self._fill()
+        self._keep()
+        self.status.tell("what you typed is discarded")
+
+    def _fill(self) -> None:
+        for name, field in self.inputs.items():
+            with self.prevent(Input.Changed):
+                field.value = self.form.shown(name)
+
+    def action_back(self) -> None:
+        """Leave; what was typed is kept."""
+        self.dismiss(None)
+
+    def action_submit(self) -> None:
+        """Write what was typed."""
+        if self._saving:
+            return
+        if not self.form.typed:
+            self.status.tell("nothing was changed")
+            return
+        self._saving = True
+        self.query_one("#heading", Line).say(f" {self._title}: saving …")
+        self.run_worker(self._save())
+
+    async def _save(self) -> None:
+        form, desk = self.form, self.desk
+        try:
+            outcome = await desk.ask(lambda: form.write(desk.customers))
+        except CustctlError as error:
+            if isinstance(error, NotFoundError) and form.customer_id is not None:
+                # What is typed for somebody who was deleted must not stay behind.
+                self._is_gone = True
+                desk.kept.forget(form.customer_id)
+            self.status.fail(error)
+        else:
+            if outcome is not None:
+                if self._kept is not None:
+                    desk.kept.drop(self._kept)
+                self.dismiss(outcome)
+                return
+            self._keep()
+            self.app.push_screen(ConflictScreen(desk, form), self._decided)
+        finally:
+            self._saving = False
+            self.query_one("#heading", Line).say(f" {self._title}")
+
+    def _decided(self, mine: dict[str, bool] | None) -> None:
+        """Go on with what was decided; without a decision the form stays, and saving asks again."""
+        if mine is not None:
+            self.form.decide(mine)
+        self._fill()
+        self._keep()
+        if mine is not None and self.form.typed:
+            self.action_submit()
+
+
+class ConflictScreen(LinesScreen[dict[str, bool]]):
+    """Field by field what a customer was, is now and was asked to be; a person decides.
+
+    Args:
+        form: what was typed, and collides.
+    """
+
+    KEYS: ClassVar[tuple[str, ...]] = ("m keep mine", "t keep theirs", "^s save", "esc back to the form", "^c quit")
+    BINDINGS: ClassVar = [
+        Binding("m", "decide(True)"),
+        Binding("t", "decide(False)"),
+        Binding("ctrl+s", "save", priority=True),
+    ]
+
+    def __init__(self, desk: Desk, form: Form) -> None:
+        super().__init__(desk)
+        self._conflicts = form.conflicts
+        self._was_known = form.was_known
+        self._mine: dict[str, bool] = {}
+        self._owners: list[str] = []
+
+    def draw(self) -> None:
+        """Show the fields."""
+        self._owners, rows = told.conflicts(self._conflicts, self._mine, self.room, was_known=self._was_known)
+        self.say("someone else changed the same fields: nothing was written", rows)
+
+    def action_decide(self, mine: bool) -> None:
+        """Decide for the field that is selected, and go on to the next one."""
+        name = self._owners[self.lines.at]
+        self._mine[name] = mine
+        self.draw()
+        following = [at for at, owner in enumerate(self._owners) if owner not in self._mine]
+        if following:
+            self.lines.select(following[0])
+        self.draw()
+
+    def choose(self) -> None:
+        """Turn the decision for the field round."""
+        self.action_decide(not self._mine.get(self._owners[self.lines.at], False))
+
+    def action_save(self) -> None:
+        """Write what was decided."""
+        if len(self._mine) < len(self._conflicts):
+            self.status.tell("decide each field first: m keeps yours, t keeps theirs")
+        else:
+            self.dismiss(self._mine)

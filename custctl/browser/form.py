@@ -1,0 +1,150 @@
+"""An edit that is not written yet: what was shown, what was typed, and where another's change collides with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from custctl.customers.merge import FieldConflict, merge
+from custctl.customers.model import EDITABLE
+from custctl.customers.operations import new_operation_id
+from custctl.schema.own import field_text, to_text
+from custctl.support.errors import ConflictError
+from custctl.support.text import UNSAFE, visible
+
+if TYPE_CHECKING:
+    from custctl.api.customers import Customers
+    from custctl.customers.model import Customer
+    from custctl.customers.operations import Outcome
+    from custctl.schema.own import OwnFields, Value
+
+
+@dataclass
+class Form:
+    """Fields of a customer as a person changes them.
+
+    Attributes:
+        customer_id: whose; None for one that is to be added.
+        version: the version that the change is written under; None for one that is to be added.
+        base: the customer at that version; None where it is not known any more.
+        own: the own fields that the database has.
+        held: the values as they are stored, as text, by name.
+        typed: what was typed in their place, where it differs.
+        conflicts: what another has changed meanwhile to something else, until a person has decided.
+        was_known: whether their values at `version` are known.
+    """
+
+    customer_id: int | None
+    version: str | None
+    base: Customer | None
+    own: OwnFields
+    held: dict[str, str]
+    typed: dict[str, str] = field(default_factory=dict)
+    conflicts: tuple[FieldConflict, ...] = ()
+    was_known: bool = True
+    _operation: tuple[str, dict[str, str]] | None = None
+
+    @classmethod
+    def of(cls, row: Customer | None, own: OwnFields) -> Form:
+        """Return the form of a customer, or an empty one."""
+        names = (*EDITABLE, *own.settable)
+        if row is None:
+            return cls(None, None, None, own, dict.fromkeys(names, ""))
+        values = row.as_dict()
+        return cls(row.id, row.version, row, own, {name: _text(own, name, values.get(name)) for name in names})
+
+    def shown(self, name: str) -> str:
+        """Return a field's text in a form that cannot steer a terminal."""
+        return visible(self.typed.get(name, self.held[name]))
+
+    def type(self, name: str, text: str) -> None:
+        """Take what stands in a field now."""
+        if text == visible(self.held[name]):
+            self.typed.pop(name, None)
+        else:
+            self.typed[name] = self._meant(name, text)
+
+    def resume(self, version: str | None, typed: Mapping[str, str]) -> None:
+        """Take what was typed before, and the version that it was typed for."""
+        self.typed = {name: text for name, text in typed.items() if name in self.held and text != self.held[name]}
+        if version != self.version:
+            self.version, self.base = version, None
+
+    def _meant(self, name: str, text: str) -> str:
+        """Return a text with those characters of the stored one that were shown as an escape."""
+        for char in set(UNSAFE.findall(self.held[name])):
+            text = text.replace(visible(char), char)
+        return text
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self.typed)
+
+    def operation_id(self) -> str:
+        """Return the operation's id: the same for the same request, so that it is never applied twice."""
+        if self._operation is None or self._operation[1] != self.typed:
+            self._operation = new_operation_id(), dict(self.typed)
+        return self._operation[0]
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def write(self, customers: Customers) -> Outcome | None:
+        """Write what was typed; None where a person has to decide first, and `conflicts` says what.
+
+        Fields that only another has changed stay as that one wrote them.
+
+        Raises:
+            ConflictError: a unique value is taken.
+            CustctlError: whatever else `Customers.add` and `Customers.update` raise.
+        """
+        operation = self.operation_id()
+        if self.customer_id is None:
+            return customers.add(dict(self.typed), operation_id=operation)
+        while True:
+            try:
+                return customers.update(
+                    self.customer_id,
+                    dict(self.typed),
+                    if_version=self.version,
+                    operation_id=operation,
+                    base=self.base,
+                )
+            except ConflictError as error:
+                if "current_version" not in error.details:
+                    raise
+                self.meet(error.details)
+                if self.conflicts:
+                    return None
+
+    def meet(self, details: Mapping[str, Any]) -> None:
+        """Take in what another has changed, from the details of a conflict of versions."""
+        fields = details["fields"]
+        asked = {each["field"]: each["asked"] for each in fields if "asked" in each}
+        now = {each["field"]: each["now"] for each in fields}
+        was = {each["field"]: each["was"] for each in fields}
+        self.was_known = details["was_known"]
+        if self.was_known:
+            self.conflicts = merge(was, now, asked).conflicts
+        else:
+            differing = [name for name in asked if asked[name] != now[name]]
+            self.conflicts = tuple(FieldConflict(name, None, now[name], asked[name]) for name in differing)
+        self.version, self.base = details["current_version"], None
+        self.held.update({name: _text(self.own, name, value) for name, value in now.items() if name in self.held})
+
+    def decide(self, mine: Mapping[str, bool]) -> None:
+        """End a conflict.
+
+        Args:
+            mine: for each field of the conflict whether what was typed is kept.
+        """
+        for conflict in self.conflicts:
+            if not mine[conflict.field]:
+                self.typed.pop(conflict.field, None)
+        self.conflicts = ()
+
+
+def _text(own: OwnFields, name: str, value: Value) -> str:
+    field = own.by_name.get(name)
+    return (to_text(value) if field is None else field_text(field, value)) or ""
