@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from custctl.customers.conflicts import FieldsChangedError, check_fields
 from custctl.customers.model import FIELDS, Customer
 from custctl.customers.versions import Version
-from custctl.engines.connection import CELL_END, Connection, Joined
+from custctl.engines.connection import CELL_END, Connection, Joined, joined_rows
 from custctl.schema.own import Field, OwnFields, Value, field_text, from_cell
 from custctl.schema.standing import check_schema, read_standing
 from custctl.support.errors import CustctlError
@@ -90,10 +90,11 @@ class Export:
         for block in connection.run_stream("customer.export", _BLOCK, after=after, prefix=prefix):
             yield [(*row[:width], *map(from_cell, own, row[width:])) for row in block] if own else block
 
-    def _read_texts(self, connection: Connection, after: int, prefix: str) -> Iterator[list[tuple[Any, ...]]]:
+    def _read_texts(self, connection: Connection, after: int, prefix: str) -> Iterator[Block]:
         width, own = len(FIELDS), self.own.fields
         for block in self._read_rows(connection, after, prefix):
-            yield [(*row[:width], *map(_cell, own, row[width:])) for row in block]
+            rows = [(*row[:width], *map(_cell, own, row[width:])) for row in block]
+            yield _joined(rows) or rows
 
     def _blocks(self, read: Callable[[Connection, int, str], Iterator[B]]) -> Iterator[B]:
         last = _BEFORE_ALL
@@ -118,6 +119,20 @@ def _cell(field: Field, value: Value) -> Value:
         # What output makes visible JSON can escape, so that an import reads it back.
         return escape_json(field_text(field, value) or "")
     return field_text(field, value) if field.kind == "boolean" else value
+
+
+def _joined(rows: list[tuple[Any, ...]]) -> Joined | None:
+    """Return rows joined as an engine joins them; None where a text would not say the same.
+
+    That is one with a control character, and one that may be a negative number or a formula.
+    """
+    if any(type(cell) in (int, float) and cell < 0 for row in rows for cell in row):
+        return None
+    lines = (CELL_END.join(["" if cell is None else str(cell) for cell in row]) for row in rows)
+    try:
+        return joined_rows("\n".join(lines).encode(), len(rows), len(rows[0]))
+    except UnicodeEncodeError:
+        return None
 
 
 def _last_id(block: Block) -> int:

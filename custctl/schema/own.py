@@ -64,6 +64,8 @@ class Field:
     settable: bool = True
 
 
+_EXACT: Final = 10**15
+"""Below it, a float is one number of fifteen digits or fewer, and no other."""
 _DEFAULTS: Final = {each.name: each.default for each in fields(Field)}
 
 
@@ -218,6 +220,9 @@ def time_text(text: str, most_digits: int | None = None) -> str:
     Raises:
         ValueError: it is no time; one without a zone is in UTC.
     """
+    plain = _plain_time().fullmatch(text)
+    if plain is not None and (most_digits is None or len(plain[2] or "....") - 1 <= most_digits):
+        return f"{plain[1]}{plain[2] or '.000'}Z"
     from datetime import UTC, datetime, timedelta
 
     found = _time_form().fullmatch(text.strip())
@@ -243,6 +248,15 @@ def _rounded(digits: str, most: int) -> tuple[int, str]:
     number = (int(digits) + dropped // 2) // dropped
     carried, rest = divmod(number, 10**most)
     return carried, str(rest).rjust(most, "0") if most else ""
+
+
+@cache
+def _plain_time() -> re.Pattern[str]:
+    # Days that every month has, so that nothing has to be looked up to know that there is such a time.
+    import re
+
+    day, clock = r"(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])", r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
+    return re.compile(rf"({day}T{clock})(?:(\.\d{{3}}(?:\d{{0,5}}[1-9])?)0{{0,6}})?Z", re.ASCII)
 
 
 @cache
@@ -280,6 +294,11 @@ def _date(_: Field, cell: Any) -> str:
 def _decimal(field: Field, cell: Any) -> str:
     from decimal import Decimal
 
+    if isinstance(cell, float) and field.scale is not None and 0 < abs(cell) * 10**field.scale < _EXACT:
+        # Of few digits: what stands behind them in binary is not seen.
+        text = f"{cell:.{field.scale}f}"
+        if float(text) == cell:
+            return text
     return decimal_text(field, Decimal(str(cell)))
 
 

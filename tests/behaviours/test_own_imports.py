@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from custctl.customers.model import FIELDS
 from tests.behaviours.own_fields import SET, TYPES, add_columns, settings, write_script
 from tests.behaviours.support import KEPT, Place
 from tests.conftest import make_project
+from tests.integration.rows import finish, small_batches, start
 from tests.servers.fixtures import ENGINES, place
 from tests.servers.projects import on_engine
 
@@ -131,6 +134,70 @@ def test_a_required_one_is_needed_by_new_rows_alone(empty: Place) -> None:
     }
     assert counts(imported(empty, f"{HEAD}\nc@example.com,F,L\n")) == {"inserted": 1}
     assert empty.json("customer", "get", "c@example.com")["code"] == "x"
+
+
+@pytest.mark.parametrize("engine_project", [name for name in ENGINES if name != "sqlite"], indirect=True)
+def test_a_required_one_without_a_value_is_the_reason_why_a_row_is_rejected(empty: Place) -> None:
+    kind = "NVARCHAR(9)" if empty.engine == "mssql" else "varchar(9)"
+    add = "ADD" if empty.engine == "mssql" else "ADD COLUMN"
+    write_script(empty, 1000, f"ALTER TABLE customer {add} code {kind} NOT NULL;\n")
+    empty.ok("migrate")
+    rows = "a@example.com,F,L,\nb@example.com,F,L,y\nwrong,F,L,\n"
+    assert counts(imported(empty, f"{HEAD},code\n{rows}", "--rejects", "one.csv", code=10)) == {
+        "inserted": 1,
+        "rejected": 2,
+    }
+    reasons = [line.split(",", 5)[5] for line in (empty.path / "one.csv").read_text().splitlines()[1:]]
+    assert reasons[0] == "`code` is required"
+    assert "`email` is not a valid address" in reasons[1]
+    assert "`code` is required" in reasons[1]
+    assert counts(imported(empty, f"{HEAD}\nc@example.com,F,L\n", "--rejects", "two.csv", code=10)) == {"rejected": 1}
+    assert (empty.path / "two.csv").read_text().splitlines()[1].endswith(",`code` is required")
+    # A customer that is there has one.
+    assert counts(imported(empty, f"{HEAD}\nb@example.com,G,L\n", "--on-conflict", "update")) == {"updated": 1}
+
+
+def test_an_import_that_is_killed_goes_on_with_their_values(company: Place) -> None:
+    names = ("tier", "points", "credit", "vip", "born", "seen", "reference", "extra")
+    lines, kept = [], {}
+    for number in range(60):
+        email = f"killed{number}@example.com"
+        bad = number % 9 == 4
+        cells = ["much too long" if bad else f"t{number}", str(number), f"{number}.5", "yes" if number % 2 else "no"]
+        cells += [
+            f"2000-01-{number % 28 + 1:02}",
+            f"2026-01-01T00:00:{number:02}.25Z",
+            str(uuid.UUID(int=number)),
+            "[1]",
+        ]
+        lines.append(f"{email},F,L,{','.join(cells)}\n")
+        if not bad:
+            kept[email] = cells
+    (company.path / "killed.csv").write_text(f"{HEAD},{','.join(names)}\n{''.join(lines)}")
+    command = ("customer", "import", "killed.csv", "--rejects", "killed_rejects.csv", "-o", "json")
+    for batch in (2, 3):
+        process = start(company, small_batches(company, 8, *command, signal=f"{batch} before SIGKILL"))
+        assert finish(process)[0] == -signal.SIGKILL
+        assert 0 < company.count("customer", "email LIKE 'killed%'") < len(kept)
+    code, out, err = finish(start(company, small_batches(company, 8, *command)))
+    assert code == 10, err
+    assert counts(json.loads(out)) == {"inserted": len(kept), "rejected": 60 - len(kept)}
+    found = {
+        item["email"]: item for item in company.items("customer", "list", "--where", "email~killed", "--limit", "0")
+    }
+    assert found.keys() == kept.keys()
+    for email, (tier, points, credit, vip, born, seen, reference, _) in kept.items():
+        row = found[email]
+        assert (row["tier"], row["points"], row["credit"], row["vip"]) == (
+            tier,
+            int(points),
+            f"{credit}0",
+            vip == "yes",
+        )
+        assert (row["born"], row["seen"], row["reference"]) == (born, seen.replace(".25Z", ".250Z"), reference)
+    rejects = (company.path / "killed_rejects.csv").read_text().splitlines()
+    assert len(rejects) == 1 + 60 - len(kept)
+    assert all("`tier` has 13 characters, 8 are allowed" in line for line in rejects[1:])
 
 
 TEXTS = {

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from custctl.customers import exporting
 from custctl.engines.connection import CELL_END, joined_rows
 from custctl.support.text import UNSAFE, unguard_formula
 from custctl.terminal.csv_text import from_joined, from_rows
@@ -75,3 +77,13 @@ def test_guarded_text_is_safe_and_taken_away_exactly(rows: list[tuple[str, ...]]
 
 def test_none_is_an_empty_cell() -> None:
     assert from_rows([(1, None, "x")], raw=False) == ("1,,x\n", True)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.none() | st.text(max_size=4), st.none() | st.integers(-1, 1)), min_size=1)
+)
+def test_rows_that_are_joined_here_are_the_same(rows: list[tuple[Any, ...]]) -> None:
+    joined = exporting._joined(rows)
+    if joined is not None:
+        data, exact = from_joined(joined.data, raw=False)
+        assert (data.decode(), exact) == from_rows(rows, raw=False)
