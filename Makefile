@@ -13,7 +13,7 @@ ODBC_READY := $(VENV)/.odbc-ready
 ETCD_READY := $(VENV)/.etcd-ready
 DEBIAN_READY := $(VENV)/debian/ready
 
-.PHONY: demo cluster cluster-stop test test-newest test-lowest versions statements shapes check docs reference soak bench lock clean
+.PHONY: demo cluster cluster-stop pipeline test test-newest test-lowest versions statements shapes check docs reference soak bench lock clean
 
 $(READY): pyproject.toml $(LOCK)
 	$(PYTHON) -c 'import sys; sys.exit("custctl needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
@@ -50,6 +50,10 @@ cluster: $(READY) ## a PostgreSQL primary, two standbys and a Valkey, with a pro
 
 cluster-stop: ## stop and remove them
 	if [ -d .cluster ]; then $(BIN)/python examples/cluster.py stop; fi
+
+# It exits with 77 where it cannot run, which make reports as `Error 77`.
+pipeline: $(READY) ## the image, a second Docker engine as production, deployments; needs root on Debian
+	$(BIN)/python -m tests.pipeline
 
 test: $(ODBC_READY) $(ETCD_READY) $(DEBIAN_READY) ## all tests
 	$(BIN)/python -m pytest --numprocesses $(WORKERS)
