@@ -232,7 +232,7 @@ def deploy_second(project: Project) -> None:
         project.pipeline("image")
         before = _written(project)
         _expect("scripts are pending", project.pipeline("gate"))
-        _expect("1000_add_tier", (project.folder / "build" / "pipeline" / "plan.md").read_text())
+        _expect("2 scripts planned", (project.folder / "build" / "pipeline" / "plan.md").read_text())
         _expect("healthy", project.pipeline("deploy"))
         _wait_for_writes(project, before)
         _expect("tier", project.tools("customer", "get", "ada@example.com"))
