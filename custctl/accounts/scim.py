@@ -36,6 +36,7 @@ _USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 _PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 _TYPE = "application/scim+json"
 _PAGE = 100
+_FEW = 20  # accounts by which is seen whether references are kept
 _SLACK = 1000  # accounts that may be made while all are listed, besides as many as there were
 
 
@@ -77,7 +78,7 @@ class Scim:
     def abilities(self) -> Abilities:
         """See `Provider`. Whether references are kept is seen by accounts that have one."""
         if self._keeps_reference is None:
-            first = self._page(1)[0]
+            first = self._page(1, count=_FEW)[0]
             self._keeps_reference = any(isinstance(each.get("externalId"), str) for each in first)
         return Abilities(
             keeps_reference=self._keeps_reference, sets_passwords=True, sends_resets=False, takes_hashes=False
@@ -150,8 +151,10 @@ class Scim:
             if start > total:
                 return
 
-    def _page(self, start: int, filter: str | None = None) -> tuple[list[Mapping[str, Any]], int]:
-        params = {"startIndex": str(start), "count": str(_PAGE), **({"filter": filter} if filter is not None else {})}
+    def _page(
+        self, start: int, filter: str | None = None, *, count: int = _PAGE
+    ) -> tuple[list[Mapping[str, Any]], int]:
+        params = {"startIndex": str(start), "count": str(count), **({"filter": filter} if filter is not None else {})}
         answer = self._send("GET", "Users", params=params, refused=(400,) if filter is not None else ())
         if answer is None:
             raise _UnknownFilterError

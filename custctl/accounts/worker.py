@@ -324,6 +324,8 @@ class Worker:
         intended = self._intended(task)
         if intended is not None:
             return self._free(task, intended)
+        if self._ask(task, provider.abilities).keeps_reference:
+            return None  # one that has the email is refused by the provider: no need to look through all of them
         same = self._ask(task, lambda: provider.find_by_email(customer.email))
         if same:
             raise _for_a_person(customer.id, [each.subject for each in same], "has the email of")

@@ -13,8 +13,8 @@ from tests.servers.fixtures import ENGINES, place
 from tests.servers.projects import on_engine
 
 SOME_ENGINES = [name for name in ENGINES if name != "postgresql17"]
-LIMIT = "2s"
-"""What one request may take. A frozen server costs a test as much."""
+LIMIT = "60s"
+"""What one request may take, on a busy machine too."""
 
 
 @pytest.fixture(scope="session")
