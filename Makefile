@@ -12,6 +12,7 @@ UNIXODBC := $(abspath $(VENV))/unixodbc
 ODBC_READY := $(VENV)/.odbc-ready
 ETCD_READY := $(VENV)/.etcd-ready
 DEBIAN_READY := $(VENV)/debian/ready
+OIDC_READY := $(VENV)/.oidc-ready
 
 .PHONY: demo cluster cluster-stop pipeline test test-newest test-lowest versions statements shapes check docs reference soak bench lock clean
 
@@ -40,6 +41,10 @@ $(DEBIAN_READY): $(READY) tests/servers/debian.sh tests/servers/unpack.sh
 	rm -f $(DEBIAN_READY)
 	sh tests/servers/debian.sh $(abspath $(VENV))/debian
 
+$(OIDC_READY): $(READY) tests/servers/oidc.sh tests/servers/oidc/server.mjs tests/servers/oidc/package-lock.json
+	sh tests/servers/oidc.sh $(abspath $(VENV))/oidc $(abspath $(BIN))/python
+	touch $(OIDC_READY)
+
 test soak shapes: export LD_LIBRARY_PATH := $(UNIXODBC)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
 
 demo: $(READY) ## show the main job on SQLite
@@ -55,7 +60,7 @@ cluster-stop: ## stop and remove them
 pipeline: $(READY) ## the image, a second Docker engine as production, deployments; needs root on Debian
 	$(BIN)/python -m tests.pipeline
 
-test: $(ODBC_READY) $(ETCD_READY) $(DEBIAN_READY) ## all tests
+test: $(ODBC_READY) $(ETCD_READY) $(DEBIAN_READY) $(OIDC_READY) ## all tests
 	$(BIN)/python -m pytest --numprocesses $(WORKERS)
 
 # Each has an environment of its own, and says first what it tests.

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from custctl.profiles import Profile
     from custctl.replication.topology import Topology
 
+ADVISORY = "roles are advisory: the database does not check the tokens, so its own roles are the lock"
+"""What a login is worth where the database is not asked."""
+
 _SKEW = 5.0  # seconds; more than a well-kept clock is ever off, and than a reader of logs puts up with
 _ROOM = 64 * 1024  # bytes; what is remembered of a profile is less
 _AGAIN = "fix that first, then run `custctl doctor` again"
@@ -51,6 +54,9 @@ def diagnose(
     yield Check("profile", True, f"{profile.name} ({profile.environment}), from {profile.source}")
     yield from _guarded("state", lambda: _state(environ))
     yield from _variables(profile, environ)
+    if profile.login is not None:
+        # The commands ask for the login before they get here.
+        yield Check("login", True, f"{profile.login.issuer}; {ADVISORY}")
     yield from _guarded("credential", lambda: _credential(profile, environ))
     replicas = _Replicas(profile, open_database, environ)
     name = "server" if profile.database.nodes else "database"

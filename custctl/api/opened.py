@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from custctl.customers.store import CustomerStore
     from custctl.engines.base import Database
     from custctl.engines.reads import Replicas
+    from custctl.login.session import Session
     from custctl.profiles import Profile
     from custctl.schema.own import OwnFields
 
@@ -35,7 +36,7 @@ class Opened:
         sql_dir: the folder of SQL scripts; None to search for it.
         environ: where variables are looked up.
         cwd: the folder that relative paths start from.
-        actor: who is recorded in audit and journal; None for the user of this process.
+        actor: who is recorded in audit and journal; None for the operator, or the user of this process.
         tell: receives notes and warnings.
     """
 
@@ -74,15 +75,32 @@ class Opened:
         return find_sql_dir(self._sql_dir, self.environ, self._cwd)[0]
 
     @cached_property
+    def session(self) -> Session | None:
+        """The operator's login; None if the profile needs none.
+
+        Raises:
+            CredentialError: nobody is logged in.
+            UnavailableError: the login has to be checked or refreshed, and the identity provider does not answer.
+        """
+        if self.profile.login is None:
+            return None
+        from custctl.login.session import current
+
+        return current(self.profile.login, self.environ)
+
+    @cached_property
     def actor(self) -> str:
-        """The actor recorded in the audit log and the journal.
+        """The actor recorded in the audit log and the journal: by default the operator who is logged in.
 
         Raises:
             UsageError: the name that was given cannot be recorded.
+            CredentialError: the profile needs a login, and nobody is logged in.
         """
         from custctl.support.identity import actor, check_actor
 
-        return actor() if self._actor is None else check_actor(self._actor)
+        if self._actor is not None:
+            return check_actor(self._actor)
+        return self.session.subject if self.session is not None else actor()
 
     # -- the database ------------------------------------------------------------------------------
 

@@ -37,6 +37,9 @@ COMMANDS = {
         "custctl.cli.commands.identity:identity",
         "Manage customers' accounts at an identity provider.",
     ),
+    "login": ("custctl.cli.commands.login:login", "Log in at the identity provider of the profile."),
+    "logout": ("custctl.cli.commands.logout:logout", "Revoke the login and forget it."),
+    "whoami": ("custctl.cli.commands.whoami:whoami", "Show who is logged in, and with which role."),
     "doctor": (
         "custctl.cli.commands.doctor:doctor",
         "Check everything on one screen, with a hint for each fault.",

@@ -16,6 +16,7 @@ from custctl.api.client import Client
 from custctl.api.opened import Opened
 from custctl.cli.options import GIVEN
 from custctl.cli.pasting import complete_commands
+from custctl.cli.permissions import needed
 from custctl.support.errors import CustctlError, UsageError
 from custctl.support.text import nearest
 from custctl.terminal.console import Console, wants_color
@@ -118,7 +119,27 @@ class Context:
             made = ctx.meta[_STORE] = cls(ctx.meta.get(GIVEN, {}), os.environ, cwd, ctx.find_root())
             # Closed whatever happens, so that an SQLite file is left checkpointed and a server's session ends.
             ctx.find_root().call_on_close(made.close)
+            made.admit(ctx)
         return made
+
+    def admit(self, ctx: typer.Context) -> None:
+        """Make sure that the operator may run a command, where the profile says who may.
+
+        Raises:
+            CredentialError: nobody is logged in, or the role does not allow it.
+        """
+        role = needed(ctx)
+        if role is None:
+            return
+        try:
+            wanted = self.opened.profile.login is not None
+        except UsageError:
+            return  # the command says what is wrong, or needs no profile
+        if not wanted:
+            return
+        from custctl.cli.permissions import check_role
+
+        check_role(ctx, role, self.opened.session)
 
     @staticmethod
     def made(ctx: ClickContext) -> Context | None:

@@ -94,7 +94,7 @@ def _own_fields(ctx: Any) -> tuple[Field, ...]:
             sql_dir=None,
             environ=os.environ,
             cwd=Path.cwd(),
-            actor=None,
+            actor="completion",
             tell=Log(),
         )
         return opened.database.own.fields

@@ -206,6 +206,25 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """How operators log in.
+
+    Attributes:
+        issuer: the identity provider's URL, exactly as its tokens name it.
+        client_id: custctl's own id there.
+        scopes: what is asked for; `openid` always.
+        claim: the claim with a person's groups or roles; a path such as `realm_access.roles` where no claim has that name.
+        roles: the claim's values that give a role, by the role's name.
+    """
+
+    issuer: str
+    client_id: str
+    scopes: tuple[str, ...]
+    claim: str
+    roles: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class Setting:
     """One value of a profile as `profile show` prints it.
 
@@ -230,6 +249,7 @@ class Profile:
         database: the database.
         cache: the cache, or None.
         identity: where customers' accounts are.
+        login: how operators log in, or None if nobody has to.
         seed: the seed sets allowed in this environment.
         source: the file, absolute.
         bundled: True for a file from the package that was found as a fallback.
@@ -245,6 +265,7 @@ class Profile:
     bundled: bool
     origins: Mapping[str, str]
     identity: Identity = Identity()
+    login: Login | None = None
 
     @property
     def is_protected(self) -> bool:
@@ -308,4 +329,11 @@ class Profile:
             yield "identity.on_delete", str(identity.on_delete)
             yield "identity.timeout", format_duration(identity.timeout)
             yield "identity.tls_ca", str(identity.tls_ca) if identity.tls_ca else None
+        if self.login is not None:
+            yield "login.issuer", self.login.issuer
+            yield "login.client_id", self.login.client_id
+            yield "login.scopes", list(self.login.scopes)
+            yield "login.claim", self.login.claim
+            for role, words in self.login.roles.items():
+                yield f"login.roles.{role}", list(words)
         yield "seed", list(self.seed)

@@ -13,6 +13,7 @@ from custctl.engines import ENGINES, Engine
 from custctl.profiles.cache_url import has_password, parse_url
 from custctl.profiles.document import Fields, Problem, quote, read_document, secret_problem
 from custctl.profiles.hosts import host_fault, same_host
+from custctl.profiles.logins import read_login
 from custctl.profiles.model import (
     PATRONI_PORT,
     Accounts,
@@ -22,6 +23,7 @@ from custctl.profiles.model import (
     Driver,
     Environment,
     Identity,
+    Login,
     Node,
     OnDelete,
     Profile,
@@ -33,7 +35,7 @@ from custctl.profiles.values import Values
 from custctl.support.children import names_secret
 from custctl.support.urls import is_safe_url
 
-_TOP_KEYS = ("environment", "database", "cache", "identity", "seed")
+_TOP_KEYS = ("environment", "database", "cache", "identity", "login", "seed")
 _COMMON_KEYS = ("engine", "connect_timeout", "statement_timeout")
 _SERVER_KEYS = ("name", "schema", "user", "auth", "nodes", "tls", "tls_ca", "replication", "hooks", "reads")
 _DATABASE_KEYS = ("engine", "path", *_SERVER_KEYS, *_COMMON_KEYS[1:])
@@ -106,10 +108,10 @@ def read_profile(
     if tree is None:
         return Reading(None, None, tuple(problems))
     reader = _Schema(tree, base, label, problems, _home(environ))
-    environment, database, cache, identity, seed = reader.profile()
+    environment, database, cache, identity, login, seed = reader.profile()
     if problems or environment is None or database is None:
         return Reading(None, environment, tuple(sorted(problems, key=lambda problem: problem.line)))
-    profile = Profile(name, environment, database, cache, seed, source, bundled, reader.origins, identity)
+    profile = Profile(name, environment, database, cache, seed, source, bundled, reader.origins, identity, login)
     refusal = None
     if environment is Environment.PRODUCTION and not ENGINES[database.engine].is_file and database.tls is Tls.OFF:
         hint = "use `verify-full`, which is the default, with `tls_ca` for a certificate authority of your own"
@@ -133,7 +135,9 @@ class _Schema(Values):
         self._tree = tree
         self._base = base
 
-    def profile(self) -> tuple[Environment | None, Database | None, Cache | None, Identity, tuple[str, ...]]:
+    def profile(
+        self,
+    ) -> tuple[Environment | None, Database | None, Cache | None, Identity, Login | None, tuple[str, ...]]:
         """Return what could be read; it becomes a profile only if there are no problems."""
         top = self._tree
         self.known(top, "", _TOP_KEYS)
@@ -144,7 +148,9 @@ class _Schema(Values):
         cache = self._cache(section) if section else None
         section = self.section(top, "identity")
         identity = self._identity(section) if section else Identity()
-        return environment, database, cache, identity, self._seed(top)
+        section = self.section(top, "login")
+        login = read_login(self, section) if section else None
+        return environment, database, cache, identity, login, self._seed(top)
 
     def _database(self, fields: Fields, environment: Environment | None) -> Database | None:
         engine = self.choice(fields, "database.engine", Named, None)

@@ -82,13 +82,11 @@ class Pager:
         return command
 
     def _start(self, command: list[str], *, chop: bool) -> subprocess.Popen[bytes] | None:
-        environ = child_environment(self._environ)
-        environ.setdefault("LESS", _LESS + _CHOP * chop)
-        environ.setdefault("LV", "-c")
+        environ = {"LESS": _LESS + _CHOP * chop, "LV": "-c", **self._environ}
         self._stream.flush()
         try:
             # The user's own choice of a program, run without a shell.
-            return subprocess.Popen(command, stdin=subprocess.PIPE, env=environ)  # noqa: S603
+            return subprocess.Popen(command, stdin=subprocess.PIPE, env=child_environment(environ))  # noqa: S603
         except OSError as error:
             self._warn(f"cannot start the pager `{command[0]}`: {error.strerror}")
             return None

@@ -205,4 +205,4 @@ def test_nothing_is_started_in_another_way() -> None:
                 given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
                 assert given.get("env", "").startswith("child_environment("), where
                 assert not given.keys() & {"shell", "close_fds", "pass_fds", "preexec_fn"}, where
-    assert started == 2
+    assert started == 4

@@ -427,7 +427,11 @@ def test_values_of_variables_are_not_shown(load: Load) -> None:
         (SQLITE.replace("path:", "paht:"), "profiles/p.yaml:2: unknown key `database.paht`", "did you mean `path`?"),
         (SQLITE + "sead: []\n", "profiles/p.yaml:3: unknown key `sead`", "did you mean `seed`?"),
         (SQLITE + "Seed: []\n", "unknown key `Seed`", "did you mean `seed`?"),
-        (SQLITE + "zzzz: []\n", "unknown key `zzzz`", "`environment`, `database`, `cache`, `identity`, `seed`"),
+        (
+            SQLITE + "zzzz: []\n",
+            "unknown key `zzzz`",
+            "`environment`, `database`, `cache`, `identity`, `login`, `seed`",
+        ),
         (SQLITE + "seed: []\nseed: []\n", "profiles/p.yaml:4: `seed` is duplicated, first used in line 3", ""),
         (SQLITE + "seed: reference\n", "profiles/p.yaml:3: `seed` must be a list, not a single value", ""),
         (SQLITE + "seed: [[a]]\n", "`seed` must be a list of single values, not of lists", ""),

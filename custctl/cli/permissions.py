@@ -1,0 +1,113 @@
+"""Which role each command needs, where the profile makes operators log in.
+
+The program asks itself: whoever can reach the database without it is held by the database's own roles alone, unless the
+database checks the tokens.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from custctl.login.roles import Role
+from custctl.support.errors import CredentialError
+
+if TYPE_CHECKING:
+    import typer
+
+    from custctl.login.session import Session
+
+FREE = frozenset({"login", "logout", "whoami", "profile list", "profile show", "profile validate"})
+"""Commands that need no login: they touch no database."""
+
+_SUPPORT, _OPERATOR, _ADMIN = Role.SUPPORT, Role.OPERATOR, Role.ADMIN
+
+NEEDED = {
+    # Reading.
+    "audit list": _SUPPORT,
+    "audit verify": _SUPPORT,
+    "cache status": _SUPPORT,
+    "customer export": _SUPPORT,
+    "customer get": _SUPPORT,
+    "customer history": _SUPPORT,
+    "customer list": _SUPPORT,
+    "customer search": _SUPPORT,
+    "doctor": _SUPPORT,
+    "identity status": _SUPPORT,
+    "identity verify": _SUPPORT,
+    "migrate status": _SUPPORT,
+    "migrate validate": _SUPPORT,
+    "replica history": _SUPPORT,
+    "replica status": _SUPPORT,
+    # Writing customers, and what follows them.
+    "browse": _OPERATOR,
+    "cache clear": _OPERATOR,
+    "cache warm": _OPERATOR,
+    "customer add": _OPERATOR,
+    "customer delete": _OPERATOR,
+    "customer edit": _OPERATOR,
+    "customer import": _OPERATOR,
+    "customer reset-password": _OPERATOR,
+    "customer set-password": _OPERATOR,
+    "customer update": _OPERATOR,
+    "customer verify-password": _OPERATOR,
+    "identity sync": _OPERATOR,
+    # The schema, the servers, and what cannot be undone.
+    "credential check": _ADMIN,
+    "credential delete": _ADMIN,
+    "credential set": _ADMIN,
+    "customer erase": _ADMIN,
+    "identity link": _ADMIN,
+    "identity migrate": _ADMIN,
+    "identity unlink": _ADMIN,
+    "migrate": _ADMIN,
+    "migrate baseline": _ADMIN,
+    "migrate new": _ADMIN,
+    "migrate repair": _ADMIN,
+    "replica failover": _ADMIN,
+    "replica fence": _ADMIN,
+    "replica rejoin": _ADMIN,
+    "replica switchover": _ADMIN,
+    "replica unfence": _ADMIN,
+    "seed": _ADMIN,
+}
+"""The least role for each command."""
+
+# An option that turns a command into another kind of command.
+_WITH_OPTION = {("browse", "read_only"): _SUPPORT, ("identity verify", "fix"): _OPERATOR}
+
+
+def needed(ctx: typer.Context) -> Role | None:
+    """Return the role that a command needs; None for one that needs no login."""
+    name = _name(ctx)
+    if name in FREE:
+        return None
+    for (command, option), role in _WITH_OPTION.items():
+        if command == name and ctx.params.get(option):
+            return role
+    return NEEDED.get(name, _ADMIN)
+
+
+def check_role(ctx: typer.Context, role: Role, session: Session | None) -> None:
+    """Refuse a command that the operator's role does not allow.
+
+    Raises:
+        CredentialError: it does not.
+    """
+    if session is None or (session.role is not None and session.role.includes(role)):
+        return
+    has = f"`{session.subject}` has the role `{session.role}`" if session.role else f"`{session.subject}` has no role"
+    raise CredentialError(
+        f"`{_name(ctx)}` needs the role `{role}`: {has}",
+        hint="ask whoever manages the groups at the identity provider; `custctl whoami` shows what it says of you",
+        details={"needed": str(role), "role": str(session.role) if session.role else None},
+    )
+
+
+def _name(ctx: typer.Context) -> str:
+    """Return a command's name without the program's."""
+    names: list[str] = []
+    each = ctx
+    while each.parent is not None:
+        names.append(each.info_name or "")
+        each = each.parent  # type: ignore[assignment]
+    return " ".join(reversed(names))

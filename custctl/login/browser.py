@@ -1,0 +1,167 @@
+"""Login in the browser of this machine: authorization code with PKCE, answered to a port on the loopback interface.
+
+Source: RFC 8252, 7.3; RFC 7636; RFC 9207.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import secrets
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from custctl.login.grants import by_code
+from custctl.support.children import child_environment
+from custctl.support.errors import CredentialError
+from custctl.support.text import visible
+
+if TYPE_CHECKING:
+    from custctl.login.keeping import Kept
+    from custctl.login.provider import Provider
+
+PATIENCE = 300.0
+"""Seconds in which the person logs in."""
+
+_PATH = "/callback"
+_ONE_ANSWER = 5.0  # seconds that one connection may take
+_TICK = 0.5
+_DONE = b"Logged in. You can close this window and return to the terminal.\n"
+_FAILED = b"Not logged in. The terminal says why.\n"
+
+
+def by_browser(
+    provider: Provider, show: Callable[[str], None], open_url: Callable[[str], object], *, patience: float = PATIENCE
+) -> Kept:
+    """Log in with a browser.
+
+    Args:
+        show: gets the URL, for a person whose browser does not open.
+        open_url: opens it.
+        patience: seconds to wait for the person.
+
+    Raises:
+        CredentialError: it was refused, nobody logged in in time, or the answer is not the one to this login.
+        UnavailableError: the provider does not answer.
+    """
+    verifier, state, nonce = (secrets.token_urlsafe(48) for _ in range(3))
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    endpoint = provider.endpoint("authorization_endpoint")
+    with _Loopback() as server:
+        redirect_uri = f"http://127.0.0.1:{server.server_port}{_PATH}"
+        asked = {
+            "response_type": "code",
+            "client_id": provider.login.client_id,
+            "redirect_uri": redirect_uri,
+            "scope": " ".join(provider.login.scopes),
+            "state": state,
+            "nonce": nonce,
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
+        }
+        if "offline_access" in provider.login.scopes:
+            asked["prompt"] = "consent"  # OpenID Connect Core 1.0, 11
+        url = f"{endpoint}{'&' if urlsplit(endpoint).query else '?'}{urlencode(asked)}"
+        show(url)
+        open_url(url)
+        answer = server.wait(state, patience)
+    if "error" in answer:
+        raise CredentialError(
+            f"the login was refused: {visible(answer['error'])[:100]}", hint="run `custctl login` again"
+        )
+    if answer.get("iss", provider.login.issuer) != provider.login.issuer or "code" not in answer:
+        raise CredentialError("the browser brought the answer of another issuer")
+    return by_code(provider, code=answer["code"], redirect_uri=redirect_uri, verifier=verifier, nonce=nonce)
+
+
+class _Loopback(HTTPServer):
+    """Waits for the one answer on a port that nobody else can reach from outside."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.state = ""
+        self.answer: dict[str, str] | None = None
+
+    def wait(self, state: str, patience: float) -> dict[str, str]:
+        self.state, self.timeout = state, _TICK
+        end = time.monotonic() + patience
+        while self.answer is None:
+            if time.monotonic() > end:
+                raise CredentialError("nobody logged in in time", hint="run `custctl login` again")
+            self.handle_request()
+        return self.answer
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # Whatever connects here and says nothing sensible; nothing is written to stderr.
+        return
+
+
+class _Answer(BaseHTTPRequestHandler):
+    timeout = _ONE_ANSWER
+    server: _Loopback
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        given = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        # Any page of the browser can call this port: only the provider's answer knows the state.
+        if parts.path != _PATH or not secrets.compare_digest(given.get("state", ""), self.server.state):
+            self.send_error(404)
+            return
+        self.server.answer = given
+        text = _DONE if "code" in given else _FAILED
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
+        self.send_header("Content-Length", str(len(text)))
+        self.send_header("Referrer-Policy", "no-referrer")
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        return
+
+
+def browser_command(environ: Mapping[str, str]) -> list[str] | None:
+    """Return the command that opens a URL in a browser on this machine; None where there is no browser.
+
+    Args:
+        environ: `BROWSER` names the command; over SSH, and without a screen, there is no browser here.
+    """
+    named = environ.get("BROWSER", "").split(os.pathsep)[0]
+    if named:
+        with suppress(ValueError):
+            return shlex.split(named)
+        return None
+    if environ.get("SSH_CONNECTION"):
+        return None
+    if sys.platform == "darwin":
+        return ["open"]
+    if os.name == "nt":
+        return ["rundll32", "url.dll,FileProtocolHandler"]
+    has_screen = environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")
+    return ["xdg-open"] if has_screen and shutil.which("xdg-open", path=environ.get("PATH")) else None
+
+
+def open_browser(command: list[str], url: str, environ: Mapping[str, str]) -> bool:
+    """Start a browser without a shell, and without the secrets of this process; return whether it started."""
+    arguments = [word.replace("%s", url) for word in command]
+    try:
+        subprocess.Popen(  # noqa: S603 - what the user chose
+            arguments if arguments != command else [*command, url],
+            env=child_environment(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,155 @@
+"""A login in the system keyring: its tokens, and the claims that were checked when they came.
+
+One entry an issuer and client. The keyring protects the claims as it does the tokens, so that a login that has not expired is
+used without asking the provider again. Some keyrings hold short entries alone: what is longer is kept in several.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from custctl.profiles.credentials import Secret
+from custctl.profiles.keyrings import with_keyring
+from custctl.support.errors import CredentialError
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+    from custctl.profiles.model import Login
+
+# The Windows Credential Manager takes 2,560 bytes, two a character.
+_SHORT, _SHORT_BACKEND = 1200, "WinVaultKeyring"
+_MOST = 64  # parts
+_OTHERWISE = "on a machine without one, name a file with a token in `CUSTCTL_TOKEN_FILE`"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a login.
+
+    Attributes:
+        claims: who it is, as the provider said and was checked.
+        expires_at: seconds since 1970, until which the claims hold.
+        access_token: for a database that checks tokens.
+        access_expires_at: until when it is valid.
+        refresh_token: brings the next tokens; None where the provider gives none.
+    """
+
+    claims: Mapping[str, Any]
+    expires_at: float
+    access_token: Secret | None = None
+    access_expires_at: float = 0.0
+    refresh_token: Secret | None = None
+
+
+def _service(login: Login) -> str:
+    return f"custctl:login:{login.issuer}"
+
+
+def require_keyring(login: Login, environ: Mapping[str, str]) -> None:
+    """Make sure that a login can be kept.
+
+    Raises:
+        CredentialError: the keyring cannot be used.
+    """
+    with_keyring(lambda _: None, environ, _OTHERWISE)
+
+
+def read_kept(login: Login, environ: Mapping[str, str]) -> Kept | None:
+    """Return the login that is kept; None if there is none, or none that is whole.
+
+    Raises:
+        CredentialError: the keyring cannot be used.
+    """
+
+    def get(backend: KeyringBackend) -> str | None:
+        first = backend.get_password(_service(login), login.client_id)
+        if not first:
+            return None
+        mark, count, text = (*first.split(":", 2), "", "", "")[:3]
+        if not count.isdigit() or int(count) > _MOST:
+            return None
+        for number in range(1, int(count)):
+            part = backend.get_password(_service(login), _part(login, number)) or ""
+            # A part of another login, or none: whoever wrote it was stopped.
+            if not part.startswith(f"{mark}:"):
+                return None
+            text += part.partition(":")[2]
+        return text
+
+    text = with_keyring(get, environ, _OTHERWISE)
+    return _loads(text) if text else None
+
+
+def keep(login: Login, kept: Kept, environ: Mapping[str, str]) -> str:
+    """Keep a login in place of the one before; return the keyring's name.
+
+    Raises:
+        CredentialError: the keyring cannot be used, or does not keep it.
+    """
+    text = _dumps(kept)
+
+    def put(backend: KeyringBackend) -> str:
+        size = _SHORT if type(backend).__name__ == _SHORT_BACKEND else len(text)
+        parts = [text[at : at + size] for at in range(0, len(text), size)]
+        if len(parts) > _MOST:
+            raise CredentialError("the login is too long for this keyring", hint="ask for fewer scopes")
+        mark = secrets.token_hex(4)
+        # The first one last: it says how many there are, and whose.
+        for number, part in [*enumerate(parts)][:0:-1]:
+            backend.set_password(_service(login), _part(login, number), f"{mark}:{part}")
+        backend.set_password(_service(login), login.client_id, f"{mark}:{len(parts)}:{parts[0]}")
+        if backend.get_password(_service(login), login.client_id) != f"{mark}:{len(parts)}:{parts[0]}":
+            raise CredentialError("the keyring did not store the login unchanged")
+        return str(backend.name)
+
+    return with_keyring(put, environ, _OTHERWISE)
+
+
+def forget(login: Login, environ: Mapping[str, str]) -> None:
+    """Delete the login that is kept.
+
+    Raises:
+        CredentialError: the keyring cannot be used.
+    """
+
+    def delete(backend: KeyringBackend) -> None:
+        for name in (login.client_id, *(_part(login, number) for number in range(1, _MOST))):
+            if backend.get_password(_service(login), name) is None:
+                break
+            backend.delete_password(_service(login), name)
+
+    with_keyring(delete, environ, _OTHERWISE)
+
+
+def _part(login: Login, number: int) -> str:
+    return f"{login.client_id}#{number}"
+
+
+def _dumps(kept: Kept) -> str:
+    held = {name: value.reveal() if isinstance(value, Secret) else value for name, value in _fields(kept).items()}
+    return base64.b64encode(zlib.compress(json.dumps(held, separators=(",", ":")).encode())).decode()
+
+
+def _fields(kept: Kept) -> dict[str, Any]:
+    return {name: getattr(kept, name) for name in Kept.__slots__}
+
+
+def _loads(text: str) -> Kept | None:
+    try:
+        held = json.loads(zlib.decompress(base64.b64decode(text)))
+        return Kept(
+            claims=dict(held["claims"]),
+            expires_at=float(held["expires_at"]),
+            access_token=Secret(held["access_token"]) if held["access_token"] else None,
+            access_expires_at=float(held["access_expires_at"]),
+            refresh_token=Secret(held["refresh_token"]) if held["refresh_token"] else None,
+        )
+    except (ValueError, TypeError, KeyError, zlib.error):
+        return None  # another release's, or something else's

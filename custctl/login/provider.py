@@ -1,0 +1,135 @@
+"""An identity provider: what it says of itself, its keys, and requests to its endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from custctl.support.errors import CredentialError, UnavailableError
+from custctl.support.text import visible
+from custctl.support.web import Web
+
+if TYPE_CHECKING:
+    from httpx import Response
+
+    from custctl.profiles.model import Login
+
+_TIMEOUT = 10.0  # seconds a request
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_LONGEST = 200  # characters of a provider's own words
+
+
+class OAuthError(CredentialError):
+    """The provider refused a request.
+
+    Attributes:
+        code: its reason, such as `invalid_grant`.
+    """
+
+    def __init__(self, code: str, message: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint, details={"oauth_error": code})
+        self.code = code
+
+
+class Provider:
+    """The identity provider of a profile's operators.
+
+    Args:
+        login: the profile's section.
+    """
+
+    def __init__(self, login: Login) -> None:
+        self.login = login
+        self._web = Web(login.issuer, timeout=_TIMEOUT)
+
+    @cached_property
+    def metadata(self) -> Mapping[str, Any]:
+        """What it says of itself. Source: OpenID Connect Discovery 1.0, 4.
+
+        Raises:
+            UnavailableError: it does not answer.
+            CredentialError: its answer is not that of this issuer.
+        """
+        found = self._json(self._web.send("GET", f"{self.login.issuer.rstrip('/')}/.well-known/openid-configuration"))
+        if found.get("issuer") != self.login.issuer:
+            raise CredentialError(
+                f"`{self.login.issuer}` says that it is another issuer",
+                hint="write `login.issuer` exactly as the provider does",
+            )
+        return found
+
+    @cached_property
+    def keys(self) -> Mapping[str, Any]:
+        """Its JSON Web Key Set. Raises as `metadata` does."""
+        return self._json(self._web.send("GET", self.endpoint("jwks_uri")))
+
+    def endpoint(self, name: str) -> str:
+        """Return the URL of an endpoint.
+
+        Raises:
+            CredentialError: the provider has none, or one without HTTPS.
+        """
+        url = self.metadata.get(name)
+        if not isinstance(url, str):
+            raise CredentialError(f"`{self.login.issuer}` has no `{name}`")
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+            raise CredentialError(f"the `{name}` of `{self.login.issuer}` is not an `https` URL")
+        return url
+
+    def offers(self, name: str) -> bool:
+        """Tell whether the provider has an endpoint."""
+        return isinstance(self.metadata.get(name), str)
+
+    def post(self, name: str, fields: Mapping[str, str]) -> Mapping[str, Any]:
+        """Send a form to an endpoint and return the answer.
+
+        Raises:
+            OAuthError: it refused.
+            UnavailableError: no answer came, or none that means anything.
+        """
+        response = self._web.send(
+            "POST", self.endpoint(name), data=dict(fields), headers={"Accept": "application/json"}
+        )
+        if response.is_success:
+            return self._json(response) if response.content.strip() else {}
+        try:
+            answer = response.json()
+        except (ValueError, RecursionError):
+            answer = None
+        code = answer.get("error") if isinstance(answer, dict) else None
+        if not isinstance(code, str):
+            raise UnavailableError(f"`{self._web.host}` answered with status {response.status_code}")
+        said = answer.get("error_description")
+        words = f": {visible(said)[:_LONGEST]}" if isinstance(said, str) and not _quotes(said, fields) else ""
+        raise OAuthError(code, f"`{self._web.host}` refused: {visible(code)[:_LONGEST]}{words}")
+
+    def user_info(self, access_token: str) -> Mapping[str, Any]:
+        """Return what the provider says of the user of an access token; empty if it says nothing."""
+        if not self.offers("userinfo_endpoint"):
+            return {}
+        headers = {"Authorization": f"Bearer {access_token}"}
+        response = self._web.send("GET", self.endpoint("userinfo_endpoint"), headers=headers)
+        return self._json(response) if response.is_success else {}
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._web.close()
+
+    def _json(self, response: Response) -> Mapping[str, Any]:
+        if not response.is_success:
+            raise UnavailableError(f"`{self._web.host}` answered with status {response.status_code}")
+        try:
+            found = response.json()
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise UnavailableError(f"`{self._web.host}` answered with something else than a JSON object")
+        return found
+
+
+def _quotes(said: str, fields: Mapping[str, str]) -> bool:
+    """Tell whether a provider's words repeat what was sent, which may be a token."""
+    return any(len(value) > 8 and value in said for value in fields.values())

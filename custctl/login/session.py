@@ -1,0 +1,262 @@
+"""Who works now: the login that a command runs under, refreshed when it has expired.
+
+A refresh token that is used twice takes the whole login with it. So one process at a time refreshes, and writes down
+which token it is about to use: whoever finds that mark, after a process that was killed, does not use the token again.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from custctl.login.keeping import Kept, forget, keep, read_kept
+from custctl.login.roles import Role, role_of
+from custctl.profiles.credentials import Secret
+from custctl.support.errors import CredentialError, CustctlError, UnavailableError
+from custctl.support.files import read_regular
+from custctl.support.paths import user_state_dir
+from custctl.support.state import locked, write_whole
+from custctl.support.text import visible
+
+if TYPE_CHECKING:
+    from custctl.login.grants import ClientKey
+    from custctl.login.provider import Provider
+    from custctl.profiles.model import Login
+
+TOKEN_FILE = "CUSTCTL_TOKEN_FILE"  # noqa: S105 - the name of a variable
+KEY_FILE = "CUSTCTL_CLIENT_KEY_FILE"
+SECRET_FILE = "CUSTCTL_CLIENT_SECRET_FILE"  # noqa: S105 - the name of a variable
+SECRET = "CUSTCTL_CLIENT_SECRET"  # noqa: S105 - the name of a variable
+
+_MARGIN = 30.0  # seconds before its end from which a login counts as expired
+_LOCK_WAIT = 45.0  # seconds; longer than a refresh takes
+_LARGEST = 64 * 1024
+_LOG_IN = "run `custctl login`"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A valid login.
+
+    Attributes:
+        subject: who it is: the token's `sub`, which the audit records.
+        role: what the profile's `login.roles` give for the claims; None if nothing.
+        claims: what the provider says of them.
+        expires_at: seconds since 1970.
+        source: `keyring`, `client credentials` or the variable that names the token's file.
+        access_token: for a database that checks tokens; None where there is none.
+    """
+
+    subject: str
+    role: Role | None
+    claims: Mapping[str, Any]
+    expires_at: float
+    source: str
+    access_token: Secret | None = None
+
+
+def current(login: Login, environ: Mapping[str, str]) -> Session:
+    """Return the login that this process works under.
+
+    Raises:
+        CredentialError: there is none that is valid; the hint says how to log in.
+        UnavailableError: it has to be checked or refreshed, and the provider does not answer.
+    """
+    if TOKEN_FILE in environ:
+        token = _secret_file(TOKEN_FILE, environ)
+        return _session(login, _at_provider(login, lambda p, grants: grants.by_token(p, token, "token")), TOKEN_FILE)
+    client = _client_key(environ)
+    if client is not None:
+        kept = _at_provider(login, lambda provider, grants: grants.by_client_credentials(provider, client))
+        return _session(login, kept, "client credentials")
+    found = read_kept(login, environ)
+    if found is None:
+        raise CredentialError(f"not logged in at `{login.issuer}`", hint=_LOG_IN)
+    return _session(login, found if _is_valid(found) else _refreshed(login, environ), "keyring")
+
+
+def _is_valid(kept: Kept) -> bool:
+    return kept.expires_at - _MARGIN > time.time()
+
+
+def _session(login: Login, kept: Kept, source: str) -> Session:
+    return Session(
+        subject=str(kept.claims["sub"]),
+        role=role_of(kept.claims, login),
+        claims=kept.claims,
+        expires_at=kept.expires_at,
+        source=source,
+        access_token=kept.access_token if kept.access_expires_at > time.time() else None,
+    )
+
+
+def _at_provider(login: Login, act: Callable[[Provider, Any], Kept]) -> Kept:
+    from custctl.login import grants
+    from custctl.login.provider import Provider
+
+    provider = Provider(login)
+    try:
+        return act(provider, grants)
+    finally:
+        provider.close()
+
+
+# -- refreshing ------------------------------------------------------------------------------------
+
+
+def _refreshed(login: Login, environ: Mapping[str, str]) -> Kept:
+    """Refresh the login that is kept, unless another process just has."""
+    with _alone(login, environ) as mark:
+        kept = read_kept(login, environ)
+        if kept is None:
+            raise CredentialError(f"not logged in at `{login.issuer}`", hint=_LOG_IN)
+        if _is_valid(kept):
+            return kept
+        if kept.refresh_token is None:
+            raise CredentialError(f"the login at `{login.issuer}` has expired", hint=_LOG_IN)
+        digest = _digest(kept.refresh_token)
+        if _read(mark) == digest:
+            raise CredentialError(
+                f"the login at `{login.issuer}` has expired, and its refresh was interrupted", hint=_LOG_IN
+            )
+
+        def refresh(provider: Provider, grants: Any) -> Kept:
+            # An outage is noticed here, before the token counts as used.
+            _ = provider.endpoint("token_endpoint"), provider.keys
+            write_whole(mark, digest)
+            try:
+                fresh: Kept = grants.by_refresh(provider, kept)
+            except CredentialError as error:
+                mark.unlink(missing_ok=True)
+                if error.details.get("oauth_error") == "invalid_grant":
+                    raise CredentialError(f"the login at `{login.issuer}` has ended", hint=_LOG_IN) from None
+                raise
+            keep(login, fresh, environ)
+            mark.unlink(missing_ok=True)
+            return fresh
+
+        return _at_provider(login, refresh)
+
+
+def _digest(token: Secret) -> str:
+    import hashlib
+
+    return hashlib.sha256(token.reveal().encode()).hexdigest()
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return None
+
+
+@contextmanager
+def _alone(login: Login, environ: Mapping[str, str]) -> Iterator[Path]:
+    """Hold the lock of a login; yield the file that names a refresh token in use, by its digest.
+
+    Raises:
+        UnavailableError: another process holds it for too long.
+        CredentialError: the state folder cannot be written.
+    """
+    name = f"login-{zlib.crc32(f'{login.issuer} {login.client_id}'.encode()):08x}"
+    mark = user_state_dir(environ) / "logins" / f"{name}.used"
+    try:
+        with locked(mark, _LOCK_WAIT) as held:
+            if not held:
+                raise UnavailableError("timed out waiting for another process that refreshes the login")
+            yield mark
+    except OSError as error:
+        reason = (error.strerror or "input/output error").lower()
+        raise CredentialError(f"cannot write `{mark.parent}`: {reason}", hint="make the folder writable") from None
+
+
+def begin(login: Login, kept: Kept, environ: Mapping[str, str]) -> tuple[Session, str]:
+    """Keep a new login; return it, and the keyring's name.
+
+    Raises:
+        CredentialError: the keyring cannot be used, or does not keep it.
+    """
+    with _alone(login, environ) as mark:
+        backend = keep(login, kept, environ)
+        mark.unlink(missing_ok=True)
+    return _session(login, kept, "keyring"), visible(backend)
+
+
+def end(login: Login, environ: Mapping[str, str]) -> tuple[bool, CustctlError | None]:
+    """Revoke the login that is kept, and forget it.
+
+    Returns:
+        Whether there was one, and why the provider did not revoke it, or None.
+
+    Raises:
+        CredentialError: the keyring cannot be used.
+    """
+    with _alone(login, environ):
+        kept = read_kept(login, environ)
+        failed: CustctlError | None = None
+        if kept is not None:
+            try:
+                if not _revoked(login, kept):
+                    failed = CustctlError(f"`{login.issuer}` cannot revoke tokens: they end by themselves")
+            except (CredentialError, UnavailableError) as error:
+                failed = error
+        forget(login, environ)
+    return kept is not None, failed
+
+
+def _revoked(login: Login, kept: Kept) -> bool:
+    from custctl.login import grants
+    from custctl.login.provider import Provider
+
+    provider = Provider(login)
+    try:
+        return grants.revoke(provider, kept)
+    finally:
+        provider.close()
+
+
+# -- jobs ------------------------------------------------------------------------------------------
+
+
+def _client_key(environ: Mapping[str, str]) -> ClientKey | None:
+    """Return what a job proves itself with; None where it is a person."""
+    if not {KEY_FILE, SECRET_FILE, SECRET}.intersection(environ):
+        return None
+    from custctl.login.grants import ClientKey
+
+    if KEY_FILE in environ:
+        return ClientKey(key=_secret_file(KEY_FILE, environ))
+    if SECRET_FILE in environ:
+        return ClientKey(secret=_secret_file(SECRET_FILE, environ))
+    if not environ[SECRET]:
+        raise CredentialError(f"`{SECRET}` is empty", hint=f"set it, or `unset {SECRET}`")
+    return ClientKey(secret=Secret(environ[SECRET]))
+
+
+def is_a_job(environ: Mapping[str, str]) -> bool:
+    """Tell whether the environment brings a login of its own, in place of that in the keyring."""
+    return bool({TOKEN_FILE, KEY_FILE, SECRET_FILE, SECRET}.intersection(environ))
+
+
+def _secret_file(variable: str, environ: Mapping[str, str]) -> Secret:
+    name = environ[variable]
+    if not name:
+        raise CredentialError(f"`{variable}` is empty", hint=f"name a file, or `unset {variable}`")
+    what, hint = f"the file `{visible(name)}`", f"`{variable}` names it"
+    try:
+        raw = read_regular(name, _LARGEST + 1)
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or "it is not a path").lower()
+        raise CredentialError(f"cannot read {what}: {reason}", hint=hint) from None
+    text = ""
+    with suppress(UnicodeDecodeError):
+        text = raw.decode().strip()
+    if not text or len(raw) > _LARGEST or "\0" in text:
+        raise CredentialError(f"{what} holds no token or key", hint=hint)
+    return Secret(text)

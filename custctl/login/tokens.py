@@ -1,0 +1,107 @@
+"""Tokens: checked by the issuer's keys, and never shown."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from custctl.support.errors import CredentialError
+
+ALGORITHMS = (
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519",
+)  # fmt: skip
+"""What a token may be signed with: public keys alone, so that neither `none` nor a shared secret passes."""
+
+LEEWAY = 60
+"""Seconds by which the clocks of issuer and machine may differ."""
+
+_LARGEST = 64 * 1024  # characters
+
+
+def check_token(
+    token: str, keys: Mapping[str, Any], *, issuer: str, client_id: str, nonce: str | None = None, what: str = "token"
+) -> dict[str, Any]:
+    """Return the claims of a token that the issuer signed for this client and that has not expired.
+
+    Args:
+        token: a signed JWT.
+        keys: the issuer's JSON Web Key Set.
+        nonce: what an ID token must repeat; None where none was sent.
+        what: how the token is called in messages.
+
+    Raises:
+        CredentialError: it is not such a token; the message quotes nothing of it.
+
+    Source: OpenID Connect Core 1.0, 3.1.3.7; RFC 9068, 4; RFC 8725, 3.
+    """
+    claims = _verified(token, keys, what)
+    if claims.get("iss") != issuer:
+        raise CredentialError(f"the {what} is not from `{issuer}`")
+    _check_audience(claims, client_id, what)
+    now = time.time()
+    expires = claims.get("exp")
+    if expires is None or not _is_number(expires):
+        raise CredentialError(f"the {what} does not say when it expires")
+    if expires <= now - LEEWAY:
+        raise CredentialError(f"the {what} has expired")
+    for name in ("nbf", "iat"):
+        if name in claims and not (_is_number(claims[name]) and claims[name] <= now + LEEWAY):
+            raise CredentialError(f"the {what} is not valid yet", hint="check this machine's clock")
+    if nonce is not None and claims.get("nonce") != nonce:
+        raise CredentialError(f"the {what} answers another login")
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not subject.strip() or len(subject) > 200 or not subject.isprintable():
+        raise CredentialError(f"the {what} names nobody")
+    return claims
+
+
+def _verified(token: str, keys: Mapping[str, Any], what: str) -> dict[str, Any]:
+    from joserfc import jwt
+    from joserfc.errors import JoseError
+    from joserfc.jwk import KeySet
+
+    if len(token) > _LARGEST or token.count(".") != 2:
+        raise CredentialError(f"the {what} is not a signed JWT")
+    usable = KeySet([key for each in keys.get("keys", ()) if (key := _key(each)) is not None])
+    try:
+        # What joserfc warns of, such as a short key, is said by the error of a check that fails.
+        claims = jwt.decode(token, usable, algorithms=list(ALGORITHMS)).claims
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+        # The error's own words may quote the token.
+        reason = type(error).__name__
+        raise CredentialError(
+            f"the {what} is not signed by a key of its issuer ({reason})",
+            hint="its algorithm must be one with a public key, such as RS256 or ES256",
+        ) from None
+    if not isinstance(claims, dict):
+        raise CredentialError(f"the {what} holds no claims")
+    return claims
+
+
+def _key(each: Any) -> Any:
+    """Return a key of a set; None for one that cannot check signatures."""
+    from joserfc.errors import JoseError
+    from joserfc.jwk import import_key
+
+    if not isinstance(each, dict) or each.get("kty") not in ("RSA", "EC", "OKP") or each.get("use", "sig") != "sig":
+        return None
+    try:
+        return import_key(each)
+    except (JoseError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _check_audience(claims: Mapping[str, Any], client_id: str, what: str) -> None:
+    audience = claims.get("aud")
+    named = audience if isinstance(audience, list) else [audience]
+    # An ID token is for its client; an access token is for an API, and says which client it was issued to.
+    issued_to = claims.get("azp", claims.get("client_id"))
+    if client_id not in named and issued_to != client_id:
+        raise CredentialError(f"the {what} is for another client than `{client_id}`")
+    if len(named) > 1 and claims.get("azp", client_id) != client_id:
+        raise CredentialError(f"the {what} was issued to another client than `{client_id}`")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,64 @@
+"""How operators log in, as a profile says it."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from custctl.profiles.document import Fields, Items
+from custctl.profiles.model import Login
+from custctl.profiles.values import Values
+
+ROLES = ("support", "operator", "admin")
+"""The tool's roles, least first."""
+
+_KEYS = ("issuer", "client_id", "scopes", "claim", "roles")
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+# RFC 6749, 3.3.
+_SCOPE = re.compile(r"[!#-\[\]-~]{1,200}")
+_EXAMPLE = "for example `roles: {support: helpdesk, operator: sales-ops, admin: dba}`"
+
+
+def read_login(values: Values, fields: Fields) -> Login | None:
+    """Return the section `login`, or None if it has problems, which are recorded."""
+    values.known(fields, "login", _KEYS)
+    issuer = values.text(fields, "login.issuer", None, required=True)
+    client_id = values.text(fields, "login.client_id", None, required=True)
+    claim = values.text(fields, "login.claim", "groups")
+    scopes = _words(values, fields, "login.scopes")
+    for scope in scopes:
+        if not _SCOPE.fullmatch(scope):
+            values.note(values.lines["login.scopes"], "`login.scopes` holds what is no scope")
+    if issuer is not None and not _is_issuer(issuer):
+        hint = "for example `https://login.example.com`; plain `http` only to this machine"
+        values.note(values.lines["login.issuer"], "`login.issuer` is not an `https` URL", hint)
+    section = values.section(fields, "login.roles", required=True)
+    roles: dict[str, tuple[str, ...]] = {}
+    if section is not None:
+        values.known(section, "login.roles", ROLES)
+        roles = {role: _words(values, section, f"login.roles.{role}") for role in ROLES if role in section.nodes}
+        if not section.nodes:
+            values.note(section.line, "`login.roles` gives nobody a role", _EXAMPLE)
+    if issuer is None or client_id is None:
+        return None
+    # Without it, a provider says nothing of who logs in.
+    return Login(issuer, client_id, tuple(dict.fromkeys(("openid", *scopes))), claim or "groups", roles)
+
+
+def _words(values: Values, fields: Fields, path: str) -> tuple[str, ...]:
+    """Return one value, or the values of a list."""
+    _, node = fields.nodes.get(path.rpartition(".")[2], (0, None))
+    if isinstance(node, Items):
+        return tuple(filter(None, values.words(values.items(fields, path, required=True), path)))
+    word = values.text(fields, path, None)
+    return (word,) if word is not None else ()
+
+
+def _is_issuer(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    local = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    return bool((parts.scheme == "https" or local) and parts.hostname and not parts.query and not parts.fragment)
