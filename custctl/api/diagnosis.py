@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 ADVISORY = "roles are advisory: the database does not check the tokens, so its own roles are the lock"
 """What a login is worth where the database is not asked."""
 
+CHECKED = "the database checks the token of each operator"
+
 _SKEW = 5.0  # seconds; more than a well-kept clock is ever off, and than a reader of logs puts up with
 _ROOM = 64 * 1024  # bytes; what is remembered of a profile is less
 _AGAIN = "fix that first, then run `custctl doctor` again"
@@ -56,7 +58,8 @@ def diagnose(
     yield from _variables(profile, environ)
     if profile.login is not None:
         # The commands ask for the login before they get here.
-        yield Check("login", True, f"{profile.login.issuer}; {ADVISORY}")
+        worth = CHECKED if profile.shows_access_token else ADVISORY
+        yield Check("operators", True, f"{profile.login.issuer}; {worth}")
     yield from _guarded("credential", lambda: _credential(profile, environ))
     replicas = _Replicas(profile, open_database, environ)
     name = "server" if profile.database.nodes else "database"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, cached_property
 from pathlib import Path
@@ -86,7 +86,7 @@ class Opened:
             return None
         from custctl.login.session import current
 
-        return current(self.profile.login, self.environ)
+        return current(self.profile.login, self.environ, with_access=self.profile.shows_access_token)
 
     @cached_property
     def actor(self) -> str:
@@ -111,7 +111,7 @@ class Opened:
         from custctl.engines.base import EngineSettings
         from custctl.engines.model import Node
 
-        named = self.profile.database
+        named, login = self.profile.database, self.profile.login
         settings = EngineSettings(
             location=self.profile.location,
             path=named.path,
@@ -126,6 +126,9 @@ class Opened:
             tls_ca=named.tls_ca,
             actor=self.actor,
             password=cache(self._password),
+            token=self._token(),
+            issuer=login.issuer if login is not None else "",
+            client_id=login.client_id if login is not None else "",
             replicas=self._replicas(),
         )
         made = open_database(named.engine, settings)
@@ -151,6 +154,27 @@ class Opened:
 
         secret = find_credential(self.profile, self.environ).secret
         return secret.reveal() if secret is not None else None
+
+    def _token(self) -> Callable[[str, int], str] | None:
+        """Return what gives the token to log in with at a host and port; None if the login needs none."""
+        from custctl.profiles.model import Auth
+
+        if self.profile.shows_access_token:
+            return lambda _host, _port: self._access_token()
+        if self.profile.database.auth is Auth.RDS_IAM:
+            from custctl.login.rds import rds_token
+
+            user = self.profile.database.user or ""
+            return lambda host, port: rds_token(host, port, user, self.environ).reveal()
+        return None
+
+    def _access_token(self) -> str:
+        from custctl.support.errors import CredentialError
+
+        session = self.session
+        if session is None or session.access_token is None:
+            raise CredentialError("the login brought no access token for the database", hint="run `custctl login`")
+        return session.access_token.reveal()
 
     # Own fields are remembered between commands: what is read then comes in one round trip. Each row tells whether
     # they are still those.

@@ -60,7 +60,7 @@ ENGINES: dict[str, Engine] = {
         "custctl.engines.postgresql.adding:PostgresqlColumnScripts",
         port=5432,
         schema="public",
-        logins=("password", "integrated", "certificate"),
+        logins=("password", "integrated", "certificate", "oauth", "rds-iam"),
         sockets=True,
         drivers=("none", "streaming", "patroni"),
         password_source="custctl.engines.postgresql.libpq:password_source",  # noqa: S106 - a function's name

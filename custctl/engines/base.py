@@ -36,11 +36,13 @@ class EngineSettings:
         path: the file of SQLite; the fields after the times are for servers.
         connect_timeout: for one attempt to connect.
         statement_timeout: for one statement or one transaction that writes; zero is no limit.
-        auth: password, integrated, entra or certificate.
+        auth: password, integrated, entra, certificate, oauth or rds-iam.
         tls: verify-full, strict, require or off.
         tls_ca: the certificates to trust in place of the system's.
         actor: who works, for the server's list of sessions.
         password: looks the password up when the first connection is made; None where the login needs none.
+        token: returns the token with which to log in at a host and port; None where logins need none.
+        issuer: who issues the tokens of `auth: oauth`, and `client_id` to whom.
         replicas: decides where reads go and keeps what was written; None where there is but one node.
         is_chosen: whether somebody who knows whose history it has named the one node, which is not doubted then.
     """
@@ -58,6 +60,9 @@ class EngineSettings:
     tls_ca: Path | None = None
     actor: str = ""
     password: Callable[[], str | None] = field(default=_no_password, repr=False)
+    token: Callable[[str, int], str] | None = field(default=None, repr=False)
+    issuer: str = ""
+    client_id: str = ""
     replicas: Replicas | None = None
     is_chosen: bool = False
 

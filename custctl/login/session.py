@@ -60,8 +60,11 @@ class Session:
     access_token: Secret | None = None
 
 
-def current(login: Login, environ: Mapping[str, str]) -> Session:
+def current(login: Login, environ: Mapping[str, str], *, with_access: bool = False) -> Session:
     """Return the login that this process works under.
+
+    Args:
+        with_access: whether its access token must be valid, too.
 
     Raises:
         CredentialError: there is none that is valid; the hint says how to log in.
@@ -77,11 +80,13 @@ def current(login: Login, environ: Mapping[str, str]) -> Session:
     found = read_kept(login, environ)
     if found is None:
         raise CredentialError(f"not logged in at `{login.issuer}`", hint=_LOG_IN)
-    return _session(login, found if _is_valid(found) else _refreshed(login, environ), "keyring")
+    kept = found if _is_valid(found, with_access) else _refreshed(login, environ, with_access=with_access)
+    return _session(login, kept, "keyring")
 
 
-def _is_valid(kept: Kept) -> bool:
-    return kept.expires_at - _MARGIN > time.time()
+def _is_valid(kept: Kept, with_access: bool) -> bool:
+    end = min(kept.expires_at, kept.access_expires_at) if with_access else kept.expires_at
+    return end - _MARGIN > time.time()
 
 
 def _session(login: Login, kept: Kept, source: str) -> Session:
@@ -109,13 +114,13 @@ def _at_provider(login: Login, act: Callable[[Provider, Any], Kept]) -> Kept:
 # -- refreshing ------------------------------------------------------------------------------------
 
 
-def _refreshed(login: Login, environ: Mapping[str, str]) -> Kept:
+def _refreshed(login: Login, environ: Mapping[str, str], *, with_access: bool) -> Kept:
     """Refresh the login that is kept, unless another process just has."""
     with _alone(login, environ) as mark:
         kept = read_kept(login, environ)
         if kept is None:
             raise CredentialError(f"not logged in at `{login.issuer}`", hint=_LOG_IN)
-        if _is_valid(kept):
+        if _is_valid(kept, with_access):
             return kept
         if kept.refresh_token is None:
             raise CredentialError(f"the login at `{login.issuer}` has expired", hint=_LOG_IN)

@@ -34,6 +34,8 @@ class Auth(StrEnum):
     INTEGRATED = "integrated"
     ENTRA = "entra"
     CERTIFICATE = "certificate"
+    OAUTH = "oauth"
+    RDS_IAM = "rds-iam"
 
 
 class Tls(StrEnum):
@@ -223,6 +225,11 @@ class Login:
     claim: str
     roles: Mapping[str, tuple[str, ...]]
 
+    @property
+    def is_for_sql_server(self) -> bool:
+        """Whether the access token is for Azure SQL and SQL Server, by Entra's scope for them."""
+        return any("database.windows.net" in scope for scope in self.scopes)
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -271,6 +278,12 @@ class Profile:
     def is_protected(self) -> bool:
         """True in staging and production."""
         return self.environment.is_protected
+
+    @property
+    def shows_access_token(self) -> bool:
+        """True if the database gets the operator's access token, and checks it itself."""
+        auth, login = self.database.auth, self.login
+        return login is not None and (auth is Auth.OAUTH or (auth is Auth.ENTRA and login.is_for_sql_server))
 
     @property
     def location(self) -> str:

@@ -150,6 +150,8 @@ class _Schema(Values):
         identity = self._identity(section) if section else Identity()
         section = self.section(top, "login")
         login = read_login(self, section) if section else None
+        if database is not None and database.auth is Auth.OAUTH and "login" not in top.nodes:
+            self.note(top.line, "`login` is missing: `auth: oauth` needs it")
         return environment, database, cache, identity, login, self._seed(top)
 
     def _database(self, fields: Fields, environment: Environment | None) -> Database | None:
@@ -172,6 +174,8 @@ class _Schema(Values):
         auth = self.choice(fields, "database.auth", Auth, Auth.PASSWORD if user is not None else Auth.INTEGRATED)
         if auth is Auth.PASSWORD and user is None and "user" not in fields.nodes:
             self.note(fields.line, "`database.user` is missing: `auth: password` needs it")
+        if auth is Auth.RDS_IAM and user is None and "user" not in fields.nodes:
+            self.note(fields.line, "`database.user` is missing: `auth: rds-iam` needs it")
         if auth is not None and auth not in traits.logins:
             known = ", ".join(f"`{each}`" for each in traits.logins)
             self.note(self.lines["database.auth"], f"{engine} does not support `auth: {auth}`", f"one of {known}")

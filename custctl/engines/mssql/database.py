@@ -14,7 +14,7 @@ import pyodbc
 
 from custctl.engines.model import Check, LockHolder, Merge, Node, Remains
 from custctl.engines.mssql import errors
-from custctl.engines.mssql.driver import connection_string, find_driver
+from custctl.engines.mssql.driver import connection_string, find_driver, with_token
 from custctl.engines.mssql.errors import TAKEN, is_lost, number, words
 from custctl.engines.mssql.running import MssqlConnection
 from custctl.engines.mssql.supervised import Connection as Supervised
@@ -71,7 +71,8 @@ class MssqlDatabase(ServerDatabase):
     def _log_in(self, node: Node, *, to_read: bool) -> Supervised:
         settings = self.settings
         driver = find_driver()
-        password = settings.password()
+        password = settings.password() if settings.token is None else None
+        token = settings.token(node.host, node.port) if settings.token is not None else None
         _knock(node, settings.connect_timeout)
         keep_out()
         if settings.tls_ca is not None:
@@ -81,7 +82,8 @@ class MssqlDatabase(ServerDatabase):
 
         def connect() -> pyodbc.Connection:
             text = connection_string(driver, settings, node, password, to_read=to_read)
-            made = pyodbc.connect(text, autocommit=True, timeout=max(1, round(settings.connect_timeout)))
+            limit = max(1, round(settings.connect_timeout))
+            made = pyodbc.connect(text, autocommit=True, timeout=limit, attrs_before=with_token(token))
             for kind in _NOT_READ:
                 made.add_output_converter(kind, bytes)
             return made

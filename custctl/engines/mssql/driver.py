@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from custctl.engines.model import Node
 
 _INSTALLED = re.compile(r"ODBC Driver (1[7-9]|[2-9][0-9]) for SQL Server")
+_ACCESS_TOKEN = 1256  # SQL_COPT_SS_ACCESS_TOKEN
 _PACKAGE = "mssql_python_odbc"
 _FAMILIES = {"rhel": "rhel", "fedora": "rhel", "centos": "rhel", "suse": "suse", "sles": "suse", "opensuse": "suse"}
 
@@ -104,11 +105,25 @@ def connection_string(
     return ";".join(f"{key}={_quote(value)}" for key, value in keys.items())
 
 
+def with_token(token: str | None) -> dict[int, bytes]:
+    """Return the attribute of a connection that carries an access token of Entra, if there is one.
+
+    Source: https://learn.microsoft.com/sql/connect/odbc/using-azure-active-directory#authenticating-with-an-access-token
+    """
+    if token is None:
+        return {}
+    text = token.encode("utf-16-le")
+    return {_ACCESS_TOKEN: len(text).to_bytes(4, "little") + text}
+
+
 def _login(settings: EngineSettings, password: str | None) -> dict[str, str]:
     user = settings.user
     if settings.auth == "integrated":
         return {"Trusted_Connection": "yes"}
     named = {"UID": user} if user else {}
+    if settings.token is not None:
+        # The token says who it is; the driver refuses any other proof beside it.
+        return {}
     if settings.auth == "entra":
         return _entra(named, is_person="@" in (user or ""), password=password)
     if password is None:

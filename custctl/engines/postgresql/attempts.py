@@ -66,6 +66,12 @@ def _told(error: Error, where: str, login: str, authorities: str | None, *, tls:
     refused = f"{where} refuses the login of {login}: {text}"
     if state in (_PASSWORD, _AUTHORIZATION, _PRIVILEGE):
         return CredentialError(refused, hint=_login_hint(error, state, tls=tls))
+    if "bearer token" in text:
+        # libpq tries once more by itself, and these are the words that are left.
+        told = f"{where} refuses the login of {login}: it does not accept the operator's token"
+        return CredentialError(
+            told, hint="`custctl whoami` shows whose it is; the server's log says what is wrong with it"
+        )
     if isinstance(error, NoPasswordError):
         return CredentialError(refused, hint=_FROM_WHERE)
     if state == _DATABASE:

@@ -15,6 +15,7 @@ from custctl.engines.postgresql import errors
 from custctl.engines.postgresql.attempts import PROTOCOL_VIOLATION, is_answer, translate_attempt
 from custctl.engines.postgresql.connection import AttemptError, LimitedConnection, NoPasswordError
 from custctl.engines.postgresql.libpq import authorities, overruled
+from custctl.engines.postgresql.oauth import hand_over
 from custctl.engines.postgresql.pooling import APPLICATION, is_pooled, require_session, set_config
 from custctl.engines.postgresql.running import PostgresqlConnection
 from custctl.engines.postgresql.timeline import TIMELINE
@@ -62,7 +63,7 @@ class PostgresqlDatabase(ServerDatabase):
 
     def dial(self, node: Node) -> LimitedConnection:
         password, missing = self._password()
-        login = self._login(node, password)
+        login = {**self._login(node, password), **self._by_token(node)}
         try:
             return self._connected(login)
         except psycopg.Error as error:
@@ -85,6 +86,22 @@ class PostgresqlDatabase(ServerDatabase):
         if driver.pooled:
             driver.prepare_threshold = None
         return driver
+
+    def _by_token(self, node: Node) -> dict[str, Any]:
+        """Return the options for a login with a token, if it is one."""
+        settings = self.settings
+        if settings.token is None:
+            return {}
+        token = settings.token(node.host, node.port)
+        if settings.auth != "oauth":
+            return {"password": token}
+        hand_over(settings.issuer, token)
+        # Whoever else asks for a proof, such as a password, does not get one.
+        return {
+            "oauth_issuer": settings.issuer,
+            "oauth_client_id": settings.client_id,
+            "require_auth": "oauth",
+        }
 
     def _password(self) -> tuple[str | None, NoCredentialError | None]:
         """Return the password, or what is told where there is none and the server wants one."""

@@ -117,9 +117,13 @@ def tell_sqlstates(pgconn: pq.abc.PGconn) -> None:
         call(ctypes.c_void_p(pgconn.pgconn_ptr), _VERBOSE)  # type: ignore[attr-defined] # not in psycopg's protocol
 
 
-@cache
 def _set_verbosity() -> Any:
-    """Return libpq's `PQsetErrorVerbosity`, or None where the driver's copy of libpq is not to be found."""
+    return function("PQsetErrorVerbosity")
+
+
+@cache
+def function(name: str) -> Any:
+    """Return a function of libpq, or None where the driver's copy of libpq is not to be found or has no such function."""
     if pq.__impl__ == "python":
         from psycopg.pq.misc import find_libpq_full_path
 
@@ -130,7 +134,7 @@ def _set_verbosity() -> Any:
         paths = [str(module), *map(str, sorted(module.parent.parent.glob("psycopg_binary.libs/libpq*")))]
     for path in paths:
         try:
-            return ctypes.CDLL(path).PQsetErrorVerbosity
+            return getattr(ctypes.CDLL(path), name)
         except (OSError, AttributeError):
             continue
     return None

