@@ -262,6 +262,7 @@ def _schema(profile: Profile, database: Database, sql_dir: Path) -> Iterator[Che
     yield from _deferred(state)
     yield from _shape(database, status)
     yield from _unfinished(state)
+    yield from _pseudonyms(database, state, profile.environment)
 
 
 def _stamp(stamp: str | None, environment: str) -> Check:
@@ -367,6 +368,21 @@ def _deferred(state: State) -> Iterator[Check]:
         names = ", ".join(f"`{index.name}`" for index in left_out)
         hint = "wait if an import is running; otherwise run `custctl migrate`, which builds them"
         yield Check("indexes", False, f"left out for an import: {names}", hint, ExitCode.INCOMPLETE)
+
+
+def _pseudonyms(database: Database, state: State, environment: str) -> Iterator[Check]:
+    """Report personal data that a repair was to replace and has not replaced to its end."""
+    from custctl.schema.standing import read_pseudonyms
+
+    if state.standing is None:
+        return
+    with database.reading() as connection:
+        unfinished = read_pseudonyms(connection) is not None
+    if unfinished:
+        hint = (
+            f"run `custctl migrate repair --environment {environment} --pseudonymise`, which resumes where it stopped"
+        )
+        yield Check("personal data", False, "only partly replaced by pseudonyms", hint, ExitCode.INCOMPLETE)
 
 
 def _unfinished(state: State) -> Iterator[Check]:

@@ -16,6 +16,7 @@ from custctl.customers.own_values import own_value
 from custctl.customers.rules import clean_text
 from custctl.schema.names import CUSTOMER
 from custctl.schema.own import Field, Kind, OwnFields, Value, to_text
+from custctl.schema.shape import served
 from custctl.schema.sqltypes import text as text_type
 from custctl.schema.tables import customer
 from custctl.support.errors import InvalidError, UsageError
@@ -24,6 +25,7 @@ from custctl.support.text import nearest
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
+    from custctl.engines.base import Database
     from custctl.engines.connection import Compared, Connection
 
 _FORM: Final = re.compile(r"(.+?)(!=|>=|<=|=|>|<|~)(.*)", re.DOTALL)
@@ -168,6 +170,15 @@ def _value(field: Field, text: str) -> Value:
         if Decimal(str(kept)) != Decimal(text.strip()):
             raise ValueError(f"has more than {field.scale} digits after the point")
     return kept
+
+
+def unserved(database: Database, connection: Connection, conditions: Iterable[str]) -> tuple[str, ...]:
+    """Return the fields of conditions that no index serves; none where one serves any of the conditions."""
+    parsed = [parse_condition(text) for text in conditions]
+    columns = served(database.read_shape(connection), CUSTOMER) if parsed else set()
+    if any(each.field in columns and each.operator not in ("~", "?", "!=") for each in parsed):
+        return ()
+    return tuple(dict.fromkeys(each.field for each in parsed))
 
 
 # -- SQL -------------------------------------------------------------------------------------------

@@ -136,6 +136,17 @@ class Difference:
         return f"{name} is {_shown(self.found.get(name, ''))}, expected {_shown(self.expected[name])}"
 
 
+def served(shape: Shape, table: str) -> set[str]:
+    """Return the columns of a table that an index or a key begins with: a condition on one of them can use it."""
+    found = set()
+    for key, facts in shape.items():
+        if key.table == table and key.kind in (INDEX, PRIMARY_KEY, UNIQUE):
+            columns = facts.get("columns") or facts.get("definition", "").partition("(")[2]
+            first = re.match(r"""\s*(?:["`\[](.+?)["`\]]|(\w+))""", columns)
+            found |= {first[1] or first[2]} if first is not None else set()
+    return found
+
+
 def in_words(key: Key, facts: Facts) -> str:
     """Return what a thing is called in a message."""
     if key.kind == TABLE:

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from custctl.api.customers import Customers
+from custctl.cli.commands.customer import pages
 from custctl.cli.context import Context
 from custctl.schema.own import to_text
 from tests.behaviours.own_fields import add_columns
@@ -294,3 +295,18 @@ def test_blanks_at_an_end_and_case_count(migrated: Place) -> None:
     migrated.sql("UPDATE customer SET city = 'Graz '")
     for where, count in (("city=Graz", 0), ("city!=Graz", 1), ("city>Graz", 1), ("city<=Graz", 0), ("city>=Graz", 1)):
         assert migrated.json("customer", "list", "--count", "--where", where) == {"count": count}, where
+
+
+def test_a_slow_list_names_what_no_index_serves(migrated: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "_SLOW", 0.0)
+    for condition, scanned in (
+        ("city=Bonn", True),
+        ("company~labs", True),
+        ("email=a@example.com", False),
+        ("id>5", False),
+    ):
+        told = migrated.ok("customer", "list", "--where", condition).err
+        assert ("no index serves the condition on" in told) == scanned, condition
+    assert "no index" not in migrated.ok("customer", "list", "--where", "city=Bonn", "--status", "active").err
+    assert "no index" not in migrated.ok("customer", "list", "--where", "city=Bonn", "--where", "id<9").err
+    assert "no index" not in migrated.ok("customer", "list").err

@@ -115,7 +115,13 @@ def test_a_run_that_is_killed_goes_on_with_its_key_and_replaces_every_row_once(
         seen.append(state["customers"])
         keys = {state["key"]}
     assert all(0 < first < second < 500 for first, second in pairwise(seen)), seen
+    [unfinished] = [
+        each for each in place.run("doctor", "-o", "json").json["items"] if each["check"] == "personal data"
+    ]
+    assert "migrate repair" in unfinished["hint"]
+    assert "--pseudonymise" in unfinished["hint"]
     assert place.json(*REPAIR)["items"][-1]["detail"].startswith("500 customers")
+    assert "personal data" not in place.run("doctor").out
     emails = place.emails()
     assert len(set(emails)) == 500
     assert {email.split(".")[0][1:] for email in emails} == keys

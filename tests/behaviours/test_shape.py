@@ -80,6 +80,7 @@ _EVERYWHERE = {
     "table dropped": "DROP TABLE customer_import",
 }
 _SQLITE = _EVERYWHERE | {
+    "index of another column": "DROP INDEX customer_by_country; CREATE INDEX customer_by_country ON customer (city)",
     "trigger dropped": "DROP TRIGGER customer_version",
     "trigger changed": "DROP TRIGGER customer_version; CREATE TRIGGER customer_version AFTER UPDATE ON customer"
     " BEGIN SELECT 1; END",
@@ -90,6 +91,7 @@ _SQLITE = _EVERYWHERE | {
     " DROP TRIGGER customer_search_delete; ALTER TABLE customer DROP COLUMN region",
 }
 _PG = _EVERYWHERE | {
+    "index of another column": "DROP INDEX customer_by_country; CREATE INDEX customer_by_country ON customer (city)",
     "column dropped": "ALTER TABLE customer DROP COLUMN company",
     "type": "ALTER TABLE customer ALTER city TYPE varchar(10)",
     "wider type": "ALTER TABLE customer ALTER version TYPE text",

@@ -290,38 +290,54 @@ MADE: Made = {
             "index",
             "customer",
             "customer_by_country",
-            {"unique": "no", "_sql": "CREATE INDEX customer_by_country ON customer (country)"},
+            {
+                "definition": "(country)",
+                "unique": "no",
+                "_sql": "CREATE INDEX customer_by_country ON customer (country)",
+            },
         ),
         (
             "index",
             "customer",
             "customer_by_created_at",
-            {"unique": "no", "_sql": "CREATE INDEX customer_by_created_at ON customer (created_at)"},
+            {
+                "definition": "(created_at)",
+                "unique": "no",
+                "_sql": "CREATE INDEX customer_by_created_at ON customer (created_at)",
+            },
         ),
         (
             "index",
             "customer",
             "customer_by_last_name",
-            {"unique": "no", "_sql": "CREATE INDEX customer_by_last_name ON customer (last_name)"},
+            {
+                "definition": "(last_name)",
+                "unique": "no",
+                "_sql": "CREATE INDEX customer_by_last_name ON customer (last_name)",
+            },
         ),
         (
             "index",
             "customer",
             "customer_by_status",
-            {"unique": "no", "_sql": "CREATE INDEX customer_by_status ON customer (status)"},
+            {"definition": "(status)", "unique": "no", "_sql": "CREATE INDEX customer_by_status ON customer (status)"},
         ),
         (
             "index",
             "customer",
             "customer_by_updated_at",
-            {"unique": "no", "_sql": "CREATE INDEX customer_by_updated_at ON customer (updated_at)"},
+            {
+                "definition": "(updated_at)",
+                "unique": "no",
+                "_sql": "CREATE INDEX customer_by_updated_at ON customer (updated_at)",
+            },
         ),
         (
             "index",
             "customer",
             "customer_company_prefix",
             {
-                "definition": "collate nocase)",
+                "definition": "(company collate nocase)",
                 "unique": "no",
                 "_sql": "CREATE INDEX customer_company_prefix ON customer (company COLLATE NOCASE)",
             },
@@ -330,14 +346,18 @@ MADE: Made = {
             "index",
             "customer",
             "customer_email_unique",
-            {"unique": "yes", "_sql": "CREATE UNIQUE INDEX customer_email_unique ON customer (email)"},
+            {
+                "definition": "(email)",
+                "unique": "yes",
+                "_sql": "CREATE UNIQUE INDEX customer_email_unique ON customer (email)",
+            },
         ),
         (
             "index",
             "customer",
             "customer_first_name_prefix",
             {
-                "definition": "collate nocase)",
+                "definition": "(first_name collate nocase)",
                 "unique": "no",
                 "_sql": "CREATE INDEX customer_first_name_prefix ON customer (first_name COLLATE NOCASE)",
             },
@@ -347,7 +367,7 @@ MADE: Made = {
             "customer",
             "customer_last_name_prefix",
             {
-                "definition": "collate nocase)",
+                "definition": "(last_name collate nocase)",
                 "unique": "no",
                 "_sql": "CREATE INDEX customer_last_name_prefix ON customer (last_name COLLATE NOCASE)",
             },
@@ -357,7 +377,7 @@ MADE: Made = {
             "customer",
             "customer_phone_prefix",
             {
-                "definition": "collate nocase)",
+                "definition": "(phone collate nocase)",
                 "unique": "no",
                 "_sql": "CREATE INDEX customer_phone_prefix ON customer (phone COLLATE NOCASE)",
             },
@@ -563,7 +583,7 @@ MADE: Made = {
             "customer_audit",
             "customer_audit_batch",
             {
-                "definition": "last_customer_id is not null",
+                "definition": "(last_customer_id)where last_customer_id is not null",
                 "unique": "no",
                 "_sql": "CREATE INDEX customer_audit_batch ON customer_audit (last_customer_id) WHERE last_customer_id IS NOT NULL",
             },
@@ -573,7 +593,7 @@ MADE: Made = {
             "customer_audit",
             "customer_audit_chain",
             {
-                "definition": "sequence)",
+                "definition": "(customer_id, sequence)",
                 "unique": "yes",
                 "_sql": "CREATE UNIQUE INDEX customer_audit_chain ON customer_audit (customer_id, sequence)",
             },
@@ -583,7 +603,7 @@ MADE: Made = {
             "customer_audit",
             "customer_audit_operation",
             {
-                "definition": "part)",
+                "definition": "(operation_id, part)",
                 "unique": "yes",
                 "_sql": "CREATE UNIQUE INDEX customer_audit_operation ON customer_audit (operation_id, part)",
             },
@@ -714,7 +734,11 @@ MADE: Made = {
             "index",
             "customer_account",
             "customer_account_subject",
-            {"unique": "yes", "_sql": "CREATE UNIQUE INDEX customer_account_subject ON customer_account (subject)"},
+            {
+                "definition": "(subject)",
+                "unique": "yes",
+                "_sql": "CREATE UNIQUE INDEX customer_account_subject ON customer_account (subject)",
+            },
         ),
         ("table", "customer_account_outbox", "", {}),
         (
@@ -801,7 +825,7 @@ MADE: Made = {
             "customer_account_outbox",
             "customer_account_outbox_about",
             {
-                "definition": "stray)",
+                "definition": "(customer_id, stray)",
                 "unique": "yes",
                 "_sql": "CREATE UNIQUE INDEX customer_account_outbox_about ON customer_account_outbox (customer_id, stray)",
             },
@@ -811,6 +835,7 @@ MADE: Made = {
             "customer_account_outbox",
             "customer_account_outbox_due",
             {
+                "definition": "(next_attempt_at)",
                 "unique": "no",
                 "_sql": "CREATE INDEX customer_account_outbox_due ON customer_account_outbox (next_attempt_at)",
             },
@@ -820,6 +845,7 @@ MADE: Made = {
             "customer_account_outbox",
             "customer_account_outbox_operation",
             {
+                "definition": "(operation_id)",
                 "unique": "no",
                 "_sql": "CREATE INDEX customer_account_outbox_operation ON customer_account_outbox (operation_id)",
             },

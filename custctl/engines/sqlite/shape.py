@@ -133,6 +133,5 @@ def _bare(default: str) -> str:
 
 def _index(sql: str) -> Facts:
     unique = re.match(r"\s*CREATE\s+UNIQUE\b", sql, re.IGNORECASE) is not None
-    behind = spelt(sql)
-    behind = behind[behind.index(" on ") + 4 :].partition(" ")[2]
-    return {"definition": behind, "unique": "yes" if unique else "no"}
+    _, opening, columns = spelt(sql).partition("(")
+    return {"definition": opening + columns, "unique": "yes" if unique else "no"}

@@ -81,12 +81,19 @@ def print_counts(context: Context, query: ListQuery, field: str, limit: int) -> 
         context.console.note("more values follow: `--limit 0` shows all")
 
 
-def _tell_why_slow(context: Context) -> None:
-    """Say so if an import has left indexes out: to ask each time would take a fast search twice as long."""
+def _tell_why_slow(context: Context, query: Query) -> None:
+    """Say so if an import has left indexes out, or none serves: to ask each time would take a fast one twice as long."""
+    from custctl.customers.conditions import unserved
+    from custctl.customers.queries import ListQuery
     from custctl.schema.standing import read_standing
 
     with context.database.reading() as connection:
         deferred = read_standing(connection).deferred is not None
+        scanned: tuple[str, ...] = ()
+        if isinstance(query, ListQuery) and not (deferred or query.status or query.country):
+            scanned = unserved(context.database, connection, query.where)
+    if scanned:
+        context.console.note(f"slow, as no index serves the condition on {', '.join(f'`{name}`' for name in scanned)}")
     if deferred:
         context.console.note(
             "slow, as an import has left indexes out: it builds them at its end; if none is running, `custctl migrate` does"
@@ -126,7 +133,7 @@ def _print(
     page = read_page(context.database, query, limit, position)
     context.tell_source()
     if time.monotonic() - began >= _SLOW:
-        _tell_why_slow(context)
+        _tell_why_slow(context, query)
     rows = [found.as_dict() for found in page.items]
     command = follow(page.next)
     columns = (*FIELDS, *context.database.own.names)
