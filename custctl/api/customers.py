@@ -250,6 +250,7 @@ class Customers:
         retries: int = 0,
         operation_id: str | None = None,
         base: Customer | None = None,
+        rehearse: bool = False,
     ) -> Outcome:
         """Set fields of a customer; None or an empty text clears a field, the others are left alone.
 
@@ -259,6 +260,7 @@ class Customers:
             retries: how often to read the row again and set the same fields after a conflict; not with `if_version`.
             operation_id: the UUID of the request.
             base: the customer as the caller saw it at `if_version`, for the message of a conflict.
+            rehearse: do all of it, then take it back: the outcome is what would have been written, and nothing is.
 
         Raises:
             ConflictError: the row was changed by another, and nothing was overwritten; or the email is taken.
@@ -280,6 +282,7 @@ class Customers:
                 if_version=if_version,
                 retries=retries,
                 base=base,
+                rehearse=rehearse,
             ),
         )
         return self._followed(outcome)

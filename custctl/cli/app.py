@@ -46,6 +46,20 @@ COMMANDS = {
     ),
 }
 
+# What people try without the noun.
+_SYNONYMS = {
+    **dict.fromkeys(("get", "show", "view"), "customer get"),
+    **dict.fromkeys(("search", "find"), "customer search"),
+    **dict.fromkeys(("list", "ls"), "customer list"),
+    **dict.fromkeys(("update", "set"), "customer update"),
+    **dict.fromkeys(("delete", "rm", "remove"), "customer delete"),
+    **dict.fromkeys(("add", "new", "create"), "customer add"),
+    **{name: f"customer {name}" for name in ("edit", "erase", "history", "import", "export")},
+    **dict.fromkeys(("status", "check"), "doctor"),
+    **dict.fromkeys(("init", "upgrade"), "migrate"),
+    "version": "--version",
+}
+
 # `-o json`, `-ojson`, `-qo json`: flags without a value may stand in front.
 _UNKNOWN_COMMAND = re.compile(r"No such command '([^']+)'")
 _OUTPUT_CLUSTER = re.compile(r"-[qvy]*o(.*)")
@@ -77,6 +91,7 @@ def make_root() -> Group:
         COMMANDS,
         help="Administer a customer database.",
         examples=_EXAMPLES,
+        synonyms=_SYNONYMS,
     )
     # With completion: these two options are Typer's own.
     app = typer.Typer(rich_markup_mode=None)
@@ -248,8 +263,10 @@ def _meant(ctx: Any, message: str) -> str | None:
     """Return the command that an unknown name stands for, as it is typed; None for a name that nobody tries."""
     unknown = _UNKNOWN_COMMAND.match(message)
     synonyms = getattr(ctx.command, "synonyms", {}) if ctx is not None else {}
+    if unknown and unknown[1] == "help":
+        return f"{ctx.command_path} --help"
     name = synonyms.get(unknown[1]) if unknown else None
-    return f"{ctx.command_path} {name}" if name is not None else None
+    return f"{ctx.command_path} {name}".rstrip() if name is not None else None
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:

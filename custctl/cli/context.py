@@ -174,8 +174,16 @@ class Context:
     # -- shared options ----------------------------------------------------------------------------
 
     def _last(self, name: str) -> Any:
-        values = self._given.get(name)
-        return values[-1] if values else None
+        """Return the value of an option that takes one.
+
+        Raises:
+            UsageError: two different ones were given.
+        """
+        values = list(dict.fromkeys(self._given.get(name, ())))
+        if len(values) > 1:
+            option, given = f"--{name.replace('_', '-')}", " and ".join(f"`{value}`" for value in values)
+            raise UsageError(f"`{option}` is given twice, as {given}", hint="give it once")
+        return values[0] if values else None
 
     def _format(self) -> Format:
         text = self._last("output")

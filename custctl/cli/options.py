@@ -228,6 +228,17 @@ def _write_examples(examples: str, formatter: HelpFormatter) -> None:
             formatter.write("".join(f"  {line}\n" for line in examples.strip().splitlines()))
 
 
+def _refuse_repeated(command: TyperCommand | TyperGroup, ctx: Context, args: list[str]) -> None:
+    """Refuse an option that takes one value and is given twice: which of them is meant is not for us to say."""
+    if ctx.resilient_parsing:
+        return
+    _, _, order = command.make_parser(ctx).parse_args(list(args))
+    for param in order:
+        single = isinstance(param, TyperOption) and not (param.multiple or param.is_flag or param.count)
+        if single and order.count(param) > 1:
+            raise UsageError(f"`{param.opts[0]}` is given twice", hint="give it once")
+
+
 class Command(TyperCommand):
     """A command with shared options and examples."""
 
@@ -239,12 +250,7 @@ class Command(TyperCommand):
         Raises:
             UsageError: an option that takes one value is given twice: which of them is meant is not for us to say.
         """
-        if not ctx.resilient_parsing:
-            _, _, order = self.make_parser(ctx).parse_args(list(args))
-            for param in order:
-                single = isinstance(param, TyperOption) and not (param.multiple or param.is_flag or param.count)
-                if single and order.count(param) > 1:
-                    raise UsageError(f"`{param.opts[0]}` is given twice", hint="give it once")
+        _refuse_repeated(self, ctx, args)
         return super().parse_args(ctx, args)
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:
@@ -289,6 +295,16 @@ class Group(TyperGroup):
         self._lazy = dict(lazy)
         # Names alone, for the suggestions of a misspelt command.
         self.commands = dict.fromkeys(self._lazy)  # type: ignore[assignment]
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Read the arguments before a subcommand.
+
+        Raises:
+            UsageError: an option that takes one value is given twice.
+        """
+        if args:
+            _refuse_repeated(self, ctx, args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Context) -> Any:
         """Run the subcommand, or the bare command if there is none.

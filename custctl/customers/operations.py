@@ -19,6 +19,7 @@ class Outcome:
         operation_id: the operation that did it.
         changed: False where there was nothing to change.
         replayed: True where the operation had been applied before, and nothing was done now.
+        before: the row as it was, where an update changed it now; None for a replayed operation.
         deleted_version: the version that the row had when it was deleted; None where it was not.
         account_error: why the account at the identity provider does not follow yet, though the customer is written; None
             where it does, or there is no provider.
@@ -31,6 +32,7 @@ class Outcome:
     replayed: bool = False
     deleted_version: str | None = None
     account_error: CustctlError | None = None
+    before: Customer | None = None
 
 
 def new_operation_id() -> str:

@@ -39,6 +39,14 @@ _BACKOFF = 0.01  # seconds before the first retry of a conflict; doubled, with j
 _ERASURES = 10  # retries: an erasure is of the person, whatever others change of the row meanwhile
 
 
+class _RehearsedError(Exception):
+    """Takes back a transaction in which all went well."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
 class CustomerStore:
     """The customers of one database.
 
@@ -149,6 +157,7 @@ class CustomerStore:
         if_version: str | None = None,
         retries: int = 0,
         base: Customer | None = None,
+        rehearse: bool = False,
     ) -> Outcome:
         """Set fields of a customer, under the version just read or the one given.
 
@@ -159,6 +168,7 @@ class CustomerStore:
             if_version: write only where the customer still has this version.
             retries: how often to read the row again and apply the same fields after a conflict.
             base: the customer as the caller saw it at `if_version`, for the message of a conflict.
+            rehearse: do all of it, then take it back: the outcome is what would have been written.
 
         Raises:
             ConflictError: the row was changed by another; nothing was overwritten.
@@ -179,22 +189,29 @@ class CustomerStore:
                 return Outcome(row, row.id, operation_id, changed=False)
             if "email" in changed:
                 _check_email_is_free(connection, changed["email"])
-            self._mirror.writing(standing.database_id, row.id)
+            if not rehearse:
+                self._mirror.writing(standing.database_id, row.id)
             written = self._database.write_row(connection, changed, **self._holds(row.id, precondition))
             if written is None:
                 raise self._conflict(connection, self._find(connection, str(row.id)), precondition, changes, row)
             after = make_customer(self._database, connection, written, precondition.epoch)
             if after.version == str(precondition):
                 raise other_shape(self._database.location, "an update does not raise the version of its row")
+            outcome = Outcome(after, after.id, operation_id, before=row)
+            if rehearse:
+                raise _RehearsedError(outcome)
             self._record(connection, after, operation_id, "update", fields=list(changed), before=row, request=changes)
             if FOLLOWED & changed.keys():
                 self.queue.follow(connection, row.id, operation_id)
-            return Outcome(after, after.id, operation_id)
+            return outcome
 
-        return self._insist(
-            retries if expected is None else 0,
-            lambda: self._write(operation_id, "update", who, write, request=changes or None),
-        )
+        try:
+            return self._insist(
+                retries if expected is None else 0,
+                lambda: self._write(operation_id, "update", who, write, request=changes or None),
+            )
+        except _RehearsedError as rehearsed:
+            return rehearsed.outcome
 
     @staticmethod
     def _insist(retries: int, attempt: Callable[[], Outcome]) -> Outcome:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from custctl.support.filelocks import try_lock
 from custctl.support.paths import user_state_dir
 
 KEPT_FOR = 24 * 3600  # seconds
@@ -32,6 +33,23 @@ def kept_edits(folder: Path, name: str) -> list[Path]:
     return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
+def is_in_use(path: Path) -> bool:
+    """Tell whether an editor has a text open now."""
+    try:
+        descriptor = os.open(lock_of(path), os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not try_lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def lock_of(path: Path) -> Path:
+    """Return the file whose lock is held while a text is open in an editor: the editor may replace the text's own file."""
+    return path.with_name(f"{path.name}.lock")
+
+
 def forget_edits(folder: Path, name: str = "", *, older_than: float = 0.0) -> int:
     """Remove kept texts, and backup files of an editor, and return how many files were removed.
 
@@ -42,13 +60,17 @@ def forget_edits(folder: Path, name: str = "", *, older_than: float = 0.0) -> in
     return remove_edits(folder, f"-{name}-" if name else "edit-", older_than)
 
 
-def remove_edits(folder: Path, part: str, older_than: float = 0.0) -> int:
-    """Remove the files whose names contain this part: editors create `.NAME.swp`, `NAME~` and `#NAME#`."""
+def remove_edits(folder: Path, part: str, older_than: float = 0.0, *, but: str = "") -> int:
+    """Remove the files whose names contain this part: editors create `.NAME.swp`, `NAME~` and `#NAME#`.
+
+    Args:
+        but: the name of a file that stays.
+    """
     removed = 0
     with suppress(OSError):
         for entry in list(os.scandir(folder)):
             with suppress(OSError):
-                if part in entry.name and entry.stat().st_mtime <= time.time() - older_than:
+                if part in entry.name and entry.name != but and entry.stat().st_mtime <= time.time() - older_than:
                     os.unlink(entry.path)
                     removed += 1
     return removed

@@ -64,7 +64,7 @@ def write_whole(path: Path, text: str) -> None:
     """
     descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}.", dir=path.parent)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
             stream.write(text)
         os.replace(name, path)
     except BaseException:

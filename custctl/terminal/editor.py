@@ -6,12 +6,15 @@ import os
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from custctl.support.children import child_environment
 from custctl.support.errors import RefusedError, UnavailableError, UsageError
-from custctl.support.kept import KEPT_FOR, forget_edits, remove_edits
+from custctl.support.filelocks import try_lock
+from custctl.support.kept import KEPT_FOR, forget_edits, lock_of, remove_edits
+from custctl.support.state import write_whole
 
 
 class EditedFile:
@@ -22,12 +25,21 @@ class EditedFile:
         name: whose text it is, as `forget_edits` takes it.
         environ: `VISUAL` or `EDITOR` names the editor.
         interactive: whether a default editor may be used.
+        typed: lines that were typed before, and are kept if they are still there.
 
     Raises:
         RefusedError: no editor found.
     """
 
-    def __init__(self, folder: Path, name: str, environ: Mapping[str, str], *, interactive: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        environ: Mapping[str, str],
+        *,
+        interactive: bool,
+        typed: Iterable[str] = (),
+    ) -> None:
         named = environ.get("VISUAL") or environ.get("EDITOR")
         if not named and not interactive:
             raise RefusedError(
@@ -41,7 +53,8 @@ class EditedFile:
         if not self._command:
             raise UsageError("`EDITOR` names no program", hint="for example `EDITOR='code --wait'`")
         self._environ = environ
-        self._first: str | None = None
+        self._typed = set(typed)
+        self._shown: set[str] = set()
         forget_edits(folder, older_than=KEPT_FOR)
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -52,6 +65,8 @@ class EditedFile:
             ) from error
         os.close(descriptor)
         self.path = Path(path)
+        self._lock = os.open(lock_of(self.path), os.O_RDWR | os.O_CREAT, 0o600)
+        try_lock(self._lock)
 
     def edit(self, text: str) -> str:
         """Return the text as the user edited it.
@@ -61,8 +76,8 @@ class EditedFile:
             UnavailableError: the file cannot be written.
             RefusedError: the editor failed, or the edited file cannot be read.
         """
-        if self._first is None:
-            self._first = text
+        self._look()
+        self._shown = set(text.splitlines())
         try:
             self.path.write_text(text, encoding="utf-8", errors="surrogateescape")
         except OSError as error:
@@ -86,17 +101,43 @@ class EditedFile:
                 hint=f"the file was {self.path}",
             ) from error
 
-    def keep(self) -> str | None:
-        """Keep the edited text and return a hint that says where; if nothing was typed, remove the file."""
+    def _look(self) -> list[str]:
+        """Note which lines of the file were typed, and return them: those that were not shown, now or before."""
         try:
-            typed = self.path.read_text(encoding="utf-8", errors="surrogateescape") != self._first
+            lines = self.path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
         except OSError:
-            typed = False
-        if typed and self._first is not None:
-            return f"your text is kept for a day in {self.path}"
-        self.remove()
-        return None
+            return []
+        self._typed.update(line for line in lines if line.strip() and line not in self._shown)
+        return [line for line in lines if line in self._typed]
+
+    def count_as_typed(self, lines: Iterable[str]) -> None:
+        """Take lines of the next text for typed: they hold, in another form, what the user typed."""
+        self._typed.update(lines)
+
+    def keep(self, title: str) -> bool:
+        """Keep what was typed, and nothing else, and tell whether there was something; if not, remove the file.
+
+        Args:
+            title: says of what it is, in a comment at the top.
+        """
+        typed = self._look()
+        if not typed:
+            self.remove()
+            return False
+        # Where it cannot be written, the whole text stays: nothing that was typed is lost.
+        with suppress(OSError):
+            write_whole(self.path, "\n".join([f"# {title}", *typed]) + "\n")
+        # An editor's copies hold the whole text.
+        remove_edits(self.path.parent, self.path.name, but=self.path.name)
+        self._release()
+        return True
+
+    def _release(self) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     def remove(self) -> None:
         """Remove the file, which is no longer needed."""
         remove_edits(self.path.parent, self.path.name)
+        self._release()

@@ -182,7 +182,44 @@ def test_an_option_of_one_value_is_given_once(migrated: Project) -> None:
     result = migrated.run("customer", "list", "--sort", "id", "--sort=-id")
     assert (result.code, result.out) == (2, "")
     assert "`--sort` is given twice" in result.err
-    assert migrated.run("customer", "list", "--fields", "id", "--fields", "email", "--no-input", "--no-input").code == 0
+    assert migrated.run("customer", "list", "--fields", "id", "--fields", "id", "--no-input", "--no-input").code == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "arguments"),
+    [
+        ("output", ("-o", "csv", "customer", "list", "-ojson")),
+        ("fields", ("customer", "list", "--fields", "id", "--fields", "email")),
+        ("confirm", ("customer", "delete", "1", "--confirm", "a", "--confirm=b")),
+        ("profiles-dir", ("--profiles-dir", "a", "profile", "list", "--profiles-dir", "b")),
+        ("target", ("migrate", "--target", "1", "--target", "2")),
+        ("request", ("customer", "erase", "1", "--request", "a", "--request", "b")),
+    ],
+)
+def test_no_value_of_two_is_silently_taken(project: Project, option: str, arguments: tuple[str, ...]) -> None:
+    result = project.run(*arguments)
+    assert (result.code, result.out) == (2, "")
+    assert f"`--{option}` is given twice" in result.err
+
+
+@pytest.mark.parametrize(
+    ("tried", "meant"),
+    [
+        ("show 1", "customer get"),
+        ("find x", "customer search"),
+        ("rm 1", "customer delete"),
+        ("set 1", "customer update"),
+        ("help", "--help"),
+        ("version", "--version"),
+        ("customer help", "customer --help"),
+        ("migrate up", "migrate"),
+        ("migrate create x", "migrate new"),
+    ],
+)
+def test_a_name_without_its_noun_leads_to_the_command(project: Project, tried: str, meant: str) -> None:
+    result = project.run(*tried.split())
+    assert result.code == 2
+    assert f"hint: use `custctl {meant}`" in result.err
 
 
 def test_an_empty_result_says_so(migrated: Project) -> None:

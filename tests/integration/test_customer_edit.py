@@ -263,12 +263,15 @@ def test_a_customer_who_is_deleted_takes_the_kept_edits_along(desk: Desk) -> Non
         )
         assert desk.project.run("customer", "edit", who).code == 9
     (desk.folder / "seen0").unlink()
-    assert len(list(desk.folder.iterdir())) == 9
+    # An editor's copies hold the whole text, and go at once.
+    assert sorted(desk.folder.iterdir()) == desk.kept()
+    for path in desk.kept():
+        (path.parent / f"{path.name}~").write_text("s")
     assert {stat.S_IMODE(path.stat().st_mode) for path in desk.kept()} == {0o600}
     assert desk.project.run("customer", "delete", "1", "--yes").code == 0
     left = list(desk.folder.iterdir())
-    assert len(left) == 3
-    assert all("G" in path.read_text() for path in desk.kept())
+    assert len(left) == 2
+    assert all("customer 2 " in path.read_text() for path in desk.kept())
     assert desk.project.run("customer", "delete", "2", "--yes").code == 0
     assert list(desk.folder.iterdir()) == []
 
@@ -290,6 +293,103 @@ def test_a_kept_edit_is_gone_after_a_day(desk: Desk) -> None:
         desk.project.environ["EDITOR"] = "true"
         assert desk.edit().code == 0
         assert kept.exists() is there
+
+
+# -- resumed ---------------------------------------------------------------------------------------
+
+
+def test_only_what_was_typed_is_kept(desk: Desk) -> None:
+    desk.editor("put('email', 'nope'); text += '# call back\\n'")
+    assert desk.edit().code == 9
+    (kept,) = desk.kept()
+    assert kept.read_text() == "# customer 1 of dev, version e1-1\nemail: nope\n# call back\n"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_an_edit_that_failed_is_shown_and_goes_on(desk: Desk) -> None:
+    desk.editor("put('email', 'nope'); put('city', 'Graz')", "put('email', 'right@example.com')")
+    failed = desk.edit("-o", "json")
+    assert "custctl customer edit 1 --resume" in failed.error["hint"]
+    result = desk.edit("--resume")
+    assert result.code == 0, result.err
+    assert re.search(r"email +ada@example.com +nope", result.err)
+    assert re.search(r"city +London +Graz", result.err)
+    seen = desk.seen(1)
+    assert "# now: ada@example.com\nemail: nope\n" in seen
+    assert "# now: London\ncity: Graz\n" in seen
+    assert "first_name: Ada" in seen
+    row = desk.row()
+    assert (row["email"], row["city"], row["version"]) == ("right@example.com", "Graz", "e1-2")
+    assert desk.kept() == []
+
+
+@pytest.mark.parametrize("typed", ["text = 'phone: \"x'", "text = 'phone: 1\\nphone: 2'", "text = 'just words'"])
+def test_what_is_no_document_goes_on_as_it_was_typed(desk: Desk, typed: str) -> None:
+    desk.editor(typed, "text = 'phone: 3'")
+    assert desk.edit().code == 9
+    (kept,) = desk.kept()
+    lines = kept.read_text().splitlines()[1:]
+    assert desk.edit("--resume").code == 0
+    assert lines
+    assert all(line in desk.seen(1) for line in lines)
+    assert desk.row()["phone"] == "3"
+
+
+def test_it_can_fail_and_be_resumed_again(desk: Desk) -> None:
+    desk.editor("put('email', 'nope'); put('city', 'Graz')", "put('phone', '7')", "put('email', 'right@example.com')")
+    assert desk.edit().code == 9
+    assert desk.edit("--resume").code == 9
+    (kept,) = desk.kept()
+    assert sorted(kept.read_text().splitlines()[1:]) == ["city: Graz", "email: nope", "phone: 7"]
+    assert desk.edit("--resume").code == 0
+    row = desk.row()
+    assert (row["email"], row["city"], row["phone"]) == ("right@example.com", "Graz", "7")
+    assert desk.kept() == []
+
+
+def test_what_changed_since_is_shown_and_not_overwritten_unseen(desk: Desk) -> None:
+    desk.editor("put('city', 'Graz'); put('status', 'none')", "pass", "put('status', 'suspended')")
+    assert desk.edit().code == 9
+    desk.project.ok("customer", "update", "1", "--city", "Paris", "--company", "Labs")
+    result = desk.edit("--resume", "-o", "json")
+    assert (result.code, result.error["code"]) == (5, "conflict")
+    assert "# now: Paris\ncity: Graz" in desk.seen(1)
+    assert any("has changed since, to version e1-2" in note for note in result.told)
+    assert desk.edit("--resume").code == 0
+    row = desk.row()
+    assert (row["city"], row["company"], row["status"]) == ("Graz", "Labs", "suspended")
+
+
+def test_an_unseen_change_is_a_conflict_if_the_text_is_saved_as_it_was(desk: Desk) -> None:
+    desk.editor("put('city', 'Graz'); path.write_text(text); sys.exit(3)", "pass")
+    assert desk.edit().code == 7
+    desk.project.ok("customer", "update", "1", "--city", "Paris")
+    result = desk.edit("--resume", "-o", "json")
+    assert (result.code, result.error["code"]) == (5, "conflict")
+    assert result.error["details"]["fields"] == [{"field": "city", "was": None, "now": "Paris", "asked": "Graz"}]
+    assert desk.row()["city"] == "Paris"
+    assert len(desk.kept()) == 1
+
+
+def test_what_a_killed_edit_left_is_resumed_but_not_what_is_open(desk: Desk) -> None:
+    desk.editor("put('city', 'Graz'); path.write_text(text); import os; os.kill(os.getppid(), 9)", "pass")
+    assert desk.edit().code == -9
+    result = desk.edit("--resume")
+    assert result.code == 0, result.err
+    assert desk.row()["city"] == "Graz"
+    assert desk.kept() == []
+    nested = f"{sys.executable} -m custctl customer edit 1 --resume > nested 2>&1"
+    desk.turns.unlink()
+    desk.editor(f"put('city', 'Linz'); path.write_text(text); import os; os.system({nested!r})")
+    assert desk.edit().code == 0
+    assert "nothing is kept" in (desk.project.path / "nested").read_text()
+
+
+def test_nothing_to_resume(desk: Desk) -> None:
+    desk.editor("pass")
+    result = desk.edit("--resume", "-o", "json")
+    assert (result.code, result.error["code"]) == (6, "not_found")
+    assert not desk.turns.exists()
 
 
 def test_an_editor_that_is_not_there(desk: Desk) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,10 +11,13 @@ from custctl.cli.commands.arguments import operation
 from custctl.cli.commands.customer.fields import show_conflict, show_outcome
 from custctl.cli.context import Context
 from custctl.cli.options import WRITE, OperationOption, WhoArgument, command
+from custctl.customers.document import document
 from custctl.customers.model import EDITABLE, FIELDS
+from custctl.customers.typed import lines_of, title
 from custctl.support.errors import ConflictError, CustctlError, InvalidError
 
 if TYPE_CHECKING:
+    from custctl.cli.commands.customer.kept import Kept
     from custctl.customers.merge import FieldConflict, MergeResult
     from custctl.customers.model import Customer
     from custctl.customers.operations import Outcome
@@ -27,14 +30,23 @@ if TYPE_CHECKING:
     examples="""
 custctl customer edit ada@example.com
 EDITOR='code --wait' custctl customer edit 42
+custctl customer edit 42 --resume
 """,
 )
-def edit(ctx: typer.Context, who: WhoArgument, operation_id: OperationOption = None) -> None:
+def edit(
+    ctx: typer.Context,
+    who: WhoArgument,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Show what was kept when an edit failed, and go on with it.")
+    ] = False,
+    operation_id: OperationOption = None,
+) -> None:
     """Edit a customer as YAML in $EDITOR.
 
-    If the row changes meanwhile, fields changed on one side only are merged; the others are shown as conflicts.
+    If the row changes meanwhile, fields changed on one side only are merged; the others are shown as conflicts. What
+    was typed is kept for a day if it cannot be written.
     """
-    from custctl.cli.commands.customer.kept import edits_of
+    from custctl.cli.commands.customer.kept import Kept, edits_of
     from custctl.terminal.editor import EditedFile
 
     context = Context.of(ctx)
@@ -47,20 +59,36 @@ def edit(ctx: typer.Context, who: WhoArgument, operation_id: OperationOption = N
     base = context.customers.get(who)
     context.announce((*FIELDS, *base.own))
     folder, name = edits_of(context, base.id)
-    file = EditedFile(folder, name, context.environ, interactive=context.prompter.interactive)
+    kept = Kept.newest(context, base, _document(context, base)) if resume else None
+    if kept is not None:
+        kept.show(context)
+    interactive = context.prompter.interactive
+    file = EditedFile(folder, name, context.environ, interactive=interactive, typed=kept.typed if kept else ())
+
+    def keep() -> str | None:
+        """Keep what was typed, and return a hint that says how to go on with it."""
+        if not file.keep(title(base.id, context.profile.name, base.version)):
+            return None
+        if kept is not None:
+            kept.remove()
+        command = f"`custctl customer edit {base.id} --resume`"
+        return f"what you typed is kept for a day in {file.path}: {command} shows it and goes on"
+
     try:
-        outcome = _edit(context, file, base, operation_id)
+        outcome = _edit(context, file, base, operation_id, kept)
     except CustctlError as error:
         if isinstance(error, ConflictError):
             show_conflict(context, error)
-        error.hint = "; ".join(filter(None, (error.hint, file.keep()))) or None
+        error.hint = "; ".join(filter(None, (error.hint, keep()))) or None
         raise
     except (KeyboardInterrupt, Exception):
-        kept = file.keep()
-        if kept is not None:
-            context.console.warn(kept)
+        hint = keep()
+        if hint is not None:
+            context.console.warn(hint)
         raise
     file.remove()
+    if kept is not None and outcome is not None:
+        kept.remove()
     if outcome is None:
         context.console.note("the file is empty; nothing was changed")
         context.renderer.one(base.as_dict(), tuple(base.as_dict()))
@@ -68,21 +96,26 @@ def edit(ctx: typer.Context, who: WhoArgument, operation_id: OperationOption = N
         show_outcome(context, outcome, "updated")
 
 
-def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str) -> Outcome | None:
+def _document(context: Context, row: Customer) -> str:
+    return document(_editable(context, row), title=title(row.id, context.profile.name, row.version))
+
+
+def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str, kept: Kept | None) -> Outcome | None:
     """Open the text in the editor until it can be written; None if the user empties it."""
-    from custctl.customers.document import document
     from custctl.customers.operations import Outcome
 
-    text = document(_editable(context, base), title=f"customer {base.id} of {context.profile.name}")
-    shown: str | None = None
-    conflicts: Sequence[FieldConflict] = ()
+    text = _document(context, base) if kept is None else kept.text
+    # Where the row has changed since, what was kept is no decision about that.
+    shown = text if kept is not None and kept.is_outdated else None
+    first = base
+    conflicts: Sequence[FieldConflict] = kept.conflicts if kept is not None else ()
     while True:
         context.let_go()
         text = file.edit(text)
         if shown is not None and text == shown:
             # Saved as it was: whoever merely closed the editor has decided nothing.
             if not context.prompter.interactive:
-                raise _unresolved(base, conflicts)
+                raise _unresolved(base, conflicts, was_known=base is not first)
             context.prompter.confirm("the conflict is not resolved: overwrite the other changes with your values?")
         mine, problem = _read(context, text)
         if problem is not None:
@@ -98,15 +131,17 @@ def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str)
         names = ", ".join(f"`{conflict.field}`" for conflict in conflicts)
         context.console.warn(f"customer {base.id} was changed by someone else meanwhile: {names}")
         fields = {**_editable(context, theirs), **merged.changes}
-        text = shown = document(fields, title=f"customer {base.id} of {context.profile.name}", conflicts=conflicts)
+        heading = title(base.id, context.profile.name, theirs.version)
+        text = shown = document(fields, title=heading, conflicts=conflicts)
+        file.count_as_typed(lines_of(text, {*merged.changes, *(conflict.field for conflict in conflicts)}))
         base = theirs
 
 
-def _unresolved(theirs: Customer, conflicts: Sequence[FieldConflict]) -> ConflictError:
+def _unresolved(theirs: Customer, conflicts: Sequence[FieldConflict], *, was_known: bool) -> ConflictError:
     fields = [{"field": each.field, "was": each.base, "now": each.theirs, "asked": each.mine} for each in conflicts]
     return ConflictError(
         f"customer {theirs.id} was changed by someone else meanwhile; the conflict was not resolved",
-        details={"customer_id": theirs.id, "current_version": theirs.version, "was_known": True, "fields": fields},
+        details={"customer_id": theirs.id, "current_version": theirs.version, "was_known": was_known, "fields": fields},
     )
 
 

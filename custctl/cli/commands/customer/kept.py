@@ -3,12 +3,99 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from custctl.cli.context import Context
+from custctl.customers.merge import FieldConflict
+from custctl.customers.typed import overlaid, typed_lines, typed_values, version_of
+from custctl.schema.own import to_text
 from custctl.support import kept
-from custctl.support.errors import UsageError
+from custctl.support.errors import NotFoundError, UsageError
 from custctl.support.lists import forget_lists
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from custctl.customers.model import Customer
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was typed in an edit that was not written.
+
+    Attributes:
+        typed: the lines.
+        text: the document as it is now, with the typed lines in the place of its own.
+        version: the version of the row that was edited; None where that is not known any more.
+        row: the customer now.
+        others: how many texts there are besides.
+    """
+
+    path: Path
+    typed: Sequence[str]
+    text: str
+    version: str | None
+    row: Customer
+    others: int
+
+    @classmethod
+    def newest(cls, context: Context, row: Customer, document: str) -> Kept:
+        """Return the newest text that is kept of a customer and that no editor has open.
+
+        Args:
+            document: the customer now, as it is edited.
+
+        Raises:
+            NotFoundError: none is kept.
+        """
+        folder, name = edits_of(context, row.id)
+        kept.forget_edits(folder, older_than=kept.KEPT_FOR)
+        shown = set(document.splitlines())
+        found = []
+        for path in kept.kept_edits(folder, name):
+            text = path.read_text(encoding="utf-8", errors="surrogateescape")
+            typed = typed_lines(text, shown)
+            if typed and not kept.is_in_use(path):
+                found.append(cls(path, typed, overlaid(document, typed), version_of(text), row, 0))
+        if not found:
+            raise NotFoundError(
+                f"nothing is kept of an edit of customer {row.id}", hint=f"begin with `custctl customer edit {row.id}`"
+            )
+        first = found[0]
+        return cls(first.path, first.typed, first.text, first.version, row, len(found) - 1)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the row has changed since."""
+        return self.version != self.row.version
+
+    @property
+    def conflicts(self) -> list[FieldConflict]:
+        """The fields that were typed, as they are now and as they were typed: what they were is not kept."""
+        known = self.row.as_dict()
+        return [
+            FieldConflict(name, None, known[name], value)
+            for name, value in typed_values(self.typed).items()
+            if name in known
+        ]
+
+    def show(self, context: Context) -> None:
+        """Say what was kept."""
+        since = f"; the customer has changed since, to version {self.row.version}" if self.is_outdated else ""
+        at = f" at version {self.version}" if self.version else ""
+        context.console.note(f"kept of an edit{at}{since}:")
+        known = self.row.as_dict()
+        values = typed_values(self.typed)
+        rows = [(name, to_text(known.get(name)) or "(empty)", value or "(empty)") for name, value in values.items()]
+        context.console.table(("field", "now", "typed"), rows)
+        if self.others:
+            context.console.note(f"older texts are kept too: {self.others}")
+
+    def remove(self) -> None:
+        """Remove the text: it is written, or kept anew."""
+        kept.remove_edits(self.path.parent, self.path.name)
 
 
 def edits_of(context: Context, customer_id: int) -> tuple[Path, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -30,6 +30,12 @@ from custctl.cli.options import WRITE, IfVersionOption, OperationOption, WhoArgu
 from custctl.customers.model import FIELDS
 from custctl.support.errors import ConflictError, UsageError
 
+if TYPE_CHECKING:
+    from custctl.customers.operations import Outcome
+
+_COLUMNS = ("field", "old", "new")
+_KEPT = ("id", "version", "created_at", "updated_at")  # by the database itself
+
 
 @command(
     shared=WRITE,
@@ -37,6 +43,7 @@ from custctl.support.errors import ConflictError, UsageError
 custctl customer update 42 --phone '+44 20 7946 0000'
 custctl customer update ada@example.com --company '' --if-version e1-3
 custctl customer update 42 --status suspended --retries 5
+custctl customer update 42 --company '' --dry-run
 """,
 )
 def update(
@@ -62,6 +69,9 @@ def update(
             "--retries", min=0, metavar="N", help="After a conflict, read the customer again and retry, up to N times."
         ),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show field by field what would change, and write nothing.")
+    ] = False,
     operation_id: OperationOption = None,
 ) -> None:
     """Update fields of a customer; an empty text clears a field. A conflict overwrites nothing and exits 5."""
@@ -79,12 +89,37 @@ def update(
         raise UsageError("nothing to update: no field given", hint="give one, such as `--phone`; see `--help`")
     own = context.own_fields(asked)
     validate(asked, own, partial=True)
-    context.announce((*FIELDS, *own.names))
+    if dry_run:
+        context.renderer.check_fields(_COLUMNS)
+    else:
+        context.announce((*FIELDS, *own.names))
     try:
         outcome = context.customers.update(
-            who, asked, operation_id=operation_id, if_version=if_version, retries=retries or 0
+            who, asked, operation_id=operation_id, if_version=if_version, retries=retries or 0, rehearse=dry_run
         )
     except ConflictError as error:
         show_conflict(context, error)
         raise
-    show_outcome(context, outcome, "updated")
+    if dry_run:
+        _show_plan(context, outcome)
+    else:
+        show_outcome(context, outcome, "updated")
+
+
+def _show_plan(context: Context, outcome: Outcome) -> None:
+    """Print field by field what an update would change."""
+    before, after = outcome.before, outcome.customer
+    fields = [name for name in after.as_dict() if name not in _KEPT] if before is not None and after is not None else []
+    changes = [
+        {"field": name, "old": before[name], "new": after[name]}
+        for name in fields
+        if before is not None and after is not None and before[name] != after[name]
+    ]
+    if outcome.replayed:
+        context.console.note(f"operation {outcome.operation_id} was already applied: nothing would change")
+    elif not changes:
+        context.console.note("nothing to change: the customer already has these values")
+    version = before.version if before is not None else after.version if after is not None else None
+    document = {"id": outcome.customer_id, "version": version, "dry_run": True, "changes": changes}
+    context.renderer.document(document, rows=changes, columns=_COLUMNS)
+    context.console.note("dry run: nothing was written")

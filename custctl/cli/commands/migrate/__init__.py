@@ -72,4 +72,10 @@ custctl migrate --phase expand --summary migration.md
 custctl migrate status --check
 """,
     bare=apply,
+    synonyms={
+        **dict.fromkeys(("up", "apply", "run", "upgrade"), ""),
+        "create": "new",
+        "fix": "repair",
+        "check": "status --check",
+    },
 )

@@ -1,0 +1,72 @@
+"""What somebody typed into the document of a customer, line by line: all that is kept of an edit that was not written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Mapping, Sequence
+
+_VERSION = re.compile(r"^# .*, version (\S+)$", re.MULTILINE)
+_FIELD = re.compile(r"(\w+)[ \t]*:")
+
+
+def title(customer_id: int, profile: str, version: str) -> str:
+    """Return the first comment of a document, which says what it was made of."""
+    return f"customer {customer_id} of {profile}, version {version}"
+
+
+def version_of(text: str) -> str | None:
+    """Return the version that a document was made of; None where that is not said any more."""
+    found = _VERSION.search(text)
+    return found[1] if found else None
+
+
+def typed_lines(text: str, shown: Container[str]) -> list[str]:
+    """Return the lines of an edited text that were not shown, and our comments not among them."""
+    return [line for line in text.splitlines() if line.strip() and line not in shown and not _VERSION.fullmatch(line)]
+
+
+def lines_of(document: str, fields: Container[str]) -> list[str]:
+    """Return the lines of a document that hold some fields."""
+    return [line for line in document.splitlines() if (found := _FIELD.match(line)) and found[1] in fields]
+
+
+def overlaid(document: str, typed: Sequence[str]) -> str:
+    """Return a document with typed lines in the place of its own, each below what the field holds now."""
+    groups = list(_grouped(typed))
+    lines: list[str] = []
+    for line in document.splitlines():
+        found = _FIELD.match(line)
+        mine = [group for name, group in groups if found is not None and name == found[1]]
+        if mine and found is not None:
+            lines.append(f"# now: {line[found.end() :].strip()}".rstrip())
+            lines += [part for group in mine for part in group]
+        else:
+            lines.append(line)
+    ours = {found[1] for line in document.splitlines() if (found := _FIELD.match(line))}
+    lines += [part for name, group in groups if name not in ours for part in group]
+    return "\n".join(lines) + "\n"
+
+
+def typed_values(typed: Sequence[str]) -> Mapping[str, str]:
+    """Return the typed values by field, as they stand in the lines."""
+    return {name: "\n".join(group)[_end(group[0]) :].strip() for name, group in _grouped(typed) if name is not None}
+
+
+def _end(line: str) -> int:
+    found = _FIELD.match(line)
+    return found.end() if found else 0
+
+
+def _grouped(typed: Iterable[str]) -> Iterable[tuple[str | None, list[str]]]:
+    """Yield each field's line with those that follow it without a field of their own; None for lines before any field."""
+    name: str | None = None
+    group: list[str] = []
+    for line in typed:
+        found = _FIELD.match(line)
+        if found is not None:
+            if group:
+                yield name, group
+            name, group = found[1], []
+        group.append(line)
+    if group:
+        yield name, group
