@@ -285,7 +285,7 @@ class Customers:
                 rehearse=rehearse,
             ),
         )
-        return self._followed(outcome)
+        return outcome if rehearse else self._followed(outcome)
 
     def delete(self, who: str | int, *, if_version: str | None = None, operation_id: str | None = None) -> Outcome:
         """Delete a customer, its password and every value that the audit holds of it.

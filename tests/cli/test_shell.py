@@ -131,7 +131,8 @@ def test_a_narrow_terminal_breaks_no_email_and_names_what_it_leaves_out(migrated
     got = SGR.sub("", terminal(migrated, "customer", "get", "1", columns=columns))
     for shown in (listed, got):
         assert "ada@example.com" in shown
-        assert "…" not in shown
+        # The company alone may be cut, to make room for a column.
+        assert "…" not in shown or (shown is listed and "Analytical" in shown)
     for name in ("email", "first_name", "status", "company", "version"):
         assert name in listed, "shown, or named as left out"
         assert name in got
