@@ -192,13 +192,14 @@ def enqueue_repairs(
     database: Database, environment: str, actor: str, drifts: Iterable[Drift], operation_id: str
 ) -> int:
     """Write the repairs into the outbox, in batches with an entry of the audit each, and return how many there are."""
-    done = part = 0
+    with database.reading() as connection:
+        # Given again after a kill, it goes on behind the entries that are there: to queue a repair twice is no harm.
+        part = max((int(row.part) for row in audit.find_operation(connection, operation_id)), default=0)
+    done = 0
     batch: list[Drift] = []
 
     def write(connection: Connection) -> None:
         require_writable(database, connection, environment)
-        if audit.find_operation(connection, operation_id) and part == 1:
-            return
         for drift in batch:
             if drift.repair == "follow":
                 enqueue(connection, drift.customer_id or 0, NOT_STRAY, operation_id)
