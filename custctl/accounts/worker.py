@@ -327,21 +327,25 @@ class Worker:
         if self._ask(task, provider.abilities).keeps_reference:
             return None  # one that has the email is refused by the provider: no need to look through all of them
         same = self._ask(task, lambda: provider.find_by_email(customer.email))
+        ours = [each for each in same if each.reference == task.reference]
+        if len(ours) == 1:
+            return self._free(task, ours[0])
         if same:
             raise _for_a_person(customer.id, [each.subject for each in same], "has the email of")
         return None
 
     def _intended(self, task: _Task) -> Account | None:
-        """Return the account that this very row was about to make, where the provider keeps no marks.
+        """Return the account that this very row was about to make, where the provider cannot search by marks.
 
-        It was written down that there was no account with this email, and then that one would be made; and no refusal
+        Where it keeps none, it was written down that there was no account with this email, and then that one would be made; and no refusal
         came back. Without that, an account is never taken for a customer's because of its email.
         """
         email = task.row.intent
-        if email is None or self._ask(task, self._provider.abilities).keeps_reference:
+        if email is None:
             return None
+        mark = task.reference if self._ask(task, self._provider.abilities).keeps_reference else None
         same = self._ask(task, lambda: self._provider.find_by_email(email))
-        return same[0] if len(same) == 1 and same[0].reference is None else None
+        return same[0] if len(same) == 1 and same[0].reference == mark else None
 
     def _free(self, task: _Task, account: Account) -> Account:
         """Return an account that is no other customer's."""
