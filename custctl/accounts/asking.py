@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from custctl.accounts.provider import ProviderUnavailableError
 from custctl.support.errors import UnavailableError
@@ -15,6 +15,9 @@ from custctl.support.errors import UnavailableError
 if TYPE_CHECKING:
     from custctl.support.web import Web
 
+T = TypeVar("T")
+
+_LEAST_WAIT, _LONGEST_WAIT = 0.5, 120.0  # seconds
 _PAUSE = 1.0  # seconds to wait where a provider says to wait and not how long
 
 
@@ -66,6 +69,25 @@ def ask(web: Web, name: str, method: str, path: str, *, text: bool = False, **co
     except ValueError:
         raise unclear(name, f"status {response.status_code} and no JSON") from None
     return Reply(response.status_code, document, headers)
+
+
+def patiently(call: Callable[[], T], wait: Callable[[float], None]) -> T:
+    """Call a provider, and again where it asks to wait.
+
+    Args:
+        call: can be called again and again.
+        wait: waits for so many seconds; it may raise what ends the whole.
+
+    Raises:
+        ProviderUnavailableError: it does not answer, or asks to wait for more than two minutes.
+    """
+    while True:
+        try:
+            return call()
+        except ProviderUnavailableError as error:
+            if error.retry_after is None or error.retry_after > _LONGEST_WAIT:
+                raise
+            wait(max(error.retry_after, _LEAST_WAIT))
 
 
 def unclear(name: str, what: str) -> ProviderUnavailableError:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from custctl.accounts.asking import Reply, unclear
+from custctl.accounts.asking import Reply, patiently, unclear
 from custctl.accounts.auth0_tenant import REFERENCE, Tenant, described, subject_of
 from custctl.accounts.hashes import Fate, HashedAccount, Verdict
 from custctl.accounts.provider import ProviderRefusedError, ProviderUnavailableError
@@ -21,7 +21,6 @@ MARK: Final = "custctl_hash"
 """The key of `app_metadata` that says which hash was imported."""
 
 _LOOK_EVERY = 2.0  # seconds between two looks at a job
-_LEAST_WAIT = 0.5
 
 
 def fitting(accounts: Sequence[HashedAccount]) -> int:
@@ -58,7 +57,7 @@ def import_hashes(
             verdicts[reference] = Verdict(Fate.TAKEN, subject_of(reference))
         else:
             # The report says that the user is there, or does not add up: Auth0 itself is asked.
-            verdicts[reference] = _look(tenant, each, reason)
+            verdicts[reference] = _look(tenant, each, reason, wait)
     return verdicts
 
 
@@ -82,13 +81,7 @@ def _start(tenant: Tenant, file: bytes, wait: Callable[[float], None]) -> str:
 
 def _patiently(tenant: Tenant, wait: Callable[[float], None], method: str, path: str, **content: Any) -> Reply:
     """Ask, again and again where Auth0 asks to wait: for its limits, or for other jobs."""
-    while True:
-        try:
-            return tenant.ask(method, path, **content)
-        except ProviderUnavailableError as error:
-            if error.retry_after is None:
-                raise
-            wait(max(error.retry_after, _LEAST_WAIT))
+    return patiently(lambda: tenant.ask(method, path, **content), wait)
 
 
 def _connection_id(tenant: Tenant, wait: Callable[[float], None]) -> str:
@@ -137,11 +130,11 @@ def _failures(tenant: Tenant, job: str, wait: Callable[[float], None]) -> Iterat
         yield str(reference), ", ".join(codes)
 
 
-def _look(tenant: Tenant, each: HashedAccount, reason: str | None) -> Verdict:
+def _look(tenant: Tenant, each: HashedAccount, reason: str | None, wait: Callable[[float], None]) -> Verdict:
     """Find out what is there for an account that a job has not, or not surely, imported."""
     reference = each.account.reference
     subject = subject_of(reference)
-    user = tenant.read(subject)
+    user = patiently(lambda: tenant.read(subject), wait)
     metadata = user.get("app_metadata") if user is not None else None
     if not isinstance(metadata, dict) or metadata.get(REFERENCE) != reference:
         if reason is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from custctl.support.text import plural
 
 if TYPE_CHECKING:
     from custctl.accounts.drift import Comparison, Drift
+    from custctl.accounts.moving import Moved, MovePlan, Mover
     from custctl.accounts.provider import Abilities, Account, Provider
     from custctl.accounts.worker import Worked, Worker
     from custctl.api.opened import Opened
@@ -324,6 +326,48 @@ class Accounts:
             detail = {"provider": provider.name}
         return store.note(str(found.customer.id), action, operation_id=operation_id, detail=detail)
 
+    # -- passwords that are in this database ---------------------------------------------------------
+
+    @contextmanager
+    def _mover(self) -> Iterator[Mover]:
+        from custctl.accounts.moving import Mover
+
+        opened = self._opened
+        require_provider(opened.profile)
+        with self.provider() as provider:
+            yield Mover(
+                opened.database,
+                opened.store,
+                provider,
+                disables=opened.profile.identity.on_delete == "disable",
+                wait=time.sleep,
+                note=opened.tell.note,
+            )
+
+    def plan_migration(self) -> MovePlan:
+        """Return how many passwords are in this database, and what `migrate` would do with them."""
+        with self._mover() as mover:
+            return mover.plan()
+
+    def migrate(self, limit: int = 0, on_progress: Callable[[int], None] = lambda _: None) -> Moved:
+        """Move the passwords that are in this database to the provider; run again, it resumes.
+
+        Args:
+            limit: maximum number of passwords that are moved; 0 means no limit.
+            on_progress: called with the number of passwords dealt with.
+
+        Returns:
+            What was done, with what ended it early in `reason`.
+        """
+        with self._mover() as mover:
+            try:
+                moved = mover.run(limit, on_progress)
+            except KeyboardInterrupt as interrupt:
+                done = plural(mover.moved.done, "password was moved", "passwords were moved")
+                raise _interrupted(interrupt, done, "run `custctl identity migrate` again") from interrupt
+            moved.left = self._opened.database.read(lambda connection: int(connection.run("password.count").scalar()))
+        return moved
+
     # -- drift -------------------------------------------------------------------------------------
 
     @contextmanager
@@ -365,8 +409,8 @@ def _hint(reason: CustctlError) -> str:
     return f"{reason.hint}; then {SYNC}" if reason.hint else SYNC
 
 
-def _interrupted(interrupt: KeyboardInterrupt, done: str) -> InterruptedRunError:
+def _interrupted(interrupt: KeyboardInterrupt, done: str, hint: str = SYNC) -> InterruptedRunError:
     from custctl.support.signals import Terminated
 
     message = f"interrupted; {done}, but what is to be done at the identity provider may be left"
-    return InterruptedRunError(message, terminated=isinstance(interrupt, Terminated), hint=SYNC)
+    return InterruptedRunError(message, terminated=isinstance(interrupt, Terminated), hint=hint)

@@ -118,9 +118,31 @@ def _passwords(dialect: Dialect) -> dict[str, Executable]:
     both = sa.select(customer_password.c.hash, *columns(row_columns())).outerjoin_from(
         customer, customer_password, customer_password.c.customer_id == customer.c.id
     )
+    held = customer_password.join(customer, customer_password.c.customer_id == customer.c.id).outerjoin(
+        customer_account, customer_account.c.customer_id == customer.c.id
+    )
+    linked = customer_account.c.provider == bindparam("at", type_=customer_account.c.provider.type)
+    active = customer.c.status == fixed("active")
+    one, none = (sa.literal_column(number, sa.Integer()) for number in ("1", "0"))
     return {
         "customer.with_hash_by_id": both.where(customer.c.id == bindparam("who")),
         "customer.with_hash_by_email": both.where(customer.c.email == bindparam("who")),
+        "password.page": sa.select(
+            *(customer.c[name] for name in ("id", "email", "first_name", "last_name", "status")),
+            customer_password.c.hash,
+            customer_account.c.provider,
+        )
+        .select_from(held)
+        .where(customer_password.c.customer_id > bindparam("after", type_=customer_password.c.customer_id.type))
+        .order_by(customer_password.c.customer_id)
+        .limit(sa.literal_column("1000"))
+        .offset(sa.literal_column("0")),
+        "password.to_move": sa.select(
+            sa.func.count().label("hashes"),
+            sa.func.sum(sa.case((linked, one), else_=none)).label("linked"),
+            sa.func.sum(sa.case((active, one), else_=none)).label("active"),
+            sa.func.sum(sa.case((sa.and_(linked, active), one), else_=none)).label("active_linked"),
+        ).select_from(held),
         "password.count": sa.select(sa.func.count().label("count")).select_from(customer_password),
         "password.hash": sa.select(customer_password.c.hash).where(owner),
         "password.insert": sa.insert(customer_password).values(customer_id=bindparam("owner"), **values),

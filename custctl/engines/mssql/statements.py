@@ -445,6 +445,14 @@ STATEMENTS: dict[str, Prepared] = {
         "INSERT INTO {schema}.customer_password (customer_id, hash, updated_at) VALUES (?, ?, CAST(SYSUTCDATETIME() AS DATETIME2(3)))",
         ("owner", "stored:text"),
     ),
+    "password.page": (
+        "SELECT {schema}.customer.id, {schema}.customer.email, {schema}.customer.first_name, {schema}.customer.last_name, {schema}.customer.status, {schema}.customer_password.hash, {schema}.customer_account.provider\nFROM {schema}.customer_password JOIN {schema}.customer ON {schema}.customer_password.customer_id = {schema}.customer.id LEFT OUTER JOIN {schema}.customer_account ON {schema}.customer_account.customer_id = {schema}.customer.id\nWHERE {schema}.customer_password.customer_id > ? ORDER BY {schema}.customer_password.customer_id\n OFFSET 0 ROWS\n FETCH FIRST 1000 ROWS ONLY",
+        ("after",),
+    ),
+    "password.to_move": (
+        "SELECT count(*) AS hashes, sum(CASE WHEN (({schema}.customer_account.provider = ? AND DATALENGTH({schema}.customer_account.provider) = DATALENGTH(?))) THEN 1 ELSE 0 END) AS linked, sum(CASE WHEN ({schema}.customer.status = 'active') THEN 1 ELSE 0 END) AS active, sum(CASE WHEN (({schema}.customer_account.provider = ? AND DATALENGTH({schema}.customer_account.provider) = DATALENGTH(?)) AND {schema}.customer.status = 'active') THEN 1 ELSE 0 END) AS active_linked\nFROM {schema}.customer_password JOIN {schema}.customer ON {schema}.customer_password.customer_id = {schema}.customer.id LEFT OUTER JOIN {schema}.customer_account ON {schema}.customer_account.customer_id = {schema}.customer.id",
+        ("at:text", "at:text", "at:text", "at:text"),
+    ),
     "password.update": (
         "UPDATE {schema}.customer_password SET hash=?, updated_at=CAST(SYSUTCDATETIME() AS DATETIME2(3)) WHERE {schema}.customer_password.customer_id = ?",
         ("stored:text", "owner"),

@@ -443,6 +443,14 @@ STATEMENTS: dict[str, Prepared] = {
         "INSERT INTO {schema}.customer_password (customer_id, hash, updated_at) VALUES (%(owner)s::BIGINT, %(stored)s::VARCHAR, date_trunc('milliseconds', clock_timestamp()))",
         ("owner", "stored"),
     ),
+    "password.page": (
+        "SELECT {schema}.customer.id, {schema}.customer.email, {schema}.customer.first_name, {schema}.customer.last_name, {schema}.customer.status, {schema}.customer_password.hash, {schema}.customer_account.provider\nFROM {schema}.customer_password JOIN {schema}.customer ON {schema}.customer_password.customer_id = {schema}.customer.id LEFT OUTER JOIN {schema}.customer_account ON {schema}.customer_account.customer_id = {schema}.customer.id\nWHERE {schema}.customer_password.customer_id > %(after)s::BIGINT ORDER BY {schema}.customer_password.customer_id\n LIMIT 1000 OFFSET 0",
+        ("after",),
+    ),
+    "password.to_move": (
+        "SELECT count(*) AS hashes, sum(CASE WHEN ({schema}.customer_account.provider = %(at)s::VARCHAR) THEN 1 ELSE 0 END) AS linked, sum(CASE WHEN ({schema}.customer.status = 'active') THEN 1 ELSE 0 END) AS active, sum(CASE WHEN ({schema}.customer_account.provider = %(at)s::VARCHAR AND {schema}.customer.status = 'active') THEN 1 ELSE 0 END) AS active_linked\nFROM {schema}.customer_password JOIN {schema}.customer ON {schema}.customer_password.customer_id = {schema}.customer.id LEFT OUTER JOIN {schema}.customer_account ON {schema}.customer_account.customer_id = {schema}.customer.id",
+        ("at",),
+    ),
     "password.update": (
         "UPDATE {schema}.customer_password SET hash=%(stored)s::VARCHAR, updated_at=date_trunc('milliseconds', clock_timestamp()) WHERE {schema}.customer_password.customer_id = %(owner)s::BIGINT",
         ("stored", "owner"),

@@ -410,6 +410,14 @@ STATEMENTS: dict[str, Prepared] = {
         "INSERT INTO customer_password (customer_id, hash, updated_at) VALUES (?, ?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))",
         ("owner", "stored"),
     ),
+    "password.page": (
+        "SELECT customer.id, customer.email, customer.first_name, customer.last_name, customer.status, customer_password.hash, customer_account.provider\nFROM customer_password JOIN customer ON customer_password.customer_id = customer.id LEFT OUTER JOIN customer_account ON customer_account.customer_id = customer.id\nWHERE customer_password.customer_id > ? ORDER BY customer_password.customer_id\n LIMIT 1000 OFFSET 0",
+        ("after",),
+    ),
+    "password.to_move": (
+        "SELECT count(*) AS hashes, sum(CASE WHEN (customer_account.provider = ?) THEN 1 ELSE 0 END) AS linked, sum(CASE WHEN (customer.status = 'active') THEN 1 ELSE 0 END) AS active, sum(CASE WHEN (customer_account.provider = ? AND customer.status = 'active') THEN 1 ELSE 0 END) AS active_linked\nFROM customer_password JOIN customer ON customer_password.customer_id = customer.id LEFT OUTER JOIN customer_account ON customer_account.customer_id = customer.id",
+        ("at", "at"),
+    ),
     "password.update": (
         "UPDATE customer_password SET hash=?, updated_at=strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE customer_password.customer_id = ?",
         ("stored", "owner"),
