@@ -327,9 +327,6 @@ class Worker:
         if self._ask(task, provider.abilities).keeps_reference:
             return None  # one that has the email is refused by the provider: no need to look through all of them
         same = self._ask(task, lambda: provider.find_by_email(customer.email))
-        ours = [each for each in same if each.reference == task.reference]
-        if len(ours) == 1:
-            return self._free(task, ours[0])
         if same:
             raise _for_a_person(customer.id, [each.subject for each in same], "has the email of")
         return None
@@ -381,6 +378,9 @@ class Worker:
             if len(marked) == 1:
                 return self._free(task, marked[0])
             same = self._ask(task, lambda: self._provider.find_by_email(customer.email))
+            ours = [each for each in same if each.reference == task.reference]
+            if len(ours) == 1:
+                return self._free(task, ours[0])
             if not same:
                 raise
             raise _for_a_person(customer.id, [each.subject for each in same], "has the email of") from error
