@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from custctl.customers.importing import Result
     from custctl.customers.model import Customer
     from custctl.customers.operations import Outcome
-    from custctl.customers.queries import Page
+    from custctl.customers.pages import Page
     from custctl.schema.own import OwnFields, Value
 
 T = TypeVar("T")
@@ -116,7 +116,8 @@ class Customers:
                 query.
             InvalidError: the value of a condition is not of its field's type.
         """
-        from custctl.customers.queries import read_page, resume_list
+        from custctl.customers.pages import read_page
+        from custctl.customers.queries import resume_list
 
         query, position = resume_list(sort, status, country, where, after)
         return read_page(self._opened.database, self._opened.checked(query), limit, position)
@@ -130,7 +131,8 @@ class Customers:
         where: Sequence[str] = (),
     ) -> Iterator[Customer]:
         """Yield all customers in one consistent state, in constant memory. Arguments as for `list`."""
-        from custctl.customers.queries import list_query, read_all
+        from custctl.customers.pages import read_all
+        from custctl.customers.queries import list_query
 
         return read_all(self._opened.database, self._opened.checked(list_query(sort, status, country, where)))
 
@@ -168,22 +170,33 @@ class Customers:
         return dict(count_by(self._opened.database, query, field, limit))
 
     def search(
-        self, text: str | None = None, *, contains: bool = False, limit: int = 50, after: str | None = None
+        self,
+        text: str | None = None,
+        *,
+        contains: bool = False,
+        exact: bool = False,
+        limit: int = 50,
+        after: str | None = None,
     ) -> Page:
-        """Return a page of the customers whose email, names, company or phone begins with a text, whatever its case.
+        """Return a page of the customers that a text finds as people say it.
+
+        Each of its words must begin a word of the email, the names, the company, the city or an own field that is marked
+        as searchable; in any order, and whatever case and accents. Digits find a phone. Exact hits come first.
 
         Args:
             text: what to look for; it can be left out with `after`.
-            contains: whether it may stand anywhere in the field.
+            contains: whether it may stand anywhere in a field, as it is but for case and accents.
+            exact: whether email, name, company or phone must begin with it; accents count.
             limit: maximum number of customers, from 1.
             after: the cursor of the page before, `next`.
 
         Raises:
             UsageError: there is nothing to look for, or the cursor is damaged or of another query.
         """
-        from custctl.customers.queries import read_page, resume_search
+        from custctl.customers.pages import read_page
+        from custctl.customers.queries import resume_search, search_mode
 
-        query, position = resume_search(text, contains, after)
+        query, position = resume_search(text, search_mode(contains=contains, exact=exact), after)
         return read_page(self._opened.database, query, limit, position)
 
     def history(self, who: str | int) -> History:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from custctl.customers.model import Customer
-    from custctl.customers.queries import Page
+    from custctl.customers.pages import Page
 
 SIZE: Final = 100  # customers a page
 HELD: Final = 7  # pages, for screens of up to 250 lines

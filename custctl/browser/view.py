@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from custctl.api.customers import Customers
-    from custctl.customers.queries import Page
+    from custctl.customers.pages import Page
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from custctl.customers.conditions import OwnColumn, check_ordered
+from custctl.customers.lanes import list_filters
 from custctl.customers.lookup import with_own_fields
 from custctl.customers.model import FIELDS
-from custctl.customers.queries import ListQuery, list_filters
 from custctl.schema.own import Field, OwnFields, Value, from_cell
 from custctl.schema.standing import check_schema, read_standing
 from custctl.schema.statements import own_fields_query
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Executable
 
+    from custctl.customers.queries import ListQuery
     from custctl.engines.base import Database
     from custctl.engines.connection import Connection, Row
 

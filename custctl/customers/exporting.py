@@ -64,7 +64,7 @@ class Export:
         return self._blocks(self._read_rows) if self._query is None else self._filtered(self._query)
 
     def _filtered(self, query: ListQuery) -> Iterator[list[tuple[Any, ...]]]:
-        from custctl.customers.queries import read_all
+        from custctl.customers.pages import read_all
 
         found = read_all(self._database, query)
         while block := list(islice(found, _BLOCK)):

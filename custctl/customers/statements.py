@@ -39,6 +39,9 @@ _MADE_THERE = ("id", "database_login")  # columns of the audit that a client giv
 
 _EMAIL = "email"  # stands for the columns that a call names
 
+HIT = "the_hits"
+"""Stands in the source of a statement for the query of what a search has hit."""
+
 OWN = "the_own_fields"
 """Stands in the source of a statement for the columns that are a company's own."""
 
@@ -86,7 +89,11 @@ def _customers(dialect: Dialect) -> dict[str, Executable]:
     who: sa.BindParameter[Any] = bindparam("who")
     held = sa.and_(row_id, customer.c.version == bindparam("held_version"), epoch_is_held())
     place: dict[str, Any] = {_EMAIL: bindparam(_EMAIL)}
+    hit = sa.table(HIT, sa.column("lane"), sa.column("id")).alias("hit")
     return {
+        "customer.found": sa.select(hit.c.lane, *columns(row_columns()))
+        .select_from(sa.join(customer, hit, hit.c.id == customer.c.id))
+        .order_by(hit.c.lane, hit.c.id),
         "customer.by_id": sa.select(*columns(row_columns())).where(customer.c.id == who),
         "customer.by_email": sa.select(*columns(row_columns())).where(customer.c.email == who),
         "customer.row": sa.select(*row_columns()).where(row_id),

@@ -27,11 +27,15 @@ if TYPE_CHECKING:
     from sqlalchemy import Executable, Select
 
     from custctl.engines.dialect import Dialect
+    from custctl.engines.sought import Hits, Part, Sought
 
 _PLACE = re.compile(r"\{(schema|columns|values|set|own)\}")
 
 SCHEMA = "{schema}"
 """Stands in a compiled statement for the quoted name of the profile's schema."""
+
+HITS = "{hits}"
+"""Stands in a compiled statement for the query of what a search has hit; `run_found` fills it in."""
 
 DYNAMIC = "*"
 """Stands among a compiled statement's parameters for the columns that a call names."""
@@ -236,9 +240,13 @@ class Connection(ABC):
         """Return the numbers of the columns in which the driver returns times as `datetime`."""
         return []
 
-    def has_substring_index(self) -> bool:
-        """Tell whether an index serves searches for a part of a text, where that is not for the engine alone to know."""
-        return True
+    @abstractmethod
+    def hits(self, sought: Sought) -> Hits:
+        """Return the query of a page of a search for words, its rows in order."""
+
+    @abstractmethod
+    def part_hits(self, part: Part) -> Hits:
+        """Return the query of a page of a search for a part of a field, in order; some rows may not hold it."""
 
     def is_lost(self, error: Exception) -> bool:
         """Tell whether an error leaves the connection of no use."""
@@ -308,6 +316,18 @@ class Connection(ABC):
         """
         text, parameters = self.text(name, list(columns or ()))
         return self.send(text, parameters, {**values, **self.given(columns or {})})
+
+    def run_found(self, found: Hits) -> Sequence[Row]:
+        """Return the lane of each row that a search has hit, and what makes a customer of it, in order.
+
+        Raises:
+            StatementError: it failed.
+        """
+        text, _ = self.text("customer.found")
+        if self.named:
+            # Beside a parameter, a percent sign of a name is doubled.
+            text = text.replace("%", "%%")
+        return self.send(text.replace(HITS, found.text), found.parameters, found.values).all()
 
     def given(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values of columns that a call names, by the parameters that `text` has for them."""

@@ -149,17 +149,3 @@ class Dialect(ABC):
     @abstractmethod
     def holds(self, value: ColumnElement[Any], text: str) -> ColumnElement[bool]:
         """Return the condition that a value holds a text, whatever case and accents; see `support.letters`."""
-
-    @abstractmethod
-    def contains(
-        self, statement: Select[Any], columns: Sequence[ColumnElement[Any]], text: str, *, indexed: bool
-    ) -> tuple[Select[Any], ColumnElement[Any]]:
-        """Narrow a select to rows where any column contains `text` whatever the case.
-
-        Args:
-            columns: of one table.
-            indexed: what `Connection.has_substring_index` says.
-
-        Returns:
-            The narrowed select, and the column that equals the row's id and by which it is best ordered.
-        """

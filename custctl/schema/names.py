@@ -15,6 +15,7 @@ PRODUCT_SCRIPTS = (
     "migrations/0003_create_customer_audit.sql",
     "migrations/0004_create_customer_status.sql",
     "migrations/0005_create_customer_import.sql",
+    "migrations/0006_create_customer_words.sql",
     "migrations/0007_create_customer_account.sql",
     "migrations/0008_add_audit_login.sql",
     "repeatable/customer_search.sql",

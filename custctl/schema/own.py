@@ -47,6 +47,7 @@ class Field:
         required: whether a customer cannot be without: NOT NULL, and no default.
         nullable: whether it can be empty.
         settable: whether it can be set: it is not computed, and of a kind that is known.
+        searchable: whether `customer search` looks in it: a text that a script marks so.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Field:
     required: bool = False
     nullable: bool = True
     settable: bool = True
+    searchable: bool = False
 
 
 _EXACT: Final = 10**15

@@ -64,3 +64,39 @@ def spellings(text: str) -> list[list[str]]:
 def holds(needle: str, value: object) -> int:
     """Tell whether a value holds a needle without case and accents; registered as an SQL function."""
     return int(isinstance(value, str) and needle in plain(value))
+
+
+# -- searching -------------------------------------------------------------------------------------
+
+# Letters that Unicode does not take apart, as those type them who have no key for them; all in lower case.
+_TYPED: Final = {
+    "ß": "ss", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t",
+    "\u0131": "i", "\u0138": "k", "\u014b": "n", "\u0149": "n", "\u0133": "ij", "\u0140": "l", "\u017f": "s",
+    "\u01c6": "dz", "\u01c9": "lj", "\u01cc": "nj", "\u01f3": "dz", "\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl",
+}  # fmt: skip
+_SPACES: Final = (
+    *range(0xA0, 0xAA), 0xAB, 0xAC, *range(0xAE, 0xB2), 0xB4, *range(0xB6, 0xB9), 0xBB, 0xBF, 0xD7, 0xF7, 0x2BC,
+    *range(0x2010, 0x2028), *range(0x202F, 0x2060), *range(0x3000, 0x3004), *range(0x3008, 0x3012),
+    *range(0x3014, 0x3020), 0x30FB,
+)  # fmt: skip
+_NOTHING: Final = (*range(0x300, 0x370), 0xAD, *range(0x200B, 0x2010))
+_SEARCHED: Final = {
+    **{ord(char): typed for char, typed in _TYPED.items()},
+    **dict.fromkeys(_SPACES, " "),
+    **dict.fromkeys(_NOTHING, ""),
+    **{code: chr(code - 0xFEE0).lower() for code in range(0xFF01, 0xFF5F)},
+}
+
+
+def folded(text: str) -> str:
+    """Return a text as search compares it: `Łódź` and `ÆGIR` are `lodz` and `aegir`.
+
+    Without case and accents, letters as they are typed on a plain keyboard, punctuation beyond ASCII as blanks. The
+    engines' own SQL does the same (`custctl_plain` on PostgreSQL, `custctl_letter` on SQLite, a computed column on SQL
+    Server); tests compare them letter by letter.
+    """
+    if text.isascii():
+        return text.lower()
+    lower = "".join([low if len(low := char.lower()) == 1 else char for char in text]).replace("\u03c2", "\u03c3")
+    bare = "".join([char for char in unicodedata.normalize("NFD", lower) if not "\u0300" <= char <= "\u036f"])
+    return unicodedata.normalize("NFC", bare).translate(_SEARCHED).lower()

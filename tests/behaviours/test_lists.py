@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from custctl.customers.model import FIELDS
+from custctl.customers.pages import read_all, read_page
 from custctl.customers.queries import (
     SEARCHED,
     Query,
     decode_cursor,
     list_query,
-    read_all,
-    read_page,
     search_query,
 )
+from tests import searches
 from tests.behaviours.support import Place, ordered
 
 if TYPE_CHECKING:
@@ -164,40 +164,104 @@ def test_a_list_in_every_format(shared: Place, everyone: list[dict[str, Any]]) -
 
 
 @pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        # Neither case nor accents matter; letters are as they are typed on a plain keyboard.
+        ("lovel", ["ada", "bob"]),
+        ("GONÇ", ["gonc", "gon"]),
+        ("gonc\u0327", ["gonc", "gon"]),
+        ("goncal luis", ["gon", "gonc"]),
+        ("Gonçalves, Luís", ["gon", "gonc"]),
+        ("zwolf", ["zoë"]),
+        ("zwoelf zoe", ["zoë"]),
+        ("lodz", ["zoë"]),
+        ("Łódź", ["zoë"]),
+        ("ковалевс", ["софья"]),
+        ("ЕЛКА", ["софья", "ковал"]),
+        ("ωμεγας", ["odysseus"]),
+        ("Ὠμέγας αδα", ["odysseus"]),
+        ("ithaca", []),
+        ("漢", ["li"]),
+        # The beginning of every word; whole words first.
+        ("wool", ["zoë", "ada"]),
+        ("wools", ["ada"]),
+        ("london", ["ada", "bob"]),
+        ("alevs", []),
+        ("twin twin", ["twin1", "twin2"]),
+        # Names with an apostrophe, emails and their parts.
+        ("o'brien", ["quote"]),
+        ("obrien", ["quote"]),
+        ("O\u2019Brien D\u2019Arcy", ["quote"]),
+        ("ada@", ["ada"]),
+        ("ada@example.com", ["ada"]),
+        ("@example.com ada", ["ada"]),
+        # Phones, with words and without.
+        ("0044 20 7946", ["zoë"]),
+        ("+44 (0)20 7946-0101", ["zoë"]),
+        ("020 7946 0101", ["zoë"]),
+        ("460101", ["zoë"]),
+        ("7946", ["zoë"]),
+        ("zoe 460101", ["zoë"]),
+        ("5550102 lovelace", ["bob"]),
+        ("bob 460101", []),
+        # What means something to a database means nothing.
+        ("%", []),
+        ("lov%", ["ada", "bob"]),
+        ("_", []),
+        ("*", []),
+        ("lov*", ["ada", "bob"]),
+        ('"lovelace"', ["ada", "bob"]),
+        ("zoe OR bob", []),
+        ("NOT bob", []),
+        ("'", []),
+        ("--", []),
+    ],
+)
+def test_what_words_find(database: Database, everyone: list[dict[str, Any]], text: str, found: list[str]) -> None:
+    ids = walk(database, search_query(text))
+    assert emails(everyone, ids) == found
+    assert ids == searches.found(everyone, text)
+
+
+@pytest.mark.parametrize(
     ("text", "begins", "holds"),
     [
-        # Case does not matter, accents do.
+        # Case does not matter; accents do where a field must begin so.
         ("lovel", ["ada", "bob"], ["ada", "bob"]),
         ("LOVEL", ["ada", "bob"], ["ada", "bob"]),
-        ("gonç", ["gon"], ["gon"]),
-        ("GONÇ", ["gon"], ["gon"]),
-        ("gonc\u0327", ["gon"], ["gon"]),
-        ("gonca", ["gonc"], ["gonc"]),
+        ("gonç", ["gon"], ["gon", "gonc"]),
+        ("GONÇ", ["gon"], ["gon", "gonc"]),
+        ("gonc\u0327", ["gon"], ["gon", "gonc"]),
+        ("gonca", ["gonc"], ["gon", "gonc"]),
         ("zoë", ["zoë"], ["zoë"]),
         ("ZOË", ["zoë"], ["zoë"]),
         ("ковалев", ["ковал", "софья"], ["софья", "ковал"]),
         ("КОВАЛЕВ", ["ковал", "софья"], ["софья", "ковал"]),
         ("КОВАЛЕВС", ["софья"], ["софья"]),
         ("ёлка", ["софья", "ковал"], ["софья", "ковал"]),
-        ("елка", [], []),
+        ("елка", [], ["софья", "ковал"]),
         ("ωμέγα", ["odysseus"], ["odysseus"]),
         # At the end of a word a sigma looks another way, and is the same letter.
         ("ΩΜΈΓΑΣ", ["odysseus"], ["odysseus"]),
         ("ωμέγασ", ["odysseus"], ["odysseus"]),
-        ("ωμεγα", [], []),
+        ("ωμεγα", [], ["odysseus"]),
         # Anywhere, and under three characters.
         ("alevs", [], []),
         ("АЛЕВ", [], ["софья", "ковал"]),
         ("wool", [], ["zoë", "ada"]),
-        ("ö", [], ["zoë"]),
+        ("ódź", [], ["zoë"]),
         ("漢", ["li"], ["li"]),
         ("字", ["li"], ["li"]),
         ("🦊", ["fox"], ["fox"]),
         ("5", [], ["bob", "gon", "gonc"]),
+        # The digits of a phone.
+        ("442079460101", [], ["zoë"]),
+        ("44 20 7946-0101", [], ["zoë"]),
+        ("94601", [], ["zoë"]),
         # What means something to a database means itself.
         ("%", ["quote"], ["zoë", "quote"]),
         ("100%", ["zoë"], ["zoë"]),
-        ("_", [], ["gon"]),
+        ("_", [], ["gon", "quote"]),
         ("er_b", [], ["gon"]),
         ("[x]", ["ковал"], ["ковал"]),
         ("[a-z]", [], []),
@@ -215,16 +279,18 @@ def test_a_list_in_every_format(shared: Place, everyone: list[dict[str, Any]]) -
         ("twin", ["twin1", "twin2"], ["twin1", "twin2"]),
     ],
 )
-def test_what_a_search_finds(
+def test_how_fields_begin_and_what_they_hold(
     database: Database, everyone: list[dict[str, Any]], text: str, begins: list[str], holds: list[str]
 ) -> None:
-    assert emails(everyone, walk(database, search_query(text, contains=False))) == begins
+    assert emails(everyone, walk(database, search_query(text, "exact"))) == begins
     # Those that hold the text come by id, as they were made.
-    assert emails(everyone, walk(database, search_query(text, contains=True))) == holds
+    ids = walk(database, search_query(text, "contains"))
+    assert ids == searches.found(everyone, text, "contains")
+    assert emails(everyone, ids) == holds
 
 
 @pytest.mark.parametrize("text", ["l", "L", "z", "g", "1", "t", "о", "с", "e"])
-def test_a_prefix_search_goes_by_field_and_then_by_the_folded_value(
+def test_an_exact_search_goes_by_field_and_then_by_the_folded_value(
     database: Database, everyone: list[dict[str, Any]], text: str
 ) -> None:
     expected = []
@@ -232,7 +298,8 @@ def test_a_prefix_search_goes_by_field_and_then_by_the_folded_value(
         lane = next((n for n, name in enumerate(SEARCHED) if (row[name] or "").lower().startswith(text.lower())), None)
         if lane is not None:
             expected.append((lane, row[SEARCHED[lane]].lower(), row["id"]))
-    assert walk(database, search_query(text, contains=False)) == [number for _, _, number in sorted(expected)]
+    assert walk(database, search_query(text, "exact")) == [number for _, _, number in sorted(expected)]
+    assert walk(database, search_query(text)) == searches.found(everyone, text)
 
 
 def test_the_command_searches_as_the_package_does(shared: Place, everyone: list[dict[str, Any]]) -> None:
@@ -245,3 +312,22 @@ def test_the_command_searches_as_the_package_does(shared: Place, everyone: list[
     assert emails(everyone, [row["id"] for row in held]) == ["софья", "ковал"]
     assert shared.json("customer", "search", "nobody at all") == {"items": [], "next": None}
     assert shared.refused(2, "customer", "search", "  ")["code"] == "usage"
+    assert shared.refused(2, "customer", "search", "a", "--exact", "--contains")["code"] == "usage"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("lovelcae", "lovelace"),
+        ("Ada Lovelase", "Ada lovelace"),
+        ("ада ковалефская", None),
+        ("Ковалефская", "Ковалевская"),
+    ],
+)
+def test_a_wrong_letter_is_answered_by_what_may_have_been_meant(
+    shared: Place, everyone: list[dict[str, Any]], typed: str, meant: str | None
+) -> None:
+    told = shared.ok("customer", "search", typed)
+    assert "no customer found" in told.err
+    assert (f"did you mean `{meant}`" in told.err) is (meant is not None)
+    assert ("did you mean" in told.err) is (meant is not None)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from custctl.browser.pages import Pages, Request, read
 from custctl.customers.model import Customer
-from custctl.customers.queries import Page
+from custctl.customers.pages import Page
 
 SIZE, HELD = 4, 3
 

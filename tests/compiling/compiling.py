@@ -9,9 +9,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from custctl.customers.statements import OWN
+from custctl.customers.statements import HIT, OWN
 from custctl.customers.statements import statements as of_customers
-from custctl.engines.connection import DYNAMIC, SCHEMA
+from custctl.engines.connection import DYNAMIC, HITS, SCHEMA
 from custctl.engines.dialect import Dialect
 from custctl.engines.mssql.dialect import MssqlDialect
 from custctl.engines.postgresql.dialect import PostgresqlDialect
@@ -55,6 +55,7 @@ def _compiled(dialect: Dialect, name: str, statement: sa.Executable) -> tuple[st
     # OUTPUT takes columns, and no expressions of them on every server: the own fields are read back.
     text = text.replace(f", {OWN}", "" if "OUTPUT inserted." in text else "{own}")
     assert OWN not in text, text
+    text = re.sub(rf"(?:{_MARK}\.|{re.escape(SCHEMA)}\.)?{HIT}(?= AS hit\b)", f"({HITS})", text)
     if name in ("customer.add", "customer.update"):
         text, parameters = _with_columns(text, parameters)
     assert _MARK not in text, text

@@ -45,9 +45,12 @@ def made_by_scripts(database: Database) -> dict[str, Delta]:
             delta = Delta()
             for statement in split_script(database, script):
                 before = database.read_shape(session.connection)
-                session.begin()
-                session.run(statement)
-                session.commit()
+                if database.runs_alone(statement):
+                    session.run(statement)
+                else:
+                    session.begin()
+                    session.run(statement)
+                    session.commit()
                 after = database.read_shape(session.connection)
                 change = Delta.between(before, after)
                 named = {key: _remade(key, facts, statement.text, key in before) for key, facts in change.made.items()}

@@ -7,24 +7,26 @@ import string
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from custctl.customers.model import FIELDS, STATUSES
+from custctl.customers.pages import read_all, read_page
 from custctl.customers.queries import (
     SEARCHED,
+    Mode,
     Query,
     decode_cursor,
     list_query,
-    read_all,
-    read_page,
     search_query,
 )
 from custctl.engines.base import EngineSettings
 from custctl.engines.sqlite.database import SqliteDatabase
+from custctl.engines.sqlite.secondary import FULL_TEXT
+from tests import searches
 from tests.conftest import PROFILE, REPOSITORY, Project, clean_environment
 from tests.inside import Inside, inside
 
@@ -263,30 +265,23 @@ def test_a_cursor_of_another_query_is_a_usage_error(project: Project) -> None:
 # -- searches --------------------------------------------------------------------------------------
 
 
-def hits(everyone: list[dict[str, Any]], needle: str, *, contains: bool) -> set[int]:
-    """Search by brute force."""
+def begun(everyone: list[dict[str, Any]], needle: str) -> set[int]:
+    """Search for the beginning of a field by brute force."""
 
     def fold(text: str) -> str:
         # Which of its two small letters a Σ is depends on what stands behind it: they are one.
         return text.lower().replace("ς", "σ")
 
     folded = fold(unicodedata.normalize("NFC", needle).strip())
-    return {
-        row["id"]
-        for row in everyone
-        if any(
-            (folded in fold(value)) if contains else fold(value).startswith(folded)
-            for value in (row[name] for name in SEARCHED)
-            if value is not None
-        )
-    }
+    return {row["id"] for row in everyone if any(fold(row[name] or "").startswith(folded) for name in SEARCHED)}
 
 
 def check(database: SqliteDatabase, everyone: list[dict[str, Any]], needle: str) -> None:
-    for contains in (False, True):
-        found = walk(database, search_query(needle, contains), 5)
-        assert len(found) == len(set(found)), needle
-        assert set(found) == hits(everyone, needle, contains=contains), (needle, contains)
+    for mode in ("words", "contains"):
+        assert walk(database, search_query(needle, mode), 5) == searches.found(everyone, needle, mode), (needle, mode)
+    exact = walk(database, search_query(needle, "exact"), 5)
+    assert len(exact) == len(set(exact)), needle
+    assert set(exact) == begun(everyone, needle), needle
 
 
 @pytest.mark.parametrize(
@@ -318,24 +313,22 @@ def test_no_needle_is_a_pattern_or_a_query_language(
     check(database, everyone, needle)
 
 
-def test_case_does_not_matter_accents_do(database: SqliteDatabase, everyone: list[dict[str, Any]]) -> None:
-    for contains in (False, True):
-        assert walk(database, search_query("GONÇ", contains), 9) == walk(
-            database, search_query("gonc\u0327", contains), 9
-        )
-        plain = set(walk(database, search_query("gonc", contains), 9))
-        assert plain
-        assert plain != set(walk(database, search_query("gonç", contains), 9))
-        assert walk(database, search_query("КОВАЛЕВ", contains), 9) == walk(
-            database, search_query("ковалев", contains), 9
-        )
+def test_neither_case_nor_accents_matter_but_to_an_exact_search(database: SqliteDatabase) -> None:
+    def found(needle: str, mode: Mode) -> list[int]:
+        return walk(database, search_query(needle, mode), 9)
+
+    for mode in get_args(Mode):
+        assert found("GONÇ", mode) == found("gonc\u0327", mode)
+        assert found("КОВАЛЕВ", mode) == found("ковалев", mode)
+        assert found("gonc", mode)
+        assert (found("gonc", mode) == found("gonç", mode)) is (mode != "exact")
 
 
-def test_a_prefix_search_is_in_the_order_of_its_fields(
+def test_an_exact_search_is_in_the_order_of_its_fields(
     database: SqliteDatabase, everyone: list[dict[str, Any]]
 ) -> None:
     by_id = {row["id"]: row for row in everyone}
-    found = walk(database, search_query("a", False), 4)
+    found = walk(database, search_query("a", "exact"), 4)
     lanes = [
         next(n for n, name in enumerate(SEARCHED) if (by_id[number][name] or "").lower().startswith("a"))
         for number in found
@@ -352,7 +345,7 @@ def test_a_prefix_search_is_in_the_order_of_its_fields(
         assert keys == sorted(keys)
 
 
-def test_without_the_trigram_index_a_search_finds_the_same(
+def test_without_the_full_text_indexes_a_search_finds_the_same(
     tmp_path: Path, project: Project, everyone: list[dict[str, Any]]
 ) -> None:
     source, copy = project.database(), tmp_path / "copy.db"
@@ -363,6 +356,7 @@ def test_without_the_trigram_index_a_search_finds_the_same(
         for name in ("insert", "update", "delete"):
             connection.send(f"DROP TRIGGER customer_search_{name}")
         connection.send("DROP TABLE customer_search")
+        connection.send("DROP TABLE customer_words")
     for needle in ("gonç", "100%", "a*b", "漢字", "ковал"):
         check(database, everyone, needle)
     database.close()
@@ -386,5 +380,6 @@ def test_the_index_follows_every_write(project: Project, tmp_path: Path) -> None
     own.ok("customer", "delete", "1", "--yes")
     assert found("hadde") == []
     check = own.database()
-    check.execute("INSERT INTO customer_search (customer_search) VALUES ('integrity-check')")
+    for index in FULL_TEXT:
+        check.execute(f"INSERT INTO {index} ({index}, rank) VALUES ('integrity-check', 1)")
     check.close()

@@ -7,7 +7,7 @@ import json
 import string
 import unicodedata
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from custctl.customers.model import FIELDS, STATUSES
 from custctl.customers.queries import (
     ListQuery,
+    Mode,
     Position,
     SearchQuery,
     check_list,
@@ -52,9 +53,9 @@ def list_queries(draw: st.DrawFn) -> tuple[ListQuery, Position]:
 
 @st.composite
 def search_queries(draw: st.DrawFn) -> tuple[SearchQuery, Position]:
-    contains = draw(st.booleans())
-    query = search_query(draw(TEXT.filter(str.strip)), contains)
-    return query, Position(0 if contains else draw(st.integers(0, 4)), draw(KEYS), draw(IDS))
+    mode, last_lane = draw(st.sampled_from([("words", 2), ("contains", 0), ("exact", 4)]))
+    query = search_query(draw(TEXT.filter(str.strip)), cast("Mode", mode))
+    return query, Position(draw(st.integers(0, last_lane)), draw(KEYS), draw(IDS))
 
 
 @given(list_queries() | search_queries())
@@ -171,8 +172,8 @@ def test_a_misspelt_field_is_told_its_nearest() -> None:
 
 def test_filters_and_needles_are_taken_in_the_form_that_is_stored() -> None:
     assert list_query(None, None, "O\u0308sterreich").country == "Österreich"
-    assert search_query("  gonc\u0327 ", False).text == "gonç"
+    assert search_query("  gonc\u0327 ").text == "gonç"
     with pytest.raises(UsageError, match="is empty"):
-        search_query(" \u3000\t", True)
+        search_query(" \u3000\t", "contains")
     with pytest.raises(UsageError, match="not valid text"):
-        search_query("gon\udce7", True)
+        search_query("gon\udce7", "contains")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from custctl.engines.constraints import mentioned
+from custctl.engines.mssql.names import SEARCH_WORDS
 from custctl.schema.names import COLUMNS, CUSTOMER
 from custctl.schema.own import Field, Kind
 
@@ -46,7 +47,7 @@ _MONEY: Final = {"money": 19, "smallmoney": 10}
 def own_fields(connection: Connection) -> list[Field]:
     """Return the columns of `customer` that are not the product's."""
     found = connection.send(_QUERY, ("table:text",), {"table": connection.qualified(CUSTOMER)})
-    return [_field(*row) for row in found if row[0] not in COLUMNS]
+    return [_field(*row) for row in found if row[0] not in (*COLUMNS, SEARCH_WORDS)]
 
 
 def _field(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from custctl.schema.times import MILLISECONDS
 from custctl.support.letters import plain, spellings
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Select, Table
+    from sqlalchemy import ColumnElement, Table
 
 
 _FOLDING = "Latin1_General_CS_AS"
@@ -123,7 +122,7 @@ class MssqlDialect(Dialect):
     def starts_with(self, column: ColumnElement[Any], text: str) -> list[ColumnElement[bool]]:
         # The ranges are what an index finds; the patterns decide.
         ranges = [_begins_with(column, low) for low in _spellings(text)]
-        return [sa.and_(sa.or_(*ranges), self._is_like(column, text, "", "%"))]
+        return [sa.and_(sa.or_(*ranges), self._is_like(column, text))]
 
     def compared(self, value: ColumnElement[Any], operator: str, other: ColumnElement[Any]) -> ColumnElement[bool]:
         simple = super().compared(value, operator, other)
@@ -147,16 +146,9 @@ class MssqlDialect(Dialect):
             searched = sa.collate(sa.func.TRANSLATE(searched, *letters, type_=sa.Unicode()), COLLATION)
         return sa.func.CHARINDEX(sa.literal(needle, sa.Unicode()), searched) > sa.literal_column("0")
 
-    def contains(
-        self, statement: Select[Any], columns: Sequence[ColumnElement[Any]], text: str, *, indexed: bool
-    ) -> tuple[Select[Any], ColumnElement[Any]]:
-        identity: ColumnElement[Any] = columns[0].table.c.id
-        found = [self._is_like(column, text, "%", "%") for column in columns]
-        return statement.where(sa.or_(*found)), identity
-
-    def _is_like(self, column: ColumnElement[Any], text: str, before: str, behind: str) -> ColumnElement[bool]:
+    def _is_like(self, column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
         # Folded here: what a function makes of a parameter has a collation that is at odds with the column's.
-        patterns = [f"{before}{_literal(folded)}{behind}" for folded in _foldings(text)]
+        patterns = [f"{_literal(folded)}%" for folded in _foldings(text)]
         return sa.or_(*(self.fold_key(column).like(pattern) for pattern in patterns))
 
 

@@ -471,6 +471,17 @@ MADE: Made = {
         ("primary key", "customer_import_row", "", {"columns": "batch, position", "_name": "customer_import_row_pk"}),
     ],
     (
+        "migrations/0006_create_customer_words.sql",
+        "v1:sha256:137cde854a622ceebf442ef7c7a3dcdf295244039e711b89779775d8a5473eaf",
+    ): [
+        (
+            "column",
+            "customer",
+            "search_words",
+            {"type": "nvarchar(max)", "nullable": "yes", "collation": "binary", "computed": "yes"},
+        )
+    ],
+    (
         "migrations/0007_create_customer_account.sql",
         "v1:sha256:bbe21b6e5ce33b92a0f6d5296b60f132f7eb8d8508bbefa90fe144f94c9fb2f2",
     ): [
@@ -501,7 +512,7 @@ MADE: Made = {
         (
             "index",
             "customer_account",
-            "customer_account_subject",
+            "customer_account_subjectcustome82ffbd1507db745cf6a275314944c093",
             {
                 "columns": "subject",
                 "unique": "yes",
@@ -558,7 +569,7 @@ MADE: Made = {
         (
             "index",
             "customer_account_outbox",
-            "customer_account_outbox_about",
+            "customer_account_outbox_aboutcu948e5f4afbc81f855aa55ff3f67e6cd5",
             {
                 "columns": "customer_id, stray",
                 "unique": "yes",
@@ -570,7 +581,7 @@ MADE: Made = {
         (
             "index",
             "customer_account_outbox",
-            "customer_account_outbox_due",
+            "customer_account_outbox_duecust9962413ca71d2e6d648474f884a49af3",
             {
                 "columns": "next_attempt_at, id",
                 "unique": "no",
@@ -582,7 +593,7 @@ MADE: Made = {
         (
             "index",
             "customer_account_outbox",
-            "customer_account_outbox_operation",
+            "customer_account_outbox_operatid7940cf3d0ab04afdaf0b4a051d59f04",
             {
                 "columns": "operation_id",
                 "unique": "no",

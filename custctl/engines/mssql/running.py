@@ -15,6 +15,7 @@ from custctl.engines.mssql.supervised import Connection as Supervised
 
 if TYPE_CHECKING:
     from custctl.engines.mssql.dialect import MssqlDialect
+    from custctl.engines.sought import Hits, Part, Sought
     from custctl.schema.own import Field
 
 _UNKNOWN = (None, None, None)
@@ -64,6 +65,16 @@ class MssqlConnection(Connection):
         from custctl.engines.mssql.dialect import MssqlDialect
 
         return MssqlDialect(self.schema)
+
+    def hits(self, sought: Sought) -> Hits:
+        from custctl.engines.mssql.searching import hits
+
+        return hits(self, sought)
+
+    def part_hits(self, part: Part) -> Hits:
+        from custctl.engines.mssql.searching import part_hits
+
+        return part_hits(self, part)
 
     def quote(self, name: str) -> str:
         return quote(name)

@@ -91,7 +91,7 @@ def read_shape(connection: Connection) -> Shape:
             "nullable": "yes" if nullable else "no",
             # A server names the binary collations in its own way.
             "collation": "binary" if str(collation or "").lower().endswith("_bin2") else str(collation or ""),
-            "default": "yes" if default and not version else "",
+            "default": "yes" if default and not (version or computed) else "",
             "identity": "yes" if identity else "",
             "computed": "yes" if computed else "",
         }

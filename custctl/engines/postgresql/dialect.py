@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 
 _TEXT_TIME = """'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'"""
-_ESCAPE = "\\"
 
 
 class _Native(sa.types.UserDefinedType[Any]):
@@ -97,16 +96,6 @@ class PostgresqlDialect(Dialect):
         # By code point, not by the column's collation: that may not know patterns.
         pattern = "".join(_one_of(chars) for chars in spellings(text))
         return sa.collate(sa.cast(value, sa.Text), "C").op("~", is_comparison=True)(pattern)
-
-    def contains(
-        self, statement: Select[Any], columns: Sequence[ColumnElement[Any]], text: str, *, indexed: bool
-    ) -> tuple[Select[Any], ColumnElement[Any]]:
-        # The pattern is folded by the server, as the columns are: wildcards are escaped before.
-        literal = text.replace(_ESCAPE, _ESCAPE * 2).replace("%", r"\%").replace("_", r"\_")
-        pattern = self._fold(f"%{literal}%")
-        folded = [self._fold(column) for column in columns]
-        identity: ColumnElement[Any] = columns[0].table.c.id
-        return statement.where(sa.or_(*(key.like(pattern) for key in folded))), identity
 
 
 def _one_of(chars: Sequence[str]) -> str:

@@ -386,6 +386,62 @@ MADE: Made = {
         ("primary key", "customer_import", "", {"columns": "key", "_name": "customer_import_pk"}),
     ],
     (
+        "migrations/0006_create_customer_words.sql",
+        "v1:sha256:37a117af492558916efa9f18f11f9328ab0181bfc75f00a9cd62eb9f4b3058fe",
+    ): [
+        (
+            "function",
+            "",
+            "custctl_digits(text)",
+            {
+                "result": "text",
+                "body": "e2e79d6707efeead8c09572c13e8a5ba",
+                "_sql": "CREATE OR REPLACE FUNCTION custctl_digits (phone text) RETURNS text\nLANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT COST 100\nRETURN coalesce(substring(right(ltrim(\n  translate(replace(phone, '(0)', ''), U&' ()+-./,:;_*#\\00A0\\202F\\2010\\2011\\2013', ''), '0'), 20) FROM '^[0-9]+$'), '')",
+            },
+        ),
+        (
+            "function",
+            "",
+            "custctl_plain(text)",
+            {
+                "result": "text",
+                "body": "e773880b2d19a6b3ce31a736e615e317",
+                "_sql": "CREATE OR REPLACE FUNCTION custctl_plain (value text) RETURNS text\nLANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT\nRETURN CASE WHEN octet_length(value) = char_length(value) THEN lower(value COLLATE \"C\") ELSE\n  lower(custctl_typed(regexp_replace(\n    normalize(custctl_fold(value), NFD), '[\\u00ad\\u0300-\\u036f\\u200b-\\u200f]+', '', 'g')) COLLATE \"C\") END",
+            },
+        ),
+        (
+            "function",
+            "",
+            "custctl_typed(text)",
+            {
+                "result": "text",
+                "body": "f558093cca6b942a6cf5ce1dbac3b091",
+                "_sql": "CREATE OR REPLACE FUNCTION custctl_typed (bare text) RETURNS text\nLANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT\nRETURN CASE WHEN bare COLLATE \"C\" ~ '[ðøłđħŧıĸŋŉŀſßæœþĳǆǉǌǳﬀﬁﬂ\\u00a0-\\u00a9\\u00ab-\\u00ac\\u00ae-\\u00b1\\u00b4\\u00b6-\\u00b8\\u00bb\\u00bf\\u00d7\\u00f7\\u02bc\\u0590-\\U0010ffff]' THEN translate(\n      replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(translate(normalize(regexp_replace(bare, '[\\u00a0-\\u00a9\\u00ab-\\u00ac\\u00ae-\\u00b1\\u00b4\\u00b6-\\u00b8\\u00bb\\u00bf\\u00d7\\u00f7\\u02bc\\u2010-\\u2027\\u202f-\\u205f\\u3000-\\u3003\\u3008-\\u3011\\u3014-\\u301f\\u30fb]', ' ', 'g'), NFC), 'ðøłđħŧıĸŋŉŀſ', 'doldhtiknnls'), 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th')\n      , 'ĳ', 'ij'), 'ǆ', 'dz'), 'ǉ', 'lj'), 'ǌ', 'nj')\n      , 'ǳ', 'dz'), 'ﬀ', 'ff'), 'ﬁ', 'fi'), 'ﬂ', 'fl')\n      ,\n      '！＂＃＄％＆＇（）＊＋，－．／０１２３４５６７８９：；＜＝＞？＠ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺ［＼］＾＿｀ａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ｛｜｝～',\n      '!\"#$%&''()*+,-./0123456789:;<=>?@abcdefghijklmnopqrstuvwxyz[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~')\n    ELSE bare END",
+            },
+        ),
+        (
+            "function",
+            "",
+            "custctl_words(text,text,text)",
+            {
+                "result": "tsvector",
+                "body": "7afdf7f72848e0ef76c5b0c12bc11e33",
+                "_sql": "CREATE OR REPLACE FUNCTION custctl_words (value text, names text, digits text) RETURNS tsvector\nLANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT COST 1000\nRETURN array_to_tsvector(array_remove(regexp_split_to_array(\n  custctl_plain(value || ' ' || names)\n  || CASE WHEN names COLLATE \"C\" ~ '[''’ʼ`´‐‑-]' THEN ' ' || custctl_plain(translate(names, '''’ʼ`´-‐‑', '')) ELSE '' END\n  || CASE WHEN names COLLATE \"C\" ~ '[äöüåøÄÖÜÅØ]' THEN ' ' || custctl_plain(\n       replace(replace(replace(replace(replace(custctl_fold(names), 'ä', 'ae'), 'ö', 'oe'), 'ü', 'ue'), 'å', 'aa'), 'ø', 'oe'))\n     ELSE '' END\n  || CASE WHEN digits <> '' THEN ' ' || digits || ' ' || substr(digits, 2) || ' ' || substr(digits, 3) || ' ' || substr(digits, 4)\n       || ' ℡' || reverse(digits) ELSE '' END,\n  '[\\x01-\\x2f\\x3a-\\x60\\x7b-\\x7f]+'), ''))",
+            },
+        ),
+        (
+            "index",
+            "customer",
+            "customer_words",
+            {
+                "definition": "USING gin (custctl_words((email || ' '::text) || COALESCE(phone, ''::text), (((((first_name || ' '::text) || last_name) || ' '::text) || COALESCE(company, ''::text)) || ' '::text) || COALESCE(city, ''::text), COALESCE(custctl_digits(phone), ''::text)))",
+                "unique": "no",
+                "valid": "yes",
+                "_sql": "CREATE INDEX CONCURRENTLY IF NOT EXISTS customer_words ON customer USING gin (\n  custctl_words(email || ' ' || coalesce(phone, ''),\n    first_name || ' ' || last_name || ' ' || coalesce(company, '') || ' ' || coalesce(city, ''),\n    coalesce(custctl_digits(phone), '')))",
+            },
+        ),
+    ],
+    (
         "migrations/0007_create_customer_account.sql",
         "v1:sha256:ca63ce07fb31da653412d16d5ea48ca90687e96facbb47d06a903033465d1ff3",
     ): [
@@ -510,16 +566,16 @@ MADE: Made = {
             },
         ),
     ],
-    ("repeatable/customer_search.sql", "v1:sha256:8716ff8c382b536b1ac926e61d643814df0cee25f4179c369b477e8608d5d285"): [
+    ("repeatable/customer_search.sql", "v1:sha256:6237765fc2110c9e61ddc510ca7bff578b867481331386b88fbba6184aea4703"): [
         (
             "index",
             "customer",
             "customer_search",
             {
-                "definition": "USING gin (custctl_fold(email) gin_trgm_ops, custctl_fold(first_name) gin_trgm_ops, custctl_fold(last_name) gin_trgm_ops, custctl_fold(company) gin_trgm_ops, custctl_fold(phone) gin_trgm_ops)",
+                "definition": "USING gin (((custctl_plain((((((((((email || chr(10)) || first_name) || chr(10)) || last_name) || chr(10)) || COALESCE(company, ''::text)) || chr(10)) || COALESCE(city, ''::text)) || chr(10)) || COALESCE(phone, ''::text)) || chr(10)) || COALESCE(custctl_digits(phone), ''::text)) gin_trgm_ops)",
                 "unique": "no",
                 "valid": "yes",
-                "_sql": "DO $$\nDECLARE\n  opclass text;\nBEGIN\n  SELECT format('%I.gin_trgm_ops', n.nspname) INTO STRICT opclass\n    FROM pg_catalog.pg_extension AS e\n    JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace\n   WHERE e.extname = 'pg_trgm';\n  EXECUTE format(\n    'CREATE INDEX IF NOT EXISTS customer_search ON customer USING gin (\n       custctl_fold(email) %1$s, custctl_fold(first_name) %1$s, custctl_fold(last_name) %1$s,\n       custctl_fold(company) %1$s, custctl_fold(phone) %1$s)', opclass);\nEND\n$$",
+                "_sql": "CREATE INDEX CONCURRENTLY customer_search ON customer USING gin ((\n  custctl_plain(email || chr(10) || first_name || chr(10) || last_name || chr(10) || coalesce(company, '') || chr(10)\n    || coalesce(city, '') || chr(10) || coalesce(phone, '')) || chr(10) || coalesce(custctl_digits(phone), '')) gin_trgm_ops)",
             },
         )
     ],

@@ -14,6 +14,7 @@ from custctl.engines.postgresql.connection import LimitedConnection
 
 if TYPE_CHECKING:
     from custctl.engines.postgresql.dialect import PostgresqlDialect
+    from custctl.engines.sought import Hits, Part, Sought
     from custctl.schema.own import Field
 
 _TIMES = (1184, 1114)  # the OIDs of timestamptz and timestamp
@@ -39,6 +40,16 @@ class PostgresqlConnection(Connection):
         from custctl.engines.postgresql.dialect import PostgresqlDialect
 
         return PostgresqlDialect(self.schema)
+
+    def hits(self, sought: Sought) -> Hits:
+        from custctl.engines.postgresql.searching import hits
+
+        return hits(self, sought)
+
+    def part_hits(self, part: Part) -> Hits:
+        from custctl.engines.postgresql.searching import part_hits
+
+        return part_hits(self, part)
 
     def quote(self, name: str) -> str:
         return '"' + name.replace('"', '""') + '"'

@@ -16,9 +16,10 @@ from custctl.engines.base import Database, EngineSettings
 from custctl.engines.connecting import T
 from custctl.engines.model import Check, Index, LockHolder, Merge, Remains
 from custctl.engines.shaping import Mend, Product
-from custctl.engines.sqlite import folding, forms
+from custctl.engines.sqlite import folding, forms, searching
 from custctl.engines.sqlite.errors import translate
 from custctl.engines.sqlite.running import SqliteConnection, begin_immediate, value_of
+from custctl.engines.sqlite.secondary import FULL_TEXT
 from custctl.schema import names
 from custctl.support import letters, signals
 from custctl.support.errors import CredentialError, CustctlError, ExitCode, PendingError, RefusedError, StatementError
@@ -74,7 +75,7 @@ class SqliteDatabase(Database):
         connection = sqlite3.connect(
             f"{self.path.as_uri()}?{mode}", uri=True, isolation_level=None, timeout=self.timeout
         )
-        connection.create_function("custctl_contains", -1, folding.contains, deterministic=True)
+        connection.create_function("custctl_lane", 5, searching.lane, deterministic=True)
         connection.create_function("custctl_starts_with", 2, folding.starts_with, deterministic=True)
         connection.create_function("custctl_holds", 2, letters.holds, deterministic=True)
         connection.create_function("custctl_moment", 1, forms.moment, deterministic=True)
@@ -257,10 +258,12 @@ class SqliteDatabase(Database):
         """Do nothing: one transaction at a time can write."""
 
     def erase_copies(self, connection: Connection) -> None:
-        # The index only marks what is deleted. One segment is made of all, without what is marked: the option
+        # An index only marks what is deleted. One segment is made of all, without what is marked: the option
         # `secure-delete` of FTS5 would make a file that SQLite before 3.42 cannot write to.
-        if connection.has_substring_index():
-            connection.send("INSERT INTO customer_search (customer_search) VALUES ('optimize')")
+        there = self.table_names(connection)
+        for index in FULL_TEXT:
+            if index in there:
+                connection.send(f"INSERT INTO {index} ({index}) VALUES ('optimize')")
         # Where somebody has run ANALYZE, SQLite keeps samples of the indexed values.
         if value_of(connection.driver, "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat4'") is not None:
             connection.send("DELETE FROM sqlite_stat4 WHERE tbl LIKE 'customer%'")

@@ -57,19 +57,6 @@ class SqliteDialect(Dialect):
         # An email is stored in lower case: its unique index serves as it is.
         return key if getattr(key, "name", "") == "email" else sa.collate(key, "NOCASE")
 
-    def contains(
-        self, statement: Select[Any], columns: Sequence[ColumnElement[Any]], text: str, *, indexed: bool
-    ) -> tuple[Select[Any], ColumnElement[Any]]:
-        identity: ColumnElement[Any] = columns[0].table.c.id
-        checked = statement.where(sa.func.custctl_contains(folding.fold(text), *columns) == 1)
-        query = folding.trigram_query(text)
-        if query is None or not indexed:
-            return checked, identity
-        # The index yields its hits in the order of their rowid, and no more of them than are asked for.
-        hits = sa.table("customer_search", sa.column("rowid"))
-        matching = sa.literal_column("customer_search").op("MATCH")(query)
-        return checked.join(hits, hits.c.rowid == identity).where(matching), hits.c.rowid
-
     def joined(self, statement: Select[Any], size: sa.BindParameter[int]) -> Executable:
         """Return a query of one row: the last key, how many rows and how many of them as text, and their text."""
         key, *cells = list(statement.selected_columns)

@@ -26,11 +26,6 @@ def fold(text: str) -> str:
     return "İ".join([part.lower() for part in text.replace("\u03a3", "\u03c3").replace("\u03c2", "\u03c3").split("İ")])
 
 
-def contains(needle: str, *values: object) -> int:
-    """Tell whether a folded needle stands in any of the values; registered as an SQL function."""
-    return int(any(isinstance(value, str) and needle in fold(value) for value in values))
-
-
 def starts_with(needle: str, value: object) -> int:
     """Tell whether a value begins with a folded needle; registered as an SQL function."""
     return int(isinstance(value, str) and fold(value).startswith(needle))

@@ -665,6 +665,15 @@ MADE: Made = {
         ("primary key", "customer_import", "", {"columns": "key"}),
     ],
     (
+        "migrations/0006_create_customer_words.sql",
+        "v1:sha256:f131aa0b5438139d212342737ce2e0475291feea4bf96ab5454ed1664f54fbde",
+    ): [
+        ("table", "custctl_letter", "", {"options": "without rowid"}),
+        ("column", "custctl_letter", "letter", {"type": "text", "nullable": "no", "_text": "letter TEXT PRIMARY KEY"}),
+        ("column", "custctl_letter", "folded", {"type": "text", "nullable": "no", "_text": "folded TEXT NOT NULL"}),
+        ("primary key", "custctl_letter", "", {"columns": "letter"}),
+    ],
+    (
         "migrations/0007_create_customer_account.sql",
         "v1:sha256:5289765bc215536bbb16a3292e125d2d66318b4ed63e77f07f21cfd088042096",
     ): [
@@ -862,14 +871,14 @@ MADE: Made = {
             {"type": "text", "nullable": "yes", "_text": "database_login TEXT"},
         )
     ],
-    ("repeatable/customer_search.sql", "v1:sha256:c4f270465f30434c1b4745216615a022dd824256e98cd5517c1062c13b4921a6"): [
+    ("repeatable/customer_search.sql", "v1:sha256:7e13a3bca2b5585fb2499ca50d018a37ac87dca69756e28056b84fb94a0d8f18"): [
         (
             "trigger",
             "customer",
             "customer_search_delete",
             {
-                "body": "after delete on customer begin insert into customer_search(customer_search, rowid, email, first_name, last_name, company, phone)values('delete', old.id, old.email, old.first_name, old.last_name, old.company, old.phone);end",
-                "_sql": "CREATE TRIGGER customer_search_delete AFTER DELETE ON customer\nBEGIN\n  INSERT INTO customer_search (customer_search, rowid, email, first_name, last_name, company, phone)\n  VALUES ('delete', old.id, old.email, old.first_name, old.last_name, old.company, old.phone);\nEND",
+                "body": "after delete on customer begin insert into customer_search(customer_search, rowid, c0)select 'delete', id, c0 from customer_words_content where id=old.id;delete from customer_words where rowid=old.id;end",
+                "_sql": "CREATE TRIGGER customer_search_delete AFTER DELETE ON customer\nBEGIN\n  INSERT INTO customer_search (customer_search, rowid, c0)\n  SELECT 'delete', id, c0 FROM customer_words_content WHERE id = old.id;\n  DELETE FROM customer_words WHERE rowid = old.id;\nEND",
             },
         ),
         (
@@ -877,8 +886,8 @@ MADE: Made = {
             "customer",
             "customer_search_insert",
             {
-                "body": "after insert on customer begin insert into customer_search(rowid, email, first_name, last_name, company, phone)values(new.id, new.email, new.first_name, new.last_name, new.company, new.phone);end",
-                "_sql": "CREATE TRIGGER customer_search_insert AFTER INSERT ON customer\nBEGIN\n  INSERT INTO customer_search (rowid, email, first_name, last_name, company, phone)\n  VALUES (new.id, new.email, new.first_name, new.last_name, new.company, new.phone);\nEND",
+                "body": "after insert on customer begin insert into customer_words(rowid, texts, more)select id, texts, more from custctl_searched where id=new.id;insert into customer_search(rowid, c0)select id, c0 from customer_words_content where id=new.id;end",
+                "_sql": "CREATE TRIGGER customer_search_insert AFTER INSERT ON customer\nBEGIN\n  INSERT INTO customer_words (rowid, texts, more) SELECT id, texts, more FROM custctl_searched WHERE id = new.id;\n  INSERT INTO customer_search (rowid, c0) SELECT id, c0 FROM customer_words_content WHERE id = new.id;\nEND",
             },
         ),
         (
@@ -886,8 +895,8 @@ MADE: Made = {
             "customer",
             "customer_search_update",
             {
-                "body": "after update of email, first_name, last_name, company, phone on customer begin insert into customer_search(customer_search, rowid, email, first_name, last_name, company, phone)values('delete', old.id, old.email, old.first_name, old.last_name, old.company, old.phone);insert into customer_search(rowid, email, first_name, last_name, company, phone)values(new.id, new.email, new.first_name, new.last_name, new.company, new.phone);end",
-                "_sql": "CREATE TRIGGER customer_search_update AFTER UPDATE OF email, first_name, last_name, company, phone ON customer\nBEGIN\n  INSERT INTO customer_search (customer_search, rowid, email, first_name, last_name, company, phone)\n  VALUES ('delete', old.id, old.email, old.first_name, old.last_name, old.company, old.phone);\n  INSERT INTO customer_search (rowid, email, first_name, last_name, company, phone)\n  VALUES (new.id, new.email, new.first_name, new.last_name, new.company, new.phone);\nEND",
+                "body": "after update of email, first_name, last_name, company, city, phone on customer begin insert into customer_search(customer_search, rowid, c0)select 'delete', id, c0 from customer_words_content where id=old.id;delete from customer_words where rowid=old.id;insert into customer_words(rowid, texts, more)select id, texts, more from custctl_searched where id=new.id;insert into customer_search(rowid, c0)select id, c0 from customer_words_content where id=new.id;end",
+                "_sql": "CREATE TRIGGER customer_search_update AFTER UPDATE OF email, first_name, last_name, company, city, phone ON customer\nBEGIN\n  INSERT INTO customer_search (customer_search, rowid, c0)\n  SELECT 'delete', id, c0 FROM customer_words_content WHERE id = old.id;\n  DELETE FROM customer_words WHERE rowid = old.id;\n  INSERT INTO customer_words (rowid, texts, more) SELECT id, texts, more FROM custctl_searched WHERE id = new.id;\n  INSERT INTO customer_search (rowid, c0) SELECT id, c0 FROM customer_words_content WHERE id = new.id;\nEND",
             },
         ),
         (
@@ -895,7 +904,15 @@ MADE: Made = {
             "customer_search",
             "",
             {
-                "_sql": "CREATE VIRTUAL TABLE customer_search USING fts5 (\n  email, first_name, last_name, company, phone,\n  content = 'customer', content_rowid = 'id', tokenize = 'trigram', detail = 'none', columnsize = 0\n)"
+                "_sql": "CREATE VIRTUAL TABLE customer_search USING fts5 (\n  c0, content = 'customer_words_content', content_rowid = 'id', tokenize = 'trigram', detail = 'none', columnsize = 0\n)"
+            },
+        ),
+        (
+            "table",
+            "customer_words",
+            "",
+            {
+                "_sql": "CREATE VIRTUAL TABLE customer_words USING fts5 (\n  texts, more, tokenize = 'ascii', prefix = '1 2 3', detail = 'none', columnsize = 0\n)"
             },
         ),
     ],

@@ -12,6 +12,7 @@ from custctl.engines.sqlite import forms
 from custctl.engines.sqlite.errors import is_busy
 
 if TYPE_CHECKING:
+    from custctl.engines.sought import Hits, Part, Sought
     from custctl.engines.sqlite.dialect import SqliteDialect
     from custctl.schema.own import Field
 
@@ -61,9 +62,20 @@ class SqliteConnection(Connection):
 
         return SqliteDialect(self.schema)
 
-    def has_substring_index(self) -> bool:
+    def has_word_index(self) -> bool:
+        """Tell whether the full-text indexes are there that search uses."""
         # An SQLite without FTS5 cannot have it.
-        return value_of(self.driver, "SELECT 1 FROM sqlite_master WHERE name = 'customer_search'") is not None
+        return value_of(self.driver, "SELECT 1 FROM sqlite_master WHERE name = 'customer_words'") is not None
+
+    def hits(self, sought: Sought) -> Hits:
+        from custctl.engines.sqlite.searching import hits
+
+        return hits(sought, indexed=self.has_word_index())
+
+    def part_hits(self, part: Part) -> Hits:
+        from custctl.engines.sqlite.searching import part_hits
+
+        return part_hits(part, indexed=self.has_word_index())
 
     def quote(self, name: str) -> str:
         return quote(name)

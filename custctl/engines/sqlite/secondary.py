@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 
 from custctl.engines.model import Index
 from custctl.engines.sqlite.running import quote, value_of
 
-SEARCH = "customer_search"
-"""The full-text index."""
+WORDS, SEARCH = "customer_words", "customer_search"
+FULL_TEXT = (WORDS, SEARCH)
+"""The full-text indexes; they are dropped and made as one, by the name of the second."""
 
-_WITHOUT_TEXT = re.compile(r"content\s*=\s*['\"]?customer\b", re.IGNORECASE)
-_REBUILD = f"INSERT INTO {SEARCH} ({SEARCH}) VALUES ('rebuild')"
+_FILL = (
+    f"INSERT INTO {WORDS} (rowid, texts, more) SELECT id, texts, more FROM custctl_searched",
+    f"INSERT INTO {SEARCH} ({SEARCH}) VALUES ('rebuild')",
+)
 
 
 def drop(driver: sqlite3.Connection, table: str, at_most: int) -> Sequence[Index]:
@@ -40,11 +42,13 @@ def _plain(driver: sqlite3.Connection, table: str) -> list[tuple[Index, list[str
 
 
 def _full_text(driver: sqlite3.Connection, table: str) -> Iterator[tuple[Index, list[str]]]:
-    sql = value_of(driver, f"SELECT sql FROM sqlite_master WHERE type = 'table' AND name = '{SEARCH}'")
-    # One that keeps text of its own could not be made again of the table's.
-    if sql is None or _WITHOUT_TEXT.search(sql) is None:
+    made = dict(driver.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table' AND sql LIKE '%fts5%'"))
+    if not made.keys() >= set(FULL_TEXT):
         return
     query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? AND instr(lower(sql), ?)"
-    triggers = driver.execute(f"{query} ORDER BY rowid", (table, SEARCH)).fetchall()
-    drops = [*(f"DROP TRIGGER {quote(name)}" for name, _ in triggers), f"DROP TABLE {SEARCH}"]
-    yield Index(SEARCH, (sql, *(text for _, text in triggers), _REBUILD)), drops
+    triggers = driver.execute(f"{query} ORDER BY rowid", (table, WORDS)).fetchall()
+    drops = [
+        *(f"DROP TRIGGER {quote(name)}" for name, _ in triggers),
+        *(f"DROP TABLE {name}" for name in reversed(FULL_TEXT)),
+    ]
+    yield Index(SEARCH, (*(made[name] for name in FULL_TEXT), *(text for _, text in triggers), *_FILL)), drops

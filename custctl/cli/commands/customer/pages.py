@@ -32,7 +32,7 @@ def print_pages(
     *,
     wide: bool = False,
     follow: Callable[[str | None], str | None] = lambda _: None,
-) -> None:
+) -> int:
     """Print one page, or everything if the limit is 0; a note on stderr tells how to go on.
 
     Args:
@@ -40,11 +40,14 @@ def print_pages(
         follow: told the cursor of the next page, None for the last page; returns the command that goes on, if it is not
             named by the cursor.
 
+    Returns:
+        How many customers it has printed.
+
     Raises:
         UnavailableError: the database is down. The cache knows only some customers.
     """
     try:
-        _print(context, query, position, limit, wide=wide, follow=follow)
+        return _print(context, query, position, limit, wide=wide, follow=follow)
     except UnavailableError as error:
         if context.profile.cache is not None:
             error.hint = (
@@ -108,8 +111,8 @@ def _print(
     *,
     wide: bool,
     follow: Callable[[str | None], str | None],
-) -> None:
-    from custctl.customers.queries import read_all, read_page
+) -> int:
+    from custctl.customers.pages import read_all, read_page
 
     if limit == 0:
         found = read_all(context.database, query, position)
@@ -128,7 +131,7 @@ def _print(
         context.tell_source()
         follow(None)
         _note_nothing(context, shown, position)
-        return
+        return shown
     began = time.monotonic()
     page = read_page(context.database, query, limit, position)
     context.tell_source()
@@ -141,6 +144,7 @@ def _print(
     _note_nothing(context, len(rows), position)
     if page.next is not None:
         context.console.note(f"more rows follow: continue with `{command or f'--after {page.next}'}`")
+    return len(rows)
 
 
 def _note_nothing(context: Context, count: int, position: Position | None) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,27 +11,55 @@ from custctl.cli.commands.customer.pages import print_pages
 from custctl.cli.context import Context
 from custctl.cli.options import DATA, AfterOption, LimitOption, WideOption, command
 
+if TYPE_CHECKING:
+    from custctl.customers.queries import Query
+
 
 @command(
     shared=DATA,
     examples="""
-custctl customer search gonç
+custctl customer search goncalves graca
+custctl customer search '+44 20 7946 0199'
+custctl customer search lovelace london 460199
 custctl customer search --contains embraer -o json
 """,
 )
 def search(
     ctx: typer.Context,
-    text: Annotated[str | None, typer.Argument(metavar="TEXT", help="Text that a field starts with.")] = None,
+    text: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="Words and digits, in any order.")] = None,
     contains: Annotated[bool, typer.Option("--contains", help="Find this text anywhere in a field.")] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Find fields that begin with exactly this text; accents count.")
+    ] = False,
     limit: LimitOption = 50,
     after: AfterOption = None,
     wide: WideOption = False,
 ) -> None:
-    """Find customers by email, names, company or phone. Case does not matter, accents do; `%` and `_` are literal."""
-    from custctl.customers.queries import resume_search
+    """Find customers by words of email, name, company and city, and by digits of the phone.
+
+    Words can be in any order and unfinished; case and accents do not matter. No character has a special meaning.
+    """
+    from custctl.customers.queries import resume_search, search_mode
     from custctl.support.errors import UsageError
 
     context = Context.of(ctx)
     if text is None and after is None:
         raise UsageError("missing argument `TEXT`", hint="see `custctl customer search --help`")
-    print_pages(context, *resume_search(text, contains, after), limit, wide=wide)
+    mode = search_mode(contains=contains, exact=exact)
+    query, position = resume_search(" ".join(text) if text else None, mode, after)
+    if print_pages(context, query, position, limit, wide=wide) == 0 and position is None:
+        _suggest(context, query)
+
+
+def _suggest(context: Context, query: Query) -> None:
+    """Say what may have been meant where nothing was found."""
+    from custctl.customers.pages import near
+    from custctl.customers.queries import SearchQuery
+    from custctl.support.errors import CustctlError
+
+    assert isinstance(query, SearchQuery)
+    # To find nothing is no error, and to have no suggestion neither.
+    with suppress(CustctlError):
+        texts = near(context.database, query)
+        if texts:
+            context.console.note(f"did you mean {' or '.join(f'`{text}`' for text in texts)}?")

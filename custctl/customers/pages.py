@@ -1,0 +1,170 @@
+"""Lists and searches as keyset pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from custctl.customers import searching
+from custctl.customers.lookup import to_customer, with_own_fields
+from custctl.customers.model import FIELDS, Customer
+from custctl.customers.queries import (
+    Position,
+    Query,
+    SearchQuery,
+    decode_cursor,
+    encode_cursor,
+    is_by_version,
+    own_sort,
+)
+from custctl.engines.sought import Part, Sought
+from custctl.schema.standing import check_schema, read_standing
+from custctl.support.errors import CustctlError, StatementError
+
+if TYPE_CHECKING:
+    from custctl.engines.base import Database
+    from custctl.engines.connection import Connection, Row
+    from custctl.engines.sought import Hits
+    from custctl.schema.own import OwnFields
+
+FOUND_IN = ("email", "first_name", "last_name", "company", "city", "phone")
+"""The fields that a search looks in; a company's own that are marked so come after them."""
+
+_LOOKED_AT = 20  # customers among whom a text is looked for that may have been meant
+_ALL_AT_ONCE = 1000  # rows a page where all are wanted
+_MOST = 2**31  # rows a page; more than this is no limit, and a database may not know such a number
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Customers in order, and the cursor of the next page or None."""
+
+    items: tuple[Customer, ...]
+    next: str | None
+
+
+def read_page(database: Database, query: Query, limit: int, after: Position | None = None) -> Page:
+    """Read one page.
+
+    Args:
+        limit: the most customers, from 1.
+        after: where the page before ended.
+    """
+    return database.read(lambda connection: _page(database, connection, query, limit, after))
+
+
+def read_all(database: Database, query: Query, after: Position | None = None) -> Iterator[Customer]:
+    """Yield every customer of a query in one consistent state, a page at a time, in constant memory.
+
+    Where a replica fails midway, the rest is of a later state.
+    """
+    begun = False
+    while True:
+        try:
+            with database.reading(snapshot=True, replica=True) as connection:
+                while True:
+                    page = _page(database, connection, query, _ALL_AT_ONCE, after)
+                    yield from page.items
+                    if page.next is None:
+                        return
+                    begun = True
+                    _, after = decode_cursor(page.next)
+        except CustctlError as error:
+            if not database.pass_over(error, midway=begun):
+                raise
+
+
+def _page(database: Database, connection: Connection, query: Query, limit: int, after: Position | None) -> Page:
+    limit = min(limit, _MOST)
+    if isinstance(query, SearchQuery) and query.mode != "exact":
+        return _found(database, connection, query, limit, after)
+    from custctl.customers.lanes import statement
+
+    def select() -> Sequence[Row]:
+        return connection.execute(statement(database, connection, query, limit + 1, after)).all()
+
+    rows = with_own_fields(database, connection, select)
+    if not rows:
+        check_schema(read_standing(connection))
+    items = tuple(to_customer(database, connection, row[2:]) for row in rows[:limit])
+    if len(rows) <= limit:
+        return Page(items, None)
+    lane, key, last_id = rows[limit - 1][:3]
+    if is_by_version(query):
+        key = database.encode_version(key)
+    own = own_sort(query)
+    if own is not None:
+        key = rows[limit - 1][2 + len(FIELDS) + connection.own.names.index(own)]
+        key = None if key is None else str(key)
+    return Page(items, encode_cursor(query, Position(lane, key, last_id)))
+
+
+def _found(database: Database, connection: Connection, query: SearchQuery, limit: int, after: Position | None) -> Page:
+    """Return a page of what words, or a part of a field, find."""
+    lane, last = (0, 0) if after is None else (after.lane, after.id)
+    needs = searching.read(query.text) if query.mode == "words" else ()
+    texts = searching.parts(query.text) if query.mode == "contains" else ()
+    email = query.text.lower() if "@" in query.text else None
+    found: list[tuple[int, Customer]] = []
+
+    def hits(behind: int) -> Hits:
+        if texts:
+            return connection.part_hits(Part(texts, limit + 1, behind))
+        return connection.hits(Sought(needs, email, limit + 1, lane, behind))
+
+    while needs or texts:
+        rows = _select(database, connection, partial(hits, last))
+        customers = [to_customer(database, connection, row[1:]) for row in rows]
+        for row, each in zip(rows, customers, strict=True):
+            # An engine may return more than those that hold a part of a text.
+            if not texts or searching.holds(found_in(each, connection.own), texts):
+                found.append((row[0], each))
+        if len(rows) <= limit or len(found) > limit:
+            break
+        last = customers[-1].id
+    if not found:
+        check_schema(read_standing(connection))
+    items = tuple(each for _, each in found[:limit])
+    if len(found) <= limit:
+        return Page(items, None)
+    lane, each = found[limit - 1]
+    return Page(items, encode_cursor(query, Position(lane, None, each.id)))
+
+
+def found_in(customer: Customer, own: OwnFields) -> list[str]:
+    """Return the values of a customer that a search looks in."""
+    names = (*FOUND_IN, *(field.name for field in own.fields if field.searchable))
+    return [value for name in names if isinstance(value := customer[name], str)]
+
+
+def _select(database: Database, connection: Connection, hits: Callable[[], Hits]) -> Sequence[Row]:
+    """Return the rows that a search has hit.
+
+    Raises:
+        PendingError: the schema is older than the indexes of words.
+    """
+    try:
+        return with_own_fields(database, connection, lambda: connection.run_found(hits()))
+    except StatementError:
+        if connection.lost:
+            raise
+        database.recover(connection)
+        check_schema(read_standing(connection))
+        raise
+
+
+def near(database: Database, query: SearchQuery, most: int = 3) -> list[str]:
+    """Return what somebody may have meant whose search found nothing: texts that differ by a letter of a word, and find."""
+    needs = searching.mistyped(searching.read(query.text)) if query.mode == "words" else ()
+    if not needs:
+        return []
+
+    def work(connection: Connection) -> list[str]:
+        rows = _select(database, connection, lambda: connection.hits(Sought(needs, None, _LOOKED_AT)))
+        found = (to_customer(database, connection, row[1:]) for row in rows)
+        texts = (searching.corrected(query.text, found_in(each, connection.own)) for each in found)
+        return list(dict.fromkeys(text for text in texts if text is not None and text != query.text))[:most]
+
+    return database.read(work)

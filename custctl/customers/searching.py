@@ -1,0 +1,176 @@
+"""What a person types to find a customer, read as words and digits. Nothing of it is an operator."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from custctl.engines.sought import REVERSED, Term
+from custctl.support.letters import folded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from custctl.engines.sought import Need
+
+_APART: Final = re.compile(r"[\x01-\x2f\x3a-\x60\x7b-\x7f]+")
+_CHUNK: Final = re.compile(r"[^\s,;|\u00a0\u3000]+")
+_PHONE: Final = re.compile(r"\+?[0-9()./\u2010\u2011\u2013-]*[0-9][0-9()./\u2010\u2011\u2013-]*")
+_PUNCTUATION: Final = dict.fromkeys(map(ord, " ()+-./,:;_*#\u00a0\u202f\u2010\u2011\u2013"))
+_JOINERS: Final = dict.fromkeys(map(ord, "'\u2019\u02bc`\u00b4-\u2010\u2011"))
+_SPELLED: Final = {ord(char): to for char, to in zip("äöüåøÄÖÜÅØ", ("ae", "oe", "ue", "aa", "oe") * 2, strict=True)}
+_DIGITS: Final = 20  # of a phone that are indexed
+_LAST, _NATIONAL = 4, 7  # digits from which the end of a phone is looked for, and a phone without its country's
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text, folded."""
+    return [word for word in _APART.split(folded(text)) if word]
+
+
+def phone_digits(text: str) -> str:
+    """Return the digits of a phone, without the zeros that begin a call; nothing of what holds other characters."""
+    digits = text.replace("(0)", "").translate(_PUNCTUATION).lstrip("0")[-_DIGITS:]
+    return digits if digits.isascii() and digits.isdigit() else ""
+
+
+def read(text: str) -> tuple[Need, ...]:
+    """Return what must be found of what a person types.
+
+    Words are found in any order. Those that stand together with punctuation are looked for as they are, in one word, and
+    spelled without umlauts. Neighbouring groups of digits are one number: a phone, or words of digits.
+    """
+    needs: list[Need] = []
+    number: list[str] = []
+    for chunk in _CHUNK.findall(text):
+        plain = folded(chunk).translate({ord("\u2010"): "-"})
+        if _PHONE.fullmatch(plain) or _PHONE.fullmatch(chunk):
+            number.append(plain)
+            continue
+        if number:
+            needs.append(_number(number))
+            number = []
+        need = _word(chunk)
+        if need:
+            needs.append(need)
+    if number:
+        needs.append(_number(number))
+    return tuple(needs)
+
+
+def _word(chunk: str) -> Need:
+    forms = [words(form) for form in (chunk, chunk.translate(_JOINERS), chunk.translate(_SPELLED))]
+    return tuple(dict.fromkeys(_terms(form, is_email="@" in chunk) for form in forms if form))
+
+
+def _terms(form: Sequence[str], *, is_email: bool) -> tuple[Term, ...]:
+    """Return the terms of words that stand together; of an email, only the last one can go on."""
+    return tuple(Term(word, whole=is_email and at < len(form) - 1) for at, word in enumerate(form))
+
+
+def _number(groups: Sequence[str]) -> Need:
+    found = [tuple(Term(word) for group in groups for word in words(group))]
+    typed = "".join(groups).replace("(0)", "")
+    digits = phone_digits(typed)
+    if len(digits) >= 3 or (digits and typed.startswith(("+", "00"))):
+        found.append((Term(digits),))
+    if len(digits) >= _LAST or len(typed) == _LAST:
+        backwards = (digits or typed)[::-1]
+        found.append((Term(REVERSED + backwards),))
+        # The phone may be kept without its country's digits, of which there are up to three.
+        found += [
+            (Term(REVERSED + backwards[:-less], whole=True),)
+            for less in (1, 2, 3)
+            if len(backwards) - less >= _NATIONAL
+        ]
+    return tuple(dict.fromkeys(found))
+
+
+def parts(text: str) -> tuple[str, ...]:
+    """Return the texts of which a field must hold one: what was typed, and the digits if it may be of a phone; or none."""
+    plain = folded(text)
+    digits = phone_digits(plain)
+    return tuple(filter(None, (plain, digits if digits != plain else "")))
+
+
+def holds(values: Iterable[str], texts: Sequence[str]) -> bool:
+    """Tell whether one of some fields holds one of some texts; the digits of a phone count, too."""
+    for value in values:
+        plain = folded(value)
+        digits = phone_digits(plain)
+        if any(text in plain or (text in digits) for text in texts):
+            return True
+    return False
+
+
+# -- did you mean ----------------------------------------------------------------------------------
+
+_ALPHABETS: Final = (
+    "abcdefghijklmnopqrstuvwxyz",
+    "\u03b1\u03b2\u03b3\u03b4\u03b5\u03b6\u03b7\u03b8\u03b9\u03ba\u03bb\u03bc\u03bd\u03be\u03bf\u03c0\u03c1\u03c3\u03c4\u03c5\u03c6\u03c7\u03c8\u03c9",
+    "".join(map(chr, range(0x430, 0x450))),
+)
+_TRIED: Final = range(4, 17)  # letters of a word in which a wrong one is looked for
+_MOST_WORDS: Final = 2
+
+
+def mistyped(needs: Sequence[Need]) -> tuple[Need, ...]:
+    """Return needs of which each word may have one letter that is wrong, missing, too much or swapped; or nothing.
+
+    Source: Norvig, "How to Write a Spelling Corrector", https://norvig.com/spell-correct.html.
+    """
+    longest = sorted((need for need in needs if _alphabet(need)), key=lambda need: -len(need[0][0].text))[:_MOST_WORDS]
+    if not longest:
+        return ()
+    return tuple(
+        tuple(dict.fromkeys([*need, *((Term(each),) for each in _edits(need[0][0].text, _alphabet(need)))]))
+        if need in longest
+        else need
+        for need in needs
+    )
+
+
+def _alphabet(need: Need) -> str:
+    if len(need[0]) > 1 or len(need[0][0].text) not in _TRIED:
+        return ""
+    return next((letters for letters in _ALPHABETS if set(need[0][0].text) <= set(letters)), "")
+
+
+def _edits(word: str, alphabet: str) -> list[str]:
+    splits = [(word[:at], word[at:]) for at in range(len(word) + 1)]
+    edits = [left + right[1:] for left, right in splits if right]
+    edits += [left + right[1] + right[0] + right[2:] for left, right in splits if len(right) > 1]
+    edits += [left + char + right[1:] for left, right in splits if right for char in alphabet]
+    edits += [left + char + right for left, right in splits for char in alphabet]
+    # What begins with another one finds nothing more; nothing short, which most customers have.
+    return sorted({each for each in edits if each != word})
+
+
+def corrected(text: str, values: Iterable[str]) -> str | None:
+    """Return a text whose words are those of a customer that they are, or most likely were meant to be.
+
+    Args:
+        values: of a customer that `mistyped` has found.
+    """
+    shown: dict[str, str] = {}
+    for value in values:
+        for word in re.findall(r"[^\W_]+", value):
+            shown.setdefault(folded(word), word)
+    meant = []
+    for chunk in text.split():
+        typed = words(chunk)
+        if len(typed) != 1:
+            meant.append(chunk)
+            continue
+        close = [word for word in shown if word.startswith(typed[0])] or [
+            word for word in shown if _is_close(typed[0], word)
+        ]
+        if not close:
+            return None
+        meant.append(chunk if close[0].startswith(typed[0]) else shown[min(close, key=len)])
+    return " ".join(meant)
+
+
+def _is_close(typed: str, word: str) -> bool:
+    alphabet = next((letters for letters in _ALPHABETS if set(typed) <= set(letters)), "")
+    return any(word.startswith(each) for each in _edits(typed, alphabet))

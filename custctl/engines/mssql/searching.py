@@ -1,0 +1,100 @@
+"""How SQL Server is asked for words: by patterns on the computed column `search_words`, in which each stands between blanks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from custctl.engines.mssql.names import COLLATION
+from custctl.engines.sought import Hits, Need, Part, Sought, Term, whole
+from custctl.support.letters import plain, spellings
+
+if TYPE_CHECKING:
+    from custctl.engines.connection import Connection
+
+_DIVIDERS: Final = "".join(char for char in map(chr, range(0x21, 0x7F)) if not char.isalnum())
+
+
+class _Patterns:
+    """The parameters of a query, in the order of their places."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._own = [connection.quote(field.name) for field in connection.own.fields if field.searchable]
+        self.names: list[str] = []
+        self.values: dict[str, Any] = {}
+
+    def place(self, value: Any, kind: str = "") -> str:
+        name = f"value_{len(self.names)}"
+        self.names.append(f"{name}:{kind}" if kind else name)
+        self.values[name] = value
+        return "?"
+
+    def found(self, needs: tuple[Need, ...]) -> str:
+        """Return the condition that all needs are met."""
+        return " AND ".join(f"({' OR '.join(map(self._has_all, need))})" for need in needs)
+
+    def _has_all(self, each: Sequence[Term]) -> str:
+        return f"({' AND '.join(map(self._has, each))})"
+
+    def _has(self, term: Term) -> str:
+        pattern = f"% {term.text}{' ' if term.whole else ''}%"
+        found = [f"search_words LIKE {self.place(pattern, 'long')}"]
+        found += [f"{self._own_words(column, term.text)} LIKE {self.place(pattern, 'long')}" for column in self._own]
+        return f"({' OR '.join(found)})"
+
+    def _own_words(self, column: str, text: str) -> str:
+        """Return the words of an own field between blanks, folded as far as the letters of a text go, one for one."""
+        return f"N' ' + {self._folded(column, text, _DIVIDERS)} + N' '"
+
+    def _folded(self, column: str, text: str, dividers: str = "") -> str:
+        alike = {
+            char: base
+            for base, chars in zip(plain(text), spellings(text), strict=True)
+            for char in chars
+            if char != base
+        } | dict.fromkeys(dividers, " ")
+        bare = f"CAST({column} AS NVARCHAR(4000)) COLLATE {COLLATION}"
+        if not alike:
+            return bare
+        letters, bases = self.place("".join(alike), "long"), self.place("".join(alike.values()), "long")
+        return f"TRANSLATE({bare}, {letters}, {bases}) COLLATE {COLLATION}"
+
+    def holds(self, text: str) -> str:
+        """Return a condition that is true of all rows that hold a text in a field, and of few others."""
+        spread = "".join(char if char.isalnum() or char > "\x7f" else " " for char in text)
+        found = [f"CHARINDEX({self.place(spread, 'long')}, search_words) > 0"]
+        for column in self._own:
+            # In the order of the places: the text before the letters.
+            needle = self.place(text, "long")
+            found.append(f"CHARINDEX({needle}, {self._folded(column, text)}) > 0")
+        return f"({' OR '.join(found)})"
+
+
+def hits(connection: Connection, sought: Sought) -> Hits:
+    """Return the query of a page of a search for words."""
+    patterns = _Patterns(connection)
+    most = patterns.place(sought.limit)
+    first = "" if sought.email is None else f"WHEN email = {patterns.place(sought.email, 'text')} THEN 0 "
+    exact = patterns.found(whole(sought.needs))
+    begins = patterns.found(sought.needs)
+    email = "" if sought.email is None else f" OR email = {patterns.place(sought.email, 'text')}"
+    behind = [patterns.place(value) for value in (sought.lane, sought.lane, sought.after)]
+    text = (
+        f"SELECT TOP (CAST({most} AS BIGINT)) lane, id FROM (SELECT CASE {first}WHEN {exact} THEN 1 ELSE 2 END AS lane, id"
+        f" FROM {connection.qualified('customer')} WHERE {begins}{email}) AS found"
+        f" WHERE lane > {behind[0]} OR (lane = {behind[1]} AND id > {behind[2]}) ORDER BY lane, id"
+    )
+    return Hits(text, tuple(patterns.names), patterns.values)
+
+
+def part_hits(connection: Connection, part: Part) -> Hits:
+    """Return the query of a page of candidates for a search for a part of a field: who asks checks them."""
+    patterns = _Patterns(connection)
+    most = patterns.place(part.limit)
+    held = " OR ".join(map(patterns.holds, part.texts))
+    after = patterns.place(part.after)
+    text = (
+        f"SELECT TOP (CAST({most} AS BIGINT)) 0 AS lane, id FROM {connection.qualified('customer')}"
+        f" WHERE ({held}) AND id > {after} ORDER BY id"
+    )
+    return Hits(text, tuple(patterns.names), patterns.values)

@@ -1,0 +1,112 @@
+"""How PostgreSQL is asked for words: indexes of lexemes on `custctl_words`, and one of trigrams for parts of a text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from custctl.engines.sought import Hits, Need, Part, Sought, Term, whole
+
+if TYPE_CHECKING:
+    from custctl.engines.connection import Connection
+
+_BROAD: Final = 2  # letters up to which a beginning is that of so many words that another one is better looked up
+_LONGEST: Final = 500  # characters of an own field: a lexeme has an end
+
+
+def own_words(connection: Connection, column: str) -> str:
+    """Return the lexemes of an own field, as its index has them."""
+    return f"{_qualified(connection, 'custctl_words')}('', left({column}, {_LONGEST}), '')"
+
+
+def own_columns(connection: Connection) -> list[str]:
+    """Return the own fields that are searched."""
+    return [connection.quote(field.name).replace("%", "%%") for field in connection.own.fields if field.searchable]
+
+
+def hits(connection: Connection, sought: Sought) -> Hits:
+    """Return the query of a page of a search for words."""
+    names = "first_name || ' ' || last_name || ' ' || coalesce(company, '') || ' ' || coalesce(city, '')"
+    digits = f"coalesce({_qualified(connection, 'custctl_digits')}(phone), '')"
+    ours = f"{_qualified(connection, 'custctl_words')}(email || ' ' || coalesce(phone, ''), {names}, {digits})"
+    vectors = [ours, *(own_words(connection, column) for column in own_columns(connection))]
+    values: dict[str, Any] = {"lane": sought.lane, "after": sought.after, "most": sought.limit, "email": sought.email}
+
+    def found(needs: tuple[Need, ...]) -> str:
+        # A need that most rows meet is checked on the rows that meet the others; NOT keeps it from the index.
+        narrow = [need for need in needs if not _is_broad(need)] or list(needs)
+        broad = [need for need in needs if need not in narrow]
+        groups = [narrow] if len(vectors) == 1 else [[need] for need in narrow]
+        conditions = []
+        for group in groups:
+            conditions.append(_any(f"{vector} @@ {_place(values, _query(group))}" for vector in vectors))
+        conditions += [
+            _any(f"NOT ({vector} @@ {_place(values, f'!({_query([need])})')})" for vector in vectors) for need in broad
+        ]
+        return " AND ".join(conditions)
+
+    table = _qualified(connection, "customer")
+    lanes = []
+    if sought.email is not None and sought.lane == 0:
+        lanes.append(f"(SELECT 0 AS lane, id FROM {table} WHERE email = %(email)s)")
+    exact = found(whole(sought.needs))
+    not_first = "" if sought.email is None else " AND email <> %(email)s"
+    for lane, condition in ((1, exact), (2, f"{found(sought.needs)} AND NOT ({exact})")):
+        if lane >= sought.lane:
+            behind = " AND id > %(after)s::bigint" if lane == sought.lane else ""
+            lanes.append(
+                f"(SELECT {lane} AS lane, id FROM {table} WHERE {condition}{not_first}{behind}"
+                " ORDER BY id LIMIT %(most)s::bigint)"
+            )
+    text = f"SELECT lane, id FROM ({' UNION ALL '.join(lanes)}) AS lanes LIMIT %(most)s::bigint"
+    named = tuple(name for name in values if f"%({name})s" in text)
+    return Hits(text, named, {name: values[name] for name in named})
+
+
+def part_hits(connection: Connection, part: Part) -> Hits:
+    """Return the query of a page of a search for a part of a field."""
+    plain = _qualified(connection, "custctl_plain")
+    fields = "email || chr(10) || first_name || chr(10) || last_name || chr(10) || coalesce(company, '') || chr(10)"
+    fields += " || coalesce(city, '') || chr(10) || coalesce(phone, '')"
+    digits = f"coalesce({_qualified(connection, 'custctl_digits')}(phone), '')"
+    texts = [f"({plain}({fields}) || chr(10) || {digits})"]
+    texts += [f"{plain}({column})" for column in own_columns(connection)]
+    values: dict[str, Any] = {"after": part.after, "most": part.limit}
+    found = []
+    for at, text in enumerate(part.texts):
+        literal = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        values[f"part_{at}"] = f"%{literal}%"
+        found += [f"{each} LIKE %(part_{at})s::text" for each in texts]
+    return Hits(
+        f"SELECT 0 AS lane, id FROM {_qualified(connection, 'customer')} WHERE {_any(found)}"
+        " AND id > %(after)s::bigint ORDER BY id LIMIT %(most)s::bigint",
+        tuple(values),
+        values,
+    )
+
+
+def _qualified(connection: Connection, name: str) -> str:
+    # Beside a parameter, a percent sign of a name is doubled.
+    return connection.qualified(name).replace("%", "%%")
+
+
+def _any(conditions: Any) -> str:
+    return f"({' OR '.join(conditions)})"
+
+
+def _place(values: dict[str, Any], query: str) -> str:
+    name = next((name for name, value in values.items() if value == query), f"words_{len(values)}")
+    values[name] = query
+    return f"%({name})s::tsquery"
+
+
+def _is_broad(need: Need) -> bool:
+    return any(not term.whole and len(term.text) <= _BROAD for each in need for term in each)
+
+
+def _query(needs: list[Need]) -> str:
+    return " & ".join(f"({' | '.join(' & '.join(map(_lexeme, each)) for each in need)})" for need in needs)
+
+
+def _lexeme(term: Term) -> str:
+    # A word holds neither quotes nor backslashes: both divide words.
+    return f"'{term.text}'{'' if term.whole else ':*'}"
