@@ -22,7 +22,7 @@ DEFERS = ("sqlite", "postgresql")
 NAMES = {
     "customer_by_last_name", "customer_by_country", "customer_by_status", "customer_by_created_at",
     "customer_by_updated_at", "customer_first_name_prefix", "customer_last_name_prefix", "customer_company_prefix",
-    "customer_phone_prefix", "customer_search", "customer_of_the_company",
+    "customer_phone_prefix", "customer_search", "customer_words", "customer_of_the_company",
 }  # fmt: skip
 # The program with small batches; it ends itself by SIGKILL before or after the nth call of one of its own functions.
 DYING = """
@@ -86,6 +86,7 @@ def indexes(place: Place) -> dict[str, Any]:
     """Return what the database says of the customers' indexes and of what fills them."""
     if place.engine == "sqlite":
         query = "SELECT name, sql FROM sqlite_master WHERE name LIKE 'customer%' AND name NOT LIKE 'customer_search_%'"
+        query += " AND name NOT LIKE 'customer_words%'"  # one with `customer_search`
         query += " UNION ALL SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
     elif place.engine == "postgresql":
         query = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'customer'"
