@@ -31,7 +31,7 @@ seed: [reference, demo]
 def _linter() -> Linter:
     from sqlfluff.core import FluffConfig, Linter
 
-    return Linter(config=FluffConfig(overrides={"dialect": "tsql"}))
+    return Linter(config=FluffConfig(overrides={"dialect": "tsql", "max_parse_depth": 3000}))
 
 
 # Documented, and not known to the parser: permissions on columns, and the name of a language as a string.

@@ -161,6 +161,8 @@ def test_tables_are_the_same_on_every_engine() -> None:
     names = {engine: {t: list(c) for t, c in tables(engine).items()} for engine in ENGINES}
     staging = names["mssql"].pop("customer_import_row")
     assert staging
+    # Other engines can take letters apart by themselves, or by a list in a statement.
+    assert names["sqlite"].pop("custctl_letter") == ["letter", "folded"]
     assert names["mssql"] == names["postgresql"] == names["sqlite"]
 
 

@@ -472,7 +472,7 @@ MADE: Made = {
     ],
     (
         "migrations/0006_create_customer_words.sql",
-        "v1:sha256:137cde854a622ceebf442ef7c7a3dcdf295244039e711b89779775d8a5473eaf",
+        "v1:sha256:f436d6a1cc8bc89d8cad3d131d4167f54b1d57f8ff5fda13873e9aafeefaec8b",
     ): [
         (
             "column",
