@@ -472,7 +472,7 @@ MADE: Made = {
     ],
     (
         "migrations/0006_create_customer_words.sql",
-        "v1:sha256:f436d6a1cc8bc89d8cad3d131d4167f54b1d57f8ff5fda13873e9aafeefaec8b",
+        "v1:sha256:abeac96c416e8a4d88cf1890f19a4ca010023c3c88fcf02289ea77d03b7b0935",
     ): [
         (
             "column",
