@@ -18,7 +18,7 @@ from custctl.browser.asking import FormScreen
 from custctl.browser.desk import Desk, open_desk
 from tests.conftest import Project
 
-PATIENCE = 20.0  # seconds, on a busy machine
+PATIENCE = 60.0  # seconds, on a busy machine
 
 
 @dataclass

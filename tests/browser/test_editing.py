@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.browser.support import Seat, seated, sit
-from tests.browser.test_reading import fill
 from tests.conftest import Project
 
 
@@ -34,17 +33,15 @@ async def put(seat: Seat, name: str, text: str) -> None:
     await seat.pilot.pause()
 
 
-def test_an_edit_is_written_audited_and_shown(migrated: Project) -> None:
-    fill(migrated)
-
+def test_an_edit_is_written_audited_and_shown(people: Project) -> None:
     async def work() -> None:
-        async with seated(migrated) as seat:
+        async with seated(people) as seat:
             await seat.press("e")
             await seat.shows("edit customer 1", "^s save")
             await put(seat, "city", "Paris")
             await put(seat, "phone", "")
             await seat.shows("2 fields changed")
-            [path] = kept(migrated)
+            [path] = kept(people)
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
             assert "ada@example.com" not in path.read_text()  # what was typed alone
             await seat.press("ctrl+s")
@@ -55,16 +52,14 @@ def test_an_edit_is_written_audited_and_shown(migrated: Project) -> None:
             await seat.shows("update by ada", "city: (empty) → Paris", "phone: +44 20 7946 0000 → (empty)")
 
     sit(work)
-    assert kept(migrated) == []
-    found = row(migrated)
+    assert kept(people) == []
+    found = row(people)
     assert (found["city"], found["phone"], found["version"]) == ("Paris", None, "e1-2")
 
 
-def test_what_is_not_valid_is_said_and_can_be_mended(migrated: Project) -> None:
-    fill(migrated)
-
+def test_what_is_not_valid_is_said_and_can_be_mended(people: Project) -> None:
     async def work() -> None:
-        async with seated(migrated) as seat:
+        async with seated(people) as seat:
             await seat.press("e")
             await seat.shows("edit customer 1")
             await put(seat, "email", "nonsense")
@@ -82,17 +77,15 @@ def test_what_is_not_valid_is_said_and_can_be_mended(migrated: Project) -> None:
     sit(work)
 
 
-def test_fields_that_another_changed_are_merged_or_decided(migrated: Project) -> None:
-    fill(migrated)
-
+def test_fields_that_another_changed_are_merged_or_decided(people: Project) -> None:
     async def work() -> None:
-        async with seated(migrated) as seat:
+        async with seated(people) as seat:
             await seat.press("e")
             await seat.shows("edit customer 1")
             await put(seat, "city", "Rome")
             await put(seat, "company", "Mine")
             await put(seat, "phone", "+1")
-            change(migrated, "UPDATE customer SET city = 'Oslo', company = 'Theirs', region = 'North' WHERE id = 1")
+            change(people, "UPDATE customer SET city = 'Oslo', company = 'Theirs', region = 'North' WHERE id = 1")
             await seat.press("ctrl+s")
             await seat.shows(
                 "nothing was written", "city: undecided", "was    (empty)", "now    Oslo", "asked  Rome", "asked  Mine"
@@ -100,32 +93,30 @@ def test_fields_that_another_changed_are_merged_or_decided(migrated: Project) ->
             await seat.press("ctrl+s")
             await seat.shows("decide each field first")
             await seat.press("m", "t", "ctrl+s")
-            await seat.until(lambda: not kept(migrated))
+            await seat.until(lambda: not kept(people))
 
     sit(work)
-    found = row(migrated)
+    found = row(people)
     # The conflicts come in the order of the fields: mine for the company, theirs for the city.
     assert (found["company"], found["city"], found["region"], found["phone"]) == ("Mine", "Oslo", "North", "+1")
     assert found["version"] == "e1-3"
 
 
-def test_what_was_typed_outlives_the_browser_and_is_offered_again(migrated: Project) -> None:
-    fill(migrated)
-
+def test_what_was_typed_outlives_the_browser_and_is_offered_again(people: Project) -> None:
     async def killed() -> None:
-        async with seated(migrated) as seat:
+        async with seated(people) as seat:
             await seat.press("e")
             await seat.shows("edit customer 1")
             await put(seat, "city", 'No "quotes": #1 ')
             await put(seat, "phone", "")
 
     sit(killed)
-    assert len(kept(migrated)) == 1
-    assert stat.S_IMODE(kept(migrated)[0].stat().st_mode) == 0o600
-    change(migrated, "UPDATE customer SET city = 'Oslo' WHERE id = 1")
+    assert len(kept(people)) == 1
+    assert stat.S_IMODE(kept(people)[0].stat().st_mode) == 0o600
+    change(people, "UPDATE customer SET city = 'Oslo' WHERE id = 1")
 
     async def again() -> None:
-        async with seated(migrated) as seat:
+        async with seated(people) as seat:
             await seat.press("e")
             await seat.shows("what you typed at", "is back", 'No "quotes": #1')
             await seat.press("ctrl+s")
@@ -134,37 +125,35 @@ def test_what_was_typed_outlives_the_browser_and_is_offered_again(migrated: Proj
             await seat.shows("customer 1 was changed")
 
     sit(again)
-    assert kept(migrated) == []
-    assert row(migrated)["city"] == 'No "quotes": #1'
-    assert row(migrated)["phone"] is None
+    assert kept(people) == []
+    assert row(people)["city"] == 'No "quotes": #1'
+    assert row(people)["phone"] is None
 
 
-def test_a_text_is_discarded_by_a_key_and_left_by_another(migrated: Project) -> None:
-    fill(migrated)
-
+def test_a_text_is_discarded_by_a_key_and_left_by_another(people: Project) -> None:
     async def work() -> None:
-        async with seated(migrated) as seat:
+        async with seated(people) as seat:
             await seat.press("e")
             await seat.shows("edit customer 1")
             await put(seat, "city", "Rome")
             await seat.press("escape")
             await seat.shows("1 of 4")
-            assert len(kept(migrated)) == 1
+            assert len(kept(people)) == 1
             await seat.press("e")
             await seat.shows("is back", "Rome")
             await seat.press("ctrl+r")
             await seat.shows("discarded")
-            assert kept(migrated) == []
+            assert kept(people) == []
             await seat.press("ctrl+s")
             await seat.shows("nothing was changed")
 
     sit(work)
-    assert row(migrated)["version"] == "e1-1"
+    assert row(people)["version"] == "e1-1"
 
 
-def test_a_customer_is_added_and_deleted(migrated: Project) -> None:
+def test_a_customer_is_added_and_deleted(nobody: Project) -> None:
     async def work() -> None:
-        async with seated(migrated) as seat:
+        async with seated(nobody) as seat:
             await seat.shows("no customer found")
             await seat.press("a")
             await seat.shows("add a customer")
@@ -185,9 +174,9 @@ def test_a_customer_is_added_and_deleted(migrated: Project) -> None:
             await seat.shows("no customer found")
 
     sit(work)
-    history = migrated.ok("customer", "history", "1", "-o", "json").json["items"]
+    history = nobody.ok("customer", "history", "1", "-o", "json").json["items"]
     assert [event["action"] for event in history] == ["add", "delete"]
-    assert kept(migrated) == []
+    assert kept(nobody) == []
 
 
 def test_a_deletion_in_production_wants_the_profile_s_name(project: Project) -> None:
@@ -207,11 +196,9 @@ def test_a_deletion_in_production_wants_the_profile_s_name(project: Project) -> 
     sit(work)
 
 
-def test_read_only_changes_nothing_and_says_why(migrated: Project) -> None:
-    fill(migrated)
-
+def test_read_only_changes_nothing_and_says_why(people: Project) -> None:
     async def work() -> None:
-        async with seated(migrated, read_only="`--read-only` was given", size=(100, 30)) as seat:
+        async with seated(people, read_only="`--read-only` was given", size=(100, 30)) as seat:
             await seat.shows("dev (development, read-only)")
             await seat.hides("e edit")
             for key in "ead":
@@ -225,30 +212,26 @@ def test_read_only_changes_nothing_and_says_why(migrated: Project) -> None:
     sit(work)
 
 
-def test_what_is_typed_for_a_customer_who_was_deleted_does_not_stay(migrated: Project) -> None:
-    fill(migrated)
-
+def test_what_is_typed_for_a_customer_who_was_deleted_does_not_stay(people: Project) -> None:
     async def work() -> None:
-        async with seated(migrated) as seat:
+        async with seated(people) as seat:
             await seat.press("e")
             await seat.shows("edit customer 1")
             await put(seat, "city", "Rome")
-            migrated.ok("customer", "delete", "1", "--yes")
+            people.ok("customer", "delete", "1", "--yes")
             await put(seat, "city", "Roma")
             await seat.press("ctrl+s")
             await seat.shows("! there is no customer 1")
-            assert kept(migrated) == []
+            assert kept(people) == []
             await put(seat, "city", "Romae")
-            assert kept(migrated) == []
+            assert kept(people) == []
 
     sit(work)
 
 
-def test_own_fields_and_odd_characters_are_edited_as_what_they_are(migrated: Project) -> None:
-    fill(migrated)
-
+def test_own_fields_and_odd_characters_are_edited_as_what_they_are(people: Project) -> None:
     async def work() -> None:
-        async with seated(migrated) as seat:
+        async with seated(people) as seat:
             await seat.press("j", "j", "j", "e")
             await seat.shows("edit customer 4", r"\x1b[31m\u202eMallory")
             # A mark of direction stays one; the escape sequence is taken out.
@@ -257,4 +240,4 @@ def test_own_fields_and_odd_characters_are_edited_as_what_they_are(migrated: Pro
             await seat.shows("customer 4 was changed")
 
     sit(work)
-    assert row(migrated, 4)["last_name"] == "\u202eMallory"
+    assert row(people, 4)["last_name"] == "\u202eMallory"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -33,9 +35,9 @@ THEN = "2026-11-02T09:30:00.000Z"
 
 
 @pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def office(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Project:
     project = make_project(tmp_path_factory.mktemp("office"))
-    project.ok("migrate")
+    shutil.copy(migrated_file, project.path / "dev.db")
     with sqlite3.connect(project.path / "dev.db") as database:
         database.executemany(
             "INSERT INTO customer (email, first_name, last_name, phone, company, country, status, created_at, updated_at)"

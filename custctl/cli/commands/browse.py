@@ -85,5 +85,5 @@ def _check_terminal(context: Context) -> None:
     # Textual reads from one and draws on another of these.
     if not context.prompter.interactive or not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise UsageError("`browse` needs a terminal for input and output", hint=hint)
-    if os.environ.get("TERM", "dumb") in ("dumb", ""):
+    if os.name == "posix" and os.environ.get("TERM", "") in ("dumb", ""):
         raise UsageError("`browse` needs a terminal that can move the cursor, and `TERM` names none", hint=hint)
