@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-_VERSION = re.compile(r"^# .*, version (\S+)$", re.MULTILINE)
+# In a document that an editor has open; and in what is kept of one, here and by the browser.
+_VERSION = re.compile(r"^# (?:.*, version|version:) (\S+)$", re.MULTILINE)
+_TITLE = re.compile(r"# (?:customer \d+|a new customer) of .*")
 _FIELD = re.compile(r"(\w+)[ \t]*:")
 
 
@@ -22,7 +24,11 @@ def version_of(text: str) -> str | None:
 
 def typed_lines(text: str, shown: Container[str]) -> list[str]:
     """Return the lines of an edited text that were not shown, and our comments not among them."""
-    return [line for line in text.splitlines() if line.strip() and line not in shown and not _VERSION.fullmatch(line)]
+    return [line for line in text.splitlines() if line.strip() and line not in shown and not _is_ours(line)]
+
+
+def _is_ours(line: str) -> bool:
+    return bool(_VERSION.fullmatch(line) or _TITLE.fullmatch(line))
 
 
 def lines_of(document: str, fields: Container[str]) -> list[str]:

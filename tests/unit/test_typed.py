@@ -25,6 +25,12 @@ def test_typed_are_the_lines_that_were_not_shown() -> None:
     assert typed_lines("# customer 7 of dev, version e1-3\n", set()) == []
 
 
+def test_what_the_browser_kept_is_read_too() -> None:
+    kept = "# version: e1-3\n" + document({"city": "Graz"}, title="customer 7 of dev")
+    assert version_of(kept) == "e1-3"
+    assert typed_lines(kept, set(_document().splitlines())) == ["city: Graz"]
+
+
 def test_typed_lines_take_the_place_of_the_documents_own() -> None:
     made = overlaid(_document(), ["phone: |", "  1", "  2", "city: Graz", "nonsense: x"])
     assert "email: ada@example.com\n# now:\nphone: |\n  1\n  2\n# now: London\ncity: Graz\nnonsense: x\n" in made
