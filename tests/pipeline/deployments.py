@@ -274,6 +274,9 @@ def refuse(project: Project) -> None:
     with place.step("refuse test data in production"):
         # A test stack's profile that names production's database, by mistake.
         mistaken = (FILES / "prod.yaml").read_text().replace("environment: production", "environment: test")
+        mistaken = mistaken.replace("[reference]", "[reference, demo]").replace(
+            "tls_ca:", "tls: verify-full\n  tls_ca:"
+        )
         (project.folder / "ci" / "profiles" / "stack.yaml").write_text(
             mistaken.replace("[reference]", "[reference, demo]")
         )
