@@ -472,7 +472,7 @@ MADE: Made = {
     ],
     (
         "migrations/0006_create_customer_words.sql",
-        "v1:sha256:abeac96c416e8a4d88cf1890f19a4ca010023c3c88fcf02289ea77d03b7b0935",
+        "v1:sha256:1be6e7d44d82cc1eb8e4d9012d28fb28596758fd33f5809a6413f4985f5dcec2",
     ): [
         (
             "column",
