@@ -1,1 +1,1 @@
-"""Replicas: who is who, where a read goes, and how another node becomes the primary."""
+"""Replicas: which node has which role, where reads go, and how another node becomes the primary."""

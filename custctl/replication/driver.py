@@ -1,4 +1,4 @@
-"""The one interface to what keeps the replicas."""
+"""The interface to whatever manages the replicas."""
 
 from __future__ import annotations
 
@@ -22,26 +22,25 @@ if TYPE_CHECKING:
     from custctl.replication.plan import Accepted, Loss, Plan, Step
     from custctl.replication.topology import Replica, Topology
 
-_VERIFYING = 10.0  # seconds in which the other standbys are to have found the new primary
-_LOOK = 0.05  # seconds between two looks
+_VERIFYING = 10.0  # seconds the other standbys have to find the new primary
+_LOOK = 0.05  # seconds between two polls
 
 
 class Driver(Nodes, ABC):
-    """What keeps the replicas: how they are observed, and how another node becomes the primary.
+    """Manages the replicas: observes them, and makes another node the primary.
 
     Attributes:
-        counted: the epoch, once a step has counted the fork.
+        counted: the epoch, once a step has recorded the fork.
     """
 
     name: ClassVar[str]
     irrevocable: ClassVar[str]
-    """The step from which there is no way back: what fails before it is undone, what fails behind it is left to a
-    rerun."""
+    """The point of no return: a failure before this step is undone, a failure after it is left to a rerun."""
     brings_back: ClassVar[bool] = False
-    """Whether a manager has former primaries follow by itself, and copies a node again where `rejoin` asks for it."""
+    """Whether a cluster manager makes former primaries follow by itself, and `rejoin` asks it to copy a node again."""
 
     is_experimental: ClassVar[bool] = False
-    """Whether it has never run on a real cluster, so that the profile has to allow what it changes."""
+    """Whether this driver has never run on a real cluster; the profile must then allow changes."""
 
     def __init__(self, means: Means) -> None:
         super().__init__(means)
@@ -50,15 +49,15 @@ class Driver(Nodes, ABC):
     # -- looking -----------------------------------------------------------------------------------
 
     def observe(self) -> Topology:
-        """Ask all nodes at once, and whatever else looks after them."""
+        """Query all nodes at once, and the cluster manager if there is one."""
         return self._look()
 
     def refreshed(self, topology: Topology) -> Topology:
-        """Record what a later failover is judged by, where the primary lives and this login may; return the nodes then."""
+        """Record what a later failover is judged by, if the primary is up and this login may; return the new state."""
         return topology
 
     def require_permission(self) -> None:
-        """Make sure that the profile lets this driver change anything.
+        """Check that the profile lets this driver make changes.
 
         Raises:
             RefusedError: it does not.
@@ -75,10 +74,10 @@ class Driver(Nodes, ABC):
     # -- planning ----------------------------------------------------------------------------------
 
     def operation_id(self, unfinished: Intent | None, kind: str, target: str) -> str:
-        """Return what a plan is journalled and audited under: what an earlier run of the same was, where there is one.
+        """Return the id a plan is journalled and audited under; a rerun reuses the id of the unfinished run.
 
         Raises:
-            RefusedError: an earlier run may have made another node the primary, which is still to come.
+            RefusedError: an earlier run asked another node to become the primary, and it may still do so.
         """
         import uuid
 
@@ -94,13 +93,13 @@ class Driver(Nodes, ABC):
         return str(uuid.uuid4())
 
     def plan_switchover(self, topology: Topology, target: str, unfinished: Intent | None) -> Plan:
-        """Plan to make a standby the primary while the old one runs; without loss, or not at all.
+        """Plan to make a standby the primary while the old one runs. Never loses data.
 
         Args:
-            unfinished: what an earlier run was about that did not come to its end.
+            unfinished: an earlier run that did not finish.
 
         Raises:
-            RefusedError: it cannot be done safely as things are.
+            RefusedError: it is not safe in the current state.
             NotFoundError: the profile has no such node.
             UnavailableError: the target does not answer.
             SplitBrainError: two nodes accept writes.
@@ -117,7 +116,7 @@ class Driver(Nodes, ABC):
         """Plan to make a standby the primary when the old one is gone.
 
         Args:
-            target: None for the standby that has the most.
+            target: None for the standby that has received the most.
 
         Raises:
             As `plan_switchover`.
@@ -133,20 +132,20 @@ class Driver(Nodes, ABC):
         return self._plan_failover(topology, target, accepted, operation_id, unfinished)
 
     def _require_sound(self, topology: Topology) -> None:
-        """Refuse nodes that do not have one history, or are not the profile's own."""
+        """Refuse nodes that do not share one history, or do not belong to the profile."""
         require_one_history(topology)
         self._require_ours(topology)
 
     def _require_rights(self, topology: Topology) -> None:
-        """Refuse to plan what this login may not carry out, where that is known before there is a plan."""
+        """Refuse to plan what this login is not permitted to do, if that is known in advance."""
 
     def _is_begun(self, topology: Topology, failover: Intent) -> bool:
-        """Tell whether an earlier failover may have made its target the primary, so that it is the one to go on with."""
+        """Tell whether an earlier failover may have made its target the primary, and must be resumed."""
         return self.irrevocable in failover.began
 
     @abstractmethod
     def _require_ours(self, topology: Topology) -> None:
-        """Refuse what is not the cluster that the profile means, or is another environment's."""
+        """Refuse a cluster that is not the profile's, or belongs to another environment."""
 
     @abstractmethod
     def _plan_switchover(self, topology: Topology, target: str, operation_id: str, unfinished: Intent | None) -> Plan:
@@ -160,14 +159,14 @@ class Driver(Nodes, ABC):
 
     @abstractmethod
     def candidate(self, topology: Topology) -> str:
-        """Return the node to fail over to where none is named.
+        """Return the node to fail over to by default.
 
         Raises:
             CustctlError: there is none.
         """
 
     def way_out(self, topology: Topology) -> str | None:
-        """Return what an operator does about a cluster on which writes do not end well; None for any other."""
+        """Return what an operator can do about a cluster that cannot complete writes; None if it can."""
         if topology.health is Health.SPLIT_BRAIN:
             return ONE_HISTORY
         if topology.primary is not None:
@@ -186,19 +185,19 @@ class Driver(Nodes, ABC):
     # -- carrying out ------------------------------------------------------------------------------
 
     def perform(self, plan: Plan, step: Step) -> str:
-        """Carry out one step, and return in words what came of it.
+        """Carry out one step, and return its result in words.
 
         Raises:
-            CustctlError: it failed; what it had begun may be there.
+            CustctlError: it failed, and may have taken effect in part.
         """
         return self._steps()[step.name](plan, step)
 
     @abstractmethod
     def _steps(self) -> Mapping[str, Callable[[Plan, Step], str]]:
-        """Return what carries out each kind of step; `hook`, `record` and `verify` are here."""
+        """Map each kind of step to its method; this class has `_hook`, `_record` and `_verify`."""
 
     def _hook(self, plan: Plan, step: Step) -> str:
-        """Stop the old primary by the profile's hook; one that fails will do where the operator has seen to it."""
+        """Stop the old primary with the profile's hook; ignore a failure if the operator says it is stopped."""
         try:
             return self._run_hook("fence", step.node)
         except UnavailableError as error:
@@ -234,30 +233,31 @@ class Driver(Nodes, ABC):
         return f"epoch {epoch}"
 
     def _next_epoch(self, plan: Plan) -> int:
-        """Return the lowest number that the new history may get.
+        """Return the lowest epoch allowed for the new history.
 
-        Where writes may be lost, the one that counted an earlier fork may be among them: its number must not come again.
-        Nobody who is left may know it, but the time is later than it was.
+        If writes may be lost, the write that raised the epoch at an earlier fork may be one of them. Its number must
+        not be reused, and no surviving node may know it; the current Unix time is higher than any epoch before it.
         """
         return max(self._highest_epoch + 1, 0 if self.loss(plan).none else int(time.time()))
 
     def loss(self, plan: Plan) -> Loss:
-        """Return what may be lost, as it is known when the target is the primary."""
+        """Return what may be lost, as known once the target is the primary."""
         return plan.loss
 
     def synchronous(self, primary: Observation) -> str | None:
-        """Return which standbys a new primary's commits wait for, where a later failover is judged by that."""
+        """Return the standbys a new primary's commits wait for, if a later failover is judged by them."""
         return None
 
     def fork(self, primary: Observation, plan: Plan) -> str:
-        """Return the branch of the history that a primary is on, as it is counted."""
+        """Return the branch of the history that a primary is on, as recorded with the epoch."""
         return str(primary.timeline)
 
     def _verify(self, plan: Plan, step: Step) -> str:
-        """Look until the target alone accepts writes, and all standbys that answer follow it.
+        """Poll until only the target accepts writes, and all reachable standbys follow it.
 
         Raises:
             SplitBrainError: another node accepts writes too.
+            UnavailableError: the target does not accept writes in time.
             IncompleteError: a standby does not follow in time.
         """
         deadline = time.monotonic() + _VERIFYING
@@ -265,14 +265,14 @@ class Driver(Nodes, ABC):
             topology = self._look()
             require_one_history(topology)
             missing = [node.name for node, _ in topology.standbys if not topology.follows(node.name)]
-            # A delayed one turns to the new primary when it has replayed what it has of the old one.
+            # A delayed standby follows the new primary only after replaying what it received from the old one.
             late = [node.name for node, seen in topology.standbys if node.name in missing and seen.apply_delay]
             missing = [name for name in missing if name not in late]
             found = topology.primary
             if found is not None and found[0].name == plan.target and not missing:
                 told = f"; {quoted(late)} will, after its delay" if late else ""
                 return f"`{plan.target}` accepts writes, and {_following(topology, but=late)}{told}"
-            # Those that have what the target has not will never follow it by themselves.
+            # Standbys with writes that the target lacks never follow it by themselves.
             hopeless = found is not None and found[0].name == plan.target and set(missing) <= _astray(plan)
             if hopeless or time.monotonic() >= deadline:
                 break
@@ -288,12 +288,12 @@ class Driver(Nodes, ABC):
 
     @abstractmethod
     def undo(self, plan: Plan, step: Step) -> str:
-        """Take back a step before the point of no return, begun or done; empty where there is nothing to take back."""
+        """Undo a step before the point of no return, begun or done, and say what was undone; empty if nothing was."""
 
     # -- single nodes ------------------------------------------------------------------------------
 
     def to_fence(self) -> str:
-        """Return the node to fence where none is named: the primary.
+        """Return the node to fence by default: the primary.
 
         Raises:
             RefusedError: there is none, or more than one.
@@ -304,7 +304,7 @@ class Driver(Nodes, ABC):
         return primary[0].name
 
     def to_unfence(self) -> str:
-        """Return the node to unfence where none is named: the one that is fenced.
+        """Return the node to unfence by default: the one that is fenced.
 
         Raises:
             RefusedError: there is none, or more than one.
@@ -318,23 +318,22 @@ class Driver(Nodes, ABC):
 
     @property
     def rejoins(self) -> bool:
-        """Whether `rejoin` makes a node follow, and discards what it alone has; else it tells how to."""
+        """Whether `rejoin` makes a node follow and discards the node's own writes; otherwise it prints the commands."""
         return self.brings_back or self._has_hook("rejoin")
 
     @abstractmethod
     def fence(self, node: str) -> str:
-        """Keep a node from accepting writes, and return in words what keeps it from that."""
+        """Stop a node from accepting writes, and return in words how."""
 
     @abstractmethod
     def unfence(self, node: str) -> str:
         """Let a fenced node accept writes again, and return in words what was done."""
 
     def rejoin(self, node: str) -> Sequence[str]:
-        """Make a former primary a standby of the present one.
+        """Make a former primary a standby of the current one.
 
         Returns:
-            The commands that an administrator has to type, where that cannot be done from here; empty where the node
-            is a standby now.
+            The commands an administrator must run, if it cannot be done from here; empty if the node is now a standby.
         """
         named = self.node(node)
         topology = self.observe()
@@ -347,10 +346,10 @@ class Driver(Nodes, ABC):
 
     @abstractmethod
     def _rejoin(self, topology: Topology, node: Node, primary: Replica) -> Sequence[str]:
-        """Make a node follow the primary that there is."""
+        """Make a node follow the current primary."""
 
     def _follows_within(self, node: str, seconds: float) -> bool:
-        """Look until a node follows the primary; false where it never does."""
+        """Poll until a node follows the primary; False on timeout."""
         deadline = time.monotonic() + seconds
         while not self._look().follows(node):
             if time.monotonic() >= deadline:
@@ -360,7 +359,7 @@ class Driver(Nodes, ABC):
 
 
 def _astray(plan: Plan) -> set[str]:
-    """Return the standbys that a plan leaves behind."""
+    """Return the standbys that a plan leaves on the old history."""
     return set(plan.facts.get("astray", ()))
 
 

@@ -1,7 +1,7 @@
-"""Counting the forks of a database's history, where all its nodes and clients see it: in the database itself.
+"""Counts the forks of a database's history in the database itself, where all nodes and clients see it.
 
-A row that was acknowledged before a lossy failover and another one that reached the same version after it are told apart
-by the epoch. Who forked the history, when, and what may have been lost stands in the audit.
+The epoch distinguishes a row version acknowledged before a lossy failover from another row that reached the same version
+after it. The audit records who forked the history, when, and what may have been lost.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ def record_fork(
     action: str,
     detail: Mapping[str, Any],
 ) -> int:
-    """Raise the epoch on a new primary, unless it has been counted for this fork already, and record it in the audit.
+    """Raise the epoch on a new primary, unless this fork is already counted, and record it in the audit.
 
     Args:
-        database: on the new primary alone.
-        fork: the branch of the history that it is on.
-        at_least: the lowest number that the epoch may get.
-        synchronous: which standbys its commits wait for, to be recorded; None where that is not.
+        database: connects to the new primary only.
+        fork: the branch of the history that the new primary is on.
+        at_least: the lowest number the epoch may get.
+        synchronous: the standbys its commits wait for, to record; None to record nothing.
         action: switchover or failover.
         detail: facts for the audit.
 

@@ -1,7 +1,7 @@
-"""Carrying out a plan: each step journalled before it is begun, undone before the point of no return, left to a rerun
-behind it.
+"""Carries out a plan. Each step is journalled before it begins.
 
-Whatever ends a step, foreseen or not, ends it in one of these two ways, and the journal is told.
+A failure before the point of no return is undone; a failure after it is left to a rerun. This holds for every exception,
+expected or not, and the journal records which it was.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 
 _AGAIN = "run the same command again: it resumes where this run stopped"
 _NOTHING_BEGUN = (CredentialError, RefusedError, UnavailableError)
-"""What a driver's irrevocable step raises where it has not told the target anything."""
+"""What a driver's irrevocable step raises if it has not asked the target anything yet."""
 _ANYTHING = (Exception, KeyboardInterrupt, SystemExit)
-"""Whatever can end a step while the process lives."""
+"""Everything that can end a step while the process lives."""
 
 
 @dataclass(slots=True)
 class Done:
-    """A step that was carried out, or was tried.
+    """A step that was carried out, or attempted.
 
     Attributes:
-        detail: what came of it, in words; what went wrong where it failed.
+        detail: the result in words, or the error.
         took: seconds.
     """
 
@@ -51,7 +51,7 @@ class Done:
     failed: CustctlError | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it by name."""
+        """Return the fields by name."""
         return {
             "step": self.step.name,
             "node": self.step.node,
@@ -66,8 +66,8 @@ class Run:
     """One plan being carried out.
 
     Args:
-        actor: who is recorded.
-        told: called with each step as it begins and ends, for a person.
+        actor: the name to record.
+        told: called with progress messages for a person.
     """
 
     driver: Driver
@@ -78,26 +78,26 @@ class Run:
     done: list[Done] = field(default_factory=list)
     _begun: list[Step] = field(default_factory=list)
     _past: bool = False
-    """Whether the target is the primary, or may have been told to become it."""
+    """Whether the target is the primary, or may have been asked to become it."""
 
     def execute(self) -> None:
         """Carry out all steps.
 
         Raises:
-            IncompleteError: the target is the primary, and a later step failed; or what was begun could not be undone.
-            SplitBrainError: it is, and so is another node.
-            OutcomeUnknownError: whether it is could not be learnt.
-            InterruptedRunError: by a signal; the message says how things stand.
-            CustctlError: as the step that failed before the point of no return; what came before it was undone.
+            IncompleteError: the target is the primary, but a later step failed; or a begun step could not be undone.
+            SplitBrainError: the target is the primary, and so is another node.
+            OutcomeUnknownError: the target was asked to become the primary, and whether it did is unknown.
+            InterruptedRunError: a signal ended the run; the message describes the state it left.
+            CustctlError: raised by a step before the point of no return; the earlier steps were undone.
         """
         self._past = self.driver.irrevocable not in [step.name for step in self.plan.steps]
-        # A signal ends a step, and never what is written of it or what takes it back.
+        # A signal may end a step, but never the journal writes or the undo.
         with held_back():
             try:
                 self.journal.begin(self.plan, self.actor)
                 for step in self.plan.steps:
                     with let_through():
-                        pass  # a signal that has come by now ends the run before the step is begun
+                        pass  # a signal that is pending now ends the run before the step begins
                     self._take(step)
             except _ANYTHING as error:
                 self._stop(_foreseen(error), error)
@@ -106,7 +106,7 @@ class Run:
 
     @property
     def without_writes(self) -> float | None:
-        """Seconds from the moment that the old primary refused writes to the new one's first; None where it never did."""
+        """Seconds from fencing the old primary to the new one's first write; None if there was no such write."""
         names = [done.step.name for done in self.done]
         if "record" not in names:
             return None
@@ -115,16 +115,16 @@ class Run:
 
     @property
     def loss(self) -> Loss:
-        """What may be lost, as it is known now."""
+        """What may be lost, as known now."""
         return self.driver.loss(self.plan)
 
     @property
     def to_rejoin(self) -> str | None:
-        """The old primary, where an operator has to bring it back."""
+        """The old primary, if an operator must rejoin it."""
         return None if self.driver.brings_back else self.plan.old
 
     def _take(self, step: Step) -> None:
-        """Carry out a step; one that fails behind the point of no return keeps nothing from the others."""
+        """Carry out a step. After the point of no return, a failed step does not stop the ones that follow."""
         try:
             self._perform(step)
         except _ANYTHING as error:
@@ -158,14 +158,14 @@ class Run:
             raise
 
     def _write(self, state: str, step: Step, detail: str = "") -> None:
-        """Write to the journal; behind the point of no return it is too late to stop for it, and a failure is told."""
+        """Write to the journal. After the point of no return a failure to write is only reported."""
         if self._past:
             self._try(self.journal.step, self.plan, step, state, detail)
         else:
             self.journal.step(self.plan, step, state, detail)
 
     def _try(self, call: Callable[..., None], *arguments: Any) -> None:
-        """Do what must not keep the rest from being done, and tell where it fails."""
+        """Make a call whose failure must not stop the run; report the failure."""
         try:
             call(*arguments)
         except _ANYTHING as error:
@@ -173,11 +173,11 @@ class Run:
                 self._try(self.told, _foreseen(error).message)
 
     def _stop(self, error: CustctlError, cause: BaseException) -> NoReturn:
-        """End a run at a step that failed, and raise what is told of it."""
+        """End a run at a failed step, and raise the error to report."""
         plan = self.plan
         past = self._past and bool(self._begun)
         if past and isinstance(error, IncompleteError):
-            # Another node became the primary: there is nothing to take back, and nothing to resume.
+            # Another node became the primary: there is nothing to undo, and nothing to resume.
             self._try(self.journal.end, plan.operation_id, ABORTED)
             raise error from cause
         if past:
@@ -203,7 +203,7 @@ class Run:
         raise error from (cause if cause is not error else None)
 
     def _undo(self) -> tuple[list[str], list[str]]:
-        """Take back what was begun, the last first, and return what was taken back and why the rest could not be."""
+        """Undo the begun steps in reverse order; return what was undone, and the failures."""
         undone, failures = [], []
         for step in reversed(self._begun):
             try:
@@ -217,7 +217,7 @@ class Run:
         return undone, failures
 
     def _judge(self) -> None:
-        """Raise where a step behind the point of no return has failed."""
+        """Raise if a step after the point of no return has failed."""
         failed = [done for done in self.done if done.failed is not None]
         if not failed:
             return
@@ -238,9 +238,7 @@ class Run:
 
 
 def _foreseen(error: BaseException) -> CustctlError:
-    """Return an error as one of the tree. One that nobody has foreseen is told by its type alone: its text may hold
-    anything.
-    """
+    """Return the error as a `CustctlError`. An unexpected one is named by type only: its text may hold anything."""
     if isinstance(error, CustctlError):
         return error
     if isinstance(error, KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""The switchovers and failovers there have been: as the database has recorded them, and as this machine began them."""
+"""Past switchovers and failovers, from the database's audit and from this machine's journal."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of the primary, or the attempt at one.
+    """A change of the primary, or an attempt at one.
 
     Attributes:
-        outcome: done, aborted, incomplete (the rest is left to a rerun), or unfinished: it runs, or was killed.
-        epoch: which one it began.
+        outcome: done, aborted, incomplete (the rest is left to a rerun), or unfinished: still running, or killed.
+        epoch: the epoch that it started.
         loss: what could have been lost, in words.
     """
 
@@ -37,7 +37,7 @@ class Change:
     operation_id: str
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it by name."""
+        """Return the fields by name."""
         return {
             "at": self.at,
             "kind": self.kind,
@@ -52,7 +52,7 @@ class Change:
 
 
 def recorded(database: Database) -> list[Change]:
-    """Return what the audit tells, the oldest first."""
+    """Return the changes in the audit, oldest first."""
     with database.reading() as connection:
         check_schema(read_standing(connection))
         rows = list(connection.run("audit.changes"))
@@ -76,7 +76,7 @@ def recorded(database: Database) -> list[Change]:
 
 
 def changes(database: Database, journal: Journal) -> tuple[list[Change], CustctlError | None]:
-    """Return all changes, the oldest first, and why those are missing that the database has recorded, where they are."""
+    """Return all changes, oldest first, and the error if those in the database could not be read."""
     begun = journal.operations()
     try:
         return merged(recorded(database), begun), None
@@ -85,7 +85,7 @@ def changes(database: Database, journal: Journal) -> tuple[list[Change], Custctl
 
 
 def merged(told: Sequence[Change], begun: Sequence[Intent]) -> list[Change]:
-    """Return all changes, the oldest first; what the database tells of one goes before what this machine does."""
+    """Return all changes, oldest first; the database's record of a change takes precedence over the journal's."""
     known = {change.operation_id for change in told}
     others = [
         Change(

@@ -1,4 +1,4 @@
-"""The profile's own commands: what stops a service, or brings a node back, on this site."""
+"""Runs the profile's hooks: site-specific commands that stop a service or rejoin a node."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from custctl.engines.model import Node
     from custctl.profiles import Profile
 
-_TIMEOUT = 120.0  # seconds; a base backup of any size belongs into a job that the hook starts
+_TIMEOUT = 120.0  # seconds; a large base backup belongs in a background job that the hook starts
 
 
 def has_hook(profile: Profile, name: str) -> bool:
@@ -30,11 +30,11 @@ def run_hook(
 ) -> str:
     """Run a hook without a shell, and return the last line that it printed.
 
-    In its arguments `{node}`, `{host}` and `{port}` stand for the node it is about, `{primary}`, `{primary_host}` and
-    `{primary_port}` for the present primary.
+    In its arguments `{node}`, `{host}` and `{port}` stand for the affected node, `{primary}`, `{primary_host}` and
+    `{primary_port}` for the current primary.
 
     Raises:
-        UnavailableError: it cannot be run, fails, or does not end in time.
+        UnavailableError: it cannot be run, fails, or times out.
     """
     command = [_filled(word, node, primary) for word in profile.database.hooks[name]]
     told = f"the hook `{name}` for `{node.name}`"
@@ -45,7 +45,7 @@ def run_hook(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=child_environment(environ),
-            # What Ctrl-C does to it is ours to decide: a half-stopped service is worse than a late one.
+            # Keeps Ctrl-C from reaching the hook: a half-stopped service is worse than a late one.
             start_new_session=True,
         )
     except OSError as error:

@@ -1,7 +1,7 @@
-"""What a switchover or failover was about and how far it came, on disk, so that a run that was killed can be run again.
+"""The journal of a switchover or failover and its progress on disk, so that a killed run can be resumed.
 
-The nodes themselves tell how things stand; the journal adds what they cannot tell: who was to become the primary, under
-which operation, and whether the fence is ours to take away.
+The nodes report their current state. The journal adds what they cannot know: the target, the operation id, and whether
+this tool set the fence and may remove it.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from custctl.replication.plan import Plan, Step
 
 DONE, ABORTED, INCOMPLETE = "done", "aborted", "incomplete"
-"""How an operation ends: all of it was done, all of it was undone, or the rest is left to a rerun."""
+"""How an operation ends: everything was done, everything was undone, or the rest is left to a rerun."""
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """An operation as its journal tells it.
+    """An operation, as read from the journal.
 
     Attributes:
-        loss: what could be lost when it was planned.
-        began: the steps that were begun; the last of them may have been done or not.
-        ended: how it ended; None where it was killed.
+        loss: what could be lost, as planned.
+        began: the steps that were begun; the last one may or may not be done.
+        ended: how it ended; None if it was killed.
     """
 
     operation_id: str
@@ -50,10 +50,10 @@ class Intent:
 
 
 class Journal:
-    """The journal of one profile on this machine: one JSON object a line, only ever added to.
+    """The journal of one profile on this machine: append-only, one JSON object per line.
 
     Args:
-        path: its file; the folder is made when first needed.
+        path: its file; the folder is created on the first write.
     """
 
     def __init__(self, path: Path) -> None:
@@ -66,10 +66,10 @@ class Journal:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other runs on this machine out; a run that is killed lets go.
+        """Lock out other runs on this machine; the lock ends with the process.
 
         Raises:
-            UnavailableError: another one goes on, or the journal cannot be written.
+            UnavailableError: another run holds the lock, or the journal cannot be written.
         """
         with ExitStack() as stack:
             try:
@@ -84,7 +84,7 @@ class Journal:
             yield
 
     def begin(self, plan: Plan, actor: str) -> None:
-        """Write down what is going to be done, before anything is."""
+        """Record what will be done, before any of it is."""
         self._add(
             plan.operation_id,
             "begin",
@@ -97,15 +97,15 @@ class Journal:
         )
 
     def step(self, plan: Plan, step: Step, state: str, detail: str = "") -> None:
-        """Write down that a step begins, is done, has failed, or was undone."""
+        """Record that a step begins, is done, has failed, or was undone."""
         self._add(plan.operation_id, state, step=step.name, node=step.node, detail=detail)
 
     def end(self, operation_id: str, outcome: str) -> None:
-        """Write down how it ended: `DONE`, `ABORTED` or `INCOMPLETE`."""
+        """Record how an operation ended: `DONE`, `ABORTED` or `INCOMPLETE`."""
         self._add(operation_id, "end", outcome=outcome)
 
     def settle(self, plan: Plan) -> None:
-        """Write down that an operation is done, of which a run was killed and nothing is left to do."""
+        """Record as done an operation whose run was killed, but that has nothing left to do."""
         unfinished = self.unfinished()
         if unfinished is not None and unfinished.operation_id == plan.operation_id:
             self.end(plan.operation_id, DONE)
@@ -115,7 +115,7 @@ class Journal:
         line = json.dumps({"at": at, "operation_id": operation_id, "event": event, **facts}, ensure_ascii=False)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            # In front of the line: what a killed run has left of its last one is then a line of its own.
+            # The leading newline separates this line from a torn one that a killed run may have left.
             data = f"\n{line}\n".encode()
             descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
@@ -133,14 +133,14 @@ class Journal:
         )
 
     def operations(self) -> list[Intent]:
-        """Return all operations, the oldest first."""
+        """Return all operations, oldest first."""
         found: dict[str, Intent] = {}
         for event in self._events():
             _tell(found, event)
         return list(found.values())
 
     def unfinished(self) -> Intent | None:
-        """Return the last operation where a rerun has something left to do."""
+        """Return the last operation, if a rerun has something left to do."""
         held = self.operations()
         return held[-1] if held and held[-1].ended in (None, INCOMPLETE) else None
 
@@ -164,12 +164,12 @@ class Journal:
 
 
 def _tell(found: dict[str, Intent], event: Mapping[str, Any]) -> None:
-    """Add an event to the operation that it is of."""
+    """Apply an event to its operation."""
     key = event["operation_id"]
     held = found.get(key)
     if event["event"] == "begin":
         if held is not None:
-            # Begun again: what it is about stands in the first line.
+            # Resumed: the first `begin` line keeps the facts.
             found[key] = replace(found.pop(key), at=event["at"], actor=event.get("actor", ""), ended=None)
             return
         facts, loss = event.get("facts") or {}, Loss.of(event.get("loss") or {})

@@ -1,4 +1,4 @@
-"""The nodes of a profile, each connected to by itself: asked all at once, and told one at a time what to do."""
+"""One connection per node of a profile: all are queried at once, and commanded one at a time."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Means:
         profile: whose nodes they are.
         database: connects to them.
         environ: the process environment, for hooks and for a manager's own variables.
-        actor: who is recorded.
-        told: called with what happens meanwhile, for a person.
+        actor: the name to record.
+        told: called with progress messages for a person.
     """
 
     profile: Profile
@@ -41,7 +41,7 @@ class Nodes:
     """The connections to the nodes, opened by the first look and kept until `close`.
 
     Attributes:
-        database_id: the id of the database, once a node has told it.
+        database_id: the id of the database, once a node has reported it.
     """
 
     def __init__(self, means: Means) -> None:
@@ -57,7 +57,7 @@ class Nodes:
         return self._profile.database.replication.max_lag
 
     def _look(self) -> Topology:
-        """Ask all nodes at once; those that were lost since the last look are connected to again."""
+        """Query all nodes at once, and reconnect to those lost since the last look."""
         missing = [node.name for node in self._nodes() if not isinstance(self._members.get(node.name), Member)]
         if missing:
             self._members.update(self._means.database.members(missing))
@@ -93,7 +93,7 @@ class Nodes:
         """Return a node of the profile by its name.
 
         Raises:
-            NotFoundError: it has none of it.
+            NotFoundError: there is no such node.
         """
         nodes = {node.name: node for node in self._nodes()}
         if name not in nodes:
@@ -114,14 +114,14 @@ class Nodes:
         return member
 
     def connect_anew(self, name: str) -> None:
-        """Connect to a node once more, whose connection may have been lost."""
+        """Reconnect to a node whose connection may be lost."""
         member = self._members.get(name)
         if isinstance(member, Member):
             member.close()
         self._members.update(self._means.database.members([name]))
 
     def close(self) -> None:
-        """Hang up, which lets go of what was locked."""
+        """Close all connections, which releases their locks."""
         members, self._members = self._members, {}
         for member in members.values():
             if isinstance(member, Member):

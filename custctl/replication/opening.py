@@ -1,4 +1,4 @@
-"""Which driver keeps a profile's replicas: the one place that knows them all."""
+"""Selects the driver that manages a profile's replicas: the only module that knows all drivers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DRIVERS = {
     "patroni": "custctl.replication.patroni.driver:PatroniDriver",
     "availability-group": "custctl.replication.availability_group.driver:AvailabilityDriver",
 }
-"""The drivers by the name that a profile gives them; each is imported when it is opened."""
+"""The drivers, by the name used in a profile; each is imported when it is opened."""
 
 
 @contextmanager
@@ -26,10 +26,10 @@ def opened(means: Means, *, changes: bool = False) -> Iterator[Driver]:
     """Open the driver that the profile names, for the block.
 
     Args:
-        changes: whether anything is going to be changed.
+        changes: whether the caller will change anything.
 
     Raises:
-        RefusedError: the profile names none, or does not let it change anything.
+        RefusedError: the profile names no driver, or does not let it make changes.
     """
     found = DRIVERS.get(means.profile.database.replication.driver)
     if found is None:

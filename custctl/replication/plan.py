@@ -1,4 +1,4 @@
-"""What a switchover or failover is going to do: a value, made from what was observed and carried out as it is."""
+"""The plan of a switchover or failover: an immutable value, made from what was observed and carried out unchanged."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ SWITCHOVER, FAILOVER = "switchover", "failover"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step, which can be done again without harm.
+    """One step of a plan. Steps are idempotent.
 
     Attributes:
-        name: what kind of step it is.
-        node: the node that it is about.
-        what: in words, for a person.
+        name: the kind of step.
+        node: the node it acts on.
+        what: a description for a person.
     """
 
     name: str
@@ -27,12 +27,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What of the old primary's acknowledged writes the new one may lack.
+    """Which of the old primary's acknowledged writes the new one may lack.
 
     Attributes:
         none: whether it is proven that none is lost.
         why: the proof, or why there is none.
-        since: writes acknowledged after this moment may be lost, none before it; None where even that is not known.
+        since: writes acknowledged after this moment may be lost, none before it; None if unknown.
         seconds: how long ago that was.
         bytes: how much of the log is known to be missing; there may be more that nobody has seen.
     """
@@ -44,12 +44,12 @@ class Loss:
     bytes: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it by name, in plain values."""
+        """Return the fields by name, as plain values."""
         return {**asdict(self), "since": _text(self.since) if self.since else None}
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Loss:
-        """Return what `as_dict` returned once, as the audit keeps it."""
+        """Rebuild a loss from `as_dict`, as the audit stores it."""
         since = facts.get("since")
         return cls(
             none=bool(facts.get("none")),
@@ -82,10 +82,10 @@ UNKNOWN_LOSS = Loss(none=False, why="the history forked before this command, and
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What the operator says that he knows and accepts.
+    """What the operator confirms and accepts.
 
     Attributes:
-        primary_is_stopped: the old primary does not run, and will not come back by itself.
+        primary_is_stopped: the old primary is stopped, and will not come back by itself.
         data_loss: acknowledged writes may be lost.
     """
 
@@ -99,13 +99,13 @@ class Plan:
 
     Attributes:
         kind: switchover or failover.
-        operation_id: the UUID that it is journalled and audited under.
-        old: the primary that is left; None where it is not known.
+        operation_id: the UUID it is journalled and audited under.
+        old: the old primary; None if unknown.
         target: the node that becomes the primary.
         steps: in order.
         loss: what may be lost.
-        warnings: what the operator should know before he confirms.
-        facts: what the driver needs besides, by name; plain values.
+        warnings: what the operator should know before confirming.
+        facts: further plain values that the driver needs, by name.
     """
 
     kind: str
@@ -119,5 +119,5 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
-        """True where the target is the primary and nothing is left to do."""
+        """Whether the target is the primary and nothing is left to do."""
         return not self.steps

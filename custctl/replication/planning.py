@@ -1,7 +1,7 @@
 """What the plans of all drivers share: pure functions of what was observed.
 
-What proves that nothing is lost is each driver's own. What is asked before, in which words it is refused, and with which
-steps a plan begins and ends, is the same.
+Each driver has its own proof that nothing is lost. The checks before it, the messages of a refusal, and the first and
+last steps of a plan are shared.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from custctl.replication.topology import Replica, Topology
 
 ONE_HISTORY = "decide which one to keep, then `replica fence` and `replica rejoin` the other"
-"""What an operator does where two nodes accept writes."""
+"""What an operator does when two nodes accept writes."""
 
-# -- what is asked first ---------------------------------------------------------------------------
+# -- first checks ----------------------------------------------------------------------------------
 
 
 def require_one_history(topology: Topology) -> None:
-    """Refuse to go on where two nodes accept writes.
+    """Refuse to continue if two nodes accept writes.
 
     Raises:
         SplitBrainError: they do.
@@ -50,11 +50,11 @@ def require_one_history(topology: Topology) -> None:
 
 
 def require_environment(topology: Topology, profile: Profile) -> None:
-    """Refuse to change nodes that are stamped with another environment than the profile's, or with none.
+    """Refuse to change nodes whose environment stamp is not the profile's, or missing.
 
     Raises:
-        RefusedError: they are.
-        PendingError: they have no schema of custctl.
+        RefusedError: a stamp differs from the profile's environment.
+        PendingError: the nodes have no stamp.
     """
     stamps = {seen.environment for _, seen in topology.answered()}
     for stamp in stamps - {None, profile.environment}:
@@ -68,11 +68,12 @@ def require_environment(topology: Topology, profile: Profile) -> None:
 
 
 def require_rights(lacking: Mapping[str, Sequence[str] | CustctlError], who: str) -> None:
-    """Refuse to go on where this login may not steer a node.
+    """Refuse to continue if this login may not manage a node.
 
     Args:
-        lacking: for each node the statements that would give it the rights, or why they are not known, which is raised.
-        who: as the hint begins, such as "a superuser run".
+        lacking: for each node, the statements that would grant the missing rights, or the error if they are unknown;
+            an error is raised.
+        who: how the hint begins, such as "a superuser run".
     """
     for name, found in lacking.items():
         if isinstance(found, CustctlError):
@@ -86,10 +87,10 @@ def require_rights(lacking: Mapping[str, Sequence[str] | CustctlError], who: str
 
 
 def answering(topology: Topology, name: str) -> Replica:
-    """Return a node that is to become the primary, and what it says.
+    """Return the target node and what it reports.
 
     Raises:
-        UnavailableError: it says nothing.
+        UnavailableError: it does not answer.
     """
     seen = topology.find(name)
     if seen is None or seen.observation is None:
@@ -124,7 +125,7 @@ def check_one_cluster(replica: Replica, primary: Replica) -> None:
 
 
 def check_not_delayed(node: Node, found: Observation) -> None:
-    """Refuse a standby that is behind on purpose: to wait for it ends never, while there are writes."""
+    """Refuse a standby that is delayed on purpose: while there are writes, it never catches up."""
     if found.apply_delay:
         delay = format_duration(found.apply_delay)
         raise RefusedError(
@@ -147,7 +148,7 @@ def check_lag(topology: Topology, node: Node, found: Observation) -> None:
 
 
 def left_behind(topology: Topology) -> list[str]:
-    """Return what is to be known of the nodes that do not answer."""
+    """Return a warning for each node that does not answer."""
     return [f"`{seen.name}` does not answer: it must follow later" for seen in topology.silent]
 
 
@@ -158,7 +159,7 @@ def refuse_primary(node: Node, target: str, otherwise: str = "") -> NoReturn:
     """Refuse to fail over while a primary answers.
 
     Args:
-        otherwise: what else an operator can do, behind the switchover.
+        otherwise: what else an operator can do, appended to the switchover.
     """
     raise RefusedError(
         f"`{node.name}` answers, and is the primary",
@@ -167,18 +168,18 @@ def refuse_primary(node: Node, target: str, otherwise: str = "") -> NoReturn:
 
 
 def refuse_all() -> NoReturn:
-    """Refuse to choose a target where no standby answers."""
+    """Refuse a failover when no standby answers."""
     raise UnavailableError(
         "no standby answers: there is no node to fail over to", hint="bring one back; `custctl replica status`"
     )
 
 
 def check_silence(accepted: Accepted, away: Sequence[str], receiving: Sequence[str], *, can_fence: bool) -> None:
-    """Refuse where the old primary may be alive, though it does not answer here.
+    """Refuse if the old primary may still be running, though it does not answer here.
 
     Args:
-        away: the nodes that may be it.
-        receiving: the standbys that look connected to it.
+        away: the nodes that may be the old primary.
+        receiving: the standbys that seem to be connected to it.
         can_fence: whether the profile has a hook that stops them.
     """
     if accepted.primary_is_stopped:
@@ -202,7 +203,7 @@ def check_loss(node: Node, loss: Loss, ahead: Sequence[str], accepted: Accepted,
 
     Args:
         ahead: the nodes that have received more.
-        otherwise: what else an operator can do, behind getting the old primary back.
+        otherwise: what else an operator can do, appended to bringing the old primary back.
     """
     if accepted.data_loss:
         return
@@ -222,10 +223,10 @@ def check_loss(node: Node, loss: Loss, ahead: Sequence[str], accepted: Accepted,
 
 
 def confirmed(plan: Plan, loss: Loss) -> str:
-    """Return in words what may be lost, judged once more when the nodes are locked.
+    """Return in words what may be lost, checked again once the nodes are locked.
 
     Raises:
-        RefusedError: more than the operator accepts.
+        RefusedError: more may be lost than the operator accepts.
     """
     if not loss.none and not plan.facts["data_loss"]:
         raise RefusedError(str(loss), hint="`--allow-data-loss` continues", details={"loss": loss.as_dict()})
@@ -233,7 +234,7 @@ def confirmed(plan: Plan, loss: Loss) -> str:
 
 
 def unproven(found: Observation, why: str, missing: int | None = None) -> Loss:
-    """Return a loss that is bounded by nothing but the time of the last write that a standby has.
+    """Return a loss that is bounded only by the time of the last write that a standby has.
 
     Args:
         missing: bytes of the log that are known to be missing.
@@ -245,7 +246,7 @@ def unproven(found: Observation, why: str, missing: int | None = None) -> Loss:
 
 
 def missing_bytes(topology: Topology, found: Observation) -> int:
-    """Return how much of the log, of what the standbys have and have heard of, one of them lacks."""
+    """Return how many bytes of the log one standby lacks, of what all standbys have or have heard of."""
     known = max(
         (position or 0 for _, seen in topology.standbys for position in (seen.reported, seen.position)), default=0
     )
@@ -253,14 +254,14 @@ def missing_bytes(topology: Topology, found: Observation) -> int:
 
 
 def loss_of_fork(operation_id: str, unfinished: Intent | None) -> Loss:
-    """Return what may have been lost when a node became the primary that is one already: as an earlier run told."""
+    """Return what may have been lost when the target became the primary, as an earlier run planned it."""
     if unfinished is None or unfinished.operation_id != operation_id or "promote" not in unfinished.began:
         return UNKNOWN_LOSS
     return unfinished.loss
 
 
 def replayed_at_once(node: Node, found: Observation) -> list[str]:
-    """Return what is to be known of a failover to a delayed standby; nothing where it is none."""
+    """Return the warning about a failover to a delayed standby; empty if it is not delayed."""
     if not found.apply_delay:
         return []
     delay = format_duration(found.apply_delay)
@@ -273,19 +274,19 @@ def replayed_at_once(node: Node, found: Observation) -> list[str]:
 
 
 def beginning(kind: str, target: str, stop: Iterable[str] = ()) -> list[Step]:
-    """Return the steps that stop nodes by the profile's hook, and lock those that answer."""
+    """Return the steps that stop nodes with the profile's hook, and lock those that answer."""
     hooks = [Step("hook", name, f"run the hook `fence` for `{name}`") for name in stop]
     else_does = "switches" if kind == SWITCHOVER else "fails"
     return [*hooks, Step("lock", target, f"lock the nodes, so that nobody else {else_does} over")]
 
 
 def follow(names: Iterable[str], target: str) -> list[Step]:
-    """Return the steps that have standbys follow the new primary."""
+    """Return the steps that make standbys follow the new primary."""
     return [Step("follow", name, f"let `{name}` follow `{target}`") for name in names]
 
 
 def ending(target: str) -> tuple[Step, Step]:
-    """Return the steps that raise the epoch, and look whether all is as it should be."""
+    """Return the steps that raise the epoch and verify the result."""
     return (
         Step("record", target, f"record the fork of the history on `{target}`"),
         Step("verify", target, f"verify that only `{target}` accepts writes"),
@@ -293,5 +294,5 @@ def ending(target: str) -> tuple[Step, Step]:
 
 
 def quoted(names: Iterable[str]) -> str:
-    """Return names as messages list them."""
+    """Return names in backticks, separated by commas."""
     return ", ".join(f"`{name}`" for name in names)

@@ -1,7 +1,7 @@
-"""What is kept between two commands: how far a replica must have come to show what was written from here.
+"""State kept between commands: the log position a replica must have reached to show this machine's own writes.
 
-A file for each profile, in the user's state folder. It is written whole and under a lock, so that of several processes
-none turns it back. Where it was lost, or could not be written, the next read from the primary tells enough again.
+Each profile has one file in the user's state folder. It is rewritten as a whole under a lock, so that no process sets it
+back. If it is lost or could not be written, the next read from the primary restores it.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from pathlib import Path
 from custctl.engines.reads import LogPosition
 from custctl.support.state import SealedFile
 
-_PATIENCE = 1.0  # seconds in which another process's writing of the file is waited for; it takes a thousandth of that
+_PATIENCE = 1.0  # seconds to wait while another process writes the file; a write takes about a millisecond
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What is kept of one database.
+    """What is kept about one database.
 
     Attributes:
-        reached: the furthest position that was written from here, or met; None where nothing was.
-        primary: the name of the node that was the primary last. Never more than a guess.
-        is_whole: whether nothing was written from here behind that position, for all that can be told.
+        reached: the furthest position written or seen from this machine; None if there is none.
+        primary: the name of the node that was the primary last. Only a guess.
+        is_whole: whether, as far as is known, this machine has written nothing after that position.
     """
 
     reached: LogPosition | None = None
@@ -35,9 +35,9 @@ class Memory:
 
 
 def later(held: LogPosition | None, new: LogPosition) -> LogPosition:
-    """Return what is to be kept: of one database, the higher epoch, and in one epoch the higher position.
+    """Return the position to keep: the higher epoch, and within an epoch the higher position.
 
-    Another database's position takes the place of the one that was held: the profile leads to that database now.
+    A position of another database replaces the held one: the profile now points to that database.
     """
     if held is None or held.database_id != new.database_id:
         return new
@@ -45,7 +45,7 @@ def later(held: LogPosition | None, new: LogPosition) -> LogPosition:
 
 
 class Positions:
-    """The memory of one profile.
+    """The stored positions of one profile.
 
     Args:
         path: the file; it and its folder need not exist.
@@ -58,12 +58,12 @@ class Positions:
 
     @classmethod
     def of(cls, folder: Path, profile: str, database: Sequence[str | None]) -> Positions:
-        """Return the memory of a profile.
+        """Return the positions of a profile.
 
         Args:
             folder: the user's state folder.
             profile: its name.
-            database: what names the database in it. Not its nodes: one more or less of them is no other database.
+            database: what identifies the database. Not its nodes: adding or removing one keeps the same database.
         """
         digest = hashlib.sha256(json.dumps(list(database)).encode()).hexdigest()[:12]
         name = re.sub(r"[^\w.-]", "_", profile)
@@ -80,13 +80,13 @@ class Positions:
         return held
 
     def remember(self, reached: LogPosition, primary: str) -> Memory:
-        """Keep a position, unless a later one is kept, and which node is the primary.
+        """Keep a position, unless a later one is stored, and the name of the primary.
 
         Returns:
-            What is kept now.
+            What is stored now.
 
         Raises:
-            OSError: the file cannot be written, and whoever reads it next is told that it is not whole.
+            OSError: the file cannot be written; the next reader finds `is_whole` false.
         """
         kept = Memory(is_whole=False)
 
@@ -95,7 +95,7 @@ class Positions:
             held = _parsed(text, whole)
             kept = replace(held, reached=later(held.reached, reached), primary=primary, is_whole=True)
             if self._was_whole and not held.is_whole:
-                # Lost since this process began: another one may have written behind this position.
+                # Lost since this process read it: another process may have written after this position.
                 kept = held
             return _text(kept) if kept != held else None
 

@@ -1,4 +1,4 @@
-"""What synchronous replication proves once the primary is gone: which standbys must have every acknowledged write.
+"""What synchronous replication proves after the primary is gone: which standbys have every acknowledged write.
 
 Source: https://www.postgresql.org/docs/current/runtime-config-replication.html#GUC-SYNCHRONOUS-STANDBY-NAMES
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 _TOKEN = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff-]*|\*|\d+)|([(),]))')
 EVERY = "*"
 UNNAMED = "walreceiver"
-"""What a standby is called that has not been given a name."""
+"""The default name of a standby."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,9 @@ class Synchronous:
 
     Attributes:
         count: how many of them must have it.
-        names: those that count, folded to lower case; `*` is each.
-        by_priority: whether the first ones of the list are preferred. Whichever were attached may have served, all the
-            same: a preference proves nothing about a moment that is past.
+        names: the standbys that count, in lower case; `*` matches any.
+        by_priority: whether the first ones of the list are preferred. This proves nothing about past commits: any
+            standby of the list may have served, depending on which were attached then.
     """
 
     count: int
@@ -31,12 +31,12 @@ class Synchronous:
     by_priority: bool
 
     def lists(self, name: str | None) -> bool:
-        """Tell whether a standby of this name counts."""
+        """Tell whether a standby with this name counts."""
         return EVERY in self.names or (name is not None and name.lower() in self.names)
 
 
 def parse_synchronous(text: str) -> Synchronous | None:
-    """Read `synchronous_standby_names`; None where a commit waits for no standby, or the text is not understood.
+    """Parse `synchronous_standby_names`; None if commits wait for no standby, or the text cannot be parsed.
 
     Forms: `a, b` (the first of them), `2 (a, b, c)`, `FIRST 2 (a, b, c)` and `ANY 2 (a, b, c)`.
     """
@@ -82,33 +82,33 @@ def _tokens(text: str) -> list[tuple[str, str]] | None:
 
 
 def holders(wanted: Synchronous, reachable: Collection[str], silent: int) -> bool:
-    """Tell whether at least one reachable standby must have every write that was acknowledged.
+    """Tell whether at least one reachable standby must have every acknowledged write.
 
-    Each acknowledged write is on `count` standbys of the list. Where fewer of these are silent than that, one of the
-    reachable has it, and so has the one of them that received most.
+    Each acknowledged write is on `count` standbys of the list. If fewer than `count` of the list are silent, a reachable
+    one has the write, and so does the reachable one that received the most.
 
     Args:
-        reachable: the names, as the primary called them, of the standbys that answer.
-        silent: how many standbys of the list may there be that do not answer.
+        reachable: the names, as the primary knew them, of the standbys that answer.
+        silent: the maximum number of standbys of the list that do not answer.
     """
     return silent < wanted.count and any(map(wanted.lists, reachable))
 
 
 def silent_members(wanted: Synchronous, reachable: Collection[str], silent_nodes: Sequence[str]) -> int:
-    """Return how many standbys of the list there may be that do not answer, at most.
+    """Return the maximum number of standbys of the list that do not answer.
 
     Args:
-        reachable: the names, as the primary called them, of the standbys that answer.
-        silent_nodes: the profile's names of the nodes that do not answer, one of which was the primary.
+        reachable: the names, as the primary knew them, of the standbys that answer.
+        silent_nodes: the profile's names of the nodes that do not answer; one of them was the primary.
     """
     others = max(len(silent_nodes) - 1, 0)
     names = [name.lower() for name in reachable]
     if EVERY in wanted.names or UNNAMED in wanted.names or len(set(names)) < len(names):
-        # A silent one may go by the name of one that answers.
+        # A silent standby may share the name of one that answers.
         return others
     missing = set(wanted.names) - set(names)
-    # Lists are most often the same on every node, so that the old primary stands there too, and is no standby. Which of
-    # several it was is not known: it counts as one of the list only where each of them is. Under another name than the
-    # profile's it is not known again.
+    # Most clusters use the same list on every node, so it includes the old primary, which is not a standby. With several
+    # silent nodes, which one was the primary is unknown: subtract it only if all of them are listed. It is recognized
+    # only by its name in the profile.
     was_listed = bool(silent_nodes) and all(name.lower() in missing for name in silent_nodes)
     return len(missing) - was_listed

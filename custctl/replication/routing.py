@@ -1,4 +1,4 @@
-"""Where a read goes: spread over the replicas that are fresh enough, and know what this operator has written."""
+"""Routes reads: spreads them over the replicas that are fresh enough and have this operator's own writes."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _LOOK = "`custctl replica status` shows who is who"
 
 
 class Teller(Protocol):
-    """What people are told through."""
+    """Reports to the user."""
 
     def note(self, text: str) -> None:
-        """Say what is good to know."""
+        """Report something good to know."""
 
     def warn(self, text: str, hint: str | None = None) -> None:
-        """Say what may be wrong."""
+        """Report something that may be wrong."""
 
 
 class Routing:
-    """Decides where reads go, and keeps what was written from here; see `custctl.engines.reads.Replicas`.
+    """Decides where reads go, and keeps the position of this machine's writes; see `custctl.engines.reads.Replicas`.
 
     Args:
-        positions: what is kept between two commands.
+        positions: the state kept between commands.
         spread: whether replicas serve reads.
         max_lag: seconds that a replica may be behind and still serve.
-        tell: what people are told through.
+        tell: reports to the user.
     """
 
     def __init__(self, positions: Positions, *, spread: bool, max_lag: float, tell: Teller) -> None:
@@ -63,9 +63,9 @@ class Routing:
     # -- which node ----------------------------------------------------------------------------------
 
     def waves(self, nodes: Sequence[Node]) -> list[list[Node]]:
-        """Return one node by chance, then the others, and last the one that was the primary when it was last met.
+        """Return one random node first, then the others, and last the node last known as the primary.
 
-        By chance, as the commands of one operator do not know of each other: over many of them that is even.
+        Separate commands do not know of each other; a random choice spreads many of them evenly.
         """
         primary = [node for node in nodes if node.name == self._memory.primary]
         others = [node for node in nodes if node not in primary]
@@ -73,7 +73,7 @@ class Routing:
         return [wave for wave in (others[:1], others[1:], primary) if wave]
 
     def misfit(self, freshness: Freshness | None) -> str | None:
-        """Return why a standby is not to serve, or None where it may."""
+        """Return why a standby must not serve, or None if it may."""
         if freshness is None:
             return "it does not report its position"
         if not freshness.following:
@@ -93,7 +93,7 @@ class Routing:
         return (reached.epoch, reached.position) >= (written.epoch, written.position)
 
     def is_former(self, freshness: Freshness | None) -> bool:
-        """Tell whether a primary's history was overtaken: a later epoch of its database was met before."""
+        """Tell whether a primary's history is outdated: a later epoch of its database was seen before."""
         met = self._memory.reached
         return (
             freshness is not None
@@ -106,7 +106,7 @@ class Routing:
         """Refuse to write to a former primary.
 
         Raises:
-            SplitBrainError: a later epoch of this database was met before.
+            SplitBrainError: a later epoch of this database was seen before.
         """
         met = self._memory.reached
         if met is not None and met.database_id == database_id and met.epoch > epoch:
@@ -121,11 +121,11 @@ class Routing:
     # -- what is kept --------------------------------------------------------------------------------
 
     def committed(self, node: Node, reached: LogPosition) -> None:
-        """Keep the position that a replica must have reached to serve what was written from here."""
+        """Keep the position that a replica must have reached to show this machine's writes."""
         self._keep(node, reached)
 
     def read_primary(self, node: Node, freshness: Freshness | None) -> None:
-        """Take note of which node is the primary, and of the history that it is in."""
+        """Remember which node is the primary, and the history it is on."""
         met = self._memory.reached
         if freshness is None:
             return
@@ -143,7 +143,7 @@ class Routing:
         if known and met is not None:
             reached = met
         if not known or self._memory.primary != node.name:
-            # What is written from here may be behind a position that is unknown, or of another database of this name.
+            # The stored position is unknown, or of another database with this name; take the primary's instead.
             self._keep(node, reached)
 
     def _keep(self, node: Node, reached: LogPosition) -> None:
@@ -163,7 +163,7 @@ class Routing:
             )
 
     def not_learnt(self, error: CustctlError) -> None:
-        """Tell that the position of what was written could not be learnt."""
+        """Warn that the position of a write could not be read."""
         if self._spread:
             self._tell.warn(
                 f"it is written, but the position that a replica needs to show it is unknown: {error.message}",
@@ -171,17 +171,17 @@ class Routing:
             )
 
     def unconfirmed(self, where: str) -> None:
-        """Tell that a write is committed, and no standby has confirmed it that it should have waited for."""
+        """Warn that a write is committed, but no synchronous standby confirmed it."""
         self._tell.warn(
             f"it is committed at {where}, and no synchronous standby confirmed it in time: it is lost if"
             " that node is lost",
             hint=f"`synchronous_standby_names` there names standbys that are not attached; {_LOOK}",
         )
 
-    # -- what is told --------------------------------------------------------------------------------
+    # -- messages ------------------------------------------------------------------------------------
 
     def without_primary(self, node: Node, freshness: Freshness | None, *, fenced: bool, missing: Sequence[str]) -> None:
-        """Tell that a node serves for want of a primary."""
+        """Report that a node serves the read because there is no primary."""
         if fenced:
             self._tell.note(f"no node accepts writes: read from {node}, a primary that is fenced")
             return
@@ -193,7 +193,7 @@ class Routing:
         self._tell.note(f"{why}: read from replica {node}, {lag}{own}")
 
     def passed_over(self, node: Node, error: CustctlError, *, midway: bool) -> None:
-        """Tell that a read goes on at another node."""
+        """Report that a read continues at another node."""
         if midway:
             self._tell.note(
                 f"replica {node} failed midway ({error.message}): the rest is read from another node, in a later state"

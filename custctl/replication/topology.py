@@ -1,4 +1,4 @@
-"""Who is who among the nodes at one moment, and how well that is."""
+"""The roles of the nodes at one moment, and the health of the cluster."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Health(StrEnum):
-    """How a cluster is, and what `replica status --check` exits with."""
+    """The health of a cluster, and the exit code of `replica status --check`."""
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"
@@ -29,7 +29,7 @@ class Health(StrEnum):
 
     @property
     def in_words(self) -> str:
-        """How messages say it."""
+        """The wording in messages."""
         return {
             Health.HEALTHY: "healthy",
             Health.DEGRADED: "degraded",
@@ -39,7 +39,7 @@ class Health(StrEnum):
 
     @property
     def exit_code(self) -> ExitCode:
-        """The exit code that stands for it."""
+        """The exit code for this health."""
         return {
             Health.HEALTHY: ExitCode.OK,
             Health.DEGRADED: ExitCode.INCOMPLETE,
@@ -49,12 +49,12 @@ class Health(StrEnum):
 
 
 Replica = tuple["Node", "Observation"]
-"""A node that answers, and what it says of itself."""
+"""A node that answers, and what it reports."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A node of the profile: what it says of itself, or why it says nothing."""
+    """A node of the profile: what it reports, or why it does not answer."""
 
     node: Node
     observation: Observation | None
@@ -68,13 +68,13 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """All nodes of a profile, asked at once.
+    """All nodes of a profile, queried at once.
 
     Attributes:
         nodes: in the profile's order.
         max_lag: seconds that a standby may be behind and still serve reads.
-        troubles: what a cluster manager says is not as it should be.
-        notes: what else it tells, on which the health does not hang.
+        troubles: problems that a cluster manager reports.
+        notes: what else the manager reports; does not affect the health.
     """
 
     nodes: tuple[Seen, ...]
@@ -83,23 +83,23 @@ class Topology:
     notes: tuple[str, ...] = ()
 
     def find(self, name: str) -> Seen | None:
-        """Return a node by its name; None where the profile has none of it."""
+        """Return a node by name; None if the profile has no such node."""
         return next((seen for seen in self.nodes if seen.name == name), None)
 
     def answered(self) -> Iterator[Replica]:
-        """Yield the nodes that say something."""
+        """Yield the nodes that answer."""
         for seen in self.nodes:
             if seen.observation is not None:
                 yield seen.node, seen.observation
 
     @property
     def silent(self) -> tuple[Seen, ...]:
-        """The nodes that say nothing."""
+        """The nodes that do not answer."""
         return tuple(seen for seen in self.nodes if seen.observation is None)
 
     @property
     def primaries(self) -> list[Replica]:
-        """The nodes that are no standbys, fenced ones too."""
+        """The nodes that are not standbys, including fenced ones."""
         return [(node, seen) for node, seen in self.answered() if seen.role is Role.PRIMARY]
 
     @property
@@ -114,7 +114,7 @@ class Topology:
 
     @property
     def primary(self) -> Replica | None:
-        """The one node that accepts writes; None where there is none, or more than one."""
+        """The only node that accepts writes; None if there is none, or more than one."""
         found = self.writable
         return found[0] if len(found) == 1 else None
 
@@ -128,7 +128,7 @@ class Topology:
 
     @property
     def health(self) -> Health:
-        """How the cluster is."""
+        """The health of the cluster."""
         if len(self.writable) > 1:
             return Health.SPLIT_BRAIN
         if not self.writable:
@@ -136,7 +136,7 @@ class Topology:
         return Health.DEGRADED if self.reasons() else Health.HEALTHY
 
     def reasons(self) -> list[str]:
-        """Return what is not as it should be, one line each."""
+        """Return all problems, one line each."""
         told = []
         if len(self.writable) > 1:
             told.append(f"{_names(self.writable)} accept writes independently")
@@ -170,7 +170,7 @@ class Topology:
         if found.replay_paused:
             yield f"the replay of `{node.name}` is paused"
         if found.apply_delay and found.receiving:
-            # The age of what it has replayed tells nothing there: see `remarks`.
+            # A delayed standby's replay lag is intended; `remarks` reports it.
             return
         if found.lag is None:
             yield f"it is unknown how far `{node.name}` is behind"
@@ -178,7 +178,7 @@ class Topology:
             yield f"`{node.name}` is {found.lag:.1f} s behind, more than {self.max_lag:g} s"
 
     def remarks(self) -> list[str]:
-        """Return what else a person should know, on which the health does not hang."""
+        """Return what else a person should know; does not affect the health."""
         delayed = [(node, found) for node, found in self.standbys if found.apply_delay]
         return [
             *(
@@ -196,7 +196,7 @@ class Topology:
             yield f"recorded {age}: commits wait for `{recorded['synchronous'] or 'no standby'}`"
 
     def recorded(self) -> dict[str, Any] | None:
-        """Return what is recorded of the standbys that commits wait for, by name; None where nothing is."""
+        """Return the recorded list of standbys that commits wait for, as a dict; None if none is recorded."""
         found = self.primary[1] if self.primary else next((seen for _, seen in self.standbys), None)
         if found is None or found.recorded_synchronous is None:
             return None
@@ -241,10 +241,10 @@ class Topology:
         primary = self.primary[1] if self.primary else None
         if primary is None or found.role is Role.PRIMARY or primary.timeline != found.timeline:
             return None
-        # SQL Server's positions count blocks of its log files: their difference is no number of bytes.
+        # SQL Server's positions count log blocks: their difference is not a number of bytes.
         if primary.position is None or found.replayed is None or found.group is not None:
             return None
-        # Asked at the same time, and not at the very same moment.
+        # The nodes are not read at exactly the same moment, so the difference can be negative.
         return max(0, primary.position - found.replayed)
 
     def _sync_state(self, found: Observation) -> str | None:
@@ -258,18 +258,18 @@ class Topology:
             for attached in other.attached
             if attached.name == found.name and other.timeline == found.timeline
         }
-        # Standbys that share a name are not told apart by the node that feeds them.
+        # The upstream node cannot distinguish standbys that share a name.
         return states.pop() if len(states) == 1 else None
 
 
 def check_health(topology: Topology, way_out: str | None, *, strictly: bool) -> None:
-    """Raise what stands in the way of any answer, and with `strictly` whatever is not healthy.
+    """Raise if no node answers, and with `strictly` also if the cluster is not healthy.
 
     Args:
         way_out: what an operator can do about it.
 
     Raises:
-        CustctlError: it is not healthy, with the exit code that stands for its health; no node answers.
+        CustctlError: no node answers; or the cluster is not healthy, with the exit code of its health.
     """
     faults = [seen.fault for seen in topology.silent if seen.fault is not None]
     if len(faults) == len(topology.nodes):
@@ -293,7 +293,7 @@ def _why_idle(node: Node, found: Observation) -> str:
 
 
 def missing_confirmations(node: Node, found: Observation) -> str | None:
-    """Return why commits on a primary do not end: they wait for standbys that are not there. None where they do."""
+    """Return why commits on a primary never finish: they wait for missing standbys. None if they do finish."""
     wanted = parse_synchronous(found.synchronous)
     if wanted is None or found.role is not Role.PRIMARY or not found.waits_for_standbys:
         return None
@@ -311,7 +311,7 @@ UNCONFIRMED = (
     "start the missing standbys; or drop the guarantee: `ALTER SYSTEM SET synchronous_standby_names = ''`, then"
     " `SELECT pg_reload_conf()` on the primary"
 )
-"""What an operator does about commits that do not end for want of standbys."""
+"""What an operator does about commits that wait for missing standbys."""
 
 
 def _troubles_of_primary(node: Node, found: Observation) -> Iterator[str]:
@@ -339,14 +339,12 @@ def _troubles_of_primary(node: Node, found: Observation) -> Iterator[str]:
 
 
 def is_recorded_otherwise(found: Observation) -> bool:
-    """Tell whether commits wait for other standbys than was recorded last, by a node's own setting."""
+    """Tell whether a node's setting makes commits wait for other standbys than last recorded."""
     return found.recorded_synchronous is not None and found.recorded_synchronous != found.waited_for
 
 
 def is_to_record(primary: Observation) -> bool:
-    """Tell whether what is recorded of a primary is not what has been in force ever since: another setting, or one that
-    may have been changed and changed back.
-    """
+    """Tell whether a primary's record must be renewed: the setting differs, or may have changed and changed back."""
     if primary.environment is None:
         return False
     at, configured = primary.recorded_at, primary.configured
@@ -354,25 +352,26 @@ def is_to_record(primary: Observation) -> bool:
 
 
 def is_to_count(primary: Observation) -> bool:
-    """Tell whether a primary's branch of the history is not counted: one without a count is on its first branch, or was
-    promoted by somebody else.
+    """Tell whether a primary's branch of the history still has to be counted.
+
+    A primary without a count is on its first branch, or was promoted by somebody else.
     """
     return is_uncounted(primary) or (primary.fork is None and primary.timeline != 1)
 
 
 def is_uncounted(primary: Observation) -> bool:
-    """Tell whether the history is on another branch than the one that its epoch was counted for."""
+    """Tell whether the history is on another branch than the one its epoch was counted for."""
     branch = primary.branch or (str(primary.timeline) if primary.timeline is not None else None)
     return None not in (primary.fork, branch) and primary.fork != branch
 
 
 def _position(found: Observation, position: int | None) -> str | None:
-    """Return a position as its server writes it."""
+    """Return a position in its server's notation."""
     return position_text(position) if found.group is None else lsn_text(position)
 
 
 def lsn_text(position: int | None) -> str | None:
-    """Return a position of SQL Server as its tools write it, `00000024:000001a8:0001`: log file, block and slot.
+    """Return a SQL Server position in its tools' notation, `00000024:000001a8:0001`: log file, block and slot.
 
     Source: https://learn.microsoft.com/sql/relational-databases/sql-server-transaction-log-architecture-and-management-guide
     """
@@ -384,7 +383,7 @@ def lsn_text(position: int | None) -> str | None:
 
 
 def position_text(position: int | None) -> str | None:
-    """Return a position as PostgreSQL writes it: `16/B374D848`."""
+    """Return a position in PostgreSQL's notation: `16/B374D848`."""
     return f"{position >> 32:X}/{position & 0xFFFFFFFF:X}" if position is not None else None
 
 
