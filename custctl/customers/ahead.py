@@ -1,4 +1,4 @@
-"""Reading ahead: what comes next is made while the caller works on what came before."""
+"""Reading ahead: a thread makes the next item while the caller works on the current one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_SWITCH = 0.0005  # seconds after which one thread makes way for the other
+_SWITCH = 0.0005  # seconds until one thread yields to the other
 
 
 class _End:
@@ -23,10 +23,10 @@ class _End:
 
 @contextmanager
 def read_ahead(items: Iterator[T]) -> Iterator[Iterator[T]]:
-    """Hand on an iterator whose next item is made by another thread meanwhile; never more than one is held ready.
+    """Return an iterator whose next item another thread prepares; it holds at most one item ready.
 
-    It pays where the caller waits for something else than Python, as for a database. The thread ends with the block;
-    one that waits for input which never comes ends with the program.
+    This helps if the caller waits for something other than Python, such as a database. The thread ends with the block;
+    one that waits for input that never comes ends with the program.
     """
     ready: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
     wanted = threading.Semaphore(1)
@@ -57,7 +57,7 @@ def read_ahead(items: Iterator[T]) -> Iterator[Iterator[T]]:
             yield item
 
     interval = sys.getswitchinterval()
-    # A database's answer must not wait for the other thread to use up its turn.
+    # The thread that handles a database's answer must not wait for the other to use up its time slice.
     sys.setswitchinterval(_SWITCH)
     threading.Thread(target=work, daemon=True).start()
     try:

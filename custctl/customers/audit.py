@@ -90,7 +90,7 @@ def row_hash(row: Mapping[str, Any]) -> str:
 
 
 def is_as_written(row: Mapping[str, Any]) -> bool:
-    """Tell whether a row's hash is what it should be.
+    """Return whether a row's hash is what it should be.
 
     A client of a release that does not know the login leaves it to the database: it is then outside of the chain.
 
@@ -241,7 +241,7 @@ def _range(start: int, end: int | None) -> str:
 
 
 def in_ranges(ranges: str, number: int) -> bool:
-    """Tell whether a number lies in ranges that `id_ranges` wrote."""
+    """Return whether a number lies in ranges that `id_ranges` wrote."""
     for part in filter(None, ranges.split(",")):
         low, _, high = part.partition("-")
         if int(low) <= number <= int(high or low):

@@ -1,4 +1,4 @@
-"""One batch of an import: what becomes of each row."""
+"""One batch of an import: the outcome of each row."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ OnConflict = Literal["fail", "skip", "update"]
 _TAKEN = "the email is already taken"
 _LINE_BREAK = re.compile(r"U\+000[AD]\b")
 _JOIN = "`--join-lines` joins the lines of a cell"
-# What a value breaks that was written for another purpose: a status of another system, a text that is too long. A
-# control character or a damaged number is a fault of the value alone.
+# What a value violates that was written for another purpose: a status of another system, a text that is too long.
+# A control character or a damaged number says nothing about the column's meaning.
 _OF_OTHER_MEANING = re.compile(r"(?:^|; )`(\w+)` (?:must be `|has \d+ characters)")
 _OPTIONAL = frozenset(EDITABLE) - frozenset(REQUIRED)
 _VALIDATORS = 1000  # JSON lines can have any number of different sets of columns
@@ -34,7 +34,7 @@ _VALIDATORS = 1000  # JSON lines can have any number of different sets of column
 
 @dataclass(slots=True)
 class Counts:
-    """How many rows an import has dealt with, and how."""
+    """How many rows an import has processed, by outcome."""
 
     rows: int = 0
     inserted: int = 0
@@ -45,7 +45,7 @@ class Counts:
 
 
 class Merger(Protocol):
-    """The database, or what a dry run has in its place."""
+    """The database, or its stand-in during a dry run."""
 
     def merge(
         self,
@@ -63,18 +63,18 @@ class Merger(Protocol):
 
 @dataclass(slots=True)
 class Portion:
-    """A batch as it was read and checked, before the database is asked.
+    """A batch that was read and checked, before the database sees it.
 
     Attributes:
-        rows: how many rows of the file it is made of.
-        lines: the first and the last line of them; None where there are no rows.
-        groups: rows that go into the table together, those with the same columns; in each no email stands twice.
+        rows: number of the file's rows in it.
+        lines: first and last line of those rows; None if there are no rows.
+        groups: rows with the same columns, which are merged together; no email occurs twice in a group.
         rejected: rows that break a rule, each with the reason.
-        skipped: rows whose email stands further up in the batch, where such are skipped; and those without any value.
-        blank: the rows without any value alone.
-        undecodable: the rows with bytes that the file's encoding does not have.
-        filled: how many cells of each field hold something.
-        misfits: how many of those cells, in optional fields, seem to be of another meaning than the field.
+        skipped: rows whose email occurs earlier in the batch, if those are skipped; and rows without any value.
+        blank: the number of rows without any value.
+        undecodable: the number of rows with bytes that the file's encoding does not have.
+        filled: number of non-empty cells of each field.
+        misfits: how many of those cells, in optional fields, probably mean something else than the field.
         digest: of all values, so that an auditor can check a file against what was imported.
         last: whether the file ends here.
         records: the rows as they were read.
@@ -94,13 +94,13 @@ class Portion:
     records: Sequence[Record]
 
     def refused(self, reason: str) -> Portion:
-        """Return the portion with all its rows that were good rejected."""
+        """Return the portion with all its good rows rejected."""
         rejected = [(record, reason) for _, records, _ in self.groups for record in records]
         return replace(self, groups=[], rejected=[*self.rejected, *rejected])
 
 
 class Checker:
-    """Makes portions of records: what can be known of them without the database.
+    """Makes portions of records: all checks that do not need the database.
 
     Args:
         encoding: the file's, for reasons.
@@ -118,7 +118,7 @@ class Checker:
         self._validators: dict[tuple[str, ...], RowValidator | OwnRowValidator] = {}
 
     def check(self, records: Sequence[Record], *, last: bool) -> Portion:
-        """Apply the rules, and sort the rows by their columns."""
+        """Apply the rules, and group the rows by their columns."""
         pending: dict[tuple[str, ...], tuple[list[Record], list[list[str | None]]]] = {}
         groups: list[tuple[tuple[str, ...], list[Record], list[list[str | None]]]] = []
         lines: dict[str | None, int] = {}
@@ -158,7 +158,7 @@ class Checker:
                 if self._on_conflict == "skip":
                     skipped += 1
                     continue
-                # The row above it goes first.
+                # The earlier row with this email goes first.
                 groups += [(names, *rows) for names, rows in pending.items()]
                 pending, lines = {}, {}
             lines[email] = record.line
@@ -188,7 +188,7 @@ class Checker:
         return made
 
     def _undecodable(self, record: Record) -> str | None:
-        """Name the cells that hold bytes which the file's encoding does not have; they were read as lone surrogates."""
+        """Name the cells with bytes that the file's encoding does not have; they were read as lone surrogates."""
         found = []
         for name, cell in zip(record.columns, record.cells, strict=False):
             byte = re.search("[\udc80-\udcff]", cell) if isinstance(cell, str) else None
@@ -199,13 +199,13 @@ class Checker:
 
 
 def _misfits(record: Record, reason: str) -> list[str]:
-    """Name the optional fields whose cells hold something that is probably of another meaning."""
+    """Name the optional fields whose cells probably mean something else."""
     cells = dict(zip(record.columns, record.cells, strict=True))
     return [name for name in _OF_OTHER_MEANING.findall(reason) if name in _OPTIONAL and not is_blank([cells[name]])]
 
 
 def _filled(records: Sequence[Record]) -> Counter[str]:
-    """Count the cells of each field that hold something; a cell of blanks counts, as to look into each takes long."""
+    """Count the non-empty cells of each field; a cell of blanks counts, because checking each takes too long."""
     filled: Counter[str] = Counter()
     tables: dict[tuple[str, ...], list[Sequence[Any]]] = {}
     for record in records:
@@ -229,7 +229,7 @@ def _digest(groups: Sequence[tuple[tuple[str, ...], list[Record], list[list[str 
 
 
 class Batch:
-    """What became of a portion in the table."""
+    """The outcome of a portion in the table."""
 
     def __init__(self, portion: Portion, on_conflict: OnConflict) -> None:
         self._portion = portion

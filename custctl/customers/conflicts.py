@@ -1,4 +1,4 @@
-"""What is told where a row, or the table itself, moved on: what it was, what it is now, and what was asked."""
+"""Reporting that a row, or the table itself, has changed: what it was, what it is now, and what was requested."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from custctl.support.errors import ConflictError, UnavailableError
 
 
 class FieldsChangedError(UnavailableError):
-    """The database has other own fields than the values were checked for: check them again."""
+    """The database has other own fields than the values were checked against: check them again."""
 
     def __init__(self) -> None:
         super().__init__("the fields of a customer have just changed", hint="run the command again")
 
 
 def check_fields(checked: OwnFields, own: OwnFields) -> None:
-    """Make sure that values were checked for the own fields that the database has.
+    """Check that values were validated against the own fields that the database has.
 
     Raises:
-        FieldsChangedError: it has others.
+        FieldsChangedError: the database has other own fields.
     """
     if checked.record != own.record:
         raise FieldsChangedError
@@ -30,14 +30,14 @@ def check_fields(checked: OwnFields, own: OwnFields) -> None:
 def version_conflict(
     was: Mapping[str, Any] | None, now: Customer, expected: str, asked: Mapping[str, Any]
 ) -> ConflictError:
-    """Return the error for a row that moved on.
+    """Return the error for a row that has changed.
 
     Args:
-        was: the row at the expected version; None where that is not recorded.
-        now: the row as it is.
-        expected: the version that the caller wrote under.
-        asked: the values of the fields that the caller named, None for one to clear. In the error's `fields` only these
-            have the key `asked`, so that a field to clear can be told from one that nobody asked about.
+        was: the row at the expected version; None if that is not recorded.
+        now: the current row.
+        expected: the version that the caller expected.
+        asked: the values of the fields that the caller named, None to clear one. In the error's `fields`, only these
+            have the key `asked`, which distinguishes a field to clear from one that was not named.
     """
     current = now.as_dict()
     touched = [

@@ -222,5 +222,5 @@ def allow_long_cells() -> None:
 
 
 def is_blank(cells: Iterable[Any]) -> bool:
-    """Tell whether no cell holds anything."""
+    """Return whether no cell holds anything."""
     return not any(cell.strip() if isinstance(cell, str) else cell is not None for cell in cells)

@@ -94,7 +94,7 @@ def _is_utf8(word: bytes) -> bool:
 
 
 def _reads(word: bytes, candidate: _Candidate) -> bool:
-    """Tell whether a word is one in an encoding: its own letters, no capital behind a small one, not all marks."""
+    """Return whether a word is one in an encoding: its own letters, no capital behind a small one, not all marks."""
     try:
         text = word.decode(candidate.name)
     except UnicodeDecodeError:

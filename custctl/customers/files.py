@@ -1,4 +1,4 @@
-"""Opening a file that is imported."""
+"""Opening a file to import."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from custctl.support.files import is_endless, open_input
 
 @contextmanager
 def opened(file: Path | IO[bytes]) -> Iterator[IO[bytes]]:
-    """Open a file, which is read twice: what can be read once alone is kept in an unnamed file.
+    """Open a file for reading twice; a stream that can be read only once is copied to an unnamed file.
 
     Args:
-        file: its path, or a stream that stays the caller's.
+        file: its path, or a stream that the caller owns.
 
     Raises:
         UnavailableError: it is a pipe, and nothing writes to it.
         UsageError: it cannot be read.
-        InvalidError: on reading; it is changed meanwhile.
+        InvalidError: while reading, if the file has changed.
     """
     with _seekable(file) as data:
         yield io.BufferedReader(Steady(data))

@@ -243,7 +243,7 @@ def _place(headers: Sequence[str], wanted: str) -> int | None:
 
 
 def is_known(header: str, mapping: Sequence[Mapped], own: OwnFields = NO_OWN_FIELDS) -> bool:
-    """Tell whether a header matches a field or an option."""
+    """Return whether a header matches a field or an option."""
     sought = bare(header)
     if not sought:
         return False

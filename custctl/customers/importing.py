@@ -1,8 +1,7 @@
 """Importing customers as a stream: batches, each one transaction with its position and its audit row.
 
-The position is kept in the database, keyed by the file's digest and the options,
-and commits with its batch: an import that is killed and run again goes on behind
-the last batch that committed, and neither loses nor doubles a row.
+The position is kept in the database, keyed by the file's digest and the options, and commits with its batch: an import
+that is killed and run again resumes after the last committed batch, and neither loses nor duplicates a row.
 """
 
 from __future__ import annotations
@@ -41,23 +40,23 @@ if TYPE_CHECKING:
     from custctl.engines.base import Database
     from custctl.engines.connection import Connection
 
-BATCH = 10_000  # rows a transaction
-_BATCH_BYTES = 1 << 23  # of the file, at most about so many: rows can be long
-DEFERS_FROM = 50_000  # rows to come: to build an index after fewer of them saves less than a second
-_DEFERS_SHARE = 10  # rows to come for each that is there already: those rows' index is built once more
+BATCH = 10_000  # rows per transaction
+_BATCH_BYTES = 1 << 23  # of the file, approximate maximum per batch: rows can be long
+DEFERS_FROM = 50_000  # remaining rows: with fewer, building an index afterwards saves less than a second
+_DEFERS_SHARE = 10  # remaining rows per row that already exists: the index on the existing rows is rebuilt too
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be imported.
+    """What to import.
 
     Attributes:
         name: the file, for the audit.
-        key_parts: the options that the position is keyed by, besides the digest.
-        on_conflict: what happens to a row whose email is taken.
-        rejects: where bad rows go; None: nowhere.
-        own: the own fields that the rows are checked for.
-        typed: whether the cells of the file have types.
+        key_parts: the options that key the position, besides the digest.
+        on_conflict: what to do with a row whose email is taken.
+        rejects: the file for rejected rows; None for no file.
+        own: the own fields that the rows are checked against.
+        typed: whether the file's cells have types.
     """
 
     name: str
@@ -77,15 +76,16 @@ class Result:
     """What an import did.
 
     Attributes:
-        resumed_at: how many rows an earlier, interrupted run had dealt with.
-        replayed: the operation had been applied whole before, and nothing was done now.
-        lost_rejects: how many rows that earlier run rejected that are not in the file of rejects.
+        resumed_at: number of rows that an earlier, interrupted run had processed.
+        replayed: the whole operation had been applied before, and this run did nothing.
+        lost_rejects: number of rows that the earlier run rejected and the file of rejects lacks.
         blank: how many of the rows skipped by this run have no value at all.
-        undecodable: how many of the rows rejected by this run hold bytes that the file's encoding does not have.
-        filled: how many cells of each field that this run read hold something.
-        misfits: how many of those cells seem to be of another meaning than the field.
+        undecodable: how many of the rows rejected by this run have bytes that the file's encoding does not have.
+        filled: number of non-empty cells of each field that this run read.
+        misfits: how many of those cells probably mean something else than the field.
         reasons: the first rejects, as (line, reason).
-        account_error: why accounts at the identity provider do not follow yet; None where they do, or there is none.
+        account_error: why accounts at the identity provider are not up to date yet; None if they are, or there is no
+            provider.
     """
 
     counts: Counts
@@ -107,7 +107,7 @@ _BUILDING = "building the secondary indexes"
 
 @dataclass(frozen=True, slots=True)
 class _Committed:
-    """A batch that was committed, and where it left the import."""
+    """A committed batch, and the state in which it left the import."""
 
     work: Batch
     counts: Counts
@@ -116,11 +116,11 @@ class _Committed:
 
 
 class Import:
-    """One import. `result` tells at any time what is committed.
+    """One import. `result` always shows what is committed.
 
     Args:
-        actor: who is recorded.
-        note: told what is done with the table's indexes.
+        actor: the name recorded in the audit.
+        note: receives messages about the table's indexes.
 
     Attributes:
         deferred: whether indexes wait for the end of this import, or of one that was killed.
@@ -140,8 +140,8 @@ class Import:
         self._actor = actor
         digest = hashlib.sha256("\0".join([request.fingerprint.digest, *request.key_parts]).encode("utf-8", "replace"))
         self._key = digest.hexdigest()
-        self._held: str | None = None  # the position as this run read or wrote it last
-        self._part = 0  # of the operation, the last that is recorded
+        self._held: str | None = None  # the position that this run last read or wrote
+        self._part = 0  # last recorded part of the operation
         self._rejects_size = 0
         self._rejects: Rejects | None = None
         self._note = note
@@ -152,13 +152,13 @@ class Import:
         """Import the file.
 
         Args:
-            on_progress: called with the number of rows dealt with, after each batch.
+            on_progress: called after each batch with the number of rows processed.
 
         Raises:
-            ConflictError: another process imports the same file, or the operation is another request's.
-            FieldsChangedError: the database has other own fields than the rows are checked for.
-            IncompleteError: the indexes that were left out for the rows could not be built; it can be run again.
-            InvalidError: the file cannot be read further; what came before has landed.
+            ConflictError: another process is importing the same file, or the operation id belongs to another request.
+            FieldsChangedError: the database has other own fields than the rows were checked against.
+            IncompleteError: the deferred indexes could not be built; the import can be run again.
+            InvalidError: the rest of the file cannot be read; the rows before it are imported.
             RefusedError: the database's stamp forbids it.
         """
         if self._request.dry_run:
@@ -183,7 +183,7 @@ class Import:
         return self.result
 
     def committed(self) -> Counts:
-        """Return what is committed, as the database has it: an interrupt may come between a commit and the word of it."""
+        """Return what the database has committed: an interrupt may come between a commit and its answer."""
         with self._database.reading() as connection:
             found = audit.find_operation(connection, self._request.operation_id)
         recorded = [row for row in found if row.action != VOID]
@@ -226,7 +226,7 @@ class Import:
         """Read the file and check it, a batch at a time.
 
         Raises:
-            InvalidError: it cannot be read further; what came before the damage has been yielded.
+            InvalidError: the rest cannot be read; everything before the damage has been yielded.
         """
         source = self._request.source
         checker = self._checker()
@@ -242,17 +242,18 @@ class Import:
                     yield checker.check(batch, last=False)
                     batch, begun = [], source.offset
         except InvalidError:
-            # What could be read before the damage lands as it would have in a shorter file.
+            # Import what came before the damage, as if the file ended there.
             if batch:
                 yield checker.check(batch, last=False)
             raise
         yield checker.check(batch, last=True)
 
     def _commit(self, portion: Portion) -> bool:
-        """Write a batch; where the database refuses a value, in halves, until the row alone is left that has it.
+        """Write a batch; if the database refuses a value, split it in halves until only the row with that value is
+        left.
 
         Returns:
-            False where another process has done the whole operation meanwhile.
+            False if another process has completed the whole operation meanwhile.
         """
         try:
             return self._commit_whole(portion)
@@ -273,16 +274,16 @@ class Import:
         """Write a batch, its position and its audit row as one transaction.
 
         Returns:
-            False where another process has done the whole operation meanwhile.
+            False if another process has completed the whole operation meanwhile.
         """
         rejects = self._rejects
         if portion.last:
-            # The position goes with the last rows: until then, an import that is killed is run again to build them.
+            # The last batch deletes the position: build before it, so that an import killed here can be run again.
             self._build()
 
         def write(connection: Connection, _: Standing) -> _Committed | None:
             check_fields(self._request.own, connection.own)
-            # Two processes that import the same file meet here, before either has looked at the position.
+            # Two processes that import the same file wait here, before either reads the position.
             self._database.lock(connection, self._key)
             if self._position(connection) != self._held:
                 raise ConflictError(
@@ -308,7 +309,7 @@ class Import:
         try:
             done = self._store.transactions.run(self._request.operation_id, write, part=lambda: self._part + 1)
         except OutcomeUnknownError:
-            raise  # the rejects of a batch that may be there stay; the next run goes by the position
+            raise  # the batch may be committed: keep its rejects; the next run relies on the position
         except BaseException:
             if rejects is not None:
                 rejects.cut_back(self._rejects_size)
@@ -340,14 +341,14 @@ class Import:
         return held
 
     def _begin(self, connection: Connection, standing: Standing) -> None:
-        """Answer for what was done before, or take over where an earlier run stopped."""
+        """Replay an operation that is already applied, or resume where an earlier run stopped."""
         check_fields(self._request.own, connection.own)
         self.deferred = standing.deferred is not None
         if self._answer_again(connection):
             return
         recorded = audit.find_operation(connection, self._request.operation_id)
         self._held = self._position(connection)
-        # A part that was given up for void counts too.
+        # A part that was voided counts too.
         self._part = max((row.part for row in recorded), default=0)
         if self._held is not None:
             position = json.loads(self._held)
@@ -366,7 +367,7 @@ class Import:
             self.deferred = bool(deferral.defer(self._database, connection, to_come // _DEFERS_SHARE))
 
     def _build(self) -> None:
-        """Build the indexes that were left out, here or by an import that was killed."""
+        """Build the indexes that this import, or one that was killed, deferred."""
         if not self.deferred:
             return
         self._note(_BUILDING)
@@ -417,7 +418,7 @@ class Import:
         audit.append(self._database, connection, entry)
 
     def _answer_again(self, connection: Connection) -> bool:
-        """Tell whether the operation was applied whole before; the result is then the first one's."""
+        """Return whether the whole operation was applied before; if so, set the result to the first one's."""
         recorded = audit.find_operation(connection, self._request.operation_id)
         recorded = [row for row in recorded if row.action != VOID]
         if not recorded:

@@ -82,7 +82,7 @@ class JsonLines:
                 yield self._record(line, text)
 
     def _is_csv(self, first: str) -> bool:
-        """Tell whether the first line is a header of CSV, or names the delimiter of what follows."""
+        """Return whether the first line is a header of CSV, or names the delimiter of what follows."""
         if first.lstrip().startswith(("{", "[")):
             return False
         cells = (cell for delimiter in DELIMITERS for cell in first.split(delimiter))

@@ -1,8 +1,8 @@
-"""The statements of lists and of searches for the beginning of a field, in SQLAlchemy Core.
+"""The statements of lists and of exact searches, in SQLAlchemy Core.
 
-A page is read as lanes: subqueries that an index serves in order, one behind the other, of which each yields no more than
-the page needs. A list has a lane for rows with a value and one for rows without (nulls last); a search for the beginning of
-a field has a lane for each field it looks in.
+A page is read as lanes, one after the other: subqueries that an index serves in order, each limited to what the page
+needs. A list has a lane for rows with a value and one for rows without (nulls last); an exact search has a lane for
+each field it looks in.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 def statement(
     database: Database, connection: Connection, query: Query, limit: int, after: Position | None
 ) -> Select[Any]:
-    """Return the statement of a page, at most `limit` rows: lane, the lane's key, and what makes a customer."""
+    """Return the statement of a page of at most `limit` rows: lane, the lane's key, and a customer's columns."""
     if after is not None and is_by_version(query):
         after = replace(after, key=_row_version(database, after.key))
     lanes = (
@@ -60,7 +60,7 @@ def statement(
     elif query.sort.startswith("-"):
         order = key.desc()
     if own_sort(query) is not None:
-        # Not every value that the engine sorts by is one that a driver can read; the row has it as text.
+        # A driver cannot read every value that the engine sorts by; the row has it as text.
         shown = (lane, sa.null().label(key.name), *list(union.c)[2:])
         return sa.select(*shown).order_by(lane, order, identity).limit(limit)
     return sa.select(union).order_by(lane, order, identity).limit(limit)
@@ -100,7 +100,7 @@ def _list_lanes(connection: Connection, query: ListQuery, after: Position | None
 
 
 def list_filters(connection: Connection, query: ListQuery) -> list[ColumnElement[bool]]:
-    """Return what must hold of the rows of a list.
+    """Return the conditions of a list.
 
     Raises:
         UsageError, InvalidError: as `check_list`.
@@ -145,7 +145,7 @@ def _search_lanes(connection: Connection, query: SearchQuery, after: Position | 
         order = connection.dialect.fold_order(key)
         # A row belongs to the first lane that it matches.
         earlier = [_does_not_hold(sa.or_(*match)) for match in matches[:number]]
-        # A subquery for each condition: an index serves their union only unordered.
+        # One subquery per condition: an index serves an OR of them only unordered.
         for condition in conditions:
             lane = _lane(connection, number, key, [condition, *earlier])
             if after is not None and number == after.lane:
@@ -162,13 +162,13 @@ def _lane(
 
 
 def _does_not_hold(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Return the opposite of a condition, which is also true where a column in it is NULL."""
+    """Return the negation of a condition; it is also true if a column in the condition is NULL."""
     zero: ColumnElement[int] = sa.literal_column("0")
     return sa.case((condition, sa.literal_column("1")), else_=zero) == zero
 
 
 def _beyond(order: ColumnElement[Any], after: Position, *, descending: bool) -> ColumnElement[bool]:
-    """Return the condition for rows behind a position; spelled out, as not every engine compares rows."""
+    """Return the condition for rows after a position; spelled out, because not every engine compares rows."""
     further = order < after.key if descending else order > after.key
     not_before = order <= after.key if descending else order >= after.key
     return sa.and_(not_before, sa.or_(further, customer.c.id > after.id))

@@ -1,4 +1,4 @@
-"""Finding a customer's row, and making a customer of it."""
+"""Finding a customer's row, and turning it into a `Customer`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def to_customer(database: Database, connection: Connection, row: Sequence[Any]) -> Customer:
-    """Make a `Customer` of a row of `statements.columns()`, which ends with the epoch and the record of own fields."""
+    """Make a `Customer` from a row of `statements.columns()`, which ends with epoch and record of own fields."""
     return make_customer(database, connection, row, parse_epoch(row[-2]))
 
 
 def make_customer(database: Database, connection: Connection, row: Sequence[Any], epoch: int) -> Customer:
-    """Make a `Customer` of a row that begins with `statements.row_columns()`, read in the epoch's own transaction."""
+    """Make a `Customer` from a row that begins with `statements.row_columns()`, read in the epoch's transaction."""
     values = dict(zip(FIELDS, row, strict=False))
     values["version"] = str(Version(epoch, database.encode_version(values["version"])))
     if not connection.own.fields:
@@ -32,10 +32,10 @@ def make_customer(database: Database, connection: Connection, row: Sequence[Any]
 
 
 def look_up(database: Database, connection: Connection, statement: str, who: int | str) -> Row | None:
-    """Return the row that a statement finds for a customer named by id or email, if any.
+    """Return the row that a statement finds for an id or email, if any.
 
     Args:
-        statement: the beginning of its name, which ends in `_by_id` or `_by_email`.
+        statement: the statement's name without `by_id` or `by_email`.
         who: as `naming.parse_who` returned it.
     """
     name = f"{statement}by_{'id' if isinstance(who, int) else 'email'}"
@@ -44,12 +44,12 @@ def look_up(database: Database, connection: Connection, statement: str, who: int
 
 
 def with_own_fields(database: Database, connection: Connection, select: Callable[[], Sequence[Row]]) -> Sequence[Row]:
-    """Return rows that end with the record of own fields, selected with the own fields that it records.
+    """Select rows with the own fields that the database records; the record is each row's last column.
 
-    Where others are known than the database has recorded, it is asked once more.
+    If the connection knows other own fields than those recorded, it selects once more.
 
     Raises:
-        PendingError: a column that is recorded is not there.
+        PendingError: a recorded column does not exist.
     """
     try:
         rows = select()

@@ -1,4 +1,4 @@
-"""Three-way merge of a customer's fields: what the row was, what it is now, and what was asked."""
+"""Three-way merge of a customer's fields: the base, the current row, and the requested values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Values = Mapping[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class FieldConflict:
-    """A field that both sides changed, and not to the same value."""
+    """A field that both sides changed to different values."""
 
     field: str
     base: Value
@@ -22,10 +22,10 @@ class FieldConflict:
 
 @dataclass(frozen=True, slots=True)
 class MergeResult:
-    """What a merge came to.
+    """The result of a merge.
 
     Args:
-        changes: what to write onto `theirs`, conflicting fields left out.
+        changes: what to write onto `theirs`, without conflicting fields.
         conflicts: what a person has to decide, in the order of `mine`.
     """
 
@@ -34,12 +34,12 @@ class MergeResult:
 
 
 def merge(base: Values, theirs: Values, mine: Values) -> MergeResult:
-    """Merge two edits of one row; a field that only one side touched is that side's.
+    """Merge two edits of one row; a field that only one side changed takes that side's value.
 
     Args:
-        base: the fields as they were when `mine` was begun.
-        theirs: the fields as they are stored now.
-        mine: the fields as they are wanted. A field absent from `mine` or `theirs` is untouched by that side.
+        base: the fields when `mine` began.
+        theirs: the fields as stored now.
+        mine: the requested fields. A field absent from `mine` or `theirs` is unchanged on that side.
     """
     changes: dict[str, Value] = {}
     conflicts: list[FieldConflict] = []

@@ -27,7 +27,7 @@ FIELDS: Final = ("id", *EDITABLE, "version", "created_at", "updated_at")
 """All fields of a customer, in the order of output."""
 
 REQUIRED: Final = ("email", "first_name", "last_name")
-"""The fields that every customer has and that cannot be cleared."""
+"""The fields that every customer has; they cannot be cleared."""
 
 STATUSES: Final = ("active", "suspended", "closed")
 DEFAULT_STATUS: Final = "active"
@@ -45,7 +45,7 @@ MAX_LENGTH: Final[Mapping[str, int]] = {
     "postal_code": 20,
     "country": 100,
 }
-"""How long each free text may be, in characters (code points in NFC); `status` is bound by its set instead."""
+"""Maximum length of each free text, in characters (code points in NFC); `status` is limited by its set of values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Customer:
     """One row of `customer`, as read.
 
     Args:
-        version: opaque; equal only while nothing has changed the row.
+        version: opaque; equal only if nothing has changed the row.
         created_at: ISO 8601 in UTC, ending in `Z`; so is `updated_at`.
         own: the values of the company's own fields by name, in the table's order.
     """
@@ -80,11 +80,11 @@ class Customer:
         return self.own[name] if name in self.own else getattr(self, name)
 
     def as_dict(self) -> dict[str, Value]:
-        """Return all fields by name, in the order of output: those of `FIELDS`, then the own ones."""
+        """Return all fields by name, in the order of output: those of `FIELDS`, then the own fields."""
         return {**{name: getattr(self, name) for name in FIELDS}, **self.own}
 
 
 def recorded_customer(recorded: Mapping[str, Value]) -> Customer:
-    """Return a customer as the audit recorded it: a field that is younger than the entry is empty."""
+    """Return a customer as the audit recorded it; fields added after the entry are None."""
     ours: dict[str, Any] = {name: recorded.get(name) for name in FIELDS}
     return Customer(**ours, own={name: value for name, value in recorded.items() if name not in ours})

@@ -1,4 +1,4 @@
-"""Operations: a user's request by its id, and what it did."""
+"""Operations: a user's request, its id and its outcome."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ class Outcome:
     """What a write did.
 
     Attributes:
-        customer: the row as the write left it; None where it was deleted or is erased.
+        customer: the row after the write; None if it was deleted or erased.
         customer_id: its id.
         operation_id: the operation that did it.
-        changed: False where there was nothing to change.
-        replayed: True where the operation had been applied before, and nothing was done now.
-        before: the row as it was, where an update changed it now; None for a replayed operation.
-        deleted_version: the version that the row had when it was deleted; None where it was not.
-        account_error: why the account at the identity provider does not follow yet, though the customer is written; None
-            where it does, or there is no provider.
+        changed: False if there was nothing to change.
+        replayed: True if the operation had been applied before, and this call did nothing.
+        before: the row before this update; None for other writes and for a replayed operation.
+        deleted_version: the row's version when it was deleted; None if it was not deleted.
+        account_error: why the account at the identity provider is not up to date yet, although the customer is written;
+            None if it is, or there is no provider.
     """
 
     customer: Customer | None
@@ -36,7 +36,7 @@ class Outcome:
 
 
 def new_operation_id() -> str:
-    """Return an id for a request that came without one."""
+    """Return a new id for a request without one."""
     return str(uuid.uuid4())
 
 
@@ -44,7 +44,7 @@ def parse_operation_id(text: str) -> str:
     """Return the canonical form of an operation id.
 
     Raises:
-        UsageError: it is no UUID.
+        UsageError: not a UUID.
     """
     try:
         return str(uuid.UUID(text))
@@ -53,9 +53,9 @@ def parse_operation_id(text: str) -> str:
 
 
 def chosen_operation_id(text: str | None) -> str:
-    """Return the canonical form of the operation id that was given, or a new one.
+    """Return the canonical form of the given operation id, or a new id.
 
     Raises:
-        UsageError: it is no UUID.
+        UsageError: not a UUID.
     """
     return new_operation_id() if text is None else parse_operation_id(text)

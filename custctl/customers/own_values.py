@@ -1,4 +1,4 @@
-"""Which values the company's own fields take, and the form in which they are kept."""
+"""Which values the company's own fields accept, and their stored form."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,40}")
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[Ee][+-]?[0-9]{1,4})?")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LONGEST_DECIMAL: Final = 16384
-"""How many digits before the point a decimal without a limit has at most, and behind it."""
+"""Maximum digits of an unlimited decimal: before the point, and after it."""
 _LARGEST_FLOAT: Final = 300
 _UUID: Final = re.compile(r"\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?")
 
 
 def own_value(field: Field, value: object, clean: Callable[[str], str | None]) -> Value:
-    """Return a value in the form that is kept; None clears the field.
+    """Return a value in its stored form; None clears the field.
 
     Args:
-        value: text, or a value as JSON has it.
-        clean: what is done to each text; see `rules.clean_text`.
+        value: text, or a JSON value.
+        clean: applied to each text; see `rules.clean_text`.
 
     Raises:
-        ValueError: a rule is broken; the text continues a sentence that begins with the field's name.
+        ValueError: a rule is broken; the message continues a sentence that begins with the field's name.
     """
     if not field.settable:
         raise ValueError(
@@ -46,10 +46,10 @@ def own_value(field: Field, value: object, clean: Callable[[str], str | None]) -
 
 
 def _typed(field: Field, value: object) -> str:
-    """Return a value of JSON as text.
+    """Return a JSON value as text.
 
     Raises:
-        ValueError: it is not of the field's type.
+        ValueError: it does not have the field's type.
     """
     fits = {"boolean": bool, "integer": int, "decimal": int | float, "float": int | float}.get(field.kind)
     if fits is None or not isinstance(value, fits) or (isinstance(value, bool) and field.kind != "boolean"):

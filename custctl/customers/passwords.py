@@ -79,7 +79,7 @@ def hash_password(password: str) -> str:
 
 
 def verify(stored: str, password: str) -> bool:
-    """Tell whether the password is the one that `stored` was made from, in constant time.
+    """Return whether the password is the one that `stored` was made from, in constant time.
 
     Raises:
         CustctlError: `stored` is not an argon2 hash, or this machine cannot compute it.
@@ -95,7 +95,7 @@ def verify(stored: str, password: str) -> bool:
 
 
 def needs_rehash(stored: str) -> bool:
-    """Tell whether `stored` was made with other parameters than `hash_password` uses now.
+    """Return whether `stored` was made with other parameters than `hash_password` uses now.
 
     Raises:
         CustctlError: `stored` is not an argon2 hash.

@@ -1,4 +1,4 @@
-"""What a list or a search asks for, and the cursor by which its next page goes on."""
+"""The query of a list or a search, and the cursor from which its next page continues."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from custctl.schema.own import OwnFields
 
 Mode = Literal["words", "contains", "exact"]
-"""How a search compares: words in any order, a part of a field, or the beginning of one as it is written."""
+"""How a search compares: words in any order, a part of a field, or the literal beginning of one."""
 
 SEARCHED = ("email", "last_name", "first_name", "company", "phone")
-"""The fields whose beginning an exact search looks at, in the order of its results."""
+"""The fields whose beginning an exact search compares, in the order of its results."""
 
 NOT_NULL = frozenset({"id", "email", "first_name", "last_name", "status", "version", "created_at", "updated_at"})
 DAMAGED = "the cursor is damaged"
@@ -32,7 +32,7 @@ WHOLE = "copy the full cursor, or start over"
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """Which customers, and in which order.
+    """Which customers to list, and in which order.
 
     Attributes:
         sort: a field, with `-` in front for descending.
@@ -46,7 +46,7 @@ class ListQuery:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The names of the fields that it sorts and filters by."""
+        """The names of the fields that the query sorts and filters by."""
         if not self.where:
             return (self.sort.removeprefix("-"),)
         from custctl.customers.conditions import parse_condition
@@ -56,7 +56,7 @@ class ListQuery:
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """A text to look for."""
+    """A text to search for."""
 
     text: str
     mode: Mode = "words"
@@ -67,7 +67,7 @@ Query = ListQuery | SearchQuery
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The last row of a page: its lane, what the lane is ordered by, and its id."""
+    """The last row of a page: its lane, the value that the lane is ordered by, and its id."""
 
     lane: int
     key: Any
@@ -77,7 +77,7 @@ class Position:
 def list_query(
     sort: str | None, status: str | None = None, country: str | None = None, where: Iterable[str] = ()
 ) -> ListQuery:
-    """Check the form of what a user asked for; `check_list` checks whether there are such fields.
+    """Check the syntax of a list's options; `check_list` checks that the fields exist.
 
     Raises:
         UsageError: no such status, or not a condition.
@@ -99,8 +99,8 @@ def check_list(query: ListQuery, own: OwnFields) -> ListQuery:
     """Check the fields of a list, and the values of its conditions.
 
     Raises:
-        UsageError: no such field, or one that cannot be used so.
-        InvalidError: a value is not of its field's type.
+        UsageError: no such field, or one that cannot be used this way.
+        InvalidError: a value does not have its field's type.
     """
     if query.sort == "id" and not query.where:
         return query
@@ -113,10 +113,10 @@ def check_list(query: ListQuery, own: OwnFields) -> ListQuery:
 
 
 def search_mode(*, contains: bool, exact: bool) -> Mode:
-    """Return how to compare.
+    """Return the mode of a search.
 
     Raises:
-        UsageError: both are asked for.
+        UsageError: both options are given.
     """
     if contains and exact:
         raise UsageError("`--contains` and `--exact` cannot be used together", hint="choose one of them")
@@ -124,10 +124,10 @@ def search_mode(*, contains: bool, exact: bool) -> Mode:
 
 
 def search_query(text: str, mode: Mode = "words") -> SearchQuery:
-    """Check what a user looks for.
+    """Check a search text.
 
     Raises:
-        UsageError: there is nothing to look for.
+        UsageError: the text is empty.
     """
     wanted = unicodedata.normalize("NFC", check_text(text, "the text to search for")).strip()
     if not wanted:
@@ -139,9 +139,9 @@ def search_query(text: str, mode: Mode = "words") -> SearchQuery:
 
 
 def encode_cursor(query: Query, position: Position) -> str:
-    """Return an opaque text that carries the query and where its page ended."""
+    """Return an opaque text with the query and the position where its page ended."""
     kind = "list" if isinstance(query, ListQuery) else "search"
-    # A list without conditions has no place for them: most cursors are shorter so.
+    # A list without conditions omits them: most cursors are shorter then.
     asked = [value for value in asdict(query).values() if value != ()]
     document = [kind, asked, [position.lane, position.key, position.id]]
     raw = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
@@ -172,7 +172,7 @@ def decode_cursor(text: str) -> tuple[Query, Position]:
         if type(lane) is not int or type(last_id) is not int or not 0 <= lane < lanes or abs(last_id) >= 2**63:
             raise ValueError(lane)
         if isinstance(key, str):
-            key.encode()  # a lone surrogate is in no row
+            key.encode()  # no row has a lone surrogate
         elif key is not None:
             raise ValueError(key)
         if isinstance(query, ListQuery):
@@ -183,7 +183,7 @@ def decode_cursor(text: str) -> tuple[Query, Position]:
 
 
 def _check_key(field: str, lane: int, key: Any) -> None:
-    """Refuse what no row of the field can hold: an engine may take it for an error of ours."""
+    """Refuse a key that no row of the field can hold: an engine may report it as an internal error."""
     if lane == 1 or field == "id":
         fits = key is None
     elif field in ("created_at", "updated_at"):
@@ -195,7 +195,7 @@ def _check_key(field: str, lane: int, key: Any) -> None:
 
 
 def resume(cursor: str, asked: Query | None, kind: Literal["list", "search"]) -> tuple[Query, Position]:
-    """Return what a cursor carries on with; what was asked besides must be the same.
+    """Return a cursor's query and position; a query that is also given must be the same.
 
     Raises:
         UsageError: the cursor is damaged, or belongs to another query.
@@ -212,7 +212,7 @@ def resume(cursor: str, asked: Query | None, kind: Literal["list", "search"]) ->
 def resume_list(
     sort: str | None, status: str | None, country: str | None, where: Sequence[str], after: str | None
 ) -> tuple[ListQuery, Position | None]:
-    """Return the query of a list, and where it goes on; arguments as for `list_query`, and the cursor.
+    """Return the query of a list, and the position to continue from; arguments as for `list_query`, and the cursor.
 
     Raises:
         UsageError: as `list_query` or `resume`.
@@ -225,10 +225,10 @@ def resume_list(
 
 
 def resume_search(text: str | None, mode: Mode, after: str | None) -> tuple[Query, Position | None]:
-    """Return the query of a search, and where it goes on; arguments as for `search_query`, and the cursor.
+    """Return the query of a search, and the position to continue from; arguments as for `search_query`, and the cursor.
 
     Raises:
-        UsageError: there is nothing to look for; or as `resume`.
+        UsageError: the text is empty; or as `resume`.
     """
     asked = search_query(text or "", mode) if text is not None or after is None else None
     if after is None and asked is not None:
@@ -243,11 +243,11 @@ def _lane_count(query: Query) -> int:
 
 
 def own_sort(query: Query) -> str | None:
-    """Return the own field that a list is sorted by, if it is one."""
+    """Return the own field that a list is sorted by, or None."""
     field = query.sort.removeprefix("-") if isinstance(query, ListQuery) else "id"
     return field if field not in FIELDS else None
 
 
 def is_by_version(query: Query) -> bool:
-    """Tell whether a list is sorted by the version."""
+    """Return whether a list is sorted by version."""
     return isinstance(query, ListQuery) and query.sort.removeprefix("-") == "version"

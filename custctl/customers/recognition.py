@@ -104,7 +104,7 @@ def recognise(file: IO[bytes], chosen: str | None = None) -> Encoding:
 
 
 def looks_like_json_lines(text: str) -> bool:
-    """Tell whether a text begins with a JSON object."""
+    """Return whether a text begins with a JSON object."""
     return _JSON_LINE.match(text) is not None
 
 

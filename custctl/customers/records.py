@@ -1,4 +1,4 @@
-"""Reading an import's file: what every format has in common."""
+"""Reading an import's file: what all formats share."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from custctl.support.text import unguard_formula
 Format = Literal["csv", "jsonl"]
 
 LONGEST_LINE = 1 << 22  # characters
-# A row grows when it is rejected: it must still be read, however its characters are escaped.
+# A row grows when it is rejected; it must still be readable, however its characters are escaped.
 LONGEST_REJECT = 8 * LONGEST_LINE
 OURS = ("_line", "_reason")
-"""The columns that a file of rejects has at its end; an earlier round's are taken off when it is read."""
+"""The columns at the end of a file of rejects; reading the file removes those of an earlier round."""
 
 BLANK = "has no value"
 """The problem of a record whose cells are all empty: it is skipped, not rejected."""
@@ -31,13 +31,13 @@ _LINE_BREAKS = re.compile(r"\s*[\n\v\f\r\x85\u2028\u2029]\s*")
 
 
 class Record(NamedTuple):
-    """One record of a file; a tuple, as there are millions of them.
+    """One record of a file; a tuple, because there are millions of them.
 
     Attributes:
         line: 1-based line on which it begins.
-        columns: the fields that it has.
-        cells: their values, in the same order; empty where the record cannot be read.
-        raw: the record as it was, for the rejects: the cells of CSV, or the text where it has no cells or is JSON.
+        columns: its fields.
+        cells: their values, in the same order; empty if the record cannot be read.
+        raw: the original record, for the rejects: the cells of CSV, or the text if it has no cells or is JSON.
         problem: why it cannot be read, or None.
     """
 
@@ -50,15 +50,15 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a file is read.
+    """How to read a file.
 
     Attributes:
         encoding: as `recognise` found it.
-        delimiter: of CSV; None where the file tells it.
-        raw: cells are taken as they are; otherwise the `'` is taken away that CSV has before a formula. Between tabs
-            cells are always as they are: no output of ours guards them there.
-        join_lines: the lines of one cell become one line, joined by `, `.
-        own: the company's own fields; they are no part of what the position of an import is keyed by.
+        delimiter: for CSV; None to detect it from the file.
+        raw: take cells as they are; otherwise remove the `'` that CSV has before a formula. Cells of TSV are always
+            taken as they are: our own output does not guard them.
+        join_lines: join the lines of a cell into one line with `, `.
+        own: the company's own fields; not part of the key of an import's position.
     """
 
     format: Format
@@ -74,12 +74,12 @@ class Source(Protocol):
     """A file of records.
 
     Attributes:
-        encoding: its own, which the file of rejects has too.
-        left_out: columns that match no field, in the order in which they were met.
-        kept: columns that name what the database keeps itself: id, version and times.
+        encoding: the file's encoding; the file of rejects has the same.
+        left_out: columns that match no field, in the order of their first appearance.
+        kept: columns that the database manages itself: id, version and times.
         unmet: headers that a mapping names and no record has had yet.
-        quoted: whether the file has quotes, and tabs between its cells. They enclose cells as in CSV, but `-o tsv`
-            writes those of a value as they are.
+        quoted: whether the file has quotes, and tabs between its cells. The quotes enclose cells as in CSV, but `-o
+            tsv` writes a value's quotes as they are.
     """
 
     encoding: Encoding
@@ -90,28 +90,28 @@ class Source(Protocol):
 
     @property
     def offset(self) -> int:
-        """How many bytes were read."""
+        """Bytes read so far."""
 
     def records(self) -> Iterator[Record]:
-        """Yield the records from the beginning."""
+        """Yield the records from the beginning of the file."""
 
     def reject(self, file: IO[str], record: Record, reason: str, *, first: bool) -> None:
-        """Write a record as it was, with its line and the reason; `first` writes what the file begins with too."""
+        """Write a record as it was, with its line and the reason; `first` also writes what the file begins with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What a file is known by: SHA-256 of its bytes, and how many line feeds it has."""
+    """Identifies a file: SHA-256 of its bytes, and its number of line feeds."""
 
     digest: str
     lines: int
 
 
 def fingerprint(file: IO[bytes]) -> Fingerprint:
-    """Read a file once, in constant memory, and go back to its beginning.
+    """Read a file once, in constant memory, and rewind it.
 
     Raises:
-        InvalidError: a line is longer than memory should hold.
+        InvalidError: a line is too long to hold in memory.
     """
     digest, lines, longest, begun = hashlib.sha256(), 0, 0, 0
     while chunk := file.read(1 << 20):
@@ -133,12 +133,12 @@ def fingerprint(file: IO[bytes]) -> Fingerprint:
 
 
 def guess_format(path: Path | None) -> Format:
-    """Return the format that a file's name tells; CSV where it tells none."""
+    """Return the format that a file's name implies; the default is CSV."""
     return "jsonl" if path is not None and path.suffix.lower() in (".jsonl", ".ndjson") else "csv"
 
 
 class _Counted(io.BufferedReader):
-    """Counts the bytes that were handed on."""
+    """Counts the bytes it has returned."""
 
     count = 0
 
@@ -149,7 +149,7 @@ class _Counted(io.BufferedReader):
 
 
 class Decoded:
-    """A file as text, which knows where its bytes cannot be read.
+    """A file as text that knows where its bytes cannot be decoded.
 
     Args:
         newline: as for `open`.
@@ -159,17 +159,18 @@ class Decoded:
         self._source = file
         self._file = _Counted(file)  # type: ignore[arg-type]
         self._encoding = encoding
-        # A byte that is no character becomes a violation of its row, and leaves as it came. UTF-16 and UTF-32 have no
-        # such bytes: what comes after one is in doubt, so it ends the import.
+        # A byte that is not a character becomes a violation of its row, and is written back as it was. In UTF-16 and
+        # UTF-32
+        # nothing after such a byte can be trusted, so it ends the import.
         self.text = io.TextIOWrapper(self._file, encoding=encoding.name, errors="surrogateescape", newline=newline)
 
     @property
     def offset(self) -> int:
-        """How many bytes were read."""
+        """Bytes read so far."""
         return self._file.count
 
     def undecodable(self, error: UnicodeDecodeError) -> InvalidError:
-        """Return the error that names the line and the byte, both counted from 1, at which the text breaks off."""
+        """Return the error that names the line and the byte, both counted from 1, where decoding failed."""
         at = self._file.count - len(error.object) + error.start
         self._source.seek(0)
         head = io.TextIOWrapper(io.BufferedReader(_Head(self._source, at)), self._encoding.name, "ignore", newline=None)
@@ -201,10 +202,10 @@ class _Head(io.RawIOBase):
 
 
 def clean_cells(cells: list[Any], *, guarded: bool, join_lines: bool) -> None:
-    """Undo in place what stands between a file's cells and their values.
+    """Turn a file's cells into values, in place.
 
     Args:
-        guarded: the cells are text, and one that a spreadsheet would run has a `'` before it.
+        guarded: the cells are text, and a `'` precedes one that a spreadsheet would run.
         join_lines: as for `Reading`.
     """
     if guarded:
@@ -218,5 +219,5 @@ def clean_cells(cells: list[Any], *, guarded: bool, join_lines: bool) -> None:
 
 
 def encodable(reason: str, encoding: Encoding) -> str:
-    """Return a reason in characters that the file's encoding has."""
+    """Return a reason, with characters that the file's encoding lacks escaped."""
     return reason.encode(encoding.name, "backslashreplace").decode(encoding.name)

@@ -1,6 +1,6 @@
-"""Which values a customer's fields may hold, and the form in which they are kept.
+"""Which values a customer's fields may hold, and their stored form.
 
-Two ways to the same verdict: `validate` for one customer, `RowValidator` for the rows of a file.
+Two ways to the same result: `validate` for one customer, `RowValidator` for the rows of a file.
 """
 
 from __future__ import annotations
@@ -29,31 +29,31 @@ __all__ = [
     "violations",
 ]
 
-# Unicode's White_Space property. `str.strip()` without an argument would also take U+001C to U+001F away, which are
-# control characters: those are told to the user, not removed.
+# Unicode's White_Space property. `str.strip()` without an argument would also remove U+001C to U+001F, which are
+# control characters: the user is told about those.
 _WHITE_SPACE: Final = (
     "\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
 )
-# Categories Cc, Zl, Zp and Cs. Bidi controls are not among them: names may need them, and output makes them visible.
+# Categories Cc, Zl, Zp and Cs. Bidi controls are allowed: names may need them, and output makes them visible.
 _CONTROL: Final = "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
-# Characters that NFC leaves alone whatever stands beside them, and that are neither controls nor white space, the space
-# aside: ASCII, Latin, Greek, Cyrillic, typographic punctuation, kana, Chinese characters, Hangul syllables.
+# Characters that NFC never changes, whatever their neighbours, and that are neither controls nor white space except
+# the space: ASCII, Latin, Greek, Cyrillic, typographic punctuation, kana, Chinese characters, Hangul syllables.
 _SETTLED: Final = (
     " -~\u00a1-\u02ff\u038e-\u03ce\u0400-\u0482\u048a-\u052f\u2010-\u2027"
     "\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3"
 )
 _STATUS_RULE: Final = "must be `" + "`, `".join(STATUSES[:-1]) + f"` or `{STATUSES[-1]}`"
-# A spreadsheet shows a long number so and saves what it shows: most digits are lost.
+# A spreadsheet shows a long number in this form and saves what it shows: most digits are lost.
 _NUMBERS: Final = ("phone", "postal_code")
 _DAMAGED_NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*)?[Ee]\+[0-9]{1,3}")
 
 
 def clean_text(value: str) -> str | None:
-    """Return the text in NFC and without white space at its ends; None where nothing is left.
+    """Return the text in NFC and without white space at its ends; None if nothing is left.
 
     Raises:
-        ValueError: a control character, a line break or a lone surrogate stands in it; the text names it.
+        ValueError: it has a control character, a line break or a lone surrogate; the message names it.
     """
     if value.isascii():
         text = value.strip(_WHITE_SPACE)
@@ -70,10 +70,10 @@ def clean_text(value: str) -> str | None:
 
 
 def _field(name: str, value: object, *, partial: bool) -> str | None:
-    """Return one field's value in the form that is kept; None clears it.
+    """Return one field's value in its stored form; None clears it.
 
     Raises:
-        ValueError: a rule is broken; the text continues a sentence that begins with the field's name.
+        ValueError: a rule is broken; the message continues a sentence that begins with the field's name.
     """
     if value is not None and not isinstance(value, str):
         raise ValueError("must be text")
@@ -84,7 +84,7 @@ def _field(name: str, value: object, *, partial: bool) -> str | None:
         if name == "status":
             if not partial:
                 return DEFAULT_STATUS
-            # It cannot be null, and to make a closed customer active again takes more than an empty cell.
+            # It cannot be null, and an empty cell must not reactivate a closed customer.
             raise ValueError(_STATUS_RULE)
         return None
     if name == "email":
@@ -108,16 +108,16 @@ def _field(name: str, value: object, *, partial: bool) -> str | None:
 def violations(
     fields: Mapping[str, object], own: OwnFields = NO_OWN_FIELDS, *, partial: bool
 ) -> tuple[dict[str, Value], dict[str, str]]:
-    """Judge the given fields, all of them, without raising.
+    """Validate all given fields, without raising on a bad value.
 
     Args:
         fields: editable fields by name; None or blank text clears one.
         own: the company's own fields.
-        partial: True for a change to a customer that exists: absent fields stay as they are. False for a new one:
-            the required fields are demanded, and an absent or empty `status` becomes `active`.
+        partial: True to change an existing customer: absent fields do not change. False for a new one: required fields
+            must be present, and an absent or empty `status` becomes `active`.
 
     Returns:
-        The values of the good fields in the form that is kept, and what is wrong with each bad one.
+        The good fields in their stored form, and what is wrong with each bad one.
 
     Raises:
         UsageError: a field that is unknown or cannot be set.
@@ -146,10 +146,10 @@ def violations(
 
 
 def check_known(name: str, own: OwnFields) -> None:
-    """Refuse a field that is unknown or that nobody can set.
+    """Refuse a field that is unknown or cannot be set.
 
     Raises:
-        UsageError: it is neither a field that a user may set nor an own one.
+        UsageError: neither an editable field nor a settable own one.
     """
     if name in EDITABLE or name in own.by_name:
         return
@@ -160,12 +160,12 @@ def check_known(name: str, own: OwnFields) -> None:
 
 
 def explain(reasons: Mapping[str, str]) -> str:
-    """Return one line that names every bad field and what is wrong with it."""
+    """Return one line that names every bad field and its problem."""
     return "; ".join(f"`{name}` {reason}" for name, reason in reasons.items())
 
 
 def validate(fields: Mapping[str, object], own: OwnFields = NO_OWN_FIELDS, *, partial: bool) -> dict[str, Value]:
-    """Return the given fields in the form that is kept; arguments as for `violations`.
+    """Return the given fields in their stored form; arguments as for `violations`.
 
     Raises:
         InvalidError: names every bad field at once; `details["fields"]` has the reason of each.
@@ -179,14 +179,14 @@ def validate(fields: Mapping[str, object], own: OwnFields = NO_OWN_FIELDS, *, pa
 
 
 class RowValidator:
-    """Judges the rows of a file, each a list of cells in the order of `columns`.
+    """Validates the rows of a file, each a list of cells in the order of `columns`.
 
-    One compiled pattern recognises a whole row that is already in the form that is kept, so that ordinary rows cost
-    one match; any other row goes field by field through the same rules as `validate`.
+    One compiled pattern recognises a whole row that is already in its stored form, so that ordinary rows cost one
+    match; any other row goes field by field through the same rules as `validate`.
 
     Args:
         columns: editable fields, each at most once.
-        partial: as for `violations`; an absent column is never added to the values, `status` included.
+        partial: as for `violations`; absent columns are never added to the values, not even `status`.
     """
 
     def __init__(self, columns: Sequence[str], *, partial: bool) -> None:
@@ -195,17 +195,17 @@ class RowValidator:
         self._email = self.columns.index("email") if "email" in self.columns else None
         self._status = self.columns.index("status") if "status" in self.columns and not partial else None
         self._missing = () if partial else tuple(name for name in REQUIRED if name not in self.columns)
-        # No cell of such a row holds a line feed, so it can mark where one ends.
+        # No cell of such a row has a line feed, so a line feed can separate the cells.
         self._settled = compiled("\n".join(_cell_pattern(name, partial) for name in self.columns))
 
     def __call__(self, cells: Sequence[object]) -> tuple[list[str | None] | None, str | None]:
-        """Return the row's values in the order of `columns`, or else the reason why it is rejected."""
+        """Return the row's values in the order of `columns`, or the reason for rejecting it."""
         if len(cells) != len(self.columns):
             return None, f"the row has {len(cells)} cells, the header {len(self.columns)}"
         try:
             match = self._settled.fullmatch("\n".join(cells))  # type: ignore[arg-type]
         except TypeError:
-            match = None  # a cell that is no text: None, or a number from JSON
+            match = None  # a cell is not text: None, or a number from JSON
         if match is None or self._missing:
             return self._field_by_field(cells)
         values: list[str | None] = list(match.groups())
@@ -226,13 +226,13 @@ class RowValidator:
 
 
 class OwnRowValidator:
-    """Judges rows as `RowValidator` does, where a company has own fields.
+    """Validates rows as `RowValidator` does, for a company with own fields.
 
     Args:
         columns: editable fields and settable own ones, each at most once.
         own: the company's own fields.
         partial: as for `RowValidator`.
-        typed: whether cells have types, so that a text is a value of JSON and not JSON to be read.
+        typed: whether cells have types, so that a string is a JSON value and not JSON to parse.
     """
 
     def __init__(self, columns: Sequence[str], own: OwnFields, *, partial: bool, typed: bool) -> None:
@@ -247,7 +247,7 @@ class OwnRowValidator:
         self._typed = typed
 
     def __call__(self, cells: Sequence[object]) -> tuple[list[str | None] | None, str | None]:
-        """Return the row's values as text, in the order of the columns, or else the reason why it is rejected."""
+        """Return the row's values as text, in the order of the columns, or the reason for rejecting it."""
         if len(cells) != self._width:
             return None, f"the row has {len(cells)} cells, the header {self._width}"
         judged, reason = self._judge([cells[at] for at in self._ours])
@@ -271,12 +271,12 @@ class OwnRowValidator:
 
 
 def _cell_pattern(name: str, partial: bool) -> str:
-    """Return a group that matches a cell in the form that is kept, or takes no part where it is rightly empty."""
+    """Return a group that matches a cell in its stored form; it does not participate if the cell is rightly empty."""
     if name == "email":
         return f"({PLAIN_ADDRESS})"
     if name == "status":
         return f"({'|'.join(STATUSES)})" + ("" if partial else "?")
-    # A number in E notation is left to `_field`; few cells of numbers hold an E and a plus.
+    # Leave a number in E notation to `_field`; few cells of numbers have an E and a plus.
     whole = "(?![^\n]*[Ee]\\+)" if name in _NUMBERS else ""
     text = f"({whole}(?! )[{_SETTLED}]{{1,{MAX_LENGTH[name]}}}+(?<! ))"
     return text if name in REQUIRED else text + "?"

@@ -94,7 +94,7 @@ def parts(text: str) -> tuple[str, ...]:
 
 
 def holds(values: Iterable[str], texts: Sequence[str]) -> bool:
-    """Tell whether one of some fields holds one of some texts; the digits of a phone count, too."""
+    """Return whether one of some fields holds one of some texts; the digits of a phone count, too."""
     for value in values:
         plain = folded(value)
         digits = phone_digits(plain)

@@ -1,7 +1,6 @@
-"""What is asked of the customers' tables, in SQLAlchemy Core: the source of `engines/*/statements.py`.
+"""The statements on the customers' tables, in SQLAlchemy Core: the source of `engines/*/statements.py`.
 
-Statements that are put together for a question (`list`, `search`, the audit's list) are made where they are
-asked, of the same columns.
+Dynamic statements (`list`, `search`, the audit's list) are built where they run, from the same columns.
 """
 
 from __future__ import annotations
@@ -33,26 +32,26 @@ if TYPE_CHECKING:
     from custctl.engines.dialect import Dialect
 
 VALUES = ("held_values", "salt")
-"""The audit's columns that hold what was written: to read them takes a right of its own."""
+"""The audit's columns that hold the written values; reading them needs a separate privilege."""
 
-_MADE_THERE = ("id", "database_login")  # columns of the audit that a client gives no value
+_MADE_THERE = ("id", "database_login")  # columns of the audit that the database fills
 
-_EMAIL = "email"  # stands for the columns that a call names
+_EMAIL = "email"  # a placeholder for the columns that a call names
 
 HIT = "the_hits"
-"""Stands in the source of a statement for the query of what a search has hit."""
+"""Placeholder in a statement's source for the query of a search's hits."""
 
 OWN = "the_own_fields"
-"""Stands in the source of a statement for the columns that are a company's own."""
+"""Placeholder in a statement's source for the company's own columns."""
 
 
 def row_columns() -> list[ColumnElement[Any]]:
-    """Return the columns of a row, the id first; `OWN` stands for the own fields, which depend on the database."""
+    """Return the columns of a row, id first; `OWN` stands for the own fields, which depend on the database."""
     return [*(customer.c[name] for name in FIELDS), sa.literal_column(OWN)]
 
 
 def columns(row: Sequence[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
-    """Return what is selected to make a `Customer`: a row's columns, the epoch and the record of own fields."""
+    """Return the columns to select for a `Customer`: a row's columns, the epoch and the record of own fields."""
     return [*row, epoch_query().label("epoch"), own_fields_query().label("own_fields")]
 
 
@@ -67,7 +66,7 @@ def selected(connection: Connection) -> list[ColumnElement[Any]]:
 
 
 def facts() -> list[ColumnElement[Any]]:
-    """Return the audit's columns that hold none of what was written."""
+    """Return the audit's columns that hold no written values."""
     return [column for column in customer_audit.c if column.name not in VALUES]
 
 

@@ -1,4 +1,4 @@
-"""A file that is read more than once and must be the same each time."""
+"""A file that is read more than once and must not change in between."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import IO, Any
 from custctl.support.errors import InvalidError, UnavailableError
 
 _BLOCK = 1 << 20  # bytes
-_DIGEST = 16  # bytes; a file of 64 GiB is known by 1 MiB of digests
+_DIGEST = 16  # bytes; the digests of a 64 GiB file take 1 MiB
 
 
 class Steady(io.RawIOBase):
-    """Hands on the bytes of a file, and never two versions of one block.
+    """Returns the bytes of a file, and never two versions of one block.
 
-    A block's digest is learnt when it is first read, and compared whenever it is read again. Neither a time stamp nor
-    a size is asked: a change that keeps both is noticed, and a file that was merely touched is no other.
+    It stores a block's digest on the first read, and compares it on every later one. It ignores time stamps and sizes:
+    a change that keeps both is noticed, and a file that was only touched counts as unchanged.
 
     Args:
-        file: it can seek; the first reading goes from the beginning to the end.
+        file: seekable; the first pass reads it from beginning to end.
 
     Raises:
-        InvalidError: on reading a block that is not what it was.
-        UnavailableError: on reading what the device does not give.
+        InvalidError: when it reads a block that has changed.
+        UnavailableError: when the device fails to read.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._at = 0
         self._known: list[bytes] = []
-        self._number = -1  # of the block that is held
+        self._number = -1  # number of the block held
         self._block = b""
 
     def readable(self) -> bool:
@@ -46,11 +46,11 @@ class Steady(io.RawIOBase):
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Go to a position, counted from the beginning alone."""
+        """Seek to an absolute position; only `SEEK_SET` is supported."""
         if whence != io.SEEK_SET:
             raise io.UnsupportedOperation("only from the beginning")
         self._at = offset
-        # What is read from here on is looked at again.
+        # Check again what is read from here on.
         self._number = -1
         return offset
 

@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 
 _EDITABLE = frozenset(EDITABLE)
 _BACKOFF = 0.01  # seconds before the first retry of a conflict; doubled, with jitter, up to half a second
-_ERASURES = 10  # retries: an erasure is of the person, whatever others change of the row meanwhile
+_ERASURES = 10  # retries: an erasure applies to the person, whatever others change in the row meanwhile
 
 
 class _RehearsedError(Exception):
-    """Takes back a transaction in which all went well."""
+    """Rolls back a transaction that succeeded."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__()
@@ -51,11 +51,10 @@ class CustomerStore:
     """The customers of one database.
 
     Args:
-        database: where they are.
-        environment: the profile's, which the database's stamp must equal before anything is written.
-        actor: who is recorded in the audit.
-        mirror: is told of every write.
-        queue: has accounts at an identity provider follow.
+        environment: the profile's; it must equal the database's stamp before any write.
+        actor: the name recorded in the audit.
+        mirror: notified of every write.
+        queue: queues the changes that accounts at an identity provider must follow.
     """
 
     def __init__(
@@ -79,16 +78,16 @@ class CustomerStore:
         """Return a customer by id or email.
 
         Args:
-            replica: whether a replica may serve; never for what is then written back.
+            replica: whether a replica may serve the read; never for a row that is then written back.
 
         Raises:
-            NotFoundError: there is none.
+            NotFoundError: no such customer.
         """
         named = parse_who(who)
         return self._database.read(lambda connection: self._look(connection, named, who), replica=replica)
 
     def identified(self, who: str, *, replica: bool = False) -> tuple[Customer, str | None]:
-        """Return a customer as `get` does, and the id of the database that it is of."""
+        """Return a customer as `get` does, and the id of its database."""
         named = parse_who(who)
 
         def look(connection: Connection) -> tuple[Customer, str | None]:
@@ -105,32 +104,32 @@ class CustomerStore:
 
     @property
     def has_read_primary(self) -> bool:
-        """Whether the last read was the primary's, and not one that served in its place."""
+        """Whether the primary served the last read, not a node that stood in for it."""
         source = self._database.source
         return source is None or source.is_primary
 
     def find(self, who: str) -> Customer | None:
-        """Return a customer by id or email, or None where there is none."""
+        """Return a customer by id or email, or None if there is none."""
         try:
             return self.get(who)
         except NotFoundError:
             return None
 
     def is_applied(self, operation_id: str) -> bool:
-        """Tell whether an operation is recorded already."""
+        """Return whether an operation is already recorded."""
         with self._database.reading() as connection:
             return bool(audit.find_operation(connection, operation_id))
 
     # -- writing -----------------------------------------------------------------------------------
 
     def add(self, values: Mapping[str, Value], own: OwnFields = NO_OWN_FIELDS, *, operation_id: str) -> Outcome:
-        """Add a customer with values that have been validated.
+        """Add a customer with validated values.
 
         Args:
-            own: the own fields that they were validated for.
+            own: the own fields that the values were validated against.
 
         Raises:
-            FieldsChangedError: the database has others.
+            FieldsChangedError: the database has other own fields.
             ConflictError: the email is already taken.
         """
 
@@ -159,21 +158,21 @@ class CustomerStore:
         base: Customer | None = None,
         rehearse: bool = False,
     ) -> Outcome:
-        """Set fields of a customer, under the version just read or the one given.
+        """Set fields of a customer if its version is the one just read, or the one given.
 
         Args:
-            changes: validated values of the named fields; the others are left alone. Empty only where the operation
-                is known to be applied, and its outcome is asked for.
-            own: the own fields that they were validated for.
-            if_version: write only where the customer still has this version.
+            changes: validated values of the named fields; other fields do not change. Empty only if the operation is
+                known to be applied and the caller wants its outcome.
+            own: the own fields that the values were validated against.
+            if_version: write only if the customer still has this version.
             retries: how often to read the row again and apply the same fields after a conflict.
             base: the customer as the caller saw it at `if_version`, for the message of a conflict.
-            rehearse: do all of it, then take it back: the outcome is what would have been written.
+            rehearse: do everything, then roll back; the outcome is what would have been written.
 
         Raises:
-            ConflictError: the row was changed by another; nothing was overwritten.
-            FieldsChangedError: an own field is named, and the database has others than `own`.
-            NotFoundError: there is no such customer.
+            ConflictError: another write changed the row; nothing was overwritten.
+            FieldsChangedError: `changes` names an own field, and the database has other own fields than `own`.
+            NotFoundError: no such customer.
         """
         expected = Version.parse(if_version) if if_version is not None else None
 
@@ -215,10 +214,10 @@ class CustomerStore:
 
     @staticmethod
     def _insist(retries: int, attempt: Callable[[], Outcome]) -> Outcome:
-        """Try a write again where another one changed the row meanwhile.
+        """Retry a write when another one changed the row.
 
         Raises:
-            ConflictError: it did so each time.
+            ConflictError: every attempt found a conflict.
         """
         for number in range(retries + 1):
             try:
@@ -232,11 +231,11 @@ class CustomerStore:
         raise AssertionError("the last attempt returns or raises")
 
     def delete(self, who: str, *, operation_id: str, if_version: str | None = None) -> Outcome:
-        """Delete a customer, its password and every value that the audit holds of it.
+        """Delete a customer, its password and every value that the audit holds about it.
 
         Raises:
-            ConflictError: the row was changed by another, or other rows refer to it; nothing was deleted.
-            NotFoundError: there is no such customer.
+            ConflictError: another write changed the row, or other rows refer to it; nothing was deleted.
+            NotFoundError: no such customer.
         """
         expected = Version.parse(if_version) if if_version is not None else None
 
@@ -258,14 +257,14 @@ class CustomerStore:
             return self._write(operation_id, "delete", who, write)
 
     def erase(self, who: str, *, request: str, operation_id: str) -> Outcome:
-        """Delete what is left of a customer, also where its row is gone: the row, its password, the audit's values.
+        """Delete all that is left of a customer, even if its row is gone: the row, its password, the audit's values.
 
         Args:
-            request: the reference of the data subject's request, which the audit keeps.
+            request: the reference of the data subject's request; the audit keeps it.
 
         Raises:
-            ConflictError: other rows refer to the customer, or others kept changing it; nothing was erased.
-            NotFoundError: there is no such customer, and there never was one.
+            ConflictError: other rows refer to the customer, or other writes kept changing it; nothing was erased.
+            NotFoundError: no such customer, now or ever.
         """
         from custctl.customers.erasure import ACTION, erasure_detail, last_version, scripts_that_hold
 
@@ -299,10 +298,10 @@ class CustomerStore:
         return outcome
 
     def _take_away(self, connection: Connection, row: Customer, precondition: Version, operation_id: str) -> None:
-        """Delete a row that has this version; its account goes, too.
+        """Delete a row if it has this version, and its account.
 
         Raises:
-            ConflictError: it has another one.
+            ConflictError: the row has another version.
         """
         self.queue.forget(connection, row.id, operation_id)
         if connection.run("customer.delete", **self._holds(row.id, precondition)).one_or_none() is None:
@@ -310,7 +309,7 @@ class CustomerStore:
 
     @contextmanager
     def _telling_who_refers(self, who: str) -> Iterator[None]:
-        """Name the rows for whose sake a customer cannot be deleted."""
+        """Name the rows that prevent a customer from being deleted because they refer to it."""
         try:
             yield
         except InvalidError as error:
@@ -324,15 +323,15 @@ class CustomerStore:
     # -- passwords ---------------------------------------------------------------------------------
 
     def set_password(self, who: str, hasher: Callable[[Customer], str], *, operation_id: str) -> Outcome:
-        """Store the hash that `hasher` makes for a customer; the hash is in no audit row.
+        """Store the hash that `hasher` makes for a customer; no audit row contains it.
 
         Raises:
-            NotFoundError: there is no such customer.
+            NotFoundError: no such customer.
         """
         if self.is_applied(operation_id):
             with self._database.reading() as connection:
                 return self._replay(audit.find_operation(connection, operation_id)[0], "set-password", who)
-        # Hashing takes a fifth of a second: it is not done while other writers wait.
+        # Hashing takes 0.2 s: do it before the transaction, so that no other writer waits for it.
         found = self.get(who)
         stored = hasher(found)
 
@@ -346,10 +345,10 @@ class CustomerStore:
         return self._write(operation_id, "set-password", who, write)
 
     def password_hash(self, who: str) -> tuple[Customer, str | None]:
-        """Return a customer and its stored hash, None where it has no password.
+        """Return a customer and its stored hash, or None if it has no password.
 
         Raises:
-            NotFoundError: there is no such customer.
+            NotFoundError: no such customer.
         """
         named = parse_who(who)
         with self._database.reading() as connection:
@@ -360,7 +359,7 @@ class CustomerStore:
             return to_customer(self._database, connection, row[1:]), row[0]
 
     def replace_hash(self, customer_id: int, old: str, new: str) -> None:
-        """Replace a hash by one of the same password with current parameters, unless it was changed meanwhile."""
+        """Replace a hash with one of the same password and current parameters, unless it has changed since."""
 
         def write(connection: Connection, standing: Standing) -> Outcome:
             if connection.run("password.hash", owner=customer_id).scalar() == old:
@@ -383,15 +382,15 @@ class CustomerStore:
         detail: Mapping[str, Any],
         change: Callable[[Connection, Customer], None] = lambda *_: None,
     ) -> Outcome:
-        """Record what was done to a customer besides its fields.
+        """Record an action on a customer that changes none of its fields.
 
         Args:
-            action: what it was, for the audit.
-            detail: facts without personal data or a secret.
-            change: what to write in the same transaction.
+            action: its name in the audit.
+            detail: facts without personal data or secrets.
+            change: writes more in the same transaction.
 
         Raises:
-            NotFoundError: there is no such customer.
+            NotFoundError: no such customer.
         """
 
         def write(connection: Connection, standing: Standing) -> Outcome:
@@ -422,7 +421,7 @@ class CustomerStore:
                 outcome = write(connection, standing)
                 if outcome.changed:
                     return outcome
-                # That there was nothing to change may be the work of this very operation, applied since the first look.
+                # Nothing may be left to change because this very operation was applied since the first look.
                 recorded = audit.find_operation(connection, operation_id)
                 if not recorded:
                     return outcome
@@ -433,12 +432,12 @@ class CustomerStore:
                 operation_id, lambda connection, standing: (standing.database_id, once(connection, standing))
             )
         except (OutcomeUnknownError, InterruptedRunError):
-            raise  # what was begun may yet be there
+            raise  # the write may still take effect
         except CustctlError as error:
             self._mirror.unchanged()
             if not isinstance(error, ConflictError | NotFoundError):
                 raise
-            # What stands in the way may be this very operation, which another process has applied meanwhile.
+            # The obstacle may be this very operation, which another process has applied meanwhile.
             with self._database.reading() as connection:
                 recorded = audit.find_operation(connection, operation_id)
             if not recorded:
@@ -448,7 +447,7 @@ class CustomerStore:
         return outcome
 
     def _tell(self, database_id: str | None, outcome: Outcome) -> None:
-        """Let the mirror know what was committed."""
+        """Notify the mirror of what was committed."""
         if outcome.replayed or not outcome.changed:
             self._mirror.unchanged()
         elif outcome.customer is not None:
@@ -459,10 +458,11 @@ class CustomerStore:
     def _replay(
         self, recorded: Row, action: str, who: str | None, request: Mapping[str, Value] | None = None
     ) -> Outcome:
-        """Answer with what the operation did the first time.
+        """Return what the operation did the first time.
 
         Raises:
-            ConflictError: the operation was another request, as far as the audit still holds what was asked.
+            ConflictError: the operation id belongs to another request, as far as the audit still holds what was
+                requested.
         """
         if recorded.action == VOID:
             raise ConflictError(
@@ -482,7 +482,7 @@ class CustomerStore:
                 hint="an operation id names one request: use a new one",
             )
         after = values.get("after")
-        # A field that is younger than the entry is not in it.
+        # The entry lacks fields that were added after it.
         done = recorded_customer(after) if after else None
         return Outcome(done, recorded.customer_id, recorded.operation_id, replayed=True)
 
@@ -515,7 +515,7 @@ class CustomerStore:
         audit.append(self._database, connection, entry)
 
     def _holds(self, customer_id: int, version: Version) -> dict[str, Any]:
-        """Return what the precondition of a write is made of: the row has this version, and no fork came since."""
+        """Return the parameters of a write's precondition: the row has this version, and no fork has happened since."""
         try:
             raw = self._database.decode_version(version.row)
         except ValueError:
@@ -536,7 +536,7 @@ class CustomerStore:
         asked: Mapping[str, Value],
         base: Customer | None,
     ) -> ConflictError:
-        """Tell, field by field, what the row was, what it is now and what was asked."""
+        """Report, field by field, what the row was, what it is now and what the caller asked for."""
         was = base.as_dict() if base else audit.snapshot(connection, now.id, str(expected))
         return version_conflict(was, now, str(expected), asked)
 

@@ -1,7 +1,7 @@
-"""Transactions that write: allowed by the database's stamp, each applied once, its outcome learnt.
+"""Write transactions: allowed by the database's stamp, applied once, their outcome known.
 
-Where the answer to a commit is lost, the audit tells: an operation's row is unique. A void row is inserted under its
-id. Should that succeed, the commit can never happen any more; should it be a duplicate, the commit has happened.
+If the answer to a commit is lost, the audit tells the outcome: an operation's row is unique, so we insert a void row
+under its id. If the insert succeeds, the commit can never happen; if it is a duplicate, the commit has happened.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 VOID = "void"
-"""The action of a row that keeps a lost operation from ever being applied."""
+"""The action of a row that prevents a lost operation from ever being applied."""
 
-_PATIENCE = 10.0  # seconds in which the outcome of a lost commit is asked for
+_PATIENCE = 10.0  # seconds to keep asking for the outcome of a lost commit
 _PAUSE = 0.25
 
 
@@ -44,8 +44,8 @@ class Transactions:
     """Write transactions on one database, for one profile.
 
     Args:
-        environment: the profile's, which the database's stamp must equal.
-        actor: who is recorded.
+        environment: the profile's; it must equal the database's stamp.
+        actor: the name recorded in the audit.
     """
 
     def __init__(self, database: Database, environment: str, actor: str) -> None:
@@ -63,19 +63,20 @@ class Transactions:
         """Run `work` as one transaction; see `Database.transact`.
 
         Args:
-            operation_id: what `work` records in the audit.
-            part: tells, once `work` has run, which part of the operation it recorded; None where it recorded and wrote
-                nothing, so that it does not matter whether it was committed. Without this, the operation has one part.
+            operation_id: the id that `work` records in the audit.
+            part: called after `work`; returns the part of the operation that it recorded, or None if it recorded and
+                wrote nothing, so that the outcome of the commit does not matter. By default, the operation has one
+                part.
 
         Raises:
-            InterruptedRunError: a signal came while an operation of one part was committed; the message says what
-                became of it. Of several parts, the caller knows.
-            RefusedError: the stamp is another environment's, or missing.
-            PendingError: the schema is not there or too old.
-            ConflictError: a unique value is taken; where it is the company's, with the field and the constraint.
-            InvalidError: a rule that the database keeps refuses a value, with the field and the constraint.
+            InterruptedRunError: a signal came during the commit of an operation of one part; the message says what
+                happened to it. For an operation of several parts, the caller knows.
+            RefusedError: the stamp is missing or another environment's.
+            PendingError: the schema is missing or too old.
+            ConflictError: a unique value is taken; for a company's own constraint, with the field and the constraint.
+            InvalidError: a database constraint rejects a value; with the field and the constraint.
             UnavailableError: nothing was written.
-            OutcomeUnknownError: whether it was written is unknown.
+            OutcomeUnknownError: it is unknown whether it was written.
         """
         done: list[T] = []
 
@@ -104,7 +105,7 @@ class Transactions:
             ) from lost
 
     def _interrupted(self, operation_id: str, interrupt: KeyboardInterrupt) -> InterruptedRunError:
-        """Return the error for an interrupt that came when all was done but the commit, having looked what became of it."""
+        """Return the error for an interrupt during the commit, after checking the outcome."""
         terminated = isinstance(interrupt, Terminated)
         try:
             happened = self._happened(operation_id, 0, CommitLostError("interrupted"), patience=0)
@@ -120,7 +121,7 @@ class Transactions:
         )
 
     def _with_fields(self, error: CustctlError) -> CustctlError:
-        """Name the fields that a constraint is about, which the engine's own message may not."""
+        """Name the fields of a constraint, which the engine's own message may omit."""
         told = error.details
         if told.get("rule") not in ("check", "reference", "unique") or told.get("field") is not None:
             return error
@@ -130,7 +131,7 @@ class Transactions:
         return error
 
     def _happened(self, operation_id: str, part: int, lost: CommitLostError, *, patience: float | None = None) -> bool:
-        """Tell whether a part of an operation was committed, and see to it that it never is where it was not.
+        """Return whether a part of an operation was committed; if it was not, make sure that it never will be.
 
         Raises:
             OutcomeUnknownError: the database does not answer.
@@ -141,11 +142,12 @@ class Transactions:
             try:
                 return self._database.transact(lambda connection: self._settle(connection, operation_id, part))
             except ConflictError:
-                continue  # it was committed just now: the next look finds it
+                continue  # it was committed just now: the next attempt finds it
             except CustctlError as error:
-                # A node that takes no writes may be the old primary, or the next one, in the midst of a switchover.
+                # During a switchover, a node that refuses writes may be the old primary or the next one.
                 passing = isinstance(error, UnavailableError | OutcomeUnknownError | RefusedError)
-                # Only the operation itself holds its own id: its commit is on the way, as to a synchronous standby.
+                # Only the operation itself holds its own id: its commit is pending, for example on a synchronous
+                # standby.
                 pending = pending or isinstance(error, LockTimeoutError)
                 if time.monotonic() >= deadline or not passing:
                     raise _unknown(operation_id, lost, error, pending=pending) from lost
@@ -160,7 +162,7 @@ class Transactions:
 
 
 def _unknown(operation_id: str, lost: CommitLostError, error: CustctlError, *, pending: bool) -> OutcomeUnknownError:
-    """Return what is told where the outcome could not be learnt."""
+    """Return the error for an outcome that could not be determined."""
     if pending:
         told = "the commit is pending: the database has not finished it, and nobody sees it until then"
     else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from custctl.support.errors import UsageError
 
-# A letter first: no spreadsheet takes it for a number, a date or a time.
+# Begins with a letter, so that no spreadsheet reads it as a number, a date or a time.
 _FORM = re.compile(r"e([1-9][0-9]{0,17})-([0-9A-Za-z]{1,32})")
 
 
@@ -16,8 +16,8 @@ class Version:
     """A version as clients see it.
 
     Attributes:
-        epoch: which history of the database the counter belongs to.
-        row: the row's counter in the engine's own spelling.
+        epoch: the history of the database that the counter belongs to.
+        row: the row's counter, as the engine writes it.
     """
 
     epoch: int
@@ -28,10 +28,10 @@ class Version:
 
     @classmethod
     def parse(cls, text: str) -> Version:
-        """Read a version that was printed before.
+        """Parse a version that was printed before.
 
         Raises:
-            UsageError: it is none.
+            UsageError: not a version.
         """
         match = _FORM.fullmatch(text)
         if match is None:

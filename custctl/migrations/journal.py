@@ -217,7 +217,7 @@ def time_if_unchanged(rechecked: Row, record: Record | None) -> str | None:
 
 
 def is_done(connection: Connection, script: Script) -> bool:
-    """Tell whether a script is applied with the text that it has now."""
+    """Return whether a script is applied with the text that it has now."""
     row = _by(connection, "journal.state", script).one_or_none()
     return row is not None and row.state in DONE and row.checksum == script.checksum
 

@@ -189,7 +189,7 @@ def make_seed_plan(
 
 
 def applies(script: Script, environment: str, features: frozenset[str]) -> bool:
-    """Tell whether a script is meant for this environment and engine."""
+    """Return whether a script is meant for this environment and engine."""
     wanted = script.directives.environments
     return (wanted is None or environment in wanted) and script.directives.requires <= features
 

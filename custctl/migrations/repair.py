@@ -232,7 +232,7 @@ def _accepted(drift: Drift) -> dict[str, str]:
 
 
 def _look(database: Database, session: ScriptSession, unsettled: Unsettled) -> bool | None:
-    """Tell whether the statement that was in flight took effect; None where there was none, or it cannot be seen."""
+    """Return whether the statement that was in flight took effect; None where there was none, or it cannot be seen."""
     record = unsettled.record
     if record.in_flight is None:
         return None

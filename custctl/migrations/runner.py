@@ -218,7 +218,7 @@ def _told_age(run: Run, plan: Plan, listener: Listener) -> Run:
 
 
 def _fields_changed(database: Database, state: State) -> bool:
-    """Tell whether the columns of customers are others than the database records."""
+    """Return whether the columns of customers are others than the database records."""
     with database.reading() as connection:
         found = own_record.found_record(database, connection)
     return state.standing is not None and found != state.standing.own_fields

@@ -40,5 +40,5 @@ def space_of(name: str) -> Space:
 
 
 def is_disputed(number: int) -> bool:
-    """Tell whether scripts of both spaces may have a number: the journal finds such a script by its name."""
+    """Return whether scripts of both spaces may have a number: the journal finds such a script by its name."""
     return FIRST_SCRIPTS < number < COMPANY_FROM

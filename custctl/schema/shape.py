@@ -211,7 +211,7 @@ def _differing(expected: Facts, found: Facts) -> tuple[str, ...]:
 
 
 def _same(fact: str, wanted: str, found: str) -> bool:
-    """Tell whether two values mean the same: that a column is of another type is told of the column alone."""
+    """Return whether two values mean the same: that a column is of another type is told of the column alone."""
     return found in (wanted, UNKNOWN) or (fact in _SPELT and _CAST.sub("", found) == _CAST.sub("", wanted))
 
 
@@ -250,18 +250,18 @@ def _plain(name: str) -> str:
 
 
 def _proved(lost: Difference, differences: Iterable[Difference]) -> bool:
-    """Tell whether a thing of ours names the other column where it should name the missing one."""
+    """Return whether a thing of ours names the other column where it should name the missing one."""
     names = {(lost.key.table, str(lost.instead)): lost.key.name}
     return any(_is_ours(each) and _follows(each, names) for each in differences)
 
 
 def _is_ours(each: Difference) -> bool:
-    """Tell whether a thing is the one that our script has made, and no other's in its place."""
+    """Return whether a thing is the one that our script has made, and no other's in its place."""
     return each.key.kind != PRIMARY_KEY or each.found.get("_name") == each.expected.get("_name", UNKNOWN)
 
 
 def _follows(each: Difference, renamed: Mapping[tuple[str, str], str]) -> bool:
-    """Tell whether a difference is there only because columns have other names."""
+    """Return whether a difference is there only because columns have other names."""
     if each.fault != "different" or each.key.kind == COLUMN:
         return False
     for fact in each.facts:

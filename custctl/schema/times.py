@@ -18,7 +18,7 @@ def format_time(moment: datetime) -> str:
 
 
 def is_time(text: str) -> bool:
-    """Tell whether a text is a time as the program writes it."""
+    """Return whether a text is a time as the program writes it."""
     if not _FORM.fullmatch(text):
         return False
     try:
