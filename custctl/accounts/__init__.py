@@ -1,1 +1,1 @@
-"""Customers' accounts at an identity provider, which follow the customers in the database."""
+"""Customers' accounts at an identity provider, kept in step with the customers in the database."""

@@ -1,4 +1,4 @@
-"""Requests to an identity provider's HTTP interface, and what their failures mean, whichever provider it is."""
+"""Requests to the HTTP interface of any identity provider, and what their failures mean."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LEAST_WAIT, _LONGEST_WAIT = 0.5, 120.0  # seconds
-_PAUSE = 1.0  # seconds to wait where a provider says to wait and not how long
+_PAUSE = 1.0  # seconds to wait if a provider asks to wait without saying how long
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer that was understood.
+    """An answer to a request: a success or a refusal, not a server's fault.
 
     Attributes:
         status: HTTP's status, below 500 and not 429.
-        document: the JSON of the body; None where it is empty.
-        headers: by lower-case name.
+        document: the body as JSON; None if it is empty.
+        headers: the headers by lower-case name.
     """
 
     status: int
@@ -42,13 +42,13 @@ def ask(web: Web, name: str, method: str, path: str, *, text: bool = False, **co
     Args:
         web: the client of the provider.
         name: the provider, as messages call it.
-        text: whether the body of a success is no JSON; it is not looked at then.
-        content: as httpx takes it.
+        text: whether the body of a success is not JSON; it is then ignored.
+        content: passed to httpx.
 
     Raises:
-        ProviderUnavailableError: no answer came, or one that says nothing about the request: a server's fault, a rate
-            limit, or what is no JSON, as a proxy writes it.
-        CredentialError: the server's certificate is not to be trusted.
+        ProviderUnavailableError: no answer came, or one that says nothing about the request: a server error, a rate
+            limit, or a body that is not JSON, such as a proxy's.
+        CredentialError: the server's certificate is not trusted.
     """
     try:
         response = web.send(method, path, **content)
@@ -72,14 +72,14 @@ def ask(web: Web, name: str, method: str, path: str, *, text: bool = False, **co
 
 
 def patiently(call: Callable[[], T], wait: Callable[[float], None]) -> T:
-    """Call a provider, and again where it asks to wait.
+    """Call a provider, and retry while it asks to wait.
 
     Args:
-        call: can be called again and again.
-        wait: waits for so many seconds; it may raise what ends the whole.
+        call: the call; safe to repeat.
+        wait: waits for this many seconds; it may raise an error to end the run.
 
     Raises:
-        ProviderUnavailableError: it does not answer, or asks to wait for more than two minutes.
+        ProviderUnavailableError: the provider does not answer, or asks to wait for more than two minutes.
     """
     while True:
         try:
@@ -91,18 +91,18 @@ def patiently(call: Callable[[], T], wait: Callable[[float], None]) -> T:
 
 
 def unclear(name: str, what: str) -> ProviderUnavailableError:
-    """Return the error for an answer that cannot be the provider's, such as that of a proxy between.
+    """Return the error for an answer that cannot be the provider's, such as a proxy's.
 
     Args:
         name: the provider, as messages call it.
-        what: what the answer has; nothing of its text, which may quote anything.
+        what: what the answer contains, without its text, which may quote anything.
     """
     hint = "check the profile's `identity`, and `HTTPS_PROXY`"
     return ProviderUnavailableError(f"{name} answers with {what}", hint=hint)
 
 
 def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
-    """Return how many seconds a provider asks to wait; None where it names none.
+    """Return how many seconds a provider asks to wait, or None if it does not say.
 
     Source: RFC 9110, 10.2.3 (`Retry-After`), and Auth0's `x-ratelimit-reset`, a time in seconds since 1970.
     """

@@ -1,4 +1,4 @@
-"""Auth0: the users of one database connection, by the Management API.
+"""Auth0: the users of one database connection, through the Management API.
 
 Source: https://auth0.com/docs/api/management/v2
 """
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from custctl.profiles.credentials import Secret
 
 PAGE: Final = 100
-"""The most users of one page."""
+"""Maximum users on one page."""
 WINDOW: Final = 1000
-"""The most users that one search shows in all its pages."""
+"""Maximum users that one search returns over all its pages."""
 
 _FIELDS = "user_id,email,email_verified,blocked,created_at,app_metadata,identities"
 
@@ -40,8 +40,8 @@ def open_provider(settings: Identity, secret: Secret | None, timeout: float) -> 
     """Return the connection that a profile names.
 
     Args:
-        settings: the profile's.
-        secret: the client's.
+        settings: the profile's `identity` section.
+        secret: the client's secret.
         timeout: seconds for one request.
 
     Raises:
@@ -67,7 +67,7 @@ class Auth0:
     """The users of one database connection.
 
     Args:
-        tenant: where requests go, with the connection.
+        tenant: the tenant that requests go to; it knows the connection.
     """
 
     def __init__(self, tenant: Tenant) -> None:
@@ -75,7 +75,7 @@ class Auth0:
         self.name = tenant.name
 
     def abilities(self) -> Abilities:
-        """Tell what Auth0 can do."""
+        """Return what Auth0 can do."""
         return Abilities(keeps_reference=True, sets_passwords=True, sends_resets=True, takes_hashes=True)
 
     # -- looking -----------------------------------------------------------------------------------
@@ -92,15 +92,15 @@ class Auth0:
         return [account for account in accounts if account.email.casefold() == email.casefold()]
 
     def find_by_reference(self, reference: str) -> Sequence[Account]:
-        """Return the account whose id was made of the reference."""
+        """Return the account whose id was derived from the reference."""
         account = self.find(subject_of(reference))
         return [account] if account is not None and account.reference == reference else []
 
     def pages(self) -> Iterator[Sequence[Account]]:
         """Yield all accounts, in pages.
 
-        A search shows 1,000 users at most: each starts at the time at which the last user of the one before was created.
-        A page's number would skip a user where another one is deleted meanwhile.
+        A search returns at most 1,000 users, so each search starts at the creation time of the last user before it.
+        Paging by number would skip a user if another one is deleted meanwhile.
         """
         last, page, known = "*", 0, set[str]()
         while True:
@@ -145,7 +145,7 @@ class Auth0:
     # -- changing ----------------------------------------------------------------------------------
 
     def create(self, account: NewAccount) -> Account:
-        """Make an account with a password that nobody knows, and send nothing."""
+        """Create an account with a password that nobody knows, and send nothing."""
         document = {
             **described(account),
             "connection": self.tenant.connection,
@@ -173,7 +173,7 @@ class Auth0:
         self.tenant.user(self._patch(subject, {"blocked": not enabled}), 200)
 
     def set_password(self, subject: str, password: str) -> None:
-        """Set the password, for good."""
+        """Set a permanent password."""
         reply = self._patch(subject, {"password": password, "connection": self.tenant.connection})
         words = words_of(reply).replace(password, "…")
         if reply.status == 400 and "password" in words.lower():
@@ -193,7 +193,7 @@ class Auth0:
             raise self.tenant.refused(reply)
 
     def send_reset(self, subject: str) -> None:
-        """Have Auth0 send its mail with a link to set a new password; the old one stays valid until then."""
+        """Ask Auth0 to mail a link for setting a new password; the old password stays valid until then."""
         account = self.find(subject)
         if account is None:
             raise AccountMissingError(f"{self.name} has no account `{subject}`")
@@ -202,15 +202,15 @@ class Auth0:
     # -- hashes ------------------------------------------------------------------------------------
 
     def fitting(self, accounts: Sequence[HashedAccount]) -> int:
-        """Return how many of the first accounts fit into one import."""
+        """Return how many of the accounts, from the first on, fit into one import."""
         return fitting(accounts)
 
     def take_hashes(self, accounts: Sequence[HashedAccount], wait: Callable[[float], None]) -> Mapping[str, Verdict]:
-        """Make accounts with the passwords that their owners have."""
+        """Create accounts that keep their owners' passwords."""
         return import_hashes(self.tenant, accounts, wait)
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         self.tenant.close()
 
 

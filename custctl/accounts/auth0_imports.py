@@ -16,15 +16,15 @@ from custctl.accounts.hashes import Fate, HashedAccount, Verdict
 from custctl.accounts.provider import ProviderRefusedError, ProviderUnavailableError
 
 LARGEST: Final = 480_000
-"""Bytes of one file; Auth0 takes 500 KB, with what surrounds the file."""
+"""Maximum bytes of one file; Auth0 accepts 500 KB for the whole request."""
 MARK: Final = "custctl_hash"
-"""The key of `app_metadata` that says which hash was imported."""
+"""The key in `app_metadata` that records which hash was imported."""
 
-_LOOK_EVERY = 2.0  # seconds between two looks at a job
+_LOOK_EVERY = 2.0  # seconds between two polls of a job
 
 
 def fitting(accounts: Sequence[HashedAccount]) -> int:
-    """Return how many of the first accounts fit into one file."""
+    """Return how many of the accounts, from the first on, fit into one file."""
     size = 2
     for count, account in enumerate(accounts):
         size += len(_line(account)) + 1
@@ -36,14 +36,14 @@ def fitting(accounts: Sequence[HashedAccount]) -> int:
 def import_hashes(
     tenant: Tenant, accounts: Sequence[HashedAccount], wait: Callable[[float], None]
 ) -> dict[str, Verdict]:
-    """Import accounts with their hashes by one job, and read its report.
+    """Import accounts with their hashes in one job, and read its report.
 
-    The file is made in memory and never written. A user who is there already is looked at: imported by an earlier run
-    with this hash, made without one, or somebody else's.
+    The file is built in memory and never written to disk. For a user that already exists, find out whether an earlier
+    run imported it with this hash, it was created without a hash, or it belongs to somebody else.
 
     Raises:
-        ProviderUnavailableError: Auth0 does not answer, or says of the job what cannot be.
-        ProviderRefusedError: Auth0 refuses the file or the job failed as a whole.
+        ProviderUnavailableError: Auth0 does not answer, or its report of the job is impossible.
+        ProviderRefusedError: Auth0 refuses the file, or the whole job failed.
     """
     job = _start(tenant, b"[" + b",".join(_line(each) for each in accounts) + b"]", wait)
     summary = _finish(tenant, job, wait)
@@ -56,7 +56,7 @@ def import_hashes(
         if reason is None and sure:
             verdicts[reference] = Verdict(Fate.TAKEN, subject_of(reference))
         else:
-            # The report says that the user is there, or does not add up: Auth0 itself is asked.
+            # The report says that the user exists, or it does not add up: look the user up.
             verdicts[reference] = _look(tenant, each, reason, wait)
     return verdicts
 
@@ -69,7 +69,7 @@ def _line(each: HashedAccount) -> bytes:
 
 
 def _start(tenant: Tenant, file: bytes, wait: Callable[[float], None]) -> str:
-    """Start a job and return its id; Auth0 works at two of a tenant's at a time."""
+    """Start a job and return its id; Auth0 runs two jobs of a tenant at a time."""
     form = {"connection_id": _connection_id(tenant, wait), "upsert": "false", "send_completion_email": "false"}
     files = {"users": ("users.json", file, "application/json")}
     reply = _patiently(tenant, wait, "POST", "jobs/users-imports", data=form, files=files)
@@ -80,7 +80,7 @@ def _start(tenant: Tenant, file: bytes, wait: Callable[[float], None]) -> str:
 
 
 def _patiently(tenant: Tenant, wait: Callable[[float], None], method: str, path: str, **content: Any) -> Reply:
-    """Ask, again and again where Auth0 asks to wait: for its limits, or for other jobs."""
+    """Send a request, and retry while Auth0 asks to wait: because of rate limits or other jobs."""
     return patiently(lambda: tenant.ask(method, path, **content), wait)
 
 
@@ -97,7 +97,7 @@ def _connection_id(tenant: Tenant, wait: Callable[[float], None]) -> str:
 
 
 def _finish(tenant: Tenant, job: str, wait: Callable[[float], None]) -> tuple[int, int] | None:
-    """Wait for a job's end, and return how many users it has imported, and how many it has not."""
+    """Wait for a job to end, and return how many users it imported and how many it did not."""
     while True:
         found = _expected(tenant, _patiently(tenant, wait, "GET", f"jobs/{job}"), 200)
         if found.get("status") == "completed":
@@ -114,7 +114,10 @@ def _finish(tenant: Tenant, job: str, wait: Callable[[float], None]) -> tuple[in
 
 
 def _failures(tenant: Tenant, job: str, wait: Callable[[float], None]) -> Iterator[tuple[str, str]]:
-    """Yield the reference of each user who was not imported, and the reason. The report quotes the hashes: it is not shown."""
+    """Yield the reference of each user that was not imported, and the reason.
+
+    The report quotes the hashes, so it is never shown.
+    """
     reply = _patiently(tenant, wait, "GET", f"jobs/{job}/errors")
     if reply.status == 204:
         return
@@ -125,13 +128,13 @@ def _failures(tenant: Tenant, job: str, wait: Callable[[float], None]) -> Iterat
             reference = each["user"]["app_metadata"][REFERENCE]
             codes = [f"{error['code']} ({error.get('path') or 'user'})" for error in each["errors"]]
         except (KeyError, TypeError):
-            # A report of the whole job, or of a user that cannot be told: those counted in are asked for one by one.
+            # It is about the whole job or an unknown user: the caller looks up the users that it counts.
             continue
         yield str(reference), ", ".join(codes)
 
 
 def _look(tenant: Tenant, each: HashedAccount, reason: str | None, wait: Callable[[float], None]) -> Verdict:
-    """Find out what is there for an account that a job has not, or not surely, imported."""
+    """Look up an account that a job did not import, or may not have imported."""
     reference = each.account.reference
     subject = subject_of(reference)
     user = patiently(lambda: tenant.read(subject), wait)

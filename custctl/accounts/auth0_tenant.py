@@ -1,4 +1,4 @@
-"""A tenant of Auth0: the client's login there, requests to the Management API, and what its answers mean.
+"""An Auth0 tenant: the client's login, requests to the Management API, and what its answers mean.
 
 Source: https://auth0.com/docs/api/management/v2
 """
@@ -14,19 +14,19 @@ from custctl.accounts.provider import NewAccount, ProviderCredentialError, Provi
 from custctl.support.web import Web
 
 REFERENCE: Final = "custctl_reference"
-"""The key of `app_metadata` in which the reference is; users cannot write it."""
+"""The key in `app_metadata` that holds the reference; users cannot write it."""
 
-_STRATEGY = "auth0"  # of database connections; their users' ids begin with it
+_STRATEGY = "auth0"  # the strategy of database connections; their users' ids begin with it
 
 
 class Tenant:
-    """Requests to a tenant about the users of one of its connections, as a client that has its own credential there.
+    """Requests to a tenant about the users of one connection, as a client with its own credential.
 
     Args:
-        domain: the tenant's own domain, not a custom one: the token is for it.
+        domain: the tenant's own domain, not a custom one: the token is issued for it.
         connection: the database connection's name, such as `Username-Password-Authentication`.
         client_id: a machine-to-machine application that may use the Management API.
-        secret: its secret.
+        secret: the client's secret.
         endpoint: the URL to use instead of the domain's.
         timeout: seconds for one request.
         ca: a file of certificates to trust instead of the system's.
@@ -55,11 +55,11 @@ class Tenant:
         self._token: str | None = None
 
     def ask(self, method: str, path: str, **content: Any) -> Reply:
-        """Send a request to the Management API; a token that has expired is renewed once.
+        """Send a request to the Management API; renew an expired token once.
 
         Raises:
-            ProviderUnavailableError: nothing is known of its effect, or it was asked too often.
-            ProviderCredentialError: the client is refused, or may not do this.
+            ProviderUnavailableError: the effect of the request is unknown, or a rate limit was reached.
+            ProviderCredentialError: the client is refused, or lacks the permission.
         """
         reply = self._once(method, path, content)
         if reply.status == 401:
@@ -95,15 +95,15 @@ class Tenant:
         return token
 
     def send_reset(self, email: str) -> None:
-        """Have the tenant send its mail for a new password; it says nothing of whether there is such a user."""
+        """Ask the tenant to mail a password reset; its answer does not say whether the user exists."""
         document = {"client_id": self.client_id, "email": email, "connection": self.connection}
-        # Its success is a sentence, not JSON.
+        # On success the body is a sentence, not JSON.
         reply = ask(self._web, self.name, "POST", "/dbconnections/change_password", json=document, text=True)
         if reply.status != 200:
             raise self.refused(reply)
 
     def read(self, subject: str) -> Mapping[str, Any] | None:
-        """Return all that Auth0 knows of a user of this connection; None where there is none."""
+        """Return everything that Auth0 knows about a user of this connection, or None if there is no such user."""
         reply = self.ask("GET", f"users/{quote(subject, safe='')}")
         if reply.status == 404:
             return None
@@ -118,14 +118,14 @@ class Tenant:
         return ProviderCredentialError(f"{self.name} {what} the client `{self.client_id}`", hint=hint)
 
     def close(self) -> None:
-        """Close its connections, and forget the token."""
+        """Close the connections, and forget the token."""
         self._token = None
         self._web.close()
 
     # -- answers -----------------------------------------------------------------------------------
 
     def user(self, reply: Reply, status: int, password: str | None = None) -> dict[str, Any]:
-        """Return the user that an answer shows."""
+        """Return the user in an answer."""
         if reply.status != status:
             raise self.refused(reply, password)
         found = reply.document
@@ -134,7 +134,7 @@ class Tenant:
         return found
 
     def users(self, reply: Reply) -> list[dict[str, Any]]:
-        """Return the users that an answer lists."""
+        """Return the users in an answer."""
         if reply.status != 200:
             raise self.refused(reply)
         found = reply.document
@@ -145,14 +145,14 @@ class Tenant:
         return found
 
     def has(self, user: Mapping[str, Any]) -> bool:
-        """Tell whether a user is one of this connection."""
+        """Return whether a user belongs to this connection."""
         identities = user.get("identities")
         return isinstance(identities, list) and any(
             isinstance(each, dict) and each.get("connection") == self.connection for each in identities
         )
 
     def refused(self, reply: Reply, password: str | None = None) -> ProviderRefusedError:
-        """Return the error for a request that was refused; a password that the words quote is cut out of them."""
+        """Return the error for a refused request; if its message quotes the password, the password is removed."""
         words = words_of(reply)
         if password:
             words = words.replace(password, "…")
@@ -160,7 +160,7 @@ class Tenant:
 
 
 def described(account: NewAccount) -> dict[str, Any]:
-    """Return an account as it is created and imported, with an id of its own, so that a second one conflicts."""
+    """Return an account as it is created or imported, with a fixed id, so that a duplicate conflicts."""
     names = {"given_name": account.first_name, "family_name": account.last_name}
     return {
         "user_id": subject_of(account.reference).partition("|")[2],
@@ -173,11 +173,11 @@ def described(account: NewAccount) -> dict[str, Any]:
 
 
 def subject_of(reference: str) -> str:
-    """Return the `user_id` of the account that is made for a reference: in the same form for all that it contains."""
+    """Return the `user_id` of the account for a reference; the form does not depend on what the reference contains."""
     return f"{_STRATEGY}|{reference.replace(':', '-')}"
 
 
 def words_of(reply: Reply) -> str:
-    """Return what an answer says of a fault."""
+    """Return the error message in an answer."""
     found = reply.document if isinstance(reply.document, dict) else {}
     return str(found.get("message") or found.get("description") or found.get("error") or "").rstrip(".")

@@ -1,4 +1,4 @@
-"""Signed requests to AWS, with the credential that AWS's own programs would use on this machine."""
+"""Signed requests to AWS, with the credential that the AWS CLI would use on this machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from custctl.accounts.sigv4 import Keys, signed
 from custctl.support.errors import UsageError
 from custctl.support.web import Web
 
-# The names of faults that AWS documents for all services: of the credential, and of its moment.
+# Errors that AWS documents for all services: those of the credential, and temporary ones.
 _CREDENTIAL = frozenset(
     {
         "AccessDenied",
@@ -38,18 +38,18 @@ _THROTTLED = frozenset(
     {"TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded", "SlowDown"}
 )
 _UNAVAILABLE = frozenset({"InternalErrorException", "InternalFailure", "ServiceUnavailable"})
-# AWS names no time; its quotas are by the second.
+# AWS does not say how long to wait; its quotas are per second.
 _PAUSE = 1.0
-# Seconds for the whole chain: it may start a program of the user's (`credential_process`), which may ask for a code.
+# Seconds for the whole chain: it may start the user's program (`credential_process`), which may ask for a code.
 _PATIENCE = 60.0
 
 
-class Fault(Exception):  # noqa: N818 - an answer, which the caller makes an error of
+class Fault(Exception):  # noqa: N818 - an answer, which the caller turns into an error
     """A request that the service understood and refused.
 
     Args:
-        kind: the fault's name, such as `UserNotFoundException`.
-        message: the service's words.
+        kind: the error's name, such as `UserNotFoundException`.
+        message: the service's message.
     """
 
     def __init__(self, kind: str, message: str) -> None:
@@ -62,18 +62,18 @@ class Chain(Protocol):
     """Where the credential comes from."""
 
     def keys(self) -> Keys:
-        """Return the credential as it is now; one that expires is renewed."""
+        """Return the current credential; an expiring one is renewed."""
 
 
 class Service:
-    """One of AWS's services that speaks JSON.
+    """An AWS service with a JSON protocol.
 
     Args:
         name: the provider, as messages call it.
         service: the service's name in signatures, such as `cognito-idp`.
-        prefix: of the operations' names in requests.
-        region: where it is.
-        endpoint: the URL to use instead of the region's own.
+        prefix: the prefix of operation names in requests.
+        region: the service's region.
+        endpoint: the URL to use instead of the region's.
         timeout: seconds for one request.
         ca: a file of certificates to trust instead of the system's.
         chain: where the credential comes from; by default AWS's own chain.
@@ -108,7 +108,7 @@ class Service:
 
         Raises:
             Fault: the service refuses it.
-            ProviderUnavailableError: nothing is known of its effect, or it was asked too often.
+            ProviderUnavailableError: the effect of the operation is unknown, or a rate limit was reached.
             ProviderCredentialError: there is no credential, or it does not allow the operation.
         """
         body = json.dumps(document).encode()
@@ -126,7 +126,7 @@ class Service:
         raise self._told(operation, reply)
 
     def _told(self, operation: str, reply: Reply) -> Exception:
-        """Return the error that an answer other than a success means."""
+        """Return the error for an answer that is not a success."""
         found = reply.document if isinstance(reply.document, dict) else {}
         kind = str(found.get("__type", "")).rpartition("#")[2].partition(":")[0]
         message = str(found.get("message") or found.get("Message") or "")
@@ -146,12 +146,12 @@ class Service:
         return Fault(kind, message)
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         self._web.close()
 
 
 class BotocoreChain:
-    """botocore's chain: environment, profiles, SSO, web identity, containers, and the machine's role.
+    """botocore's credential chain: environment, profiles, SSO, web identity, containers, and the machine's role.
 
     Args:
         timeout: seconds for each request that a link of the chain makes.
@@ -162,7 +162,7 @@ class BotocoreChain:
         self._found: Any = None
 
     def keys(self) -> Keys:
-        """Return the credential as it is now.
+        """Return the current credential.
 
         Raises:
             UsageError: botocore is not installed.
@@ -196,7 +196,7 @@ class BotocoreChain:
 
 
 def _within(seconds: float, work: Callable[[], Any]) -> Any:
-    """Return what `work` returns, or raise what it raises; a program that it waits for may never end.
+    """Run `work` with a time limit: a program that it waits for may never end.
 
     Raises:
         ProviderCredentialError: it takes longer.
@@ -207,7 +207,7 @@ def _within(seconds: float, work: Callable[[], Any]) -> Any:
     def run() -> None:
         try:
             done.append(work())
-        except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
+        except Exception as error:  # noqa: BLE001 - the caller's thread raises it
             failed.append(error)
 
     thread = threading.Thread(target=run, daemon=True)

@@ -1,4 +1,4 @@
-"""The check of the identity provider and of what is still to be done there, for `doctor`."""
+"""The check of the identity provider and of its outbox, for `doctor`."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 def check_accounts(
     profile: Profile, open_database: Callable[[], Database], environ: Mapping[str, str]
 ) -> Iterator[Check]:
-    """Yield the check of a profile with an identity provider; nothing for one without.
+    """Yield the check of a profile's identity provider; nothing if it has none.
 
     Args:
-        open_database: returns its database.
+        open_database: returns the profile's database.
     """
     if profile.identity.is_local:
         return
@@ -46,7 +46,7 @@ def check_accounts(
 
 
 def _ask(profile: Profile, environ: Mapping[str, str]) -> str:
-    """Ask the provider something, and return its name."""
+    """Send the provider a request, and return its name."""
     provider = open_provider(profile, environ)
     try:
         provider.abilities()

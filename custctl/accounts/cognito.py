@@ -1,4 +1,4 @@
-"""Amazon Cognito's user pools.
+"""Amazon Cognito user pools.
 
 Source: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/
 """
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from custctl.profiles.credentials import Secret
 
 REFERENCE: Final = "custom:custctl_reference"
-"""The attribute in which a pool that has it keeps the reference."""
+"""The attribute that holds the reference, in pools that have it."""
 PAGE: Final = 60
-"""The most accounts that one request lists."""
+"""Maximum accounts that one request lists."""
 
 _MISSING = "UserNotFoundException"
 _TAKEN = frozenset({"UsernameExistsException", "AliasExistsException"})
@@ -41,7 +41,7 @@ def open_provider(settings: Identity, secret: Secret | None, timeout: float) -> 
     """Return the user pool that a profile names.
 
     Args:
-        settings: the profile's.
+        settings: the profile's `identity` section.
         secret: not used: credentials come from AWS's own chain.
         timeout: seconds for one request.
     """
@@ -55,10 +55,10 @@ class _Pool:
     """How a pool is set up.
 
     Attributes:
-        email_signs_in: the email is the name to sign in with, and the pool itself makes the user names.
-        folds_case: user names and emails that differ in case alone are one.
-        has_reference: it has the attribute for the reference.
-        least: characters of the shortest password.
+        email_signs_in: whether users sign in with their email; the pool then generates the user names.
+        folds_case: whether the pool ignores the case of user names and emails.
+        has_reference: whether the pool has the attribute for the reference.
+        least: minimum length of a password, in characters.
     """
 
     email_signs_in: bool
@@ -79,13 +79,13 @@ class _User:
 class Cognito:
     """A user pool.
 
-    Where users sign in with their email, the pool makes the user names, and the reference is an attribute, which the
-    pool cannot search by. In other pools the reference is the user name.
+    If users sign in with their email, the pool generates the user names, and the reference is an attribute, which
+    cannot be searched. In other pools the reference is the user name.
 
     Args:
-        pool: its id, which begins with the region.
-        region: where it is; by default as the id says.
-        endpoint: the URL to use instead of the region's own.
+        pool: the pool's id, which begins with the region.
+        region: the pool's region; by default the one in its id.
+        endpoint: the URL to use instead of the region's.
         timeout: seconds for one request.
         ca: a file of certificates to trust instead of the system's.
         chain: where the credential comes from; by default AWS's own chain.
@@ -115,7 +115,7 @@ class Cognito:
         )
 
     def abilities(self) -> Abilities:
-        """Tell what the pool can do."""
+        """Return what the pool can do."""
         pool = self._pool
         keeps = pool.has_reference or not pool.email_signs_in
         return Abilities(keeps_reference=keeps, sets_passwords=True, sends_resets=True, takes_hashes=False)
@@ -130,7 +130,7 @@ class Cognito:
     def find_by_email(self, email: str) -> Sequence[Account]:
         """Return the accounts with an email.
 
-        In a pool that keeps apart what differs in case alone, those with capitals are not found.
+        In a case-sensitive pool, emails with capitals are not found.
         """
         wanted = email.casefold()
         found = {user.account.subject: user.account for user in self._search("email", email.lower())}
@@ -143,7 +143,7 @@ class Cognito:
     def find_by_reference(self, reference: str) -> Sequence[Account]:
         """Return the account whose user name is the reference.
 
-        Where the reference is an attribute nothing is found: `create` says that the email is taken, and
+        If the reference is an attribute, nothing is found: `create` then reports that the email is taken, and
         `find_by_email` shows whose account it is.
         """
         if self._pool.email_signs_in:
@@ -160,18 +160,18 @@ class Cognito:
     # -- changing ----------------------------------------------------------------------------------
 
     def create(self, account: NewAccount) -> Account:
-        """Make an account that waits for its owner's reset, and send nothing."""
+        """Create an account that waits for a reset by its owner, and send nothing."""
         pool = self._pool
         attributes = {
             "email": account.email,
-            # A reset is sent to a verified email alone.
+            # A reset is sent only to a verified email.
             "email_verified": "true",
             "given_name": account.first_name,
             "family_name": account.last_name,
         }
         if pool.has_reference:
             attributes[REFERENCE] = account.reference
-        # Without ForceAliasCreation, which would take the email away from the account that has it.
+        # Without ForceAliasCreation, which would move the email from the account that has it.
         document = {
             "Username": account.email if pool.email_signs_in else account.reference,
             "UserAttributes": [{"Name": name, "Value": value} for name, value in attributes.items() if value],
@@ -222,7 +222,7 @@ class Cognito:
                 raise self._refused(fault) from None
 
     def set_password(self, subject: str, password: str) -> None:
-        """Set the password, for good."""
+        """Set a permanent password."""
         user = self._known(subject)
         try:
             self._call("AdminSetUserPassword", {"Username": user.username, "Password": password, "Permanent": True})
@@ -235,7 +235,7 @@ class Cognito:
             raise self._refused(fault, password) from None
 
     def _look_again(self, before: _User) -> None:
-        """Find out whether a password is set where AWS says that there is no such user; it may say so of one that is there.
+        """Find out whether a password was set after AWS reported no such user, which it also does for existing users.
 
         Source: https://github.com/aws/aws-sdk-java/issues/2005
         """
@@ -245,13 +245,13 @@ class Cognito:
             raise ProviderUnavailableError(message, hint="set the password again")
 
     def send_reset(self, subject: str) -> None:
-        """Send the owner a code to set a new password with; the old one is void from now on."""
+        """Send the owner a code for setting a new password; the old password stops working now."""
         user = self._known(subject)
         self._settle(user)
         self._change("AdminResetUserPassword", user.username)
 
     def _settle(self, user: _User) -> None:
-        """Bring an account into the state in which a password can be reset: a password that nobody knows is set."""
+        """Set a password that nobody knows, so that the account's password can be reset."""
         if user.status in ("FORCE_CHANGE_PASSWORD", "UNCONFIRMED"):
             password = make_password(self._pool.least)
             document = {"Username": user.username, "Password": password, "Permanent": True}
@@ -267,7 +267,7 @@ class Cognito:
             raise self._refused(fault) from None
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         self._service.close()
 
     # -- the pool and its users --------------------------------------------------------------------
@@ -286,7 +286,7 @@ class Cognito:
             raise ProviderRefusedError(message, hint="use a pool in which users sign in with their email")
         schema = {str(each.get("Name")) for each in found.get("SchemaAttributes") or []}
         policy = (found.get("Policies") or {}).get("PasswordPolicy") or {}
-        # A pool without this setting is an old one, and keeps names apart that differ in case.
+        # A pool without this setting is old, and case-sensitive.
         folds = (found.get("UsernameConfiguration") or {}).get("CaseSensitive") is False
         return _Pool(bool(names), folds, REFERENCE in schema, int(policy.get("MinimumLength") or 0))
 
@@ -297,12 +297,12 @@ class Cognito:
         return user
 
     def _user(self, subject: str) -> _User | None:
-        """Return a user by subject, which is the user name only where the pool makes the names."""
+        """Return a user by subject, which is the user name only if the pool generates the names."""
         if self._pool.email_signs_in:
             user = self._get(subject)
             if user is not None and user.account.subject == subject:
                 return user
-        # Users of another provider behind the pool have names of their own.
+        # Users of another provider behind the pool have other user names.
         return next((user for user in self._search("sub", subject) if user.account.subject == subject), None)
 
     def _get(self, username: str) -> _User | None:
@@ -320,7 +320,7 @@ class Cognito:
             yield from users
 
     def _lists(self, asked: Mapping[str, Any]) -> Iterator[list[_User]]:
-        """Yield pages; a token that leads in a circle is noticed in constant memory (Brent's algorithm)."""
+        """Yield pages; detect a cycle of tokens in constant memory (Brent's algorithm)."""
         users, token = self._list({**asked, "Limit": PAGE})
         yield users
         kept, steps, limit = token, 0, 1
@@ -344,7 +344,7 @@ class Cognito:
         return [self._read(each, "Attributes") for each in users], found.get("PaginationToken")
 
     def _read(self, found: Any, key: str) -> _User:
-        """Return a user as an answer has it."""
+        """Return the user in an answer."""
         try:
             attributes = {str(each["Name"]): str(each.get("Value", "")) for each in found[key]}
             username, enabled = str(found["Username"]), found.get("Enabled", True)
@@ -365,7 +365,7 @@ class Cognito:
         return self._service.call(operation, {"UserPoolId": self._id, **document})
 
     def _refused(self, fault: Fault, password: str | None = None) -> Exception:
-        """Return the error that a fault means; a password that its words quote is cut out of them."""
+        """Return the error for a fault; if its message quotes the password, the password is removed."""
         words = fault.message or fault.kind
         if password:
             words = words.replace(password, "…")

@@ -1,6 +1,6 @@
-"""The drift report: what the database and the provider say of accounts, side by side.
+"""The drift report: differences between customers in the database and accounts at the provider.
 
-Both sides are streamed into a private SQLite file and joined there: memory does not grow with their number.
+Both sides are streamed into a private SQLite file and joined there, so memory use is constant.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Repair = Literal["follow", "remove"]
 
 _STREAM = 1000  # rows at a time
-_BATCH = 500  # repairs of one transaction
+_BATCH = 500  # repairs per transaction
 
 _TABLES = """
 CREATE TABLE account (subject TEXT PRIMARY KEY, email TEXT, enabled INTEGER, reference TEXT) WITHOUT ROWID;
@@ -62,14 +62,14 @@ class Drift:
     """One difference.
 
     Attributes:
-        kind: `missing` (a customer without an account), `unlinked` (its account is there, but not linked), `stray` (an
+        kind: `missing` (a customer without an account), `unlinked` (the account exists, but is not linked), `stray` (an
             account without a customer), `email`, `state`, `double` (two accounts for one customer).
-        customer_id: the customer; None where there is none.
-        subject: the account; None where there is none.
+        customer_id: the customer, if any.
+        subject: the account, if any.
         expected: what the database says.
         found: what the provider says.
-        pending: whether the outbox has it already.
-        repair: `follow` brings the account to the customer's state, `remove` removes it; None where a person must decide.
+        pending: whether the outbox already has a row for it.
+        repair: `follow` updates the account to the customer's state, `remove` removes it; None if a person must decide.
     """
 
     kind: str
@@ -89,7 +89,7 @@ COLUMNS = ("kind", "customer_id", "subject", "expected", "found", "pending", "re
 
 
 class Comparison:
-    """Customers and accounts as they were read; closed at the end.
+    """Customers and accounts as they were read. Close it after use.
 
     Attributes:
         customers: how many customers there are.
@@ -97,7 +97,7 @@ class Comparison:
     """
 
     def __init__(self) -> None:
-        # An empty name is a file on disk behind a small cache.
+        # With an empty name, SQLite uses a temporary file on disk behind a small cache.
         self._held = sqlite3.connect("", isolation_level=None)
         self._held.execute("PRAGMA journal_mode = OFF")
         self._held.create_function("folded", 1, str.casefold, deterministic=True)
@@ -119,8 +119,8 @@ class Comparison:
         """Read both sides.
 
         Args:
-            environment: the profile's, which the database's stamp must equal.
-            disables: whether the account of a deleted customer is disabled in place of deleted.
+            environment: the profile's environment; the database's stamp must equal it.
+            disables: whether the account of a deleted customer is disabled instead of deleted.
             on_progress: called with the number of accounts and customers read.
 
         Raises:
@@ -149,7 +149,7 @@ class Comparison:
 
     def _keep(self, page: Iterable[Account]) -> None:
         rows = [(each.subject, each.email, int(each.enabled), each.reference) for each in page]
-        # An account that moves while the list is read may be shown twice.
+        # The list may contain an account twice if it changes meanwhile.
         self._held.executemany("INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?)", rows)
         self.accounts += len(rows)
 
@@ -163,7 +163,7 @@ class Comparison:
             for number, email, enabled, linked, subject, seen_email, seen_enabled, marked, pending in found:
                 under_way = pending is not None
                 if subject is None:
-                    # Which one of several bears the mark rightly, a person must say.
+                    # If several accounts have the mark, a person must decide.
                     kind = "missing" if not marked else "unlinked" if marked == 1 else "double"
                     repair: Repair | None = "follow" if marked < 2 else None
                     yield Drift(kind, number, linked, email, None, under_way, repair)
@@ -179,21 +179,21 @@ class Comparison:
                 if customer_id is not None:
                     if held is not None:
                         yield Drift("double", customer_id, subject, held, subject, pending is not None, "remove")
-                    # Otherwise the customer has been told of above.
+                    # Otherwise it was reported above.
                 elif enabled or not self._disables:
                     yield Drift("stray", None, subject, None, _state(enabled), repair="remove" if is_ours else None)
 
     def close(self) -> None:
-        """Let the file go."""
+        """Delete the file."""
         self._held.close()
 
 
 def enqueue_repairs(
     database: Database, environment: str, actor: str, drifts: Iterable[Drift], operation_id: str
 ) -> int:
-    """Write the repairs into the outbox, in batches with an entry of the audit each, and return how many there are."""
+    """Write the repairs to the outbox, in batches with one audit entry each, and return their number."""
     with database.reading() as connection:
-        # Given again after a kill, it goes on behind the entries that are there: to queue a repair twice is no harm.
+        # A retry after a kill continues after the existing entries: queueing a repair twice does no harm.
         part = max((int(row.part) for row in audit.find_operation(connection, operation_id)), default=0)
     done = 0
     batch: list[Drift] = []

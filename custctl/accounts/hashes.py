@@ -1,4 +1,4 @@
-"""Password hashes that a provider takes over: what is sent, and what became of each."""
+"""Password hashes that a provider imports: what is sent, and the result for each."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from custctl.accounts.provider import NewAccount
 
 @dataclass(frozen=True, slots=True)
 class HashedAccount:
-    """An account to be made with the password that its owner has.
+    """An account to create with its owner's current password.
 
     Attributes:
-        account: what it is made of.
+        account: the account to create.
         hash: the argon2 hash, in PHC form.
     """
 
@@ -25,29 +25,29 @@ class HashedAccount:
 
     @property
     def mark(self) -> str:
-        """What the provider keeps beside the account, so that a later run knows which hash it has taken."""
+        """The mark that the provider stores with the account, so that a later run knows which hash was imported."""
         return hashlib.sha256(self.hash.encode()).hexdigest()[:32]
 
 
 class Fate(Enum):
-    """What became of one account."""
+    """The result for one account."""
 
     TAKEN = "taken"
-    """The provider has the account and this very hash."""
+    """The provider has the account with exactly this hash."""
     WITHOUT_HASH = "without hash"
-    """The account is there, marked as this customer's, and has no hash from here: only a reset helps its owner."""
+    """The account exists and is marked as this customer's, but without our hash: its owner needs a reset."""
     REFUSED = "refused"
-    """There is no account for this customer; the reason says why."""
+    """The customer has no account; the reason says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one account.
+    """The result for one account, in detail.
 
     Attributes:
-        fate: whether the hash is there.
-        subject: the account's; None where there is none.
-        reason: why it was refused; it quotes nothing that was sent.
+        fate: whether the provider has the hash.
+        subject: the account's subject, if any.
+        reason: why it was refused; quotes nothing that was sent.
     """
 
     fate: Fate
@@ -57,20 +57,20 @@ class Verdict:
 
 @runtime_checkable
 class TakesHashes(Protocol):
-    """A provider that takes hashes over."""
+    """A provider that can import hashes."""
 
     def fitting(self, accounts: Sequence[HashedAccount]) -> int:
-        """Return how many of the first accounts one request holds, at least one."""
+        """Return how many of the accounts, from the first on, fit into one request; at least one."""
 
     def take_hashes(self, accounts: Sequence[HashedAccount], wait: Callable[[float], None]) -> Mapping[str, Verdict]:
-        """Make accounts with the passwords that their owners have.
+        """Create accounts that keep their owners' passwords.
 
-        It can be asked again for those that it has taken already.
+        Calling it again for accounts that were already imported is safe.
 
         Args:
-            accounts: no more than fit.
-            wait: waits for so many seconds; it may raise what ends the whole.
+            accounts: no more than `fitting` returns.
+            wait: waits for this many seconds; it may raise an error to end the run.
 
         Returns:
-            For each reference what became of it.
+            The result by reference.
         """

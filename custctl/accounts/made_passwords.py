@@ -1,4 +1,4 @@
-"""Passwords that nobody knows, for accounts that a provider does not make or release without one."""
+"""Random passwords that nobody knows, for providers that require one to create or unlock an account."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import secrets
 import string
 from typing import Final
 
-# Far above every provider's minimum, below bcrypt's 72 bytes.
+# Well above every provider's minimum, and below bcrypt's 72 bytes.
 _LENGTH: Final = 48
 _KINDS: Final = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "!@#%^*-_=+")
 
 
 def make_password(at_least: int = 0) -> str:
-    """Return a random password with letters of both cases, digits and symbols; it is sent once and then forgotten.
+    """Return a random password with letters of both cases, digits and symbols; it is sent once and not kept.
 
     Args:
-        at_least: characters that the provider demands.
+        at_least: the provider's minimum length, in characters.
     """
     chosen = [secrets.choice(kind) for kind in _KINDS]
     everything = "".join(_KINDS)

@@ -1,7 +1,7 @@
-"""Moving customers' passwords to the identity provider: hashes where it takes them, an account and a reset elsewhere.
+"""Moves customers' passwords to the identity provider: as hashes if it imports them, otherwise with a reset.
 
-A hash is deleted in the transaction that writes down what the provider has said of this very customer. So a run that is
-killed is begun again: what it had done at the provider is found there.
+A hash is deleted in the transaction that records the provider's answer about this customer. So a killed run can be
+repeated: it finds at the provider what the first run did.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TOLD = 1000
-"""The most rejects that are kept to be told; all of them stay where they are."""
+"""Maximum rejects that are reported; the passwords of all rejects stay in the database."""
 
-_TRIES = 3  # where the provider does not answer
+_TRIES = 3  # attempts if the provider does not answer
 _PAUSE = 2.0
-# Seconds for the account of one customer: a run that was killed may have claimed it, and its claim ends later.
+# Seconds to spend on one customer's account: the claim of a killed run may block it for longer.
 _PATIENCE = 60.0
 
 
@@ -41,11 +41,11 @@ class MovePlan:
     """What a run would do.
 
     Attributes:
-        provider: its name.
-        hashes: passwords that are in this database.
-        imports: of these, hashes that the provider takes, so that their owners notice nothing.
-        resets: customers who get what a new password is set with.
-        without_reset: customers who get nothing and set a password where they log in: they are not active, or the
+        provider: the provider's name.
+        hashes: passwords in this database.
+        imports: hashes among these that the provider imports; their owners notice nothing.
+        resets: customers who are sent a password reset.
+        without_reset: customers who are sent nothing and set a password at their next login: they are not active, or the
             provider sends no resets.
     """
 
@@ -66,13 +66,13 @@ class Reject:
 
 @dataclass(slots=True)
 class Moved:
-    """What a run has done; the attributes of `MovePlan` as they came about.
+    """What a run has done; the attributes of `MovePlan` as they turned out.
 
     Attributes:
-        rejected: passwords that stay.
-        rejects: the first of them.
+        rejected: number of passwords that stay in this database.
+        rejects: the first of these.
         left: passwords that are still in this database.
-        reason: what ended the run early; None where all were dealt with.
+        reason: what ended the run early; None if it handled all of them.
     """
 
     provider: str
@@ -86,7 +86,7 @@ class Moved:
 
     @property
     def done(self) -> int:
-        """How many passwords are no longer in this database."""
+        """How many passwords were moved out of this database."""
         return self.imports + self.resets + self.without_reset
 
 
@@ -94,13 +94,13 @@ class Mover:
     """Moves the passwords of one database to one provider.
 
     Args:
-        store: writes down what was done, in the audit too.
-        disables: whether the account of a deleted customer is disabled in place of deleted.
-        wait: waits for so many seconds.
-        note: told why the run waits.
+        store: records what was done, also in the audit.
+        disables: whether the account of a deleted customer is disabled instead of deleted.
+        wait: waits for this many seconds.
+        note: called with the reason when the run waits.
 
     Attributes:
-        moved: what was done so far.
+        moved: the result so far.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Mover:
         self.moved = Moved(provider.name)
 
     def plan(self) -> MovePlan:
-        """Return what a run would do; nothing is written."""
+        """Return what a run would do, without writing anything."""
         abilities = self._provider.abilities()
 
         def count(connection: Connection) -> Row:
@@ -140,8 +140,8 @@ class Mover:
         """Move passwords, in the order of their customers' ids.
 
         Args:
-            limit: maximum number of passwords that are moved; 0 means no limit. Rejects do not count.
-            on_progress: called with the number of passwords dealt with.
+            limit: maximum number of passwords to move; 0 means no limit. Rejects do not count.
+            on_progress: called with the number of passwords handled.
         """
         moved, after = self.moved, 0
         try:
@@ -178,7 +178,7 @@ class Mover:
     # -- with the hash -----------------------------------------------------------------------------
 
     def _import(self, provider: TakesHashes, rows: Sequence[Row], on_progress: Callable[[int], None]) -> None:
-        """Have the provider take hashes over, as many at a time as it takes."""
+        """Import hashes into the provider, in the largest batches that it accepts."""
         database_id = self._transact(lambda _, standing: standing.database_id or "")
         left = [(row, _hashed(row, database_id)) for row in rows]
         while left:
@@ -204,7 +204,7 @@ class Mover:
     # -- with an account and a reset ---------------------------------------------------------------
 
     def _reset(self, row: Row) -> None:
-        """See to a customer's account, have a reset sent, and delete the hash."""
+        """Ensure that a customer has an account, send a reset, and delete the hash."""
         provider = self._provider
         try:
             subject = self._account_of(row)
@@ -223,10 +223,10 @@ class Mover:
                 self.moved.without_reset += 1
 
     def _account_of(self, row: Row) -> str | None:
-        """Return the subject of a customer's account, which is made where there is none; as `identity sync` does it.
+        """Return the subject of a customer's account; create the account if it is missing, as `identity sync` does.
 
         Raises:
-            ProviderRefusedError: there is none, and none can be made.
+            ProviderRefusedError: there is no account, and none can be created.
             ProviderUnavailableError: the provider does not answer.
         """
         if row.provider != self._provider.name:
@@ -252,11 +252,11 @@ class Mover:
     # -- what both share ---------------------------------------------------------------------------
 
     def _settle(self, row: Row, how: str, account: Account | None) -> bool:
-        """Delete a hash and write down what became of it; return whether it was still the one that was moved.
+        """Delete a hash and record what happened to it; return whether it was still the hash that was moved.
 
         Args:
-            how: for the audit.
-            account: to be linked; None where it is.
+            how: how it was moved, for the audit.
+            account: the account to link; None if it is already linked.
         """
 
         def change(connection: Connection, customer: Customer) -> None:
@@ -278,7 +278,7 @@ class Mover:
             return False
         except NotFoundError:
             if account is not None:
-                # The customer was deleted at this moment, when nobody could know of its account.
+                # The customer was deleted just now, when its account was not yet known.
                 stray = account.subject
                 self._transact(lambda connection, _: enqueue(connection, 0, stray, operation_id))
             return False
@@ -290,7 +290,7 @@ class Mover:
             self.moved.rejects.append(Reject(row.id, reason))
 
     def _asked(self, call: Callable[[], T]) -> T:
-        """Call the provider, again where it asks to wait, and a few times where it does not answer."""
+        """Call the provider; retry while it asks to wait, and a few times if it does not answer."""
         for tried in range(_TRIES - 1):
             try:
                 return patiently(call, self._wait)

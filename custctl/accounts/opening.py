@@ -1,4 +1,4 @@
-"""Opening the identity provider that a profile names; the module of each is loaded only for it."""
+"""Opens the identity provider that a profile names; only that provider's module is imported."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class Opener(Protocol):
-    """What the module of each provider has as `open_provider`."""
+    """The signature of `open_provider` in each provider's module."""
 
     def __call__(self, settings: Identity, secret: Secret | None, timeout: float) -> Provider:
-        """Open the provider; it is asked nothing yet.
+        """Open the provider, without sending a request yet.
 
         Args:
             settings: the profile's `identity`.
-            secret: of the profile's client; None where the provider has credentials of its own.
+            secret: the secret of the profile's client; None if the provider finds its own credentials.
             timeout: seconds for one request.
 
         Raises:
@@ -38,10 +38,10 @@ _MODULES = {
 
 
 def require_provider(profile: Profile) -> None:
-    """Refuse what only a profile with an identity provider can do.
+    """Ensure that the profile has an identity provider.
 
     Raises:
-        RefusedError: its accounts are in its own database.
+        RefusedError: the profile's passwords are in its own database.
     """
     if profile.identity.is_local:
         raise RefusedError(
@@ -51,11 +51,11 @@ def require_provider(profile: Profile) -> None:
 
 
 def open_provider(profile: Profile, environ: Mapping[str, str]) -> Provider:
-    """Open the provider of a profile.
+    """Open a profile's provider.
 
     Raises:
-        RefusedError: it has none.
-        CredentialError: its secret is missing or cannot be read.
+        RefusedError: the profile has no provider.
+        CredentialError: the secret is missing or cannot be read.
         UsageError: a setting is wrong, or a package is missing.
     """
     from custctl.profiles.credentials import Purpose, find_credential

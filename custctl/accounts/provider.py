@@ -1,4 +1,4 @@
-"""The one interface to an identity provider: what the program asks of it, whichever it is."""
+"""The interface that every identity provider implements."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from custctl.support.errors import CredentialError, CustctlError, ExitCode, Unav
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account as the provider has just shown it.
+    """An account as the provider has just returned it.
 
     Attributes:
-        subject: what the provider knows it by for ever: Cognito's `sub`, Auth0's `user_id`, SCIM's `id`.
+        subject: its permanent id at the provider: Cognito's `sub`, Auth0's `user_id`, SCIM's `id`.
         email: as the provider writes it.
         enabled: whether its owner can log in.
-        reference: the mark that `create` has left on it; None where there is none, or the provider keeps none.
+        reference: the mark that `create` left on it; None if it has none, or the provider stores none.
     """
 
     subject: str
@@ -28,11 +28,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """What an account is made of. It gets no password: its owner sets one by a reset.
+    """The data of an account to create. It gets no password: its owner sets one through a reset.
 
     Attributes:
-        reference: marks the account as one customer's, `<database's id>:<customer's id>`, so that who was killed
-            before the answer came finds it again.
+        reference: marks the account as one customer's, `<database's id>:<customer's id>`, so that a run that was killed
+            before the answer came can find it again.
     """
 
     reference: str
@@ -47,10 +47,10 @@ class Abilities:
     """What a provider can do.
 
     Attributes:
-        keeps_reference: it stores the reference and shows it again.
-        sets_passwords: `set_password` works.
-        sends_resets: `send_reset` works.
-        takes_hashes: argon2id hashes can be moved to it.
+        keeps_reference: whether it stores the reference and returns it.
+        sets_passwords: whether `set_password` works.
+        sends_resets: whether `send_reset` works.
+        takes_hashes: whether it can import argon2id hashes.
     """
 
     keeps_reference: bool
@@ -62,38 +62,38 @@ class Abilities:
 class Provider(Protocol):
     """An identity provider.
 
-    Every call may raise `ProviderUnavailableError` (nothing is known of its effect), `ProviderRefusedError` and
-    `CredentialError`. Each answer is compared with what was asked: a server that ignores a filter must not pass off
-    somebody else's account.
+    Every call may raise `ProviderUnavailableError` (its effect is unknown), `ProviderRefusedError` and
+    `CredentialError`. Implementations compare each answer with the request, so that a server that ignores a filter
+    cannot return somebody else's account.
     """
 
     name: str
-    """As messages call it, with what tells it from others of its kind: `cognito eu-west-1_AbCdEfGhI`."""
+    """Its name in messages, unique among providers of its kind: `cognito eu-west-1_AbCdEfGhI`."""
 
     def abilities(self) -> Abilities:
-        """Tell what it can do; may ask the provider once."""
+        """Return what the provider can do; may send one request."""
 
     def find(self, subject: str) -> Account | None:
-        """Return the account with a subject, or None where there is none."""
+        """Return the account with a subject, or None if there is no such account."""
 
     def find_by_email(self, email: str) -> Sequence[Account]:
-        """Return all accounts with an email, whatever its case."""
+        """Return all accounts with an email, ignoring case."""
 
     def find_by_reference(self, reference: str) -> Sequence[Account]:
-        """Return all accounts with a reference; none where the provider keeps no references."""
+        """Return all accounts with a reference; empty if the provider stores no references."""
 
     def create(self, account: NewAccount) -> Account:
-        """Make an account.
+        """Create an account.
 
         Raises:
-            AccountTakenError: there is one with this email, or this reference.
+            AccountTakenError: an account with this email or this reference exists.
         """
 
     def set_email(self, subject: str, email: str) -> None:
-        """Change an account's email, as one that needs no confirmation.
+        """Change an account's email, and mark it as confirmed.
 
         Raises:
-            AccountTakenError: another account has it.
+            AccountTakenError: another account has this email.
             AccountMissingError: there is no such account.
         """
 
@@ -105,10 +105,10 @@ class Provider(Protocol):
         """
 
     def delete(self, subject: str) -> None:
-        """Delete an account; one that is not there counts as deleted."""
+        """Delete an account; a missing account counts as deleted."""
 
     def set_password(self, subject: str, password: str) -> None:
-        """Set the password, for good.
+        """Set a permanent password.
 
         Raises:
             AccountMissingError: there is no such account.
@@ -116,24 +116,24 @@ class Provider(Protocol):
         """
 
     def send_reset(self, subject: str) -> None:
-        """Send the account's owner what a new password is set with.
+        """Send the account's owner a link or code for setting a new password.
 
         Raises:
             AccountMissingError: there is no such account.
         """
 
     def pages(self) -> Iterator[Sequence[Account]]:
-        """Yield all accounts, in pages; never the same page twice."""
+        """Yield all accounts in pages, never the same page twice."""
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
 
 
 class ProviderUnavailableError(UnavailableError):
-    """The provider did not answer, or answered that it cannot now.
+    """The provider did not answer, or is temporarily unable to.
 
     Args:
-        retry_after: seconds that the provider asks to wait; None where it names none.
+        retry_after: seconds that the provider asks to wait; None if it does not say.
     """
 
     def __init__(self, message: str, *, hint: str | None = None, retry_after: float | None = None) -> None:
@@ -142,18 +142,18 @@ class ProviderUnavailableError(UnavailableError):
 
 
 class ProviderRefusedError(CustctlError):
-    """The provider refused a request in a way that asking again does not mend."""
+    """The provider refused a request, and a retry would not help."""
 
     exit_code = ExitCode.INCOMPLETE
 
 
 class AccountTakenError(ProviderRefusedError):
-    """There is an account with this email or reference already."""
+    """An account with this email or reference already exists."""
 
 
 class AccountMissingError(ProviderRefusedError):
-    """There is no account with this subject."""
+    """No account has this subject."""
 
 
 class ProviderCredentialError(CredentialError):
-    """The provider does not accept the program's own credential, or grants it too little."""
+    """The provider rejects the program's own credential, or the credential lacks permissions."""

@@ -1,7 +1,7 @@
 """SCIM 2.0: Keycloak, Duende IdentityServer, Okta, Entra and others.
 
-Sources: RFC 7643 (schema) and RFC 7644 (protocol). Servers announce filters that they ignore, and drop attributes that
-they do not know: each answer is compared with what was asked.
+Sources: RFC 7643 (schema) and RFC 7644 (protocol). Some servers announce filters that they ignore, and drop attributes
+that they do not know, so each answer is compared with the request.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 _PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 _TYPE = "application/scim+json"
 _PAGE = 100
-_FEW = 20  # accounts by which is seen whether references are kept
-_SLACK = 1000  # accounts that may be made while all are listed, besides as many as there were
+_FEW = 20  # accounts to examine to learn whether references are stored
+_SLACK = 1000  # accounts beyond twice the announced number that a list may contain: some may be created meanwhile
 
 
 def open_provider(settings: Identity, secret: Secret | None, timeout: float) -> Scim:
@@ -54,7 +54,7 @@ class Scim:
         url: its base URL.
         token: the bearer token.
         timeout: seconds for one request.
-        ca: a file of certificates to trust in place of the system's.
+        ca: a file of certificates to trust instead of the system's.
     """
 
     def __init__(self, url: str, token: str, timeout: float, ca: str | None = None) -> None:
@@ -67,7 +67,7 @@ class Scim:
 
     @cached_property
     def _config(self) -> Mapping[str, Any]:
-        """What the server says of itself; nothing where it does not say."""
+        """The server's description of itself; empty if it has none."""
         answer = self._send("GET", "ServiceProviderConfig", refused=(404, 501))
         return answer if answer is not None else {}
 
@@ -76,7 +76,7 @@ class Scim:
         return isinstance(told, Mapping) and told.get("supported") is True
 
     def abilities(self) -> Abilities:
-        """See `Provider`. Whether references are kept is seen by accounts that have one."""
+        """See `Provider`. The server stores references if an existing account has one."""
         if self._keeps_reference is None:
             first = self._page(1, count=_FEW)[0]
             self._keeps_reference = any(isinstance(each.get("externalId"), str) for each in first)
@@ -114,7 +114,7 @@ class Scim:
         return found
 
     def _matching(self, filters: Sequence[str], fits: Callable[[Mapping[str, Any]], bool]) -> list[Account]:
-        """Return the accounts that fit, by the first filter that the server knows, or by looking at all of them."""
+        """Return the accounts that fit, using the first supported filter, or else by reading all accounts."""
         if self._supports("filter"):
             for each in filters:
                 found: list[Mapping[str, Any]] = []
@@ -135,7 +135,7 @@ class Scim:
         """Yield the pages of a list.
 
         Raises:
-            ProviderRefusedError: the server shows the same page again and again, or more than there can be.
+            ProviderRefusedError: the server repeats the same page, or returns more accounts than there can be.
         """
         start, before, most = 1, set[str](), 0
         while True:
@@ -192,7 +192,7 @@ class Scim:
         return made
 
     def set_email(self, subject: str, email: str) -> None:
-        """See `Provider`. Other addresses of the account stay."""
+        """See `Provider`. The account's other addresses stay."""
 
         def change(resource: Mapping[str, Any]) -> dict[str, Any]:
             held = [each for each in resource.get("emails") or [] if isinstance(each, Mapping)]
@@ -209,7 +209,7 @@ class Scim:
         self._change(subject, lambda _: {"active": enabled})
 
     def set_password(self, subject: str, password: str) -> None:
-        """See `Provider`. What the server says of the password is not repeated: it may quote it."""
+        """See `Provider`. The server's message is not shown, because it may quote the password."""
         try:
             self._change(subject, lambda _: {"password": password})
         except _InvalidValueError:
@@ -218,7 +218,7 @@ class Scim:
             ) from None
 
     def send_reset(self, subject: str) -> None:
-        """See `Provider`; SCIM has no such thing."""
+        """See `Provider`; SCIM has no resets."""
         raise ProviderRefusedError(f"{self.name} cannot send resets: SCIM has none", hint="let its owner ask for one")
 
     def delete(self, subject: str) -> None:
@@ -230,7 +230,7 @@ class Scim:
         self._web.close()
 
     def _change(self, subject: str, change: Callable[[Mapping[str, Any]], dict[str, Any]]) -> None:
-        """Change attributes of the account as it is now; once more where it was changed meanwhile."""
+        """Change attributes of the current account; retry once if it was changed meanwhile."""
         for last in (False, True):
             resource = self._resource(subject)
             if resource is None:
@@ -267,7 +267,7 @@ class Scim:
     # -- requests ----------------------------------------------------------------------------------
 
     def _send(self, method: str, path: str, *, refused: Sequence[int] = (), **content: Any) -> Any:
-        """Send a request and return the content of the answer; None where its status is one of `refused`."""
+        """Send a request and return the content of the answer, or None if its status is one of `refused`."""
         answer = self._answer(method, path, **content)
         if answer.status_code in refused:
             return None
@@ -299,11 +299,11 @@ class Scim:
         return answer
 
     def _content(self, answer: httpx.Response) -> dict[str, Any]:
-        """Return the object that an answer holds.
+        """Return the object in an answer.
 
         Raises:
             ProviderRefusedError: the request was refused.
-            ProviderUnavailableError: it is no SCIM.
+            ProviderUnavailableError: the answer is not SCIM.
         """
         status = answer.status_code
         if not 200 <= status < 300:
@@ -320,7 +320,7 @@ class Scim:
         return found
 
     def _kind(self, answer: httpx.Response) -> str | None:
-        """Return the word of the RFC that says why a request was refused; the server's sentence may quote anything."""
+        """Return the RFC's keyword for why a request was refused; the server's own message may quote anything."""
         try:
             found = answer.json()
         except ValueError:
@@ -341,7 +341,7 @@ class _InvalidValueError(Exception):
 
 
 def retry_after(answer: httpx.Response) -> float | None:
-    """Return the seconds that an answer asks to wait; None where it does not say.
+    """Return how many seconds an answer asks to wait, or None if it does not say.
 
     Source: RFC 9110, 10.2.3: seconds, or a date.
     """
@@ -361,7 +361,7 @@ def _path(subject: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return a text as a filter has it. RFC 7644, 3.4.2.2: as in JSON."""
+    """Return a text quoted for a filter. RFC 7644, 3.4.2.2: as in JSON."""
     import json
 
     return json.dumps(text, ensure_ascii=False)
@@ -384,6 +384,6 @@ def _account(resource: Mapping[str, Any]) -> Account:
     if not subject:
         raise ProviderUnavailableError("the SCIM server shows an account without an id")
     emails = _emails(resource)
-    # An account is enabled unless the server says otherwise; Entra's dialect says it as text.
+    # An account is enabled unless the server says otherwise; Entra sends the value as text.
     enabled = str(resource.get("active", True)).casefold() != "false"
     return Account(subject, emails[0] if emails else name or "", enabled, _text(resource, "externalId"))

@@ -1,6 +1,6 @@
 """AWS Signature Version 4 for requests with a body to the root of a service.
 
-botocore's signer does the same, and its client costs sixteen starts of Python. Source:
+botocore's signer does the same, but importing its client takes as long as starting Python sixteen times. Source:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
 """
 
@@ -17,12 +17,12 @@ _ALGORITHM = "AWS4-HMAC-SHA256"
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """A credential of AWS.
+    """An AWS credential.
 
     Attributes:
-        access: the id of the access key, which is no secret.
+        access: the access key id, which is not a secret.
         secret: the secret access key.
-        token: the session's token of a temporary credential.
+        token: the session token of a temporary credential.
     """
 
     access: str
@@ -36,10 +36,10 @@ def signed(
     """Return the headers of a signed `POST /`.
 
     Args:
-        host: as the `Host` header has it, with a port that is not the scheme's own.
-        headers: others that are signed.
-        body: what is sent.
-        now: the time in UTC; AWS takes a signature for five minutes.
+        host: the value of the `Host` header; with the port if it is not the scheme's default.
+        headers: other headers to sign.
+        body: the request's body.
+        now: the time in UTC; AWS accepts a signature for five minutes.
     """
     stamp = now.strftime("%Y%m%dT%H%M%SZ")
     sent = {**headers, "X-Amz-Date": stamp}

@@ -1,7 +1,7 @@
-"""Works off the outbox: brings accounts at the provider to the present state of their customers.
+"""Processes the outbox: updates accounts at the provider to the current state of their customers.
 
-Each row is claimed for a time, so that two runs do not meet on it and one that was killed is taken over. Of a row, what
-is there is looked at first, then acted on; so it is no matter how often that was begun before.
+Each row is claimed for a limited time, so that two runs never process it at once and a later run takes over from a
+killed one. Processing a row first reads the account's state and then changes it, so it can be repeated safely.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LEASE = 300.0
-"""Seconds for which a row is claimed: longer than any one of them takes."""
+"""Seconds for which a row is claimed: longer than any row takes."""
 
-_LONGEST_PAUSE = 900.0  # seconds between two attempts at one row
-_LONGEST_WAIT = 120.0  # seconds that a provider may ask to wait, within a run
-_IN_A_ROW = 3  # rows that fail as the provider is down, after which a run ends
-_ROUNDS = 5  # times that one row is done again at once, as the customer was written meanwhile
-_LENGTH = 480  # characters of a reason that are kept
+_LONGEST_PAUSE = 900.0  # maximum seconds between two attempts at one row
+_LONGEST_WAIT = 120.0  # maximum seconds that a run waits at the provider's request
+_IN_A_ROW = 3  # consecutive rows that fail because the provider is down, after which a run ends
+_ROUNDS = 5  # maximum rounds for one row when its customer is written meanwhile
+_LENGTH = 480  # maximum characters of a stored reason
 _POLL = 0.2
 
 
@@ -49,10 +49,10 @@ class Worked:
     """What a run has done.
 
     Attributes:
-        done: rows that are worked off.
-        failed: rows that were tried, and stay.
-        reason: why the last of them failed; what ended the run early is in here too.
-        ended_early: whether rows were left that have not been tried.
+        done: rows that were completed.
+        failed: rows that were tried and stay in the outbox.
+        reason: why the last of them failed, or what ended the run early.
+        ended_early: whether some rows were not tried.
     """
 
     done: int = 0
@@ -63,7 +63,7 @@ class Worked:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """A claimed row, and what the database knows of its customer."""
+    """A claimed row, and what the database knows about its customer."""
 
     row: Row
     customer: Row | None
@@ -78,21 +78,21 @@ class _Task:
 
 
 class _LostError(Exception):
-    """Another run has taken the row over."""
+    """Another run has taken over the row."""
 
 
 class _OverError(Exception):
-    """There is no time left to ask the provider."""
+    """There is no time left for a call to the provider."""
 
 
 class Worker:
-    """Works off rows of one database's outbox at one provider.
+    """Processes one database's outbox for one provider.
 
     Args:
-        environment: the profile's, which the database's stamp must equal.
-        disables: whether the account of a deleted customer is disabled in place of deleted.
-        patience: seconds that the whole run may take; None for no limit. A request that is under way is waited for.
-        note: told why the run waits.
+        environment: the profile's environment; the database's stamp must equal it.
+        disables: whether the account of a deleted customer is disabled instead of deleted.
+        patience: maximum seconds for the whole run; None for no limit. A request in progress is not cut short.
+        note: called with the reason when the run waits.
     """
 
     def __init__(
@@ -116,11 +116,11 @@ class Worker:
     # -- which rows --------------------------------------------------------------------------------
 
     def sync(self, limit: int = 0, on_progress: Callable[[int], None] = lambda _: None) -> Worked:
-        """Work off all rows that are due.
+        """Process all rows that are due.
 
         Args:
             limit: maximum number of rows; 0 means no limit.
-            on_progress: called with the number of rows dealt with.
+            on_progress: called with the number of rows handled.
 
         Raises:
             CredentialError: the provider does not accept the program's credential.
@@ -128,11 +128,11 @@ class Worker:
         return self._run("outbox.due", {}, limit, on_progress)
 
     def follow_operation(self, operation_id: str) -> Worked:
-        """Work off the rows of one operation, as an import writes them."""
+        """Process the rows of one operation, such as an import."""
         return self._run("outbox.due_of", {"operation": operation_id}, 0, lambda _: None)
 
     def follow_customer(self, customer_id: int) -> Worked:
-        """Work off a customer's row; where another run does so, wait for it."""
+        """Process a customer's row; if another run is processing it, wait for that."""
         worked = Worked()
         while True:
             number = self._transact(
@@ -186,7 +186,7 @@ class Worker:
     # -- one row -----------------------------------------------------------------------------------
 
     def _deal_with(self, number: int, worked: Worked) -> bool:
-        """Work off one row; return whether it was this run's to do so.
+        """Process one row; return whether this run could claim it.
 
         Raises:
             CredentialError: the provider does not accept the program's credential.
@@ -194,7 +194,7 @@ class Worker:
         try:
             task = self._claim(number)
         except CommitLostError:
-            return False  # if it is ours after all, that ends by itself
+            return False  # if the claim succeeded after all, it expires by itself
         if task is None:
             return False
         try:
@@ -211,12 +211,12 @@ class Worker:
         except CustctlError as error:
             self._fail(task, error)
             worked.failed, worked.reason = worked.failed + 1, error
-        except Exception as error:  # noqa: BLE001 - one row must not keep the others from being worked off
+        except Exception as error:  # noqa: BLE001 - one bad row must not block the others
             reason = CustctlError(f"unexpected {type(error).__name__}")
             self._fail(task, reason)
             worked.failed, worked.reason = worked.failed + 1, reason
         except BaseException:
-            # Whoever comes next need not wait for the claim to end.
+            # The next run need not wait for the claim to expire.
             self._release(task)
             raise
         else:
@@ -245,7 +245,7 @@ class Worker:
         return _Task(row, customer, link, standing.database_id or "")
 
     def _converge(self, task: _Task) -> None:
-        """Do what is to be done, again where the customer was written meanwhile, and take the row out."""
+        """Update the account and delete the row; repeat if the customer was written meanwhile."""
         for _ in range(_ROUNDS):
             account = self._patiently(task)
             following = self._finish(task, account)
@@ -255,7 +255,7 @@ class Worker:
         raise ProviderUnavailableError("the customer is being changed all the time")
 
     def _patiently(self, task: _Task) -> Account | None:
-        """Bring the account about; where the provider asks to wait, wait."""
+        """Update the account; wait and retry if the provider asks to wait."""
         while True:
             try:
                 return self._bring_about(task)
@@ -294,7 +294,7 @@ class Worker:
         return self._aligned(task, self._found(task) or self._created(task))
 
     def _ask(self, task: _Task, call: Callable[[], T]) -> T:
-        """Call the provider, where there is time for it and nobody else may have begun the same."""
+        """Call the provider if there is time left and the claim still holds."""
         if self._is_over():
             raise _OverError
         if time.monotonic() >= task.lease_ends:
@@ -302,14 +302,14 @@ class Worker:
         return call()
 
     def _found(self, task: _Task) -> Account | None:
-        """Return the customer's account; None where it has none.
+        """Return the customer's account, or None if it has none.
 
         Raises:
-            ProviderRefusedError: which account is the customer's is for a person to say.
+            ProviderRefusedError: a person must decide which account is the customer's.
         """
         provider, customer = self._provider, task.customer
         assert customer is not None
-        # Of another provider it says nothing.
+        # A link to another provider says nothing here.
         if task.link is not None and task.link.provider == provider.name:
             subject: str = task.link.subject
             account = self._ask(task, lambda: provider.find(subject))
@@ -325,17 +325,18 @@ class Worker:
         if intended is not None:
             return self._free(task, intended)
         if self._ask(task, provider.abilities).keeps_reference:
-            return None  # one that has the email is refused by the provider: no need to look through all of them
+            return None  # the provider refuses a duplicate email, so there is no need to read all accounts
         same = self._ask(task, lambda: provider.find_by_email(customer.email))
         if same:
             raise _for_a_person(customer.id, [each.subject for each in same], "has the email of")
         return None
 
     def _intended(self, task: _Task) -> Account | None:
-        """Return the account that this very row was about to make, where the provider cannot search by marks.
+        """Return the account that this row was about to create, if the provider cannot search by reference.
 
-        Where it keeps none, it was written down that there was no account with this email, and then that one would be made; and no refusal
-        came back. Without that, an account is never taken for a customer's because of its email.
+        If the provider stores no references, the row must say that no account had this email before the request to
+        create one, and that no refusal came back. Otherwise an account is never assigned to a customer because of its
+        email.
         """
         email = task.row.intent
         if email is None:
@@ -345,7 +346,7 @@ class Worker:
         return same[0] if len(same) == 1 and same[0].reference == mark else None
 
     def _free(self, task: _Task, account: Account) -> Account:
-        """Return an account that is no other customer's."""
+        """Return the account, after checking that no other customer has it."""
         owner = self._owner(account.subject)
         if owner not in (None, task.row.customer_id):
             raise _for_a_person(task.row.customer_id, [account.subject], f"belongs to customer {owner}, and not to")
@@ -369,7 +370,7 @@ class Worker:
         try:
             return self._ask(task, lambda: self._provider.create(wanted))
         except (ProviderRefusedError, CredentialError) as error:
-            # Nothing was made now: an account with this email is not ours because of what was written down.
+            # This attempt created nothing: the recorded intent no longer shows that an account with this email is ours.
             self._intend(task, task.row.intent)
             if not isinstance(error, AccountTakenError):
                 raise
@@ -394,7 +395,7 @@ class Worker:
             raise _LostError
 
     def _aligned(self, task: _Task, account: Account) -> Account:
-        """Give an account the customer's email and state."""
+        """Set the customer's email and state on an account."""
         customer, provider = task.customer, self._provider
         assert customer is not None
         if account.email.casefold() != customer.email.casefold():
@@ -407,12 +408,12 @@ class Worker:
         return account
 
     def _of_deleted(self, task: _Task) -> list[str]:
-        """Return the accounts of a customer that is deleted."""
+        """Return the subjects of a deleted customer's accounts."""
         provider, row = self._provider, task.row
         if row.subject is not None:
             return [row.subject]
         if row.intent is None:
-            return []  # none was ever about to be made
+            return []  # no attempt to create one was ever made
         marked = self._ask(task, lambda: provider.find_by_reference(task.reference))
         found = [each.subject for each in marked if each.reference == task.reference]
         if found:
@@ -421,7 +422,7 @@ class Worker:
         return [intended.subject] if intended is not None else []
 
     def _remove(self, task: _Task, subject: str) -> None:
-        """Delete or disable an account that is no customer's."""
+        """Delete or disable an account that no customer has."""
         if self._owner(subject) is not None:
             return
         if not self._disables:
@@ -434,7 +435,7 @@ class Worker:
     # -- the end of a row --------------------------------------------------------------------------
 
     def _finish(self, task: _Task, account: Account | None) -> _Task | None:
-        """Write the link down and take the row out; return the row as it is now where the customer was written meanwhile."""
+        """Record the link and delete the row; return the current row if the customer was written meanwhile."""
         row = task.row
 
         def finish(connection: Connection, standing: Standing) -> _Task | None:
@@ -450,12 +451,12 @@ class Worker:
         try:
             return self._transact(finish)
         except (ConflictError, InvalidError) as error:
-            # The customer was deleted at this moment, or the account was given to another one by hand.
+            # The customer was deleted just now, or somebody linked the account to another one.
             raise ProviderRefusedError(f"the account could not be linked: {error.message}") from error
 
     def _link(self, connection: Connection, customer_id: int, account: Account) -> None:
         if connection.run("account.customer", owner=customer_id).one_or_none() is None:
-            # Deleted meanwhile, and nobody could know yet of which account that was.
+            # The customer was deleted meanwhile, before its account was known.
             connection.run("outbox.remember", about=customer_id, found=NOT_STRAY, linked=account.subject)
             return
         write_link(connection, customer_id, self._provider.name, account)
@@ -474,7 +475,7 @@ class Worker:
             told = error.message[:_LENGTH]
             connection.run("outbox.fail", number=task.row.id, mine=self._mine, again=again, told=told)
 
-        with suppress(CustctlError):  # then the claim ends by itself
+        with suppress(CustctlError):  # the claim then expires by itself
             self._transact(fail)
 
     def _transact(self, work: Callable[[Connection, Standing], T]) -> T:
@@ -485,7 +486,7 @@ class Worker:
 
 
 def write_link(connection: Connection, customer_id: int, provider: str, account: Account) -> None:
-    """Write down which account is a customer's, and how it was seen."""
+    """Record which account is a customer's, and its state when it was read."""
     values = {
         "owner": customer_id,
         "at": provider,

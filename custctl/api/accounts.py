@@ -40,8 +40,8 @@ class AccountsStatus:
 
     Attributes:
         provider: its name; `local` where passwords are in this database.
-        fault: why it cannot be asked; None where it can.
-        abilities: what it can do; None where it cannot be asked, or there is none.
+        fault: why it cannot be asked; None if it can.
+        abilities: what it can do; None if it cannot be asked, or there is none.
         linked: customers whose account is known.
         pending: customers and accounts for which something is still to be done.
         failed: those of them that were tried, and failed.
@@ -68,8 +68,8 @@ class Linked:
     """A customer and its account.
 
     Attributes:
-        subject: what the provider knows the account by; None where none is linked.
-        account: as the provider shows it now; None where there is none.
+        subject: what the provider knows the account by; None if none is linked.
+        account: as the provider shows it now; None if there is none.
         pending: whether something is still to be done for it.
     """
 

@@ -22,12 +22,12 @@ class CacheStatus:
 
     Attributes:
         url: its address, without a password.
-        failure: why it failed a moment ago, though it answers again; None where it did not.
+        failure: why it failed a moment ago, though it answers again; None if it did not.
         hits: reads that it served; `misses` those that it did not, `stale` those it served while the database was down.
         entries: customers that it holds.
-        memory_bytes: what the server uses for all that it holds; None where it does not say.
+        memory_bytes: what the server uses for all that it holds; None if it does not say.
         latency_ms: of a small question, in milliseconds.
-        server: name and version; None where it does not say.
+        server: name and version; None if it does not say.
         in_doubt: entries that this machine does not trust until the cache has been told of a write.
     """
 
@@ -44,7 +44,7 @@ class CacheStatus:
 
     @property
     def hit_ratio(self) -> float | None:
-        """The share of reads that it served, 0 to 1; None where there were none."""
+        """The share of reads that it served, 0 to 1; None if there were none."""
         served = self.hits + self.misses
         return round(self.hits / served, 4) if served else None
 

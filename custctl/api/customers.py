@@ -62,7 +62,7 @@ class Customers:
         return self._opened.store.get(str(who))
 
     def find(self, who: str | int) -> Customer | None:
-        """Return a customer as `get` does; None where there is none."""
+        """Return a customer as `get` does; None if there is none."""
         return self._opened.store.find(str(who))
 
     def read(self, who: str | int, demands: Demands = ANYTHING) -> Found:

@@ -109,7 +109,7 @@ class ErasureRequest:
 
     @cached_property
     def customer(self) -> Customer | None:
-        """The customer; None where its row is gone."""
+        """The customer; None if its row is gone."""
         if self._earlier is not None:
             return self._opened.store.find(str(self._earlier[0]))
         return self._opened.store.find(str(self._named))

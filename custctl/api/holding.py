@@ -89,7 +89,7 @@ def _batch(row: Row) -> dict[str, Any]:
 
 
 def _password(connection: Any, number: int) -> str | None:
-    """Return when the password was set; None where none is. The hash is not read."""
+    """Return when the password was set; None if none is. The hash is not read."""
     import sqlalchemy as sa
 
     from custctl.schema.tables import customer_password

@@ -22,7 +22,7 @@ class Changes:
     """The switchovers and failovers there have been, oldest first.
 
     Attributes:
-        fault: why those are missing that the database has recorded; None where they are not.
+        fault: why those are missing that the database has recorded; None if they are not.
     """
 
     items: tuple[Change, ...]

@@ -295,7 +295,7 @@ class ListScreen(Frame[None]):
         self.app.push_screen(FilterScreen(self.desk, self._list_view), self._list)
 
     def _list(self, view: View | None) -> None:
-        """Show a list in place of what is shown."""
+        """Show a list instead of what is shown."""
         if view is not None:
             with self.prevent(Input.Changed):
                 self._search.value = ""

@@ -49,7 +49,7 @@ class Desk:
 
     Attributes:
         profile: its name; `environment` and `location` are its own words.
-        read_only: why nothing can be changed, in words; None where it can.
+        read_only: why nothing can be changed, in words; None if it can.
         own: returns the own fields that the database has, as far as known.
         kept: the texts of edits that are not written yet.
         carry: completes the commands in a hint, so that they can be pasted.

@@ -27,7 +27,7 @@ class Form:
     Attributes:
         customer_id: whose; None for one that is to be added.
         version: the version that the change is written under; None for one that is to be added.
-        base: the customer at that version; None where it is not known any more.
+        base: the customer at that version; None if it is not known any more.
         own: the own fields that the database has.
         held: the values as they are stored, as text, by name.
         typed: what was typed in their place, where it differs.
@@ -91,7 +91,7 @@ class Form:
     # -- writing -----------------------------------------------------------------------------------
 
     def write(self, customers: Customers) -> Outcome | None:
-        """Write what was typed; None where a person has to decide first, and `conflicts` says what.
+        """Write what was typed; None if a person has to decide first, and `conflicts` says what.
 
         Fields that only another has changed stay as that one wrote them.
 

@@ -130,7 +130,7 @@ class _Answer(BaseHTTPRequestHandler):
 
 
 def browser_command(environ: Mapping[str, str]) -> list[str] | None:
-    """Return the command that opens a URL in a browser on this machine; None where there is no browser.
+    """Return the command that opens a URL in a browser on this machine; None if there is no browser.
 
     Args:
         environ: `BROWSER` names the command; over SSH, and without a screen, there is no browser here.

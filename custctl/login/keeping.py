@@ -38,7 +38,7 @@ class Kept:
         expires_at: seconds since 1970, until which the claims hold.
         access_token: for a database that checks tokens.
         access_expires_at: until when it is valid.
-        refresh_token: brings the next tokens; None where the provider gives none.
+        refresh_token: brings the next tokens; None if the provider gives none.
     """
 
     claims: Mapping[str, Any]
@@ -88,7 +88,7 @@ def read_kept(login: Login, environ: Mapping[str, str]) -> Kept | None:
 
 
 def keep(login: Login, kept: Kept, environ: Mapping[str, str]) -> str:
-    """Keep a login in place of the one before; return the keyring's name.
+    """Keep a login instead of the one before; return the keyring's name.
 
     Raises:
         CredentialError: the keyring cannot be used, or does not keep it.

@@ -1,4 +1,4 @@
-"""A token of AWS for a database of RDS or Aurora, which takes it in place of a password.
+"""A token of AWS for a database of RDS or Aurora, which takes it instead of a password.
 
 Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Connecting.html
 """

@@ -49,7 +49,7 @@ class Session:
         claims: what the provider says of them.
         expires_at: seconds since 1970.
         source: `keyring`, `client credentials` or the variable that names the token's file.
-        access_token: for a database that checks tokens; None where there is none.
+        access_token: for a database that checks tokens; None if there is none.
     """
 
     subject: str
@@ -230,7 +230,7 @@ def _revoked(login: Login, kept: Kept) -> bool:
 
 
 def _client_key(environ: Mapping[str, str]) -> ClientKey | None:
-    """Return what a job proves itself with; None where it is a person."""
+    """Return what a job proves itself with; None if it is a person."""
     if not {KEY_FILE, SECRET_FILE, SECRET}.intersection(environ):
         return None
     from custctl.login.grants import ClientKey
@@ -245,7 +245,7 @@ def _client_key(environ: Mapping[str, str]) -> ClientKey | None:
 
 
 def is_a_job(environ: Mapping[str, str]) -> bool:
-    """Tell whether the environment brings a login of its own, in place of that in the keyring."""
+    """Tell whether the environment brings a login of its own, instead of that in the keyring."""
     return bool({TOKEN_FILE, KEY_FILE, SECRET_FILE, SECRET}.intersection(environ))
 
 

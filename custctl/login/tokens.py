@@ -27,7 +27,7 @@ def check_token(
     Args:
         token: a signed JWT.
         keys: the issuer's JSON Web Key Set.
-        nonce: what an ID token must repeat; None where none was sent.
+        nonce: what an ID token must repeat; None if none was sent.
         what: how the token is called in messages.
 
     Raises:

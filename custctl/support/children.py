@@ -1,7 +1,7 @@
-"""The environment for programs that custctl starts: without variables that contain or lead to a secret.
+"""The environment of programs that custctl starts, without variables that contain or lead to a secret.
 
-`secret_variable` knows the names of all variables with a secret. Programs start without a shell and
-inherit no open file but stdin, stdout and stderr, as `subprocess` does by default.
+`secret_variable` knows the names of all variables with a secret. Programs start without a shell and inherit only
+stdin, stdout and stderr, the default of `subprocess`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _SECRET_WORDS = (
     "password", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "privatekey", "encryptionkey", "credential"
 )  # fmt: skip
 _PASS = re.compile(r"(?:^|[_-]|ssh)pass$", re.IGNORECASE)
-# Secrets whose names do not say so, and files with a database's or a cache's password in them.
+# Secrets whose names do not say so, and files that contain a password of a database or cache.
 _SECRET_NAMES = frozenset(
     {
         "CUSTCTL_CACHE_KEY",
@@ -40,25 +40,25 @@ _SECRET_VALUE = re.compile(
 
 
 def names_secret(word: str) -> bool:
-    """Tell whether a word, such as a key of a profile or an option, names a secret."""
+    """Return whether a word, such as a profile's key or an option, names a secret."""
     folded = word.lower().replace("_", "").replace("-", "")
-    # A path to a secret is none.
+    # A path to a secret is not a secret.
     if folded.endswith(("file", "path", "askpass")):
         return False
     return _PASS.search(word) is not None or any(each in folded for each in _SECRET_WORDS)
 
 
 def secret_variable(name: str) -> bool:
-    """Tell from its name whether an environment variable contains a secret, or names a file with a password of ours."""
+    """Return whether a variable, judging by its name, contains a secret or names a file with one of our passwords."""
     upper = name.upper()
     return upper not in _INNOCENT_NAMES and (upper in _SECRET_NAMES or names_secret(name))
 
 
 def holds_secret(value: str) -> bool:
-    """Tell whether a value contains a password: a URL with a login, or `password=…`."""
+    """Return whether a value contains a password: a URL with a login, or `password=…`."""
     return _SECRET_VALUE.search(value) is not None
 
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for a child program: without variables that contain a secret."""
+    """Return the environment for a child program, without variables that contain a secret."""
     return {name: value for name, value in environ.items() if not secret_variable(name) and not holds_secret(value)}

@@ -1,4 +1,4 @@
-"""The error classes and the exit codes: every failure that a user can see has one name and one number."""
+"""Error classes and exit codes: every failure that a user can see has one name and one number."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class CustctlError(Exception):
 
     Args:
         message: what happened; lower case, no full stop.
-        hint: the next step, or None where there is none.
+        hint: the next step, or None.
         details: machine-readable facts for `-o json`; never a secret.
     """
 
     exit_code: ExitCode = ExitCode.FAILURE
 
     def __init__(self, message: str, *, hint: str | None = None, details: Mapping[str, Any] | None = None) -> None:
-        # The database's own words may quote one.
+        # The database's own message may quote a hash.
         message = without_hashes(message)
         super().__init__(message)
         self.message = message
@@ -95,7 +95,7 @@ class NotFoundError(CustctlError):
 
 
 class RefusedError(CustctlError):
-    """The environment, a standby or a missing confirmation forbids it."""
+    """Refused because of the environment, a standby or a missing confirmation."""
 
     exit_code = ExitCode.REFUSED
 
@@ -113,7 +113,7 @@ class InvalidError(CustctlError):
 
 
 class PartialError(CustctlError):
-    """Some rows were rejected; the others landed."""
+    """Some rows were rejected; the others were imported."""
 
     exit_code = ExitCode.PARTIAL
 
@@ -131,7 +131,7 @@ class OutcomeUnknownError(CustctlError):
 
 
 class CommitLostError(OutcomeUnknownError):
-    """The connection was lost during a commit: it happened, or it never will."""
+    """The connection was lost during a commit: either it took effect, or it never will."""
 
 
 class IncompleteError(CustctlError):

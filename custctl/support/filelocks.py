@@ -1,4 +1,4 @@
-"""Locks on open files: the system releases them when their holder ends, in whatever way."""
+"""Locks on open files; the system releases them when the process ends, however it ends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ if os.name == "nt":
     import msvcrt
 
     def try_lock(descriptor: int) -> bool:
-        """Try to lock an open file, and return whether that succeeded."""
+        """Try to lock an open file, and return whether it succeeded."""
         # Far behind the text, so that others can still read it.
         os.lseek(descriptor, 1 << 30, os.SEEK_SET)
         try:
@@ -20,7 +20,7 @@ else:
     import fcntl
 
     def try_lock(descriptor: int) -> bool:
-        """Try to lock an open file, and return whether that succeeded.
+        """Try to lock an open file, and return whether it succeeded.
 
         Raises:
             OSError: the file system has no locks.

@@ -1,4 +1,4 @@
-"""Opening a file that somebody else named: never a pipe or a device, which may be endless, unless intended."""
+"""Opens files named by the user; refuses pipes and devices, which may be endless, unless they are allowed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
-_PATIENCE = 10.0  # seconds in which the other end of a named pipe may be opened
+_PATIENCE = 10.0  # seconds to wait until somebody opens the other end of a named pipe
 _PAUSE = 0.05
 
 
@@ -18,10 +18,10 @@ class UnfitFileError(OSError):
 
 
 def open_regular(path: Path | str) -> int:
-    """Open a file for reading, without waiting for a pipe or device. The check uses the opened file.
+    """Open a regular file for reading, without waiting on a pipe or device. The check uses the opened file.
 
     Raises:
-        OSError: there is none, or it is not a file.
+        OSError: the file does not exist, or is not a regular file.
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     kind = _unfit(os.fstat(descriptor).st_mode)
@@ -45,7 +45,7 @@ def read_regular(path: Path | str, largest: int = -1) -> bytes:
 
 
 def require_regular(path: Path | str) -> None:
-    """Ensure that a library that opens a file by name does not wait for a pipe or a device.
+    """Ensure that a library that opens a file by name will not wait on a pipe or device.
 
     Raises:
         OSError: as `open_regular`.
@@ -54,10 +54,10 @@ def require_regular(path: Path | str) -> None:
 
 
 def open_input(path: Path | str) -> tuple[IO[bytes], bytes]:
-    """Open a file, a device or a named pipe for reading; a pipe that nobody writes to is not waited for without end.
+    """Open a file, device or named pipe for reading, with a time limit for a pipe that nobody writes to.
 
     Returns:
-        The stream, and the first bytes of a pipe, which have been read from it.
+        The stream, and the bytes that were already read from a pipe.
 
     Raises:
         TimeoutError: nothing writes to the pipe.
@@ -76,13 +76,13 @@ def open_input(path: Path | str) -> tuple[IO[bytes], bytes]:
 
 
 def _wait_for_writer(descriptor: int) -> bytes:
-    """Wait until a pipe has a writer, and return what has been read by then."""
+    """Wait until a pipe has a writer, and return the bytes read by then."""
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
             begun = os.read(descriptor, 1 << 16)
         except BlockingIOError:
-            return b""  # there is a writer, which has written nothing yet
+            return b""  # there is a writer, but no data yet
         if begun:
             return begun
         if time.monotonic() >= deadline:
@@ -91,7 +91,7 @@ def _wait_for_writer(descriptor: int) -> bytes:
 
 
 def open_output(path: Path | str) -> int:
-    """Open a device or a named pipe for writing; a pipe that nobody reads is not waited for without end.
+    """Open a device or named pipe for writing, with a time limit for a pipe that nobody reads.
 
     Raises:
         TimeoutError: nothing reads from the pipe.
@@ -114,11 +114,11 @@ def open_output(path: Path | str) -> int:
 
 
 def is_endless(stream: IO[Any]) -> bool:
-    """Tell whether a stream is a device whose data may be endless; a terminal and a pipe do end."""
+    """Return whether a stream is a device whose data may be endless; terminals and pipes end."""
     try:
         found = os.fstat(stream.fileno())
     except (OSError, ValueError):
-        return False  # it is no stream of the system's
+        return False  # not a stream of the operating system
     if stat.S_ISBLK(found.st_mode):
         return True
     return stat.S_ISCHR(found.st_mode) and not stream.isatty() and not os.path.samestat(found, os.stat(os.devnull))

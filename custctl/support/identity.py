@@ -1,4 +1,4 @@
-"""The actor: the name that the audit log and the journal record, and the system's own word on who runs this process."""
+"""The actor: the name recorded in the audit log and the journal, and the system's user of this process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 from custctl.support.errors import UsageError
 
-_LONGEST = 200  # characters; as wide as the columns are
+_LONGEST = 200  # characters; the width of the columns
 
 
 def actor() -> str:
@@ -27,7 +27,7 @@ def actor() -> str:
 
 
 def system_user() -> str:
-    """Return the user that this process runs as, by the operating system: no variable can change it."""
+    """Return the operating system's user of this process, which no variable can change."""
     if not hasattr(os, "geteuid"):
         return os.getlogin()
     import pwd
@@ -39,7 +39,7 @@ def system_user() -> str:
 
 
 def check_actor(name: str) -> str:
-    """Return a name that somebody else has given, if it can be recorded.
+    """Return a given name if it can be recorded.
 
     Raises:
         UsageError: it is empty, longer than 200 characters, or holds a control character.

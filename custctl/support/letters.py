@@ -1,7 +1,7 @@
-"""Letters that are the same but for case and accents, one to one: `É`, `é` and `e`; `Ł` and `l`.
+"""Letters that differ only in case and accents, one to one: `É`, `é` and `e`; `Ł` and `l`.
 
-An engine gets a class of letters for each letter that is looked for. So all engines agree, whatever their collations know.
-Accents are those that Unicode has composed with a letter of the Latin, Greek or Cyrillic script.
+For each letter of a search text, an engine gets the class of equal letters, so all engines agree, whatever their
+collations do. Accents are those that Unicode composes with a letter of the Latin, Greek or Cyrillic script.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import unicodedata
 from functools import cache
 from typing import Final
 
-# Letters whose case or accents are looked at: Latin, Greek, Cyrillic, Armenian, Georgian, Cherokee, full width.
+# Blocks whose case and accents count: Latin, Greek, Cyrillic, Armenian, Georgian, Cherokee, full width.
 _BLOCKS: Final = (
     (0x41, 0x24F), (0x370, 0x587), (0x10A0, 0x10FF), (0x13A0, 0x13FF), (0x1C80, 0x1CBF), (0x1E00, 0x1FFF),
     (0x2C00, 0x2D2F), (0xA640, 0xA7FF), (0xAB30, 0xABBF), (0xFF21, 0xFF5A),
 )  # fmt: skip
-# A stroke is no accent to Unicode, but it is one to those who have no key for it.
+# Unicode does not treat a stroke as an accent, but people without a key for it do.
 _FURTHER: Final = {
     "ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "\u0131": "i", "\u03c2": "\u03c3", "ẞ": "ß", "ϴ": "θ",
 }  # fmt: skip
@@ -43,7 +43,7 @@ def _plain(char: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a text without case and accents."""
+    """Return a text in lower case and without accents."""
     return text.lower() if text.isascii() else text.translate(_table())
 
 
@@ -56,19 +56,19 @@ def _alike() -> dict[str, list[str]]:
 
 
 def spellings(text: str) -> list[list[str]]:
-    """Return, for each letter of a text, all letters that are the same but for case and accents, in order."""
+    """Return, for each letter of a text, all letters that differ from it only in case and accents, in order."""
     alike = _alike()
     return [sorted(alike.get(char, (char,))) for char in plain(text)]
 
 
 def holds(needle: str, value: object) -> int:
-    """Tell whether a value holds a needle without case and accents; registered as an SQL function."""
+    """Return whether a value contains a needle, ignoring case and accents; registered as an SQL function."""
     return int(isinstance(value, str) and needle in plain(value))
 
 
 # -- searching -------------------------------------------------------------------------------------
 
-# Letters that Unicode does not take apart, as those type them who have no key for them; all in lower case.
+# Letters that Unicode does not decompose, as people type them on other keyboards; all in lower case.
 _TYPED: Final = {
     "ß": "ss", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t",
     "\u0131": "i", "\u0138": "k", "\u014b": "n", "\u0149": "n", "\u0133": "ij", "\u0140": "l", "\u017f": "s",
@@ -89,11 +89,11 @@ _SEARCHED: Final = {
 
 
 def folded(text: str) -> str:
-    """Return a text as search compares it: `Łódź` and `ÆGIR` are `lodz` and `aegir`.
+    """Return a text as search compares it: `Łódź` and `ÆGIR` become `lodz` and `aegir`.
 
-    Without case and accents, letters as they are typed on a plain keyboard, punctuation beyond ASCII as blanks. The
-    engines' own SQL does the same (`custctl_plain` on PostgreSQL, `custctl_letter` on SQLite, a computed column on SQL
-    Server); tests compare them letter by letter.
+    Lower case without accents, letters as typed on a plain keyboard, non-ASCII punctuation as blanks. The engines' SQL
+    does the same (`custctl_plain` on PostgreSQL, `custctl_letter` on SQLite, a computed column on SQL Server); tests
+    compare them letter by letter.
     """
     if text.isascii():
         return text.lower()

@@ -1,4 +1,4 @@
-"""Where the last list of a terminal ended, so that the next page needs no cursor. Kept for half a day."""
+"""The last list shown on a terminal, so that the next page needs no cursor. Kept for half a day."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ _KEPT_FOR = 12 * 3600  # seconds
 
 @dataclass(frozen=True, slots=True)
 class LastList:
-    """A list of which a page was shown.
+    """A list, after a page of it was shown.
 
     Attributes:
-        profile: whose customers they are; and `location`, the database in words.
-        cursor: where it goes on; None where it has ended. It holds values of the last customer.
-        limit: rows a page.
+        profile: the profile's name.
+        location: the profile's database in words.
+        cursor: the cursor of the next page; None at the end. It contains values of the last customer.
+        limit: rows per page.
     """
 
     profile: str
@@ -35,7 +36,7 @@ class LastList:
 
 
 def remember(environ: Mapping[str, str], shown: LastList) -> bool:
-    """Remember a page for this terminal, and tell whether that was possible."""
+    """Remember a page for this terminal, and return whether that was possible."""
     path = _file(environ)
     if path is None:
         return False
@@ -51,13 +52,13 @@ def remember(environ: Mapping[str, str], shown: LastList) -> bool:
 
 
 def recall(environ: Mapping[str, str]) -> LastList | None:
-    """Return the last list of this terminal; None where there was none in the last hours."""
+    """Return the last list of this terminal, or None if there was none in the last 12 hours."""
     path = _file(environ)
     return _read(path) if path is not None and _is_fresh(path) else None
 
 
 def forget_lists(environ: Mapping[str, str], location: str) -> int:
-    """Forget the lists of a database on all terminals, and return their number: a customer's values may be in them."""
+    """Forget a database's lists on all terminals, since they may contain a customer's values; return their number."""
     removed = 0
     with suppress(UsageError, OSError):  # no home folder, nothing kept
         for path in _files(user_state_dir(environ) / "lists"):
@@ -73,7 +74,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _file(environ: Mapping[str, str]) -> Path | None:
-    """Return the file of this terminal, in this session: its device may be another user's login tomorrow."""
+    """Return the file of this terminal and session: tomorrow the same device may be another user's login."""
     for descriptor in (0, 2, 1):
         with suppress(OSError, AttributeError, UsageError):
             terminal = f"{os.ttyname(descriptor)} {os.getsid(0)}"

@@ -1,4 +1,4 @@
-"""Where files are: those in the package, and the user's data, config and state folders."""
+"""Locations of files: those in the package, and the user's data, config and state folders."""
 
 from __future__ import annotations
 
@@ -21,14 +21,13 @@ _XDG = {
 
 
 def bundled(kind: Literal["profiles", "sql"]) -> Path:
-    """Return the folder of that kind in the package.
+    """Return the package's folder of this kind.
 
-    In a wheel it is inside the package; in a clone, editable or not, it is the
-    repository's own. The folder may not exist.
+    In a wheel it is inside the package; in a clone, editable or not, it is the repository's. It may not exist.
     """
     packed = _PACKAGE / "_bundled" / kind
     root = _PACKAGE.parent
-    # Beside an installed package lie other packages: without the project file, a folder `sql` there is a stranger's.
+    # Next to an installed package are other packages: without the project file, a folder `sql` there is not ours.
     if not packed.is_dir() and (root / "pyproject.toml").is_file():
         return root / kind
     return packed
@@ -47,7 +46,7 @@ def shown(path: Path, cwd: Path) -> str:
 def chosen_folder(
     explicit: Path | None, option: str, variable: str, environ: Mapping[str, str]
 ) -> tuple[Path, str] | None:
-    """Return the folder that an option or a variable names, and which of them; None if neither does.
+    """Return the folder that an option or a variable names, and the name of that option or variable, or None.
 
     Raises:
         UsageError: the variable is set but empty, which would silently select another folder.
@@ -102,7 +101,7 @@ def user_state_dir(environ: Mapping[str, str]) -> Path:
 
 def _user_dir(kind: Literal["data", "config", "state"], environ: Mapping[str, str]) -> Path:
     variable, under_home = _XDG[kind]
-    # The specification has relative paths ignored.
+    # The specification says to ignore relative paths.
     base = environ.get(variable, "")
     if os.path.isabs(base):
         return Path(base, _APP)

@@ -1,4 +1,4 @@
-"""Regular expressions with possessive quantifiers, compiled so that every Python version matches them alike."""
+"""Regular expressions with possessive quantifiers that match the same in every Python version."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _POSSESSIVE = re.compile(r"([*+?]|\{[0-9,]+\})\+")
 def compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
     """Compile a pattern in which groups may be repeated possessively: `(…)*+`, `(…)++`, `(…)?+`.
 
-    Python 3.11.0 to 3.11.4, the version in Debian 12 among others, has a bug if a repetition fails half-way: there the
-    pattern uses an atomic group instead, which takes more memory.
+    Python 3.11.0 to 3.11.4 (3.11.2 is in Debian 12) has a bug if a repetition fails half-way. There the pattern uses an
+    atomic group instead, which takes more memory.
 
     Source: https://github.com/python/cpython/issues/106052, https://github.com/python/cpython/issues/100061
     """
@@ -22,7 +22,7 @@ def compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
 
 
 def atomic(pattern: str) -> str:
-    """Return a pattern with `(?>(…)*)` for every `(…)*+`; single characters and classes are repeated as they are."""
+    """Return a pattern with `(?>(…)*)` for every `(…)*+`; repeated single characters and classes stay unchanged."""
     parts: list[str] = []
     opened: list[int] = []
     at = 0

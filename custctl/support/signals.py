@@ -1,4 +1,4 @@
-"""SIGTERM ends a command as Ctrl-C does: with an exception, so that open transactions are rolled back."""
+"""SIGTERM ends a command like Ctrl-C, with an exception, so that open transactions are rolled back."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _When(Enum):
 
 
 received: KeyboardInterrupt | None = None
-"""The exception of the last signal: a driver's callback may swallow it, and the driver then reports only `interrupted`."""
+"""The exception of the last signal. A driver's callback may swallow it; the driver then reports only `interrupted`."""
 
 _when = _When.ALWAYS
 _exit_code: int | None = None
@@ -32,7 +32,7 @@ _exit_code: int | None = None
 def _raise(number: int, _frame: FrameType | None) -> None:
     global received  # noqa: PLW0603 - a signal concerns the whole process
     if _exit_code is not None:
-        # The command has ended, and only tells it: whoever waits no longer gets its exit code, and no traceback.
+        # The command has ended and is only reporting: exit now with its exit code, and without a traceback.
         os._exit(_exit_code)
     if _when is not _When.ALWAYS and received is not None:
         return
@@ -42,16 +42,16 @@ def _raise(number: int, _frame: FrameType | None) -> None:
 
 
 def install() -> None:
-    """Turn SIGTERM into `Terminated`, and remember it and Ctrl-C."""
+    """Raise `Terminated` on SIGTERM, and remember both SIGTERM and Ctrl-C."""
     signal.signal(signal.SIGTERM, _raise)
-    # Where the shell started the program in the background, Ctrl-C is not meant for it.
+    # If the shell started the program in the background, Ctrl-C is not meant for it.
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, _raise)
 
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Hold signals back during the block, except where it lets one through, so that cleanup finishes."""
+    """Hold signals back during the block, so that cleanup finishes; `let_through` makes exceptions."""
     global received, _when  # noqa: PLW0603 - a signal concerns the whole process
     received, _when = None, _When.LATER
     try:
@@ -74,6 +74,6 @@ def let_through() -> Iterator[None]:
 
 
 def end_with(code: int) -> None:
-    """From now on, let a signal end the process at once, with the command's exit code."""
+    """From now on, a signal ends the process at once with the command's exit code."""
     global _exit_code  # noqa: PLW0603 - a signal concerns the whole process
     _exit_code = code

@@ -1,4 +1,4 @@
-"""What is remembered about a profile's database between commands: files in the user's state folder."""
+"""Files in the user's state folder, which keep facts about a profile's database between commands."""
 
 from __future__ import annotations
 
@@ -14,27 +14,26 @@ from custctl.support.filelocks import try_lock
 from custctl.support.paths import user_state_dir
 
 _POLL = 0.005  # seconds between attempts
-_SEAL = 64  # bytes, more than two numbers of a file system take
+_SEAL = 64  # bytes; more than two numbers of a file system take
 
 
 def state_file(profile: str, location: str, environ: Mapping[str, str], name: str) -> Path:
     """Return the path of a state file for a profile's database; it may not exist.
 
-    A profile of the same name for another database has files of its own; their content also says which
-    database it is about.
+    A profile of the same name for another database has other files; their content also names the database.
 
     Args:
-        profile: its name.
-        location: its database in words.
-        name: what the file is called.
+        profile: the profile's name.
+        location: the profile's database in words.
+        name: the file's name.
     """
-    # Not a digest of OpenSSL's, whose loading takes longer than all that is done with the file.
+    # Not a digest from OpenSSL: loading it takes longer than everything done with the file.
     return user_state_dir(environ) / f"{profile}-{zlib.crc32(location.encode()):08x}" / name
 
 
 @contextmanager
 def locked(path: Path, timeout: float = 0.0) -> Iterator[bool]:
-    """Hold the lock of a file, which is in the same folder; the folder is created if it is missing.
+    """Hold a file's lock, which is another file in the same folder; a missing folder is created.
 
     Args:
         timeout: seconds to wait for another holder.
@@ -57,7 +56,7 @@ def locked(path: Path, timeout: float = 0.0) -> Iterator[bool]:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, atomically: readers see the old text or the new one.
+    """Write a file atomically, readable only by its owner; readers see the old text or the new one.
 
     Raises:
         OSError: it cannot be written.
@@ -78,19 +77,19 @@ def runtime_dir(environ: Mapping[str, str]) -> Path:
     for variable in ("XDG_RUNTIME_DIR", "TMPDIR"):
         if os.path.isabs(environ.get(variable, "")):
             return Path(environ[variable])
-    return Path(tempfile.gettempdir() if os.name == "nt" else "/tmp")  # noqa: S108 - whose file it is is looked at
+    return Path(tempfile.gettempdir() if os.name == "nt" else "/tmp")  # noqa: S108 - the file's owner is checked
 
 
 class SealedFile:
     """A file in the state folder whose loss must be noticed.
 
-    A seal in another folder, that for temporary files, names the copy that was written last: by its number in the file
-    system and the time of its last change there, which no restore sets back. Without the seal, or with another one, the
-    file may lack what was written from here: it was deleted, restored, or could not be written for a while.
+    A seal in the folder for temporary files identifies the copy that was written last, by its inode number and change
+    time, which no restore sets back. If the seal is missing or differs, the file may lack something written from this
+    machine: it was deleted, restored, or could not be written for a while.
 
     Args:
         path: the file; it and its folder need not exist.
-        environ: names the folder of the seal.
+        environ: variables that name the seal's folder.
     """
 
     def __init__(self, path: Path, environ: Mapping[str, str] = os.environ) -> None:
@@ -99,19 +98,19 @@ class SealedFile:
         self._seal = runtime_dir(environ) / f"custctl-{user}{zlib.crc32(bytes(path)):08x}"
 
     def read(self, timeout: float) -> tuple[str | None, bool]:
-        """Return the text, None if there is none, and whether it includes everything written from here.
+        """Return the text, or None, and whether it includes everything written from this machine.
 
         Args:
-            timeout: seconds to wait for a process that is writing it.
+            timeout: seconds to wait while another process writes the file.
 
         Raises:
-            OSError: there is a file that cannot be read.
+            OSError: the file exists, but cannot be read.
         """
         text, number = self._text()
         try:
             if text is None or number == self._sealed():
                 return text, text is not None
-            # Another process may be between the file and its seal.
+            # Another process may have written the file and not yet its seal.
             with locked(self.path, timeout) as mine:
                 text, number = self._text()
                 return text, mine and text is not None and number == self._sealed()
@@ -123,7 +122,7 @@ class SealedFile:
 
         Args:
             edit: gets what `read` returns, and returns the new text; None leaves the file unchanged.
-            timeout: seconds to wait for a process that is writing it.
+            timeout: seconds to wait while another process writes the file.
 
         Raises:
             OSError: it cannot be written.
@@ -131,7 +130,7 @@ class SealedFile:
         with locked(self.path, timeout) as mine:
             if not mine:
                 raise TimeoutError(None, "timed out waiting for a lock held by another process")
-            # Opened before the file is written: where another process breaks the seal meanwhile, it stays broken.
+            # Opened before the file is written: if another process breaks the seal meanwhile, it stays broken.
             seal = self._open_seal(os.O_RDWR | os.O_CREAT)
             try:
                 held, number = self._text()
@@ -144,7 +143,7 @@ class SealedFile:
                 os.close(seal)
 
     def break_seal(self) -> None:
-        """Record that something was written from here that the file lacks."""
+        """Record that the file lacks something written from this machine."""
         with suppress(OSError):
             os.unlink(self._seal)
 
@@ -157,7 +156,7 @@ class SealedFile:
             return None, b""
 
     def _sealed(self) -> bytes:
-        # One that could not be broken tells nothing.
+        # A seal that cannot be broken proves nothing.
         if not os.access(self._seal.parent, os.W_OK):
             return b""
         seal = self._open_seal(os.O_RDONLY)
@@ -167,7 +166,7 @@ class SealedFile:
             os.close(seal)
 
     def _open_seal(self, flags: int) -> int:
-        """Open the seal, in a folder that others can write to.
+        """Open the seal, whose folder others can write to.
 
         Raises:
             OSError: it cannot be opened, or belongs to another user.

@@ -1,8 +1,7 @@
-"""Which text may reach a terminal or a spreadsheet, and in which form.
+"""Makes text safe for terminals and spreadsheets.
 
-Three outputs, three rules: `visible` for anything that people look at (tables,
-TSV, messages), `guard_formula` for cells that a spreadsheet may open, and
-`escape_json` for JSON and YAML, where an escape loses nothing.
+Three outputs, three rules: `visible` for text that people read (tables, TSV, messages), `guard_formula` for cells
+that a spreadsheet may open, and `escape_json` for JSON and YAML, where an escape loses nothing.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from collections.abc import Iterable
 # separators, and lone surrogates (undecodable bytes from argv).
 _UNSAFE_CLASS = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
 UNSAFE = re.compile(f"[{_UNSAFE_CLASS}]")
-# A cell that a spreadsheet would take for a formula. Quotes already in front count too: only then
-# is taking one quote away again exact for every value.
+# A cell that a spreadsheet would read as a formula, even after leading quotes: only then does removing one quote
+# restore every value exactly.
 FORMULA = re.compile(r"'*[=+\-@]")
 _GUARDED = re.compile(r"'+[=+\-@]")
 _HASH = re.compile(r"\$argon2[\w$=,+/-]+")
@@ -37,14 +36,14 @@ def visible(text: str) -> str:
 
 
 def without_hashes(text: str) -> str:
-    """Return the text of a message without the password hashes that it quotes, as the words of a trigger may."""
+    """Return a message without the password hashes in it, which a trigger's error may quote."""
     return _HASH.sub("$argon2…", text) if "$argon2" in text else text
 
 
 def escape_json(document: str) -> str:
-    """Escape, as JSON and YAML write it, what a JSON or YAML serialiser left raw inside its quoted strings.
+    """Escape, in the syntax of JSON and YAML, what a serialiser left raw inside quoted strings.
 
-    Line feeds between tokens stay: inside strings the serialiser has already escaped them.
+    Line feeds between tokens stay; inside strings the serialiser has already escaped them.
     """
     return UNSAFE.sub(lambda m: m.group() if m.group() == "\n" else f"\\u{ord(m.group()):04x}", document)
 
@@ -68,7 +67,7 @@ def csv_line(cells: Iterable[str], delimiter: str = ",") -> str:
     The csv module of older Pythons leaves a lone carriage return unquoted if lines end with a line feed.
     """
     line = delimiter.join(csv_cell(cell, delimiter) for cell in cells)
-    # One empty cell would be a blank line, which readers pass over.
+    # A single empty cell would be a blank line, which readers skip.
     return (line or '""') + "\n"
 
 

@@ -1,4 +1,4 @@
-"""TLS connections that this program makes itself, to a cache and to Patroni, and the variables that affect them.
+"""TLS for connections that this program makes itself, to a cache and to Patroni, and the variables that affect it.
 
 Source: https://docs.python.org/3/library/ssl.html#ssl.create_default_context and
 https://docs.openssl.org/master/man7/openssl-env/
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
 USED = ("SSL_CERT_FILE", "SSL_CERT_DIR", "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES")
-"""Variables of OpenSSL that apply: which authorities the system trusts, and an administrator's policy."""
+"""OpenSSL variables that apply: the authorities that the system trusts, and an administrator's policy."""
 KEPT_OUT = ("SSLKEYLOGFILE",)
-"""Variables that do not apply: a reader of that file can decrypt the traffic, including passwords."""
+"""Variables that are ignored: whoever reads that file can decrypt the traffic, including passwords."""
 
 
 def client_context(authorities: str | None) -> SSLContext:
     """Return a TLS context for a server whose certificate must be valid for its name.
 
-    It does not use `ssl.create_default_context`, which writes the session's keys to the file named by `SSLKEYLOGFILE`.
+    This avoids `ssl.create_default_context`, which writes session keys to the file named by `SSLKEYLOGFILE`.
 
     Args:
         authorities: a file of certificates to trust instead of the system's.
@@ -46,10 +46,10 @@ def client_context(authorities: str | None) -> SSLContext:
 
 
 def require_authorities(path: Path | str) -> None:
-    """Reject a pipe or device, for which a database's driver would wait; it reports other faults itself.
+    """Reject a pipe or device, on which a database driver would wait; the driver reports other faults itself.
 
     Raises:
-        UsageError: it is one.
+        UsageError: the path is a pipe or device.
     """
     try:
         require_regular(path)
@@ -60,6 +60,6 @@ def require_authorities(path: Path | str) -> None:
 
 
 def keep_out() -> None:
-    """Hide those variables from the libraries of a database's driver; `os.environ` still has them."""
+    """Hide these variables from a database driver's libraries; `os.environ` still has them."""
     for name in KEPT_OUT:
         os.unsetenv(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-# ASCII digits only: `\d` would take every script's.
+# ASCII digits only: `\d` also matches digits of other scripts.
 _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m|h)")
 _ZERO = re.compile(r"0{1,12}(?:\.0{1,6})?")
 _LONGEST = 7 * 24 * 3600.0
@@ -22,7 +22,7 @@ def parse_duration(text: str) -> float:
         Seconds, from 0 to one week.
 
     Raises:
-        ValueError: it is not a duration, has no unit, or is longer than a week; the text says how to write it.
+        ValueError: the text is not a duration, has no unit, or is longer than a week; the message says how to write it.
     """
     stripped = text.strip()
     if _ZERO.fullmatch(stripped):
@@ -31,7 +31,7 @@ def parse_duration(text: str) -> float:
     if match is None:
         raise ValueError(f"not a duration: {_EXAMPLES}")
     number, unit = match.groups()
-    # Thousandths are divided, not multiplied: 250 * 0.001 is not exactly 0.25.
+    # Divided, not multiplied: 250 * 0.001 is not exactly 0.25.
     seconds = float(number) / 1000 if unit == "ms" else float(number) * _SECONDS[unit]
     if seconds > _LONGEST:
         raise ValueError("longer than a week")

@@ -1,4 +1,4 @@
-"""URLs of services that secrets are sent to, checked without what takes long to import."""
+"""Checks of URLs that secrets are sent to, without slow imports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 
 
 def is_safe_url(url: str) -> bool:
-    """Tell whether a URL is an HTTPS one, or one of this machine, and has neither login, query nor fragment."""
+    """Return whether a URL uses HTTPS or points to this machine, and has no login, query or fragment."""
     found = _URL.fullmatch(url)
     if found is None or (found["port"] is not None and not 0 < int(found["port"]) < 65536):
         return False
@@ -19,7 +19,7 @@ def is_safe_url(url: str) -> bool:
 
 
 def url_host(url: str) -> str:
-    """Return the host and port that a URL names; the whole text where it names none."""
+    """Return a URL's host and port, or the whole text if it has none."""
     found = _URL.fullmatch(url)
     if found is None:
         return url

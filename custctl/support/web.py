@@ -1,4 +1,4 @@
-"""HTTPS to services such as identity providers: limited in time and size, always verified, silent about secrets."""
+"""An HTTPS client for services such as identity providers: limited in time and size, verified, silent about secrets."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     import httpx
 
 LARGEST = 16 * 1024 * 1024
-"""The most bytes that an answer may have."""
+"""Maximum bytes of an answer."""
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
-# What describes the bytes on the wire, not those that were read.
+# Headers that describe the bytes on the wire, not the bytes that were read.
 _OF_THE_WIRE = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
 class Web:
-    """A client for one service, for one thread. Proxies and certificates are the system's: `HTTPS_PROXY`, `SSL_CERT_FILE`.
+    """A client for one service and one thread, with the system's proxies (`HTTPS_PROXY`) and CAs (`SSL_CERT_FILE`).
 
     Args:
-        base: the URL that relative ones start from; plain `http` only to this machine.
-        timeout: seconds that one request may take, from the look-up of the name to the last byte of the answer.
-        ca: a file of certificates to trust in place of the system's.
+        base: the URL that relative URLs start from; plain `http` only to this machine.
+        timeout: seconds for one request, from the name lookup to the last byte of the answer.
+        ca: a file of certificates to trust instead of the system's.
         headers: sent with every request.
 
     Raises:
-        UsageError: the URL is not an HTTPS one, or the file holds no certificates.
+        UsageError: the URL does not use HTTPS, or the file contains no certificates.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Web:
         self.host = parts.hostname or ""
         self.timeout = timeout
         self._base = base
-        # Compressed, a small answer could become a large one.
+        # No compression: a small answer could expand into a large one.
         self._headers = {"User-Agent": f"custctl/{__version__}", "Accept-Encoding": "identity", **(headers or {})}
         try:
             self._context = client_context(ca)
@@ -57,18 +57,17 @@ class Web:
         self._made: httpx.Client | None = None
 
     def send(self, method: str, path: str, *, timeout: float | None = None, **content: Any) -> httpx.Response:
-        """Send a request and return the answer, read whole, whatever its status; redirects are not followed.
+        """Send a request and return the complete answer, whatever its status; redirects are not followed.
 
-        The time limit is for the whole request: neither a name server that keeps silent nor an answer that trickles
-        makes it longer.
+        The time limit covers the whole request, including a silent name server and a slow answer.
 
         Args:
-            timeout: seconds that this request may take, where that is not the client's limit.
-            content: as httpx takes it: `json`, `data`, `params`, `headers`, `content`.
+            timeout: seconds for this request; by default the client's limit.
+            content: passed to httpx: `json`, `data`, `params`, `headers`, `content`.
 
         Raises:
-            UnavailableError: no whole answer came in time, and nothing is known of the request's effect.
-            CredentialError: the server's certificate is not to be trusted.
+            UnavailableError: no complete answer came in time, and the request's effect is unknown.
+            CredentialError: the server's certificate is not trusted.
         """
         limit = self.timeout if timeout is None else timeout
         call = _Call(self._client(), method, path, content, limit)
@@ -77,7 +76,7 @@ class Web:
             call.thread.join(limit)
         finally:
             if call.thread.is_alive():
-                # It ends by itself; what it does to its connections is no matter for later requests.
+                # The thread ends by itself; later requests do not share its connections.
                 call.abandoned = True
                 self._made = None
         if call.abandoned:
@@ -96,7 +95,7 @@ class Web:
         return self._made
 
     def _told(self, error: Exception | None) -> Exception:
-        """Return the error that a caller gets; the words of httpx may quote the request."""
+        """Return the error for the caller; httpx's own message may quote the request."""
         import httpx
 
         if isinstance(error, _TooLargeError):
@@ -110,7 +109,7 @@ class Web:
         return error or UnavailableError(f"`{self.host}` cannot be reached")
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         if self._made is not None:
             self._made.close()
             self._made = None
@@ -121,7 +120,7 @@ class _TooLargeError(Exception):
 
 
 class _Call:
-    """One request, in a thread of its own: nothing else ends in time whatever the other side and the resolver do."""
+    """One request in its own thread: the only way to meet the time limit whatever the server and the resolver do."""
 
     def __init__(self, client: httpx.Client, method: str, path: str, content: Mapping[str, Any], limit: float) -> None:
         self._client = client
@@ -135,7 +134,7 @@ class _Call:
     def _run(self) -> None:
         try:
             self.response = self._answer()
-        except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
+        except Exception as error:  # noqa: BLE001 - the caller's thread raises it
             self.error = error
         if self.abandoned:
             with suppress(Exception):

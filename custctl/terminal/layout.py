@@ -42,7 +42,7 @@ def rows_of(line: str, room: int) -> int:
 
 
 def shortened(text: str, width: int) -> str:
-    """Return a text that needs at most so many columns, `…` in place of what is left out."""
+    """Return a text that needs at most so many columns, `…` instead of what is left out."""
     if width_of(text) <= width:
         return text
     kept, left = [], width - 1
