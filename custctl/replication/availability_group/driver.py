@@ -1,7 +1,7 @@
-"""Availability groups of SQL Server, steered by T-SQL.
+"""Availability groups of SQL Server, managed by T-SQL.
 
-What keeps an old primary from writing depends on the cluster type: a Windows cluster sees to it by itself, the manager
-of an external one too; in a group without a cluster custctl takes the group offline there first.
+The cluster type decides who stops the old primary from accepting writes: a Windows cluster and an external cluster
+manager do it themselves; without a cluster, custctl first takes the group offline there.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class AvailabilityDriver(AvailabilityNodes):
         return group_plan.candidate(topology)
 
     def _permitted(self, plan: Plan) -> Plan:
-        """Return a plan all of which this login may do: that is made sure of before anything is changed."""
+        """Return the plan, after checking that this login has the rights for all of its steps."""
         group = plan.facts["group"]
         steered = sorted({step.node for step in plan.steps if step.name != "hook"})
         lacking = at_once(
@@ -84,7 +84,7 @@ class AvailabilityDriver(AvailabilityNodes):
         }
 
     def fork(self, primary: Observation, plan: Plan) -> str:
-        # A failover that loses nothing starts no new recovery fork, and is counted all the same.
+        # A failover that loses nothing starts no new recovery fork, but is counted too.
         return f"{primary.branch} {plan.operation_id}"
 
     def undo(self, plan: Plan, step: Step) -> str:
@@ -97,7 +97,7 @@ class AvailabilityDriver(AvailabilityNodes):
         return ""
 
     def _give_back(self, plan: Plan, old: str) -> str:
-        """Make the old primary the primary again, where it was taken offline."""
+        """Make the old primary the primary again, if it was taken offline."""
         if group_of(self._of(old)).role == "PRIMARY":
             return ""
         self._require_no_primary(self._look())
@@ -105,7 +105,7 @@ class AvailabilityDriver(AvailabilityNodes):
         return f"`{old}` accepts writes again"
 
     def _lock(self, plan: Plan, step: Step) -> str:
-        """Lock all nodes that answer, and make sure that the primary still is the one that the plan was made for."""
+        """Lock all nodes that answer, and check that the primary is still the one in the plan."""
         topology = self._look()
         for node, _ in topology.answered():
             if not self._steered(node.name).try_lock():
@@ -139,7 +139,7 @@ class AvailabilityDriver(AvailabilityNodes):
         return ""
 
     def _require_all(self, plan: Plan, step: Step) -> str:
-        """Let commits wait for the target, whichever other secondaries there are: for all that commit synchronously."""
+        """Let commits wait for all synchronous secondaries, so that they wait for the target in any case."""
         leading = group_of(self._of(step.node))
         if leading.role != "PRIMARY":
             return "done before"
@@ -159,7 +159,7 @@ class AvailabilityDriver(AvailabilityNodes):
         return "its databases are closed to clients"
 
     def _catch_up(self, plan: Plan, step: Step) -> str:
-        """Compare the target with the other secondaries; that it has the old primary's is what commits waited for."""
+        """Check that no other secondary has more; the target has the old primary's writes, as commits waited for it."""
         target = self._of(step.node)
         if None in hardened(target).values():
             raise RefusedError(f"it is unknown how much `{step.node}` has received")
@@ -171,7 +171,7 @@ class AvailabilityDriver(AvailabilityNodes):
         return ""
 
     def _confirm(self, plan: Plan, step: Step) -> str:
-        """Judge once more by what the nodes have now: no word of an operator is worth more than what they receive."""
+        """Check again with what the nodes have now: if they still receive, the primary runs, whatever was confirmed."""
         topology = self._look()
         before = plan.facts["hardened"]
         for node, seen in topology.standbys:
@@ -187,7 +187,7 @@ class AvailabilityDriver(AvailabilityNodes):
         before = group_of(self._of(step.node)).role
         if before != "PRIMARY":
             if plan.facts["forced"]:
-                # No cluster would keep the two apart.
+                # No cluster would prevent two primaries.
                 self._require_no_primary(self._look())
             self._tell_to_take_over(plan, self._steered(step.node), before)
         if not self._wait(step.node, lambda seen: seen.writable, PROMOTING):
@@ -202,7 +202,7 @@ class AvailabilityDriver(AvailabilityNodes):
 
         Raises:
             RefusedError: it refuses, and nothing has changed.
-            CredentialError: this login may not.
+            CredentialError: this login lacks the rights.
         """
         try:
             target.fail_over(plan.facts["group"], forced=plan.facts["forced"])

@@ -1,4 +1,4 @@
-"""What a replica of an availability group may lack of the writes that its primary has acknowledged: pure functions.
+"""Which writes acknowledged by its primary a replica of an availability group may lack: pure functions.
 
 Source: https://learn.microsoft.com/sql/database-engine/availability-groups/windows/
 failover-and-failover-modes-always-on-availability-groups
@@ -28,18 +28,18 @@ def group_of(found: Observation) -> GroupState:
 
 
 def hardened(found: Observation) -> dict[str, int | None]:
-    """Return up to which position a replica has each database on disk."""
+    """Return, for each database, the position up to which a replica has it on disk."""
     return {database.name: database.hardened for database in group_of(found).databases}
 
 
 def lacks(found: Observation, other: Observation) -> bool:
-    """Tell whether another replica is known to have more of a database."""
+    """Tell whether another replica is known to have more of any database."""
     mine = hardened(found)
     return any(position is not None and position > (mine.get(name) or 0) for name, position in hardened(other).items())
 
 
 def unseen(topology: Topology) -> set[str]:
-    """Return the replicas with data, in lower case, that no node which answers is."""
+    """Return the names, in lower case, of the data replicas that do not answer."""
     groups = [group_of(seen) for _, seen in topology.answered()]
     data = {name.lower() for group in groups for name, mode in group.modes.items() if mode != CONFIGURATION}
     return data - {group.replica.lower() for group in groups}
@@ -48,10 +48,10 @@ def unseen(topology: Topology) -> set[str]:
 def assess_loss(topology: Topology, node: Node, found: Observation) -> Loss:
     """Return what the old primary may have acknowledged and a secondary may lack.
 
-    A Windows cluster with quorum keeps for every database whether a replica is synchronized, and the primary
-    acknowledges nothing that such a one lacks before the cluster has taken that back. Without a cluster a replica does
-    not hear of it when the primary goes on without it, nor when somebody lets commits wait for fewer secondaries: there,
-    none is known to be lost only where every replica answers, the old primary too.
+    A Windows cluster with quorum stores for every database whether a replica is synchronized. The primary acknowledges a
+    write that such a replica lacks only after the cluster has cleared that state. Without a cluster, a replica does not
+    learn when the primary continues without it, or when somebody lets commits wait for fewer secondaries. In that case
+    it is only proven that nothing is lost if every replica answers, including the old primary.
     """
     group = group_of(found)
     if group.cluster_type == WSFC:
@@ -70,7 +70,7 @@ def assess_loss(topology: Topology, node: Node, found: Observation) -> Loss:
 
 
 def _doubt(topology: Topology, found: Observation) -> str:
-    """Return why it is not proven that a replica has every acknowledged write; empty where it is."""
+    """Return why it is not proven that a replica has every acknowledged write; empty if it is proven."""
     away = sorted(unseen(topology))
     if away:
         return f"without a cluster nobody but `{away[0]}`, which is silent, knows what it has acknowledged"

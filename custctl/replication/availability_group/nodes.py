@@ -1,4 +1,4 @@
-"""Single nodes of an availability group: looked at, fenced, given back, made to follow again."""
+"""Operations on single nodes of an availability group: observe, fence, unfence, rejoin."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 ADMINISTRATOR = "an administrator run there"
 PROMOTING = 60.0  # seconds; the command returns before the databases are recovered
-FOLLOWING = 30.0  # seconds in which a replica is to receive again
-_LOOK = 0.1  # seconds between two looks
+FOLLOWING = 30.0  # seconds for a replica to receive again
+_LOOK = 0.1  # seconds between two polls
 
 
 class AvailabilityNodes(Driver):
-    """What is done to one node, whichever the reason."""
+    """Operations on one node."""
 
     def _require_ours(self, topology: Topology) -> None:
-        """Refuse nodes that are not of the profile's group, or whose databases are another environment's."""
+        """Refuse nodes outside the profile's group, or whose databases belong to another environment."""
         wanted = self._profile.database.replication.group
         for node, seen in topology.answered():
             if seen.group is None:
@@ -49,7 +49,7 @@ class AvailabilityNodes(Driver):
                     f"the database on `{node.name}` is in the group `{seen.group.name}`, but the profile names `{wanted}`",
                     hint="correct `database.replication.group`",
                 )
-        # A secondary that serves no reads cannot tell its stamp; the new primary is asked again before it is written to.
+        # A secondary that serves no reads cannot report its stamp; the new primary's is checked before it is written to.
         if topology.primary is not None or any(seen.environment is not None for _, seen in topology.answered()):
             require_environment(topology, self._profile)
 
@@ -61,10 +61,10 @@ class AvailabilityNodes(Driver):
         return member
 
     def _of(self, name: str) -> Observation:
-        """Return what a node says of itself, connected to again where that is needed.
+        """Return what a node reports, after reconnecting if necessary.
 
         Raises:
-            CustctlError: it says nothing, or that it is in no group.
+            CustctlError: it does not answer, or reports no group.
         """
         seen = self._look().find(name)
         assert seen is not None
@@ -75,23 +75,23 @@ class AvailabilityNodes(Driver):
         return seen.observation
 
     def _wait(self, name: str, until: Callable[[Observation], bool], timeout: float) -> bool:
-        """Look at a node until a condition holds; False where it never does, or the node does not answer."""
+        """Poll a node until a condition holds; False on timeout."""
         deadline = time.monotonic() + timeout
         while True:
             try:
                 if until(self._of(name)):
                     return True
             except CustctlError:
-                pass  # a change of roles ends sessions, and takes the node's answers away for a moment
+                pass  # a role change ends sessions, so the node may not answer for a moment
             if time.monotonic() >= deadline:
                 return False
             time.sleep(_LOOK)
 
     def _bring_back(self, name: str, group: str) -> None:
-        """Make a node a secondary that receives, and wait until it does.
+        """Make a node a secondary, and wait until it receives.
 
         Raises:
-            IncompleteError: it does not in time.
+            IncompleteError: it does not receive in time.
             CustctlError: it does not answer, or refuses.
         """
         deadline = time.monotonic() + FOLLOWING
@@ -116,12 +116,12 @@ class AvailabilityNodes(Driver):
             time.sleep(_LOOK)
 
     def _become_primary_again(self, node: str, group: str, facts: Mapping[str, Any]) -> None:
-        """Give the primary role back to the node that had it last, and the group the settings that it had.
+        """Return the primary role to the last primary, and restore the group's settings.
 
-        A forced failover to that replica loses nothing; it leaves the others suspended.
+        A forced failover to that replica loses nothing, but suspends the others.
 
         Raises:
-            OutcomeUnknownError: it was told to, and accepts no writes in time.
+            OutcomeUnknownError: the node was asked to, and does not accept writes in time.
         """
         self._steered(node).fail_over(group, forced=True)
         if not self._wait(node, lambda seen: seen.writable, PROMOTING):
@@ -129,7 +129,7 @@ class AvailabilityNodes(Driver):
                 f"`{node}` was asked to become the primary again and does not accept writes after {PROMOTING:g} s",
                 hint="`custctl replica status` shows the current state",
             )
-        # First of all: its commits may wait for secondaries that are suspended.
+        # Do this first: its commits may wait for suspended secondaries.
         self._put_back_required(node, facts)
         for each, _ in self._look().standbys:
             try:
@@ -138,7 +138,7 @@ class AvailabilityNodes(Driver):
                 self._means.told(f"`{each.name}` does not follow `{node}` again: {error.message}")
 
     def _put_back_required(self, node: str, facts: Mapping[str, Any]) -> str:
-        """Let commits on a primary wait for as many secondaries as an operation has found, or is to leave."""
+        """Let commits on a primary wait for the number of secondaries in an operation's facts."""
         group = group_of(self._of(node))
         wanted = facts.get("required", group.required_synchronized)
         if group.required_synchronized != wanted:
@@ -146,7 +146,7 @@ class AvailabilityNodes(Driver):
         return f"commits wait for {wanted}"
 
     def _put_back_modes(self, node: str, facts: Mapping[str, Any]) -> str:
-        """Give the replicas the availability modes that an operation has found; asked of the primary."""
+        """Restore the replicas' availability modes from an operation's facts, on the primary."""
         group = group_of(self._of(node))
         for replica, mode in facts.get("modes", {}).items():
             if group.modes.get(replica) != mode:
@@ -183,7 +183,7 @@ class AvailabilityNodes(Driver):
                 " `fence` hook to the profile",
             )
         if group.role == "PRIMARY" and any(each.name != node for each, _ in topology.primaries):
-            # Going offline it would ask for its secondaries, which follow the other one.
+            # Taking the group offline would need this primary's secondaries, which follow the other primary.
             self._steered(node).become_secondary(group.name)
             return f"by T-SQL: it is a secondary now, its databases suspended until `custctl replica rejoin {node}`"
         if group.role == "PRIMARY":
@@ -245,9 +245,9 @@ class AvailabilityNodes(Driver):
 
 
 def rejoin_commands(group: str, cluster_type: str, databases: Sequence[str]) -> Sequence[str]:
-    """Return the T-SQL by which an administrator lets a former primary follow, once its server runs.
+    """Return the T-SQL with which an administrator makes a former primary follow, once its server runs.
 
-    What it has and the new primary has not is undone by that; a database snapshot made before keeps it.
+    This undoes the writes that the new primary lacks; a database snapshot made before keeps them.
     """
     names = [f"[{name.replace(']', ']]')}]" for name in (group, *databases)]
     demote = [f"ALTER AVAILABILITY GROUP {names[0]} SET (ROLE = SECONDARY)"] if cluster_type == NONE else []

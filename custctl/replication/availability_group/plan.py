@@ -1,8 +1,8 @@
-"""Planning a switchover or failover of an availability group: pure functions of what was observed.
+"""Plans a switchover or failover of an availability group: pure functions of what was observed.
 
-Who may change roles depends on the group's cluster type. In a Windows cluster (WSFC) the replicas carry a failover out
-by themselves, and the server refuses one that would lose anything; an external manager alone may fail over its own
-group; where there is none (NONE) every failover is a forced one, and it is on custctl that nothing is lost by it.
+The group's cluster type decides who may change roles. In a Windows cluster (WSFC) the replicas carry out a failover
+themselves, and the server refuses one that would lose data. An external manager (EXTERNAL) is the only one that may fail
+over its group. Without a cluster (NONE) every failover is forced, and custctl must ensure that no data is lost.
 
 Sources, below https://learn.microsoft.com/sql/database-engine/availability-groups/windows/:
   perform-a-planned-manual-failover-of-an-availability-group-sql-server,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 EXTERNAL, NONE = "EXTERNAL", "NONE"
 _LOST_QUORUM = "UNKNOWN_QUORUM"
 
-# A database that is put into the primary role in one of these cannot be started there.
+# A database in one of these states cannot start as a primary.
 _UNFIT = ("REVERTING", "INITIALIZING")
 _FORCING = (
     "https://learn.microsoft.com/sql/sql-server/failover-clusters/windows/"
@@ -136,7 +136,7 @@ def plan_failover(
     before = unfinished.facts.get("required") if unfinished is not None else None
     required = min(len(able), group.required_synchronized if before is None else before)
     if forced and group.required_synchronized > required:
-        # Its first commit would wait for ever; or a switchover that came to nothing has left it so.
+        # The target's first commit would wait forever; or a failed switchover has left the setting behind.
         facts |= {"required": required}
         steps.append(Step("stop-waiting", node.name, f"let commits wait for {required} synchronized secondaries"))
         warnings.append(
@@ -159,11 +159,11 @@ def leads(topology: Topology, name: str) -> bool:
 
 
 def candidate(topology: Topology) -> str:
-    """Return the node to fail over to where none is named: that which has the most.
+    """Return the node to fail over to by default: the one that has received the most.
 
     Raises:
         RefusedError: a primary answers.
-        UnavailableError: no secondary does that could become one.
+        UnavailableError: no secondary that could become the primary answers.
     """
     _refuse_primary(topology, "NODE")
     fit = [
@@ -184,7 +184,7 @@ def candidate(topology: Topology) -> str:
     return max(fit, key=rank)[0].name
 
 
-# -- what both have in common ----------------------------------------------------------------------
+# -- shared by both --------------------------------------------------------------------------------
 
 
 def refuse_external(group: GroupState, what: str) -> None:
@@ -193,7 +193,7 @@ def refuse_external(group: GroupState, what: str) -> None:
     Source: https://learn.microsoft.com/sql/linux/sql-server-linux-availability-group-failover-ha
 
     Raises:
-        RefusedError: the group is of the cluster type EXTERNAL.
+        RefusedError: the group's cluster type is EXTERNAL.
     """
     if group.cluster_type == EXTERNAL:
         raise RefusedError(
@@ -205,10 +205,10 @@ def refuse_external(group: GroupState, what: str) -> None:
 
 
 def _closing(plan: Plan, followers: Sequence[Node], group: GroupState) -> Plan:
-    """Return the plan with what is done behind the promotion.
+    """Return the plan with the steps after the promotion.
 
-    What is written before the fork is counted bears the old epoch: it is counted at once, unless its own commit would
-    have to wait for a secondary.
+    Rows written before the fork is counted get the old epoch, so it is counted right away, unless that commit would have
+    to wait for a secondary.
     """
     target = plan.target
     following = planning.follow(dict.fromkeys(each.name for each in followers), target)
@@ -221,7 +221,7 @@ def _closing(plan: Plan, followers: Sequence[Node], group: GroupState) -> Plan:
 
 
 def _completion(topology: Topology, node: Node, found: Observation, plan: Plan, unfinished: Intent | None) -> Plan:
-    """Plan what is left to do where the target is the primary already."""
+    """Plan the remaining steps when the target is already the primary."""
     astray = [each for each, seen in topology.standbys if not seen.receiving]
     plan = replace(plan, facts={"group": group_of(found).name}, loss=UNKNOWN_LOSS if is_uncounted(found) else NO_LOSS)
     steps = [] if found.writable else [Step("promote", node.name, f"wait until `{node.name}` accepts writes")]
@@ -237,7 +237,7 @@ def _completion(topology: Topology, node: Node, found: Observation, plan: Plan, 
 
 
 def _facts(leading: GroupState, group: GroupState, primary: str, unfinished: Intent | None) -> dict[str, Any]:
-    """Return what the steps of a switchover have to know: the settings as they were, before they are changed."""
+    """Return what the steps of a switchover need: the settings as they were before any change."""
     facts: dict[str, Any] = {"group": group.name, "forced": group.cluster_type != WSFC}
     if group.cluster_type == WSFC:
         return facts
@@ -255,7 +255,7 @@ def _replica(topology: Topology, name: str) -> str:
 
 
 def _old_primary(topology: Topology, target: str, unfinished: Intent | None) -> Replica:
-    """Return the node to switch over from: the primary, or the one that an earlier run has taken offline."""
+    """Return the node to switch over from: the primary, or the one that an earlier run took offline."""
     if topology.primary is not None:
         return topology.primary
     for node, seen in topology.answered():
@@ -263,7 +263,7 @@ def _old_primary(topology: Topology, target: str, unfinished: Intent | None) -> 
         ours = unfinished is not None and unfinished.old == node.name and "fence" in unfinished.began
         if ours and node.name != target and group.role == "RESOLVING" and group.cluster_type == NONE:
             synchronous = [replica for replica, mode in group.modes.items() if mode == SYNCHRONOUS]
-            # What that run has seen to: no commit was acknowledged that a synchronous secondary lacks.
+            # That run made commits wait for every synchronous secondary, so none of them lacks an acknowledged commit.
             if _replica(topology, target) in synchronous and group.required_synchronized == len(synchronous) - 1:
                 return node, seen
     raise RefusedError(
@@ -315,7 +315,7 @@ def _check_receives(topology: Topology, replica: Replica, primary: Replica) -> N
             continue
         known = reachable.get(name.lower())
         if known is None or (known[0].name != primary[0].name and group_of(known[1]).synchronization != "SYNCHRONIZED"):
-            # The server takes no group offline while one of these is behind.
+            # The server refuses to take a group offline while a synchronous replica is behind.
             raise RefusedError(
                 f"the replica `{name}` is set to synchronous commit but is not synchronized",
                 hint="bring it back, or set it to asynchronous commit in the meantime",

@@ -1,1 +1,1 @@
-"""A cluster that Patroni keeps."""
+"""A cluster that Patroni manages."""

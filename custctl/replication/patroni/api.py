@@ -1,6 +1,6 @@
 """Patroni's REST API on one node.
 
-Source: https://patroni.readthedocs.io/en/latest/rest_api.html; the variables of the environment are those of `patronictl`,
+Source: https://patroni.readthedocs.io/en/latest/rest_api.html; the environment variables are those of `patronictl`,
 https://patroni.readthedocs.io/en/latest/ENVIRONMENT.html.
 """
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
     from ssl import SSLContext
 
-_LARGEST = 1 << 20  # bytes of an answer; a cluster of ten nodes takes four thousand
+_LARGEST = 1 << 20  # bytes of an answer; ten nodes take about 4,000
 _YES = ("1", "on", "true", "yes")
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How Patroni's REST API is reached: by which protocol, and as whom.
+    """How to reach Patroni's REST API: protocol and credentials.
 
     Attributes:
-        encrypted: whether by https: where a variable says how to verify a certificate, or which one to show.
-        user: who changes things; None where Patroni asks for no login.
-        password: his.
-        authority: the file of certificates to trust in place of the system's.
-        certificate: the file of the certificate to show.
-        key: the file of its key, where that is another one.
-        key_password: what opens it.
-        insecure: whether any certificate is taken.
+        encrypted: whether to use https: a variable says how to verify certificates, or which one to present.
+        user: the login for changes; None if Patroni requires none.
+        password: the password of that login.
+        authority: a file of CA certificates to trust instead of the system's.
+        certificate: the file of the client certificate.
+        key: the file of its key, if separate.
+        key_password: the passphrase of the key.
+        insecure: whether to accept any certificate.
     """
 
     encrypted: bool = False
@@ -72,7 +72,7 @@ class Access:
         )
 
     def context(self) -> SSLContext:
-        """Return how TLS is spoken.
+        """Return the TLS context.
 
         Raises:
             CredentialError: a file cannot be used.
@@ -86,7 +86,7 @@ class Access:
                 context.verify_mode = ssl.CERT_NONE
             if self.certificate is not None:
                 opened = self.key_password.reveal() if self.key_password is not None else ""
-                # Without a password OpenSSL would ask for one on the terminal.
+                # With None, OpenSSL would prompt for a passphrase on the terminal.
                 context.load_cert_chain(self.certificate, self.key, opened)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or type(error).__name__
@@ -97,7 +97,7 @@ class Access:
         return context
 
     def headers(self) -> dict[str, str]:
-        """Return the headers with which Patroni is asked to change something."""
+        """Return the headers of a request that changes something."""
         from base64 import b64encode
 
         headers = {"Content-Type": "application/json"}
@@ -120,11 +120,11 @@ def _login(environ: Mapping[str, str], prefix: str) -> tuple[str, str] | None:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Patroni answers to a request.
+    """Patroni's answer to a request.
 
     Attributes:
-        status: of HTTP.
-        words: its own.
+        status: the HTTP status.
+        words: the first line of the body.
     """
 
     status: int
@@ -135,17 +135,17 @@ class Answer:
 
 
 class PatroniApi:
-    """The REST API of one node. Proxies of the environment are not asked: nodes are reached as the database is.
+    """The REST API of one node. It ignores proxy variables: nodes are reached directly, as the database is.
 
     Args:
-        host: the node's, as the database is reached.
-        port: where the API listens.
-        access: by which protocol, and as whom.
+        host: the node's host, as for the database.
+        port: the API's port.
+        access: protocol and credentials.
         timeout: seconds for a connection, and for each part of an answer.
     """
 
     def __init__(self, host: str, port: int, access: Access, timeout: float) -> None:
-        # A path is the folder of PostgreSQL's socket, on this machine.
+        # A path is the directory of PostgreSQL's socket, so the node is on this machine.
         self._host = "localhost" if host.startswith("/") else host
         self._port = port
         self._access = access
@@ -157,15 +157,15 @@ class PatroniApi:
 
     @property
     def is_exposed(self) -> bool:
-        """Whether a password would be sent where others can read it."""
+        """Whether a password would cross the network unencrypted."""
         is_here = self._host in ("localhost", "::1") or self._host.startswith("127.")
         return self._access.password is not None and not self._access.encrypted and not is_here
 
     def get(self, path: str) -> Any:
-        """Ask for a document.
+        """Fetch a document.
 
         Raises:
-            UnavailableError: it does not answer, or says something else.
+            UnavailableError: it does not answer, or does not return JSON with status 200.
             CredentialError: certificates cannot be used.
         """
         from http.client import HTTPException
@@ -187,14 +187,14 @@ class PatroniApi:
             raise UnavailableError(f"{self} sent a response that is not JSON", hint=self._hint()) from None
 
     def post(self, path: str, body: Mapping[str, Any], timeout: float) -> Answer:
-        """Ask for a change.
+        """Request a change.
 
         Args:
-            timeout: seconds for the answer, which comes when the change has been made.
+            timeout: seconds for the answer, which arrives once the change has been made.
 
         Raises:
-            UnavailableError: it does not answer, and has not been asked.
-            OutcomeUnknownError: it has been asked, and the answer was lost.
+            UnavailableError: it does not answer; the request was not sent.
+            OutcomeUnknownError: the request was sent, and the answer was lost.
             CredentialError: certificates cannot be used.
         """
         from http.client import HTTPException
@@ -238,7 +238,7 @@ def _text(response: HTTPResponse) -> str:
 
 
 def _first_line(text: str) -> str:
-    """Return what a person is told of an answer; an error page has more lines than that."""
+    """Return the first line of an answer, for a message; an error page has more."""
     lines = text.strip().splitlines()
     return visible(lines[0])[:300] if lines else ""
 

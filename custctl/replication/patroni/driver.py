@@ -1,4 +1,4 @@
-"""A cluster that Patroni keeps: asked over its REST API, and believed only as far as the nodes themselves bear it out."""
+"""A cluster that Patroni manages: requests go to its REST API, and the nodes themselves must confirm the outcome."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     from custctl.replication.topology import Replica, Topology
 
 _SWITCHING = 60.0  # seconds: the old primary writes a last checkpoint first, and the new one replays what it has
-_SETTLING = 10.0  # seconds from Patroni's answer in which the nodes are to bear it out
-_RETURNING = 30.0  # seconds in which the old primary is to be a standby
-_RECOVERING = 5.0  # seconds in which Patroni is to bring back by itself what it can, before anything is copied
-_COPYING = 60.0  # seconds that a new copy of a node is waited for
-_LOOK = 0.05  # seconds between two looks
-_GRACE = 1.0  # seconds beyond the API's own limit, which tells better what was wrong
+_SETTLING = 10.0  # seconds after Patroni's answer for the nodes to confirm it
+_RETURNING = 30.0  # seconds for the old primary to become a standby
+_RECOVERING = 5.0  # seconds for Patroni to recover a node by itself before it is copied again
+_COPYING = 60.0  # seconds to wait for a new copy of a node
+_LOOK = 0.05  # seconds between two polls
+_GRACE = 1.0  # seconds beyond the API's own timeout, whose error says more
 _DENIED = (401, 403)
 
 
 class PatroniDriver(Driver):
-    """PostgreSQL's replication, kept by Patroni."""
+    """PostgreSQL's replication, managed by Patroni."""
 
     name = "patroni"
     irrevocable: ClassVar[str] = patroni_plan.REQUEST
@@ -89,7 +89,7 @@ class PatroniDriver(Driver):
         return self._view.way_out or super().way_out(topology)
 
     def _require_ours(self, topology: Topology) -> None:
-        """Refuse what is not the cluster that the profile means, or cannot be asked for a change safely."""
+        """Refuse a cluster that is not the profile's, or an API that would get its password unencrypted in production."""
         self._view.require(self._group)
         require_environment(topology, self._profile)
         exposed = [str(api) for api in self._apis.values() if api.is_exposed]
@@ -114,7 +114,7 @@ class PatroniDriver(Driver):
         return ""
 
     def _check(self, plan: Plan, step: Step) -> str:
-        """Look once more: since the plan was made a person may have thought about it for an hour."""
+        """Look again: the plan may have waited an hour for a confirmation."""
         topology = self.observe()
         self._require_sound(topology)
         leading = topology.primary[0].name if topology.primary else None
@@ -125,11 +125,11 @@ class PatroniDriver(Driver):
         return ""
 
     def _request(self, plan: Plan, step: Step) -> str:
-        """Ask Patroni, and wait until the nodes themselves show what came of it: its answer may be late, or be lost.
+        """Ask Patroni, and wait until the nodes show the outcome: Patroni's answer may be late, or be lost.
 
         Raises:
             RefusedError: Patroni refuses; nothing has changed.
-            CredentialError: it does not know the login.
+            CredentialError: Patroni refuses the login.
             IncompleteError: another node is the primary now.
             UnavailableError: Patroni does not answer.
             OutcomeUnknownError: the target is not the primary yet.
@@ -164,7 +164,7 @@ class PatroniDriver(Driver):
         return [node.name for node, _ in self._look().writable]
 
     def _follow(self, plan: Plan, step: Step) -> str:
-        """Wait until the old primary is a standby, which Patroni sees to."""
+        """Wait until Patroni has made the old primary a standby."""
         if not self._follows_within(step.node, _RETURNING):
             raise IncompleteError(
                 f"`{step.node}` does not follow `{plan.target}` after {_RETURNING:g} s",
@@ -173,7 +173,7 @@ class PatroniDriver(Driver):
         return ""
 
     def _answering_api(self, preferred: str) -> PatroniApi:
-        """Return the API of a node that has just answered: each of them takes requests for the whole cluster."""
+        """Return the API of a node that has just answered: every node takes requests for the whole cluster."""
         told = self._view.told
         return self._apis[preferred if preferred in told else next(iter(told))]
 
@@ -218,11 +218,11 @@ class PatroniDriver(Driver):
         return ()
 
     def _copy(self, node: str) -> str:
-        """Have Patroni make a node again from a copy, and return its words; one that it makes already goes on."""
+        """Make Patroni recreate a node from a copy, and return its answer; a running copy continues."""
         api, timeout = self._apis[node], self._profile.database.connect_timeout
         answer = api.post("/reinitialize", {}, timeout)
         if answer.status == 503 and "in progress" in answer.words and "reinitialize" not in answer.words:
-            # It tries to start the node, say, again and again.
+            # Another action is in progress, such as repeated attempts to start the node.
             answer = api.post("/reinitialize", {"force": True}, timeout)
         _check_accepted(answer)
         if answer.status != 200 and "reinitialize already" not in answer.words:
@@ -244,7 +244,7 @@ def _post(
 
 
 def _check_accepted(answer: Answer | CustctlError) -> None:
-    """Raise what Patroni's answer says where it says that it will do nothing."""
+    """Raise an error if Patroni's answer is a refusal."""
     if isinstance(answer, OutcomeUnknownError):
         return
     if isinstance(answer, CustctlError):
@@ -259,11 +259,11 @@ def _check_accepted(answer: Answer | CustctlError) -> None:
 
 
 def _check_unchanged(plan: Plan, writable: Sequence[str], answer: Answer | CustctlError | None) -> None:
-    """Raise where the target will not be the primary, by the nodes' own word.
+    """Raise if the nodes show that the target will not become the primary.
 
     Raises:
         IncompleteError: another node accepts writes.
-        RefusedError: the old primary still does, and Patroni has given its request up.
+        RefusedError: the old primary still does, and Patroni has given up on the request.
     """
     others = [name for name in writable if name != plan.old]
     if others:

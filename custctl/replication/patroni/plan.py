@@ -1,7 +1,7 @@
-"""Planning a switchover or failover of a cluster that Patroni keeps: pure functions of what the nodes and Patroni said.
+"""Plans a switchover or failover of a cluster that Patroni manages: pure functions of what nodes and Patroni report.
 
-Patroni makes sure that there is one leader, and shuts the old one down before another one is promoted. What it does not
-judge by the operator's standards is asked here: what may be lost, and whether he means this node.
+Patroni ensures that there is one leader, and shuts the old one down before it promotes another. This module checks what
+Patroni does not: what may be lost, and whether the operator accepts it for this target.
 """
 
 from __future__ import annotations
@@ -79,10 +79,10 @@ def plan_failover(
 
 
 def candidate(topology: Topology, view: View) -> str:
-    """Return the node to fail over to where none is named: the leader that there is, or the best standby.
+    """Return the node to fail over to by default: the current leader, or the best standby.
 
     Raises:
-        UnavailableError: no standby answers that may lead.
+        UnavailableError: no standby that may lead answers.
     """
     if topology.primary is not None:
         return topology.primary[0].name
@@ -110,7 +110,7 @@ def _returning(old: str, target: str) -> Step:
 
 
 def _completion(kind: str, replica: Replica, operation_id: str, unfinished: Intent | None) -> Plan:
-    """Plan what is left to do where the target is the primary already."""
+    """Plan the remaining steps when the target is already the primary."""
     node, found = replica
     ours = unfinished is not None and unfinished.operation_id == operation_id
     asked = ours and unfinished is not None and REQUEST in unfinished.began
@@ -136,7 +136,7 @@ def _check_leader(view: View, old: Node) -> None:
 
 
 def _check_leaderless(topology: Topology, view: View) -> None:
-    """Refuse where Patroni has a leader, or is about to have one: it must not be overtaken."""
+    """Refuse if Patroni has a leader or is about to have one: a failover must not compete with it."""
     if view.leader is None:
         return
     seen = topology.find(view.leader)
@@ -174,7 +174,7 @@ def _check_synchronous(view: View, target: str) -> None:
 
 
 def _check_silence(topology: Topology, accepted: Accepted) -> None:
-    """Refuse where a node that does not answer may be a primary that goes on by itself, as in Patroni's maintenance mode."""
+    """Refuse if a silent node may be a primary that still runs, as it can in Patroni's maintenance mode."""
     if topology.silent and not accepted.primary_is_stopped:
         names = planning.quoted(seen.name for seen in topology.silent)
         raise RefusedError(
@@ -192,12 +192,12 @@ def _assess_loss(topology: Topology, view: View, node: Node, found: Observation)
             none=True, why=f"Patroni's key `sync` names `{node.name}`, which every acknowledged write has reached"
         )
     why = "Patroni's key `sync` does not name it" if view.is_synchronous else "replication is asynchronous"
-    # A standby's own `synchronous_standby_names` proves nothing: Patroni changes the leader's as standbys come and go.
+    # A standby's `synchronous_standby_names` proves nothing: Patroni changes the leader's as standbys come and go.
     return planning.unproven(found, why, planning.missing_bytes(topology, found))
 
 
 def _lost(topology: Topology, unfinished: Intent | None) -> str | None:
-    """Return the primary that is gone, where it can be told."""
+    """Return the lost primary; None if it is not known which node it was."""
     silent = [seen.name for seen in topology.silent]
     if unfinished is not None and unfinished.old in silent:
         return unfinished.old

@@ -1,4 +1,4 @@
-"""What Patroni says of its cluster, made of the answers of all nodes, beside what PostgreSQL says itself."""
+"""Patroni's view of its cluster, merged from the APIs of all nodes and compared with what PostgreSQL reports."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class ClusterMember:
     """A node as Patroni knows it.
 
     Attributes:
-        name: Patroni's for it.
+        name: Patroni's name for it.
         role: leader, standby_leader, sync_standby, quorum_standby or replica.
-        state: running, streaming, stopped, start failed and the like, of its PostgreSQL.
-        tags: what its configuration says of it, such as `nofailover`.
+        state: of its PostgreSQL: running, streaming, stopped, start failed and so on.
+        tags: from its configuration, such as `nofailover`.
     """
 
     name: str
@@ -38,20 +38,20 @@ class ClusterMember:
 
     @property
     def never_leads(self) -> bool:
-        """Whether its configuration keeps it from becoming the leader."""
+        """Whether its configuration prevents it from becoming the leader."""
         return bool(self.tags.get("nofailover")) or self.tags.get("failover_priority") == 0
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the API of one node tells.
+    """What the API of one node reports.
 
     Attributes:
-        name: Patroni's name for the node; empty where it is too old to say so.
+        name: Patroni's name for the node; empty if this Patroni is too old to report it.
         scope: the cluster's name.
-        members: all nodes, as it last heard of them.
-        paused: whether the cluster is in maintenance mode, in which Patroni promotes nobody by itself.
-        scheduled: a switchover that is to come, in words.
+        members: all nodes, as last known to this one.
+        paused: whether the cluster is in maintenance mode, in which Patroni promotes no node by itself.
+        scheduled: a scheduled switchover, in words.
     """
 
     name: str
@@ -62,10 +62,10 @@ class Told:
 
 
 def read_told(about: Any, cluster: Any) -> Told:
-    """Read the documents `/patroni` and `/cluster` of one node.
+    """Parse the documents `/patroni` and `/cluster` of one node.
 
     Raises:
-        UnavailableError: they are not what Patroni says.
+        UnavailableError: they are not Patroni's.
     """
     try:
         members = tuple(
@@ -100,11 +100,11 @@ def _scheduled(given: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the nodes' APIs tell together.
+    """What the APIs of all nodes report together.
 
     Attributes:
-        answers: for each node of the profile what its API tells, or why it tells nothing.
-        nodes: those of the profile.
+        answers: for each node of the profile, what its API reports, or why it does not answer.
+        nodes: the nodes of the profile.
     """
 
     answers: Mapping[str, Told | CustctlError]
@@ -112,13 +112,13 @@ class View:
 
     @property
     def told(self) -> dict[str, Told]:
-        """What those tell that answer."""
+        """The reports of the nodes that answer."""
         return {name: each for name, each in self.answers.items() if isinstance(each, Told)}
 
     @property
     def members(self) -> dict[str, ClusterMember]:
-        """All that Patroni knows, by their names in the profile; one that the profile does not name by Patroni's."""
-        # Each has it from the same store.
+        """All members that Patroni knows, by their name in the profile; by Patroni's name if not in the profile."""
+        # All nodes read the same store, so any answer will do.
         first = next(iter(self.told.values()), None)
         return {self._name_here(member): member for member in first.members} if first else {}
 
@@ -148,18 +148,18 @@ class View:
 
     @property
     def scheduled(self) -> tuple[str, ...]:
-        """The switchover that is to come, in words; empty where there is none."""
+        """The scheduled switchovers, in words; empty if there are none."""
         return tuple(dict.fromkeys(told.scheduled for told in self.told.values() if told.scheduled))
 
     def require(self, group: str | None) -> None:
-        """Make sure that Patroni answers, and that it is the one that the profile means.
+        """Check that Patroni answers, and that it manages the profile's cluster.
 
         Args:
-            group: the scope that the profile names.
+            group: the scope in the profile.
 
         Raises:
             UnavailableError: no node's API answers.
-            RefusedError: another scope.
+            RefusedError: a node has another scope.
         """
         if not self.told:
             raise UnavailableError("; ".join(self._silent()), hint=self.way_out)
@@ -171,7 +171,7 @@ class View:
 
     @property
     def way_out(self) -> str | None:
-        """What to do where no node's API answers; None where one does."""
+        """What to do if no node's API answers; None if one does."""
         hints = [each.hint for each in self.answers.values() if isinstance(each, CustctlError)]
         return next(iter(hints), None) if not self.told else None
 
@@ -190,7 +190,7 @@ class View:
                 yield name, told.scope
 
     def troubles(self, topology: Topology, group: str | None) -> Iterator[str]:
-        """Yield what is not as it should be, and where Patroni and PostgreSQL contradict each other."""
+        """Yield all problems, and where Patroni and PostgreSQL contradict each other."""
         if not self.told:
             yield from (f"Patroni does not answer on {each}" for each in self._silent())
         for name, scope in self._foreign(group):
@@ -208,11 +208,11 @@ class View:
             yield f"Patroni says that `{leader}` leads, but it does not accept writes"
 
     def notes(self) -> Iterator[str]:
-        """Yield what else a person should know; the health of the database does not hang on it."""
+        """Yield what else a person should know; does not affect the health."""
         if self.paused:
             yield "Patroni is paused: it does not promote any node until `patronictl resume`"
         yield from self.scheduled
-        # One that answers takes requests for all of them.
+        # Silent APIs are a note only: any node that answers takes requests for the whole cluster.
         if self.told:
             yield from self._silent()
         known = {node.name for node in self.nodes}

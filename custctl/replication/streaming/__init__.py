@@ -1,1 +1,1 @@
-"""PostgreSQL's own replication, steered by SQL alone."""
+"""PostgreSQL's streaming replication, managed by SQL only."""

@@ -1,4 +1,4 @@
-"""Streaming replication steered by SQL alone: no manager owns the nodes, and the operator decides."""
+"""Streaming replication managed by SQL only: there is no cluster manager, and the operator decides."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ if TYPE_CHECKING:
     from custctl.replication.plan import Accepted, Loss, Plan, Step
     from custctl.replication.topology import Replica, Topology
 
-_FENCING = 10.0  # seconds in which the last transactions of the old primary are to end
-_CATCHING_UP = 10.0  # seconds without writes, at most, before the old primary is given back
-_PROMOTING = 60.0  # seconds; a standby replays all that it has received first
-_REJOINING = 30.0  # seconds in which a node that was brought back is to follow
-_TURNING = 5.0  # seconds in which a standby that was told another source is to follow it
-_ANSWERING = 6.0  # seconds in which a primary that lives takes a standby's new connection; those pause 5 s by default
-_RECORDING = 3.0  # seconds in which a primary is to have taken its settings up
+_FENCING = 10.0  # seconds for the old primary's last transactions to end
+_CATCHING_UP = 10.0  # maximum seconds without writes before the old primary is unfenced
+_PROMOTING = 60.0  # seconds; a standby first replays everything it has received
+_REJOINING = 30.0  # seconds for a rejoined node to follow
+_TURNING = 5.0  # seconds for a standby to follow its new source
+_ANSWERING = 6.0  # seconds for a live primary to accept a standby's new connection; standbys retry every 5 s by default
+_RECORDING = 3.0  # seconds for a primary to apply changed settings
 _POLL = 0.005
 
 _BY_SQL = "by SQL only: a session that sets `default_transaction_read_only` off can still write"
 
 
 class StreamingDriver(Driver):
-    """PostgreSQL's own replication."""
+    """PostgreSQL's streaming replication without a cluster manager."""
 
     name = "streaming"
     irrevocable: ClassVar[str] = "promote"
     _locked: Topology
-    """The nodes as they were when they were locked."""
+    """The state of the nodes when they were locked."""
 
     # -- planning ----------------------------------------------------------------------------------
 
@@ -63,7 +63,7 @@ class StreamingDriver(Driver):
         return streaming_plan.plan_failover(topology, target, accepted, operation_id, unfinished, can_fence=can_fence)
 
     def refreshed(self, topology: Topology) -> Topology:
-        """Record which standbys the primary's commits wait for, where that has changed since."""
+        """Record the standbys the primary's commits wait for, if that has changed since the last record."""
         found = topology.primary
         if found is None or not is_to_record(found[1]) or found[1].environment != self._profile.environment:
             return topology
@@ -82,7 +82,7 @@ class StreamingDriver(Driver):
         return streaming_plan.candidate(topology)
 
     def _require_ours(self, topology: Topology) -> None:
-        """Refuse a cluster that a manager owns, or that is another environment's."""
+        """Refuse a cluster that a cluster manager owns, or that belongs to another environment."""
         for node, seen in topology.answered():
             if seen.manager is not None:
                 raise RefusedError(
@@ -93,7 +93,7 @@ class StreamingDriver(Driver):
         planning.require_environment(topology, self._profile)
 
     def _require_rights(self, topology: Topology) -> None:
-        """Make sure, before anything is judged or changed, that this login may see and do all of it."""
+        """Check, before anything is planned or changed, that this login has all the rights it needs."""
         lacking = at_once(
             {node.name: self._steered(node.name).missing_rights for node, _ in topology.answered()},
             self._profile.database.connect_timeout,
@@ -126,7 +126,7 @@ class StreamingDriver(Driver):
             try:
                 self._steered(step.node).unfence(_FENCING)
             except Exception:  # noqa: BLE001 - whatever it is, a new connection may not have it
-                # What failed may have been the connection alone, or have left it in the midst of something.
+                # The connection may be lost, or in an unknown state.
                 self.connect_anew(step.node)
                 self._steered(step.node).unfence(_FENCING)
             return f"`{step.node}` accepts writes again"
@@ -136,10 +136,10 @@ class StreamingDriver(Driver):
         return ""
 
     def _lock(self, plan: Plan, step: Step) -> str:
-        """Lock all nodes that answer, and make sure that they still are what the plan was made for."""
+        """Lock all nodes that answer, and check that the plan still applies to them."""
         topology = self.observe()
         if len(topology.silent) > len(plan.facts["silent"]):
-            # Another run's fence has ended this one's session; there is more to be told than that.
+            # Another run's fence may have ended our session: look again to report what it did.
             topology = self.observe()
         for node, _ in topology.answered():
             if not self._steered(node.name).try_lock():
@@ -171,12 +171,12 @@ class StreamingDriver(Driver):
 
     @staticmethod
     def _make_ready(target: StreamingMember) -> None:
-        """Take away the fence that a standby has from the time when it was the primary itself."""
+        """Remove a fence left on a standby from when it was the primary."""
         target.unfence(_FENCING)
 
     def _confirm(self, plan: Plan, step: Step) -> str:
-        """Judge once more by what the standbys have now: no word of an operator is worth more than what they receive."""
-        # The step before has looked; where a node is silent, each look is a wait, and there are no writes meanwhile.
+        """Check again with what the standbys have now: if they still receive, the primary runs, whatever was confirmed."""
+        # Reuse the look of the lock step: each look waits for the silent nodes, and writes are down meanwhile.
         topology = self._locked
         node, found = planning.answering(topology, plan.target)
         before, positions = plan.facts["positions"], streaming_plan.positions(topology)
@@ -192,9 +192,9 @@ class StreamingDriver(Driver):
         return told
 
     def _still_fed(self, standbys: Sequence[str]) -> list[str]:
-        """Return those of the standbys that look connected to the old primary and can connect to it once more.
+        """Return those standbys that seem to be connected to the old primary and can reconnect to it.
 
-        One that is idle sends them nothing for a long time.
+        An idle primary may send nothing for a long time, so unchanged positions prove nothing.
         """
         calls = {name: partial(self._steered(name).receives_anew, _ANSWERING) for name in standbys}
         answers = at_once(calls, _ANSWERING + self._profile.database.connect_timeout)
@@ -248,11 +248,11 @@ class StreamingDriver(Driver):
 
     @contextmanager
     def _told_how_left(self, node: str, again: str, back: str) -> Iterator[None]:
-        """Let an error in the midst of a fence, or of its end, say how the node was left, and which commands go on.
+        """Add to an error while fencing or unfencing how the node was left, and the commands to continue.
 
         Args:
-            again: the verb that does it once more.
-            back: the one that takes it back.
+            again: the verb that retries.
+            back: the verb that undoes it.
         """
         try:
             yield
@@ -330,7 +330,7 @@ class StreamingDriver(Driver):
         return self._steered(primary[0].name).rejoin_commands(folder)
 
     def _follow_again(self, standby: StreamingMember, primary: Node) -> bool:
-        """Tell whether a standby that has lost its source follows once it is told whom."""
+        """Point a standby that has lost its source at the primary, and tell whether it follows."""
         slot = standby.slot()
         standby.follow(primary, self._steered(primary.name).make_slots([slot]) if slot else ())
         return self._follows_within(standby.node.name, _TURNING)

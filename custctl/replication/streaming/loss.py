@@ -1,4 +1,4 @@
-"""What a standby may lack of the writes that a silent primary has acknowledged: pure functions of what was observed."""
+"""Which writes acknowledged by a silent primary a standby may lack: pure functions of what was observed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 def assess_loss(topology: Topology, node: Node, found: Observation) -> Loss:
     """Return what the old primary may have acknowledged and a standby may lack.
 
-    Under synchronous replication a commit is acknowledged when some standbys have it. Where so few of them are silent
-    that one which answers must have it, none is lost on the one that has received most. The old primary's own setting
-    cannot be asked for any more: what was recorded of it, on this branch of the history, is taken for it, and the standbys'
-    must all be the same. A standby that has the record has all that was acknowledged before it; the proof is that of
-    settings that nobody has changed on the primary since, and names their time.
+    With synchronous replication a commit is acknowledged once a number of standbys have it. If so few of them are silent
+    that a reachable one must have it, the standby that has received the most has every acknowledged write. The old
+    primary's setting can no longer be read, so the setting recorded on this branch of the history is used, and all
+    standbys must have the same one. A standby that has the record has every write acknowledged before it. The proof holds
+    only if nobody changed the primary's setting since, so it names the time of the record.
     """
     doubt = _doubt(topology, found)
     if doubt:
@@ -34,7 +34,7 @@ def assess_loss(topology: Topology, node: Node, found: Observation) -> Loss:
 
 
 def _doubt(topology: Topology, found: Observation) -> str:
-    """Return why it is not proven that a standby has every acknowledged write; empty where it is."""
+    """Return why it is not proven that a standby has every acknowledged write; empty if it is proven."""
     standbys = topology.standbys
     if len({seen.synchronous for _, seen in standbys}) > 1:
         return "the nodes differ in `synchronous_standby_names`"
@@ -63,5 +63,5 @@ def _as_recorded(found: Observation) -> str:
 
 
 def reach(seen: Observation) -> tuple[int, int]:
-    """Return how far a standby has come, in an order across branches of the history."""
+    """Return how much a standby has received, comparable across branches of the history."""
     return seen.timeline or 0, seen.position or 0

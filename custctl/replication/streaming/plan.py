@@ -1,7 +1,7 @@
-"""Planning a switchover or failover under streaming replication: pure functions of what was observed.
+"""Plans a switchover or failover with streaming replication: pure functions of what was observed.
 
-A promotion is safe where the target has every acknowledged write and no other node takes another one. A switchover
-sees to both; a failover can only judge by what the nodes that are left tell.
+A promotion is safe if the target has every acknowledged write and no other node accepts more. A switchover ensures both;
+a failover can only judge by what the remaining nodes report.
 """
 
 from __future__ import annotations
@@ -102,11 +102,11 @@ def plan_failover(
 
 
 def check_still(plan: Plan, topology: Topology) -> None:
-    """Refuse to carry out a plan whose ground has gone: it may have waited for an answer while somebody else acted.
+    """Refuse to carry out an outdated plan: somebody else may have acted while it waited for a confirmation.
 
     Raises:
-        RefusedError: the nodes are not what they were.
-        UnavailableError: one that is needed does not answer any more.
+        RefusedError: the roles of the nodes have changed.
+        UnavailableError: a required node no longer answers.
         SplitBrainError: two nodes accept writes.
     """
     planning.require_one_history(topology)
@@ -128,9 +128,9 @@ def check_still(plan: Plan, topology: Topology) -> None:
 
 
 def standing_primary(topology: Topology, target: Observation) -> Node | None:
-    """Return the primary that answers, whatever stands in the way of its being used; None where there is none.
+    """Return the primary that answers, even if it is fenced; None if there is none.
 
-    A former primary that is fenced, and was followed by another before the target's timeline began, is none any more.
+    A fenced primary on an older timeline than the target's is a former one, and does not count.
 
     Args:
         target: the standby to fail over to.
@@ -142,16 +142,16 @@ def standing_primary(topology: Topology, target: Observation) -> Node | None:
 
 
 def candidate(topology: Topology) -> str:
-    """Return the node to fail over to: the standby that has received most, or who was promoted by a run that was killed.
+    """Return the node to fail over to: the standby that has received the most, or the one that a killed run promoted.
 
     Raises:
-        UnavailableError: none answers.
+        UnavailableError: no standby answers.
     """
     if topology.primary is not None and is_uncounted(topology.primary[1]):
         return topology.primary[0].name
     if not topology.standbys:
         planning.refuse_all()
-    # What can be read at once decides between those that have the same.
+    # Among equals, prefer the standby that has replayed the most.
     return max(topology.standbys, key=lambda each: (reach(each[1]), each[1].replayed or 0))[0].name
 
 
@@ -161,10 +161,10 @@ def positions(topology: Topology) -> dict[str, int]:
 
 
 def fed_from_outside(topology: Topology) -> list[str]:
-    """Return the standbys that receive from a node that does not answer here: all but those that another standby feeds."""
+    """Return the standbys that receive from a node that does not answer here, not from another standby."""
     addresses = {f"{node.host}:{node.port}" for node, _ in topology.standbys}
     names = [seen.name for _, seen in topology.standbys]
-    # Where a profile calls a node otherwise than the standbys do; a name that two of them share tells nothing.
+    # The profile's address of a node may differ from the standbys', so match names too, unless two share one.
     fed = {
         attached.name for _, seen in topology.standbys for attached in seen.attached if names.count(attached.name) == 1
     }
@@ -175,17 +175,18 @@ def fed_from_outside(topology: Topology) -> list[str]:
     ]
 
 
-# -- what both have in common ----------------------------------------------------------------------
+# -- shared by both --------------------------------------------------------------------------------
 
 
 def _promoting(plan: Plan, found: Observation, followers: Sequence[Replica]) -> Plan:
-    """Return the plan with the steps from the promotion on."""
+    """Return the plan with the promotion and all later steps added."""
     steps, warnings, facts = list(plan.steps), list(plan.warnings), dict(plan.facts)
     wanted = parse_synchronous(found.synchronous)
-    # One whose replay is paused does not turn to another primary before it is resumed, nor a delayed one soon.
+    # A standby with paused replay does not follow a new primary until resumed, and a delayed one does so late.
     soon = [seen.name for _, seen in followers if not seen.replay_paused and not seen.apply_delay]
     if wanted is not None and sum(map(wanted.lists, soon)) < wanted.count:
-        # Its first commit would wait for ever. The others must not be taken later to prove what it does not keep.
+        # The target's first commit would wait forever. Reset the followers' setting too: a later failover must not
+        # take it as proof of a guarantee that the target does not give.
         facts["synchronous"] = {plan.target: found.synchronous} | {
             node.name: seen.synchronous for node, seen in followers
         }
@@ -203,7 +204,7 @@ def _promoting(plan: Plan, found: Observation, followers: Sequence[Replica]) -> 
 def _completion(
     topology: Topology, node: Node, found: Observation, kind: str, operation_id: str, unfinished: Intent | None
 ) -> Plan:
-    """Plan what is left to do where the target is the primary already."""
+    """Plan the remaining steps when the target is already the primary."""
     ours = unfinished is not None and unfinished.operation_id == operation_id
     loss = planning.loss_of_fork(operation_id, unfinished)
     astray = [each.name for each, seen in topology.standbys if not seen.receiving or seen.timeline != found.timeline]
@@ -216,7 +217,7 @@ def _completion(
 
 
 def _old_primary(topology: Topology, expected: str | None) -> Replica | None:
-    """Return the node to switch over from: the primary, or one that is fenced for it."""
+    """Return the node to switch over from: the primary, or one that an earlier run fenced."""
     found = topology.primaries
     if topology.primary is not None:
         return topology.primary
