@@ -1,4 +1,4 @@
-"""Making new scripts."""
+"""Creating new scripts."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _TEMPLATE = "-- {name}\n\n"
 
 
 def new_scripts(sql_dir: Path, name: str, *, bundled: bool) -> list[Path]:
-    """Make an empty script with the next number for each engine of a `sql/` folder.
+    """Create an empty script with the next number for each engine of a `sql/` folder.
 
     Args:
-        bundled: whether the folder is the program's own, which is not to be written to.
+        bundled: whether the folder belongs to the program and must not be written to.
 
     Returns:
-        The files that were made.
+        The new files.
 
     Raises:
-        UsageError: the folder is bundled or has no engine, or the name does not give a file name.
+        UsageError: the folder is bundled or has no engine, or the name cannot be turned into a file name.
     """
     engines = engine_folders(sql_dir, bundled=bundled)
     (paths,) = next_paths(sql_dir, engines, (name,))
@@ -58,10 +58,10 @@ def engine_folders(sql_dir: Path, *, bundled: bool) -> list[str]:
 
 
 def next_paths(sql_dir: Path, engines: Sequence[str], names: Sequence[str]) -> list[dict[str, Path]]:
-    """Return where new scripts go, by engine: for each name in turn, with the next number.
+    """Return the paths of new scripts by engine: one for each name in turn, from the next number.
 
     Raises:
-        UsageError: a name does not give a file name.
+        UsageError: a name cannot be turned into a file name.
     """
     number = next_number(sql_dir)
     return [
@@ -74,17 +74,17 @@ def next_paths(sql_dir: Path, engines: Sequence[str], names: Sequence[str]) -> l
 
 
 def write_all(files: Mapping[Path, str]) -> list[Path]:
-    """Make files: all of them or none, as a number that one engine lacks would be missed only there.
+    """Create all files or none: a number missing for one engine would be noticed only there.
 
     Raises:
-        CredentialError: one cannot be made.
-        UsageError: one is there already.
+        CredentialError: a file cannot be created.
+        UsageError: a file already exists.
     """
     made: list[Path] = []
     try:
         for path, text in files.items():
             path.parent.mkdir(exist_ok=True)
-            # Exclusive: two that make a script at once must not write into one file.
+            # Exclusive: two processes that create a script at once must not write to one file.
             with open(path, "x", encoding="utf-8", newline="\n") as file:
                 made.append(path)
                 file.write(text)

@@ -1,4 +1,4 @@
-"""Adopting a database that has the schema already: it is compared, and its scripts are journalled and not run."""
+"""Adopting a database that already has the schema: compare it, then journal its scripts without running them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ACTION = "baseline"
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """The scripts that a baseline would count as applied, and what is not as they make it."""
+    """The scripts that a baseline would count as applied, and where the database differs from them."""
 
     scripts: tuple[Script, ...]
     comparison: Comparison
@@ -40,7 +40,8 @@ class Adoption:
         """Refuse a database of another shape.
 
         Raises:
-            MigrationError: with every difference, in words and in its details.
+            MigrationError: lists every difference, in words and in its details.
+            RefusedError: this login cannot compare the schema.
         """
         found = self.comparison
         if found.refusal is not None:
@@ -63,11 +64,11 @@ class Adoption:
 
 
 def plan_baseline(database: Database, sql_dir: Path, version: int) -> Adoption:
-    """Return what a baseline would count as applied, compared with what is there.
+    """Return the scripts that a baseline would count as applied, compared with the database.
 
     Raises:
         UsageError: no script has that number, or two have it.
-        MigrationError: there is a journal already, or nothing to adopt.
+        MigrationError: a journal already exists, or there is nothing to adopt.
     """
     scripts = discover(sql_dir, database.engine_name).up_to(version)
     _check(journal.read_state(database), database.location)
@@ -90,12 +91,12 @@ def baseline(
     lock_timeout: float,
     listener: Listener,
 ) -> None:
-    """Journal scripts as there already, stamp the database and record it in the audit where that is there already.
+    """Journal scripts as already present, stamp the database, and record it in the audit if there is one.
 
-    All of it is one transaction.
+    Everything happens in one transaction.
 
     Raises:
-        MigrationError: the database is not as the scripts make it, or has been adopted meanwhile.
+        MigrationError: the database differs from what the scripts make, or has been adopted meanwhile.
     """
     with (
         database.migration_lock(lock_timeout, listener.waiting),
@@ -114,7 +115,7 @@ def baseline(
             now = session.connection.run("clock.now").scalar()
             for script in scripts:
                 total = len(split_script(database, script))
-                # Of what nobody compared, nothing is known to be there.
+                # What was not compared is not known to exist.
                 applied = 0 if script.name in comparison.unknown else total
                 number = journal.free_number(session.connection, script)
                 row = journal.row(
@@ -133,7 +134,7 @@ def baseline(
 
 
 def plan_undo(database: Database, environment: str) -> tuple[Record, ...]:
-    """Return what the journal holds of an adoption that can be taken back.
+    """Return the journal's records of an adoption that can be undone.
 
     Raises:
         MigrationError: there is no journal.
@@ -143,7 +144,7 @@ def plan_undo(database: Database, environment: str) -> tuple[Record, ...]:
 
 
 def undo(database: Database, *, environment: str, lock_timeout: float, listener: Listener) -> tuple[Record, ...]:
-    """Take an adoption back: the database is as it was before.
+    """Undo an adoption: restore the database to its state before it.
 
     Raises:
         MigrationError: as `plan_undo`.
@@ -168,7 +169,7 @@ def undo(database: Database, *, environment: str, lock_timeout: float, listener:
 
 
 def _forget(database: Database, connection: Connection) -> None:
-    """Take the adoption out of the audit; where something was written after it, a chain may rest on it: it stays."""
+    """Remove the adoption from the audit, unless a later row may be chained to it."""
     table = connection.qualified(AUDIT)
     newest = connection.send(f"SELECT id, action FROM {table} WHERE id = (SELECT MAX(id) FROM {table})").first()
     if newest is not None and newest.action == _ACTION:

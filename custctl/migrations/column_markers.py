@@ -1,4 +1,4 @@
-"""What a script says of the columns that it adds to `customer`: the markers `personal` and `searchable`."""
+"""The markers `personal` and `searchable` of the columns that a script adds to `customer`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from custctl.schema.names import CUSTOMER
 MARKERS: Final = ("personal", "searchable")
 
 _MARK = re.compile(r"--[ \t]*custctl[ \t]*:[ \t]*(personal|searchable)[ \t]*$", re.ASCII | re.IGNORECASE | re.MULTILINE)
-# Strings and comments, in which no column is added; a column's name may be in quotes or brackets.
+# Strings and comments, which add no column; a column's name may be in quotes or brackets.
 _HIDDEN = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _NAME = r"(?:\"(?:[^\"]|\"\")*\"|\[(?:[^\]]|\]\])*\]|`[^`]*`|\w+)"
 _ADDING = re.compile(
@@ -25,14 +25,15 @@ _BATCH_END = re.compile(r"^[ \t]*GO\b.*", re.IGNORECASE | re.MULTILINE)
 def column_markers(text: str, column: str) -> frozenset[str]:
     """Return the markers of a column that a script adds to `customer`.
 
-    A marker alone on its line is for every column that the script adds; behind a column, on its line, for that one.
+    A marker alone on its line applies to every column that the script adds; one after a column, on the same line, only
+    to that column.
 
     Args:
         text: the script.
-        column: the column's name; case does not matter.
+        column: the column's name, in any case.
 
     Returns:
-        Some of `personal` and `searchable`; none if the script does not add the column.
+        Some of `personal` and `searchable`; empty if the script does not add the column.
     """
     hidden = _BATCH_END.sub(";", _HIDDEN.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text))
     lines: set[int] = set()
@@ -55,7 +56,7 @@ def column_markers(text: str, column: str) -> frozenset[str]:
 
 
 def _items(start: int, text: str) -> list[tuple[int, str]]:
-    """Split what stands behind a table's name at the commas outside parentheses."""
+    """Split the text after a table's name at the commas outside parentheses."""
     found, depth, begin = [], 0, 0
     for at, char in enumerate(text):
         depth += (char == "(") - (char == ")")

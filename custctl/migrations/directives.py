@@ -1,7 +1,7 @@
-"""What a script says about itself: the comment lines `-- custctl: …`.
+"""A script's directives: the comment lines `-- custctl: …`.
 
-Nothing here is guessed: a directive that is misspelt, misplaced or contradictory
-stops the run, because ignoring `environments=test` would let test data through.
+Nothing is guessed: a misspelt, misplaced or contradictory directive stops the run, because ignoring `environments=test`
+would let test data through.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from custctl.support.text import nearest
 ENVIRONMENTS = ("development", "test", "staging", "production")
 
 Phase = Literal["expand", "contract"]
-"""The release that a script belongs to: before the program is switched, or after."""
+"""The release that a script belongs to: before the switch to the new program, or after it."""
 _FORMS = {
     "transaction": "transaction=off",
     "environments": "environments=development,test",
@@ -33,7 +33,7 @@ _FORMS = {
 }
 
 _DIRECTIVE = compiled(r"--[ \t]*custctl[ \t]*:[ \t]*([^\n]*)", re.ASCII | re.IGNORECASE)
-# What may stand before the first statement: blanks and comments. All engines agree on these forms there.
+# What may precede the first statement: blanks and comments. All engines agree on these forms there.
 _HEADER = compiled(r"(?:\s++|--[^\n]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/)?)*+")
 _BLOCK = compiled(r"--[^\n]*+|(/\*[^*]*+(?:\*(?!/)[^*]*+)*+)")
 _IN_BLOCK = compiled(r"^[ \t/*-]*+custctl[ \t]*:", re.ASCII | re.IGNORECASE | re.MULTILINE)
@@ -47,14 +47,14 @@ class Directives:
 
     Attributes:
         transaction: whether the script runs in one transaction.
-        environments: the environments it is meant for; None is all.
+        environments: the environments it is meant for; None means all.
         substitute: whether `${NAME}` is replaced at execution.
-        allow: rules of the linter that it may break, each with the author's reason.
-        requires: features that the engine must have; where one lacks, the script is left out.
-        none: why the script has no statements, where it is meant to have none.
-        personal: whether every column that it adds to `customer` is about a person.
+        allow: the linter's rules that it may break, each with the author's reason.
+        requires: features that the engine must have; the script is left out if one is missing.
+        none: why the script intentionally has no statements; None if it must have some.
+        personal: whether every column that it adds to `customer` is personal data.
         searchable: whether `customer search` looks in every column that it adds to `customer`.
-        phase: whether it belongs before or after the switch to a new release; None where the linter is to tell.
+        phase: whether it belongs before or after the switch to a new release; None to let the linter decide.
     """
 
     transaction: bool = True
@@ -71,17 +71,17 @@ class Directives:
 def parse_directives(text: str, name: str) -> Directives:
     """Read the directives of a script.
 
-    A directive stands alone on its line, before the first statement; `allow` may stand anywhere and more than once, and
-    a marker of a column behind it on its line.
-    The body of the script is looked at line by line, without knowledge of the dialect: a line of this form inside a
-    string counts too.
+    A directive is alone on its line, before the first statement; `allow` may appear anywhere and more than once, and a
+    column's marker after the column on its line.
+    The body of the script is scanned line by line, without knowledge of the dialect: a matching line inside a string
+    counts too.
 
     Args:
-        text: the script, its line endings being LF.
+        text: the script, with LF line endings.
         name: its name for messages.
 
     Returns:
-        The directives, with the defaults where nothing is said.
+        The directives, with defaults for those not given.
 
     Raises:
         MigrationError: an unknown, misplaced, repeated or malformed directive; the message names file and line.
@@ -96,9 +96,9 @@ def parse_directives(text: str, name: str) -> Directives:
     for match in _DIRECTIVE.finditer(text):
         before = text[text.rfind("\n", 0, match.start()) + 1 : match.start()].lstrip(" \t")
         if before.startswith("--") and before.strip("-"):
-            continue  # a comment that speaks of a directive, or one that was commented out
+            continue  # a comment that mentions a directive, or one that was commented out
         if before and match[1].strip(" \t").lower() in MARKERS:
-            continue  # of the column on its line: see `column_markers`
+            continue  # belongs to the column on its line: see `column_markers`
         if before:
             parser.fail(match.start(), "a directive must be alone on its line")
         parser.read(match[1].strip(" \t"), match.start(), in_header=match.start() < header_end)
@@ -140,7 +140,7 @@ class _Parser:
         )
 
     def read(self, body: str, position: int, *, in_header: bool) -> None:
-        """Take in one directive, as it stands behind the colon."""
+        """Read one directive: the text after the colon."""
         self._position = position
         parts = _PARTS.match(body)
         key, equals, value = parts.groups() if parts else ("", "", body)
@@ -183,7 +183,7 @@ class _Parser:
             self._malformed("allow")
         if not any(character.isalnum() for character in reason):
             self.fail(self._position, f"`allow={rule}` gives no reason", f"write `-- custctl: {_FORMS['allow']}`")
-        # Two places of one script may each give their own reason.
+        # A script may allow a rule in two places, each with its own reason.
         self._allow[rule] = f"{self._allow[rule]}; {reason}" if rule in self._allow else reason
 
     def _list(self, key: str, value: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""How one script is carried out: as one transaction, or statement by statement where the script asks for that."""
+"""Running one script: in one transaction, or statement by statement if the script asks for that."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ _BEFORE, _IN, _AFTER = "before ", "", "after "
 
 @dataclass(slots=True)
 class Task:
-    """A step that is carried out on an open session, whose lock the caller holds.
+    """A step to run on an open session; the caller holds its lock.
 
     Attributes:
         statements: the script, split.
-        actor: who is journalled.
+        actor: the name recorded in the journal.
         started: `time.monotonic()` at the beginning, in seconds.
         so_far: what the run has applied before, in words.
         recorder: records what the run's scripts change.
-        is_last: whether the run ends with this script.
+        is_last: whether this is the run's last script.
         after_script: called in the script's own transaction, before its commit.
-        at: the 0-based number of the statement that runs, or ran last.
-        phase: whether that is to run, runs or has run, in words that a message puts before its number.
+        at: the 0-based number of the statement that is running, or ran last.
+        phase: whether that statement is about to run, running or done, in words that a message puts before its number.
     """
 
     database: Database
@@ -72,7 +72,7 @@ class Task:
         return self.step.script
 
     def run(self, number: int) -> None:
-        """Run one statement, the number being 0-based."""
+        """Run one statement by its 0-based number."""
         self.at, self.phase = number, _IN
         self.session.run(self.filled_in(self.statements[number]))
 
@@ -86,21 +86,21 @@ class Task:
 
     @property
     def located_details(self) -> dict[str, Any]:
-        """Where the script is, for a program."""
+        """The current place in the script, for `details`."""
         return {"script": self.script.name, "line": self.line, "statement": self.at + 1}
 
     @property
     def line(self) -> int | None:
-        """The line of the statement that runs, or ran last; None where there is none."""
+        """The line of the statement that is running, or ran last; None if there are no statements."""
         return self.statements[self.at].line if self.statements else None
 
     @property
     def place(self) -> str:
-        """Where the script is, for a message."""
+        """The current place in the script, for a message."""
         return f"{self.script.name}:{self.line}: {self.phase}statement {self.at + 1} of {len(self.statements)}"
 
     def filled_in(self, statement: Statement) -> Statement:
-        """Return a statement as it runs; journal and messages know it as it was written."""
+        """Return a statement with its variables substituted; journal and messages show the original."""
         if not self.script.directives.substitute:
             return statement
         text = substitute(statement.text, os.environ, name=self.script.name, line=statement.line)
@@ -150,21 +150,21 @@ class Task:
         )
 
     def progress(self, applied: int, in_flight: int | None = None) -> None:
-        """Journal how far the script has come, in the open transaction."""
+        """Journal the script's progress, in the open transaction."""
         self.session.become_own()
         journal.progress(self.session.connection, self.script, applied=applied, in_flight=in_flight)
 
     def begin(self) -> str:
-        """Start a transaction, and make sure in it that the journal is still what was planned for.
+        """Start a transaction, and check in it that the journal is unchanged since the plan.
 
-        The lock sees to that, where it is still held. Where it does not reach as far as the database does, the row
-        tells.
+        The migration lock ensures this while it is held. In case the lock does not reach as far as the database does,
+        the row is checked.
 
         Returns:
             The database's time.
 
         Raises:
-            UnavailableError: the lock was lost, or another run has been here.
+            UnavailableError: the lock was lost, or another run has changed the row.
         """
         rechecked = journal.recheck(self.session, self.script)
         if rechecked is None:
@@ -190,8 +190,8 @@ def carry_out(task: Task) -> None:
     Raises:
         MigrationError: it failed.
         UnavailableError: another run was faster, or the database was locked.
-        CommitLostError: the connection was lost while a part of it, or all, was committed.
-        OutcomeUnknownError: whether a statement in flight took effect before cannot be seen.
+        CommitLostError: the connection was lost during a commit of the script, or of a part of it.
+        OutcomeUnknownError: it cannot be determined whether an earlier statement in flight took effect.
     """
     if task.script.directives.transaction:
         _in_transaction(task)
@@ -240,7 +240,7 @@ def _in_transaction(task: Task) -> None:
 
 
 def _one_by_one(task: Task) -> None:
-    """Run a script statement by statement, journalling each, so that a rerun goes on after the last good one."""
+    """Run a script statement by statement and journal each, so that a rerun resumes after the last good one."""
     database, session, script = task.database, task.session, task.script
     statements, total = task.statements, len(task.statements)
 
@@ -252,20 +252,20 @@ def _one_by_one(task: Task) -> None:
     started_at, done = task.begin(), 0
     record = task.step.record if task.step.reason == "resume" else None
     if record is not None:
-        # What it had set reaches its own statements alone: what is asked of the journal was asked before.
+        # Restored settings must only affect the script's own statements: begin() has queried the journal already.
         session.rollback()
         started_at, done = record.started_at, _resume_at(task, record)
         session.begin()
     task.note("running", done, started_at=started_at)
     task.recorder.before(script, started_at)
     session.commit()
-    opened: int | None = None  # the statement by which the script began a transaction of its own, while that is open
+    opened: int | None = None  # the statement that opened the script's own transaction, while it is open
     try:
         for number in range(done, total):
             task.at, statement = number, statements[number]
             control = database.language.transaction_control(statement)
             if opened is not None or control is not None:
-                # Between the script's own BEGIN and COMMIT; how far it came commits with them.
+                # Inside the script's own BEGIN and COMMIT; the progress commits with them.
                 if opened is not None and control in ("COMMIT", "END"):
                     task.progress(number + 1)
                 task.run(number)
@@ -312,7 +312,7 @@ def _one_by_one(task: Task) -> None:
             task.note("failed", done, started_at=started_at, error=reason)
             session.commit()
         except (CustctlError, StatementError):
-            # The row stays as it is, and a rerun goes on from there.
+            # The row stays as it is, and a rerun resumes from there.
             kept = f"at least {done} of its {total} statements are applied, and a rerun checks how far it got"
         raise _failure(task, error, kept) from _cause(script, error)
     except StatementError as error:
@@ -321,18 +321,18 @@ def _one_by_one(task: Task) -> None:
 
 
 def _resume_at(task: Task, record: Record) -> int:
-    """Return where to go on in a script that was begun before, having set again what it had set for its session.
+    """Return where to resume a script, after restoring its session settings.
 
     Raises:
-        MigrationError: the statements that were applied have been changed, or what they set cannot be set again.
-        OutcomeUnknownError: whether the statement in flight took effect cannot be seen.
+        MigrationError: the applied statements have changed, or their settings cannot be restored.
+        OutcomeUnknownError: it cannot be determined whether the statement in flight took effect.
     """
     step, statements = task.step, task.statements
     applied = step.resume_at
     before = [statement.text for statement in task.database.language.split(record.script)]
     if before[:applied] != [statement.text for statement in statements[:applied]]:
         if step.script.version is None:
-            return 0  # what is repeatable runs again whenever its text changes
+            return 0  # a repeatable script runs again whenever its text changes
         now = [statement.text for statement in statements]
         task.at = next((n for n, text in enumerate(before[:applied]) if now[n : n + 1] != [text]), 0)
         raise _changed(task, applied)
@@ -365,11 +365,11 @@ def _changed(task: Task, applied: int) -> MigrationError:
 
 
 def _restore(task: Task, applied: int) -> None:
-    """Set again what a script had set for its session before it stopped.
+    """Restore the session settings that a script had made before it stopped.
 
     Raises:
-        MigrationError: without what cannot be set again, or has ended with the run before, the rest would do something
-            else.
+        MigrationError: something that the rest needs cannot be restored, or ended with the previous run's session;
+            without it, the rest would do something else.
     """
     database, statements = task.database, task.statements
     lost = database.lost(statements[:applied], statements[applied:])
@@ -398,18 +398,18 @@ def _restore(task: Task, applied: int) -> None:
 
 
 def restore_settings(database: Database, run: Callable[[Statement], None], record: Record) -> None:
-    """Run again what a script had set for its session before it stopped, and nothing else, as far as it can be."""
+    """Run again the session settings that a script had made before it stopped, as far as possible, and nothing else."""
     statements = database.language.split(record.script)[: record.statements_applied]
     for number in database.settings_of(statements):
         with suppress(CustctlError):
             run(statements[number])
 
 
-# -- telling what failed ---------------------------------------------------------------------------
+# -- reporting failures ---------------------------------------------------------------------------
 
 
 def _failure(task: Task, error: CustctlError, kept: str) -> CustctlError:
-    """Return the error for a script that failed where the task is.
+    """Return the error for a script that failed at the task's current place.
 
     Args:
         kept: what the script left behind, in words.
@@ -426,17 +426,17 @@ def _failure(task: Task, error: CustctlError, kept: str) -> CustctlError:
         details=task.located_details,
     )
     if error.exit_code in (ExitCode.UNAVAILABLE, ExitCode.CREDENTIAL, ExitCode.REFUSED):
-        # A lock, a full disk, a lost connection or a node that takes no writes is no fault of the script.
+        # A lock, a full disk, a lost connection or a node that refuses writes is not the script's fault.
         failure.exit_code = error.exit_code
         failure.hint = error.hint
     return failure
 
 
 def _journal_failure(task: Task, error: StatementError) -> Exception:
-    """Return the error for a script that left a database in which it cannot be journalled."""
+    """Return the error for a script that left the database in a state in which it cannot be journalled."""
     told = task.database.translate(error)
     if told.exit_code is ExitCode.UNAVAILABLE:
-        return error  # an interrupt may be behind it, which the session's owner knows
+        return error  # it may be caused by an interrupt, which the session's owner handles
     names = " and ".join(f"`{table}`" for table in BOOTSTRAP)
     return MigrationError(
         f"{task.place}: the journal cannot be written: {error.orig}\nthis statement was not kept; {task.so_far}",
@@ -446,7 +446,7 @@ def _journal_failure(task: Task, error: StatementError) -> Exception:
 
 
 def _reason(script: Script, error: CustctlError) -> str:
-    """Return why a statement failed, in the engine's own words where they fit a script better than a customer."""
+    """Return why a statement failed; in the engine's own words if ours are about customers rather than scripts."""
     reason = error.message
     outside = error.exit_code in (ExitCode.UNAVAILABLE, ExitCode.CREDENTIAL, ExitCode.REFUSED)
     if not outside and isinstance(error.__cause__, Exception):
@@ -455,7 +455,7 @@ def _reason(script: Script, error: CustctlError) -> str:
 
 
 def _cause(script: Script, error: CustctlError) -> CustctlError | None:
-    """Return what a traceback may show: nothing where the engine's own words may hold substituted values."""
+    """Return the cause that a traceback may show: None if the engine's message may contain substituted values."""
     return None if script.directives.substitute else error
 
 
@@ -465,5 +465,5 @@ def _excerpt(statement: Statement) -> str:
 
 
 def milliseconds(started: float) -> int:
-    """Return the milliseconds since `started`, which `time.monotonic()` gave."""
+    """Return the milliseconds since `started`, a value of `time.monotonic()`."""
     return round((time.monotonic() - started) * 1000)

@@ -19,18 +19,18 @@ from custctl.support.errors import InvalidError, UsageError
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _LONGEST_NAME: Final = 40
-"""In characters: with what is put around it, it names constraints, and PostgreSQL keeps 63."""
+"""In characters: prefixed and suffixed, it names constraints, and PostgreSQL truncates names to 63."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldRequest:
-    """An own field as it is asked for.
+    """A request for an own field.
 
     Attributes:
         type: as `engines.adding.parse_type` reads it.
-        default: the value of customers that have none; the field can then not be empty. None: it can.
-        index: whether an index serves it.
-        personal: whether it is about a person: pseudonyms replace it.
+        default: the value for customers without one; the field can then not be empty. None: it can.
+        index: whether to index it.
+        personal: whether it is personal data, which pseudonyms replace.
         searchable: whether `customer search` looks in it.
     """
 
@@ -46,10 +46,10 @@ def add_field(sql_dir: Path, request: FieldRequest, *, bundled: bool) -> list[Pa
     """Write the scripts that add an own field, with the next number, for each engine of a `sql/` folder.
 
     Args:
-        bundled: whether the folder is the program's own, which is not to be written to.
+        bundled: whether the folder belongs to the program and must not be written to.
 
     Returns:
-        The files that were made. An engine that must build an index or check rows apart has a second script.
+        The new files. An engine that must build an index or check rows separately has a second script.
 
     Raises:
         UsageError: the folder is bundled or has no engine; or name, type or options are not possible.
@@ -73,10 +73,10 @@ def add_field(sql_dir: Path, request: FieldRequest, *, bundled: bool) -> list[Pa
 
 
 def _checked(request: FieldRequest, scripts: Mapping[str, ColumnScripts]) -> NewColumn:
-    """Return the column that is asked for.
+    """Return the requested column.
 
     Raises:
-        UsageError, InvalidError: it cannot be; the message names everything that is wrong.
+        UsageError, InvalidError: the request is not possible; the message lists every problem.
     """
     faults = list(_name_faults(request.name))
     kind: ColumnType | None = None
@@ -126,10 +126,10 @@ def _type_faults(request: FieldRequest, kind: ColumnType, scripts: Mapping[str, 
 
 
 def _default(kind: ColumnType, text: str) -> str:
-    """Return a default in the form in which it is kept.
+    """Return a default in its stored form.
 
     Raises:
-        ValueError: it does not fit; the text continues a sentence.
+        ValueError: it does not fit; the message continues a sentence.
     """
     limits: dict[str, Any] = {}
     named: Kind = "integer" if kind.name in INTEGERS else kind.name  # type: ignore[assignment]

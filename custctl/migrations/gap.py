@@ -1,4 +1,4 @@
-"""The script that closes the gap between a database and what scripts make, for a person to read and run."""
+"""The script that closes the gap between a database and its scripts, for a person to read and run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def script_for(database: Database, comparison: Comparison) -> str:
-    """Return a script in plain SQL for the engine's own client; what loses data stands in comments."""
+    """Return a plain SQL script for the engine's own client; statements that lose data are commented out."""
     told: dict[Mend, list[str]] = {}
     for difference, mend in zip(comparison.differences, comparison.mends, strict=True):
         told.setdefault(mend, []).append(difference.sentence)

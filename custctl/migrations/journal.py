@@ -1,4 +1,4 @@
-"""The journal: which scripts a database has seen, with the very text that was applied."""
+"""The journal: which scripts were applied to a database, with their exact text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from custctl.migrations.scripts import Script
 
 DONE = ("applied", "baseline")
-"""The states of a script that needs no run."""
+"""The states of a script that does not need to run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,10 @@ class Record:
 
     Attributes:
         state: running, applied, failed or baseline.
-        script: the text as it was applied.
+        script: the text that was applied.
         statements_applied: how many statements took effect.
-        in_flight: the 0-based number of a statement outside a transaction whose end was not seen, or None.
+        in_flight: the 0-based number of a statement outside a transaction that started and is not known to have
+            finished, or None.
     """
 
     id: int
@@ -52,26 +53,26 @@ class Record:
 
     @property
     def number(self) -> int | None:
-        """The number of a versioned script, also where another script has it in the column `version`."""
+        """The number of a versioned script, even if another script's row has it in the column `version`."""
         return self.version if self.version is not None else number_of(self.name)
 
     @property
     def space(self) -> Space:
-        """Whose script it is."""
+        """The space that the script belongs to."""
         return space_of(self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is found in a database before anything is done to it.
+    """The state of a database before a run.
 
     Attributes:
-        exists: whether there is a database at all.
+        exists: whether the database exists at all.
         tables: all tables of the schema.
-        has_journal: whether custctl has been here.
+        has_journal: whether custctl has created its journal.
         records: the journal.
-        standing: what the database says of itself; None without a journal or without its metadata.
-        refusal: why it takes no writes, as an error; None where it takes them.
+        standing: what the database says about itself; None without a journal or without its metadata.
+        refusal: why it refuses writes, as an error; None if it accepts them.
     """
 
     exists: bool
@@ -83,7 +84,7 @@ class State:
 
 
 def read_state(database: Database) -> State:
-    """Look at a database without changing it."""
+    """Read a database's state without changing it."""
     if not database.exists():
         return State(exists=False)
     with database.reading() as connection:
@@ -91,10 +92,10 @@ def read_state(database: Database) -> State:
 
 
 def read_state_on(database: Database, connection: Connection) -> State:
-    """Look at a database through an open connection.
+    """Read a database's state on an open connection.
 
     Raises:
-        MigrationError: the table of the journal's name is another tool's.
+        MigrationError: another tool's table has the journal's name.
     """
     tables = frozenset(database.table_names(connection))
     if names.JOURNAL not in tables:
@@ -125,16 +126,16 @@ def _refusal(database: Database, connection: Connection, standing: Standing | No
 
 
 def create(database: Database, connection: Connection) -> None:
-    """Create the journal and the metadata table where they are missing, in the caller's transaction."""
+    """Create the journal and the metadata table if they are missing, in the caller's transaction."""
     database.create_tables(connection)
 
 
 def write(connection: Connection, script: Script, values: dict[str, Any], *, is_new: bool = False) -> None:
-    """Write a script's row, in the caller's transaction; a row that is there is brought up to date.
+    """Insert or update a script's row, in the caller's transaction.
 
     Args:
         values: see `row`.
-        is_new: whether it is known that there is no row yet.
+        is_new: whether the row is known not to exist yet.
     """
     how = "running" if values["state"] == "running" else "ended"
     if is_new or _by(connection, f"journal.update_{how}", script, **values).rowcount == 0:
@@ -142,7 +143,7 @@ def write(connection: Connection, script: Script, values: dict[str, Any], *, is_
 
 
 NEW = "journal.insert_ended"
-"""The statement that inserts a `row` of a script that has ended."""
+"""The statement that inserts a `row` of a finished script."""
 
 
 def row(
@@ -185,31 +186,31 @@ def row(
 
 
 def progress(connection: Connection, script: Script, *, applied: int, in_flight: int | None = None) -> None:
-    """Record how far a script without a transaction has come."""
+    """Record the progress of a script that runs outside a transaction."""
     _by(connection, "journal.progress", script, applied=applied, running_one=in_flight)
 
 
 def accept(connection: Connection, script: Script) -> None:
-    """Take a script's text on disk for what was applied."""
+    """Accept a script's text on disk as what was applied."""
     _by(connection, "journal.accept", script, new_checksum=script.checksum, new_script=script.text)
 
 
 def fail(database: Database, connection: Connection, record: Record) -> None:
-    """Mark a script that was interrupted as failed, with no statement in flight."""
+    """Mark an interrupted script as failed, with no statement in flight."""
     connection.run("journal.fail", row=record.id)
 
 
 def recheck(session: ScriptSession, script: Script) -> Row | None:
-    """Begin a script's transaction, and return its row as it is now; None where the lock is lost."""
+    """Begin a script's transaction, and return its current row; None if the lock is lost."""
     kind, key = _key(script)
     return session.begin_and_ask(f"journal.recheck_by_{kind}", script_key=key)
 
 
 def time_if_unchanged(rechecked: Row, record: Record | None) -> str | None:
-    """Return the database's time, or None where a script's row is no longer what it was.
+    """Return the database's time, or None if a script's row has changed.
 
     Args:
-        record: the row as it was; None where there was none.
+        record: the row as it was; None if there was none.
     """
     now, found, *held = rechecked
     was = [record.state, record.checksum, record.statements_applied, record.in_flight] if record is not None else None
@@ -217,24 +218,24 @@ def time_if_unchanged(rechecked: Row, record: Record | None) -> str | None:
 
 
 def is_done(connection: Connection, script: Script) -> bool:
-    """Return whether a script is applied with the text that it has now."""
+    """Return whether a script is applied with its current text."""
     row = _by(connection, "journal.state", script).one_or_none()
     return row is not None and row.state in DONE and row.checksum == script.checksum
 
 
 def _by(connection: Connection, name: str, script: Script, /, **values: Any) -> Result:
-    """Run the form of a statement that finds a script's row."""
+    """Run the form of a statement that matches a script's key."""
     form, key = _key(script)
     return connection.run(f"{name}_by_{form}", script_key=key, **values)
 
 
 def _key(script: Script) -> tuple[str, str | int]:
-    """Return what a script's row is found by: its number or its name."""
+    """Return the key that identifies a script's row: its number or its name."""
     return ("version" if isinstance(script.key, int) else "name"), script.key
 
 
 def free_number(connection: Connection, script: Script) -> int | None:
-    """Return what a script's row has as its number: None where another script's row has that number."""
+    """Return the number for a script's row, or None if another script's row already has it."""
     if script.version is None or script.key == script.version:
         return script.version
     holder = connection.run("journal.holder", script_key=script.version).scalar()

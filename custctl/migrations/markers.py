@@ -1,4 +1,4 @@
-"""Scripts of other tools that hold the way back beside the way forward: both halves would run."""
+"""Markers of other tools whose scripts hold the upgrade and the rollback in one file: both halves would run."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def refuse_markers(text: str, name: str) -> None:
     """Refuse a script with another tool's marker.
 
     Args:
-        text: the script, its line endings being LF.
+        text: the script, with LF line endings.
         name: its name for messages.
 
     Raises:
-        MigrationError: there is one; the message names file and line.
+        MigrationError: it has one; the message names file and line.
     """
     match = _MARKER.search(text)
     if match is None:

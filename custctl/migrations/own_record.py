@@ -1,4 +1,4 @@
-"""Recording the company's own fields, so that reads know them without asking the engine's catalog."""
+"""Recording the company's own fields, so that reads need not query the engine's catalog."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def found_record(database: Database, connection: Connection) -> str | None:
-    """Return the record of the own fields that the table has; None where it has none."""
+    """Return the record of the table's own fields; None if it has none."""
     return dump_record(database.own_fields(connection))
 
 
 def changed_fields(found: Sequence[Field], recorded: Sequence[Field]) -> list[str]:
-    """Say in what the own fields that the table has differ from those that are recorded."""
+    """Describe how the table's own fields differ from the recorded ones."""
     there = {field.name: field for field in found}
     held = {field.name: field for field in recorded}
     told = [f"`{name}` is new" for name in there if name not in held]
@@ -30,9 +30,9 @@ def changed_fields(found: Sequence[Field], recorded: Sequence[Field]) -> list[st
 
 
 def record(database: Database, session: ScriptSession) -> None:
-    """Record the own fields that the table has, where they are not recorded already.
+    """Record the table's own fields, if they are not recorded already.
 
-    Between a script's commit and this one a run can be killed: the next one finds it out, as it looks each time.
+    If a run is killed between a script's commit and this one, the next run notices, because it checks each time.
     """
     found = found_record(database, session.connection)
     session.begin()

@@ -1,7 +1,7 @@
 """Expand and contract: which release a script belongs to.
 
 A deployment without downtime expands the schema, switches the program and contracts the schema later: what the running
-release still needs is removed only when nobody runs it any more.
+release still needs is removed only when nobody runs that release any more.
 See https://martinfowler.com/bliki/ParallelChange.html.
 """
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 CONTRACT = frozenset(
     {
-        # What the running release reads or writes is gone, or has another name or type.
+        # Something that the running release reads or writes is removed, renamed or gets another type.
         "drop-table", "drop-column", "drop-cascade", "drop-trigger", "rename-table", "rename-column", "alter-column-type",
         "delete-without-where", "truncate",
-        # What it writes is refused from then on.
+        # Something that it writes is rejected from then on.
         "not-null-without-default", "set-not-null", "constraint-validated",
     }
 )  # fmt: skip
-"""The linter's rules that a script before the switch would break the running release with; all others lock or rewrite."""
+"""The linter's rules whose violation breaks the running release; all other rules are about locks and rewrites."""
 
 
 def phase_of_rule(rule: str) -> Phase:
@@ -35,14 +35,14 @@ def phase_of_rule(rule: str) -> Phase:
 
 
 def in_words(finding: Finding) -> str:
-    """Return what a finding says, with the release that its script belongs to."""
+    """Return a finding's message, with the release that its script belongs to."""
     return f"{finding.rule}: {finding.message} ({phase_of_rule(finding.rule)} release)"
 
 
 def phase_of(database: Database, script: Script, statements: Sequence[Statement]) -> Phase:
-    """Return the release that a script belongs to: what its directive says, else what the linter finds in it.
+    """Return the release that a script belongs to: from its directive, or else from the linter's findings.
 
-    A finding that the script allows counts too: the reason given for it is seldom that it may run before the switch.
+    An allowed finding counts too: the reason for allowing it is rarely that it may run before the switch.
     """
     if script.directives.phase is not None:
         return script.directives.phase

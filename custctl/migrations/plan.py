@@ -1,4 +1,4 @@
-"""The plan: what a run would do, worked out from scripts and journal alone, without touching anything."""
+"""The plan: what a run would do, computed from scripts and journal alone, without changing anything."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Step:
 
     Attributes:
         reason: `pending`, `changed` (a repeatable or seed script with a new text) or `resume`.
-        record: what the journal holds of it.
+        record: its record in the journal.
     """
 
     script: Script
@@ -32,18 +32,18 @@ class Step:
 
     @property
     def resume_at(self) -> int:
-        """How many statements of it took effect before."""
+        """How many of its statements an earlier run applied."""
         return self.record.statements_applied if self.reason == "resume" and self.record else 0
 
     @property
     def in_flight(self) -> int | None:
-        """The statement whose end was not seen, or None."""
+        """The statement that started and is not known to have finished, or None."""
         return self.record.in_flight if self.reason == "resume" and self.record else None
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A script whose text on disk is not the one that was applied."""
+    """A script whose text on disk differs from what was applied."""
 
     script: Script
     record: Record
@@ -67,21 +67,21 @@ class Entry:
 
     @property
     def space(self) -> Space:
-        """Whose script it is."""
+        """The space that the script belongs to."""
         return space_of(self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run would do, and what stands against it.
+    """What a run would do, and what prevents it.
 
     Attributes:
         steps: in the order in which they run.
         drifted: applied scripts whose text has changed since.
         missing: journal rows without a script on disk.
-        late: pending versioned scripts with a number below the newest applied one of their space, one that was left
-            out so far (for its `environments=` or `requires=`) and has come to apply among them: it was written to run
-            before those above it, and whether it still may is for whoever allows it to say. Repeatable scripts have no
+        late: pending versioned scripts with a number below the newest applied one of their space, including a script
+            that was left out before (because of its `environments=` or `requires=`) and applies now. They were written
+            to run before those above them; whoever allows it decides whether they still may. Repeatable scripts have no
             place in that order and are never late.
         entries: every script, for `status`.
         applied: the newest number applied in each space that has one.
@@ -101,7 +101,7 @@ class Plan:
 
     @property
     def product_reaches(self) -> int | None:
-        """The newest number of a script of the product after the run."""
+        """The newest number of a product script after the run."""
         numbers = [step.script.version or 0 for step in self.steps if step.script.space == "product"]
         return max([*numbers, self.applied.get("product", 0)]) or None
 
@@ -124,11 +124,11 @@ def make_plan(
 
     Args:
         environment: scripts for other environments are left out.
-        features: what the engine has; scripts that require more are left out.
-        target: the last number to apply; repeatable scripts then wait for the run without a target.
+        features: of the engine; scripts that require others are left out.
+        target: the last number to apply; repeatable scripts then wait for a run without a target.
 
     Raises:
-        UsageError: no script has the number of the target, or two have it.
+        UsageError: no script has the target's number, or two have it.
     """
     wanted = scripts.versioned if target is None else scripts.up_to(target)
     by_number = {(record.space, record.number): record for record in records if record.kind == "versioned"}
@@ -204,10 +204,10 @@ def _step(script: Script, record: Record | None) -> Step:
 
 
 def _require_name(script: Script, record: Record) -> None:
-    """Refuse to write to the row of a script that is found by its name and was renamed.
+    """Refuse to update the row of a script that the journal has under another name.
 
     Raises:
-        MigrationError: it was.
+        MigrationError: the script was renamed.
     """
     if isinstance(script.key, str) and script.key != record.name:
         raise MigrationError(
@@ -221,11 +221,11 @@ def _entry(state: str, script: Script, record: Record | None) -> Entry:
     return Entry(state, script.version, script.description, script.kind, script.name, record)
 
 
-# -- what stands against a run ---------------------------------------------------------------------
+# -- what prevents a run ---------------------------------------------------------------------------
 
 
 def check_plan(plan: Plan, *, allow_out_of_order: bool) -> None:
-    """Refuse a plan on a drifted database, or with scripts that come too late.
+    """Refuse a plan with drifted scripts or late ones.
 
     Raises:
         MigrationError: drift, shown as a diff; or a late number.
@@ -255,10 +255,11 @@ def check_plan(plan: Plan, *, allow_out_of_order: bool) -> None:
 
 
 def split_script(database: Database, script: Script) -> list[Statement]:
-    """Split a script, having made sure that it leaves its transaction alone.
+    """Split a script, and check that it does not control its own transaction.
 
     Raises:
-        MigrationError: it cannot be split, or would end its own transaction.
+        MigrationError: it cannot be split, is empty without saying so, or has a statement that cannot run in its
+            transaction.
     """
     try:
         statements = database.language.split(script.text)
@@ -304,13 +305,13 @@ def lint_script(database: Database, script: Script, statements: Sequence[Stateme
 
 
 def expand_only(database: Database, plan: Plan, *, allow_out_of_order: bool) -> tuple[Plan, tuple[Script, ...]]:
-    """Leave out of a plan what belongs to the contract release.
+    """Remove the contract release's scripts from a plan.
 
     Returns:
         The plan, and the scripts left out.
 
     Raises:
-        MigrationError: a script to run has a number above one that is left out, which would be late from then on.
+        MigrationError: a script to run has a number above one that is left out, which would then be late.
     """
     steps: list[Step] = []
     left: list[Script] = []

@@ -1,6 +1,7 @@
-"""Replacing what a copy of production holds about people: customers, own fields, passwords, the audit's values.
+"""Replacing the personal data in a copy of production: customers, own fields, passwords, the audit's values.
 
-Set by set, each with its position in one transaction: a run that is killed goes on where it stopped, with its key.
+It works in batches, each in one transaction with its position: a killed run resumes where it stopped, with the same
+key.
 """
 
 from __future__ import annotations
@@ -30,19 +31,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ACTION = "pseudonymise"
-"""The action in the audit, which also says that the values before it were erased."""
+"""The action in the audit; it also says that the values before it were erased."""
 
-_BATCH = 10_000  # rows a transaction
-_PART = 10  # of the operation: the parts before it are those of the repair
+_BATCH = 10_000  # rows per transaction
+_PART = 10  # of the operation: the parts before it belong to the repair
 
 
 @dataclass(frozen=True, slots=True)
 class Pseudonymised:
-    """How far a run has come; kept in the database between its transactions.
+    """The progress of a run; kept in the database between its transactions.
 
     Attributes:
-        key: what the values are made with.
-        customer: the last id that was replaced; and `entry` the last audit row that was erased.
+        key: the key that pseudonyms are made with.
+        customer: the last id that was replaced; likewise, `entry` is the last audit row that was erased.
         customers: how many customers were replaced.
         passwords: how many password hashes were deleted.
         entries: how many audit rows lost their values.
@@ -61,7 +62,7 @@ class Pseudonymised:
 
 
 def begin(connection: Connection) -> None:
-    """Note in the caller's transaction that there is something to replace, where that is not noted already."""
+    """Record in the caller's transaction that there is data to replace, unless it is recorded already."""
     if standing.read_pseudonyms(connection) is None:
         _keep(connection, Pseudonymised(secrets.token_hex(8)))
 
@@ -70,7 +71,7 @@ def personal_fields(database: Database, connection: Connection) -> list[Field]:
     """Return the own fields that the scripts in the journal mark as personal.
 
     Raises:
-        MigrationError: one cannot be set, and cannot be left as it is.
+        MigrationError: a personal field has a type that cannot be set.
     """
     texts = [record.script for record in journal.read_state_on(database, connection).records]
     marked = [
@@ -91,15 +92,15 @@ def personal_fields(database: Database, connection: Connection) -> list[Field]:
 def pseudonymise(
     database: Database, *, environment: str, actor: str, operation_id: str, on_progress: Callable[[int], None]
 ) -> Pseudonymised:
-    """Replace the values of all customers, under the migration lock, which the caller holds.
+    """Replace the values of all customers; the caller holds the migration lock.
 
     Args:
-        environment: the profile's, which the database's stamp must equal before each batch.
-        on_progress: called with the customers replaced so far, after each batch.
+        environment: the profile's; it must equal the database's stamp before each batch.
+        on_progress: called after each batch with the number of customers replaced so far.
 
     Raises:
-        MigrationError: a value is refused by a constraint of the company's own.
-        RefusedError: the stamp is another one.
+        MigrationError: one of the company's own constraints rejects a value.
+        RefusedError: the stamp is another environment's.
     """
 
     def write(work: Callable[[Connection], T]) -> T:
@@ -124,7 +125,7 @@ def pseudonymise(
         return ended
 
     own, done = write(start)
-    # A customer who was added meanwhile with a lower id than those already seen is found the second time.
+    # The second pass finds customers added meanwhile with a lower id than those already seen.
     for again in (False, True):
         position: int | None = 0 if again else done.customer
         while position is not None:
@@ -140,7 +141,7 @@ def pseudonymise(
 def _replace_batch(
     database: Database, done: Pseudonymised, own: list[Field], position: int, connection: Connection, *, again: bool
 ) -> tuple[Pseudonymised, int | None]:
-    """Replace a batch of customers behind a position; return the state, and the last id or None where there was none."""
+    """Replace a batch of customers after a position; return the state, and the last id or None if none was left."""
     table, replaced = values(connection, done.key, own)
     of = table.c.id > position
     if again:
@@ -193,7 +194,7 @@ def _erase_batch(done: Pseudonymised, connection: Connection) -> tuple[Pseudonym
 
 
 def _erase(connection: Connection, *of: sa.ColumnElement[bool]) -> int:
-    """Erase the values of audit rows; return how many had some."""
+    """Erase the values of audit rows; return the number of rows that had some."""
     count = int(connection.execute(sa.select(sa.func.count(customer_audit.c.id)).where(*of)).scalar())
     if count:
         connection.execute(sa.update(customer_audit).where(*of).values(held_values=sa.null(), salt=sa.null()))

@@ -1,7 +1,7 @@
-"""Pseudonyms: made-up values for a copy of production, made by expressions over a row's id and a key.
+"""Pseudonyms: made-up values for a copy of production, computed by SQL expressions from a row's id and a key.
 
-Two rows get different numbers: `id -> (a * id + b) mod p` is a bijection below the prime p, with a and b from the key.
-The key is random and is deleted at the end, so that nobody can tell afterwards what a value was made from.
+Different rows get different numbers: `id -> (a * id + b) mod p` is a bijection below the prime p, with a and b from the
+key. The key is random and is deleted at the end, so that nobody can tell afterwards what a value was made from.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ _DAYS: Final = tuple(f"19{year}-{month:02d}-{1 + year % 28:02d}" for year in ran
 
 
 def email_prefix(key: str) -> str:
-    """Return what the emails begin with that are made with a key."""
+    """Return the prefix of the emails made with a key."""
     return f"p{key}."
 
 
 def values(connection: Connection, key: str, own: Sequence[Field]) -> tuple[Table, dict[str, Any]]:
-    """Return the table with a column for each own field, and an expression for each column that is replaced.
+    """Return the table with a column for each own field, and an expression for each column to replace.
 
-    What is empty stays empty; a text of an own field does not become longer.
+    Empty values stay empty; a text of an own field does not become longer.
 
     Args:
         key: hexadecimal digits.
@@ -88,7 +88,7 @@ def values(connection: Connection, key: str, own: Sequence[Field]) -> tuple[Tabl
 
 
 class _Numbers:
-    """Numbers that depend on the row and the key alone.
+    """Numbers that depend only on the row and the key.
 
     Args:
         identity: the column of the row's id.
@@ -99,7 +99,7 @@ class _Numbers:
         self._key = key
 
     def of(self, purpose: str) -> ColumnElement[Any]:
-        """Return a number from 0 to `_PRIME` - 1, another one for each row."""
+        """Return a number from 0 to `_PRIME` - 1, different for each row."""
         from hashlib import blake2b
 
         digest = blake2b(f"{self._key}:{purpose}".encode(), digest_size=16).digest()
@@ -108,7 +108,7 @@ class _Numbers:
         return (self._identity % _number(_PRIME) * _number(factor) + _number(offset)) % _number(_PRIME)
 
     def word(self, purpose: str, words: Sequence[str]) -> ColumnElement[Any]:
-        """Return one of some words."""
+        """Return one of the given words."""
         chosen = self.of(purpose) % _number(len(words))
         cases: Mapping[Any, Any] = {number: fixed(word) for number, word in enumerate(words)}
         return sa.case(*((chosen == _number(at), word) for at, word in list(cases.items())[1:]), else_=cases[0])
@@ -119,7 +119,7 @@ def _own(connection: Connection, number: _Numbers, table: Table, field: Field) -
     dialect, drawn = connection.dialect, number.of(f"own:{field.name}")
     if field.kind == "text":
         column = table.c[field.name]
-        # JSON that an engine keeps as text must stay JSON.
+        # JSON that an engine stores as text must remain JSON.
         first = sa.func.substring(column, _number(1), _number(1), type_=sa.Unicode)
         is_json = first.in_([fixed("{"), fixed("[")])
         return sa.case((is_json, fixed("{}")), else_=dialect.cut(_text(drawn + _number(1_000_000_000)), column))

@@ -1,4 +1,4 @@
-"""What the installed release brings, beside what a project's folder of scripts has."""
+"""Scripts of the installed release that a project's folder lacks."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Lacking:
 
     Attributes:
         folder: the project's folder.
-        names: the scripts of the engine in use.
-        command: what copies the missing scripts of all engines of the folder, for a shell.
+        names: the missing scripts of the engine in use.
+        command: a shell command that copies the missing scripts of all engines of the folder.
     """
 
     folder: Path
@@ -36,7 +36,7 @@ def find_lacking(sql_dir: Path, engine: str, scripts: ScriptSet) -> Lacking | No
         scripts: its scripts in that folder.
 
     Returns:
-        What is missing there for that engine; None if nothing is.
+        What the folder lacks for that engine; None if nothing.
     """
     there = {script.name for script in (*scripts.versioned, *scripts.repeatable)}
     numbers = {script.version for script in scripts.versioned if (script.version or 0) <= FIRST_SCRIPTS}

@@ -1,4 +1,4 @@
-"""Repairing the journal: accept changed texts, settle what was interrupted, stamp a restored database again."""
+"""Repairing the journal: accept changed texts, settle interrupted scripts, restamp a restored database."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """A script that stopped half-way, and how far it came."""
+    """A script that stopped half-way, and how far it got."""
 
     script: Script
     record: Record
@@ -42,7 +42,7 @@ class Change:
     Attributes:
         change: accept, settle or restamp.
         script: the script's name; empty for the stamp.
-        detail: the checksum that is accepted, how far a script came, or the old stamp and the new one.
+        detail: the accepted checksum, how far a script got, or the old stamp and the new one.
     """
 
     change: str
@@ -55,12 +55,12 @@ class Repair:
     """What a repair would change.
 
     Attributes:
-        sql_dir: the folder of the scripts that it was planned by.
+        sql_dir: the folder of scripts that the plan was made from.
         environment: the profile's.
-        accept: drifted scripts whose text on disk is taken for what was applied.
-        settle: scripts that stopped half-way; a rerun goes on after their last good statement.
-        restamp: the old stamp (None where there is none) and the new one; None where it stays.
-        may_restamp: whether a new stamp was asked for.
+        accept: drifted scripts whose text on disk is accepted as what was applied.
+        settle: scripts that stopped half-way; a rerun resumes after their last good statement.
+        restamp: the old stamp (None if there is none) and the new one; None to keep the stamp.
+        may_restamp: whether a new stamp was requested.
     """
 
     sql_dir: Path
@@ -72,12 +72,12 @@ class Repair:
 
     @property
     def is_empty(self) -> bool:
-        """True where nothing is to be repaired."""
+        """True if there is nothing to repair."""
         return not (self.accept or self.settle or self.restamp)
 
     @property
     def stamps_production(self) -> bool:
-        """True where a production database is stamped otherwise, or another one as production."""
+        """True if a production database gets another stamp, or another database is stamped as production."""
         return self.restamp is not None and "production" in self.restamp
 
     def changes(self) -> Iterator[Change]:
@@ -91,7 +91,7 @@ class Repair:
             yield Change("restamp", "", f"{self.restamp[0] or 'no stamp'} -> {self.restamp[1]}")
 
     def in_words(self) -> Iterator[str]:
-        """Yield what is to be known before it is confirmed, a line each: the changes, and what they rest on."""
+        """Yield what the user must know before confirming, line by line: the changes, and their assumptions."""
         for change in self.changes():
             yield " ".join(filter(None, (change.change, change.script, change.detail)))
         for each in self.settle:
@@ -106,10 +106,10 @@ class Repair:
 
 
 def check_stamp(wanted: str, profile: Profile) -> None:
-    """Refuse a stamp that is not the environment of the profile, by which it is asked for.
+    """Refuse a stamp other than the environment of the profile in use.
 
     Raises:
-        UsageError: it is another one, or none at all.
+        UsageError: another environment's, or not an environment.
     """
     if wanted not in ENVIRONMENTS:
         close = nearest(wanted, ENVIRONMENTS)
@@ -125,15 +125,15 @@ def check_stamp(wanted: str, profile: Profile) -> None:
 
 
 def plan_repair(database: Database, sql_dir: Path, *, environment: str, restamp: bool) -> Repair:
-    """Work out what there is to repair, without changing anything.
+    """Find out what there is to repair, without changing anything.
 
     Args:
-        environment: the profile's, which the stamp must equal where it is not to be changed.
-        restamp: whether the stamp is to become `environment`.
+        environment: the profile's; it must equal the stamp unless the stamp is to change.
+        restamp: whether to change the stamp to `environment`.
 
     Raises:
         MigrationError: there is no journal.
-        RefusedError: it takes no writes, or carries another environment's stamp.
+        RefusedError: the database refuses writes, or has another environment's stamp.
     """
     return _plan(database, journal.read_state(database), sql_dir, environment=environment, restamp=restamp)
 
@@ -173,15 +173,15 @@ def execute(
     listener: Listener,
     pseudonymise: bool = False,
 ) -> None:
-    """Carry a repair out, in one transaction, and record it in the audit where there is one.
+    """Carry out a repair in one transaction, and record it in the audit if there is one.
 
-    What became of scripts is one entry, `repair`, and a restamp another one.
+    The audit gets one entry `repair` for the scripts, and another one for a restamp.
 
     Args:
-        pseudonymise: whether to note that personal data is to be replaced afterwards.
+        pseudonymise: whether to record that personal data must be replaced afterwards.
 
     Raises:
-        ConflictError: the operation id is another request's.
+        ConflictError: the operation id belongs to another request.
         MigrationError: the database has changed since the repair was planned.
     """
     with (
@@ -219,7 +219,7 @@ def execute(
 
 
 def _check_operation(connection: Connection, operation_id: str) -> None:
-    """Refuse an operation id that is in use: a repair that was applied leaves nothing to be repaired under it."""
+    """Refuse an operation id that is in use: after a repair, there is nothing left to repair under its id."""
     for row in audit.find_operation(connection, operation_id):
         raise ConflictError(
             f"operation {operation_id} has already been applied as `{row.action}`",
@@ -232,7 +232,7 @@ def _accepted(drift: Drift) -> dict[str, str]:
 
 
 def _look(database: Database, session: ScriptSession, unsettled: Unsettled) -> bool | None:
-    """Return whether the statement that was in flight took effect; None where there was none, or it cannot be seen."""
+    """Return whether the statement in flight took effect; None if there was none, or it cannot be determined."""
     record = unsettled.record
     if record.in_flight is None:
         return None
@@ -245,9 +245,9 @@ def _look(database: Database, session: ScriptSession, unsettled: Unsettled) -> b
 def _settle(
     database: Database, session: ScriptSession, unsettled: Unsettled, took_effect: bool | None
 ) -> dict[str, Any]:
-    """Mark a script as failed where it stopped, and return what the audit tells of it.
+    """Mark a script as failed where it stopped, and return the audit's facts about it.
 
-    A statement of which nothing can be seen is taken for not applied: whoever repairs has been told to undo it.
+    A statement whose outcome is unknown counts as not applied: the user was told to undo it.
     """
     record = unsettled.record
     journal.fail(database, session.connection, record)

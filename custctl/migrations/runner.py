@@ -45,12 +45,12 @@ if TYPE_CHECKING:
 PROTECTED = ("staging", "production")
 """The environments in which the linter's findings stop a run."""
 
-_PATIENCE = 10.0  # seconds in which the outcome of a lost commit is asked for
+_PATIENCE = 10.0  # seconds to keep asking for the outcome of a lost commit
 _PAUSE = 0.25
 
 
 class Listener:
-    """What a run tells while it goes on; every method may be overridden."""
+    """Receives the events of a run; every method may be overridden."""
 
     def stamped(self, environment: str) -> None:
         """A database without tables was stamped."""
@@ -59,45 +59,45 @@ class Listener:
         """Another run holds the lock."""
 
     def building(self, index: Index) -> None:
-        """An index is built that an import left out, and did not come to build."""
+        """The run builds an index that an import deferred and did not finish."""
 
     def finding(self, script: Script, finding: Finding) -> None:
-        """The linter has something to say, and it stops nothing here."""
+        """The linter reports a finding that does not stop this run."""
 
     def planned(self, run: Run) -> None:
-        """It is known what is to run: nothing is applied yet."""
+        """The plan is known; nothing is applied yet."""
 
     def left(self, scripts: Sequence[Script]) -> None:
         """Scripts of the contract release stay pending."""
 
     def missing(self, record: Record) -> None:
-        """A script is in the journal and not on disk."""
+        """A script in the journal is not on disk."""
 
     def lacking(self, lacking: Lacking) -> None:
-        """The release brings scripts that the project's folder lacks."""
+        """The project's folder lacks scripts of the release."""
 
     def too_old(self, version: int | None) -> None:
-        """After the run, the schema is older than the program needs; the newest script of the product, or None."""
+        """After the run, the schema is too old for the program; `version` is the newest product script, or None."""
 
     def applying(self, step: Step) -> None:
-        """A script begins."""
+        """A script starts."""
 
     def notice(self, script: Script, text: str, hint: str | None) -> None:
-        """The database warns of something in a script that runs."""
+        """The database sends a warning while a script runs."""
 
     def message(self, script: Script, text: str) -> None:
-        """A script that runs tells its progress."""
+        """A running script reports its progress."""
 
     def applied(self, done: Applied) -> None:
         """A script is applied and committed."""
 
     def unrecorded(self, error: CustctlError) -> None:
-        """All is applied, but the company's own fields could not be recorded."""
+        """All scripts are applied, but the company's own fields could not be recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A script that this run has applied; the duration in milliseconds."""
+    """A script that this run has applied; the duration is in milliseconds."""
 
     script: Script
     statements: int
@@ -109,7 +109,7 @@ class Run:
     """What a run did.
 
     Attributes:
-        phases: the release that each planned script belongs to, by its name; filled by a dry run.
+        phases: the release of each planned script, by name; set by a dry run.
     """
 
     before: int | None = None
@@ -121,7 +121,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be done; times in seconds. With `expand_only`, scripts of the contract release stay pending."""
+    """What to run; times in seconds. With `expand_only`, scripts of the contract release stay pending."""
 
     sql_dir: Path
     environment: str
@@ -134,15 +134,15 @@ class Request:
 
 
 def migrate(database: Database, request: Request, listener: Listener) -> Run:
-    """Apply what is pending.
+    """Apply pending scripts.
 
-    Where nothing is, the database is only read, and no lock is taken. Indexes that an import left out are built first: a
-    script may count on them.
+    If nothing is pending, the database is only read, and no lock is taken. Indexes that an import deferred are built
+    first: a script may rely on them.
 
     Raises:
-        MigrationError: drift, a late number, a script that failed or is not fit to run.
-        RefusedError: it takes no writes, or carries another environment's stamp, or none.
-        UnavailableError: the lock was not to be had in time.
+        MigrationError: drift, a late number, or a script that failed or cannot run.
+        RefusedError: the database refuses writes, or has no stamp or another environment's.
+        UnavailableError: timed out waiting for the lock.
     """
     scripts = discover(request.sql_dir, database.engine_name)
     if not (scripts.versioned or scripts.repeatable):
@@ -197,7 +197,7 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
             if not state.has_journal:
                 _bootstrap(database, session, request.environment)
                 listener.stamped(request.environment)
-            # Another run may have been faster: what is pending is asked again under the lock.
+            # Another run may have been faster: plan again under the lock.
             plan = plan_for(state)
             run.before, run.after = plan.newest, plan.reaches
             execute(database, session, plan.steps, prepared, request.actor, run, listener)
@@ -205,20 +205,20 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
                 with session.errors():
                     own_record.record(database, session)
             except CustctlError as error:
-                # What was applied stays so, and the next run records it.
+                # The applied scripts stay applied, and the next run records the fields.
                 listener.unrecorded(error)
     return _told_age(run, plan, listener)
 
 
 def _told_age(run: Run, plan: Plan, listener: Listener) -> Run:
-    """Return a run that succeeded, having told whether it leaves a schema that the program cannot use."""
+    """Return a successful run, after reporting a schema that is too old for the program."""
     if (plan.product_reaches or 0) < standing.REQUIRED_SCHEMA:
         listener.too_old(plan.product_reaches)
     return run
 
 
 def _fields_changed(database: Database, state: State) -> bool:
-    """Return whether the columns of customers are others than the database records."""
+    """Return whether the customers' own columns differ from the recorded ones."""
     with database.reading() as connection:
         found = own_record.found_record(database, connection)
     return state.standing is not None and found != state.standing.own_fields
@@ -228,8 +228,8 @@ def check_state(state: State, environment: str, location: str) -> None:
     """Refuse a database that this profile must not migrate.
 
     Raises:
-        MigrationError: there are tables, and no journal.
-        RefusedError: it takes no writes, or carries another environment's stamp, or none.
+        MigrationError: it has tables but no journal.
+        RefusedError: it refuses writes, or has no stamp or another environment's.
     """
     if state.refusal is not None:
         raise state.refusal
@@ -245,7 +245,7 @@ def check_state(state: State, environment: str, location: str) -> None:
 
 
 def require_preconditions(database: Database) -> None:
-    """Refuse a database in which the schema cannot be created, before anything is written to it.
+    """Refuse a database that cannot hold the schema, before writing to it.
 
     Raises:
         CustctlError: with the exit code that `doctor` has for this fault.
@@ -270,7 +270,7 @@ def _bootstrap(database: Database, session: ScriptSession, environment: str) -> 
         standing.stamp(session.connection, environment, database.branch(session.connection))
         session.commit()
     except CommitLostError as lost:
-        # Whether it did or did not happen, what comes next is the same.
+        # Whether or not it was committed, the next step is the same.
         raise UnavailableError(f"{lost.message}; no script was applied", hint="run it again") from lost
     except BaseException:
         session.rollback()
@@ -283,7 +283,7 @@ def _prepare(
     """Split and lint every script before the first one runs.
 
     Raises:
-        MigrationError: a script is not fit to run, or the linter stops it here.
+        MigrationError: a script cannot run, or the linter stops it in this environment.
     """
     prepared: dict[str, list[Statement]] = {}
     stopping: list[tuple[Script, Finding]] = []
@@ -328,20 +328,20 @@ def execute(
     listener: Listener,
     after_script: Callable[[Connection, Script], None] | None = None,
 ) -> None:
-    """Carry out steps on an open session, whose lock the caller holds.
+    """Run steps on an open session; the caller holds the lock.
 
     Args:
-        prepared: the statements of scripts that were split already.
-        run: receives what was applied, also where an error ends the run.
+        prepared: the statements of scripts that are already split.
+        run: receives the applied scripts, even if an error ends the run.
         after_script: called in the script's own transaction, before its commit.
 
     Raises:
         MigrationError: a script failed; those before it stay applied.
-        UnavailableError: the connection was lost; the message tells what is applied.
-        OutcomeUnknownError: it was lost while a script was committed, and what became of that could not be learnt.
+        UnavailableError: the connection was lost; the message says what is applied.
+        OutcomeUnknownError: the connection was lost during a script's commit, and the outcome could not be determined.
         InterruptedRunError: Ctrl-C or SIGTERM.
     """
-    # All are split before the first one runs: one that is not fit stops them all.
+    # Split all scripts before the first one runs: one that cannot run stops them all.
     split = [prepared.get(step.script.name) or split_script(database, step.script) for step in steps]
     recorder = Recorder(database, session)
     for number, (step, statements) in enumerate(zip(steps, split, strict=True), 1):
@@ -378,7 +378,7 @@ def execute(
 
 
 def _settle(database: Database, session: ScriptSession) -> None:
-    """Record what the scripts of a run that ends early have changed; where that fails, the next run does."""
+    """Record what the scripts of a run that ends early have changed; if that fails, the next run does it."""
     with suppress(CustctlError, StatementError), session.errors():
         session.rollback()
         session.reset()
@@ -388,17 +388,17 @@ def _settle(database: Database, session: ScriptSession) -> None:
 
 
 def _reset(session: ScriptSession, run: Run, *, is_last: bool) -> None:
-    """Put back what the script that was just applied has set.
+    """Reset the session settings of the script that was just applied.
 
     Raises:
-        CustctlError: other scripts would follow, and cannot; the message tells what is applied.
+        CustctlError: it failed and more scripts would follow; the message says what is applied.
     """
     try:
         with session.errors():
             session.reset()
     except CustctlError as error:
         if is_last:
-            return  # nothing runs on this session any more
+            return  # this session runs nothing more
         error.message = f"{error.message}; {_so_far(run)}"
         error.args = (error.message,)
         raise
@@ -406,27 +406,27 @@ def _reset(session: ScriptSession, run: Run, *, is_last: bool) -> None:
 
 @contextmanager
 def _located(task: Task) -> Iterator[None]:
-    """Let no error of the block out that does not name the script, the line and the statement."""
+    """Make every error of the block name the script, the line and the statement."""
     try:
         with task.session.errors():
             yield
     except CommitLostError:
-        raise  # what became of the script is looked for first
+        raise  # the caller first finds out whether the script was committed
     except CustctlError as error:
         raise task.located(error) from error.__cause__
     except Exception as error:  # noqa: BLE001 - told as what it is, with the place
-        # A traceback may show it, but for values that were put into the script.
+        # A traceback may show the cause, unless values were substituted into the script.
         cause = None if task.script.directives.substitute else error
         raise task.located(CustctlError(f"unexpected {type(error).__name__}")) from cause
 
 
 def _notice(listener: Listener, script: Script, text: str, hint: str | None) -> None:
-    """Pass on a warning of the database, without the values that were put into the script."""
+    """Pass on a warning of the database, without the values substituted into the script."""
     listener.notice(script, _masked(script, text), _masked(script, hint) if hint else None)
 
 
 def _message(listener: Listener, script: Script, text: str) -> None:
-    """Pass on what a script says, without the values that were put into it."""
+    """Pass on a script's message, without the values substituted into it."""
     listener.message(script, _masked(script, text))
 
 
@@ -435,10 +435,11 @@ def _masked(script: Script, text: str) -> str:
 
 
 def _reconnect(stack: ExitStack, task: Task, listener: Listener, lost: CommitLostError) -> ScriptSession:
-    """Return a session that has the lock: it is given when the lost one has ended, and the journal tells what became.
+    """Return a new session with the lock, which is free once the lost session has ended: the journal then has the
+    outcome.
 
     Raises:
-        OutcomeUnknownError: the database does not answer, or the lost session goes on.
+        OutcomeUnknownError: the database does not answer, or the lost session is still running.
     """
     deadline = time.monotonic() + _PATIENCE
     while True:
@@ -471,11 +472,11 @@ def _not_committed(task: Task, lost: CommitLostError) -> UnavailableError:
 
 
 def _interrupted(task: Task, run: Run, interrupt: KeyboardInterrupt) -> InterruptedRunError:
-    """Return the error for a run that was stopped, having looked at what was committed."""
+    """Return the error for an interrupted run, after checking what was committed."""
     script, session = task.script, task.session
     counted = bool(run.applied) and run.applied[-1].script is script
     if not counted:
-        # The signal may have come between the commit and its being counted.
+        # The signal may have come after the commit and before it was counted.
         with suppress(CustctlError, StatementError):
             session.rollback()
             session.reset()

@@ -1,7 +1,7 @@
 """Find the scripts of a `sql/` folder, and read them.
 
-Nothing is skipped in silence: a file that looks like a script and cannot be one
-stops the run, because a migration that never runs is noticed too late.
+Nothing is skipped silently: a file that looks like a script and cannot be one stops the run, because a migration that
+never runs is noticed too late.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ _PATTERN_HINT = "name it `NUMBER_words_in_ascii.sql`, as in `0007_add_phone.sql`
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One script as it stands on disk.
+    """One script on disk.
 
     Attributes:
         kind: `versioned` runs once, `repeatable` whenever its text changes, `seed` fills tables.
-        version: the number of a versioned script, from 1 up; None for the others.
-        description: the words behind the number; the stem of a repeatable script, `set/stem` of a seed.
+        version: the number of a versioned script, at least 1; None for the others.
+        description: the words after the number; the stem of a repeatable script, `set/stem` of a seed.
         name: the file relative to the engine's folder, with `/`, as in `migrations/0001_create_customer.sql`.
-        path: where the file is.
-        text: what it says: decoded, without a BOM, lines ending in LF.
+        path: the file's path.
+        text: its content: decoded, without a BOM, with LF line endings.
         checksum: `v1:sha256:` and the hexadecimal SHA-256 of `text` in UTF-8.
-        directives: what it says about itself.
+        directives: its directives.
     """
 
     kind: Kind
@@ -60,12 +60,14 @@ class Script:
 
     @property
     def space(self) -> Space:
-        """Whose script it is."""
+        """The space that the script belongs to."""
         return space_of(self.name)
 
     @property
     def key(self) -> int | str:
-        """What the journal finds it by: its number, or its name where that is no number of one script alone."""
+        """The script's key in the journal: its number, or its name if it has no number or another script may have the
+        same one.
+        """
         return self.name if self.version is None or is_disputed(self.version) else self.version
 
 
@@ -82,7 +84,7 @@ class ScriptSet:
     repeatable: tuple[Script, ...]
 
     def up_to(self, target: int) -> tuple[Script, ...]:
-        """Return the versioned scripts up to the one with a number.
+        """Return the versioned scripts up to and including a number.
 
         Raises:
             UsageError: no script has that number, or two have it.
@@ -98,11 +100,11 @@ class ScriptSet:
 
 
 class NextNumber(NamedTuple):
-    """The number of the next versioned script, and the digits to write it with.
+    """The number of the next versioned script, and how many digits to write it with.
 
     Attributes:
         number: one above the highest of all engines, and at least 1000.
-        width: the digits of the widest number there is, at least 4.
+        width: the digits of the widest existing number, at least 4.
     """
 
     number: int
@@ -116,15 +118,15 @@ def discover(sql_dir: Path, engine: str) -> ScriptSet:
     """Read all versioned and repeatable scripts of one engine.
 
     Args:
-        sql_dir: the folder that holds one folder an engine.
+        sql_dir: the folder that holds one folder per engine.
         engine: the engine's name.
 
     Returns:
         The scripts, in the order in which they run.
 
     Raises:
-        MigrationError: no such engine, a file that is no script, a number that two scripts of one space have, a text that does not
-            decode, a directive that is wrong.
+        MigrationError: no such engine, a file that is not a script, two scripts of one space with the same number, a
+            text that cannot be decoded, or a wrong directive.
     """
     folder = _engine_folder(sql_dir, engine)
     _check_layout(folder)
@@ -150,11 +152,11 @@ def seed_sets(sql_dir: Path, engine: str) -> dict[str, list[Script]]:
     """Read the seed scripts of one engine.
 
     Args:
-        sql_dir: the folder that holds one folder an engine.
+        sql_dir: the folder that holds one folder per engine.
         engine: the engine's name.
 
     Returns:
-        The scripts of each set, sets and scripts in the order of their names. A set without scripts is there, empty.
+        The scripts of each set; sets and scripts are sorted by name. A set without scripts is included, empty.
 
     Raises:
         MigrationError: as for `discover`; and a script that belongs to no set.
@@ -177,7 +179,7 @@ def seed_sets(sql_dir: Path, engine: str) -> dict[str, list[Script]]:
 
 
 def checksum(text: str) -> str:
-    """Return the checksum of a script's text, which is `Script.text` or what `normalise` returned."""
+    """Return the checksum of a script's text: `Script.text` or the result of `normalise`."""
     return f"v1:sha256:{hashlib.sha256(text.encode('utf-8')).hexdigest()}"
 
 
@@ -204,16 +206,16 @@ def next_number(sql_dir: Path) -> NextNumber:
 
 
 def slug(name: str) -> str:
-    """Return `name` as the words of a script's file name: `Add phone!` is `add_phone`.
+    """Return `name` as the words of a script's file name: `Add phone!` becomes `add_phone`.
 
     Raises:
-        UsageError: nothing is left of it, or too much.
+        UsageError: the result is empty or too long.
     """
     import unicodedata
 
     if not name.isprintable():
         raise UsageError("the name is not printable UTF-8 text", hint="use ASCII letters and digits, as in `add phone`")
-    # Accents fall off; what has no ASCII letter under it becomes a gap.
+    # Drop accents; a character without an ASCII base letter becomes a gap.
     ascii_name = unicodedata.normalize("NFKD", name.casefold())
     ascii_name = "".join(c for c in ascii_name if not unicodedata.combining(c))
     words = re.findall(r"[a-z0-9]+", ascii_name.removesuffix(".sql"))
@@ -226,7 +228,7 @@ def slug(name: str) -> str:
 
 
 def diff(applied_text: str, current_text: str, name: str) -> str:
-    """Return a unified diff from what was applied to what the file says now; empty where they are the same."""
+    """Return a unified diff from the applied text to the current one; empty if they are the same."""
     import difflib
 
     lines = difflib.unified_diff(
@@ -236,7 +238,7 @@ def diff(applied_text: str, current_text: str, name: str) -> str:
 
 
 def _diff_lines(text: str) -> list[str]:
-    # Not `splitlines`: it breaks at form feeds and U+2028 too, and hides a missing last line feed.
+    # Not `splitlines`: it also breaks at form feeds and U+2028, and hides a missing final line feed.
     lines = [line + "\n" for line in normalise(text).split("\n")]
     last = lines.pop()
     return lines if last == "\n" else [*lines, last + "\\ No newline at end of file\n"]
@@ -259,7 +261,7 @@ def _engine_folder(sql_dir: Path, engine: str) -> Path:
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """Return what is in a folder by name, hidden files left out; nothing where there is no such folder."""
+    """Return a folder's entries by name, without hidden files; empty if the folder does not exist."""
     try:
         with os.scandir(folder) as entries:
             return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda e: e.name)
@@ -270,9 +272,9 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _sql_files(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield the scripts of a folder by name; what may be meant as one and cannot be stops the run.
+    """Yield the scripts of a folder by name; a file that may be meant as one and cannot be stops the run.
 
-    Left out are hidden files, copies that editors leave (`x.sql~`, `x.sql.bak`, `#x.sql#`) and notes (`README.md`).
+    Hidden files, editors' copies (`x.sql~`, `x.sql.bak`, `#x.sql#`) and notes (`README.md`) are ignored.
     """
     for entry in _entries(folder):
         name = entry.name
@@ -288,7 +290,7 @@ def _sql_files(folder: Path) -> Iterator[os.DirEntry[str]]:
         if not _is_script(name):
             continue
         if not entry.is_file():
-            # A symbolic link that leads nowhere, or a pipe that would block.
+            # A broken symbolic link, or a pipe that would block.
             _reject(entry.path, f"`{entry.path}` is not a file", "restore what it points to, or remove it")
         if not name.endswith(".sql") and folder.name != "migrations":
             _reject(entry.path, f"the name of `{shown}` does not end in `.sql`", "rename it, or move it elsewhere")
@@ -296,16 +298,16 @@ def _sql_files(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def _is_script(name: str) -> bool:
-    """Whether a file may be meant as a script: by its ending, or by a number in front."""
+    """Return whether a file may be meant as a script: by its extension, or by a leading number."""
     lower = name.lower()
     return not _COPY.search(lower) and (".sql" in lower or _NUMBERED.match(name) is not None)
 
 
 def _check_layout(folder: Path) -> None:
-    """Refuse what stands beside the folders of an engine's scripts and would never run.
+    """Refuse anything beside the folders of an engine's scripts that looks like a script and would never run.
 
     Raises:
-        MigrationError: a script, a folder whose name differs in case, or one that is much like a known one.
+        MigrationError: a script, a folder whose name differs in case, or one that resembles a known one.
     """
     for entry in _entries(folder):
         name = entry.name
@@ -358,7 +360,7 @@ def _read(kind: Kind, version: int | None, description: str, name: str, path: st
 
 
 def _decode(data: bytes, name: str) -> str:
-    # Tools for SQL Server save UTF-16; without a BOM it cannot be told from rubbish.
+    # Tools for SQL Server save UTF-16; without a BOM it cannot be told from garbage.
     encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
     try:
         return data.decode(encoding)

@@ -1,7 +1,7 @@
-"""Seeding: data that an environment may take, and no other.
+"""Seeding: data that is allowed in an environment.
 
-Asked are the profile and the database's own stamp; where either says no, nothing
-is written. Test data never reaches staging or production, whatever is asked for.
+Both the profile and the database's own stamp must allow it; otherwise nothing is written. Test data never reaches
+staging or production, whatever the user asks for.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from custctl.engines.connection import Connection
 
 EVERYWHERE = "reference"
-"""The set that every environment takes; all others are test data."""
+"""The set that every environment allows; all others are test data."""
 
 _TEST_ENVIRONMENTS = ("development", "test")
-_BATCH = 10_000  # rows a transaction
+_BATCH = 10_000  # rows per transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Seeded:
     """What seeding did.
 
     Attributes:
-        scripts: the scripts that were run.
+        scripts: the scripts that ran.
         customers: how many customers were added.
     """
 
@@ -54,14 +54,14 @@ def choose_sets(
     """Return the sets to seed, each allowed by the profile and by the environment.
 
     Args:
-        asked: by the user; empty means the profile's.
+        asked: the user's; empty means the profile's.
         allowed: the profile's.
-        available: the folders that there are.
-        environment: the profile's, which the database's stamp must equal.
+        available: the existing folders.
+        environment: the profile's; it must equal the database's stamp.
 
     Raises:
-        RefusedError: a set that this environment or profile does not take.
-        UsageError: there is no such set.
+        RefusedError: a set that this environment or profile does not allow.
+        UsageError: no such set.
     """
     chosen = list(dict.fromkeys(asked or allowed))
     for name in chosen:
@@ -110,10 +110,10 @@ def seed_scripts(
     lock_timeout: float,
     listener: Listener,
 ) -> Seeded:
-    """Run the scripts of sets that are new or have changed, each in one transaction with its audit row.
+    """Run the new and changed scripts of sets, each in one transaction with its audit row.
 
     Raises:
-        RefusedError: the database's stamp is another environment's, or missing.
+        RefusedError: the database's stamp is missing or another environment's.
         MigrationError: a script failed.
     """
     available = seed_sets(sql_dir, database.engine_name)
@@ -147,7 +147,7 @@ def seed_scripts(
                     operation_id,
                     "seed",
                     actor,
-                    # Downwards: synthetic customers of the same request count upwards.
+                    # Count downwards: synthetic customers of the same request count upwards.
                     part=-len(_recorded(database, connection, operation_id).scripts) - 1,
                     detail={"script": script.name, "checksum": script.checksum, "inserted": max(held - before_it, 0)},
                 )
@@ -160,12 +160,12 @@ def seed_scripts(
 
 
 def _held(connection: Connection) -> int:
-    """Return how many customers there are."""
+    """Return the number of customers."""
     return int(connection.run("customer.count").scalar())
 
 
 def _recorded(database: Database, connection: Connection, operation_id: str) -> Seeded:
-    """Return what an operation's scripts have done already, in their order."""
+    """Return what an operation's scripts have already done, in their order."""
     if AUDIT not in database.table_names(connection):
         return Seeded()
     rows = [row for row in audit.find_operation(connection, operation_id) if row.action == "seed" and row.part < 0]
@@ -175,7 +175,7 @@ def _recorded(database: Database, connection: Connection, operation_id: str) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Earlier:
-    """What earlier runs of an operation have recorded: the last part, and how many customers they added."""
+    """What earlier runs of an operation recorded: the last part, and how many customers they added."""
 
     last_part: int
     inserted: int
@@ -191,16 +191,16 @@ def seed_customers(
     operation_id: str,
     on_progress: Callable[[int], None],
 ) -> Seeded:
-    """Add synthetic customers; those that are there already are left alone.
+    """Add synthetic customers; existing ones do not change.
 
     Args:
-        count: how many there are to be.
+        count: how many there should be.
         random_seed: the same number makes the same customers.
-        operation_id: the same one again goes on where it was interrupted, and answers for the whole.
-        on_progress: called after each batch with the customers dealt with.
+        operation_id: the same id resumes an interrupted operation, and returns the total.
+        on_progress: called after each batch with the number of customers processed.
 
     Raises:
-        ConflictError: the operation is another request's.
+        ConflictError: the operation id belongs to another request.
         RefusedError: the database's stamp is not one of development or test.
     """
     from itertools import islice
@@ -236,7 +236,7 @@ def seed_customers(
                 audit.append(database, connection, entry)
             inserted = len(merged.inserted)
 
-        # Asked before the next turn.
+        # `part` is called before the next iteration.
         store.transactions.run(operation_id, write, part=lambda: part if inserted else None)  # noqa: B023
         part += 1 if inserted else 0
         added += inserted
@@ -246,17 +246,17 @@ def seed_customers(
 
 
 def count_added(database: Database, operation_id: str) -> int:
-    """Return how many synthetic customers an operation has added, as the audit records it."""
+    """Return how many synthetic customers an operation has added, according to the audit."""
     with database.reading() as connection:
         rows = [row for row in audit.find_operation(connection, operation_id) if row.action == "seed" and row.part > 0]
     return sum(int(json.loads(row.detail)["inserted"]) for row in rows)
 
 
 def _look_back(connection: Connection, operation_id: str, request: Mapping[str, int]) -> _Earlier:
-    """Return what the operation has done already.
+    """Return what the operation has already done.
 
     Raises:
-        ConflictError: the operation is another request's.
+        ConflictError: the operation id belongs to another request.
     """
     last_part = inserted = 0
     for row in audit.find_operation(connection, operation_id):

@@ -1,8 +1,8 @@
-"""The shape that the applied scripts make: what is known of the product's own, and what was recorded of all others.
+"""The shape that applied scripts make: the product knows its own scripts' effect, and that of all others is recorded.
 
-What scripts of the company's change is the difference between the shape before the first and after the last of a run.
-It is recorded in the last one's transaction. Until then the first one's keeps the shape before it in `custctl_metadata`:
-neither a killed run nor damage that was there before can make the record wrong.
+The effect of the company's scripts is the difference between the shape before the first of a run and after the last. It
+is recorded in the last script's transaction. Until then, the first script's transaction keeps the shape before it in
+`custctl_metadata`: neither a killed run nor earlier damage can make the record wrong.
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ if TYPE_CHECKING:
     from custctl.migrations.scripts import Script
 
 _RECORD, _BEFORE = "shape", "shape_before"
-_OFTEN = 3.0  # seconds of a run whose record a kill may leave to the next run
+_OFTEN = 3.0  # seconds after which a run records, so that a kill leaves little to the next run
 
 
 @dataclass(frozen=True, slots=True)
 class Unrecorded:
-    """Where scripts began whose changes are not recorded yet.
+    """The start of scripts whose changes are not recorded yet.
 
     Attributes:
         shape: the shape before the first of them.
-        since: when that began, by the database's clock.
+        since: when the first began, by the database's clock.
     """
 
     shape: Shape
     since: str
 
     def scripts(self, records: Iterable[Record]) -> frozenset[str]:
-        """Return the names of the scripts that were applied since then."""
+        """Return the names of the scripts applied since then."""
         return frozenset(each.name for each in records if each.state in DONE and each.started_at >= self.since)
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the scripts have changed whose effect the product does not know by itself.
+    """The changes of scripts whose effect the product does not know.
 
     Attributes:
-        delta: all of it together.
-        scripts: their names.
-        unrecorded: what a run that goes on, or was killed, has still to record; None where that is nothing.
+        delta: all changes together.
+        scripts: the scripts' names.
+        unrecorded: what a run that is active, or was killed, has yet to record; None if nothing.
     """
 
     delta: Delta = field(default_factory=Delta)
@@ -62,10 +62,10 @@ class Recorded:
 
     @classmethod
     def read(cls, connection: Connection) -> Recorded:
-        """Read it from the metadata.
+        """Read the record from the metadata.
 
         Raises:
-            RefusedError: what stands there is none.
+            RefusedError: it is damaged.
         """
         held: dict[str, str] = dict(list(connection.run("metadata.all")))
         try:
@@ -81,23 +81,23 @@ class Recorded:
             ) from error
 
     def write(self, connection: Connection) -> None:
-        """Write it into the metadata, in the caller's transaction."""
+        """Write the record to the metadata, in the caller's transaction."""
         document = {**self.delta.as_document(), "scripts": sorted(self.scripts)}
         connection.run("metadata.delete", key=_RECORD)
         connection.run("metadata.insert", key=_RECORD, value=json.dumps(document, ensure_ascii=False))
 
     def including(self, before: Shape, after: Shape, scripts: Iterable[str]) -> Recorded:
-        """Return the record with what scripts have changed of a shape."""
+        """Return the record plus what scripts have changed in a shape."""
         change = Delta.between(before, after)
         return Recorded(self.delta.then(change), self.scripts | frozenset(scripts))
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a database should have.
+    """The shape that a database should have.
 
     Attributes:
-        unknown: the applied scripts of which nobody knows what they make.
+        unknown: the applied scripts whose effect is not known.
     """
 
     shape: Shape
@@ -106,12 +106,12 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What of a database is not as its scripts make it.
+    """How a database differs from what its scripts make.
 
     Attributes:
-        mends: what mends each difference, in their order.
-        unknown: as `Expected` has it.
-        refusal: why nothing could be compared; None where it was.
+        mends: the fix for each difference, in the same order.
+        unknown: as in `Expected`.
+        refusal: why nothing could be compared; None if it was.
     """
 
     differences: tuple[Difference, ...] = ()
@@ -120,7 +120,7 @@ class Comparison:
     refusal: str | None = None
 
     def documents(self) -> list[dict[str, Any]]:
-        """Return the differences for a program."""
+        """Return the differences for machine-readable output."""
         return [
             {
                 "kind": each.key.kind,
@@ -135,13 +135,13 @@ class Comparison:
 
 
 def expected_by(product: Product, scripts: Iterable[Script | Record], recorded: Recorded) -> Expected:
-    """Return what scripts make that are applied in this order."""
+    """Return the shape that scripts make, applied in this order."""
     shape: Shape = {}
     unknown = []
     for script in scripts:
         delta = product.by_checksum.get(script.checksum)
         if delta is None and script.name not in recorded.scripts:
-            # A script of ours with a changed comment, say, whose checksum was accepted.
+            # For example one of our scripts with a changed comment, whose checksum was accepted.
             delta = product.by_name.get(script.name)
             if delta is None:
                 unknown.append(script.name)
@@ -151,7 +151,7 @@ def expected_by(product: Product, scripts: Iterable[Script | Record], recorded: 
 
 
 def compared(database: Database, connection: Connection, records: Sequence[Record]) -> Comparison:
-    """Compare a database with what its journal says that it has."""
+    """Compare a database with what its journal says it should have."""
     done = [record for record in records if record.state in DONE and record.kind != "seed"]
     if not done:
         return Comparison()
@@ -162,7 +162,7 @@ def compared(database: Database, connection: Connection, records: Sequence[Recor
 
 
 def compare_with(database: Database, connection: Connection, expected: Expected) -> Comparison:
-    """Compare a database with what it should have."""
+    """Compare a database with its expected shape."""
     if not database.sees_shape(connection):
         return Comparison(unknown=expected.unknown, refusal="this login may not see all of the schema")
     found = database.read_shape(connection)
@@ -175,10 +175,10 @@ def compare_with(database: Database, connection: Connection, expected: Expected)
 
 
 class Recorder:
-    """Records what the scripts of a run change, which the caller carries out one after the other.
+    """Records the changes of a run's scripts, which the caller runs one after the other.
 
-    To read the shape costs as much as a small script. It is read before the first script whose effect is not known,
-    and again when it is recorded: with the last script, before one of the product, and every few seconds.
+    Reading the shape costs as much as a small script. It is read before the first script with an unknown effect, and
+    again to record: with the last script, before a product script, and every few seconds.
     """
 
     def __init__(self, database: Database, session: ScriptSession) -> None:
@@ -192,7 +192,7 @@ class Recorder:
         self._at = time.monotonic()
 
     def before(self, script: Script, started_at: str) -> None:
-        """Take note of the shape before a script, in its first transaction.
+        """Note the shape before a script, in its first transaction.
 
         Args:
             started_at: when the script began, by the database's clock.
@@ -210,11 +210,11 @@ class Recorder:
             self._keep(started_at)
 
     def after(self, script: Script, started_at: str, *, is_last: bool) -> None:
-        """Record what a script has changed, or let a later one record it, in the script's last transaction.
+        """Record what a script has changed, or defer that to a later one, in the script's last transaction.
 
         Args:
             started_at: as for `before`.
-            is_last: whether the run ends with it.
+            is_last: whether this is the run's last script.
         """
         if script.kind == "seed":
             return
@@ -227,7 +227,7 @@ class Recorder:
             else:
                 self._keep(started_at)
             return
-        # What it makes is as it makes it, whatever another one has made of it before.
+        # Its effect is what the product knows, whatever another script did to the same things before.
         kept = recorded.delta.without(made.made)
         if kept != recorded.delta or script.name in recorded.scripts:
             self._recorded = Recorded(kept, recorded.scripts - {script.name})
@@ -240,7 +240,7 @@ class Recorder:
         self._record()
 
     def _read(self) -> Recorded:
-        """Return the record; what a killed run has left to be recorded, this one goes on with."""
+        """Return the record, including what a killed run has left to record."""
         if self._recorded is None:
             self._recorded = Recorded.read(self._session.connection)
             left = self._recorded.unrecorded

@@ -1,9 +1,9 @@
 """Number spaces: the product's scripts have numbers below 1000, the company's have numbers from 1000 on.
 
 Projects of earlier releases may have scripts of their own below 1000. Between the last number that every release had
-and 1000, a script is the product's only if a release brings a file of that name. A product script and a script of the
-company may then have the same number: the journal knows both by their names, and its column `version` holds the number
-for the one that was applied first. See docs/decisions/number-spaces.md.
+and 1000, a script is the product's only if a release brings a file of that name. A product script and a company script
+may then have the same number: the journal identifies both by name, and its column `version` holds the number of the one
+that was applied first. See docs/decisions/number-spaces.md.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from custctl.schema.names import FIRST_SCRIPTS, PRODUCT_SCRIPTS
 Space = Literal["product", "company"]
 
 COMPANY_FROM: Final = 1000
-"""The lowest number that `custctl migrate new` gives."""
+"""The lowest number that `custctl migrate new` assigns."""
 
 _NUMBER = re.compile(r"migrations/([0-9]+)_")
 
@@ -28,17 +28,17 @@ def number_of(name: str) -> int | None:
 
 
 def space_of(name: str) -> Space:
-    """Tell whose a script is.
+    """Return the space that a script belongs to.
 
     Args:
         name: the file relative to the engine's folder, with `/`.
     """
     number = number_of(name)
-    # Projects have renamed some of the first scripts: their numbers were always the product's.
+    # Some projects have renamed the first scripts: their numbers were always the product's.
     is_first = number is not None and number <= FIRST_SCRIPTS
     return "product" if is_first or name in PRODUCT_SCRIPTS else "company"
 
 
 def is_disputed(number: int) -> bool:
-    """Return whether scripts of both spaces may have a number: the journal finds such a script by its name."""
+    """Return whether scripts of both spaces may have a number: the journal then identifies a script by its name."""
     return FIRST_SCRIPTS < number < COMPANY_FROM

@@ -1,6 +1,6 @@
-"""What is asked of the journal, in SQLAlchemy Core: the source of `engines/*/statements.py`.
+"""The journal's statements, in SQLAlchemy Core: the source of `engines/*/statements.py`.
 
-A script is found by its number or by its name, see `Script.key`: those statements come in two forms.
+A script is found by its number or by its name, see `Script.key`: those statements have two forms.
 """
 
 from __future__ import annotations

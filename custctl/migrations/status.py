@@ -1,4 +1,4 @@
-"""How a schema stands: scripts beside journal."""
+"""The status of a schema: scripts compared with the journal."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What was found.
+    """The status of a schema.
 
     Attributes:
         state: the database as it is.
-        plan: what a run would do, and what stands against it.
-        lacking: what the release brings and the folder lacks; None where that is nothing.
-        shape: what is not as the applied scripts make it.
+        plan: what a run would do, and what prevents it.
+        lacking: scripts of the release that the folder lacks; None if nothing.
+        shape: where the database differs from what the applied scripts make.
     """
 
     state: State
@@ -39,19 +39,19 @@ class Status:
 
     @property
     def stamp(self) -> str | None:
-        """The environment that the database is stamped with; None where there is none."""
+        """The environment in the database's stamp, or None."""
         return self.state.standing.environment if self.state.standing else None
 
 
 def read_status(database: Database, sql_dir: Path, environment: str, *, shape: bool = True) -> Status:
-    """Compare scripts, journal and what is there, without changing anything.
+    """Compare scripts, journal and database, without changing anything.
 
     Args:
         environment: the profile's; scripts for other environments are left out.
-        shape: whether the shape is compared too.
+        shape: whether to compare the shape too.
 
     Raises:
-        MigrationError: the folder of scripts cannot be read as such.
+        MigrationError: the folder of scripts cannot be read.
     """
     scripts = discover(sql_dir, database.engine_name)
     state = read_state(database)

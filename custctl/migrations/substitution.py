@@ -1,4 +1,4 @@
-"""Put values from the environment into a script that asks for it, at execution only."""
+"""Substitute values from the environment into a script that asks for it, only at execution."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from custctl.support.errors import MigrationError
 
 _REFERENCE = re.compile(r"(\$)?\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}\n]*))?\})?")
 
-# A reference, which is left alone, or a word of a message.
+# A reference, which is kept, or a word of a message.
 _WORD = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|[^\s\"'`:;,()]+")
 
 
 def substitute(text: str, environ: Mapping[str, str], *, name: str = "script", line: int = 1) -> str:
-    """Replace `${NAME}` and `${NAME:-default}`; the default serves where NAME is unset or empty.
+    """Replace `${NAME}` and `${NAME:-default}`; the default applies if NAME is unset or empty.
 
-    `$${` stands for a literal `${`; any other dollar sign stays, those of `$argon2id$…` and `$BODY$` too. Values go in
-    as they are: quoting is the script's affair. Split first and substitute each statement then, so that no value ends
-    a statement and lines stay true; journal, show and hash the text before substitution, since values may be secrets.
+    `$${` stands for a literal `${`; any other dollar sign stays, as in `$argon2id$…` and `$BODY$`. Values are inserted
+    as they are: quoting is up to the script. Split first, then substitute in each statement, so that no value ends a
+    statement and line numbers stay true; journal, show and hash the text before substitution, because values may be
+    secrets.
 
     Args:
-        text: a statement of a script whose directives say `substitute`.
+        text: a statement of a script with the directive `substitute`.
         environ: the values by name.
         name: the script's name for messages.
-        line: 1-based line of the text's beginning in the file.
+        line: 1-based line of the file on which the text begins.
 
     Returns:
         The text to execute.
 
     Raises:
-        MigrationError: a variable that is not set and has no default, or a `${` that is no reference.
+        MigrationError: a variable that is not set and has no default, or a `${` that is not a reference.
     """
 
     def value(match: re.Match[str]) -> str:
@@ -57,11 +58,11 @@ def substitute(text: str, environ: Mapping[str, str], *, name: str = "script", l
 def mask(message: str, text: str, environ: Mapping[str, str]) -> str:
     """Return an engine's message without the values that a script took from the environment.
 
-    A whole value is written as `${NAME}`. A part of one, such as what a value with a quote in it leaves for the engine
-    to stumble over, becomes `…`; so does any word of the message that merely reads like such a part.
+    A whole value becomes `${NAME}`. A part of one becomes `…`, such as the rest of a value with a quote in it that the
+    engine reports as a syntax error; so does any word of the message that happens to equal such a part.
 
     Args:
-        message: what the engine said.
+        message: the engine's message.
         text: the script, as written.
         environ: the values by name.
     """
@@ -70,7 +71,7 @@ def mask(message: str, text: str, environ: Mapping[str, str]) -> str:
         value = environ.get(match[2] or "")
         if value and not match[1]:
             values[match[2]] = value
-    # The longest first: one value may be a part of another.
+    # Longest first: one value may be part of another.
     for name, value in sorted(values.items(), key=lambda item: -len(item[1])):
         message = message.replace(value, f"${{{name}}}")
 

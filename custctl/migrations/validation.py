@@ -1,4 +1,4 @@
-"""Checking scripts without running them: against the journal, and by the linter."""
+"""Checking scripts without running them: against the journal, and with the linter."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with a script, or may be.
+    """A problem, or possible problem, of a script.
 
     Attributes:
         severity: `error` or `warning`.
-        line: 1-based, or None where it concerns the whole script.
+        line: 1-based, or None if it concerns the whole script.
         rule: drift, missing, late, unfit, state, or a rule of the linter.
-        phase: the release that a script with this finding of the linter belongs to.
+        phase: the release that a script with this linter finding belongs to.
     """
 
     severity: str
@@ -38,17 +38,17 @@ class Problem:
     phase: Phase | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it by name."""
+        """Return the fields by name."""
         return asdict(self)
 
 
 def validate(database: Database, sql_dir: Path, environment: str) -> list[Problem]:
-    """Return what is wrong with the scripts of a database's engine.
+    """Return the problems of the scripts of a database's engine.
 
-    The linter looks at pending scripts and seeds: what is applied has done its harm.
+    The linter checks only pending scripts and seeds: an applied script has already done its harm.
 
     Raises:
-        MigrationError: the folder of scripts cannot be read as such.
+        MigrationError: the folder of scripts cannot be read.
     """
     status = read_status(database, sql_dir, environment, shape=False)
     state, plan = status.state, status.plan
