@@ -1,4 +1,4 @@
-"""The one interface to a database, and the engines behind it: a folder each, and a row in `ENGINES`."""
+"""The one interface to a database. Each engine behind it has a folder and a row in `ENGINES`."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What the rest of the program has to know of an engine before it is loaded.
+    """What the rest of the program needs to know about an engine before loading it.
 
     Attributes:
         database: its `Database`, as `module:class`.
-        columns: its `ColumnScripts`, likewise.
+        columns: its `ColumnScripts`, as `module:class`.
         is_file: whether a database is a file; the fields up to `drivers` are for servers.
-        port: where a server listens unless a profile says otherwise.
-        schema: where the tables are unless a profile says otherwise.
-        logins: what `auth` may be, as profiles name it.
-        tls: what `tls` is in development and test unless a profile says otherwise.
+        port: the default port.
+        schema: the default schema of the tables.
+        logins: the allowed values of `auth` in a profile.
+        tls: the default `tls` in development and test.
         sockets: whether a node's host may be the folder of a server's socket.
-        drivers: what `replication.driver` may be.
-        password_source: tells where the engine's driver finds a password by itself, as `module:function`.
-        may_go_without_password: whether a login by password may be let in without one: the server decides.
-        version_base: in which base a row version is written.
-        needs: what to install where its driver cannot be loaded.
+        drivers: the allowed values of `replication.driver`.
+        password_source: the function that says where the engine's driver finds a password by itself, as
+            `module:function`.
+        may_go_without_password: whether the server may accept a password login without a password.
+        version_base: the base in which a row version is written.
+        needs: what to install if its driver cannot be loaded.
     """
 
     database: str
@@ -83,10 +84,10 @@ ENGINES: dict[str, Engine] = {
 
 
 def open_database(engine: str, settings: EngineSettings) -> Database:
-    """Return the database of an engine; nothing is connected before the first use.
+    """Return the database of an engine. It connects on first use.
 
     Raises:
-        UnavailableError: what the engine's driver needs is not installed.
+        UnavailableError: something that the engine's driver needs is not installed.
     """
     row = ENGINES[engine]
     try:
@@ -100,18 +101,18 @@ def open_database(engine: str, settings: EngineSettings) -> Database:
 
 
 def column_scripts(engine: str) -> ColumnScripts:
-    """Return what writes the scripts that add a column on an engine."""
+    """Return the writer of the scripts that add a column on an engine."""
     made: type[ColumnScripts] = _named(ENGINES[engine].columns)
     return made()
 
 
 def driver_password(engine: str, servers: Sequence[tuple[str, int]], name: str, user: str | None) -> str | None:
-    """Return where an engine's driver finds a password by itself, in words; None where it has none.
+    """Describe where an engine's driver finds a password by itself; None if it finds none.
 
     Args:
         servers: host and port of each node.
-        name: the database's.
-        user: who logs in; None for whom the driver takes by itself.
+        name: the database's name.
+        user: who logs in; None means the driver's default.
     """
     source = ENGINES[engine].password_source
     if source is None:
@@ -121,10 +122,10 @@ def driver_password(engine: str, servers: Sequence[tuple[str, int]], name: str, 
 
 
 def version_rank(engine: str, version: str) -> int:
-    """Return a row version, as `Database.encode_version` wrote it, as a number that grows with each write.
+    """Convert a row version, as `Database.encode_version` wrote it, to a number that grows with each write.
 
     Raises:
-        ValueError: it is none.
+        ValueError: `version` is not a row version.
     """
     return int(version, ENGINES[engine].version_base)
 

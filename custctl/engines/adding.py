@@ -1,6 +1,6 @@
 """Columns that a company adds to `customer`: the types they may have, and the scripts that add them.
 
-The types have one name for all engines; what a column of such a type is, each engine says for itself.
+A type has the same name for all engines; each engine maps it to a native type.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ TYPES: Final[Mapping[str, str]] = {
     "uuid": "uuid",
     "json": "json",
 }
-"""The types by name, as they are written."""
+"""The types by name, and how to write them."""
 
 INTEGERS: Final[Mapping[str, int]] = {"smallint": 16, "integer": 32, "bigint": 64}
-"""The bits of the types of whole numbers."""
+"""The size of each integer type in bits."""
 
 LONGEST_TEXT: Final = 100_000
 LONGEST_INDEXED: Final = 400
-"""The longest text that an index of every engine takes, in characters."""
+"""The longest text that every engine can index, in characters."""
 
 _MOST_DIGITS: Final = 38
 _WRITTEN: Final = re.compile(r"([a-z]+)(?: ?\( ?([0-9]{1,9})(?: ?, ?([0-9]{1,9}))? ?\))?")
@@ -41,12 +41,12 @@ _WRITTEN: Final = re.compile(r"([a-z]+)(?: ?\( ?([0-9]{1,9})(?: ?, ?([0-9]{1,9})
 
 @dataclass(frozen=True, slots=True)
 class ColumnType:
-    """A type of the vocabulary.
+    """A column type.
 
     Attributes:
-        name: the word in front, one of `TYPES`.
-        size: of a text: the most characters; of a decimal: the most digits.
-        scale: of a decimal: how many of the digits are behind the point.
+        name: one of the keys of `TYPES`.
+        size: for a text, the maximum number of characters; for a decimal, of digits.
+        scale: for a decimal, how many of the digits are after the point.
     """
 
     name: str
@@ -59,9 +59,9 @@ class NewColumn:
     """A column to be added.
 
     Attributes:
-        default: what rows have that are there, and rows that say nothing, in the form in which it is kept; the column
-            is then NOT NULL. None: the column may be empty.
-        index: whether an index on it is wanted.
+        default: the value for existing rows and for rows that give none, in its stored form; the column is then NOT
+            NULL. None means that the column may be empty.
+        index: whether to create an index on it.
     """
 
     name: str
@@ -75,8 +75,8 @@ class Written:
     """The scripts that add a column.
 
     Attributes:
-        first: the one that adds it.
-        second: what must run after that one is committed; None where nothing must.
+        first: the script that adds it.
+        second: the script that must run after the first one is committed; None if there is none.
     """
 
     first: str
@@ -87,7 +87,7 @@ class ColumnScripts(ABC):
     """Writes the scripts of one engine."""
 
     most_digits: int = _MOST_DIGITS
-    """Of a decimal that is kept exactly."""
+    """The most digits of a decimal that the engine stores exactly."""
 
     @abstractmethod
     def write(self, column: NewColumn) -> Written:
@@ -95,14 +95,14 @@ class ColumnScripts(ABC):
 
     @abstractmethod
     def quote(self, name: str) -> str:
-        """Return a name as the engine's scripts write it: in quotes where it is a reserved word."""
+        """Return a name as the engine's scripts write it: quoted if it is a reserved word."""
 
 
 def parse_type(text: str) -> ColumnType:
-    """Read a type.
+    """Parse a type.
 
     Raises:
-        ValueError: it is none; the text says so, and names the nearest one.
+        ValueError: it is not a valid type; the message names the nearest one.
     """
     match = _WRITTEN.fullmatch(" ".join(text.lower().split()))
     name = match[1] if match else text.strip().lower()
@@ -125,8 +125,8 @@ def literal(column: NewColumn, text: Callable[[str], str], boolean: Mapping[str,
     """Return a column's default as SQL.
 
     Args:
-        text: spells a string.
-        boolean: spells `true` and `false`.
+        text: quotes a string.
+        boolean: the engine's words for `true` and `false`.
     """
     value = column.default or ""
     if column.type.name == "boolean":

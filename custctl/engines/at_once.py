@@ -1,4 +1,4 @@
-"""Asking several servers at once, within one time limit."""
+"""Calling several servers at once, within one timeout."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ T = TypeVar("T")
 def at_once(
     calls: Mapping[str, Callable[[], T]], timeout: float, *, too_late: Callable[[T], None] = lambda _: None
 ) -> dict[str, T | CustctlError]:
-    """Run calls each in a thread of its own, and return what they return or raise, by name.
+    """Run each call in its own thread, and return what they return or raise, by name.
 
-    A driver may hang past its own limits, in a look-up of names for one: such a call is given up, and no answer in time
-    is an `UnavailableError`.
+    A driver may hang past its own timeouts, for example in a DNS lookup. Such a call is abandoned, and its result is an
+    `UnavailableError`.
 
     Args:
-        timeout: seconds for all of them.
-        too_late: called, in its thread, with what a call returned that was given up.
+        timeout: seconds for all calls.
+        too_late: called with what an abandoned call returned, in that call's thread.
     """
     answers: queue.SimpleQueue[tuple[str, T | Exception]] = queue.SimpleQueue()
     given_up = threading.Event()
@@ -31,7 +31,7 @@ def at_once(
     def run(name: str, call: Callable[[], T]) -> None:
         try:
             answer: T | Exception = call()
-        except Exception as error:  # noqa: BLE001 - told by the thread that waits
+        except Exception as error:  # noqa: BLE001 - the waiting thread reports it
             answer = error
         if given_up.is_set() and not isinstance(answer, Exception):
             too_late(answer)

@@ -1,7 +1,7 @@
-"""The interface to a database: whatever differs between engines is behind it and nowhere else.
+"""The interface to a database: everything that differs between engines is behind it.
 
-A `Database` joins the parts, and holds at most one connection, opened when first needed. A caller can name the part that
-it needs: `Connecting`, `Rows`, `Scripting`, `Shaping`, `Cluster`. What is said in SQL has a part of its own, `dialect.Dialect`.
+A `Database` joins the parts and holds at most one connection, opened when first needed. A caller can name only the part
+it needs: `Connecting`, `Rows`, `Scripting`, `Shaping`, `Cluster`. Differences in SQL are in `dialect.Dialect`.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ class EngineSettings:
     """What an engine needs from a profile to connect; times in seconds.
 
     Attributes:
-        location: the database in words.
-        path: the file of SQLite; the fields after the times are for servers.
+        location: the database, described for messages.
+        path: SQLite's file; the fields after the timeouts are for servers.
         connect_timeout: for one attempt to connect.
-        statement_timeout: for one statement or one transaction that writes; zero is no limit.
+        statement_timeout: for one statement or one write transaction; zero means no limit.
         auth: password, integrated, entra, certificate, oauth or rds-iam.
         tls: verify-full, strict, require or off.
-        tls_ca: the certificates to trust in place of the system's.
-        actor: who works, for the server's list of sessions.
-        password: looks the password up when the first connection is made; None where the login needs none.
-        token: returns the token with which to log in at a host and port; None where logins need none.
-        issuer: who issues the tokens of `auth: oauth`, and `client_id` to whom.
-        replicas: decides where reads go and keeps what was written; None where there is but one node.
-        is_chosen: whether somebody who knows whose history it has named the one node, which is not doubted then.
+        tls_ca: the certificates to trust instead of the system's.
+        actor: who runs the command, shown in the server's list of sessions.
+        password: looks up the password for the first connection; returns None if the login needs none.
+        token: returns the login token for a host and port; None if logins need no token.
+        issuer: who issues the tokens of `auth: oauth`; `client_id` is who receives them.
+        replicas: decides where reads go and remembers the position of writes; None if there is only one node.
+        is_chosen: whether the caller chose the one node knowing its history, so that `check_history` is skipped.
     """
 
     location: str
@@ -72,8 +72,8 @@ class Database(Connecting, Rows, Scripting, Shaping, Cluster):
 
     @abstractmethod
     def checks(self, scripts: Path) -> Iterator[Check]:
-        """Look at the driver, the file or server, and the login, for `doctor`.
+        """Check the driver, the file or server, and the login, for `doctor`.
 
         Args:
-            scripts: the folder of this engine's scripts, as hints name it.
+            scripts: the folder of this engine's scripts, as hints show it.
         """

@@ -1,4 +1,4 @@
-"""The certificate that a server shows, for people to look at; the drivers verify it, and keep it to themselves."""
+"""Reads a server's certificate to show it to people; the drivers verify it but do not expose it."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from custctl.support.text import visible
 if TYPE_CHECKING:
     from ssl import SSLContext, SSLObject, SSLSocket
 
-_SOON = 30  # days before its end in which a certificate is to be renewed
+_SOON = 30  # a certificate that expires in fewer days should be renewed
 _WRONG_TIME = {9: "is not valid yet", 10: "has expired"}  # of OpenSSL, X509_V_ERR_CERT_NOT_YET_VALID and …_HAS_EXPIRED
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a handshake showed.
+    """The result of a TLS handshake.
 
     Attributes:
         protocol: `TLSv1.3` and the like.
-        cipher: as OpenSSL names it.
-        certificate: the server's, in DER.
-        fields: the same, as `getpeercert` returns it; empty where nothing was verified.
+        cipher: OpenSSL's name of the cipher.
+        certificate: the server's certificate, in DER.
+        fields: the same certificate, as `getpeercert` returns it; empty if it was not verified.
     """
 
     protocol: str
@@ -38,7 +38,7 @@ class Shown:
 
     @classmethod
     def by(cls, connection: SSLSocket | SSLObject) -> Shown:
-        """Read what a finished handshake left."""
+        """Read the result of a finished handshake."""
         cipher = connection.cipher()
         return cls(
             connection.version() or "TLS",
@@ -51,12 +51,12 @@ class Shown:
 def look(shake_hands: Callable[[SSLContext], Shown]) -> Iterator[Check]:
     """Yield the check of a server's certificate.
 
-    Python tells what stands in a certificate only where it has verified it. So hands are shaken twice: at the second
-    time, what the first one showed is trusted. Whether it deserves that is for the driver, which has verified it
-    already where the profile asks for that.
+    Python returns the contents of a certificate only if it has verified it. So there are two handshakes, and the second
+    one trusts the certificate that the first one returned. Real verification is up to the driver, which has already
+    done it if the profile asks for it.
 
     Args:
-        shake_hands: connects to the server and returns what it shows.
+        shake_hands: connects to the server and returns the result of the handshake.
     """
     try:
         first = shake_hands(_context(None))
@@ -97,13 +97,13 @@ def _told(fields: dict[str, Any]) -> Check:
 
 
 def _name(parts: tuple[tuple[tuple[str, str], ...], ...]) -> str:
-    """Return the common name, or the whole of a name that has none."""
+    """Return the common name, or the whole name if it has none."""
     pairs = [pair for part in parts for pair in part]
     common = [value for key, value in pairs if key == "commonName"]
     return common[0] if common else ", ".join(value for _, value in pairs) or "no subject"
 
 
 def close(connection: SSLSocket) -> None:
-    """Close a connection that was made for its handshake alone."""
+    """Close a connection that was only made for its handshake."""
     with contextlib.suppress(OSError):
         connection.close()

@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
 
 class Cluster:
-    """The nodes of a replicated database; a file has none."""
+    """The nodes of a replicated database; a database file has none."""
 
     @property
     def nodes(self) -> Sequence[Node]:
-        """The servers that it may be on, in the profile's order; none where it is a file."""
+        """The servers that it may be on, in the profile's order; empty for a file."""
         return ()
 
     def members(self, names: Collection[str]) -> Mapping[str, Member | CustctlError]:
-        """Return a connection to each of these nodes, or why there is none, by name; all are made at once.
+        """Connect to these nodes at once; return the connection or the error of each, by name.
 
-        They are the caller's to close.
+        The caller closes the connections.
         """
         return {}
 
     def branch(self, connection: Connection) -> str | None:
-        """Return the branch of the history that a primary is on; None where the engine does not number them."""
+        """Return the branch of the history that a primary is on; None if the engine does not number branches."""
         return None
 
     def at(self, node: str) -> Self:
-        """Return the same database on one of its nodes, whatever its role; it has a connection of its own.
+        """Return the same database on one of its nodes, whatever its role, with its own connection.
 
         Raises:
             KeyError: there is no such node.
@@ -41,7 +41,7 @@ class Cluster:
         raise KeyError(node)
 
     def remember_position(self) -> None:
-        """Keep how far the log has come, so that no replica serves this operator which is not so far yet.
+        """Remember the current log position, so that no replica behind it serves this operator.
 
         `transact` does that by itself.
         """
@@ -50,8 +50,9 @@ class Cluster:
         """Refuse to write to a former primary.
 
         Args:
-            database_id: what the database says of itself; so the epoch.
+            database_id: the id that the database reports.
+            epoch: the epoch that it reports.
 
         Raises:
-            SplitBrainError: a later epoch of this database was met before.
+            SplitBrainError: a later epoch of this database was seen before.
         """

@@ -18,37 +18,36 @@ T = TypeVar("T")
 
 
 class Connecting(ABC):
-    """One connection to a database: reading, transactions that write, and what the engine says of itself."""
+    """One connection to a database: reads, write transactions, and facts about the engine."""
 
     engine_name: str
 
     location: str
 
     own: OwnFields = NO_OWN_FIELDS
-    """The own fields as the database recorded them when that was last looked at."""
+    """The own fields, as last read from the database's record."""
 
     on_learn: Callable[[OwnFields], None] | None = None
-    """Called where they are recorded in another way than was known."""
+    """Called when the record of own fields has changed."""
 
     ids_follow_commits: ClassVar[bool] = True
-    """Whether a row with a lower id than another's is always committed before it; where several write at once it need
-    not be."""
+    """Whether rows are always committed in the order of their ids; with several concurrent writers they need not be."""
 
     has_logins: ClassVar[bool] = True
-    """Whether the database itself knows who writes, and tells it in each row of the audit."""
+    """Whether the database itself knows who writes, and records that in each audit row."""
 
     waits_for_standbys: ClassVar[bool] = False
-    """Whether its commits may wait for standbys that a profile says nothing of."""
+    """Whether commits may wait for standbys that the profile does not mention."""
 
     @abstractmethod
     def close(self) -> None:
         """Close the connection; the object can be used again."""
 
     def learn(self, connection: Connection, record: str | None) -> bool:
-        """Take over the record of own fields, and return whether it is another one than the connection knew.
+        """Take over the record of own fields, and return whether it differs from what the connection had.
 
         Raises:
-            RefusedError: it is damaged.
+            RefusedError: the record is damaged.
         """
         if connection.own.record == record:
             return False
@@ -62,9 +61,10 @@ class Connecting(ABC):
         """Open a connection for reading.
 
         Args:
-            snapshot: whether all statements see one consistent state, or each what is committed when it begins.
-            replica: whether a replica that is fresh enough may serve, where the profile has reads go there. Never for
-                what is then written back.
+            snapshot: whether all statements see one consistent state; otherwise each sees what is committed when it
+                starts.
+            replica: whether a sufficiently fresh replica may serve, if the profile sends reads there. Never use it for
+                data that is then written back.
 
         Raises:
             PendingError: the database or its tables do not exist.
@@ -72,7 +72,7 @@ class Connecting(ABC):
         """
 
     def read(self, work: Callable[[Connection], T], *, replica: bool = True) -> T:
-        """Run `work`, which only reads; where a replica fails in its midst, it is run again elsewhere.
+        """Run `work`, which only reads; if a replica fails in the middle, run it again on another node.
 
         Raises:
             PendingError: the database or its tables do not exist.
@@ -87,69 +87,69 @@ class Connecting(ABC):
                     raise
 
     def pass_over(self, error: CustctlError, *, midway: bool = False) -> bool:
-        """Leave a replica that has failed, and tell whether the read can be done at another node.
+        """Leave a replica that has failed, and tell whether another node can do the read.
 
         Args:
-            error: how it has failed.
-            midway: whether the read goes on there, and does not begin again.
+            error: why it failed.
+            midway: whether the read continues on the other node instead of starting over.
         """
         return False
 
     @property
     def source(self) -> Source | None:
-        """Where the last read was served from; None where there is but a file, and before a server was reached."""
+        """The node that served the last read; None for a file, and before a server was reached."""
         return None
 
     @abstractmethod
     def transact(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in a transaction that writes, and commit it; what raises leaves nothing behind.
+        """Run `work` in a write transaction and commit it; if it raises, roll back.
 
         Args:
-            work: what to do. Where the server gives the transaction up for another's sake (a deadlock, say), it is run
-                again from its beginning: nothing outside the database may count on its having run once.
+            work: what to do. If the server aborts the transaction because of another one (a deadlock, say), it is run
+                again from the start, so it must not have side effects outside the database that may happen only once.
 
         Returns:
             What `work` returned in the run that was committed.
 
         Raises:
-            UnavailableError: no lock could be had in time, or the database cannot be reached; nothing was written.
+            UnavailableError: timed out waiting for a lock, or the database cannot be reached; nothing was written.
             ConflictError: a unique value is taken.
-            CommitLostError: the answer to the commit was lost.
+            CommitLostError: the connection was lost before the commit was confirmed.
         """
 
     @abstractmethod
     def lock(self, connection: Connection, name: str) -> None:
-        """Keep other transactions that lock the same name out until the open one ends."""
+        """Lock a name until the open transaction ends; other transactions that lock it wait."""
 
-    def recover(self, connection: Connection) -> None:  # noqa: B027 - most often an error ends its statement alone
-        """Undo the open transaction where an error has made it one that can ask nothing more."""
+    def recover(self, connection: Connection) -> None:  # noqa: B027 - usually an error ends only its statement
+        """Roll back the open transaction if an error has left it unable to run more statements."""
 
     @abstractmethod
     def translate(self, error: Exception) -> CustctlError:
-        """Return the error of the tree that stands for a driver's error."""
+        """Convert a driver's error to a `CustctlError`."""
 
     @abstractmethod
     def exists(self) -> bool:
         """Tell whether there is a database to connect to, without creating one."""
 
     def probe(self) -> None:
-        """Return where the database answers or does not exist yet.
+        """Return if the database answers or does not exist yet.
 
         Raises:
             UnavailableError: it does not answer now; it may be starting.
         """
         if self.exists():
             with self.reading():
-                pass  # it has let us in
+                pass  # the login works
 
     @abstractmethod
     def table_names(self, connection: Connection) -> set[str]:
-        """Return the names of all tables in the profile's schema, the engine's own left out."""
+        """Return the names of all tables in the profile's schema, without the engine's own."""
 
     def is_standby(self, connection: Connection) -> bool:
-        """Tell whether the database refuses writes: it follows another one, or is fenced."""
+        """Tell whether the database refuses writes because it is a standby or fenced."""
         return bool(connection.run("database.read_only").scalar() == "yes")
 
     def refusal_of_writes(self, connection: Connection) -> RefusedError:
-        """Return the error that tells why the database takes no writes, where `is_standby` holds."""
+        """Return the error that says why the database refuses writes, when `is_standby` is true."""
         return RefusedError(f"{self.location} is a read-only standby or fenced", hint="write to the primary")

@@ -1,8 +1,8 @@
 """The connection on which the program's own statements run.
 
-What does not depend on a user's question is compiled ahead of time, from SQLAlchemy Core into `statements.py` beside each
-engine: `run` sends it by its name, and SQLAlchemy, whose import takes longer than most commands, is never loaded. What is
-put together for a question goes through `execute`.
+Fixed statements are compiled ahead of time, from SQLAlchemy Core into each engine's `statements.py`. `run` sends them
+by name without loading SQLAlchemy, whose import takes longer than most commands. Statements built at run time go
+through `execute`.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ if TYPE_CHECKING:
 _PLACE = re.compile(r"\{(schema|columns|values|set|own)\}")
 
 SCHEMA = "{schema}"
-"""Stands in a compiled statement for the quoted name of the profile's schema."""
+"""Placeholder in a compiled statement for the quoted name of the profile's schema."""
 
 HITS = "{hits}"
-"""Stands in a compiled statement for the query of what a search has hit; `run_found` fills it in."""
+"""Placeholder in a compiled statement for the query of a search's hits; `run_found` fills it in."""
 
 DYNAMIC = "*"
-"""Stands among a compiled statement's parameters for the columns that a call names."""
+"""Placeholder among a compiled statement's parameters for the columns that a call names."""
 
 
 def _given(at: int) -> str:
-    """Return what the value of a column is called that a call names; the column's own name may hold anything."""
+    """Return a parameter name for a column that a call names; the column's own name may contain any character."""
     return f"given_{at}"
 
 
 class Row(tuple[Any, ...]):
-    """A row; its columns are attributes, too."""
+    """A row, with its columns as attributes."""
 
     __slots__ = ()
 
@@ -63,11 +63,11 @@ def _row_type(names: tuple[str, ...]) -> Callable[[Sequence[Any]], Row]:
 
 
 class Result:
-    """What a statement returned, whole.
+    """The whole result of a statement.
 
     Attributes:
-        rowcount: how many rows it has written.
-        lastrowid: the id of the row that it has inserted, where the driver tells.
+        rowcount: the number of rows written.
+        lastrowid: the id of the inserted row, if the driver provides it.
     """
 
     __slots__ = ("_rows", "lastrowid", "rowcount")
@@ -102,7 +102,7 @@ class Result:
         return row
 
     def scalar(self) -> Any:
-        """Return the first column of the first row; None where there is no row."""
+        """Return the first column of the first row; None if there is no row."""
         return self._rows[0][0] if self._rows else None
 
     def scalars(self) -> list[Any]:
@@ -111,18 +111,18 @@ class Result:
 
 
 CELL_END = "\x1f"
-"""What stands between the cells of a `Joined` row: U+001F, the unit separator."""
+"""Separates the cells of a `Joined` row: U+001F, the unit separator."""
 
 
-# Each takes one byte in UTF-8, and no other character holds it.
+# Each is one byte in UTF-8 and never part of another character.
 _CONTROLS = bytes([*range(0x20), 0x7F])
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Rows as one text in UTF-8: cells divided by `CELL_END`, rows by a line feed; NULL is empty.
+    """Rows as one UTF-8 text: cells separated by `CELL_END`, rows by a line feed; NULL is empty.
 
-    No cell holds a character of C0 or DEL.
+    No cell contains a C0 control character or DEL.
     """
 
     data: bytes
@@ -130,7 +130,7 @@ class Joined:
 
 
 def joined_rows(data: bytes, rows: int, width: int) -> Joined | None:
-    """Return rows that an engine has joined; None where a cell holds a control character.
+    """Return rows that an engine has joined; None if a cell contains a control character.
 
     Args:
         width: how many cells a row has.
@@ -141,12 +141,13 @@ def joined_rows(data: bytes, rows: int, width: int) -> Joined | None:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """How the column of an own field is compared and sorted, in the same way on every engine.
+    """How to compare and sort an own field's column in the same way on every engine.
 
     Attributes:
-        rank: what is compared: text by code point, numbers, times.
-        type: the type that a value is cast to before; empty for none.
-        seek: the type for which the column itself equals a value wherever `rank` does, if an index may serve that.
+        rank: the expression that is compared: text by code point, numbers, times.
+        type: the type that a value is cast to first; empty means no cast.
+        seek: the cast type with which comparing the column itself gives the same equality as `rank`, if an index can
+            serve that.
     """
 
     rank: str
@@ -155,24 +156,24 @@ class Compared:
 
 
 Prepared = tuple[str, tuple[str, ...]]
-"""A compiled statement: its text, and its parameters in their order. A parameter may have its kind behind a colon."""
+"""A compiled statement: its text, and its parameters in order. A parameter may be followed by a colon and its kind."""
 
 
 class Connection(ABC):
-    """A driver's connection, in autocommit; transactions are begun by the engine.
+    """A driver's connection, in autocommit; the engine begins transactions.
 
     Args:
         driver: the driver's connection.
-        schema: the name of the schema that the tables are in; empty where the engine has none.
+        schema: the schema of the tables; empty if the engine has none.
         on_execute: called before each statement.
 
     Attributes:
-        lost: whether a statement failed in a way that leaves the connection of no use.
+        lost: whether a statement failed in a way that makes the connection unusable.
         own: the own fields that it selects with a customer's row.
     """
 
     named: ClassVar[bool] = False
-    """Whether parameters are sent by name, or in their order."""
+    """Whether parameters are sent by name rather than by position."""
 
     driver_error: ClassVar[type[Exception]]
 
@@ -183,33 +184,33 @@ class Connection(ABC):
         self.own = NO_OWN_FIELDS
         self._on_execute = on_execute
 
-    # -- what an engine has to say -----------------------------------------------------------------
+    # -- what an engine implements -----------------------------------------------------------------
 
     @abstractmethod
     def statements(self) -> Mapping[str, Prepared]:
-        """Return the statements that were compiled for this engine."""
+        """Return the statements compiled for this engine."""
 
     @abstractmethod
     def make_dialect(self) -> Dialect:
-        """Return what compiles the others."""
+        """Return the dialect that compiles statements at run time."""
 
     @abstractmethod
     def quote(self, name: str) -> str:
-        """Return a name as an identifier."""
+        """Quote a name as an identifier."""
 
     @abstractmethod
     def own_cell(self, field: Field, column: str) -> str:
-        """Return an expression for a column of an own field: text, or a number, of which `own.from_cell` makes a value.
+        """Return an expression for an own field's column: text or a number, which `own.from_cell` converts to a value.
 
         Args:
-            column: as it is named in the statement.
+            column: the column's name in the statement.
         """
 
     def own_value(self, field: Field, text: str | None) -> Any:
-        """Return the value that an own field is set to, as the driver takes it.
+        """Return the value of an own field in the form that the driver accepts.
 
         Args:
-            text: as `own.field_text` returned it.
+            text: the value, as `own.field_text` returned it.
         """
         return text
 
@@ -218,45 +219,45 @@ class Connection(ABC):
         """Return how an own field is compared; arguments as for `own_cell`."""
 
     def own_operand(self, field: Field, text: str) -> Any:
-        """Return a value that `own_compared` is compared with, as the driver takes it.
+        """Return a value to compare with `own_compared`, in the form that the driver accepts.
 
         Args:
-            text: as `own.to_text` returned it, or as `own_cell` did.
+            text: the value, as `own.to_text` or `own_cell` returned it.
         """
         return float(text) if field.kind == "float" else self.own_value(field, text)
 
     def place(self, name: str) -> str:
-        """Return the place of a value in a statement."""
+        """Return the placeholder of a parameter."""
         return f"%({name})s" if self.named else "?"
 
     def bind(self, value: Any, kind: str) -> Any:
-        """Return a value as the driver takes it."""
+        """Return a value in the form that the driver accepts."""
         return value
 
     def set_sizes(self, cursor: Any, kinds: Sequence[str], values: Sequence[Any]) -> None:  # noqa: B027 - most need not
-        """Tell the driver of what types the parameters are, where it does not find out by itself."""
+        """Tell the driver the types of the parameters, if it does not find out by itself."""
 
     def time_columns(self, description: Sequence[Any]) -> list[int]:
-        """Return the numbers of the columns in which the driver returns times as `datetime`."""
+        """Return the indexes of the columns that the driver returns as `datetime`."""
         return []
 
     @abstractmethod
     def hits(self, sought: Sought) -> Hits:
-        """Return the query of a page of a search for words, its rows in order."""
+        """Return the query for a page of a search for words, in order."""
 
     @abstractmethod
     def part_hits(self, part: Part) -> Hits:
-        """Return the query of a page of a search for a part of a field, in order; some rows may not hold it."""
+        """Return the query for a page of a search for a part of a field, in order; some rows may not match."""
 
     def is_lost(self, error: Exception) -> bool:
-        """Tell whether an error leaves the connection of no use."""
+        """Tell whether an error makes the connection unusable."""
         return False
 
     # -- statements --------------------------------------------------------------------------------
 
     @property
     def dialect(self) -> Dialect:
-        """What is said in SQLAlchemy Core, and compiles it."""
+        """The engine's dialect, which builds and compiles SQLAlchemy Core statements."""
         made = self.__dict__.get("_dialect")
         if made is None:
             made = self.__dict__["_dialect"] = self.make_dialect()
@@ -264,18 +265,18 @@ class Connection(ABC):
 
     @property
     def closed(self) -> bool:
-        """Whether it cannot be used any more."""
+        """Whether the connection can no longer be used."""
         return self.lost or bool(self.driver.closed)
 
     def qualified(self, table: str) -> str:
-        """Return the name of a table as a statement has it."""
+        """Return the quoted name of a table, with its schema if there is one."""
         return f"{self.quote(self.schema)}.{self.quote(table)}" if self.schema else self.quote(table)
 
     def text(self, name: str, columns: Sequence[str] = ()) -> Prepared:
         """Return a compiled statement for this connection's schema.
 
         Args:
-            columns: those that it sets, where that depends on the call.
+            columns: the columns that it sets, if that depends on the call.
         """
         text, parameters = self.statements()[name]
         places = [self.place(_given(at)) for at in range(len(columns))]
@@ -286,7 +287,7 @@ class Connection(ABC):
         if self.schema:
             filled["schema"] = self.quote(self.schema)
         if self.named and parameters:
-            # A driver that takes parameters by name reads a percent sign as the beginning of one.
+            # A driver with named parameters reads a percent sign as the start of one.
             filled.update(
                 {key: filled[key].replace("%", "%%") for key in ("columns", "own", "schema") if key in filled}
             )
@@ -295,7 +296,7 @@ class Connection(ABC):
         if columns:
             at = parameters.index(DYNAMIC)
             parameters = (*parameters[:at], *map(_given, range(len(columns))), *parameters[at + 1 :])
-        # In one pass: what stands in a name is no place for anything.
+        # In one pass, so that a placeholder inside a name is not replaced.
         return _PLACE.sub(lambda found: filled.get(found[1], found[0]), text), parameters
 
     def _own_cells(self) -> str:
@@ -307,8 +308,8 @@ class Connection(ABC):
         """Run a statement that was compiled ahead of time.
 
         Args:
-            name: the statement's.
-            columns: the columns that it sets, where those depend on the call, and what they get.
+            name: the statement's name.
+            columns: the columns that it sets and their values, if those depend on the call.
             values: its other parameters.
 
         Raises:
@@ -318,19 +319,19 @@ class Connection(ABC):
         return self.send(text, parameters, {**values, **self.given(columns or {})})
 
     def run_found(self, found: Hits) -> Sequence[Row]:
-        """Return the lane of each row that a search has hit, and what makes a customer of it, in order.
+        """Return the lane and the customer's columns of each search hit, in order.
 
         Raises:
             StatementError: it failed.
         """
         text, _ = self.text("customer.found")
         if self.named:
-            # Beside a parameter, a percent sign of a name is doubled.
+            # The driver takes named parameters, so a percent sign in a name must be doubled.
             text = text.replace("%", "%%")
         return self.send(text.replace(HITS, found.text), found.parameters, found.values).all()
 
     def given(self, columns: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values of columns that a call names, by the parameters that `text` has for them."""
+        """Return the values of columns that a call names, by the names of their parameters in `text`."""
         found = {}
         for at, (column, value) in enumerate(columns.items()):
             field = self.own.by_name.get(column)
@@ -347,11 +348,12 @@ class Connection(ABC):
         return self.send(text, parameters, values)
 
     def send(self, text: str, parameters: Sequence[str] = (), values: Mapping[str, Any] | None = None) -> Result:
-        """Run a statement as the driver takes it.
+        """Run a statement in the driver's own SQL.
 
         Args:
-            parameters: the names of the parameters, in their order, each with its kind behind a colon if it has one.
-            values: by name.
+            text: the statement.
+            parameters: the names of its parameters, in order, each followed by a colon and its kind if it has one.
+            values: the values, by name.
 
         Raises:
             StatementError: it failed.
@@ -395,15 +397,15 @@ class Connection(ABC):
     def run_joined(
         self, joined: str, rows: str, size: int, width: int, /, *, after: int, **values: Any
     ) -> Iterator[Joined | list[tuple[Any, ...]]]:
-        """Yield the rows of a query for text output, joined by the engine itself where it can do that exactly.
+        """Yield the rows of a query for text output; the engine joins them if it can do so exactly.
 
         Args:
-            joined: the name of the statement that `Dialect.joined` made of it.
-            rows: the name of its own; its first column is the table's key, and it is ordered by that.
+            joined: the name of the statement that `Dialect.joined` made from the query.
+            rows: the name of the query itself; its first column is the table's key, and it is ordered by that.
             size: rows at a time.
             width: how many cells a row has.
-            after: the key behind which it begins.
-            values: its other parameters.
+            after: rows start after this key.
+            values: the query's other parameters.
         """
         yield from self.run_stream(rows, size, after=after, **values)
 
@@ -422,14 +424,14 @@ class Connection(ABC):
         return self.open(text, parameters, values)
 
     def fetch(self, cursor: Any, text: str, size: int) -> list[tuple[Any, ...]]:
-        """Return the next rows of a cursor, at most `size`, with times as text."""
+        """Return the next rows of a cursor, at most `size`, with times converted to text."""
         if self._on_execute is not None:
             self._on_execute()
         rows = self._failing(text, lambda: cursor.fetchmany(size))
         return self._with_times(cursor.description, rows)
 
     def made(self, description: Sequence[Any], rows: Sequence[Sequence[Any]]) -> list[Row]:
-        """Return rows with their columns as attributes, and times as text."""
+        """Convert rows to `Row`, with times as text."""
         make = _row_type(tuple(column[0] for column in description))
         return [make(row) for row in self._with_times(description, rows)]
 
@@ -454,11 +456,11 @@ class Connection(ABC):
             raise StatementError(error, text) from error
 
     def commit(self) -> None:
-        """Commit what is open."""
+        """Commit the open transaction."""
         self.driver.commit()
 
     def rollback(self) -> None:
-        """Undo what is open."""
+        """Roll back the open transaction."""
         self.driver.rollback()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What is told where a rule that a database keeps refuses a row: a constraint of the company's, or one of ours."""
+"""The errors for rows that a database constraint refuses, the company's own constraints or ours."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def broken(rule: Rule, constraint: str | None, fields: Sequence[str] = (), text:
     """Return the error for a refused row.
 
     Args:
-        rule: what was broken.
-        constraint: its name, where the database tells it.
-        fields: those that it is about, as far as they are known.
-        text: of a value that is refused for another reason: the database's own words, without the value.
+        rule: the kind of rule that was broken.
+        constraint: its name, if the database reports it.
+        fields: the fields it is about, as far as known.
+        text: if rule is `value`: the database's own message, without the value.
     """
     if rule == "value":
         return InvalidError(f"the database refused a value: {text}", details={"rule": rule})
@@ -37,11 +37,11 @@ def broken(rule: Rule, constraint: str | None, fields: Sequence[str] = (), text:
 
 
 def longest(condition: str, name: str) -> int | None:
-    """Return how many characters of text a check lets a column hold; None where it does not simply say so.
+    """Return how many characters a check constraint lets a column hold; None if it is not a plain length limit.
 
     Args:
-        condition: in SQL, as an engine spells it.
-        name: the column's.
+        condition: the check in SQL, as an engine spells it.
+        name: the column's name.
     """
     column = rf"""[\"`\[]?{re.escape(name)}[\"`\]]?"""
     alone = re.sub(rf"{column}\s+IS\s+NULL\s+OR\b", " ", condition, flags=re.IGNORECASE)

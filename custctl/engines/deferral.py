@@ -1,7 +1,7 @@
-"""Indexes that are left out while a large file is loaded, and built after its rows.
+"""Indexes that are dropped while a large file is loaded, and rebuilt after its rows.
 
-What was dropped is recorded in the transaction that drops it, and each index leaves the record in the transaction that
-builds it: whoever is killed in between, the record tells what is missing and how it is made.
+The transaction that drops the indexes also records them, and the transaction that builds an index removes it from the
+record. If a process is killed in between, the record says what is missing and how to create it.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def defer(database: Database, connection: Connection, at_most: int) -> Sequence[
     """Drop the secondary indexes of the customers and record them, in the caller's transaction.
 
     Args:
-        at_most: nothing is done where there are more customers.
+        at_most: do nothing if there are more customers.
 
     Returns:
-        What was dropped.
+        The dropped indexes.
     """
     database.lock(connection, _LOCK)
     if read_standing(connection).deferred is not None:
@@ -46,25 +46,25 @@ def _record(connection: Connection, left_out: Sequence[Index]) -> None:
 
 
 def parse(recorded: str | None) -> list[Index]:
-    """Return the indexes of a record, `Standing.deferred`."""
+    """Parse the indexes recorded in `Standing.deferred`."""
     return [Index(each["name"], tuple(each["statements"])) for each in json.loads(recorded or "[]")]
 
 
 def build(database: Database, on_build: Callable[[Index], None] = lambda _: None) -> None:
-    """Build what was left out, each index in a transaction of its own. One that somebody has made is kept.
+    """Build the dropped indexes, each in its own transaction. An index that already exists is kept.
 
     Args:
-        on_build: called before each.
+        on_build: called before each index is built.
 
     Raises:
-        CustctlError: one could not be built; it stays in the record.
+        CustctlError: an index could not be built; it stays in the record.
     """
     while _build_first(database, on_build):
         pass
 
 
 def _build_first(database: Database, on_build: Callable[[Index], None]) -> bool:
-    """Build the first one, and tell whether there was one."""
+    """Build the first recorded index; return false if there is none."""
     building: list[Index] = []
 
     def work(connection: Connection) -> bool:

@@ -1,6 +1,6 @@
-"""What differs between engines in SQLAlchemy Core: expressions that Core cannot say portably, and how it is compiled.
+"""What differs between engines in SQLAlchemy Core: expressions that Core cannot express portably, and compilation.
 
-Nothing here is loaded unless a statement is put together for a question, or `statements.py` is written again.
+This is loaded only to build a statement at run time or to regenerate `statements.py`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Dialect(ABC):
     """One engine's SQL.
 
     Args:
-        schema: the name of the schema that the tables are in; empty where the engine has none.
+        schema: the schema of the tables; empty if the engine has none.
     """
 
     def __init__(self, schema: str) -> None:
@@ -35,7 +35,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def make_sql(self) -> SqlDialect:
-        """Return SQLAlchemy's dialect, which asks the server for nothing."""
+        """Return SQLAlchemy's dialect; it never queries the server."""
 
     # -- compiling ---------------------------------------------------------------------------------
 
@@ -43,11 +43,11 @@ class Dialect(ABC):
         """Compile a statement for the driver.
 
         Args:
-            options: what SQLAlchemy's compiler takes besides.
+            options: more options for SQLAlchemy's compiler.
 
         Returns:
-            The text, the names of its parameters in their order, each with its kind behind a colon if it has one, and
-            the values of those that have one.
+            The text; the names of its parameters in order, each followed by a colon and its kind if it has one; and the
+            values of the parameters that have one.
         """
         if self.schema:
             options.update(schema_translate_map={None: self.schema}, render_schema_translate=True)
@@ -60,19 +60,19 @@ class Dialect(ABC):
 
     def _bound(self, compiled: Any, name: str) -> Any:
         bind = compiled.binds.get(name)
-        # One of a list has a number behind its name.
+        # An element of a list has a number after its name.
         return (bind if bind is not None else compiled.binds[_EXPANDED.sub("", name)]).type
 
     def kind(self, of: Any) -> str:
-        """Return what the engine's `Connection.bind` has to know of a parameter's type."""
+        """Return what the engine's `Connection.bind` needs to know about a parameter's type."""
         return ""
 
     def tables(self, table: Table) -> list[str]:
-        """Return the statements that make a table."""
+        """Return the statements that create a table."""
         return [self.definition(sa.schema.CreateTable(table, if_not_exists=True))]
 
     def definition(self, statement: sa.schema.CreateTable) -> str:
-        """Return the text of a statement that makes a table."""
+        """Return the text of a statement that creates a table."""
         options: dict[str, Any] = {}
         if self.schema:
             options.update(schema_translate_map={None: self.schema}, render_schema_translate=True)
@@ -82,70 +82,70 @@ class Dialect(ABC):
 
     @abstractmethod
     def now(self) -> ColumnElement[str]:
-        """Return an expression for the database's clock: a `Timestamp`."""
+        """Return an expression for the time on the database's clock, as a `Timestamp`."""
 
     @abstractmethod
     def read_only(self) -> ColumnElement[str]:
-        """Return an expression: `yes` where the database refuses writes, as it follows another one or is fenced."""
+        """Return an expression that is `yes` if the database refuses writes because it is a standby or fenced."""
 
     @abstractmethod
     def login(self) -> ColumnElement[str]:
-        """Return an expression for the login of the session, which its client cannot choose."""
+        """Return an expression for the session's login, which the client cannot choose."""
 
     def version_text(self, column: ColumnElement[Any], prefix: ColumnElement[str]) -> ColumnElement[str]:
-        """Return the expression of what `encode_version` makes of a version, behind a prefix."""
+        """Return an expression for a prefix followed by what `encode_version` makes of a version."""
         return prefix.concat(sa.cast(column, sa.Text)).label(column.name)
 
     def joined(self, statement: Select[Any], size: sa.BindParameter[int]) -> Executable:
-        """Return what `Connection.run_joined` runs to have the rows of a query joined.
+        """Return the statement that `Connection.run_joined` runs to get a query's rows joined.
 
         Args:
-            statement: its first column is the table's key, and it is ordered by that.
-            size: how many rows are joined at a time, where the statement says so.
+            statement: a query whose first column is the table's key, ordered by it.
+            size: how many rows to join at a time, if the statement sets that.
         """
         return statement
 
     def cut(self, text: ColumnElement[str], to: ColumnElement[Any]) -> ColumnElement[str]:
-        """Return a text that is not longer than what a column holds."""
+        """Return a text cut to the length of the text in a column."""
         return sa.func.substr(text, sa.literal_column("1"), sa.func.length(to), type_=sa.Unicode)
 
     def typed(self, value: ColumnElement[Any], native: str) -> ColumnElement[Any]:
-        """Return a value for a column of a type, where the engine does not convert it by itself."""
+        """Return a value converted to a column's type, if the engine does not convert it by itself."""
         return value
 
     def touch(self) -> dict[str, ColumnElement[Any]]:
-        """Return what an update has to set besides the fields, where the database does not do so by itself."""
+        """Return what an update must set besides the fields, if the database does not set it by itself."""
         return {}
 
     def returning(self, statement: Insert | Update | Delete, columns: Sequence[ColumnElement[Any]]) -> Executable:
-        """Let a statement return columns of the row that it writes, as the database leaves it; the id is the first.
+        """Make a statement return columns of the row as stored; the first is the id.
 
-        Where the engine shows the row before its triggers have run, an update returns the id alone, and an insert
-        nothing: the driver tells the id.
+        If the engine returns the row before its triggers have run, an update returns only the id, and an insert returns
+        nothing: the driver provides the id.
         """
         return statement.returning(*columns)
 
     @abstractmethod
     def starts_with(self, column: ColumnElement[Any], text: str) -> list[ColumnElement[bool]]:
-        """Return the conditions, one of which holds where a column begins with `text` whatever the case.
+        """Return conditions, exactly one of which holds if a column begins with `text`, ignoring case.
 
-        No two hold for one row; an index serves each in the order of `fold_order`, and in that order they follow
-        each other.
+        They are mutually exclusive. An index serves each of them in the order of `fold_order`, and the conditions
+        themselves come in that order.
         """
 
     def fold_key(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        """Return what of a column is compared without case."""
+        """Return the form of a column that is compared without case."""
         return column
 
     def fold_order(self, key: ColumnElement[Any]) -> ColumnElement[Any]:
-        """Return the order of the index behind `starts_with`, for what `fold_key` returned."""
+        """Return the sort order of the index behind `starts_with`, for what `fold_key` returned."""
         return key
 
     def compared(self, value: ColumnElement[Any], operator: str, other: ColumnElement[Any]) -> ColumnElement[bool]:
-        """Return a comparison by `<`, `<=`, `>` or `>=`, of texts by code point."""
+        """Return a comparison by `<`, `<=`, `>` or `>=`; texts compare by code point."""
         compared: ColumnElement[bool] = _COMPARED[operator](value, other)
         return compared
 
     @abstractmethod
     def holds(self, value: ColumnElement[Any], text: str) -> ColumnElement[bool]:
-        """Return the condition that a value holds a text, whatever case and accents; see `support.letters`."""
+        """Return the condition that a value contains a text, ignoring case and accents; see `support.letters`."""

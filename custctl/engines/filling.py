@@ -1,4 +1,4 @@
-"""What a required column of the customers gets where a table of another owner has no value for it."""
+"""Placeholders for required columns of `customer` that another owner's table has no value for."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ REQUIRED: Mapping[str, str] = {"first_name": "-", "last_name": "-", "status": "a
 """Values that every rule accepts, for columns that have no default."""
 
 EMAIL = ("customer-", "@example.invalid")
-"""What stands before and behind the id in an address that no mail ever reaches."""
+"""The parts before and after the id in an address that cannot receive mail."""
 
 
 def fill(table: str, column: str, number: str, joined: str = "||") -> str | None:
-    """Return the expression that fills a required column; None where nothing is a sensible value.
+    """Return the expression that fills a required column; None if no value makes sense.
 
     Args:
         number: an expression that differs from row to row.
-        joined: the engine's operator between texts.
+        joined: the engine's operator for concatenation.
     """
     if table != CUSTOMER:
         return None
@@ -29,6 +29,6 @@ def fill(table: str, column: str, number: str, joined: str = "||") -> str | None
 
 
 def note(table: str, column: str, instead: str | None) -> str:
-    """Return what a person should know of it."""
+    """Return the note that tells a person to replace the placeholder."""
     from_where = f"such as `{instead}`" if instead else "if there is one"
     return f"`{table}.{column}` is required: replace the placeholder with a column that holds it, {from_where}"

@@ -1,4 +1,4 @@
-"""What every engine's linter does alike: it reads a script statement by statement and gathers what it finds."""
+"""What all engines' linters share: they read a script statement by statement and collect findings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from custctl.engines.scripts import Finding
 
 
 class Findings:
-    """What was found in one script.
+    """The findings in one script.
 
     Attributes:
         hints: the safer way, by rule.
@@ -20,11 +20,11 @@ class Findings:
     def __init__(self) -> None:
         self.findings: list[Finding] = []
         self._line = 1
-        # What the script has dropped and not made again so far, and what is to be said of that.
+        # What the script has dropped and not yet created again, and the finding to report for it.
         self._dropped: dict[Any, Finding] = {}
 
     def finish(self) -> list[Finding]:
-        """Return all findings by line, once the last statement was read."""
+        """Return all findings sorted by line; call it after the last statement."""
         return sorted([*self.findings, *self._dropped.values()], key=lambda finding: finding.line)
 
     def _report(self, rule: str, message: str) -> None:

@@ -1,7 +1,6 @@
-"""One node of a replicated database at a time: what it says of itself, and what an operator can tell it to do.
+"""One node of a replicated database: what it reports, and what an operator can tell it to do.
 
-A `Member` is a connection to one node and to no other, whatever its role. Every call ends within the time limit that the
-connection was made with.
+A `Member` is a connection to exactly one node, whatever its role. Every call ends within the connection's timeout.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """A standby as the node that feeds it sees it.
+    """A standby as its source sees it.
 
     Attributes:
-        name: how it is called there: its application name, or its replica's name.
-        sync_state: sync, quorum, potential or async; None where this login is not allowed to see it.
-        streaming: whether it has caught up, so that it can confirm commits; true where this login is not allowed to see it.
+        name: its application name or its replica name.
+        sync_state: sync, quorum, potential or async; None if this login may not see it.
+        streaming: whether it has caught up, so that it can confirm commits; true if this login may not see it.
     """
 
     name: str
@@ -41,42 +40,42 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a node says of itself at one moment.
+    """What a node reports about itself at one moment.
 
-    Positions are places in the log as plain numbers; they compare only within one branch of the history. What this
-    login may not see, and what an engine does not have, is None.
+    Positions are log positions as plain numbers, comparable only within one branch of the history. A value is None if
+    this login may not see it or the engine does not have it.
 
     Attributes:
-        role: what it is.
+        role: the node's role.
         writable: whether it accepts writes: a primary that is not fenced.
-        cluster_id: what all nodes of one database have in common: the system identifier, or the group's id.
+        cluster_id: the id that all nodes of one database share: the system identifier, or the group's id.
         timeline: the branch of the history that it is on.
         database_id: the id that the database was stamped with.
         environment: the environment that the database is stamped with.
         epoch: custctl's count of the forks of the database's history.
-        fork: the branch that the epoch was counted for, as `StreamingMember` or `AvailabilityMember` name it.
-        branch: the branch that it is on now, in the same words, where that is no timeline.
-        position: the end of its own log (a primary's), or of what it has received (a standby's).
+        fork: the branch that the epoch was counted for, in the terms of `StreamingMember` or `AvailabilityMember`.
+        branch: the current branch, in the same terms, if it is not a timeline.
+        position: the end of its own log (a primary), or of what it has received (a standby).
         replayed: how much of that can be read.
-        lag: seconds that its readers are behind; see `lag` of the engine. A primary has none.
-        last_commit: when the last transaction that it has replayed was committed, by the clock of its primary then.
+        lag: seconds that its readers are behind; see `lag` of the engine. None for a primary.
+        last_commit: commit time of the last transaction that it has replayed, by the clock of its primary at that time.
         now: the time on its own clock.
         receiving: whether a standby's connection to its source is up.
         source: the host and port that it receives from.
-        reported: the end of its source's log, as far as it has been told.
-        name: how the node is called by the one that feeds it.
-        attached: the standbys that it feeds.
-        synchronous: which standbys a commit waits for, in the engine's own words; empty where it waits for none.
-        recorded_synchronous: which standbys the primary's commits waited for when that was last recorded in the database.
-        recorded_at: when that was, by the clock of the primary then.
-        configured: when the node has last read its settings.
-        waits_for_standbys: whether commits wait for standbys by default, where there are synchronous ones, and no role or
-            database is set otherwise.
+        reported: the end of its source's log, as last reported to it.
+        name: the node's name on its source.
+        attached: the standbys that receive from it.
+        synchronous: the standbys that a commit waits for, in the engine's own syntax; empty if it waits for none.
+        recorded_synchronous: the standbys that the primary's commits waited for when last recorded in the database.
+        recorded_at: when that was recorded, by the clock of the primary at that time.
+        configured: when the node last read its settings.
+        waits_for_standbys: whether commits wait by default for synchronous standbys, if there are any, and no role or
+            database overrides that.
         replay_paused: whether somebody has paused its replay.
-        apply_delay: seconds that a standby waits on purpose before it replays a commit.
-        prepared: how many prepared transactions are open.
+        apply_delay: seconds that a standby is configured to wait before it replays a commit.
+        prepared: the number of open prepared transactions.
         manager: the cluster manager that owns it.
-        group: the state of its availability group, where it belongs to one.
+        group: the state of its availability group, if it belongs to one.
     """
 
     role: Role
@@ -111,19 +110,19 @@ class Observation:
 
     @property
     def waited_for(self) -> str:
-        """The standbys that commits wait for, as `synchronous`; empty where they may be acknowledged before."""
+        """`synchronous`, or empty if commits may be acknowledged without waiting."""
         return self.synchronous if self.waits_for_standbys else ""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupDatabase:
-    """A database of an availability group, as one node has it.
+    """A database of an availability group on one node.
 
     Attributes:
         synchronization: SYNCHRONIZED, SYNCHRONIZING, NOT SYNCHRONIZING, REVERTING or INITIALIZING.
-        failover_ready: whether the group's metadata have it as synchronized here.
-        suspended: whether it receives nothing until it is told to resume.
-        hardened: the position up to which the node has it on disk.
+        failover_ready: whether the group's metadata say that it is synchronized here.
+        suspended: whether it receives nothing until somebody resumes it.
+        hardened: the position up to which the node has its log on disk.
     """
 
     name: str
@@ -135,17 +134,17 @@ class GroupDatabase:
 
 @dataclass(frozen=True, slots=True)
 class GroupState:
-    """A node's place in an availability group, in SQL Server's own words.
+    """A node's state in an availability group, in SQL Server's own terms.
 
     Attributes:
-        name: the group's.
+        name: the group's name.
         cluster_type: WSFC, EXTERNAL or NONE.
         replica: the node's name within the group.
-        role: PRIMARY, SECONDARY, or RESOLVING where it is neither: taken offline, or without a primary.
-        quorum: NORMAL_QUORUM, FORCED_QUORUM or UNKNOWN_QUORUM of a Windows cluster; None where there is none, or this
-            login may not see it.
+        role: PRIMARY, SECONDARY, or RESOLVING if it is neither: taken offline, or without a primary.
+        quorum: NORMAL_QUORUM, FORCED_QUORUM or UNKNOWN_QUORUM of a Windows cluster; None if there is no such cluster or
+            this login may not see it.
         required_synchronized: how many secondaries must have a commit before it is acknowledged.
-        modes: every replica of the group and its mode: SYNCHRONOUS_COMMIT, ASYNCHRONOUS_COMMIT or CONFIGURATION_ONLY.
+        modes: the mode of every replica of the group: SYNCHRONOUS_COMMIT, ASYNCHRONOUS_COMMIT or CONFIGURATION_ONLY.
         databases: the group's databases.
     """
 
@@ -185,26 +184,26 @@ class Member(ABC):
 
     @abstractmethod
     def observe(self) -> Observation:
-        """Return what the node says of itself.
+        """Return what the node reports about itself.
 
         Raises:
-            CustctlError: it does not answer in time, or refuses to.
+            CustctlError: it does not answer in time, or refuses.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
 
 
 class StreamingMember(Member):
-    """A node whose replication can be steered by SQL alone, one step at a time.
+    """A node whose replication can be controlled with SQL alone, one step at a time.
 
     Its fork is the timeline.
     """
 
     @abstractmethod
     def missing_rights(self) -> Sequence[str]:
-        """Return the statements that would give this login what it lacks to steer the node; empty where nothing is."""
+        """Return the statements that grant this login its missing rights to control the node; empty if none are."""
 
     @abstractmethod
     def try_lock(self) -> bool:
@@ -214,23 +213,26 @@ class StreamingMember(Member):
     def fence(self, timeout: float) -> str:
         """Make a primary refuse writes, end its clients' sessions, and wait until no transaction can write any more.
 
-        Done again, it does no harm.
+        Fencing is idempotent.
+
+        Args:
+            timeout: seconds to wait.
 
         Returns:
-            What the fence does not hold off, in words; empty where nothing is known.
+            What the fence does not stop, in words; empty if nothing is known.
 
         Raises:
-            RefusedError: something stands in the way that no waiting mends.
-            UnavailableError: a transaction went on beyond the time, in seconds.
+            RefusedError: something prevents it, and waiting does not help.
+            UnavailableError: a transaction was still running after the timeout.
         """
 
     @abstractmethod
     def unfence(self, timeout: float) -> None:
-        """Let a node accept writes again, or once it is promoted, and make sure of it from another session."""
+        """Let a node accept writes again, now or once it is promoted, and verify that from another session."""
 
     @abstractmethod
     def last_position(self) -> int:
-        """Return the position before which everything lies that a fenced primary has ever acknowledged."""
+        """Return a position on a fenced primary; everything that it has ever acknowledged lies before it."""
 
     @abstractmethod
     def position(self) -> int:
@@ -238,9 +240,9 @@ class StreamingMember(Member):
 
     @abstractmethod
     def receives_anew(self, timeout: float) -> bool:
-        """Let a standby connect to its source once more, and tell whether that answers within a time, in seconds.
+        """Make a standby reconnect to its source, and tell whether the source answers within the timeout, in seconds.
 
-        A source that has vanished from the network looks connected until a time-out of its own.
+        A source that has vanished from the network looks connected until its own timeout ends.
         """
 
     @abstractmethod
@@ -248,55 +250,59 @@ class StreamingMember(Member):
         """Make a standby the primary.
 
         Raises:
-            CredentialError: this login may not, and nothing was begun.
-            UnavailableError: it does not answer, and nothing was begun.
-            OutcomeUnknownError: it was told to, and is none yet when the time, in seconds, is over, or answers no more.
+            CredentialError: this login may not promote it; nothing was started.
+            UnavailableError: it does not answer; nothing was started.
+            OutcomeUnknownError: the promotion was started, but the node is not a primary when the timeout, in seconds,
+                ends, or it no longer answers.
         """
 
     @abstractmethod
     def wait_for(self, standbys: str) -> None:
-        """Let commits wait for these standbys, in the engine's own words; for none where it is empty."""
+        """Make commits wait for these standbys, in the engine's own syntax; if empty, for none."""
 
     @abstractmethod
     def record(self, standbys: str, timeout: float) -> bool:
-        """Write into a primary's database which standbys its commits wait for, and when, without waiting for any.
+        """Record in a primary's database which standbys its commits wait for, and when, without waiting for any.
 
-        Whoever has received that has all that was acknowledged before; what is acknowledged later has waited for these
-        standbys. So it is not written before all of the server has taken its settings up.
+        A node that has received the record has everything acknowledged before it; commits acknowledged later have
+        waited for these standbys. So it is written only after the whole server has applied its settings.
+
+        Args:
+            timeout: seconds to wait for that.
 
         Returns:
-            Whether it was written: this login may not, or the server has not taken them up in time, in seconds.
+            Whether it was written: false if this login may not, or the server has not applied them in time.
         """
 
     @abstractmethod
     def follow(self, primary: Node, slots: Sequence[str]) -> str:
-        """Let a standby receive from another primary; what else its connection is made with stays.
+        """Make a standby receive from another primary; its other connection settings stay.
 
         Args:
-            slots: the replication slots that the primary has or could be given.
+            slots: the replication slots that the primary has or could get.
 
         Returns:
-            What had to be changed besides, in words; empty where nothing had.
+            What else had to be changed, in words; empty if nothing.
         """
 
     @abstractmethod
     def make_slots(self, names: Sequence[str]) -> Sequence[str]:
-        """Make sure of replication slots on a primary, and return those that it has now; a login may not make any."""
+        """Create missing replication slots on a primary, and return those it has now; a login may lack the right."""
 
     @abstractmethod
     def slot(self) -> str | None:
-        """Return the slot that a standby asks its source for."""
+        """Return the replication slot that a standby uses on its source."""
 
     @abstractmethod
     def folder(self) -> str | None:
-        """Return the node's data directory, where this login may know it."""
+        """Return the node's data directory; None if this login may not see it."""
 
     @abstractmethod
     def rejoin_commands(self, folder: str | None) -> Sequence[str]:
-        """Return what an administrator types to make a former primary a standby of this node.
+        """Return the commands that an administrator runs to make a former primary a standby of this node.
 
         Args:
-            folder: the former primary's data directory, where it is known.
+            folder: the former primary's data directory, if known.
         """
 
 
@@ -305,10 +311,10 @@ class AvailabilityMember(Member):
 
     @abstractmethod
     def missing_rights(self, group: str | None) -> Sequence[str]:
-        """Return the statements that would give this login what it lacks to see and steer the group.
+        """Return the statements that grant this login the rights it lacks to see and control the group.
 
         Args:
-            group: None where it is not known; every right is then asked for that the server as a whole gives.
+            group: None if unknown; then all the server-wide rights are checked.
         """
 
     @abstractmethod
@@ -317,15 +323,15 @@ class AvailabilityMember(Member):
 
     @abstractmethod
     def set_mode(self, group: str, replica: str, mode: str) -> None:
-        """Give a replica another availability mode; the node must be the primary."""
+        """Change a replica's availability mode; the node must be the primary."""
 
     @abstractmethod
     def require_synchronized(self, group: str, count: int) -> None:
-        """Let commits wait for so many synchronized secondaries; the node must be the primary."""
+        """Make commits wait for this many synchronized secondaries; the node must be the primary."""
 
     @abstractmethod
     def take_offline(self, group: str) -> None:
-        """Take the group's databases away from the clients of this primary, which is then RESOLVING.
+        """Take the group's databases offline on this primary, which is then RESOLVING.
 
         Raises:
             RefusedError: a synchronous secondary is not synchronized.
@@ -333,16 +339,16 @@ class AvailabilityMember(Member):
 
     @abstractmethod
     def fail_over(self, group: str, *, forced: bool) -> None:
-        """Tell a secondary to become the primary; it returns when that is accepted, and before it is done.
+        """Tell a secondary to become the primary. Returns once the server accepts that, before it is done.
 
         Args:
-            forced: whatever it may lack. Otherwise the server itself refuses where that is anything.
+            forced: fail over even if the secondary may lack commits; otherwise the server refuses in that case.
         """
 
     @abstractmethod
     def become_secondary(self, group: str) -> None:
-        """Make a node without a cluster manager a secondary; its databases stay suspended until they are resumed."""
+        """Make a node without a cluster manager a secondary; its databases stay suspended until resumed."""
 
     @abstractmethod
     def resume(self, database: str) -> None:
-        """Let a secondary's database follow the primary again; what it has and the primary has not is undone."""
+        """Make a secondary's database follow the primary again; commits that the primary does not have are undone."""

@@ -1,4 +1,4 @@
-"""Plain values that the parts of the interface hand to each other and to their callers."""
+"""Plain values that the parts of the interface exchange with each other and with their callers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from custctl.support.errors import ExitCode
 
 @dataclass(frozen=True, slots=True)
 class LockHolder:
-    """Who holds the migration lock, as far as could be learnt."""
+    """Who holds the migration lock, as far as known."""
 
     description: str
 
@@ -21,10 +21,10 @@ class Merge:
 
     Attributes:
         inserted: ids of new rows, ascending.
-        updated: ids of rows that were changed, ascending.
-        unchanged: how many rows were there already with these very values.
-        taken: positions in the batch whose key another row holds; filled only when not updating.
-        absent: positions in the batch whose key no row holds; filled only when not inserting.
+        updated: ids of changed rows, ascending.
+        unchanged: how many rows already had these values.
+        taken: positions in the batch whose key another row has; filled only when not updating.
+        absent: positions in the batch whose key no row has; filled only when not inserting.
     """
 
     inserted: Sequence[int] = ()
@@ -36,13 +36,13 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """Something that an erasure leaves, or cannot reach.
+    """Something that an erasure leaves behind or cannot reach.
 
     Attributes:
-        what: its name, as a report has it.
+        what: its name in a report.
         why: why it stays, and until when.
-        remove: what removes it: a statement or a command; None where that depends on the company.
-        failed: whether it should have been erased, and could not.
+        remove: the statement or command that removes it; None if that depends on the company.
+        failed: whether it should have been erased but could not be.
     """
 
     what: str
@@ -53,10 +53,10 @@ class Remains:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index that makes reading faster and enforces nothing.
+    """An index that speeds up reads and enforces nothing.
 
     Attributes:
-        statements: what makes it as it was, in their order.
+        statements: the statements that recreate it, in order.
     """
 
     name: str
@@ -65,10 +65,10 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of `doctor`: what was looked at, how it stands, and the way out of a fault.
+    """One line of `doctor`: what was checked, the result, and how to fix a failure.
 
     Attributes:
-        exit_code: what a fault of this kind ends a command with.
+        exit_code: the exit code of a command that fails for this reason.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Reaching the servers of a database, several at once, within one time limit."""
+"""Connecting to a database's servers, several at once, within one timeout."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from custctl.support.errors import CustctlError, UnavailableError
 
 C = TypeVar("C")
 
-_GRACE = 1.0  # seconds beyond the driver's own limit, which most often tells better what was wrong
-_PATIENCE = 0.25  # seconds that a wave has for itself; a connection within one network takes a tenth of that
+_GRACE = 1.0  # seconds beyond the driver's own timeout, whose error is usually more precise
+_PATIENCE = 0.25  # seconds before the next wave starts; a connection within one network takes a tenth of that
 _CHECK_NODES = "check that the server is running, and check `database.nodes` in the profile"
 
 
 class Fit(IntEnum):
-    """How well a node that answers suits."""
+    """How suitable a node that answers is."""
 
-    BEST = 0  # nothing better can come: it is taken at once
-    GOOD = 1  # it is taken where nothing better answers in the time of its wave
-    SPARE = 2  # it is taken where nothing better answers at all
+    BEST = 0  # nothing can be better: use it at once
+    GOOD = 1  # use it if nothing better answers during its wave
+    SPARE = 2  # use it if nothing better answers at all
 
 
 Rank = tuple[int, ...]
-"""A `Fit`, then what decides between nodes of the same one; the least is taken."""
+"""A `Fit`, then tie-breakers between nodes of the same fit; the lowest wins."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reached(Generic[C]):
-    """A node that was chosen, and why each of those does not answer that do not."""
+    """The chosen node, its connection, and why each of the nodes that do not answer does not."""
 
     node: Node
     connection: C
@@ -42,15 +42,17 @@ class Reached(Generic[C]):
 
 
 class Dialler(Generic[C]):
-    """One search among nodes, each dialled in a thread: a driver may hang in a look-up of names, or past its own limit.
+    """One search among nodes.
+
+    Each node is dialled in its own thread, because a driver may hang in a DNS lookup or past its own timeout.
 
     Args:
-        dial: connects to one node; raises a `CustctlError` where that fails.
-        rank: tells how well a node suits that answers.
-        hang_up: closes a connection that is not wanted.
-        waves: nodes that are dialled together; the next ones when all of a wave have answered without being the best,
-            or its time is over.
-        timeout: seconds for all of them.
+        dial: connects to one node; raises a `CustctlError` on failure.
+        rank: ranks a node that answers.
+        hang_up: closes an unused connection.
+        waves: groups of nodes that are dialled together; the next wave starts when all of a wave have answered and none
+            is the best, or its time is over.
+        timeout: seconds for the whole search.
     """
 
     def __init__(
@@ -69,18 +71,18 @@ class Dialler(Generic[C]):
         self._timeout = timeout
         self._answers: queue.SimpleQueue[tuple[Node, C | Exception]] = queue.SimpleQueue()
         self._is_over = False
-        self._lock = threading.Lock()  # so that each connection is taken or hung up, and by one alone
+        self._lock = threading.Lock()  # each connection is either taken or hung up, exactly once
         self._pending: set[str] = set()
         self._answered: set[str] = set()
         self._faults: dict[str, Exception] = {}
         self._held: tuple[Rank, Node, C] | None = None
 
     def connect(self) -> Reached[C]:
-        """Return a connection to the node that suits best.
+        """Return a connection to the most suitable node.
 
         Raises:
-            CredentialError: a node answers, and refuses the login.
-            UnavailableError: none answers; the message names each and what was wrong.
+            CredentialError: a node answers but refuses the login.
+            UnavailableError: none answers; the message names each node and its error.
         """
         deadline = time.monotonic() + self._timeout + _GRACE
         patience = 0.0
@@ -116,7 +118,7 @@ class Dialler(Generic[C]):
     def _try(self, node: Node) -> None:
         try:
             connection = self._dial(node)
-        except Exception as error:  # noqa: BLE001 - told by the thread that waits
+        except Exception as error:  # noqa: BLE001 - the waiting thread reports it
             self._answers.put((node, error))
             return
         with self._lock:
@@ -134,7 +136,7 @@ class Dialler(Generic[C]):
                 self._hang_up(answer)
 
     def _take(self, seconds: float) -> None:
-        """Wait for an answer, and keep the one that suits best."""
+        """Wait for an answer, and keep the best one."""
         try:
             node, answer = self._answers.get(timeout=max(seconds, 0.001))
         except queue.Empty:

@@ -1,7 +1,7 @@
-"""Which node a database is reached at: the primary for whatever writes, a replica for reads that may go there.
+"""Chooses the node to connect to: the primary for writes, a replica for reads that may go there.
 
-There is at most one connection. Where a node serves that is not the right one, because nothing better answers, that is
-told, and what it does not know counts as not known.
+There is at most one connection. If only a less suitable node answers, the user is told, and data missing on that node
+is reported as unknown rather than missing.
 """
 
 from __future__ import annotations
@@ -25,19 +25,20 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Link:
-    """An open connection to a node, and what is known of that.
+    """An open connection to a node, and what is known about that node.
 
     Attributes:
         node: the node.
         driver: the driver's connection.
-        writable: whether it accepts writes.
-        fenced: whether it is a primary that does not.
-        freshness: how far it has come, where that was asked for and is to be had.
-        to_read: whether it was chosen for reads alone.
-        missing: why each of the nodes does not answer that were asked before it was chosen, and do not.
-        in_place_of_primary: whether it serves for want of a better one, so that what it lacks may be there.
-        told: whether that has been told.
-        doubted: whether it was asked for something that it lacks.
+        writable: whether the node accepts writes.
+        fenced: whether it is a primary that refuses writes.
+        freshness: how fresh it is, if that was asked for and is available.
+        to_read: whether it was chosen for reads only.
+        missing: for each node that was tried first and did not answer, why.
+        in_place_of_primary: whether it serves because no better node answers, so that the primary may have what this
+            node lacks.
+        told: whether the user has been told that.
+        doubted: whether something was requested that it lacks.
     """
 
     node: Node
@@ -53,12 +54,12 @@ class Link:
 
     @property
     def is_standby(self) -> bool:
-        """Whether it follows another node."""
+        """Whether it is a standby of another node."""
         return not self.writable and not self.fenced
 
 
 class ReachedDatabase(Database):
-    """A database with nodes, of which one is connected to."""
+    """A database with several nodes, connected to one of them at a time."""
 
     def __init__(self, settings: EngineSettings) -> None:
         self.location = settings.location
@@ -67,11 +68,11 @@ class ReachedDatabase(Database):
         self._connection: Connection | None = None
         self._passed_over: set[str] = set()
 
-    # -- what an engine has to say -----------------------------------------------------------------
+    # -- what an engine implements -----------------------------------------------------------------
 
     @abstractmethod
     def _over(self, driver: Any) -> Connection:
-        """Return a connection for the program's own statements over the driver's."""
+        """Wrap the driver's connection in one for the program's own statements."""
 
     @abstractmethod
     def dial(self, node: Node) -> Any:
@@ -82,7 +83,7 @@ class ReachedDatabase(Database):
         """
 
     def _dial_to_read(self, node: Node) -> Any:
-        """Return a connection as `_dial` does, which a node may take that is there for reads alone."""
+        """Return a connection like `dial` does, but one that a read-only node accepts."""
         return self.dial(node)
 
     @abstractmethod
@@ -90,12 +91,12 @@ class ReachedDatabase(Database):
         """Tell whether a connection can be written to."""
 
     def _is_fenced(self, driver: Any) -> bool:
-        """Tell whether it is a primary at the other end that accepts no writes."""
+        """Tell whether a connection leads to a primary that refuses writes."""
         return False
 
     @abstractmethod
     def _freshness(self, node: Node, driver: Any) -> Freshness | None:
-        """Return how far a node has come; None where it has no custctl schema, or does not tell this login.
+        """Return how fresh a node is; None if it has no custctl schema or this login may not see it.
 
         Raises:
             CustctlError: translated from the driver's error; the connection is closed.
@@ -104,10 +105,10 @@ class ReachedDatabase(Database):
     # -- the one connection ------------------------------------------------------------------------
 
     def connect(self, *, replica: bool = False) -> Connection:
-        """Return the connection to the primary; where there is none, to another node that answers.
+        """Return the connection to the primary or, if no primary answers, to another node.
 
         Args:
-            replica: whether any node will do that is fresh enough.
+            replica: whether any sufficiently fresh node will do.
         """
         held, link = self._connection, self._link
         if held is not None and (held.closed or (link and link.to_read and not replica)):
@@ -126,7 +127,7 @@ class ReachedDatabase(Database):
                 connection.close()
 
     def _find(self) -> Link:
-        """Return a connection to the primary, or to the node that comes closest."""
+        """Connect to the primary, or to the next best node."""
 
         def link(node: Node) -> Link:
             driver = self.dial(node)
@@ -141,7 +142,7 @@ class ReachedDatabase(Database):
         return self._search(link, rank, [self.settings.nodes])
 
     def _find_to_read(self) -> Link:
-        """Return a connection to a replica that is fresh enough, else to the primary, else to the freshest node."""
+        """Connect to a sufficiently fresh replica, else to the primary, else to the freshest node."""
         replicas = self._spread
         assert replicas is not None
 
@@ -165,7 +166,7 @@ class ReachedDatabase(Database):
         self, link: Callable[[Node], Link], rank: Callable[[Link], Rank], waves: Sequence[Sequence[Node]]
     ) -> Link:
         timeout = self.settings.connect_timeout
-        # Once, and before a node's time begins: a keyring may take longer than that.
+        # Look the password up once, before the timeout starts: a keyring may take longer than that.
         with suppress(CredentialError):
             self.settings.password()
         reached = Dialler(link, rank, lambda made: made.driver.close(), waves, timeout).connect()
@@ -178,7 +179,7 @@ class ReachedDatabase(Database):
 
     @property
     def _spread(self) -> Replicas | None:
-        """What decides where reads go, where they do not all go to the primary."""
+        """The interface that decides where reads go; None if all reads go to the primary."""
         replicas = self.settings.replicas
         return replicas if replicas is not None and replicas.spread else None
 
@@ -186,7 +187,7 @@ class ReachedDatabase(Database):
     def node(self) -> Node | None:
         return self._link.node if self._link else None
 
-    # -- where the right node is missing -----------------------------------------------------------
+    # -- when the right node is missing ------------------------------------------------------------
 
     def _tell_of_outage(self) -> None:
         link, replicas = self._link, self.settings.replicas
@@ -196,14 +197,14 @@ class ReachedDatabase(Database):
 
     @contextmanager
     def _doubts(self) -> Iterator[None]:
-        """Tell that something is not there only where that can be known: a node in the primary's place may lack it."""
+        """Report missing data as missing only if the node can know that; one that replaces the primary may lack it."""
         try:
             yield
         except (NotFoundError, PendingError) as error:
             link = self._link
             if link is None or not link.in_place_of_primary:
                 raise
-            # No other one knows more: of those that answer, this is the freshest.
+            # No other node knows more: this is the freshest of those that answer.
             link.doubted = True
             raise UnavailableError(
                 f"{error.message}, as far as node {link.node} knows; no primary answers",
@@ -233,10 +234,10 @@ class ReachedDatabase(Database):
         return Source(link.node, is_primary=not link.is_standby, lag=lag if link.is_standby else 0.0)
 
     def _check_not_missing(self) -> None:
-        """Refuse to write to a standby for want of the primary, which may be back in a moment.
+        """Refuse to write to a standby while the primary does not answer, as it may be back soon.
 
         Raises:
-            UnavailableError: a node does not answer, and those that do are standbys.
+            UnavailableError: at least one node does not answer, and those that do are standbys.
         """
         link = self._link
         if link is not None and link.in_place_of_primary and link.is_standby and link.missing:
@@ -247,9 +248,9 @@ class ReachedDatabase(Database):
 
 
 def _spare(link: Link) -> Rank:
-    """Return the rank of a node that is to serve only where no better one answers: the freshest comes first.
+    """Return the rank of a node that serves only if no better one answers; the freshest comes first.
 
-    In one history that is a primary, be it fenced: its standbys have no more than it has.
+    Within one history a primary comes first, even a fenced one, because its standbys have nothing that it lacks.
     """
     if link.freshness is None:
         return Fit.SPARE, 1
@@ -258,7 +259,7 @@ def _spare(link: Link) -> Rank:
 
 
 def _is_of_node(error: CustctlError) -> bool:
-    """Tell whether another node may do better: not where the time for a statement is over, which it has there too."""
+    """Tell whether another node may succeed; a statement timeout (57014) would happen there too."""
     if isinstance(error, PendingError):
         return True
     return isinstance(error, UnavailableError) and error.details.get("sqlstate") != "57014"

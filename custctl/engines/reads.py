@@ -1,4 +1,4 @@
-"""Where a database is read from: how far each of its nodes has come, and who decides whether that will do."""
+"""Where reads go: how fresh each node is, and the interface that decides whether that is fresh enough."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LogPosition:
-    """A place in a database's log; two compare only within one epoch.
+    """A position in a database's log. Positions are comparable only within one epoch.
 
     Attributes:
-        database_id: whose log it is.
+        database_id: the database whose log it is.
         epoch: counts the forks of the database's history.
-        position: the place, as the engine counts.
+        position: the position in the engine's own units.
     """
 
     database_id: str
@@ -28,12 +28,12 @@ class LogPosition:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How far a node has come by its own word.
+    """How fresh a node says it is.
 
     Attributes:
-        reached: what its readers see; of a primary, the end of its log.
-        lag: seconds that its readers are behind, or None where that is not known; 0 for a primary.
-        following: whether a standby is connected to what it receives from.
+        reached: the position its readers see; on a primary, the end of its log.
+        lag: seconds that its readers are behind; None if unknown, 0 for a primary.
+        following: whether a standby is connected to its source.
     """
 
     reached: LogPosition
@@ -47,8 +47,8 @@ class Source:
 
     Attributes:
         node: the node.
-        is_primary: whether that is the primary, be it fenced.
-        lag: seconds that its readers are behind, or None where that is not known.
+        is_primary: whether that is the primary, fenced or not.
+        lag: seconds that its readers are behind; None if unknown.
     """
 
     node: Node
@@ -70,55 +70,55 @@ def behind(lag: float | None) -> str:
 
 
 class Replicas(Protocol):
-    """What decides where reads go, keeps what was written from here, and tells people of it."""
+    """Decides where reads go, remembers the position of this operator's writes, and informs the user."""
 
     @property
     def spread(self) -> bool:
         """Whether replicas serve reads."""
 
     def waves(self, nodes: Sequence[Node]) -> list[list[Node]]:
-        """Return the nodes in the order in which a read tries them, those of a wave all at once."""
+        """Return the nodes in waves: a read tries the waves in order, and the nodes of a wave all at once."""
 
     def misfit(self, freshness: Freshness | None) -> str | None:
-        """Return why a standby is not to serve, or None where it may.
+        """Return why a standby must not serve a read, or None if it may.
 
         Args:
-            freshness: None where the node has no custctl schema, or this login may not read it.
+            freshness: None if the node has no custctl schema or this login may not read it.
         """
 
     def is_former(self, freshness: Freshness | None) -> bool:
-        """Tell whether a primary's history was overtaken: a later epoch of its database was met before."""
+        """Tell whether a primary is outdated: a later epoch of its database was seen before."""
 
     def check_history(self, database_id: str | None, epoch: int, where: str) -> None:
         """Refuse to write to a former primary.
 
         Raises:
-            SplitBrainError: a later epoch of this database was met before.
+            SplitBrainError: a later epoch of this database was seen before.
         """
 
     def read_primary(self, node: Node, freshness: Freshness | None) -> None:
-        """Take note of which node is the primary, and where it stands."""
+        """Record which node is the primary and its log position."""
 
     def committed(self, node: Node, reached: LogPosition) -> None:
-        """Keep the position that a replica must have reached to serve what was written from here."""
+        """Remember the position that a replica must have reached to serve this operator's writes."""
 
     def not_learnt(self, error: CustctlError) -> None:
-        """Tell that the position of what was written could not be learnt."""
+        """Warn that the position of a write could not be determined."""
 
     def unconfirmed(self, where: str) -> None:
-        """Tell that a write is committed, and no standby has confirmed it that it should have waited for."""
+        """Warn that a write is committed, but no standby that it should have waited for has confirmed it."""
 
     def without_primary(self, node: Node, freshness: Freshness | None, *, fenced: bool, missing: Sequence[str]) -> None:
-        """Tell that a node serves for want of a primary.
+        """Warn that a node serves because no primary answers.
 
         Args:
-            fenced: whether it is a primary that takes no writes.
-            missing: why each of the nodes does not answer that do not.
+            fenced: whether it is a primary that refuses writes.
+            missing: for each node that does not answer, why.
         """
 
     def passed_over(self, node: Node, error: CustctlError, *, midway: bool) -> None:
-        """Tell that a read goes on at another node.
+        """Warn that a read moves to another node.
 
         Args:
-            midway: whether what was read before stays, so that the rest is of a later state.
+            midway: whether the rows already read are kept, so that the rest may come from another state.
         """

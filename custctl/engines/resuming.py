@@ -1,4 +1,4 @@
-"""What a script that resumes on a new session lacks: the settings and the temporary objects of its first run."""
+"""What a script lacks when it resumes on a new session: the settings and temporary objects of its first run."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Something that a statement needs and that ended with the run before.
+    """Something that a statement needs but that ended with the previous run.
 
     Attributes:
-        number: the statement's, from 0, among those that have not run.
+        number: the statement's number among those that have not run, from 0.
         what: what it needs, in words.
         hint: the next step.
     """
@@ -47,13 +47,13 @@ def lost_objects(
     making: Callable[[Statement], str | None],
     uses: Callable[[Statement, Temporary], bool],
 ) -> Lost | None:
-    """Return the first temporary object that a statement needs before the script makes it again.
+    """Return the first temporary object that a statement needs before the script creates it again.
 
     Args:
-        made: what the statements that ran have left, by name.
+        made: the temporary objects that the finished statements created, by name.
         rest: the statements that have not run.
-        making: the name of the object that a statement makes, if any.
-        uses: whether a statement needs an object.
+        making: returns the name of the object that a statement creates, if any.
+        uses: tells whether a statement needs an object.
     """
     missing = dict(made)
     for number, statement in enumerate(rest):
@@ -66,5 +66,5 @@ def lost_objects(
 
 
 def mentions(statement: Statement, name: str) -> bool:
-    """Tell whether a name stands in a statement, in a string or a body too."""
+    """Tell whether a name occurs in a statement, including its strings and bodies."""
     return re.search(rf"(?<![\w$]){re.escape(name)}(?![\w$])", statement.text, re.IGNORECASE) is not None

@@ -1,4 +1,4 @@
-"""What a login may do, against what its role is to do, for `doctor`."""
+"""Compares a login's rights with those that its role should have, for `doctor`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from custctl.engines.roles import ADMIN, RIGHTS, SUPPORT
 from custctl.support.errors import ExitCode
 from custctl.support.text import plural
 
-_SHOWN = 4  # rights that are missing, beyond which they are counted
+_SHOWN = 4  # missing rights that are listed; the others are only counted
 
 Right = tuple[str, str, str | None]
-"""A table, a privilege, and the column it is for, or None where it is the whole table's."""
+"""A table, a privilege, and the column it applies to; None means the whole table."""
 
 
 def all_rights() -> list[Right]:
-    """Return every right that a role has, each once."""
+    """Return the rights of all roles, without duplicates."""
     return list(dict.fromkeys(right for role in RIGHTS for right in rights_of(role)))
 
 
@@ -41,11 +41,11 @@ def judge(
     """Yield the checks of a login's roles and rights.
 
     Args:
-        roles: those of custctl's roles that it is a member of.
-        sovereign: why it needs none of them, in words: a superuser, the owner of the tables.
-        lacks: returns what of a role's rights is missing, in words.
-        run_script: the command by which an administrator creates the roles and gives them their rights.
-        join: the statement that makes this login a member of the least role; None while that role does not exist.
+        roles: custctl's roles that the login is a member of.
+        sovereign: why it needs none of them, in words, such as a superuser or the owner of the tables.
+        lacks: returns the rights of a role that are missing, in words.
+        run_script: the command with which an administrator creates the roles and grants their rights.
+        join: the statement that makes this login a member of the least role; None if that role does not exist.
     """
     told = [*roles, *([sovereign] if sovereign else [])]
     yield Check("roles", True, ", ".join(told) or "none of custctl's")
@@ -54,7 +54,7 @@ def judge(
         missing = lacks(expected)
         hint = f"ask an administrator to run `{run_script}`"
     else:
-        # What was granted without a role is good as far as it goes.
+        # Rights granted directly, without a role, count too.
         able = next((role for role in reversed([*RIGHTS]) if not lacks(role)), None)
         expected, missing = able or SUPPORT, () if able else lacks(SUPPORT)
         hint = f"ask an administrator to run `{join or run_script}`"
@@ -66,7 +66,7 @@ def judge(
 
 
 def in_words(missing: Sequence[Right]) -> list[str]:
-    """Return rights as messages name them; the columns of one table together."""
+    """Format rights for messages, with the columns of one table together."""
     found: dict[tuple[str, str], list[str]] = {}
     for table, privilege, column in missing:
         found.setdefault((table, privilege), []).extend([column] if column else [])

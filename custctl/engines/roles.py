@@ -1,4 +1,4 @@
-"""The roles that `sql/*/repeatable/roles.sql` makes, what each may do, and the least of them that may do a thing."""
+"""The roles that `sql/*/repeatable/roles.sql` creates, what each may do, and the least role for a privilege."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ AUDIT_FACTS = (
     "row_hash",
     "database_login",
 )
-"""The columns of the audit that hold no values of customers."""
+"""The audit columns that hold no customer data."""
 
 AUDIT_VALUES = ("held_values", "salt")
-"""The others: what is erased with a customer."""
+"""The other audit columns, which are erased with a customer."""
 
 _EVERY_COLUMN: tuple[str, ...] = ()
 _READ = {"SELECT": _EVERY_COLUMN}
 _EDIT = {"SELECT": _EVERY_COLUMN, "INSERT": _EVERY_COLUMN, "UPDATE": _EVERY_COLUMN, "DELETE": _EVERY_COLUMN}
 
 Rights = Mapping[str, Mapping[str, tuple[str, ...]]]
-"""Table to privilege to the columns that it is for; no column is every column."""
+"""Maps table to privilege to the columns it covers; an empty tuple means every column."""
 
 RIGHTS: Mapping[str, Rights] = {
     SUPPORT: {
@@ -56,7 +56,7 @@ RIGHTS: Mapping[str, Rights] = {
         "customer_status": _READ,
         "schema_migration": _READ,
         "custctl_metadata": _READ,
-        # An entry is never changed but to erase the values that it holds.
+        # An entry is only ever changed to erase the values that it holds.
         "customer_audit": {"SELECT": _EVERY_COLUMN, "INSERT": _EVERY_COLUMN, "UPDATE": AUDIT_VALUES},
     },
     ADMIN: {
@@ -72,29 +72,29 @@ RIGHTS: Mapping[str, Rights] = {
         "customer_audit": _EDIT,
     },
 }
-"""What each role may do to the tables, from the least role to the greatest; some tables are one engine's alone."""
+"""What each role may do to the tables, from the least role to the greatest; some tables exist on one engine only."""
 
 
 def least_role(privilege: str, table: str) -> str:
     """Return the least role that has a privilege.
 
     Args:
-        privilege: SELECT, INSERT, UPDATE, DELETE, or any other word, which is the administrator's.
-        table: without its schema.
+        privilege: SELECT, INSERT, UPDATE or DELETE; any other privilege belongs to the administrator's role.
+        table: the table's name without its schema.
     """
     for role, rights in RIGHTS.items():
         columns = rights.get(table, {}).get(privilege)
-        # Who was refused a read may have some of the columns already.
+        # A login that was refused a read may already have some of the columns.
         if columns is not None and not (privilege == "SELECT" and columns):
             return role
     return ADMIN
 
 
 def ask_for(privilege: str, table: str) -> str:
-    """Return the hint for who lacks a privilege on a table."""
+    """Return the hint for a login that lacks a privilege on a table."""
     return f"`{least_role(privilege, table)}` has it: {become()}"
 
 
 def become() -> str:
-    """Return how a login comes by a role."""
+    """Return the hint that says how a login gets a role."""
     return "ask an administrator to make this login a member of that role"

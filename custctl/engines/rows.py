@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 BACKUPS = Remains("backups", "custctl does not know them: they hold the values until they are deleted")
-"""What every engine leaves."""
+"""What every engine leaves behind."""
 
 
 class Rows(ABC):
@@ -22,7 +22,7 @@ class Rows(ABC):
 
     @abstractmethod
     def encode_version(self, raw: Any) -> str:
-        """Return a row version as clients see it, without the epoch."""
+        """Convert a row version to the form that clients see, without the epoch."""
 
     @abstractmethod
     def decode_version(self, text: str) -> Any:
@@ -33,60 +33,62 @@ class Rows(ABC):
         """
 
     def write_row(self, connection: Connection, columns: Mapping[str, Any], **holds: Any) -> Row | None:
-        """Update one customer and return its own columns as the database left them.
+        """Update one customer and return its own columns as stored.
 
         Args:
-            columns: what is set.
+            columns: the columns to set.
             holds: the parameters of `customer.update`: the row's id and version, and the epoch.
 
         Returns:
-            None where no row had that version.
+            None if no row had that version.
         """
         return connection.run("customer.update", columns, **holds).one_or_none()
 
     def insert_row(self, connection: Connection, columns: Mapping[str, Any]) -> Row:
-        """Insert one customer and return its own columns as the database made them."""
+        """Insert one customer and return its own columns as stored."""
         return connection.run("customer.add", columns).one()
 
     def store_hash(self, connection: Connection, owner: int, stored: str) -> None:
-        """Store the hash of a customer's password in place of the one that is there, so that no log of the server has it."""
+        """Replace the stored hash of a customer's password, without the hash reaching a log of the server."""
         if connection.run("password.update", owner=owner, stored=stored).rowcount == 0:
             connection.run("password.insert", owner=owner, stored=stored)
 
     def erase_copies(self, connection: Connection) -> None:  # noqa: B027 - most engines have nothing to do
-        """Leave nothing of the rows that this transaction deletes in indexes, logs and free pages of the engine's own.
+        """Erase copies of the rows that this transaction deletes from the engine's own indexes, logs and free pages.
 
-        Where the engine keeps such copies until its own housekeeping removes them, nothing is done.
+        Does nothing if the engine keeps such copies until its own housekeeping removes them.
         """
 
     def scrub(self) -> Sequence[Remains]:
-        """Remove what deleted or changed rows left in free space, and return what should have gone and could not.
+        """Remove what deleted or changed rows left in free space, and return what could not be removed.
 
-        Called after the transaction that erases; the same call again does no harm. Where the engine keeps such copies
-        until its own housekeeping removes them, nothing is done.
+        Call it after the transaction that erases; repeating it is harmless. Does nothing if the engine keeps such
+        copies until its own housekeeping removes them.
         """
         return ()
 
     def remains(self) -> Sequence[Remains]:
-        """Return what the engine may still hold of erased rows, and what removes it."""
+        """Return what the engine may still hold of erased rows, and how to remove it."""
         return [BACKUPS]
 
     @abstractmethod
     def own_fields(self, connection: Connection) -> list[Field]:
-        """Return the columns of `customer` that are not the product's, as the engine's catalog has them, in their order."""
+        """Return the columns of `customer` that are not the product's, from the engine's catalog, in order."""
 
     @abstractmethod
     def constrained(self, connection: Connection, constraint: str | None) -> list[str]:
-        """Return the columns of `customer` that a constraint, or a unique index, is about.
+        """Return the columns of `customer` that a constraint or unique index applies to.
 
         Args:
-            constraint: its name; None for a foreign key of which the engine tells no name.
+            constraint: its name; None for a foreign key whose name the engine does not report.
         """
 
     @abstractmethod
     def referring(self, connection: Connection) -> list[tuple[str, str, str]]:
-        """Return what forbids to delete a customer that it refers to: table and column, as a statement has them, and the
-        column of `customer` that it refers to.
+        """Return the foreign keys that prevent deleting a customer they refer to.
+
+        Returns:
+            For each, the quoted table and column, and the column of `customer` that it refers to.
         """
 
     @abstractmethod
@@ -101,33 +103,33 @@ class Rows(ABC):
         insert: bool,
         update: bool,
     ) -> Merge:
-        """Insert a batch set by set; rows whose key exists are updated or reported as taken.
+        """Insert a batch with set-based statements; rows whose key exists are updated or reported as taken.
 
         Args:
-            columns: the columns of each row, `key` among them; other columns keep what they hold.
-            rows: texts, none of them empty, and None; no key twice.
+            columns: the columns of each row, including `key`; other columns keep their values.
+            rows: non-empty texts and None; each key only once.
             key: a column with a unique index.
             insert: whether rows with a new key are inserted, or reported as absent.
             update: whether rows with a known key are updated, or reported as taken.
         """
 
     def drop_secondary_indexes(self, connection: Connection, table: str, at_most: int) -> Sequence[Index]:
-        """Drop the indexes of a table that only make reading faster, in the caller's transaction.
+        """Drop the indexes of a table that only speed up reads, in the caller's transaction.
 
         Args:
-            at_most: nothing is dropped where the table has more rows.
+            at_most: drop nothing if the table has more rows.
 
         Returns:
-            What was dropped, as the database defines it. Nothing where this engine or login cannot do that, or where
-            somebody else uses the table.
+            The dropped indexes, as the database defines them; empty if this engine or login cannot do that, or if
+            another session uses the table.
         """
         return ()
 
     def has_index(self, connection: Connection, table: str, name: str) -> bool:
-        """Tell whether a table has an index of that name; asked of those that `drop_secondary_indexes` dropped."""
+        """Tell whether a table has an index that `drop_secondary_indexes` dropped."""
         return False
 
     def make_index(self, connection: Connection, index: Index) -> None:
-        """Make an index again, in the caller's transaction, however long it takes."""
+        """Create an index again, in the caller's transaction, without a timeout."""
         for statement in index.statements:
             connection.send(statement)

@@ -1,6 +1,6 @@
-"""A private copy of the rows that a merge touches: what a dry run writes to in place of the database.
+"""A private copy of the rows that a merge touches; a dry run writes to it instead of the database.
 
-It is an SQLite file whatever the engine, as Python brings SQLite along: for none is a table made on the server.
+It is an SQLite file for every engine, because Python includes SQLite, so that no table is created on a server.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _KEYS = 1000  # keys looked up in one query: below every engine's limit of param
 
 
 class Scratch:
-    """Merges as `Database.merge` does, into an unnamed file of its own that ends with the process.
+    """Merges like `Database.merge`, into its own temporary file, which is gone when the process ends.
 
-    Rows are copied from the database when their key is first met, so that what a later batch finds is what an earlier
-    one would have left there.
+    A row is copied from the database when its key is first used, so that a later batch finds what an earlier batch
+    would have left there.
 
     Args:
-        columns: every column of the product's that a row may have.
-        own: the company's own fields; they are kept as text.
-        defaults: what the database puts into a column that a new row leaves out.
+        columns: all of the product's columns that a row may have.
+        own: the company's own fields; they are stored as text.
+        defaults: the database's defaults for columns that a new row leaves out.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Scratch:
         self._own = own
         self._columns = columns
         self._key = key
-        # An empty name is a file on disk behind a small cache: memory does not grow with it.
+        # With an empty name, SQLite uses a temporary file and a small cache, so memory use stays constant.
         self._driver = sqlite3.connect("", isolation_level=None)
         self._driver.execute("PRAGMA journal_mode = OFF")
         declared = [
@@ -60,7 +60,7 @@ class Scratch:
         insert: bool,
         update: bool,
     ) -> Merge:
-        """Do to the copy what `Database.merge` would do; the connection is only read from."""
+        """Do to the copy what `Database.merge` would do; the connection is only used for reading."""
         key_at = columns.index(key)
         self._driver.execute("BEGIN")
         for held in self._look_up(connection, [row[key_at] for row in rows]):
@@ -97,5 +97,5 @@ class Scratch:
             ]
 
     def close(self) -> None:
-        """Let the copy go."""
+        """Delete the copy."""
         self._driver.close()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class TransactionEndedError(MigrationError):
-    """A statement of a script has ended the transaction in which it ran: what it committed is kept."""
+    """A script's statement ended the transaction in which it ran; what it committed is kept."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -31,41 +31,41 @@ class ScriptSession(ABC):
 
     connection: Connection
     on_notice: Callable[[str, str | None], None] | None = None
-    """Called with what the database warns of besides a statement's outcome, and its hint."""
+    """Called with each warning of the database, and its hint."""
     on_message: Callable[[str], None] | None = None
-    """Called with what a statement itself says of its progress, as PRINT does."""
+    """Called with the messages that a statement itself prints, as with PRINT."""
 
     @abstractmethod
     def errors(self) -> AbstractContextManager[None]:
-        """Tell the driver's errors in the block as errors of the tree, and an interrupt that is behind one as such."""
+        """Convert the driver's errors in the block to `CustctlError`, and re-raise an interrupt that caused one."""
 
     @abstractmethod
     def begin(self) -> None:
-        """Start a transaction of this program's own, which no other writer can enter."""
+        """Start a transaction for this program's own statements; no other writer can interfere."""
 
     def begin_statement(self) -> None:
-        """Start a transaction for a script's statement, which keeps the settings that the script has made."""
+        """Start a transaction for a script's statement, keeping the script's session settings."""
         self.begin()
 
     def begin_script(self) -> bool:
-        """Start a transaction as `begin` does, and tell whether this session still has the migration lock."""
+        """Start a transaction like `begin`, and tell whether this session still holds the migration lock."""
         self.begin()
         return self.holds_lock()
 
     def begin_and_ask(self, name: str, /, **values: Any) -> Row | None:
-        """Start a transaction as `begin_script` does, and ask one thing in it.
+        """Start a transaction like `begin_script`, and run one query in it.
 
         Args:
-            name: a query of this program's own that has one row.
+            name: one of this program's own queries that returns one row.
             values: its parameters.
 
         Returns:
-            The row; None where this session has not the migration lock any more.
+            The row; None if this session no longer holds the migration lock.
         """
         return self.connection.run(name, **values).one() if self.begin_script() else None
 
     def run_and_commit(self, name: str, /, **values: Any) -> None:
-        """End a script's transaction by a statement of this program's own; see `become_own` and `commit`."""
+        """End a script's transaction with one of this program's own statements; see `become_own` and `commit`."""
         self.become_own()
         self.connection.run(name, **values)
         self.commit()
@@ -79,10 +79,10 @@ class ScriptSession(ABC):
         """
 
     def run_all(self, statements: Iterator[Statement]) -> Iterator[int]:
-        """Run the statements of a transaction, in as few calls as the engine likes.
+        """Run the statements of a transaction, in as few calls as the engine needs.
 
         Yields:
-            How many have been run; where an error comes after it, that is the number of the one that failed.
+            How many statements have run. If an error follows, this is the index of the failed statement, from 0.
         """
         for number, statement in enumerate(statements, 1):
             self.run(statement)
@@ -90,40 +90,40 @@ class ScriptSession(ABC):
 
     @abstractmethod
     def commit(self) -> None:
-        """Commit, after the checks that a script's effects need on this engine.
+        """Commit, after this engine's checks of the script's effects.
 
         Raises:
-            CommitLostError: the answer was lost.
+            CommitLostError: the connection was lost before the commit was confirmed.
         """
 
     @abstractmethod
     def rollback(self) -> None:
-        """Undo what the open transaction did; nothing happens where none is open."""
+        """Roll back the open transaction, if any."""
 
     @abstractmethod
     def in_transaction(self) -> bool:
         """Tell whether a transaction is open, whoever began it."""
 
     def check_transaction(self) -> None:
-        """Make sure that a statement has left the transaction that `begin` started as it was.
+        """Check that a statement has left the transaction that `begin` started open and as it was.
 
         Raises:
-            TransactionEndedError: it has ended it.
-            MigrationError: it has begun another one within.
+            TransactionEndedError: the statement ended it.
+            MigrationError: the statement began another one inside it.
         """
         if not self.in_transaction():
             raise TransactionEndedError
 
     @abstractmethod
     def holds_lock(self) -> bool:
-        """Tell whether this session still has the migration lock; a pooler or a script may have taken it away."""
+        """Tell whether this session still holds the migration lock; a pooler or a script may have released it."""
 
     def become_own(self) -> None:  # noqa: B027 - most engines' statements depend on no such setting
-        """Let the rest of the open transaction be this program's own, whatever role and settings a script has made."""
+        """Reset the role and settings that a script has set, for this program's statements in the open transaction."""
 
     @abstractmethod
     def reset(self) -> None:
-        """Put session settings back, so that one script's settings do not reach the next."""
+        """Reset session settings, so that one script's settings do not affect the next."""
 
 
 class Scripting(ABC):
@@ -131,12 +131,12 @@ class Scripting(ABC):
 
     @abstractmethod
     def features(self) -> frozenset[str]:
-        """Return what `requires=` may ask for and this database has."""
+        """Return the features for `requires=` that this database has."""
 
     @property
     @abstractmethod
     def language(self) -> Language:
-        """How this engine's scripts are read."""
+        """The parser of this engine's scripts."""
 
     @property
     @abstractmethod
@@ -144,33 +144,33 @@ class Scripting(ABC):
         """The linter of this engine's scripts."""
 
     def preconditions(self, connection: Connection) -> Iterator[Check]:
-        """Yield what must hold before the first script is applied, each as `doctor` shows it."""
+        """Yield the checks that must pass before the first script is applied, as `doctor` shows them."""
         return iter(())
 
     @abstractmethod
     def create(self) -> None:
-        """Create the database where the engine can do so without an administrator."""
+        """Create the database if the engine can do so without an administrator."""
 
     @abstractmethod
     def create_tables(self, connection: Connection) -> None:
-        """Create what the journal needs and is missing, in the caller's transaction."""
+        """Create the missing tables of the journal, in the caller's transaction."""
 
     def fails_in_transaction(self, statement: Statement) -> bool:
-        """Tell whether a statement fails inside every transaction, which is known before anything runs."""
+        """Tell, before anything runs, whether a statement always fails inside a transaction."""
         return False
 
     @abstractmethod
     def migration_lock(
         self, timeout: float, on_wait: Callable[[LockHolder | None], None]
     ) -> AbstractContextManager[None]:
-        """Hold the one lock of all migrations of this database.
+        """Hold this database's migration lock.
 
         Args:
             timeout: seconds to wait for another holder.
             on_wait: called once, before waiting.
 
         Raises:
-            UnavailableError: the time ran out; the message names the holder.
+            UnavailableError: timed out; the message names the holder.
         """
 
     @abstractmethod
@@ -178,21 +178,21 @@ class Scripting(ABC):
         """Open a connection for running scripts."""
 
     def runs_alone(self, statement: Statement) -> bool:
-        """Tell whether a statement of a script without a transaction runs outside of any, not even with its journal."""
+        """Tell whether a statement of a script without a transaction must run alone, apart from its journal entry's."""
         return self.language.needs_autocommit(statement)
 
     def settings_of(self, statements: Sequence[Statement]) -> list[int]:
-        """Return the numbers of those of a script's first statements that set what a new session lacks."""
+        """Return the indexes of a script's finished statements that a new session must run again."""
         return [number for number, each in enumerate(statements) if self.language.restores_session(each)]
 
     def essential_setting(self, statement: Statement) -> str | None:
-        """Return what a statement sets, where those that follow would do something else without it; else None."""
+        """Return what a statement sets if the following statements would behave differently without it; else None."""
         return None
 
     def lost(self, applied: Sequence[Statement], rest: Sequence[Statement]) -> Lost | None:
-        """Return what the rest of a script needs and ended with the session on which its first statements ran."""
+        """Return what the rest of a script needs but was lost with the session that ran its first statements."""
         return None
 
     @abstractmethod
     def settle(self, connection: Connection, statement: Statement) -> bool | None:
-        """Look whether a statement that was in flight took effect: True, False, or None where that cannot be seen."""
+        """Check whether a statement that was in flight took effect; None if that cannot be determined."""

@@ -1,4 +1,4 @@
-"""What every engine's script parser and linter speak in."""
+"""The values and interfaces that every engine's script parser and linter share."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Statement:
     Attributes:
         text: the statement as written, without its terminator.
         line: 1-based line of its first token in the file.
-        data: what follows the statement in the script for it to read, as the rows of `COPY … FROM stdin`; or None.
-        before: the comments and blanks before it that the server is sent with it; empty where the engine sends none.
-        behind: so those behind it.
+        data: input for the statement that follows it in the script, such as the rows of `COPY … FROM stdin`; or None.
+        before: the comments and blanks before it that are sent with it; empty if the engine sends none.
+        behind: likewise, those after it.
     """
 
     text: str
@@ -28,10 +28,10 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a linter says about one place in a script.
+    """What a linter reports about one place in a script.
 
     Attributes:
-        rule: the rule's stable name, as `allow=RULE` takes it.
+        rule: the rule's stable name, as used in `allow=RULE`.
         message: what would happen.
         line: 1-based line in the file.
         hint: the safer way.
@@ -53,7 +53,7 @@ class ScriptSyntaxError(Exception):
 
 
 class Language(Protocol):
-    """How an engine's scripts are read; a module is one."""
+    """How to read an engine's scripts; implemented by a module."""
 
     def split(self, text: str) -> list[Statement]:
         """Split a script into statements.
@@ -69,11 +69,11 @@ class Language(Protocol):
         """Tell whether a statement cannot run inside a transaction on this engine."""
 
     def restores_session(self, statement: Statement) -> bool:
-        """Tell whether a statement sets what ends with the session, and is to be run again on a new one."""
+        """Tell whether a statement sets session state, and so must run again on a new session."""
 
 
 class Lint(Protocol):
     """An engine's linter."""
 
     def __call__(self, statements: Sequence[Statement], *, transaction: bool) -> list[Finding]:
-        """Return what locks or destroys in a script, or does nothing inside a transaction where it has one."""
+        """Return what in a script locks, destroys data, or has no effect inside the script's transaction, if any."""

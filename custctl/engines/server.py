@@ -1,7 +1,7 @@
-"""What databases on servers have in common: transactions, retries, time limits.
+"""What databases on servers have in common: transactions, retries, timeouts.
 
-The driver is in autocommit, and transactions are spelled out: nothing is begun behind our back, and a statement that
-reads alone costs one round trip.
+The driver is in autocommit and transactions are explicit: the driver begins none by itself, and a single reading
+statement costs one round trip.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from custctl.engines.members import Member
     from custctl.engines.reads import LogPosition
 
-_GRACE = 1.0  # seconds beyond the server's own limit for a statement, which tells better what was wrong
-_NO_LIMIT = 60.0  # seconds in which a transaction is tried again where the profile sets no limit
+_GRACE = 1.0  # seconds beyond the server's own statement timeout, whose error is more precise
+_NO_LIMIT = 60.0  # seconds during which a transaction is retried if the profile sets no limit
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.5  # seconds between attempts
 
 
@@ -37,7 +37,7 @@ class DriverError(Exception):
     """A driver's error in the server's own words, without the values that some drivers quote.
 
     Args:
-        answered: whether it was the server that said so; None where nobody asks.
+        answered: whether the error came from the server; None if that does not matter.
     """
 
     def __init__(self, words: str, *, answered: bool | None = None) -> None:
@@ -46,26 +46,26 @@ class DriverError(Exception):
 
 
 class DriverErrors(Protocol):
-    """What an engine makes of its driver's errors; a module does that."""
+    """How an engine interprets its driver's errors; implemented by a module."""
 
     def translate(self, error: Any, where: str, login: str, statement: str | None = None) -> CustctlError:
-        """Return the error of the tree that stands for it."""
+        """Convert it to a `CustctlError`."""
 
     def words(self, error: Any) -> str:
-        """Return it in the server's own words, without the values that it quotes."""
+        """Return the server's own message, without the values that it quotes."""
 
     def is_lost(self, error: Any) -> bool:
-        """Tell whether the connection is of no use any more."""
+        """Tell whether the connection is no longer usable."""
 
     def can_run_again(self, error: Any) -> bool:
-        """Tell whether the server gave the transaction up for another's sake."""
+        """Tell whether the server aborted the transaction because of another one."""
 
 
 class GivenUpError(Exception):
-    """The server gave a transaction up for another's sake: none of it was kept, and it can be run again.
+    """The server aborted a transaction because of another one: nothing of it was kept, and it can be run again.
 
     Args:
-        told: what is told where the time to try again has run out.
+        told: the error to report when the time for retries has run out.
     """
 
     def __init__(self, told: CustctlError) -> None:
@@ -84,35 +84,35 @@ class ServerDatabase(ReachedDatabase):
         super().__init__(settings)
         self.failures: tuple[type[Exception], ...] = (StatementError, self.driver_error)
 
-    # -- what an engine has to say -----------------------------------------------------------------
+    # -- what an engine implements -----------------------------------------------------------------
 
     def _commit_and_locate(self, connection: Connection) -> LogPosition | None:
-        """Commit, and return the position behind it in the log; None where that is to be asked for by itself."""
+        """Commit, and return the log position after the commit; None if the caller must query it separately."""
         connection.commit()
         return None
 
     @abstractmethod
     def _give_time(self, connection: Connection, seconds: float | None) -> None:
-        """Limit how long the program waits for an answer; None is no limit."""
+        """Limit how long the program waits for an answer; None means no limit."""
 
     @abstractmethod
     def _begin(self, connection: Connection) -> None:
-        """Begin a transaction that writes, each of whose statements sees what is committed when it begins."""
+        """Begin a write transaction in which each statement sees what is committed when it starts."""
 
     def begin_reading(self, connection: Connection) -> None:
-        """Begin what reads statement by statement; most often nothing has to be begun for that."""
+        """Prepare for reading statement by statement; most engines need nothing for that."""
 
     @abstractmethod
     def _begin_snapshot(self, connection: Connection) -> None:
-        """Begin a transaction that reads one state."""
+        """Begin a transaction that reads one consistent state."""
 
     # -- connecting --------------------------------------------------------------------------------
 
     def exists(self) -> bool:
-        return True  # whether the server has it is found out by connecting
+        return True  # connecting shows whether the server has it
 
     def create(self) -> None:
-        """Leave it to an administrator: a database on a server has an owner, a place and a backup."""
+        """Do nothing: an administrator creates a server's database, with its owner, location and backup."""
 
     # -- errors ------------------------------------------------------------------------------------
 
@@ -127,12 +127,12 @@ class ServerDatabase(ReachedDatabase):
         return self.driver_errors.translate(original, where, self.login_name(), statement)
 
     def _original(self, error: Exception) -> Exception | None:
-        """Return the driver's error behind a statement's, or the error itself; None where it is another's."""
+        """Return the driver's error behind a statement's, or the error itself; None if it is not the driver's."""
         found = error.orig if isinstance(error, StatementError) else error
         return found if isinstance(found, self.driver_error) else None
 
     def with_next_step(self, told: CustctlError) -> CustctlError:
-        """Return an error whose hint is what the server knows of a privilege that a login lacks, if it is one of those."""
+        """Return the error; if it is about a missing privilege, with a hint from what the server knows about it."""
         return told
 
     def login_name(self) -> str:
@@ -160,7 +160,7 @@ class ServerDatabase(ReachedDatabase):
             self._tell(error)
 
     def _tell(self, error: Exception) -> NoReturn:
-        # The driver's own error quotes whole rows, a hash of a password among them: no traceback may show it.
+        # The driver's own error quotes whole rows, even password hashes: no traceback may show it.
         raise self.translate(error) from self.scrubbed(error)
 
     def at_node(self) -> str:
@@ -199,7 +199,7 @@ class ServerDatabase(ReachedDatabase):
         try:
             result, connection = self._run(work)
         except BaseException:
-            # Whoever tries again may find the primary back, or another one.
+            # A retry may find the primary back, or a new one.
             if self._link is not None and not self._link.writable:
                 self.close()
             raise
@@ -233,7 +233,7 @@ class ServerDatabase(ReachedDatabase):
                     raise GivenUpError(self.translate(error)) from self.scrubbed(error)
                 raise
             except BaseException:
-                # Interrupted: whether the transaction has ended is not known, and the next one is not to begin in it.
+                # Interrupted: the transaction may still be open, and the next one must not begin inside it.
                 self.close()
                 raise
         self._remember(reached)
@@ -242,9 +242,9 @@ class ServerDatabase(ReachedDatabase):
         self._remember(None)
 
     def _remember(self, reached: LogPosition | None) -> None:
-        """Keep the position of what was committed, or ask for it where it is not known yet.
+        """Remember the log position of the commit, or query it if it is not known yet.
 
-        What fails here must not look as if the commit had.
+        A failure here must not look like a failed commit.
         """
         replicas = self.settings.replicas
         if replicas is None:
@@ -267,7 +267,7 @@ class ServerDatabase(ReachedDatabase):
             replicas.not_learnt(CustctlError(f"unexpected {type(error).__name__}"))
 
     def _remember_scripts(self) -> None:
-        """Keep how far the log has come when a session of scripts ends, unless its connection is lost."""
+        """Remember the current log position when a script session ends, unless its connection is lost."""
         if self._link is not None and not self._link.driver.closed:
             self.remember_position()
 
@@ -277,10 +277,10 @@ class ServerDatabase(ReachedDatabase):
 
     @contextmanager
     def errors_of_commit(self) -> Iterator[None]:
-        """Tell the errors of a commit.
+        """Translate the errors of a commit.
 
         Raises:
-            CommitLostError: the answer was lost.
+            CommitLostError: the connection was lost before the commit was confirmed.
         """
         try:
             yield
@@ -303,18 +303,18 @@ class ServerDatabase(ReachedDatabase):
             self._tell(error)
 
     def _roll_back(self, connection: Connection) -> None:
-        """Undo what is open; a connection that is of no use any more is let go, and the server undoes it."""
+        """Roll back the open transaction; if the connection is no longer usable, close it: the server rolls back."""
         try:
             connection.rollback()
         except self.failures:
             self.close()
         except BaseException:
-            # Interrupted: what would be read next is not to be what was to be undone.
+            # Interrupted: the next read must not see what should have been rolled back.
             self.close()
             raise
 
     def _limit(self) -> float | None:
-        """Return how long an answer may take, in seconds: the server's own limit, and a little more."""
+        """Return how long an answer may take, in seconds: a little more than the server's own limit."""
         timeout = self.settings.statement_timeout
         return timeout + _GRACE if timeout else None
 
@@ -328,14 +328,14 @@ class ServerDatabase(ReachedDatabase):
 
     @abstractmethod
     def _member(self, node: Node) -> Member:
-        """Return a connection to one node, to observe and steer it."""
+        """Return a connection to one node, to observe and control it."""
 
     def at(self, node: str) -> Self:
         chosen = {each.name: each for each in self.settings.nodes}[node]
         return type(self)(replace(self.settings, nodes=(chosen,), is_chosen=True))
 
     def check_alive(self) -> None:
-        """Make sure that the server still answers, by another connection.
+        """Check over another connection that the server still answers.
 
         Raises:
             UnavailableError: it does not.
@@ -356,7 +356,7 @@ class ServerDatabase(ReachedDatabase):
         try:
             driver = self.dial(node)
         except CustctlError as error:
-            # To be told that no session is free, say, is an answer too.
+            # An error such as "no free session" is an answer too.
             if not (isinstance(error.__cause__, DriverError) and error.__cause__.answered):
                 raise
         else:

@@ -1,4 +1,4 @@
-"""The part of the interface to a database that knows its shape: what is there, what the scripts make, what mends it."""
+"""The part of the interface to a database for its shape: what is there, what scripts create, and how to repair it."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 Made = dict[tuple[str, str], list[tuple[str, str, str, dict[str, str]]]]
-"""What the product's scripts make, by the script's name and checksum: kind, table, name and facts of each thing."""
+"""What the product's scripts create, by script name and checksum: kind, table, name and facts of each object."""
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What the product's own scripts make on an engine, by the checksum of a script and by its name."""
+    """What the product's own scripts create on an engine, by script checksum and by script name."""
 
     by_checksum: Mapping[str, Delta]
     by_name: Mapping[str, Delta]
 
     @classmethod
     def of(cls, made: Made) -> Product:
-        """Return it from what is generated."""
+        """Build it from the generated `made.py`."""
         deltas = {
             script: Delta({Key(kind, table, name): facts for kind, table, name, facts in things})
             for script, things in made.items()
@@ -39,12 +39,12 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Mend:
-    """What brings one difference back into shape.
+    """How to repair one difference.
 
     Attributes:
-        statements: in SQL, without their ends; none where a person has to decide.
-        notes: what a person should know or choose, each a line for a comment.
-        loses: whether data may be lost, so that a person has to decide.
+        statements: SQL statements without terminators; none if a person must decide.
+        notes: what a person should know or choose, one comment line each.
+        loses: whether data may be lost, so that a person must decide.
     """
 
     statements: tuple[str, ...] = ()
@@ -56,43 +56,43 @@ class Shaping(ABC):
     """The shape of a database."""
 
     statement_end: ClassVar[str] = "; "
-    """What ends a statement in a script, before the next one."""
+    """Terminates a statement in a script and separates it from the next."""
 
     @abstractmethod
     def read_shape(self, connection: Connection) -> Shape:
-        """Return what is in the profile's schema, without the program's own journal."""
+        """Return the shape of the profile's schema, without the program's own journal."""
 
     def sees_shape(self, connection: Connection) -> bool:
-        """Tell whether the login may see all that `read_shape` reads."""
+        """Tell whether the login may see everything that `read_shape` reads."""
         return True
 
     @abstractmethod
     def product(self) -> Product:
-        """Return what the product's own scripts make on this engine."""
+        """Return what the product's own scripts create on this engine."""
 
     @abstractmethod
     def mends(self, differences: Sequence[Difference], expected: Shape, found: Shape) -> list[Mend]:
-        """Return what mends each difference, in their order; several that one mend settles have the same."""
+        """Return a repair for each difference, in order; differences that one repair fixes share it."""
 
     @property
     @abstractmethod
     def client(self) -> str:
-        """The command that runs a script in a file with the engine's own client."""
+        """The command that runs a script file with the engine's own client."""
 
     @property
     def opening(self) -> Sequence[str]:
-        """The statements that a script for the engine's own client begins with."""
+        """The statements at the start of a script for the engine's own client."""
         return ()
 
     def script_of(self, statements: Sequence[str]) -> str:
-        """Return statements as the engine's own client runs them."""
+        """Join statements into a script for the engine's own client."""
         return "".join(f"{statement}{self.statement_end}" for statement in statements).strip(" ")
 
     def undo_tables(self, connection: Connection, tables: Sequence[str]) -> None:
-        """Drop tables of the program's own, in the caller's transaction."""
+        """Drop the program's own tables, in the caller's transaction."""
         for table in tables:
             connection.send(f"DROP TABLE {connection.qualified(table)}")
 
     def take_back_row(self, connection: Connection, table: str, number: int) -> None:
-        """Delete the newest row of a table, and let its id be given out again, where the engine can do that."""
+        """Delete the newest row of a table; its id is used again if the engine can do that."""
         connection.send(f"DELETE FROM {connection.qualified(table)} WHERE id = {int(number)}")

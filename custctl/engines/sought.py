@@ -1,7 +1,8 @@
-"""What a search looks for, as an engine is asked for it: words in any order, or a part of a field.
+"""What a search asks an engine for: words in any order, or a part of a field.
 
-A search has lanes, one behind the other: 0 the customer with that very email, 1 those that have every word whole, 2 those
-that have words which begin so. A row is in the first lane that it matches; in a lane rows go by their id.
+A search has lanes, in this order: 0 for the customer with exactly that email, 1 for customers that have every word
+whole, 2 for those that have words with these prefixes. A row is in the first lane that it matches; a lane is ordered by
+id.
 """
 
 from __future__ import annotations
@@ -11,18 +12,18 @@ from typing import Any, Final, NamedTuple
 
 LANES: Final = 3
 REVERSED: Final = "\u2121"
-"""Stands before the digits of a phone that is indexed backwards; nobody types it."""
+"""Prefix of the digits of a phone that is indexed backwards; nobody types it."""
 
 
 class Term(NamedTuple):
-    """A word of a customer, folded; `whole` if it must be all of the word, else it may go on."""
+    """A folded word to find in a customer; if not `whole`, it is a prefix."""
 
     text: str
     whole: bool = False
 
 
 Need = tuple[tuple[Term, ...], ...]
-"""What must be found: one of these, each of which is terms that must all be there."""
+"""Alternatives, one of which must be found; all terms of an alternative must be there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,11 @@ class Sought:
     """A page of a search.
 
     Attributes:
-        needs: must all be found.
-        email: what was asked for, where it may be an email as a whole.
-        limit: the most rows.
-        lane: the first one.
-        after: the id behind which rows of that lane begin.
+        needs: all of these must be found.
+        email: the query, if all of it may be an email.
+        limit: maximum number of rows.
+        lane: the first lane of the page.
+        after: rows of that lane start after this id.
     """
 
     needs: tuple[Need, ...]
@@ -49,7 +50,7 @@ class Part:
     """A page of a search for a part of a field; arguments as in `Sought`.
 
     Attributes:
-        texts: one of these must be in a field: the folded text, and its digits where it may be of a phone.
+        texts: one of these must be in a field: the folded text, and its digits if it may be part of a phone.
     """
 
     texts: tuple[str, ...]
@@ -58,7 +59,7 @@ class Part:
 
 
 class Hits(NamedTuple):
-    """A query of `lane` and `id`, its parameters in their order, and their values."""
+    """A query that returns `lane` and `id`, its parameters in order, and their values."""
 
     text: str
     parameters: tuple[str, ...]
@@ -66,5 +67,5 @@ class Hits(NamedTuple):
 
 
 def whole(needs: tuple[Need, ...]) -> tuple[Need, ...]:
-    """Return the same needs, of whole words alone."""
+    """Return the same needs, but for whole words only."""
     return tuple(tuple(tuple(term._replace(whole=True) for term in each) for each in need) for need in needs)
