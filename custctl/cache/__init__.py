@@ -1,1 +1,1 @@
-"""The cache of frequently read customers in Redis or Valkey; `docs/decisions/cache-protocol.md` explains why it is right."""
+"""A cache of frequently read customers in Redis or Valkey; `docs/decisions/cache-protocol.md` shows why it is correct."""

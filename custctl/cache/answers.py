@@ -1,4 +1,4 @@
-"""Which answers the cache may serve for a customer, and which one it served."""
+"""Which answers the cache may serve, and the answer to a read."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Found:
     """A customer, and where it was read.
 
     Attributes:
-        cached: whether the cache has served it.
+        cached: whether the cache served it.
         stale: whether it could not be verified as current because the database is down.
-        age: seconds since the cache kept it.
-        is_sure: whether it is at least as new as the operator's last write; only a stale one may not be.
+        age: seconds since it was cached.
+        is_sure: whether it is at least as new as the operator's last write; always true unless stale.
     """
 
     row: Customer

@@ -54,11 +54,10 @@ def check_cache(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]
         yield Check("cache", True, "none")
         return
     memory = open_memory(profile, environ)
-    # Before it is asked now, which starts again from the beginning.
+    # Read these before the probe, which resets them.
     failure, in_doubt = memory.failure, len(memory.in_doubt)
     url = profile.cache.url
-    # Any name does for the keys of the probe. A machine that is busy for a moment makes no fault: what is wrong is to be
-    # told apart from what is slow.
+    # The probe's keys work with any name. The longer timeout keeps a slow machine from being reported as a fault.
     database_id = memory.database_id or "unknown"
     cache = open_cache(profile, environ, memory, database_id, patience=LONGER_PATIENCE)
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""What an entry holds: a row as bytes, under a version that can be compared as text."""
+"""The content of an entry: a row as bytes, with a version that can be compared as text."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _OPTIONAL = frozenset({"phone", "company", "address_line", "city", "region", "po
 
 
 class Sealer(Protocol):
-    """Encrypts what is kept."""
+    """Encrypts entries."""
 
     def seal(self, data: bytes, place: bytes) -> bytes:
-        """Return the data encrypted; `place` is where it is stored, and it decrypts only there."""
+        """Return the data encrypted; it can be decrypted only at `place`, where it is stored."""
 
     def open(self, data: bytes, place: bytes) -> bytes | None:
         """Return the data, or None if it was sealed with another key or for another place, or was changed."""
@@ -28,7 +28,7 @@ class Sealer(Protocol):
 def version_key(engine: str, version: str) -> str:
     """Return a version as text that sorts as versions do: epoch and counter, 16 hexadecimal digits each.
 
-    As text, because Lua's numbers are exact up to 2^53 only.
+    Text, because Lua's numbers are exact only up to 2^53.
     """
     found = Version.parse(version)
     return f"{epoch_key(found.epoch)}.{version_rank(engine, found.row):016x}"

@@ -1,6 +1,6 @@
-"""Connections to a cache: one server, the master named by Sentinels, or the node of a Cluster that stores a database's entries.
+"""Connections to a cache: one server, the master that Sentinels name, or the Cluster node that stores a database's entries.
 
-All entries of a database are in one hash slot, so that one server has all of them, and one connection serves.
+All entries of a database are in one hash slot, so one server has all of them, and one connection is enough.
 
 Sources: https://redis.io/docs/latest/develop/reference/sentinel-clients/ and
 https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/ (MOVED).
@@ -19,15 +19,15 @@ from custctl.support.tls import client_context
 if TYPE_CHECKING:
     from custctl.profiles.cache_url import Address
 
-_HOPS = 2  # times that a Cluster may send a call on; it knows its slots, and one is the rule
+_HOPS = 2  # maximum redirections of a call; a healthy Cluster needs one
 _WANTS_LOGIN = frozenset({"NOAUTH", "WRONGPASS"})
-# What is refused to every command that writes; of a server that is merely full, entries can still be taken away.
+# Errors that fail every write. OOM is not one of them: a full server still removes entries.
 _DOES_NOT_SERVE = frozenset(
     {"READONLY", "MISCONF", "NOREPLICAS", "LOADING", "MASTERDOWN", "BUSY", "DENIED"}
     | {"MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "CROSSSLOT"}
 )
 NO_DATABASE = "SELECT"
-"""The `kind` of the error for a database number that does not exist; servers have no word for it."""
+"""The `kind` of the error for a database number that does not exist; servers have no code for it."""
 
 
 class Link(Protocol):
@@ -89,7 +89,7 @@ class _Door:
         wire = Wire(host, port, tls=self._tls, patience=patience)
         if self._greetings:
             wire.patience = max(patience - (time.monotonic() - began), 0.001)
-            # By the last one it is seen whether the server has hung up: then it was not the login that it refused.
+            # PING shows whether the server has hung up: if so, the error is not about the login.
             for command, reply in zip(self._greetings, wire.call([*self._greetings, ("PING",)]), strict=False):
                 if isinstance(reply, Refusal):
                     wire.close()
@@ -98,7 +98,7 @@ class _Door:
         return wire
 
     def _refused(self, command: Command, reply: Refusal) -> WireError:
-        # Never with the command: it holds the password.
+        # Never include the command: it holds the password.
         if command[0] == "AUTH" and reply.kind == "ERR":
             return LoginError(f"it rejects the login: {reply.words}", reply.kind)
         if command[0] == "SELECT" and reply.kind == "ERR":
@@ -125,7 +125,7 @@ class _Door:
             raise WireError(f"the sentinel at {host} knows no master `{service}`{why}")
         master = self.open(named[0].decode(errors="replace"), _port(named[1]), patience / 2)
         [role] = master.call([("ROLE",)])
-        # Who may not ask for the role takes it as it was told.
+        # If this login may not run ROLE, trust the Sentinel.
         if isinstance(role, list) and role[:1] != [b"master"]:
             master.close()
             raise WireError(f"the sentinel at {host} names a master that is not one")
@@ -133,7 +133,7 @@ class _Door:
 
 
 def _first(address: Address, patience: float, use: Callable[[str, int | None, float], _ServerLink]) -> _ServerLink:
-    """Return the link through the first host that leads to one; a host that fails leaves time for the next."""
+    """Return the link through the first host that works; each host gets a share of the remaining time."""
     deadline = time.monotonic() + patience
     last = WireError("it has no host")
     for index, (host, port) in enumerate(address.hosts):
@@ -148,7 +148,7 @@ def _first(address: Address, patience: float, use: Callable[[str, int | None, fl
 
 
 class _ServerLink:
-    """A connection to one server, unchanged."""
+    """A connection to one server."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -209,7 +209,7 @@ def _is(reply: Any, kind: str) -> bool:
 
 
 def _served(replies: list[Any]) -> list[Any]:
-    """Return replies; a refusal that concerns every command is an error."""
+    """Return replies, but raise a refusal that would fail every command."""
     for reply in replies:
         if isinstance(reply, Refusal) and reply.kind in _WANTS_LOGIN | _DOES_NOT_SERVE:
             raise refused(reply)

@@ -1,7 +1,7 @@
-"""Whether the database is reachable, as far as its ports tell: this decides whether a served entry is marked as stale.
+"""Checks whether the database's ports accept connections, which decides whether a cached row is marked as stale.
 
-A cached row needs no connection to the database, and so says nothing about it. At most once a second, for all processes
-of a user on a machine, a check finds out whether one of the nodes still accepts connections; it logs in to none.
+A cached row needs no connection to the database, so it does not show whether the database is up. The check runs at most
+once a second for all processes of a user on a machine, and does not log in.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from custctl.cache.memory import Memory
 
-_AGAIN = 1.0  # seconds between two looks
-_PATIENCE = 0.05  # seconds; whoever does not answer within these may be far away, and is taken to be there
+_AGAIN = 1.0  # seconds between two checks
+_PATIENCE = 0.05  # seconds; a server that takes longer may be far away, and counts as reachable
 
 
 def is_down(servers: Sequence[tuple[str, int]], memory: Memory) -> bool:

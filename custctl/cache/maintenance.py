@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from custctl.engines.base import Database
     from custctl.engines.connection import Connection, Row
 
-_BATCH = 500  # customers a round trip; their leases outlive a batch by far
+_BATCH = 500  # customers per round trip; a lease lasts much longer than a batch
 
 
 @dataclass(slots=True)
@@ -67,12 +67,12 @@ def warm(cache: Cache, database: Database, limit: int, on_progress: Callable[[in
 
     from custctl.schema.tables import customer
 
-    # Who asks for this asks also where the cache has failed just now.
+    # An explicit request: try the cache even if it has just failed.
     cache.probe()
     newest = sa.select(customer.c.id).order_by(customer.c.updated_at.desc(), customer.c.id.desc()).limit(limit)
     with database.reading() as connection:
         check_schema(read_standing(connection))
-        # Numbers alone: a hundred thousand of them are a few megabytes.
+        # Ids only: 100,000 of them take a few megabytes.
         ids = connection.execute(newest).scalars()
     done = Warmed()
     for begin in range(0, len(ids), _BATCH):
@@ -81,7 +81,7 @@ def warm(cache: Cache, database: Database, limit: int, on_progress: Callable[[in
         leases = {each: look.lease for each, look in looks.items() if look.lease}
         rows = database.read(partial(_rows, database, list(leases)), replica=False)
         source = database.source
-        # A replica that serves for want of the primary may lack what that will have when it is back.
+        # A replica that serves because the primary is down may lack writes that the primary has when it is back.
         if source is None or source.is_primary:
             told = cache.fill_all([(row, leases[row.id]) for row in rows])
             done.filled += told.pop("kept", 0)
@@ -111,7 +111,7 @@ def _rows(database: Database, ids: list[int], connection: Connection) -> list[Cu
 
 
 def count_entries(keys: Iterable[bytes]) -> int:
-    """Return how many entries some keys belong to: an entry has a second key, its address."""
+    """Return the number of entries among keys: each entry also has a key for its address, which does not count."""
     return sum(b":row:" in key for key in keys)
 
 

@@ -1,7 +1,7 @@
-"""What a machine remembers about a profile's cache between two commands.
+"""What a machine remembers about a profile's cache between commands.
 
-Which database the entries belong to, what was last written from here, which entries are in doubt, and whether the cache
-failed recently: a short-lived process knows none of that by itself.
+A short-lived process cannot know by itself which database the entries belong to, what this machine last wrote, which
+entries are in doubt, or whether the cache failed recently.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Any
 
 from custctl.support.state import SealedFile
 
-_KEPT = 2000  # customers that are remembered one by one
-_SPARED = 30.0  # seconds after a failure in which the cache is left alone
+_KEPT = 2000  # customers that are remembered individually
+_SPARED = 30.0  # seconds after a failure during which the cache is not used
 _ID = re.compile(r"-1|[0-9]{1,19}", re.ASCII)
-_LONGEST = 24 * 3600.0  # seconds that a write may last; a clock that was put back makes no doubt last for ever
+_LONGEST = 24 * 3600.0  # maximum seconds of a write; keeps a doubt from lasting forever after the clock is set back
 _PATIENCE = 1.0  # seconds to wait for another process's writing of the file
 
 ALL = -1
@@ -41,7 +41,7 @@ class Memory:
         self._file = SealedFile(path) if path is not None else None
         self._clock = clock
         self._held: dict[str, Any] | None = None
-        self._begun = ""  # tells this memory from one that began later
+        self._begun = ""  # distinguishes this memory from one that began later
         self._is_new = False
         self._problem: str | None = None if path is not None else "this user has no home folder"
 
@@ -157,7 +157,7 @@ class Memory:
 
         def change(held: dict[str, Any]) -> None:
             if held["begun"] != self._begun:
-                # Lost since this process began: others may have written meanwhile what is newer than this.
+                # The file was lost since this process read it: others may have written something newer.
                 self._begin(held)
             else:
                 self._note(held, {customer_id: version_key})
@@ -165,7 +165,7 @@ class Memory:
         self._keep(change)
 
     def met(self, versions: Mapping[int, str]) -> None:
-        """Record the versions that the primary had, while the memory is too young to know them by itself."""
+        """Record versions read from the primary, while the memory is too young to know them from writes."""
 
         def change(held: dict[str, Any]) -> None:
             if held["begun"] == self._begun:
@@ -177,7 +177,7 @@ class Memory:
         written: dict[str, str] = held["written"]
         for each, version in versions.items():
             before = written.pop(str(each), "").partition(" ")[0]
-            # The last ones are the newest.
+            # Re-inserted at the end: the order is oldest to newest.
             written[str(each)] = f"{max(before, version)} {self._clock()}"
         for oldest in list(written)[:-_KEPT]:
             held["since"] = max(held["since"], _number(written.pop(oldest).partition(" ")[2]))
@@ -211,7 +211,7 @@ class Memory:
         self._keep(change)
 
     def settle(self, doubts: Mapping[int, str]) -> None:
-        """Record that these are no longer in doubt, except for writes in flight and doubts that are newer than the call of `in_doubt`."""
+        """Record that these are no longer in doubt, except writes in flight and doubts newer than the call of `in_doubt`."""
         now = self._clock()
 
         def change(held: dict[str, Any]) -> None:
@@ -248,12 +248,12 @@ class Memory:
             return True
         if self.failure is not None:
             return False
-        taken = True  # also where nobody can write that down
+        taken = True  # also if the file cannot be written
 
         def take(held: dict[str, Any]) -> None:
             nonlocal taken
             again = held.get("failed")
-            # Whoever came first has begun another half minute by it.
+            # The first process to get here starts another half minute.
             taken = again is None or again == found
             if again is not None:
                 held["failed"] = [self._clock(), again[1]]

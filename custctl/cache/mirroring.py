@@ -50,7 +50,7 @@ class CacheMirror:
         self._token = os.urandom(9).hex()
         self._marked: set[int] = set()
         self.problem: str | None = None
-        """Why the cache missed something; None if it has been told all."""
+        """Why the cache missed something; None if it missed nothing."""
         self.forgotten = 0
         """How many entries and addresses of erased customers were removed."""
 
@@ -97,7 +97,7 @@ class CacheMirror:
             cache.bury(customer_id, version, self._token)
 
     def erasing(self, database_id: str | None, customer_id: int) -> None:
-        """Announce the erasure of a customer, before the commit, and remove what is held of it."""
+        """Announce the erasure of a customer, before the commit, and remove its cached data."""
         self.writing(database_id, customer_id)
         with self._told(customer_id, self._mark):
             cache = self._opened(database_id)
@@ -121,7 +121,7 @@ class CacheMirror:
             try:
                 self._cache.unmark(customer_id, self._token)  # type: ignore[union-attr]
             except Exception:  # noqa: BLE001 - the write has an outcome of its own
-                return  # the marks run out
+                return  # the marks expire
 
     # -- many --------------------------------------------------------------------------------------
 
@@ -171,7 +171,7 @@ class CacheMirror:
             yield
         finally:
             over.set()
-            # What it says after this process has said that all is done would stay.
+            # A mark renewed after the final turn would stay until it expires.
             thread.join()
 
     def forked(self, database_id: str | None, epoch: int) -> None:

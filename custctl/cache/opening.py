@@ -1,4 +1,4 @@
-"""From a profile to its cache: address, login, key, memory."""
+"""Opens a profile's cache: address, login, encryption key, memory."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from custctl.profiles import Profile
 
 PATIENCE = 0.12
-"""Seconds for connecting and for each call: how long a command waits for a cache that hangs, before it continues without it."""
+"""Timeout in seconds for connecting and for each call; after it, a command continues without the cache."""
 
 LONGER_PATIENCE = 5.0
 """The same for commands about the cache itself: a busy cache must not count as down."""
 
-_NO_LIMIT = 60.0  # seconds that a write is taken to last at most where the profile sets no limit
-_AFTERWARDS = 20.0  # seconds in which a writer has learnt what became of its commit
+_NO_LIMIT = 60.0  # assumed maximum seconds of a write if the profile sets no `statement_timeout`
+_AFTERWARDS = 20.0  # seconds for a writer to learn the outcome of its commit
 
 
 def open_memory(profile: Profile, environ: Mapping[str, str]) -> Memory:

@@ -1,4 +1,4 @@
-"""Reading one customer through the cache, and only from it while the database is down."""
+"""Reads one customer through the cache, and from the cache alone while the database is down."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Rows(Protocol):
 
     @property
     def has_read_primary(self) -> bool:
-        """Whether the last read came from the primary, and not from a replica in its place."""
+        """Whether the last read came from the primary, not from a replica in its place."""
 
 
 class Reader:
@@ -88,7 +88,7 @@ class Reader:
             return NOTHING
 
     def _ask(self, who: str, look: Look) -> Customer:
-        """Read from the database; from the primary if the row is going to be cached, or an older row must not be shown."""
+        """Read from the database; from the primary if the row will be cached or must not be older than the last write."""
         row, database_id = self._rows().identified(who, replica=not look.lease and look.is_sure)
         another = self._learn(database_id)
         self._cache = another or self._cache
@@ -96,7 +96,7 @@ class Reader:
         if another is None and look.customer_id == row.id:
             self._keep(row, look.lease)
         else:
-            # What is kept has to be read after its lease was given: by an address, it was not known whose to ask for.
+            # A cached row must be read after its lease was granted; a lookup by address did not know whose lease to take.
             again = self._look(row.id)
             if again.lease:
                 row, _ = self._rows().identified(str(row.id))
@@ -104,7 +104,7 @@ class Reader:
         return row
 
     def _keep(self, row: Customer, lease: str) -> None:
-        # A replica that serves for want of the primary may lack what that will have when it is back.
+        # A replica that serves because the primary is down may lack writes that the primary has when it is back.
         if self._cache is None or not self._rows().has_read_primary:
             return
         try:

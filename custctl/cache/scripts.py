@@ -1,4 +1,4 @@
-"""The scripts that the cache runs, each atomic; `docs/decisions/cache-protocol.md` explains how they fit together."""
+"""The atomic scripts that the cache server runs; `docs/decisions/cache-protocol.md` explains how they fit together."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def _digest(name: str) -> str:
 
 
 def short(name: str, keys: Sequence[Word], arguments: Sequence[Word]) -> Command:
-    """Return the command that runs a script which the server knows."""
+    """Return the command that runs a script already loaded on the server."""
     return ("EVALSHA", _digest(name), len(keys), *keys, *arguments)
 
 
 def loading() -> list[Command]:
-    """Return the commands that load all scripts which `short` runs."""
+    """Return the commands that load all scripts run by `short`."""
     return [("SCRIPT", "LOAD", _text(name)) for name in _LASTING]
 
 

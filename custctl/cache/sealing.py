@@ -1,6 +1,6 @@
-"""Entries encrypted with the operator's key: AES-256-GCM, bound to the place where the entry is stored.
+"""Encrypts entries with the operator's key: AES-256-GCM, bound to the place where the entry is stored.
 
-Source: NIST SP 800-38D; the random nonces of 96 bits allow for 2^32 entries under one key.
+Source: NIST SP 800-38D; random 96-bit nonces allow 2^32 entries per key.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class AesSealer:
     """See `custctl.cache.entries.Sealer`.
 
     Args:
-        key: 32 bytes in Base64, as `openssl rand -base64 32` makes them.
+        key: 32 bytes in Base64, as made by `openssl rand -base64 32`.
 
     Raises:
-        CredentialError: it is none.
+        CredentialError: the key is not valid.
     """
 
     def __init__(self, key: str) -> None:

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from custctl.cache.memory import Memory
     from custctl.customers.model import Customer
 
-_KEEP = 24 * 3600.0  # seconds that an entry is there for the time when the database is down
-_LEASE = 10.0  # seconds in which who has found no entry may fill it
-_TOMBSTONE = 3600.0  # seconds; fillers in flight are long gone by then
-_USELESS = "useless"  # a hit that does not open, or is older than what was written from here
-_NEVER = -1  # milliseconds that an entry is current: it is a miss, so that it can be filled again
+_KEEP = 24 * 3600.0  # seconds to keep an entry for use while the database is down
+_LEASE = 10.0  # seconds that a reader has to fill an entry after a miss
+_TOMBSTONE = 3600.0  # seconds; by then no fill is in flight any more
+_USELESS = "useless"  # a hit that cannot be decoded, or is older than this machine's own write
+_NEVER = -1  # milliseconds that an entry is current: makes every hit a miss, so that it can be filled again
 _PROBED = ("state", "row", "email", "counts")
-_TRIES = 100  # keys that one SCAN looks at
+_TRIES = 100  # keys that one SCAN examines
 
 
 class CacheError(Exception):
@@ -140,7 +140,7 @@ class Cache:
                     raise refused(reply)
         except WireError as error:
             raise self._failed(error) from None
-        # Not when it was connected: one that stands still takes connections.
+        # Only now, not on connecting: a server that hangs still accepts connections.
         if not self._has_answered:
             self._has_answered = True
             self._memory.answered()
@@ -203,9 +203,9 @@ class Cache:
         ]
         if not unknown:
             return replies
-        # Nobody has asked since this server came up. It may have come up with what it had kept a while ago, or be a
-        # replica that lacks what came last: nothing of that is trusted. Where it takes no scripts to keep, it has each
-        # from its first run on, and this happens as often.
+        # The server started since anyone last used it. It may have loaded an old snapshot, or be a replica that lacks
+        # the last writes, so no earlier entry is trusted. If it rejects SCRIPT LOAD, each script is cached on its first
+        # run, and this path runs once per script.
         first = [self._turned(), *scripts.loading()]
         told = self._call([*first, *(scripts.whole(*calls[index]) for index in unknown)], insist=insist)
         if isinstance(told[0], Refusal):
@@ -222,7 +222,7 @@ class Cache:
         return f"{self._prefix}row:{customer_id}"
 
     def _email(self, email: str) -> str:
-        # Not the address itself: keys are seen by whoever may list them.
+        # A hash instead of the address: anyone who may list keys sees them.
         return f"{self._prefix}email:{hashlib.sha256(email.encode()).hexdigest()[:32]}"
 
     # -- reading -----------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ class Cache:
             counted: whether it counts as hits and misses.
         """
         looks = self._look_all(customer_ids, counted=counted)
-        # Not taken away: whoever has another key may still be glad of it while the database is down.
+        # Do not remove them: a client with another encryption key may need them while the database is down.
         useless = [each for each, look in zip(customer_ids, looks, strict=True) if look.answer == _USELESS]
         renewed = (
             {look.customer_id: look for look in self._look_all(useless, counted=False, fresh=_NEVER)} if useless else {}
@@ -294,7 +294,7 @@ class Cache:
         if row is not None and (row.id != customer_id or not self._is_version(row, version)):
             row = None
         if row is not None and version.decode(errors="replace") < self._memory.known(customer_id):
-            row = None  # older than what was written from here
+            row = None  # older than this machine's own write
         found = answer.decode()
         if row is None and found == "hit":
             found = _USELESS
@@ -336,7 +336,7 @@ class Cache:
             calls.append(("fill", [self._state, key, self._email(row.email)], arguments))
         replies = self._run_all(calls)
         for reply in replies:
-            # What is no entry of ours is in the way of one row alone.
+            # A key that is not ours blocks one row only.
             if isinstance(reply, Refusal) and reply.kind not in ("WRONGTYPE", "ERR"):
                 _granted(reply)
         return Counter(reply.decode() if isinstance(reply, bytes) else "refused" for reply in replies)
@@ -368,12 +368,12 @@ class Cache:
 
     def bury(self, customer_id: int, version: str, token: str) -> None:
         """Leave a tombstone for a customer that was deleted at a version."""
-        # Behind the version itself, so that a row of that version does not come back.
+        # Sorts after the version itself, so that a row of that version does not come back.
         stone = f"{version_key(self._engine, version)}~"
         self._end("bury", customer_id, [self._row(customer_id)], [token, stone, _ms(max(_TOMBSTONE, self._mark))])
 
     def _end(self, name: str, customer_id: int, keys: Sequence[str], arguments: Sequence[Any]) -> None:
-        """Announce what was committed; if that is rejected, at least let nobody read the old entry."""
+        """Announce what was committed; if that is rejected, drop the old entry so that nobody reads it."""
         try:
             self._tell(name, keys, arguments)
         except CacheError:
@@ -401,9 +401,9 @@ class Cache:
         return _granted(self._call([("HGET", self._row(customer_id), "version")], insist=True)[0]) is not None
 
     def forget(self, customer_id: int) -> int:
-        """Remove what an entry holds of a customer, and return whether there was something: 0 or 1.
+        """Remove a customer's data from its entry, and return how many entries had any: 0 or 1.
 
-        Marks and a tombstone stay: they keep off whoever still holds the row.
+        Marks and a tombstone stay: they stop other processes that still hold the row from caching it.
         """
         removed = _granted(
             self._call([("HDEL", self._row(customer_id), "payload", "generation", "at")], insist=True)[0]
@@ -411,7 +411,7 @@ class Cache:
         return int(isinstance(removed, int) and removed > 0)
 
     def forget_addresses(self, customer_id: int) -> int:
-        """Remove the keys of all addresses that led to a customer, and return their number. All keys are looked at."""
+        """Remove the keys of all addresses of a customer, and return their number. Scans all keys."""
         removed = 0
         for keys in self.key_lists():
             addresses = [key for key in keys if key.startswith(f"{self._prefix}email:".encode())]
@@ -422,7 +422,7 @@ class Cache:
                 removed += len(found)
         return removed
 
-    # -- looking after it --------------------------------------------------------------------------
+    # -- maintenance -------------------------------------------------------------------------------
 
     def counts(self) -> dict[str, int]:
         """Return the number of hits, misses, and entries served while the database was down."""
@@ -439,7 +439,7 @@ class Cache:
         self._call([("HINCRBY", self._counts, name, 1)])
 
     def probe(self) -> None:
-        """Do everything that reads and writes do, with keys of no customer.
+        """Do everything that reads and writes do, with keys that belong to no customer.
 
         Raises:
             CacheError: the cache cannot be used, or rejects a part of it.
@@ -464,7 +464,7 @@ class Cache:
                 self._call([("PEXPIRE", each, keep) for each in (state, counts)], insist=True)
         except CacheError as error:
             if error.kind == "ERR":
-                # Within a script a missing right goes by no name of its own; outside of it, it does.
+                # Inside a script a missing privilege has no error code of its own; outside it is NOPERM.
                 self._call(_taken_by_scripts(keys, keep), insist=True)
             with suppress(CacheError):
                 self._call(away, insist=True)
@@ -502,7 +502,7 @@ class Cache:
 
 
 def _taken_by_scripts(keys: Sequence[str], keep: int) -> list[Command]:
-    """Return the commands that the scripts use, on keys of no customer."""
+    """Return the commands that the scripts use, on keys that belong to no customer."""
     state, row, email, counts = keys
     return [
         ("TIME",),

@@ -1,7 +1,7 @@
-"""The protocol of Redis and Valkey to one server, as little of it as a look into the cache takes.
+"""The protocol of Redis and Valkey to one server, reduced to what the cache needs.
 
-A client library would serve as well and takes longer to load than all the rest of a cached `customer get`, waits
-for a minute where a server stands still unless each of its limits is set, and makes of a reply what it thinks best.
+A client library takes longer to import than everything else in a cached `customer get`, waits a minute for a hanging
+server unless each of its timeouts is set, and converts replies in its own way.
 
 Source: https://redis.io/docs/latest/develop/reference/protocol-spec/ (RESP2).
 """
@@ -18,25 +18,25 @@ from typing import Any
 Word = str | bytes | int
 Command = Sequence[Word]
 
-# What a server that announces more is taken to do: talk another protocol.
+# A server that announces more than this is taken to speak another protocol.
 _LARGEST = 64 * 1024 * 1024  # bytes of one value
 _LONGEST = 1024 * 1024  # values in an array
 _DEEPEST = 8
-_LINE = 64 * 1024  # bytes of what is neither
+_LINE = 64 * 1024  # bytes of a line
 _NUMBER = re.compile(rb"-?[0-9]{1,19}")
 
 
-# Where in a script it was refused, which is no matter for an operator; and what an unknown command is repeated by.
+# The place in a script, which does not help an operator; and the quoted command, which may hold a password.
 _IN_SCRIPT = re.compile(r"\s*script: (?:[0-9a-f]{40}, )?on @user_script:\d+\.?$")
 _REPEATED = re.compile(r"""[^'`"]*(['`"])[^'`"]*\1""")
-_WORDS = 400  # characters that are passed on of what a server says
+_WORDS = 400  # maximum characters of a server's message to pass on
 
 
 class WireError(Exception):
-    """The connection is of no use: refused, cut, too late, or not Redis's protocol.
+    """The connection cannot be used: refused, closed, timed out, or not Redis's protocol.
 
     Attributes:
-        kind: what the server calls it: `MISCONF`; empty where it is not the server's word.
+        kind: the server's error code, such as `MISCONF`; empty if the error is not the server's.
     """
 
     def __init__(self, message: str, kind: str = "") -> None:
@@ -45,20 +45,20 @@ class WireError(Exception):
 
 
 class LoginError(WireError):
-    """The server is there, and wants another login, or one with more rights."""
+    """The server is reachable, but requires another login, or one with more privileges."""
 
 
 class Refusal(Exception):  # noqa: N818 - what the server says, not a fault of ours
-    """What a server answers in place of a reply: `NOSCRIPT …`, `WRONGTYPE …`, `NOAUTH …`."""
+    """An error reply of the server: `NOSCRIPT …`, `WRONGTYPE …`, `NOAUTH …`."""
 
     @property
     def kind(self) -> str:
-        """Its first word, which is the same in every version and language."""
+        """The error code: the first word, the same in every version and language."""
         return str(self).partition(" ")[0]
 
     @property
     def words(self) -> str:
-        """What it says, without what it repeats of a command: that may be a password, or a customer's."""
+        """The message without the parts of a command that it repeats: these may be a password or customer data."""
         text = _IN_SCRIPT.sub("", str(self))
         repeated = _REPEATED.match(text) if self.kind == "ERR" else None
         text = repeated[0] if repeated else text
@@ -69,23 +69,23 @@ class Wire:
     """A connection to one server.
 
     Args:
-        host: a name or address; a path where `port` is None.
+        host: a name or address; a socket's path if `port` is None.
         tls: an `ssl.SSLContext`, or None for a plain connection.
         patience: seconds for connecting and for each call.
 
     Attributes:
-        host: as it was given.
+        host: as given.
         patience: seconds for each call.
 
     Raises:
-        WireError: no connection comes about in time.
+        WireError: it cannot connect in time.
     """
 
     def __init__(self, host: str, port: int | None, *, tls: Any = None, patience: float) -> None:
         self.host = host
         self.patience = patience
         self._held = bytearray()
-        self._read = 0  # bytes of it
+        self._read = 0  # bytes of `_held` already consumed
         deadline = time.monotonic() + patience
         try:
             self._socket = _connect(host, port, deadline)
@@ -96,10 +96,10 @@ class Wire:
             raise WireError(_reason(error, patience)) from None
 
     def call(self, commands: Sequence[Command]) -> list[Any]:
-        """Send commands in one go, and return their replies; what the server refuses is a `Refusal` among them.
+        """Send commands as one pipeline, and return their replies; a rejected command has a `Refusal` as its reply.
 
         Raises:
-            WireError: not all replies come in time.
+            WireError: not all replies arrive in time.
         """
         deadline = time.monotonic() + self.patience
         replies: list[Any] = []
@@ -173,7 +173,7 @@ class Wire:
         data = self._socket.recv(64 * 1024)
         if not data:
             raise ConnectionResetError(0, "it closed the connection")
-        # What was read goes when more comes, not reply by reply.
+        # Discard consumed bytes only when more arrive, not after every reply.
         del self._held[: self._read]
         self._read = 0
         self._held += data
@@ -210,7 +210,7 @@ def _secured(plain: socket.socket, tls: Any, host: str) -> socket.socket:
         secured: socket.socket = tls.wrap_socket(plain, server_hostname=host)
     except BaseException as error:
         plain.close()
-        # A certificate that does not verify is both.
+        # A certificate error is both a ValueError and an OSError.
         if isinstance(error, ValueError) and not isinstance(error, OSError):
             raise OSError(0, "its host name cannot be in a certificate") from None
         raise
@@ -243,7 +243,7 @@ def _connected(made: socket.socket, address: Any, deadline: float) -> socket.soc
 
 
 def _addresses(host: str, port: int, deadline: float) -> Sequence[Any]:
-    """Look a name up, which knows no time limit of its own; an address takes no looking up."""
+    """Resolve a host name with a timeout, which `getaddrinfo` lacks; an address needs no lookup."""
     try:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror:

@@ -1,4 +1,4 @@
--- Leave a tombstone where a row was deleted: its version keeps off whoever still holds the row.
+-- Leave a tombstone for a deleted row: its version stops clients that still hold the row from caching it.
 -- KEYS: row. ARGV: the writer's token, version, milliseconds to keep it.
 redis.call('HDEL', KEYS[1], 'm:' .. ARGV[1])
 void_lease(KEYS[1])

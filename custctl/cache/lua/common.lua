@@ -1,4 +1,4 @@
--- What the scripts share; it stands before each of them. Time is the server's own.
+-- Shared code, prepended to every script. `now` is the server's clock, in milliseconds.
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 
@@ -8,8 +8,8 @@ local function fields(key)
   return found
 end
 
--- Tell whether one version comes before another. Byte by byte: `<` goes by the collation of the server's locale, and
--- some read two letters as one (`aa` in Danish, `ff` in Welsh).
+-- Tell whether one version comes before another. Compare bytes: `<` uses the collation of the server's locale, and
+-- some treat two letters as one (`aa` in Danish, `ff` in Welsh).
 local function precedes(one, other)
   for i = 1, math.min(#one, #other) do
     local a, b = one:byte(i), other:byte(i)
@@ -20,7 +20,7 @@ end
 
 local function epoch_of(version) return version:sub(1, 16) end
 
--- Return whether a mark is live, and the names of those that have run out.
+-- Return whether any mark is live, and the names of the expired ones.
 local function marks(of)
   local live, dead = false, {}
   for name, mark in pairs(of) do
@@ -31,6 +31,6 @@ local function marks(of)
   return live, dead
 end
 
--- It is a fence against fillers too. As it takes away alone, it is allowed where memory is full, and so is, in one script,
--- what follows it.
+-- Revoke the lease, so that no reader fills the entry. It only deletes, so it is allowed when memory is full, and so are
+-- the commands after it in the same script.
 local function void_lease(row) redis.call('HDEL', row, 'lease', 'leased', 'under') end

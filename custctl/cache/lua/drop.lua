@@ -1,5 +1,5 @@
--- Take entries away; what is marked by a writer in flight loses its row, and keeps the mark.
--- KEYS: rows, and others of ours.
+-- Remove entries. An entry marked by a writer in flight loses its row, but keeps the mark.
+-- KEYS: rows, and other keys of ours.
 for _, key in ipairs(KEYS) do
   local marked = false
   if redis.call('TYPE', key).ok == 'hash' then

@@ -1,12 +1,12 @@
--- Read a row's entry, and hand out a lease to the first who finds none.
+-- Read a row's entry, and grant a lease to the first reader that misses.
 -- KEYS: state, row, counts. ARGV: a token, milliseconds of a lease, milliseconds that an entry is fresh, whether it counts.
--- Returns: hit | miss | busy, the lease or '', payload or '', version or '', milliseconds of its age.
--- Nothing, but a write: a server that refuses to be written to hears no writer either, and is not to be believed.
+-- Returns: hit | miss | busy, the lease or '', payload or '', version or '', its age in milliseconds.
+-- A write without effect: a server that rejects writes misses every writer's announcement, and must not be trusted.
 redis.call('HDEL', KEYS[1], '')
 local state, row = fields(KEYS[1]), fields(KEYS[2])
 local all_live, all_dead = marks(state)
 if #all_dead > 0 then
-  -- Whoever wrote many rows was killed: which of them, nobody knows.
+  -- A bulk writer was killed: nobody knows which rows it wrote.
   redis.call('HDEL', KEYS[1], unpack(all_dead))
   redis.call('HSET', KEYS[1], 'generation', ARGV[1])
   state.generation = ARGV[1]
@@ -20,7 +20,7 @@ elseif row.payload and #dead == 0 and row.generation == state.generation
     and epoch_of(row.version) == state.epoch and age <= tonumber(ARGV[3]) then
   answer = 'hit'
 elseif not row.lease or tonumber(row.leased) <= now then
-  -- Where memory is full the server refuses that: nobody fills, and what is there is served all the same.
+  -- When memory is full the server rejects this: nobody fills, but existing entries are still served.
   local under = state.generation or ARGV[1]
   local leased = string.format('%.0f', now + ARGV[2])
   local given = redis.pcall('HSET', KEYS[2], 'lease', ARGV[1], 'leased', leased, 'under', under)
@@ -32,6 +32,6 @@ elseif not row.lease or tonumber(row.leased) <= now then
 end
 if ARGV[4] == '1' then redis.pcall('HINCRBY', KEYS[3], answer == 'hit' and 'hits' or 'misses', 1) end
 local payload = row.payload or ''
--- A row of a history that was left is served to nobody, not even while the database is down.
+-- Never serve a row of an abandoned history, not even while the database is down.
 if state.epoch and row.version and precedes(epoch_of(row.version), state.epoch) then payload = '' end
 return {answer, lease, payload, row.version or '', string.format('%.0f', age)}

@@ -1,4 +1,4 @@
--- Trust no entry that was kept up to now, after a write of many rows or a fork of the history.
+-- Stop trusting all entries cached so far, after a bulk write or a fork of the history.
 -- KEYS: state. ARGV: the writer's token, a new generation, the epoch or ''.
 redis.call('HDEL', KEYS[1], 'm:' .. ARGV[1])
 redis.call('HSET', KEYS[1], 'generation', ARGV[2])
