@@ -1,4 +1,4 @@
-"""Customers: what one is, which values its fields may hold, and how two edits of one row are merged.
+"""Customers: what a customer is, which values its fields may hold, and how two edits of one row are merged.
 
-Nothing here prints, prompts or knows an engine.
+Nothing here prints, prompts or depends on an engine.
 """

@@ -1,9 +1,8 @@
-"""The audit: one row a write, chained by hash per customer.
+"""The audit: one row per write, chained by hash per customer.
 
-Each row's hash covers the row before it, so that nothing in a chain can be
-changed or taken out unseen. The values themselves stand in a column of their
-own, and the chain holds only their salted hash: they can be erased, salt and
-all, and the chain still verifies.
+Each row's hash covers the previous row, so that no change or removal in a chain goes unnoticed. The values are in a
+column of their own, and the chain contains only their salted hash: they can be erased together with the salt, and the
+chain still verifies.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ if TYPE_CHECKING:
     from custctl.engines.connection import Connection, Row
 
 _NAMES = 400
-"""How long the names of the fields of one entry may be, together."""
+"""Maximum length of all field names of one entry together."""
 
 _MORE = "…"
 
 DATABASE = 0
-"""The `customer_id` of rows that concern the database itself."""
+"""The `customer_id` of rows about the database itself."""
 
 HASHED = (
     "operation_id",
@@ -44,26 +43,26 @@ HASHED = (
     "values_hash",
     "previous_hash",
 )
-"""The columns that `row_hash` covers, in this order, in rows without a login of the database."""
+"""The columns that `row_hash` covers, in this order, in rows without a database login."""
 
 WITH_LOGIN = (*HASHED, "database_login")
-"""The columns that it covers since the database says whose session wrote."""
+"""The columns that it covers since the database records whose session wrote."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A write, as it is to be recorded.
+    """A write to record.
 
     Attributes:
         operation_id: the UUID of the user's request.
         part: 0, or the number of an import's batch from 1.
         customer_id: the customer, or `DATABASE`.
         action: what was done: add, update, delete, set-password, import, seed, …
-        actor: who did it, as the client says; the database adds its own word.
-        version: the version that the write left behind.
-        fields: the names of the fields that were written.
-        values: what is erasable: `before` and `after`; None where there is nothing.
-        customers: the ids that a batch touched.
+        actor: who did it, according to the client; the database adds the login.
+        version: the row's version after the write.
+        fields: the names of the written fields.
+        values: what can be erased: `before` and `after`; None if there are no values.
+        customers: the ids that a batch changed.
         detail: facts without personal data.
     """
 
@@ -80,22 +79,22 @@ class Entry:
 
 
 def canonical(value: object) -> str:
-    """Return the one JSON text that is hashed and stored for a value."""
+    """Return the canonical JSON text of a value, which is hashed and stored."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def row_hash(row: Mapping[str, Any]) -> str:
-    """Return the hash of an audit row: SHA-256 over the JSON array of the columns that are in its chain."""
+    """Return the hash of an audit row: SHA-256 over the JSON array of the columns in its chain."""
     return _hash_of(row, HASHED if row["database_login"] is None else WITH_LOGIN)
 
 
 def is_as_written(row: Mapping[str, Any]) -> bool:
-    """Return whether a row's hash is what it should be.
+    """Return whether a row's hash is correct.
 
-    A client of a release that does not know the login leaves it to the database: it is then outside of the chain.
+    A client of a release without the login column leaves it to the database: it is then outside of the chain.
 
     Raises:
-        TypeError, ValueError: the row holds what custctl never writes.
+        TypeError, ValueError: the row holds something that custctl never writes.
     """
     return row["row_hash"] in (row_hash(row), _hash_of(row, HASHED))
 
@@ -105,25 +104,25 @@ def _hash_of(row: Mapping[str, Any], columns: Sequence[str]) -> str:
 
 
 def _sha256(text: str) -> str:
-    # Reading a customer needs none of it, and its import takes longer than the query.
+    # Reading a customer does not need it, and the import takes longer than the query.
     import hashlib
 
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def values_hash(salt: str, held_values: str) -> str:
-    """Return the salted hash that stands in the chain for the values."""
+    """Return the salted hash that represents the values in the chain."""
     return _sha256(f"{salt}\n{held_values}")
 
 
 def append(database: Database, connection: Connection, entry: Entry) -> None:
-    """Write an entry at the end of its customer's chain, in the caller's transaction.
+    """Append an entry to its customer's chain, in the caller's transaction.
 
-    Should two find the same end at once, the second is refused and its transaction run again. The database's own chain
-    is locked: what writes there is long.
+    If two transactions find the same end at once, the second is refused and retried. The database's own chain is locked
+    instead, because its writes take long.
 
     Raises:
-        StatementError: the operation is recorded already.
+        StatementError: the operation is already recorded.
     """
     if entry.customer_id == DATABASE:
         database.lock(connection, "audit")
@@ -153,7 +152,7 @@ def append(database: Database, connection: Connection, entry: Entry) -> None:
 
 
 def _names(fields: Sequence[str]) -> str:
-    """Return the names of fields in one text; where those are too many for its column, the last ones are left out."""
+    """Return the names of fields as one text; if they are too long for the column, the last ones are left out."""
     text = ",".join(fields)
     if len(text.encode("utf-16-le")) <= 2 * _NAMES:
         return text
@@ -164,7 +163,7 @@ def _names(fields: Sequence[str]) -> str:
 
 
 def held_values(row: Row) -> dict[str, Any]:
-    """Return the values that an entry holds; empty where there are none or they are erased.
+    """Return the values of an entry; empty if it has none or they are erased.
 
     Raises:
         InvalidError: they are not what custctl wrote.
@@ -173,7 +172,7 @@ def held_values(row: Row) -> dict[str, Any]:
 
 
 def detail(row: Row) -> dict[str, Any]:
-    """Return the facts that an entry tells.
+    """Return the facts of an entry.
 
     Raises:
         InvalidError: they are not what custctl wrote.
@@ -195,19 +194,21 @@ def _object(row: Row, text: str) -> dict[str, Any]:
 
 
 def find_operation(connection: Connection, operation_id: str) -> list[Row]:
-    """Return the rows of an operation by part; empty where it was never applied."""
+    """Return the rows of an operation by part; empty if it was never applied."""
     return list(connection.run("audit.operation", operation=operation_id))
 
 
 def erase_values(connection: Connection, customer_id: int) -> int:
-    """Erase every value that the audit holds of a customer, and return how many entries held some; the chain stays whole."""
+    """Erase every value that the audit holds about a customer, and return how many entries had some; the chain stays
+    valid.
+    """
     return connection.run("audit.erase", number=customer_id).rowcount
 
 
 def snapshot(connection: Connection, customer_id: int, version: str) -> dict[str, Any] | None:
-    """Return the customer as it was at a version, or None where the audit does not tell.
+    """Return the customer at a version, or None if the audit does not have it.
 
-    A write holds the row as it left it, and what the fields it wrote were before: both sides can be the one looked for.
+    A write records the row after it, and the written fields before it: either side may be the requested version.
     """
     rows = connection.run("audit.values", number=customer_id)
     for after_version, held_values in rows:
@@ -221,7 +222,7 @@ def snapshot(connection: Connection, customer_id: int, version: str) -> dict[str
 
 
 def id_ranges(ids: Iterable[int]) -> str:
-    """Write ids as ranges: `4-9,12`."""
+    """Format ids as ranges: `4-9,12`."""
     parts: list[str] = []
     start = end = None
     for number in sorted(ids):
@@ -241,7 +242,7 @@ def _range(start: int, end: int | None) -> str:
 
 
 def in_ranges(ranges: str, number: int) -> bool:
-    """Return whether a number lies in ranges that `id_ranges` wrote."""
+    """Return whether ranges from `id_ranges` contain a number."""
     for part in filter(None, ranges.split(",")):
         low, _, high = part.partition("-")
         if int(low) <= number <= int(high or low):

@@ -1,4 +1,4 @@
-"""Conditions on fields, such as `points>=100`: read, checked by the field's type, and put into SQL with values bound."""
+"""Conditions on fields, such as `points>=100`: parsed, checked by the field's type, and turned into SQL."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _OURS: Final[Mapping[str, Field]] = {
 }
 _INEXACT: Final = ("NaN", "Infinity", "-Infinity", "infinity", "-infinity")
 _FRACTION: Final = re.compile(r"\.(\d+)")
-_KEPT_DIGITS: Final = 6  # of a second, in a company's own times; in ours it is three
+_KEPT_DIGITS: Final = 6  # of a second, in a company's own times; ours have three
 _SHORT: Final = 1000  # characters up to which a text is bound as a short one
 
 
@@ -55,8 +55,8 @@ class Condition:
     """A condition on a field.
 
     Attributes:
-        operator: `=`, `!=`, `>`, `>=`, `<`, `<=`; `~` for contains, whatever case and accents; `?` for has a value.
-        value: as it was typed; empty for no value.
+        operator: `=`, `!=`, `>`, `>=`, `<`, `<=`; `~` for contains, ignoring case and accents; `?` for has a value.
+        value: as typed; empty for no value.
     """
 
     field: str
@@ -65,10 +65,10 @@ class Condition:
 
 
 def parse_condition(text: str) -> Condition:
-    """Read a condition.
+    """Parse a condition.
 
     Raises:
-        UsageError: it has no such form.
+        UsageError: not a condition.
     """
     text = check_text(text, "the condition")
     found = _FORM.fullmatch(text)
@@ -85,13 +85,13 @@ def parse_condition(text: str) -> Condition:
 
 
 def find_field(name: str, own: OwnFields, *, to: str) -> Field:
-    """Return what is known of a field.
+    """Return a field by name.
 
     Args:
-        to: what it is wanted for, as a message says it.
+        to: what the field is for, as a message says it.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: no such field.
     """
     field = _OURS.get(name) or own.by_name.get(name)
     if field is None:
@@ -105,10 +105,10 @@ def find_field(name: str, own: OwnFields, *, to: str) -> Field:
 
 
 def check_ordered(name: str, own: OwnFields, *, to: str) -> Field:
-    """Return what is known of a field by which customers can be put in order, or in groups; arguments as `find_field`.
+    """Return a field that customers can be sorted or grouped by; arguments as for `find_field`.
 
     Raises:
-        UsageError: there is none of that name, or it cannot be done by it.
+        UsageError: no such field, or customers cannot be sorted or grouped by it.
     """
     field = find_field(name, own, to=to)
     if name not in FIELDS and field.kind in ("json", "other"):
@@ -117,11 +117,11 @@ def check_ordered(name: str, own: OwnFields, *, to: str) -> Field:
 
 
 def check_condition(condition: Condition, own: OwnFields) -> Value:
-    """Return the value of a condition in the form that is kept; None for no value.
+    """Return a condition's value in its stored form; None for no value.
 
     Raises:
-        UsageError: there is no such field, or it cannot be compared so.
-        InvalidError: the value is not of the field's type.
+        UsageError: no such field, or it does not support this operator.
+        InvalidError: the value does not have the field's type.
     """
     name, operator = condition.field, condition.operator
     field = find_field(name, own, to="filter")
@@ -146,16 +146,17 @@ def check_condition(condition: Condition, own: OwnFields) -> Value:
 
 
 def _value(field: Field, text: str) -> Value:
-    """Return the value that is compared.
+    """Return the value to compare with.
 
     Raises:
-        ValueError: it is not of the field's type; the text continues a sentence that begins with the field's name.
+        ValueError: it does not have the field's type; the message continues a sentence that begins with the field's
+            name.
     """
     if field.kind == "text":
-        # Of any length: it need not fit into the column to be compared with it.
+        # Any length is allowed: a value need not fit into the column to be compared with it.
         value = clean_text(text)
         return normalise_email(value) if value is not None and field is _OURS["email"] else value
-    # A computed field can be compared, too, and a time with what its column would round.
+    # A computed field can be compared too, and a time with digits that its column would round.
     precision = None if field.kind == "timestamp" else field.precision
     kept = own_value(replace(field, settable=True, nullable=True, precision=precision), text, clean_text)
     if field.kind == "timestamp" and kept is not None:
@@ -166,14 +167,14 @@ def _value(field: Field, text: str) -> Value:
     elif field.kind == "decimal" and kept is not None:
         from decimal import Decimal
 
-        # To round it would find other rows than were asked for.
+        # Rounding the value would find other rows than requested.
         if Decimal(str(kept)) != Decimal(text.strip()):
             raise ValueError(f"has more than {field.scale} digits after the point")
     return kept
 
 
 def unserved(database: Database, connection: Connection, conditions: Iterable[str]) -> tuple[str, ...]:
-    """Return the fields of conditions that no index serves; none where one serves any of the conditions."""
+    """Return the conditions' fields that no index serves; empty if an index serves any of the conditions."""
     parsed = [parse_condition(text) for text in conditions]
     columns = served(database.read_shape(connection), CUSTOMER) if parsed else set()
     if any(each.field in columns and each.operator not in ("~", "?", "!=") for each in parsed):
@@ -185,7 +186,7 @@ def unserved(database: Database, connection: Connection, conditions: Iterable[st
 
 
 class _Native(sa.types.UserDefinedType[Any]):
-    """A type as an engine writes it."""
+    """A type as an engine spells it."""
 
     cache_ok = True
 
@@ -193,7 +194,7 @@ class _Native(sa.types.UserDefinedType[Any]):
         self.name = name
 
     def get_col_spec(self, **_: Any) -> str:
-        """Return its name."""
+        """Return the type's name."""
         return self.name
 
 
@@ -216,16 +217,16 @@ class OwnColumn:
         self.cell: ColumnElement[Any] = sa.literal_column(connection.own_cell(field, place))
 
     def operand(self, text: str) -> ColumnElement[Any]:
-        """Return a value that `rank` is compared with."""
+        """Return a value to compare `rank` with."""
         value = self._connection.own_operand(self._field, text)
         return self._cast(value, self._compared.type)
 
     def equals(self, text: str) -> ColumnElement[bool]:
-        """Return the condition that the field has a value."""
+        """Return the condition that the field equals a value."""
         found: ColumnElement[bool] = self.rank == self.operand(text)
         if self._compared.seek is None:
             return found
-        # An index on the column serves this part; the other one decides.
+        # An index on the column serves this part; the other part decides.
         return sa.and_(self.column == self._cast(text, self._compared.seek), found)
 
     def key(self, text: str) -> ColumnElement[Any]:
@@ -269,7 +270,7 @@ def _sql(connection: Connection, condition: Condition) -> ColumnElement[bool]:
         return dialect.holds(column if own is None else own.cell, str(value))
     if operator in ("=", "!="):
         equal = column == value if own is None else own.equals(to_text(value) or "")
-        # Everything else is unequal, no value too.
+        # Everything else is unequal, including no value.
         return equal if operator == "=" else sa.or_(column.is_(None), sa.not_(equal))
     if own is None:
         return dialect.compared(column, operator, sa.bindparam(None, value, type_=column.type, unique=True))

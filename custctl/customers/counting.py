@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 def check_grouped(name: str, own: OwnFields) -> Field:
-    """Return what is known of a field for whose values customers can be counted.
+    """Return a field by whose values customers can be counted.
 
     Raises:
-        UsageError: there is none of that name, or it cannot be done for it.
+        UsageError: no such field, or customers cannot be counted by it.
     """
     if name == "version":
         raise UsageError("cannot count by `version`: it is opaque")
@@ -38,7 +38,7 @@ def check_grouped(name: str, own: OwnFields) -> Field:
 
 
 def count(database: Database, query: ListQuery) -> int:
-    """Return how many customers a list has."""
+    """Return the number of customers in a list."""
 
     def statement(connection: Connection) -> Executable:
         counted = sa.select(sa.func.count().label("count"), own_fields_query().label("own_fields"))
@@ -48,10 +48,10 @@ def count(database: Database, query: ListQuery) -> int:
 
 
 def count_by(database: Database, query: ListQuery, name: str, limit: int | None = None) -> list[tuple[Value, int]]:
-    """Return how many customers of a list have each value of a field: the most frequent first, then in order.
+    """Return the number of a list's customers for each value of a field: most frequent first, then by value.
 
     Args:
-        limit: the most values; None for all.
+        limit: maximum values; None for all.
     """
 
     def statement(connection: Connection) -> Executable:
@@ -61,7 +61,7 @@ def count_by(database: Database, query: ListQuery, name: str, limit: int | None 
             rank: ColumnElement[Any] = cell
         else:
             own = OwnColumn(connection, field)
-            # Values that are compared as the same may be kept in more than one form.
+            # Values that compare as equal may be stored in more than one form.
             cell, rank = sa.func.min(own.cell), own.rank
         groups = sa.select(cell.label("value"), rank.label("lane_key"), sa.func.count().label("count"))
         filtered = groups.select_from(customer).where(*list_filters(connection, query)).group_by(rank).subquery()

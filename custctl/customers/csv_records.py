@@ -33,11 +33,11 @@ _WIDTH = re.compile(r"has (\d+) cells?, the header has \d+")
 
 
 class Csv:
-    """Cells divided by commas, semicolons, tabs, bars or what the user names, below a header.
+    """Cells separated by commas, semicolons, tabs, bars or the user's delimiter, below a header.
 
     Raises:
         InvalidError: no header, one that cannot be read, or none that matches `email`.
-        UsageError: a mapped header is not there, or two match one field.
+        UsageError: a mapped header does not exist, or two match one field.
     """
 
     def __init__(self, file: IO[bytes], reading: Reading) -> None:
@@ -50,7 +50,7 @@ class Csv:
             sample = self._sample()
         except UnicodeDecodeError as error:
             raise self._decoded.undecodable(error) from error
-        # What the file begins with besides its header; the file of rejects begins with it, too.
+        # What precedes the header in the file; the file of rejects begins with it too.
         self._beginning = "\ufeff" if reading.encoding.mark else ""
         line = 0
         named = separator_line(sample[0]) if sample else None
@@ -78,7 +78,7 @@ class Csv:
 
     @property
     def offset(self) -> int:
-        """How many bytes were read."""
+        """Bytes read so far."""
         return self._decoded.offset
 
     def _sample(self) -> list[str]:
@@ -92,7 +92,7 @@ class Csv:
         return lines
 
     def _without_mark(self, text: str) -> str:
-        """Take off the byte order mark, one of UTF-8 too where the user says that the file is in another encoding."""
+        """Remove the byte order mark; also UTF-8's if the user says that the file is in another encoding."""
         foreign = codecs.BOM_UTF8.decode(self.encoding.name, "ignore")
         return text.removeprefix("\ufeff").removeprefix(foreign or "\ufeff")
 
@@ -109,7 +109,7 @@ class Csv:
         return header.cells
 
     def _take_tail(self) -> bool:
-        """Take the columns of an earlier round off the header; a spreadsheet may have put empty ones behind them."""
+        """Remove the columns of an earlier round from the header, and empty ones that a spreadsheet put after them."""
         width = len(self._header)
         while width and not self._header[width - 1].strip():
             width -= 1
@@ -142,12 +142,12 @@ class Csv:
         return columns
 
     def _all_headers(self) -> str:
-        """Return the headers, as many and as much of each as can be taken in."""
+        """Return the headers for a message, limited in number and length."""
         shown = [name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…" for name in self._header]
         return f"columns: {', '.join(shown[:_MOST_NAMES])}" + (", …" if len(shown) > _MOST_NAMES else "")
 
     def _way_to_email(self, sample: Sequence[str]) -> str:
-        """Say which column holds addresses, where one alone does."""
+        """Name the column that holds addresses, if exactly one does."""
         rows = [row.cells for row in read_rows(iter(sample), self._delimiter) if row.fault is None][1:]
         columns = zip(*(row for row in rows if len(row) >= len(self._header)), strict=False)
         held = [name for name, cells in zip(self._header, columns, strict=False) if _are_addresses(cells)]
@@ -156,7 +156,7 @@ class Csv:
         return f"name it with {made}" if made else "name the email column with `--map`"
 
     def _other_encoding(self) -> str | None:
-        """Return a hint where a header holds bytes that the encoding does not have."""
+        """Return a hint if a header has bytes that the encoding does not have."""
         if not re.search("[\udc80-\udcff]", "".join(self._header)):
             return None
         return encoding_hint(self._file, self.encoding.name)
@@ -167,7 +167,7 @@ class Csv:
             yield line
 
     def _other_delimiter(self, sample: Sequence[str]) -> str | None:
-        """Return a hint where the header is one only with another delimiter than the user or the file names."""
+        """Return a hint if the header is valid only with another delimiter than the user's or the file's."""
         found = detect_delimiter(sample, self._is_known)
         if found == self._delimiter:
             return None
@@ -175,10 +175,10 @@ class Csv:
         return f"the cells are not separated by `{self._delimiter}`: `--delimiter {shown}` reads the file"
 
     def records(self) -> Iterator[Record]:
-        """Yield the rows below the header; blank lines are passed over.
+        """Yield the rows below the header; blank lines are skipped.
 
         Raises:
-            InvalidError: the text cannot be decoded further.
+            InvalidError: the rest of the text cannot be decoded.
         """
         try:
             yield from self._read()
@@ -196,7 +196,7 @@ class Csv:
                 continue
             cells, problem = self._without_tail(found) if is_rejects else (found, None)
             if len(cells) > width and is_blank(cells[width:]):
-                # Spreadsheets end rows with empty cells, and nothing is lost with them.
+                # Spreadsheets end rows with empty cells: nothing is lost without them.
                 cells = cells[:width]
             if len(cells) != width or problem is not None:
                 problem = problem or f"has {len(cells)} cells, the header has {width}"
@@ -218,15 +218,15 @@ class Csv:
         text = text.rstrip("\r\n")
         if self._is_rejects:
             text = without_tail(text, self._delimiter)
-            # The reason is that of the row alone, without the columns that we put behind it.
+            # The reason is about the original row, without the columns that we appended.
             alone = next(read_rows(iter((text,)), self._delimiter, header=self._header), None)
             fault = alone.fault if alone is not None and alone.fault is not None else fault
         return Record(line, self.columns, (), text, fault)
 
     def _without_tail(self, cells: list[str]) -> tuple[list[str], str | None]:
-        """Return a row's cells as they were before it was rejected, and its problem where that is still there.
+        """Return a row's cells as before its rejection, and its problem if it still has one.
 
-        A row of another width than the header's was filled up, or has its last cells behind the reason.
+        A row wider or narrower than the header was padded, or has its last cells after the reason.
         """
         width = len(self._header)
         if len(cells) < width + len(OURS):
@@ -237,9 +237,9 @@ class Csv:
         return row, None
 
     def reject(self, file: IO[str], record: Record, reason: str, *, first: bool) -> None:
-        """Write a row; cells beyond the header come after the reason, so that nothing is lost.
+        """Write a row; cells beyond the header follow the reason, so that nothing is lost.
 
-        A row with a fault in its quotes has no cells to be told apart: it stands there as it was.
+        A row with a quoting fault has no separate cells: it is written as it was.
         """
         width = len(self._header)
         if first:

@@ -1,7 +1,7 @@
-"""Strict CSV (RFC 4180): text to rows, and which character divides the cells.
+"""Strict CSV (RFC 4180): splitting text into rows, and detecting the delimiter.
 
-The standard reader stores a cell such as `"The "Big" Shop"` altered and says nothing. Here a row with a stray quote is
-a row with a fault, and one line is all that it costs: a quote that is opened by mistake does not swallow the rows below.
+The standard reader silently alters a cell such as `"The "Big" Shop"`. Here a row with a stray quote is a row with a
+fault, and costs only one line: a quote opened by mistake does not swallow the rows below.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from typing import Any, NamedTuple
 from custctl.support.patterns import compiled
 
 DELIMITERS = (",", ";", "\t", "|")
-"""What divides the cells of a file that does not say so, the most common first."""
+"""The delimiters to detect, the most common first."""
 
 LONGEST_CELL = 1 << 22
-"""Characters. A quote that is still open after so many was opened by mistake."""
+"""Characters. A quote that is still open after this many was opened by mistake."""
 
 MOST_CELLS = 1 << 16
-"""Of a row; one with more is not taken apart, as each costs more memory than its characters."""
+"""Cells per row; a longer row is not split, because each cell costs more memory than its characters."""
 
-# A program that took the line for a row has filled it up with empty cells.
+# A program that read the line as a row has padded it with empty cells.
 _SEPARATOR_LINE = re.compile(r'"?sep=(.?)"?\1*[\r\n]*', re.IGNORECASE)
 _SAMPLE_ROWS = 50
 
 
 class Row(NamedTuple):
-    """One row of a file; a tuple, as there are millions of them.
+    """One row of a file; a tuple, because there are millions of them.
 
     Attributes:
         line: 1-based line on which it begins.
-        cells: empty where the row has a fault.
-        text: the line as it stands in the file, where the row has a fault.
+        cells: empty if the row has a fault.
+        text: the original line, if the row has a fault.
         fault: what is wrong with its quotes, or None.
     """
 
@@ -46,13 +46,13 @@ class Row(NamedTuple):
 
 
 class _Grammar(NamedTuple):
-    """Patterns of rows with quotes, for one delimiter. All are possessive: none ever goes back over a text.
+    """Patterns of rows with quotes, for one delimiter. All are possessive: none ever backtracks.
 
     Attributes:
-        row: a whole row, or with the group `open` one that ends within a quoted cell.
-        rest: the same for a line that begins within a quoted cell; where it ends there too, `still` matches it.
-        cells: the good cells at the beginning of a row.
-        tail: a row that ends with the two columns of a file of rejects; the group is what comes before them.
+        row: a whole row; or, with the group `open`, one that ends within a quoted cell.
+        rest: the same for a line that begins within a quoted cell; if it also ends there, `still` matches it.
+        cells: the valid cells at the beginning of a row.
+        tail: a row that ends with the two columns of a file of rejects; the group is what precedes them.
     """
 
     row: re.Pattern[str]
@@ -81,10 +81,10 @@ def _grammar(delimiter: str) -> _Grammar:
 
 
 def read_rows(lines: Iterator[str], delimiter: str, *, line: int = 0, header: Sequence[str] = ()) -> Iterator[Row]:
-    """Yield the rows of a text; blank lines are passed over.
+    """Yield the rows of a text; blank lines are skipped.
 
     Args:
-        lines: with their ends, each kind of which ends a line.
+        lines: with their line ends; each kind ends a line.
         line: how many lines came before.
         header: for messages.
     """
@@ -113,14 +113,14 @@ def read_rows(lines: Iterator[str], delimiter: str, *, line: int = 0, header: Se
         if found is not None and found["open"]:
             found, more = _closed(lines, waiting, grammar, text)
         if found is None:
-            # Only this line is at fault: the lines below are read as rows of their own.
+            # Only this line is faulty: the lines below are read as rows of their own.
             waiting.extendleft(reversed(more))
             yield Row(line, [], text, _fault(text, delimiter, header))
             continue
         line += len(more)
         whole = text + "".join(more) if more else text
         if more and len(whole) > MOST_CELLS and whole.count(delimiter) >= MOST_CELLS:
-            # What stands over several lines is not written as one: the first line is told, the others are rows.
+            # A row over several lines cannot be reported as one: report its first line, and read the others as rows.
             waiting.extendleft(reversed(more))
             line = first
             yield Row(line, [], text, f"has more than {MOST_CELLS} cells")
@@ -129,7 +129,7 @@ def read_rows(lines: Iterator[str], delimiter: str, *, line: int = 0, header: Se
 
 
 def _plain(text: str, delimiter: str) -> list[str] | None:
-    """Return the cells of a line with quotes around cells and none within: nearly every line with quotes, and fast."""
+    """Return the cells of a line with quotes around cells and none within: a fast path for nearly all quoted lines."""
     try:
         cells = next(csv.reader((text,), delimiter=delimiter, strict=True))
     except csv.Error:
@@ -140,10 +140,10 @@ def _plain(text: str, delimiter: str) -> list[str] | None:
 def _closed(
     lines: Iterator[str], waiting: deque[str], grammar: _Grammar, text: str
 ) -> tuple[re.Match[str] | None, list[str]]:
-    """Take the lines on which a row goes on that ends within a quoted cell.
+    """Read the remaining lines of a row that ends within a quoted cell.
 
     Returns:
-        A match where the row ends well, and the lines that were taken.
+        A match if the row ends properly, and the lines that were read.
     """
     taken: list[str] = []
     size = len(text)
@@ -162,7 +162,7 @@ def _closed(
 
 
 def _fault(text: str, delimiter: str, header: Sequence[str]) -> str:
-    """Say what is wrong with the quotes of a line."""
+    """Describe what is wrong with the quotes of a line."""
     grammar = _grammar(delimiter)
     good = grammar.cells.match(text)
     begun = good.end() if good is not None else 0
@@ -176,27 +176,27 @@ def _fault(text: str, delimiter: str, header: Sequence[str]) -> str:
 
 
 def without_tail(text: str, delimiter: str) -> str:
-    """Return a row's text without the two columns, `_line` and `_reason`, that a file of rejects has at its end."""
+    """Return a row's text without the columns `_line` and `_reason` that end each row of a file of rejects."""
     found = _grammar(delimiter).tail.fullmatch(text)
     return found[1] if found is not None else text
 
 
 def separator_line(line: str) -> str | None:
-    """Return the delimiter that a first line such as `sep=;` names, which some tools write for Excel.
+    """Return the delimiter of a first line such as `sep=;`, which some tools write for Excel.
 
     Returns:
-        None where it is no such line; empty where it names none.
+        None if it is not such a line; empty if it names no delimiter.
     """
     found = _SEPARATOR_LINE.fullmatch(line)
     return found[1] if found is not None else None
 
 
 def detect_delimiter(sample: Sequence[str], known: Callable[[str], bool]) -> str:
-    """Return the delimiter with which a text reads best as rows.
+    """Return the delimiter with which a text parses best as rows.
 
     Args:
-        sample: the first lines, the last of which may be cut off.
-        known: tells whether a header means something.
+        sample: the first lines; the last one may be cut off.
+        known: returns whether a header is known.
     """
 
     def fitness(delimiter: str) -> tuple[int, float, int]:
@@ -217,10 +217,10 @@ def _first(rows: Iterable[Row]) -> list[Row]:
 
 
 def allow_long_cells() -> None:
-    """Let the standard reader take cells as long as a line may be; its limit is one for the whole process."""
+    """Let the standard reader accept cells as long as a line may be; its limit is global to the process."""
     csv.field_size_limit(8 * LONGEST_CELL)
 
 
 def is_blank(cells: Iterable[Any]) -> bool:
-    """Return whether no cell holds anything."""
+    """Return whether all cells are empty."""
     return not any(cell.strip() if isinstance(cell, str) else cell is not None for cell in cells)

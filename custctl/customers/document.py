@@ -1,7 +1,7 @@
-"""The YAML document in which a customer is edited: written for `$EDITOR`, and read back with every value as text.
+"""The YAML document for editing a customer: written for `$EDITOR`, and read back with every value as text.
 
-YAML would take `no`, `1e3` and `0123` for something else than text, ` #` for a comment, and a repeated key silently.
-Here a value is what stands there, and whatever would be lost without a word is refused with its line.
+YAML would read `no`, `1e3` and `0123` as something other than text, ` #` as a comment, and accept a repeated key
+silently. Here a value is exactly what was typed, and anything that YAML would silently drop is refused with its line.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _HELP: Final = (
     "an empty value clears the field; a deleted line leaves its field unchanged",
     "to cancel, delete everything in this file",
 )
-# Text that every YAML reader takes for the same text without quotes.
+# Text that every YAML reader reads as the same text without quotes.
 _PLAIN: Final = re.compile(r"[^\W\d_](?:[\w.@+()/ -]*[\w.@+()/-])?")
 _WORDS: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 _PROBLEM: Final = "# error: "
@@ -40,7 +40,7 @@ def document(
     """Return the text to edit.
 
     Args:
-        fields: the values to show, what the user typed where there are conflicts; what cannot be edited is left out.
+        fields: the values to show; for conflicts, what the user typed. Fields that cannot be edited are left out.
         title: a line about the customer for the top.
         conflicts: shown as comments above their fields.
     """
@@ -63,16 +63,16 @@ def document(
 
 
 def annotate(text: str, problem: str) -> str:
-    """Return an edited text, exactly as it was typed, with what is wrong with it on its first line.
+    """Return an edited text exactly as typed, with its problem on the first line.
 
-    The line that an earlier call put there is replaced.
+    The line from an earlier call is replaced.
     """
     kept = text.partition("\n")[2] if text.startswith(_PROBLEM) else text
     return f"{_PROBLEM}{visible(problem)}\n{kept}"
 
 
 def quoted(held: Value) -> str:
-    """Return a value as YAML on one line, None as nothing. No character in it can steer a terminal or an editor."""
+    """Return a value as YAML on one line, None as nothing. No character in it can control a terminal or an editor."""
     value = to_text(held)
     if value is None:
         return ""
@@ -93,13 +93,13 @@ def _escaped(char: str) -> str:
 
 
 def parse_document(text: str, own: OwnFields = NO_OWN_FIELDS) -> dict[str, str | None] | None:
-    """Read an edited document back.
+    """Parse an edited document.
 
     Args:
         own: the company's own fields.
 
     Returns:
-        The fields that stand in it, empty ones as None; or None where it was emptied, which gives up the edit.
+        The fields in it, empty ones as None; or None if the text is empty, which cancels the edit.
 
     Raises:
         InvalidError: it is not such a document; the message begins with the line, `details["line"]` has it.
@@ -157,7 +157,7 @@ def _only_one_document(rest: Iterator[Event]) -> None:
 
 
 def _scalar(event: Event) -> ScalarEvent:
-    """Return the event as text; anything else that YAML knows is refused."""
+    """Return the event if it is a scalar; all other YAML is refused."""
     from yaml.events import AliasEvent, ScalarEvent
 
     _no_extras(event)
@@ -170,7 +170,7 @@ def _scalar(event: Event) -> ScalarEvent:
 
 def _no_extras(event: Event) -> None:
     for what, sign in (("anchor", "&"), ("tag", "!")):
-        # An alias has its target under `anchor`; it gets a message of its own.
+        # An alias has its target under `anchor`; it gets its own message.
         if getattr(event, what, None) is not None and not type(event).__name__.startswith("Alias"):
             raise _invalid(
                 _line(event), f"a YAML {what} (`{sign}`) is not allowed here", "put the text in double quotes"
@@ -205,7 +205,7 @@ def _line(event: Event) -> int:
 
 
 def _line_count(before: str) -> int:
-    # The breaks that YAML counts, so that all messages agree.
+    # The line breaks that YAML counts, so that all messages agree.
     return 1 + len(re.findall("\r\n|[\n\r\x85\u2028\u2029]", before))
 
 

@@ -1,9 +1,9 @@
-"""E-mail addresses: which are valid, and the one form in which each is kept and looked up.
+"""E-mail addresses: which are valid, and the one form for storing and looking up each.
 
 The form is lower-cased and in NFC, the domain in Unicode: `Ada@XN--MNCHEN-3YA.de` and `ada@münchen.de` are one address.
-Validity is the email-validator library's judgement (RFC 5321, 5322 and 6531, IDNA 2008), without a network look-up.
-It takes tens of microseconds an address and tens of milliseconds to import, so a pattern stands in front of it that
-accepts plain addresses alone, and those exactly as the library does.
+The email-validator library decides validity (RFC 5321, 5322 and 6531, IDNA 2008), without a network look-up. It takes
+tens of microseconds per address and tens of milliseconds to import, so a pattern runs before it: it accepts only plain
+addresses, and those exactly as the library does.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ PLAIN_ADDRESS = (
     rf"(?=[^@\n]{{1,64}}@){_ATOM}(?:\.{_ATOM})*+@"
     # Labels of at most 63 octets. Two hyphens in a row are left to the library: punycode and reserved labels have them.
     r"(?:(?![a-zA-Z0-9-]{64})[a-zA-Z0-9]++(?:-[a-zA-Z0-9]++)*+\.)++"
-    # The special-use names are left to the library too.
+    # Special-use names are left to the library too.
     r"(?!(?i:arpa|invalid|local|localhost|onion)(?![a-zA-Z]))[a-zA-Z]{2,63}+"
 )
-"""An address that is surely valid if it is not too long as a whole. Possessive throughout: it fails in linear time."""
+"""An address that is surely valid unless it is too long as a whole. Possessive throughout: it fails in linear time."""
 
 
 @cache
@@ -32,12 +32,12 @@ def _plain() -> re.Pattern[str]:
 
 
 def validate_email(raw: str) -> str:
-    """Return the form in which an address is kept: lower-cased, in NFC, the domain in Unicode.
+    """Return an address in its stored form: lower-cased, in NFC, the domain in Unicode.
 
     Names that RFC 6761 reserves for tests and examples (`.test`, `.example`, `.invalid`) are accepted.
 
     Raises:
-        ValueError: it is not an address; the text says why, beginning in lower case.
+        ValueError: it is not an address; the message says why and begins in lower case.
     """
     if raw.isascii():
         text = raw.strip()
@@ -51,9 +51,9 @@ def validate_email(raw: str) -> str:
 
 
 def normalise_email(raw: str) -> str:
-    """Return the form in which to look an address up: what `validate_email` makes of a valid one.
+    """Return the form for looking up an address: the result of `validate_email` if it is valid.
 
-    What is no address is merely lower-cased: it will not be found.
+    Text that is not an address is only lower-cased: it will not be found.
     """
     if raw.isascii():
         text = raw.strip().lower()
@@ -75,7 +75,7 @@ def normalise_email(raw: str) -> str:
 def _judged(text: str) -> str:
     """Ask the library; `text` is trimmed and in NFC."""
     limit = MAX_LENGTH["email"]
-    # Before the library sees it: some of its steps grow with the square of the length.
+    # Check before calling the library: some of its steps take quadratic time.
     if len(text) > limit:
         raise ValueError(f"it has {len(text)} characters, {limit} are allowed")
 
@@ -84,7 +84,7 @@ def _judged(text: str) -> str:
     from email_validator import EmailNotValidError
     from email_validator import validate_email as judge
 
-    # The library refuses `.invalid` and has no switch for it; `.example` is reserved too, as long, and accepted.
+    # The library always refuses `.invalid`; `.example` has the same length, is reserved too, and is accepted.
     invalid = text[-8:].lower() == ".invalid"
     try:
         found = judge(
@@ -102,7 +102,7 @@ def _judged(text: str) -> str:
     domain = found.domain[:-8] + ".invalid" if invalid else found.domain
     if "." not in domain:
         raise ValueError("the part after the `@` has no period")
-    # Lower-casing can undo NFC (J and a caron are two characters, ǰ is one) and can lengthen (İ).
+    # Lower-casing can undo NFC (J and a caron are two characters, ǰ is one) and can lengthen the text (İ).
     address = unicodedata.normalize("NFC", f"{found.local_part}@{domain}".lower())
     if len(address) > limit:
         raise ValueError(f"it has {len(address)} characters in lower case, {limit} are allowed")

@@ -1,4 +1,4 @@
-"""Which encoding fits bytes that the assumed one does not have."""
+"""Guessing the encoding of bytes that the assumed one does not have."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import IO
 
 _ENOUGH = 2000  # words
 _CHUNK = 1 << 16  # bytes
-_FIT = 0.9  # of the words, at least
-_LONGEST_RUN = 3  # letters with marks beside each other in a word of Latin letters
+_FIT = 0.9  # minimum share of the words
+_LONGEST_RUN = 3  # adjacent letters with marks in a word of Latin letters
 _WORD = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
 
 _WESTERN = "àáâãäåæçèéêëìíîïñòóôõöøùúûüÿœß"
@@ -30,7 +30,7 @@ class _Candidate:
     latin: bool = True
 
 
-# The most common comes first, and is chosen where others fit alike.
+# The most common one comes first, and wins a tie.
 _CANDIDATES = (
     _Candidate("cp1252", "Western Windows", _WESTERN),
     _Candidate("cp1250", "Central European Windows", _CENTRAL),
@@ -43,7 +43,7 @@ _CANDIDATES = (
 
 
 def encoding_hint(file: IO[bytes], assumed: str) -> str:
-    """Say how a file is read whose bytes the assumed encoding does not have."""
+    """Return a hint with the encoding to use for a file whose bytes the assumed one does not have."""
     found = fitting_encoding(file, assumed)
     if found is None:
         return "if the file has another encoding, name it with `--encoding`"
@@ -52,16 +52,15 @@ def encoding_hint(file: IO[bytes], assumed: str) -> str:
 
 
 def fitting_encoding(file: IO[bytes], assumed: str) -> tuple[str, str] | None:
-    """Return the encoding in which the words of a file read as words, by evidence alone.
+    """Return the encoding in which the words of a file look like words, by evidence alone.
 
-    The file is read from its beginning until enough words with bytes beyond ASCII were seen.
+    The file is read from its beginning until enough words with non-ASCII bytes were seen.
 
     Args:
         assumed: the encoding that does not fit.
 
     Returns:
-        The codec's name, and what it is in words; None where nothing or too much fits, or where a part of the
-        file is UTF-8.
+        The codec's name, and its description; None if no encoding or several fit, or if part of the file is UTF-8.
     """
     file.seek(0)
     if file.read(len(BOM_UTF8)) != BOM_UTF8:
@@ -78,7 +77,7 @@ def fitting_encoding(file: IO[bytes], assumed: str) -> tuple[str, str] | None:
     shares = [sum(_reads(word, each) for word in words) / len(words) for each in others]
     best = max(shares)
     fitting = [each for each, share in zip(others, shares, strict=True) if share == best]
-    # Greek words have accents that are capitals in Cyrillic: where both fit, it is not Greek.
+    # Greek words have accents that are capitals in Cyrillic: if both fit, it is not Greek.
     is_clear = len(fitting) == 1 or fitting[0] is _CANDIDATES[0] or not fitting[0].latin
     if best < _FIT or not is_clear:
         return None
@@ -94,7 +93,7 @@ def _is_utf8(word: bytes) -> bool:
 
 
 def _reads(word: bytes, candidate: _Candidate) -> bool:
-    """Return whether a word is one in an encoding: its own letters, no capital behind a small one, not all marks."""
+    """Return whether a word is plausible: the encoding's letters, no capital after a small one, not all marks."""
     try:
         text = word.decode(candidate.name)
     except UnicodeDecodeError:

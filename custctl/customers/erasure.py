@@ -1,4 +1,4 @@
-"""A data subject's request to be erased, as the audit records it: what was erased, and under which reference."""
+"""A data subject's request for erasure, as the audit records it: what was erased, and the request's reference."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ACTION = "erase"
 """The action in the audit."""
 
 COUNTED = ("customer", "password", "audit_values")
-"""What is erased from the database, as a report has it."""
+"""What is erased from the database, by the names that a report uses."""
 
 _LONGEST = 100  # characters of a reference
 
@@ -29,10 +29,10 @@ class Erased:
     """What an operation has erased from the database.
 
     Attributes:
-        erased_at: when, as the audit has it; so is `erased_by`.
-        entry_hash: of the audit's entry, by which the chain proves it.
+        erased_at: when, according to the audit; likewise `erased_by`.
+        entry_hash: the hash of the audit's entry, which the chain proves.
         counts: how many of each: the customer's row, its password, entries of the audit that held values.
-        scripts: the scripts whose text in the journal holds the address.
+        scripts: the scripts whose text in the journal contains the address.
     """
 
     customer_id: int
@@ -49,7 +49,7 @@ def check_request(text: str) -> str:
     """Return the reference of a request, which stays in the audit.
 
     Raises:
-        UsageError: it is empty, too long, has control characters, or holds an email.
+        UsageError: it is empty, too long, has control characters, or contains an email.
     """
     reference = check_text(text, "`--request`").strip()
     if not reference or len(reference) > _LONGEST or not reference.isprintable() or "@" in reference:
@@ -61,7 +61,7 @@ def check_request(text: str) -> str:
 
 
 def erasure_detail(request: str, counts: Mapping[str, int], scripts: Sequence[str]) -> dict[str, Any]:
-    """Return what the audit keeps of an erasure: nothing of the person."""
+    """Return what the audit keeps of an erasure: no personal data."""
     return {"request": request, "erased": dict(counts), "scripts": list(scripts)}
 
 
@@ -92,7 +92,7 @@ def read_erasure(database: Database, operation_id: str, request: str) -> Erased:
 
 
 def last_version(connection: Connection, customer_id: int) -> str | None:
-    """Return the last version that the audit knows of a customer whose row is gone; None where it knows none.
+    """Return the last version in the audit of a customer whose row is gone; None if it has none.
 
     Raises:
         NotFoundError: there never was such a customer.
@@ -103,7 +103,7 @@ def last_version(connection: Connection, customer_id: int) -> str | None:
 
 
 def scripts_that_hold(connection: Connection, email: str) -> list[str]:
-    """Return the names of scripts whose text, or whose error, holds an address: the journal keeps what was applied."""
+    """Return the names of scripts whose text or error contains an address: the journal keeps what was applied."""
     import sqlalchemy as sa
 
     from custctl.schema.tables import journal

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from custctl.customers.queries import ListQuery
     from custctl.engines.base import Database
 
-_BLOCK = 2000  # rows at a time
+_BLOCK = 2000  # rows per fetch
 _BEFORE_ALL = -(2**63) + 1  # less than every id
 
 Block = Joined | list[tuple[Any, ...]]
@@ -31,8 +31,8 @@ B = TypeVar("B", bound=Block)
 class Export:
     """All customers by id, or those of a list, in one consistent state.
 
-    Where a replica fails midway, the rest is read elsewhere behind the last id, and is of a later state: no row is
-    missing that was there all the time, and none comes twice.
+    If a replica fails midway, the rest is read from another node after the last id, in a later state: no row that
+    existed all the time is missing, and none occurs twice.
 
     Attributes:
         own: the company's own fields.
@@ -44,11 +44,11 @@ class Export:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns of each row: `FIELDS`, then the own ones."""
+        """The columns of each row: `FIELDS`, then the own fields."""
         return (*FIELDS, *self.own.names)
 
     def count(self) -> int:
-        """Return how many there are at this moment; a server reads the whole table for that."""
+        """Return the current number of customers; a server scans the whole table for it."""
         if self._query is not None:
             from custctl.customers.counting import count
 
@@ -59,7 +59,7 @@ class Export:
         """Yield the rows in blocks.
 
         Raises:
-            FieldsChangedError: the database has other own fields meanwhile.
+            FieldsChangedError: the database's own fields have changed meanwhile.
         """
         return self._blocks(self._read_rows) if self._query is None else self._filtered(self._query)
 
@@ -73,7 +73,7 @@ class Export:
             yield [tuple(each.as_dict().values()) for each in block]
 
     def joined(self) -> Iterator[Block]:
-        """Yield the rows in blocks for text output, joined where the engine can; raises as `rows` does."""
+        """Yield the rows in blocks for text output, joined by the engine if it can; raises as `rows` does."""
         if self._query is not None:
             return self.rows()
 
@@ -114,17 +114,17 @@ class Export:
 
 
 def _cell(field: Field, value: Value) -> Value:
-    """Return a value as a cell of text has it: JSON and booleans as they are typed, numbers as they are."""
+    """Return a value as a text cell has it: JSON and booleans as they are typed, numbers as they are."""
     if field.kind == "json" and value is not None:
-        # What output makes visible JSON can escape, so that an import reads it back.
+        # JSON can escape what output would have to mask, so that an import reads it back.
         return escape_json(field_text(field, value) or "")
     return field_text(field, value) if field.kind == "boolean" else value
 
 
 def _joined(rows: list[tuple[Any, ...]]) -> Joined | None:
-    """Return rows joined as an engine joins them; None where a text would not say the same.
+    """Return rows joined as an engine joins them; None if the output could differ.
 
-    That is one with a control character, and one that may be a negative number or a formula.
+    That is the case for a text with a control character, and for one that may be a negative number or a formula.
     """
     if any(type(cell) in (int, float) and cell < 0 for row in rows for cell in row):
         return None
@@ -143,10 +143,10 @@ def _last_id(block: Block) -> int:
 
 
 def export_all(database: Database, query: ListQuery | None = None) -> Export:
-    """Prepare the export of all customers, or of those of a list in order of id.
+    """Prepare the export of all customers, or of those of a list, in order of id.
 
     Raises:
-        PendingError: the schema is not there or too old.
+        PendingError: the schema is missing or too old.
     """
 
     def look(connection: Connection) -> OwnFields:

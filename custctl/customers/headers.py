@@ -1,4 +1,4 @@
-"""Which column of a file is which field."""
+"""Matching a file's columns with fields."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAMES = (("first_name", "last_name"), ("last_name", "first_name"))
 
 
 def bare(name: str) -> str:
-    """Return what counts of a header: neither case nor anything that is not a letter or a digit."""
+    """Return the significant part of a header: letters and digits, case-folded."""
     return re.sub(r"[\W_]", "", name.casefold())
 
 
@@ -27,7 +27,7 @@ _BY_BARE = {bare(name): name for name in FIELDS}
 
 
 def field_of(header: str, own: OwnFields = NO_OWN_FIELDS) -> str | None:
-    """Return the field that a header matches by itself: ours before one of the company's own."""
+    """Return the field that a header matches without a mapping: a product field takes precedence over an own one."""
     if header in own.by_name:
         return header
     sought = bare(header)
@@ -43,7 +43,7 @@ class Mapped:
 
     Attributes:
         fields: the field that it fills, or first and last name in either order.
-        header: the header as it was given; empty where the field is left out.
+        header: the header as given; empty to leave the field out.
     """
 
     fields: tuple[str, ...]
@@ -51,22 +51,22 @@ class Mapped:
 
     @property
     def headers(self) -> list[str]:
-        """The headers, where the text names several."""
+        """The headers, if the text names several."""
         return [name for part in self.header.split(",") if (name := part.strip())] or [self.header]
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which cells of a row make which fields.
+    """Which cells of a row make up which fields.
 
     Attributes:
-        fields: what a row fills, in the order of its values.
-        used: the positions of the cells that are read, those of one field beside each other.
-        widths: how many cells make each field; None where each field is one cell.
+        fields: the fields that a row fills, in the order of its values.
+        used: the positions of the cells that are read; those of one field are adjacent.
+        widths: how many cells make up each field; None if each field is one cell.
         names: the two fields into which the last cell is split, in order; they are the last fields.
         left_out: headers that match no field.
-        kept: headers that name what the database keeps itself: id, version and times, and what it computes.
-        missing: the options that name a header which is not there, each with that header.
+        kept: headers of columns that the database manages itself: id, version, times, and computed ones.
+        missing: the options that name a header which does not exist, each with that header.
         twice: two headers that match one field, with the field.
     """
 
@@ -80,10 +80,10 @@ class Columns:
     twice: tuple[tuple[str, str, str], ...]
 
     def made(self, cells: Sequence[Any]) -> list[Any]:
-        """Return the values of the fields, made of the cells in the order of `used`.
+        """Return the values of the fields, from the cells in the order of `used`.
 
         Raises:
-            ValueError: a name cannot be split; the text says why.
+            ValueError: a name cannot be split; the message says why.
         """
         if self.widths is None:
             return list(cells)
@@ -110,7 +110,7 @@ def _split(cell: Any, names: tuple[str, ...]) -> list[Any]:
         if "," in cell:
             raise ValueError("the name holds a comma: map the column to `last_name,first_name` if it is `Last, First`")
         first, _, last = " ".join(cell.split()).rpartition(" ")
-        # One word alone is the first name; the last name is then missing.
+        # A single word is the first name; the last name is then missing.
         return [first, last] if first else [last, ""]
     last, comma, first = cell.partition(",")
     if not comma:
@@ -119,18 +119,18 @@ def _split(cell: Any, names: tuple[str, ...]) -> list[Any]:
 
 
 def option(field: str, header: str) -> str | None:
-    """Return the option that reads a field from a header, as a shell takes it; None where it cannot be typed."""
+    """Return the option that maps a header to a field, quoted for a shell; None if the header cannot be typed."""
     return f"`--map {shlex.quote(f'{field}={header}')}`" if header.strip() and header.isprintable() else None
 
 
 def parse_mapping(texts: Sequence[str], own: OwnFields = NO_OWN_FIELDS) -> list[Mapped]:
-    """Read `--map` options: `field=Header`, `field=A,B`, `field=` and `first_name,last_name=Header`.
+    """Parse `--map` options: `field=Header`, `field=A,B`, `field=` and `first_name,last_name=Header`.
 
     Args:
         own: the company's own fields.
 
     Raises:
-        UsageError: an option of another form, an unknown field, or a field or a header twice.
+        UsageError: an option of another form, an unknown field, or a field or a header used twice.
     """
     known = (*EDITABLE, *own.settable)
     mapping: list[Mapped] = []
@@ -166,7 +166,7 @@ def parse_mapping(texts: Sequence[str], own: OwnFields = NO_OWN_FIELDS) -> list[
 
 
 def match_headers(headers: Sequence[str], mapping: Sequence[Mapped], own: OwnFields = NO_OWN_FIELDS) -> Columns:
-    """Match headers with fields, whatever their case and underscores.
+    """Match headers with fields, ignoring case and underscores.
 
     Args:
         own: the company's own fields.
@@ -235,7 +235,7 @@ def match_headers(headers: Sequence[str], mapping: Sequence[Mapped], own: OwnFie
 
 
 def _place(headers: Sequence[str], wanted: str) -> int | None:
-    """Return where a header is: the very same, or one that differs in case and underscores alone."""
+    """Return the position of a header: an exact match, or one that differs only in case and underscores."""
     if wanted in headers:
         return headers.index(wanted)
     sought = bare(wanted)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from custctl.engines.connection import Connection, Row
 
 
-_MOST = 2**31  # rows; more than this is no limit, and a database may not know such a number
+_MOST = 2**31  # rows; above this there is no limit, because a database may reject such a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,10 @@ class Event:
     """One write to a customer.
 
     Attributes:
-        actor: who wrote, as the client said.
-        login: who wrote, by the database's own word; None in entries from before it was kept.
-        changes: field to [before, after]; None where the values are erased, were not recorded, or are not this login's
-            to read.
+        actor: who wrote, according to the client.
+        login: who wrote, according to the database; None in entries older than this column.
+        changes: field to [before, after]; None if the values are erased, were not recorded, or this login may not read
+            them.
     """
 
     id: int
@@ -40,16 +40,16 @@ class Event:
     operation_id: str
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it by name."""
+        """Return the event by name."""
         return {**asdict(self), "fields": tuple(self.fields)}
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What happened to a customer, oldest first.
+    """The history of a customer, oldest first.
 
     Attributes:
-        withheld: why the values are missing, where this login may not read them.
+        withheld: why the values are missing, if this login may not read them.
     """
 
     events: list[Event]
@@ -58,7 +58,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of the audit, without the values it holds."""
+    """One row of the audit, without its values."""
 
     id: int
     happened_at: str
@@ -74,17 +74,17 @@ class Entry:
     detail: dict[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it by name."""
+        """Return the entry by name."""
         return {**asdict(self), "fields": tuple(self.fields)}
 
 
 def read_history(database: Database, who: str) -> History:
-    """Return what happened to a customer; a deleted one is found by its id.
+    """Return the history of a customer; a deleted one is found by its id.
 
-    A login that may read the audit's facts alone gets these.
+    A login that may read only the audit's facts gets only those.
 
     Raises:
-        NotFoundError: there is no such customer, and there never was one.
+        NotFoundError: no such customer, now or ever.
     """
     return database.read(lambda connection: _history(database, connection, who))
 
@@ -105,13 +105,13 @@ def _history(database: Database, connection: Connection, who: str) -> History:
 
 
 def require_known(connection: Connection, customer_id: int, rows: list[Row]) -> None:
-    """Require that a customer is there, or was.
+    """Require that a customer exists or existed.
 
     Args:
-        rows: what the audit has of it.
+        rows: its audit rows.
 
     Raises:
-        NotFoundError: there is no such customer, and there never was one.
+        NotFoundError: no such customer, now or ever.
     """
     if not rows and connection.run("customer.id_by_id", who=customer_id).first() is None:
         check_schema(read_standing(connection))
@@ -119,7 +119,7 @@ def require_known(connection: Connection, customer_id: int, rows: list[Row]) -> 
 
 
 def find_id(connection: Connection, who: str) -> int:
-    """Return the id of a customer that is there, or of one that may have been.
+    """Return the id of a customer that exists, or may have existed.
 
     Raises:
         NotFoundError: no customer has this email.
@@ -135,7 +135,7 @@ def find_id(connection: Connection, who: str) -> int:
 
 
 def read_rows(connection: Connection, customer_id: int, statement: str) -> list[Row]:
-    """Return the audit's rows that a customer has part in, oldest first: its own, and those of batches."""
+    """Return a customer's audit rows, oldest first: its own, and those of batches."""
     rows = connection.run(statement, number=customer_id)
     return [
         row
@@ -170,16 +170,16 @@ def list_entries(
     """Return rows of the audit, newest first.
 
     Args:
-        operation_id: of this operation alone.
-        who: of this customer's chain alone.
+        operation_id: only this operation's.
+        who: only this customer's chain.
         limit: maximum rows; 0 means no limit.
         before: only rows with an id below this one.
 
     Returns:
-        The rows, and the id to go on from where there are more.
+        The rows, and the id to continue from if there are more.
 
     Raises:
-        NotFoundError: no customer has the email that `who` is.
+        NotFoundError: `who` is an email that no customer has.
     """
     import sqlalchemy as sa
 

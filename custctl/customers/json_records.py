@@ -23,19 +23,19 @@ from custctl.support.errors import InvalidError
 from custctl.support.patterns import compiled
 from custctl.support.text import visible
 
-_RAW = "_raw"  # the key under which a line stands in the rejects that is no object
+_RAW = "_raw"  # the key for a line in the rejects that is not an object
 _TAIL = compiled(r'"_line"\s*:\s*\d+\s*,\s*"_reason"\s*:\s*"(?:[^"\\]|\\.)*+"\s*\}\s*')
-_MOST_SHAPES = 1000  # different lists of keys that are remembered
-_MOST_NAMES = 1000  # keys left out that are told
+_MOST_SHAPES = 1000  # different lists of keys that are cached
+_MOST_NAMES = 1000  # ignored keys that are reported
 
 
 class JsonLines:
-    """One JSON object a line; each may have fields of its own."""
+    """One JSON object per line; each may have different fields."""
 
     def __init__(self, file: IO[bytes], reading: Reading) -> None:
         self._reading = reading
         self.encoding = reading.encoding
-        # Only a line feed ends a line: the other line ends may stand in a text of JSON.
+        # Only a line feed ends a line: a JSON string may contain the other line ends.
         self._decoded = Decoded(file, reading.encoding, newline="\n")
         self._shapes: dict[tuple[str, ...], Columns] = {}
         self._repeated = False
@@ -47,13 +47,13 @@ class JsonLines:
 
     @property
     def offset(self) -> int:
-        """How many bytes were read."""
+        """Bytes read so far."""
         return self._decoded.offset
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(pairs)
         if len(made) < len(pairs):
-            # Our own keys may stand there twice: in a row that was rejected before and put together by hand.
+            # Our own keys may occur twice: in a row that was rejected before and merged by hand.
             keys = [key for key, _ in pairs if key not in OURS]
             self._repeated |= len(set(keys)) < len(keys)
         return made
@@ -65,10 +65,10 @@ class JsonLines:
             raise self._decoded.undecodable(error) from error
 
     def records(self) -> Iterator[Record]:
-        """Yield the objects; blank lines are passed over.
+        """Yield the objects; blank lines are skipped.
 
         Raises:
-            InvalidError: the file is CSV, a line is too long to be an object, or the text cannot be decoded further.
+            InvalidError: the file is CSV, a line is too long for an object, or the rest of the text cannot be decoded.
         """
         begun = False
         for line, found in enumerate(self._lines(), start=1):
@@ -82,7 +82,7 @@ class JsonLines:
                 yield self._record(line, text)
 
     def _is_csv(self, first: str) -> bool:
-        """Return whether the first line is a header of CSV, or names the delimiter of what follows."""
+        """Return whether the first line is a CSV header, or names the delimiter of what follows."""
         if first.lstrip().startswith(("{", "[")):
             return False
         cells = (cell for delimiter in DELIMITERS for cell in first.split(delimiter))
@@ -120,7 +120,7 @@ class JsonLines:
         return Record(line, columns.fields, picked, text, problem)
 
     def _unwrapped(self, text: str) -> str:
-        """Return the line that stands under `_raw` where a row was rejected that is no object."""
+        """Return the original line of a rejected row that was not an object: the value of `_raw`."""
         try:
             found = self._decode(text)
         except (ValueError, RecursionError):
@@ -145,7 +145,7 @@ class JsonLines:
         return columns
 
     def reject(self, file: IO[str], record: Record, reason: str, *, first: bool) -> None:
-        """Write an object as it was, with two keys more; a line that is no object stands under `_raw`."""
+        """Write an object as it was, with two more keys; a line that is not an object goes under `_raw`."""
         if first and self.encoding.mark:
             file.write("\ufeff")
         begun = record.raw.rstrip(" \t\r\n").removesuffix("}").rstrip(" \t")
@@ -155,7 +155,7 @@ class JsonLines:
 
 
 def _without_tail(text: str) -> str | None:
-    """Return an object's text without the keys that the rejects have at its end; None where they stand elsewhere."""
+    """Return an object's text without the keys that end each object of the rejects; None if they are elsewhere."""
     begun = text
     while (at := begun.rfind('"_line"')) >= 0 and _TAIL.fullmatch(begun, at):
         begun = begun[:at].rstrip().removesuffix(",").rstrip() + "}"

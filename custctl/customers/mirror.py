@@ -1,4 +1,4 @@
-"""What a writer of customers tells besides: to a cache that has to keep up."""
+"""Notifications of writes to customers, for a cache that must keep up."""
 
 from __future__ import annotations
 
@@ -9,36 +9,37 @@ if TYPE_CHECKING:
 
 
 class Mirror(Protocol):
-    """Is told of every write, before and after its commit; it never makes one fail.
+    """Notified of every write, before and after its commit; it never makes a write fail.
 
-    A process that is killed in between has said only that it writes: what was there before is not to be trusted then.
+    If a process is killed in between, it has announced the write but not its result: the earlier copy must not be
+    trusted then.
     """
 
     def writing(self, database_id: str | None, customer_id: int) -> None:
-        """Take note, before the commit, that a customer is being written."""
+        """Announce, before the commit, that a customer is being written."""
 
     def wrote(self, database_id: str | None, row: Customer) -> None:
-        """Take note of what was committed."""
+        """Report what was committed."""
 
     def deleted(self, database_id: str | None, customer_id: int, version: str) -> None:
-        """Take note that a customer was deleted at a version."""
+        """Report that a customer was deleted at a version."""
 
     def erasing(self, database_id: str | None, customer_id: int) -> None:
-        """Take note, before the commit, that a customer is being erased: what is held of it goes now."""
+        """Announce, before the commit, that a customer is being erased: its copy is deleted now."""
 
     def erased(self, database_id: str | None, customer_id: int, version: str | None) -> None:
-        """Take note that a customer was erased: nothing of it stays, nor of what it was named before.
+        """Report that a customer was erased: delete everything about it, including its former names.
 
         Args:
-            version: the last one that it had, where that is known.
+            version: its last version, if known.
         """
 
     def unchanged(self) -> None:
-        """Take note that what was begun was not written, and never will be."""
+        """Report that the announced write did not happen, and never will."""
 
 
 class NoMirror:
-    """Tells nobody."""
+    """Notifies nobody."""
 
     def writing(self, database_id: str | None, customer_id: int) -> None:
         """See `Mirror`."""

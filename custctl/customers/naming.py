@@ -5,13 +5,13 @@ from __future__ import annotations
 from custctl.support.errors import NotFoundError, UsageError
 
 _MAX_ID = 2**63 - 1
-_SHOWN = 100  # characters of what was asked for that a message repeats
+_SHOWN = 100  # characters of the user's text that a message repeats
 
 
 def parse_who(who: str) -> int | str:
-    """Return the id, or the email in the form in which it is kept.
+    """Return the id, or the email in its stored form.
 
-    An id that no row can have is one of its own: it names nobody.
+    An id too large for any row becomes one that no row has.
 
     Raises:
         UsageError: the text is neither.
@@ -22,16 +22,16 @@ def parse_who(who: str) -> int | str:
     if "@" in text:
         return normalise_email(text)
     if text.isascii() and text.isdigit():
-        # Python refuses to read thousands of digits.
+        # Python refuses to parse thousands of digits.
         return min(int(text.lstrip("0")[:20] or "0"), _MAX_ID)
     raise UsageError(f"`{who}` is not an id or an email", hint=_look(text))
 
 
 def check_text(text: str, what: str) -> str:
-    """Return a text from the command line if a database can be asked for it.
+    """Return a text from the command line if it can be sent to a database.
 
     Raises:
-        UsageError: bytes that are no UTF-8 came in as lone surrogates, or NUL, which not every engine takes.
+        UsageError: it has lone surrogates, from bytes that are not UTF-8, or NUL, which not every engine accepts.
     """
     if any("\ud800" <= char <= "\udfff" or char == "\0" for char in text):
         raise UsageError(f"{what} is not valid text: `{text}`", hint="give it in UTF-8")
@@ -39,14 +39,14 @@ def check_text(text: str, what: str) -> str:
 
 
 def not_found(who: str) -> NotFoundError:
-    """Return the error for a customer that is not there."""
+    """Return the error for a customer that does not exist."""
     shown = who if len(who) <= _SHOWN else f"{who[:_SHOWN]}…"
     name, at, _ = who.partition("@")
     return NotFoundError(f"there is no customer {shown}", hint=_look(name if at else ""))
 
 
 def _look(text: str) -> str:
-    """Return how to look for a customer: by a text that it may be known by, or among all."""
+    """Return a hint for finding a customer: a search for the text, or the list of all."""
     import shlex
 
     if not text:

@@ -1,7 +1,7 @@
-"""What is to be done at the identity provider, written down in the transaction that is the reason for it.
+"""Work to do at the identity provider, queued in the transaction that causes it.
 
-A row says that something is to be done for a customer, not what: whoever works it off looks at the customer's present
-state. So there is at most one row a customer, and it is no matter how often it is worked off.
+A row says that a customer needs work, not which: the worker looks at the customer's current state. So there is at most
+one row per customer, and processing it more than once does no harm.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ if TYPE_CHECKING:
     from custctl.engines.connection import Connection
 
 NOT_STRAY = ""
-"""The `stray` of rows that are about a customer; in others it is the subject of an account that is nobody's."""
+"""The `stray` of rows about a customer; in other rows, the subject of an account that belongs to no customer."""
 
 FOLLOWED = frozenset({"email", "status"})
 """The fields that an account follows."""
 
-_AT_ONCE = 1000  # ids of one statement, of which SQL Server takes 2,100
+_AT_ONCE = 1000  # ids per statement; SQL Server accepts 2,100
 
 
 class Queue(Protocol):
-    """Is told of writes to customers, in their transaction."""
+    """Notified of writes to customers, in their transaction."""
 
     def follow(self, connection: Connection, customer_id: int, operation_id: str) -> None:
-        """Have a customer's account brought to the customer's state."""
+        """Queue an update of a customer's account to the customer's state."""
 
     def follow_many(self, connection: Connection, customers: Sequence[int], operation_id: str) -> None:
-        """Likewise for a batch of customers."""
+        """Do the same for a batch of customers."""
 
     def forget(self, connection: Connection, customer_id: int, operation_id: str) -> None:
-        """Have the account removed of a customer that is deleted in this transaction."""
+        """Queue the removal of the account of a customer that this transaction deletes."""
 
 
 class NoQueue:
-    """For a profile without an identity provider: there is nothing to be done."""
+    """For a profile without an identity provider: does nothing."""
 
     def follow(self, connection: Connection, customer_id: int, operation_id: str) -> None:
         """See `Queue`."""
@@ -59,12 +59,12 @@ class Outbox:
         enqueue(connection, customer_id, NOT_STRAY, operation_id)
 
     def follow_many(self, connection: Connection, customers: Sequence[int], operation_id: str) -> None:
-        """See `Queue`; a statement for rows that are there, and one for those that are not."""
+        """See `Queue`; one statement for existing rows, and one for new ones."""
         if customers:
             _enqueue_many(connection, customers, operation_id)
 
     def forget(self, connection: Connection, customer_id: int, operation_id: str) -> None:
-        """See `Queue`. The link goes with the customer: its subject is remembered."""
+        """See `Queue`. The link is deleted with the customer: the row keeps its subject."""
         link = connection.run("account.of", owner=customer_id).one_or_none()
         enqueue(connection, customer_id, NOT_STRAY, operation_id)
         if link is not None:
@@ -73,7 +73,7 @@ class Outbox:
 
 
 def enqueue(connection: Connection, customer_id: int, stray: str, operation_id: str) -> None:
-    """Write a row, or let the one that is there say that it is to be done once more."""
+    """Insert a row, or mark the existing one as due again."""
     now = connection.run("clock.now").scalar()
     row = {"about": customer_id, "found": stray, "operation": operation_id, "now": now}
     if connection.run("outbox.raise", **row).rowcount == 0:
@@ -104,7 +104,7 @@ def _enqueue_many(connection: Connection, customers: Sequence[int], operation_id
 
 
 def _portions(customers: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Yield ids as what one statement takes: a range without gaps, or a list."""
+    """Yield ids in portions for one statement: a range without gaps, or a list."""
     ids = sorted(customers)
     if all(after == before + 1 for before, after in pairwise(ids)):
         yield range(ids[0], ids[-1] + 1)

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from custctl.schema.own import OwnFields
 
 FOUND_IN = ("email", "first_name", "last_name", "company", "city", "phone")
-"""The fields that a search looks in; a company's own that are marked so come after them."""
+"""The fields that a search looks in; own fields that are marked searchable come after them."""
 
-_LOOKED_AT = 20  # customers among whom a text is looked for that may have been meant
-_ALL_AT_ONCE = 1000  # rows a page where all are wanted
-_MOST = 2**31  # rows a page; more than this is no limit, and a database may not know such a number
+_LOOKED_AT = 20  # customers that are searched for a text that may have been meant
+_ALL_AT_ONCE = 1000  # rows per page when all are requested
+_MOST = 2**31  # rows per page; above this there is no limit, because a database may reject such a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +49,16 @@ def read_page(database: Database, query: Query, limit: int, after: Position | No
     """Read one page.
 
     Args:
-        limit: the most customers, from 1.
-        after: where the page before ended.
+        limit: maximum customers, at least 1.
+        after: where the previous page ended.
     """
     return database.read(lambda connection: _page(database, connection, query, limit, after))
 
 
 def read_all(database: Database, query: Query, after: Position | None = None) -> Iterator[Customer]:
-    """Yield every customer of a query in one consistent state, a page at a time, in constant memory.
+    """Yield every customer of a query in one consistent state, page by page, in constant memory.
 
-    Where a replica fails midway, the rest is of a later state.
+    If a replica fails midway, the rest is of a later state.
     """
     begun = False
     while True:
@@ -102,7 +102,7 @@ def _page(database: Database, connection: Connection, query: Query, limit: int, 
 
 
 def _found(database: Database, connection: Connection, query: SearchQuery, limit: int, after: Position | None) -> Page:
-    """Return a page of what words, or a part of a field, find."""
+    """Return a page of the customers that match words, or a part of a field."""
     lane, last = (0, 0) if after is None else (after.lane, after.id)
     needs = searching.read(query.text) if query.mode == "words" else ()
     texts = searching.parts(query.text) if query.mode == "contains" else ()
@@ -118,7 +118,7 @@ def _found(database: Database, connection: Connection, query: SearchQuery, limit
         rows = _select(database, connection, partial(hits, last))
         customers = [to_customer(database, connection, row[1:]) for row in rows]
         for row, each in zip(rows, customers, strict=True):
-            # An engine may return more than those that hold a part of a text.
+            # An engine may return rows that do not contain the text.
             if not texts or searching.holds(found_in(each, connection.own), texts):
                 found.append((row[0], each))
         if len(rows) <= limit or len(found) > limit:
@@ -134,16 +134,16 @@ def _found(database: Database, connection: Connection, query: SearchQuery, limit
 
 
 def found_in(customer: Customer, own: OwnFields) -> list[str]:
-    """Return the values of a customer that a search looks in."""
+    """Return a customer's values that a search looks in."""
     names = (*FOUND_IN, *(field.name for field in own.fields if field.searchable))
     return [value for name in names if isinstance(value := customer[name], str)]
 
 
 def _select(database: Database, connection: Connection, hits: Callable[[], Hits]) -> Sequence[Row]:
-    """Return the rows that a search has hit.
+    """Return the rows of a search's hits.
 
     Raises:
-        PendingError: the schema is older than the indexes of words.
+        PendingError: the schema is older than the word indexes.
     """
     try:
         return with_own_fields(database, connection, lambda: connection.run_found(hits()))
@@ -156,7 +156,7 @@ def _select(database: Database, connection: Connection, hits: Callable[[], Hits]
 
 
 def near(database: Database, query: SearchQuery, most: int = 3) -> list[str]:
-    """Return what somebody may have meant whose search found nothing: texts that differ by a letter of a word, and find."""
+    """Suggest texts for a search without results: each differs by a letter per word, and finds something."""
     needs = searching.mistyped(searching.read(query.text)) if query.mode == "words" else ()
     if not needs:
         return []

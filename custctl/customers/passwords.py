@@ -1,7 +1,7 @@
-"""Customers' passwords: which are good enough, and how they are hashed.
+"""Customers' passwords: the rules, and the hashing.
 
-Hashing is argon2id with RFC 9106's second recommended (low-memory) parameters: 64 MiB, 3 passes, 4 lanes.
-No password and no hash is ever part of an error.
+Hashing is argon2id with RFC 9106's second recommended (low-memory) parameters: 64 MiB, 3 passes, 4 lanes. No error ever
+contains a password or a hash.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from custctl.support.errors import CustctlError, InvalidError
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
-# NIST SP 800-63B and OWASP ASVS 5.0 (6.2.1): at least 8, and at least 64 must be let in. The upper bound is ours: it
-# keeps whole files from being hashed by mistake.
+# NIST SP 800-63B and OWASP ASVS 5.0 (6.2.1): at least 8, and at least 64 must be allowed. The upper bound is ours: it
+# prevents hashing a whole file by mistake.
 MIN_LENGTH: Final = 8
 MAX_LENGTH: Final = 256
 """Bounds in characters (code points) after `prepare`."""
 
 
 def prepare(password: str) -> str:
-    """Return the form that is hashed, so that one password typed on two keyboards is one password.
+    """Return the form to hash, so that the same password typed on two keyboards is the same.
 
-    Source: RFC 8265, OpaqueString: NFC, every other space is U+0020, case and blanks at the ends are kept.
+    Source: RFC 8265, OpaqueString: NFC, every other space becomes U+0020, case and blanks at the ends are kept.
     """
     if password.isascii():
         return password
@@ -37,10 +37,10 @@ def prepare(password: str) -> str:
 
 
 def check_password_rules(password: str, context: Iterable[str | None] = ()) -> None:
-    """Check that a new password may be set.
+    """Check a new password.
 
     Args:
-        context: what is easily guessed about its owner: e-mail address, names, company.
+        context: what is easy to guess about its owner: e-mail address, names, company.
 
     Raises:
         InvalidError: names every rule that is broken, never the password.
@@ -67,7 +67,7 @@ def hash_password(password: str) -> str:
     """Return the argon2id hash in PHC form, with its own salt and parameters.
 
     Raises:
-        InvalidError: the password is not text that can be encoded.
+        InvalidError: the password cannot be encoded.
         CustctlError: this machine lacks the memory.
     """
     from argon2.exceptions import HashingError
@@ -79,7 +79,7 @@ def hash_password(password: str) -> str:
 
 
 def verify(stored: str, password: str) -> bool:
-    """Return whether the password is the one that `stored` was made from, in constant time.
+    """Return whether `stored` was made from this password, in constant time.
 
     Raises:
         CustctlError: `stored` is not an argon2 hash, or this machine cannot compute it.
@@ -109,16 +109,16 @@ def needs_rehash(stored: str) -> bool:
 
 
 def verify_customer(stored: str | None, password: str) -> str | None:
-    """Check a password against what is stored for a customer.
+    """Check a password against a customer's stored hash.
 
     Returns:
-        A new hash to store where the old one was made with other parameters, else None.
+        A new hash to store if the old one was made with other parameters, else None.
 
     Raises:
         InvalidError: the password does not match, or none is set.
     """
     if stored is None:
-        # As slow as a real check: how long it takes tells nothing about who has a password.
+        # As slow as a real check: the time must not reveal who has a password.
         hash_password(password)
         raise InvalidError("no password is set in this database", hint="an identity provider may store it")
     if not verify(stored, password):
@@ -132,7 +132,7 @@ def _unreadable() -> CustctlError:
 
 def _encoded(password: str) -> bytes:
     text = prepare(password)
-    # Asked first: the error that encoding raises would carry the password in its context.
+    # Checked first: an encoding error would carry the password in its context.
     if any("\ud800" <= char <= "\udfff" for char in text):
         raise InvalidError("the password is not valid text", hint="type it in UTF-8")
     return text.encode()
@@ -156,12 +156,12 @@ def _common() -> frozenset[str]:
 
 
 def _bare(text: str) -> str:
-    """Letters and digits alone, case-folded: `Ada-Lovelace` is no better than `adalovelace`."""
+    """Letters and digits only, case-folded: `Ada-Lovelace` is no better than `adalovelace`."""
     return "".join(char for char in text.casefold() if char.isalnum())
 
 
 def _guessable(context: Iterable[str | None]) -> frozenset[str]:
-    """What a first guess would be: each word of the context, an address's local part, and any two of them together."""
+    """First guesses: each word of the context, an address's local part, and any two of them together."""
     words: list[str] = []
     for item in context:
         if item:

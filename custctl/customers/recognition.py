@@ -1,4 +1,4 @@
-"""What a file is by its first bytes: its encoding, or a format that an import does not read."""
+"""Recognising a file by its first bytes: its encoding, or a format that an import does not read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from custctl.support.errors import InvalidError, UsageError
 _SAMPLE = 4096  # bytes
 
 _MARKS = (
-    # UTF-32 first: its mark begins as that of UTF-16 does.
+    # UTF-32 first: its mark begins with that of UTF-16.
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF8, "utf-8"),
@@ -66,7 +66,7 @@ _JSON_LINE = re.compile(r'\s*\{\s*(?:"|\})')
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How a file's bytes are read.
+    """How to decode a file.
 
     Attributes:
         name: the codec; one that neither reads nor writes a byte order mark.
@@ -78,13 +78,13 @@ class Encoding:
 
 
 def recognise(file: IO[bytes], chosen: str | None = None) -> Encoding:
-    """Find out a file's encoding, and go back to its beginning.
+    """Detect a file's encoding, and rewind it.
 
     Args:
         chosen: the encoding that the user names.
 
     Raises:
-        InvalidError: the file is of a format that an import does not read.
+        InvalidError: the file has a format that an import does not read.
         UsageError: no such encoding.
     """
     start = file.read(_SAMPLE)
@@ -117,7 +117,7 @@ def _found(start: bytes) -> Encoding:
 
 def _named(chosen: str, start: bytes) -> Encoding:
     try:
-        "".encode(chosen)  # a codec such as `base64` is none of text, and refused here
+        "".encode(chosen)  # a codec such as `base64` is not for text, and fails here
         name = codecs.lookup(chosen).name.removesuffix("-sig")
     except (LookupError, ValueError):
         name = ""
@@ -142,7 +142,7 @@ def _by_zero_bytes(start: bytes) -> str | None:
     if zeros[0] == units and zeros[1] * 2 > units:
         return "utf-32-be"
     even, odd = zeros[0] + zeros[2], zeros[1] + zeros[3]
-    # Text of other scripts has few zero bytes, a damaged file has some anywhere.
+    # Text in other scripts has few zero bytes; a damaged file has some anywhere.
     for name, many, few in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
         if many * 3 > units * 2 and few * 4 < many:
             return name

@@ -1,4 +1,4 @@
-"""The rows of other tables that forbid to delete a customer."""
+"""The rows of other tables that prevent the deletion of a customer."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def referred(database: Database, connection: Connection, row: Customer, error: CustctlError) -> ConflictError:
-    """Return the error that tells which rows refer to a customer that cannot be deleted for their sake.
+    """Return the error that names the rows that refer to a customer and prevent its deletion.
 
     Args:
-        error: the database's refusal, with the constraint.
+        error: the database's error, with the constraint.
     """
     counts = {
         table: count
@@ -45,5 +45,5 @@ def _count(connection: Connection, table: str, column: str, value: Any) -> int:
 
 
 def _bare(table: str) -> str:
-    """Return the name of a table as a message has it."""
+    """Return the name of a table for a message."""
     return re.sub(r'[\["`\]]', "", table.rpartition(".")[2])

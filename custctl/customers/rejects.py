@@ -11,20 +11,21 @@ from custctl.support.errors import UnavailableError, UsageError
 
 
 class Rejects:
-    """Rows as they were, each with its line and the reason.
+    """Rejected rows as they were, each with its line and the reason.
 
-    The file is on disk before the batch commits, and cut back to what did commit. It is touched only inside the
-    transaction that writes the import's position, so that of two imports of one file none cuts off the other's rows.
+    The file is on disk before the batch commits, and truncated to what did commit. It is written only inside the
+    transaction that writes the import's position, so that of two imports of one file neither truncates the other's
+    rows.
 
     Args:
-        size: how many bytes of the file belong to batches that committed; 0 begins it again.
-        rejected: how many rows they rejected.
+        size: bytes of the file that belong to committed batches; 0 starts a new file.
+        rejected: how many rows those batches rejected.
 
     Attributes:
-        lost: how many rows earlier runs rejected that are not in the file.
+        lost: number of rows that earlier runs rejected and the file lacks.
 
     Raises:
-        UsageError: it cannot be written, or is no plain file.
+        UsageError: it cannot be written, or is not a regular file.
     """
 
     def __init__(self, path: Path, source: Source, size: int, rejected: int) -> None:
@@ -47,7 +48,7 @@ class Rejects:
         """Write the rows that a batch rejects, in the order of the file.
 
         Returns:
-            The size of the file, all of it on disk.
+            The size of the file in bytes, all of it on disk.
 
         Raises:
             UnavailableError: it cannot be written.
@@ -73,7 +74,7 @@ class Rejects:
         return self._size
 
     def cut_back(self, size: int) -> None:
-        """Take away again what was written for a batch that does not commit."""
+        """Remove what was written for a batch that did not commit."""
         if self._begun and self._size != size:
             os.truncate(self._path, size)
             self._size = size
@@ -84,7 +85,7 @@ class Rejects:
 
 
 def _check(path: Path) -> None:
-    """Find out beforehand whether the file can be written, without making it."""
+    """Check in advance that the file can be written, without creating it."""
     if path.exists():
         fault = (
             "it is not a regular file"

@@ -1,4 +1,4 @@
-"""What a person types to find a customer, read as words and digits. Nothing of it is an operator."""
+"""Search texts, read as words and digits. Nothing in them is an operator."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PUNCTUATION: Final = dict.fromkeys(map(ord, " ()+-./,:;_*#\u00a0\u202f\u2010\u2
 _JOINERS: Final = dict.fromkeys(map(ord, "'\u2019\u02bc`\u00b4-\u2010\u2011"))
 _SPELLED: Final = {ord(char): to for char, to in zip("äöüåøÄÖÜÅØ", ("ae", "oe", "ue", "aa", "oe") * 2, strict=True)}
 _DIGITS: Final = 20  # of a phone that are indexed
-_LAST, _NATIONAL = 4, 7  # digits from which the end of a phone is looked for, and a phone without its country's
+_LAST, _NATIONAL = 4, 7  # digits needed to search for the end of a phone, and for a phone without its country code
 
 
 def words(text: str) -> list[str]:
@@ -29,16 +29,16 @@ def words(text: str) -> list[str]:
 
 
 def phone_digits(text: str) -> str:
-    """Return the digits of a phone, without the zeros that begin a call; nothing of what holds other characters."""
+    """Return the digits of a phone, without leading zeros; empty if the text has other characters."""
     digits = text.replace("(0)", "").translate(_PUNCTUATION).lstrip("0")[-_DIGITS:]
     return digits if digits.isascii() and digits.isdigit() else ""
 
 
 def read(text: str) -> tuple[Need, ...]:
-    """Return what must be found of what a person types.
+    """Return what a search text must find.
 
-    Words are found in any order. Those that stand together with punctuation are looked for as they are, in one word, and
-    spelled without umlauts. Neighbouring groups of digits are one number: a phone, or words of digits.
+    Words are found in any order. Words joined by punctuation are searched for as they are, as one word, and spelled
+    without umlauts. Adjacent groups of digits are one number: a phone, or words of digits.
     """
     needs: list[Need] = []
     number: list[str] = []
@@ -64,7 +64,7 @@ def _word(chunk: str) -> Need:
 
 
 def _terms(form: Sequence[str], *, is_email: bool) -> tuple[Term, ...]:
-    """Return the terms of words that stand together; of an email, only the last one can go on."""
+    """Return the terms of words that belong together; in an email, only the last one can be a prefix."""
     return tuple(Term(word, whole=is_email and at < len(form) - 1) for at, word in enumerate(form))
 
 
@@ -77,7 +77,7 @@ def _number(groups: Sequence[str]) -> Need:
     if len(digits) >= _LAST or len(typed) == _LAST:
         backwards = (digits or typed)[::-1]
         found.append((Term(REVERSED + backwards),))
-        # The phone may be kept without its country's digits, of which there are up to three.
+        # The phone may be stored without its country code, which has up to three digits.
         found += [
             (Term(REVERSED + backwards[:-less], whole=True),)
             for less in (1, 2, 3)
@@ -87,14 +87,14 @@ def _number(groups: Sequence[str]) -> Need:
 
 
 def parts(text: str) -> tuple[str, ...]:
-    """Return the texts of which a field must hold one: what was typed, and the digits if it may be of a phone; or none."""
+    """Return texts one of which a field must contain: what was typed, and its digits if it may be part of a phone."""
     plain = folded(text)
     digits = phone_digits(plain)
     return tuple(filter(None, (plain, digits if digits != plain else "")))
 
 
 def holds(values: Iterable[str], texts: Sequence[str]) -> bool:
-    """Return whether one of some fields holds one of some texts; the digits of a phone count, too."""
+    """Return whether any field contains any of the texts; the digits of a phone count too."""
     for value in values:
         plain = folded(value)
         digits = phone_digits(plain)
@@ -110,12 +110,12 @@ _ALPHABETS: Final = (
     "\u03b1\u03b2\u03b3\u03b4\u03b5\u03b6\u03b7\u03b8\u03b9\u03ba\u03bb\u03bc\u03bd\u03be\u03bf\u03c0\u03c1\u03c3\u03c4\u03c5\u03c6\u03c7\u03c8\u03c9",
     "".join(map(chr, range(0x430, 0x450))),
 )
-_TRIED: Final = range(4, 17)  # letters of a word in which a wrong one is looked for
+_TRIED: Final = range(4, 17)  # lengths of words that are checked for a wrong letter
 _MOST_WORDS: Final = 2
 
 
 def mistyped(needs: Sequence[Need]) -> tuple[Need, ...]:
-    """Return needs of which each word may have one letter that is wrong, missing, too much or swapped; or nothing.
+    """Return needs in which each word may have one wrong, missing, extra or swapped letter; or nothing.
 
     Source: Norvig, "How to Write a Spelling Corrector", https://norvig.com/spell-correct.html.
     """
@@ -142,12 +142,11 @@ def _edits(word: str, alphabet: str) -> list[str]:
     edits += [left + right[1] + right[0] + right[2:] for left, right in splits if len(right) > 1]
     edits += [left + char + right[1:] for left, right in splits if right for char in alphabet]
     edits += [left + char + right for left, right in splits for char in alphabet]
-    # What begins with another one finds nothing more; nothing short, which most customers have.
     return sorted({each for each in edits if each != word})
 
 
 def corrected(text: str, values: Iterable[str]) -> str | None:
-    """Return a text whose words are those of a customer that they are, or most likely were meant to be.
+    """Return a text with its words replaced by the customer's words that they match, or most likely should.
 
     Args:
         values: of a customer that `mistyped` has found.

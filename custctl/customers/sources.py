@@ -14,6 +14,6 @@ def open_source(file: IO[bytes], reading: Reading) -> Source:
 
     Raises:
         InvalidError: no header, or none that matches `email`.
-        UsageError: a mapped header is not there, or two match one field.
+        UsageError: a mapped header does not exist, or two match one field.
     """
     return JsonLines(file, reading) if reading.format == "jsonl" else Csv(file, reading)

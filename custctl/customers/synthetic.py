@@ -1,8 +1,8 @@
 """Made-up customers for development and tests, the same for the same seed.
 
-No mail to one can reach anybody: their addresses are in domains that RFC 2606 and RFC 6761 reserve. Nor can a call:
-their phone numbers are in ranges that the countries' regulators set aside for fiction (NANPA 555-01xx, Ofcom, ARCEP,
-Bundesnetzagentur, PTS), or under +999, which the ITU has given to nobody.
+Their e-mail and calls reach nobody: the addresses are in domains that RFC 2606 and RFC 6761 reserve, and the phone
+numbers in ranges that the countries' regulators set aside for fiction (NANPA 555-01xx, Ofcom, ARCEP, Bundesnetzagentur,
+PTS), or under +999, which the ITU has not assigned.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from custctl.support.errors import UsageError
 
 MAX_SEED: Final = 2**63 - 1
 
-# Locale of mimesis, phone (each # a digit), legal form. Several scripts, so that whatever comes after meets them early.
+# Locale of mimesis, phone (each # is a digit), legal form. Several scripts, so that later stages meet them early.
 _COUNTRIES: Final = (
     ("en", "+1 212 555 01##", "Inc."),
     ("en-gb", "+44 20 7946 0###", "Ltd"),
@@ -54,9 +54,9 @@ class _Pool:
 
 
 def synthetic_customers(count: int, random_seed: int) -> Iterator[dict[str, str | None]]:
-    """Return `count` customers as editable fields, all valid and each with an address of its own.
+    """Return `count` customers as editable fields, all valid and each with a unique address.
 
-    Row number i depends on the seed and i alone, so a larger count begins with the rows of a smaller one. Different
+    Row number i depends only on the seed and i, so a larger count begins with the rows of a smaller one. Different
     seeds never share an address.
 
     Args:
@@ -78,8 +78,8 @@ def _rows(count: int, random_seed: int) -> Iterator[dict[str, str | None]]:
     from struct import Struct
 
     pools = _pools()
-    # A digest for each row in place of a generator's state: rows do not depend on those before, and no version of
-    # Python draws differently. Sixteen numbers below 65,536 a row; the bias of a remainder does not matter here.
+    # A digest per row instead of a generator's state: rows do not depend on those before, and every version of
+    # Python draws the same. Sixteen numbers below 65,536 per row; the bias of a remainder does not matter here.
     unpack = Struct("<16H").unpack
     for number in range(count):
         digest = blake2b(b"%d:%d" % (random_seed, number), digest_size=32).digest()
@@ -93,7 +93,7 @@ def _rows(count: int, random_seed: int) -> Iterator[dict[str, str | None]]:
         share = status_n % 100
         located = gaps % 8 != 0
         yield {
-            # Without the names: another release of the word lists must not make a second customer of the same number.
+            # Without the names: another release of the word lists must not make a second customer with the same number.
             "email": f"customer.{random_seed:x}.{number:x}@{_DOMAINS[domain_n % len(_DOMAINS)]}",
             "first_name": first_name,
             "last_name": last_name,
@@ -109,7 +109,7 @@ def _rows(count: int, random_seed: int) -> Iterator[dict[str, str | None]]:
 
 
 def _phone(mask: str, numbers: list[int]) -> str:
-    """Fill the mask with the digits of numbers below 65,536: nine of the first two together, one of the third."""
+    """Fill the mask with the digits of numbers below 65,536: nine from the first two together, one from the third."""
     digits = f"{(numbers[0] << 16 | numbers[1]) % 10**9:09d}{numbers[2] % 10}"
     head, *rest = mask.split("#")
     return head + "".join(digit + text for digit, text in zip(digits, rest, strict=False))
@@ -117,7 +117,7 @@ def _phone(mask: str, numbers: list[int]) -> str:
 
 @cache
 def _pools() -> tuple[_Pool, ...]:
-    """Draw all words once. The seed is fixed: what varies with the user's seed is the choice among them."""
+    """Draw all words once. The seed is fixed: the user's seed only chooses among the words."""
     from mimesis import Address, Person
     from mimesis.enums import Gender
     from mimesis.locales import Locale
@@ -150,6 +150,6 @@ def _pools() -> tuple[_Pool, ...]:
 
 
 def _draw(word: Callable[[], str], field: str) -> tuple[str, ...]:
-    """Return distinct words that are already in the form in which the field is kept."""
+    """Return distinct words that are already in the field's stored form."""
     drawn = (unicodedata.normalize("NFC", word()).strip() for _ in range(_WORDS_DRAWN))
     return tuple(dict.fromkeys(text for text in drawn if text.isprintable() and 0 < len(text) <= MAX_LENGTH[field]))

@@ -1,8 +1,7 @@
 """Verifying the audit: each chain by itself, and the whole against a checkpoint kept elsewhere.
 
-A chain shows what was changed inside it or taken out of its middle. What was cut
-off at its end, or rewritten from the beginning, only a checkpoint shows: the ids
-and a digest of every block of rows, written down before.
+A chain shows changes and removals inside it. Only a checkpoint shows that its end was cut off, or that it was rewritten
+from the beginning: it has the ids and a digest of every block of rows at an earlier time.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
     from custctl.engines.base import Database
     from custctl.engines.connection import Connection
 
-_BLOCK = 1000  # ids a block of a checkpoint
-_STREAM = 1000  # rows at a time
+_BLOCK = 1000  # ids per block of a checkpoint
+_STREAM = 1000  # rows per fetch
 _ERASING, _REPLACING = ("delete", erasure.ACTION), "pseudonymise"
 _RANGES = re.compile(r"[0-9]{1,18}(?:-[0-9]{1,18})?(?:,[0-9]{1,18}(?:-[0-9]{1,18})?)*")
 
@@ -39,7 +38,7 @@ class Fault:
 
     Attributes:
         kind: changed, removed, added, erased or truncated.
-        customer_id: whose chain; None where the fault was found by the checkpoint, or in the database's own chain.
+        customer_id: whose chain; None if the checkpoint found the fault, or for the database's own chain.
         audit_id: the row, or None.
     """
 
@@ -51,10 +50,10 @@ class Fault:
 
 @dataclass(slots=True)
 class Report:
-    """What was verified.
+    """The result of a verification.
 
     Attributes:
-        checkpoint: to be kept outside of the database, for the next time.
+        checkpoint: for the next verification; keep it outside of the database.
     """
 
     rows: int = 0
@@ -63,7 +62,7 @@ class Report:
     checkpoint: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it by name."""
+        """Return the report by name."""
         return {
             "ok": not self.faults,
             "rows": self.rows,
@@ -74,12 +73,12 @@ class Report:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint: what `audit verify -o json` printed, or its `checkpoint` alone.
+    """Read a checkpoint: the output of `audit verify -o json`, or only its `checkpoint`.
 
     Raises:
         UsageError: the file cannot be read.
         UnavailableError: it is a pipe, and nothing writes to it.
-        InvalidError: it is no checkpoint.
+        InvalidError: it is not a checkpoint.
     """
     try:
         stream, begun = open_input(path)
@@ -99,13 +98,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def check_checkpoint(found: Any, where: str = "this") -> dict[str, Any]:
-    """Return a checkpoint that was kept elsewhere.
+    """Return a value if it is a checkpoint.
 
     Args:
-        where: what holds it, for the message.
+        where: its source, for the message.
 
     Raises:
-        InvalidError: it is no checkpoint.
+        InvalidError: it is not a checkpoint.
     """
     if not _is_checkpoint(found):
         raise InvalidError(f"{where} is not a checkpoint", hint="make one with `custctl audit verify -o json`")
@@ -175,7 +174,7 @@ def _verify_chains(database: Database, connection: Connection, report: Report) -
     chain: int | None = None
     expected, previous = 1, ""
     nulled: list[int] = []
-    replaced = 0  # up to this id, values were erased as pseudonyms replaced them: the database's own chain is the first
+    replaced = 0  # pseudonyms erased the values up to this id; known in time: the database's own chain comes first
     for block in connection.stream(query, _STREAM):
         for values in block:
             row = dict(zip(names, values, strict=True))
@@ -184,7 +183,7 @@ def _verify_chains(database: Database, connection: Connection, report: Report) -
                 _not_erased(report, chain, nulled)
                 chain, expected, previous, nulled = row["customer_id"], 1, "", []
                 report.chains += 1
-            # Whoever tampers may leave any type behind on an engine that takes it.
+            # An attacker may leave a value of any type on an engine that accepts it.
             sequence = row["sequence"] if type(row["sequence"]) is int else expected
             if sequence > expected:
                 gap = f"entry {expected}" if sequence == expected + 1 else f"entries {expected} to {sequence - 1}"
@@ -218,7 +217,7 @@ def _is_as_written(row: Mapping[str, Any]) -> bool:
 
 
 def _not_erased(report: Report, chain: int | None, nulled: list[int]) -> None:
-    """Values may be missing only where the customer was deleted, or got a pseudonym, afterwards."""
+    """Report missing values unless the customer was deleted, or replaced by a pseudonym, afterwards."""
     for audit_id in nulled:
         report.faults.append(
             Fault("erased", chain or None, audit_id, "the values are missing, but the customer was not deleted")
@@ -233,7 +232,7 @@ def _fault(report: Report, kind: str, row: Mapping[str, Any], message: str) -> N
 
 
 def _blocks(database: Database, connection: Connection) -> Iterator[dict[str, Any]]:
-    """Yield a digest for every thousand ids: which ids there are, and what their rows hash to."""
+    """Yield a digest for every thousand ids: the ids that exist, and the hash of their rows."""
     query = sa.select(customer_audit.c.id, customer_audit.c.row_hash).order_by(customer_audit.c.id)
     number: int | None = None
     ids: list[int] = []
@@ -286,7 +285,7 @@ def _compare(
 
 
 def _digest_of(connection: Connection, first: int, ids: set[int]) -> str:
-    """Return the digest of some of the rows of a block: others may have come since."""
+    """Return the digest of some rows of a block: others may have been added since."""
     query = sa.select(customer_audit.c.id, customer_audit.c.row_hash).order_by(customer_audit.c.id)
     query = query.where(customer_audit.c.id >= first, customer_audit.c.id < first + _BLOCK)
     digest = hashlib.sha256()

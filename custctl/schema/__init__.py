@@ -1,1 +1,1 @@
-"""The tables, their column types, and what a database says of itself."""
+"""The tables, their column types, and what a database says about itself."""

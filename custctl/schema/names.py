@@ -1,4 +1,4 @@
-"""The names of the tables, for whoever needs no more of them."""
+"""The names of the tables, for code that needs only those."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ PRODUCT_SCRIPTS = (
     "repeatable/customer_search.sql",
     "repeatable/roles.sql",
 )
-"""The scripts that this release brings, of all engines; a test compares the list with the files."""
+"""The scripts of this release, for all engines; a test compares the list with the files."""
 FIRST_SCRIPTS = 5
-"""The last number that was only ever the product's: numbers of the company's begin at 1000 since, and began at 6 before."""
+"""The last number that was always the product's: company numbers begin at 1000 now, and began at 6 before."""
 BOOTSTRAP = (JOURNAL, METADATA)
-"""What the migration runner makes itself, before the first script."""
+"""The tables that the migration runner creates itself, before the first script."""
 COLUMNS = frozenset(
     ("id", "email", "first_name", "last_name", "phone", "company", "address_line", "city", "region", "postal_code",
      "country", "status", "version", "created_at", "updated_at")
 )  # fmt: skip
 """The columns of `customer` that are the product's."""
 FILLED = ("version", "created_at", "updated_at")
-"""Columns that the database itself gives a value."""
+"""Columns that the database fills itself."""

@@ -1,7 +1,7 @@
-"""Own fields: the columns of `customer` that are the company's, as the database records them.
+"""Own fields: the company's columns of `customer`, as the database records them.
 
-The record is a row of `custctl_metadata` that a migration writes. It comes along with each row that is read, so that
-nothing has to be asked for; what an engine's catalog says of the columns is looked at by `migrate` and `doctor` alone.
+The record is a row of `custctl_metadata` that a migration writes. Every query for rows returns it too, so that no extra
+query is needed; only `migrate` and `doctor` read the columns from an engine's catalog.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ RECORD: Final = "own_fields"
 """The name of the record in `custctl_metadata`."""
 
 Kind = Literal["text", "integer", "decimal", "float", "boolean", "date", "timestamp", "uuid", "json", "other"]
-"""What values a field takes. One of kind `other` is shown as text and cannot be set."""
+"""The type of a field's values. A field of kind `other` is shown as text and cannot be set."""
 
 Value = None | bool | int | float | str | list[Any] | dict[str, Any]
-"""A value as JSON has it: decimals, dates, times and UUIDs are texts."""
+"""A JSON value: decimals, dates, times and UUIDs are strings."""
 
 _KINDS: Final = frozenset(get_args(Kind))
 
@@ -35,19 +35,19 @@ class Field:
 
     Attributes:
         native: its type, as the engine writes it.
-        length: of text: how many characters it holds; None where there is no limit.
-        encoding: of text: the code page that its characters must be of, and in whose bytes its length counts;
-            `utf-16` where it counts in units of 16 bits. None: any character, counted as one.
-        low: of an integer: the least; and `high` the greatest.
-        precision: of a decimal: how many digits; of a float: 24 where it keeps no more bits; of a timestamp: how many
+        length: of text: maximum characters; None for no limit.
+        encoding: of text: the code page that its characters must belong to, and in whose bytes its length counts;
+            `utf-16` if it counts in units of 16 bits. None: any character, counted as one.
+        low: of an integer: the minimum; `high` is the maximum.
+        precision: of a decimal: how many digits; of a float: 24 if it keeps no more bits; of a timestamp: how many
             digits of a second.
-        scale: of a decimal: how many of the digits are behind the point.
-        exact: of a decimal, and of a number that is all of a JSON value: how many digits, from the first that is not
-            zero, are kept exactly; None: all.
-        required: whether a customer cannot be without: NOT NULL, and no default.
+        scale: of a decimal: how many of the digits are after the point.
+        exact: of a decimal, and of a number that is a whole JSON value: how many digits, from the first non-zero one,
+            are kept exactly; None: all.
+        required: whether a customer must have a value: NOT NULL, and no default.
         nullable: whether it can be empty.
-        settable: whether it can be set: it is not computed, and of a kind that is known.
-        searchable: whether `customer search` looks in it: a text that a script marks so.
+        settable: whether it can be set: it is not computed, and its kind is known.
+        searchable: whether `customer search` looks in it: a text that a script marks searchable.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Field:
 
 
 _EXACT: Final = 10**15
-"""Below it, a float is one number of fifteen digits or fewer, and no other."""
+"""Below it, a float stands for exactly one number of fifteen digits or fewer."""
 _DEFAULTS: Final = {each.name: each.default for each in fields(Field)}
 
 
@@ -75,8 +75,8 @@ class OwnFields:
     """The own fields of one database, in the order of its table.
 
     Args:
-        record: the text in which the database records them; None where there are none.
-        found: what it says.
+        record: the text in which the database records them; None if there are none.
+        found: the fields in the record.
     """
 
     def __init__(self, record: str | None, found: Iterable[Field] = ()) -> None:
@@ -90,17 +90,17 @@ class OwnFields:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The names of all."""
+        """The names of all own fields."""
         return tuple(field.name for field in self.fields)
 
     @cached_property
     def settable(self) -> tuple[str, ...]:
-        """The names of those that can be set."""
+        """The names of the settable fields."""
         return tuple(field.name for field in self.fields if field.settable)
 
     @cached_property
     def required(self) -> tuple[str, ...]:
-        """The names of those that every customer must have."""
+        """The names of the fields that every customer must have."""
         return tuple(field.name for field in self.fields if field.required and field.settable)
 
 
@@ -108,7 +108,7 @@ NO_OWN_FIELDS: Final = OwnFields(None)
 
 
 def parse_record(record: str | None) -> OwnFields:
-    """Read a record.
+    """Parse a record.
 
     Raises:
         RefusedError: it is damaged.
@@ -128,7 +128,7 @@ def parse_record(record: str | None) -> OwnFields:
 
 
 def _field(found: dict[str, Any]) -> Field:
-    # What a later release records besides is not for this one to know.
+    # Ignore attributes that a later release records.
     known = {name: value for name, value in found.items() if name in _DEFAULTS}
     if known["kind"] not in _KINDS:
         known.update(kind="other", settable=False)
@@ -136,7 +136,7 @@ def _field(found: dict[str, Any]) -> Field:
 
 
 def dump_record(found: Iterable[Field]) -> str | None:
-    """Return the record of fields; None where there are none."""
+    """Return the record of fields; None if there are none."""
     import json
 
     documents = [{name: value for name, value in asdict(field).items() if value != _DEFAULTS[name]} for field in found]
@@ -147,9 +147,9 @@ def dump_record(found: Iterable[Field]) -> str | None:
 
 
 def from_cell(field: Field, cell: Any) -> Value:
-    """Return the value of what a database returned for a field.
+    """Return the value of a field from a database cell.
 
-    What is not of the field's kind, as an engine without strict types may hold it, is returned as text.
+    A cell that does not have the field's kind, which an engine without strict types may hold, is returned as text.
 
     Args:
         cell: what `Connection.own_cell` selects: text, or a number.
@@ -163,7 +163,7 @@ def from_cell(field: Field, cell: Any) -> Value:
 
 
 def to_text(value: Value) -> str | None:
-    """Return a value in the one form in which it is typed, stored and exported as text; None for none."""
+    """Return a value in the form in which it is typed, stored and exported as text; None for no value."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -176,7 +176,7 @@ def to_text(value: Value) -> str | None:
 
 
 def field_text(field: Field, value: Value) -> str | None:
-    """Return a field's value as `to_text` does; a value of a JSON column is always JSON, a text too."""
+    """Return a field's value as `to_text` does; a value of a JSON column is always JSON, even a string."""
     if field.kind == "json" and value is not None:
         import json
 
@@ -185,7 +185,7 @@ def field_text(field: Field, value: Value) -> str | None:
 
 
 def decimal_text(field: Field, number: Decimal) -> str:
-    """Return a decimal as its column keeps it: rounded half away from zero to its scale, without an exponent."""
+    """Return a decimal as its column stores it: rounded half away from zero to its scale, without an exponent."""
     from decimal import ROUND_HALF_UP, Context, Decimal
 
     if field.scale is not None:
@@ -200,7 +200,7 @@ def short_float(number: float) -> float:
     """Return the number with the fewest digits that is the same in 32 bits.
 
     Raises:
-        OverflowError: it is too large for them.
+        OverflowError: it is too large for 32 bits.
     """
     import struct
 
@@ -214,13 +214,15 @@ def short_float(number: float) -> float:
 
 
 def time_text(text: str, most_digits: int | None = None) -> str:
-    """Return a time in UTC as ISO 8601 with `Z`: to the millisecond, and further where it goes further.
+    """Return a time in UTC as ISO 8601 with `Z`: to the millisecond, with more digits if it has more.
+
+    A time without a zone is in UTC.
 
     Args:
-        most_digits: how many digits of a second are kept; the last one is rounded, half up. None: all.
+        most_digits: how many digits of a second are kept; the last one is rounded half up. None: all.
 
     Raises:
-        ValueError: it is no time; one without a zone is in UTC.
+        ValueError: it is not a time.
     """
     plain = _plain_time().fullmatch(text)
     if plain is not None and (most_digits is None or len(plain[2] or "....") - 1 <= most_digits):
@@ -245,7 +247,7 @@ def time_text(text: str, most_digits: int | None = None) -> str:
 
 
 def _rounded(digits: str, most: int) -> tuple[int, str]:
-    """Return the digits of a fraction rounded, half up, to fewer, and what is carried to the whole."""
+    """Return the digits of a fraction rounded half up to fewer, and the carry to the whole seconds."""
     dropped: int = 10 ** (len(digits) - most)
     number = (int(digits) + dropped // 2) // dropped
     carried, rest = divmod(number, 10**most)
@@ -254,7 +256,7 @@ def _rounded(digits: str, most: int) -> tuple[int, str]:
 
 @cache
 def _plain_time() -> re.Pattern[str]:
-    # Days that every month has, so that nothing has to be looked up to know that there is such a time.
+    # Days that every month has, so that the date is known to exist without a look-up.
     import re
 
     day, clock = r"(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])", r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
@@ -263,7 +265,7 @@ def _plain_time() -> re.Pattern[str]:
 
 @cache
 def _time_form() -> re.Pattern[str]:
-    # Compiled when it is needed: most commands read no such time.
+    # Compiled on demand: most commands read no such time.
     import re
 
     day, clock = r"(\d{4}-\d\d-\d\d)", r"(\d\d:\d\d(?::\d\d)?)"
@@ -280,7 +282,7 @@ def _boolean(_: Field, cell: Any) -> bool:
 def _finite(field: Field, cell: Any) -> float:
     number = float(cell)
     if field.precision == 24:
-        # Which of several as short ones it is, engines tell in their own ways.
+        # Engines differ in which of several equally short forms they print.
         number = short_float(number)
     if number - number != 0:
         raise ValueError(cell)
@@ -297,7 +299,7 @@ def _decimal(field: Field, cell: Any) -> str:
     from decimal import Decimal
 
     if isinstance(cell, float) and field.scale is not None and 0 < abs(cell) * 10**field.scale < _EXACT:
-        # Of few digits: what stands behind them in binary is not seen.
+        # It has few digits: rounding hides the binary error after them.
         text = f"{cell:.{field.scale}f}"
         if float(text) == cell:
             return text

@@ -1,6 +1,6 @@
 """The shape of a database: its tables, columns, constraints, indexes, triggers and functions, as plain values.
 
-Everything here is pure: what an engine has read is compared with what scripts make.
+Everything here is pure: it compares what an engine has read with what scripts make.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 TABLE, COLUMN, PRIMARY_KEY, UNIQUE = "table", "column", "primary key", "unique constraint"
 CHECK, FOREIGN_KEY, INDEX, TRIGGER, FUNCTION = "check", "foreign key", "index", "trigger", "function"
 KINDS = (TABLE, FUNCTION, COLUMN, PRIMARY_KEY, UNIQUE, CHECK, FOREIGN_KEY, INDEX, TRIGGER)
-"""In the order in which they can be made."""
+"""In the order in which they can be created."""
 
 UNKNOWN = "?"
 """Stands for a fact that the login may not see."""
@@ -25,7 +25,7 @@ _CAST = re.compile(r"::(?:character varying|double precision|[a-z]\w*)(?:\(\d+\)
 
 
 class Key(NamedTuple):
-    """What a thing in a database is known by; the table of a function is empty, and so is the name of a table."""
+    """Identifies a thing in a database; for a function the table is empty, and for a table the name."""
 
     kind: str
     table: str
@@ -33,18 +33,18 @@ class Key(NamedTuple):
 
 
 Facts = Mapping[str, str]
-"""What is known of a thing. A fact whose name begins with `_` serves to make it again, and is never compared."""
+"""What is known about a thing. A fact whose name begins with `_` serves to recreate it, and is never compared."""
 
 Shape = Mapping[Key, Facts]
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What a script changes in a shape.
+    """The changes that a script makes to a shape.
 
     Attributes:
-        made: new things with all their facts, and changed ones with the facts that have changed.
-        removed: what is gone.
+        made: new things with all their facts, and changed ones with the changed facts.
+        removed: removed things.
     """
 
     made: Mapping[Key, Facts] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Delta:
 
     @classmethod
     def between(cls, before: Shape, after: Shape) -> Delta:
-        """Return what leads from one shape to another."""
+        """Return the changes from one shape to another."""
         made: dict[Key, Facts] = {}
         for key, facts in after.items():
             was = before.get(key)
@@ -64,33 +64,33 @@ class Delta:
         return cls(made, frozenset(before.keys() - after.keys()))
 
     def on(self, shape: Shape) -> dict[Key, Facts]:
-        """Return a shape with these changes made to it."""
+        """Return a shape with these changes applied."""
         found = {key: facts for key, facts in shape.items() if key not in self.removed}
         for key, facts in self.made.items():
             found[key] = {**found.get(key, {}), **facts}
         return found
 
     def then(self, later: Delta) -> Delta:
-        """Return the changes of this one and a later one as one."""
+        """Return these changes and later ones combined."""
         return Delta(later.on(self.made), (self.removed - later.made.keys()) | later.removed)
 
     def without(self, keys: Iterable[Key]) -> Delta:
-        """Return the changes but for those to some things."""
+        """Return the changes without those to some things."""
         gone = set(keys)
         made = {key: facts for key, facts in self.made.items() if key not in gone}
         return Delta(made, self.removed - gone)
 
     def as_document(self) -> dict[str, Any]:
-        """Return it as values that JSON has."""
+        """Return the delta as JSON values."""
         made = [[*key, dict(facts)] for key, facts in sorted(self.made.items())]
         return {"made": made, "removed": [list(key) for key in sorted(self.removed)]}
 
     @classmethod
     def of_document(cls, held: Mapping[str, Any]) -> Delta:
-        """Read what `as_document` returned.
+        """Parse the result of `as_document`.
 
         Raises:
-            KeyError: it is something else, as it is where a ValueError or a TypeError is raised.
+            KeyError, ValueError, TypeError: it is something else.
         """
         made = {Key(kind, table, name): facts for kind, table, name, facts in held["made"]}
         return cls(made, frozenset(Key(*key) for key in held["removed"]))
@@ -98,14 +98,14 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that is not as the scripts make it.
+    """A difference from what the scripts make.
 
     Attributes:
         fault: missing, different, or renamed.
-        expected: the facts that it should have.
-        found: those that it has; empty where it is missing.
-        facts: the names of those that differ.
-        instead: the column that has another name now, or may be the missing one; None where there is no such.
+        expected: the facts that the thing should have.
+        found: its actual facts; empty if it is missing.
+        facts: the names of the facts that differ.
+        instead: the column that the missing one was renamed to, or may have been; None if there is no such column.
     """
 
     key: Key
@@ -117,7 +117,7 @@ class Difference:
 
     @property
     def thing(self) -> str:
-        """What it is about, in words."""
+        """The thing, in words."""
         return in_words(self.key, self.expected)
 
     @property
@@ -137,7 +137,7 @@ class Difference:
 
 
 def served(shape: Shape, table: str) -> set[str]:
-    """Return the columns of a table that an index or a key begins with: a condition on one of them can use it."""
+    """Return a table's columns that an index or a key begins with: it can serve a condition on one of them."""
     found = set()
     for key, facts in shape.items():
         if key.table == table and key.kind in (INDEX, PRIMARY_KEY, UNIQUE):
@@ -148,7 +148,7 @@ def served(shape: Shape, table: str) -> set[str]:
 
 
 def in_words(key: Key, facts: Facts) -> str:
-    """Return what a thing is called in a message."""
+    """Return the name of a thing for a message."""
     if key.kind == TABLE:
         return f"table `{key.table}`"
     if key.kind == COLUMN:
@@ -160,10 +160,10 @@ def in_words(key: Key, facts: Facts) -> str:
 
 
 def compare(expected: Shape, found: Shape) -> list[Difference]:
-    """Return what is missing or different; what there is besides is ignored.
+    """Return what is missing or different; extra things are ignored.
 
-    A constraint or an index of another name counts if it does the same, and a unique constraint or index counts as the
-    primary key that a table of another owner cannot have twice.
+    A constraint or an index with another name counts if it does the same, and a unique constraint or index counts as
+    the primary key that another owner's table cannot have twice.
     """
     differences = list(_raw(expected, found))
     renamed: dict[tuple[str, str], str] = {}
@@ -180,7 +180,7 @@ def compare(expected: Shape, found: Shape) -> list[Difference]:
 
 
 def _order(each: Difference) -> tuple[bool, bool, str, int]:
-    """Return what sorts differences so that each can be mended after those before it."""
+    """Return a sort key by which each difference can be fixed after those before it."""
     whole = each.key.kind == TABLE
     return each.key.kind == FOREIGN_KEY, whole, each.key.table, KINDS.index(each.key.kind)
 
@@ -211,12 +211,12 @@ def _differing(expected: Facts, found: Facts) -> tuple[str, ...]:
 
 
 def _same(fact: str, wanted: str, found: str) -> bool:
-    """Return whether two values mean the same: that a column is of another type is told of the column alone."""
+    """Return whether two values mean the same; casts are ignored, because only the column reports a different type."""
     return found in (wanted, UNKNOWN) or (fact in _SPELT and _CAST.sub("", found) == _CAST.sub("", wanted))
 
 
 def _stand_ins(key: Key, facts: Facts, found: Shape, expected: Shape) -> Iterator[Facts]:
-    """Yield what may do a thing's work under another name."""
+    """Yield the facts of things that may do a thing's work under another name."""
     for other, there in found.items():
         if other.table != key.table or other in expected:
             continue
@@ -229,7 +229,7 @@ def _stand_ins(key: Key, facts: Facts, found: Shape, expected: Shape) -> Iterato
 
 
 def _lookalike(key: Key, facts: Facts, found: Shape, expected: Shape) -> str | None:
-    """Return the one column that may be a missing one: of its facts, or with a name much like its own."""
+    """Return the only column that may be a missing one: it has the same facts, or a similar name."""
     if key.kind != COLUMN:
         return None
     others = {
@@ -256,12 +256,12 @@ def _proved(lost: Difference, differences: Iterable[Difference]) -> bool:
 
 
 def _is_ours(each: Difference) -> bool:
-    """Return whether a thing is the one that our script has made, and no other's in its place."""
+    """Return whether a thing is the one that our script has made, and not a replacement."""
     return each.key.kind != PRIMARY_KEY or each.found.get("_name") == each.expected.get("_name", UNKNOWN)
 
 
 def _follows(each: Difference, renamed: Mapping[tuple[str, str], str]) -> bool:
-    """Return whether a difference is there only because columns have other names."""
+    """Return whether a difference exists only because columns were renamed."""
     if each.fault != "different" or each.key.kind == COLUMN:
         return False
     for fact in each.facts:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Timestamp(TypeDecorator[str]):
-    """A time as the program writes it; a dialect says by `timestamp_type` what its engine keeps it as."""
+    """A time as the program writes it; a dialect's `timestamp_type` is the type in which its engine stores it."""
 
     impl = String(30)
     cache_ok = True
@@ -24,7 +24,7 @@ class Timestamp(TypeDecorator[str]):
 
 
 class RowVersion(TypeDecorator[Any]):
-    """A row's version; a dialect says by `row_version_type` how its engine counts, where not by numbers."""
+    """A row's version; a dialect's `row_version_type` is its engine's type, if that is not a number."""
 
     impl = BigInteger()
     cache_ok = True
@@ -35,16 +35,16 @@ class RowVersion(TypeDecorator[Any]):
 
 
 class RowId(TypeDecorator[int]):
-    """The number of a row; a dialect says by `row_id_type` what its engine counts in, where not in 64 bits."""
+    """The number of a row; a dialect's `row_id_type` is its engine's type, if that is not 64 bits wide."""
 
     impl = BigInteger()
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Return the engine's own type, or a number of 64 bits."""
+        """Return the engine's own type, or a 64-bit number."""
         return dialect.type_descriptor(getattr(dialect, "row_id_type", None) or BigInteger())
 
 
 def text(length: int | None = None) -> TypeEngine[str]:
-    """Return a type for Unicode text of at most so many characters."""
+    """Return a type for Unicode text of at most `length` characters."""
     return Unicode(length) if length is not None else UnicodeText()

@@ -1,7 +1,7 @@
-"""What a database says of itself: its environment, its epoch, how far its schema has come.
+"""What a database says about itself: its environment, its epoch, its schema's version.
 
-The stamp is kept in the database, so that a profile pointed at the wrong server
-is refused by the server's own word.
+The stamp is stored in the database, so that a profile that points to the wrong server is refused by the server's own
+word.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Connection(Protocol):
 
 
 class Guarded(Protocol):
-    """A database that can refuse writes, as this room needs it; `engines.base.Database` is one."""
+    """A database that can refuse writes, as far as this module needs it; `engines.base.Database` is one."""
 
     location: str
 
@@ -35,14 +35,14 @@ class Guarded(Protocol):
         """Refuse to write to a former primary."""
 
     def recover(self, connection: Any) -> None:
-        """Undo the open transaction where an error has made it one that can ask nothing more."""
+        """Roll back the open transaction if an error has made it unusable."""
 
     def refusal_of_writes(self, connection: Any) -> RefusedError:
         """Return why it refuses writes, as an error."""
 
 
 REQUIRED_SCHEMA = 8
-"""The newest script of the product that this program's own statements need."""
+"""The newest product script that this program's own statements need."""
 
 _ENVIRONMENT, _EPOCH, _DATABASE_ID, _FORK = "environment", "epoch", "database_id", "fork"
 _READ_ONLY = "read_only"
@@ -53,16 +53,16 @@ _SYNCHRONOUS, _SYNCHRONOUS_AT = "synchronous", "synchronous_at"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the database says of itself.
+    """What a database says about itself.
 
     Attributes:
-        environment: the stamp, or None where there is none.
-        epoch: counts the forks of the database's history; a failover raises it, and so does a restamp.
-        database_id: a UUID made with the stamp, and a new one when a copy is restamped.
-        schema_version: the newest script of the product that is applied, or None.
-        read_only: whether it refuses writes, where that was asked for.
-        deferred: the indexes that are left out until a load has ended, as `engines.deferral` records them; or None.
-        own_fields: the record of own fields, or None where there are none.
+        environment: the stamp, or None if there is none.
+        epoch: counts the forks of the database's history; a failover or a restamp raises it.
+        database_id: a UUID made with the stamp; a restamped copy gets a new one.
+        schema_version: the newest applied product script, or None.
+        read_only: whether the database refuses writes, if the caller asked.
+        deferred: the indexes that are left out until a load ends, as `engines.deferral` records them; or None.
+        own_fields: the record of own fields, or None if there are none.
     """
 
     environment: str | None
@@ -78,10 +78,10 @@ def read_standing(connection: Connection, *, read_only: bool = False) -> Standin
     """Read the stamp and the schema's version in one query.
 
     Args:
-        read_only: whether it is read too if the database takes writes.
+        read_only: whether to find out too if the database refuses writes.
 
     Raises:
-        StatementError: the tables are not there.
+        StatementError: the tables do not exist.
     """
     held = dict(connection.run("metadata.standing_read_only" if read_only else "metadata.standing"))
     newest_version = held.get("schema_version")
@@ -97,10 +97,10 @@ def read_standing(connection: Connection, *, read_only: bool = False) -> Standin
 
 
 def parse_epoch(text: str | None) -> int:
-    """Return the epoch as a number; 1 where there is none yet.
+    """Return the epoch as a number; 1 if there is none yet.
 
     Raises:
-        RefusedError: what stands there is none.
+        RefusedError: the text is not an epoch.
     """
     if text is None:
         return 1
@@ -113,7 +113,7 @@ def parse_epoch(text: str | None) -> int:
 
 
 def check_schema(standing: Standing) -> None:
-    """Refuse a schema that is older than this program's statements.
+    """Refuse a schema that is too old for this program's statements.
 
     Raises:
         PendingError: migrations are pending.
@@ -126,7 +126,7 @@ def check_schema(standing: Standing) -> None:
 
 
 def check_environment(standing: Standing, environment: str, location: str) -> None:
-    """Refuse to write where the database's stamp is not the profile's environment.
+    """Refuse to write if the database's stamp is not the profile's environment.
 
     Raises:
         RefusedError: another stamp, or none.
@@ -146,10 +146,10 @@ def check_environment(standing: Standing, environment: str, location: str) -> No
 
 
 def stamp(connection: Connection, environment: str, branch: str | None) -> None:
-    """Write the environment into a database, with an epoch and an id where it has none yet.
+    """Write the environment to a database, and an epoch and an id if it has none yet.
 
     Args:
-        branch: the branch of the history that the epoch is counted for; see `Database.branch`.
+        branch: the branch of the history that the epoch counts; see `Database.branch`.
     """
     held = dict(connection.run("metadata.all"))
     if _ENVIRONMENT in held:
@@ -164,17 +164,17 @@ def stamp(connection: Connection, environment: str, branch: str | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Restamp:
-    """What a restamp replaced, and by what."""
+    """The values that a restamp replaced, and the new ones."""
 
     database_id: tuple[str | None, str]
     epoch: tuple[int, int]
 
 
 def restamp(connection: Connection, environment: str, branch: str | None) -> Restamp:
-    """Write another environment into a database that was copied, with an id of its own and the next epoch.
+    """Write another environment to a copied database, with a new id and the next epoch.
 
-    A checkpoint of the database it was copied from is then not taken for one of its own, nor is a version that a
-    client has read there.
+    Neither a checkpoint of the original database nor a version that a client has read there is then accepted for the
+    copy.
 
     Args:
         branch: as for `stamp`.
@@ -190,11 +190,11 @@ def restamp(connection: Connection, environment: str, branch: str | None) -> Res
 
 
 def require_writable(database: Guarded, connection: Connection, environment: str) -> Standing:
-    """Return the database's standing, having made sure that this profile may write to it.
+    """Return the database's standing, after checking that this profile may write to it.
 
     Raises:
         PendingError: no schema, or one that is too old.
-        RefusedError: a standby, a missing stamp or another environment's.
+        RefusedError: a standby, or a stamp that is missing or another environment's.
     """
     try:
         standing = read_standing(connection, read_only=True)
@@ -215,14 +215,14 @@ def require_writable(database: Guarded, connection: Connection, environment: str
 
 
 def count_fork(connection: Connection, fork: str, at_least: int) -> tuple[int, int]:
-    """Raise the epoch where the history is on another branch than the one it was counted for.
+    """Raise the epoch if the history is on another branch than the one last counted.
 
     Args:
         fork: the branch, as the engine names it.
-        at_least: the lowest number that it may get.
+        at_least: the minimum for a new epoch.
 
     Returns:
-        The epoch before and after; the same where it was counted already.
+        The epoch before and after; the same if the branch was already counted.
     """
     held = dict(connection.run("metadata.all"))
     epoch = parse_epoch(held.get(_EPOCH))
@@ -234,7 +234,7 @@ def count_fork(connection: Connection, fork: str, at_least: int) -> tuple[int, i
 
 
 def record_own_fields(connection: Connection, record: str | None) -> bool:
-    """Write down what own fields there are; return whether that was not recorded before."""
+    """Record the own fields; return whether the record has changed."""
     held: str | None = dict(connection.run("metadata.all")).get(RECORD)
     if held == record:
         return False
@@ -246,7 +246,7 @@ def record_own_fields(connection: Connection, record: str | None) -> bool:
 
 
 def record_pseudonyms(connection: Connection, state: str | None) -> None:
-    """Write down how far the replacing of personal data has come; None where it has ended."""
+    """Record the progress of replacing personal data; None when it has ended."""
     if state is None:
         connection.run("metadata.delete", key=_PSEUDONYMS)
     else:
@@ -254,18 +254,18 @@ def record_pseudonyms(connection: Connection, state: str | None) -> None:
 
 
 def read_pseudonyms(connection: Connection) -> str | None:
-    """Return how far the replacing of personal data has come; None where none has begun, or it has ended."""
+    """Return the progress of replacing personal data; None if it has not begun, or has ended."""
     found: str | None = dict(connection.run("metadata.all")).get(_PSEUDONYMS)
     return found
 
 
 def record_synchronous(connection: Connection, standbys: str, at: str) -> None:
-    """Write down which standbys the primary's commits wait for, in the engine's own words, and when that was."""
+    """Record which standbys the primary's commits wait for, in the engine's own words, and the time of that."""
     _put(connection, {_SYNCHRONOUS: standbys, _SYNCHRONOUS_AT: at})
 
 
 def record_deferred(connection: Connection, indexes: str | None) -> None:
-    """Write down which indexes are left out; None where there are none any more."""
+    """Record which indexes are left out; None if there are none any more."""
     connection.run("metadata.delete", key=_DEFERRED)
     if indexes is not None:
         connection.run("metadata.insert", key=_DEFERRED, value=indexes)

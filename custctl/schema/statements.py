@@ -1,4 +1,7 @@
-"""What the database says of itself, in SQLAlchemy Core: the source of `engines/*/statements.py`, and never loaded else."""
+"""Statements on what the database says about itself, in SQLAlchemy Core: the source of `engines/*/statements.py`.
+
+Nothing else loads this module.
+"""
 
 from __future__ import annotations
 
@@ -14,27 +17,27 @@ STAMPS = ("environment", "epoch", "database_id", "deferred_indexes", "own_fields
 
 
 def fixed(text: str) -> sa.ColumnElement[str]:
-    """Return a text of the program's own, written out: it is no parameter."""
+    """Return one of the program's own texts as a literal, not as a parameter."""
     return sa.literal_column(f"'{text}'", sa.Unicode())
 
 
 class Clock(Protocol):
-    """What an engine's dialect has to say for these."""
+    """What these statements need of an engine's dialect."""
 
     def now(self) -> sa.ColumnElement[str]:
         """Return an expression for the database's clock."""
 
     def read_only(self) -> sa.ColumnElement[str]:
-        """Return an expression: `yes` where the database refuses writes."""
+        """Return an expression that is `yes` if the database refuses writes."""
 
 
 def epoch_query() -> sa.ScalarSelect[str]:
-    """Return the epoch as a subquery, to be read in the same statement as a row."""
+    """Return the epoch as a subquery, to read it in the same statement as a row."""
     return _held("epoch")
 
 
 def own_fields_query() -> sa.ScalarSelect[str]:
-    """Return the record of own fields as a subquery, likewise."""
+    """Return the record of own fields as a subquery, for the same purpose."""
     return _held("own_fields")
 
 
@@ -48,9 +51,9 @@ def epoch_is_held() -> sa.Exists:
 
 
 def _product_number() -> sa.ColumnElement[Any]:
-    """Return the number of a script of the product; NULL for a script of the company.
+    """Return the number of a product script; NULL for a company script.
 
-    Numbers after the first ones go by the name: a script of the company may have the same number.
+    Numbers after the first ones are identified by name: a company script may have the same number.
     """
     named = [
         (name, int(name.split("/")[1].split("_")[0])) for name in PRODUCT_SCRIPTS if name.startswith("migrations/")

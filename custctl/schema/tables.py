@@ -1,7 +1,7 @@
 """The tables, as SQLAlchemy Core sees them.
 
-The scripts under `sql/` are the truth for the customers' tables; `journal` and
-`metadata` are made by the migration runner itself, before the first script.
+The scripts under `sql/` define the customers' tables; the migration runner itself creates `journal` and `metadata`,
+before the first script.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ journal = Table(
     names.JOURNAL,
     schema,
     Column("id", RowId, Identity(always=True), primary_key=True),
-    # The number of a versioned script; repeatable and seed scripts go by their name.
+    # The number of a versioned script; repeatable and seed scripts are identified by name.
     Column("version", BigInteger, unique=True),
     Column("name", text(255), nullable=False, unique=True),
     Column("description", text(255), nullable=False),
@@ -116,7 +116,7 @@ journal = Table(
     Column("state", text(20), nullable=False),
     Column("statements_applied", Integer, nullable=False),
     Column("statements_total", Integer, nullable=False),
-    # The 0-based number of a statement that cannot run in a transaction, while it runs.
+    # The 0-based number of a statement that cannot run in a transaction, while it is running.
     Column("in_flight", Integer),
     Column("error", text()),
     Column("started_at", Timestamp, nullable=False),

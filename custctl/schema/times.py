@@ -1,4 +1,4 @@
-"""Times as the program writes them: ISO 8601 in UTC with milliseconds and `Z`, whatever the engine keeps them as."""
+"""Times as the program writes them: ISO 8601 in UTC with milliseconds and `Z`, however the engine stores them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 
 MILLISECONDS = 3
-"""Digits of a second that are kept, everywhere: what a client has read is then what the database compares with."""
+"""Digits of a second that are kept, everywhere: a client reads exactly what the database compares with."""
 
 _FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 
