@@ -31,6 +31,6 @@ local function marks(of)
   return live, dead
 end
 
--- Revoke the lease, so that no reader fills the entry. It only deletes, so it is allowed when memory is full, and so are
--- the commands after it in the same script.
+-- Revoke the lease, so that no reader fills the entry. It only deletes, so it is allowed when memory is full, and so
+-- are the commands after it in the same script.
 local function void_lease(row) redis.call('HDEL', row, 'lease', 'leased', 'under') end

@@ -1,5 +1,6 @@
 -- Read a row's entry, and grant a lease to the first reader that misses.
--- KEYS: state, row, counts. ARGV: a token, milliseconds of a lease, milliseconds that an entry is fresh, whether it counts.
+-- KEYS: state, row, counts. ARGV: a token, milliseconds of a lease, milliseconds that an entry is fresh, whether to
+-- count it.
 -- Returns: hit | miss | busy, the lease or '', payload or '', version or '', its age in milliseconds.
 -- A write without effect: a server that rejects writes misses every writer's announcement, and must not be trusted.
 redis.call('HDEL', KEYS[1], '')

@@ -7,8 +7,8 @@ void_lease(KEYS[2])
 local held, epoch = redis.call('HGET', KEYS[2], 'version'), redis.call('HGET', KEYS[1], 'epoch')
 if (held and precedes(ARGV[2], held)) or (epoch and precedes(epoch_of(ARGV[2]), epoch)) then return 'older' end
 if not mark then
-  -- The mark was evicted or expired: others may have written since, and their entries may be gone too. If another writer's
-  -- mark exists, its row may be the older one.
+  -- The mark was evicted or expired: others may have written since, and their entries may be gone too. If another
+  -- writer's mark exists, its row may be the older one.
   if redis.call('EXISTS', KEYS[2]) == 1 and (not held or precedes(held, ARGV[2])) then
     redis.call('HDEL', KEYS[2], 'payload', 'generation', 'at')
     redis.call('HSET', KEYS[2], 'version', ARGV[2])

@@ -1,1 +1,1 @@
-"""SQL Server, behind the one interface."""
+"""The engine for SQL Server."""

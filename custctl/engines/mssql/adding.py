@@ -17,8 +17,8 @@ _TYPES = {
     "uuid": "UNIQUEIDENTIFIER",
     "json": f"NVARCHAR(MAX) COLLATE {COLLATION}",
 }
-_LONGEST = 4000  # UTF-16 units that NVARCHAR(n) may have
-# Editions whose servers build an index while writers go on: Enterprise and Developer, Azure SQL Database, Managed Instance.
+_LONGEST = 4000  # maximum UTF-16 units of NVARCHAR(n)
+# Editions with online index builds: Enterprise and Developer, Azure SQL Database, Managed Instance.
 _ONLINE = "CAST(SERVERPROPERTY('EngineEdition') AS INT) IN (3, 5, 8)"
 
 
@@ -36,7 +36,7 @@ class MssqlColumnScripts(ColumnScripts):
         name, kind = self.quote(column.name), column.type
         declared, check = _TYPES.get(kind.name, kind.name.upper()), ""
         if kind.name == "text":
-            # A length is in UTF-16 units, of which a character outside the basic plane takes two.
+            # The length is in UTF-16 units; a character outside the basic plane takes two.
             size = 2 * kind.size
             declared = f"NVARCHAR({size if size <= _LONGEST else 'MAX'}) COLLATE {COLLATION}"
             check = f"CONSTRAINT customer_{column.name}_length CHECK (LEN({name}) BETWEEN 1 AND {kind.size})"
@@ -47,7 +47,7 @@ class MssqlColumnScripts(ColumnScripts):
         lines = [f"ALTER TABLE customer ADD {name} {declared} {'NULL' if column.default is None else 'NOT NULL'}"]
         if column.default is not None:
             default = literal(column, string, {"true": "1", "false": "0"}).removesuffix("Z'")
-            # DATETIME2 takes a time without its zone, in any language that the session has.
+            # DATETIME2 accepts a time without a zone, in any session language.
             default = (
                 f"{default}'" if kind.name == "timestamp" else literal(column, string, {"true": "1", "false": "0"})
             )

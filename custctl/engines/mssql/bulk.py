@@ -1,4 +1,4 @@
-"""Bulk merge on SQL Server: arrays of rows go into a staging table, and from there set by set."""
+"""Bulk merge on SQL Server: arrays of rows go into a staging table, and set-based statements merge them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from custctl.schema.own import Field
 
 _KEY_LENGTH = 36
-_MOST_ROWS, _MOST_PARAMETERS = 1000, 2000  # of one statement; the server takes 2,100 parameters
+_MOST_ROWS, _MOST_PARAMETERS = 1000, 2000  # per statement; the server accepts 2,100 parameters
 _OWN: Final = "[#custctl_own]"
 _BINARY: Final = "COLLATE Latin1_General_BIN2"
 _TYPE: Final = re.compile(r"[a-z0-9]+(?:\(\d+(?:,\d+)?\))?")
@@ -43,7 +43,7 @@ def merge(
         own: the company's own fields by name.
 
     Raises:
-        GivenUpError: another transaction has written a row of the batch while this one merged it.
+        GivenUpError: another transaction wrote a row of the batch during the merge.
     """
     stage = _Stage(driver, schema, table, columns, own, key)
     try:
@@ -56,7 +56,7 @@ def merge(
             count = stage.insert()
             there = {row_id for _, row_id, _ in known}
             inserted = [row_id for row_id in stage.held() if row_id not in there]
-            # A key that another transaction commits after `known` has looked is neither known nor inserted.
+            # A key that another transaction commits after `known` ran is neither known nor inserted.
             written = written and count == len(inserted) == len(rows) - len(known)
         if not written:
             raise GivenUpError(
@@ -79,10 +79,11 @@ def merge(
 
 
 class _Stage:
-    """The rows of one batch in the staging table: a table of the schema, as the driver asks the server to describe it.
+    """The rows of one batch in the staging table.
 
-    Not a temporary one: the server cannot describe those, and says so by an error that would end the transaction. It has
-    the product's columns alone: the values of own fields go into a temporary table, many rows a statement.
+    It is a permanent table, because the driver asks the server to describe it: for a temporary table the server raises an
+    error that would end the transaction. It has only the product's columns. The values of own fields go into a temporary
+    table, many rows per statement.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class _Stage:
         self._names = ours
         self._columns = [*ours, *(column for column, _, _ in fields)]
         self._values = [*(f"s.{column}" for column in ours), *(_cast(field, value) for _, value, field in fields)]
-        # The mark behind each text keeps trailing blanks from being ignored.
+        # The dot appended to each text makes trailing blanks count.
         self._pairs = [(f"held.{column} + N'.'", f"s.{column} + N'.'") for column in ours]
         self._pairs += [(_compared(f, f"held.{c}"), _compared(f, _cast(f, value))) for c, value, f in fields]
         self._source = f"{self._stage} AS s" + (
@@ -108,7 +109,7 @@ class _Stage:
         self._batch = str(uuid.uuid4())
 
     def fill(self, rows: Sequence[Sequence[Any]]) -> None:
-        """Put the batch in."""
+        """Insert the batch."""
         if self._own:
             self._fill_own(rows)
             rows = [[row[at] for at in self._ours] for row in rows]
@@ -119,7 +120,7 @@ class _Stage:
             [
                 (pyodbc.SQL_WVARCHAR, _KEY_LENGTH, 0),
                 (pyodbc.SQL_INTEGER, 0, 0),
-                # A character outside the basic plane counts twice; by powers of two, so that few plans are made.
+                # A character outside the basic plane counts twice; powers of two keep the number of plans low.
                 *((pyodbc.SQL_WVARCHAR, 2 << width.bit_length(), 0) for width in widths),
             ]
         )
@@ -128,16 +129,16 @@ class _Stage:
             f"INSERT INTO {self._stage} ([batch], [position], {', '.join(self._names)}) VALUES ({places})",
             [(self._batch, at, *row) for at, row in enumerate(rows)],
         )
-        # What was said of this statement's parameters does not hold for the next one.
+        # The sizes do not apply to the next statement.
         self._cursor.setinputsizes([])
 
     def _fill_own(self, rows: Sequence[Sequence[Any]]) -> None:
         columns = [f"c{at}" for at, _ in self._own]
         declared = ", ".join(f"{column} NVARCHAR(MAX) {_BINARY} NULL" for column in columns)
-        # Without parameters: what a statement with parameters creates ends with it.
+        # No parameters: a temporary table created by a statement with parameters ends with it.
         self._cursor.execute(f"DROP TABLE IF EXISTS {_OWN}")
         self._cursor.execute(f"CREATE TABLE {_OWN} ([position] INT NOT NULL PRIMARY KEY, {declared})")
-        # Not as JSON: a compatible server leaves escapes in it as they are, and cuts long texts.
+        # Not as JSON: a compatible server does not decode its escapes, and truncates long texts.
         width = len(columns) + 1
         size = min(_MOST_ROWS, _MOST_PARAMETERS // width)
         sizes = [(pyodbc.SQL_INTEGER, 0, 0), *((pyodbc.SQL_WVARCHAR, 0, 0) for _ in columns)]
@@ -159,13 +160,13 @@ class _Stage:
     def _differs(self) -> str:
         """The condition that a row in the table differs from the staged one.
 
-        INTERSECT takes two NULLs for the same.
+        INTERSECT treats two NULLs as equal.
         """
         held, staged = (", ".join(side) for side in zip(*self._pairs, strict=True))
         return f"NOT EXISTS (SELECT {held} INTERSECT SELECT {staged})"
 
     def known(self, *, update: bool) -> list[tuple[int, int, bool]]:
-        """Return position, id and whether they differ of the rows that hold a key of the batch, locked for an update."""
+        """Return position, id and whether they differ for the existing rows of the batch; lock them for an update."""
         hint = " WITH (UPDLOCK)" if update else ""
         rows = self._run(
             f"SELECT s.[position], held.[id], CASE WHEN {self._differs} THEN 1 ELSE 0 END"
@@ -175,7 +176,7 @@ class _Stage:
         return [(int(at), int(row_id), bool(differs)) for at, row_id, differs in rows]
 
     def update(self) -> int:
-        """Write the rows that differ, and return how many there were."""
+        """Update the rows that differ, and return their number."""
         assignments = ", ".join(map(" = ".join, zip(self._columns, self._values, strict=True)))
         return self._run(
             f"UPDATE held SET {assignments}, [updated_at] = CAST(SYSUTCDATETIME() AS DATETIME2(3))"
@@ -184,10 +185,9 @@ class _Stage:
         ).rowcount
 
     def insert(self) -> int:
-        """Insert the rows whose key is new, and return how many there were.
+        """Insert the rows whose key is new, and return their number.
 
-        Ids follow the order of the file: that is guaranteed where ORDER BY belongs to INSERT … SELECT itself, and not
-        beside an OUTPUT.
+        Ids follow the order of the file: INSERT … SELECT guarantees this with ORDER BY, but not together with OUTPUT.
 
         Source: https://learn.microsoft.com/sql/t-sql/statements/insert-transact-sql, "Remarks"
         """
@@ -199,7 +199,7 @@ class _Stage:
         ).rowcount
 
     def held(self) -> list[int]:
-        """Return the ids of all rows that hold a key of the batch."""
+        """Return the ids of all rows whose key is in the batch."""
         rows = self._run(
             f"SELECT held.[id] FROM {self._stage} AS s INNER JOIN {self._table} AS held"
             f" ON held.{self._key} = s.{self._key} WHERE s.[batch] = ?"
@@ -207,20 +207,20 @@ class _Stage:
         return [int(row_id) for (row_id,) in rows]
 
     def empty(self) -> None:
-        """Take the batch out again."""
+        """Remove the batch from the staging table."""
         if self._own:
             self._cursor.execute(f"DROP TABLE {_OWN}")
         self._run(f"DELETE FROM {self._stage} WHERE [batch] = ?")
 
     def close(self) -> None:
-        """Let the cursor go."""
+        """Close the cursor."""
         self._cursor.close()
 
 
 def _cast(field: Field, text: str) -> str:
-    """Return an expression for a value of an own field, made of the text that is staged."""
+    """Return an expression that converts the staged text to an own field's type."""
     if field.kind == "timestamp":
-        # Without a zone any type of time takes it; it is in UTC.
+        # Every time type accepts it without a zone; it is in UTC.
         text = f"REPLACE({text}, N'Z', N'')"
     if field.kind in ("text", "json") or _TYPE.fullmatch(field.native) is None:
         return text
@@ -228,10 +228,10 @@ def _cast(field: Field, text: str) -> str:
 
 
 def _compared(field: Field, value: str) -> str:
-    """Return what is compared of a value: of texts each character, whatever their type and collation are."""
+    """Return the expression to compare for a value; texts are compared by character, regardless of type and collation."""
     if field.kind not in ("text", "json"):
         return value
-    # What a type of a fixed length adds at the end is no part of the value.
+    # The padding of a fixed-length type is not part of the value.
     whole = f"CAST({value} AS NVARCHAR(MAX))"
     whole = f"RTRIM({whole})" if field.native.startswith(("char", "nchar")) else whole
     return f"{whole} {_BINARY} + N'.'"

@@ -1,4 +1,4 @@
-"""The company's own columns, as SQL Server's catalog has them.
+"""The company's own columns, read from SQL Server's catalog.
 
 Source: https://learn.microsoft.com/sql/relational-databases/system-catalog-views/sys-columns-transact-sql
 """
@@ -15,7 +15,7 @@ from custctl.schema.own import Field, Kind
 if TYPE_CHECKING:
     from custctl.engines.connection import Connection
 
-# An alias type stands for the system's own that it is made of.
+# An alias type is replaced by the system type it is based on.
 _QUERY: Final = """SELECT c.name, COALESCE(b.name, t.name) AS word, c.max_length, c.[precision], c.[scale], c.is_nullable, c.is_computed,
        c.is_identity, c.default_object_id, CAST(COLLATIONPROPERTY(c.collation_name, 'CodePage') AS INT) AS code_page
   FROM sys.columns AS c
@@ -102,7 +102,7 @@ _REFERRING: Final = """SELECT SCHEMA_NAME(t.schema_id), t.name, COL_NAME(k.paren
 
 
 def constrained(connection: Connection, constraint: str | None) -> list[str]:
-    """Return the columns of `customer` that a constraint or a unique index is about."""
+    """Return the columns of `customer` in a constraint or a unique index."""
     given = {"table": connection.qualified(CUSTOMER), "name": constraint}
     found = connection.send(_CONSTRAINED, ("table:text", "name:text") * 2, given).scalars()
     if found:
@@ -112,6 +112,6 @@ def constrained(connection: Connection, constraint: str | None) -> list[str]:
 
 
 def referring(connection: Connection) -> list[tuple[str, str, str]]:
-    """Return table, column and the column of `customer` of each foreign key that forbids to delete a customer."""
+    """Return table, column and referenced column of each foreign key that prevents deleting a customer."""
     found = connection.send(_REFERRING, ("table:text",), {"table": connection.qualified(CUSTOMER)})
     return [(f"{connection.quote(s)}.{connection.quote(t)}", connection.quote(c), to) for s, t, c, to in found]

@@ -1,4 +1,4 @@
-"""SQL Server, by way of pyodbc and Microsoft's ODBC driver, behind the one interface."""
+"""The `Database` interface for SQL Server, through pyodbc and Microsoft's ODBC driver."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ if TYPE_CHECKING:
     from custctl.schema.own import Field
     from custctl.schema.shape import Difference, Shape
 
-# Each connection is a command's own; and a pooled one would keep what the last one has set.
+# A command opens its own connections, and a pooled one would keep the settings of its last user.
 pyodbc.pooling = False
 
 _NOT_READ = (-155, -151)
-"""The types DATETIMEOFFSET, and GEOGRAPHY and its like: pyodbc refuses rows that hold one, which scripts may select."""
+"""DATETIMEOFFSET, and GEOGRAPHY and similar types: pyodbc cannot fetch them by itself, but scripts may select them."""
 
 
 class MssqlDatabase(ServerDatabase):
-    """A database of SQL Server 2017 or newer, or of a server that speaks its protocol and dialect."""
+    """A database of SQL Server 2017 or newer, or of a compatible server."""
 
     statement_end = "\nGO\n"
     engine_name = "mssql"
@@ -65,7 +65,7 @@ class MssqlDatabase(ServerDatabase):
         return self._log_in(node, to_read=False)
 
     def _dial_to_read(self, node: Node) -> Supervised:
-        # A listener in the profile sends this on to a secondary by itself.
+        # An availability group listener routes this to a secondary.
         return self._log_in(node, to_read=True)
 
     def _log_in(self, node: Node, *, to_read: bool) -> Supervised:
@@ -77,7 +77,7 @@ class MssqlDatabase(ServerDatabase):
         keep_out()
         if settings.tls_ca is not None:
             require_authorities(settings.tls_ca)
-            # The driver trusts what OpenSSL trusts; there is no keyword for it.
+            # The driver uses OpenSSL's trust store; it has no keyword for another one.
             os.environ["SSL_CERT_FILE"] = str(settings.tls_ca)
 
         def connect() -> pyodbc.Connection:
@@ -101,9 +101,9 @@ class MssqlDatabase(ServerDatabase):
         return self.with_next_step(super().translated(error, where, statement))
 
     def with_next_step(self, told: CustctlError) -> CustctlError:
-        """Return an error whose hint is what the server knows of a privilege that a login lacks, if it is one of those.
+        """Return the error; if it is about a missing privilege, set the hint to what grants it.
 
-        It is asked by another connection: the one on which it was refused may be in the midst of a transaction.
+        The server is asked on another connection: the one that got the error may be in a transaction.
         """
         from custctl.engines.mssql.denials import next_step
 
@@ -114,18 +114,18 @@ class MssqlDatabase(ServerDatabase):
         return told
 
     def _session(self) -> tuple[str, ...]:
-        """Return the settings of a session that the program counts on."""
+        """Return the session settings that the program relies on."""
         from custctl.engines.mssql.session import SETTINGS
 
         timeout = int(self.settings.statement_timeout * 900) or -1
         return (*SETTINGS, f"SET LOCK_TIMEOUT {timeout}")
 
     def _set_up(self, driver: Supervised) -> None:
-        """Let the settings of a session go out with its first statement."""
+        """Send the session settings together with the first statement, to save a round trip."""
 
         def one_by_one(error: pyodbc.Error) -> bool:
             told = self.translated(error, self.at_node())
-            # To wait for a lock once more would take more time than a statement has.
+            # Waiting for a lock again would exceed the statement timeout.
             if is_lost(error) or isinstance(told, UnavailableError | LockTimeoutError):
                 return False
             driver.run("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION")
@@ -136,7 +136,7 @@ class MssqlDatabase(ServerDatabase):
         driver.on_refused = one_by_one
 
     def _set(self, driver: Supervised, statements: Sequence[str]) -> None:
-        """Run statements that set something; those that a compatible server does not know are left out from then on."""
+        """Run SET statements; those that a compatible server does not know are skipped from then on."""
         statements = [statement for statement in statements if statement not in self._unknown]
         if not statements:
             return
@@ -185,15 +185,15 @@ class MssqlDatabase(ServerDatabase):
         self._driver(connection).begin()
 
     def _begin_snapshot(self, connection: Connection) -> None:
-        """Begin a transaction that sees one state, where the database allows that kind.
+        """Begin a snapshot transaction, if the database allows them.
 
-        Elsewhere each statement sees what is committed when it begins, as the server has it by default; rows are read
-        in the order of their key, and none of them twice.
+        Otherwise no transaction begins, and the server's default applies: each statement sees what is committed when it
+        begins. Rows are still read in key order, and none of them twice.
         """
         driver = self._driver(connection)
         if has_snapshots(driver):
             self._sees_one_state = True
-            # A compatible server may have the property, and not the level.
+            # A compatible server may report the option without supporting the level.
             self._set(driver, ["SET TRANSACTION ISOLATION LEVEL SNAPSHOT"])
             self._begin(connection)
 
@@ -292,7 +292,7 @@ class MssqlDatabase(ServerDatabase):
             return merge(driver, schema, table, columns, own, rows, key=key, insert=insert, update=update)
         except pyodbc.Error as error:
             told = self.translate(error)
-            # A unique value of the company's own stays taken, however often it is tried.
+            # Do not retry a taken value in an own unique field: it stays taken.
             if "rule" not in told.details and (number(error) in TAKEN or told.details.get("field") == "email"):
                 raise GivenUpError(told) from self.scrubbed(error)
             raise
@@ -321,7 +321,7 @@ class MssqlDatabase(ServerDatabase):
         with self.errors():
             connection = self.connect()
             driver = self._driver(connection)
-            # Another run's scripts may take hours; that the server is alive is asked for now and then.
+            # Another run's scripts may take hours: no timeout, only a periodic check that the server is alive.
             driver.patience, driver.on_silence = None, self.check_alive
             driver.limit_statements(None)
             name = resource(self.settings.schema, "migrations")
@@ -341,7 +341,7 @@ class MssqlDatabase(ServerDatabase):
                 self._remember_scripts()
 
     def settle(self, connection: Connection, statement: Statement) -> bool | None:
-        return None  # what runs outside of a transaction here leaves no one place to look at
+        return None  # the server has no single place that shows whether a statement outside a transaction was applied
 
     # -- replication -------------------------------------------------------------------------------
 
@@ -406,7 +406,7 @@ class MssqlDatabase(ServerDatabase):
 
 
 def has_snapshots(driver: Supervised) -> bool:
-    """Tell whether the database allows transactions that see one state."""
+    """Tell whether the database allows snapshot transactions."""
     try:
         rows = driver.run("SELECT snapshot_isolation_state FROM sys.databases WHERE name = DB_NAME()")
     except pyodbc.Error:
@@ -420,7 +420,7 @@ def _is_read_only(driver: Supervised) -> bool:
 
 
 def _knock(node: Node, timeout: float) -> None:
-    """Find out at once what the driver finds out only when its whole time is over: that nobody listens."""
+    """Raise at once if the port refuses connections; the driver would notice only after its whole timeout."""
     try:
         socket.create_connection((node.host, node.port), timeout=timeout).close()
     except TimeoutError:

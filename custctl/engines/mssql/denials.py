@@ -1,7 +1,7 @@
-"""A privilege that a login lacks on SQL Server, and the one step that gives it, as the server knows it.
+"""Finds the one step that grants a login a missing privilege on SQL Server.
 
-The server is asked who is a member of what, and what was denied. It tells a login little of other logins, and a
-compatible server lists no privileges: what it leaves open is not guessed.
+It asks the server for role memberships and denials. The server shows a login little about other logins, and a compatible
+server lists no privileges; what the server does not report is not guessed.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from custctl.engines.mssql.supervised import Connection
 
 _OURS = frozenset(table for rights in RIGHTS.values() for table in rights)
-_SCHEMA = 3  # a class of what permissions are on, as 1 is of tables and columns and 0 the database
+_SCHEMA = 3  # `class` of a permission on a schema; 1 is a table or column, 0 the database
 _DATA = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
 def next_step(driver: Connection, privilege: str, name: str, schema: str) -> str | None:
-    """Return what gives a login the privilege that it lacks; None where the server does not report it.
+    """Return the step that grants a missing privilege; None if the server does not report enough.
 
     Args:
-        driver: a connection of that login, outside of any transaction.
-        privilege: SELECT, INSERT, …, or the first word of the statement that was refused.
-        name: the object's, without its schema.
-        schema: the profile's.
+        driver: a connection of that login, outside any transaction.
+        privilege: SELECT, INSERT, …, or the first word of the refused statement.
+        name: the object's name, without its schema.
+        schema: the profile's schema.
 
     Raises:
-        pyodbc.Error: the server does not report it.
+        pyodbc.Error: the server refuses a query.
     """
     table = f"{quote(schema)}.{quote(name)}"
     if privilege in _DATA and (denial := _denial(driver, privilege, table, schema)):
@@ -41,7 +41,7 @@ def next_step(driver: Connection, privilege: str, name: str, schema: str) -> str
     )[0]
     if privilege in _DATA and not ours:
         return _ask(f"GRANT {privilege} ON {table} TO {quote(login)}")
-    # None is no answer: there is no such role, or this login is not allowed to see it.
+    # None: there is no such role, or this login may not see it.
     if member is None:
         return f"{_ask(f'ALTER ROLE {role} ADD MEMBER {quote(login)}')}; `custctl migrate` makes that role"
     if not member:
@@ -56,9 +56,9 @@ def next_step(driver: Connection, privilege: str, name: str, schema: str) -> str
 
 
 def _denial(driver: Connection, privilege: str, table: str, schema: str) -> str | None:
-    """Return what takes back a denial, which goes before every grant, whichever role has that; None where there is none.
+    """Return the statement that revokes a denial; None if there is none. A denial overrides every grant of any role.
 
-    It may be of the table or a column, of the schema, of the whole database, or come with a fixed role.
+    It may apply to the table or a column, the schema or the whole database, or come from a fixed role.
 
     Source: https://learn.microsoft.com/sql/relational-databases/system-catalog-views/sys-database-permissions-transact-sql
     """

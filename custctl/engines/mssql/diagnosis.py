@@ -1,7 +1,7 @@
-"""What `doctor` looks at on SQL Server.
+"""The checks of `doctor` on SQL Server.
 
-A compatible server lacks views and functions: each is asked for by itself, outside of any transaction, and done
-without where it is missing.
+A compatible server lacks some views and functions, so each is queried separately, outside any transaction, and skipped
+if it is missing.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from custctl.engines.server import ServerDatabase
 
 _OLDEST = 14  # SQL Server 2017
-_FULL = 0.9  # of a limit on sessions, from which on it is told
+_FULL = 0.9  # fraction of the session limit at which the check fails
 _UNTOLD = "the server does not report it"
-# unixODBC's: which drivers there are, and whether it writes a trace. Its data sources are not asked for.
+# unixODBC's variables for the list of drivers and for tracing. Its data sources are not used.
 _VARIABLES = ("ODBCSYSINI", "ODBCINSTINI")
 
 
@@ -53,7 +53,7 @@ def checks(database: ServerDatabase, scripts: Path) -> Iterator[Check]:
     """Yield the checks of driver, server and login.
 
     Args:
-        scripts: the folder of SQL Server's scripts, as hints name it.
+        scripts: the folder of SQL Server's scripts, as shown in hints.
 
     Raises:
         CustctlError: there is no driver, the server cannot be reached, or refuses the login.
@@ -70,7 +70,7 @@ def checks(database: ServerDatabase, scripts: Path) -> Iterator[Check]:
 
 
 def _installed_path(driver: Driver) -> str | None:
-    """Return the library that the system's driver manager has under a name, where it can be found out."""
+    """Return the library that the system's driver manager has registered for a driver; None if unknown."""
     folders = (os.environ.get("ODBCSYSINI"), "/etc", "/usr/local/etc", "/opt/homebrew/etc")
     for folder in filter(None, folders):
         parser = configparser.ConfigParser(interpolation=None, strict=False)
@@ -93,7 +93,7 @@ class _Look:
         self._node: Node = database.node
 
     def all(self, scripts: Path) -> Iterator[Check]:
-        """Yield every check; one that fails ends none of the others."""
+        """Yield every check; a failure does not stop the others."""
         looks: dict[str, Callable[[], Iterator[Check]]] = {
             "driver version": self._versions,
             "server": self._server,
@@ -118,7 +118,7 @@ class _Look:
                 yield Check(name, False, told.message, hint, told.exit_code)
 
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query; none where the server does not know what it names, or this login may not."""
+        """Return the rows of a query; none if the server does not support it, or this login may not run it."""
         try:
             return self._driver.run(query)
         except pyodbc.Error as error:
@@ -127,7 +127,7 @@ class _Look:
             return []
 
     def _value(self, expression: str) -> Any:
-        """Return the value of an expression; None where the server does not report it."""
+        """Return the value of an expression; None if the server does not report it."""
         rows = self._ask(f"SELECT {expression}")
         return rows[0][0] if rows else None
 
@@ -221,7 +221,7 @@ class _Look:
         schema = self._settings.schema
         journal = f"{quote(schema)}.[schema_migration]"
         if self._value(f"OBJECT_ID({literal(journal)})") is None:
-            # Before the first migration there are no tables to have rights on; without rights they are not seen either.
+            # Before the first migration there are no tables; without rights on them, they are not visible either.
             yield self.may_create()
             return
         sovereign = None
@@ -237,7 +237,7 @@ class _Look:
 
         def lacks(role: str) -> list[str]:
             if sovereign:
-                return []  # whatever a compatible server makes of such a question
+                return []  # do not ask: a compatible server may answer wrongly
             missing = in_words([right for right in rights_of(role) if right in refused])
             return missing + (self._lacks_to_alter() if role == ADMIN else [])
 
@@ -247,17 +247,17 @@ class _Look:
         yield from judge(mine, sovereign, lacks, run_script=self._sqlcmd(script), join=join)
 
     def _sqlcmd(self, script: Path) -> str:
-        """Return the command by which an administrator runs a script on this database."""
+        """Return the command with which an administrator runs a script on this database."""
         server = f"{self._node.host},{self._node.port}"
         return shlex.join(["sqlcmd", "-S", server, "-d", self._settings.name, "-i", str(script)])
 
     def _refused(self) -> set[Right] | None:
-        """Return the rights that this login lacks; None where the server does not report it."""
+        """Return the rights that this login lacks; None if the server does not report it."""
         rights = all_rights()
         asked = [f"SELECT {number}, {self._has(right)}" for number, right in enumerate(rights)]
         rows = self._ask(" UNION ALL ".join(asked))
         if not rows:
-            # All at once may be more than a compatible server takes.
+            # The combined query may be too large for a compatible server.
             rows = [row for query in asked for row in self._ask(query)]
         return {rights[int(number)] for number, has in rows if has == 0} if rows else None
 
@@ -277,7 +277,7 @@ class _Look:
         return missing
 
     def default_schema(self) -> Check:
-        """Check that scripts, which name tables without a schema, reach the profile's."""
+        """Check that unqualified names in scripts resolve to the profile's schema."""
         found, wanted = self._text("SCHEMA_NAME()"), self._settings.schema
         fits = found is None or found.lower() == wanted.lower()
         user = self._settings.user or "USER"

@@ -1,4 +1,4 @@
-"""T-SQL, as SQLAlchemy Core says it: it leaves neither blanks nor fractions of a second to servers and driver."""
+"""T-SQL from SQLAlchemy Core, with exact comparison of trailing blanks and exact fractions of a second."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ if TYPE_CHECKING:
 
 
 _FOLDING = "Latin1_General_CS_AS"
-"""Knows the case of all letters; by code point a compatible server knows that of A to Z."""
+"""A collation that folds the case of all letters; a binary one folds only A to Z on a compatible server."""
 
-_LONG = 2000  # characters from which a text is not sent in place
-_SPELLED_LETTERS = 3  # at most 4 ** 3 ranges, most often 2 ** 3
-# What LOWER leaves apart, and the other engines compare as the same letter.
+_LONG = 2000  # length of a column, in characters, from which its texts are sent as long data
+_SPELLED_LETTERS = 3  # at most 4 ** 3 ranges, usually 2 ** 3
+# Letters that LOWER keeps distinct, but the other engines compare as equal.
 _FURTHER_CASES = {"\u03c3": "\u03c2", "\u03c2": "\u03c3", "ß": "\u1e9e", "\u03b8": "\u03f4"}
 
 
 class _Compiler(MSSQLCompiler):
-    """T-SQL in which a text equals a parameter only where both have the same length, and times are sent as text.
+    """T-SQL in which a text equals a parameter only if both have the same length, and times are sent as text.
 
-    By itself `=` pads the shorter side with blanks, in every collation: `Austria` equals `Austria `. ORDER BY and `<`
-    do so too, and are left alone: they agree with each other.
+    In T-SQL, `=` pads the shorter side with blanks in every collation: `Austria` equals `Austria `. ORDER BY and `<` pad
+    too, but stay unchanged, because they agree with each other.
 
     Source: https://support.microsoft.com/kb/316626
     """
 
     def visit_bindparam(self, bindparam: sa.BindParameter[Any], *args: Any, **kw: Any) -> str:
-        """Return `?`, for a time converted to the type of its column."""
+        """Return `?`; for a time, cast to the type of its column."""
         place = str(super().visit_bindparam(bindparam, *args, **kw))  # type: ignore[no-untyped-call]
         if not isinstance(bindparam.type, Timestamp):
             return place
         return f"CAST({place} AS DATETIME2({MILLISECONDS}))"
 
     def visit_eq_binary(self, binary: sa.BinaryExpression[Any], operator: Any, **kw: Any) -> str:
-        """Return `x = ?`, of texts with the lengths compared as well."""
+        """Return `x = ?`; for texts, also compare the lengths."""
         return self._with_lengths(binary, " = ", " AND ", **kw)
 
     def visit_ne_binary(self, binary: sa.BinaryExpression[Any], operator: Any, **kw: Any) -> str:
-        """Return `x != ?`, of texts with the lengths compared as well."""
+        """Return `x != ?`; for texts, also compare the lengths."""
         return self._with_lengths(binary, " != ", " OR ", **kw)
 
     def _with_lengths(self, binary: sa.BinaryExpression[Any], compared: str, joined: str, **kw: Any) -> str:
@@ -70,7 +70,7 @@ class MssqlDialect(Dialect):
     def make_sql(self) -> MSDialect_pyodbc:
         dialect = MSDialect_pyodbc(paramstyle="qmark")  # type: ignore[no-untyped-call]
         dialect.statement_compiler = _Compiler
-        # What the dialect would ask the server for; every release that is supported has it.
+        # The dialect would ask the server for its version; every supported release is at least this one.
         dialect.server_version_info = (14, 0)  # type: ignore[assignment]
         dialect._setup_version_attributes()  # type: ignore[no-untyped-call]
         dialect._supports_nvarchar_max = True
@@ -80,7 +80,7 @@ class MssqlDialect(Dialect):
         return dialect
 
     def kind(self, of: Any) -> str:
-        """Return what the driver has to know: `time`, `text`, `long` text, or nothing."""
+        """Return what the driver must know about a type: `time`, `text`, `long` text, or nothing."""
         if isinstance(of, Timestamp):
             return "time"
         if isinstance(of, sa.String):
@@ -104,23 +104,23 @@ class MssqlDialect(Dialect):
         return sa.case((is_read_only, sa.literal_column("N'yes'")), else_=sa.literal_column("N'no'"))
 
     def version_text(self, column: ColumnElement[Any], prefix: ColumnElement[str]) -> ColumnElement[Any]:
-        return column  # eight bytes: `MssqlConnection.run_stream` makes them text
+        return column  # eight bytes: `MssqlConnection.run_stream` converts them to text
 
     def cut(self, text: ColumnElement[str], to: ColumnElement[Any]) -> ColumnElement[str]:
         return sa.func.LEFT(text, sa.func.LEN(to), type_=sa.Unicode)
 
     def touch(self) -> dict[str, ColumnElement[Any]]:
-        # No trigger does this: with one, a statement could not return the row that it wrote.
+        # Not done by a trigger: with one, a statement cannot return the row that it wrote.
         return {"updated_at": self.now()}
 
     def fold_key(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        # An email is stored in lower case: its unique index serves as it is.
+        # An email is stored in lower case, so its unique index can be used directly.
         if column.name == "email":
             return column
         return sa.func.LOWER(column.collate(_FOLDING), type_=sa.Unicode).collate(COLLATION)
 
     def starts_with(self, column: ColumnElement[Any], text: str) -> list[ColumnElement[bool]]:
-        # The ranges are what an index finds; the patterns decide.
+        # The ranges let the server use an index; the patterns decide.
         ranges = [_begins_with(column, low) for low in _spellings(text)]
         return [sa.and_(sa.or_(*ranges), self._is_like(column, text))]
 
@@ -128,14 +128,14 @@ class MssqlDialect(Dialect):
         simple = super().compared(value, operator, other)
         if not isinstance(value.type, sa.String):
             return simple
-        # Where texts are equal but for blanks at their ends, the longer one is behind the other.
+        # If texts differ only in trailing blanks, the longer one sorts after the other.
         sizes = (sa.func.DATALENGTH(side) for side in (value, other))
         strict = super().compared(value, operator[0], other)
         padded = sa.and_(value <= other, value >= other)
         return sa.or_(strict, sa.and_(padded, super().compared(next(sizes), operator, next(sizes))))
 
     def holds(self, value: ColumnElement[Any], text: str) -> ColumnElement[bool]:
-        # Not by classes of LIKE: a compatible server takes them byte by byte.
+        # Not with character classes of LIKE: a compatible server compares them byte by byte.
         needle = plain(text)
         alike = {
             char: base for base, chars in zip(needle, spellings(text), strict=True) for char in chars if char != base
@@ -147,17 +147,17 @@ class MssqlDialect(Dialect):
         return sa.func.CHARINDEX(sa.literal(needle, sa.Unicode()), searched) > sa.literal_column("0")
 
     def _is_like(self, column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
-        # Folded here: what a function makes of a parameter has a collation that is at odds with the column's.
+        # Folded here, not in SQL: a function of a parameter has a collation that conflicts with the column's.
         patterns = [f"{_literal(folded)}%" for folded in _foldings(text)]
         return sa.or_(*(self.fold_key(column).like(pattern) for pattern in patterns))
 
 
 def _declared(table: Table) -> tuple[Table, list[str]]:
-    """Return a table as it is declared here, and the indexes that stand for its unique columns.
+    """Return a table as declared for SQL Server, and the indexes that replace its unique constraints.
 
-    Text gets a collation of its own. SQL Server takes two NULLs for the same: a unique column that may be NULL has an
-    index that only finds it. One without the NULLs would make writing depend on the settings of the session, which
-    scripts change.
+    Text columns get an explicit collation. SQL Server treats two NULLs as equal, so a nullable unique column gets a
+    non-unique index for lookups only. A filtered unique index would make writes depend on session settings, which
+    scripts may change.
     """
     declared = table.to_metadata(sa.MetaData(naming_convention=table.metadata.naming_convention))
     indexes = []
@@ -177,28 +177,28 @@ def _declared(table: Table) -> tuple[Table, list[str]]:
 
 
 def _begins_with(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
-    """Return a range that holds all values which begin with a text, by UTF-16 units as well as by code point."""
+    """Return a range that contains all values beginning with a text, in UTF-16 order as well as in code point order."""
     last = ord(text[-1]) + 1
-    if last in (0x10000, 0x110000):  # behind which other characters follow in the other order, or none at all
+    if last in (0x10000, 0x110000):  # no character follows, or the two orders disagree about which one does
         return column >= text
     return sa.and_(column >= text, column < text[:-1] + chr(0xE000 if last == 0xD800 else last))
 
 
 def _literal(text: str) -> str:
-    """Return a text as a pattern that matches it alone.
+    """Return a pattern that matches exactly a text.
 
-    By classes of one character, not by ESCAPE: a compatible server loses an escaped character behind `%`.
+    It uses classes of one character instead of ESCAPE: a compatible server drops an escaped character after `%`.
     """
     return "".join(f"[{char}]" if char in "%_[" else char for char in text)
 
 
 def _fold(char: str) -> str:
-    """Return a letter in lower case, as LOWER does; one that has none of a single letter stays."""
+    """Return a letter in lower case, as LOWER does; unchanged if its lower case is more than one character."""
     return char.lower() if len(char.lower()) == 1 else char
 
 
 def _foldings(text: str) -> list[str]:
-    """Return what LOWER may make of values that are `text` but for case."""
+    """Return what LOWER may return for values that differ from `text` only in case."""
     left = _SPELLED_LETTERS
     choices: list[tuple[str, ...]] = []
     for char in map(_fold, text):
@@ -209,7 +209,7 @@ def _foldings(text: str) -> list[str]:
 
 
 def _spellings(text: str) -> list[str]:
-    """Return the beginnings, in each case, that values which begin with `text` have."""
+    """Return the possible first letters, in every case, of values that begin with `text`."""
     choices = []
     for char in text[:_SPELLED_LETTERS]:
         forms = (char, char.lower(), char.upper(), char.title(), _FURTHER_CASES.get(_fold(char), char))

@@ -1,4 +1,4 @@
-"""Microsoft's ODBC driver: which one is used, and the connection string it is given."""
+"""Microsoft's ODBC driver: which one to use, and its connection string."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Driver:
     """An ODBC driver.
 
     Attributes:
-        name: what the connection string names it by: its registered name, or its path.
+        name: its name in the connection string: the registered name, or a path.
         source: where it was found, in words.
     """
 
@@ -38,7 +38,7 @@ class Driver:
 
 
 def find_driver() -> Driver:
-    """Return the newest driver that the system has; else the one of the extra `mssql`.
+    """Return the newest driver installed on the system, otherwise the one of the extra `mssql`.
 
     Raises:
         UnavailableError: there is neither.
@@ -68,7 +68,7 @@ def _packaged() -> Path | None:
 
 
 def _family() -> str:
-    """Return the name that the package has for this family of systems."""
+    """Return the package's name for this family of Linux distributions."""
     try:
         release = platform.freedesktop_os_release()
     except OSError:
@@ -82,12 +82,12 @@ def _family() -> str:
 def connection_string(
     driver: Driver, settings: EngineSettings, node: Node, password: str | None, *, to_read: bool = False
 ) -> str:
-    """Return the connection string for a node; it holds the password and is for the driver's eyes alone.
+    """Return the connection string for a node. It holds the password: give it to nothing but the driver.
 
-    What is sent is encrypted whatever the profile says: where it does not ask for a verified certificate, any is taken.
+    The connection is always encrypted; if the profile does not require a verified certificate, any is accepted.
 
     Args:
-        to_read: whether nothing is to be written, which some secondaries ask for.
+        to_read: whether the session only reads, which some secondaries require.
     """
     verified = settings.tls in ("verify-full", "strict")
     keys = {
@@ -97,7 +97,7 @@ def connection_string(
         "APP": "custctl",
         "Encrypt": "strict" if settings.tls == "strict" else "yes",
         "TrustServerCertificate": "no" if verified else "yes",
-        # A session that is silently opened again has lost its locks and settings.
+        # A session that the driver silently reopens has lost its locks and settings.
         "ConnectRetryCount": "0",
         **({"ApplicationIntent": "ReadOnly"} if to_read else {}),
         **_login(settings, password),
@@ -106,7 +106,7 @@ def connection_string(
 
 
 def with_token(token: str | None) -> dict[int, bytes]:
-    """Return the attribute of a connection that carries an access token of Entra, if there is one.
+    """Return the connection attribute that carries an Entra access token, if there is one.
 
     Source: https://learn.microsoft.com/sql/connect/odbc/using-azure-active-directory#authenticating-with-an-access-token
     """
@@ -122,7 +122,7 @@ def _login(settings: EngineSettings, password: str | None) -> dict[str, str]:
         return {"Trusted_Connection": "yes"}
     named = {"UID": user} if user else {}
     if settings.token is not None:
-        # The token says who it is; the driver refuses any other proof beside it.
+        # The token identifies the user; the driver rejects any other credential with it.
         return {}
     if settings.auth == "entra":
         return _entra(named, is_person="@" in (user or ""), password=password)
@@ -132,7 +132,7 @@ def _login(settings: EngineSettings, password: str | None) -> dict[str, str]:
 
 
 def _entra(named: dict[str, str], *, is_person: bool, password: str | None) -> dict[str, str]:
-    """Return the keywords for a login by Microsoft Entra: a person goes by a name with an @, an application by its id.
+    """Return the keywords for a Microsoft Entra login: a person's name contains an @, an application's name is its id.
 
     Source: https://learn.microsoft.com/sql/connect/odbc/using-azure-active-directory
     """
@@ -143,7 +143,7 @@ def _entra(named: dict[str, str], *, is_person: bool, password: str | None) -> d
         return {**named, "Authentication": "ActiveDirectoryMsi"}
     if sys.platform == "win32":
         return {**named, "Authentication": "ActiveDirectoryInteractive"}
-    # Elsewhere the driver opens no window: it takes the ticket that the person holds.
+    # On other systems the driver cannot open a window: it uses the person's Kerberos ticket.
     return {"Authentication": "ActiveDirectoryIntegrated"}
 
 

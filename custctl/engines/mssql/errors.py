@@ -1,7 +1,7 @@
-"""SQL Server's error numbers, told as errors of the tree.
+"""Translates SQL Server's errors to `CustctlError`s.
 
-A server that is compatible with SQL Server keeps few of the numbers. So the number is looked at first, then the
-SQLSTATE, and the text last.
+A compatible server keeps few of SQL Server's error numbers. So the number is checked first, then the SQLSTATE, and the
+text last.
 
 Source: https://learn.microsoft.com/sql/relational-databases/errors-events/database-engine-events-and-errors
 """
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 
 TAKEN = frozenset({2601, 2627})
 _GIVEN_UP = frozenset({1205, 3960, 3961})
-# Two writes to one customer found the same end of its chain: the one that comes second does so again.
+# Two writes appended to the same end of a customer's audit chain: the second one runs again.
 _GIVEN_UP_WORDS = ("deadlock detected", "could not serialize access", "customer_audit_chain")
 _LOGIN = frozenset({18450, 18451, 18452, 18456, 18461, 18470, 18486, 18487, 18488})
 _DENIED = frozenset({229, 230, 262, 297, 300, 378, 2760, 15247, 15517})
 _DENIED_WORDS = ("permission denied", "permission was denied", "must be owner of")
 _MISSING = frozenset({208, 2812})
-# No such column; a column of another type, or one that the server fills itself.
+# No such column, a column of another type, or one that the server fills.
 _OTHER_SHAPE = frozenset({206, 207, 257, 271, 272, 273})
 _OTHER_SHAPE_WORDS = re.compile(r"column \S+.* does not exist|operator does not exist|is of type \S+ but expression")
 _REFUSED_VALUE = frozenset({220, 245, 515, 547, 2628, 8114, 8115, 8134, 8152})
 _READ_ONLY = frozenset({3906, 3908, 976, 978, 979})
-# A server that moves, starts or ends, is full, or has too much to do.
+# A server that fails over, starts, stops, is full, or is overloaded.
 _BUSY = frozenset({596, 615, 926, 927, 983, 4221, 6005, 10928, 10929, 17142, 40197, 40501, 40540, 40613})
 _BUSY |= {49918, 49919, 49920, 701, 802, 1101, 1105, 1204, 8628, 8645, 8651, 9002}
 _BUSY_WORDS = re.compile(
@@ -54,7 +54,7 @@ _ENDED = frozenset({596, 6005})
 _OUTSIDE_ALONE = frozenset({226, 574, 3021, 3023})
 
 _NUMBER = re.compile(r"\((-?\d+)\) \(SQL\w+\)")
-# What stands before a message: SQLSTATE, driver, and `[SQL Server]` where the server itself said it.
+# The prefixes of a message: SQLSTATE, driver, and `[SQL Server]` if it comes from the server.
 _SOURCES = re.compile(r"^(?:\[[^\]]*\] ?)+")
 _OF_SERVER = "[SQL Server]"
 _PRIVILEGE = re.compile(
@@ -63,7 +63,7 @@ _PRIVILEGE = re.compile(
 _ON_TABLE = re.compile(
     r"(?:permission denied for|must be owner of) (?:table|view|relation|schema|sequence|index|function|procedure) (\S+)"
 )
-# 1088, 3701, 4701, 4902, 15151 and the like: the server does not say which of the two it is.
+# 1088, 3701, 4701, 4902, 15151 and similar: the server does not say which of the two it is.
 _THERE_OR_NOT = re.compile(r"[\"']([^\"']+)[\"'],? because it does not exist or you do not have permission")
 _IN_DATABASE = re.compile(r"^([A-Z][A-Z ]*) permission (?:was )?denied in database '([^']+)'")
 _VERB = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*([A-Za-z]+)", re.DOTALL)
@@ -74,13 +74,13 @@ _NULL, _REFERENCE = 515, 547
 _QUOTED_VALUE = re.compile(
     r" ?(?:The duplicate key value is|The statement has been terminated|Truncated value:|Key \().*", re.DOTALL
 )
-# A conversion that failed; the second one in the words of a compatible server.
+# A failed conversion; the second form is a compatible server's.
 _CONVERTED_VALUE = re.compile(r"(?<= value) '.*'(?= to data type)|(?<=input syntax for type )([\w ]+): \".*", re.DOTALL)
 _LATER = "try again in a moment"
 
 
 def number(error: pyodbc.Error) -> int | None:
-    """Return the server's number of an error; None where the driver itself raised it."""
+    """Return the server's error number; None if the driver itself raised the error."""
     raw = _raw(error)
     sources, found = _SOURCES.match(raw), _NUMBER.search(raw)
     return int(found[1]) if found and sources and _OF_SERVER in sources[0] else None
@@ -92,7 +92,7 @@ def state(error: pyodbc.Error) -> str:
 
 
 def words(error: pyodbc.Error) -> str:
-    """Return the error in the server's own words, without the driver's names and the values that it quotes."""
+    """Return the server's message, without the driver's prefixes and any quoted values."""
     code = number(error)
     return f"{_text(error)} ({code if code is not None else state(error)})"
 
@@ -102,36 +102,36 @@ def _raw(error: pyodbc.Error) -> str:
 
 
 def _text(error: pyodbc.Error) -> str:
-    # Several messages may follow each other; the first one tells what was wrong.
+    # There may be several messages; the first one is the cause.
     first = _NUMBER.split(_raw(error))[0]
     bare = _QUOTED_VALUE.sub("", _SOURCES.sub("", first.strip()))
     return visible(_CONVERTED_VALUE.sub(r"\1", bare).strip())
 
 
 def can_run_again(error: pyodbc.Error) -> bool:
-    """Tell whether a transaction stood back for another's sake: a deadlock, a conflict of snapshots, a chain's end."""
+    """Tell whether a transaction lost to a concurrent one: a deadlock, a snapshot conflict, or the audit chain's end."""
     text = _raw(error)
     return number(error) in _GIVEN_UP or any(words in text for words in _GIVEN_UP_WORDS)
 
 
 def is_unbalanced(error: pyodbc.Error) -> bool:
-    """Tell whether what a statement executed has begun or ended a transaction, and left it so."""
+    """Tell whether a statement executed code that began or ended a transaction and left it so."""
     return number(error) == _UNBALANCED
 
 
 def is_lost(error: pyodbc.Error) -> bool:
-    """Tell whether the connection is of no use any more."""
+    """Tell whether the connection is lost."""
     code = number(error)
     return code is None or code in _ENDED or state(error).startswith("08") or "terminating connection" in _raw(error)
 
 
 def translate(error: pyodbc.Error, where: str, login: str, statement: str | None = None) -> CustctlError:
-    """Return the error of the tree for a driver's error.
+    """Return the `CustctlError` for a driver's error.
 
     Args:
-        where: the node or the database, as messages name it.
-        login: who is logged in, as messages name him.
-        statement: what was run, as far as it is known: its first word names the privilege that was missing.
+        where: the node or the database, as shown in messages.
+        login: the login, as shown in messages.
+        statement: the statement, if known: its first word names the missing privilege.
     """
     code = number(error)
     made = _made(error, code, _text(error), where, login, statement)
@@ -189,7 +189,7 @@ def _made(
 
 
 def _without_number(error: pyodbc.Error, text: str, where: str) -> CustctlError:
-    """The driver's own errors: the server was not reached, did not answer, or could not be trusted."""
+    """Return the error for one of the driver's own: the server was not reached, did not answer, or is not trusted."""
     if re.search(r"certificate|SSL|TLS", text):
         return UnavailableError(
             f"no trustworthy connection to {where}: {text}",
@@ -216,7 +216,7 @@ def _taken(text: str) -> CustctlError:
     named = _CONSTRAINT.search(text)
     name = named[1] if named else ""
     for prefix, column in (("customer_email_unique", "email"), ("customer_audit_operation", "operation_id")):
-        # A compatible server appends to the names of indexes.
+        # A compatible server appends a suffix to index names.
         if name.startswith(prefix):
             return ConflictError(f"this {column} is taken by another row", details={"field": column})
     return broken("unique", name or None)
@@ -228,25 +228,25 @@ def _broken(code: int | None, text: str) -> CustctlError:
         return broken("required", None, [column[1]] if column else [])
     if code == _REFERENCE or named is not None:
         refers = "FOREIGN KEY" in text or "REFERENCE" in text or "foreign key" in text
-        # Of a foreign key it is the other table's column that is told.
+        # For a foreign key, the message names the other table's column.
         column = None if refers else _CHECKED_COLUMN.search(text)
         return broken("reference" if refers else "check", named[1] if named else None, [column[1]] if column else [])
     return broken("value", None, text=text)
 
 
 def hidden(error: pyodbc.Error) -> str | None:
-    """Return the name of what does not exist, or may not be changed by this login; None for any other error."""
+    """Return the name of an object that does not exist or that this login may not change; None for other errors."""
     found = _THERE_OR_NOT.search(_text(error))
     return found[1] if found else None
 
 
 def lacking(name: str, where: str, login: str, statement: str) -> CredentialError:
-    """Return the error for what `hidden` named, where it is known to exist.
+    """Return the error for an object that `hidden` named and that is known to exist.
 
     Args:
-        where: the node or the database, as messages name it.
-        login: who is logged in, as messages name him.
-        statement: what was run: its first word names the privilege that was missing.
+        where: the node or the database, as shown in messages.
+        login: the login, as shown in messages.
+        statement: the statement: its first word names the missing privilege.
     """
     return _denied(f'permission denied for table "{name}"', where, login, statement)
 

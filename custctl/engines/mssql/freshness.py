@@ -1,4 +1,4 @@
-"""How far a replica of an availability group has come.
+"""The log position and lag of a replica of an availability group.
 
 Source: https://learn.microsoft.com/sql/relational-databases/system-dynamic-management-views/sys-dm-hadr-database-replica-states-transact-sql
 """
@@ -29,7 +29,7 @@ SELECT (SELECT value FROM {{metadata}} WHERE name = N'database_id') AS database_
 
 
 def read_freshness(driver: Connection, schema: str) -> Freshness | None:
-    """Return how far a replica has come; None where there is no such view, no group, or no right to look.
+    """Return a replica's position and lag; None if the view, the group or the right to read it is missing.
 
     Raises:
         pyodbc.Error: the connection is lost.

@@ -1,4 +1,4 @@
-"""The TLS handshake inside of TDS, for the sake of what the server shows in it.
+"""A TLS handshake inside TDS, to see the server's certificate, protocol and cipher.
 
 Source: https://learn.microsoft.com/openspecs/windows_protocols/ms-tds ([MS-TDS], 2.2.6.5 PRELOGIN)
 """
@@ -27,7 +27,7 @@ _ENCRYPT_ON, _ENCRYPT_NOT_SUPPORTED = 1, 2
 
 
 def shake_hands(node: Node, timeout: float, context: SSLContext, *, strict: bool) -> Shown:
-    """Connect to a server for the handshake alone.
+    """Connect to a server only for the handshake.
 
     Args:
         timeout: seconds for each step.
@@ -50,7 +50,7 @@ def shake_hands(node: Node, timeout: float, context: SSLContext, *, strict: bool
 
 
 def prelogin() -> bytes:
-    """Return the options of a client that wants everything encrypted."""
+    """Return the PRELOGIN options of a client that requires encryption."""
     options = ((_VERSION, bytes(6)), (_ENCRYPTION, bytes([_ENCRYPT_ON])), (_INSTANCE, b"\0"), (_THREAD, bytes(4)))
     offset = len(options) * _OPTION.size + 1
     head = b""
@@ -73,7 +73,7 @@ def _ask_for_encryption(plain: socket.socket) -> int:
 
 
 def _inside(plain: socket.socket, context: SSLContext, host: str) -> Shown:
-    """Shake hands by packets of TDS."""
+    """Do the handshake inside TDS packets."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     connection = context.wrap_bio(incoming, outgoing, server_hostname=host)
     while True:
@@ -94,7 +94,7 @@ def _send(plain: socket.socket, payload: bytes) -> None:
 
 
 def _receive(plain: socket.socket) -> bytes:
-    """Return what one packet holds."""
+    """Return the payload of one packet."""
     kind, _, length, *_ = _HEADER.unpack(_exactly(plain, _HEADER.size))
     if kind not in (_ANSWER, _PRELOGIN):
         raise ssl.SSLError(_FOREIGN)

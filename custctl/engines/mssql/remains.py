@@ -1,4 +1,4 @@
-"""What SQL Server still holds of rows that were erased."""
+"""What SQL Server still stores of erased rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from custctl.schema.names import AUDIT, CUSTOMER, PASSWORD
 
 
 def remains(schema: str, database: str) -> Sequence[Remains]:
-    """Return what stays after an erasure, and what removes it."""
+    """Return what remains after an erasure, and how to remove it."""
     names = [f"{quote(schema)}.{quote(table)}" for table in (CUSTOMER, PASSWORD, AUDIT)]
     return [
         Remains(

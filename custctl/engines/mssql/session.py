@@ -1,4 +1,4 @@
-"""The connection on which SQL Server's migration scripts run, and the lock that keeps other runs out."""
+"""The connection that runs SQL Server's migration scripts, and the lock that excludes other runs."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from custctl.engines.scripts import Statement
     from custctl.engines.server import ServerDatabase
 
-_PAUSE = 0.25  # seconds between attempts where the server does not wait itself
-# Milliseconds after which somebody else is said to hold the lock. Not zero: a compatible server then returns -999.
+_PAUSE = 0.25  # seconds between attempts if the server does not wait
+# Milliseconds to wait before reporting that another run holds the lock. Not 0: a compatible server then returns -999.
 _SOON = 100
 _LONGEST = 2**31 - 1
 
@@ -39,12 +39,12 @@ SETTINGS = (
     "SET QUOTED_IDENTIFIER ON",
     "SET IMPLICIT_TRANSACTIONS OFF",
     "SET NOCOUNT OFF",
-    # Without it an error leaves its transaction open, with half of what was asked for.
+    # Without it an error leaves its transaction open, with half of the changes.
     "SET XACT_ABORT ON",
     "SET ROWCOUNT 0",
     "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
 )
-"""What this program's statements count on; a script may have set it otherwise."""
+"""The settings that this program's statements rely on; a script may have changed them."""
 
 _DEFAULTS = (
     "SET ANSI_NULL_DFLT_ON ON",
@@ -52,35 +52,35 @@ _DEFAULTS = (
     "SET DEADLOCK_PRIORITY NORMAL",
     "SET TEXTSIZE 2147483647",
 )
-# Where one of these is on, nothing else is carried out.
+# If one of these is on, the server executes nothing else.
 _IDLE = ("SET PARSEONLY OFF", "SET NOEXEC OFF", "SET FMTONLY OFF")
 
 
 _BY_DRIVER = re.compile(r"^\[[^\]]*\](?:\[[^\]]*Driver[^\]]*\])?(?:\[SQL Server\])?")
-# That the database or the language is now another one is what the script asked for.
+# The messages about a changed database or language: the script asked for it.
 _OF_CONTEXT = re.compile(r"\((?:5701|5703)\)|\(0\) Changed (?:database context|language setting) to ")
-# What PRINT says has no number, and what RAISERROR says that of a user's message; all others are the server's own.
+# Messages of PRINT have number 0, those of RAISERROR a user-defined number; all others are the server's own.
 _OF_SCRIPT = re.compile(r"\((?:0|[5-9]\d{4,}|[1-4]\d{5,})\)")
 
-# What a procedure or a string that is executed sets ends with it.
+# Settings that a procedure or an executed string changes end with it, so only the script's text matters.
 _SETS = re.compile(r"\b(?:SET|USE)\b", re.IGNORECASE)
 
 
 def resource(schema: str, name: str) -> str:
-    """Return the name of an application lock within its database: plain characters, whatever the parts are."""
+    """Return the name of an application lock within its database; a hash, so that any parts give plain characters."""
     return f"custctl:{hashlib.sha256(f'{schema.lower()}/{name}'.encode()).hexdigest()[:40]}"
 
 
 def _full_name(name: str) -> str:
-    """Return the T-SQL for a lock's name among those of all databases: a compatible server may not keep them apart.
+    """Return the T-SQL for a lock's name with the database's id: a compatible server may share locks among databases.
 
-    By the database's id: which spellings of its name are the same, the server alone knows.
+    The id, not the name: only the server knows which spellings of a name are the same.
     """
     return f"N'{name}:' + CAST(DB_ID() AS NVARCHAR(10))"
 
 
 def take_lock(driver: Connection, name: str, *, owner: str, timeout: int) -> int:
-    """Ask for an application lock and return what the server answers: below zero it was not granted.
+    """Request an application lock and return the server's answer: below zero means not granted.
 
     Args:
         name: what `resource` returned.
@@ -105,7 +105,7 @@ def _answer(rows: Sequence[tuple[Any, ...]]) -> int:
 
 
 def _mode(name: str, owner: str) -> str:
-    """Return the T-SQL for the mode in which this session or its transaction holds an application lock."""
+    """Return the T-SQL for the mode in which this session or transaction holds an application lock."""
     return f"APPLOCK_MODE(N'public', {_full_name(name)}, N'{owner}')"
 
 
@@ -113,15 +113,15 @@ def _mode(name: str, owner: str) -> str:
 def session_lock(
     driver: Connection, name: str, timeout: float, on_wait: Callable[[LockHolder | None], None]
 ) -> Iterator[None]:
-    """Hold an application lock of the session during the block, on the very connection that migrates.
+    """Hold an application lock of the session during the block, on the connection that migrates.
 
     Raises:
-        UnavailableError: the time ran out.
+        UnavailableError: timed out waiting for the lock.
     """
     deadline = time.monotonic() + timeout
     if not _is_granted(take_lock(driver, name, owner="Session", timeout=_SOON)):
         on_wait(None)
-        # The server keeps those who wait in order: it is asked once, and waits itself.
+        # Let the server wait, in one call: it queues the waiting sessions in order.
         while not _is_granted(take_lock(driver, name, owner="Session", timeout=_milliseconds(deadline))):
             if time.monotonic() >= deadline:
                 raise UnavailableError(
@@ -140,10 +140,10 @@ def session_lock(
 
 
 def _is_granted(answer: int) -> bool:
-    """Tell whether an application lock was granted; it was not where the time ran out, or by a deadlock.
+    """Tell whether an application lock was granted; it was not on a timeout or a deadlock.
 
     Raises:
-        UnavailableError: it cannot be had at all.
+        UnavailableError: the request failed for another reason.
     """
     if answer >= 0 or answer in (-1, -3):
         return answer >= 0
@@ -156,12 +156,12 @@ def _milliseconds(deadline: float) -> int:
 
 
 class MssqlScriptSession(ScriptSession):
-    """Scripts run on the connection that holds the lock, a batch at a time.
+    """Runs scripts on the connection that holds the lock, one batch at a time.
 
     Args:
         lock: the name of the lock.
-        put: runs statements that set something, as far as the server knows them.
-        settings: those of a session of the program's own.
+        put: runs SET statements, skipping those that the server does not know.
+        settings: the program's own session settings.
     """
 
     def __init__(
@@ -176,23 +176,24 @@ class MssqlScriptSession(ScriptSession):
         self._settings = settings
         self._lock = lock
         self._settings_touched = False
-        # A lock that a script's transaction holds for nobody but itself: gone with it, it tells it from a later one.
+        # A lock with a random name that a script's transaction holds. It ends with the transaction, so it shows whether
+        # a later transaction is still the same one.
         self._mark = resource(secrets.token_hex(), "script")
         self._is_marked = False
         self.connection = database.connect()
         self._driver: Connection = self.connection.driver
-        # A statement of a script may take hours; that the server is alive is asked for now and then.
+        # A script's statement may take hours: no timeout, only a periodic check that the server is alive.
         self._driver.patience = None
         self._driver.on_silence = database.check_alive
         with database.errors():
             self._driver.limit_statements(None)
             self._check_schema()
             self._defaults = (f"USE {quote(database.settings.name)}", *self._language(), *_DEFAULTS)
-            # Asked for outside of a transaction: a server that does not have it may end one over that.
+            # Ask outside a transaction: a server without APPLOCK_MODE may abort one for it.
             self._can_ask = self._ask() is True
 
     def _check_schema(self) -> None:
-        """Refuse a login whose unqualified names lie elsewhere than the profile says."""
+        """Refuse a login whose default schema is not the profile's."""
         wanted = self._database.settings.schema
         rows = self._driver.run("SELECT SCHEMA_NAME()")
         found = rows[0][0] if rows else None
@@ -204,7 +205,7 @@ class MssqlScriptSession(ScriptSession):
             )
 
     def _language(self) -> tuple[str, ...]:
-        """Return what puts the language back, and with it the order of days, months and years."""
+        """Return the statements that restore the language, and with it the date order."""
         try:
             language, first = self._driver.run("SELECT CAST(@@LANGUAGE AS NVARCHAR(128)), CAST(@@DATEFIRST AS INT)")[0]
         except (pyodbc.Error, IndexError):
@@ -212,7 +213,7 @@ class MssqlScriptSession(ScriptSession):
         return (f"SET LANGUAGE {literal(language)}", f"SET DATEFIRST {int(first)}")
 
     def _ask(self) -> bool | None:
-        """Tell whether the session holds the lock; None where the server does not report it."""
+        """Tell whether the session holds the lock; None if the server does not report it."""
         try:
             rows = self._driver.run(f"SELECT {_mode(self._lock, 'Session')}")
         except pyodbc.Error:
@@ -239,16 +240,16 @@ class MssqlScriptSession(ScriptSession):
     def run(self, statement: Statement) -> None:
         with self._database.errors():
             try:
-                # One that the statement begins is undone with all else.
+                # The statement may begin a transaction: make sure that a rollback includes it.
                 self._driver.in_transaction = True
                 self._settings_touched = self._settings_touched or bool(_SETS.search(statement.text))
                 batch = statement.before + statement.text + statement.behind
-                # Only a question mark can mislead the driver.
+                # A question mark is the only thing that the driver could misread.
                 self._driver.exhaust(with_flat_comments(batch) if "?" in batch else batch, self._heard)
             except pyodbc.Error as error:
                 if self._is_marked and is_unbalanced(error):
                     self.check_transaction()
-                # Where the server does not report it which privilege was missing, the statement does.
+                # If the server does not report which privilege is missing, derive it from the statement.
                 where, login = self._database.at_node(), self._database.login_name()
                 name = hidden(error)
                 if name is not None and self._is_there(name):
@@ -260,7 +261,7 @@ class MssqlScriptSession(ScriptSession):
                 raise
 
     def _is_there(self, name: str) -> bool:
-        """Tell whether there is an object of a name, as far as this login may see."""
+        """Tell whether this login can see an object with this name."""
         self.rollback()
         try:
             rows = self._driver.run(
@@ -272,7 +273,7 @@ class MssqlScriptSession(ScriptSession):
         return bool(rows) and rows[0][0] is not None
 
     def _heard(self, kind: str, text: str) -> None:
-        """Pass on what PRINT, RAISERROR and warnings say, without the drivers' names before it."""
+        """Pass on messages of PRINT, RAISERROR and warnings, without the driver's prefixes."""
         told = _BY_DRIVER.sub("", text).strip()
         if not told or _OF_CONTEXT.search(f"{kind} {told}"):
             return
