@@ -199,8 +199,9 @@ def find_operation(connection: Connection, operation_id: str) -> list[Row]:
 
 
 def erase_values(connection: Connection, customer_id: int) -> int:
-    """Erase every value that the audit holds about a customer, and return how many entries had some; the chain stays
-    valid.
+    """Erase every value that the audit holds about a customer; return how many entries had some.
+
+    The chain stays valid.
     """
     return connection.run("audit.erase", number=customer_id).rowcount
 

@@ -46,7 +46,7 @@ _OURS: Final[Mapping[str, Field]] = {
 }
 _INEXACT: Final = ("NaN", "Infinity", "-Infinity", "infinity", "-infinity")
 _FRACTION: Final = re.compile(r"\.(\d+)")
-_KEPT_DIGITS: Final = 6  # of a second, in a company's own times; ours have three
+_KEPT_DIGITS: Final = 6  # of a second, in a company's own times; the product's times have three
 _SHORT: Final = 1000  # characters up to which a text is bound as a short one
 
 

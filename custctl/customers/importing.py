@@ -249,8 +249,7 @@ class Import:
         yield checker.check(batch, last=True)
 
     def _commit(self, portion: Portion) -> bool:
-        """Write a batch; if the database refuses a value, split it in halves until only the row with that value is
-        left.
+        """Write a batch; if the database refuses a value, split it in halves down to the row with that value.
 
         Returns:
             False if another process has completed the whole operation meanwhile.

@@ -146,8 +146,7 @@ class Transactions:
             except CustctlError as error:
                 # During a switchover, a node that refuses writes may be the old primary or the next one.
                 passing = isinstance(error, UnavailableError | OutcomeUnknownError | RefusedError)
-                # Only the operation itself holds its own id: its commit is pending, for example on a synchronous
-                # standby.
+                # Only the operation itself holds its own id: its commit is pending, for example waiting for a standby.
                 pending = pending or isinstance(error, LockTimeoutError)
                 if time.monotonic() >= deadline or not passing:
                     raise _unknown(operation_id, lost, error, pending=pending) from lost

@@ -446,7 +446,7 @@ def _journal_failure(task: Task, error: StatementError) -> Exception:
 
 
 def _reason(script: Script, error: CustctlError) -> str:
-    """Return why a statement failed; in the engine's own words if ours are about customers rather than scripts."""
+    """Return why a statement failed; in the engine's own words if ours speak of customers rather than scripts."""
     reason = error.message
     outside = error.exit_code in (ExitCode.UNAVAILABLE, ExitCode.CREDENTIAL, ExitCode.REFUSED)
     if not outside and isinstance(error.__cause__, Exception):

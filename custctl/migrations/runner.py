@@ -435,8 +435,7 @@ def _masked(script: Script, text: str) -> str:
 
 
 def _reconnect(stack: ExitStack, task: Task, listener: Listener, lost: CommitLostError) -> ScriptSession:
-    """Return a new session with the lock, which is free once the lost session has ended: the journal then has the
-    outcome.
+    """Return a new session with the lock; the lost session has ended by then, and the journal has the outcome.
 
     Raises:
         OutcomeUnknownError: the database does not answer, or the lost session is still running.

@@ -65,9 +65,7 @@ class Script:
 
     @property
     def key(self) -> int | str:
-        """The script's key in the journal: its number, or its name if it has no number or another script may have the
-        same one.
-        """
+        """The script's key in the journal: its number, or its name if the number is missing or not unique."""
         return self.name if self.version is None or is_disputed(self.version) else self.version
 
 

@@ -110,7 +110,7 @@ def seed_scripts(
     lock_timeout: float,
     listener: Listener,
 ) -> Seeded:
-    """Run the new and changed scripts of sets, each in one transaction with its audit row.
+    """Run the new and changed scripts of sets, each with its audit row in its last transaction.
 
     Raises:
         RefusedError: the database's stamp is missing or another environment's.

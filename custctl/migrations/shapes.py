@@ -1,4 +1,4 @@
-"""The shape that applied scripts make: the product knows its own scripts' effect, and that of all others is recorded.
+"""The shape that applied scripts make: the product knows the effect of its own scripts; that of all others is recorded.
 
 The effect of the company's scripts is the difference between the shape before the first of a run and after the last. It
 is recorded in the last script's transaction. Until then, the first script's transaction keeps the shape before it in
@@ -65,7 +65,7 @@ class Recorded:
         """Read the record from the metadata.
 
         Raises:
-            RefusedError: it is damaged.
+            RefusedError: the record is damaged.
         """
         held: dict[str, str] = dict(list(connection.run("metadata.all")))
         try:
