@@ -1,1 +1,1 @@
-"""The program as a library: what `custctl.open` returns. It knows no terminal, and the commands stand on it."""
+"""The program as a library: what `custctl.open` returns. It uses no terminal; the commands are built on it."""

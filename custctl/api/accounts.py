@@ -36,18 +36,18 @@ SYNC = "run `custctl identity sync`, which does what is left"
 
 @dataclass(frozen=True, slots=True)
 class AccountsStatus:
-    """How the accounts of a profile stand.
+    """The state of a profile's accounts.
 
     Attributes:
-        provider: its name; `local` where passwords are in this database.
-        fault: why it cannot be asked; None if it can.
-        abilities: what it can do; None if it cannot be asked, or there is none.
+        provider: the provider's name; `local` if passwords are in this database.
+        fault: why the provider cannot be reached; None if it can.
+        abilities: what the provider can do; None if it cannot be reached, or there is none.
         linked: customers whose account is known.
-        pending: customers and accounts for which something is still to be done.
-        failed: those of them that were tried, and failed.
-        oldest: since when the oldest of them waits.
-        next_attempt_at: when the first of them is tried again.
-        last_error: why the last of them failed.
+        pending: customers and accounts with work left to do at the provider.
+        failed: how many of these were tried and failed.
+        oldest: since when the oldest of these has been waiting.
+        next_attempt_at: when the next retry is due.
+        last_error: why the last attempt failed.
         hashes: passwords that are still in this database.
     """
 
@@ -65,12 +65,12 @@ class AccountsStatus:
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A customer and its account.
+    """A customer with its account.
 
     Attributes:
-        subject: what the provider knows the account by; None if none is linked.
-        account: as the provider shows it now; None if there is none.
-        pending: whether something is still to be done for it.
+        subject: the account's id at the provider; None if no account is linked.
+        account: the account as the provider returns it now, if any.
+        pending: whether work is left to do at the provider.
     """
 
     customer: Customer
@@ -80,13 +80,13 @@ class Linked:
 
 
 class Accounts:
-    """Accounts at the provider of one profile.
+    """Accounts at one profile's provider.
 
-    Each call but `status` raises `RefusedError` where the profile has none, `ProviderUnavailableError` where it does not
-    answer, `CredentialError` where it refuses the program's credential.
+    Each call except `status` raises `RefusedError` if the profile has no provider, `ProviderUnavailableError` if it
+    does not answer, and `CredentialError` if it rejects the program's credential.
 
     Args:
-        opened: the profile's.
+        opened: the profile.
     """
 
     def __init__(self, opened: Opened) -> None:
@@ -102,7 +102,7 @@ class Accounts:
             made.close()
 
     def status(self) -> AccountsStatus:
-        """Return what is linked, and what is still to be done. A provider that cannot be asked is a part of it."""
+        """Return what is linked and what is pending. An unreachable provider is part of the status, not an error."""
         opened = self._opened
         hashes = opened.database.read(lambda connection: int(connection.run("password.count").scalar()))
         if opened.profile.identity.is_local:
@@ -138,22 +138,22 @@ class Accounts:
             )
 
     def pending(self) -> int:
-        """Return for how many customers and accounts something is still to be done."""
+        """Return how many customers and accounts have work left to do at the provider."""
         return int(self._opened.database.read(_counted, replica=False)[1].pending)
 
     def sync(self, limit: int = 0, on_progress: Callable[[int], None] = lambda _: None) -> Worked:
-        """Do what is left to be done at the provider.
+        """Do the pending work at the provider.
 
         Args:
             limit: maximum number of customers; 0 means no limit.
-            on_progress: called with the number of customers dealt with.
+            on_progress: called with the number of customers handled.
         """
         require_provider(self._opened.profile)
         with self._worker() as worker:
             return worker.sync(limit, on_progress)
 
     def follow(self, outcome: Outcome) -> Outcome:
-        """Bring the account of a customer that was just written to its state, and return the outcome with what failed."""
+        """Update the account of a customer that was just written; return the outcome with any failure added."""
         profile = self._opened.profile
         if profile.identity.is_local or not (outcome.changed or outcome.replayed):
             return outcome
@@ -181,7 +181,7 @@ class Accounts:
         return self._opened.database.read(look, replica=False)
 
     def follow_operation(self, operation_id: str) -> CustctlError | None:
-        """Likewise for the customers that an import has written; return why some are left."""
+        """Update the accounts of all customers that an import wrote; return why some are left, or None."""
         database, profile = self._opened.database, self._opened.profile
         if profile.identity.is_local:
             return None
@@ -214,7 +214,7 @@ class Accounts:
     # -- one account -------------------------------------------------------------------------------
 
     def get(self, who: str | int) -> Linked:
-        """Return a customer and its account as the provider shows it now.
+        """Return a customer and its account as the provider returns it now.
 
         Raises:
             NotFoundError: there is no such customer.
@@ -235,10 +235,10 @@ class Accounts:
         return Linked(customer, subject, account, pending)
 
     def _linked(self, who: str | int) -> Linked:
-        """Return a customer that has an account.
+        """Return a customer and its account, which must exist.
 
         Raises:
-            RefusedError: it has none.
+            RefusedError: the customer has no account.
         """
         found = self.get(who)
         if found.account is None:
@@ -247,10 +247,10 @@ class Accounts:
         return found
 
     def link(self, who: str | int, subject: str, *, operation_id: str) -> Outcome:
-        """Say which account is a customer's; its email and state follow.
+        """Link an account to a customer, and update its email and state.
 
         Raises:
-            ConflictError: it is another customer's.
+            ConflictError: the account is linked to another customer.
             NotFoundError: there is no such customer, or no such account.
         """
         from custctl.accounts.worker import write_link
@@ -277,10 +277,10 @@ class Accounts:
         return self.follow(outcome)
 
     def unlink(self, who: str | int, *, operation_id: str) -> Outcome:
-        """Forget which account is a customer's. The account stays as it is.
+        """Remove the link between a customer and its account. The account stays unchanged.
 
         Raises:
-            NotFoundError: there is no such customer, or it has no account.
+            NotFoundError: there is no such customer, or no account is linked.
         """
         require_provider(self._opened.profile)
 
@@ -300,10 +300,10 @@ class Accounts:
         return self._asked(who, "set-password", lambda provider, it: provider.set_password(it, password), operation_id)
 
     def send_reset(self, who: str | int, *, operation_id: str) -> Outcome:
-        """Have the provider send a customer what a new password is set with.
+        """Have the provider send a customer a password reset.
 
         Raises:
-            RefusedError: the customer has no account, or the provider sends none.
+            RefusedError: the customer has no account, or the provider sends no resets.
         """
 
         def send(provider: Provider, subject: str) -> None:
@@ -315,7 +315,7 @@ class Accounts:
         return self._asked(who, "reset-password", send, operation_id)
 
     def _asked(self, who: str | int, action: str, ask: Callable[[Provider, str], None], operation_id: str) -> Outcome:
-        """Ask something of the provider once, and record it."""
+        """Send the provider a request once, and record it."""
         store = self._opened.store
         if store.is_applied(operation_id):
             return store.note(str(who), action, operation_id=operation_id, detail={})
@@ -345,19 +345,19 @@ class Accounts:
             )
 
     def plan_migration(self) -> MovePlan:
-        """Return how many passwords are in this database, and what `migrate` would do with them."""
+        """Return how many passwords are in this database and what `migrate` would do with them."""
         with self._mover() as mover:
             return mover.plan()
 
     def migrate(self, limit: int = 0, on_progress: Callable[[int], None] = lambda _: None) -> Moved:
-        """Move the passwords that are in this database to the provider; run again, it resumes.
+        """Move the passwords in this database to the provider; another run resumes.
 
         Args:
-            limit: maximum number of passwords that are moved; 0 means no limit.
-            on_progress: called with the number of passwords dealt with.
+            limit: maximum number of passwords to move; 0 means no limit.
+            on_progress: called with the number of passwords handled.
 
         Returns:
-            What was done, with what ended it early in `reason`.
+            What was done; `reason` says what ended the run early.
         """
         with self._mover() as mover:
             try:
@@ -372,7 +372,7 @@ class Accounts:
 
     @contextmanager
     def compare(self, on_progress: Callable[[int], None] = lambda _: None) -> Iterator[Comparison]:
-        """Compare all customers with all accounts; the differences can be read during the block."""
+        """Compare all customers with all accounts; read the differences inside the block."""
         from custctl.accounts.drift import Comparison
 
         opened = self._opened
@@ -392,7 +392,7 @@ class Accounts:
             comparison.close()
 
     def repair(self, drifts: Iterator[Drift], *, operation_id: str) -> int:
-        """Write the repairs of differences down to be done, and return how many there are; `sync` does them."""
+        """Queue the repairs of differences, and return their number; `sync` carries them out."""
         from custctl.accounts.drift import enqueue_repairs
 
         opened = self._opened

@@ -1,4 +1,4 @@
-"""The audit: who wrote what, and whether it is as it was written."""
+"""The audit: who wrote what, and whether the entries are unaltered."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """Rows of the audit, newest first, and the cursor of the next page or None."""
+    """Audit rows, newest first, and the cursor of the next page or None."""
 
     items: tuple[Entry, ...]
     next: str | None
 
 
 class Audit:
-    """The audit of one database.
+    """One database's audit.
 
     Args:
-        opened: the profile's.
+        opened: the profile.
     """
 
     def __init__(self, opened: Opened) -> None:
@@ -42,13 +42,13 @@ class Audit:
         limit: int = 50,
         after: str | None = None,
     ) -> Entries:
-        """Return writes, newest first, without the values that they hold.
+        """Return writes, newest first, without their values.
 
         Args:
-            operation_id: the writes of this operation alone.
-            customer: the writes to this customer alone, by id or email.
+            operation_id: only the writes of this operation.
+            customer: only the writes to this customer, by id or email.
             limit: maximum number of rows; 0 means no limit.
-            after: the cursor of the page before.
+            after: the cursor of the previous page.
 
         Raises:
             NotFoundError: no customer has that email.
@@ -69,13 +69,13 @@ class Audit:
         return Entries(tuple(found), str(following) if following is not None else None)
 
     def verify(self, checkpoint: Path | Mapping[str, Any] | None = None) -> Report:
-        """Check every chain of the audit. Faults are in the report; they raise nothing.
+        """Check every chain of the audit. Faults are reported, not raised.
 
         Args:
-            checkpoint: of an earlier report, or the file that holds it: shows also what was cut off or rewritten.
+            checkpoint: the checkpoint of an earlier report, or its file; it also reveals entries cut off or rewritten.
 
         Raises:
-            InvalidError: it is not a checkpoint.
+            InvalidError: the content is not a checkpoint.
             UsageError: the file cannot be read.
         """
         from custctl.customers.verification import check_checkpoint, read_checkpoint, verify

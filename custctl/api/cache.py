@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CacheStatus:
-    """How a cache stands.
+    """The state of a cache.
 
     Attributes:
         url: its address, without a password.
-        failure: why it failed a moment ago, though it answers again; None if it did not.
-        hits: reads that it served; `misses` those that it did not, `stale` those it served while the database was down.
-        entries: customers that it holds.
-        memory_bytes: what the server uses for all that it holds; None if it does not say.
-        latency_ms: of a small question, in milliseconds.
+        failure: why it failed recently, although it answers again; None if it did not fail.
+        hits: reads that it served; `misses`: reads that it did not; `stale`: reads served while the database was down.
+        entries: customers in the cache.
+        memory_bytes: the server's total memory use; None if it does not say.
+        latency_ms: milliseconds for a small request.
         server: name and version; None if it does not say.
-        in_doubt: entries that this machine does not trust until the cache has been told of a write.
+        in_doubt: entries that this machine does not trust until a write has reached the cache.
     """
 
     url: str
@@ -44,19 +44,19 @@ class CacheStatus:
 
     @property
     def hit_ratio(self) -> float | None:
-        """The share of reads that it served, 0 to 1; None if there were none."""
+        """The share of reads that it served, 0 to 1; None if there were no reads."""
         served = self.hits + self.misses
         return round(self.hits / served, 4) if served else None
 
 
 class Cache:
-    """The cache of one profile.
+    """One profile's cache.
 
-    Each call raises `RefusedError` where the profile has no cache or the database has no stamp yet, `UnavailableError`
-    where the cache does not answer, `CredentialError` where it refuses the login.
+    Each call raises `RefusedError` if the profile has no cache or the database has no stamp yet, `UnavailableError` if
+    the cache does not answer, and `CredentialError` if it rejects the login.
 
     Args:
-        opened: the profile's.
+        opened: the profile.
     """
 
     def __init__(self, opened: Opened) -> None:
@@ -74,12 +74,12 @@ class Cache:
         return cache.url
 
     def status(self) -> CacheStatus:
-        """Do what reads and writes do with it, and return what it holds and how often it served."""
+        """Test the cache as reads and writes use it, and return its content and hit counts."""
         from custctl.cache.checking import latency, server_version
         from custctl.cache.maintenance import count_entries
 
         memory, url = self._opened.memory, self.url
-        # Before it is asked now, which starts again from the beginning.
+        # Read before the test below, which resets it.
         failure = memory.failure
         cache = self.require()
         with self._answering():
@@ -101,11 +101,11 @@ class Cache:
             )
 
     def warm(self, limit: int = 10_000, on_progress: Callable[[int], None] = lambda _: None) -> Warmed:
-        """Fill it with the most recently updated customers, from the primary.
+        """Fill the cache with the most recently updated customers, from the primary.
 
         Args:
             limit: maximum number of customers.
-            on_progress: called with the customers dealt with, after each batch.
+            on_progress: called after each batch with the number of customers handled.
         """
         from custctl.cache.maintenance import warm
 
@@ -114,7 +114,7 @@ class Cache:
             return warm(cache, self._opened.database, limit, on_progress)
 
     def clear(self) -> int:
-        """Remove this database's entries and nothing else, and return how many there were."""
+        """Remove only this database's entries, and return their number."""
         from custctl.cache.maintenance import clear
 
         cache = self.require()
@@ -122,11 +122,11 @@ class Cache:
             return clear(cache)
 
     def require(self) -> Store:
-        """Open it; whose entries it holds is asked of the database where nobody knows yet.
+        """Open the cache; if the database's id is not known yet, ask the database for it.
 
         Raises:
-            RefusedError: the profile has none, or the database has no stamp yet.
-            UnavailableError: the database is needed and does not respond.
+            RefusedError: the profile has no cache, or the database has no stamp yet.
+            UnavailableError: the database's id is needed, and the database does not respond.
         """
         opened = self._opened
         _ = self.url
@@ -141,7 +141,7 @@ class Cache:
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
-        """Let an error of the cache out as what it is for whoever asked for the cache itself."""
+        """Raise errors of the cache as failures: the caller asked for the cache itself."""
         from custctl.cache.checking import way_out
 
         try:

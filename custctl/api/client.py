@@ -1,4 +1,4 @@
-"""One opened profile as typed calls, in groups."""
+"""One opened profile as typed calls, grouped by subject."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 class Client:
-    """A profile and what can be done with it; as a context manager it closes its connections at the end.
+    """A profile and everything that can be done with it; as a context manager, it closes its connections.
 
-    Nothing here prints or asks. Failures raise `custctl.CustctlError`, whose `exit_code` is that of the program. One
-    client belongs to one thread.
+    Nothing here prints or prompts. Failures raise `custctl.CustctlError`, whose `exit_code` is the program's. A client
+    belongs to one thread.
 
     Args:
-        opened: the profile, with what is opened for it.
+        opened: the profile and what is opened for it.
     """
 
     def __init__(self, opened: Opened) -> None:
@@ -58,7 +58,7 @@ class Client:
             actor=actor,
             tell=tell or Log(),
         )
-        # What is wrong with them is told now, not by the first call.
+        # Report their faults now, not at the first call.
         _ = opened.profile, opened.actor
         return cls(opened)
 
@@ -71,7 +71,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close all connections. The client can be used again; it connects again then."""
+        """Close all connections. The client can still be used: it reconnects."""
         self._opened.close()
 
     @property
@@ -81,7 +81,7 @@ class Client:
 
     @property
     def database(self) -> Database:
-        """The database itself, below all checks: to look at it, not to write to it."""
+        """The database itself, without any checks: for reading, not for writing."""
         return self._opened.database
 
     @cached_property
@@ -100,14 +100,14 @@ class Client:
 
     @cached_property
     def replicas(self) -> Replicas:
-        """The nodes, and plans to make another one the primary."""
+        """The nodes, and plans for another primary."""
         from custctl.api.replicas import Replicas
 
         return Replicas(self._opened)
 
     @cached_property
     def cache(self) -> Cache:
-        """The cache; each of its calls raises `RefusedError` where the profile has none."""
+        """The cache; each of its calls raises `RefusedError` if the profile has none."""
         from custctl.api.cache import Cache
 
         return Cache(self._opened)
@@ -127,7 +127,7 @@ class Client:
         return Accounts(self._opened)
 
     def doctor(self) -> Iterator[Check]:
-        """Yield what `custctl doctor` checks; a fault is a check whose `ok` is false, not an error."""
+        """Yield the checks of `custctl doctor`; a fault is a check whose `ok` is false, not an error."""
         from custctl.api.diagnosis import diagnose
 
         opened = self._opened

@@ -1,4 +1,4 @@
-"""The customers of a database, read and written under the same rules as at the command line."""
+"""The customers of a database, read and written by the same rules as on the command line."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ANYTHING = Demands()
-"""What `read` demands by default: nothing."""
+"""The default demands of `read`: none."""
 
 
 class Customers:
     """The customers of one database. A customer is named by id or email.
 
-    What writes checks the values as the command line does, and raises `RefusedError` where the database's stamp is
-    another environment's, `PendingError` where the schema is missing or too old, `UnavailableError` where nothing was
-    written, and `OutcomeUnknownError` where that could not be learnt. Each takes the UUID of an operation, so that the
-    same request is never applied twice; without one it makes a new one.
+    Writes check the values as the command line does. They raise `RefusedError` if the database's stamp is another
+    environment's, `PendingError` if the schema is missing or too old, `UnavailableError` if nothing was written, and
+    `OutcomeUnknownError` if it is unknown whether something was written. Each takes the UUID of an operation, so that
+    the same request is never applied twice; by default a new UUID.
 
     Args:
-        opened: the profile's.
+        opened: the profile.
     """
 
     def __init__(self, opened: Opened) -> None:
@@ -46,7 +46,7 @@ class Customers:
     # -- fields ------------------------------------------------------------------------------------
 
     def fields(self) -> tuple[str, ...]:
-        """Return the names of all fields in the order of output, the company's own last, as the database has them."""
+        """Return the names of all fields in output order, the company's own fields in this database last."""
         from custctl.customers.model import FIELDS
 
         return (*FIELDS, *self._opened.learn_fields().names)
@@ -54,25 +54,25 @@ class Customers:
     # -- reading -----------------------------------------------------------------------------------
 
     def get(self, who: str | int) -> Customer:
-        """Return a customer as the primary has it, so that it can be changed and written back.
+        """Return a customer from the primary, so that it can be changed and written back.
 
         Raises:
-            NotFoundError: there is none.
+            NotFoundError: there is no such customer.
         """
         return self._opened.store.get(str(who))
 
     def find(self, who: str | int) -> Customer | None:
-        """Return a customer as `get` does; None if there is none."""
+        """Return a customer as `get` does, or None if there is no such customer."""
         return self._opened.store.find(str(who))
 
     def read(self, who: str | int, demands: Demands = ANYTHING) -> Found:
-        """Return a customer from the cache or a replica, where the profile has them; and where it is from.
+        """Return a customer, from the cache or a replica if the profile has them, and where it came from.
 
         Args:
-            demands: what may be served.
+            demands: what the caller demands of the source.
 
         Raises:
-            NotFoundError: there is none.
+            NotFoundError: there is no such customer.
             UnavailableError: the database is down, and the cache has no entry that may be served.
         """
         opened = self._opened
@@ -104,17 +104,17 @@ class Customers:
         """Return a page of customers.
 
         Args:
-            sort: a field, with `-` in front for descending; by default the id. Customers without a value come last.
-            status: those with this status alone.
-            country: those with this country alone, exactly as it is stored.
+            sort: a field, with a leading `-` for descending; default id. Customers without a value come last.
+            status: only customers with this status.
+            country: only customers with this country, exactly as stored.
             where: conditions that must all hold, such as `points>=100`, `company~labs` or `phone?`.
             limit: maximum number of customers, from 1.
-            after: the cursor of the page before, `next`; it carries sort, filters and conditions.
+            after: the previous page's cursor, `next`; it includes sort, filters and conditions.
 
         Raises:
-            UsageError: no such field or status, a condition of another form, or the cursor is damaged or of another
-                query.
-            InvalidError: the value of a condition is not of its field's type.
+            UsageError: there is no such field or status, a condition is malformed, or the cursor is damaged or belongs
+                to another query.
+            InvalidError: a condition's value does not have its field's type.
         """
         from custctl.customers.pages import read_page
         from custctl.customers.queries import resume_list
@@ -130,7 +130,7 @@ class Customers:
         country: str | None = None,
         where: Sequence[str] = (),
     ) -> Iterator[Customer]:
-        """Yield all customers in one consistent state, in constant memory. Arguments as for `list`."""
+        """Yield all customers from one consistent snapshot, in constant memory. Arguments as for `list`."""
         from custctl.customers.pages import read_all
         from custctl.customers.queries import list_query
 
@@ -152,15 +152,15 @@ class Customers:
         where: Sequence[str] = (),
         limit: int | None = None,
     ) -> dict[Value, int]:
-        """Return how many customers have each value of a field, the most frequent first; None is for no value.
+        """Return how many customers have each value of a field, most frequent first; None is for no value.
 
         Args:
-            field: its name.
-            status: as for `list`; so are `country` and `where`.
+            field: the field's name.
+            status: as for `list`, like `country` and `where`.
             limit: maximum number of values; None for all.
 
         Raises:
-            UsageError: no such field, or it cannot be grouped by; or as `list`.
+            UsageError: there is no such field, or it cannot be grouped; or as `list`.
         """
         from custctl.customers.counting import check_grouped, count_by
         from custctl.customers.queries import list_query
@@ -178,20 +178,20 @@ class Customers:
         limit: int = 50,
         after: str | None = None,
     ) -> Page:
-        """Return a page of the customers that a text finds as people say it.
+        """Return a page of the customers that match a search text.
 
-        Each of its words must begin a word of the email, the names, the company, the city or an own field that is marked
-        as searchable; in any order, and whatever case and accents. Digits find a phone. Exact hits come first.
+        Each word of the text must begin a word of the email, the names, the company, the city or an own field marked as
+        searchable, in any order, ignoring case and accents. Digits match a phone. Exact matches come first.
 
         Args:
-            text: what to look for; it can be left out with `after`.
-            contains: whether it may stand anywhere in a field, as it is but for case and accents.
-            exact: whether email, name, company or phone must begin with it; accents count.
+            text: the search text; optional with `after`.
+            contains: whether to match the whole text anywhere in a field, ignoring case and accents.
+            exact: whether email, name, company or phone must begin with the text; accents count.
             limit: maximum number of customers, from 1.
-            after: the cursor of the page before, `next`.
+            after: the previous page's cursor, `next`.
 
         Raises:
-            UsageError: there is nothing to look for, or the cursor is damaged or of another query.
+            UsageError: the text is missing, or the cursor is damaged or belongs to another query.
         """
         from custctl.customers.pages import read_page
         from custctl.customers.queries import resume_search, search_mode
@@ -200,17 +200,17 @@ class Customers:
         return read_page(self._opened.database, query, limit, position)
 
     def history(self, who: str | int) -> History:
-        """Return what happened to a customer, oldest first; a deleted one is found by its id.
+        """Return what happened to a customer, oldest first. A deleted customer can be found by id.
 
         Raises:
-            NotFoundError: there is no such customer, and there never was.
+            NotFoundError: there is no such customer and never was.
         """
         from custctl.customers.history import read_history
 
         return read_history(self._opened.database, str(who))
 
     def is_applied(self, operation_id: str) -> bool:
-        """Tell whether an operation is recorded already."""
+        """Return whether an operation is already recorded."""
         return self._opened.store.is_applied(operation_id)
 
     # -- writing -----------------------------------------------------------------------------------
@@ -219,13 +219,13 @@ class Customers:
         """Add a customer.
 
         Args:
-            values: fields by name, the company's own among them; `email`, `first_name` and `last_name` are needed.
+            values: fields by name, including the company's own; `email`, `first_name` and `last_name` are required.
             operation_id: the UUID of the request.
 
         Raises:
             ConflictError: the email is taken.
-            InvalidError: values are not valid; `details["fields"]` has the reason of each.
-            UsageError: a field that is unknown or cannot be set.
+            InvalidError: values are not valid; `details["fields"]` has the reason for each.
+            UsageError: a field is unknown or cannot be set.
         """
         from custctl.customers.operations import chosen_operation_id
         from custctl.customers.rules import validate
@@ -238,7 +238,7 @@ class Customers:
         return self._followed(outcome)
 
     def _followed(self, outcome: Outcome) -> Outcome:
-        """Have the account at the identity provider follow what was written."""
+        """Update the account at the identity provider to what was written."""
         if self._opened.profile.identity.is_local:
             return outcome
         from custctl.api.accounts import Accounts
@@ -246,7 +246,7 @@ class Customers:
         return Accounts(self._opened).follow(outcome)
 
     def _with_fields(self, named: Iterable[str], work: Callable[[OwnFields], T]) -> T:
-        """Run `work` with the own fields; again where the database turns out to have others."""
+        """Run `work` with the own fields; run it again if the database turns out to have others."""
         from custctl.customers.conflicts import FieldsChangedError
 
         try:
@@ -265,18 +265,18 @@ class Customers:
         base: Customer | None = None,
         rehearse: bool = False,
     ) -> Outcome:
-        """Set fields of a customer; None or an empty text clears a field, the others are left alone.
+        """Set fields of a customer. None or an empty text clears a field; other fields stay unchanged.
 
         Args:
             changes: fields by name.
-            if_version: write only where the customer still has this version.
-            retries: how often to read the row again and set the same fields after a conflict; not with `if_version`.
+            if_version: write only if the customer still has this version.
+            retries: how often to reread the row and set the same fields after a conflict; not with `if_version`.
             operation_id: the UUID of the request.
             base: the customer as the caller saw it at `if_version`, for the message of a conflict.
-            rehearse: do all of it, then take it back: the outcome is what would have been written, and nothing is.
+            rehearse: do everything, then roll back: the outcome is what would have been written.
 
         Raises:
-            ConflictError: the row was changed by another, and nothing was overwritten; or the email is taken.
+            ConflictError: somebody else changed the row, and nothing was overwritten; or the email is taken.
             InvalidError: values are not valid; `details["fields"]` has the reason of each.
             NotFoundError: there is no such customer.
             UsageError: a field that is unknown or cannot be set.
@@ -301,14 +301,14 @@ class Customers:
         return outcome if rehearse else self._followed(outcome)
 
     def delete(self, who: str | int, *, if_version: str | None = None, operation_id: str | None = None) -> Outcome:
-        """Delete a customer, its password and every value that the audit holds of it.
+        """Delete a customer, its password and every value of it in the audit.
 
         Args:
-            if_version: delete only where the customer still has this version.
+            if_version: delete only if the customer still has this version.
             operation_id: the UUID of the request.
 
         Raises:
-            ConflictError: the row was changed by another; nothing was deleted.
+            ConflictError: somebody else changed the row; nothing was deleted.
             NotFoundError: there is no such customer.
         """
         from custctl.customers.operations import chosen_operation_id
@@ -319,31 +319,31 @@ class Customers:
         return self._followed(outcome)
 
     def erase(self, who: str | int, *, request: str, operation_id: str | None = None) -> Erasure:
-        """Erase everything that custctl keeps of a customer, for a data subject's request; a deleted one too.
+        """Erase everything stored about a customer, even a deleted one, for a data subject's request.
 
         Args:
-            request: the reference of the request; it stays in the audit, and must name nobody.
+            request: the request's reference; it stays in the audit, and must not name anybody.
             operation_id: the UUID of the operation.
 
         Returns:
-            What was erased, and what stays and why. Where something could not be erased, `failed` says so, and the
-            same call again tries it again.
+            What was erased, and what stays and why. If something could not be erased, `failed` lists it; repeat the call
+            to retry.
 
         Raises:
             ConflictError: rows of other tables refer to the customer; nothing was erased.
-            NotFoundError: there is no such customer, and there never was one.
-            UsageError: the reference cannot be kept.
+            NotFoundError: there is no such customer and never was.
+            UsageError: the reference cannot be recorded.
         """
         from custctl.api.erasing import ErasureRequest
 
         return ErasureRequest(self._opened, str(who), request, operation_id).run()
 
     def held(self, who: str | int) -> dict[str, Any]:
-        """Return everything that custctl keeps of a customer, for a data subject's request; of a deleted one too.
+        """Return everything stored about a customer, even a deleted one, for a data subject's request.
 
         Raises:
             CredentialError: this login may not read the values in the audit.
-            NotFoundError: there is no such customer, and there never was one.
+            NotFoundError: there is no such customer and never was.
         """
         from custctl.api.holding import held
 
@@ -352,7 +352,7 @@ class Customers:
     # -- passwords ---------------------------------------------------------------------------------
 
     def set_password(self, who: str | int, password: str, *, operation_id: str | None = None) -> Outcome:
-        """Set a customer's password: at the identity provider, or as an argon2id hash in the database.
+        """Set a customer's password, at the identity provider or as an argon2id hash in the database.
 
         Raises:
             InvalidError: the password is too short, too common or too easily guessed, or the provider refuses it.
@@ -374,11 +374,11 @@ class Customers:
         return self._opened.store.set_password(str(who), hasher, operation_id=chosen_operation_id(operation_id))
 
     def reset_password(self, who: str | int, *, operation_id: str | None = None) -> Outcome:
-        """Have the identity provider send a customer what a new password is set with.
+        """Have the identity provider send a customer a password reset.
 
         Raises:
             NotFoundError: there is no such customer.
-            RefusedError: the profile has no provider, it sends no resets, or the customer has no account there.
+            RefusedError: the profile has no provider, the provider sends no resets, or the customer has no account.
         """
         from custctl.api.accounts import Accounts
         from custctl.customers.operations import chosen_operation_id
@@ -386,7 +386,7 @@ class Customers:
         return Accounts(self._opened).send_reset(who, operation_id=chosen_operation_id(operation_id))
 
     def check_passwords_are_here(self) -> None:
-        """Refuse to check a password that another one checks.
+        """Ensure that this database checks passwords, not an identity provider.
 
         Raises:
             RefusedError: the profile has an identity provider.
@@ -401,13 +401,13 @@ class Customers:
     def verify_password(
         self, who: str | int, password: str, *, before_writing: Callable[[], None] = lambda: None
     ) -> Customer:
-        """Check a customer's password, and return the customer. A hash with older parameters is renewed.
+        """Check a customer's password, and return the customer. A hash with old parameters is renewed.
 
         Args:
             before_writing: called before a hash is renewed.
 
         Raises:
-            InvalidError: the password does not match, or none is set.
+            InvalidError: the password is wrong, or none is set.
             NotFoundError: there is no such customer.
             RefusedError: an identity provider checks passwords.
         """
@@ -422,7 +422,7 @@ class Customers:
             try:
                 store.replace_hash(found.id, stored, renewed)
             except CustctlError as error:
-                # The password was right; a hash with older parameters can wait for a writable database.
+                # The password is correct; renewing its hash can wait for a writable database.
                 self._opened.tell.detail(f"the hash still has its older parameters: {error.message}")
         return found
 
@@ -431,10 +431,10 @@ class Customers:
     def export(
         self, *, status: str | None = None, country: str | None = None, where: Sequence[str] = ()
     ) -> Iterator[Customer]:
-        """Yield all customers by id, in one consistent state and in constant memory. Filters as for `list`.
+        """Yield all customers by id from one consistent snapshot, in constant memory. Filters as for `list`.
 
         Raises:
-            PendingError: the schema is not there or too old.
+            PendingError: the schema is missing or too old.
         """
         from custctl.customers.exporting import export_all, exported_customer
 
@@ -448,28 +448,28 @@ class Customers:
         on_progress: Callable[[int], None] = lambda _: None,
         **options: Unpack[ImportOptions],
     ) -> Result:
-        """Import customers from CSV or JSON lines. Rows that are not valid are rejected; the others are imported.
+        """Import customers from CSV or JSON lines. Invalid rows are rejected; the others are imported.
 
-        An import that is killed is run again with the same file and options: it resumes where it stopped.
+        To resume a killed import, run it again with the same file and options.
 
         Args:
-            file: its path, or a stream of bytes, which is read to its end.
-            on_progress: called with the number of rows dealt with, after each batch.
+            file: a path, or a binary stream, which is read to its end.
+            on_progress: called after each batch with the number of rows handled.
             options: see `custctl.api.importing.ImportOptions`.
 
         Returns:
-            How many rows were inserted, updated, skipped and rejected, in `counts`; the first `reasons` of rejects.
+            How many rows were inserted, updated, skipped and rejected, in `counts`; the first rejects' `reasons`.
 
         Raises:
-            ConflictError: another process imports the same file, or the operation is another request's.
-            InvalidError: the file cannot be read as what it is; what came before the fault has landed.
+            ConflictError: another process imports the same file, or another request used the operation id.
+            InvalidError: the file is malformed; the rows before the fault were imported.
             UsageError: the file cannot be read, or an option does not fit it.
         """
         with self.importing(Path(file) if isinstance(file, str | PathLike) else file, **options) as work:
             return work.run(on_progress)
 
     def importing(self, file: Path | IO[bytes], **options: Unpack[ImportOptions]) -> AbstractContextManager[FileImport]:
-        """Open a file for an import and find out what it is, before anything is written; see `import_file`."""
+        """Open a file for an import and detect its form, before anything is written; see `import_file`."""
         from custctl.api.importing import opened_import
 
         return opened_import(self._opened, file, **options)

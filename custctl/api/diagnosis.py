@@ -1,4 +1,4 @@
-"""The checks of `doctor`, each with the fix for its fault; a check that fails does not stop the others."""
+"""The checks of `doctor`, each with a fix; a failed check does not stop the others."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ if TYPE_CHECKING:
     from custctl.replication.topology import Topology
 
 ADVISORY = "roles are advisory: the database does not check the tokens, so its own roles are the lock"
-"""What a login is worth where the database is not asked."""
+"""What a login is worth if the database does not check it."""
 
 CHECKED = "the database checks the token of each operator"
 
-_SKEW = 5.0  # seconds; more than a well-kept clock is ever off, and than a reader of logs puts up with
-_ROOM = 64 * 1024  # bytes; what is remembered of a profile is less
+_SKEW = 5.0  # seconds; more than a synchronised clock is ever off, and more than log readers tolerate
+_ROOM = 64 * 1024  # bytes; more than the state kept for a profile
 _AGAIN = "fix that first, then run `custctl doctor` again"
 
 
 def diagnose(
     profile: Profile, open_database: Callable[[], Database], sql_dir: Path, environ: Mapping[str, str]
 ) -> Iterator[Check]:
-    """Yield the checks of one profile.
+    """Yield a profile's checks.
 
     Args:
-        open_database: returns its database; a driver of the engine that cannot be loaded is reported as a fault.
+        open_database: returns the database; an engine driver that cannot be loaded is reported as a fault.
     """
     import platform
 
@@ -57,7 +57,7 @@ def diagnose(
     yield from _guarded("state", lambda: _state(environ))
     yield from _variables(profile, environ)
     if profile.login is not None:
-        # The commands ask for the login before they get here.
+        # Commands check the login before they get here.
         worth = CHECKED if profile.shows_access_token else ADVISORY
         yield Check("operators", True, f"{profile.login.issuer}; {worth}")
     yield from _guarded("credential", lambda: _credential(profile, environ))
@@ -80,7 +80,7 @@ def _engine(database: Database, sql_dir: Path) -> Iterator[Check]:
 
 
 def _guarded(name: str, checks: Callable[[], Iterator[Check]]) -> Generator[Check, None, CustctlError | None]:
-    """Yield checks, and return the error that ended them early."""
+    """Yield checks, and return the error that ended them early, if any."""
     try:
         yield from checks()
     except CustctlError as error:
@@ -90,7 +90,7 @@ def _guarded(name: str, checks: Callable[[], Iterator[Check]]) -> Generator[Chec
 
 
 def _state(environ: Mapping[str, str]) -> Iterator[Check]:
-    """Check the folder for the state kept between commands, by writing to it as they do."""
+    """Check the state folder by writing to it as commands do."""
     folder = user_state_dir(environ)
     elsewhere = ", or choose another folder with `XDG_STATE_HOME`"
     fault, hint = _unwritable(folder), "make it writable, free some disk space" + elsewhere
@@ -117,7 +117,7 @@ def _state(environ: Mapping[str, str]) -> Iterator[Check]:
 
 
 def _unwritable(folder: Path) -> str | None:
-    """Return why a folder is not writable, or None if it is."""
+    """Return why a folder is not writable, or None."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with TemporaryFile(dir=folder) as stream:
@@ -145,7 +145,7 @@ def _credential(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]
 
 
 def _variables(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]:
-    """Report which variables of TLS and Patroni are set, before a driver adds its own; the engine reports those of its driver."""
+    """Report which TLS and Patroni variables are set, before a driver adds its own; the engine reports its driver's."""
     if not profile.database.nodes and profile.cache is None:
         return
     used, kept_out = [*USED], [name for name in KEPT_OUT if environ.get(name)]
@@ -158,7 +158,7 @@ def _variables(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]:
 
 
 def _clock(database: Database) -> Iterator[Check]:
-    """Compare the clocks; the time that the answer takes does not count as skew."""
+    """Compare the clocks; the answer's latency does not count as skew."""
     with database.reading() as connection:
         asked = _now()
         told = connection.run("clock.now").scalar()
@@ -178,7 +178,7 @@ def _now() -> datetime:
 
 
 class _Replicas:
-    """The nodes, examined once, at the first use."""
+    """The nodes, examined once at first use."""
 
     def __init__(self, profile: Profile, open_database: Callable[[], Database], environ: Mapping[str, str]) -> None:
         self._profile = profile
@@ -187,7 +187,7 @@ class _Replicas:
 
     @cached_property
     def _look(self) -> tuple[Topology, str | None]:
-        """The nodes, and what an operator can do about them.
+        """Return the nodes, and what an operator can do about them.
 
         Raises:
             CustctlError: the driver cannot be used.
@@ -221,7 +221,7 @@ class _Replicas:
         yield Check("replicas", not health.exit_code, told, hint if health.exit_code else None, health.exit_code)
 
     def completed(self, check: Check) -> Check:
-        """Return a check of the server with the fix that only the other nodes can tell."""
+        """Return a check of the server with a fix that depends on the other nodes."""
         if check.name != "writes" or check.ok or self._driver == "none":
             return check
         try:
@@ -232,14 +232,14 @@ class _Replicas:
 
 
 def _confirmations(database: Database) -> Iterator[Check]:
-    """Report primaries whose commits wait for missing standbys, although the profile has none."""
+    """Report primaries whose commits wait for missing standbys, although the profile has no replicas."""
     from custctl.engines.members import Member
     from custctl.replication.topology import UNCONFIRMED, missing_confirmations
 
     members = database.members([node.name for node in database.nodes])
     for member in members.values():
         if not isinstance(member, Member):
-            continue  # what reads and writes tell of it is told above
+            continue  # already reported by reads and writes above
         with closing(member):
             waiting = missing_confirmations(member.node, member.observe())
         if waiting is not None:
@@ -273,7 +273,7 @@ def _stamp(stamp: str | None, environment: str) -> Check:
 
 
 def _tables(database: Database, state: State, plan: Plan) -> Iterator[Check]:
-    """Report tables that are missing, although the journal has their scripts."""
+    """Report missing tables whose scripts are in the journal."""
     from custctl.schema.standing import REQUIRED_SCHEMA
 
     if plan.applied.get("product", 0) < REQUIRED_SCHEMA:
@@ -287,7 +287,7 @@ def _tables(database: Database, state: State, plan: Plan) -> Iterator[Check]:
 
 
 def _is_gone(database: Database, table: str) -> bool:
-    """Tell whether an unlisted table is missing; a table without read access may be unlisted too."""
+    """Return whether an unlisted table is missing; tables without read access may be unlisted, too."""
     try:
         with database.reading() as connection:
             connection.send(f"SELECT 1 FROM {connection.qualified(table)} WHERE 1 = 0")
@@ -297,7 +297,7 @@ def _is_gone(database: Database, table: str) -> bool:
 
 
 def _shape(database: Database, status: Status) -> Iterator[Check]:
-    """Report what is not as the applied scripts make it, each with what mends it."""
+    """Report each difference from the applied scripts, with its fix."""
     comparison = status.shape
     if not status.state.has_journal:
         return
@@ -339,7 +339,7 @@ def _version(plan: Plan) -> Check:
 
 
 def _own_fields(database: Database, state: State) -> Iterator[Check]:
-    """Compare the columns of your own that `customer` has with those that are recorded."""
+    """Compare the own columns of `customer` with the recorded ones."""
     from custctl.migrations.own_record import changed_fields
     from custctl.schema.own import parse_record
 
@@ -360,7 +360,7 @@ def _own_fields(database: Database, state: State) -> Iterator[Check]:
 
 
 def _deferred(state: State) -> Iterator[Check]:
-    """Report indexes that an import has left out: it runs, or it was killed."""
+    """Report indexes that an import dropped: it is running, or it was killed."""
     from custctl.engines.deferral import parse
 
     left_out = parse(state.standing.deferred) if state.standing is not None else []
@@ -371,7 +371,7 @@ def _deferred(state: State) -> Iterator[Check]:
 
 
 def _pseudonyms(database: Database, state: State, environment: str) -> Iterator[Check]:
-    """Report personal data that a repair was to replace and has not replaced to its end."""
+    """Report an unfinished replacement of personal data by a repair."""
     from custctl.schema.standing import read_pseudonyms
 
     if state.standing is None:
@@ -386,7 +386,7 @@ def _pseudonyms(database: Database, state: State, environment: str) -> Iterator[
 
 
 def _unfinished(state: State) -> Iterator[Check]:
-    """Report scripts that were started and did not finish."""
+    """Report scripts that started and did not finish."""
     for record in state.records:
         if record.state == "failed":
             value = f"`{record.name}` failed{_how_far(record)}{f': {record.error}' if record.error else ''}"

@@ -1,4 +1,4 @@
-"""A data subject's request: everything that custctl keeps of a person is erased, or named with the reason why it stays."""
+"""Erasure for a data subject's request: everything stored about a person is erased, or reported with why it stays."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from custctl.customers.model import Customer
     from custctl.customers.operations import Outcome
 
-_KEPT_FOR = 24 * 3600  # seconds that an erasure which did not end is remembered
+_KEPT_FOR = 24 * 3600  # seconds for which an unfinished erasure is remembered
 _PATIENCE = 2.0  # seconds to wait for another process
 
 EVERYWHERE = (
@@ -37,19 +37,19 @@ EVERYWHERE = (
     Remains("your_files", "exports, rejects and the files that you imported: custctl does not know where they are"),
     Remains("other_machines", "texts that others typed in `customer edit` are kept on their machines for up to a day"),
 )
-"""What every erasure leaves."""
+"""What no erasure removes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """What was erased under a request, and what stays.
+    """What a request erased, and what stays.
 
     Attributes:
         erased_at: when the database erased it; ISO 8601 in UTC.
-        erased_by: who did.
-        entry_hash: of the audit's entry, by which the chain proves it.
-        replayed: whether the database had erased it before.
-        erased: how many there were of each kind.
+        erased_by: who erased it.
+        entry_hash: the audit entry's hash; with it the chain proves the erasure.
+        replayed: whether an earlier call had already erased it in the database.
+        erased: how many items of each kind were erased.
         kept: what stays, and why.
     """
 
@@ -67,25 +67,25 @@ class Erasure:
 
     @property
     def failed(self) -> list[Remains]:
-        """What should have been erased, and could not; the same request again tries it again."""
+        """What should have been erased and could not be; repeating the request retries it."""
         return [each for each in self.kept if each.failed]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it by name."""
+        """Return the report as a record."""
         return {**asdict(self), "complete": not self.failed}
 
 
 class ErasureRequest:
-    """A request to erase a person, which can be given again after it was interrupted.
+    """A request to erase a person, which can be repeated after an interruption.
 
     Args:
-        opened: the profile's.
+        opened: the profile.
         who: the customer, by id or email.
         request: the reference of the data subject's request, which stays in the audit.
-        operation_id: the UUID of the operation; None for a new one, or that of the same request that did not end.
+        operation_id: the UUID of the operation; None for that of the same unfinished request, or else a new one.
 
     Raises:
-        UsageError: the reference cannot be kept, or the customer is named by neither.
+        UsageError: the reference cannot be recorded, or `who` is neither an id nor an email.
     """
 
     def __init__(self, opened: Opened, who: str, request: str, operation_id: str | None) -> None:
@@ -104,19 +104,19 @@ class ErasureRequest:
 
     @cached_property
     def is_applied(self) -> bool:
-        """Whether the database has erased the customer under this operation already."""
+        """Whether the database has already erased the customer under this operation."""
         return self._opened.store.is_applied(self.operation_id)
 
     @cached_property
     def customer(self) -> Customer | None:
-        """The customer; None if its row is gone."""
+        """The customer, or None if its row is gone."""
         if self._earlier is not None:
             return self._opened.store.find(str(self._earlier[0]))
         return self._opened.store.find(str(self._named))
 
     @property
     def customer_id(self) -> int:
-        """Whose values are erased.
+        """The id of the customer to erase.
 
         Raises:
             NotFoundError: no customer has this email.
@@ -141,23 +141,23 @@ class ErasureRequest:
             return int(audit.find_operation(connection, self.operation_id)[0].customer_id)
 
     def run(self) -> Erasure:
-        """Erase, and return the report.
+        """Erase the customer, and return the report.
 
         Raises:
             ConflictError: rows of other tables refer to the customer; nothing was erased.
-            NotFoundError: there is no such customer, and there never was one.
+            NotFoundError: there is no such customer and never was.
         """
         from custctl.customers.erasure import read_erasure
 
         number, database = self.customer_id, self._opened.database
         self._begun.begin(self._key, number, self.operation_id)
-        # Before the row: whoever is killed in between can still name it.
+        # Before the row: after a kill in between, a retry can still name the customer.
         here = self._forget_here(number)
         try:
             outcome = self._opened.store.erase(str(number), request=self.request, operation_id=self.operation_id)
             found = read_erasure(database, self.operation_id, self.request)
         except CustctlError as error:
-            # What is sure not to be there is not waited for.
+            # The request certainly failed: it need not be resumed.
             if not isinstance(error, UnavailableError | OutcomeUnknownError | InterruptedRunError):
                 self._begun.end(self._key)
             raise
@@ -190,9 +190,9 @@ class ErasureRequest:
         return made
 
     def _forget_here(self, customer_id: int) -> list[int]:
-        """Remove what this user's state folder keeps of a customer, and return how many texts and how many lists."""
+        """Remove a customer's data from this user's state folder; return the number of unsaved edits and of lists."""
         opened, edits = self._opened, 0
-        with suppress(UsageError):  # no home folder, nothing kept
+        with suppress(UsageError):  # no home folder, so nothing is kept
             edits = forget_edits(*edits_of(opened.environ, opened.profile.location, customer_id))
         return [edits, forget_lists(opened.environ, opened.profile.location)]
 
@@ -205,7 +205,7 @@ class ErasureRequest:
         ]
 
     def _account(self, outcome: Outcome) -> list[Remains]:
-        """Have the account at the identity provider removed, and return what stays there."""
+        """Remove the account at the identity provider, and return what stays there."""
         identity = self._opened.profile.identity
         if identity.is_local:
             return []
@@ -220,9 +220,9 @@ class ErasureRequest:
 
 
 class _Begun:
-    """The erasures that were begun by this user and did not end, by a salted digest of who and what for.
+    """This user's unfinished erasures, by a salted digest of customer and request.
 
-    With the row, the email is gone: given again, the same command finds here whom it was about.
+    The email is deleted with the row; a repeated command finds the customer's id here.
     """
 
     def __init__(self, opened: Opened) -> None:
@@ -233,7 +233,7 @@ class _Begun:
             self._path = state_file(opened.profile.name, opened.profile.location, opened.environ, "erasing.json")
 
     def find(self, key: str) -> tuple[int, str] | None:
-        """Return the customer's id and the operation of a request that did not end."""
+        """Return the customer's id and the operation of an unfinished request, or None."""
         held = self._read()
         found = held["begun"].get(_digest(held["salt"], key))
         return (int(found[0]), str(found[1])) if found is not None else None
@@ -255,7 +255,7 @@ class _Begun:
 
         if self._path is None:
             return
-        # What cannot be remembered must not keep anything from being erased.
+        # A failure to remember must not prevent the erasure.
         with suppress(OSError), locked(self._path, _PATIENCE):
             held = self._read()
             edit(held)

@@ -1,4 +1,4 @@
-"""Everything that custctl keeps of a person, for the person who asks for it."""
+"""Everything that custctl stores about a person, for that person's request."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def held(opened: Opened, who: str) -> dict[str, Any]:
-    """Return all that is held of a customer, by kind.
+    """Return all data about a customer, by kind.
 
     Raises:
         CredentialError: this login may not read the values in the audit, or whether a password is set.
-        NotFoundError: there is no such customer, and there never was one.
+        NotFoundError: there is no such customer and never was.
     """
     from custctl.customers.history import find_id, read_rows, require_known
     from custctl.customers.lookup import look_up, to_customer
@@ -89,7 +89,7 @@ def _batch(row: Row) -> dict[str, Any]:
 
 
 def _password(connection: Any, number: int) -> str | None:
-    """Return when the password was set; None if none is. The hash is not read."""
+    """Return when the password was set, or None if none is. The hash is not read."""
     import sqlalchemy as sa
 
     from custctl.schema.tables import customer_password
@@ -101,7 +101,7 @@ def _password(connection: Any, number: int) -> str | None:
 
 def _edits(opened: Opened, number: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    with suppress(UsageError):  # no home folder, nothing kept
+    with suppress(UsageError):  # no home folder, so nothing is kept
         for path in kept_edits(*edits_of(opened.environ, opened.profile.location, number)):
             with suppress(OSError):
                 kept_at = format_time(datetime.fromtimestamp(path.stat().st_mtime, UTC))
@@ -110,7 +110,7 @@ def _edits(opened: Opened, number: int) -> list[dict[str, Any]]:
 
 
 def _cache(opened: Opened, number: int) -> dict[str, Any]:
-    """Return whether the cache has an entry; null where it does not respond."""
+    """Return whether the cache has an entry; null if it does not respond."""
     if opened.profile.cache is None:
         return {"entry": False}
     from custctl.cache.store import CacheError

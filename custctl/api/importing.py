@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
 
 class ImportOptions(TypedDict, total=False):
-    """How a file is imported; each can be left out.
+    """How a file is imported; every option has a default.
 
     Attributes:
-        name: the file's, for the audit; by default that of its path.
-        format: `csv` or `jsonl`; by default inferred from the file's name.
-        mapping: which column is read into a field, as `field=Header`, `field=A,B`, `field=` to leave it out, or
+        name: the file's name for the audit; by default the path's.
+        format: `csv` or `jsonl`; by default inferred from the file name.
+        mapping: which column is read into a field, as `field=Header`, `field=A,B`, `field=` to ignore the field, or
             `first_name,last_name=Header`.
-        delimiter: what separates the cells of CSV, or `tab`; by default it is detected.
-        encoding: by default UTF-8, or UTF-16 or UTF-32 where the file is in one of them.
-        raw: take cells as they are; otherwise the `'` is taken away that CSV has before a formula.
+        delimiter: the separator of CSV cells, or `tab`; detected by default.
+        encoding: detected among UTF-8, UTF-16 and UTF-32 by default.
+        raw: read cells unchanged; otherwise remove the `'` that protects a formula in CSV.
         join_lines: join the lines of a cell with `, ` instead of rejecting the row.
-        on_conflict: what to do with a row whose email is taken; by default it is rejected.
-        rejects: the file for rejected rows; by default they are not kept.
-        dry_run: check the file and look up the emails; write nothing.
+        on_conflict: what to do with a row whose email is taken; rejected by default.
+        rejects: the file for rejected rows; not written by default.
+        dry_run: check the file and look up the emails, but write nothing.
         operation_id: the UUID of the request; by default a new one.
     """
 
@@ -55,13 +55,13 @@ class ImportOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class FileImport:
-    """An import that is ready to run: its file is open, and what it is was found out.
+    """An import that is ready to run: its file is open, and its form is known.
 
     Attributes:
-        request: what is to be imported.
-        reading: how the file is read.
-        data: the file.
-        lines: how many lines it has.
+        request: what to import.
+        reading: how to read the file.
+        data: the open file.
+        lines: the number of lines.
     """
 
     request: Request
@@ -73,28 +73,28 @@ class FileImport:
 
     @property
     def source(self) -> Source:
-        """The records, and the columns that were left out."""
+        """The records, and the ignored columns."""
         return self.request.source
 
     @property
     def counts(self) -> Counts:
-        """What this run knows to be committed so far."""
+        """What is committed so far, as this run knows."""
         return self._work.result.counts
 
     @property
     def deferred(self) -> bool:
-        """Whether indexes are left out until the rows are in."""
+        """Whether indexes are dropped until all rows are imported."""
         return self._work.deferred
 
     def committed(self) -> Counts:
-        """Ask the database what is committed: an interrupt may come between a commit and the word of it."""
+        """Ask the database what is committed: an interrupt may come between a commit and its confirmation."""
         return self._work.committed()
 
     def run(self, on_progress: Callable[[int], None] = lambda _: None) -> Result:
         """Import the file; see `custctl.customers.importing.Import.run`.
 
         Args:
-            on_progress: called with the number of rows dealt with, after each batch.
+            on_progress: called after each batch with the number of rows handled.
         """
         if self.request.dry_run:
             return self._work.run(on_progress)
@@ -127,10 +127,10 @@ def opened_import(
     dry_run: bool = False,
     operation_id: str | None = None,
 ) -> Iterator[FileImport]:
-    """Open a file and find out what it is; arguments as for `ImportOptions`.
+    """Open a file and detect its form; arguments as for `ImportOptions`.
 
     Raises:
-        InvalidError: the file is not what it should be.
+        InvalidError: the file is malformed.
         UsageError: the file cannot be read, or an option does not fit it.
     """
     if on_conflict not in ("fail", "skip", "update"):

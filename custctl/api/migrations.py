@@ -1,4 +1,4 @@
-"""The schema of a database: its scripts, their state, and seed data."""
+"""A database's schema: its scripts, their state, and seed data."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from custctl.migrations.validation import Problem
 
 LOCK_TIMEOUT = 300.0
-"""Seconds for which a run waits for another one by default."""
+"""Default seconds to wait for another run."""
 
 
 class Migrations:
-    """The migrations of one database.
+    """One database's migrations.
 
-    What changes something raises `RefusedError` where the database's stamp is another environment's.
+    Calls that change something raise `RefusedError` if the database's stamp is another environment's.
 
     Args:
-        opened: the profile's.
+        opened: the profile.
 
     Raises:
-        UsageError: the folder of SQL scripts that was named is not there.
+        UsageError: the given folder of SQL scripts does not exist.
     """
 
     def __init__(self, opened: Opened) -> None:
@@ -48,7 +48,7 @@ class Migrations:
         return read_status(self._opened.database, self._sql_dir, self._profile.environment)
 
     def validate(self) -> list[Problem]:
-        """Check the scripts against the journal and the linter, and return what is wrong."""
+        """Check the scripts against the journal and with the linter, and return the problems."""
         from custctl.migrations.validation import validate
 
         return validate(self._opened.database, self._sql_dir, self._profile.environment)
@@ -59,7 +59,7 @@ class Migrations:
         """Wait for a database that is still starting.
 
         Raises:
-            UnavailableError: it does not answer in time.
+            UnavailableError: the database does not answer in time.
         """
         self._opened.wait(seconds)
 
@@ -71,18 +71,18 @@ class Migrations:
         expand_only: bool = False,
         listener: Listener | None = None,
     ) -> Run:
-        """Return what `apply` would do now, in `planned`, and the versions before and after. Nothing is changed.
+        """Return what `apply` would do now, in `planned`, and the versions before and after, without changing anything.
 
         Args:
-            target: the last number to apply.
-            allow_out_of_order: apply pending scripts below the newest applied one too.
+            target: the number of the last script to apply.
+            allow_out_of_order: also apply pending scripts below the newest applied one.
             expand_only: leave the scripts of the contract release pending.
-            listener: is told what the linter says.
+            listener: receives the linter's findings.
 
         Raises:
-            MigrationError: drift, a late number, or a script that is not fit to run.
-            RefusedError: a standby, another environment's stamp, or none.
-            UsageError: no script has the number of the target.
+            MigrationError: drift, an out-of-order number, or a script that cannot run.
+            RefusedError: a standby, another environment's stamp, or no stamp.
+            UsageError: no script has the target's number.
         """
         from custctl.migrations.runner import Listener, migrate
 
@@ -100,20 +100,20 @@ class Migrations:
         lock_timeout: float = LOCK_TIMEOUT,
         listener: Listener | None = None,
     ) -> Run:
-        """Apply what is pending, once each, in order, under a lock; `applied` tells what was done.
+        """Apply each pending script once, in order, under a lock; `applied` lists what was done.
 
         Args:
-            target: the last number to apply.
-            allow_out_of_order: apply pending scripts below the newest applied one too.
+            target: the number of the last script to apply.
+            allow_out_of_order: also apply pending scripts below the newest applied one.
             expand_only: leave the scripts of the contract release pending.
             lock_timeout: seconds to wait for another run.
-            listener: is told what happens meanwhile.
+            listener: receives events of the run.
 
         Raises:
             MigrationError: a script failed; those before it stay applied. Or as `plan`.
             RefusedError: as `plan`.
             UnavailableError: the lock was not free in time, or the connection was lost.
-            OutcomeUnknownError: whether a script is applied could not be learnt.
+            OutcomeUnknownError: it is unknown whether a script was applied.
         """
         from custctl.migrations.runner import Listener, migrate
 
@@ -143,18 +143,18 @@ class Migrations:
     # -- adopting and repairing --------------------------------------------------------------------
 
     def plan_baseline(self, version: int) -> Adoption:
-        """Return the scripts that a baseline would count as applied, compared with what is there.
+        """Return the scripts that a baseline would record as applied, compared with the database.
 
         Raises:
-            UsageError: no script has that number.
-            MigrationError: there is a journal already, or nothing to adopt.
+            UsageError: no script has this number.
+            MigrationError: there already is a journal, or there is nothing to adopt.
         """
         from custctl.migrations.baseline import plan_baseline
 
         return plan_baseline(self._opened.database, self._sql_dir, version)
 
     def script_for(self, adoption: Adoption) -> str:
-        """Return the script that closes the gap which a comparison has found."""
+        """Return a script that closes the gap found by the comparison."""
         from custctl.migrations.gap import script_for
 
         return script_for(self._opened.database, adoption.comparison)
@@ -162,15 +162,15 @@ class Migrations:
     def baseline(
         self, adoption: Adoption, *, lock_timeout: float = LOCK_TIMEOUT, listener: Listener | None = None
     ) -> None:
-        """Adopt a database that already has the schema: record scripts as applied, run none, stamp it.
+        """Adopt a database that already has the schema: record scripts as applied without running them, and stamp it.
 
         Args:
-            adoption: as `plan_baseline` returned it.
+            adoption: the result of `plan_baseline`.
             lock_timeout: seconds to wait for another run.
-            listener: is told what happens meanwhile.
+            listener: receives events of the run.
 
         Raises:
-            MigrationError: the database is not as the scripts make it.
+            MigrationError: the database differs from what the scripts create.
         """
         from custctl.migrations.baseline import baseline
         from custctl.migrations.runner import Listener
@@ -186,7 +186,7 @@ class Migrations:
         )
 
     def plan_undo_baseline(self) -> tuple[Record, ...]:
-        """Return what the journal holds of an adoption that can be taken back.
+        """Return the journal's records of an adoption that can be undone.
 
         Raises:
             MigrationError: there is no journal.
@@ -199,11 +199,11 @@ class Migrations:
     def undo_baseline(
         self, *, lock_timeout: float = LOCK_TIMEOUT, listener: Listener | None = None
     ) -> tuple[Record, ...]:
-        """Take an adoption back, as long as nothing was applied after it; the database is as it was before.
+        """Undo an adoption, if nothing was applied after it; the database is then as before.
 
         Args:
             lock_timeout: seconds to wait for another run.
-            listener: is told what happens meanwhile.
+            listener: receives events of the run.
 
         Raises:
             MigrationError: as `plan_undo_baseline`.
@@ -221,10 +221,10 @@ class Migrations:
             )
 
     def plan_repair(self, environment: str | None = None) -> Repair:
-        """Return what there is to repair. Nothing is changed.
+        """Return what to repair, without changing anything.
 
         Args:
-            environment: the profile's, where a restored database is to be stamped as it.
+            environment: the profile's environment, to stamp a restored database with it.
 
         Raises:
             MigrationError: there is no journal.
@@ -252,19 +252,19 @@ class Migrations:
         pseudonymise: bool = False,
         on_progress: Callable[[int], None] = lambda _: None,
     ) -> Pseudonymised | None:
-        """Carry out a repair, in one transaction; then, if asked for, replace what the database holds about people.
+        """Carry out a repair in one transaction; then, if requested, replace personal data in the database.
 
         Args:
-            planned: as `plan_repair` returned it.
-            pseudonymise: whether to replace names, emails, phones, companies, addresses and personal own fields by
-                made-up values, and to erase passwords and the audit's values; a call that was killed is resumed.
-            on_progress: called with the customers replaced so far.
+            planned: the result of `plan_repair`.
+            pseudonymise: whether to replace names, emails, phones, companies, addresses and personal own fields with
+                made-up values, and to erase passwords and the audit's values; a killed call resumes.
+            on_progress: called with the number of customers replaced so far.
             operation_id: the UUID under which the audit records it; by default a new one.
             lock_timeout: seconds to wait for another run.
-            listener: is told what happens meanwhile.
+            listener: receives events of the run.
 
         Raises:
-            ConflictError: the operation id is another request's.
+            ConflictError: another request used the operation id.
             MigrationError: the database has changed since the repair was planned.
         """
         from custctl.migrations.pseudonymising import pseudonymise as replace_personal_data
@@ -276,7 +276,7 @@ class Migrations:
             raise RefusedError("production keeps its customers", hint="use a profile of another environment")
         database, operation_id = self._opened.database, chosen_operation_id(operation_id)
         listener = listener or Listener()
-        # A restamped database has a new id: under its old one, too, nothing of it is to be read from the cache any more.
+        # A restamped database has a new id; entries under its old id must not be read from the cache any more, either.
         with self._opened.writing_many():
             execute(
                 database,
@@ -304,10 +304,10 @@ class Migrations:
         """Return the sets to seed, each allowed by the profile and by its environment.
 
         Args:
-            asked: their names; by default those of the profile.
+            asked: the names of the sets; by default the profile's.
 
         Raises:
-            RefusedError: the environment or the profile does not allow one.
+            RefusedError: the environment or the profile does not allow a set.
             UsageError: there is no such set.
         """
         from custctl.migrations.scripts import seed_sets
@@ -325,12 +325,12 @@ class Migrations:
     def seed(
         self, sets: Sequence[str] = (), *, operation_id: str | None = None, listener: Listener | None = None
     ) -> Seeded:
-        """Run the seed scripts that are new or have changed; a second run adds nothing.
+        """Run new or changed seed scripts; a second run adds nothing.
 
         Args:
-            sets: their names; by default those of the profile.
+            sets: the names of the sets; by default the profile's.
             operation_id: the UUID under which the audit records it; by default a new one.
-            listener: is told what happens meanwhile.
+            listener: receives events of the run.
 
         Raises:
             RefusedError: as `seed_sets`; or the database's stamp is another environment's, or missing.
@@ -361,16 +361,16 @@ class Migrations:
         operation_id: str | None = None,
         on_progress: Callable[[int], None] = lambda _: None,
     ) -> Seeded:
-        """Add synthetic customers, in development and test alone; those that are there already are left alone.
+        """Add synthetic customers, only in development and test; existing ones stay unchanged.
 
         Args:
-            count: how many there are to be.
-            random_seed: the same number makes the same customers.
+            count: how many synthetic customers there should be.
+            random_seed: the same number creates the same customers.
             operation_id: the UUID under which the audit records it; by default a new one.
-            on_progress: called with the customers dealt with, after each batch.
+            on_progress: called after each batch with the number of customers handled.
 
         Raises:
-            RefusedError: staging or production.
+            RefusedError: the environment is staging or production.
         """
         from custctl.migrations.seeding import seed_customers
 

@@ -1,4 +1,4 @@
-"""What is opened for a profile, each when it is first needed: its database, its customers, its cache."""
+"""A profile's database, customers and cache, each opened at first use."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from custctl.profiles import Profile
     from custctl.schema.own import OwnFields
 
-_WAIT_STEP = 0.5  # seconds between attempts to reach a database that is still starting
+_WAIT_STEP = 0.5  # seconds between attempts to reach a starting database
 
 
 class Opened:
-    """A profile, and what is opened for it.
+    """A profile and what is opened for it.
 
     Args:
         name: the profile's name.
         profiles_dir: the folder that holds it; None to search for it.
         sql_dir: the folder of SQL scripts; None to search for it.
-        environ: where variables are looked up.
+        environ: the environment variables.
         cwd: the folder that relative paths start from.
-        actor: who is recorded in audit and journal; None for the operator, or the user of this process.
+        actor: the name recorded in audit and journal; None for the operator or the user of this process.
         tell: receives notes and warnings.
     """
 
@@ -80,7 +80,7 @@ class Opened:
 
         Raises:
             CredentialError: nobody is logged in.
-            UnavailableError: the login has to be checked or refreshed, and the identity provider does not answer.
+            UnavailableError: the login must be checked or refreshed, and the identity provider does not answer.
         """
         if self.profile.login is None:
             return None
@@ -90,10 +90,10 @@ class Opened:
 
     @cached_property
     def actor(self) -> str:
-        """The actor recorded in the audit log and the journal: by default the operator who is logged in.
+        """The actor recorded in the audit log and the journal; by default the operator who is logged in.
 
         Raises:
-            UsageError: the name that was given cannot be recorded.
+            UsageError: the given name cannot be recorded.
             CredentialError: the profile needs a login, and nobody is logged in.
         """
         from custctl.support.identity import actor, check_actor
@@ -106,7 +106,7 @@ class Opened:
 
     @cached_property
     def database(self) -> Database:
-        """The profile's database; connected at its first use."""
+        """The profile's database; connects at first use."""
         from custctl.engines import open_database
         from custctl.engines.base import EngineSettings
         from custctl.engines.model import Node
@@ -137,7 +137,7 @@ class Opened:
         return made
 
     def _replicas(self) -> Replicas | None:
-        """Return what decides where reads go; None if there is only one place."""
+        """Return what routes reads, or None if there is only one server."""
         named = self.profile.database
         if len(named.nodes) < 2:
             return None
@@ -156,7 +156,7 @@ class Opened:
         return secret.reveal() if secret is not None else None
 
     def _token(self) -> Callable[[str, int], str] | None:
-        """Return what gives the token to log in with at a host and port; None if the login needs none."""
+        """Return a function that returns the login token for a host and port, or None if the login needs no token."""
         from custctl.profiles.model import Auth
 
         if self.profile.shows_access_token:
@@ -176,8 +176,8 @@ class Opened:
             raise CredentialError("the login brought no access token for the database", hint="run `custctl login`")
         return session.access_token.reveal()
 
-    # Own fields are remembered between commands: what is read then comes in one round trip. Each row tells whether
-    # they are still those.
+    # Own fields are remembered between commands, so that a read takes one round trip. Each row shows whether they are
+    # still current.
 
     @property
     def _fields_file(self) -> Path:
@@ -205,7 +205,7 @@ class Opened:
                 write_whole(self._fields_file, own.record)
 
     def own_fields(self, names: Iterable[str] = ()) -> OwnFields:
-        """Return the own fields that are known; the database is asked where one of the names is of none of them.
+        """Return the remembered own fields; ask the database if one of the names is unknown.
 
         Raises:
             UnavailableError: it does not respond.
@@ -217,7 +217,7 @@ class Opened:
         return self.database.own
 
     def learn_fields(self) -> OwnFields:
-        """Ask the database what own fields it records.
+        """Ask the database for its own fields.
 
         Raises:
             UnavailableError: it does not respond.
@@ -229,19 +229,19 @@ class Opened:
         return self.database.own
 
     def checked(self, query: ListQuery) -> ListQuery:
-        """Return a list's query whose fields are there, and whose values are of their types.
+        """Return a list's query after checking its fields and the types of its values.
 
         Raises:
-            UsageError: no such field, or one that cannot be used so.
-            InvalidError: a value is not of its field's type.
-            UnavailableError: a field is not known, and the database does not respond.
+            UsageError: there is no such field, or it cannot be used in this way.
+            InvalidError: a value does not have its field's type.
+            UnavailableError: a field is unknown, and the database does not respond.
         """
         from custctl.customers.queries import check_list
 
         return check_list(query, self.own_fields(query.fields))
 
     def filters(self, status: str | None, country: str | None, where: Sequence[str]) -> ListQuery | None:
-        """Return the query of these filters in order of id, checked; None without any. Raises as `checked` does."""
+        """Return the checked query of these filters, sorted by id; None without filters. Raises as `checked` does."""
         if status is None and country is None and not where:
             return None
         from custctl.customers.queries import list_query
@@ -249,7 +249,7 @@ class Opened:
         return self.checked(list_query(None, status, country, where))
 
     def database_id(self) -> str | None:
-        """Ask the database for its id; None if it has none yet.
+        """Ask the database for its id; return None if it has none yet.
 
         Raises:
             UnavailableError: it does not respond.
@@ -266,7 +266,7 @@ class Opened:
         """Wait for a database that is still starting.
 
         Args:
-            seconds: how long; with 0 it is tried once.
+            seconds: how long; 0 means one attempt.
 
         Raises:
             UnavailableError: it does not answer in time.
@@ -286,7 +286,7 @@ class Opened:
 
     @cached_property
     def store(self) -> CustomerStore:
-        """The customers of the database; what is written through it must have been validated."""
+        """The customers of the database; callers must validate what they write."""
         from custctl.customers.mirror import NO_MIRROR
         from custctl.customers.outbox import NO_QUEUE, Outbox
         from custctl.customers.store import CustomerStore
@@ -305,7 +305,7 @@ class Opened:
 
     @cached_property
     def mirror(self) -> CacheMirror | None:
-        """What keeps the cache up to date with writes; None if the profile has no cache."""
+        """Keeps the cache up to date with writes; None if the profile has no cache."""
         if self.profile.cache is None:
             return None
         from custctl.cache.opening import open_mirror
@@ -313,10 +313,10 @@ class Opened:
         return open_mirror(self.profile, self.environ, self.memory, self.tell.warn)
 
     def open_cache(self, *, for_its_own_sake: bool = False) -> Cache | None:
-        """Open the cache; None if the profile has none, or the id of the database is not known yet.
+        """Open the cache; return None if the profile has none, or the database's id is not known yet.
 
         Args:
-            for_its_own_sake: whether to wait longer than a read from the database takes.
+            for_its_own_sake: whether the caller needs the cache itself: wait longer than a database read would take.
         """
         database_id = self.memory.database_id if self.profile.cache is not None else None
         if database_id is None:
@@ -329,7 +329,7 @@ class Opened:
         return made
 
     def learn_cache(self, database_id: str | None) -> Cache | None:
-        """Record the id of the database; return its cache if another id was assumed, else None."""
+        """Record the database's id; return its cache if another id was assumed, else None."""
         if self.profile.cache is None or database_id is None or database_id == self.memory.database_id:
             return None
         self.memory.learn(database_id)
@@ -347,12 +347,12 @@ class Opened:
     # -- the end -----------------------------------------------------------------------------------
 
     def let_go(self) -> None:
-        """Hold no connection to the database for now; the next use connects again."""
+        """Close the connection to the database for now; the next use reconnects."""
         if "database" in self.__dict__:
             self.database.close()
 
     def close(self) -> None:
-        """Close everything that was opened; one that fails keeps none of the others open."""
+        """Close everything that was opened; a failure does not keep the rest open."""
         caches, self._caches = self._caches, []
         with ExitStack() as stack:
             stack.callback(self.let_go)

@@ -1,4 +1,4 @@
-"""The nodes of a profile: how they stand, and what it would take to make another one the primary."""
+"""A profile's nodes: their status, and plans for another primary."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The switchovers and failovers there have been, oldest first.
+    """Past switchovers and failovers, oldest first.
 
     Attributes:
-        fault: why those are missing that the database has recorded; None if they are not.
+        fault: why the changes recorded in the database are missing; None if they are included.
     """
 
     items: tuple[Change, ...]
@@ -30,46 +30,46 @@ class Changes:
 
 
 class Replicas:
-    """The replicas of one profile.
+    """One profile's replicas.
 
-    Each call but `history` raises `RefusedError` where the profile names nothing that keeps replicas.
+    Each call except `history` raises `RefusedError` if the profile has no replication driver.
 
     Args:
-        opened: the profile's.
+        opened: the profile.
     """
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
 
     def status(self) -> Topology:
-        """Ask all nodes at once, and return who is who and how far each is behind; `health` sums it up.
+        """Query all nodes at once, and return each one's role and lag; `health` sums it up.
 
-        A node that does not answer is a part of it, not an error.
+        A node that does not answer is part of the status, not an error.
         """
         with self.driver() as driver:
             return driver.refreshed(driver.observe())
 
     def plan_switchover(self, to: str) -> Plan:
-        """Return what a switchover would do now. Nothing is changed.
+        """Return what a switchover would do now, without changing anything.
 
         Args:
-            to: the node that becomes the primary.
+            to: the new primary.
 
         Raises:
-            RefusedError: it cannot be done safely as things are.
+            RefusedError: a safe switchover is not possible now.
             NotFoundError: the profile has no such node.
-            UnavailableError: the node does not answer, or another run on this machine changes the primary.
+            UnavailableError: the node does not answer, or another run on this machine is changing the primary.
             SplitBrainError: two nodes accept writes.
         """
         with self.driver() as driver, self.journal.held():
             return driver.plan_switchover(driver.observe(), to, self.journal.unfinished())
 
     def plan_failover(self, to: str | None = None, accepted: Accepted | None = None) -> Plan:
-        """Return what a failover would do now, and what could be lost. Nothing is changed.
+        """Return what a failover would do now and what could be lost, without changing anything.
 
         Args:
-            to: the node that becomes the primary; None for the standby that has the most.
-            accepted: what the operator knows and accepts; by default nothing.
+            to: the new primary; None for the most advanced standby.
+            accepted: the risks that the operator knows and accepts; by default none.
 
         Raises:
             As `plan_switchover`.
@@ -80,30 +80,30 @@ class Replicas:
             return driver.plan_failover(driver.observe(), to, accepted or Accepted(), self.journal.unfinished())
 
     def history(self) -> Changes:
-        """Return the switchovers and failovers that the database has recorded, and those that this machine began."""
+        """Return the switchovers and failovers recorded in the database, and those that this machine began."""
         from custctl.replication.history import changes
 
         found, fault = changes(self._opened.database, self.journal)
         return Changes(tuple(found), fault)
 
-    # -- for what changes the nodes, which the commands do step by step ----------------------------
+    # -- for changes of the nodes, which the commands make step by step ----------------------------
 
     @property
     def journal(self) -> Journal:
-        """What this machine has begun."""
+        """The changes that this machine has begun."""
         from custctl.replication.journal import Journal
 
         return Journal.of(self._opened.profile, self._opened.environ)
 
     @contextmanager
     def driver(self, *, changes: bool = False) -> Iterator[Driver]:
-        """Open what keeps the replicas, for the block.
+        """Open the replication driver for the block.
 
         Args:
             changes: whether the command changes anything.
 
         Raises:
-            RefusedError: the profile names none, or does not allow it to change anything.
+            RefusedError: the profile has no driver, or does not allow it to change anything.
         """
         from custctl.replication.nodes import Means
         from custctl.replication.opening import opened as opened_driver

@@ -1,4 +1,4 @@
-"""What is told besides what is returned."""
+"""Notes and warnings, besides the values that calls return."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ if TYPE_CHECKING:
 
 
 class Teller(Protocol):
-    """Receives what a person should know besides the result."""
+    """Receives messages for a person, besides the result."""
 
     def note(self, text: str) -> None:
-        """Take what is good to know."""
+        """Receive a note."""
 
     def detail(self, text: str) -> None:
-        """Take what only somebody wants who looks for the cause of something."""
+        """Receive a detail, useful only for finding the cause of a problem."""
 
     def warn(self, text: str, hint: str | None = None) -> None:
-        """Take what may be wrong, and what to do about it."""
+        """Receive a warning about a possible problem, and the next step."""
 
 
 class Log:
-    """Passes it to the logger `custctl`, which prints nothing unless the program that uses this library says so."""
+    """Sends messages to the logger `custctl`, which prints nothing unless the calling program configures it."""
 
     @cached_property
     def _logger(self) -> Logger:
