@@ -326,8 +326,8 @@ class Customers:
             operation_id: the UUID of the operation.
 
         Returns:
-            What was erased, and what stays and why. If something could not be erased, `failed` lists it; repeat the call
-            to retry.
+            What was erased, and what stays and why. If something could not be erased, `failed` lists it; repeat the
+            call to retry.
 
         Raises:
             ConflictError: rows of other tables refer to the customer; nothing was erased.

@@ -220,7 +220,7 @@ class ErasureRequest:
 
 
 class _Begun:
-    """This user's unfinished erasures, by a salted digest of customer and request.
+    """Unfinished erasures of this user, by a salted digest of customer and request.
 
     The email is deleted with the row; a repeated command finds the customer's id here.
     """

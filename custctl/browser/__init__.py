@@ -1,1 +1,1 @@
-"""The full-screen browser. Only `custctl browse` imports Textual; what is not in `screens` or `app` does without it."""
+"""The full-screen browser. Only `custctl browse` imports Textual, and only the modules of screens need it."""

@@ -1,4 +1,4 @@
-"""The screen of the list, and the application that holds it."""
+"""The list screen, and the application around it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from custctl.browser.desk import Desk
     from custctl.customers.model import Customer
 
-_PAUSE = 0.15  # seconds without a key until what was typed is searched for
+_PAUSE = 0.15  # seconds without a key before the search starts
 _SIGNALS = {"SIGINT": 130, "SIGTERM": 143}
 
 CSS = """
@@ -50,7 +50,7 @@ Input > .input--placeholder { text-style: dim; color: ansi_default; }
 
 
 class ListScreen(Frame[None]):
-    """Customers, page by page, with a search above them."""
+    """A scrolling list of customers below a search field."""
 
     KEYS: ClassVar[tuple[str, ...]] = (
         "/ search",
@@ -95,7 +95,7 @@ class ListScreen(Frame[None]):
         self._shown: list[tuple[str, int]] = []
 
     def compose(self) -> ComposeResult:
-        """Yield the lines from the top to the bottom."""
+        """Yield the widgets from top to bottom."""
         yield self.title_line()
         yield Input(placeholder="/ to search by name, email, company or phone", id="search", select_on_focus=False)
         yield Line(id="columns", classes="columns")
@@ -104,7 +104,7 @@ class ListScreen(Frame[None]):
         yield self.keys_line()
 
     def on_mount(self) -> None:
-        """Begin with the list."""
+        """Focus the list."""
         self._rows.focus()
 
     @property
@@ -152,27 +152,27 @@ class ListScreen(Frame[None]):
         self._moved()
 
     def look(self, view: View) -> None:
-        """Ask another question; the answer to the one before stays until its answer is there."""
+        """Show another view; the old rows stay until the new ones are there."""
         if view == self.view:
             return
         if not self.view.text and self._coming is None:
             self._behind = self.view, self.pages
         self.view, self._coming = view, Pages()
         if self._behind[0] == view:
-            # Whoever leaves a search finds the list where it was.
+            # Leaving a search returns to the same place in the list.
             self.pages, self._coming = self._behind[1], None
             self.status.well("")
         self._draw()
         self._feed()
 
     def again(self) -> None:
-        """Read what is shown again."""
+        """Reload the shown rows."""
         if self._coming is None:
             self.pages.again()
         self._feed()
 
     def _feed(self) -> None:
-        """Read the next page that is wanted, unless that is being done, or failed."""
+        """Read the next page that is needed, unless a read is running or has failed."""
         pages = self._coming or self.pages
         request = pages.wanted()
         if request is not None and self._reading is not pages:
@@ -188,7 +188,7 @@ class ListScreen(Frame[None]):
         except asyncio.CancelledError:
             self._ended(pages)
         except CustctlError as error:
-            # It stays marked as being read: only `r` or another question tries again.
+            # The page stays marked as being read: only `r` or another view retries.
             self.status.fail(error)
         else:
             pages.take(request, answer)
@@ -206,11 +206,11 @@ class ListScreen(Frame[None]):
     # -- keys --------------------------------------------------------------------------------------
 
     def action_search(self) -> None:
-        """Begin to type."""
+        """Focus the search field."""
         self._search.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Search when nothing more is typed for a moment."""
+        """Search after a short pause in typing."""
         if self._pause is not None:
             self._pause.stop()
         text = event.value.strip()
@@ -218,22 +218,22 @@ class ListScreen(Frame[None]):
         self._pause = self.set_timer(_PAUSE, lambda: self.look(view))
 
     def on_input_submitted(self) -> None:
-        """Go to what was found."""
+        """Move the focus to the results."""
         self._rows.focus()
 
     def action_to_rows(self, by: int) -> None:
-        """Move in the list while the search is typed."""
+        """Move in the list while the search field has the focus."""
         self._rows.action_move(by)
 
     def action_leave(self) -> None:
-        """Leave the search, then what it found."""
+        """Leave the search field, then the results."""
         if self._search.has_focus:
             self._rows.focus()
         else:
             self._search.value = ""
 
     def action_again(self) -> None:
-        """Read again."""
+        """Reload."""
         self._reading = None
         self.again()
 
@@ -258,7 +258,7 @@ class ListScreen(Frame[None]):
         self.app.push_screen(RecordScreen(self.desk, row, self.again))
 
     def action_edit(self) -> None:
-        """Change the selected customer."""
+        """Edit the selected customer."""
         found = self.pages.selected
         if found is not None:
             edit(self, found, lambda _: self.again())
@@ -274,7 +274,7 @@ class ListScreen(Frame[None]):
         return self._behind[0] if self.view.text else self.view
 
     def action_sort(self) -> None:
-        """Choose what the list is sorted by."""
+        """Choose the sort of the list."""
         view = self._list_view
         fields = [*FIELDS, *self.desk.own().names]
 
@@ -285,17 +285,17 @@ class ListScreen(Frame[None]):
         self.app.push_screen(ChoiceScreen(self.desk, "sort by", fields, view.sort.removeprefix("-")), sort)
 
     def action_turn(self) -> None:
-        """Sort the other way round."""
+        """Reverse the sort."""
         view = self._list_view
         sort = view.sort.removeprefix("-") if view.sort.startswith("-") else f"-{view.sort}"
         self._list(replace(view, sort=sort))
 
     def action_filter(self) -> None:
-        """Choose which customers are listed."""
+        """Choose the filters of the list."""
         self.app.push_screen(FilterScreen(self.desk, self._list_view), self._list)
 
     def _list(self, view: View | None) -> None:
-        """Show a list instead of what is shown."""
+        """Switch to a list."""
         if view is not None:
             with self.prevent(Input.Changed):
                 self._search.value = ""
@@ -312,12 +312,12 @@ class Browser(App[int]):
     """The browser.
 
     Args:
-        desk: what it works with.
-        view: what is shown first.
+        desk: the database and what may be done there.
+        view: the first view.
         first: its first page.
 
     Attributes:
-        error: what ended it, if it was a bug.
+        error: the bug that ended it, if any.
     """
 
     CSS = CSS
@@ -336,7 +336,7 @@ class Browser(App[int]):
         self.error: Exception | None = None
 
     def on_mount(self) -> None:
-        """Open the list, and let signals end the browser with the terminal as it was."""
+        """Open the list; on a signal, end the browser and restore the terminal."""
         self.push_screen(self._first)
         loop = asyncio.get_running_loop()
         for name, code in _SIGNALS.items():
@@ -344,7 +344,7 @@ class Browser(App[int]):
                 loop.add_signal_handler(getattr(signal, name), partial(self.exit, code))
 
     def action_end(self) -> None:
-        """End."""
+        """Quit."""
         self.exit(0)
 
     def action_help(self) -> None:
@@ -353,7 +353,7 @@ class Browser(App[int]):
             self.push_screen(HelpScreen(self.desk))
 
     def _handle_exception(self, error: Exception) -> None:
-        # Textual would print the local variables, and so customers.
+        # Textual would print local variables, which contain customers.
         self.error = error
         self._return_code = 1
         if self._exception is None:

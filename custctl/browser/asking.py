@@ -1,4 +1,4 @@
-"""Screens that ask for something: a sort, filters, a confirmation; and the help."""
+"""Screens that ask for a sort, filters or a confirmation; and the help."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ Everywhere
 
 
 class ChoiceScreen(Frame[str]):
-    """A list of which one is chosen.
+    """A list of options to choose one from.
 
     Args:
-        title: what is asked.
+        title: the question.
         options: the texts, which are also the answers.
-        chosen: the one that is in force.
+        chosen: the current option.
     """
 
     KEYS: ClassVar[tuple[str, ...]] = ("enter choose", "esc back", "q quit")
@@ -70,14 +70,14 @@ class ChoiceScreen(Frame[str]):
         self._lines.select(options.index(chosen) if chosen in options else 0)
 
     def compose(self) -> ComposeResult:
-        """Yield the lines from the top to the bottom."""
+        """Yield the widgets from top to bottom."""
         yield self.title_line()
         yield Line(f" {self._title}")
         yield Rows(self._lines, lambda index, _: self._lines.rows[index], chosen=self._choose)
         yield self.keys_line()
 
     def on_mount(self) -> None:
-        """Begin in the options."""
+        """Focus the options."""
         self.query_one(Rows).focus()
 
     def _choose(self) -> None:
@@ -94,11 +94,11 @@ class HelpScreen(ChoiceScreen):
 
 
 class FormScreen(Frame[T]):
-    """Fields to fill in, a line each.
+    """A form with one line per field.
 
     Args:
-        title: what is asked.
-        fields: the values that they have now, by name.
+        title: the question.
+        fields: the current values by name.
     """
 
     BINDINGS: ClassVar = [
@@ -115,7 +115,7 @@ class FormScreen(Frame[T]):
         self.inputs: dict[str, Input] = {}
 
     def compose(self) -> ComposeResult:
-        """Yield the lines from the top to the bottom."""
+        """Yield the widgets from top to bottom."""
         yield self.title_line()
         yield Line(f" {self._title}", id="heading")
         label = max(map(len, self.fields)) + 2
@@ -131,23 +131,23 @@ class FormScreen(Frame[T]):
         yield self.keys_line()
 
     def on_mount(self) -> None:
-        """Begin in the first field."""
+        """Focus the first field."""
         next(iter(self.inputs.values())).focus()
 
     def on_input_submitted(self) -> None:
-        """Take Enter for what the form is for."""
+        """Submit the form on Enter."""
         self.action_submit()
 
     def action_submit(self) -> None:
-        """Take what was filled in."""
+        """Submit the form."""
         raise NotImplementedError
 
 
 class FilterScreen(FormScreen[View]):
-    """What `customer list` filters by.
+    """The filters of `customer list`.
 
     Args:
-        view: the list as it is filtered now.
+        view: the list with its current filters.
     """
 
     KEYS: ClassVar[tuple[str, ...]] = ("enter apply", "tab next field", "esc back", "^c quit")
@@ -168,10 +168,10 @@ class FilterScreen(FormScreen[View]):
 
 
 class ConfirmScreen(FormScreen[bool]):
-    """A question before something is destroyed: for the profile's name in production, for yes or no elsewhere.
+    """A confirmation of a destructive action: by the profile's name in production, by yes or no elsewhere.
 
     Args:
-        question: what will be done.
+        question: the question.
     """
 
     KEYS: ClassVar[tuple[str, ...]] = ("enter confirm", "esc back", "^c quit")
@@ -183,14 +183,14 @@ class ConfirmScreen(FormScreen[bool]):
         super().__init__(desk, question, {asked: ""})
 
     def on_mount(self) -> None:
-        """Show the whole question, on as many lines as it takes."""
+        """Show the whole question on as many lines as needed."""
         super().on_mount()
         heading = self.query_one("#heading", Line)
         room = max(self.app.size.width - 2, 20)
         heading.styles.height = len(list(wrapped(cell(self._question), room)))
 
     def action_submit(self) -> None:
-        """Compare what was typed."""
+        """Check the answer."""
         (typed,) = (each.value.strip() for each in self.inputs.values())
         if typed in self._wanted or (not self.desk.is_production and typed.lower() in self._wanted):
             self.dismiss(True)

@@ -1,4 +1,4 @@
-"""Which columns a list has in a given width, and the text of a cell."""
+"""The columns of the list for a given width, and the text of a cell."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from custctl.schema.own import Value
 
 _GAP: Final = 2
-# In order of worth: the least width, and the share of what is left.
+# In order of importance: the minimum width, and the share of the remaining width.
 _COLUMNS: Final = {
     "id": (6, 0),
     "email": (24, 4),
@@ -31,12 +31,12 @@ _OTHER: Final = (14, 1)
 
 
 def columns(room: int, sort: str, last_id: int) -> list[tuple[str, int]]:
-    """Return the columns that fit, with their widths; what the list is sorted by is among them.
+    """Return the columns that fit, with their widths, always including the sort field.
 
     Args:
         room: columns of the terminal.
-        sort: a field.
-        last_id: the greatest id that is shown.
+        sort: the sort field.
+        last_id: the greatest id shown.
     """
     names = dict.fromkeys(("id", "email", sort, *_COLUMNS))
     chosen: dict[str, int] = {}
@@ -55,12 +55,12 @@ def columns(room: int, sort: str, last_id: int) -> list[tuple[str, int]]:
 
 
 def cell(value: Value) -> str:
-    """Return a value as text that may reach a terminal."""
+    """Return a value as text that is safe for a terminal."""
     return visible(to_text(value) or "")
 
 
 def cut(text: str, width: int) -> str:
-    """Return a text in exactly this width, with `…` where it was cut."""
+    """Return a text in exactly this width, with `…` if it was cut."""
     if (needed := width_of(text)) <= width:
         return text + " " * (width - needed)
     kept = text
@@ -75,7 +75,7 @@ def line(row: Customer, shown: Sequence[tuple[str, int]]) -> str:
 
 
 def header(shown: Sequence[tuple[str, int]], sort: str) -> str:
-    """Return the names of the columns, an arrow beside the one that the list is sorted by."""
+    """Return the column names, with an arrow at the sort field."""
     field = sort.removeprefix("-")
     arrow = "↓" if sort.startswith("-") else "↑"
     return (" " * _GAP).join(cut(f"{name} {arrow}" if name == field else name, width) for name, width in shown)

@@ -1,4 +1,4 @@
-"""What the screens work with: one database, what may be done there, and the thread that does it."""
+"""What the screens share: one database, what may be done there, and the thread that does it."""
 
 from __future__ import annotations
 
@@ -23,37 +23,37 @@ T = TypeVar("T")
 
 
 class Notes:
-    """Takes what would go to stderr, where the screen is; see `custctl.api.telling.Teller`.
+    """Receives messages that would otherwise go to stderr, over the screen; see `custctl.api.telling.Teller`.
 
     Attributes:
-        last: what was told last.
+        last: the last message.
     """
 
     last: str = ""
 
     def note(self, text: str) -> None:
-        """Show what is good to know."""
+        """Show a note."""
         self.last = text
 
     def detail(self, text: str) -> None:
-        """Pass over what only somebody wants who looks for the cause of something."""
+        """Ignore a detail."""
 
     def warn(self, text: str, hint: str | None = None) -> None:
-        """Show what may be wrong, and what to do about it."""
+        """Show a warning and the next step."""
         self.last = f"{text} ({hint})" if hint else text
 
 
 @dataclass
 class Desk:
-    """What a browser is opened with.
+    """The database of a browser, and what the screens need to use it.
 
     Attributes:
-        profile: its name; `environment` and `location` are its own words.
-        read_only: why nothing can be changed, in words; None if it can.
-        own: returns the own fields that the database has, as far as known.
-        kept: the texts of edits that are not written yet.
+        profile: the profile's name; `environment` and `location` are as in the profile.
+        read_only: why nothing can be changed; None if changes are allowed.
+        own: returns the database's own fields, as far as known.
+        kept: the unsaved edits.
         carry: completes the commands in a hint, so that they can be pasted.
-        notes: takes what is told besides answers.
+        notes: receives notes and warnings.
     """
 
     customers: Customers
@@ -69,28 +69,28 @@ class Desk:
 
     @property
     def is_production(self) -> bool:
-        """Whether a destructive action is confirmed by the profile's name."""
+        """Whether a destructive action must be confirmed by the profile's name."""
         return self.environment == "production"
 
     async def ask(self, work: Callable[[], T], *, kind: str | None = None) -> T:
         """Run a call on the database's thread; arguments as for `Worker.submit`.
 
         Raises:
-            CustctlError: what went wrong, a bug too.
-            asyncio.CancelledError: another call of its kind came after it.
+            CustctlError: the call failed, perhaps because of a bug.
+            asyncio.CancelledError: a later call of the same kind replaced it.
         """
         waiting = asyncio.wrap_future(self.worker.submit(work, kind=kind))
         try:
-            # A write goes on whatever becomes of the screen that asked for it.
+            # A write continues even if its screen is closed.
             return await (waiting if kind is not None else asyncio.shield(waiting))
         except CustctlError:
             raise
         except Exception as error:
-            # Its text may contain anything, even a value from a statement.
+            # The error's text may contain anything, even a value from a statement.
             raise CustctlError(f"unexpected {type(error).__name__}", hint="this is a bug: please report it") from error
 
     def first_page(self) -> tuple[View, Answer]:
-        """Read the list that is shown first, and wait for it.
+        """Read the first list, and wait for it.
 
         Raises:
             CustctlError: the database cannot be read.
@@ -102,7 +102,7 @@ class Desk:
 
 
 def open_desk(opened: Opened, *, read_only: str | None, carry: Callable[[str], str] = str) -> Desk:
-    """Return the desk for a profile, whose database is from now on used by its own thread alone."""
+    """Return the desk for a profile; from now on only the desk's thread uses the database."""
     notes = Notes()
     opened.tell = notes
     profile = opened.profile

@@ -1,4 +1,4 @@
-"""The screens that change a customer: a form, and the decision where another's change collides with it."""
+"""The screens that change a customer: a form, and a decision if it conflicts with somebody else's change."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 def edit(screen: Frame[Any], row: Customer | None, written: Callable[[Customer], None]) -> None:
-    """Let a person change a customer, or add one.
+    """Open the form to edit a customer, or to add one.
 
     Args:
-        screen: where it was asked for.
-        row: the customer as it is known; None to add one.
-        written: called with the customer as it was written.
+        screen: the screen to open it from.
+        row: the customer as last read; None to add one.
+        written: called with the written customer.
     """
     if screen.may_change():
         screen.run_worker(_edit(screen, row, written), exclusive=True, group="change")
@@ -57,7 +57,7 @@ async def _edit(screen: Frame[Any], row: Customer | None, written: Callable[[Cus
 
 
 def delete(screen: Frame[Any], row: Customer, written: Callable[[None], None]) -> None:
-    """Delete a customer, after a person has confirmed it; arguments as for `edit`."""
+    """Delete a customer after a confirmation; arguments as for `edit`."""
     if not screen.may_change():
         return
     desk = screen.desk
@@ -73,7 +73,7 @@ def delete(screen: Frame[Any], row: Customer, written: Callable[[None], None]) -
 async def _delete(screen: Frame[Any], row: Customer, written: Callable[[None], None]) -> None:
     desk = screen.desk
     try:
-        # What was confirmed is what is deleted: not a row that changed while the question stood.
+        # Delete exactly what was confirmed: not a row that changed while the question was shown.
         await desk.ask(lambda: desk.customers.delete(row.id, if_version=row.version))
     except NotFoundError as error:
         desk.kept.forget(row.id)
@@ -87,12 +87,12 @@ async def _delete(screen: Frame[Any], row: Customer, written: Callable[[None], N
 
 
 class EditScreen(FormScreen["Outcome"]):
-    """A customer's fields to change, or those of a new one.
+    """The form for a customer's fields, or those of a new one.
 
-    What was typed for it before and not written is there again.
+    It starts with any unsaved edit.
 
     Args:
-        row: the customer as it was read last; None for a new one.
+        row: the customer as last read; None for a new one.
     """
 
     KEYS: ClassVar[tuple[str, ...]] = ("^s save", "tab next field", "^r discard", "esc leave", "^c quit")
@@ -115,12 +115,12 @@ class EditScreen(FormScreen["Outcome"]):
         super().__init__(desk, title, {name: self.form.shown(name) for name in self.form.held})
 
     def on_mount(self) -> None:
-        """Begin in the first field."""
+        """Focus the first field."""
         super().on_mount()
         self.status.say(self._note)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Keep what was typed, with every key."""
+        """Save the unsaved edit with every key."""
         name = event.input.name or ""
         if event.value == self.form.shown(name):
             return
@@ -145,11 +145,11 @@ class EditScreen(FormScreen["Outcome"]):
             self.status.well(f"{plural(len(form.typed), 'field', 'fields')} changed; ^s saves")
 
     def on_input_submitted(self) -> None:
-        """Go to the next field: only ^s saves."""
+        """Go to the next field; only ^s writes."""
         self.focus_next()
 
     def action_discard(self) -> None:
-        """Put the stored values back."""
+        """Restore the stored values."""
         self.form.typed.clear()
         self._fill()
         self._keep()
@@ -161,11 +161,11 @@ class EditScreen(FormScreen["Outcome"]):
                 field.value = self.form.shown(name)
 
     def action_back(self) -> None:
-        """Leave; what was typed is kept."""
+        """Close the form; the unsaved edit is kept."""
         self.dismiss(None)
 
     def action_submit(self) -> None:
-        """Write what was typed."""
+        """Write the changes."""
         if self._saving:
             return
         if not self.form.typed:
@@ -181,7 +181,7 @@ class EditScreen(FormScreen["Outcome"]):
             outcome = await desk.ask(lambda: form.write(desk.customers))
         except CustctlError as error:
             if isinstance(error, NotFoundError) and form.customer_id is not None:
-                # What is typed for somebody who was deleted must not stay behind.
+                # An unsaved edit of a deleted customer must not stay on disk.
                 self._is_gone = True
                 desk.kept.forget(form.customer_id)
             self.status.fail(error)
@@ -198,7 +198,7 @@ class EditScreen(FormScreen["Outcome"]):
             self.query_one("#heading", Line).say(f" {self._title}")
 
     def _decided(self, mine: dict[str, bool] | None) -> None:
-        """Go on with what was decided; without a decision the form stays, and saving asks again."""
+        """Continue with the decision; without one the form stays open, and saving asks again."""
         if mine is not None:
             self.form.decide(mine)
         self._fill()
@@ -208,10 +208,10 @@ class EditScreen(FormScreen["Outcome"]):
 
 
 class ConflictScreen(LinesScreen[dict[str, bool]]):
-    """Field by field what a customer was, is now and was asked to be; a person decides.
+    """A conflict, field by field: the value before, the value now and the value typed; a person decides.
 
     Args:
-        form: what was typed, and collides.
+        form: the form with the conflict.
     """
 
     KEYS: ClassVar[tuple[str, ...]] = ("m keep mine", "t keep theirs", "^s save", "esc back to the form", "^c quit")
@@ -234,7 +234,7 @@ class ConflictScreen(LinesScreen[dict[str, bool]]):
         self.say("someone else changed the same fields: nothing was written", rows)
 
     def action_decide(self, mine: bool) -> None:
-        """Decide for the field that is selected, and go on to the next one."""
+        """Decide for the selected field, and go to the next one."""
         name = self._owners[self.lines.at]
         self._mine[name] = mine
         self.draw()
@@ -244,11 +244,11 @@ class ConflictScreen(LinesScreen[dict[str, bool]]):
         self.draw()
 
     def choose(self) -> None:
-        """Turn the decision for the field round."""
+        """Reverse the decision for the selected field."""
         self.action_decide(not self._mine.get(self._owners[self.lines.at], False))
 
     def action_save(self) -> None:
-        """Write what was decided."""
+        """Write the decisions."""
         if len(self._mine) < len(self._conflicts):
             self.status.tell("decide each field first: m keeps yours, t keeps theirs")
         else:

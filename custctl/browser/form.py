@@ -1,4 +1,4 @@
-"""An edit that is not written yet: what was shown, what was typed, and where another's change collides with it."""
+"""An unsaved edit: the stored values, the typed values, and the conflicts with somebody else's change."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class Form:
-    """Fields of a customer as a person changes them.
+    """A customer's fields while a person edits them.
 
     Attributes:
-        customer_id: whose; None for one that is to be added.
-        version: the version that the change is written under; None for one that is to be added.
-        base: the customer at that version; None if it is not known any more.
-        own: the own fields that the database has.
-        held: the values as they are stored, as text, by name.
-        typed: what was typed in their place, where it differs.
-        conflicts: what another has changed meanwhile to something else, until a person has decided.
+        customer_id: the customer; None for a new one.
+        version: the version that the edit is based on; None for a new customer.
+        base: the customer at that version; None if it is no longer known.
+        own: the database's own fields.
+        held: the stored values as text, by name.
+        typed: the typed values that differ from these, by name.
+        conflicts: fields that somebody else has set to another value, until a person has decided.
         was_known: whether their values at `version` are known.
     """
 
@@ -47,7 +47,7 @@ class Form:
 
     @classmethod
     def of(cls, row: Customer | None, own: OwnFields) -> Form:
-        """Return the form of a customer, or an empty one."""
+        """Return the form for a customer, or an empty one."""
         names = (*EDITABLE, *own.settable)
         if row is None:
             return cls(None, None, None, own, dict.fromkeys(names, ""))
@@ -55,35 +55,35 @@ class Form:
         return cls(row.id, row.version, row, own, {name: _text(own, name, values.get(name)) for name in names})
 
     def shown(self, name: str) -> str:
-        """Return a field's text in a form that cannot steer a terminal."""
+        """Return a field's text, safe for a terminal."""
         return visible(self.typed.get(name, self.held[name]))
 
     def type(self, name: str, text: str) -> None:
-        """Take what stands in a field now."""
+        """Set the typed text of a field."""
         if text == visible(self.held[name]):
             self.typed.pop(name, None)
         else:
             self.typed[name] = self._meant(name, text)
 
     def resume(self, version: str | None, typed: Mapping[str, str]) -> None:
-        """Take what was typed before, and the version that it was typed for."""
+        """Continue an unsaved edit, with the version that it is based on."""
         self.typed = {name: text for name, text in typed.items() if name in self.held and text != self.held[name]}
         if version != self.version:
             self.version, self.base = version, None
 
     def _meant(self, name: str, text: str) -> str:
-        """Return a text with those characters of the stored one that were shown as an escape."""
+        """Return a typed text, with the stored characters that were shown as escapes put back."""
         for char in set(UNSAFE.findall(self.held[name])):
             text = text.replace(visible(char), char)
         return text
 
     @property
     def is_changed(self) -> bool:
-        """Whether there is anything to write."""
+        """Whether there are changes to write."""
         return bool(self.typed)
 
     def operation_id(self) -> str:
-        """Return the operation's id: the same for the same request, so that it is never applied twice."""
+        """Return the operation's id, which is the same for the same request, so that it is never applied twice."""
         if self._operation is None or self._operation[1] != self.typed:
             self._operation = new_operation_id(), dict(self.typed)
         return self._operation[0]
@@ -91,9 +91,9 @@ class Form:
     # -- writing -----------------------------------------------------------------------------------
 
     def write(self, customers: Customers) -> Outcome | None:
-        """Write what was typed; None if a person has to decide first, and `conflicts` says what.
+        """Write the changes; return None if a person must first decide the `conflicts`.
 
-        Fields that only another has changed stay as that one wrote them.
+        Fields that only somebody else changed keep the other's value.
 
         Raises:
             ConflictError: a unique value is taken.
@@ -119,7 +119,7 @@ class Form:
                     return None
 
     def meet(self, details: Mapping[str, Any]) -> None:
-        """Take in what another has changed, from the details of a conflict of versions."""
+        """Merge somebody else's changes, given the details of a version conflict."""
         fields = details["fields"]
         asked = {each["field"]: each["asked"] for each in fields if "asked" in each}
         now = {each["field"]: each["now"] for each in fields}
@@ -134,10 +134,10 @@ class Form:
         self.held.update({name: _text(self.own, name, value) for name, value in now.items() if name in self.held})
 
     def decide(self, mine: Mapping[str, bool]) -> None:
-        """End a conflict.
+        """Resolve the conflicts.
 
         Args:
-            mine: for each field of the conflict whether what was typed is kept.
+            mine: for each field in conflict, whether to keep the typed value.
         """
         for conflict in self.conflicts:
             if not mine[conflict.field]:

@@ -1,4 +1,4 @@
-"""What all screens have around them."""
+"""The parts that all screens share."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ CHANGES: Final = ("a add", "e edit", "d delete")
 
 
 class Frame(Screen[T | None], Generic[T]):
-    """A screen under the line that names the database, and above the lines of status and keys.
+    """A screen with a title line that names the database above it, and the status and key lines below it.
 
     Args:
-        desk: what it works with.
+        desk: the database and what may be done there.
     """
 
     KEYS: ClassVar[tuple[str, ...]] = ("? help", "q quit")
     AGAIN: ClassVar[str] = "r"
-    """The key that tries again what failed."""
+    """The key that retries what failed."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
@@ -40,15 +40,15 @@ class Frame(Screen[T | None], Generic[T]):
         self.status = Status(lambda: desk.worker.busy_for, self.AGAIN, desk.carry)
 
     def action_back(self) -> None:
-        """Close the screen without an answer."""
+        """Close the screen without a result."""
         self.dismiss(None)
 
     def keys_line(self) -> Keys:
-        """Return the line of keys, without those that change something where nothing may be changed."""
+        """Return the line of keys, without those for changes if changes are not allowed."""
         return Keys([key for key in self.KEYS if not (self.desk.read_only and key in CHANGES)])
 
     def may_change(self) -> bool:
-        """Tell whether something may be changed, and say so if not."""
+        """Return whether changes are allowed; if not, say why."""
         if self.desk.read_only is not None:
             self.status.tell(f"read-only: {self.desk.read_only}")
         return self.desk.read_only is None
@@ -61,7 +61,7 @@ class Frame(Screen[T | None], Generic[T]):
         return Line(text, classes="production" if desk.is_production else "title")
 
     def copy(self, field: str, row: Customer) -> None:
-        """Put a field on the terminal's clipboard (OSC 52), as it is stored."""
+        """Copy a field's stored value to the terminal's clipboard (OSC 52)."""
         text = to_text(row[field])
         if text is None:
             self.status.tell(f"`{field}` is empty")
@@ -71,7 +71,7 @@ class Frame(Screen[T | None], Generic[T]):
 
 
 class LinesScreen(Frame[T]):
-    """A screen of lines, read from the database."""
+    """A screen of lines from the database."""
 
     BINDINGS: ClassVar = [Binding("escape,left,backspace", "back"), Binding("r", "again")]
 
@@ -80,7 +80,7 @@ class LinesScreen(Frame[T]):
         self.lines = Lines()
 
     def compose(self) -> ComposeResult:
-        """Yield the lines from the top to the bottom."""
+        """Yield the widgets from top to bottom."""
         yield self.title_line()
         yield Line(id="heading", classes="title")
         yield Rows(self.lines, lambda index, _: self.lines.rows[index], moved=self.draw, chosen=self.choose)
@@ -88,13 +88,13 @@ class LinesScreen(Frame[T]):
         yield self.keys_line()
 
     def on_mount(self) -> None:
-        """Begin in the lines."""
+        """Focus the lines."""
         self.query_one(Rows).focus()
         self.draw()
 
     @property
     def room(self) -> int:
-        """How many columns a line has."""
+        """The width of a line in columns."""
         return max(self.query_one(Rows).size.width - 2, 20)
 
     def say(self, heading: str, rows: list[str]) -> None:
@@ -104,7 +104,7 @@ class LinesScreen(Frame[T]):
         self.query_one(Rows).show()
 
     def draw(self) -> None:
-        """Show what is known."""
+        """Show the current data."""
 
     def choose(self) -> None:
         """Act on the selected line."""

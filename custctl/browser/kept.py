@@ -1,6 +1,7 @@
-"""What is typed in a form, on disk with every key, so that the end of the terminal loses nothing.
+"""Unsaved edits of forms, written to disk with every key, so that nothing is lost if the terminal closes.
 
-The files are those of `customer edit`: private, kept for a day, erased with their customer. They hold what was typed alone.
+The files are like those of `customer edit`: private, kept for a day, erased with their customer. They contain only
+what was typed.
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ if TYPE_CHECKING:
     from custctl.schema.own import OwnFields
 
 _VERSION: Final = re.compile(r"^# version: (\S+)$", re.MULTILINE)
-_NEW: Final = 0  # stands for the customer that is to be added
+_NEW: Final = 0  # the id that stands for a new customer
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A text that was kept.
+    """An unsaved edit.
 
     Attributes:
-        version: of the customer that it was typed for; None for one that is to be added.
+        version: the customer's version that it is based on; None for a new customer.
         typed: texts by field.
-        at: when it was typed last, as hours and minutes.
+        at: when it was last changed, as hours and minutes.
     """
 
     path: Path
@@ -44,11 +45,11 @@ class Kept:
 
 
 class KeptEdits:
-    """The kept texts of one database.
+    """The unsaved edits of one database.
 
     Args:
         location: the database in words.
-        profile: its name.
+        profile: the profile's name.
     """
 
     def __init__(self, environ: Mapping[str, str], location: str, profile: str) -> None:
@@ -60,7 +61,7 @@ class KeptEdits:
         return edits_of(self._environ, self._location, customer_id or _NEW)
 
     def find(self, customer_id: int | None, own: OwnFields) -> Kept | None:
-        """Return what was typed last for a customer, or for a new one with None, and is not written."""
+        """Return the last unsaved edit of a customer, or of a new one if the id is None."""
         with suppress(UsageError, OSError):
             for path in kept_edits(*self._place(customer_id)):
                 changed = path.stat().st_mtime
@@ -69,23 +70,23 @@ class KeptEdits:
                     version = _VERSION.search(text)
                     typed = parse_document(text, own)
                     if version is None or not typed or changed < time.time() - KEPT_FOR:
-                        continue  # one of `customer edit`, which holds every field
+                        continue  # a file of `customer edit`, which contains every field
                     at = time.strftime("%H:%M", time.localtime(changed))
                     texts = {name: value or "" for name, value in typed.items()}
                     return Kept(path, version[1] if customer_id is not None else None, texts, at)
         return None
 
     def keep(self, customer_id: int | None, version: str | None, typed: Mapping[str, str], path: Path | None) -> Path:
-        """Keep what was typed.
+        """Write an unsaved edit to disk.
 
         Args:
-            path: where an earlier text of the same form is kept, which this one replaces.
+            path: the file with an earlier state of the same form, which this one replaces.
 
         Returns:
-            Where it is kept.
+            The file.
 
         Raises:
-            UnavailableError: it cannot be written.
+            UnavailableError: the file cannot be written.
         """
         who = f"customer {customer_id}" if customer_id is not None else "a new customer"
         text = f"# version: {version or 'new'}\n" + document(typed, title=f"{who} of {self._profile}")
@@ -106,10 +107,10 @@ class KeptEdits:
         return path
 
     def drop(self, path: Path) -> None:
-        """Remove a text that is no longer needed."""
+        """Remove an unsaved edit that is no longer needed."""
         remove_edits(path.parent, path.stem)
 
     def forget(self, customer_id: int) -> None:
-        """Remove all texts of a customer that is not there any more."""
-        with suppress(UsageError):  # no home folder, nothing kept
+        """Remove all unsaved edits of a customer that no longer exists."""
+        with suppress(UsageError):  # no home folder, so nothing is kept
             forget_edits(*self._place(customer_id))

@@ -1,4 +1,4 @@
-"""A window on a list of any length: a few pages held, the others read again by key when the window moves over them."""
+"""A window on a list of any length: it holds a few pages and rereads the others by key when they come into view."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from custctl.customers.model import Customer
     from custctl.customers.pages import Page
 
-SIZE: Final = 100  # customers a page
-HELD: Final = 7  # pages, for screens of up to 250 lines
-_STARTS: Final = 1000  # cursors of pages that are not held, about 150 bytes each
+SIZE: Final = 100  # customers per page
+HELD: Final = 7  # pages; enough for screens of up to 250 lines
+_STARTS: Final = 1000  # cursors of pages, about 150 bytes each
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,10 @@ class Request:
     """A page to read.
 
     Attributes:
-        number: which page, from 0.
-        start: the cursor where reading begins; None for the beginning of the list.
-        skip: how many pages lie between that place and the page.
-        whole: whether the answer replaces all that is held.
+        number: the page's number, from 0.
+        start: the cursor to start reading at; None for the beginning of the list.
+        skip: how many pages to skip from there.
+        whole: whether the answer replaces all pages held.
     """
 
     number: int
@@ -34,11 +34,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A page as it was read.
+    """A page that was read.
 
     Attributes:
-        number: which page; a lower one than was asked for where the list has become shorter.
-        starts: the cursors that were met, by the number of the page that begins there.
+        number: the page's number; lower than requested if the list has become shorter.
+        starts: the cursors found on the way, by the number of the page that starts there.
     """
 
     number: int
@@ -47,10 +47,10 @@ class Answer:
 
 
 def read(request: Request, fetch: Callable[[str | None], Page]) -> Answer:
-    """Carry a request out.
+    """Read the requested page.
 
     Args:
-        fetch: reads the page that begins at a cursor.
+        fetch: reads the page that starts at a cursor.
     """
     number = request.number - request.skip
     starts = {number: request.start}
@@ -63,12 +63,12 @@ def read(request: Request, fetch: Callable[[str | None], Page]) -> Answer:
 
 
 class Scroll:
-    """Rows of which one is selected and some are shown, counted from 0.
+    """A selection and a visible part of rows, counted from 0.
 
     Attributes:
         at: the selected row.
-        top: the first row that is shown.
-        height: how many rows are shown.
+        top: the first visible row.
+        height: the number of visible rows.
     """
 
     first: int
@@ -80,16 +80,16 @@ class Scroll:
         self.height = 1
 
     def move(self, by: int) -> None:
-        """Select another row, as far as there are rows."""
+        """Move the selection, at most to the first or last row."""
         self.select(self.at + by)
 
     def select(self, index: int) -> None:
-        """Select a row, or the nearest one that there is."""
+        """Select a row, or the nearest one that exists."""
         self.at = max(self.first, min(index, self.end - 1))
         self._scroll()
 
     def resize(self, height: int) -> None:
-        """Show another number of rows; the selected one stays in sight."""
+        """Change the number of visible rows; the selected row stays visible."""
         self.height = max(height, 1)
         self._scroll()
 
@@ -99,7 +99,7 @@ class Scroll:
 
 
 class Lines(Scroll):
-    """Rows that are all held."""
+    """Rows that are all in memory."""
 
     def __init__(self, rows: Sequence[str] = ()) -> None:
         super().__init__()
@@ -112,22 +112,22 @@ class Lines(Scroll):
 
     @property
     def end(self) -> int:  # type: ignore[override]
-        """The row behind the last one."""
+        """The index after the last row."""
         return len(self.rows)
 
     def replace(self, rows: Sequence[str]) -> None:
-        """Show other rows; the place stays."""
+        """Replace the rows; the selected index stays."""
         self.rows = rows
         self.select(self.at)
 
 
 class Pages(Scroll):
-    """The window: what is held of a list, which row is selected, and which is shown first.
+    """The window: the pages held of a list, the selected row and the first visible one.
 
-    Rows are counted from the beginning of the list; all pages but the last have the same size.
+    Rows are counted from the beginning of the list. All pages except the last have the same size.
 
     Attributes:
-        next: the cursor behind the last page that is held; None at the end of the list.
+        next: the cursor after the last page held; None at the end of the list.
     """
 
     def __init__(self, size: int = SIZE, held: int = HELD) -> None:
@@ -145,22 +145,22 @@ class Pages(Scroll):
 
     @property
     def first(self) -> int:  # type: ignore[override]
-        """The first row that is held."""
+        """The first row held."""
         return self._number * self._size
 
     @property
     def end(self) -> int:  # type: ignore[override]
-        """The row behind the last one that is held."""
+        """The index after the last row held."""
         return self.first + sum(map(len, self._blocks))
 
     @property
     def is_read(self) -> bool:
-        """Whether anything was read yet, an empty list too."""
+        """Whether a page was read yet, even an empty one."""
         return bool(self._blocks)
 
     @property
     def is_whole(self) -> bool:
-        """Whether the end of the list is known, and so how many rows it has."""
+        """Whether the end of the list is known, and so its number of rows."""
         return self.is_read and self.next is None
 
     def row(self, index: int) -> Customer | None:
@@ -172,17 +172,17 @@ class Pages(Scroll):
 
     @property
     def selected(self) -> Customer | None:
-        """The selected customer, if there is one."""
+        """The selected customer, or None."""
         return self.row(self.at)
 
     # -- reading -----------------------------------------------------------------------------------
 
     def again(self) -> None:
-        """Want what is held to be read again."""
+        """Reread the page of the selected row."""
         self._again = self._request(self.at // self._size, whole=True)
 
     def home(self) -> None:
-        """Select the first row of the list, at once or when it is read."""
+        """Select the first row of the list, now or once it is read."""
         if self.first == 0:
             self.select(0)
         else:
@@ -190,10 +190,10 @@ class Pages(Scroll):
             self._goes_home = True
 
     def wanted(self) -> Request | None:
-        """Return the page that is to be read next, so that moving on finds it there; None if there is none."""
+        """Return the next page to read, so that it is there before the selection reaches it; None if none is needed."""
         if self._again is not None:
             return self._again
-        # Not more than what is held has on both sides of any row.
+        # At most as many rows as the window can hold on both sides of any row.
         margin = min(max(self._size // 2, self.height), (self._held - 2) * self._size // 2)
         if self.next is not None and self.at + margin >= self.end:
             return Request(self._number + len(self._blocks), self.next)
@@ -206,7 +206,7 @@ class Pages(Scroll):
         return Request(number, self._starts[anchor], number - anchor, whole)
 
     def take(self, request: Request, answer: Answer) -> None:
-        """Take what was read for a request; for one that is not wanted any more, nothing happens."""
+        """Add the page read for a request; ignore it if the request is obsolete."""
         if request != self.wanted():
             return
         self._again = None
@@ -222,7 +222,7 @@ class Pages(Scroll):
             self._blocks.insert(0, items)
             self._number -= 1
         else:
-            # Rows came or went there: what follows is read anew from where this page ends now.
+            # Rows were added or deleted there: read the following pages again from the end of this one.
             self._replace(answer)
         self._shed()
         if self._goes_home:
@@ -237,13 +237,13 @@ class Pages(Scroll):
     def _remember(self, starts: dict[int, str | None]) -> None:
         self._starts.update(starts)
         if len(self._starts) > _STARTS:
-            # Every second of the farther ones: pages between are reached from the one before.
+            # Drop every second cursor of the farther half: its page is reached from the previous cursor.
             far = sorted(self._starts, key=lambda number: -abs(number - self._number))[: _STARTS // 2]
             for number in sorted(far)[1::2]:
                 del self._starts[number]
 
     def _shed(self) -> None:
-        """Let go of the pages that are farthest from the selected row."""
+        """Drop the pages farthest from the selected row."""
         while len(self._blocks) > self._held:
             if self.at - self.first > self.end - self.at:
                 self._blocks.pop(0)
@@ -253,7 +253,7 @@ class Pages(Scroll):
                 self.next = self._starts[self._number + len(self._blocks)]
 
     def _select_again(self, kept: Customer | None) -> None:
-        """Select the customer that was selected, wherever it is now; else what is in its place."""
+        """Select the same customer, wherever it is now; if it is gone, keep the place."""
         if kept is not None:
             held = self.row(self.at)
             if held is None or held.id != kept.id:

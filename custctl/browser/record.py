@@ -1,4 +1,4 @@
-"""The screens of one customer: its fields, and its history."""
+"""The screens of one customer: fields and history."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class RecordScreen(LinesScreen[None]):
     """A customer, field by field.
 
     Args:
-        row: the customer as the list had it; it is read again when it is opened.
-        changed: called with the customer after it was read or written; with None when it is not there any more.
+        row: the customer from the list; the screen rereads it.
+        changed: called with the customer after a read or write; with None if it no longer exists.
     """
 
     KEYS: ClassVar[tuple[str, ...]] = (
@@ -50,7 +50,7 @@ class RecordScreen(LinesScreen[None]):
         self._owners: list[str] = []
 
     def on_mount(self) -> None:
-        """Read the customer as it is now."""
+        """Read the current customer."""
         super().on_mount()
         self.action_again()
 
@@ -76,7 +76,7 @@ class RecordScreen(LinesScreen[None]):
         self.status.well("")
 
     def choose(self) -> None:
-        """Copy the field: nothing else can be opened here."""
+        """Copy the field: there is nothing to open here."""
         self.action_copy()
 
     def action_copy(self) -> None:
@@ -85,7 +85,7 @@ class RecordScreen(LinesScreen[None]):
             self.copy(self._owners[self.lines.at], self.row)
 
     def action_edit(self) -> None:
-        """Change the customer."""
+        """Edit the customer."""
         edit(self, self.row, self._written)
 
     def action_delete(self) -> None:
@@ -116,7 +116,7 @@ class HistoryScreen(LinesScreen[None]):
         self._history: History | None = None
 
     def on_mount(self) -> None:
-        """Read it."""
+        """Read the history."""
         super().on_mount()
         self.action_again()
 
@@ -126,7 +126,7 @@ class HistoryScreen(LinesScreen[None]):
         self.say(f"history of customer {self._customer}", rows)
 
     def action_again(self) -> None:
-        """Read it again."""
+        """Read the history again."""
         self.run_worker(self._read(), exclusive=True, group="read")
 
     async def _read(self) -> None:

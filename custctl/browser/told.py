@@ -1,4 +1,4 @@
-"""A customer and its history as lines that fit a screen."""
+"""Formats a customer and its history as lines that fit the screen."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _EMPTY: Final = "(empty)"
 
 
 def shown(value: Value) -> str:
-    """Return a value as text that may reach a terminal, and that can be told from nothing."""
+    """Return a value as text that is safe for a terminal and never empty."""
     return _EMPTY if value is None else cell(value)
 
 
 def wrapped(text: str, width: int) -> Iterator[str]:
-    """Yield a text in lines: broken at spaces, and within a word where one is longer than a line."""
+    """Yield a text in lines, broken at spaces, or within a word that is longer than a line."""
     line = ""
     for word in text.split(" "):
         joined = f"{line} {word}" if line else word
@@ -42,7 +42,7 @@ def wrapped(text: str, width: int) -> Iterator[str]:
 
 
 def record(row: Customer, room: int) -> tuple[list[str], list[str]]:
-    """Return the lines of a customer, and the field that each belongs to, first."""
+    """Return first the field of each line, then the lines of a customer."""
     fields = row.as_dict()
     label = max(map(width_of, map(cell, fields))) + 2
     owners, lines = [], []
@@ -56,10 +56,10 @@ def record(row: Customer, room: int) -> tuple[list[str], list[str]]:
 def conflicts(
     found: Sequence[FieldConflict], mine: Mapping[str, bool], room: int, *, was_known: bool
 ) -> tuple[list[str], list[str]]:
-    """Return the lines of a conflict, and the field that each belongs to, first.
+    """Return first the field of each line, then the lines of a conflict.
 
     Args:
-        mine: what was decided, by field: whether what was asked is kept.
+        mine: the decisions by field: whether to keep the typed value.
         was_known: whether the values before are known.
     """
     owners, lines = [], []

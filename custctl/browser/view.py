@@ -1,4 +1,4 @@
-"""What the list shows: a search, or a list with its sort and filters."""
+"""The view of the list screen: a search, or a list with sort and filters."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A question to the database.
+    """A search or a list.
 
     Attributes:
-        text: what is searched for; empty for a list. Sort and filters are of the list alone.
-        sort: a field, with `-` in front for descending; `status`, `country` and `where` as `customer list` takes them.
+        text: the search text; empty for a list. Sort and filters apply only to a list.
+        sort: a field, with a leading `-` for descending; `status`, `country` and `where` are as in `customer list`.
     """
 
     text: str = ""
@@ -26,9 +26,9 @@ class View:
     where: tuple[str, ...] = field(default=())
 
     def fetch(self, customers: Customers, after: str | None, limit: int) -> Page:
-        """Return the page that begins at a cursor. Raises as `Customers.list` and `Customers.search` do."""
+        """Return the page that starts at a cursor. Raises as `Customers.list` and `Customers.search` do."""
         if after is not None:
-            # The cursor carries the question.
+            # The cursor contains the query.
             read = customers.search if self.text else customers.list
             return read(limit=limit, after=after)
         if self.text:
@@ -42,7 +42,7 @@ class View:
         )
 
     def in_words(self) -> str:
-        """Return the question as the screen shows it."""
+        """Return the view in words, for the screen."""
         if self.text:
             return f"search: {self.text}"
         filters = [f"{name}={value}" for name, value in (("status", self.status), ("country", self.country)) if value]

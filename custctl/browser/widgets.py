@@ -1,4 +1,4 @@
-"""What the screens are made of: rows to move through, and the lines at the top and the bottom."""
+"""The widgets of the screens: scrolling rows, and the lines at the top and the bottom."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 _PLAIN = Style()
 _SELECTED = Style(reverse=True)
-_WHEEL = 3  # rows
-_NEWS = 5.0  # seconds
+_WHEEL = 3  # rows per step of the mouse wheel
+_NEWS = 5.0  # seconds for which a message is shown
 
 
 def _hidden(key: str, action: str) -> Binding:
@@ -35,13 +35,13 @@ def _hidden(key: str, action: str) -> Binding:
 
 
 class Rows(Widget, can_focus=True):
-    """Rows of text, one of them selected.
+    """Rows of text, one of which is selected.
 
     Args:
-        scroll: which rows there are, and where the selection is.
+        scroll: the rows and the selection.
         text: returns a row's text for a width.
         moved: called after the selection moved.
-        chosen: called for Enter and a double click.
+        chosen: called on Enter and double click.
     """
 
     BINDINGS: ClassVar = [
@@ -80,14 +80,14 @@ class Rows(Widget, can_focus=True):
         return Strip([Segment(cut(f" {self._text(index, width - 2)}", width), style)])
 
     def show(self, scroll: Scroll | None = None) -> None:
-        """Draw again, with other rows perhaps."""
+        """Redraw, optionally with other rows."""
         if scroll is not None:
             self.rows = scroll
         self.rows.resize(self.size.height)
         self.refresh()
 
     def on_resize(self, event: Resize) -> None:
-        """Keep the selected row in sight."""
+        """Keep the selected row visible."""
         self.rows.resize(event.size.height)
         self._moved()
 
@@ -98,22 +98,22 @@ class Rows(Widget, can_focus=True):
         self._moved()
 
     def action_page(self, by: int) -> None:
-        """Move by the height of the screen."""
+        """Move by the height of the widget."""
         self.action_move(by * max(self.rows.height - 1, 1))
 
     def action_edge(self, last: bool) -> None:
-        """Select the first row, or the last one that is held."""
+        """Select the first row, or the last one held."""
         if not last and self._to_start is not None:
             self._to_start()
             return
         self.action_move((self.rows.end - 1 if last else self.rows.first) - self.rows.at)
 
     def action_choose(self) -> None:
-        """Open what is selected."""
+        """Open the selected row."""
         self._chosen()
 
     def on_click(self, event: Click) -> None:
-        """Select a row; open it by a double click."""
+        """Select a row; open it on a double click."""
         index = self.rows.top + event.y
         if self.rows.first <= index < self.rows.end:
             self.action_move(index - self.rows.at)
@@ -132,7 +132,7 @@ class Rows(Widget, can_focus=True):
 
 
 class Line(Static):
-    """One line of text, cut to the width."""
+    """A line of text, cut to the width."""
 
     DEFAULT_CSS = "Line { height: 1; width: 100%; }"
 
@@ -141,24 +141,24 @@ class Line(Static):
         self.text = text
 
     def say(self, text: str) -> None:
-        """Show another text."""
+        """Set the text."""
         self.text = text
         self.refresh()
 
     def fitted(self, text: str) -> Content:
-        """Return a text of one line as it may reach the terminal, and without markup."""
+        """Return a text as one line, safe for the terminal and without markup."""
         return Content(cut(visible(text), self.size.width).rstrip())
 
     def render(self) -> Content:
-        """Return what fits."""
+        """Return the text that fits."""
         return self.fitted(self.text)
 
 
 class Keys(Line):
-    """The line at the bottom: which keys do what.
+    """The bottom line: the keys and what they do.
 
     Args:
-        keys: in order of worth, the two that are never left out last.
+        keys: in order of importance; the last two are never omitted.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -166,7 +166,7 @@ class Keys(Line):
         self._keys = keys
 
     def render(self) -> Content:
-        """Return as many as fit."""
+        """Return as many keys as fit."""
         *kept, more, leave = self._keys
         while kept and len("  ".join((*kept, more, leave))) > self.size.width - 2:
             kept.pop()
@@ -174,11 +174,11 @@ class Keys(Line):
 
 
 class Status(Line):
-    """The line above the keys: what is being waited for, what went wrong, or a note.
+    """The line above the keys: progress, an error or a note.
 
     Args:
-        busy_for: returns for how many seconds the database has been asked something.
-        again: the key that tries again what failed.
+        busy_for: returns for how many seconds the current call has been running.
+        again: the key that retries what failed.
         carry: completes the commands in a hint.
     """
 
@@ -193,38 +193,38 @@ class Status(Line):
         self._news_end = 0.0
 
     def on_mount(self) -> None:
-        """Look from time to time how long something takes."""
+        """Redraw regularly to show how long a call takes."""
         self.set_interval(0.25, self.refresh)
 
     @property
     def fault(self) -> CustctlError | None:
-        """What went wrong last, until something goes well."""
+        """The last error, until a call succeeds."""
         return self._fault
 
     def fail(self, error: CustctlError) -> None:
-        """Say what went wrong, and since when."""
+        """Show an error, and since when."""
         if self._fault is None or self._fault.message != error.message:
             self._since = time.strftime("%H:%M:%S")
         self._fault = error
         self.refresh()
 
     def tell(self, text: str) -> None:
-        """Say for a moment what a key has done."""
+        """Show briefly what a key did."""
         self._news, self._news_end = text, time.monotonic() + _NEWS
         self.refresh()
 
     def well(self, text: str) -> None:
-        """Say what is the case now."""
+        """Show the current state, and clear the error."""
         self._fault = None
         self.say(text)
 
     def render(self) -> Content:
-        """Return what is most urgent."""
+        """Return the most urgent message."""
         seconds = int(self._busy_for())
         waiting = f"waiting for the database, {seconds} s" if seconds else ""
         if self._fault is not None:
             hint = f" ({self._carry(self._fault.hint)})" if self._fault.hint else ""
-            # What to do comes first: a narrow screen cuts the end.
+            # The next step comes first: a narrow screen cuts the end.
             told = waiting or f"since {self._since}, {self._again} tries again"
             is_typed = isinstance(self._fault, UsageError | InvalidError | ConflictError | NotFoundError)
             return self.fitted(f" ! {'' if is_typed else f'{told}: '}{self._fault.message}{hint}")

@@ -1,7 +1,7 @@
-"""The one thread that speaks to the database, so that the screen never waits for it.
+"""The thread that uses the database, so that the screen never waits for it.
 
-A connection belongs to one thread, and a browser needs one. What is read for an outrun question ends early: it gets the
-interrupt that Ctrl-C would give it, on which every engine ends its statement.
+A connection belongs to one thread, and a browser needs only one. A read that a newer one replaces ends early: it gets
+the interrupt of Ctrl-C, on which every engine cancels its statement.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from custctl.support.errors import UnavailableError
 
 T = TypeVar("T")
 
-_IDLE: Final = 20.0  # seconds until the connection is closed: servers end idle sessions
+_IDLE: Final = 20.0  # seconds until an idle connection is closed: servers end idle sessions
 
 
 class Outrun(KeyboardInterrupt):
-    """A newer question has replaced the one that is being answered."""
+    """A newer call has replaced the running one."""
 
 
 class _Job:
@@ -34,10 +34,10 @@ class _Job:
 
 
 class Worker:
-    """Runs calls in order, each on its thread.
+    """Runs calls in order on its thread.
 
     Args:
-        let_go: closes the connection; called on the thread after some time without calls, and at the end.
+        let_go: closes the connection; called on the thread when it is idle, and at the end.
     """
 
     def __init__(self, let_go: Callable[[], None]) -> None:
@@ -51,7 +51,7 @@ class Worker:
 
     @property
     def busy_for(self) -> float:
-        """How long the running call has been running, in seconds; 0 if none is."""
+        """Seconds for which the current call has been running; 0 if there is none."""
         running = self._running
         return time.monotonic() - running.began if running is not None and running.began is not None else 0.0
 
@@ -63,16 +63,16 @@ class Worker:
 
     @property
     def is_writing(self) -> bool:
-        """Whether a call is running or waiting that may not be given up."""
+        """Whether a write is running or waiting."""
         with self._lock:
             running = [self._running] if self._running is not None else []
             return any(job.kind is None for job in (*running, *self._jobs))
 
     def submit(self, work: Callable[[], T], *, kind: str | None = None) -> Future[T]:
-        """Run a call as soon as those before it are done.
+        """Run a call after those before it.
 
         Args:
-            kind: of a call that only reads: earlier ones of the same kind are given up. None for one that writes.
+            kind: the kind of a read, which cancels earlier reads of the same kind; None for a write.
         """
         job = _Job(work, kind)
         with self._lock:
@@ -91,10 +91,10 @@ class Worker:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread.ident), ctypes.py_object(Outrun))
 
     def close(self, patience: float) -> bool:
-        """Give up what only reads, wait for what writes, close the connection and end the thread.
+        """Cancel reads, wait for writes, close the connection and end the thread.
 
         Args:
-            patience: how long to wait for reads to end, in seconds; a write ends within its own deadline.
+            patience: seconds to wait for reads to end; a write ends within its own time limit.
 
         Returns:
             Whether the thread has ended.
@@ -121,16 +121,16 @@ class Worker:
                     return
                 self._run(job)
             except Outrun:
-                # It came when what it was meant for had just ended.
+                # The call that it was meant for had just ended.
                 pass
-            except Exception:  # noqa: BLE001, S110 - of closing a connection: the next call opens another
+            except Exception:  # noqa: BLE001, S110 - closing the connection failed: the next call opens another
                 pass
             finally:
                 if job is not None:
                     self._settle(job, error=Outrun())
 
     def _next(self) -> _Job | None:
-        """Return the next call; None at the end."""
+        """Return the next call, or None at the end."""
         while True:
             with self._lock:
                 if not self._jobs and not self._ended:
@@ -152,10 +152,10 @@ class Worker:
     def _run(self, job: _Job) -> None:
         try:
             result = job.work()
-        except BaseException as error:  # noqa: BLE001 - raised again where the answer is waited for
+        except BaseException as error:  # noqa: BLE001 - the waiting caller raises it
             self._settle(job, error=error)
             if isinstance(error, KeyboardInterrupt | UnavailableError):
-                self._let_go()  # what was interrupted may be half done: the next call begins on another connection
+                self._let_go()  # the connection may be in the middle of a statement: the next call opens another
         else:
             self._settle(job, result)
 
