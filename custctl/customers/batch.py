@@ -25,8 +25,8 @@ OnConflict = Literal["fail", "skip", "update"]
 _TAKEN = "the email is already taken"
 _LINE_BREAK = re.compile(r"U\+000[AD]\b")
 _JOIN = "`--join-lines` joins the lines of a cell"
-# What a value violates that was written for another purpose: a status of another system, a text that is too long.
-# A control character or a damaged number says nothing about the column's meaning.
+# Violations typical of a value written for another purpose: a status of another system, a text that is too long.
+# A control character or a damaged number is only a fault of the value.
 _OF_OTHER_MEANING = re.compile(r"(?:^|; )`(\w+)` (?:must be `|has \d+ characters)")
 _OPTIONAL = frozenset(EDITABLE) - frozenset(REQUIRED)
 _VALIDATORS = 1000  # JSON lines can have any number of different sets of columns
