@@ -1,1 +1,1 @@
-"""PostgreSQL, behind the one interface."""
+"""PostgreSQL behind the common interface."""

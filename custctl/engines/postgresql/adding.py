@@ -1,4 +1,4 @@
-"""Scripts that add a column to `customer` on PostgreSQL: no row is rewritten or read while others wait."""
+"""Scripts that add a column to `customer` on PostgreSQL without rewriting or reading rows while others wait."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class PostgresqlColumnScripts(ColumnScripts):
         name, kind = self.quote(column.name), column.type
         declared = _TYPES.get(kind.name, kind.name)
         if kind.name == "text":
-            # Text compares by code point, as in the other columns.
+            # Text compares by code point, like in the other columns.
             declared = 'text COLLATE "C"'
         elif kind.name == "decimal":
             declared = f"numeric({kind.size},{kind.scale})"
@@ -33,7 +33,7 @@ class PostgresqlColumnScripts(ColumnScripts):
             add += f" NOT NULL DEFAULT {literal(column, _string, {'true': 'true', 'false': 'false'})}"
         first, second = [f"{add};"], []
         if kind.name == "text":
-            # NOT VALID: the rows are read later, in the second script, which stops nobody.
+            # NOT VALID: the second script reads the rows later, without blocking anybody.
             constraint = f"customer_{column.name}_length"
             first += [
                 f"ALTER TABLE customer ADD CONSTRAINT {constraint}",

@@ -1,6 +1,6 @@
-"""Attempts to connect that failed, told as errors of the tree.
+"""Converts failed connection attempts to `CustctlError`.
 
-What the server says is told by its SQLSTATE, whatever its language.
+The server's errors are recognised by SQLSTATE, whatever its language.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from custctl.support.text import visible
 if TYPE_CHECKING:
     from psycopg import Error
 
-# libpq tells what it did before the reason: `connection to server at "h" (::1), port 1 failed: …`
+# libpq says what it did before it gives the reason: `connection to server at "h" (::1), port 1 failed: …`
 _WHAT_WAS_DONE = re.compile(
     r"^connection (?:failed|is bad): (?:connection to server (?:at|on) .*? failed: )?|^connection to server .*? failed: "
 )
 _PASSWORD_FILE = re.compile(r'password retrieved from file "(.*)"')
-# libpq's own words: its messages are English, as the program sets no locale for them.
+# libpq's own messages are in English, because the program sets no locale for them.
 _NO_POSTGRESQL = re.compile(r"invalid response|authentication request|wrong version number|packet length")
 _PASSWORD, _AUTHORIZATION, _PRIVILEGE, _DATABASE = "28P01", "28000", "42501", "3D000"
 PROTOCOL_VIOLATION = "08P01"
-"""What PgBouncer answers to whatever it does not take."""
+"""PgBouncer's answer to everything that it does not accept."""
 _FROM_WHERE = "`custctl credential check` shows where the password comes from; `custctl credential set` stores one"
 _CHECK_NODES = "check that the server is running, and check `database.nodes` in the profile"
 
@@ -42,17 +42,17 @@ def reason(error: Error) -> str:
 
 
 def is_answer(error: Error) -> bool:
-    """Tell whether it is the server that refused: it is alive."""
+    """Tell whether the server itself refused, which means that it is alive."""
     return isinstance(error, AttemptError) and error.by_server
 
 
 def translate_attempt(error: Error, where: str, login: str, authorities: str | None, *, tls: bool) -> CustctlError:
-    """Return the error of the tree for an attempt to connect that failed.
+    """Convert the error of a failed connection attempt to a `CustctlError`.
 
     Args:
-        where: the node, as messages name it.
-        login: who was to be logged in, as messages name him.
-        authorities: the file of certificates that were trusted, `system`, or None where any was taken.
+        where: the node, as named in messages.
+        login: the login, as named in messages.
+        authorities: the file of trusted certificates, `system`, or None if any certificate was accepted.
         tls: whether the attempt was encrypted.
     """
     told = _told(error, where, login, authorities, tls=tls)
@@ -67,7 +67,7 @@ def _told(error: Error, where: str, login: str, authorities: str | None, *, tls:
     if state in (_PASSWORD, _AUTHORIZATION, _PRIVILEGE):
         return CredentialError(refused, hint=_login_hint(error, state, tls=tls))
     if "bearer token" in text:
-        # libpq tries once more by itself, and these are the words that are left.
+        # libpq retries by itself, and this is the message that remains.
         told = f"{where} refuses the login of {login}: it does not accept the operator's token"
         return CredentialError(
             told, hint="`custctl whoami` shows whose it is; the server's log says what is wrong with it"
@@ -78,7 +78,7 @@ def _told(error: Error, where: str, login: str, authorities: str | None, *, tls:
         hint = "ask an administrator to create it, and check `database.name` in the profile"
         return UnavailableError(f"{where}: {text}", hint=hint)
     if state == PROTOCOL_VIOLATION or (is_answer(error) and state is None):
-        # A pooler gives this one to whatever it refuses; and without any, the words are all there is.
+        # A pooler uses this SQLSTATE for everything that it refuses; without an SQLSTATE there is only the text.
         return UnavailableError(f"{where} refuses the connection: {text}", hint=f"check the login too: {_FROM_WHERE}")
     if is_answer(error):
         return UnavailableError(f"{where} cannot serve now: {text}", hint="try again in a moment")

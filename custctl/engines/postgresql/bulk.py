@@ -1,4 +1,4 @@
-"""Bulk merge on PostgreSQL: COPY takes a batch into a temporary table, and from there it goes set by set."""
+"""Bulk merge on PostgreSQL: COPY loads a batch into a temporary table, and set-based statements merge it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from custctl.engines.model import Merge
 from custctl.engines.postgresql.connection import LimitedConnection
 from custctl.schema.own import Field
 
-# CSV without any of its meanings: what delimits and quotes is in no customer's text, so that nothing is escaped.
+# CSV without escaping: the delimiter and the quote are characters that occur in no customer's text.
 _CELL, _QUOTE = "\x1f", "\x01"
-# The widest type of each kind: what a column of a smaller one takes was checked, and is converted where it is assigned.
+# The widest type of each kind: values were checked against narrower column types and are converted on assignment.
 _TYPES = {"integer": "bigint", "decimal": "numeric", "boolean": "boolean", "date": "date", "uuid": "uuid"}
 _DIGITS = re.compile(r"\(\d\)")
 
@@ -33,7 +33,8 @@ def merge(
 ) -> Merge:
     """Insert or update a batch inside the open transaction; see `Database.merge`.
 
-    What another transaction inserts meanwhile is waited for, and counts as known: a unique key never ends a batch.
+    It waits for keys that a concurrent transaction inserts and then treats them as known: a unique key never aborts a
+    batch.
 
     Args:
         own: the company's own fields by name.
@@ -48,7 +49,7 @@ def merge(
         if len(inserted) == len(rows):
             break
         known = stage.known(inserted, lock=update)
-        # A row that stood in the way and was deleted since is inserted after all.
+        # If a conflicting row has been deleted meanwhile, insert the new one in another pass.
         if not insert or len(inserted) + len(known) >= len(rows):
             break
     changed = [row_id for _, row_id, differs in known if differs] if update else []
@@ -65,7 +66,7 @@ def merge(
 
 
 class _Stage:
-    """The temporary table of a batch; `position` counts from 0, the other columns are named by their number."""
+    """The temporary table of a batch; `position` starts at 0, the other columns are named by number."""
 
     def __init__(
         self,
@@ -92,9 +93,9 @@ class _Stage:
         return self._driver.execute(query, params or None)
 
     def fill(self, rows: Sequence[Sequence[Any]]) -> None:
-        """Put the batch in, in place of the one before."""
+        """Replace the contents of the table with this batch."""
         declared = sql.SQL(", ").join(sql.SQL('{} text COLLATE "C"').format(name) for name in self._staged)
-        # Behind a pooler the session is handed to others after the transaction.
+        # A pooler gives the session to other clients after the transaction.
         then = sql.SQL("DROP" if self._driver.pooled else "DELETE ROWS")
         self._run(
             "CREATE TEMPORARY TABLE IF NOT EXISTS {stage} (position integer, {declared}) ON COMMIT {then}",
@@ -114,7 +115,7 @@ class _Stage:
             stream.write(text)
 
     def insert(self) -> list[int]:
-        """Insert the rows whose key is new, in their order, and return their ids."""
+        """Insert the rows with a new key, in order, and return their ids."""
         rows = self._run(
             "INSERT INTO {table} AS held ({columns}) SELECT {staged} FROM {stage} ORDER BY position"
             " ON CONFLICT ({key}) DO NOTHING RETURNING held.id",
@@ -124,7 +125,7 @@ class _Stage:
         return [row_id for (row_id,) in rows]
 
     def known(self, but: list[int], *, lock: bool) -> list[tuple[int, int, bool]]:
-        """Return position, id and whether they differ of the rows that hold a key of the batch, some ids left out."""
+        """Return position, id and whether they differ, for existing rows with a key of the batch, except some ids."""
         return self._run(  # type: ignore[no-any-return]
             "SELECT s.position, held.id, ({held}) IS DISTINCT FROM ({staged})"
             " FROM {stage} AS s JOIN {table} AS held ON held.{key} = s.{key_staged}"
@@ -158,7 +159,7 @@ class _Stage:
         return [sql.SQL("held.{}").format(column) for column in self._columns]
 
     def _values(self, prefix: str = "") -> list[sql.Composable]:
-        """Return the staged texts as what the columns take."""
+        """Return the staged texts, converted to the types of the columns."""
         return [
             sql.SQL(_cast(field)).format(sql.SQL("{}{}").format(sql.SQL(prefix), staged))
             for staged, field in zip(self._staged, self._fields, strict=True)
@@ -166,14 +167,14 @@ class _Stage:
 
 
 def _comparable(value: sql.Composable, field: Field | None) -> sql.Composable:
-    """Return what is compared: JSON that is kept as text cannot be, and a text may be of a type that ignores case."""
+    """Return a comparable value: the type `json` has no comparison, and a text's type may ignore case."""
     if field is None or not (field.kind == "text" or field.native == "json"):
         return value
     return sql.SQL('CAST({} AS text) COLLATE "C"').format(value)
 
 
 def _cast(field: Field | None) -> str:
-    """Return the pattern that makes of a text what a column takes: the columns of texts take it as it is."""
+    """Return the pattern that converts a text to a column's type; text columns need no conversion."""
     kind = None if field is None else field.kind
     if field is None or kind == "text":
         return "{}"

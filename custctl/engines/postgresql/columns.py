@@ -1,4 +1,4 @@
-"""The company's own columns, as PostgreSQL's catalog has them.
+"""Reads the company's own columns from PostgreSQL's catalog.
 
 Source: https://www.postgresql.org/docs/current/catalog-pg-attribute.html, catalog-pg-type.html
 """
@@ -15,7 +15,7 @@ from custctl.schema.own import Field, Kind
 if TYPE_CHECKING:
     from custctl.engines.connection import Connection
 
-# A domain stands for the type that it is made of, whose length may be the domain's.
+# A domain is resolved to its base type; the domain may set the length.
 _QUERY: Final = """
 WITH RECURSIVE resolved AS (
   SELECT a.attnum, a.atttypid AS type, a.atttypmod AS modifier FROM pg_catalog.pg_attribute AS a
@@ -49,9 +49,9 @@ _KINDS: Final[dict[str, Kind]] = {
     "jsonb": "json",
 }
 _MOST_DIGITS: Final = 6
-"""How many digits of a second a time has whose type names no other number."""
+"""Default number of fractional digits of seconds, if a time's type names no other."""
 _HEAD: Final = 4
-"""What a type's modifier counts besides its length."""
+"""What a type's modifier contains besides the length."""
 
 
 def own_fields(connection: Connection) -> list[Field]:
@@ -74,7 +74,7 @@ def _field(
         limits.update(low=-(1 << (_BITS[word] - 1)), high=(1 << (_BITS[word] - 1)) - 1)
     elif kind == "decimal" and modifier >= _HEAD:
         packed = modifier - _HEAD
-        # The scale has eleven bits and a sign.
+        # The scale has eleven bits and is signed.
         limits.update(precision=packed >> 16, scale=((packed & 0x7FF) ^ 0x400) - 0x400)
     elif word == "float4":
         limits["precision"] = 24
@@ -113,12 +113,12 @@ SELECT n.nspname, r.relname, a.attname, b.attname FROM pg_catalog.pg_constraint 
 
 
 def constrained(connection: Connection, constraint: str | None) -> list[str]:
-    """Return the columns of `customer` that a constraint or a unique index is about."""
+    """Return the columns of `customer` that a constraint or a unique index applies to."""
     given = {"table": connection.qualified(CUSTOMER), "name": constraint}
     return connection.send(_CONSTRAINED, ("table", "name"), given).scalars()
 
 
 def referring(connection: Connection) -> list[tuple[str, str, str]]:
-    """Return table, column and the column of `customer` of each foreign key that forbids to delete a customer."""
+    """Return table, column and the column of `customer` for each foreign key that prevents deleting a customer."""
     found = connection.send(_REFERRING, ("table",), {"table": connection.qualified(CUSTOMER)})
     return [(f"{connection.quote(s)}.{connection.quote(t)}", connection.quote(c), to) for s, t, c, to in found]

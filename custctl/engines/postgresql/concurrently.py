@@ -1,4 +1,4 @@
-"""What runs CONCURRENTLY: beside the writers, in several transactions, so that a half-done one can be left behind."""
+"""Statements that run CONCURRENTLY: in several transactions alongside writers, so that they can remain half done."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from custctl.engines.postgresql.connection import LimitedConnection
     from custctl.engines.scripts import Statement
 
-# Which table another login works on is shown to nobody; that he builds an index is, and so are the locks he holds.
+# Other logins cannot see which table a session builds an index on, but they see that it builds one, and its locks.
 _BUILT_NOW: LiteralString = """
 EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index AS p
           JOIN pg_catalog.pg_locks AS l ON l.pid = p.pid AND l.database = p.datid
@@ -28,7 +28,7 @@ SELECT i.indisvalid, {_BUILT_NOW}, n.nspname
   JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
  WHERE i.indrelid = to_regclass(%(table)s) AND c.relname = %(name)s
 """
-# What REINDEX CONCURRENTLY leaves of a table, of an index's table, or of the partitions of either.
+# The leftovers of REINDEX CONCURRENTLY on a table, on an index's table, or on the partitions of either.
 _LEFTOVERS: LiteralString = f"""
 WITH named AS (
   SELECT to_regclass(%(name)s)::oid AS oid
@@ -47,13 +47,13 @@ SELECT n.nspname, c.relname, {_BUILT_NOW}
 
 
 def index_is_valid(driver: LimitedConnection, index: ConcurrentIndex) -> bool:
-    """Tell whether an index is there and was built to its end."""
+    """Tell whether an index exists and is completely built."""
     row = _find(driver, index)
     return row is not None and row[0]
 
 
 def invalid(driver: LimitedConnection, index: ConcurrentIndex) -> list[str]:
-    """Return the index, as SQL names it, where an attempt before left it INVALID.
+    """Return the index's qualified name, in a list, if an earlier attempt left it INVALID; else an empty list.
 
     Raises:
         UnavailableError: another session is building it.
@@ -63,9 +63,9 @@ def invalid(driver: LimitedConnection, index: ConcurrentIndex) -> list[str]:
 
 
 def leftovers(driver: LimitedConnection, statement: Statement) -> list[str]:
-    """Return what an attempt before left of a REINDEX CONCURRENTLY, as SQL names it; any other statement leaves nothing.
+    """Return the qualified names of what an earlier REINDEX CONCURRENTLY left; empty for any other statement.
 
-    PostgreSQL names it so that it is known: `…_ccnew` was not finished, `…_ccold` is replaced.
+    PostgreSQL's names identify them: `…_ccnew` was not finished, `…_ccold` has been replaced.
 
     Raises:
         UnavailableError: another session is building it.
@@ -86,18 +86,18 @@ def leftovers(driver: LimitedConnection, statement: Statement) -> list[str]:
 
 
 def regclass(schema: str | None, name: str) -> str:
-    """Return a name as `to_regclass` reads it; without a schema it is looked for along the search path."""
+    """Return a name for `to_regclass`; without a schema, it is looked up along the search path."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in (schema, name) if part is not None)
 
 
 def _find(driver: LimitedConnection, index: ConcurrentIndex) -> tuple[bool, bool, str] | None:
-    """Return whether an index is valid, whether a session builds it now, and its schema; None where it is not there."""
+    """Return whether an index is valid, whether a session builds it now, and its schema; None if it does not exist."""
     values = {"table": regclass(index.table_schema, index.table), "name": index.name}
     return driver.execute(_INDEX, values).fetchone()
 
 
 def _idle(found: Sequence[tuple[str, str, bool]]) -> list[str]:
-    """Return the names of indexes, none of which is being built."""
+    """Return the qualified names of indexes, after checking that none is being built."""
     for _, name, built_now in found:
         if built_now:
             raise UnavailableError(

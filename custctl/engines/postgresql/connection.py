@@ -1,4 +1,4 @@
-"""The driver's connection, with a limit on how long it waits for an answer."""
+"""The driver's connection, with a timeout for every wait."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from custctl.engines.postgresql.libpq import tell_sqlstates
 
 RV = TypeVar("RV")
 
-_SILENCE = 10.0  # seconds without an answer after which the server is asked whether it is still there
-_CANCEL = 1.0  # seconds in which the server is to take a request to cancel, and to act on it
+_SILENCE = 10.0  # seconds without an answer after which we check whether the server is alive
+_CANCEL = 1.0  # seconds for the server to receive a cancel request, and to act on it
 
 
-# Behind the severity, which is in the server's language, there are two blanks. libpq's own words have none there.
+# Two blanks follow the severity, which is in the server's language. libpq's own messages have none there.
 _BY_SERVER = re.compile(r"(?:^|: )(?P<severity>[^\s:]+):  (?:(?P<state>[0-9A-Z]{5}): +)?(?P<said>.*)")
 
 
 class AttemptError(psycopg.OperationalError):
     """An attempt to connect failed.
 
-    It is read again from its own text where psycopg joins the errors of several addresses: the first line is of the
-    last one.
+    It is parsed from its text, because psycopg joins the errors of several addresses; the first line is about the last
+    address.
 
     Attributes:
-        by_server: whether it was the server that refused: it is alive.
-        sqlstate: the server's, or None where libpq itself failed, or the SQLSTATE was not to be had.
-        reason: why, in one line, in the words of whoever refused.
+        by_server: whether the server refused, which means that it is alive.
+        sqlstate: the server's SQLSTATE; None if libpq itself failed or the SQLSTATE is not available.
+        reason: the reason in one line, in the words of the server or libpq.
     """
 
     def __init__(self, message: str, **more: Any) -> None:
@@ -46,26 +46,25 @@ class AttemptError(psycopg.OperationalError):
 
 
 class NoPasswordError(AttemptError):
-    """The server wants a password, and there was none."""
+    """The server wants a password, but there is none."""
 
 
 class NoAnswerError(psycopg.OperationalError):
-    """The server did not answer in time; it may be frozen, or the network swallows what is sent."""
+    """The server did not answer in time; it may be frozen, or the network may drop packets."""
 
 
 class LimitedConnection(psycopg.Connection[Any]):
-    """A connection whose every wait ends.
+    """A connection on which every wait ends.
 
-    The server's own `statement_timeout` does not fire where the server itself stands still. A statement of a script
-    may take hours: there the server is asked by another connection, now and then, whether it is still alive.
+    The server's own `statement_timeout` does not fire if the server itself hangs. A script's statement may take hours;
+    meanwhile another connection checks now and then whether the server is alive.
 
     Attributes:
-        patience: seconds to wait for an answer; None is no limit.
-        on_silence: called after each ten seconds without an answer where there is no limit; what it raises ends
-            the wait.
-        cancels: whether the server is asked to cancel, and given a moment more, before a wait is given up.
-        has_cancelled: whether that was done since it was last set to False.
-        pooled: whether a pooler is in between, so that the session may be another one in the next transaction.
+        patience: seconds to wait for an answer; None means no limit.
+        on_silence: called after every ten seconds without an answer; if it raises, the wait ends.
+        cancels: whether to send a cancel request and wait a moment longer before giving up a wait.
+        has_cancelled: whether that has happened since it was last set to False.
+        pooled: whether a pooler is in between, so that the next transaction may be in another session.
     """
 
     patience: float | None = None
@@ -78,10 +77,10 @@ class LimitedConnection(psycopg.Connection[Any]):
     def _connect_gen(
         cls, conninfo: str = "", *, timeout: float = 0.0
     ) -> Generator[tuple[int, Wait], Ready | int, Self]:
-        """Connect as psycopg does, and learn of a refusal what libpq knows of it.
+        """Connect as psycopg does, and report what libpq knows about a refusal.
 
         Args:
-            timeout: seconds; some releases of psycopg hand them on, others keep the time themselves.
+            timeout: seconds; some releases of psycopg pass them here, others watch the time themselves.
         """
         deadline = time.monotonic() + timeout if timeout else None
         pgconn = pq.PGconn.connect_start(conninfo.encode())
@@ -104,7 +103,7 @@ class LimitedConnection(psycopg.Connection[Any]):
         raise error
 
     def wait(self, gen: Generator[Any, Any, RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        """Run one of the driver's generators to its end; an interrupt ends what the server does, if it answers."""
+        """Run one of the driver's generators to its end; an interrupt cancels the server's work, if it answers."""
         watched = self._watched(gen)
         try:
             return waiting.wait(watched, self.pgconn.socket, interval, timeout)
@@ -114,7 +113,7 @@ class LimitedConnection(psycopg.Connection[Any]):
             raise
 
     def _cancel(self, gen: Generator[Any, Any, Any]) -> None:
-        """Cancel what runs; a connection on which that is not to be had is given up."""
+        """Cancel the running statement; if that fails, close the connection."""
         try:
             self.cancel_safe(timeout=_CANCEL)
             waiting.wait(gen, self.pgconn.socket, timeout=_CANCEL)

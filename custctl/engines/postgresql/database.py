@@ -1,4 +1,4 @@
-"""PostgreSQL, by way of psycopg, behind the one interface."""
+"""PostgreSQL behind the common interface, using psycopg."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ if TYPE_CHECKING:
 
 _SSLMODES = {"verify-full": "verify-full", "strict": "verify-full", "require": "require", "off": "disable"}
 _READ_ONLY = "default_transaction_read_only"
-# Where a login's own default comes from, and the statement that resets it there.
+# The places where a login's own default can be set, and the statement that resets it there.
 _LOGINS_OWN = {
     "user": "ALTER ROLE {login} RESET {setting}",
     "database": "ALTER DATABASE {database} RESET {setting}",
     "database user": "ALTER ROLE {login} IN DATABASE {database} RESET {setting}",
 }
-# Whoever reads the output may take his time.
+# The reader of the output may be slow.
 _NO_HURRY = {"idle_in_transaction_session_timeout": "0"}
 
 
@@ -80,7 +80,7 @@ class PostgresqlDatabase(ServerDatabase):
         except AttemptError as error:
             if error.sqlstate != PROTOCOL_VIOLATION:
                 raise
-            # A pooler that takes no settings with the login.
+            # A pooler that accepts no settings with the login.
             driver = LimitedConnection.connect(**{**login, "options": ""}, autocommit=True)
         driver.pooled = is_pooled(driver)
         if driver.pooled:
@@ -88,7 +88,7 @@ class PostgresqlDatabase(ServerDatabase):
         return driver
 
     def _by_token(self, node: Node) -> dict[str, Any]:
-        """Return the options for a login with a token, if it is one."""
+        """Return the options for a login with a token; empty for other logins."""
         settings = self.settings
         if settings.token is None:
             return {}
@@ -96,7 +96,7 @@ class PostgresqlDatabase(ServerDatabase):
         if settings.auth != "oauth":
             return {"password": token}
         hand_over(settings.issuer, token)
-        # Whoever else asks for a proof, such as a password, does not get one.
+        # A server that asks for another proof, such as a password, gets none.
         return {
             "oauth_issuer": settings.issuer,
             "oauth_client_id": settings.client_id,
@@ -104,7 +104,7 @@ class PostgresqlDatabase(ServerDatabase):
         }
 
     def _password(self) -> tuple[str | None, NoCredentialError | None]:
-        """Return the password, or what is told where there is none and the server wants one."""
+        """Return the password, or the error to raise if there is none and the server wants one."""
         try:
             return self.settings.password(), None
         except NoCredentialError as missing:
@@ -121,7 +121,7 @@ class PostgresqlDatabase(ServerDatabase):
             "password": password,
             "sslmode": _SSLMODES[settings.tls],
             "client_encoding": "utf8",
-            # Whatever is below two seconds, libpq takes for two.
+            # libpq treats anything below two seconds as two.
             "connect_timeout": max(2, round(settings.connect_timeout)),
             "keepalives_idle": 10,
             "keepalives_interval": 5,
@@ -132,21 +132,21 @@ class PostgresqlDatabase(ServerDatabase):
         if settings.tls == "strict":
             login["sslnegotiation"] = "direct"
         if settings.auth != "integrated":
-            # A ticket of Kerberos that lies about is not asked for.
+            # Do not use a Kerberos ticket that happens to be there.
             login["gssencmode"] = "disable"
         given = {name: value for name, value in login.items() if value is not None}
-        # The profile alone says where the nodes are, and what a session is like.
+        # Only the profile decides where the nodes are and how a session is set up.
         return {**overruled({*given, "options"}), **given}
 
     def _session(self) -> dict[str, str]:
-        """Return the settings that a session of ours has."""
+        """Return the settings of our sessions."""
         timeout = int(self.settings.statement_timeout * 1000)
         return {
             "application_name": f"{APPLICATION} {self.settings.actor}"[:63],
             "statement_timeout": str(timeout),
-            # The shorter one tells that it was a lock.
+            # Shorter than the statement timeout, so that the error names a lock.
             "lock_timeout": str(timeout * 9 // 10),
-            # A commit that does not arrive leaves its transaction open: that ends before we give up waiting.
+            # A commit that does not reach the server leaves its transaction open; this ends it before our wait ends.
             "idle_in_transaction_session_timeout": str(timeout),
             "TimeZone": "UTC",
             "DateStyle": "ISO",
@@ -156,7 +156,7 @@ class PostgresqlDatabase(ServerDatabase):
         }
 
     def _options(self) -> str:
-        """Return the session's settings as libpq's `options`: they are sent with the login, at no cost."""
+        """Return the session's settings as libpq's `options`, which are sent with the login at no extra cost."""
         escaped = {name: value.replace("\\", "\\\\").replace(" ", "\\ ") for name, value in self._session().items()}
         return " ".join(f"-c {name}={value}" for name, value in escaped.items())
 
@@ -169,12 +169,12 @@ class PostgresqlDatabase(ServerDatabase):
         timeout = int(self.settings.statement_timeout * 1000)
         return {**self._session(), "statement_timeout": "0", "lock_timeout": str(timeout)}
 
-    # What a server sends with the login, at no cost.
+    # These use what a server sends with the login, at no extra cost.
 
     def _is_primary(self, driver: LimitedConnection) -> bool:
         status = driver.info.parameter_status
         if driver.pooled:
-            # A pooler tells what was true when it connected.
+            # A pooler reports what was true when it connected.
             row = driver.execute("SELECT pg_catalog.pg_is_in_recovery(), current_setting(%s)", (_READ_ONLY,)).fetchone()
             standby, read_only = row or (True, "on")
             return not standby and (read_only != "on" or self._login_is_read_only(driver))
@@ -183,11 +183,11 @@ class PostgresqlDatabase(ServerDatabase):
         return status("default_transaction_read_only") != "on" or self._login_is_read_only(driver)
 
     def _login_is_read_only(self, driver: LimitedConnection) -> bool:
-        """Tell whether it is this login alone that is not to write, which says nothing of the node."""
+        """Tell whether only this login is read-only, which says nothing about the node."""
         return self._read_only_by(driver) in _LOGINS_OWN
 
     def _read_only_by(self, driver: LimitedConnection) -> str:
-        """Return where a session takes from whether it may write, in the server's words."""
+        """Return the source of the session's read-only setting, in the server's words."""
         row = driver.execute("SELECT source FROM pg_catalog.pg_settings WHERE name = %s", (_READ_ONLY,)).fetchone()
         return str(row[0]) if row is not None else ""
 
@@ -214,9 +214,9 @@ class PostgresqlDatabase(ServerDatabase):
         return told
 
     def _next_step(self, error: psycopg.Error, statement: str | None) -> str | None:
-        """Ask for what gives the login a privilege that it lacks; None where the server does not report it.
+        """Return the hint for how the login gets a missing privilege; None if the server does not report it.
 
-        The connection on which it was refused may be in the midst of a transaction, or have taken on another role.
+        It uses a new connection, because the one that was refused may be inside a transaction or have another role.
         """
         from custctl.engines.postgresql.denials import Denial, next_step
 
@@ -247,7 +247,7 @@ class PostgresqlDatabase(ServerDatabase):
             self._start(connection, "READ COMMITTED", _NO_HURRY)
 
     def _start(self, connection: Connection, level: str, settings: dict[str, str]) -> None:
-        """Begin a transaction with settings of its own, in one round trip; behind a pooler, with all of ours."""
+        """Begin a transaction with these settings in one round trip; behind a pooler, with all of ours."""
         driver = self._driver(connection)
         told = {**self._session(), **settings} if driver.pooled else settings
         driver.execute(f"BEGIN ISOLATION LEVEL {level}" + (f"; {set_config(told, local=True)}" if told else ""))
@@ -264,7 +264,7 @@ class PostgresqlDatabase(ServerDatabase):
         return committed.reached
 
     def _record_synchronous(self, driver: LimitedConnection) -> None:
-        """Record which standbys a commit waits for; where that fails, the next write does."""
+        """Record which standbys a commit waits for; if that fails, the next write does it."""
         from custctl.engines.postgresql import recording
 
         before, driver.patience = driver.patience, self.settings.connect_timeout
@@ -301,7 +301,7 @@ class PostgresqlDatabase(ServerDatabase):
         return {name for (name,) in connection.send(query, ("schema",), {"schema": self.settings.schema})}
 
     def create_tables(self, connection: Connection) -> None:
-        # Not IF NOT EXISTS: that asks for the privilege even where there is nothing to do.
+        # Not IF NOT EXISTS, which requires the privilege even when there is nothing to do.
         query = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = %(schema)s"
         if connection.send(query, ("schema",), {"schema": self.settings.schema}).first() is None:
             connection.send(f"CREATE SCHEMA {connection.quote(self.settings.schema)}")
@@ -346,8 +346,8 @@ class PostgresqlDatabase(ServerDatabase):
         return int(text)
 
     def store_hash(self, connection: Connection, owner: int, stored: str) -> None:
-        # A parameter may be logged by the server, with `log_statement`, say; the data of a COPY is not, and where it
-        # fails the server quotes the line, unless it is binary. Who comes second waits, and finds the row of the first.
+        # The server may log a parameter, for example with `log_statement`, but not the data of a COPY. If a COPY fails,
+        # the server quotes the line, unless it is binary. A concurrent writer waits, and finds the first one's row.
         self.lock(connection, f"{names.PASSWORD}/{owner}")
         connection.run("password.delete", owner=owner)
         copy = sql.SQL("COPY {} (customer_id, hash) FROM STDIN (FORMAT binary)").format(
@@ -358,7 +358,7 @@ class PostgresqlDatabase(ServerDatabase):
                 stream.set_types(("int8", "text"))
                 stream.write_row((owner, stored))
         except psycopg.DataError as error:
-            # Its words quote the hash.
+            # Its message quotes the hash.
             raise InvalidError(
                 f"the column `hash` of `{names.PASSWORD}` does not accept a hash",
                 hint="`custctl doctor` compares the schema",
@@ -409,7 +409,7 @@ class PostgresqlDatabase(ServerDatabase):
         return bool(connection.send("SELECT to_regclass(%(name)s) IS NOT NULL", ("name",), named).scalar())
 
     def make_index(self, connection: Connection, index: Index) -> None:
-        # It takes as long as it takes; that the server is alive is asked for now and then.
+        # There is no time limit; instead, `check_alive` runs now and then.
         driver = self._driver(connection)
         driver.patience, driver.on_silence = None, self.check_alive
         connection.send("SET LOCAL statement_timeout = 0")
@@ -442,13 +442,13 @@ class PostgresqlDatabase(ServerDatabase):
     def fails_in_transaction(self, statement: Statement) -> bool:
         from custctl.engines.postgresql.script import needs_autocommit
 
-        # Some forms of a subscription's statements may, as pg_dump writes them.
+        # Some forms of the subscription statements may run in a transaction, as pg_dump writes them.
         return needs_autocommit(statement) and "SUBSCRIPTION" not in statement.text.upper().split()[:2]
 
     def runs_alone(self, statement: Statement) -> bool:
         from custctl.engines.postgresql.script import may_commit, needs_autocommit, restores_session
 
-        # What is set for the session may end a transaction that waits for its journal; to set it twice does no harm.
+        # A session setting may end a transaction before its journal entry is written; setting it twice is harmless.
         return needs_autocommit(statement) or may_commit(statement) or restores_session(statement)
 
     def settings_of(self, statements: Sequence[Statement]) -> list[int]:
@@ -459,7 +459,7 @@ class PostgresqlDatabase(ServerDatabase):
     def essential_setting(self, statement: Statement) -> str | None:
         from custctl.engines.postgresql.script import changes_role
 
-        # Without others, a later statement that needs them says so better.
+        # If another setting is missing, a later statement that needs it gives a better error.
         return "role" if changes_role(statement) else None
 
     def lost(self, applied: Sequence[Statement], rest: Sequence[Statement]) -> Lost | None:

@@ -1,7 +1,7 @@
-"""A privilege that a login lacks: what it is for, and the one next step that gives it.
+"""A privilege that a login lacks: what it is for, and the next step to get it.
 
-The server's message is in its own language, and names the object in no field of its own. So the message is read for the
-names of our tables, and everything else is asked of the server: which roles there are, who is a member, who owns what.
+The server's message is in the server's language, and no separate field names the object. So we search the message for
+the names of our tables, and query the server for the rest: which roles exist, who is a member, who owns what.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ SELECT current_user::text,
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """What was refused.
+    """The privilege and the object that were refused.
 
     Attributes:
-        privilege: SELECT, INSERT, …; `ownership` where only the owner may; None where it is not known.
-        kind: table, schema, database, or None where the object is not known.
-        name: the object's.
+        privilege: SELECT, INSERT, …; `ownership` if only the owner may; None if unknown.
+        kind: table, schema or database; None if the object is unknown.
+        name: the object's name.
     """
 
     privilege: str | None
@@ -53,11 +53,11 @@ class Denial:
 
     @classmethod
     def read(cls, text: str, statement: str | None) -> Denial:
-        """Return what a message says of a statement that was refused.
+        """Parse the server's message about a refused statement.
 
         Args:
-            text: the server's message, in whatever language.
-            statement: what was run, as far as it is known.
+            text: the message, in any language.
+            statement: the statement, if known.
         """
         verb = first_word(statement or "")
         if owned := _OWNED.search(text):
@@ -80,7 +80,7 @@ class Denial:
         return least_role(self.privilege or "", self.name or "")
 
     def error(self, text: str, where: str, login: str) -> CredentialError:
-        """Return the error, with the role to ask for; see `next_step` for what the server knows."""
+        """Return the error, with the role to ask for; see `next_step` for a hint from the server's data."""
         details = {"privilege": self.privilege, "object": self.name}
         if self.kind is None:
             lacks = f"{self.privilege or 'a privilege'} at {where}: {text}"
@@ -95,12 +95,13 @@ class Denial:
 
 
 def next_step(driver: LimitedConnection, denial: Denial, schema: str, error: Error) -> str:
-    """Return what gives a login the privilege that it lacks, or who has it.
+    """Return the hint for how a login gets the privilege that it lacks, or who has it.
 
     Args:
-        driver: a connection of that login, outside of any transaction.
-        schema: the profile's.
-        error: the server's.
+        driver: a connection of that login, outside any transaction.
+        denial: the refused privilege.
+        schema: the profile's schema.
+        error: the server's error.
 
     Raises:
         psycopg.Error: the server does not report it.
@@ -134,7 +135,7 @@ def _ask(statement: str) -> str:
 
 
 def _superuser(error: Error, login: str) -> str:
-    """Return who may do what none of our roles may: in the server's words where it says so."""
+    """Return the hint for a right that none of our roles has: a GRANT for a parameter, else the server's own words."""
     parameter = re.search(r'parameter "([\w.]+)"', error.diag.message_primary or "")
     if parameter is not None:
         return _ask(f"GRANT SET ON PARAMETER {parameter[1]} TO {quoted(login)}")

@@ -1,4 +1,4 @@
-"""What `doctor` looks at on PostgreSQL."""
+"""The checks of `doctor` on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from custctl.engines.server import ServerDatabase
 
 _OLDEST = 150000
-_FULL = 0.9  # of a limit on sessions, from which on it is told
+_FULL = 0.9  # share of a session limit from which it is reported
 _WANT_TLS = struct.pack("!II", 8, 80877103)  # SSLRequest
 
 _SESSION = "SELECT session_user, current_user, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)"
@@ -88,7 +88,7 @@ def checks(database: ServerDatabase, scripts: Path) -> Iterator[Check]:
     """Yield the checks of driver, server and login.
 
     Args:
-        scripts: the folder of PostgreSQL's scripts, as hints name it.
+        scripts: the folder of PostgreSQL's scripts, as hints show it.
 
     Raises:
         CustctlError: the server cannot be reached, or refuses the login.
@@ -100,7 +100,7 @@ def checks(database: ServerDatabase, scripts: Path) -> Iterator[Check]:
 
 
 def preconditions(database: ServerDatabase, connection: Connection) -> Iterator[Check]:
-    """Yield what must hold before the first script is applied."""
+    """Yield the checks that must pass before the first script is applied."""
     look = _Look(database, connection)
     yield look.version()
     yield look.may_create()
@@ -122,7 +122,7 @@ def _variables() -> Iterator[Check]:
 
 
 class _Look:
-    """A look at a server through an open connection, outside of any transaction."""
+    """Checks of a server through an open connection, outside any transaction."""
 
     def __init__(self, database: ServerDatabase, connection: Connection) -> None:
         self._database = database
@@ -134,7 +134,7 @@ class _Look:
         self._node: Node = database.node
 
     def all(self, scripts: Path) -> Iterator[Check]:
-        """Yield every check; one that fails ends none of the others."""
+        """Yield every check; a failed check does not stop the others."""
         looks: dict[str, Callable[[], Iterator[Check]]] = {
             "server": self._server,
             "writes": self._writes,
@@ -159,7 +159,7 @@ class _Look:
                 self._begin_again()
 
     def _begin_again(self) -> None:
-        """Behind a pooler there is a transaction, in which nothing more is answered after an error."""
+        """Begin again after an error: behind a pooler there is a transaction, which an error aborts."""
         self._connection.rollback()
         self._database.begin_reading(self._connection)
 
@@ -241,7 +241,7 @@ class _Look:
         yield from certificate
 
     def _shake_hands(self, context: SSLContext) -> Shown:
-        """Connect once more, for the handshake alone.
+        """Make another connection, only for the handshake.
 
         Source: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
         """
@@ -268,7 +268,7 @@ class _Look:
         yield Check("login", True, f"{who}, by {self._proof(user)}")
 
     def _proof(self, user: str) -> str:
-        """Return how the login was proved, in words."""
+        """Describe how the login was authenticated."""
         if self._info.server_version >= 160000:
             told = self._one("SELECT system_user")[0]
             if told is None:
@@ -293,7 +293,7 @@ class _Look:
         user, _, superuser = self._one(_SESSION)
         owner, owns = self._one(_OWNER, schema=schema)
         if owner is None:
-            # Before the first migration there are no tables to have rights on.
+            # Before the first migration there are no tables to check rights on.
             yield self.may_create()
             return
         creates = self._one(_MAY_CREATE, schema=schema)[1]
@@ -316,7 +316,7 @@ class _Look:
             yield Check("roles of the server", True, f"missing: {', '.join(gone)}", hint)
 
     def _psql(self, script: Path) -> str:
-        """Return the command by which an administrator runs a script on this database."""
+        """Return the command with which an administrator runs a script on this database."""
         host, port = (("-h", self._node.host), ("-p", str(self._node.port)))
         command = ["psql", *host, *port, "-d", self._settings.name]
         if self._settings.schema != "public":

@@ -1,4 +1,4 @@
-"""PostgreSQL's SQL, as SQLAlchemy Core says it."""
+"""PostgreSQL's SQL, built with SQLAlchemy Core."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TEXT_TIME = """'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'"""
 
 
 class _Native(sa.types.UserDefinedType[Any]):
-    """A type as the catalog writes it."""
+    """A type with its name from the catalog."""
 
     cache_ok = True
 
@@ -32,7 +32,7 @@ class _Native(sa.types.UserDefinedType[Any]):
         self._name = name
 
     def get_col_spec(self, **_: Any) -> str:
-        """Return it."""
+        """Return the type's name."""
         return self._name
 
 
@@ -41,7 +41,7 @@ class PostgresqlDialect(Dialect):
 
     def make_sql(self) -> PGDialect_psycopg:
         dialect = PGDialect_psycopg(use_native_hstore=False)  # type: ignore[no-untyped-call]
-        # What the dialect would ask the server for; every release that is supported has it.
+        # The dialect would query the server for this; all supported releases are at least this version.
         dialect.server_version_info = (15, 0)
         dialect.default_schema_name = self.schema
         dialect.timestamp_type = TIMESTAMP(timezone=True, precision=MILLISECONDS)  # type: ignore[attr-defined]
@@ -49,7 +49,7 @@ class PostgresqlDialect(Dialect):
 
     def compiled(self, statement: Executable, **options: Any) -> tuple[str, tuple[str, ...], dict[str, Any]]:
         text, parameters, values = super().compiled(statement, **options)
-        # SQLAlchemy doubles each percent sign; the driver halves it again only where it fills in parameters.
+        # SQLAlchemy doubles each percent sign; the driver undoes that only if there are parameters.
         return text if parameters else text.replace("%%", "%"), parameters, values
 
     def now(self) -> ColumnElement[str]:
@@ -59,14 +59,14 @@ class PostgresqlDialect(Dialect):
         return sa.cast(sa.literal_column("session_user"), sa.Text)
 
     def read_only(self) -> ColumnElement[str]:
-        # A primary that was fenced takes as few writes as a standby.
+        # A fenced primary refuses writes like a standby.
         recovers = sa.func.pg_catalog.pg_is_in_recovery(type_=sa.Boolean)
         setting = sa.func.pg_catalog.current_setting(sa.literal_column("'default_transaction_read_only'"))
         refused = sa.or_(recovers, setting == sa.literal_column("'on'"))
         return sa.case((refused, sa.literal_column("'yes'")), else_=sa.literal_column("'no'"))
 
     def joined(self, statement: Select[Any], size: sa.BindParameter[int]) -> Executable:
-        """Return a query whose times are made text by the server, for COPY."""
+        """Return a query for COPY in which the server converts times to text."""
         return statement.with_only_columns(*map(self._as_text, statement.selected_columns))
 
     def _as_text(self, cell: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -76,7 +76,7 @@ class PostgresqlDialect(Dialect):
         return sa.func.to_char(utc, sa.literal_column(_TEXT_TIME)).label(cell.name)
 
     def _fold(self, value: ColumnElement[Any] | str) -> ColumnElement[Any]:
-        # SQLAlchemy makes a function's text by formatting, which halves percent signs once more.
+        # SQLAlchemy builds a function's text by formatting, which halves percent signs again.
         schema = self.schema.replace("%", "%%")
         return Function("custctl_fold", value, type_=sa.Text(), packagenames=(schema,))
 
@@ -84,7 +84,7 @@ class PostgresqlDialect(Dialect):
         return sa.cast(value, _Native(native))
 
     def fold_key(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        # An email is stored in lower case: its unique index serves as it is.
+        # An email is stored in lower case, so its unique index serves directly.
         return column if column.name == "email" else self._fold(column)
 
     def starts_with(self, column: ColumnElement[Any], text: str) -> list[ColumnElement[bool]]:
@@ -93,13 +93,13 @@ class PostgresqlDialect(Dialect):
         return [sa.and_(key >= low, key < low.concat("\U0010ffff"), sa.func.starts_with(key, low))]
 
     def holds(self, value: ColumnElement[Any], text: str) -> ColumnElement[bool]:
-        # By code point, not by the column's collation: that may not know patterns.
+        # Compare by code point: the column's collation may not support patterns.
         pattern = "".join(_one_of(chars) for chars in spellings(text))
         return sa.collate(sa.cast(value, sa.Text), "C").op("~", is_comparison=True)(pattern)
 
 
 def _one_of(chars: Sequence[str]) -> str:
-    """Return a pattern of one character."""
+    """Return a pattern that matches one of these characters."""
     if len(chars) > 1:
         return f"[{''.join(chars)}]"
     return chars[0] if chars[0].isalnum() or not chars[0].isascii() else f"\\{chars[0]}"

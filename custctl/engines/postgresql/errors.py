@@ -1,4 +1,4 @@
-"""PostgreSQL's SQLSTATEs, told as errors of the tree.
+"""Converts PostgreSQL's SQLSTATEs to `CustctlError`.
 
 Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 _GIVEN_UP = frozenset({"40001", "40P01"})
 _UNIQUE = {"customer_email_unique": "email", "customer_audit_operation": "operation_id"}
-# Two writes to one customer found the same end of its chain: the one that comes second does so again.
+# Two writes to one customer found the same end of its chain: the second one retries.
 _CHAIN = "customer_audit_chain"
 
-# No such column, function or unique index; a column of another type, or one that is generated.
+# No such column, function or unique index; a column of another type, or a generated column.
 _OTHER_SHAPE = frozenset({"42703", "42883", "42P10", "42804", "42846", "428C9"})
 
 _RULES: Final[dict[str, Rule]] = {"23502": "required", "23503": "reference", "23514": "check", "23P01": "unique"}
@@ -42,22 +42,22 @@ _LATER = "try again in a moment"
 
 
 def can_run_again(error: Error) -> bool:
-    """Tell whether a transaction stood back for another's sake: a serialization failure, a deadlock, a chain's end."""
+    """Tell whether another transaction caused the failure: serialization failure, deadlock, or same end of a chain."""
     return error.sqlstate in _GIVEN_UP or error.diag.constraint_name == _CHAIN
 
 
 def is_lost(error: Error) -> bool:
-    """Tell whether the connection is of no use any more: it is cut, or no answer came in time."""
+    """Tell whether the connection is no longer usable: it is broken, or no answer came in time."""
     return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
 
 
 def translate(error: Error, where: str, login: str, statement: str | None = None) -> CustctlError:
-    """Return the error of the tree for a driver's error.
+    """Convert a driver's error to a `CustctlError`.
 
     Args:
-        where: the node or the database, as messages name it.
-        login: who is logged in, as messages name him.
-        statement: what was run, as far as it is known: its first word names the privilege that was missing.
+        where: the node or the database, as named in messages.
+        login: the login, as named in messages.
+        statement: the statement, if known: its first word gives the missing privilege.
     """
     state = error.sqlstate or ""
     made = _by_state(error, state, where, login, statement)
@@ -67,7 +67,7 @@ def translate(error: Error, where: str, login: str, statement: str | None = None
 
 
 def words(error: Error) -> str:
-    """Return the error in the server's own words, without the rows that it quotes in its detail."""
+    """Return the server's own message, without the rows that its detail quotes."""
     text = error.diag.message_primary or reason(error)
     return visible(f"{text} (SQLSTATE {error.sqlstate})" if error.sqlstate else text)
 

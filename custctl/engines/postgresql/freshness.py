@@ -1,4 +1,4 @@
-"""How far a node has come in the log, and how far a commit is in it."""
+"""The log position of a node, and that of a commit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from custctl.engines.postgresql.connection import LimitedConnection
 
-_PAGE, _HEADER = 8192, 40  # bytes of a page of the log, and of the longest header of one
+_PAGE, _HEADER = 8192, 40  # bytes of a log page, and of its longest header
 
 _ASKED = f"""
 SELECT (SELECT value FROM {{metadata}} WHERE name = 'database_id'),
@@ -30,12 +30,12 @@ SELECT (SELECT value FROM {{metadata}} WHERE name = 'database_id'),
        r.standby
   FROM (SELECT pg_catalog.pg_is_in_recovery() AS standby) AS r
 """
-"""Any login may ask for all of this. The end of what was written, not of what was flushed: by that time a commit need
-not be flushed (`synchronous_commit = off`)."""
+"""Any login may query all of this. On a primary, it takes the insert position rather than the flush position, because a
+commit may not be flushed yet (`synchronous_commit = off`)."""
 
 
 def read_freshness(driver: LimitedConnection, schema: str) -> Freshness | None:
-    """Return how far a node has come, in one round trip; None where it has no custctl schema, or does not tell."""
+    """Return how fresh a node is, in one round trip; None if it has no custctl schema or this login may not see it."""
     try:
         row = driver.execute(_query(schema)).fetchone()
     except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidSchemaName):
@@ -44,12 +44,12 @@ def read_freshness(driver: LimitedConnection, schema: str) -> Freshness | None:
 
 
 class Committed(NamedTuple):
-    """What is told with a commit.
+    """What the server reports with a commit.
 
     Attributes:
-        reached: the position behind it, None where that was not told.
-        confirmed: whether the standbys that a commit waits for have it.
-        record_due: whether this login is to record which standbys those are; see `recording`.
+        reached: the log position after it; None if the server did not report it.
+        confirmed: whether the standbys that a commit waits for have confirmed it.
+        record_due: whether this login should record which standbys those are; see `recording`.
     """
 
     reached: LogPosition | None
@@ -60,11 +60,11 @@ class Committed(NamedTuple):
 def commit(driver: LimitedConnection, schema: str) -> Committed:
     """Commit, in one round trip.
 
-    Where a commit waits for synchronous standbys that are not there, no time limit of the server's ends that. To be
-    cancelled does: it is committed then, and no standby has confirmed it.
+    If a commit waits for synchronous standbys that are not there, no server timeout ends the wait. A cancel request
+    does; the transaction is then committed, but no standby has confirmed it.
 
     Raises:
-        psycopg.Error: the commit failed, or its answer was lost.
+        psycopg.Error: the commit failed, or the connection was lost before it was confirmed.
     """
     message = sql.SQL("COMMIT; {}; {}").format(_query(schema), recording.due(schema))
     driver.cancels, driver.has_cancelled = True, False
@@ -76,7 +76,7 @@ def commit(driver: LimitedConnection, schema: str) -> Committed:
         driver.cancels = False
     if done.status != pq.ExecStatus.COMMAND_OK:
         raise psycopg.errors.error_from_result(done, encoding=driver.info.encoding)
-    # Behind the commit nothing can undo it any more, an error least of all.
+    # After the commit nothing can undo it, not even an error.
     answers = [_cells(each) for each in told if each.status == pq.ExecStatus.TUPLES_OK]
     found = _freshness(answers[0]) if answers else None
     return Committed(found.reached if found else None, not driver.has_cancelled, answers[1:] == [["t"]])
@@ -92,14 +92,14 @@ def _query(schema: str) -> sql.Composed:
 
 
 def _freshness(row: Sequence[object]) -> Freshness | None:
-    """Return what a row of `_ASKED` says, be its cells values or text."""
+    """Convert a row of `_ASKED`, whose cells may be values or text."""
     database_id, epoch, position, lag, following, standby = row
     if database_id is None or position is None or not str(epoch or 1).isdigit():
         return None
     reached = int(str(position))
     if str(standby) in ("True", "t") and reached % _PAGE == 0:
-        # At a page's end: the end of what was written is told behind the next page's header, where nothing is yet. No
-        # record fits into that.
+        # At a page's end: a primary reports its position after the next page's header, where nothing is written yet. No
+        # record fits into that header.
         reached += _HEADER
     return Freshness(
         LogPosition(str(database_id), int(str(epoch or 1)), reached),

@@ -1,4 +1,4 @@
-"""Rows as one text, by COPY … TO STDOUT: the server joins the cells, and nothing is taken apart that is whole."""
+"""Rows as one text, with COPY … TO STDOUT: the server joins the cells, and usually no row has to be split here."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from custctl.engines.connection import Joined, joined_rows
 if TYPE_CHECKING:
     from custctl.engines.postgresql.connection import LimitedConnection
 
-_BLOCK = 1 << 18  # bytes that are handed on at once
+_BLOCK = 1 << 18  # bytes per block
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
 def copy_out(
     driver: LimitedConnection, query: str, cell_end: str, width: int
 ) -> Iterator[Joined | list[tuple[Any, ...]]]:
-    """Yield the rows of a query: joined where no cell had to be escaped, else cell by cell.
+    """Yield the rows of a query: joined if no cell had to be escaped, else as separate cells.
 
     Args:
-        query: without parameters.
-        cell_end: one character that divides cells.
+        query: the query, without parameters.
+        cell_end: the character that separates cells.
         width: how many cells a row has.
     """
     statement = f"COPY ({query}) TO STDOUT (FORMAT text, DELIMITER '{cell_end}', NULL '')"
     with driver.cursor() as cursor, cursor.copy(statement):
-        # Not row by row through the cursor: that takes longer than all the rest.
+        # Do not read row by row through the cursor, which takes longer than everything else.
         ended = False
         while not ended:
             rows, ended = driver.wait(_rows(driver.pgconn))
@@ -39,7 +39,7 @@ def copy_out(
 
 
 def _rows(pgconn: pq.abc.PGconn) -> Generator[Wait, Ready, tuple[list[Any], bool]]:
-    """Return a block of what a COPY sends, and whether that was all: its result is taken then."""
+    """Return a block of a COPY's output, and whether it was the last; after the last, also take the result."""
     rows: list[Any] = []
     size = 0
     while size < _BLOCK:
@@ -71,7 +71,7 @@ def _end(pgconn: pq.abc.PGconn) -> Generator[Wait, Ready, None]:
 
 
 def _block(rows: list[Any], cell_end: str, width: int) -> Joined | list[tuple[Any, ...]]:
-    # The server sends whole rows, each ended by a line feed.
+    # The server sends whole rows, each ending with a line feed.
     data = b"".join(rows)[:-1]
     joined = joined_rows(data, len(rows), width) if b"\\" not in data else None
     if joined is not None:
@@ -87,6 +87,6 @@ def _unescaped(cell: str) -> str:
         if part:
             found.append(_ESCAPES.get(part[0], part[0]) + part[1:])
         else:
-            # Two in a row: the next part belongs to the text again.
+            # Two backslashes in a row: the next part is plain text again.
             found.append("\\" + next(parts, ""))
     return "".join(found)

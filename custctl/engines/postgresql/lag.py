@@ -1,4 +1,4 @@
-"""How far a standby's readers are behind: the one definition, for what is shown and what is decided."""
+"""How far a standby's readers are behind: the one definition for display and for decisions."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver)
      ELSE GREATEST(extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp()), 0)
 END
 """
-"""The expression, in seconds, on a standby: nothing where its receiver runs and all that was received is replayed; else
-the age of the last transaction replayed, which is no less than what its readers are behind; NULL where there was none
-since the server's start. Any login may ask for it.
+"""The lag of a standby, in seconds: 0 if its receiver runs and has replayed everything received; else the age of the
+last replayed transaction, which is at least the lag of its readers; NULL if none was replayed since the server started.
+Any login may query it.
 
-An idle primary commits nothing, and the age of what was replayed last grows all the same: it counts only where more is
-known to be there, or nobody can tell. A network that was cut in silence is noticed by the receiver when its own
-`wal_receiver_timeout` is over, a minute by default."""
+While a primary is idle, the age of the last replayed transaction still grows; so it counts only if there is more to
+replay or that is unknown. The receiver notices a silently broken network after its own `wal_receiver_timeout`, one
+minute by default."""

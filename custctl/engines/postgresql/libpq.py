@@ -1,4 +1,4 @@
-"""What libpq's users have set up for it: authorities to trust, passwords; and what of their settings is kept out.
+"""libpq's own settings: the trusted authorities and passwords that we use, and the settings that we override.
 
 Source: https://www.postgresql.org/docs/current/libpq-connect.html and libpq-envars.html
 """
@@ -20,22 +20,22 @@ from psycopg import pq
 from custctl.support.tls import keep_out, require_authorities
 
 SYSTEM = "system"
-"""What libpq calls the system's authorities."""
+"""libpq's name for the system's authorities."""
 
 _PROOFS = frozenset({"password", "passfile", "sslcert", "sslkey", "sslpassword", "sslcrl", "sslcrldir"})
-"""Options of libpq that say who logs in by what proof, and which certificates are revoked: these may come from its own
-variables and services. `sslrootcert` is another one, see `authorities`."""
-# A service cannot be unset by an empty name; what it sets besides a proof is overruled option by option.
+"""Options of libpq for credentials and revoked certificates: these may come from its own variables and services. So may
+`sslrootcert`, see `authorities`."""
+# An empty name does not unset a service, so what it sets besides credentials is overridden option by option.
 _LEFT_TO_LIBPQ = _PROOFS | {"service"}
-# What libpq does by default, where it takes no empty text for that.
+# libpq's defaults, for options that do not accept an empty text as the default.
 _DEFAULTS = {
     "min_protocol_version": "3.0",
     "max_protocol_version": "3.0",
     "sslcertmode": "allow",
-    # Any way to log in, but for one that is not there: nothing at all would mean none.
+    # Allow every method except one that does not exist here: an empty list would allow none.
     "require_auth": "!gss" if os.name == "nt" else "!sspi",
 }
-# libpq sends these to the server as they are; no option overrules them.
+# libpq sends these to the server unchanged; no option overrides them.
 _SENT_AS_THEY_ARE = ("PGTZ", "PGDATESTYLE", "PGGEQO")
 _USED_BESIDES = ("PGSERVICE", "PGSERVICEFILE", "PGSYSCONFDIR", "PGSSLROOTCERT")
 _VERBOSE = 2  # PQERRORS_VERBOSE
@@ -44,7 +44,7 @@ _FIELD = re.compile(r"((?:[^\\:]|\\.)*):")
 
 
 def authorities(named: Path | None) -> str:
-    """Return the file of certificates to trust, or `SYSTEM`: the profile's, libpq's own, or the system's."""
+    """Return the file of trusted certificates, or `SYSTEM`: the profile's, else libpq's own, else the system's."""
     own = Path("~/.postgresql/root.crt").expanduser()
     found = named or os.environ.get("PGSSLROOTCERT") or (own if own.exists() else SYSTEM)
     if found == SYSTEM and not os.environ.keys() & {"SSL_CERT_FILE", "SSL_CERT_DIR"}:
@@ -55,7 +55,7 @@ def authorities(named: Path | None) -> str:
 
 
 def _point_to_system() -> None:
-    """Tell the driver's OpenSSL where the system's authorities are: the one in its wheel looks into a folder of its own."""
+    """Tell the driver's OpenSSL where the system's authorities are: the copy in its wheel looks in another folder."""
     import ssl
 
     paths = ssl.get_default_verify_paths()
@@ -66,19 +66,19 @@ def _point_to_system() -> None:
 
 
 def overruled(given: Collection[str]) -> dict[str, str]:
-    """Return what keeps libpq's variables and services from changing whom a connection reaches or what it means.
+    """Return options that keep libpq's variables and services from changing a connection's target or behaviour.
 
-    Every option that libpq would take from there is given as libpq's own default, whatever options this libpq knows.
+    Each option that this libpq would take from there is set to libpq's own default.
 
     Args:
-        given: the options that the caller gives by itself.
+        given: the options that the caller sets itself.
 
     Returns:
-        Further options for the connection.
+        Additional options for the connection.
     """
     keep_out()
     for name in _SENT_AS_THEY_ARE:
-        # For libpq alone: `os.environ` keeps it.
+        # Only libpq stops seeing it: `os.environ` keeps it.
         os.unsetenv(name)
     found: dict[str, str] = {}
     for option in pq.Conninfo.get_defaults():
@@ -89,7 +89,7 @@ def overruled(given: Collection[str]) -> dict[str, str]:
 
 
 def _system_user() -> str:
-    """Return who libpq logs in as where nobody is named."""
+    """Return the user that libpq logs in as if none is given."""
     if os.name == "nt":
         return os.getlogin()
     import pwd
@@ -98,7 +98,7 @@ def _system_user() -> str:
 
 
 def variables() -> tuple[list[str], list[str]]:
-    """Return libpq's variables that are set: those that are used, and those that are not."""
+    """Return libpq's variables that are set: those in use, and those that are ignored."""
     options = [(option.keyword.decode(), (option.envvar or b"").decode()) for option in pq.Conninfo.get_defaults()]
     used = {variable for name, variable in options if name in _PROOFS} | {*_USED_BESIDES}
     known = {variable for _, variable in options} | used | {*_SENT_AS_THEY_ARE}
@@ -107,10 +107,10 @@ def variables() -> tuple[list[str], list[str]]:
 
 
 def tell_sqlstates(pgconn: pq.abc.PGconn) -> None:
-    """Let the errors of an attempt to connect carry the SQLSTATE: `FATAL:  28P01: …`.
+    """Make the errors of a connection attempt include the SQLSTATE: `FATAL:  28P01: …`.
 
-    libpq has no other way to it before there is a connection, and psycopg does not hand on this one. Where libpq
-    cannot be reached, errors carry none.
+    libpq has no other way to provide it before there is a connection, and psycopg does not expose this one. If libpq's
+    function cannot be called, errors have no SQLSTATE.
     """
     call = _set_verbosity()
     if call is not None:
@@ -123,13 +123,13 @@ def _set_verbosity() -> Any:
 
 @cache
 def function(name: str) -> Any:
-    """Return a function of libpq, or None where the driver's copy of libpq is not to be found or has no such function."""
+    """Return a function of libpq; None if the driver's copy of libpq is not found or lacks the function."""
     if pq.__impl__ == "python":
         from psycopg.pq.misc import find_libpq_full_path
 
         paths = [find_libpq_full_path()]
     else:
-        # A symbol is found in what a library was linked with, too, but on Windows.
+        # A lookup also finds symbols of the libraries that a library was linked with, except on Windows.
         module = Path(getattr(sys.modules[pq.PGconn.__module__], "__file__", None) or "")
         paths = [str(module), *map(str, sorted(module.parent.parent.glob("psycopg_binary.libs/libpq*")))]
     for path in paths:
@@ -141,7 +141,7 @@ def function(name: str) -> Any:
 
 
 def password_source(servers: Iterable[tuple[str, int]], name: str, user: str | None) -> str | None:
-    """Return where libpq finds a password by itself, or None: a variable, a service, its password file."""
+    """Return where libpq finds a password by itself (a variable, a service or its password file), or None."""
     defaults = {option.keyword.decode(): (option.val or b"").decode() for option in pq.Conninfo.get_defaults()}
     if defaults["password"]:
         return "PGPASSWORD" if os.environ.get("PGPASSWORD") else f"service {defaults['service']}"
@@ -157,7 +157,7 @@ def _default_file() -> Path:
 
 
 def _has_entry(path: Path, wanted: tuple[str, str, str, str]) -> bool:
-    """Tell whether a password file, which none but its owner may read, has a line for a login."""
+    """Tell whether a password file that only its owner may read has a line for a login."""
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode) or (os.name != "nt" and mode & (stat.S_IRWXG | stat.S_IRWXO)):

@@ -1,9 +1,9 @@
-"""What a script for PostgreSQL destroys, holds up, or cannot do.
+"""Finds what a PostgreSQL script destroys, blocks, or cannot do.
 
-The rules read tokens: a string, a comment or a quoted name never looks like a
-keyword. The body of a function and of a DO block is a string like any other, and
-so is not looked into; no more is one in plain SQL, nor a rule's, which run later.
-What a script does to tables of its own making harms nobody and is not reported.
+The rules read tokens, so a string, a comment or a quoted name never looks like a
+keyword. The body of a function or a DO block is a string and is not checked;
+neither is a body in plain SQL or a rule's, because these run later. What a script
+does to tables that it created itself harms nobody and is not reported.
 
 Source of what locks, scans and rewrites: https://www.postgresql.org/docs/current/sql-altertable.html,
 https://www.postgresql.org/docs/current/explicit-locking.html, tried on PostgreSQL 18.
@@ -78,7 +78,7 @@ RULES: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# Lock modes that let other clients write on.
+# Lock modes that let other clients write.
 _MILD_LOCKS = ("ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE")
 _CONSTRAINTS = {
     "CHECK": "a CHECK constraint",
@@ -88,7 +88,7 @@ _CONSTRAINTS = {
     "PRIMARY": "a primary key",
     "UNIQUE": "a UNIQUE constraint",
 }
-# What DROP calls by one word and a name.
+# What DROP refers to with one word and a name.
 _NAMED = frozenset(
     {"AGGREGATE", "COLLATION", "DOMAIN", "EXTENSION", "FUNCTION", "PROCEDURE", "ROUTINE", "SEQUENCE", "SERVER", "TYPE"}
 )
@@ -100,25 +100,25 @@ _Key = tuple[str, str]
 
 
 class _Linter(Findings):
-    """The state of one script: what it has made so far, and what it dropped without making it again."""
+    """The state of one script: what it has created so far, and what it dropped without creating it again."""
 
     hints = _HINTS
 
     def __init__(self, *, transaction: bool) -> None:
         super().__init__()
         self._in_transaction = transaction
-        # Where a name without a schema is looked for, and made.
+        # The schema in which an unqualified name is looked up and created.
         self._path = _DEFAULT_PATH
-        # Tables by (schema, name): made here and so holding nothing but what this script wrote; made unless they were
-        # there already; dropped or renamed away here.
+        # Tables by (schema, name): created by this script, so that they hold only what it wrote; created only if they
+        # did not exist; dropped or renamed by this script.
         self._own: set[_Key] = set()
         self._perhaps_own: set[_Key] = set()
         self._gone: set[_Key] = set()
         self._own_schemas = {_TEMPORARY}
         # Indexes, and triggers and constraints with their tables.
         self._made: set[tuple[str, ...]] = set()
-        # Constraints added NOT VALID, with their kind; those whose transaction is still open; tables on which one that
-        # may say IS NOT NULL was validated.
+        # Constraints added NOT VALID, with their kind; those whose transaction is still open; tables with a validated
+        # constraint that may say IS NOT NULL.
         self._unproven: dict[tuple[_Key, str], str] = {}
         self._held: set[tuple[_Key, str]] = set()
         self._proven: set[_Key] = set()
@@ -137,7 +137,7 @@ class _Linter(Findings):
             reader.take()
             check(self, reader)
 
-    # What the script made itself.
+    # What the script created itself.
 
     def _key(self, name: Name) -> _Key:
         if name.schema is not None:
@@ -172,7 +172,7 @@ class _Linter(Findings):
             self._dropped.setdefault(key, self._finding(rule, message))
 
     def _forget_parts(self, table: _Key) -> None:
-        """Take back what was said of the constraints and triggers of a table that is dropped as a whole."""
+        """Remove the findings about constraints and triggers of a table that is dropped as a whole."""
         self._dropped = {key: finding for key, finding in self._dropped.items() if key[1:3] != table}
 
     # CREATE and DROP.
@@ -188,7 +188,7 @@ class _Linter(Findings):
             return
         if_absent = reader.phrase("IF", "NOT", "EXISTS") or replaces
         if what == "SCHEMA":
-            # Without a name of its own, a schema has its owner's.
+            # A schema without a name has its owner's name.
             reader.accept("AUTHORIZATION")
         name = reader.name() if what else None
         if name is None:
@@ -254,7 +254,7 @@ class _Linter(Findings):
             lost = [name for name in names if name.name not in self._own_schemas]
             if cascade and lost:
                 self._report("drop-table", f"drops the schema {_listed(lost)} with all its tables and their rows")
-            # Whatever stands in a schema of that name from here on is the script's own.
+            # From here on, everything in a schema of that name is the script's own.
             self._own_schemas.update(name.name for name in names)
         elif what == "DATABASE":
             self._report("drop-table", f"drops the database {_listed(names)} with all its tables and their rows")
@@ -326,7 +326,7 @@ class _Linter(Findings):
                 self._make(moved(old_key, new.name), if_absent=False)
 
     def _action(self, table: Name, reader: Reader) -> None:
-        """Judge one of the actions of ALTER TABLE, which stand between its commas."""
+        """Check one of the comma-separated actions of ALTER TABLE."""
         verb = reader.accept("ADD", "DROP", "ALTER", "VALIDATE", "SET")
         if verb == "ADD":
             self._add(table, reader)
@@ -404,7 +404,7 @@ class _Linter(Findings):
         reader.accept("COLUMN")
         column = _column(table, reader)
         if reader.phrase("SET", "NOT", "NULL"):
-            # A constraint that says so, once valid, spares PostgreSQL the reading.
+            # With a validated constraint that says so, PostgreSQL does not read the rows.
             if self._key(table) not in self._proven:
                 self._report("set-not-null", f"reads every row of `{table.shown}` for {column} while all wait")
         elif reader.phrase("SET", "DATA", "TYPE") or reader.accept("TYPE"):
@@ -433,10 +433,10 @@ class _Linter(Findings):
             if reader.accept("AS"):
                 reader.accept("NOT")
                 reader.accept("MATERIALIZED")
-                # A statement in a WITH may write, and then does so whatever is read of it.
+                # A statement in a WITH may write, even if its result is not read.
                 self.run(Reader(reader.group() or ()))
             elif reader.accept(","):
-                # The next one's name, which may be a keyword.
+                # The name of the next query, which may be a keyword.
                 reader.take()
             elif reader.group() is None:
                 reader.take()
@@ -458,7 +458,7 @@ class _Linter(Findings):
         if reader.keyword(called) == "SET_CONFIG":
             self._set_config(reader)
             return
-        # SELECT … INTO makes a table.
+        # SELECT … INTO creates a table.
         if reader.skip_to("INTO", "FROM") != "INTO":
             return
         temporary = bool(reader.accept("TEMP", "TEMPORARY"))
@@ -522,7 +522,7 @@ class _Linter(Findings):
             self._path = _DEFAULT_PATH
 
     def _set_config(self, reader: Reader) -> None:
-        """Read a call of the function by which pg_dump empties the search path."""
+        """Read a call of the function that pg_dump uses to empty the search path."""
         reader.name()
         arguments = Reader(reader.group() or ()).items()
         setting, value = [*arguments, [], []][:2]
@@ -530,7 +530,7 @@ class _Linter(Findings):
             self._look_in(Reader(tokenise(value[0].text.strip("'"))).items())
 
     def _look_in(self, path: list[list[Token]]) -> None:
-        """Note the schema in which unqualified names are made from here on: the first of the path."""
+        """Note the schema in which unqualified names are created from here on: the first of the path."""
         for entry in path:
             token = entry[0] if entry else None
             if token is None:
@@ -565,14 +565,14 @@ def _column(table: Name, reader: Reader) -> str:
 
 
 def lint(statements: Sequence[Statement], *, transaction: bool = True) -> list[Finding]:
-    """Look for what locks, destroys, or cannot run.
+    """Find what locks, destroys data, or cannot run.
 
     Args:
-        statements: a script, split.
-        transaction: whether the script runs in one transaction (`-- custctl: transaction=off` says no).
+        statements: the statements of a script.
+        transaction: whether the script runs in one transaction (not with `-- custctl: transaction=off`).
 
     Returns:
-        The findings, by line. Whether the script allows them is for the caller to ask.
+        The findings, by line. The caller checks whether the script allows them.
     """
     linter = _Linter(transaction=transaction)
     for statement in statements:

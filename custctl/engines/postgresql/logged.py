@@ -1,4 +1,4 @@
-"""Which settings of a server put the values of statements, such as customers' data, into its log."""
+"""Server settings that write the values of statements, such as customer data, to its log."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ SELECT name, setting FROM pg_catalog.pg_settings
                 'log_transaction_sample_rate', 'log_parameter_max_length', 'log_parameter_max_length_on_error',
                 'pgaudit.log', 'pgaudit.log_parameter', 'auto_explain.log_min_duration')
 """
-"""Their values. An extension's are there only where it is loaded."""
+"""Reads the settings' values. An extension's settings exist only if it is loaded."""
 
 
 def logging_values(settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield each setting that logs values, as `name = value`, and the setting that ends it.
+    """Yield each setting that logs values, as `name = value`, and the setting that stops it.
 
     Args:
-        settings: what `SETTINGS` gives.
+        settings: the result of `SETTINGS`.
 
     Source: https://www.postgresql.org/docs/current/runtime-config-logging.html, auto-explain.html, and pgAudit's README.
     """
@@ -42,6 +42,6 @@ def logging_values(settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield told("log_parameter_max_length_on_error"), "log_parameter_max_length_on_error = 0"
     if settings.get("pgaudit.log", "none") not in ("", "none") and settings.get("pgaudit.log_parameter") == "on":
         yield told("pgaudit.log_parameter"), "pgaudit.log_parameter = off"
-    # Its plans hold values, whatever `auto_explain.log_parameter_max_length` says of parameters.
+    # Its plans contain values, whatever `auto_explain.log_parameter_max_length` says about parameters.
     if number("auto_explain.log_min_duration", -1) >= 0:
         yield told("auto_explain.log_min_duration"), "auto_explain.log_min_duration = -1"

@@ -1,4 +1,4 @@
-"""One node of a cluster with streaming replication, observed and steered by SQL alone.
+"""One node of a cluster with streaming replication, observed and controlled with SQL alone.
 
 Source: https://www.postgresql.org/docs/current/functions-admin.html, monitoring-stats.html and warm-standby.html.
 """
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from custctl.engines.postgresql.connection import LimitedConnection
     from custctl.support.errors import CustctlError
 
-_POLL = 0.01  # seconds between two looks at what changes in milliseconds
+_POLL = 0.01  # seconds between polls of what changes within milliseconds
 _LOCK = "custctl/replication"
 _FENCE = "default_transaction_read_only"
 
@@ -67,13 +67,13 @@ SELECT r.in_recovery,
   LEFT JOIN pg_stat_wal_receiver AS w ON true
 """
 
-# The control file still has the old one long after a change; the log's files tell at once. A login without pg_monitor
-# may not even have the function in a statement.
+# The control file keeps the old timeline long after a change; the WAL files show the new one at once. A login without
+# pg_monitor may not even use the function in a statement.
 _TIMELINE_BY_FILES = """
 SELECT ('x' || max(substr(name, 1, 8)))::bit(32)::int FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$'
 """
 
-# What it takes, and whether this login has it: a privilege and the statement that gives it, on every supported release.
+# The statements that grant the privileges this login lacks, on every supported release.
 _RIGHTS = """
 SELECT 'GRANT pg_monitor TO ' || quote_ident(current_user) WHERE NOT pg_has_role('pg_monitor', 'USAGE')
 UNION ALL
@@ -89,7 +89,7 @@ SELECT format('GRANT ALTER SYSTEM ON PARAMETER %s TO %I', p, current_user)
  WHERE NOT has_parameter_privilege(p, 'ALTER SYSTEM')
 """
 
-# What it takes to count the fork on the new primary; tables that are not there ask for nothing.
+# The missing privileges to record the fork on the new primary; tables that do not exist need none.
 _RIGHTS_TO_RECORD = """
 SELECT format('GRANT %%s ON %%I.%%I TO %%I', privilege, %(schema)s::text, name, current_user)
   FROM (VALUES ('custctl_metadata', 'INSERT'), ('custctl_metadata', 'DELETE'), ('customer_audit', 'INSERT'))
@@ -97,9 +97,8 @@ SELECT format('GRANT %%s ON %%I.%%I TO %%I', privilege, %(schema)s::text, name, 
  WHERE NOT has_table_privilege(to_regclass(format('%%I.%%I', %(schema)s::text, name)), privilege)
 """
 
-# What could write yet: whatever has a transaction's number, and of the sessions that began before the fence those that
-# are still being ended, or are within a transaction. Who may end only some sessions leaves the superusers' alone: they
-# are told of.
+# What could still write: transactions with an id, and sessions from before the fence that are still being terminated or
+# are inside a transaction. A login that may not terminate superusers' sessions leaves them alone and reports them.
 _END_SESSIONS = """
 SELECT count(pg_terminate_backend(a.pid)) FILTER (WHERE mine.rolsuper OR NOT theirs.rolsuper) AS ended,
        count(*) FILTER (WHERE a.backend_start < %(fenced)s AND (mine.rolsuper OR NOT theirs.rolsuper)) AS ending,
@@ -126,8 +125,9 @@ class PostgresqlMember(StreamingMember):
 
     Args:
         dial: makes another connection to the same node.
-        translate: tells a driver's error as one of the tree.
-        schema: where custctl's tables are.
+        translate: converts a driver's error to a `CustctlError`.
+        schema: the schema of custctl's tables.
+        patience: seconds to wait for an answer.
     """
 
     def __init__(
@@ -188,7 +188,7 @@ class PostgresqlMember(StreamingMember):
             receiving=seen["receiving"],
             source=f"{seen['sender_host']}:{seen['sender_port']}" if seen["sender_host"] else None,
             reported=int(seen["reported"]) if seen["reported"] is not None else None,
-            # libpq's order: what the connection says, then the server's own name for itself.
+            # In libpq's order: the connection's setting, then the server's own name.
             name=str(conninfo.get("application_name") or "")
             or seen["cluster_name"]
             or ("walreceiver" if standby else None),
@@ -208,7 +208,7 @@ class PostgresqlMember(StreamingMember):
         return int(timeline) if timeline is not None else None
 
     def _known(self) -> dict[str, str]:
-        """Return what the database has recorded of its own history; nothing where it is not custctl's, or not yet."""
+        """Return what the database has recorded about its history; empty if it has no custctl schema yet."""
         query = sql.SQL(
             "SELECT name, value FROM {}.custctl_metadata"
             " WHERE name IN ('database_id', 'environment', 'epoch', 'fork', 'synchronous', 'synchronous_at')"
@@ -252,7 +252,7 @@ class PostgresqlMember(StreamingMember):
         self._set(_FENCE, "on")
         self._reload()
         self._confirm(fenced=True, deadline=deadline)
-        # All sessions from here on have it.
+        # All sessions that start from here on are fenced.
         fenced = self._value("SELECT clock_timestamp()")
         while True:
             found = self._ask(_END_SESSIONS, {"fenced": fenced})[0]
@@ -278,7 +278,7 @@ class PostgresqlMember(StreamingMember):
         self._confirm(fenced=False, deadline=time.monotonic() + timeout)
 
     def _confirm(self, *, fenced: bool, deadline: float) -> None:
-        """Wait until new sessions are as they should be; the server takes up its settings a little later."""
+        """Wait until new sessions have the setting; the server applies it a little later."""
         while True:
             try:
                 with self._dial_again() as another:
@@ -296,8 +296,8 @@ class PostgresqlMember(StreamingMember):
     # -- positions ---------------------------------------------------------------------------------
 
     def last_position(self) -> int:
-        # A transaction of our own: when it is committed, all that was acknowledged before it is on disk, and in the
-        # log that the standbys are sent; `local`, as no standby is to be waited for here.
+        # Commit a transaction of our own: then everything acknowledged before it is on disk and in the log that is sent
+        # to the standbys; `local`, so that this does not wait for a standby.
         self._ask("BEGIN READ WRITE")
         self._ask("SET LOCAL synchronous_commit = local")
         self._ask("SELECT pg_logical_emit_message(true, 'custctl', 'fenced')")
@@ -315,7 +315,7 @@ class PostgresqlMember(StreamingMember):
         held = self._ask("SELECT setting FROM pg_settings WHERE name = 'primary_conninfo'")
         if not held:
             raise _may_not_read_conninfo(self.node)
-        # The receiver is started again where the text has changed; a blank at its end means nothing.
+        # The server restarts the receiver when the text changes; a blank at its end has no meaning.
         conninfo = held[0]["setting"]
         self._set("primary_conninfo", conninfo[:-1] if conninfo.endswith(" ") else f"{conninfo} ")
         self._reload()
@@ -417,7 +417,7 @@ class PostgresqlMember(StreamingMember):
 
 
 def _moment(text: str | None) -> datetime | None:
-    """Return a moment that the database has recorded; None where that is damaged."""
+    """Parse a recorded time; None if it is damaged."""
     try:
         return datetime.fromisoformat(text) if text is not None else None
     except ValueError:

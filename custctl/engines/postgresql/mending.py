@@ -1,4 +1,4 @@
-"""What brings a PostgreSQL schema back into shape, as statements that psql runs."""
+"""Statements for psql that repair the shape of a PostgreSQL schema."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ENABLE = {"always": "ENABLE ALWAYS", "on replicas": "ENABLE REPLICA", "no": "DI
 
 
 def mends(differences: Sequence[Difference], expected: Shape, found: Shape) -> list[Mend]:
-    """Return what mends each difference, in their order."""
+    """Return a repair for each difference, in order."""
     return [_mend(each, expected, found) for each in differences]
 
 
@@ -58,7 +58,7 @@ def _mend(each: Difference, expected: Shape, found: Shape) -> Mend:
     if each.facts == ("validated",):
         return Mend((f"{table} VALIDATE CONSTRAINT {quoted(key.name)}",))
     if key.kind == PRIMARY_KEY:
-        # A table has one primary key, to which others may refer.
+        # A table has only one primary key, and other tables may refer to it.
         other = Key(PRIMARY_KEY, key.table, "") in found
         return Mend((f"{table} ADD {_key(key, facts, unique=other)}",))
     gone = (f"{table} DROP CONSTRAINT {quoted(key.name)}",) if each.fault == "different" else ()
@@ -125,7 +125,7 @@ def _fill(each: Difference) -> Iterator[str]:
 
 
 def _keeps(found: str, wanted: str) -> bool:
-    """Tell whether every value of a type is one of another."""
+    """Tell whether every value of the found type is also a value of the wanted type."""
     bare = found.partition("(")[0]
     if found in _ORDER and wanted in _ORDER:
         return _ORDER.index(found) <= _ORDER.index(wanted)
@@ -133,7 +133,7 @@ def _keeps(found: str, wanted: str) -> bool:
 
 
 def _table(table: str, expected: Shape) -> Iterator[str]:
-    """Yield what makes a table, with all that is on it."""
+    """Yield the statements that create a table and everything on it."""
     things = {key: facts for key, facts in expected.items() if key.table == table}
     items = [_definition(key, facts) for key, facts in things.items() if key.kind == COLUMN]
     items += [_key(key, facts, unique=False) for key, facts in things.items() if key.kind == PRIMARY_KEY]

@@ -1,7 +1,7 @@
-"""Messages to the server as psql sends them: the bytes of the text, by the simple protocol, whatever is set.
+"""Sends messages to the server like psql: the raw bytes of the text, over the simple protocol, whatever the settings.
 
-A script may set how its session reads and writes text (`client_encoding`). The driver follows such a setting; a script
-is UTF-8 all the same, and so is what this program asks for itself.
+A script may set its session's `client_encoding`. The driver follows such a setting, but a script is still UTF-8, and so
+are this program's own statements.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
     from custctl.engines.postgresql.connection import LimitedConnection
 
-_CHUNK = 1 << 17  # bytes of COPY's rows that are sent at once
-# In these the bytes of a text in UTF-8 mean what the text says; SQL_ASCII passes them on as they are.
+_CHUNK = 1 << 17  # bytes of COPY's rows per call
+# Encodings in which a UTF-8 text keeps its meaning; SQL_ASCII passes bytes through unchanged.
 _TRANSPARENT = ("UTF8", "SQL_ASCII")
 
 
 def client_encoding(driver: LimitedConnection) -> str:
-    """Return the encoding in which the server reads and writes now, as PostgreSQL names it."""
-    # A pooler tells it as it was asked for: in lower case, perhaps.
+    """Return the session's current client encoding, as PostgreSQL names it."""
+    # A pooler reports it as it was requested, perhaps in lower case.
     return (driver.pgconn.parameter_status(b"client_encoding") or b"UTF8").decode().upper()
 
 
@@ -36,7 +36,7 @@ def encoded(driver: LimitedConnection, text: str) -> bytes:
     """Return the bytes of a script's text.
 
     Raises:
-        MigrationError: the server would read them as other characters, because the script says that it is not UTF-8.
+        MigrationError: the server would misread them, because the script has set an encoding other than UTF-8.
     """
     encoding = client_encoding(driver)
     if not text.isascii() and encoding not in _TRANSPARENT:
@@ -46,12 +46,12 @@ def encoded(driver: LimitedConnection, text: str) -> bytes:
             f" characters than `{wrong}`",
             hint="write `SET client_encoding = 'UTF8'` in the script, or leave the setting out",
         )
-    # A value from the environment need not be UTF-8: the server says so.
+    # A value from the environment may not be valid UTF-8: the server reports that.
     return text.encode("utf-8", "surrogateescape")
 
 
 def ask(driver: LimitedConnection, message: bytes) -> list[PGresult]:
-    """Send one message and return what the server answers to each of its statements."""
+    """Send one message and return the server's answer to each of its statements."""
     with driver.lock:
         driver.pgconn.send_query(message)
         return driver.wait(generators.execute(driver.pgconn))
@@ -61,7 +61,7 @@ def send(driver: LimitedConnection, message: bytes) -> list[PGresult]:
     """Like `ask`.
 
     Raises:
-        psycopg.Error: one of the statements failed, and none after it was run.
+        psycopg.Error: a statement failed; those after it were not run.
     """
     results = ask(driver, message)
     if (failed := first_failed(results)) is not None:
@@ -70,11 +70,11 @@ def send(driver: LimitedConnection, message: bytes) -> list[PGresult]:
 
 
 def send_rows(driver: LimitedConnection, message: bytes, rows: bytes | None) -> None:
-    """Send one statement, and the rows that it reads from its client.
+    """Send one statement, and the rows that it reads from the client.
 
     Raises:
         psycopg.Error: it failed.
-        MigrationError: it reads rows where there are none, or writes them to a client that has no place for them.
+        MigrationError: it reads rows but there are none, or it writes rows to the client, which has no place for them.
     """
     result = send(driver, message)[-1]
     with driver.lock:
@@ -105,12 +105,12 @@ def first_failed(results: Sequence[PGresult]) -> PGresult | None:
 
 
 def answered(results: Sequence[PGresult]) -> list[PGresult]:
-    """Return the answers that have rows, or could have."""
+    """Return the answers that have rows or could have them."""
     return [result for result in results if result.status == pq.ExecStatus.TUPLES_OK]
 
 
 def read(driver: LimitedConnection, answer: PGresult) -> tuple[list[tuple[str, int]], list[tuple[Any, ...]]]:
-    """Return the columns of an answer, name and type, and its rows as Python has them."""
+    """Return an answer's columns (name and type) and its rows as Python values."""
     names = [(answer.fname(column) or b"").decode() for column in range(answer.nfields)]
     columns = list(zip(names, map(answer.ftype, range(answer.nfields)), strict=True))
     transformer = Transformer(driver)
@@ -119,13 +119,13 @@ def read(driver: LimitedConnection, answer: PGresult) -> tuple[list[tuple[str, i
 
 
 def as_error(failed: PGresult) -> psycopg.Error:
-    """Return the driver's error for an answer that is one."""
+    """Return the driver's error for a failed answer."""
     return psycopg.errors.error_from_result(failed, encoding="utf-8")
 
 
 @contextmanager
 def legible(driver: LimitedConnection) -> Iterator[None]:
-    """Let the driver exchange text with the server during the block, outside a transaction."""
+    """Set the encoding so that the driver can exchange text during the block, outside a transaction."""
     encoding = client_encoding(driver)
     if encoding == "UTF8":
         yield

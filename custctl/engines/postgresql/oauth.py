@@ -1,7 +1,7 @@
 """OAUTHBEARER: PostgreSQL 18 checks the operator's token itself.
 
-libpq asks the program for a token by a hook, which psycopg does not hand on: it is set in the driver's own copy of libpq.
-The hook is one for the whole process.
+libpq asks the program for a token through a hook, which psycopg does not expose, so we set it in the driver's own copy
+of libpq. There is one hook for the whole process.
 
 Source: https://www.postgresql.org/docs/18/libpq-oauth.html
 """
@@ -35,16 +35,16 @@ class _Request(ctypes.Structure):
 
 
 _Hook = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(_Request))
-# By issuer; ctypes keeps no buffer alive that only C knows of.
+# By issuer; ctypes does not keep a buffer alive that only C refers to.
 _tokens: dict[str, ctypes.Array[ctypes.c_char]] = {}
 _hooks: list[Any] = []
 
 
 def hand_over(issuer: str, token: str) -> None:
-    """Let libpq log in with a token where a connection names its issuer.
+    """Make libpq log in with a token when a connection names its issuer.
 
     Raises:
-        CredentialError: it is no bearer token.
+        CredentialError: it is not a bearer token.
         UnavailableError: the driver's libpq is older than 18.
     """
     if not _TOKEN.fullmatch(token):

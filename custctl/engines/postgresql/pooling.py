@@ -1,7 +1,7 @@
-"""Poolers such as PgBouncer between the program and the server: recognised, lived with, or refused.
+"""Detects poolers such as PgBouncer between the program and the server, and refuses them where a session is needed.
 
-A pooler may drop what a login asks for, and in transaction mode each transaction may get another of the server's
-sessions. So behind one, the settings come with each transaction and end with it.
+A pooler may ignore the settings of a login, and in transaction mode each transaction may get another server session. So
+behind a pooler, each transaction sets its own settings, which end with it.
 """
 
 from __future__ import annotations
@@ -14,27 +14,26 @@ from custctl.engines.postgresql.connection import LimitedConnection, NoAnswerErr
 from custctl.support.errors import RefusedError, UnavailableError
 
 APPLICATION: Final = "custctl"
-"""What the name of every session of ours begins with."""
+"""The start of the application name of all our sessions."""
 
-# Linux gives no process a larger number: 2^22, `PID_MAX_LIMIT` in include/linux/threads.h.
+# The largest process id on Linux: 2^22, `PID_MAX_LIMIT` in include/linux/threads.h.
 _LARGEST_PID = 1 << 22
-_LOOKS = 20  # transactions in which a pooler may hand out a session that is held: a pool has twenty by default
+_LOOKS = 20  # transactions in which a pooler may hand out our session: a pool has twenty sessions by default
 _WHO = "SELECT pg_catalog.pg_backend_pid()"
 
 
 def is_pooled(driver: LimitedConnection) -> bool:
-    """Tell whether a pooler is in between, by what the login has brought; nothing is sent.
+    """Tell whether a pooler is in between, from what the server sent with the login, without a query.
 
-    A server reports the name that its session was given among the login's settings; a pooler that drops those reports
-    another one. PgBouncer also makes up the number of the server's process: out of 2^32, one in a thousand could be
-    one.
+    A server reports the application name from the login's settings; a pooler that drops those settings reports another
+    one. PgBouncer also makes up the process id, from 2^32 numbers: one in a thousand could be real.
     """
     name = driver.info.parameter_status("application_name") or ""
     return not name.startswith(APPLICATION) or not 0 < driver.pgconn.backend_pid <= _LARGEST_PID
 
 
 def set_config(settings: Mapping[str, str], *, local: bool) -> str:
-    """Return the statement that sets them, for the session or for the transaction alone."""
+    """Return the statement that makes these settings, for the session or only for the transaction."""
     quoted = {name: value.replace("\\", "\\\\").replace("'", "''") for name, value in settings.items()}
     calls = (f"pg_catalog.set_config('{name}', E'{value}', {local})" for name, value in quoted.items())
     return f"SELECT {', '.join(calls)}"
@@ -43,8 +42,8 @@ def set_config(settings: Mapping[str, str], *, local: bool) -> str:
 def keeps_session(driver: LimitedConnection, dial: Callable[[], LimitedConnection]) -> bool:
     """Tell whether an idle client keeps its session, as in PgBouncer's session mode.
 
-    Another client asks for sessions; in transaction mode it is given the first one's sooner or later: at once where
-    the pool hands out the one used last, and when its turn comes where it goes round.
+    A second client runs transactions. In transaction mode it gets the first client's session sooner or later: at once
+    if the pool hands out the session used last, or in its turn if the pool rotates.
 
     Args:
         driver: outside any transaction.
@@ -65,17 +64,17 @@ def _ask(driver: LimitedConnection) -> int | None:
 
 
 def require_session(driver: LimitedConnection, dial: Callable[[], LimitedConnection], where: str, what: str) -> None:
-    """Refuse what needs a lock of the session where a pooler does not keep the session.
+    """Refuse an operation that needs a session-level lock if a pooler does not keep the session.
 
     Args:
         driver: outside any transaction.
         dial: makes another connection to the same node.
-        where: the node, as messages name it.
-        what: what needs the lock, in words.
+        where: the node, as named in messages.
+        what: the operation that needs the lock, in words.
 
     Raises:
-        RefusedError: the session is not kept.
-        UnavailableError: the pooler has no second session to look with.
+        RefusedError: the pooler does not keep the session.
+        UnavailableError: the pooler has no second session for the check.
     """
     if not driver.pooled:
         return

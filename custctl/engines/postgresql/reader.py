@@ -1,4 +1,4 @@
-"""Read one statement token by token, as far as a linter needs to know its grammar."""
+"""Reads one statement token by token, with as much grammar as a linter needs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Name(NamedTuple):
     """The name of a table, an index or the like.
 
     Attributes:
-        schema: the schema that stands before it, as PostgreSQL stores it, or None.
-        name: the name as PostgreSQL stores it.
-        shown: as the script spells it.
+        schema: the schema before it, as PostgreSQL stores it, or None.
+        name: the name, as PostgreSQL stores it.
+        shown: the name, as the script spells it.
     """
 
     schema: str | None
@@ -24,14 +24,14 @@ class Name(NamedTuple):
 
 
 class Reader:
-    """A cursor over the tokens of one statement, or of a part of one, which reads no further than it is asked to."""
+    """A cursor over the tokens of one statement, or of a part of one; it reads no further than asked."""
 
     def __init__(self, tokens: Iterable[Token]) -> None:
         self._tokens = iter(tokens)
         self._ahead: list[Token] = []
 
     def peek(self, index: int = 0) -> Token | None:
-        """Return the next token, or the one `index` tokens behind it, and leave it there; None beyond the end."""
+        """Return the next token, or the one `index` tokens after it, without taking it; None past the end."""
         missing = index + 1 - len(self._ahead)
         if missing > 0:
             self._ahead.extend(islice(self._tokens, missing))
@@ -42,12 +42,12 @@ class Reader:
         return self._ahead.pop(0) if self._ahead else next(self._tokens, None)
 
     def keyword(self, index: int = 0) -> str:
-        """Return a coming token as a keyword (empty where it is none) and leave it there."""
+        """Return a coming token as a keyword (empty if it is not a keyword) without taking it."""
         token = self.peek(index)
         return token.keyword if token else ""
 
     def accept(self, *words: str) -> str:
-        """Take the next token where it is one of these keywords or marks, and return it; else an empty string."""
+        """Take and return the next token if it is one of these keywords or marks; else return an empty string."""
         token = self.peek()
         found = (token.keyword or token.mark) if token else ""
         if found not in words:
@@ -56,7 +56,7 @@ class Reader:
         return found
 
     def phrase(self, *words: str) -> bool:
-        """Take the next tokens where they are these keywords, one after the other; else take none."""
+        """Take the next tokens if they are these keywords, in order; else take none."""
         if any(self.keyword(index) != word for index, word in enumerate(words)):
             return False
         for _ in words:
@@ -64,7 +64,7 @@ class Reader:
         return True
 
     def name(self) -> Name | None:
-        """Take a name, with the schema (and the database) where they are written; None where no name stands here."""
+        """Take a name, with its schema (and database) if given; None if there is no name here."""
         parts: list[str] = []
         shown: list[str] = []
         while True:
@@ -79,14 +79,14 @@ class Reader:
                 return Name(parts[-2] if len(parts) > 1 else None, parts[-1], ".".join(shown))
 
     def table(self) -> Name | None:
-        """Take a table's name as most statements spell it: `[ONLY] name [*]` or `ONLY (name)`."""
+        """Take a table's name in the usual form: `[ONLY] name [*]` or `ONLY (name)`."""
         inside = bool(self.accept("ONLY") and self.accept("("))
         name = self.name()
         self.accept(")" if inside else "*")
         return name
 
     def tables(self) -> list[Name]:
-        """Take a list of tables' names."""
+        """Take a list of table names."""
         names: list[Name] = []
         while (name := self.table()) is not None:
             names.append(name)
@@ -95,7 +95,7 @@ class Reader:
         return names
 
     def group(self) -> list[Token] | None:
-        """Take a group in parentheses or brackets and return what it holds; None where none begins here."""
+        """Take a group in parentheses or brackets and return its contents; None if none starts here."""
         if not self.accept("(", "["):
             return None
         inside: list[Token] = []
@@ -108,7 +108,7 @@ class Reader:
         return inside
 
     def options(self) -> set[str]:
-        """Take options as in `VACUUM (FULL, VERBOSE off)` and return those that are not switched off."""
+        """Take options as in `VACUUM (FULL, VERBOSE off)` and return those that are on."""
         chosen: set[str] = set()
         for option in Reader(self.group() or ()).items():
             words = [token.text.strip("'").upper() for token in option]
@@ -117,13 +117,13 @@ class Reader:
         return chosen
 
     def top_level(self) -> Token | None:
-        """Take the next token that stands outside all parentheses, or None at the end."""
+        """Take the next token outside all parentheses, or None at the end."""
         while self.group() is not None:
             pass
         return self.take()
 
     def skip_to(self, *words: str) -> str:
-        """Take all up to and with the first of these keywords outside parentheses; an empty string if none comes."""
+        """Take everything through the first of these keywords outside parentheses; return it, or an empty string."""
         while (token := self.top_level()) is not None:
             if token.keyword in words:
                 return token.keyword
@@ -143,16 +143,16 @@ class Reader:
 
 
 _OFF = frozenset({"FALSE", "OFF", "0"})
-# Serial columns are filled by nextval(), which is volatile.
+# Serial columns use nextval(), which is volatile.
 _SERIAL = frozenset({"smallserial", "serial", "bigserial", "serial2", "serial4", "serial8"})
-# Words of the grammar that may stand before a parenthesis and call nothing volatile, and types with a length.
+# Words of the grammar that may precede a parenthesis without calling anything volatile, and types with a length.
 _GRAMMAR = """
     AND ANY ARRAY AS BETWEEN CASE CAST COALESCE ELSE EXTRACT GREATEST IN IS LEAST LIKE NOT NULLIF OPERATOR OR OVERLAY
     POSITION ROW SOME SUBSTRING THEN TRIM WHEN
     BIT BPCHAR CHAR CHARACTER DEC DECIMAL FLOAT INTERVAL NUMERIC TIME TIMESTAMP TIMESTAMPTZ TIMETZ VARBIT VARCHAR VARYING
     CURRENT_TIME CURRENT_TIMESTAMP LOCALTIME LOCALTIMESTAMP
 """
-# Functions that are stable or immutable in every form: PostgreSQL computes such a default once, for all rows.
+# Functions that are stable or immutable in every form: PostgreSQL computes such a default only once for all rows.
 # Source: pg_proc.provolatile, PostgreSQL 18.
 _STABLE = """
     abs age array_append array_cat array_fill array_length array_prepend btrim ceil char_length concat concat_ws
@@ -162,7 +162,7 @@ _STABLE = """
     sha256 split_part sqrt statement_timestamp string_to_array substr timezone to_char to_date to_json to_jsonb to_number
     to_timestamp to_tsvector transaction_timestamp translate trunc tsrange tstzrange upper
 """
-# What ends a default's expression, outside parentheses: the column's next constraint.
+# What ends the expression of a default, outside parentheses: the column's next constraint.
 _CONSTRAINTS = """
     CHECK COLLATE CONSTRAINT DEFAULT DEFERRABLE ENFORCED GENERATED INITIALLY NO NOT NULL PRIMARY REFERENCES UNIQUE
 """
@@ -172,12 +172,12 @@ _CONSTRAINT = frozenset(_CONSTRAINTS.split())
 
 
 class ColumnDefinition:
-    """What ALTER TABLE … ADD COLUMN says behind the column's name.
+    """What ALTER TABLE … ADD COLUMN says after the column's name.
 
     Attributes:
         rewrites: why the table is rewritten, or an empty string.
         checked: the constraint that is checked against every row, or an empty string.
-        not_null_without_default: whether rows that are there would be left without a value.
+        not_null_without_default: whether existing rows would have no value for a NOT NULL column.
     """
 
     def __init__(self, reader: Reader) -> None:
@@ -204,7 +204,7 @@ class ColumnDefinition:
                     self.checked = ""
                     references = False
             elif word == "SET":
-                # ON DELETE SET NULL, or SET DEFAULT, says nothing of the column itself.
+                # ON DELETE SET NULL or SET DEFAULT says nothing about the column itself.
                 reader.accept("NULL", "DEFAULT")
             elif word == "PRIMARY":
                 not_null = True
@@ -225,13 +225,13 @@ class ColumnDefinition:
                     if reader.accept("STORED"):
                         self.rewrites = "as a stored generated one"
         if references and (filled or generated):
-            # Without a default the new values are all null, and PostgreSQL does not look them up.
+            # Without a default all new values are null, and PostgreSQL does not look them up.
             self.checked = "REFERENCES"
         self.not_null_without_default = not_null and not has_default and not generated
 
 
 def _default(reader: Reader) -> list[Token]:
-    """Take the expression behind DEFAULT."""
+    """Take the expression after DEFAULT."""
     value: list[Token] = []
     depth = 0
     while (token := reader.peek()) is not None:
@@ -244,14 +244,14 @@ def _default(reader: Reader) -> list[Token]:
 
 
 def _is_null(value: list[Token]) -> bool:
-    """Whether a default is NULL, in parentheses or cast or not."""
+    """Whether a default is NULL, possibly in parentheses or with a cast."""
     inner = [token for token in value if token.mark not in ("(", ")")]
     return not inner or (inner[0].keyword == "NULL" and (len(inner) == 1 or inner[1].mark == ":"))
 
 
 def _volatile_call(value: list[Token]) -> str:
-    """Return the first function in an expression that is, or may be, volatile; an empty string where none is."""
-    # In another schema than PostgreSQL's own, a function of the same name is anybody's.
+    """Return the first function in an expression that is or may be volatile; an empty string if there is none."""
+    # Outside PostgreSQL's own schema, a function of the same name can be anything.
     schema = before = ""
     for token, following in pairwise(value):
         called = token.identifier

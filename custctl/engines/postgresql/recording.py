@@ -1,7 +1,7 @@
-"""Which standbys a primary's commits wait for, kept in the database itself for the time when the primary is gone.
+"""Records in the database which standbys a primary's commits wait for, for when the primary is gone.
 
-Whoever has received the record has all that was acknowledged before it. What is acknowledged later has waited for these
-standbys, as long as the primary's settings stay as they are.
+A node that has received the record has everything acknowledged before it. Commits acknowledged later have waited for
+these standbys, as long as the primary's settings do not change.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from custctl.engines.postgresql.connection import LimitedConnection
 
 MANAGERS = {"Patroni": "Patroni", "repmgrd": "repmgr", "pg_auto_failover": "pg_auto_failover", "cnpg": "CloudNativePG"}
-"""Cluster managers by the name under which they keep a session open; every login may see those names."""
+"""Cluster managers by the application name of the session that they keep open; every login may see those names."""
 
 WAITS = """
 current_setting('synchronous_commit') IN ('on', 'remote_write', 'remote_apply')
 AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting AS s, unnest(s.setconfig) AS c
                  WHERE c ~* '^synchronous_commit=(off|local|false|no|0)$')
 """
-"""Whether commits wait for standbys by default, and no role or database is set otherwise."""
+"""Whether commits wait for standbys by default, and no role or database overrides that."""
 
 SETTLED = """
 clock_timestamp() - pg_catalog.pg_conf_load_time() > interval '1 second'
 AND EXISTS (SELECT FROM pg_catalog.pg_stat_activity
              WHERE backend_type = 'checkpointer' AND wait_event IN ('CheckpointerMain', 'CheckpointWriteDelay'))
 """
-"""Sessions may still go by the settings from before until the checkpointer has read them: it tells all of them whether
-commits wait. A login that may not see it does not know."""
+"""Whether the checkpointer has read the settings; until then sessions may still use the old ones, because it tells all
+of them whether commits wait. For a login that may not see the checkpointer this is false."""
 
 _MAY_RECORD = """
 (SELECT COALESCE(bool_and(has_table_privilege(t, p)), false)
@@ -40,7 +40,7 @@ _MAY_RECORD = """
 _NOW = """to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.USZ')"""
 _WAITED_FOR = f"CASE WHEN {WAITS} THEN btrim(current_setting('synchronous_standby_names')) ELSE '' END"
 
-# The checks that cost most come last: most often nothing has changed. A damaged time is no time.
+# The expensive checks come last, because usually nothing has changed. A damaged time counts as no time.
 _DUE = f"""
 SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN false
             WHEN k.names = w.names AND k.at ~ '^\\d{{{{4}}}}-\\d\\d-\\d\\dT[\\d:.]+Z$'
@@ -55,7 +55,7 @@ SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN false
 """
 
 
-# The lock is that of the step of a switchover that records it: the two do not meet.
+# This takes the same lock as the step of a switchover that records it, so that they do not run at the same time.
 _WRITE = f"""
 BEGIN READ WRITE;
 SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended({{lock}}, 0));
@@ -71,10 +71,10 @@ COMMIT
 
 
 def due(schema: str) -> sql.Composed:
-    """Return the query whether this login is to record what commits on this node wait for: true or false.
+    """Return the query that tells whether this login should record what commits on this node wait for.
 
-    It is, on a primary that no cluster manager owns, where another setting is recorded, or one that may have been changed
-    and changed back since; and once the server has taken its settings up.
+    That is true on a primary without a cluster manager, if the recorded setting differs or may have been changed and
+    changed back since, once the server has applied its settings.
     """
     return sql.SQL(_DUE).format(
         metadata=sql.Identifier(schema, "custctl_metadata"),
@@ -84,12 +84,12 @@ def due(schema: str) -> sql.Composed:
 
 
 def may_record(schema: str) -> sql.Composed:
-    """Return the query whether this login may write the record: true or false."""
+    """Return the query that tells whether this login may write the record."""
     return sql.SQL("SELECT " + _MAY_RECORD).format(schema=sql.Literal(schema))
 
 
 def write(driver: LimitedConnection, schema: str) -> None:
-    """Record what commits wait for, in a transaction of its own that waits for no standby, and in one round trip.
+    """Record what commits wait for, in one round trip and in its own transaction, which waits for no standby.
 
     Raises:
         psycopg.Error: it was refused, or the connection is lost.

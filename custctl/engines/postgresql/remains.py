@@ -11,9 +11,9 @@ from custctl.schema.names import AUDIT, CUSTOMER, PASSWORD
 
 
 def remains(schema: str) -> Sequence[Remains]:
-    """Return what stays after an erasure, and what removes it.
+    """Return what stays after an erasure, and how to remove it.
 
-    `VACUUM` alone frees the place of a row; only `FULL`, which writes the table again, leaves none of its bytes.
+    A plain `VACUUM` only frees a row's space; `FULL`, which rewrites the table, removes its bytes.
     """
     tables = ", ".join(f"{quoted(schema)}.{quoted(table)}" for table in (CUSTOMER, PASSWORD, AUDIT))
     return [

@@ -1,4 +1,4 @@
-"""What a script for PostgreSQL has set or made in its session, and a rerun on a new one lacks."""
+"""What a PostgreSQL script has set or created in its session, and a rerun on a new session lacks."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _TEMPORARY = "TEMP", "TEMPORARY"
 
 
 def settings(statements: Sequence[Statement]) -> list[int]:
-    """Return the numbers of those statements that set what a new session lacks, without what was rolled back.
+    """Return the indexes of the statements that a new session must run again, without those that were rolled back.
 
-    Source: https://www.postgresql.org/docs/current/sql-set.html: what a transaction has set goes with its ROLLBACK, and
-        with that to a savepoint, and stays with PREPARE TRANSACTION.
+    Source: https://www.postgresql.org/docs/current/sql-set.html: a ROLLBACK undoes the settings of a transaction, and
+        so does a rollback to a savepoint; PREPARE TRANSACTION keeps them.
     """
     kept: list[int] = []
     block: list[int] | None = None
@@ -48,11 +48,11 @@ def settings(statements: Sequence[Statement]) -> list[int]:
 
 
 def lost(applied: Sequence[Statement], rest: Sequence[Statement]) -> Lost | None:
-    """Return the temporary object that one of the statements that have not run needs, if any.
+    """Return the temporary object that one of the remaining statements needs, if any.
 
     Args:
         applied: the statements that have run.
-        rest: those that have not.
+        rest: the remaining statements.
     """
     left: dict[str, Temporary] = {}
     for statement in applied:
@@ -78,7 +78,7 @@ def _drops(statement: Statement, name: str) -> bool:
 
 
 def _making(statement: Statement) -> Temporary | None:
-    """Return the temporary object that a statement makes and that outlives its transaction."""
+    """Return the temporary object that a statement creates, if it outlives its transaction."""
     reader = Reader(tokenise(statement.text))
     word = reader.accept("CREATE", "SELECT", "WITH")
     if not word or "ON COMMIT DROP" in " ".join(statement.text.upper().split()):

@@ -1,4 +1,4 @@
-"""How the program's own statements run on PostgreSQL."""
+"""Runs the program's own statements on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _TIMES = (1184, 1114)  # the OIDs of timestamptz and timestamp
 _STREAM = "custctl"
-# As text, whatever the session's DateStyle and TimeZone are.
+# Formats that do not depend on the session's DateStyle and TimeZone.
 _FORMS = {"date": "YYYY-MM-DD", "timestamp": 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'}
 
 
@@ -59,7 +59,7 @@ class PostgresqlConnection(Connection):
         if form is None:
             return f"CAST({column} AS text)"
         moment = f"{column} AT TIME ZONE 'UTC'" if field.native.startswith("timestamp with time zone") else column
-        # Beside those there are 'infinity' and '-infinity'.
+        # The other values are 'infinity' and '-infinity'.
         return f"CASE WHEN isfinite({column}) THEN to_char({moment}, '{form}') ELSE CAST({column} AS text) END"
 
     def own_compared(self, field: Field, column: str) -> Compared:
@@ -68,7 +68,7 @@ class PostgresqlConnection(Connection):
         if field.kind == "json":
             return Compared(f"CAST({column} AS jsonb)", "jsonb")
         if field.kind == "timestamp":
-            # Without its digits, to which a cast would round.
+            # Leave out the precision, because a cast would round to it.
             return Compared(column, "timestamptz" if "with time zone" in field.native else "timestamp")
         return Compared(column, "numeric" if field.kind == "decimal" else field.native)
 
@@ -79,7 +79,7 @@ class PostgresqlConnection(Connection):
         return errors.is_lost(error)
 
     def open_stream(self, text: str, parameters: Sequence[str], values: Mapping[str, Any]) -> Any:
-        # A cursor of the server's: without a name, all rows would come at once.
+        # A server-side cursor: without a name, all rows would arrive at once.
         cursor = self.driver.cursor(name=_STREAM)
         try:
             self._failing(text, lambda: cursor.execute(text, dict(values) if parameters else None))

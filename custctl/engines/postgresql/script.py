@@ -1,4 +1,4 @@
-"""Split a script for PostgreSQL into statements, as psql does, and tell what kind of statement each is."""
+"""Splits a PostgreSQL script into statements, as psql does, and classifies each statement."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from custctl.engines.postgresql.tokens import (
 from custctl.engines.scripts import ScriptSyntaxError, Statement
 from custctl.support.patterns import compiled
 
-# Patterns swallow whole runs, so that the loop takes a step a statement or a parenthesis and not a step a character.
+# Patterns match whole runs, so that the loop takes a step per statement or parenthesis, not per character.
 _BETWEEN = compiled(rf"(?:[ \t\n\r\f\v;]++|{LINE_COMMENT}|{FLAT_COMMENT})*+")
 _RUN = compiled(
     rf"""(?:
@@ -59,9 +59,9 @@ class ConcurrentIndex(NamedTuple):
     """The index that CREATE INDEX CONCURRENTLY builds; names as PostgreSQL stores them.
 
     Attributes:
-        schema: the index's schema, which is its table's; None where the script leaves it to the search path.
-        name: the index's name; None where PostgreSQL chooses it.
-        table_schema: the table's schema; None where the script leaves it to the search path.
+        schema: the index's schema, which is its table's; None if the script leaves it to the search path.
+        name: the index's name; None if PostgreSQL chooses it.
+        table_schema: the table's schema; None if the script leaves it to the search path.
         table: the table's name.
     """
 
@@ -76,12 +76,12 @@ def split(text: str) -> list[Statement]:
 
     A statement ends at a semicolon outside strings, quoted names, comments and parentheses, and outside the body that
     `BEGIN ATOMIC` opens in a function. Its text runs from its first token to its last: comments and blanks around it
-    are left out, those inside it are kept. The last one needs no semicolon; empty ones are dropped. A BOM is skipped
-    and line endings become LF, so that a file does the same whatever checked it out.
+    are dropped, those inside it are kept. The last one needs no semicolon; empty ones are dropped. A BOM is skipped
+    and line endings become LF, so that a file does the same however it was checked out.
 
-    What pg_dump writes runs as it is: the rows behind `COPY … FROM stdin` become that statement's data, and the
-    `\restrict` and `\unrestrict` around a dump are skipped. Any other backslash command is psql's own and refused, and
-    so is a COPY whose rows no script has a place for.
+    The output of pg_dump runs unchanged: the rows after `COPY … FROM stdin` become that statement's data, and the
+    `\restrict` and `\unrestrict` around a dump are skipped. Any other backslash command belongs to psql and is refused,
+    and so is a COPY to or from the client that a script cannot express.
 
     Args:
         text: the script.
@@ -90,12 +90,12 @@ def split(text: str) -> list[Statement]:
         The statements in the order of the script, each with the 1-based line of its first token.
 
     Raises:
-        ScriptSyntaxError: something is never closed (with the line where it opens), rows of COPY without their
-            end, a command of psql, or a NUL.
+        ScriptSyntaxError: something is never closed (with the line where it opens), rows of COPY have no end, there is
+            a psql command, or a NUL.
 
-    Source: `psqlscan.l` and `copy.c` of psql, PostgreSQL 18. It differs where psql is at odds with the server: in a
-        function, what is only named `begin`, `case` or `end` opens and closes nothing, and an `E'…'` string that goes
-        on in the next line keeps its backslash escapes there.
+    Source: `psqlscan.l` and `copy.c` of psql, PostgreSQL 18. It differs where psql disagrees with the server: in a
+        function, a mere name `begin`, `case` or `end` opens and closes nothing, and an `E'…'` string that continues on
+        the next line keeps its backslash escapes there.
     """
     text = text.removeprefix("\ufeff")
     if "\r" in text:
@@ -121,11 +121,11 @@ def split(text: str) -> list[Statement]:
 
 
 def transaction_control(statement: Statement) -> str | None:
-    """Return the keywords where a statement would begin or end a transaction.
+    """Return the keywords of a statement that would begin or end a transaction.
 
     Returns:
         `BEGIN`, `START TRANSACTION`, `COMMIT`, `END`, `ROLLBACK`, `ABORT`, `PREPARE TRANSACTION`, `COMMIT PREPARED`,
-        `ROLLBACK PREPARED`, or None. Savepoints, and going back to one, stay inside a transaction and are none of these.
+        `ROLLBACK PREPARED`, or None. Savepoints, and rolling back to one, stay inside a transaction and do not count.
     """
     keyword = first_word(statement.text)
     if keyword not in _CONTROL:
@@ -146,8 +146,9 @@ def transaction_control(statement: Statement) -> str | None:
 def needs_autocommit(statement: Statement) -> bool:
     """Whether PostgreSQL refuses to run a statement inside a transaction block.
 
-    Not seen, because no script shows it: CLUSTER and REINDEX of a partitioned table, and CALL of a procedure that
-    commits; `may_commit` has these. CREATE, ALTER and DROP SUBSCRIPTION count in every form, though some run inside a transaction.
+    It misses what a script's text does not show: CLUSTER and REINDEX of a partitioned table, and CALL of a procedure
+    that commits; `may_commit` covers these. CREATE, ALTER and DROP SUBSCRIPTION always count, though some forms run
+    inside a transaction.
 
     Source: the callers of `PreventInTransactionBlock` in PostgreSQL 18.
     """
@@ -160,10 +161,10 @@ def needs_autocommit(statement: Statement) -> bool:
 
 
 def may_commit(statement: Statement) -> bool:
-    """Whether a statement may commit by itself, or needs to, which no script shows: outside a transaction it can.
+    """Whether a statement may commit by itself, or may need to, so that it must run outside a transaction.
 
-    A procedure may commit, and so may a block that says so or runs what may. CLUSTER and REINDEX commit table by table
-    where the table is partitioned.
+    A script's text does not show this for sure. A procedure may commit, and so may a block that contains a commit or
+    runs something that may commit. CLUSTER and REINDEX of a partitioned table commit table by table.
     """
     match first_word(statement.text):
         case "CALL" | "CLUSTER" | "REINDEX":
@@ -174,7 +175,7 @@ def may_commit(statement: Statement) -> bool:
 
 
 def changes_role(statement: Statement) -> bool:
-    """Whether a statement changes on whose behalf its session acts, until that is changed again."""
+    """Whether a statement changes the role of its session until further notice."""
     reader = Reader(tokenise(statement.text))
     if not reader.accept("SET", "RESET"):
         return False
@@ -183,7 +184,7 @@ def changes_role(statement: Statement) -> bool:
 
 
 def concurrent_index(statement: Statement) -> ConcurrentIndex | None:
-    """Return what CREATE INDEX CONCURRENTLY builds, so that a half-built one can be found; None for all else."""
+    """Return the index that CREATE INDEX CONCURRENTLY builds, to find a half-built one; None for other statements."""
     if first_word(statement.text) != "CREATE":
         return None
     reader = Reader(tokenise(statement.text))
@@ -199,11 +200,11 @@ def concurrent_index(statement: Statement) -> ConcurrentIndex | None:
 
 
 def restores_session(statement: Statement) -> bool:
-    """Whether a statement sets something that lives as long as the session, and no longer.
+    """Whether a statement sets something that ends with the session.
 
     A script outside a transaction that resumes on a new session must run these again: SET and RESET, `set_config()`
-    as pg_dump calls it, LISTEN, prepared statements and loaded libraries. What ends with the transaction (SET LOCAL,
-    SET CONSTRAINTS, SET TRANSACTION) is none of these; neither is DISCARD, which would give up the session's locks.
+    as pg_dump calls it, LISTEN, prepared statements and loaded libraries. Settings that end with the transaction (SET
+    LOCAL, SET CONSTRAINTS, SET TRANSACTION) do not count; nor does DISCARD, which would release the session's locks.
     """
     keyword = first_word(statement.text)
     if keyword not in _SESSION:
@@ -225,7 +226,7 @@ def restores_session(statement: Statement) -> bool:
 
 
 def _plain(text: str, start: int) -> tuple[int, int]:
-    """Return the end of the statement at `start` (behind its last token), and where to read on."""
+    """Return the end of the statement at `start` (after its last token), and where to continue reading."""
     end = position = start
     open_: list[int] = []
     while True:
@@ -247,7 +248,7 @@ def _plain(text: str, start: int) -> tuple[int, int]:
                 open_.append(stop)
                 position = stop + 1
             case ")":
-                # One too many is for the server to refuse.
+                # If there is one too many, let the server refuse it.
                 del open_[-1:]
                 position = stop + 1
             case ";":
@@ -262,7 +263,7 @@ def _plain(text: str, start: int) -> tuple[int, int]:
 
 
 def _is_routine(text: str, start: int) -> bool:
-    """Whether CREATE FUNCTION or CREATE PROCEDURE starts here, whose body may be SQL that is not quoted."""
+    """Whether CREATE FUNCTION or CREATE PROCEDURE starts here, whose body may be unquoted SQL."""
     if text[start] not in "Cc":
         return False
     reader = Reader(tokenise(text, start))
@@ -294,7 +295,7 @@ def _routine(text: str, start: int) -> tuple[int, int]:
         elif mark == ";":
             if body is None:
                 return end, token.end
-            # A statement is over, and so is each CASE in it: what still seems open was a name.
+            # The statement has ended, and so has each CASE in it: what still seems open was a name.
             cases = 0
         elif word == "BEGIN":
             begin = token.start
@@ -306,7 +307,7 @@ def _routine(text: str, start: int) -> tuple[int, int]:
             if cases:
                 cases -= 1
             elif before in (";", "ATOMIC"):
-                # END closes the body only where a statement would start: elsewhere it is an alias.
+                # END closes the body only at the start of a statement; elsewhere it is an alias.
                 body = None
         before = word or mark
         end = token.end
@@ -318,7 +319,7 @@ def _routine(text: str, start: int) -> tuple[int, int]:
 
 
 def _between(text: str, position: int) -> int:
-    """Return where the next statement starts: behind blanks, comments, semicolons and pg_dump's own commands."""
+    """Return where the next statement starts, after blanks, comments, semicolons and pg_dump's own commands."""
     while True:
         position = _skip(_BETWEEN, text, position)
         if text.startswith("/*", position):
@@ -354,7 +355,7 @@ def _copies(statement: str, line: int) -> bool:
     """Whether the rows of a COPY follow in the script.
 
     Raises:
-        ScriptSyntaxError: it exchanges rows with its client in a way that no script has a place for.
+        ScriptSyntaxError: it exchanges rows with its client in a way that a script cannot express.
     """
     if statement[:4].upper() != "COPY":
         return False
@@ -362,7 +363,7 @@ def _copies(statement: str, line: int) -> bool:
     reader.take()
     is_binary = bool(reader.accept("BINARY"))
     direction = reader.skip_to("FROM", "TO")
-    # STDIN and STDOUT are one to PostgreSQL: the direction is said by FROM and TO.
+    # PostgreSQL treats STDIN and STDOUT alike: FROM and TO give the direction.
     if not direction or not reader.accept("STDIN", "STDOUT"):
         return False
     if direction == "TO":
@@ -373,12 +374,12 @@ def _copies(statement: str, line: int) -> bool:
 
 
 def _rows(text: str, position: int, line: int) -> tuple[str, int]:
-    r"""Return the rows that follow a COPY, and where to read on: they begin on the next line and end before `\.`."""
+    r"""Return the rows that follow a COPY, from the next line up to `\.`, and where to continue reading."""
     first = _REST_OF_LINE.match(text, position)
     if first is None and text[position:].strip(BLANKS):
         raise ScriptSyntaxError("the rows of this COPY must begin on a line of their own", line)
     start = first.end() if first else len(text)
-    # From the line break before the first row, for there may be none.
+    # Search from the line break before the first row, because there may be no rows.
     close = text.find("\n\\.\n", start - 1)
     if close < 0 and text.endswith("\n\\.") and len(text) - 2 >= start:
         close = len(text) - 3
@@ -421,7 +422,7 @@ def _psql_command(text: str, position: int) -> ScriptSyntaxError:
     return ScriptSyntaxError(message, _line(text, position))
 
 
-# What cannot run inside a transaction block: a function a first keyword, which reads on behind it.
+# Statements that cannot run inside a transaction block: one function per first keyword, which reads what follows it.
 
 
 def _create(reader: Reader) -> bool:

@@ -1,4 +1,4 @@
-"""How PostgreSQL is asked for words: indexes of lexemes on `custctl_words`, and one of trigrams for parts of a text."""
+"""Word search on PostgreSQL: lexeme indexes on `custctl_words`, and a trigram index for parts of a text."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from custctl.engines.sought import Hits, Need, Part, Sought, Term, whole
 if TYPE_CHECKING:
     from custctl.engines.connection import Connection
 
-_BROAD: Final = 2  # letters up to which a beginning is that of so many words that another one is better looked up
-_LONGEST: Final = 500  # characters of an own field: a lexeme has an end
+_BROAD: Final = 2  # prefixes of up to this many letters match so many words that another need is looked up first
+_LONGEST: Final = 500  # indexed characters of an own field: a lexeme has a maximum length
 
 
 def own_words(connection: Connection, column: str) -> str:
-    """Return the lexemes of an own field, as its index has them."""
+    """Return the expression for the lexemes of an own field, as in its index."""
     return f"{_qualified(connection, 'custctl_words')}('', left({column}, {_LONGEST}), '')"
 
 
 def own_columns(connection: Connection) -> list[str]:
-    """Return the own fields that are searched."""
+    """Return the searchable own fields, quoted."""
     return [connection.quote(field.name).replace("%", "%%") for field in connection.own.fields if field.searchable]
 
 
 def hits(connection: Connection, sought: Sought) -> Hits:
-    """Return the query of a page of a search for words."""
+    """Return the query for a page of a search for words."""
     names = "first_name || ' ' || last_name || ' ' || coalesce(company, '') || ' ' || coalesce(city, '')"
     digits = f"coalesce({_qualified(connection, 'custctl_digits')}(phone), '')"
     ours = f"{_qualified(connection, 'custctl_words')}(email || ' ' || coalesce(phone, ''), {names}, {digits})"
@@ -32,7 +32,7 @@ def hits(connection: Connection, sought: Sought) -> Hits:
     values: dict[str, Any] = {"lane": sought.lane, "after": sought.after, "most": sought.limit, "email": sought.email}
 
     def found(needs: tuple[Need, ...]) -> str:
-        # A need that most rows meet is checked on the rows that meet the others; NOT keeps it from the index.
+        # A need that most rows meet is only checked on rows that meet the others; NOT keeps it away from the index.
         narrow = [need for need in needs if not _is_broad(need)] or list(needs)
         broad = [need for need in needs if need not in narrow]
         groups = [narrow] if len(vectors) == 1 else [[need] for need in narrow]
@@ -63,7 +63,7 @@ def hits(connection: Connection, sought: Sought) -> Hits:
 
 
 def part_hits(connection: Connection, part: Part) -> Hits:
-    """Return the query of a page of a search for a part of a field."""
+    """Return the query for a page of a search for a part of a field."""
     plain = _qualified(connection, "custctl_plain")
     fields = "email || chr(10) || first_name || chr(10) || last_name || chr(10) || coalesce(company, '') || chr(10)"
     fields += " || coalesce(city, '') || chr(10) || coalesce(phone, '')"
@@ -85,7 +85,7 @@ def part_hits(connection: Connection, part: Part) -> Hits:
 
 
 def _qualified(connection: Connection, name: str) -> str:
-    # Beside a parameter, a percent sign of a name is doubled.
+    # The driver takes named parameters, so a percent sign in a name must be doubled.
     return connection.qualified(name).replace("%", "%%")
 
 
@@ -108,5 +108,5 @@ def _query(needs: list[Need]) -> str:
 
 
 def _lexeme(term: Term) -> str:
-    # A word holds neither quotes nor backslashes: both divide words.
+    # A word contains neither quotes nor backslashes, because both separate words.
     return f"'{term.text}'{'' if term.whole else ':*'}"

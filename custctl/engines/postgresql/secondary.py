@@ -1,4 +1,4 @@
-"""The indexes of a table that only make reading faster."""
+"""The indexes of a table that only speed up reads."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from custctl.support.errors import StatementError
 if TYPE_CHECKING:
     from custctl.engines.connection import Connection
 
-_PATIENCE = "2s"  # everybody else waits behind who waits to drop an index
+_PATIENCE = "2s"  # every other session queues behind one that waits to drop an index
 _SAVEPOINT = "custctl_indexes"
-# Whoever drops them must be able to make them again, exactly as they were, and to record that.
+# The login must be able to create them again, exactly as they were, and to record them.
 _MAY = """
 SELECT 1 FROM pg_catalog.pg_class AS t
  WHERE t.oid = to_regclass(%(table)s) AND t.relkind = 'r' AND NOT t.relispartition
@@ -55,7 +55,7 @@ def drop(connection: Connection, table: str, at_most: int) -> Sequence[Index]:
     if connection.send(some).scalar() > at_most:
         return ()
     try:
-        # With nothing on the path, a definition names the schema of all that it uses: it says the same on any path.
+        # With this search path, a definition qualifies everything that it uses, so it means the same on any path.
         connection.send(f"SAVEPOINT {_SAVEPOINT}; SET LOCAL search_path = pg_catalog")
         rows = connection.send(_SECONDARY, ("table",), names).all()
         connection.send(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
@@ -67,7 +67,7 @@ def drop(connection: Connection, table: str, at_most: int) -> Sequence[Index]:
             connection.send(f"SET LOCAL lock_timeout = '{_PATIENCE}'; DROP INDEX {listed}")
         return dropped
     except StatementError as error:
-        # Another transaction uses the table, or nobody foresaw this: the rows go in beside the indexes.
+        # Another transaction uses the table, or the error is unexpected: load the rows with the indexes in place.
         if connection.lost or not isinstance(error.orig, psycopg.DatabaseError):
             raise
         connection.send(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")

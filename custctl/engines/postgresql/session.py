@@ -1,4 +1,4 @@
-"""The connection on which PostgreSQL's migration scripts run, and the lock that keeps other runs out."""
+"""The connection that runs PostgreSQL's migration scripts, and the lock that keeps other runs out."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ if TYPE_CHECKING:
 
 _POLL = 0.1  # seconds between attempts
 
-# What DISCARD ALL does, but for the advisory locks: the migration lock is one of them.
+# What DISCARD ALL does, except for advisory locks: the migration lock is one of them.
 _RESET = (
     "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; SET client_encoding = 'UTF8'; DEALLOCATE ALL; UNLISTEN *;"
     " DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES"
 )
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-# What this program's own statements count on, for the rest of a transaction: what a script has set comes back at its end.
+# The settings that this program's own statements need, for the rest of a transaction; the script's return at its end.
 _OWN = (
     "SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE NONE; SET LOCAL client_encoding = 'UTF8';"
     " SET LOCAL row_security = on"
 )
-# A session that is read-only by default: the script's statement may not write, what is journalled with it must.
+# For a session that is read-only by default: the script's statement may not write, but its journal entry must.
 _READ_ONLY_PART = "SAVEPOINT custctl; SET LOCAL transaction_read_only = on"
 _BATCH = 1 << 18  # characters of one message
 _HELD = """
@@ -72,7 +72,7 @@ SELECT a.pid, a.usename, a.application_name, a.client_addr, a.backend_start
 
 
 def lock_key(schema: str) -> int:
-    """Return the key of the advisory lock of a schema's migrations; such locks belong to one database."""
+    """Return the key of the advisory lock for a schema's migrations; such locks are per database."""
     return int.from_bytes(hashlib.sha256(f"custctl/migrations/{schema}".encode()).digest()[:8], "big", signed=True)
 
 
@@ -80,14 +80,14 @@ def lock_key(schema: str) -> int:
 def advisory_lock(
     driver: LimitedConnection, key: int, timeout: float, on_wait: Callable[[LockHolder | None], None]
 ) -> Iterator[None]:
-    """Hold the lock during the block, at the session's level, on the very connection that migrates.
+    """Hold the session-level lock during the block, on the same connection that migrates.
 
-    It is asked for again and again, outside of any transaction: whoever waited for it inside of one would hold a
-    snapshot, and an index that is built CONCURRENTLY waits for all of those. A backend whose client was killed keeps
-    the lock until it has noticed, so that nobody else works beside it.
+    The lock is polled outside any transaction: waiting inside one would hold a snapshot, and CREATE INDEX CONCURRENTLY
+    waits for all snapshots. A backend whose client was killed keeps the lock until it notices, so that no other
+    migration runs beside it.
 
     Raises:
-        UnavailableError: the time ran out; the message names the holder.
+        UnavailableError: timed out; the message names the holder.
     """
     deadline = time.monotonic() + timeout
     waited = False
@@ -130,20 +130,20 @@ class PostgresqlScriptSession(ScriptSession):
     """Scripts run on the connection that holds the lock.
 
     Args:
-        settings: what each script finds set for its session.
+        settings: the session settings that each script starts with.
     """
 
     def __init__(self, database: ServerDatabase, settings: Mapping[str, str]) -> None:
         self._database = database
         self._connection = database.connect()
         self._driver: LimitedConnection = self._connection.driver
-        # A statement of a script may take hours; that the server is alive is asked for now and then.
+        # A script's statement may take hours; instead of a timeout, `check_alive` runs now and then.
         self._driver.patience = None
         self._driver.on_silence = database.check_alive
-        # A script may deallocate what the driver has prepared.
+        # A script may deallocate the driver's prepared statements.
         self._driver.prepare_threshold = None
         pgconn = self._driver.pgconn
-        # The driver's own handlers follow an encoding that it may not know, and keep what a script is notified of.
+        # The driver's own handlers use an encoding that it may not know, and store notifications for a script.
         self._handlers = pgconn.notice_handler, pgconn.notify_handler
         pgconn.notice_handler, pgconn.notify_handler = self._heard, None
         self._settings = set_config(settings, local=False)
@@ -157,15 +157,15 @@ class PostgresqlScriptSession(ScriptSession):
             self._send(self._settings)
 
     @property
-    def connection(self) -> Connection:  # type: ignore[override] # whoever asks for it is to find it put back
-        """The connection, whose settings are not those that a script has left."""
+    def connection(self) -> Connection:  # type: ignore[override] # its settings must be reset first
+        """The connection, with the settings that a script left behind reset."""
         if self._stale:
             with self._database.errors():
                 self._put_back()
         return self._connection
 
     def close(self) -> None:
-        """Undo what is open, and leave the connection as it was found."""
+        """Roll back the open transaction, and restore the connection's state."""
         self.rollback()
         with suppress(psycopg.Error):
             if not self._driver.closed:
@@ -191,7 +191,7 @@ class PostgresqlScriptSession(ScriptSession):
 
     def begin_and_ask(self, name: str, /, **values: Any) -> Row | None:
         question = self._filled_in(name, values)
-        # One message to the server. What puts the settings back is a transaction of its own: what it does must stay.
+        # One message to the server. The reset of the settings has its own transaction, because it must be permanent.
         before = f"BEGIN READ WRITE; {_RESET}; {self._settings}; COMMIT; " if self._stale else ""
         with self._database.errors():
             results = ask(self._driver, _escaped(f"{before}{_BEGIN}; {self._look}; ") + (question or b""))
@@ -217,7 +217,7 @@ class PostgresqlScriptSession(ScriptSession):
     def become_own(self) -> None:
         if self._is_own or not self.in_transaction():
             return
-        # What a script has deferred to its commit is checked with the script's settings, as it would be by psql.
+        # Deferred constraints are checked with the script's settings, as in psql.
         release = "RELEASE SAVEPOINT custctl; " if self._has_read_only_part else ""
         with self._database.errors():
             self._send(f"{release}SET CONSTRAINTS ALL IMMEDIATE; {self._own}")
@@ -233,7 +233,7 @@ class PostgresqlScriptSession(ScriptSession):
         if statement is None:
             super().run_and_commit(name, **values)
             return
-        # One message: where its answer is lost, the journal tells whether all of it took effect or nothing.
+        # One message: if its answer is lost, the journal shows whether all of it took effect or none.
         own = f"SET CONSTRAINTS ALL IMMEDIATE; {self._own}; "
         error: psycopg.Error | None = None
         self._is_own = False
@@ -241,14 +241,14 @@ class PostgresqlScriptSession(ScriptSession):
             results = ask(self._driver, _escaped(own) + statement + b"; COMMIT")
             if (failed := first_failed(results)) is not None:
                 error = as_error(failed)
-                # What it answered before tells which part has failed: the settings do, and the statement does.
+                # The number of earlier answers shows which part failed: the settings or the statement.
                 if len(answered(results)) != 1 or self._database.is_lost(error):
                     raise error
         if error is not None:
             raise StatementError(error, name)
 
     def _filled_in(self, name: str, values: Mapping[str, Any]) -> bytes | None:
-        """Return a statement of this program's own with its values written out; None where the server would misread it."""
+        """Return one of our own statements with its values filled in; None if the server would misread it."""
         if client_encoding(self._driver) != "UTF8":
             return None
         text, _ = self._connection.text(name)
@@ -268,7 +268,7 @@ class PostgresqlScriptSession(ScriptSession):
             return self._send(self._look)[-1].ntuples == 1
 
     def reset(self) -> None:
-        # Done with what comes next: a message of its own would cost as much as a small script.
+        # Done together with the next message: a separate one would cost as much as a small script.
         self._stale = True
 
     def _put_back(self) -> None:
@@ -302,7 +302,7 @@ class PostgresqlScriptSession(ScriptSession):
                 self.run(batch[0])
             else:
                 self._is_own = False
-                # Joined as psql would not: the server answers for each, up to the first that fails.
+                # Unlike psql, send them joined: the server answers each one, up to the first that fails.
                 texts: list[bytes] = []
                 for number, statement in enumerate(batch):
                     try:
@@ -322,7 +322,7 @@ class PostgresqlScriptSession(ScriptSession):
 
     @contextmanager
     def _telling(self, statement: Statement) -> Iterator[None]:
-        """Tell which privilege was missing: the statement alone knows."""
+        """Translate a missing privilege into an error that names it, which needs the statement's text."""
         try:
             yield
         except psycopg.errors.InsufficientPrivilege as error:
@@ -330,7 +330,7 @@ class PostgresqlScriptSession(ScriptSession):
             raise self._database.translated(error, where, statement.text) from cause
 
     def _build(self, text: bytes, index: ConcurrentIndex) -> None:
-        """Build an index beside the writers; one that was left INVALID by an attempt before is built again."""
+        """Build an index concurrently with writers; rebuild one that an earlier attempt left INVALID."""
         if index.name is not None:
             with legible(self._driver):
                 names = invalid(self._driver, index)
@@ -352,7 +352,7 @@ class PostgresqlScriptSession(ScriptSession):
                 self._patiently(f"DROP INDEX CONCURRENTLY {name}".encode())
 
     def _patiently(self, text: bytes) -> None:
-        """Run what waits for other transactions: a time limit on locks would kill it, and leave an INVALID index."""
+        """Run a statement that waits for other transactions: a lock timeout would leave an INVALID index."""
         held = (self._send("SHOW lock_timeout")[-1].get_value(0, 0) or b"0").decode()
         self._send("SET lock_timeout = 0")
         try:
@@ -362,21 +362,21 @@ class PostgresqlScriptSession(ScriptSession):
                 self._send(f"SET lock_timeout = '{held}'")
 
     def _send(self, text: str) -> list[PGresult]:
-        """Send statements of this program's own."""
+        """Send this program's own statements."""
         return send(self._driver, _escaped(text))
 
 
 def _escaped(text: str) -> bytes:
-    """Return statements in ASCII, so that they read the same in every encoding."""
-    # Only values of settings hold anything else, in strings that take escapes.
+    """Return statements in ASCII, so that they are the same in every encoding."""
+    # Only values of settings contain other characters, in strings that allow escapes.
     return "".join(c if c.isascii() else f"\\U{ord(c):08x}" for c in text).encode()
 
 
 def _batches(statements: Iterator[Statement]) -> Iterator[list[Statement]]:
-    """Group statements into those that can be sent as one message.
+    """Group statements into batches that can be sent as one message.
 
-    The server reads a message as a whole before it runs the first statement: after one that sets how others are to be
-    read (`standard_conforming_strings`, say), the next message begins. COPY talks to the client.
+    The server parses a whole message before it runs the first statement. So a statement that changes parsing
+    (`standard_conforming_strings`, say) ends its batch. COPY is sent alone because it exchanges data with the client.
     """
     batch: list[Statement] = []
     size = 0
@@ -397,7 +397,7 @@ def _batches(statements: Iterator[Statement]) -> Iterator[list[Statement]]:
 
 
 def _number(batch: Sequence[Statement], failed: PGresult, answered: int) -> int:
-    """Return which statement of a message failed: by the place that the error names, else by how many were answered."""
+    """Return which statement of a message failed: by the error's position, else by the number of answers."""
     place = failed.error_field(pq.DiagnosticField.STATEMENT_POSITION)
     if place is None:
         return min(answered, len(batch) - 1)

@@ -1,4 +1,4 @@
-"""What became of a statement outside a transaction whose end was not seen: the catalogue tells."""
+"""Finds out from the catalogue whether a statement outside a transaction took effect, if its end was not seen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from custctl.engines.postgresql.connection import LimitedConnection
     from custctl.engines.scripts import Statement
 
-# To do these once more does no harm.
+# Running these again is harmless.
 _AGAIN = frozenset({"VACUUM", "REINDEX", "CLUSTER", "DISCARD"})
 _NAMED: dict[str, LiteralString] = {
     "DATABASE": "SELECT 1 FROM pg_catalog.pg_database WHERE datname = %s",
@@ -31,12 +31,12 @@ _PARTITION: LiteralString = "SELECT inhdetachpending FROM pg_catalog.pg_inherits
 
 
 def settle(driver: LimitedConnection, statement: Statement) -> bool | None:
-    """Look whether a statement took effect, or can be run again in any case.
+    """Check whether a statement took effect, or can be run again in any case.
 
-    The session's settings must be those that the statement had: a name may be looked for along the search path.
+    The session's settings must be those that the statement had, because a name may be looked up along the search path.
 
     Returns:
-        True, False, or None where that cannot be seen.
+        True, False, or None if that cannot be determined.
     """
     word = first_word(statement.text)
     if word in _AGAIN or restores_session(statement):
@@ -77,7 +77,7 @@ def _made_or_dropped(driver: LimitedConnection, reader: Reader, *, made: bool) -
 
 def _altered(driver: LimitedConnection, reader: Reader) -> bool | None:
     if reader.accept("SYSTEM", "DATABASE"):
-        return False  # a setting, or a place: to say it once more does no harm
+        return False  # a setting or a location: repeating it is harmless
     if not reader.accept("TABLE"):
         return None
     reader.phrase("IF", "EXISTS")
@@ -88,7 +88,7 @@ def _altered(driver: LimitedConnection, reader: Reader) -> bool | None:
     row = driver.execute(_PARTITION, (_spelt(table), _spelt(partition))).fetchone()
     if row is None:
         return True
-    # One that is half detached is for a person to finish, with FINALIZE.
+    # A half-detached partition must be finished by a person, with FINALIZE.
     return None if row[0] else False
 
 

@@ -1,4 +1,4 @@
-"""The shape of a PostgreSQL schema, read in one query from its catalogue."""
+"""Reads the shape of a PostgreSQL schema from the catalogue, in one query."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from custctl.schema.shape import Key, Shape
 if TYPE_CHECKING:
     from custctl.engines.connection import Connection
 
-# What is deparsed leaves the schema out, which is first in the search path. The body of `custctl_fold` names the best
-# collation of the server that it was made on, and is not compared.
+# Deparsed definitions omit the schema, which is first in the search path. The body of `custctl_fold` names the best
+# collation of the server that it was created on, and is not compared.
 _SHAPE = r"""
 WITH here AS (SELECT to_regnamespace(quote_ident(%(schema)s)) AS oid),
 tables AS (
@@ -79,7 +79,7 @@ SELECT 'function', '', p.oid::regprocedure::text, json_build_object(
 
 
 def read_shape(connection: Connection) -> Shape:
-    """Return what is in the connection's schema."""
+    """Return the shape of the connection's schema."""
     values = {"schema": connection.schema, "own": list(names.BOOTSTRAP)}
     rows = connection.send(_SHAPE, ("schema", "own"), values)
     return {

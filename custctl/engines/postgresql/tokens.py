@@ -1,9 +1,9 @@
-"""PostgreSQL's tokens, as far as a script must be understood: where it splits, and what a statement does.
+"""PostgreSQL's tokens, in enough detail to split a script and to see what a statement does.
 
 The lexical rules are those of the server's own `scan.l`, with
-`standard_conforming_strings` on, as it is by default: a backslash escapes in
-`E'…'` alone. Block comments nest, `$tag$…$tag$` quotes, and every character from
-U+0080 on is part of a name, a no-break space too.
+`standard_conforming_strings` on, the default: a backslash escapes only in
+`E'…'`. Block comments nest, `$tag$…$tag$` quotes, and every character from
+U+0080 on is part of a name, even a no-break space.
 
 Source: `src/backend/parser/scan.l` and `src/fe_utils/psqlscan.l`, PostgreSQL 18.
 """
@@ -20,20 +20,20 @@ from custctl.support.patterns import compiled
 BLANKS = " \t\n\r\f\v"
 BLANK = r"[ \t\n\r\f\v]"
 LINE_COMMENT = r"--[^\n\r]*+"
-# A block comment with no other inside, by far the most common; `comment_end` reads the ones that nest.
+# A block comment without another inside, by far the most common kind; `comment_end` reads nested ones.
 FLAT_COMMENT = r"/\*[^*/]*+(?:(?:\*(?!/)|/(?!\*))[^*/]*+)*+\*/"
 WORD_START = r"[A-Za-z_\x80-\U0010ffff]"
 WORD_REST = r"[0-9A-Za-z_$\x80-\U0010ffff]"
 STRING = r"'[^']*+'"
-# A doubled quote inside needs no rule of its own where only the extent counts: it reads as two neighbours.
+# A doubled quote inside needs no rule when only the extent matters: it reads as two adjacent names.
 QUOTED_NAME = r'"[^"]*+"'
-# Strings with a line break between them are one, and the backslash goes on escaping in the later ones.
+# Strings with only a line break between them are one string, and backslash escapes continue in the later parts.
 _NEXT_PART = rf"(?:[ \t\f\v]++|{LINE_COMMENT})*+[\n\r](?:{BLANK}++|{LINE_COMMENT}[\n\r])*+'"
 _ESCAPED_PART = r"[^'\\]*+(?:(?:\\[\s\S]|'')[^'\\]*+)*+'"
 ESCAPED_STRING = rf"[Ee]'{_ESCAPED_PART}(?:{_NEXT_PART}{_ESCAPED_PART})*+(?!{_NEXT_PART})"
-# An `E` that stands alone before a quote belongs to the string, even to one that is never closed.
+# An `E` directly before a quote belongs to the string, even if the string is never closed.
 WORD = rf"(?![Ee]'){WORD_START}{WORD_REST}*+"
-# The tag is a name without `$`. A name may hold `$`, so that `a$b$` opens nothing; `$1` is a parameter.
+# The tag is a name without `$`. A name may contain `$`, so `a$b$` opens nothing; `$1` is a parameter.
 TAG = r"(?:[A-Za-z_\x80-\U0010ffff][0-9A-Za-z_\x80-\U0010ffff]*+)?\$"
 DOLLAR = rf"\${TAG}"
 
@@ -78,10 +78,10 @@ class Token(NamedTuple):
     """One token of a script.
 
     Attributes:
-        kind: what it is.
-        text: as written, quotes included.
+        kind: its kind.
+        text: the text as written, including quotes.
         start: offset of its first character.
-        end: offset behind its last character.
+        end: offset after its last character.
     """
 
     kind: Kind
@@ -91,24 +91,24 @@ class Token(NamedTuple):
 
     @property
     def keyword(self) -> str:
-        """The word in upper case, as keywords compare; empty for whatever is not a bare word."""
+        """The word in upper case, to compare with keywords; empty if it is not a bare word."""
         return upper(self.text) if self.kind is Kind.WORD else ""
 
     @property
     def mark(self) -> str:
-        """The character, where the token is a mark; else an empty string."""
+        """The character, if the token is a mark; else an empty string."""
         return self.text if self.kind is Kind.MARK else ""
 
     @property
     def identifier(self) -> str | None:
-        """The name this token stands for, as PostgreSQL stores it; None where it cannot be a name."""
+        """The name that the token denotes, as PostgreSQL stores it; None if it cannot be a name."""
         if self.kind is Kind.WORD:
             return _cut(lower(self.text))
         return _cut(_unquote(self.text)) if self.kind is Kind.NAME else None
 
 
 def upper(word: str) -> str:
-    """Return `word` with its ASCII letters in upper case: in a keyword no other letter counts."""
+    """Return `word` with its ASCII letters in upper case; keywords contain no other letters."""
     return word.upper() if word.isascii() else "".join(c.upper() if c.isascii() else c for c in word)
 
 
@@ -118,7 +118,7 @@ def lower(word: str) -> str:
 
 
 def first_word(text: str) -> str:
-    """Return the first word of a statement in upper case; empty where it begins with anything else."""
+    """Return the first word of a statement in upper case; empty if it does not start with a word."""
     match = _FIRST_WORD.match(text)
     if match is not None:
         return upper(match[0])
@@ -127,7 +127,7 @@ def first_word(text: str) -> str:
 
 
 def comment_end(text: str, start: int) -> int | None:
-    """Return the offset behind the block comment that opens at `start`; None where it is never closed."""
+    """Return the offset after the block comment that opens at `start`; None if it is never closed."""
     depth = 0
     for edge in _COMMENT_EDGE.finditer(text, start):
         depth += 1 if edge[0] == "/*" else -1
@@ -137,7 +137,7 @@ def comment_end(text: str, start: int) -> int | None:
 
 
 def dollar_end(text: str, start: int, opening: str) -> int | None:
-    """Return the offset behind the string that `opening` opens at `start`; None where it is never closed."""
+    """Return the offset after the string that `opening` opens at `start`; None if it is never closed."""
     close = text.find(opening, start + len(opening))
     return None if close < 0 else close + len(opening)
 
@@ -145,7 +145,7 @@ def dollar_end(text: str, start: int, opening: str) -> int | None:
 def tokenise(text: str, start: int = 0) -> Iterator[Token]:
     """Yield the tokens of `text` from the offset `start` on, without blanks and comments.
 
-    What is never closed comes as one token of kind `OPEN`; whatever follows it is read as if it were not there.
+    Something that is never closed gives one token of kind `OPEN`; the text after it is read as if it were not there.
     """
     position = start
     while (match := _TOKEN.match(text, position)) is not None and match.lastgroup is not None:
@@ -166,7 +166,7 @@ def tokenise(text: str, start: int = 0) -> Iterator[Token]:
 
 
 def _unquote(text: str) -> str:
-    r"""Return the name that a quoted one stands for: `"a""b"`, `U&"d\0061t"`, `U&"d!0061t" UESCAPE '!'`."""
+    r"""Return the name that a quoted name denotes: `"a""b"`, `U&"d\0061t"`, `U&"d!0061t" UESCAPE '!'`."""
     opening, closing = text.index('"'), text.rindex('"')
     inner = text[opening + 1 : closing].replace('""', '"')
     if not opening:
@@ -174,13 +174,13 @@ def _unquote(text: str) -> str:
     escape = re.escape(text[-2] if closing < len(text) - 1 else "\\")
     pattern = rf"{escape}(?:({escape})|({_HEX}{{4}})|\+({_HEX}{{6}}))"
     unescaped = re.sub(pattern, lambda found: found[1] or _character(found[2] or found[3]), inner)
-    # A character beyond U+FFFF may be written as two surrogates.
+    # A character above U+FFFF may be written as two surrogates.
     return unescaped.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _character(digits: str) -> str:
     code = int(digits, 16)
-    # PostgreSQL refuses what lies beyond Unicode; here it only must not crash.
+    # PostgreSQL refuses code points beyond Unicode; here they only must not crash.
     return chr(code) if code <= 0x10FFFF else "\ufffd"
 
 
