@@ -178,7 +178,7 @@ class Pages(Scroll):
     # -- reading -----------------------------------------------------------------------------------
 
     def again(self) -> None:
-        """Reread the page of the selected row."""
+        """Ask for the page of the selected row again, in exchange for all pages held."""
         self._again = self._request(self.at // self._size, whole=True)
 
     def home(self) -> None:

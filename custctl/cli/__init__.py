@@ -1,1 +1,1 @@
-"""The command line: options, commands, and what ends a process."""
+"""The command line: options, commands and exit codes."""

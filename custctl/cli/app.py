@@ -1,4 +1,4 @@
-"""The root command: a table of lazily loaded groups, and the one place where errors become exit codes."""
+"""The root command: a table of lazily loaded groups, and the only place that turns errors into exit codes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ COMMANDS = {
     ),
 }
 
-# What people try without the noun.
+# Verbs that people try without the noun.
 _SYNONYMS = {
     **dict.fromkeys(("get", "show", "view"), "customer get"),
     **dict.fromkeys(("search", "find"), "customer search"),
@@ -60,7 +60,7 @@ _SYNONYMS = {
     "version": "--version",
 }
 
-# `-o json`, `-ojson`, `-qo json`: flags without a value may stand in front.
+# `-o json`, `-ojson`, `-qo json`: flags without a value may come first.
 _UNKNOWN_COMMAND = re.compile(r"No such command '([^']+)'")
 _OUTPUT_CLUSTER = re.compile(r"-[qvy]*o(.*)")
 
@@ -93,7 +93,7 @@ def make_root() -> Group:
         examples=_EXAMPLES,
         synonyms=_SYNONYMS,
     )
-    # With completion: these two options are Typer's own.
+    # With completion: Typer adds these two options itself.
     app = typer.Typer(rich_markup_mode=None)
     app.command()(_root_options)
     root.params = [*typer.main.get_command(app).params, *root.params]
@@ -118,21 +118,21 @@ def run(arguments: Sequence[str], *, catch_signals: bool = False) -> int:
     code: int = ExitCode.OK
     try:
         if catch_signals:
-            # Not earlier: nobody would catch what it raises.
+            # Not earlier: nothing would catch what a signal raises.
             signals.install()
         root = make_root()
         if "_CUSTCTL_COMPLETE" in os.environ:
             root.main(prog_name="custctl")
-        # Not `root.main`: it would take interrupts and closed pipes for itself.
+        # Not `root.main`, which handles interrupts and closed pipes itself.
         ctx = root.make_context("custctl", list(arguments))
         with ctx:
             root.invoke(ctx)
     except typer.Exit as leave:
         code = leave.exit_code
     except SystemExit as leave:
-        # Completion leaves in this way.
+        # Completion exits this way.
         code = leave.code if isinstance(leave.code, int) else ExitCode.OK
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last resort: no traceback reaches the user
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last resort: the user sees no traceback
         if error is not lost_output(sys.stdout) and not isinstance(error, ReaderLeftError):
             told, cause = _told(error), error
     return _finish(arguments, ctx, code, told, cause)
@@ -183,7 +183,7 @@ def _finish(
 
 
 def _output_lost(lost: OSError, context: Context | None) -> UnavailableError:
-    """Report that a command succeeded but its output was lost, so that nobody repeats the change."""
+    """Return the error for a command that succeeded but lost its output, so that nobody repeats the change."""
     reason = f"cannot write the output: {lost.strerror}"
     written = context.written if context is not None else None
     if written is not None:
@@ -193,7 +193,7 @@ def _output_lost(lost: OSError, context: Context | None) -> UnavailableError:
 
 
 def _tell_what_was_written(told: CustctlError, context: Context) -> None:
-    """Let an error that came after a change name the change, so that nobody takes it for undone and repeats it."""
+    """Add the change to an error that came after it, so that nobody thinks it failed and repeats it."""
     if context.written is not None:
         told.message = f"{context.written.what}, but then: {told.message.partition(';')[0]}"
         told.hint = f"do not run it again: {context.written.look}"
@@ -225,8 +225,8 @@ def _told(error: BaseException) -> CustctlError:
 def _forget_interrupt() -> None:
     """Keep our own exit code.
 
-    An interrupt during generated code, such as that of a dataclass, leaves a mark in the interpreter, which
-    then ends by the signal, whatever the exit code. Running other generated code removes the mark.
+    An interrupt during generated code, such as a dataclass's, leaves a mark in the interpreter, which then dies from
+    the signal, whatever the exit code. Running other generated code clears the mark.
     """
     exec("")  # noqa: S102 - nothing
 
@@ -260,7 +260,7 @@ def _usage_error(error: ClickException) -> UsageError:
 
 
 def _meant(ctx: Any, message: str) -> str | None:
-    """Return the command that an unknown name stands for, as it is typed; None for a name that nobody tries."""
+    """Return the command that an unknown name probably means, as typed; None if the name is not a known synonym."""
     unknown = _UNKNOWN_COMMAND.match(message)
     synonyms = getattr(ctx.command, "synonyms", {}) if ctx is not None else {}
     if unknown and unknown[1] == "help":
@@ -270,7 +270,7 @@ def _meant(ctx: Any, message: str) -> str | None:
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:
-    """Tell whether errors are to be JSON, even if the command line cannot be parsed."""
+    """Return whether errors must be JSON, even if the command line cannot be parsed."""
     wanted = False
     for before, argument in zip(["", *arguments], arguments, strict=False):
         if before == "--output" or ((cluster := _OUTPUT_CLUSTER.fullmatch(before)) and not cluster[1]):
@@ -283,7 +283,7 @@ def _wants_json(arguments: Sequence[str]) -> bool:
 
 
 def main() -> int:
-    """Run the process's own command line."""
+    """Run the command line of this process."""
     prepare_streams()
     silence_python()
     return run(sys.argv[1:], catch_signals=True)

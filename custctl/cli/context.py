@@ -1,4 +1,4 @@
-"""What a command receives: streams and prompts at once; profile and database at the first use."""
+"""What a command receives: streams and prompts eagerly, profile and database lazily."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _STORE = "custctl.context"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a command has changed.
+    """A change that a command has made.
 
     Attributes:
         what: the change in words, such as `customer 1 was added`.
@@ -51,7 +51,7 @@ class Written:
 
 
 class _Quiet(Opened):
-    """Keeps what the libraries of a database log off stderr."""
+    """Keeps log messages of database libraries off stderr."""
 
     @cached_property
     def database(self) -> Database:
@@ -69,7 +69,7 @@ class Context:
         root: the context of the root command, if any: it completes the commands in hints.
 
     Attributes:
-        written: what was changed so far, in case the output is lost.
+        written: the change made so far, in case the output is lost.
     """
 
     def __init__(
@@ -117,13 +117,13 @@ class Context:
             except FileNotFoundError:
                 raise UsageError("the current folder no longer exists", hint="change to a folder that exists") from None
             made = ctx.meta[_STORE] = cls(ctx.meta.get(GIVEN, {}), os.environ, cwd, ctx.find_root())
-            # Closed whatever happens, so that an SQLite file is left checkpointed and a server's session ends.
+            # Always close: an SQLite file is then checkpointed, and a server's session ends.
             ctx.find_root().call_on_close(made.close)
             made.admit(ctx)
         return made
 
     def admit(self, ctx: typer.Context) -> None:
-        """Make sure that the operator may run a command, where the profile says who may.
+        """Ensure that the operator may run a command, if the profile restricts commands.
 
         Raises:
             CredentialError: nobody is logged in, or the role does not allow it.
@@ -134,7 +134,7 @@ class Context:
         try:
             wanted = self.opened.profile.login is not None
         except UsageError:
-            return  # the command says what is wrong, or needs no profile
+            return  # the command reports the problem, or needs no profile
         if not wanted:
             return
         from custctl.cli.permissions import check_role
@@ -143,18 +143,18 @@ class Context:
 
     @staticmethod
     def made(ctx: ClickContext) -> Context | None:
-        """Return the context of a command that has ended; None if it ended before it created one."""
+        """Return the context of a finished command, or None if it ended before creating one."""
         found = ctx.meta.get(_STORE)
         return found if isinstance(found, Context) else None
 
     def carry(self, text: str) -> str:
-        """Return a text whose commands in backticks can be pasted: they carry the options of this invocation."""
+        """Return a text with this invocation's options added to commands in backticks, so that they can be pasted."""
         if self._root is None:
             return text
         return complete_commands(text, self._root, self._given, self.environ)
 
     def wrote(self, what: str, look: str) -> None:
-        """Record a change: the error names it if the output cannot be written.
+        """Record a change, which an error names if the output cannot be written.
 
         Args:
             what: the change in words, such as `customer 1 was added`.
@@ -163,7 +163,7 @@ class Context:
         self.written = Written(what, look)
 
     def _pager(self) -> Pager | None:
-        """Return what shows long output; None unless a person is at both ends of a terminal."""
+        """Return the pager for long output; None unless stdin and stdout are terminals."""
         watched = sys.stdout.isatty() and sys.stdin.isatty() and self.environ.get("TERM", "dumb") != "dumb"
         if not watched or "no_pager" in self._given or "no_input" in self._given:
             return None
@@ -177,7 +177,7 @@ class Context:
         """Return the value of an option that takes one.
 
         Raises:
-            UsageError: two different ones were given.
+            UsageError: two different values were given.
         """
         values = list(dict.fromkeys(self._given.get(name, ())))
         if len(values) > 1:
@@ -227,7 +227,7 @@ class Context:
         return names[0] if names else variable or DEFAULT_ENV
 
     def choose_environment(self, name: str | None) -> None:
-        """Use the profile that an argument names; it counts as another `--env`."""
+        """Use the profile named by an argument, which counts as another `--env`."""
         if name is not None:
             self._given = {**self._given, "env": [*self._given.get("env", ()), name]}
 
@@ -249,11 +249,11 @@ class Context:
 
         return find_sql_dir(self._folder("sql_dir", "--sql-dir"), self.environ, self.cwd)
 
-    # -- what is made when first asked for ---------------------------------------------------------
+    # -- created at first use ----------------------------------------------------------------------
 
     @cached_property
     def opened(self) -> Opened:
-        """The profile of this invocation, and what is opened for it."""
+        """The profile of this invocation and what is opened for it."""
         return _Quiet(
             self.environment_name,
             profiles_dir=self.profiles_dir,
@@ -266,7 +266,7 @@ class Context:
 
     @cached_property
     def client(self) -> Client:
-        """The program as a library, on this profile."""
+        """The library's client for this profile."""
         return Client(self.opened)
 
     @property
@@ -281,11 +281,11 @@ class Context:
 
     @property
     def database(self) -> Database:
-        """The profile's database; connected at its first use."""
+        """The profile's database; connects at first use."""
         return self.opened.database
 
     def own_fields(self, names: Iterable[str] = ()) -> OwnFields:
-        """Return the own fields of the profile's database, as far as these names and `--fields` need them.
+        """Return the database's own fields, up to date for these names and `--fields`.
 
         Raises:
             UnavailableError: the database does not respond.
@@ -298,29 +298,29 @@ class Context:
         return sys.stdout.isatty()
 
     def tell_source(self) -> None:
-        """Say, with `-v`, where the last read came from."""
+        """With `-v`, say where the last read came from."""
         source = self.database.source
         if source is not None:
             self.console.detail(f"source: {source}")
 
     def announce(self, columns: Sequence[str]) -> None:
-        """Say which environment and database the command is about to change.
+        """Announce which environment and database the command is about to change.
 
         Args:
-            columns: what it will print; the requested fields are checked before anything is written.
+            columns: the columns that it will print; requested fields are checked before anything is written.
 
         Raises:
-            UsageError: there is no such field.
+            UsageError: a requested field does not exist.
         """
         self.renderer.check_fields(columns)
         profile = self.profile
         self.console.announce(profile.name, str(profile.environment), profile.location)
 
     def confirm_destruction(self, question: str, *, production: bool = False) -> None:
-        """Ask before a destructive action: for the profile's name in production, for yes or no elsewhere.
+        """Confirm a destructive action: by the profile's name in production, by yes or no elsewhere.
 
         Args:
-            production: whether the action affects production although the profile is of another environment.
+            production: whether the action affects production although the profile's environment is another.
 
         Raises:
             RefusedError: not confirmed.
@@ -331,7 +331,7 @@ class Context:
             self.prompter.confirm(question)
 
     def confirm_in_production(self, question: str) -> None:
-        """Ask for the profile's name in production only.
+        """Confirm by the profile's name, in production only.
 
         Raises:
             RefusedError: not confirmed.
@@ -340,20 +340,20 @@ class Context:
             self.prompter.confirm_by_name(question, self.profile.name)
 
     def let_go(self) -> None:
-        """Close the connection to the database while a person thinks: servers end idle sessions."""
+        """Close the database connection while a person thinks: servers end idle sessions."""
         if "opened" in self.__dict__:
             self.opened.let_go()
 
     def abandon(self) -> None:
-        """Leave what is opened to the end of the process: a thread that cannot be stopped still uses it."""
+        """Leave everything open until the process ends: a thread that cannot be stopped still uses it."""
         self.__dict__.pop("opened", None)
 
     def close(self) -> None:
-        """Close everything that was opened. What fails then changes nothing of what the command has done."""
+        """Close everything that was opened. A failure here does not change the command's outcome."""
         if "opened" not in self.__dict__:
             return
         try:
             self.opened.close()
-        except Exception as error:  # noqa: BLE001 - the command has an outcome of its own
+        except Exception as error:  # noqa: BLE001 - the command has its own outcome
             words = error.message if isinstance(error, CustctlError) else f"unexpected {type(error).__name__}"
             self.console.warn(f"the connections were not closed cleanly: {words}")

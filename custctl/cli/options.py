@@ -1,8 +1,7 @@
-"""The options that every command shares, and the classes that commands are made of.
+"""The options that all commands share, and the classes of commands and groups.
 
-Shared options may appear at any level, before or after the subcommand. They are
-collected in `Context.meta`, and `context.py`
-interprets them; a command's function never sees them.
+Shared options may appear at any level, before or after the subcommand. They are collected in `Context.meta` and
+interpreted by `context.py`; a command's function never sees them.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from custctl.support.errors import UsageError
 from custctl.terminal.render import Format
 
 if TYPE_CHECKING:
-    # Typer publishes no names for what it carries of Click; the pin on Typer holds these.
+    # Typer does not export its copy of Click; the pin on Typer guarantees these names.
     from typer._click.core import Command as ClickCommand
     from typer._click.core import Context, Parameter
     from typer._click.formatting import HelpFormatter
@@ -30,11 +29,11 @@ if TYPE_CHECKING:
 _HELP: Final = {"help_option_names": ["-h", "--help"]}
 
 GIVEN: Final = "custctl.given"
-"""The key of the shared options in `Context.meta`: a dict of name to list of values, outermost level first."""
+"""The key of the shared options in `Context.meta`: a dict from name to values, outermost level first."""
 
 
 def complete_environments(incomplete: str) -> list[str]:
-    """Complete the name of a profile, without reading one."""
+    """Complete the name of a profile, without reading any."""
     import os
 
     from custctl.profiles import profile_names
@@ -44,7 +43,7 @@ def complete_environments(incomplete: str) -> list[str]:
 
 
 def complete_fields(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete the last of a list of fields separated by commas."""
+    """Complete the last field of a comma-separated list."""
     done, comma, last = incomplete.rpartition(",")
     return [f"{done}{comma}{name}" for name in _field_names(ctx) if name.startswith(last)]
 
@@ -71,14 +70,14 @@ def complete_setting(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def _field_names(ctx: typer.Context) -> tuple[str, ...]:
-    """Return all fields, the own ones as `_own_fields` has them."""
+    """Return the names of all fields, including those of `_own_fields`."""
     from custctl.customers.model import FIELDS
 
     return (*FIELDS, *(field.name for field in _own_fields(ctx)))
 
 
 def _own_fields(ctx: Any) -> tuple[Field, ...]:
-    """Return the company's own fields as they were when a command last met the database: nothing is asked."""
+    """Return the company's own fields as last seen by a command, without asking the database."""
     import os
 
     from custctl.api.opened import Opened
@@ -98,7 +97,7 @@ def _own_fields(ctx: Any) -> tuple[Field, ...]:
             tell=Log(),
         )
         return opened.database.own.fields
-    except Exception:  # noqa: BLE001 - neither completion nor help is a place for errors
+    except Exception:  # noqa: BLE001 - completion and help must not fail
         return ()
 
 
@@ -169,27 +168,27 @@ _SHARED = _make_shared()
 _ALWAYS = ("env", "output", "no_input", "no_pager", "quiet", "verbose", "debug", "profiles_dir")
 
 PLAIN = _ALWAYS
-"""Shared options of a command that prints a report."""
+"""Shared options of commands that print a report."""
 DATA = (*_ALWAYS, "fields", "raw")
-"""… that prints records."""
+"""Shared options of commands that print records."""
 WRITE = (*_ALWAYS, "fields", "raw", "yes", "confirm")
-"""… that writes records."""
+"""Shared options of commands that write records."""
 SCRIPTS = (*_ALWAYS, "fields", "raw", "sql_dir", "yes", "confirm")
-"""… that reads the scripts under `sql/`."""
+"""Shared options of commands that read the scripts under `sql/`."""
 
 
-# What Typer writes of a default that is told in words, and of the numbers that an option takes.
+# How Typer writes a default given in words, and the range of a number.
 _IN_WORDS = re.compile(r"\[default: \(([^)]*)\)")
 _RANGE = re.compile(r"(; )?(\d+<=)?x[<>]=\d+|  \[(\d+<=)?x[<>]=\d+\]")
 
 
 def _plain(help_text: str) -> str:
-    """Return the help of a parameter without the markup of numbers and defaults."""
+    """Return a parameter's help without Typer's markup of ranges and defaults."""
     return _RANGE.sub("", _IN_WORDS.sub(r"[default: \1", help_text)).replace("  []", "")
 
 
 def _write_sections(command: ClickCommand, ctx: Context, formatter: HelpFormatter) -> None:
-    """Write the parameters in sections: arguments, a command's own options, the shared ones."""
+    """Write the parameters in sections: arguments, the command's own options, shared options."""
     sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], "Shared options": []}
     for param in command.get_params(ctx):
         record = param.get_help_record(ctx)
@@ -208,11 +207,11 @@ def _write_sections(command: ClickCommand, ctx: Context, formatter: HelpFormatte
 
 
 _TAKE_ANY_FIELD: Final = ("set_", "where")
-"""The options that name fields."""
+"""Options that take fields."""
 
 
 def _write_own_fields(ctx: Context, formatter: HelpFormatter) -> None:
-    """Write the company's own fields, where a command has met the database before."""
+    """Write the company's own fields, if a command has read them before."""
     fields = _own_fields(ctx)
     if fields:
         with formatter.section("Your own fields"):
@@ -229,7 +228,7 @@ def _write_examples(examples: str, formatter: HelpFormatter) -> None:
 
 
 def _refuse_repeated(command: TyperCommand | TyperGroup, ctx: Context, args: list[str]) -> None:
-    """Refuse an option that takes one value and is given twice: which of them is meant is not for us to say."""
+    """Refuse a single-value option that is given twice: we cannot know which value is meant."""
     if ctx.resilient_parsing:
         return
     _, _, order = command.make_parser(ctx).parse_args(list(args))
@@ -248,13 +247,13 @@ class Command(TyperCommand):
         """Read the arguments.
 
         Raises:
-            UsageError: an option that takes one value is given twice: which of them is meant is not for us to say.
+            UsageError: a single-value option is given twice.
         """
         _refuse_repeated(self, ctx, args)
         return super().parse_args(ctx, args)
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:
-        """Return what follows the command's name, without braces around required arguments."""
+        """Return the usage after the command's name, without braces around required arguments."""
         return [piece.removeprefix("{").removesuffix("}") for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
@@ -269,12 +268,12 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """A group that imports a command only when it is called; it knows the summaries without that.
+    """A group that imports a command only to run it; it knows the summaries without importing.
 
     Args:
-        lazy: name to (`module:attribute`, one-line summary).
+        lazy: from name to (`module:attribute`, one-line summary).
         bare: the command that runs without a subcommand; its options before a subcommand are an error.
-        synonyms: names that people try, and the command that each stands for.
+        synonyms: from names that people try to the commands that they mean.
     """
 
     def __init__(
@@ -293,14 +292,14 @@ class Group(TyperGroup):
         self.examples = examples
         self._bare = bare
         self._lazy = dict(lazy)
-        # Names alone, for the suggestions of a misspelt command.
+        # Only the names, for suggestions when a command is misspelt.
         self.commands = dict.fromkeys(self._lazy)  # type: ignore[assignment]
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Read the arguments before a subcommand.
 
         Raises:
-            UsageError: an option that takes one value is given twice.
+            UsageError: a single-value option is given twice.
         """
         if args:
             _refuse_repeated(self, ctx, args)
@@ -314,7 +313,7 @@ class Group(TyperGroup):
         """
         if self._bare is None:
             return super().invoke(ctx)
-        # Where Click keeps what follows the group's own options; see TyperGroup.invoke.
+        # Click stores the arguments after the group's own options here; see TyperGroup.invoke.
         following = ctx._protected_args  # noqa: SLF001
         if not following:
             assert self._bare.callback is not None
@@ -362,12 +361,12 @@ class Group(TyperGroup):
             for name, (_, summary) in self._lazy.items()
             if name.startswith(incomplete)
         ]
-        # Not the group's own method: it would import every command for its summary.
+        # Not the group's own method, which would import every command for its summary.
         return [*names, *TyperCommand.shell_complete(cast("TyperCommand", self), ctx, incomplete)]
 
 
 def command(*, shared: tuple[str, ...] = PLAIN, examples: str) -> Callable[[Callable[..., None]], Command]:
-    """Make a command from a function; its docstring is the help, its annotated parameters are the options."""
+    """Make a command of a function: its docstring is the help, its annotated parameters are the options."""
 
     def make(function: Callable[..., None]) -> Command:
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -395,7 +394,7 @@ def group(
 
     Args:
         bare: the command that runs without a subcommand; its options before a subcommand are an error.
-        synonyms: names that people try, and the command that each stands for.
+        synonyms: from names that people try to the commands that they mean.
     """
     return Group(
         name=name,

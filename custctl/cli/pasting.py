@@ -1,4 +1,4 @@
-"""Commands in messages, completed with the options of this invocation, so that they can be pasted unchanged."""
+"""Completes commands in messages with the options of this invocation, so that they can be pasted unchanged."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from typer._click.core import Context as ClickContext
 
 _OFFERED = re.compile(r"`(custctl [^`]+)`")
-# What must stay at the end: the rest of a command of the shell, and arguments that look like options.
+# What must stay at the end: the rest of a shell command, and arguments that look like options.
 _TAIL = re.compile(r" (?:-- |[|<>&;]).*", re.DOTALL)
-# Shared option, its spellings, and the variable that gives the same.
+# A shared option, its spellings, and its environment variable.
 _CARRIED = (
     ("env", ("--env", "-e"), "CUSTCTL_ENV"),
     ("profiles_dir", ("--profiles-dir",), "CUSTCTL_PROFILES_DIR"),
@@ -25,12 +25,12 @@ _CARRIED = (
 
 
 def complete_commands(text: str, root: ClickContext, given: Mapping[str, list[Any]], environ: Mapping[str, str]) -> str:
-    """Return a text whose commands in backticks name the profile and the folders of this invocation.
+    """Return a text with this invocation's profile and folders added to commands in backticks.
 
     Args:
         root: the context of the program's root command.
         given: shared options of this invocation, by name.
-        environ: the process environment, which may give them too.
+        environ: the process environment, which may set them, too.
     """
 
     def completed(match: re.Match[str]) -> str:
@@ -65,7 +65,7 @@ def _values(given: Mapping[str, list[Any]], environ: Mapping[str, str]) -> Itera
 
 
 def _command(words: list[str], root: ClickContext) -> ClickCommand:
-    """Return the command that the words name, and the closest group if they name none."""
+    """Return the command that the words name, or else the innermost group."""
     found: ClickCommand = root.command
     for word in words:
         inner = found.get_command(root, word) if isinstance(found, Group) else None

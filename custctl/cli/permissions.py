@@ -1,7 +1,7 @@
-"""Which role each command needs, where the profile makes operators log in.
+"""The role that each command needs, if the profile requires operators to log in.
 
-The program asks itself: whoever can reach the database without it is held by the database's own roles alone, unless the
-database checks the tokens.
+Only this program checks these roles: anybody who can reach the database without it is limited only by the database's
+own roles, unless the database checks the tokens.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from custctl.login.session import Session
 
 FREE = frozenset({"login", "logout", "whoami", "profile list", "profile show", "profile validate"})
-"""Commands that need no login: they touch no database."""
+"""Commands that need no login, because they use no database."""
 
 _SUPPORT, _OPERATOR, _ADMIN = Role.SUPPORT, Role.OPERATOR, Role.ADMIN
 
 NEEDED = {
-    # Reading.
+    # Reads.
     "audit list": _SUPPORT,
     "audit verify": _SUPPORT,
     "cache status": _SUPPORT,
@@ -38,7 +38,7 @@ NEEDED = {
     "migrate validate": _SUPPORT,
     "replica history": _SUPPORT,
     "replica status": _SUPPORT,
-    # Writing customers, and what follows them.
+    # Writes of customers, caches and accounts.
     "browse": _OPERATOR,
     "cache clear": _OPERATOR,
     "cache warm": _OPERATOR,
@@ -51,7 +51,7 @@ NEEDED = {
     "customer update": _OPERATOR,
     "customer verify-password": _OPERATOR,
     "identity sync": _OPERATOR,
-    # The schema, the servers, and what cannot be undone.
+    # The schema, the servers, and irreversible actions.
     "credential check": _ADMIN,
     "credential delete": _ADMIN,
     "credential set": _ADMIN,
@@ -70,14 +70,14 @@ NEEDED = {
     "replica unfence": _ADMIN,
     "seed": _ADMIN,
 }
-"""The least role for each command."""
+"""The lowest role for each command."""
 
-# An option that turns a command into another kind of command.
+# Options that turn a command into another kind of command.
 _WITH_OPTION = {("browse", "read_only"): _SUPPORT, ("identity verify", "fix"): _OPERATOR}
 
 
 def needed(ctx: typer.Context) -> Role | None:
-    """Return the role that a command needs; None for one that needs no login."""
+    """Return the role that a command needs, or None if it needs no login."""
     name = _name(ctx)
     if name in FREE:
         return None
@@ -88,10 +88,10 @@ def needed(ctx: typer.Context) -> Role | None:
 
 
 def check_role(ctx: typer.Context, role: Role, session: Session | None) -> None:
-    """Refuse a command that the operator's role does not allow.
+    """Ensure that the operator's role allows a command.
 
     Raises:
-        CredentialError: it does not.
+        CredentialError: the role does not allow it.
     """
     if session is None or (session.role is not None and session.role.includes(role)):
         return
@@ -104,7 +104,7 @@ def check_role(ctx: typer.Context, role: Role, session: Session | None) -> None:
 
 
 def _name(ctx: typer.Context) -> str:
-    """Return a command's name without the program's."""
+    """Return a command's name without the program's name."""
     names: list[str] = []
     each = ctx
     while each.parent is not None:

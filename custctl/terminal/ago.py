@@ -1,4 +1,4 @@
-"""How long ago a time was, in words."""
+"""Formats how long ago a time was."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _STEPS = (
 
 
 def ago(time: str, now: datetime | None = None) -> str:
-    """Return how long ago a time was, in the largest unit of which there is at least one.
+    """Return how long ago a time was, in the largest unit that fits at least once.
 
     Args:
-        time: as `custctl.schema.times.is_time` has it.
-        now: with a zone; by default this machine's clock. A time that is ahead of it is `just now` for a minute, as
+        time: in the form of `custctl.schema.times.is_time`.
+        now: with a time zone; by default this machine's clock. A time up to a minute ahead is `just now`, because
             clocks differ.
     """
     passed = ((now or datetime.now(UTC)) - datetime.fromisoformat(time)).total_seconds()

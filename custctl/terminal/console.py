@@ -1,4 +1,4 @@
-"""Everything that people read besides data: it goes to stderr."""
+"""Writes to stderr everything that people read besides data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ERASE_LINE = "\r\x1b[K"
 
 
 def wants_color(stream: TextIO, environ: Mapping[str, str]) -> bool:
-    """Tell whether a stream supports colour; see https://no-color.org and https://force-color.org."""
+    """Return whether a stream supports colour; see https://no-color.org and https://force-color.org."""
     if environ.get("NO_COLOR"):
         return False
     if environ.get("FORCE_COLOR"):
@@ -40,7 +40,7 @@ class Console:
     Args:
         quiet: whether to print errors only.
         verbosity: 0, or how many `-v` were given.
-        as_json: every line is a JSON object, named for what it is.
+        as_json: whether every line is a JSON object, named after its kind.
         carry: completes the commands in a text, so that they can be pasted.
     """
 
@@ -121,7 +121,7 @@ class Console:
             self._line(hint, "hint", _CYAN)
 
     def traceback(self, error: BaseException) -> None:
-        """Print the traceback of an error."""
+        """Print an error's traceback."""
         import traceback
 
         lines = "".join(traceback.format_exception(error)).splitlines()
@@ -132,7 +132,7 @@ class Console:
             self._line(line)
 
     def table(self, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-        """Print a few rows in aligned columns, as part of an error; in JSON they are in its details."""
+        """Print a few rows in aligned columns, as part of an error; in JSON they are in the error's details."""
         if self.as_json:
             return
         cells = [tuple(map(visible, row)) for row in (header, *rows)]
@@ -166,9 +166,9 @@ class Console:
 
     @contextmanager
     def steps(self) -> Iterator[Callable[[str], None]]:
-        """Yield the function that reports the steps of a run: on a terminal in one line that disappears at the end, else a line per step.
+        """Yield a function that reports a run's steps: on a terminal in one temporary line, otherwise a line per step.
 
-        If the run fails, the terminal shows all of its steps, because no table does.
+        If the run fails, the terminal shows all steps, because no table follows.
         """
         if not self._draws:
             yield self.note
@@ -198,11 +198,11 @@ class Console:
     def progress(
         self, what: str, total: int | Callable[[], int] | None, *, beside_data: bool = False
     ) -> Iterator[Progress]:
-        """Show rows, rate and time left while the block runs; only on a terminal.
+        """Show rows, rate and time left while the block runs, only on a terminal.
 
         Args:
-            total: how many rows are expected, where that is known; one that is called is only asked where it is shown.
-            beside_data: whether data may go to the same terminal meanwhile; if so, no progress is drawn.
+            total: the expected number of rows, if known; a function is called only if progress is shown.
+            beside_data: whether data may go to the same terminal meanwhile; progress is then not shown.
         """
         if not self._draws or beside_data:
             yield _Silent()

@@ -1,4 +1,4 @@
-"""Blocks of rows as CSV. Both ways give the same bytes; one is for rows that the engine has already joined."""
+"""Formats blocks of rows as CSV, from values or from rows that the engine has joined, to the same bytes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from custctl.engines.connection import CELL_END
 from custctl.support.text import UNSAFE, csv_line, guard_formula, visible
 
 _END = CELL_END.encode()
-# The first look ahead is for speed: it passes over nearly all cells.
+# The first lookahead is for speed: it skips nearly all cells.
 _FORMULA = re.compile(b"%s(?=[=+\\-@'])(?='*[=+\\-@])" % _END)
 _COMMA = re.compile(b",")
 _COMMA_OR_QUOTE = re.compile(b'[,"]')
-# What `custctl.support.text.UNSAFE` finds beside what `Joined` has none of, as UTF-8 spells it. It is only looked for where
-# its first byte is found: to search for one byte costs next to nothing.
+# The characters of `custctl.support.text.UNSAFE` that `Joined` may contain, in UTF-8. The search for one of them runs
+# only if its first byte is present: searching for one byte is nearly free.
 _LONGER = (
     (b"\xc2", re.compile(rb"\xc2[\x80-\x9f]")),
     (b"\xd8", re.compile(rb"\xd8\x9c")),
@@ -45,9 +45,9 @@ def _text(cell: Any, raw: bool) -> str:
 
 
 def from_joined(data: bytes, *, raw: bool) -> tuple[bytes, bool]:
-    """Return rows that an engine has joined as CSV; the first cell of each is a number; see `Joined`.
+    """Return rows that an engine has joined as CSV; each row's first cell is a number; see `Joined`.
 
-    Rare cases are searched for in the whole block at once, and only a block that has one is split.
+    Rare cases are searched in the whole block at once, and only a block with one is split.
 
     Returns:
         The CSV in UTF-8, and whether an import reads every value back exactly, as for `from_rows`.
@@ -60,7 +60,7 @@ def from_joined(data: bytes, *, raw: bool) -> tuple[bytes, bool]:
 
 
 def _is_altered(data: bytes) -> bool:
-    """Tell whether joined rows contain characters that are escaped, and so are not read back exactly."""
+    """Return whether joined rows contain characters that are escaped and therefore not read back exactly."""
     return any(beginning in data and pattern.search(data) for beginning, pattern in _LONGER)
 
 
@@ -73,12 +73,12 @@ def _quoted(data: bytes) -> bytes:
     parts: list[bytes] = []
     done = 0
     while (found := special.search(data, done)) is not None:
-        # The first cell of a row is a number: a divider of cells stands before every other one, and not far.
+        # A row's first cell is a number, so a cell separator precedes every other cell closely.
         begin = data.rfind(_END, done, found.start()) + 1
         end = data.find(b"\n", begin)
         row = data[begin : end if end >= 0 else len(data)]
         cell, _, _ = row.partition(_END)
-        # A quoted cell may hold the separator of CSV, so what is between the quoted cells is divided on its own.
+        # A quoted cell may contain a comma, so the text between quoted cells is split separately.
         parts += (data[done:begin].replace(_END, b","), b'"' + cell.replace(b'"', b'""') + b'"')
         done = begin + len(cell)
     return b"".join([*parts, data[done:].replace(_END, b","), b"\n"])

@@ -1,4 +1,4 @@
-"""A text in the user's editor, in a private file that survives a failure."""
+"""Edits a text in the user's editor, in a private file that survives a failure."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from custctl.support.state import write_whole
 
 
 class EditedFile:
-    """A file that is opened in the editor, as often as needed.
+    """A file to open in the editor, as often as needed.
 
     Args:
-        folder: where it is kept; created with access for its owner only.
-        name: whose text it is, as `forget_edits` takes it.
+        folder: the file's folder; created with access only for its owner.
+        name: the customer's part of the file name, as for `forget_edits`.
         environ: `VISUAL` or `EDITOR` names the editor.
         interactive: whether a default editor may be used.
-        typed: lines that were typed before, and are kept if they are still there.
+        typed: lines that the user typed earlier; kept if they are still there.
 
     Raises:
         RefusedError: no editor found.
@@ -85,7 +85,7 @@ class EditedFile:
                 f"cannot write {self.path}: {error.strerror}", hint="free some disk space, then run the command again"
             ) from error
         try:
-            # The user's own choice of a program, run without a shell.
+            # The user chose the program; it runs without a shell.
             done = subprocess.run([*self._command, str(self.path)], env=child_environment(self._environ), check=False)  # noqa: S603
         except OSError as error:
             raise UsageError(
@@ -102,7 +102,7 @@ class EditedFile:
             ) from error
 
     def _look(self) -> list[str]:
-        """Note which lines of the file were typed, and return them: those that were not shown, now or before."""
+        """Record and return the lines that the user typed: those that no text shown so far contained."""
         try:
             lines = self.path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
         except OSError:
@@ -111,23 +111,23 @@ class EditedFile:
         return [line for line in lines if line in self._typed]
 
     def count_as_typed(self, lines: Iterable[str]) -> None:
-        """Take lines of the next text for typed: they hold, in another form, what the user typed."""
+        """Count lines of the next text as typed: they contain what the user typed, in another form."""
         self._typed.update(lines)
 
     def keep(self, title: str) -> bool:
-        """Keep what was typed, and nothing else, and tell whether there was something; if not, remove the file.
+        """Keep only what was typed, and return whether there was anything; if not, remove the file.
 
         Args:
-            title: says of what it is, in a comment at the top.
+            title: describes the edit, in a comment at the top.
         """
         typed = self._look()
         if not typed:
             self.remove()
             return False
-        # Where it cannot be written, the whole text stays: nothing that was typed is lost.
+        # If it cannot be written, the whole text stays, so nothing typed is lost.
         with suppress(OSError):
             write_whole(self.path, "\n".join([f"# {title}", *typed]) + "\n")
-        # An editor's copies hold the whole text.
+        # An editor's backup copies contain the whole text.
         remove_edits(self.path.parent, self.path.name, but=self.path.name)
         self._release()
         return True
@@ -138,6 +138,6 @@ class EditedFile:
             self._lock = -1
 
     def remove(self) -> None:
-        """Remove the file, which is no longer needed."""
+        """Remove the file."""
         remove_edits(self.path.parent, self.path.name)
         self._release()

@@ -1,6 +1,6 @@
-"""Tables and records as lines of text: aligned, and fitted into the width of a terminal without loss.
+"""Formats tables and records as aligned lines that fit a terminal's width without loss.
 
-A word is never broken: an email or an id is one piece, to be read and copied.
+Words are never broken, so that an email or an id can be read and copied.
 """
 
 from __future__ import annotations
@@ -12,37 +12,37 @@ from collections.abc import Container, Iterator, Sequence
 Cells = Sequence[str]
 
 LogEntry = tuple[Sequence[str], Sequence[tuple[str, str]]]
-"""A headline, its parts side by side, and what was changed: names and texts."""
+"""A headline in parts, and the changes: names and texts."""
 
 _GAP = "   "
-_NARROWEST = 16  # columns of text that is wrapped, unless its words need more
-_SHORTEST = 12  # columns of text that is cut
-_CAP = 32  # columns that one long email may take in a list, before it has a line of its own
-_WORTH = 4  # columns that a list has at least, before that
-_INDENT = "  "  # of a value that stands below its name
+_NARROWEST = 16  # minimum width of wrapped text, unless its words need more
+_SHORTEST = 12  # minimum width of cut text
+_CAP = 32  # maximum width of an email in a list before it gets its own line
+_WORTH = 4  # minimum number of columns of a list before that
+_INDENT = "  "  # of a value below its name
 _SOFT_HYPHEN = "\u00ad"
 _STYLE = re.compile("\x1b\\[[0-9;]*m")
 
 
 def width_of(text: str) -> int:
-    """Return how many columns of a terminal a text needs."""
+    """Return the width of a text in columns of a terminal."""
     return len(text) if text.isascii() else sum(map(_cells, text))
 
 
 def _cells(char: str) -> int:
-    """Return how many columns a character needs: none if it joins the one before it."""
+    """Return the width of a character in columns: 0 if it combines with the one before it."""
     if "\u1160" <= char <= "\u11ff" or (unicodedata.category(char) in ("Mn", "Me", "Cf") and char != _SOFT_HYPHEN):
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def rows_of(line: str, room: int) -> int:
-    """Return how many rows of a terminal a line takes, its colours not counted."""
+    """Return how many rows of a terminal a line takes, not counting colour codes."""
     return max(1, -(-width_of(_STYLE.sub("", line)) // room))
 
 
 def shortened(text: str, width: int) -> str:
-    """Return a text that needs at most so many columns, `…` instead of what is left out."""
+    """Return a text cut to a maximum width, with `…` for what is omitted."""
     if width_of(text) <= width:
         return text
     kept, left = [], width - 1
@@ -76,7 +76,7 @@ def _head(names: Cells, widths: Sequence[int], *, bold: bool) -> list[str]:
 
 
 def fitting(names: Cells, rows: Sequence[Cells], room: int) -> list[int] | None:
-    """Return the widths of a table's columns so that it fits, as texts wrap at spaces; None if it cannot.
+    """Return column widths with which a table fits if texts wrap at spaces; None if it cannot fit.
 
     Args:
         room: columns of the terminal.
@@ -93,9 +93,9 @@ def fitting(names: Cells, rows: Sequence[Cells], room: int) -> list[int] | None:
 
 
 def _narrowed(widths: list[int], least: Sequence[int], over: int) -> list[int] | None:
-    """Return widths that are less by `over` in all; None if that is below the least."""
+    """Return widths reduced by `over` in total, or None if that goes below `least`."""
     while over > 0:
-        # The widest gives way first, so that they end alike.
+        # Shrink the widest first, so that the widths become similar.
         spare = [(width, at) for at, width in enumerate(widths) if width > least[at]]
         if not spare:
             return None
@@ -108,16 +108,16 @@ def _narrowed(widths: list[int], least: Sequence[int], over: int) -> list[int] |
 def listed(
     names: Cells, rows: Sequence[Cells], room: int, *, cut: Container[str], least: int, bold: bool = False
 ) -> tuple[int, list[str]] | None:
-    """Return how many columns of a list fit, and its lines; None if fewer than the least fit.
+    """Return how many columns of a list fit, and its lines; None if fewer than `least` fit.
 
-    Texts are cut before a column is left out, and an email is whole: where a few are so long that columns of worth would
-    go for them, each of these goes on in a line of its own.
+    Texts are cut before columns are omitted; emails are never cut. If a few emails are so long that important columns
+    would be omitted, the rest of each such row continues on its own line.
 
     Args:
-        names: the columns in order of worth: the last one is left out first.
+        names: the columns in order of importance: the last one is omitted first.
         room: columns of the terminal.
         cut: the columns whose texts may be cut.
-        least: how many columns make a list.
+        least: minimum number of columns of a list.
         bold: whether the header is bold.
     """
     natural = _natural(names, rows)
@@ -148,12 +148,12 @@ def listed(
 
 
 def _spilled(cells: Cells, widths: Sequence[int], room: int) -> list[str]:
-    """Return a row in lines: what follows a cell that is too wide goes on below it, in its own column."""
+    """Return a row in lines: the cells after one that is too wide continue below it, in their own columns."""
     lines, line, start = [], "", 0
     for cell, width in zip(cells, widths, strict=True):
         if cell:
             size = width_of(cell)
-            # One that would reach over the edge begins earlier, as a terminal breaks it there.
+            # A cell that would cross the right edge starts further left: the terminal would break it.
             begin = start if size <= width or start + size <= room else max(room - size, 0)
             if line and width_of(line) + len(_GAP) > begin:
                 lines.append(line)
@@ -164,7 +164,7 @@ def _spilled(cells: Cells, widths: Sequence[int], room: int) -> list[str]:
 
 
 def record(names: Cells, cells: Cells, room: int | None = None) -> Iterator[str]:
-    """Yield the lines of one record: a name and its value on each.
+    """Yield the lines of one record: a name and its value per line.
 
     Args:
         room: columns of the terminal; longer values wrap at spaces. None for lines of any length.
@@ -180,7 +180,7 @@ def record(names: Cells, cells: Cells, room: int | None = None) -> Iterator[str]
                 yield (first + part).rstrip()
                 first = " " * len(first)
         else:
-            # A word that is too long even so begins at the edge: what the terminal then folds is one line to copy.
+            # A word that is still too long starts at the left edge: folded by the terminal, it is still copied whole.
             yield name
             assert room is not None
             for part in _wrap(cell, room - len(_INDENT)):
@@ -188,7 +188,7 @@ def record(names: Cells, cells: Cells, room: int | None = None) -> Iterator[str]
 
 
 def log(entries: Sequence[LogEntry], room: int | None = None) -> Iterator[str]:
-    """Yield the lines of a log: a headline for each entry, and below it what it changed.
+    """Yield the lines of a log: a headline for each entry, and its changes below it.
 
     Args:
         room: columns of the terminal; longer texts wrap at spaces. None for lines of any length.

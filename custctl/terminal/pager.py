@@ -1,4 +1,4 @@
-"""What is longer than the screen goes to the user's pager, as git and gh do it."""
+"""Shows text that is longer than the screen in the user's pager, like git and gh."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from custctl.terminal.layout import rows_of
 from custctl.terminal.streams import ReaderLeftError
 
 _DEFAULT = "less"
-# Quit where it fits, show colours, leave the text on the screen: git's own choice.
+# Quit if the text fits, show colours, leave the text on the screen: the same options as git's.
 _LESS = "FRX"
-_CHOP = "S"  # lines that are wider than the screen are not folded
+_CHOP = "S"  # do not fold lines wider than the screen
 
 
 class Pager:
-    """Shows lines on a terminal, those that do not fit the screen in a pager.
+    """Shows lines on a terminal, in a pager if they do not fit the screen.
 
     Args:
         stream: the terminal.
-        environ: `PAGER` names the program; `cat` or nothing at all is none.
-        before: called before the pager starts: whoever reads may take hours.
+        environ: `PAGER` names the program; `cat` or an empty value means no pager.
+        before: called before the pager starts: people may read for hours.
         warn: called with a warning for a person.
     """
 
@@ -39,19 +39,19 @@ class Pager:
         self._warn = warn
 
     def show(self, lines: Iterable[str], *, whole: bool, chop: bool = False) -> None:
-        """Write lines, to their end or until the reader has seen enough.
+        """Write lines until the end, or until the reader quits.
 
         Args:
-            whole: whether nothing needs to be read for them any more, so that connections can be closed.
-            chop: whether a pager shows a wide line without folding it.
+            whole: whether all data was already read, so that connections can be closed.
+            chop: whether a pager shows wide lines without folding them.
 
         Raises:
-            ReaderLeftError: the reader has left a list that is still being read.
+            ReaderLeftError: the reader quit while the list was still being read.
         """
         held: list[str] = []
         rest = iter(lines)
         size = shutil.get_terminal_size()
-        # The line below the text is the prompt's.
+        # The last line is for the prompt.
         room = size.lines - 1
         for line in rest:
             held.append(line)
@@ -92,7 +92,7 @@ class Pager:
             return None
 
     def _feed(self, process: subprocess.Popen[bytes], held: Iterable[str], rest: Iterator[str]) -> bool:
-        """Hand lines to the pager and wait for its end; return whether it took them all."""
+        """Send lines to the pager and wait for it to end; return whether it took all of them."""
         assert process.stdin is not None
         pipe: IO[bytes] = process.stdin
         try:
@@ -100,7 +100,7 @@ class Pager:
                 try:
                     for line in held:
                         pipe.write(f"{line}\n".encode())
-                    # What is there is shown, also where the rest takes a while.
+                    # Show what is there, even if the rest takes a while.
                     pipe.flush()
                     for line in rest:
                         pipe.write(f"{line}\n".encode())
@@ -112,7 +112,7 @@ class Pager:
                         pipe.close()
                     process.wait()
         except BaseException:
-            # SIGTERM: the pager gives the terminal back before it ends.
+            # SIGTERM: the pager restores the terminal before it ends.
             process.terminate()
             process.wait()
             raise
@@ -121,7 +121,7 @@ class Pager:
 
 @contextmanager
 def _ctrl_c_is_the_pagers() -> Iterator[None]:
-    """Leave Ctrl-C to the pager, which shares the terminal: it stops its search or its waiting, and shows on."""
+    """Leave Ctrl-C to the pager, which shares the terminal: it stops a search or a wait there, not the pager."""
     before = signal.getsignal(signal.SIGINT)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

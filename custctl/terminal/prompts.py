@@ -11,13 +11,13 @@ from custctl.support.text import visible
 
 
 class Prompter:
-    """Asks on the terminal; stdout is never touched.
+    """Asks on the terminal, never on stdout.
 
     Args:
         interactive: False if `--no-input` was given or stdin is not a terminal.
         yes: `--yes` answers ordinary questions.
         confirmed: the name that `--confirm` gave, or None.
-        before_asking: called before each question; a person may answer only after hours.
+        before_asking: called before each question: a person may take hours to answer.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Prompter:
 
         Raises:
             RefusedError: the input is not interactive.
-            InvalidError: it is empty, or the two differ.
+            InvalidError: the secret is empty, or the two entries differ.
         """
         if from_stdin:
             text = self._stdin.readline()
@@ -100,14 +100,14 @@ class Prompter:
 
     def _ask(self, question: str) -> str:
         self._before_asking()
-        # Not input(): it writes to stdout where readline is loaded.
+        # Not input(), which writes to stdout if readline is loaded.
         self._stderr.write("\n".join(map(visible, question.split("\n"))))
         self._stderr.flush()
         return self._stdin.readline().strip()
 
 
 def is_interactive(stdin: TextIO | None, stderr: TextIO | None) -> bool:
-    """Tell whether the input is interactive: stdin and stderr are terminals."""
+    """Return whether the input is interactive: stdin and stderr are terminals."""
     stdin, stderr = stdin or sys.stdin, stderr or sys.stderr
     try:
         return stdin.isatty() and stderr.isatty()

@@ -1,4 +1,4 @@
-"""stdout: only data, in the requested format. No other module writes there."""
+"""Writes data to stdout in the requested format. No other module writes there."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 Record = Mapping[str, Any]
 Rows = Sequence[Sequence[Any]]
 
-_TABLE_BLOCK = 500  # rows that are aligned together
-_LEAST_COLUMNS = 2  # fewer than these are no table: each row is shown as a record
+_TABLE_BLOCK = 500  # rows aligned together
+_LEAST_COLUMNS = 2  # with fewer columns, each row is shown as a record instead
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """How a table is fitted into a terminal; see `Renderer.many`."""
+    """How a table fits into a terminal; see `Renderer.many`."""
 
     may_drop: bool = False
     cut: Container[str] = ()
@@ -45,7 +45,7 @@ class _Fit:
 
 
 def _write_bytes(stream: TextIO, data: bytes) -> None:
-    """Write UTF-8 bytes, bypassing the stream's own encoding; both use UTF-8 and plain line feeds."""
+    """Write UTF-8 bytes to the stream's buffer; the stream uses UTF-8 and plain line feeds as well."""
     stream.flush()
     stream.buffer.write(data)
 
@@ -71,7 +71,7 @@ class Renderer:
         raw: whether to write TSV and CSV cells unchanged.
         color: whether a table on a terminal may be styled.
         tell: called with a note about columns that do not fit the terminal.
-        pager: shows what is longer than the screen; None to write it all.
+        pager: shows output that is longer than the screen; None to write everything directly.
     """
 
     def __init__(
@@ -128,20 +128,20 @@ class Renderer:
     ) -> None:
         """Write a list as it arrives, in constant memory.
 
-        A list that is still being read ends when the reader closes the pipe; a complete one is written to its end: the
-        command may have to report how it ends.
+        A list that is still being read ends when the reader closes the pipe. A complete list is written to its end,
+        because the command may have to report how it ends.
 
         Args:
             columns: all columns, in order.
-            next: returns the cursor of the next page; called when all records are written.
+            next: the cursor of the next page, or a function that returns it, called after all records are written.
             shown: the columns of a table if no fields were requested.
             may_drop: whether a table may omit columns if the terminal is too narrow, the last ones first.
             cut: the columns whose texts such a table may cut.
-            wide: whether a table has all columns, in lines of any length.
+            wide: whether a table shows all columns, in lines of any length.
             paged: whether a table that is longer than the screen goes to the pager.
 
         Raises:
-            OSError: a list that is still being read cannot be written, or its reader has seen enough.
+            OSError: a list that is still being read cannot be written, or its reader quit.
         """
         whole = isinstance(records, Sequence)
         if not isinstance(records, Sequence):
@@ -172,7 +172,7 @@ class Renderer:
         self._lines([_json(record) if in_json else visible(" ".join(text.split()))])
 
     def repaint(self) -> None:
-        """Clear the screen; if stdout is not a terminal, the next output follows the last.
+        """Clear the screen; if stdout is not a terminal, the next output just follows the last.
 
         Raises:
             OSError: the last output could not be written.
@@ -183,7 +183,7 @@ class Renderer:
             self._stream.write("\x1b[H\x1b[J")
 
     def is_watched(self) -> bool:
-        """Tell whether the output may reach a terminal immediately: stdout itself, or through a pipe."""
+        """Return whether a person may be watching: stdout is a terminal, or a pipe that may lead to one."""
         import stat
 
         try:
@@ -199,7 +199,7 @@ class Renderer:
         columns: Sequence[str] = (),
         shown: Sequence[str] | None = None,
     ) -> None:
-        """Write a report: complete in JSON and YAML, its rows (or itself, as one row) elsewhere.
+        """Write a report: complete in JSON and YAML; only its rows (or itself, as one row) in other formats.
 
         Args:
             columns: all columns of the rows, in order.
@@ -216,7 +216,7 @@ class Renderer:
             self.one(document, list(document))
 
     def check_person(self) -> None:
-        """Reject a format or fields for what is held of one person: it is a document, and whole.
+        """Reject other formats and fields for the data about one person, which is one complete document.
 
         Raises:
             UsageError: another format than JSON, or fields were requested.
@@ -227,7 +227,7 @@ class Renderer:
             raise UsageError("`--who` and `--fields` cannot be used together", hint="remove one of them")
 
     def person(self, document: Record, stream: TextIO | None = None) -> None:
-        """Write all that is held of a person, as JSON.
+        """Write all data about a person as JSON.
 
         Args:
             stream: where to write instead of stdout.
@@ -244,7 +244,7 @@ class Renderer:
         stream: TextIO | None = None,
         default: Format = Format.CSV,
     ) -> Exported:
-        """Write rows as CSV or JSON lines, block by block, of all fields or those that were requested.
+        """Write rows as CSV or JSON lines, block by block, with all fields or the requested ones.
 
         Args:
             names: the columns of every row.
@@ -283,7 +283,7 @@ class Renderer:
                 self._check_taken()
             return Exported(count, is_exact=True)
         parts = iter(joined())
-        # Where they cannot be read at all, nothing is written.
+        # If they cannot be read at all, nothing is written.
         first = list(islice(parts, 1))
         out.write(csv_line(names))
         for part in chain(first, parts):
@@ -304,7 +304,7 @@ class Renderer:
     # -- the formats -------------------------------------------------------------------------------
 
     def check_fields(self, known: Sequence[str]) -> None:
-        """Reject fields that a command does not have.
+        """Reject requested fields that the command does not have.
 
         Raises:
             UsageError: an unknown field was requested.
@@ -348,7 +348,7 @@ class Renderer:
     def _table(
         self, names: Sequence[str], rows: Iterable[Sequence[str]], fit: _Fit, left_out: set[str]
     ) -> Iterator[str]:
-        """Yield the lines of a table, block by block; what does not fit is added to `left_out`."""
+        """Yield the lines of a table, block by block; add columns that do not fit to `left_out`."""
         room = self._room()
         for block in _blocks(rows, _TABLE_BLOCK):
             if room is None or fit.wide:
@@ -374,7 +374,7 @@ class Renderer:
             )
 
     def log(self, entries: Iterable[layout.LogEntry]) -> None:
-        """Write a log as text: a headline for each entry, and what it changed. Times are given as `is_time` has them."""
+        """Write a log as text: a headline and the changes of each entry. Times have the form of `is_time`."""
         shown = [
             ([self._beside(part) for part in head], [(visible(name), visible(text)) for name, text in changes])
             for head, changes in entries
@@ -382,7 +382,7 @@ class Renderer:
         self._show(layout.log(shown, self._room()))
 
     def _beside(self, value: Any) -> str:
-        """Return a cell; on a terminal a time also says how long ago it was."""
+        """Return a cell; on a terminal, a time also shows how long ago it was."""
         cell = visible(_cell(value))
         if self._fitted and isinstance(value, str) and is_time(value):
             from custctl.terminal.ago import ago
@@ -391,14 +391,14 @@ class Renderer:
         return cell
 
     def _show(self, lines: Iterable[str], *, whole: bool = True, chop: bool = False) -> None:
-        """Write lines; on a terminal those that do not fit the screen go to the pager."""
+        """Write lines, through the pager if they do not fit the terminal."""
         if self._fitted and self._pager is not None:
             self._pager.show(lines, whole=whole, chop=chop)
         else:
             self._lines(lines)
 
     def _room(self) -> int | None:
-        """Return the columns of the terminal that a table must fit into; None without a terminal."""
+        """Return the width that a table must fit into, or None if stdout is not a terminal."""
         import shutil
 
         return shutil.get_terminal_size().columns if self._fitted else None
@@ -429,7 +429,7 @@ def _plain(value: Any) -> str:
 
 def _guarded(value: Any) -> str:
     cell = _cell(value)
-    # A negative number is no formula.
+    # A negative number is not a formula.
     return cell if isinstance(value, (int, float)) else guard_formula(visible(cell))
 
 
@@ -440,7 +440,7 @@ def _cell(value: Any) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    # Several names are a tuple; a list is a value of JSON.
+    # A tuple contains names; a list is a JSON value.
     if isinstance(value, tuple) and all(isinstance(part, str) and "," not in part for part in value):
         return ",".join(value)
     if isinstance(value, (dict, list, tuple)):

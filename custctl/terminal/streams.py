@@ -1,4 +1,4 @@
-"""stdin, stdout and stderr of the process: UTF-8, and no failure is lost or becomes a message of Python's."""
+"""Makes stdin, stdout and stderr UTF-8, and ensures that no failure is lost or reported by Python itself."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class ReaderLeftError(BrokenPipeError):
-    """Whoever reads has seen enough of a list that is still being read: no failure."""
+    """The reader quit while a list was still being read; not a failure."""
 
 
 class Output(io.FileIO):
-    """stdout or stderr below their buffers.
+    """The raw stream below the buffer of stdout or stderr.
 
-    What cannot be written is dropped, and the reason is kept: the command continues and reports how it ends, and Python's own
-    flush at the end of the process finds nothing to complain of.
+    What cannot be written is dropped and the reason is kept. So the command continues and reports how it ends, and
+    Python's own flush at the end of the process does not fail.
 
     Args:
         descriptor: the file descriptor; it stays open.
@@ -31,16 +31,16 @@ class Output(io.FileIO):
         super().__init__(descriptor, "w", closefd=False)
         self._closed = lost
         self.lost: OSError | None = None
-        """Why the output is lost; None as long as everything was written."""
+        """Why output was lost; None if everything was written so far."""
 
     def write(self, data: ReadableBuffer, /) -> int:
-        """Write, or drop what cannot be written."""
+        """Write the data, or drop it if it cannot be written."""
         size = memoryview(data).nbytes
         if self.lost is None:
             try:
                 if self._closed is not None:
                     raise self._closed
-                # None: the other end has made it non-blocking, and it is full.
+                # None: the other end has made the pipe non-blocking, and it is full.
                 while (written := super().write(data)) is None:
                     self._wait()
                 return written
@@ -55,13 +55,13 @@ class Output(io.FileIO):
 
 
 def lost_output(stream: TextIO) -> OSError | None:
-    """Return why the output of a stream is lost; None if it is not, as far as known before a flush."""
+    """Return why a stream's output was lost, or None if no loss is known before a flush."""
     raw = getattr(getattr(stream, "buffer", None), "raw", None)
     return raw.lost if isinstance(raw, Output) else None
 
 
 def drop(stream: TextIO, reason: OSError) -> None:
-    """Discard what is written to a stream, and what its buffers still contain."""
+    """Discard everything written to a stream from now on, and its buffered data."""
     raw = getattr(getattr(stream, "buffer", None), "raw", None)
     if isinstance(raw, Output):
         raw.lost = raw.lost or reason
@@ -74,8 +74,7 @@ def prepare_streams() -> None:
         try:
             os.fstat(descriptor)
         except OSError:
-            # Else the next file that is opened, a database perhaps, would be taken for the stream. The lowest number
-            # that is free is given.
+            # Otherwise the next opened file, perhaps a database, would get the stream's number: the lowest free one.
             os.open(os.devnull, os.O_RDWR)
     if closed[0]:
         sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - for the whole process
@@ -93,9 +92,9 @@ def _text(descriptor: int, errors: str, *, closed: bool) -> TextIO:
 
 
 def silence_python() -> None:
-    """Keep Python's own messages off stderr: warnings, and errors of objects and threads that nothing waits for.
+    """Keep Python's own messages off stderr: warnings, and errors in destructors and background threads.
 
-    A fault in a command arrives at its end as an exception, and is reported there.
+    A command's own errors are exceptions, reported at its end.
     """
     import threading
     import warnings
@@ -107,8 +106,8 @@ def silence_python() -> None:
 
 
 def silence_logging() -> None:
-    """Keep log messages of libraries off stderr. Called only before such a library is used, because `logging` is slow to import."""
+    """Keep libraries' log messages off stderr. Call it only before using one, because `logging` is slow to import."""
     import logging
 
     logging.lastResort = None
-    logging.raiseExceptions = False  # or `logging` says once on stderr that nobody listens
+    logging.raiseExceptions = False  # otherwise `logging` reports once on stderr that there is no handler
