@@ -1,1 +1,1 @@
-"""A cache of frequently read customers in Redis or Valkey; `docs/decisions/cache-protocol.md` shows why it is correct."""
+"""A cache of frequently read customers in Redis or Valkey; `docs/decisions/cache-protocol.md` shows why it is right."""

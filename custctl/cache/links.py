@@ -1,4 +1,4 @@
-"""Connections to a cache: one server, the master that Sentinels name, or the Cluster node that stores a database's entries.
+"""Connections to a cache: one server, the master that Sentinels name, or the Cluster node with a database's entries.
 
 All entries of a database are in one hash slot, so one server has all of them, and one connection is enough.
 

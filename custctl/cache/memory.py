@@ -211,7 +211,7 @@ class Memory:
         self._keep(change)
 
     def settle(self, doubts: Mapping[int, str]) -> None:
-        """Record that these are no longer in doubt, except writes in flight and doubts newer than the call of `in_doubt`."""
+        """Record that these are no longer in doubt, except writes in flight and doubts newer than `doubts`."""
         now = self._clock()
 
         def change(held: dict[str, Any]) -> None:

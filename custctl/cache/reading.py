@@ -88,7 +88,7 @@ class Reader:
             return NOTHING
 
     def _ask(self, who: str, look: Look) -> Customer:
-        """Read from the database; from the primary if the row will be cached or must not be older than the last write."""
+        """Read from the database; from the primary if the row will be cached, or an older row must not be shown."""
         row, database_id = self._rows().identified(who, replica=not look.lease and look.is_sure)
         another = self._learn(database_id)
         self._cache = another or self._cache
@@ -96,7 +96,7 @@ class Reader:
         if another is None and look.customer_id == row.id:
             self._keep(row, look.lease)
         else:
-            # A cached row must be read after its lease was granted; a lookup by address did not know whose lease to take.
+            # A cached row must be read after its lease was granted; the lookup by address had no id to lease.
             again = self._look(row.id)
             if again.lease:
                 row, _ = self._rows().identified(str(row.id))

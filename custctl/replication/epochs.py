@@ -1,7 +1,7 @@
 """Counts the forks of a database's history in the database itself, where all nodes and clients see it.
 
-The epoch distinguishes a row version acknowledged before a lossy failover from another row that reached the same version
-after it. The audit records who forked the history, when, and what may have been lost.
+The epoch distinguishes a row version acknowledged before a lossy failover from another row that reached the same
+version after it. The audit records who forked the history, when, and what may have been lost.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Carries out a plan. Each step is journalled before it begins.
 
-A failure before the point of no return is undone; a failure after it is left to a rerun. This holds for every exception,
-expected or not, and the journal records which it was.
+A failure before the point of no return is undone; a failure after it is left to a rerun. This holds for every
+exception, expected or not, and the journal records which it was.
 """
 
 from __future__ import annotations

@@ -84,8 +84,8 @@ def _tokens(text: str) -> list[tuple[str, str]] | None:
 def holders(wanted: Synchronous, reachable: Collection[str], silent: int) -> bool:
     """Tell whether at least one reachable standby must have every acknowledged write.
 
-    Each acknowledged write is on `count` standbys of the list. If fewer than `count` of the list are silent, a reachable
-    one has the write, and so does the reachable one that received the most.
+    Each acknowledged write is on `count` standbys of the list. If fewer than `count` of the list are silent, a
+    reachable one has the write, and so does the reachable one that received the most.
 
     Args:
         reachable: the names, as the primary knew them, of the standbys that answer.
@@ -107,8 +107,8 @@ def silent_members(wanted: Synchronous, reachable: Collection[str], silent_nodes
         # A silent standby may share the name of one that answers.
         return others
     missing = set(wanted.names) - set(names)
-    # Most clusters use the same list on every node, so it includes the old primary, which is not a standby. With several
-    # silent nodes, which one was the primary is unknown: subtract it only if all of them are listed. It is recognized
-    # only by its name in the profile.
+    # Most clusters use the same list on every node, so it includes the old primary, which is not a standby. With
+    # several silent nodes, which one was the primary is unknown: subtract it only if all of them are listed. It is
+    # recognized only by its name in the profile.
     was_listed = bool(silent_nodes) and all(name.lower() in missing for name in silent_nodes)
     return len(missing) - was_listed

@@ -81,9 +81,9 @@ def merge(
 class _Stage:
     """The rows of one batch in the staging table.
 
-    It is a permanent table, because the driver asks the server to describe it: for a temporary table the server raises an
-    error that would end the transaction. It has only the product's columns. The values of own fields go into a temporary
-    table, many rows per statement.
+    It is a permanent table, because the driver asks the server to describe it: for a temporary table the server raises
+    an error that would end the transaction. It has only the product's columns. The values of own fields go into a
+    temporary table, many rows per statement.
     """
 
     def __init__(
@@ -228,7 +228,7 @@ def _cast(field: Field, text: str) -> str:
 
 
 def _compared(field: Field, value: str) -> str:
-    """Return the expression to compare for a value; texts are compared by character, regardless of type and collation."""
+    """Return the expression to compare for a value; texts compare by character, regardless of type and collation."""
     if field.kind not in ("text", "json"):
         return value
     # The padding of a fixed-length type is not part of the value.

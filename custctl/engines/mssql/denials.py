@@ -1,7 +1,7 @@
 """Finds the one step that grants a login a missing privilege on SQL Server.
 
-It asks the server for role memberships and denials. The server shows a login little about other logins, and a compatible
-server lists no privileges; what the server does not report is not guessed.
+It asks the server for role memberships and denials. The server shows a login little about other logins, and a
+compatible server lists no privileges; what the server does not report is not guessed.
 """
 
 from __future__ import annotations

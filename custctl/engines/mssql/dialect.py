@@ -33,8 +33,8 @@ _FURTHER_CASES = {"\u03c3": "\u03c2", "\u03c2": "\u03c3", "ß": "\u1e9e", "\u03b
 class _Compiler(MSSQLCompiler):
     """T-SQL in which a text equals a parameter only if both have the same length, and times are sent as text.
 
-    In T-SQL, `=` pads the shorter side with blanks in every collation: `Austria` equals `Austria `. ORDER BY and `<` pad
-    too, but stay unchanged, because they agree with each other.
+    In T-SQL, `=` pads the shorter side with blanks in every collation: `Austria` equals `Austria `. ORDER BY and `<`
+    pad too, but stay unchanged, because they agree with each other.
 
     Source: https://support.microsoft.com/kb/316626
     """

@@ -109,7 +109,7 @@ def _text(error: pyodbc.Error) -> str:
 
 
 def can_run_again(error: pyodbc.Error) -> bool:
-    """Tell whether a transaction lost to a concurrent one: a deadlock, a snapshot conflict, or the audit chain's end."""
+    """Tell whether a transaction lost to another one: a deadlock, a snapshot conflict, or the audit chain's end."""
     text = _raw(error)
     return number(error) in _GIVEN_UP or any(words in text for words in _GIVEN_UP_WORDS)
 

@@ -1,19 +1,16 @@
-"""What a script for SQL Server destroys, holds up, or cannot do.
+"""Finds statements in a script for SQL Server that destroy data, block others, or cannot run.
 
-The rules read tokens: a string, a comment or a quoted name never looks like a
-keyword. They do not look into the bodies of procedures, functions, triggers and
-views, which run later, nor into dynamic SQL (`EXEC ('…')`, `sp_executesql`). What a
-script does to tables of its own making, to temporary tables and table variables
-harms nobody and is not reported; a table made under a condition may have been there.
-Unqualified names are taken for those of `dbo`.
+The rules read tokens, so a string, a comment or a quoted name never looks like a keyword. They do not read the bodies
+of procedures, functions, triggers and views, which run later, or dynamic SQL (`EXEC ('…')`, `sp_executesql`). Changes
+to tables that the script created, temporary tables and table variables are harmless and not reported; a table created
+under a condition may have existed before. Unqualified names are taken to be in `dbo`.
 
-An UPDATE or DELETE is narrowed by a WHERE or by an inner join. TOP alone does not
-narrow it: it takes any rows, and in a loop takes them all. Of a derived table or a
-common table expression that it writes through, a WHERE, an inner join, or TOP with
-ORDER BY says which rows they are.
+A WHERE or an inner join narrows an UPDATE or DELETE. TOP alone does not: it takes any rows, and in a loop takes them
+all. If the statement writes through a derived table or a common table expression, a WHERE, an inner join, or TOP with
+ORDER BY in it narrows the statement.
 
-Source of what SQL Server does: the pages ALTER TABLE, CREATE INDEX, "Guidelines for
-online index operations" and sp_rename of its documentation.
+Source of SQL Server's behavior: the pages ALTER TABLE, CREATE INDEX, "Guidelines for online index operations" and
+sp_rename of its documentation.
 """
 
 from __future__ import annotations
@@ -91,7 +88,7 @@ RULES: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# A batch that holds none of them is of no interest: most of a large script is rows.
+# A batch without any of these needs no check: most of a large script is rows.
 _WORDS = (
     *("CREATE", "ALTER", "DROP", "UPDATE", "DELETE", "TRUNCATE", "SP_", "NOLOCK", "UNCOMMITTED", "SELECT"),
     *("BACKUP", "RESTORE", "RECONFIGURE", "KILL", "DBCC", "TRAN", "COMMIT", "ROLLBACK"),
@@ -103,7 +100,7 @@ _NOWHERE: _TableKey = ("", "", "")
 
 
 class _Linter(Findings):
-    """The state of one script: what it has made so far, and what it dropped without making it again."""
+    """The state of one script: what it has created so far, and what it dropped without creating it again."""
 
     hints = _HINTS
 
@@ -112,12 +109,12 @@ class _Linter(Findings):
         self._in_transaction = transaction
         self._saved: set[str] = set()
         self._conditional = False
-        # The common table expressions of the statement that follows: their queries by name.
+        # The common table expressions of the next statement: their queries by name.
         self._queries: dict[str, str] = {}
-        # Tables made here, which so hold nothing but what this script wrote; made unless they were there already.
+        # Tables created here, which hold only rows of this script; and tables created here if they did not exist.
         self._own: set[_TableKey] = set()
         self._perhaps_own: set[_TableKey] = set()
-        # Indexes, triggers and constraints: what they are, their table where that is part of the name, their name.
+        # Indexes, triggers and constraints: their kind, their table (unless a trigger), their name.
         self._made: set[_PartKey] = set()
 
     def read(self, statement: Statement) -> None:
@@ -156,7 +153,7 @@ class _Linter(Findings):
     def _look_for_dirty_reads(self, code: Code, text: str) -> None:
         words = [part.keyword or part.text for part in tokenise(text, code.start, code.tokens[-1].end, flat=True)]
         found = code.keyword == "SET" and words[-2:] == ["READ", "UNCOMMITTED"]
-        groups: list[str] = []  # the words before the parentheses that are open
+        groups: list[str] = []  # the word before each open parenthesis
         for at, word in enumerate(words):
             if word == "(":
                 groups.append(words[at - 1])
@@ -168,7 +165,7 @@ class _Linter(Findings):
         if found:
             self._report("nolock", "reads uncommitted rows, and may miss rows or read them twice")
 
-    # What the script made itself.
+    # What the script created itself.
 
     def _key(self, name: Name) -> _TableKey:
         database, schema, table = name.key
@@ -195,7 +192,7 @@ class _Linter(Findings):
         if key not in self._made:
             self._dropped.setdefault(key, self._finding(f"drop-{key[0]}", message))
 
-    # One method a first keyword.
+    # One method per first keyword.
 
     def create(self, reader: Reader) -> None:
         if reader.accept("OR"):
@@ -415,7 +412,7 @@ class _Linter(Findings):
             self._report(rule, f"{what} `{target.shown}`")
 
     def _is_harmless(self, target: Name, scope: Scope) -> bool:
-        """Whether a change without a WHERE of its own reaches only tables of the script, or only chosen rows."""
+        """Whether a change without its own WHERE affects only tables of the script, or only selected rows."""
         source = next((source for source in scope.sources if target.is_plain and source.alias == target.key[2]), None)
         table = source.table if source is not None else target
         query = source.query if source is not None else ""
@@ -435,19 +432,19 @@ class _Linter(Findings):
 
 
 def lint(statements: Sequence[Statement], *, transaction: bool = True) -> list[Finding]:
-    """Look for what locks, destroys, or is refused.
+    """Find statements that block others, destroy data, or fail.
 
     Args:
         statements: a script, split.
-        transaction: whether the script runs in one transaction (`-- custctl: transaction=off` says no).
+        transaction: whether the script runs in one transaction; false with `-- custctl: transaction=off`.
 
     Returns:
-        The findings, by line. Whether the script allows them is for the caller to ask.
+        The findings, by line. The caller checks whether the script allows them.
     """
     linter = _Linter(transaction=transaction)
     before = None
     for statement in statements:
-        if statement is not before:  # what GO repeats is read once
+        if statement is not before:  # a batch that GO repeats is read once
             linter.read(statement)
         before = statement
     return linter.finish()

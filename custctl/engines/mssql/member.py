@@ -1,7 +1,7 @@
-"""One replica of an availability group, observed and steered by T-SQL.
+"""One replica of an availability group, observed and managed by T-SQL.
 
-The connection is to `master`: the databases of a group are closed to clients on a replica that is resolving, and on a
-secondary that does not serve reads. What a compatible server does not have is not known there.
+It connects to `master`: a group's databases are closed to clients on a resolving replica, and on a secondary that does
+not serve reads. What a compatible server does not support is reported as unknown.
 
 Sources, all below https://learn.microsoft.com/sql/:
   t-sql/statements/alter-availability-group-transact-sql,
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from custctl.engines.mssql.supervised import Connection
     from custctl.support.errors import CustctlError
 
-_STEERING = 60.0  # seconds for a statement that changes roles: the server may have to ask its cluster first
-_SOON = 100  # milliseconds after which another one is said to hold the lock
-_NO_LOCK = -1  # of `sp_getapplock`: not granted in time
+_STEERING = 60.0  # seconds for a statement that changes roles; the server may have to ask its cluster first
+_SOON = 100  # milliseconds to wait for the lock
+_NO_LOCK = -1  # result of `sp_getapplock`: timed out
 
 GROUP = """
 SELECT CAST(g.group_id AS NVARCHAR(36)), g.name, g.cluster_type_desc, g.required_synchronized_secondaries_to_commit,
@@ -46,7 +46,7 @@ SELECT CAST(g.group_id AS NVARCHAR(36)), g.name, g.cluster_type_desc, g.required
  INNER JOIN sys.availability_replicas AS r ON r.replica_id = s.replica_id
  WHERE d.database_name = {database} AND g.is_distributed = 0
 """
-"""The group of a database, and this server's place in it."""
+"""The group of a database, and this server's role in it."""
 
 _QUORUM = "SELECT quorum_state_desc FROM sys.dm_hadr_cluster"
 
@@ -82,9 +82,9 @@ SELECT CAST(recovery_fork_guid AS NVARCHAR(36)) FROM sys.database_recovery_statu
 
 _KNOWN = "SELECT name, value FROM {table} WHERE name IN ('database_id', 'environment', 'epoch', 'fork')"
 
-# A login without them is told that there is no group, or nothing at all.
+# Without them, a login sees no group, or gets an error.
 SERVER_RIGHTS = ("VIEW SERVER STATE", "VIEW ANY DEFINITION")
-"""What it takes to see a group."""
+"""The rights needed to see a group."""
 
 _MOVING = ("SYNCHRONIZED", "SYNCHRONIZING")
 
@@ -93,11 +93,11 @@ class MssqlMember(AvailabilityMember):
     """A connection to one replica.
 
     Args:
-        driver: a connection to `master` there.
-        translate: tells a driver's error as one of the tree.
+        driver: a connection to `master` on that server.
+        translate: translates a driver's error to a `CustctlError`.
         database: custctl's database.
-        schema: where custctl's tables are.
-        patience: seconds for an answer.
+        schema: the schema of custctl's tables.
+        patience: timeout in seconds for an answer.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class MssqlMember(AvailabilityMember):
             raise self._translate(error) from None
 
     def _look(self, query: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query; none where the server does not know what it names, or this login is not allowed to see it."""
+        """Return the rows of a query; none if the server does not support it, or this login may not run it."""
         self._driver.patience = self._patience
         try:
             return self._driver.run(query)
@@ -150,7 +150,7 @@ class MssqlMember(AvailabilityMember):
             database_id=known.get("database_id"),
             environment=known.get("environment"),
             epoch=int(known["epoch"]) if known.get("epoch", "").isdigit() else None,
-            # What custctl has counted is the fork and the operation that made it.
+            # custctl records the fork and the operation that made it.
             fork=known["fork"].split(" ")[0] if "fork" in known else None,
             branch=fork[0][0] if fork else None,
         )
@@ -158,7 +158,7 @@ class MssqlMember(AvailabilityMember):
         return self._in_group(seen, found[0]) if found else seen
 
     def _known(self) -> dict[str, str]:
-        """Return what the database has recorded of its own history; nothing where it cannot be read here."""
+        """Return what the database has recorded about its own history; empty if it cannot be read here."""
         table = ".".join(map(quote, (self._database, self._schema, "custctl_metadata")))
         return dict(self._look(_KNOWN.format(table=table)))
 
@@ -220,7 +220,7 @@ class MssqlMember(AvailabilityMember):
             asked[f"ALTER ON AVAILABILITY GROUP::{quote(group)}"] = (
                 f"HAS_PERMS_BY_NAME({literal(quote(group))}, N'AVAILABILITY GROUP', N'ALTER')"
             )
-            # What a role in the database gives cannot be asked for where that is closed.
+            # Rights from a database role cannot be read while the database is closed.
             asked["ALTER ANY DATABASE"] = (
                 "CASE WHEN HAS_PERMS_BY_NAME(NULL, NULL, N'ALTER ANY DATABASE') = 0"
                 f" AND HAS_PERMS_BY_NAME({literal(quote(self._database))}, N'DATABASE', N'ALTER') = 0 THEN 0 ELSE 1 END"
@@ -244,13 +244,13 @@ class MssqlMember(AvailabilityMember):
             )
         return answer != _NO_LOCK
 
-    # -- steering ----------------------------------------------------------------------------------
+    # -- managing ----------------------------------------------------------------------------------
 
     def _run(self, statement: str) -> None:
-        """Run a statement outside of any transaction, as all of these must be.
+        """Run a statement outside any transaction, as all of these require.
 
         Raises:
-            RefusedError: the server does not do it as things are.
+            RefusedError: the server refuses it in its current state.
             CustctlError: translated from the driver's error.
         """
         self._driver.patience = _STEERING
@@ -288,16 +288,19 @@ class MssqlMember(AvailabilityMember):
 
 
 def _whole(number: Any) -> int | None:
-    """Return a NUMERIC(25, 0) as it is."""
+    """Return a NUMERIC(25, 0) as an exact integer."""
     return None if number is None else int(number)
 
 
 def _on_disk(role: str, hardened: Any, end_of_log: Any) -> int | None:
-    """Return up to where a node has a database's log; the hardened position of any but a secondary is its secondaries'."""
+    """Return the position up to which a node has a database's log.
+
+    On any node but a secondary, the hardened position is that of its secondaries, so the end of the log counts too.
+    """
     known = [hardened] if role == "SECONDARY" else [hardened, end_of_log]
     return max((int(position) for position in known if position is not None), default=None)
 
 
 def _utc(moment: datetime | None) -> datetime | None:
-    """Return a moment of the server, which the driver gives without a zone."""
+    """Return a server's time in UTC; the driver returns it without a zone."""
     return None if moment is None else moment.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""What brings a schema of SQL Server back into shape, as batches that sqlcmd runs."""
+"""Repairs differences in a schema of SQL Server, as batches for sqlcmd."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _INTEGERS = ("tinyint", "smallint", "int", "bigint")
 
 
 def mends(differences: Sequence[Difference], expected: Shape, found: Shape) -> list[Mend]:
-    """Return what mends each difference, in their order."""
+    """Return the repair of each difference, in order."""
     return [_mend(each, expected, found) for each in differences]
 
 
@@ -52,7 +52,7 @@ def _mend(each: Difference, expected: Shape, found: Shape) -> Mend:
         gone = (f"DROP TRIGGER {name}",) if each.fault == "different" else ()
         return Mend((*gone, facts["_sql"])) if facts.get("_sql") else _again(each)
     if key.kind == PRIMARY_KEY:
-        # A table has one primary key, to which others may refer.
+        # A table has only one primary key, and foreign keys may refer to it: add a unique constraint instead.
         other = Key(PRIMARY_KEY, key.table, "") in found
         return Mend((f"ALTER TABLE {table} ADD {_key(key, facts, unique=other)}",))
     if each.facts and set(each.facts) <= {"enabled", "validated"}:
@@ -111,7 +111,7 @@ def _column(each: Difference, found: Shape) -> Mend:
         if required and "nullable" in each.facts:
             statements += _fill(each)
         null = "NOT NULL" if required else "NULL"
-        # Without a need the collation is left out: not every server can change it in place.
+        # Include the collation only if necessary: not every server can change it in place.
         changed = {"type", "collation"} & set(each.facts)
         collation = _collation(facts) if changed else ""
         statements.append(f"ALTER TABLE {table} ALTER COLUMN {name} {facts['type'].upper()}{collation} {null}")
@@ -122,7 +122,7 @@ def _column(each: Difference, found: Shape) -> Mend:
 
 
 def _is_key(each: Difference, found: Shape) -> bool:
-    """Tell whether a key holds a column, which then has to stay where it is."""
+    """Tell whether a column is part of a key, and so cannot be replaced by a new column."""
     for key, facts in found.items():
         columns = facts.get("columns", facts.get("definition", ""))
         if key.kind in (PRIMARY_KEY, UNIQUE, FOREIGN_KEY) and re.search(rf"\b{re.escape(each.key.name)}\b", columns):
@@ -131,7 +131,7 @@ def _is_key(each: Difference, found: Shape) -> bool:
 
 
 def _replaced(each: Difference, found: Shape) -> Iterator[str]:
-    """Yield what puts a new column in the place of one: not every server can change a collation in place."""
+    """Yield the statements that replace a column by a new one: not every server can change a collation in place."""
     table, name, facts = quote(each.key.table), quote(each.key.name), each.expected
     indexes = {
         key: there
@@ -176,7 +176,7 @@ def _fill(each: Difference) -> Iterator[str]:
 
 
 def _keeps(found: str, wanted: str) -> bool:
-    """Tell whether every value of a type is one of another."""
+    """Tell whether every value of the found type is valid for the wanted type."""
     if found in _INTEGERS and wanted in _INTEGERS:
         return _INTEGERS.index(found) <= _INTEGERS.index(wanted)
     if found == wanted:
@@ -189,7 +189,7 @@ def _keeps(found: str, wanted: str) -> bool:
 
 
 def _table(table: str, expected: Shape) -> Iterator[str]:
-    """Yield what makes a table, with all that is on it."""
+    """Yield the statements that create a table with its constraints, indexes and triggers."""
     things = {key: facts for key, facts in expected.items() if key.table == table}
     items = [_definition(key, facts) for key, facts in things.items() if key.kind == COLUMN]
     items += [_key(key, facts, unique=False) for key, facts in things.items() if key.kind == PRIMARY_KEY]

@@ -1,7 +1,7 @@
-"""Tell the statements of a batch apart, and read one of them as far as a linter needs to know its grammar.
+"""Splits a batch into statements, and reads as much of a statement's grammar as the linter needs.
 
-T-SQL needs no semicolon between statements: a new one begins where a reserved word
-stands that begins one and does not belong to the statement before it.
+T-SQL needs no semicolon between statements: a new one begins at a reserved word that starts a statement and does not
+belong to the one before it.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# All of them are reserved: none can be a name without quotes or brackets.
+# All are reserved words: none can be a name without quotes or brackets.
 _STARTERS = _words(
     "ALTER BACKUP BEGIN BREAK CHECKPOINT CLOSE COMMIT CONTINUE CREATE DBCC DEALLOCATE DECLARE DELETE DENY DROP"
     " ELSE END EXEC EXECUTE GOTO GRANT IF INSERT KILL MERGE OPEN PRINT RAISERROR RECONFIGURE RESTORE RETURN REVERT"
     " REVOKE ROLLBACK SAVE SELECT SET SHUTDOWN TRUNCATE UPDATE USE WAITFOR WHILE"
 )
-# Behind these stands a permission, an option, an event or a clause; behind the marks an operand or a name.
+# After these words comes a permission, an option, an event or a clause; after the marks an operand or a name.
 _NOT_BEHIND = _words("ADD AS COLUMN FOR OF THEN WITH")
 _OPERATORS = frozenset(".,=+-*/%<>&|^~!")
 _NOT_BEFORE = frozenset(".,=)")
-# The second word where the first alone also has another use, as in ALTER TABLE … DROP COLUMN.
+# The words after a DROP that starts a statement, unlike the one in ALTER TABLE … DROP COLUMN.
 _DROPPED = _words(
     "AGGREGATE APPLICATION ASSEMBLY ASYMMETRIC AVAILABILITY BROKER CERTIFICATE CONTRACT CRYPTOGRAPHIC DATABASE"
     " DEFAULT ENDPOINT EVENT EXTERNAL FULLTEXT FUNCTION INDEX LOGIN MASTER MESSAGE PARTITION PROC PROCEDURE QUEUE"
@@ -46,8 +46,8 @@ class Code(NamedTuple):
 
     Attributes:
         keyword: its first word in upper case.
-        tokens: all of it; of a module (a procedure, function, trigger or view) the head alone.
-        conditional: whether it stands under an IF, ELSE, WHILE or CATCH.
+        tokens: its tokens; for a module (a procedure, function, trigger or view) only the head.
+        conditional: whether it is inside an IF, ELSE, WHILE or CATCH.
     """
 
     keyword: str
@@ -61,9 +61,9 @@ class Code(NamedTuple):
 
 
 def statements(text: str) -> Iterator[Code]:
-    """Yield the statements of a batch in their order, those in blocks too; BEGIN, END, IF, ELSE and WHILE come alone.
+    """Yield the statements of a batch in order, including those in blocks; BEGIN, END, IF, ELSE and WHILE come alone.
 
-    The body of a module is not looked into: it runs later, or elsewhere.
+    The body of a module is skipped: it runs later, or elsewhere.
     """
     head = list(islice(tokenise(text), _HEAD))
     if _is_module(head):
@@ -111,7 +111,7 @@ def _parts(tokens: Sequence[Token]) -> Iterator[list[Token]]:
 
 
 def _begins(tokens: Sequence[Token], at: int, part: Sequence[Token]) -> bool:
-    """Whether the token begins a statement, behind `part` of another one."""
+    """Whether the token begins a statement, after `part` of another one."""
     word = tokens[at].keyword
     before, after = tokens[at - 1], tokens[at + 1] if at + 1 < len(tokens) else None
     if word == "WITH":
@@ -148,7 +148,7 @@ def _begins(tokens: Sequence[Token], at: int, part: Sequence[Token]) -> bool:
 
 
 def _is_common_table(tokens: Sequence[Token]) -> bool:
-    """Whether `name AS (…)` or `name (…) AS …` stands behind a WITH, which no option does."""
+    """Whether `name AS (…)` or `name (…) AS …` follows a WITH; no option looks like that."""
     if len(tokens) < 3 or tokens[0].identifier is None:
         return False
     if tokens[1].kind is Kind.GROUP:
@@ -161,11 +161,11 @@ def _has(part: Sequence[Token], *words: str) -> bool:
 
 
 class Name(NamedTuple):
-    """The name of a table, an index or the like.
+    """The name of a table, an index or another object.
 
     Attributes:
         key: database (empty for the current one), schema and name, folded.
-        shown: as the script spells it.
+        shown: as spelled in the script.
     """
 
     key: tuple[str, str, str]
@@ -173,12 +173,12 @@ class Name(NamedTuple):
 
     @property
     def is_plain(self) -> bool:
-        """Whether neither a database nor a schema stands before it."""
+        """Whether it has no database or schema before it."""
         return self.key[:2] == ("", "")
 
     @property
     def is_temporary(self) -> bool:
-        """Whether it is that of a temporary table or a table variable."""
+        """Whether it names a temporary table or a table variable."""
         return self.key[2].startswith(("#", "@"))
 
 
@@ -190,7 +190,7 @@ class Reader:
         self._at = 0
 
     def peek(self) -> Token | None:
-        """Return the next token and leave it there; None at the end."""
+        """Return the next token without taking it; None at the end."""
         return self._tokens[self._at] if self._at < len(self._tokens) else None
 
     def take(self) -> Token | None:
@@ -200,7 +200,7 @@ class Reader:
         return token
 
     def accept(self, *words: str) -> str:
-        """Take the next token where it is one of these keywords or marks, and return it; else an empty string."""
+        """Take and return the next token if it is one of these keywords or marks; otherwise return an empty string."""
         token = self.peek()
         if token is None:
             return ""
@@ -211,7 +211,7 @@ class Reader:
         return found
 
     def group(self) -> str | None:
-        """Take a parenthesised group and return what stands inside; None where none stands here."""
+        """Take a parenthesised group and return its content; None if the next token is not a group."""
         token = self.peek()
         if token is None or token.kind is not Kind.GROUP:
             return None
@@ -219,7 +219,7 @@ class Reader:
         return token.inside
 
     def name(self) -> Name | None:
-        """Take a name, with the schema, database and server that are written before it; None where none stands here."""
+        """Take a name, including schema, database and server before it; None if the next token is not a name."""
         first = self.peek()
         if first is None or first.identifier is None:
             return None
@@ -237,14 +237,14 @@ class Reader:
         return Name((last[0], last[1], last[2]), shown)
 
     def rest(self) -> list[Token]:
-        """Take all that is left."""
+        """Take all remaining tokens."""
         rest = list(self._tokens[self._at :])
         self._at = len(self._tokens)
         return rest
 
 
 def is_on(tokens: Sequence[Token], option: str) -> bool:
-    """Whether a `WITH (…)` among the tokens holds `option = ON`."""
+    """Whether a `WITH (…)` among the tokens contains `option = ON`."""
     for before, token in pairwise(tokens):
         if before.keyword == "WITH" and token.kind is Kind.GROUP:
             words = [part.keyword or part.text for part in tokenise(token.inside)]
@@ -254,7 +254,7 @@ def is_on(tokens: Sequence[Token], option: str) -> bool:
 
 
 def by_comma(tokens: Sequence[Token]) -> Iterator[list[Token]]:
-    """Yield what stands between the commas, empty places left out."""
+    """Yield the parts between commas, without empty ones."""
     part: list[Token] = []
     for token in tokens:
         if token.kind is Kind.MARK and token.text == ",":
@@ -271,7 +271,7 @@ class Source(NamedTuple):
     """What a FROM clause reads from.
 
     Attributes:
-        alias: the name by which the statement calls it, folded; empty where it has none.
+        alias: its name in the statement, folded; empty if it has none.
         table: the table, or None for a derived one.
         query: the text of a derived table, or an empty string.
     """
@@ -282,12 +282,12 @@ class Source(NamedTuple):
 
 
 class Scope:
-    """Which rows a query, UPDATE or DELETE reaches.
+    """Which rows a query, UPDATE or DELETE affects.
 
     Attributes:
         sources: the items of its FROM clause.
-        has_where: whether it has a WHERE of its own, not that of a subquery.
-        has_inner_join: whether an inner join keeps those rows alone that have a partner.
+        has_where: whether it has its own WHERE, not only one in a subquery.
+        has_inner_join: whether an inner join keeps only the rows that match.
     """
 
     def __init__(self, tokens: Sequence[Token]) -> None:
@@ -314,7 +314,7 @@ class Scope:
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether anything says which rows: a condition, an inner join, or the first ones of an order."""
+        """Whether a condition, an inner join, or TOP with ORDER BY selects the rows."""
         return self.has_where or self.has_inner_join or (self._has_top and self._has_order)
 
     def _read_source(self, reader: Reader) -> None:
@@ -340,12 +340,12 @@ _PER_ROW = frozenset({"NEWID", "NEWSEQUENTIALID", "NEXT"})
 
 
 class ColumnDefinition:
-    """What ALTER TABLE … ADD says about a column, from the column's name on.
+    """A column's definition in ALTER TABLE … ADD, starting at its name.
 
     Attributes:
-        not_null_without_default: whether rows that are there would be left without a value.
-        rewrites: why every row that is there must be given a value of its own, or an empty string.
-        indexed: whether a key or a rule of uniqueness comes with it.
+        not_null_without_default: whether existing rows would have no value.
+        rewrites: why every existing row must get its own value, or an empty string.
+        indexed: whether it includes a primary key or unique constraint.
     """
 
     def __init__(self, tokens: Sequence[Token]) -> None:
@@ -366,7 +366,7 @@ class ColumnDefinition:
             elif word == "NOT" and reader.accept("NULL"):
                 not_null = True
             elif word == "SET":
-                reader.accept("NULL", "DEFAULT")  # what a foreign key does
+                reader.accept("NULL", "DEFAULT")  # the action of a foreign key
             elif word == "WITH" and reader.accept("VALUES"):
                 with_values = True
             elif word in ("PRIMARY", "UNIQUE"):

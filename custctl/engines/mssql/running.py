@@ -1,4 +1,4 @@
-"""How the program's own statements run on SQL Server."""
+"""Runs the program's own statements on SQL Server."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from custctl.schema.own import Field
 
 _UNKNOWN = (None, None, None)
-# What the driver is told of a parameter: without, it takes a text for one of the database's code page.
+# The type of a parameter for the driver; otherwise it sends a text in the database's code page.
 _SIZES: Mapping[str, tuple[int | None, ...]] = {
     "text": (pyodbc.SQL_WVARCHAR, None, None),
     "long": (pyodbc.SQL_WVARCHAR, 0, 0),
 }
 _AS_TEXT = "CAST({} AS NVARCHAR(MAX))"
-# How the columns of own fields are selected: by type, else by kind. The numbers are styles of CONVERT.
+# How to select the columns of own fields: by type, otherwise by kind. The numbers are styles of CONVERT.
 _CELLS: Mapping[str, str] = {
     "nvarchar": "{}",
     "nchar": "RTRIM({})",
@@ -46,7 +46,7 @@ _KINDS: Mapping[str, str] = {
     "timestamp": "CONVERT(NVARCHAR(40), {}, 126)",
     "uuid": "CAST({} AS NVARCHAR(36))",
 }
-_LONG = 2000  # characters from which a text is not sent in place
+_LONG = 2000  # characters from which a text is sent as long data
 
 
 class MssqlConnection(Connection):
@@ -85,12 +85,12 @@ class MssqlConnection(Connection):
     def own_compared(self, field: Field, column: str) -> Compared:
         word = field.native.partition("(")[0]
         if field.kind in ("text", "uuid", "json"):
-            # Without a length, a cast would cut a text at thirty characters.
+            # A cast without a length would truncate a text to 30 characters.
             seek = field.native if field.kind == "uuid" or field.length is not None else None
             return Compared(f"{self.own_cell(field, column)} COLLATE {COLLATION}", seek=seek)
         if field.kind == "timestamp":
             if word == "datetime":
-                # Its thirds of a centisecond are shown, and compared, as milliseconds.
+                # `datetime` stores 1/300 s; compare it as shown, in milliseconds.
                 return Compared(f"CAST(CONVERT(NVARCHAR(40), {column}, 126) AS DATETIME2(7))", "DATETIME2(7)")
             return Compared(column, "DATETIMEOFFSET(7)" if word == "datetimeoffset" else "DATETIME2(7)")
         return Compared(column, field.native)
@@ -99,11 +99,11 @@ class MssqlConnection(Connection):
         return text.upper() if field.kind == "uuid" else super().own_operand(field, text)
 
     def own_value(self, field: Field, text: str | None) -> Any:
-        # Without a zone any type of time takes it; it is in UTC.
+        # Every time type accepts it without a zone; it is in UTC.
         return text.removesuffix("Z") if text is not None and field.kind == "timestamp" else text
 
     def bind(self, value: Any, kind: str) -> Any:
-        # As text: what the driver makes of a `datetime` depends on what the server says of its types.
+        # Send times as text: how the driver sends a `datetime` depends on what the server reports about its types.
         return value.removesuffix("Z") if kind == "time" and value is not None else value
 
     def set_sizes(self, cursor: Any, kinds: Sequence[str], values: Sequence[Any]) -> None:
@@ -118,14 +118,14 @@ class MssqlConnection(Connection):
         return errors.is_lost(error)
 
     def run_and_select(self, name: str, columns: Mapping[str, Any], selecting: str, /, **values: Any) -> Row | None:
-        """Run a statement that returns what it wrote, and a query behind it, in one round trip.
+        """Run a statement that returns what it wrote, and then a query, in one round trip.
 
         Args:
-            name: as for `run`; so are `columns` and `values`, the query's parameters among them.
+            name: as for `run`, like `columns` and `values`; `values` includes the query's parameters.
             selecting: the name of the query.
 
         Returns:
-            The query's row; None where the statement wrote none.
+            The query's row; None if the statement wrote no row.
         """
         written, parameters = self.text(name, list(columns))
         text, further = self.text(selecting)
@@ -134,7 +134,7 @@ class MssqlConnection(Connection):
         try:
             if not self._failing(written, cursor.fetchall):
                 return None
-            # The number of rows written comes as a result of its own.
+            # The number of rows written is a separate result.
             while self._failing(text, cursor.nextset) and cursor.description is None:
                 pass
             return Result(self.made(cursor.description, self._failing(text, cursor.fetchall)), -1).one()
@@ -144,12 +144,12 @@ class MssqlConnection(Connection):
     def run_stream(self, name: str, size: int, /, **values: Any) -> Iterator[list[tuple[Any, ...]]]:
         prefix = values.get("prefix", "")
         for rows in super().run_stream(name, size, **values):
-            [at] = (at for at, cell in enumerate(rows[0]) if isinstance(cell, bytes))  # the row's version alone is
+            [at] = (at for at, cell in enumerate(rows[0]) if isinstance(cell, bytes))  # only the row's version is
             yield [(*row[:at], prefix + row[at].hex(), *row[at + 1 :]) for row in rows]
 
 
 def _kind(value: Any) -> str:
-    """Return of what kind a value is that a call sets a column to."""
+    """Return the parameter kind of a value for a column."""
     if not isinstance(value, str):
         return ""
     return "text" if len(value) < _LONG else "long"

@@ -1,4 +1,4 @@
-"""Split a script for SQL Server into batches, as sqlcmd does, and tell what a batch does to its transaction."""
+"""Splits a script for SQL Server into batches, as sqlcmd does, and tells how a batch affects its transaction."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from custctl.support.patterns import compiled
 _MOST_REPEATS = 10_000
 # Blanks within a line.
 _GAP = r"[^\S\n]*+"
-# Spelt out: a pattern that ignores case takes a dotless i for an I.
+# Both cases spelled out: a case-insensitive pattern would match a dotless i as I.
 _GO = r"[Gg][Oo](?=[\s;]|--|/\*|\Z)"
 _LEAVE = rf"(?:[Ee][Xx][Ii][Tt]|[Qq][Uu][Ii][Tt])(?={_GAP}(?:--|\n|\Z))"
 _COMMAND = rf"{_GAP}(?:{_GO}|:?!!|:[A-Za-z]|{_LEAVE})"
-# It swallows whole runs, so that the loop takes a step a batch or comment and not a step a character.
+# Matches whole runs, so that the loop takes one step per batch or comment instead of one per character.
 _RUN = compiled(rf"(?:[^\n'\"\[/\-]++|{STRING}|{QUOTED_NAME}|-(?!-)|/(?!\*)|\n(?!{_COMMAND}))*+")
 _COMMAND_LINE = compiled(rf"{_GAP}(?:(?P<go>{_GO}){_GAP}(?P<count>[0-9]++)?|(?P<other>:?!!|:?[A-Za-z]++))")
 _END_OF_LINE = compiled(rf"{_GAP}(?:--|\n|\Z)")
@@ -38,7 +38,7 @@ _OUTSIDE_WORDS = (
     *("DATABASE", "FULLTEXT", "BACKUP", "RESTORE", "RECONFIGURE", "RESOURCE", "EVENT", "ENDPOINT", "KILL"),
     *("SHRINK", "INDEXDEFRAG", "RESUMABLE", "MEMORY_OPTIMIZED"),
 )
-# ALTER DATABASE followed by these is about something inside the database.
+# ALTER DATABASE followed by these changes something inside the database.
 _INSIDE_DATABASE = (
     ("SCOPED", "CONFIGURATION"),
     ("SCOPED", "CREDENTIAL"),
@@ -50,33 +50,33 @@ _INSIDE_DATABASE = (
 def split(text: str) -> list[Statement]:
     """Split a script into its batches, in one pass.
 
-    A batch ends at a line that holds `GO` alone, in any case, outside strings, quoted and bracketed names and
-    comments. Blanks and comments may share that line, before GO and behind it, as sqlcmd's manual has it. `GO 5` runs
-    the batch five times. A batch's text runs from its first token to its last; the comments and blanks around it, up to
-    the lines of GO, are kept beside it and sent with it, as sqlcmd does: they are a part of a procedure's or view's
+    A batch ends at a line that contains only `GO`, in any case, outside strings, quoted and bracketed names and
+    comments. As in sqlcmd's manual, blanks and comments may share that line, before and after GO. `GO 5` runs the
+    batch five times. A batch's text extends from its first token to its last. The comments and blanks around it, up to
+    the lines of GO, are stored separately and sent with it, as sqlcmd does: they are part of a procedure's or view's
     definition. Batches without a token are dropped. A BOM is skipped and line endings become LF.
 
-    As in sqlcmd, `GO` with a semicolon, with a count that is none, or with anything else behind a blank is an error:
-    a name at the start of a line is written `[GO]` there. `go, …`, `go.…` and the like are code. The other commands of
-    sqlcmd (`:r`, `:setvar`, `!!`, a lone `EXIT`) are refused: left out in silence, the script would do something else.
+    As in sqlcmd, `GO` followed by a semicolon, an invalid count, or a blank and anything else is an error: write a name
+    at the start of a line as `[GO]`. `go, …`, `go.…` and similar are code. The other commands of sqlcmd (`:r`,
+    `:setvar`, `!!`, a lone `EXIT`) are refused: if they were ignored, the script would do something else.
 
     Args:
         text: the script.
 
     Returns:
-        The batches in the order of the script, each with the 1-based line of its first token; one that GO repeats is
-        there as often as it runs, as the same object.
+        The batches in script order, each with the 1-based line of its first token; a batch that GO repeats is included
+        once per run, as the same object.
 
     Raises:
-        ScriptSyntaxError: what is never closed (with the line where it opens), a wrong GO, another command of sqlcmd,
-            a NUL.
+        ScriptSyntaxError: something that is never closed (with the line where it opens), an invalid GO, another command
+            of sqlcmd, or a NUL.
 
-    Source: the GO and sqlcmd pages of SQL Server's documentation; microsoft/go-sqlcmd where they leave it open.
+    Source: the GO and sqlcmd pages of SQL Server's documentation; microsoft/go-sqlcmd for what they do not specify.
     """
     text = text.removeprefix("\ufeff")
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    # A line feed in front: the first line begins as all others do, and counting gives its number.
+    # With a leading line feed, the first line begins like all others, and counting line feeds gives its number.
     text = "\n" + text
     nul = text.find("\0")
     if nul >= 0:
@@ -85,8 +85,8 @@ def split(text: str) -> list[Statement]:
     batches: list[Statement] = []
     position, counted, line = 0, 0, 0
     opened = 1  # where the batch begins
-    first = last = -1  # the batch so far, from its first token to behind its last
-    fresh = False  # nothing but comments so far on this line
+    first = last = -1  # the batch so far, from its first token to after its last
+    fresh = False  # only comments on this line so far
     while True:
         stop = _skip(_RUN, text, position)
         run = text[position:stop]
@@ -128,7 +128,7 @@ def split(text: str) -> list[Statement]:
 
 
 def _command(text: str, start: int) -> tuple[int, int]:
-    """Read the GO at `start`; return how often the batch runs, and where to read on."""
+    """Parse the GO at `start`; return how often the batch runs, and where to continue."""
     match = _COMMAND_LINE.match(text, start)
     assert match is not None
     if match["other"] is not None:
@@ -143,7 +143,7 @@ def _command(text: str, start: int) -> tuple[int, int]:
         if closing < 0:
             raise ScriptSyntaxError(_wrong_go(text, match.start("go"), opening), _line(text, match.start("go")))
         if "\n" in text[opening:closing]:
-            break  # it shares GO's line only as it opens, and is read like any other
+            break  # only its first line is GO's, so it is read like any other comment
         position = closing
     if match["count"] is None:
         return 1, position
@@ -166,15 +166,15 @@ def _wrong_go(text: str, start: int, wrong: int) -> str:
 
 
 def transaction_control(statement: Statement) -> str | None:
-    """Return the words where a batch would begin or end a transaction of its own, or change the database.
+    """Return the keywords with which a batch would begin or end a transaction, or change the database.
 
-    Code in blocks and under conditions counts; the body of a procedure, function, trigger or view does not, and what
-    a string holds is not looked into. Rolling back to a save point that the batch has set ends nothing.
+    Code in blocks and under conditions counts; the body of a procedure, function, trigger or view and the content of
+    strings do not. Rolling back to a savepoint that the batch has set does not end the transaction.
 
     Returns:
         `BEGIN TRANSACTION`, `COMMIT`, `ROLLBACK`, `USE` or `SET IMPLICIT_TRANSACTIONS`, the first in the batch, or None.
     """
-    # A look at the words spares large batches of rows the reading.
+    # A quick search avoids parsing large batches of rows.
     if not _CONTROL_WORDS.search(statement.text):
         return None
     saved: set[str] = set()
@@ -190,7 +190,7 @@ def control(code: Code, saved: set[str]) -> str | None:
 
     Args:
         code: the statement.
-        saved: the save points so far, to which a new one is added.
+        saved: the savepoints so far; a new one is added.
     """
     reader = Reader(code.tokens)
     reader.take()
@@ -208,20 +208,20 @@ def control(code: Code, saved: set[str]) -> str | None:
             return None if token is not None and token.text in saved else "ROLLBACK"
         case "SET":
             words = [token.keyword for token in reader.rest()]
-            # ANSI_DEFAULTS brings IMPLICIT_TRANSACTIONS with it.
+            # ANSI_DEFAULTS includes IMPLICIT_TRANSACTIONS.
             if words[-1:] == ["ON"] and not {"IMPLICIT_TRANSACTIONS", "ANSI_DEFAULTS"}.isdisjoint(words):
                 return "SET IMPLICIT_TRANSACTIONS"
     return None
 
 
 def needs_autocommit(statement: Statement) -> bool:
-    """Tell whether a batch holds a statement that SQL Server refuses inside a transaction."""
+    """Tell whether a batch contains a statement that SQL Server refuses inside a transaction."""
     text = statement.text.upper()
     return any(word in text for word in _OUTSIDE_WORDS) and any(map(outside_only, statements(statement.text)))
 
 
 def outside_only(code: Code) -> str:
-    """Return what a statement is called where SQL Server refuses it inside a transaction; else an empty string.
+    """Return the name of a statement that SQL Server refuses inside a transaction; otherwise an empty string.
 
     Source: "Transact-SQL statements allowed in transactions"; the remarks on CREATE INDEX (RESUMABLE), on ENDPOINT and
     on RESOURCE GOVERNOR; the errors 574 (full-text, event sessions), 6115 (KILL), 8920 (DBCC) and 12331
@@ -254,7 +254,7 @@ def outside_only(code: Code) -> str:
 
 
 def restores_session(statement: Statement) -> bool:
-    """Tell whether a batch does nothing but set options of its session, which end with it; variables are none."""
+    """Tell whether a batch only sets session options, which end with the session; variables are not options."""
     head = next(tokenise(statement.text), None)
     if head is None or head.keyword != "SET":
         return False

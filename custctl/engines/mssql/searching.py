@@ -1,4 +1,4 @@
-"""How SQL Server is asked for words: by patterns on the computed column `search_words`, in which each stands between blanks."""
+"""Word search on SQL Server: patterns on the computed column `search_words`, where blanks surround each word."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DIVIDERS: Final = "".join(char for char in map(chr, range(0x21, 0x7F)) if not c
 
 
 class _Patterns:
-    """The parameters of a query, in the order of their places."""
+    """The parameters of a query, in the order of their placeholders."""
 
     def __init__(self, connection: Connection) -> None:
         self._own = [connection.quote(field.name) for field in connection.own.fields if field.searchable]
@@ -30,7 +30,7 @@ class _Patterns:
         return "?"
 
     def found(self, needs: tuple[Need, ...]) -> str:
-        """Return the condition that all needs are met."""
+        """Return the condition that a row meets all needs."""
         return " AND ".join(f"({' OR '.join(map(self._has_all, need))})" for need in needs)
 
     def _has_all(self, each: Sequence[Term]) -> str:
@@ -43,7 +43,7 @@ class _Patterns:
         return f"({' OR '.join(found)})"
 
     def _own_words(self, column: str, text: str) -> str:
-        """Return the words of an own field between blanks, folded as far as the letters of a text go, one for one."""
+        """Return the words of an own field between blanks; only letters that occur in `text` are folded, one to one."""
         return f"N' ' + {self._folded(column, text, _DIVIDERS)} + N' '"
 
     def _folded(self, column: str, text: str, dividers: str = "") -> str:
@@ -60,18 +60,18 @@ class _Patterns:
         return f"TRANSLATE({bare}, {letters}, {bases}) COLLATE {COLLATION}"
 
     def holds(self, text: str) -> str:
-        """Return a condition that is true of all rows that hold a text in a field, and of few others."""
+        """Return a condition that matches all rows with a text in a field, and few others."""
         spread = "".join(char if char.isalnum() or char > "\x7f" else " " for char in text)
         found = [f"CHARINDEX({self.place(spread, 'long')}, search_words) > 0"]
         for column in self._own:
-            # In the order of the places: the text before the letters.
+            # Placeholders are positional: the text comes before the letters.
             needle = self.place(text, "long")
             found.append(f"CHARINDEX({needle}, {self._folded(column, text)}) > 0")
         return f"({' OR '.join(found)})"
 
 
 def hits(connection: Connection, sought: Sought) -> Hits:
-    """Return the query of a page of a search for words."""
+    """Return the query for one page of a word search."""
     patterns = _Patterns(connection)
     most = patterns.place(sought.limit)
     first = "" if sought.email is None else f"WHEN email = {patterns.place(sought.email, 'text')} THEN 0 "
@@ -88,7 +88,7 @@ def hits(connection: Connection, sought: Sought) -> Hits:
 
 
 def part_hits(connection: Connection, part: Part) -> Hits:
-    """Return the query of a page of candidates for a search for a part of a field: who asks checks them."""
+    """Return the query for one page of candidates of a substring search; the caller checks them."""
     patterns = _Patterns(connection)
     most = patterns.place(part.limit)
     held = " OR ".join(map(patterns.holds, part.texts))

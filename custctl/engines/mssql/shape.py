@@ -1,4 +1,4 @@
-"""The shape of a schema of SQL Server, read from the catalogue views that compatible servers have as well."""
+"""Reads the shape of a schema of SQL Server, from catalog views that compatible servers also have."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SELECT t.name, i.name, i.is_unique, i.is_primary_key, i.is_unique_constraint, i.
  INNER JOIN sys.columns AS c ON c.object_id = k.object_id AND c.column_id = k.column_id
  {_HERE} ORDER BY t.name, i.name, k.is_included_column, k.key_ordinal, c.name
 """
-# Not `definition`: each server spells it in its own way, and not every one can tell it.
+# Not `definition`: each server spells it differently, and some do not return it.
 _CHECKS = f"""
 SELECT t.name, k.name, k.is_disabled, k.is_not_trusted
   {_OF}
@@ -70,14 +70,14 @@ _OF_LENGTH = ("char", "varchar", "binary", "varbinary", *_OF_TWO_BYTES)
 
 
 def sees_shape(connection: Connection) -> bool:
-    """Tell whether the login may see the schema: the catalogue leaves out what it has no right on."""
+    """Tell whether the login may see the schema: the catalog hides objects on which it has no rights."""
     query = "SELECT HAS_PERMS_BY_NAME(?, N'SCHEMA', N'ALTER'), HAS_PERMS_BY_NAME(?, N'SCHEMA', N'VIEW DEFINITION')"
     values = {"schema": connection.quote(connection.schema)}
     return any(value == 1 for value in connection.send(query, ("schema:text", "schema:text"), values).one())
 
 
 def read_shape(connection: Connection) -> Shape:
-    """Return what is in the connection's schema."""
+    """Return the shape of the connection's schema."""
 
     def rows(query: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.send(query, ("schema:text",), {"schema": connection.schema})]
@@ -89,7 +89,7 @@ def read_shape(connection: Connection) -> Shape:
         found[Key(COLUMN, table, name)] = {
             "type": "rowversion" if version else _type(kind, length, precision, scale),
             "nullable": "yes" if nullable else "no",
-            # A server names the binary collations in its own way.
+            # Servers name binary collations differently.
             "collation": "binary" if str(collation or "").lower().endswith("_bin2") else str(collation or ""),
             "default": "yes" if default and not (version or computed) else "",
             "identity": "yes" if identity else "",
@@ -149,5 +149,5 @@ def _type(name: str, length: int, precision: int, scale: int) -> str:
 
 
 def _own_name(index: str | None, table: str) -> str:
-    """Return an index's name as it was given: a compatible server puts the table's and a hash behind it."""
+    """Return an index's name as given: a compatible server appends the table's name and a hash."""
     return re.sub(rf"(?<=.){re.escape(table)}[0-9a-f]{{32}}$", "", index or "", flags=re.IGNORECASE)

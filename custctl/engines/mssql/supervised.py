@@ -1,8 +1,8 @@
-"""The driver's connection on a thread of its own, so that no call can hold the program longer than it is willing to wait.
+"""Runs the driver's connection on its own thread, so that no call blocks the program longer than its timeout.
 
-ODBC's own time limits do not fire where the server stands still, and a signal is not looked at while the driver waits.
-What is called here is done by the one thread that made the connection; who called it waits for a while and no longer.
-A call that was given up goes on in its thread, which ends with the program; the connection is of no use any more.
+ODBC's own timeouts do not fire if the server hangs, and Python handles no signal while the driver waits. So one thread
+makes the connection and all calls on it, and the caller waits with a timeout. An abandoned call continues in its
+thread, which ends with the program; the connection cannot be used any more.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ import pyodbc
 
 T = TypeVar("T")
 
-_LOOK = 0.1  # seconds after which a caller looks up: for signals, and at the clock
-_SILENCE = 10.0  # seconds without an answer after which the server is asked whether it is still there
-_CANCEL = 2.0  # seconds in which the server is to end what was interrupted
+_LOOK = 0.1  # seconds between a waiting caller's checks for signals and the timeout
+_SILENCE = 10.0  # seconds without an answer after which to check that the server is alive
+_CANCEL = 2.0  # seconds for the server to end an interrupted call
 _PORTION = 1000  # rows
-# Question marks in strings and quoted names are no parameters.
-# What may be in one batch with settings before it, and may be sent again where the batch was refused.
+# Statements that can share a batch with the settings before them, and can be sent again if the batch was refused.
 _MAY_FOLLOW = re.compile(r"(?:SELECT|WITH|BEGIN TRANSACTION)\b")
+# Question marks in strings and quoted names are not parameters.
 _PLACE = re.compile(r"""'[^']*'|"[^"]*"|\[[^\]]*\]|\?""")
 
 
 class _Call:
-    """A function to be called on the connection's thread, and what became of it."""
+    """A function to call on the connection's thread, and its result."""
 
     __slots__ = ("_done", "_function", "error", "value")
 
@@ -43,7 +43,7 @@ class _Call:
     def run(self) -> None:
         try:
             self.value = self._function()
-        except BaseException as error:  # noqa: BLE001 - raised again by who waits
+        except BaseException as error:  # noqa: BLE001 - raised again by the waiting caller
             self.error = error
         self._done.set()
 
@@ -52,20 +52,19 @@ class _Call:
 
 
 class Connection:
-    """A DBAPI connection in autocommit, whose transactions are begun by `begin`.
+    """A DBAPI connection in autocommit mode; `begin` starts transactions.
 
     Args:
         connect: makes the driver's connection.
-        login_timeout: seconds for that.
+        login_timeout: seconds for `connect`.
 
     Attributes:
         in_transaction: whether a transaction may be open.
-        patience: seconds to wait for an answer; None is no limit.
-        on_silence: called after each ten seconds without an answer where there is no limit; what it raises ends
-            the wait.
-        opening: settings that go out with the first statement, in its batch where that can be.
-        on_refused: called where such a batch was refused, to put the settings in place one by one; tells whether the
-            statement is to be sent again.
+        patience: seconds to wait for an answer; None means no limit.
+        on_silence: without a limit, called after every ten seconds without an answer; an exception ends the wait.
+        opening: settings to send with the first statement, in the same batch if possible.
+        on_refused: called if such a batch was refused, to apply the settings one by one; tells whether to send the
+            statement again.
     """
 
     def __init__(self, connect: Callable[[], pyodbc.Connection], login_timeout: float) -> None:
@@ -91,7 +90,7 @@ class Connection:
             cancel: asks the driver to end the call early; may be called from any thread.
 
         Raises:
-            pyodbc.OperationalError: no answer in time; the connection is of no use any more.
+            pyodbc.OperationalError: no answer in time; the connection can no longer be used.
         """
         if self.closed:
             raise pyodbc.OperationalError("08003", "[08003] the connection is closed")
@@ -128,33 +127,33 @@ class Connection:
         """Begin a transaction.
 
         Args:
-            more: what the same batch does in it.
+            more: statements to run in it, in the same batch.
 
         Returns:
-            The rows of that.
+            The rows of `more`.
         """
-        # One whose end was interrupted or refused would take this one into itself, and its end with it.
+        # A previous transaction whose end was interrupted or refused would otherwise contain this one.
         self.rollback()
-        # Before it runs: one that is interrupted may have begun.
+        # Set before it runs: if it is interrupted, the transaction may have begun.
         self.in_transaction = True
         return self.run(f"BEGIN TRANSACTION; {more}" if more else "BEGIN TRANSACTION")
 
     def commit(self) -> None:
-        """Commit the transaction that `begin` has begun; nothing happens where there is none."""
+        """Commit the transaction of `begin`, if there is one."""
         if self.in_transaction:
             self.run("COMMIT TRANSACTION")
-            # Not before: one that fails or is interrupted may leave the transaction open, for `rollback` to undo.
+            # Reset only now: a failed or interrupted commit may leave the transaction open for `rollback`.
             self.in_transaction = False
 
     def rollback(self) -> None:
-        """Undo the transaction that `begin` has begun; nothing happens where there is none."""
+        """Roll back the transaction of `begin`, if there is one."""
         if self.in_transaction and not self.closed:
             self.run("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION")
-        # Not before: one that is interrupted may leave the transaction open, for the next one to undo.
+        # Reset only now: an interrupted rollback may leave the transaction open for the next one.
         self.in_transaction = False
 
     def run(self, batch: str) -> list[tuple[Any, ...]]:
-        """Run a batch to its very end, and return the rows of its last result set."""
+        """Run a batch to its end, and return the rows of its last result set."""
         rows: list[tuple[Any, ...]] = []
 
         def keep(cursor: Cursor) -> None:
@@ -164,10 +163,10 @@ class Connection:
         return rows
 
     def exhaust(self, batch: str, on_message: Callable[[str, str], None] | None = None) -> None:
-        """Run a batch to its very end; the rows that it selects are read and dropped, for the errors among them.
+        """Run a batch to its end; read and discard its rows, because errors may come among them.
 
         Args:
-            on_message: called with each message of PRINT and each warning: its class, and its text.
+            on_message: called with the class and text of each PRINT message and warning.
         """
 
         def drop(cursor: Cursor) -> None:
@@ -182,7 +181,7 @@ class Connection:
         read: Callable[[Cursor], None],
         on_message: Callable[[str, str], None] | None = None,
     ) -> None:
-        # The driver reports what went wrong in a later statement only when it comes to that.
+        # The driver reports an error of a later statement only when its result is fetched.
         cursor = self.cursor()
         try:
             cursor.execute(batch)
@@ -198,7 +197,7 @@ class Connection:
             cursor.close()
 
     def limit_statements(self, seconds: float | None) -> None:
-        """Let the driver end a statement after so many seconds; None is no limit."""
+        """Set the driver's statement timeout in seconds; None means no limit."""
         driver = self._held()
         self.call(lambda: setattr(driver, "timeout", max(1, round(seconds)) if seconds else 0))
 
@@ -207,7 +206,7 @@ class Connection:
         return Cursor(self, self.call(self._held().cursor))
 
     def close(self) -> None:
-        """Close the connection; what is open is undone."""
+        """Close the connection; an open transaction is rolled back."""
         if not self.closed:
             driver = self._held()
             self.patience = min(self.patience or _CANCEL, _CANCEL)
@@ -216,7 +215,7 @@ class Connection:
             self._abandon()
 
     def info(self, what: int) -> Any:
-        """Return what the driver tells of itself and of the server."""
+        """Return what the driver reports about itself and the server."""
         driver = self._held()
         return self.call(lambda: driver.getinfo(what))
 
@@ -226,7 +225,7 @@ class Connection:
 
 
 class Cursor:
-    """A DBAPI cursor whose calls are done by the connection's thread."""
+    """A DBAPI cursor whose calls run on the connection's thread."""
 
     arraysize = 1
 
@@ -250,11 +249,11 @@ class Cursor:
 
     @property
     def messages(self) -> Sequence[tuple[str, str]]:
-        """What PRINT and warnings said, as (class, text)."""
+        """The PRINT messages and warnings, as (class, text)."""
         return self._driver.messages or ()
 
     def setinputsizes(self, sizes: Sequence[Any]) -> None:
-        """As in DBAPI, for the statements to come."""
+        """As in DBAPI, but for all later statements."""
         self._sizes = sizes
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> Cursor:
@@ -271,10 +270,10 @@ class Cursor:
         self._call(lambda: self._driver.execute(statement, *given))
 
     def _opened(self, statement: str, given: Sequence[Any], sizes: Sequence[Any]) -> str:
-        """Send the settings that a session begins with, and return what is still to be sent of a statement.
+        """Send the session's opening settings, and return the part of the statement still to send.
 
-        What a statement with parameters sets ends with it: the driver makes a procedure of it. So they are sent with
-        each of those, up to the first that has none.
+        The driver makes a procedure of a statement with parameters, so settings in its batch end with it. They are
+        sent with each such statement, until the first one without parameters.
         """
         connection, opening = self._connection, self._connection.opening
         if not given:
@@ -297,7 +296,7 @@ class Cursor:
             self.execute(statement, row)
 
     def execute_array(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Run a statement for whole arrays of rows at once; the server is asked to describe its parameters."""
+        """Run a statement for arrays of rows at once; the driver asks the server to describe the parameters."""
         self._driver.fast_executemany = True
         self._driver.setinputsizes(self._sizes)
         self._call(lambda: self._driver.executemany(statement, rows))
@@ -332,10 +331,10 @@ class Cursor:
 def without_nulls(
     statement: str, parameters: Sequence[Any], sizes: Sequence[Any]
 ) -> tuple[str, Sequence[Any], Sequence[Any]]:
-    """Return a statement in which NULL is written out, its other parameters and their sizes.
+    """Return a statement with each NULL written as a literal, its other parameters and their sizes.
 
-    Of what type a NULL is, the driver would ask the server. That is a question more, and a compatible server that
-    cannot tell ends the transaction over it.
+    The driver would ask the server for the type of a NULL parameter. That costs a round trip, and a compatible server
+    that cannot tell aborts the transaction.
     """
     if all(value is not None for value in parameters):
         return statement, parameters, sizes

@@ -1,8 +1,7 @@
-"""T-SQL's tokens, as far as a script must be understood: where a batch ends, and what its statements do.
+"""A tokenizer for T-SQL, detailed enough to find where a batch ends and what its statements do.
 
-Keywords fold as ASCII; names fold by Unicode, because most collations compare them
-regardless of case. Every blank that Unicode knows counts as one, and every other
-character from U+0080 on is part of a name. Block comments nest.
+Keywords fold as ASCII. Names fold by Unicode, because most collations ignore case. Every Unicode blank counts as a
+blank, and every other character from U+0080 on is part of a name. Block comments nest.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from custctl.support.patterns import compiled
 STRING = r"'[^']*+(?:''[^']*+)*+'"
 QUOTED_NAME = r'"[^"]*+(?:""[^"]*+)*+"|\[[^\]]*+(?:\]\][^\]]*+)*+\]'
 LINE_COMMENT = r"--[^\n]*+"
-# Whatever is not ASCII punctuation, a control character or a blank: letters, digits, and `_`, `@`, `#`, `$`.
+# Anything but ASCII punctuation, control characters and blanks: letters, digits, and `_`, `@`, `#`, `$`.
 WORD = r"[^\x00-\x22%-/:-?\[-\^`{-\x7f\s]"
-# A number ends where its digits do, though a word follows at once: `a=1WHERE b=2` is legal.
+# A number ends after its digits, even if a word follows directly: `a=1WHERE b=2` is legal.
 NUMBER = r"0[Xx][0-9A-Fa-f]*+|[0-9]++(?:[Ee][+-]?[0-9]++)?"
 
 _TOKEN = compiled(
@@ -41,8 +40,9 @@ _TO_COMMENT = compiled(rf"(?:[^'\"\[/\-]++|{STRING}|{QUOTED_NAME}|{LINE_COMMENT}
 
 
 class Kind(Enum):
-    """What a token is: a bare word or number, a string, a quoted name, a parenthesised group, an unclosed quote,
-    any other character.
+    """The kinds of tokens.
+
+    A bare word or number, a string, a quoted name, a parenthesised group, an unclosed quote, any other character.
     """
 
     WORD = "word"
@@ -60,10 +60,10 @@ class Token(NamedTuple):
     """One token of a batch.
 
     Attributes:
-        kind: what it is.
-        text: as written, quotes or parentheses included.
+        kind: its kind.
+        text: as written, including quotes or parentheses.
         start: offset of its first character.
-        end: offset behind its last character.
+        end: offset after its last character.
     """
 
     kind: Kind
@@ -73,12 +73,12 @@ class Token(NamedTuple):
 
     @property
     def keyword(self) -> str:
-        """The word in upper case, as keywords compare; empty for whatever is not a bare word."""
+        """The word in upper case, to compare with keywords; empty if it is not a bare word."""
         return upper(self.text) if self.kind is Kind.WORD else ""
 
     @property
     def identifier(self) -> str | None:
-        """The name this token stands for, folded; None where it cannot be a name."""
+        """The name that this token is, folded; None if it cannot be a name."""
         if self.kind is Kind.WORD:
             return self.text.casefold()
         if self.kind is not Kind.NAME:
@@ -88,24 +88,24 @@ class Token(NamedTuple):
 
     @property
     def value(self) -> str:
-        """What a string holds; for any other token its text."""
+        """The content of a string; for any other token its text."""
         if self.kind is not Kind.STRING:
             return self.text
         return self.text[self.text.index("'") + 1 : -1].replace("''", "'")
 
     @property
     def inside(self) -> str:
-        """What stands between the parentheses of a group."""
+        """The text between the parentheses of a group."""
         return self.text[1:].removesuffix(")")
 
 
 def upper(word: str) -> str:
-    """Return `word` with its ASCII letters in upper case: a dotless i is no I in a keyword."""
+    """Return `word` with its ASCII letters in upper case: a dotless i is not an I in a keyword."""
     return word.upper() if word.isascii() else "".join(c.upper() if c.isascii() else c for c in word)
 
 
 def comment_end(text: str, start: int) -> int:
-    """Return the offset behind the block comment that opens at `start`, or -1 where it is never closed."""
+    """Return the offset after the block comment that opens at `start`, or -1 if it is never closed."""
     depth = 0
     for edge in _COMMENT_EDGE.finditer(text, start):
         depth += 1 if edge[0] == "/*" else -1
@@ -115,10 +115,10 @@ def comment_end(text: str, start: int) -> int:
 
 
 def with_flat_comments(text: str) -> str:
-    """Return `text` with round brackets for the marks of each comment that lies within another one.
+    """Return `text` with parentheses instead of the marks of nested comments.
 
-    Microsoft's driver ends a comment at its first `*/`. It takes what follows for code: a question mark there for a
-    parameter, and an apostrophe for the beginning of a string.
+    Microsoft's driver ends a comment at its first `*/` and treats what follows as code: a question mark there as a
+    parameter, and an apostrophe as the start of a string.
     """
     flat: list[str] = []
     done = position = 0
@@ -135,8 +135,8 @@ def with_flat_comments(text: str) -> str:
 def tokenise(text: str, start: int = 0, end: int | None = None, *, flat: bool = False) -> Iterator[Token]:
     """Yield the tokens of `text` between two offsets, without blanks and comments.
 
-    A parenthesised group, with all that it holds, is one token, so that what comes out is the outermost level of the
-    code; with `flat` its parentheses are marks and what stands between them comes one by one. What is never closed
+    A parenthesised group with all its content is one token, so the result is the outermost level of the code. With
+    `flat`, parentheses are marks, and their content is yielded token by token. A group or comment that is never closed
     ends with the text.
     """
     if end is None:

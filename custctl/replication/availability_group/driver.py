@@ -171,7 +171,7 @@ class AvailabilityDriver(AvailabilityNodes):
         return ""
 
     def _confirm(self, plan: Plan, step: Step) -> str:
-        """Check again with what the nodes have now: if they still receive, the primary runs, whatever was confirmed."""
+        """Check again what the nodes have: if they still receive, the primary runs, whatever was confirmed."""
         topology = self._look()
         before = plan.facts["hardened"]
         for node, seen in topology.standbys:

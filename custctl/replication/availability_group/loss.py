@@ -48,10 +48,10 @@ def unseen(topology: Topology) -> set[str]:
 def assess_loss(topology: Topology, node: Node, found: Observation) -> Loss:
     """Return what the old primary may have acknowledged and a secondary may lack.
 
-    A Windows cluster with quorum stores for every database whether a replica is synchronized. The primary acknowledges a
-    write that such a replica lacks only after the cluster has cleared that state. Without a cluster, a replica does not
-    learn when the primary continues without it, or when somebody lets commits wait for fewer secondaries. In that case
-    it is only proven that nothing is lost if every replica answers, including the old primary.
+    A Windows cluster with quorum stores for every database whether a replica is synchronized. The primary acknowledges
+    a write that such a replica lacks only after the cluster has cleared that state. Without a cluster, a replica does
+    not learn when the primary continues without it, or when somebody lets commits wait for fewer secondaries. In that
+    case it is only proven that nothing is lost if every replica answers, including the old primary.
     """
     group = group_of(found)
     if group.cluster_type == WSFC:

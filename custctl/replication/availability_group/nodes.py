@@ -49,7 +49,7 @@ class AvailabilityNodes(Driver):
                     f"the database on `{node.name}` is in the group `{seen.group.name}`, but the profile names `{wanted}`",
                     hint="correct `database.replication.group`",
                 )
-        # A secondary that serves no reads cannot report its stamp; the new primary's is checked before it is written to.
+        # A secondary that serves no reads cannot report its stamp; the new primary's is checked before any write.
         if topology.primary is not None or any(seen.environment is not None for _, seen in topology.answered()):
             require_environment(topology, self._profile)
 

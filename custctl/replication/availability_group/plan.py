@@ -1,8 +1,8 @@
 """Plans a switchover or failover of an availability group: pure functions of what was observed.
 
 The group's cluster type decides who may change roles. In a Windows cluster (WSFC) the replicas carry out a failover
-themselves, and the server refuses one that would lose data. An external manager (EXTERNAL) is the only one that may fail
-over its group. Without a cluster (NONE) every failover is forced, and custctl must ensure that no data is lost.
+themselves, and the server refuses one that would lose data. An external manager (EXTERNAL) is the only one that may
+fail over its group. Without a cluster (NONE) every failover is forced, and custctl must ensure that no data is lost.
 
 Sources, below https://learn.microsoft.com/sql/database-engine/availability-groups/windows/:
   perform-a-planned-manual-failover-of-an-availability-group-sql-server,
@@ -207,8 +207,8 @@ def refuse_external(group: GroupState, what: str) -> None:
 def _closing(plan: Plan, followers: Sequence[Node], group: GroupState) -> Plan:
     """Return the plan with the steps after the promotion.
 
-    Rows written before the fork is counted get the old epoch, so it is counted right away, unless that commit would have
-    to wait for a secondary.
+    Rows written before the fork is counted get the old epoch, so it is counted right away, unless that commit would
+    have to wait for a secondary.
     """
     target = plan.target
     following = planning.follow(dict.fromkeys(each.name for each in followers), target)

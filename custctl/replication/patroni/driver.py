@@ -89,7 +89,7 @@ class PatroniDriver(Driver):
         return self._view.way_out or super().way_out(topology)
 
     def _require_ours(self, topology: Topology) -> None:
-        """Refuse a cluster that is not the profile's, or an API that would get its password unencrypted in production."""
+        """Refuse a cluster that is not the profile's, or in production an API that gets its password unencrypted."""
         self._view.require(self._group)
         require_environment(topology, self._profile)
         exposed = [str(api) for api in self._apis.values() if api.is_exposed]

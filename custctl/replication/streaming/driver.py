@@ -175,7 +175,7 @@ class StreamingDriver(Driver):
         target.unfence(_FENCING)
 
     def _confirm(self, plan: Plan, step: Step) -> str:
-        """Check again with what the standbys have now: if they still receive, the primary runs, whatever was confirmed."""
+        """Check again what the standbys have: if they still receive, the primary runs, whatever was confirmed."""
         # Reuse the look of the lock step: each look waits for the silent nodes, and writes are down meanwhile.
         topology = self._locked
         node, found = planning.answering(topology, plan.target)

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 def assess_loss(topology: Topology, node: Node, found: Observation) -> Loss:
     """Return what the old primary may have acknowledged and a standby may lack.
 
-    With synchronous replication a commit is acknowledged once a number of standbys have it. If so few of them are silent
-    that a reachable one must have it, the standby that has received the most has every acknowledged write. The old
-    primary's setting can no longer be read, so the setting recorded on this branch of the history is used, and all
-    standbys must have the same one. A standby that has the record has every write acknowledged before it. The proof holds
-    only if nobody changed the primary's setting since, so it names the time of the record.
+    With synchronous replication a commit is acknowledged once a number of standbys have it. If so few of them are
+    silent that a reachable one must have it, the standby that has received the most has every acknowledged write. The
+    old primary's setting can no longer be read, so the setting recorded on this branch of the history is used, and all
+    standbys must have the same one. A standby that has the record has every write acknowledged before it. The proof
+    holds only if nobody changed the primary's setting since, so it names the time of the record.
     """
     doubt = _doubt(topology, found)
     if doubt:

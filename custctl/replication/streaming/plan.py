@@ -1,7 +1,7 @@
 """Plans a switchover or failover with streaming replication: pure functions of what was observed.
 
-A promotion is safe if the target has every acknowledged write and no other node accepts more. A switchover ensures both;
-a failover can only judge by what the remaining nodes report.
+A promotion is safe if the target has every acknowledged write and no other node accepts more. A switchover ensures
+both; a failover can only judge by what the remaining nodes report.
 """
 
 from __future__ import annotations
