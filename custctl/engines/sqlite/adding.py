@@ -1,4 +1,4 @@
-"""Scripts that add a column to `customer` on SQLite, whose columns take any value: a CHECK makes the type real."""
+"""Scripts that add a column to `customer` on SQLite, whose columns accept any value: a CHECK enforces the type."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from custctl.engines.sqlite.dialect import SqliteDialect
 
 _HEX = "[0-9a-f]"
 _UUID = "-".join(_HEX * size for size in (8, 4, 4, 4, 12))
-# The type of a column decides what a value is turned into, and from it custctl knows what the column holds.
+# A column's type determines how SQLite converts values, and tells custctl what the column holds.
 _TYPES = {"smallint": "SMALLINT", "integer": "INT4", "bigint": "BIGINT", "float": "REAL", "timestamp": "TIMESTAMP(3)"}
 
 
 class SqliteColumnScripts(ColumnScripts):
     """Writes scripts for SQLite 3.34 or newer."""
 
-    most_digits = 15  # more, a number with a fraction does not keep
+    most_digits = 15  # a number with a fraction keeps no more
 
     @cached_property
     def _dialect(self) -> SqliteDialect:
@@ -58,7 +58,7 @@ def _check(name: str, column: NewColumn) -> str:
             f"typeof({name}) IN ('integer', 'real', 'null')"
             f" AND ({name} IS NULL OR (abs({name}) < 1e{kind.size - kind.scale} AND round({name}, {kind.scale}) = {name}))"
         )
-    # Without a modifier 29 February of any year is a date.
+    # Without a modifier, 29 February of any year counts as a date.
     return {
         "text": f"typeof({name}) IN ('text', 'null') AND ({name} IS NULL OR length({name}) BETWEEN 1 AND {kind.size})",
         "float": f"typeof({name}) IN ('real', 'null') AND ({name} IS NULL OR abs({name}) < 9e999)",

@@ -1,8 +1,8 @@
-"""Bulk merge on SQLite: a batch goes into a temporary table, and from there set by set.
+"""Bulk merge on SQLite: a batch is loaded into a temporary table, and set-based statements merge it.
 
 One INSERT … SELECT is not only shorter than an `executemany`: the full-text
-index behind the triggers is flushed once a statement, not once a row, which is
-most of the time of an import.
+index behind the triggers is flushed once per statement, not once per row, which
+would take most of the time of an import.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def merge(
 ) -> Merge:
     """Insert or update a batch inside the open transaction; see `Database.merge`.
 
-    A write transaction holds the only write lock, so what the look-up saw stays true.
+    A write transaction holds the only write lock, so the result of the lookup stays valid.
 
     Args:
-        typed: what makes the value of a column of a text, by the column's number, where it is not the text itself.
+        typed: converters from text to a column's value, by column number, for columns that do not take the text itself.
     """
     staged = _Stage(driver, table, columns, key)
     if typed:
@@ -65,7 +65,7 @@ def merge(
 
 
 class _Stage:
-    """The temporary table of a batch; `position` counts from 1, the other columns are named by their number."""
+    """The temporary table of a batch; `position` starts at 1, the other columns are named by number."""
 
     def __init__(self, driver: sqlite3.Connection, table: str, columns: Sequence[str], key: str) -> None:
         self._driver = driver
@@ -77,7 +77,7 @@ class _Stage:
         self._match = f"held.{_quote(key)} = {self._staged[columns.index(key)]}"
 
     def fill(self, rows: Sequence[Sequence[Any]]) -> None:
-        """Put the batch in, in place of the one before."""
+        """Replace the contents of the table with this batch."""
         names = ", ".join(f"c{number}" for number in range(len(self._columns)))
         places = ", ".join("?" for _ in self._columns)
         self._driver.execute(f"CREATE TABLE IF NOT EXISTS {self._stage} (position INTEGER PRIMARY KEY, {names})")
@@ -85,12 +85,12 @@ class _Stage:
         self._driver.executemany(f"INSERT INTO {self._stage} ({names}) VALUES ({places})", rows)
 
     def known(self) -> list[int]:
-        """Return the 0-based positions whose key a row holds."""
+        """Return the 0-based positions whose key exists."""
         query = f"SELECT s.position - 1 FROM {self._stage} AS s CROSS JOIN {self._table} AS held ON {self._match}"
         return [at for (at,) in self._driver.execute(f"{query} ORDER BY 1")]
 
     def known_and_same(self) -> list[tuple[int, int, int]]:
-        """Return position, id and whether the values are the same, where a row holds the key."""
+        """Return position, id and whether the values are equal, for keys that exist."""
         pairs = zip(self._columns, self._staged, strict=True)
         same = " AND ".join(f"held.{column} COLLATE BINARY IS {staged}" for column, staged in pairs)
         query = f"SELECT s.position - 1, held.id, {same} FROM {self._stage} AS s CROSS JOIN {self._table} AS held"
@@ -107,7 +107,7 @@ class _Stage:
         )
 
     def insert(self, *, some_known: bool) -> range:
-        """Insert the rows whose key is new, in their order, and return their ids."""
+        """Insert the rows with a new key, in order, and return their ids."""
         fresh = f" WHERE NOT EXISTS (SELECT 1 FROM {self._table} AS held WHERE {self._match})" if some_known else ""
         last = self._last_id()
         self._driver.execute(

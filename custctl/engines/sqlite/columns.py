@@ -1,4 +1,4 @@
-"""The company's own columns, as SQLite declares them.
+"""Reads the company's own columns from SQLite's declarations.
 
 Source: https://www.sqlite.org/pragma.html#pragma_table_xinfo, https://www.sqlite.org/datatype3.html
 """
@@ -39,7 +39,7 @@ _KINDS: Final[dict[str, Kind]] = {
     "JSON": "json",
 }
 _EXACT_DIGITS: Final = 15
-"""More digits than these a number with a fraction does not keep."""
+"""The most digits that a number with a fraction keeps."""
 
 
 def own_fields(connection: Connection) -> list[Field]:
@@ -97,9 +97,9 @@ _REFERRING: Final = """SELECT m.name, f."from", coalesce(f."to", 'id') FROM sqli
 
 
 def constrained(connection: Connection, constraint: str | None) -> list[str]:
-    """Return the columns of `customer` that a constraint is about; its name may be the condition itself."""
+    """Return the columns of `customer` that a constraint applies to; its name may be the condition itself."""
     if constraint is None:
-        # Which foreign key it was, SQLite does not say.
+        # SQLite does not say which foreign key it was.
         return connection.send(f"SELECT \"from\" FROM pragma_foreign_key_list('{CUSTOMER}') ORDER BY 1").scalars()
     table = connection.send(f"SELECT sql FROM sqlite_master WHERE type = 'table' AND name = '{CUSTOMER}'").scalar()
     named = re.search(rf"CONSTRAINT\s+[\"\[`]?{re.escape(constraint)}\b[\"\]`]?\s+CHECK\s*", table or "", re.IGNORECASE)
@@ -107,7 +107,7 @@ def constrained(connection: Connection, constraint: str | None) -> list[str]:
 
 
 def _bracketed(text: str) -> str:
-    """Return what stands in the brackets that a text begins with."""
+    """Return the contents of the parentheses that a text starts with."""
     depth = 0
     for at, character in enumerate(text):
         depth += (character == "(") - (character == ")")
@@ -117,5 +117,5 @@ def _bracketed(text: str) -> str:
 
 
 def referring(connection: Connection) -> list[tuple[str, str, str]]:
-    """Return table, column and the column of `customer` of each foreign key that forbids to delete a customer."""
+    """Return table, column and the column of `customer` for each foreign key that prevents deleting a customer."""
     return [(connection.quote(t), connection.quote(c), to) for t, c, to in connection.send(_REFERRING)]

@@ -1,4 +1,4 @@
-"""SQLite, the embedded engine, behind the one interface."""
+"""SQLite, the embedded engine, behind the common interface."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ if TYPE_CHECKING:
     from custctl.schema.own import Field
     from custctl.schema.shape import Difference, Shape
 
-# Not `temp_store = MEMORY`: what a statement needs to be undone is kept there too, all pages that it writes.
+# Not `temp_store = MEMORY`: it would also keep a statement's rollback data in memory, all the pages that it writes.
 _SETTINGS = (
     "foreign_keys = ON",
-    # What is deleted is overwritten, whatever SQLite was built with.
+    # Overwrite deleted data, whatever SQLite's build options.
     "secure_delete = ON",
-    # 32 MiB hold the upper levels of all indexes of ten million customers; a short command fills little of it.
+    # 32 MiB hold the upper levels of all indexes of ten million customers; a short command uses little of it.
     "cache_size = -32768",
-    # 16 MiB of log before it is written back: an import writes each page of an index less often.
+    # Write the log back only after 16 MiB, so that an import writes each index page less often.
     "wal_autocheckpoint = 4000",
 )
-_READERS_MS = 500  # how long readers are waited for where the log is emptied
-_PROGRESS_STEPS = 50_000  # virtual machine instructions between looks at the clock: about a millisecond
+_READERS_MS = 500  # how long emptying the log waits for readers
+_PROGRESS_STEPS = 50_000  # virtual machine instructions between checks of the clock: about a millisecond
 
 
 class SqliteDatabase(Database):
-    """A database in one file, in WAL mode where custctl made it."""
+    """A database in one file; in WAL mode if custctl created it."""
 
     engine_name = "sqlite"
     has_logins = False
@@ -70,7 +70,7 @@ class SqliteDatabase(Database):
     def _open(self) -> sqlite3.Connection:
         if not self.exists():
             raise PendingError(f"{self.location} does not exist yet", hint="run `custctl migrate`")
-        # Autocommit at the driver: it would begin and commit behind our back otherwise.
+        # The driver is in autocommit; otherwise it would begin and commit by itself.
         mode = "immutable=1" if self._is_immutable() else "mode=rw"
         connection = sqlite3.connect(
             f"{self.path.as_uri()}?{mode}", uri=True, isolation_level=None, timeout=self.timeout
@@ -87,9 +87,9 @@ class SqliteDatabase(Database):
         return connection
 
     def _is_immutable(self) -> bool:
-        """Tell whether the file is on a read-only file system, and whole without a log or journal beside it.
+        """Tell whether the file is on a read-only file system and complete without a log or journal.
 
-        SQLite cannot make there what readers of a database in WAL mode share, and need not: nobody writes.
+        There SQLite cannot create the shared files of WAL mode, and does not need them, because nobody writes.
         """
         if os.name != "posix":
             return False
@@ -104,7 +104,7 @@ class SqliteDatabase(Database):
             self._deadline = time.monotonic() + self.timeout
 
     def _on_progress(self) -> int:
-        # Signal handlers run here too, in the midst of a long statement; sqlite3 would drop what they raise.
+        # Signal handlers also run here, during a long statement; sqlite3 would drop the exceptions they raise.
         try:
             self._expired = self._deadline is not None and time.monotonic() > self._deadline
             return int(self._expired)
@@ -119,7 +119,7 @@ class SqliteDatabase(Database):
         return self._connection
 
     def detach(self) -> SqliteConnection | None:
-        """Hand the open connection over, if any: the next one is another one."""
+        """Hand over the open connection, if any; `connect` then opens a new one."""
         connection, self._connection = self._connection, None
         return connection
 
@@ -141,12 +141,12 @@ class SqliteDatabase(Database):
         return True
 
     def create(self) -> None:
-        # An empty file may be one whose maker was killed here.
+        # An empty file may be left by a process that was killed here.
         if self.exists() and self.path.stat().st_size > 0:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            # The file holds personal data: it is its owner's alone until its owner says otherwise.
+            # The file holds personal data: only its owner has access until the owner changes that.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             with self.errors():
                 connection = self._open()
@@ -173,8 +173,8 @@ class SqliteDatabase(Database):
         expired, self._expired = self._expired, False
         driver_error = error.orig if isinstance(error, StatementError) else error
         name = getattr(driver_error, "sqlite_errorname", None)
-        # A signal's handler may raise before `_on_progress` is inside its `try`, or in a function that SQL calls:
-        # the driver then drops what it raised.
+        # A signal handler may raise before `_on_progress` is inside its `try`, or in a function that SQL calls; the
+        # driver then drops the exception.
         if signals.received is not None and name in ("SQLITE_INTERRUPT", "SQLITE_ERROR"):
             return signals.received
         if name == "SQLITE_INTERRUPT" and not expired:
@@ -205,7 +205,7 @@ class SqliteDatabase(Database):
 
     @contextmanager
     def reading(self, *, snapshot: bool = False, replica: bool = False) -> Iterator[Connection]:
-        # A transaction costs nothing here: all reads are of one state.
+        # A transaction costs nothing here, so all reads see one state.
         with self.errors():
             connection = self.connect()
             self._deadline = time.monotonic() + self.timeout
@@ -222,8 +222,8 @@ class SqliteDatabase(Database):
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Hold the one write lock during the block, and commit at its end; an error leaves nothing."""
-        # The time limit is for the lock: a batch that has it goes on to its end.
+        """Hold the write lock during the block and commit at its end; roll back on an error."""
+        # The timeout applies to the lock: a batch that has it runs to its end.
         with self.errors():
             connection = self.connect()
             self._erases = False
@@ -238,7 +238,7 @@ class SqliteDatabase(Database):
                 self._empty_log(connection.driver)
 
     def _end(self, connection: SqliteConnection, how: str) -> None:
-        """End the open transaction, if any; where that fails, closing the connection ends it as well."""
+        """End the open transaction, if any; if that fails, close the connection, which ends it as well."""
         try:
             if connection.driver.in_transaction:
                 connection.driver.execute(how)
@@ -252,29 +252,29 @@ class SqliteDatabase(Database):
         return {name for (name,) in rows if not name.startswith("sqlite_")}
 
     def is_standby(self, connection: Connection) -> bool:
-        return False  # a file follows no other
+        return False  # a file is never a standby
 
     def lock(self, connection: Connection, name: str) -> None:
-        """Do nothing: one transaction at a time can write."""
+        """Do nothing: only one transaction at a time can write."""
 
     def erase_copies(self, connection: Connection) -> None:
-        # An index only marks what is deleted. One segment is made of all, without what is marked: the option
-        # `secure-delete` of FTS5 would make a file that SQLite before 3.42 cannot write to.
+        # A full-text index only marks deleted entries; `optimize` merges all segments into one without them. FTS5's
+        # option `secure-delete` would create a file that SQLite before 3.42 cannot write to.
         there = self.table_names(connection)
         for index in FULL_TEXT:
             if index in there:
                 connection.send(f"INSERT INTO {index} ({index}) VALUES ('optimize')")
-        # Where somebody has run ANALYZE, SQLite keeps samples of the indexed values.
+        # If somebody has run ANALYZE, SQLite keeps samples of the indexed values.
         if value_of(connection.driver, "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat4'") is not None:
             connection.send("DELETE FROM sqlite_stat4 WHERE tbl LIKE 'customer%'")
         self._erases = True
 
     def _empty_log(self, driver: sqlite3.Connection) -> bool:
-        """Write the log back and empty it, and tell whether that was possible.
+        """Write the log back and empty it; return whether that was possible.
 
-        A reader in the midst of it keeps it until the next writer gets so far.
+        If a reader still uses the log, it stays until a later writer can empty it.
         """
-        # It is committed: what fails here must not look as if it were not.
+        # The transaction is committed: a failure here must not look like a failed commit.
         with suppress(sqlite3.Error):
             driver.execute(f"PRAGMA busy_timeout = {_READERS_MS}")
             busy = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
@@ -283,7 +283,7 @@ class SqliteDatabase(Database):
         return False
 
     def scrub(self) -> Sequence[Remains]:
-        # Other clients write without `secure_delete`, and leave old values in free space; only a new file is without.
+        # Other clients write without `secure_delete` and leave old values in free space: rewrite the file.
         try:
             with self.errors():
                 driver = self.connect().driver
@@ -416,7 +416,7 @@ class SqliteDatabase(Database):
         return lost(applied, rest)
 
     def settle(self, connection: Connection, statement: Statement) -> bool | None:
-        # Each of these can be run again whether or not it took effect.
+        # Each of these statements can be run again, whether or not it took effect.
         return False if self.language.needs_autocommit(statement) else None
 
     # -- shape -------------------------------------------------------------------------------------
@@ -475,10 +475,10 @@ class SqliteDatabase(Database):
             ExitCode.CREDENTIAL,
         )
         if os.name == "posix" and self.path.stat().st_mode & 0o007:
-            # Advice, not a fault: what is meant to be shared is for its owner to say.
+            # This is advice, not a failure: the owner decides what to share.
             yield Check("privacy", True, "every user on this machine can open it", f"run `chmod o= {self.path}`")
 
 
 def translate_os(error: OSError, location: str) -> CustctlError:
-    """Return the error of the tree for a file that could not be made."""
+    """Return the error for a file that could not be created."""
     return RefusedError(f"{location} cannot be created: {error.strerror}", hint="check `database.path` in the profile")

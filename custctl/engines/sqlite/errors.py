@@ -1,4 +1,4 @@
-"""SQLite's result codes, told as errors of the tree."""
+"""Converts SQLite's result codes to `CustctlError`."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _OTHER_SHAPE = re.compile(
 
 
 def translate(error: BaseException, location: str) -> CustctlError:
-    """Return the error of the tree for a driver's error.
+    """Convert a driver's error to a `CustctlError`.
 
     Args:
-        error: what sqlite3 raised.
-        location: the database, as messages name it.
+        error: the exception from sqlite3.
+        location: the database, as named in messages.
 
     Source: https://www.sqlite.org/rescode.html
     """
@@ -63,7 +63,7 @@ def translate(error: BaseException, location: str) -> CustctlError:
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_IOERR", "SQLITE_FULL")):
         return UnavailableError(f"{location} cannot be read or written: {text}", hint="check the disk, then a backup")
     if text.startswith("Could not decode to UTF-8"):
-        # The driver's own text quotes the value.
+        # The driver's own message quotes the value.
         return InvalidError(
             f"a value in {location} is not UTF-8: it was not written by custctl",
             hint="find it with `SELECT id FROM customer WHERE …` in the sqlite3 shell, and rewrite it",

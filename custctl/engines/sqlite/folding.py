@@ -1,8 +1,8 @@
-"""Case-insensitive search on SQLite, whose own folding stops at ASCII.
+"""Case-insensitive search on SQLite, whose own folding only covers ASCII.
 
-A NOCASE index folds ASCII. For other letters the prefix is spelled out in both
-cases, one range each, and the candidates are checked by a function that knows
-Unicode. Trigrams are folded by FTS5 itself.
+A NOCASE index folds ASCII. For other letters, the prefix is expanded to both
+cases, one range each, and a function that knows Unicode checks the candidates.
+FTS5 folds trigrams itself.
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ from collections.abc import Sequence
 from itertools import product
 
 _SPELLED_LETTERS = 3  # at most 2 ** 3 ranges
-_MAX_TRIGRAMS = 16  # more would only cost time: the candidates are checked anyway
-# Letters that fold to one which has another upper case, or none.
+_MAX_TRIGRAMS = 16  # more would only cost time, because the candidates are checked anyway
+# Letters with a further form of the same folding, besides their own upper case.
 _FURTHER_CASES = {"\u03c3": "\u03c2", "ß": "ẞ", "θ": "ϴ"}
 _END = "\U0010ffff"
 
 
 def fold(text: str) -> str:
-    """Return the form in which two texts are compared without case; accents count."""
+    """Return the form in which texts are compared, ignoring case but not accents."""
     if text.isascii():
         return text.lower()
-    # Letter by letter, as the index of trigrams does: `lower()` looks at what stands around a sigma, and makes two
-    # characters of İ.
+    # Fold letter by letter, like the trigram index: `lower()` depends on the context of a sigma and turns İ into two
+    # characters.
     return "İ".join([part.lower() for part in text.replace("\u03a3", "\u03c3").replace("\u03c2", "\u03c3").split("İ")])
 
 
 def starts_with(needle: str, value: object) -> int:
-    """Tell whether a value begins with a folded needle; registered as an SQL function."""
+    """Tell whether a value starts with a folded needle; an SQL function."""
     return int(isinstance(value, str) and fold(value).startswith(needle))
 
 
 def prefix_ranges(text: str) -> list[tuple[str, str]]:
-    """Return the half-open ranges of a NOCASE index in which all values beginning with `text` lie."""
+    """Return half-open ranges of a NOCASE index that contain all values starting with `text`."""
     spelled = 0
     choices: list[tuple[str, ...]] = []
     for char in text:

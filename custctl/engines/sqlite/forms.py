@@ -1,4 +1,4 @@
-"""Values that SQLite keeps as text in more than one form, in the one form in which they are compared."""
+"""Normalises values that SQLite stores as text in more than one form, for comparison."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _DIGITS = 9  # of a second
 
 
 def moment(value: object) -> str | None:
-    """Return a time in UTC with nine digits of a second; what is none as it is. Registered as an SQL function."""
+    """Return a time in UTC with nine fractional digits; other values stay as they are. An SQL function."""
     if value is None:
         return None
     try:
@@ -21,7 +21,7 @@ def moment(value: object) -> str | None:
 
 
 def json_form(value: object) -> str | None:
-    """Return JSON with its keys in order; what is none as it is. Registered as an SQL function."""
+    """Return JSON with its keys sorted; other values stay as they are. An SQL function."""
     if value is None:
         return None
     try:

@@ -1,8 +1,8 @@
-"""What a script for SQLite destroys, holds up, or only seems to do.
+"""Finds what an SQLite script destroys, blocks, or silently does not do.
 
-The rules read tokens: a string, a comment or a quoted name never looks like a
-keyword, and the body of a trigger, which runs later, is not looked into. What a
-script does to tables of its own making harms nobody and is not reported.
+The rules read tokens, so a string, a comment or a quoted name never looks like a
+keyword. The body of a trigger is not checked, because it runs later. What a script
+does to tables that it created itself harms nobody and is not reported.
 
 Source of what SQLite does: https://sqlite.org/lang_altertable.html,
 https://sqlite.org/pragma.html, https://sqlite.org/lang_conflict.html.
@@ -59,21 +59,21 @@ RULES: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# Tried on SQLite 3.40: foreign_keys, page_size and auto_vacuum are silently ignored, the others raise an error.
+# Tested on SQLite 3.40: foreign_keys, page_size and auto_vacuum are silently ignored, the others raise an error.
 _OUTSIDE_ONLY = frozenset({"FOREIGN_KEYS", "JOURNAL_MODE", "SYNCHRONOUS", "WAL_CHECKPOINT", "PAGE_SIZE", "AUTO_VACUUM"})
 _Key = tuple[str, str]
 
 
 class _Linter(Findings):
-    """The state of one script: what it has made so far, and what it dropped without making it again."""
+    """The state of one script: what it has created so far, and what it dropped without creating it again."""
 
     hints = _HINTS
 
     def __init__(self, *, transaction: bool) -> None:
         super().__init__()
         self._in_transaction = transaction
-        # Tables by (schema, name): made here and so holding nothing but what this script wrote; made unless they were
-        # there already; dropped or renamed away here.
+        # Tables by (schema, name): created by this script, so that they hold only what it wrote; created only if they
+        # did not exist; dropped or renamed by this script.
         self._own: set[_Key] = set()
         self._perhaps_own: set[_Key] = set()
         self._gone: set[_Key] = set()
@@ -88,7 +88,7 @@ class _Linter(Findings):
             reader.take()
             check(self, reader)
 
-    # What the script made itself.
+    # What the script created itself.
 
     def _key(self, name: Name) -> _Key:
         if name.schema is not None:
@@ -114,7 +114,7 @@ class _Linter(Findings):
         self._perhaps_own.discard(key)
         self._gone.add(key)
 
-    # One method a first keyword.
+    # One method per first keyword.
 
     def create(self, reader: Reader) -> None:
         temporary = bool(reader.accept("TEMP", "TEMPORARY"))
@@ -132,7 +132,7 @@ class _Linter(Findings):
         self._made.add((what, name.folded))
         self._dropped.pop((what, name.folded), None)
         if what == "INDEX" and reader.accept("ON") and (table := reader.name()) is not None:
-            # The schema stands before the index's name, never before the table's.
+            # The schema precedes the index's name, never the table's.
             table = table._replace(schema=name.schema)
             if not self._is_own(table) and self._key(table) not in self._perhaps_own:
                 message = f"all writers wait while the index `{name.shown}` is built on `{table.shown}`"
@@ -263,14 +263,14 @@ class _Linter(Findings):
 
 
 def lint(statements: Sequence[Statement], *, transaction: bool = True) -> list[Finding]:
-    """Look for what locks, destroys, or silently does nothing.
+    """Find what locks, destroys data, or silently does nothing.
 
     Args:
-        statements: a script, split.
-        transaction: whether the script runs in one transaction (`-- custctl: transaction=off` says no).
+        statements: the statements of a script.
+        transaction: whether the script runs in one transaction (not with `-- custctl: transaction=off`).
 
     Returns:
-        The findings, by line. Whether the script allows them is for the caller to ask.
+        The findings, by line. The caller checks whether the script allows them.
     """
     linter = _Linter(transaction=transaction)
     for statement in statements:

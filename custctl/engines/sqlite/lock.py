@@ -1,6 +1,6 @@
-"""The migration lock of SQLite: an operating-system lock on a file beside the database.
+"""SQLite's migration lock: an operating-system lock on a file beside the database.
 
-The system frees it when its holder dies, however that happens; the file itself
+The system releases it when its holder dies, for whatever reason; the file itself
 stays, and only says who held the lock last.
 """
 
@@ -26,21 +26,21 @@ def file_lock(database: Path, timeout: float, on_wait: Callable[[LockHolder | No
     """Hold the lock of a database during the block.
 
     Args:
-        database: the database's file, which need not exist. The lock lies beside the file that it leads to, so that
-            all who come by way of symbolic links hold the same one.
+        database: the database's file, which need not exist. The lock file is beside the resolved path, so that everyone
+            who uses a symbolic link gets the same lock.
         timeout: seconds to wait for another holder.
         on_wait: called once with the holder, before waiting.
 
     Raises:
-        UnavailableError: the time ran out, or the file system has no locks.
-        CredentialError: the file cannot be made or opened.
+        UnavailableError: timed out, or the file system has no locks.
+        CredentialError: the lock file cannot be created or opened.
     """
     found = database.resolve()
     path = found.with_name(f"{found.name}.lock")
     try:
-        # The lock comes before everything else, the database and its folder included.
+        # The lock is taken before anything else, even before the database and its folder exist.
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Not through a symbolic link, which may lead to any other file of the user's.
+        # Do not follow a symbolic link, which may point to any other file of the user.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
     except OSError as error:
         raise CredentialError(
@@ -69,20 +69,20 @@ def file_lock(database: Path, timeout: float, on_wait: Callable[[LockHolder | No
 
 
 def _share(descriptor: int, database: Path) -> None:
-    """Let all who may write to the database have its lock: give the file its group and mode.
+    """Give the lock file the database's group and mode, so that everyone who may write to the database can lock it.
 
-    Only its owner can, and root also hands it to the database's own owner.
+    Only the file's owner can do that. Root also gives the file to the database's owner.
     """
     if os.name != "posix":
         return
     with suppress(OSError):
         held, own = database.stat(), os.fstat(descriptor)
         if own.st_uid != os.geteuid() or own.st_nlink != 1:
-            return  # another user's, or another file under this name too
+            return  # another user's file, or one with other hard links
         mode = 0o600 | held.st_mode & 0o066
         owner = held.st_uid if own.st_uid == 0 else -1
         if own.st_gid != held.st_gid or owner not in (-1, own.st_uid):
-            # Before the mode: no other group gets that, not for a moment.
+            # Change the group before the mode, so that the old group never gets access.
             os.fchown(descriptor, owner, held.st_gid)
         if own.st_mode & 0o777 != mode:
             os.fchmod(descriptor, mode)
@@ -98,7 +98,7 @@ def _taken(descriptor: int, path: Path) -> bool:
 
 
 def _write_holder(descriptor: int) -> None:
-    """Say who holds the lock; where that cannot be written, on a full disk say, the lock holds all the same."""
+    """Write who holds the lock; if that fails, for example on a full disk, the lock still holds."""
     record = {"pid": os.getpid(), "actor": actor(), "since": int(time.time())}
     with suppress(OSError):
         os.ftruncate(descriptor, 0)

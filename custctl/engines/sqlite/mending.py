@@ -1,7 +1,7 @@
-"""What brings an SQLite file back into shape, as statements that the sqlite3 shell runs.
+"""Statements for the sqlite3 shell that repair the shape of an SQLite file.
 
-ALTER TABLE can add and rename columns. For the rest a table is written again, as SQLite's documentation says; what of it
-belongs to others is kept.
+ALTER TABLE can add and rename columns. For other changes a table is rebuilt, as SQLite's documentation describes; parts
+of it that belong to others are kept.
 
 Source: https://www.sqlite.org/lang_altertable.html#otheralter
 """
@@ -25,7 +25,7 @@ _CONSTANT = re.compile(r"'[^']*'|[+-]?[0-9.]+", re.ASCII)
 
 
 def mends(differences: Sequence[Difference], expected: Shape, found: Shape) -> list[Mend]:
-    """Return what mends each difference, in their order."""
+    """Return a repair for each difference, in order."""
     rebuilt: dict[str, Mend] = {}
     for table in {each.key.table for each in differences}:
         here = [each for each in differences if each.key.table == table]
@@ -40,7 +40,7 @@ def _needs_rebuild(each: Difference, here: Sequence[Difference]) -> bool:
         return False
     if key.kind == COLUMN and each.fault == "missing":
         return not _can_be_added(each.expected) or each.instead is not None
-    # What a column that is added brings along needs no more.
+    # A constraint that comes with an added column needs no rebuild.
     brings = {other.key.name for other in here if other.key.kind == COLUMN and other.fault == "missing"}
     return each.expected.get("_column") not in brings
 
@@ -74,7 +74,7 @@ def _mend(each: Difference, differences: Sequence[Difference], expected: Shape) 
 
 
 def _table(table: str, expected: Shape) -> Iterator[str]:
-    """Yield what makes a table, with all that is on it."""
+    """Yield the statements that create a table and everything on it."""
     whole = expected[Key(TABLE, table, "")]
     if "_sql" in whole:
         yield whole["_sql"]
@@ -101,7 +101,7 @@ def _constraints(things: Shape) -> list[str]:
 
 
 def _rebuild(table: str, here: Sequence[Difference], expected: Shape, found: Shape) -> Mend:
-    """Write a table again: our columns as they should be, then those of others with what is theirs."""
+    """Rebuild a table: our columns as they should be, then other owners' columns with their constraints."""
     ours = {key: facts for key, facts in expected.items() if key.table == table}
     theirs = {key: facts for key, facts in found.items() if key.table == table and key not in ours}
     renamed = {each.key.name: str(each.instead) for each in here if each.fault == "renamed"}
@@ -141,7 +141,7 @@ def _rebuild(table: str, here: Sequence[Difference], expected: Shape, found: Sha
 
 
 def _kept(theirs: Shape, extra: set[str]) -> Iterator[str]:
-    """Yield the constraints of others: the table's, and those of our columns; those of their own columns came along."""
+    """Yield other owners' constraints on the table and on our columns; their own columns' are already copied."""
     for key, facts in theirs.items():
         if facts.get("_sql") and key.kind in (UNIQUE, CHECK, FOREIGN_KEY):
             yield facts["_sql"]
@@ -165,7 +165,7 @@ def _copied(
     here: Sequence[Difference],
     found: Shape,
 ) -> tuple[list[str], list[str], list[str]]:
-    """Return the columns that are copied, their values, and what a person should know."""
+    """Return the columns to copy, their values, and notes for a person."""
     guesses = {each.key.name: each.instead for each in here if each.key.kind == COLUMN and each.fault == "missing"}
     names, values, notes = [], [], []
     for key, facts in ours.items():

@@ -1,4 +1,4 @@
-"""Read one statement token by token, as far as a linter needs to know its grammar."""
+"""Reads one statement token by token, with as much grammar as a linter needs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Name(NamedTuple):
     """The name of a table, an index or the like.
 
     Attributes:
-        schema: the schema that stands before it, folded, or None.
-        folded: the name as SQLite compares it.
-        shown: as the script spells it.
+        schema: the schema before it, folded, or None.
+        folded: the name, as SQLite compares it.
+        shown: the name, as the script spells it.
     """
 
     schema: str | None
@@ -24,7 +24,7 @@ class Name(NamedTuple):
 
 
 class Reader:
-    """A cursor over the tokens of one statement, which reads no further than it is asked to."""
+    """A cursor over the tokens of one statement; it reads no further than asked."""
 
     def __init__(self, text: str) -> None:
         self._tokens = tokenise(text)
@@ -37,11 +37,11 @@ class Reader:
         return token
 
     def keyword(self) -> str:
-        """Return the next token as a keyword (empty where it is none) and leave it there."""
+        """Return the next token as a keyword (empty if it is not a keyword) without taking it."""
         return self._next.keyword if self._next else ""
 
     def accept(self, *words: str) -> str:
-        """Take the next token where it is one of these keywords or marks, and return it; else an empty string."""
+        """Take and return the next token if it is one of these keywords or marks; else return an empty string."""
         if self._next is None:
             return ""
         found = self._next.keyword or (self._next.text if self._next.kind is Kind.MARK else "")
@@ -51,7 +51,7 @@ class Reader:
         return found
 
     def name(self) -> Name | None:
-        """Take a name, with its schema where one is written; None where no name stands here."""
+        """Take a name, with its schema if given; None if there is no name here."""
         first = self._part()
         if first is None or not self.accept("."):
             return first
@@ -59,7 +59,7 @@ class Reader:
         return None if second is None else Name(first.folded, second.folded, f"{first.shown}.{second.shown}")
 
     def group(self) -> list[Token] | None:
-        """Take a parenthesised group and return what stands between its parentheses; None where none begins here."""
+        """Take a parenthesised group and return its contents; None if none starts here."""
         if not self.accept("("):
             return None
         inside: list[Token] = []
@@ -72,13 +72,13 @@ class Reader:
         return inside
 
     def top_level(self) -> Token | None:
-        """Take the next token that stands outside all parentheses, or None at the end."""
+        """Take the next token outside all parentheses, or None at the end."""
         while self.group() is not None:
             pass
         return self.take()
 
     def has_where(self) -> bool:
-        """Take the rest; whether it has a WHERE of its own, not that of a subquery."""
+        """Take the rest, and tell whether it has a WHERE that is not a subquery's."""
         while (token := self.top_level()) is not None:
             if token.keyword == "WHERE":
                 return True
@@ -91,11 +91,11 @@ class Reader:
 
 
 class ColumnDefinition:
-    """What ALTER TABLE … ADD COLUMN says behind the column's name.
+    """What ALTER TABLE … ADD COLUMN says after the column's name.
 
     Attributes:
         refused: what SQLite refuses about it, or an empty string.
-        not_null_without_default: whether rows that are there would be left without a value.
+        not_null_without_default: whether existing rows would have no value for a NOT NULL column.
     """
 
     def __init__(self, reader: Reader) -> None:
@@ -122,7 +122,7 @@ class ColumnDefinition:
 
 
 def _default(reader: Reader) -> list[Token]:
-    """Take the value behind DEFAULT: what stands in parentheses, or a literal with its sign."""
+    """Take the value after DEFAULT: the contents of parentheses, or a literal with its sign."""
     group = reader.group()
     if group is not None:
         return group
@@ -135,13 +135,13 @@ def _default(reader: Reader) -> list[Token]:
 
 
 def _is_constant(value: list[Token]) -> bool:
-    """Whether SQLite can give the default to rows that are there: a literal, signed or not, or a CAST."""
+    """Whether SQLite can give the default to existing rows: a literal, signed or not, or a CAST."""
     while value and value[0].text in ("+", "-"):
         value = value[1:]
     if not value:
         return False
     first = value[0].keyword
-    # 1.5 and x'00' come as several tokens; so does .5.
+    # 1.5, .5 and x'00' are several tokens each.
     number = all(token.text == "." or token.text[0].isdigit() for token in value)
     blob = first == "X" and len(value) == 2
     return first == "CAST" or number or blob or (len(value) == 1 and first not in _NOT_CONSTANT)

@@ -1,4 +1,4 @@
-"""What a script for SQLite has set or made in its session, and a rerun on a new one lacks."""
+"""What an SQLite script has set or created in its session, and a rerun on a new session lacks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from custctl.engines.sqlite.tokens import Kind, first_word, tokenise
 if TYPE_CHECKING:
     from custctl.engines.scripts import Statement
 
-# What these set is kept in the file, and an older value must not come back; the others act at once.
+# The file stores some of these settings, and an older value must not come back; the others act at once.
 _LASTING = frozenset({"USER_VERSION", "APPLICATION_ID", "SCHEMA_VERSION", "WAL_CHECKPOINT", "OPTIMIZE"})
 _ENDS_WITH_TRANSACTION = "DEFER_FOREIGN_KEYS"
 _NOTHING_IN_TRANSACTION = "FOREIGN_KEYS"
@@ -22,7 +22,7 @@ _INSERTING = frozenset({"INSERT", "REPLACE", "WITH"})
 
 
 class _Attached(NamedTuple):
-    """A database that a script has attached; the file's name is None where it is not written as a literal."""
+    """A database that a script has attached; the file's name is None if it is not a literal."""
 
     name: str
     file: str | None
@@ -33,14 +33,14 @@ class _Attached(NamedTuple):
 
     @property
     def is_missing(self) -> bool:
-        """Whether a file is not there, so that to attach it would make an empty one."""
+        """Whether the file does not exist, so that attaching it would create an empty one."""
         if self.file is None or self.in_memory:
             return False
         return not Path(self.file.removeprefix("file:").partition("?")[0]).exists()
 
 
 def settings(statements: Sequence[Statement]) -> list[int]:
-    """Return the numbers of those statements that set what a new session lacks, without what was undone since."""
+    """Return the indexes of the statements that a new session must run again, without those undone since."""
     kept: dict[int, str] = {}
     in_transaction = False
     for number, statement in enumerate(statements):
@@ -66,11 +66,11 @@ def settings(statements: Sequence[Statement]) -> list[int]:
 
 
 def lost(applied: Sequence[Statement], rest: Sequence[Statement]) -> Lost | None:
-    """Return what the first of the statements that have not run needs and ended with the session before, if any.
+    """Return what the remaining statements need first but was lost with the previous session, if anything.
 
     Args:
         applied: the statements that have run.
-        rest: those that have not.
+        rest: the remaining statements.
     """
     attached = _all_attached(applied)
     for each in attached.values():
@@ -94,7 +94,7 @@ def lost(applied: Sequence[Statement], rest: Sequence[Statement]) -> Lost | None
 
 
 def _is_partial(reader: Reader) -> bool:
-    """Tell whether this is ROLLBACK TO, which ends no transaction."""
+    """Tell whether this is ROLLBACK TO, which does not end the transaction."""
     reader.take()
     reader.accept("TRANSACTION")
     return bool(reader.accept("TO"))
@@ -104,7 +104,7 @@ def _attached(statement: Statement) -> _Attached:
     tokens = list(tokenise(statement.text))
     file = tokens[2 if tokens[1].keyword == "DATABASE" else 1] if len(tokens) > 3 else None
     literal = file.text[1:-1].replace("''", "'") if file is not None and file.kind is Kind.STRING else None
-    # A string is a file's name only where nothing is put together with it.
+    # A string is the file's name only if it is not part of a longer expression.
     alone = len(tokens) - tokens.index(file) == 3 if file is not None else False
     return _Attached(tokens[-1].identifier or "", literal if alone else None)
 
@@ -129,13 +129,13 @@ def _all_attached(statements: Sequence[Statement]) -> Mapping[str, _Attached]:
 
 
 def _making(statement: Statement, volatile: set[str]) -> tuple[str, Temporary] | None:
-    """Return the temporary object that a statement makes, under its folded name."""
+    """Return the temporary object that a statement creates, with its folded name."""
     reader = Reader(statement.text)
     if not reader.accept("CREATE"):
         return None
     temporary = bool(reader.accept("TEMP", "TEMPORARY"))
     reader.accept("VIRTUAL")
-    # An index gives the same answers.
+    # An index is left out because it does not change results.
     kind = reader.accept("TABLE", "VIEW", "TRIGGER")
     if reader.accept("IF"):
         reader.accept("NOT")

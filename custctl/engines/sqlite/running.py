@@ -1,4 +1,4 @@
-"""How the program's own statements run on SQLite."""
+"""Runs the program's own statements on SQLite."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from custctl.engines.sqlite.dialect import SqliteDialect
     from custctl.schema.own import Field
 
-# What is compared of the columns of own fields that are kept in more than one form.
+# The expressions to compare own fields that SQLite can store in more than one form.
 _RANKS = {
     "text": "{column} COLLATE BINARY",
     "date": "substr({cell}, 1, 10)",
@@ -30,7 +30,7 @@ _OPERANDS: Mapping[str, Callable[[str], Any]] = {
     "uuid": str.lower,
     "json": forms.json_form,
 }
-_LOCK_SLICE_MS = 200  # how long SQLite itself waits for a lock before signals are looked at again
+_LOCK_SLICE_MS = 200  # how long SQLite itself waits for a lock before we check for signals again
 
 
 class SqliteConnection(Connection):
@@ -48,7 +48,7 @@ class SqliteConnection(Connection):
     def run_joined(
         self, joined: str, rows: str, size: int, width: int, /, *, after: int, **values: Any
     ) -> Iterator[Joined | list[tuple[Any, ...]]]:
-        # Joined in C, a block takes half the time of its values.
+        # Joining a block in C takes half the time of fetching its values.
         while True:
             last, count, exact, data = self.run(joined, size=size, after=after, **values).one()
             if not count:
@@ -63,8 +63,7 @@ class SqliteConnection(Connection):
         return SqliteDialect(self.schema)
 
     def has_word_index(self) -> bool:
-        """Tell whether the full-text indexes are there that search uses."""
-        # An SQLite without FTS5 cannot have it.
+        """Tell whether the full-text indexes for search exist; an SQLite without FTS5 cannot have them."""
         return value_of(self.driver, "SELECT 1 FROM sqlite_master WHERE name = 'customer_words'") is not None
 
     def hits(self, sought: Sought) -> Hits:
@@ -81,7 +80,7 @@ class SqliteConnection(Connection):
         return quote(name)
 
     def own_cell(self, field: Field, column: str) -> str:
-        # A float keeps its digits as it is; CAST would leave fifteen of them.
+        # Without a CAST, which would keep only fifteen digits, a float keeps them all.
         if field.kind in ("float", "decimal"):
             return f"CASE typeof({column}) WHEN 'blob' THEN hex({column}) ELSE {column} END"
         return f"CASE typeof({column}) WHEN 'blob' THEN hex({column}) ELSE CAST({column} AS TEXT) END"
@@ -95,7 +94,7 @@ class SqliteConnection(Connection):
 
     def own_compared(self, field: Field, column: str) -> Compared:
         form = _RANKS.get(field.kind)
-        # As it is kept, so that an index serves: a column's affinity makes numbers of what it is compared with.
+        # Compare the stored value, so that an index serves: the column's affinity converts the operand to a number.
         return Compared(column if form is None else form.format(cell=self.own_cell(field, column), column=column))
 
     def own_operand(self, field: Field, text: str) -> Any:
@@ -114,7 +113,7 @@ class SqliteConnection(Connection):
 
 
 def _number(text: str) -> int | float | str:
-    """Return a number as the column of one keeps it; a text that is none stays."""
+    """Convert a text to a number as its column stores it; a text that is not a number stays."""
     for make in (int, float):
         try:
             return make(text)
@@ -132,24 +131,24 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def quote(name: str) -> str:
-    """Return a name as an identifier."""
+    """Quote a name as an identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def value_of(driver: sqlite3.Connection, query: str) -> Any:
-    """Return the first column of the first row of a query; None where there is no row."""
+    """Return the first column of the first row of a query; None if there is no row."""
     row = driver.execute(query).fetchone()
     return row[0] if row else None
 
 
 def begin_immediate(driver: sqlite3.Connection, timeout: float) -> None:
-    """Take the write lock now: a transaction that reads first and writes later can fail half-way.
+    """Begin a transaction with the write lock: one that reads first and writes later can fail halfway.
 
     Args:
         timeout: seconds to wait for another writer.
 
     Raises:
-        sqlite3.OperationalError: the time ran out.
+        sqlite3.OperationalError: timed out.
     """
     deadline = time.monotonic() + timeout
     driver.execute(f"PRAGMA busy_timeout = {_LOCK_SLICE_MS}")

@@ -1,4 +1,4 @@
-"""Split a script for SQLite into statements, as SQLite's own shell does."""
+"""Splits an SQLite script into statements, as SQLite's own shell does."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from custctl.engines.sqlite.tokens import BLANK, BLANKS, COMMENT, QUOTED_NAME, S
 from custctl.support.patterns import compiled
 
 _CONTROL = frozenset({"BEGIN", "COMMIT", "END", "ROLLBACK", "USE"})
-# Three patterns swallow whole runs, so that the loop takes a step a statement and not a step a character.
+# Patterns match whole runs, so that the loop takes a step per statement, not per character.
 _BETWEEN = compiled(rf"(?:[ \t\n\f\r;]++|{COMMENT})*+")
 _RUN = compiled(rf"(?:[^;'\"`\[/\-]++|{STRING}|{QUOTED_NAME}|-(?!-)|/(?!\*))*+")
 _COMMENT = compiled(COMMENT)
 _GAP = rf"(?:{BLANK}++|{COMMENT})++"
-# re.ASCII: with Unicode folding other letters, the long s among them, would match ASCII ones.
+# re.ASCII: with Unicode folding, other letters, such as the long s, would match ASCII letters.
 _TRIGGER = compiled(
     rf"(?:EXPLAIN{_GAP}(?:QUERY{_GAP}PLAN{_GAP})?)?CREATE{_GAP}(?:TEMP(?:ORARY)?{_GAP})*+TRIGGER(?!{WORD})",
     re.ASCII | re.IGNORECASE,
@@ -25,9 +25,9 @@ def split(text: str) -> list[Statement]:
     """Split a script into its statements, in one pass.
 
     A statement ends where `sqlite3_complete()` says: at a semicolon outside strings, quoted names and comments,
-    and, for `CREATE TRIGGER`, at `; END ;` alone. Its text runs from its first token to its last: comments and
-    blanks around it are left out, those inside it are kept. The last one needs no semicolon; empty ones are dropped.
-    A BOM is skipped and line endings become LF, so that a file does the same whatever checked it out.
+    and, for `CREATE TRIGGER`, only at `; END ;`. Its text runs from its first token to its last: comments and
+    blanks around it are dropped, those inside it are kept. The last one needs no semicolon; empty ones are dropped.
+    A BOM is skipped and line endings become LF, so that a file does the same however it was checked out.
 
     Args:
         text: the script.
@@ -36,8 +36,8 @@ def split(text: str) -> list[Statement]:
         The statements in the order of the script, each with the 1-based line of its first token.
 
     Raises:
-        ScriptSyntaxError: an unclosed string, quoted name, comment or trigger (with the line where it opens), or a NUL, at
-            which SQLite would silently stop reading.
+        ScriptSyntaxError: an unclosed string, quoted name, comment or trigger (with the line where it opens), or a NUL,
+            at which SQLite would silently stop reading.
 
     Source: the state table in SQLite's `complete.c`.
     """
@@ -61,27 +61,27 @@ def split(text: str) -> list[Statement]:
 
 
 def transaction_control(statement: Statement) -> str | None:
-    """Return the keyword where a statement would begin or end a transaction, or change the database.
+    """Return the keyword of a statement that would begin or end a transaction, or change the database.
 
     Returns:
-        `BEGIN`, `COMMIT`, `END`, `ROLLBACK` or `USE`, or None. Savepoints nest in a transaction and are none of these.
+        `BEGIN`, `COMMIT`, `END`, `ROLLBACK` or `USE`, or None. Savepoints nest in a transaction and do not count.
     """
     keyword = first_word(statement.text)
     return keyword if keyword in _CONTROL else None
 
 
 def needs_autocommit(statement: Statement) -> bool:
-    """Tell whether a statement cannot run inside a transaction, or does nothing there."""
+    """Tell whether a statement cannot run inside a transaction, or has no effect there."""
     return first_word(statement.text) == "VACUUM" or restores_session(statement)
 
 
 def restores_session(statement: Statement) -> bool:
-    """Tell whether a statement sets what ends with the connection."""
+    """Tell whether a statement sets something that ends with the connection."""
     return first_word(statement.text) in ("PRAGMA", "ATTACH", "DETACH")
 
 
 def _between(text: str, position: int) -> int:
-    """Return where the next statement starts, having made sure that the comments before it end."""
+    """Return where the next statement starts, after checking that the comments before it are closed."""
     stop = _skip(_BETWEEN, text, position)
     if stop == len(text):
         _check_comments(text, position)
@@ -89,14 +89,14 @@ def _between(text: str, position: int) -> int:
 
 
 def _check_comments(text: str, position: int) -> None:
-    """Refuse a comment that runs to the end of the script: SQLite takes it, with all that was meant to run."""
+    """Refuse an unclosed comment: SQLite accepts it, and skips everything up to the end of the script."""
     for match in _COMMENT.finditer(text, position):
         if match.end() == len(text) and match[0].startswith("/*") and (len(match[0]) < 4 or match[0][-2:] != "*/"):
             raise ScriptSyntaxError("the comment that starts here is never closed", _line(text, match.start()))
 
 
 def _plain(text: str, start: int) -> tuple[int, int]:
-    """Return the end of the statement at `start` (behind its last token), and where to read on."""
+    """Return the end of the statement at `start` (after its last token), and where to continue reading."""
     end = position = start
     while True:
         stop = _skip(_RUN, text, position)
@@ -126,7 +126,7 @@ def _trigger(text: str, start: int) -> tuple[int, int]:
                 return end, token.end
             after_semicolon = True
         else:
-            # END counts as the first word of a statement only: that of CASE, or a name, does not.
+            # END counts only as the first word of a statement; the END of a CASE, or a name, does not.
             after_end = after_semicolon and token.keyword == "END"
             after_semicolon = False
         end = token.end

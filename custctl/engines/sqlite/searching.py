@@ -1,4 +1,4 @@
-"""How SQLite is asked for words: two full-text indexes on what the view `custctl_searched` shows, or the view alone."""
+"""Word search on SQLite, with two full-text indexes on the view `custctl_searched`, or on the view alone."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _TRIGRAM: Final = 3
 
 
 def hits(sought: Sought, *, indexed: bool) -> Hits:
-    """Return the query of a page of a search for words.
+    """Return the query for a page of a search for words.
 
     Args:
-        indexed: whether the full-text indexes are there.
+        indexed: whether the full-text indexes exist.
     """
     values: dict[str, Any] = {"lane": sought.lane, "after": sought.after, "most": sought.limit, "email": sought.email}
     if not indexed:
@@ -48,7 +48,7 @@ def hits(sought: Sought, *, indexed: bool) -> Hits:
 
 
 def part_hits(part: Part, *, indexed: bool) -> Hits:
-    """Return the query of a page of a search for a part of a field; arguments as for `hits`."""
+    """Return the query for a page of a search for a part of a field; arguments as for `hits`."""
     values: dict[str, Any] = {f"part_{at}": text for at, text in enumerate(part.texts)}
     held = " OR ".join("instr(t.texts, ?)" for _ in values)
     names = [*values, "after", "most"]
@@ -75,15 +75,15 @@ def _tokens(each: Sequence[Term]) -> str:
 
 
 def _token(term: Term) -> str:
-    # A word holds no quotes: they divide words.
+    # A word contains no quotes, because they separate words.
     return f'"{term.text}"{"" if term.whole else "*"}'
 
 
 def lane(needs: str, email: str | None, texts: str, more: str, has: str) -> int:
-    """Return the lane of a row, -1 for none; registered as an SQL function where there is no full-text index.
+    """Return the lane of a row, or -1 for no match; an SQL function for searches without a full-text index.
 
     Args:
-        needs: as JSON.
+        needs: the needs of the search, as JSON.
         has: the email of the row.
     """
     if email is not None and email == has:

@@ -1,4 +1,4 @@
-"""The indexes of a table that only make reading faster, the full-text index among them."""
+"""The indexes of a table that only speed up reads, including the full-text indexes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from custctl.engines.sqlite.running import quote, value_of
 
 WORDS, SEARCH = "customer_words", "customer_search"
 FULL_TEXT = (WORDS, SEARCH)
-"""The full-text indexes; they are dropped and made as one, by the name of the second."""
+"""The full-text indexes; they are dropped and created together, under the name of the second."""
 
 _FILL = (
     f"INSERT INTO {WORDS} (rowid, texts, more) SELECT id, texts, more FROM custctl_searched",

@@ -1,4 +1,4 @@
-"""The connection on which SQLite's migration scripts run, and how a transaction begins there."""
+"""The connection that runs SQLite's migration scripts, and how a transaction begins there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class File(Protocol):
-    """The database, as its session of scripts needs it."""
+    """What a script session needs from the database."""
 
     path: Path
     timeout: float
@@ -40,7 +40,7 @@ class File(Protocol):
 
 
 class SqliteScriptSession(ScriptSession):
-    """Scripts run with SQLite's own defaults: foreign keys are checked at the end, as a table's rebuild needs it."""
+    """Scripts run with SQLite's own defaults: foreign keys are checked at the end, as rebuilding a table requires."""
 
     def __init__(self, database: File) -> None:
         self._database = database
@@ -49,7 +49,7 @@ class SqliteScriptSession(ScriptSession):
     def _open(self) -> None:
         before = self._database.detach()
         if before is not None and not before.closed and _locks_the_file(before.driver):
-            # No other connection can be opened beside it.
+            # No other connection can be opened while it is open.
             before.close()
             before = None
         self.connection = self._database.connect()
@@ -58,8 +58,8 @@ class SqliteScriptSession(ScriptSession):
         self._check_keys = False
         self._settings_changed = False
         if before is not None:
-            # The next connection has the log open before the last one goes: the last of all writes it back and
-            # removes it. To read is what opens it.
+            # Open the log on the new connection, by reading, before closing the old one: the last connection to close
+            # writes the log back and removes it.
             self._driver.execute("PRAGMA schema_version").fetchone()
             before.close()
 
@@ -79,12 +79,12 @@ class SqliteScriptSession(ScriptSession):
                 for _ in self._driver.execute(statement.text):
                     pass
             except sqlite3.Warning as error:
-                # Python 3.11 has no sqlite3.Error for two statements in one.
+                # Python 3.11 raises a Warning, not an Error, for two statements in one.
                 raise CustctlError(str(error)) from error
             except sqlite3.Error as error:
                 if word != "ATTACH" or is_busy(error):
                     raise
-                # It is not this database that cannot be opened.
+                # The database that cannot be opened is not this one.
                 raise CustctlError(str(error)) from error
         self._settings_changed |= word in ("PRAGMA", "ATTACH", "DETACH")
         self._check_keys |= word not in ("CREATE", "PRAGMA", "SELECT", "ANALYZE", "BEGIN", "COMMIT", "END")
@@ -95,7 +95,7 @@ class SqliteScriptSession(ScriptSession):
             self._driver.execute("COMMIT")
 
     def _check_foreign_keys(self) -> None:
-        """Refuse what newly breaks a foreign key: what was broken before a script stands in no script's way."""
+        """Refuse newly broken foreign keys; keys that were broken before the script do not block it."""
         if not self._check_keys:
             return
         broken = _broken_keys(self._driver)
@@ -108,7 +108,7 @@ class SqliteScriptSession(ScriptSession):
         self._check_keys = False
 
     def _broken_before(self) -> Counter[tuple[str, str]]:
-        """Return what is broken in the last committed state, or nothing where that cannot be read now."""
+        """Return the broken keys in the last committed state; empty if that cannot be read now."""
         try:
             other = sqlite3.connect(f"{self._database.path.as_uri()}?mode=ro", uri=True, timeout=0)
             try:
@@ -123,34 +123,34 @@ class SqliteScriptSession(ScriptSession):
             if self._driver.in_transaction:
                 self._driver.execute("ROLLBACK")
         except sqlite3.Error:
-            # A full disk can stand in the way of this too: to begin again with another connection is as good.
+            # A full disk can make this fail too; a new connection has the same effect.
             self._open()
 
     def in_transaction(self) -> bool:
         return self._driver.in_transaction
 
     def holds_lock(self) -> bool:
-        return True  # the lock is this process's own, on a file that stays open
+        return True  # this process holds the lock, on a file that stays open
 
     def reset(self) -> None:
-        # A new connection is the one sure way back, and costs more than a small script: only where there is a need.
+        # Only a new connection resets everything, but it costs more than a small script, so open one only if needed.
         temporary = self._driver.execute("SELECT 1 FROM sqlite_temp_master LIMIT 1").fetchone()
         if self._settings_changed or temporary:
             self._open()
         self._check_keys = False
 
     def close(self) -> None:
-        """Undo what is open and close."""
+        """Roll back the open transaction and close."""
         self.rollback()
         self._database.close()
 
 
 def _locks_the_file(driver: sqlite3.Connection) -> bool:
-    """Tell whether a connection keeps all others out, as a script may have asked for."""
+    """Tell whether a connection has locked all others out, as a script may request."""
     mode: str = driver.execute("PRAGMA locking_mode").fetchone()[0]
     return mode == "exclusive"
 
 
 def _broken_keys(driver: sqlite3.Connection) -> Counter[tuple[str, str]]:
-    """Count the rows that point to missing ones, by (child, parent)."""
+    """Count the rows that refer to missing rows, by (child, parent) table."""
     return Counter((child, parent) for child, _, parent, _ in driver.execute("PRAGMA foreign_key_check"))

@@ -1,4 +1,4 @@
-"""The shape of an SQLite file, read from its schema table, the text of its tables, and pragmas for its indexes."""
+"""Reads the shape of an SQLite file from its schema table, the text of its tables, and pragmas for its indexes."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ SELECT id, "table", group_concat("from", ', '), group_concat("to", ', '), on_del
 
 
 def read_shape(connection: Connection) -> Shape:
-    """Return what is in the file."""
+    """Return the shape of the file."""
     master = list(connection.send(_MASTER))
     virtual = [name for kind, name, _, sql in master if kind == "table" and sql.upper().startswith("CREATE VIRTUAL")]
-    # A virtual table keeps what it holds in tables of its own.
+    # A virtual table stores its data in its own shadow tables.
     shadow = re.compile(
         "|".join(f"{re.escape(name)}_(?:data|idx|content|docsize|config)" for name in virtual) or r"(?!)"
     )
@@ -119,13 +119,13 @@ def _table(connection: Connection, table: str, sql: str, *, virtual: bool) -> di
 
 
 def _whole(parts: dict[tuple[str, str], Part], kind: str, columns: str) -> str:
-    """Return the text of a constraint of the table; empty where a column has it."""
+    """Return the text of a table constraint; empty if a column has the constraint."""
     part = parts.get((kind, spelt(columns)))
     return part.whole if part is not None else ""
 
 
 def _bare(default: str) -> str:
-    """Return a default without parentheses around all of it."""
+    """Return a default without its outer parentheses."""
     while default.startswith("(") and default.endswith(")"):
         default = default[1:-1].strip()
     return default

@@ -1,4 +1,4 @@
-"""What the text of a CREATE TABLE says that no pragma tells: checks, collations, and how to write the table again."""
+"""Parses what only the text of a CREATE TABLE shows, not a pragma: checks, collations, and how to rewrite the table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from custctl.engines.sqlite.tokens import Kind, Token, tokenise
 
 _PARTS = ("PRIMARY", "NOT", "NULL", "UNIQUE", "CHECK", "DEFAULT", "COLLATE", "REFERENCES", "FOREIGN", "GENERATED", "AS")
-# Behind one of these a word of `_PARTS` goes on with what has begun: `ON DELETE SET NULL`, `NOT NULL`, `GENERATED … AS`.
+# After one of these words, a word of `_PARTS` continues the clause: `ON DELETE SET NULL`, `NOT NULL`, `GENERATED … AS`.
 _CONTINUE = {"NULL": ("NOT", "SET"), "DEFAULT": ("SET",), "AS": ("ALWAYS",)}
 
 
@@ -18,8 +18,8 @@ class Part:
 
     Attributes:
         kind: its first word in upper case: PRIMARY, CHECK, COLLATE and the like.
-        name: as its CONSTRAINT names it; None where it has no name.
-        text: without the name.
+        name: the name after CONSTRAINT; None if it has no name.
+        text: its text, without the name.
     """
 
     kind: str
@@ -33,12 +33,12 @@ class Part:
 
     @property
     def columns(self) -> str:
-        """The columns of a key, spelt in one way."""
+        """The columns of a key, normalised by `spelt`."""
         return spelt(self.text.partition("(")[2].partition(")")[0])
 
     @property
     def inner(self) -> str:
-        """What a check demands, spelt in one way."""
+        """The condition of a check, normalised by `spelt`."""
         return spelt(self.text.partition("(")[2].rpartition(")")[0])
 
 
@@ -54,7 +54,7 @@ class ColumnText:
 
 @dataclass(frozen=True, slots=True)
 class TableText:
-    """A table: its columns, its own constraints, and what stands behind the last parenthesis."""
+    """A table: its columns, its own constraints, and the text after the last parenthesis."""
 
     columns: tuple[ColumnText, ...]
     parts: tuple[Part, ...]
@@ -62,7 +62,7 @@ class TableText:
 
     @classmethod
     def of(cls, sql: str) -> TableText | None:
-        """Read a statement; None where it has no list of columns."""
+        """Parse a statement; None if it has no column list."""
         tokens = list(tokenise(sql))
         opening = next((n for n, token in enumerate(tokens) if token.text == "("), None)
         if opening is None:
@@ -83,7 +83,7 @@ class TableText:
 
 
 def name_of(token: Token) -> str:
-    """Return the name that a token stands for, in its own case."""
+    """Return the name that a token denotes, with its case kept."""
     if token.kind not in (Kind.NAME, Kind.STRING):
         return token.text
     quote = token.text[-1]
@@ -92,7 +92,7 @@ def name_of(token: Token) -> str:
 
 
 def spelt(text: str) -> str:
-    """Return a piece of SQL spelt in one way: blanks only where words would run together, and no needless quotes."""
+    """Normalise a piece of SQL: blanks only where words would run together, and no unnecessary quotes."""
     written, before = "", False
     for token in tokenise(text):
         word = token.kind is not Kind.MARK
@@ -104,7 +104,7 @@ def spelt(text: str) -> str:
 
 
 def _items(tokens: Sequence[Token], start: int) -> tuple[list[list[Token]], int]:
-    """Return what commas divide up to the closing parenthesis, and where that is."""
+    """Return the comma-separated items up to the closing parenthesis, and the index of that parenthesis."""
     items: list[list[Token]] = [[]]
     depth = 0
     for number in range(start, len(tokens)):
@@ -148,12 +148,12 @@ def _parts(tokens: Sequence[Token], sql: str) -> Iterator[Part]:
 
 
 def _part(tokens: Sequence[Token], sql: str, name: str | None) -> Part:
-    # A CONSTRAINT before the next clause belongs to that.
+    # A CONSTRAINT before the next clause belongs to that clause.
     return Part(tokens[0].keyword, name, sql[tokens[0].start : tokens[-1].end])
 
 
 def without_primary_key(text: str) -> str:
-    """Return a column's text with what it is a primary key for said as a unique constraint."""
+    """Return a column's text with its primary key replaced by a unique constraint."""
     tokens = list(tokenise(text))
     for number, token in enumerate(tokens):
         if token.keyword != "PRIMARY" or tokens[number + 1].keyword != "KEY":

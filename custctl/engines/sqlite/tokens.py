@@ -1,8 +1,8 @@
-"""SQLite's tokens, as far as a script must be understood: where it splits, and what a statement does.
+"""SQLite's tokens, in enough detail to split a script and to see what a statement does.
 
 The lexical rules are those of SQLite's own `tokenize.c` and `complete.c`. Only
 ASCII counts: keywords fold as ASCII, blanks are five ASCII characters, and every
-character from U+0080 on is part of a name, a no-break space too.
+character from U+0080 on is part of a name, even a no-break space.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from custctl.support.patterns import compiled
 
 BLANKS = " \t\n\f\r"
 BLANK = r"[ \t\n\f\r]"
-# A block comment ends at the first `*/`: SQLite's do not nest. One that is never closed runs to the end.
+# A block comment ends at the first `*/`: SQLite's do not nest. An unclosed one runs to the end.
 COMMENT = r"(?:--[^\n]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/)?)"
 STRING = r"'[^']*+'"
-# A doubled quote inside needs no rule of its own where only the extent counts: it reads as two neighbours.
+# A doubled quote inside needs no rule when only the extent matters: it reads as two adjacent names.
 QUOTED_NAME = r'"[^"]*+"|`[^`]*+`|\[[^\]]*+\]'
 WORD = r"[0-9A-Za-z_$\x80-\U0010ffff]"
 
@@ -54,10 +54,10 @@ class Token(NamedTuple):
     """One token of a script.
 
     Attributes:
-        kind: what it is.
-        text: as written, quotes included.
+        kind: its kind.
+        text: the text as written, including quotes.
         start: offset of its first character.
-        end: offset behind its last character.
+        end: offset after its last character.
     """
 
     kind: Kind
@@ -67,14 +67,14 @@ class Token(NamedTuple):
 
     @property
     def keyword(self) -> str:
-        """The word in upper case, as keywords compare; empty for whatever is not a bare word."""
+        """The word in upper case, to compare with keywords; empty if it is not a bare word."""
         return upper(self.text) if self.kind is Kind.WORD else ""
 
     @property
     def identifier(self) -> str | None:
-        """The name this token stands for, folded as SQLite compares names; None where it cannot be a name.
+        """The name that the token denotes, folded as SQLite compares names; None if it cannot be a name.
 
-        A string counts: SQLite takes `DROP TABLE 'customer'`.
+        A string counts: SQLite accepts `DROP TABLE 'customer'`.
         """
         if self.kind is Kind.WORD:
             return upper(self.text)
@@ -86,12 +86,12 @@ class Token(NamedTuple):
 
 
 def upper(word: str) -> str:
-    """Return `word` with its ASCII letters in upper case: to SQLite a dotless i is no I."""
+    """Return `word` with its ASCII letters in upper case: to SQLite a dotless i is not an I."""
     return word.upper() if word.isascii() else "".join(c.upper() if c.isascii() else c for c in word)
 
 
 def first_word(text: str) -> str:
-    """Return the first word of a statement in upper case; empty where it begins with anything else."""
+    """Return the first word of a statement in upper case; empty if it does not start with a word."""
     match = _FIRST_WORD.match(text)
     return upper(match[1]) if match else ""
 
@@ -99,7 +99,7 @@ def first_word(text: str) -> str:
 def tokenise(text: str, start: int = 0) -> Iterator[Token]:
     """Yield the tokens of `text` from the offset `start` on, without blanks and comments.
 
-    An unclosed quote comes as one token of kind `OPEN`; whatever follows it is read as if it were not there.
+    An unclosed quote gives one token of kind `OPEN`; the text after it is read as if it were not there.
     """
     match = _TOKEN.match(text, start)
     while match is not None and match.lastgroup is not None:
