@@ -132,7 +132,7 @@ class Memory:
 
             self._keep(change)
 
-    # -- what was written from here ----------------------------------------------------------------
+    # -- this machine's writes ---------------------------------------------------------------------
 
     @property
     def reach(self) -> float:
@@ -182,7 +182,7 @@ class Memory:
         for oldest in list(written)[:-_KEPT]:
             held["since"] = max(held["since"], _number(written.pop(oldest).partition(" ")[2]))
 
-    # -- what is in doubt --------------------------------------------------------------------------
+    # -- entries in doubt --------------------------------------------------------------------------
 
     @property
     def in_doubt(self) -> dict[int, str]:

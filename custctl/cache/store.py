@@ -57,7 +57,7 @@ class Look:
     """The result of a lookup in the cache.
 
     Attributes:
-        answer: hit, miss, or busy, where a write is in flight.
+        answer: hit, miss, or busy if a write is in flight.
         lease: lets its holder fill the entry; empty if another reader fills it, or nobody may.
         row: the cached row, trusted or not.
         age: seconds since it was cached.

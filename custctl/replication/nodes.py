@@ -1,4 +1,4 @@
-"""One connection per node of a profile: all are queried at once, and commanded one at a time."""
+"""One connection per node of a profile: all are queried at once, and changed one at a time."""
 
 from __future__ import annotations
 

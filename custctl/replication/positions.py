@@ -1,7 +1,7 @@
 """State kept between commands: the log position a replica must have reached to show this machine's own writes.
 
-Each profile has one file in the user's state folder. It is rewritten as a whole under a lock, so that no process sets
-it back. If it is lost or could not be written, the next read from the primary restores it.
+Each profile has one file in the user's state folder. It is rewritten as a whole under a lock, so that no process
+replaces a later position. If it is lost or could not be written, the next read from the primary restores it.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Positions:
         return cls(folder / "replicas" / f"{name}-{digest}.json")
 
     def read(self) -> Memory:
-        """Return what is kept.
+        """Return the stored state.
 
         Raises:
             OSError: the file cannot be read.

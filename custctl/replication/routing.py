@@ -118,7 +118,7 @@ class Routing:
                 details={"epoch": epoch, "met": met.epoch},
             )
 
-    # -- what is kept --------------------------------------------------------------------------------
+    # -- stored positions ----------------------------------------------------------------------------
 
     def committed(self, node: Node, reached: LogPosition) -> None:
         """Keep the position that a replica must have reached to show this machine's writes."""

@@ -204,7 +204,7 @@ class MssqlDatabase(ServerDatabase):
             with suppress(pyodbc.Error):
                 self._driver(connection).run("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
 
-    # -- the catalogue -----------------------------------------------------------------------------
+    # -- the catalog -------------------------------------------------------------------------------
 
     def table_names(self, connection: Connection) -> set[str]:
         query = (
@@ -349,7 +349,7 @@ class MssqlDatabase(ServerDatabase):
         from custctl.engines.mssql.member import MssqlMember
 
         settings = self.settings
-        # From `master` a node can be asked and steered whatever state the database is in.
+        # Connected to `master`, a node can be queried and managed in any state of the database.
         outside = type(self)(replace(settings, name="master", nodes=(node,)))
         return MssqlMember(
             node,

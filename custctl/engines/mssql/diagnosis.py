@@ -83,7 +83,7 @@ def _installed_path(driver: Driver) -> str | None:
 
 
 class _Look:
-    """A look at a server through an open connection."""
+    """Runs the checks through an open connection."""
 
     def __init__(self, database: ServerDatabase, driver: Connection) -> None:
         self._database = database
@@ -284,7 +284,7 @@ class _Look:
         hint = f"`ALTER USER [{user}] WITH DEFAULT_SCHEMA = [{wanted}]`, or set `database.schema: {found}`"
         return Check("default schema", fits, found or _UNTOLD, None if fits else hint, ExitCode.REFUSED)
 
-    # -- what the work needs -----------------------------------------------------------------------
+    # -- features ----------------------------------------------------------------------------------
 
     def _snapshots(self) -> Iterator[Check]:
         rows = self._ask(

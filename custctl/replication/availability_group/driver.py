@@ -171,7 +171,7 @@ class AvailabilityDriver(AvailabilityNodes):
         return ""
 
     def _confirm(self, plan: Plan, step: Step) -> str:
-        """Check again what the nodes have: if they still receive, the primary runs, whatever was confirmed."""
+        """Check again what the nodes have: if they still receive, the old primary is not stopped."""
         topology = self._look()
         before = plan.facts["hardened"]
         for node, seen in topology.standbys:

@@ -175,8 +175,8 @@ class StreamingDriver(Driver):
         target.unfence(_FENCING)
 
     def _confirm(self, plan: Plan, step: Step) -> str:
-        """Check again what the standbys have: if they still receive, the primary runs, whatever was confirmed."""
-        # Reuse the look of the lock step: each look waits for the silent nodes, and writes are down meanwhile.
+        """Check again what the standbys have: if they still receive, the old primary is not stopped."""
+        # Reuse the state from the lock step: each new look waits for the silent nodes, while writes are down.
         topology = self._locked
         node, found = planning.answering(topology, plan.target)
         before, positions = plan.facts["positions"], streaming_plan.positions(topology)

@@ -161,7 +161,7 @@ def positions(topology: Topology) -> dict[str, int]:
 
 
 def fed_from_outside(topology: Topology) -> list[str]:
-    """Return the standbys that receive from a node that does not answer here, not from another standby."""
+    """Return the standbys that receive from a node that does not answer here, rather than from another standby."""
     addresses = {f"{node.host}:{node.port}" for node, _ in topology.standbys}
     names = [seen.name for _, seen in topology.standbys]
     # The profile's address of a node may differ from the standbys', so match names too, unless two share one.
