@@ -109,6 +109,6 @@ def silent_members(wanted: Synchronous, reachable: Collection[str], silent_nodes
     missing = set(wanted.names) - set(names)
     # Most clusters use the same list on every node, so it includes the old primary, which is not a standby. With
     # several silent nodes, which one was the primary is unknown: subtract it only if all of them are listed. It is
-    # recognized only by its name in the profile.
+    # recognised only by its name in the profile.
     was_listed = bool(silent_nodes) and all(name.lower() in missing for name in silent_nodes)
     return len(missing) - was_listed

@@ -9,7 +9,7 @@ A WHERE or an inner join narrows an UPDATE or DELETE. TOP alone does not: it tak
 all. If the statement writes through a derived table or a common table expression, a WHERE, an inner join, or TOP with
 ORDER BY in it narrows the statement.
 
-Source of SQL Server's behavior: the pages ALTER TABLE, CREATE INDEX, "Guidelines for online index operations" and
+Source of SQL Server's behaviour: the pages ALTER TABLE, CREATE INDEX, "Guidelines for online index operations" and
 sp_rename of its documentation.
 """
 
