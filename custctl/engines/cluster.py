@@ -1,4 +1,4 @@
-"""The part of the interface to a database that knows its nodes."""
+"""The part of the interface to a database for its nodes."""
 
 from __future__ import annotations
 

@@ -29,6 +29,6 @@ def fill(table: str, column: str, number: str, joined: str = "||") -> str | None
 
 
 def note(table: str, column: str, instead: str | None) -> str:
-    """Return the note that tells a person to replace the placeholder."""
+    """Return a note that asks a person to replace the placeholder."""
     from_where = f"such as `{instead}`" if instead else "if there is one"
     return f"`{table}.{column}` is required: replace the placeholder with a column that holds it, {from_where}"

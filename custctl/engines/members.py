@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Role(StrEnum):
-    """What a node is to the others."""
+    """A node's role in the cluster."""
 
     PRIMARY = "primary"
     STANDBY = "standby"
@@ -203,11 +203,11 @@ class StreamingMember(Member):
 
     @abstractmethod
     def missing_rights(self) -> Sequence[str]:
-        """Return the statements that grant this login its missing rights to control the node; empty if none are."""
+        """Return the statements that grant this login its missing rights to control the node; empty if it has all."""
 
     @abstractmethod
     def try_lock(self) -> bool:
-        """Keep other switchovers and failovers away from this node until `close`; False where another one holds it."""
+        """Keep other switchovers and failovers away from this node until `close`; False if another one holds the lock."""
 
     @abstractmethod
     def fence(self, timeout: float) -> str:
@@ -314,12 +314,12 @@ class AvailabilityMember(Member):
         """Return the statements that grant this login the rights it lacks to see and control the group.
 
         Args:
-            group: None if unknown; then all the server-wide rights are checked.
+            group: None if unknown; then only server-wide rights are checked.
         """
 
     @abstractmethod
     def try_lock(self) -> bool:
-        """Keep other switchovers and failovers away from this node until `close`; False where another one holds it."""
+        """Keep other switchovers and failovers away from this node until `close`; False if another one holds the lock."""
 
     @abstractmethod
     def set_mode(self, group: str, replica: str, mode: str) -> None:

@@ -6,7 +6,7 @@ neither is a body in plain SQL or a rule's, because these run later. What a scri
 does to tables that it created itself harms nobody and is not reported.
 
 Source of what locks, scans and rewrites: https://www.postgresql.org/docs/current/sql-altertable.html,
-https://www.postgresql.org/docs/current/explicit-locking.html, tried on PostgreSQL 18.
+https://www.postgresql.org/docs/current/explicit-locking.html, tested on PostgreSQL 18.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class _Linter(Findings):
         return key in self._own or key[0] in self._own_schemas
 
     def _make(self, key: _Key, *, if_absent: bool) -> None:
-        # IF NOT EXISTS proves nothing, unless the script has just taken the table away.
+        # With IF NOT EXISTS the table may be an older one, unless the script has just dropped it.
         if not if_absent or key in self._gone or key[0] in self._own_schemas:
             self._own.add(key)
         else:

@@ -95,5 +95,5 @@ def _broken(name: str, text: str) -> CustctlError:
 
 
 def is_busy(error: sqlite3.Error) -> bool:
-    """Tell whether waiting can help."""
+    """Tell whether the database is locked, so that waiting can help."""
     return str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))

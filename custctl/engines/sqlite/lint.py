@@ -102,7 +102,7 @@ class _Linter(Findings):
         return key in self._own or key[0] == "TEMP"
 
     def _make(self, key: _Key, *, if_absent: bool) -> None:
-        # IF NOT EXISTS proves nothing, unless the script has just taken the table away.
+        # With IF NOT EXISTS the table may be an older one, unless the script has just dropped it.
         if not if_absent or key in self._gone or key[0] == "TEMP":
             self._own.add(key)
         else:

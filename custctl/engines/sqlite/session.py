@@ -30,7 +30,7 @@ class File(Protocol):
         """Return the open connection, or a new one."""
 
     def detach(self) -> SqliteConnection | None:
-        """Hand the open connection over, if any."""
+        """Hand over the open connection, if any."""
 
     def errors(self) -> AbstractContextManager[None]:
         """Translate the driver's errors in the block."""
