@@ -207,7 +207,7 @@ class StreamingMember(Member):
 
     @abstractmethod
     def try_lock(self) -> bool:
-        """Keep other switchovers and failovers away from this node until `close`; False if another one holds the lock."""
+        """Keep other switchovers and failovers away from this node until `close`; False if another holds the lock."""
 
     @abstractmethod
     def fence(self, timeout: float) -> str:
@@ -319,7 +319,7 @@ class AvailabilityMember(Member):
 
     @abstractmethod
     def try_lock(self) -> bool:
-        """Keep other switchovers and failovers away from this node until `close`; False if another one holds the lock."""
+        """Keep other switchovers and failovers away from this node until `close`; False if another holds the lock."""
 
     @abstractmethod
     def set_mode(self, group: str, replica: str, mode: str) -> None:
