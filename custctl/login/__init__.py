@@ -1,1 +1,1 @@
-"""Operators: who uses the program, proved by an identity provider's tokens."""
+"""Operators' logins: who uses the program, proved by an identity provider's tokens."""

@@ -1,4 +1,4 @@
-"""Login in the browser of this machine: authorization code with PKCE, answered to a port on the loopback interface.
+"""Login in this machine's browser: authorization code with PKCE and a redirect to a loopback port.
 
 Source: RFC 8252, 7.3; RFC 7636; RFC 9207.
 """
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from custctl.login.provider import Provider
 
 PATIENCE = 300.0
-"""Seconds in which the person logs in."""
+"""Seconds for the person to log in."""
 
 _PATH = "/callback"
-_ONE_ANSWER = 5.0  # seconds that one connection may take
+_ONE_ANSWER = 5.0  # seconds for one connection
 _TICK = 0.5
 _DONE = b"Logged in. You can close this window and return to the terminal.\n"
 _FAILED = b"Not logged in. The terminal says why.\n"
@@ -45,12 +45,12 @@ def by_browser(
     """Log in with a browser.
 
     Args:
-        show: gets the URL, for a person whose browser does not open.
-        open_url: opens it.
+        show: called with the URL, in case the browser does not open.
+        open_url: opens the URL.
         patience: seconds to wait for the person.
 
     Raises:
-        CredentialError: it was refused, nobody logged in in time, or the answer is not the one to this login.
+        CredentialError: the login was refused or took too long, or the answer belongs to another login.
         UnavailableError: the provider does not answer.
     """
     verifier, state, nonce = (secrets.token_urlsafe(48) for _ in range(3))
@@ -84,7 +84,7 @@ def by_browser(
 
 
 class _Loopback(HTTPServer):
-    """Waits for the one answer on a port that nobody else can reach from outside."""
+    """Waits for the answer on a port that only this machine can reach."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
@@ -101,7 +101,7 @@ class _Loopback(HTTPServer):
         return self.answer
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # Whatever connects here and says nothing sensible; nothing is written to stderr.
+        # Ignore faulty connections; write nothing to stderr.
         return
 
 
@@ -112,7 +112,7 @@ class _Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         given = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        # Any page of the browser can call this port: only the provider's answer knows the state.
+        # Any page in the browser can call this port, but only the provider's answer contains the state.
         if parts.path != _PATH or not secrets.compare_digest(given.get("state", ""), self.server.state):
             self.send_error(404)
             return
@@ -130,10 +130,10 @@ class _Answer(BaseHTTPRequestHandler):
 
 
 def browser_command(environ: Mapping[str, str]) -> list[str] | None:
-    """Return the command that opens a URL in a browser on this machine; None if there is no browser.
+    """Return the command that opens a URL in a browser on this machine, or None if there is no browser.
 
     Args:
-        environ: `BROWSER` names the command; over SSH, and without a screen, there is no browser here.
+        environ: `BROWSER` names the command; over SSH or without a screen there is no browser.
     """
     named = environ.get("BROWSER", "").split(os.pathsep)[0]
     if named:
@@ -151,10 +151,10 @@ def browser_command(environ: Mapping[str, str]) -> list[str] | None:
 
 
 def open_browser(command: list[str], url: str, environ: Mapping[str, str]) -> bool:
-    """Start a browser without a shell, and without the secrets of this process; return whether it started."""
+    """Start a browser without a shell and without this process's secrets; return whether it started."""
     arguments = [word.replace("%s", url) for word in command]
     try:
-        subprocess.Popen(  # noqa: S603 - what the user chose
+        subprocess.Popen(  # noqa: S603 - the user chose the program
             arguments if arguments != command else [*command, url],
             env=child_environment(environ),
             stdin=subprocess.DEVNULL,

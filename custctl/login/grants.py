@@ -1,4 +1,4 @@
-"""How tokens are got from an identity provider: by a person on another device or in a browser, and by a job.
+"""OAuth grants that get tokens from an identity provider: for people (device or browser) and for jobs.
 
 Source: RFC 8628 (device), RFC 8252 and RFC 7636 (browser), RFC 6749 (refresh, client credentials), RFC 7523 (private
 keys), OpenID Connect Core 1.0.
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
 _DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-_INTERVAL = 5.0  # seconds, where the provider names none; RFC 8628, 3.2
-_SLOWER = 5.0  # seconds added by `slow_down`; 3.5
-_LONGEST_WAIT = 1800.0  # seconds for which a code is waited on, whatever the provider says
+_INTERVAL = 5.0  # default seconds between polls; RFC 8628, 3.2
+_SLOWER = 5.0  # seconds added by `slow_down`; RFC 8628, 3.5
+_LONGEST_WAIT = 1800.0  # maximum seconds to poll for a code, whatever the provider says
 _AGAIN = "run `custctl login` again"
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a person has to do on another device.
+    """What a person must do on another device.
 
     Attributes:
-        url: where.
-        code: what to type there.
-        complete: the URL that holds the code already, or None.
-        seconds: for how long.
+        url: the page to open.
+        code: the code to type there.
+        complete: the URL that already contains the code, or None.
+        seconds: how long the code is valid.
     """
 
     url: str
@@ -48,10 +48,10 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class ClientKey:
-    """How a job proves who it is: by a secret, or by a private key.
+    """How a job authenticates: with a secret, or with a private key.
 
     Attributes:
-        secret: shared with the provider, or None.
+        secret: a secret shared with the provider, or None.
         key: a private key in PEM or as a JSON Web Key, or None.
     """
 
@@ -65,14 +65,14 @@ class ClientKey:
 def by_device(
     provider: Provider, show: Callable[[Prompt], None], *, sleep: Callable[[float], None] = time.sleep
 ) -> Kept:
-    """Log in on another device, and wait until that is done.
+    """Log in on another device, and wait for that.
 
     Args:
         show: tells the person what to do.
-        sleep: waits for seconds.
+        sleep: waits for a number of seconds.
 
     Raises:
-        CredentialError: it was refused, the code expired, or the tokens are not in order.
+        CredentialError: the login was refused, the code expired, or the tokens are invalid.
         UnavailableError: the provider does not answer.
     """
     client = {"client_id": provider.login.client_id}
@@ -100,7 +100,7 @@ def by_device(
                 raise
             continue
         except UnavailableError:
-            # The person may be halfway: only the code's own end ends this.
+            # The person may be halfway through: only the code's expiry ends the wait.
             interval += _SLOWER
             continue
         return accepted(provider, answer)
@@ -108,7 +108,7 @@ def by_device(
 
 
 def by_code(provider: Provider, *, code: str, redirect_uri: str, verifier: str, nonce: str) -> Kept:
-    """Exchange the code that a browser brought for tokens. Raises as `by_device` does."""
+    """Exchange the code from the browser for tokens. Raises as `by_device` does."""
     fields = {
         "grant_type": "authorization_code",
         "client_id": provider.login.client_id,
@@ -120,11 +120,11 @@ def by_code(provider: Provider, *, code: str, redirect_uri: str, verifier: str, 
 
 
 def by_refresh(provider: Provider, kept: Kept) -> Kept:
-    """Bring the next tokens. The refresh token must not be used again, whatever comes of this.
+    """Get new tokens. The refresh token must not be used again, whatever the result.
 
     Raises:
-        CredentialError: the provider refuses, or the tokens are not in order.
-        UnavailableError: nothing is known of what became of the refresh token.
+        CredentialError: the provider refuses, or the tokens are invalid.
+        UnavailableError: it is unknown whether the refresh token was used up.
     """
     assert kept.refresh_token is not None
     fields = {
@@ -138,14 +138,14 @@ def by_refresh(provider: Provider, kept: Kept) -> Kept:
 def accepted(
     provider: Provider, answer: Mapping[str, Any], *, nonce: str | None = None, before: Kept | None = None
 ) -> Kept:
-    """Check what a token endpoint answered.
+    """Check the answer of a token endpoint.
 
     Args:
-        nonce: what the ID token must repeat.
-        before: the login that is refreshed; a provider need not send its ID token again.
+        nonce: the value that the ID token must repeat.
+        before: the login that is being refreshed; the provider need not send an ID token again.
 
     Raises:
-        CredentialError: there is no ID token, or it is not in order.
+        CredentialError: there is no ID token, or it is invalid.
     """
     now = time.time()
     access, refresh, identity = (_text(answer.get(f"{name}_token")) for name in ("access", "refresh", "id"))
@@ -175,11 +175,11 @@ def accepted(
 
 
 def _more_claims(provider: Provider, access: str, subject: str) -> Mapping[str, Any]:
-    """Return what the access token, or the provider itself, says of the roles that the ID token leaves out."""
+    """Return the role claims that the ID token lacks, from the access token or the provider's user info."""
     try:
         claims: Mapping[str, Any] = _checked(provider, access, what="access token")
     except CredentialError:
-        claims = {}  # it need not be a JWT
+        claims = {}  # an access token need not be a JWT
     if claims.get("sub") == subject and has_claim(claims, provider.login.claim):
         return _of_roles(claims, provider.login.claim)
     told = provider.user_info(access)
@@ -200,16 +200,16 @@ def _checked(provider: Provider, token: str, *, nonce: str | None = None, what: 
 
 
 def by_token(provider: Provider, token: Secret, what: str) -> Kept:
-    """Check a token that a job was given. Raises as `check_token` does."""
+    """Check a token given to a job. Raises as `check_token` does."""
     claims = _checked(provider, token.reveal(), what=what)
     return Kept(claims, float(claims["exp"]), access_token=token, access_expires_at=float(claims["exp"]))
 
 
 def by_client_credentials(provider: Provider, client: ClientKey) -> Kept:
-    """Log a job in as the client itself.
+    """Log in a job as the client itself.
 
     Raises:
-        CredentialError: the provider refuses, or its token says nothing of who it is for.
+        CredentialError: the provider refuses, or its token does not say who it is for.
         UnavailableError: the provider does not answer.
     """
     scopes = " ".join(scope for scope in provider.login.scopes if scope not in ("openid", "offline_access"))
@@ -228,7 +228,7 @@ def by_client_credentials(provider: Provider, client: ClientKey) -> Kept:
 
 
 def _with_key(provider: Provider, fields: Mapping[str, str], key: Secret) -> Mapping[str, Any]:
-    # What the assertion is for: the issuer, by RFC 7523bis; older providers know the endpoint alone.
+    # The assertion's audience is the issuer, by RFC 7523bis; older providers accept only the endpoint.
     endpoint = provider.endpoint("token_endpoint")
     for audience in (provider.login.issuer, endpoint):
         assertion = _assertion(provider.login.client_id, audience, key)
@@ -267,7 +267,7 @@ def _assertion(client_id: str, audience: str, key: Secret) -> str:
         header = {"alg": algorithm, "typ": "JWT", **({"kid": made.kid} if made.kid else {})}
         return jwt.encode(header, claims, made, algorithms=[algorithm])
     except (JoseError, ValueError, TypeError, KeyError, AttributeError):
-        # The error's own words may quote the key.
+        # The error's own message may quote the key.
         raise CredentialError(
             "the client's private key cannot be used",
             hint="an RSA, EC or Ed25519 key in PEM without a passphrase, or a JWK",
@@ -293,10 +293,10 @@ def _algorithm(key: Any) -> str:
 
 
 def revoke(provider: Provider, kept: Kept) -> bool:
-    """Let the provider forget the tokens of a login; return whether it can. Source: RFC 7009.
+    """Revoke a login's tokens at the provider; return whether the provider supports it. Source: RFC 7009.
 
     Raises:
-        CredentialError, UnavailableError: it did not.
+        CredentialError, UnavailableError: the provider did not revoke them.
     """
     if not provider.offers("revocation_endpoint"):
         return False
@@ -306,7 +306,7 @@ def revoke(provider: Provider, kept: Kept) -> bool:
             try:
                 provider.post("revocation_endpoint", fields)
             except OAuthError as error:
-                # A provider need not revoke access tokens, which end by themselves soon.
+                # A provider need not revoke access tokens, which expire soon.
                 if kind == "refresh_token" or error.code != "unsupported_token_type":
                     raise
     return True

@@ -1,7 +1,7 @@
-"""A login in the system keyring: its tokens, and the claims that were checked when they came.
+"""Stores a login in the system keyring: its tokens, and the claims, which were checked on arrival.
 
-One entry an issuer and client. The keyring protects the claims as it does the tokens, so that a login that has not expired is
-used without asking the provider again. Some keyrings hold short entries alone: what is longer is kept in several.
+One entry per issuer and client. The keyring protects the claims like the tokens, so an unexpired login is used without
+asking the provider again. Some keyrings accept only short entries: a longer login is split into several.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from custctl.profiles.model import Login
 
-# The Windows Credential Manager takes 2,560 bytes, two a character.
+# The Windows Credential Manager accepts 2,560 bytes, at two bytes per character.
 _SHORT, _SHORT_BACKEND = 1200, "WinVaultKeyring"
 _MOST = 64  # parts
 _OTHERWISE = "on a machine without one, name a file with a token in `CUSTCTL_TOKEN_FILE`"
@@ -31,14 +31,14 @@ _OTHERWISE = "on a machine without one, name a file with a token in `CUSTCTL_TOK
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept of a login.
+    """A stored login.
 
     Attributes:
-        claims: who it is, as the provider said and was checked.
-        expires_at: seconds since 1970, until which the claims hold.
+        claims: the provider's verified claims about the person.
+        expires_at: when the claims expire, in seconds since 1970.
         access_token: for a database that checks tokens.
-        access_expires_at: until when it is valid.
-        refresh_token: brings the next tokens; None if the provider gives none.
+        access_expires_at: when the access token expires, in seconds since 1970.
+        refresh_token: gets the next tokens; None if the provider issues none.
     """
 
     claims: Mapping[str, Any]
@@ -53,7 +53,7 @@ def _service(login: Login) -> str:
 
 
 def require_keyring(login: Login, environ: Mapping[str, str]) -> None:
-    """Make sure that a login can be kept.
+    """Ensure that a login can be stored.
 
     Raises:
         CredentialError: the keyring cannot be used.
@@ -62,7 +62,7 @@ def require_keyring(login: Login, environ: Mapping[str, str]) -> None:
 
 
 def read_kept(login: Login, environ: Mapping[str, str]) -> Kept | None:
-    """Return the login that is kept; None if there is none, or none that is whole.
+    """Return the stored login; None if there is none, or if it is incomplete.
 
     Raises:
         CredentialError: the keyring cannot be used.
@@ -77,7 +77,7 @@ def read_kept(login: Login, environ: Mapping[str, str]) -> Kept | None:
             return None
         for number in range(1, int(count)):
             part = backend.get_password(_service(login), _part(login, number)) or ""
-            # A part of another login, or none: whoever wrote it was stopped.
+            # Missing, or a part of another login: the write was interrupted.
             if not part.startswith(f"{mark}:"):
                 return None
             text += part.partition(":")[2]
@@ -88,10 +88,10 @@ def read_kept(login: Login, environ: Mapping[str, str]) -> Kept | None:
 
 
 def keep(login: Login, kept: Kept, environ: Mapping[str, str]) -> str:
-    """Keep a login instead of the one before; return the keyring's name.
+    """Store a login in place of the previous one; return the keyring's name.
 
     Raises:
-        CredentialError: the keyring cannot be used, or does not keep it.
+        CredentialError: the keyring cannot be used, or did not store the login.
     """
     text = _dumps(kept)
 
@@ -101,7 +101,7 @@ def keep(login: Login, kept: Kept, environ: Mapping[str, str]) -> str:
         if len(parts) > _MOST:
             raise CredentialError("the login is too long for this keyring", hint="ask for fewer scopes")
         mark = secrets.token_hex(4)
-        # The first one last: it says how many there are, and whose.
+        # Write the first part last: it has the number of parts and their mark.
         for number, part in [*enumerate(parts)][:0:-1]:
             backend.set_password(_service(login), _part(login, number), f"{mark}:{part}")
         backend.set_password(_service(login), login.client_id, f"{mark}:{len(parts)}:{parts[0]}")
@@ -113,7 +113,7 @@ def keep(login: Login, kept: Kept, environ: Mapping[str, str]) -> str:
 
 
 def forget(login: Login, environ: Mapping[str, str]) -> None:
-    """Delete the login that is kept.
+    """Delete the stored login.
 
     Raises:
         CredentialError: the keyring cannot be used.
@@ -152,4 +152,4 @@ def _loads(text: str) -> Kept | None:
             refresh_token=Secret(held["refresh_token"]) if held["refresh_token"] else None,
         )
     except (ValueError, TypeError, KeyError, zlib.error):
-        return None  # another release's, or something else's
+        return None  # written by another release, or by something else

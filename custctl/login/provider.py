@@ -1,4 +1,4 @@
-"""An identity provider: what it says of itself, its keys, and requests to its endpoints."""
+"""An identity provider: its metadata, its keys, and requests to its endpoints."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
     from custctl.profiles.model import Login
 
-_TIMEOUT = 10.0  # seconds a request
+_TIMEOUT = 10.0  # seconds per request
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
-_LONGEST = 200  # characters of a provider's own words
+_LONGEST = 200  # maximum characters of a provider's own message
 
 
 class OAuthError(CredentialError):
     """The provider refused a request.
 
     Attributes:
-        code: its reason, such as `invalid_grant`.
+        code: the error code, such as `invalid_grant`.
     """
 
     def __init__(self, code: str, message: str, hint: str | None = None) -> None:
@@ -37,7 +37,7 @@ class Provider:
     """The identity provider of a profile's operators.
 
     Args:
-        login: the profile's section.
+        login: the profile's `login` section.
     """
 
     def __init__(self, login: Login) -> None:
@@ -46,11 +46,11 @@ class Provider:
 
     @cached_property
     def metadata(self) -> Mapping[str, Any]:
-        """What it says of itself. Source: OpenID Connect Discovery 1.0, 4.
+        """The provider's metadata. Source: OpenID Connect Discovery 1.0, 4.
 
         Raises:
-            UnavailableError: it does not answer.
-            CredentialError: its answer is not that of this issuer.
+            UnavailableError: the provider does not answer.
+            CredentialError: the answer is not this issuer's.
         """
         found = self._json(self._web.send("GET", f"{self.login.issuer.rstrip('/')}/.well-known/openid-configuration"))
         if found.get("issuer") != self.login.issuer:
@@ -62,14 +62,14 @@ class Provider:
 
     @cached_property
     def keys(self) -> Mapping[str, Any]:
-        """Its JSON Web Key Set. Raises as `metadata` does."""
+        """The provider's JSON Web Key Set. Raises as `metadata` does."""
         return self._json(self._web.send("GET", self.endpoint("jwks_uri")))
 
     def endpoint(self, name: str) -> str:
         """Return the URL of an endpoint.
 
         Raises:
-            CredentialError: the provider has none, or one without HTTPS.
+            CredentialError: the provider has no such endpoint, or it does not use HTTPS.
         """
         url = self.metadata.get(name)
         if not isinstance(url, str):
@@ -80,15 +80,15 @@ class Provider:
         return url
 
     def offers(self, name: str) -> bool:
-        """Tell whether the provider has an endpoint."""
+        """Return whether the provider has an endpoint."""
         return isinstance(self.metadata.get(name), str)
 
     def post(self, name: str, fields: Mapping[str, str]) -> Mapping[str, Any]:
         """Send a form to an endpoint and return the answer.
 
         Raises:
-            OAuthError: it refused.
-            UnavailableError: no answer came, or none that means anything.
+            OAuthError: the provider refused.
+            UnavailableError: no answer came, or an unusable one.
         """
         response = self._web.send(
             "POST", self.endpoint(name), data=dict(fields), headers={"Accept": "application/json"}
@@ -107,7 +107,7 @@ class Provider:
         raise OAuthError(code, f"`{self._web.host}` refused: {visible(code)[:_LONGEST]}{words}")
 
     def user_info(self, access_token: str) -> Mapping[str, Any]:
-        """Return what the provider says of the user of an access token; empty if it says nothing."""
+        """Return the provider's claims about an access token's user; empty if there are none."""
         if not self.offers("userinfo_endpoint"):
             return {}
         headers = {"Authorization": f"Bearer {access_token}"}
@@ -115,7 +115,7 @@ class Provider:
         return self._json(response) if response.is_success else {}
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         self._web.close()
 
     def _json(self, response: Response) -> Mapping[str, Any]:
@@ -131,5 +131,5 @@ class Provider:
 
 
 def _quotes(said: str, fields: Mapping[str, str]) -> bool:
-    """Tell whether a provider's words repeat what was sent, which may be a token."""
+    """Return whether a provider's message quotes what was sent, which may be a token."""
     return any(len(value) > 8 and value in said for value in fields.values())

@@ -1,4 +1,4 @@
-"""A token of AWS for a database of RDS or Aurora, which takes it instead of a password.
+"""AWS tokens for databases of RDS or Aurora, which accept them instead of a password.
 
 Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Connecting.html
 """
@@ -12,14 +12,14 @@ from custctl.profiles.credentials import Secret
 from custctl.support.errors import CredentialError, UsageError
 
 _HOST = re.compile(r"\.([a-z]{2}(?:-[a-z]+)+-\d)\.rds\.amazonaws\.com(?:\.cn)?$")
-_SECONDS = 900  # the longest that AWS takes
+_SECONDS = 900  # the maximum that AWS accepts
 
 
 def rds_token(host: str, port: int, user: str, environ: Mapping[str, str]) -> Secret:
-    """Return a token for a login; it is signed here, by a credential of botocore's chain.
+    """Return a token for a login, signed on this machine with a credential from botocore's chain.
 
     Raises:
-        CredentialError: there is no credential of AWS, or no region.
+        CredentialError: there is no AWS credential, or no region.
         UsageError: botocore is not installed.
     """
     try:

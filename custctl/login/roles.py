@@ -1,4 +1,4 @@
-"""The tool's three roles, and which of them the claims of a token give."""
+"""The three roles, and the role that a token's claims give."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ if TYPE_CHECKING:
 
 
 class Role(StrEnum):
-    """What an operator may do, least first; each role includes those before it."""
+    """What an operator may do, lowest first; each role includes the ones before it."""
 
     SUPPORT = "support"
     OPERATOR = "operator"
     ADMIN = "admin"
 
     def includes(self, other: Role) -> bool:
-        """Tell whether whoever has this role may do what another one may."""
+        """Return whether this role includes another one."""
         order = list(Role)
         return order.index(self) >= order.index(other)
 
 
 def role_of(claims: Mapping[str, Any], login: Login) -> Role | None:
-    """Return the highest role that the profile gives for a token's claims; None if it gives none."""
+    """Return the highest role that the profile gives for a token's claims, or None."""
     held = set(_words(claims, login.claim))
     found = [role for role in Role if held.intersection(login.roles.get(role, ()))]
     return found[-1] if found else None
 
 
 def has_claim(claims: Mapping[str, Any], name: str) -> bool:
-    """Tell whether the claims say anything under a name."""
+    """Return whether the claims contain a name."""
     return _value(claims, name) is not None
 
 
 def _value(claims: Mapping[str, Any], name: str) -> Any:
-    # A name may be a URL, with dots of its own; only then is it a path, as in `realm_access.roles`.
+    # A claim's name may contain dots, like a URL. If no claim has the name, it is a path, as in `realm_access.roles`.
     if name in claims:
         return claims[name]
     found: Any = claims
@@ -48,7 +48,7 @@ def _value(claims: Mapping[str, Any], name: str) -> Any:
 def _words(claims: Mapping[str, Any], name: str) -> Iterator[str]:
     value = _value(claims, name)
     if isinstance(value, str):
-        # One word, or several as in `scope`.
+        # One word, or several, as in `scope`.
         yield value
         yield from value.split()
     elif isinstance(value, list):

@@ -1,7 +1,7 @@
-"""Who works now: the login that a command runs under, refreshed when it has expired.
+"""The current session: the login that a command runs under, refreshed when it has expired.
 
-A refresh token that is used twice takes the whole login with it. So one process at a time refreshes, and writes down
-which token it is about to use: whoever finds that mark, after a process that was killed, does not use the token again.
+A refresh token that is used twice invalidates the whole login. So only one process at a time refreshes, and it records
+which token it is about to use. If that process is killed, the next one finds the mark and does not use the token again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ KEY_FILE = "CUSTCTL_CLIENT_KEY_FILE"
 SECRET_FILE = "CUSTCTL_CLIENT_SECRET_FILE"  # noqa: S105 - the name of a variable
 SECRET = "CUSTCTL_CLIENT_SECRET"  # noqa: S105 - the name of a variable
 
-_MARGIN = 30.0  # seconds before its end from which a login counts as expired
+_MARGIN = 30.0  # a login counts as expired this many seconds before its end
 _LOCK_WAIT = 45.0  # seconds; longer than a refresh takes
 _LARGEST = 64 * 1024
 _LOG_IN = "run `custctl login`"
@@ -44,12 +44,12 @@ class Session:
     """A valid login.
 
     Attributes:
-        subject: who it is: the token's `sub`, which the audit records.
-        role: what the profile's `login.roles` give for the claims; None if nothing.
-        claims: what the provider says of them.
-        expires_at: seconds since 1970.
+        subject: the token's `sub`, which the audit records.
+        role: the role that the profile's `login.roles` give for the claims, or None.
+        claims: the provider's claims about the operator.
+        expires_at: when the login expires, in seconds since 1970.
         source: `keyring`, `client credentials` or the variable that names the token's file.
-        access_token: for a database that checks tokens; None if there is none.
+        access_token: for a database that checks tokens, or None.
     """
 
     subject: str
@@ -61,14 +61,14 @@ class Session:
 
 
 def current(login: Login, environ: Mapping[str, str], *, with_access: bool = False) -> Session:
-    """Return the login that this process works under.
+    """Return the login of this process.
 
     Args:
-        with_access: whether its access token must be valid, too.
+        with_access: whether the access token must be valid, too.
 
     Raises:
-        CredentialError: there is none that is valid; the hint says how to log in.
-        UnavailableError: it has to be checked or refreshed, and the provider does not answer.
+        CredentialError: there is no valid login; the hint says how to log in.
+        UnavailableError: the login must be checked or refreshed, and the provider does not answer.
     """
     if TOKEN_FILE in environ:
         token = _secret_file(TOKEN_FILE, environ)
@@ -115,7 +115,7 @@ def _at_provider(login: Login, act: Callable[[Provider, Any], Kept]) -> Kept:
 
 
 def _refreshed(login: Login, environ: Mapping[str, str], *, with_access: bool) -> Kept:
-    """Refresh the login that is kept, unless another process just has."""
+    """Refresh the stored login, unless another process has just done so."""
     with _alone(login, environ) as mark:
         kept = read_kept(login, environ)
         if kept is None:
@@ -131,7 +131,7 @@ def _refreshed(login: Login, environ: Mapping[str, str], *, with_access: bool) -
             )
 
         def refresh(provider: Provider, grants: Any) -> Kept:
-            # An outage is noticed here, before the token counts as used.
+            # Detect an outage here, before the token counts as used.
             _ = provider.endpoint("token_endpoint"), provider.keys
             write_whole(mark, digest)
             try:
@@ -163,10 +163,10 @@ def _read(path: Path) -> str | None:
 
 @contextmanager
 def _alone(login: Login, environ: Mapping[str, str]) -> Iterator[Path]:
-    """Hold the lock of a login; yield the file that names a refresh token in use, by its digest.
+    """Hold a login's lock; yield the file that contains the digest of a refresh token in use.
 
     Raises:
-        UnavailableError: another process holds it for too long.
+        UnavailableError: another process holds the lock for too long.
         CredentialError: the state folder cannot be written.
     """
     name = f"login-{zlib.crc32(f'{login.issuer} {login.client_id}'.encode()):08x}"
@@ -182,10 +182,10 @@ def _alone(login: Login, environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def begin(login: Login, kept: Kept, environ: Mapping[str, str]) -> tuple[Session, str]:
-    """Keep a new login; return it, and the keyring's name.
+    """Store a new login; return it and the keyring's name.
 
     Raises:
-        CredentialError: the keyring cannot be used, or does not keep it.
+        CredentialError: the keyring cannot be used, or did not store the login.
     """
     with _alone(login, environ) as mark:
         backend = keep(login, kept, environ)
@@ -194,10 +194,10 @@ def begin(login: Login, kept: Kept, environ: Mapping[str, str]) -> tuple[Session
 
 
 def end(login: Login, environ: Mapping[str, str]) -> tuple[bool, CustctlError | None]:
-    """Revoke the login that is kept, and forget it.
+    """Revoke and delete the stored login.
 
     Returns:
-        Whether there was one, and why the provider did not revoke it, or None.
+        Whether there was one, and why the provider did not revoke it, or None if it did.
 
     Raises:
         CredentialError: the keyring cannot be used.
@@ -230,7 +230,7 @@ def _revoked(login: Login, kept: Kept) -> bool:
 
 
 def _client_key(environ: Mapping[str, str]) -> ClientKey | None:
-    """Return what a job proves itself with; None if it is a person."""
+    """Return what a job authenticates with, or None if the user is a person."""
     if not {KEY_FILE, SECRET_FILE, SECRET}.intersection(environ):
         return None
     from custctl.login.grants import ClientKey
@@ -245,7 +245,7 @@ def _client_key(environ: Mapping[str, str]) -> ClientKey | None:
 
 
 def is_a_job(environ: Mapping[str, str]) -> bool:
-    """Tell whether the environment brings a login of its own, instead of that in the keyring."""
+    """Return whether the environment contains a job's login, which replaces the one in the keyring."""
     return bool({TOKEN_FILE, KEY_FILE, SECRET_FILE, SECRET}.intersection(environ))
 
 

@@ -1,4 +1,4 @@
-"""Tokens: checked by the issuer's keys, and never shown."""
+"""Checks tokens with the issuer's keys; never shows them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from custctl.support.errors import CredentialError
 ALGORITHMS = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519",
 )  # fmt: skip
-"""What a token may be signed with: public keys alone, so that neither `none` nor a shared secret passes."""
+"""Accepted signature algorithms: only those with public keys, so neither `none` nor a shared secret passes."""
 
 LEEWAY = 60
-"""Seconds by which the clocks of issuer and machine may differ."""
+"""Seconds by which the clocks of issuer and this machine may differ."""
 
 _LARGEST = 64 * 1024  # characters
 
@@ -27,11 +27,11 @@ def check_token(
     Args:
         token: a signed JWT.
         keys: the issuer's JSON Web Key Set.
-        nonce: what an ID token must repeat; None if none was sent.
-        what: how the token is called in messages.
+        nonce: the value that an ID token must repeat; None if none was sent.
+        what: the token's name in messages.
 
     Raises:
-        CredentialError: it is not such a token; the message quotes nothing of it.
+        CredentialError: it is not such a token; the message quotes none of it.
 
     Source: OpenID Connect Core 1.0, 3.1.3.7; RFC 9068, 4; RFC 8725, 3.
     """
@@ -65,10 +65,10 @@ def _verified(token: str, keys: Mapping[str, Any], what: str) -> dict[str, Any]:
         raise CredentialError(f"the {what} is not a signed JWT")
     usable = KeySet([key for each in keys.get("keys", ()) if (key := _key(each)) is not None])
     try:
-        # What joserfc warns of, such as a short key, is said by the error of a check that fails.
+        # joserfc's warnings, such as for a short key, are in the error if the check fails.
         claims = jwt.decode(token, usable, algorithms=list(ALGORITHMS)).claims
     except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
-        # The error's own words may quote the token.
+        # The error's own message may quote the token.
         reason = type(error).__name__
         raise CredentialError(
             f"the {what} is not signed by a key of its issuer ({reason})",
@@ -80,7 +80,7 @@ def _verified(token: str, keys: Mapping[str, Any], what: str) -> dict[str, Any]:
 
 
 def _key(each: Any) -> Any:
-    """Return a key of a set; None for one that cannot check signatures."""
+    """Return a key of the set, or None if it cannot check signatures."""
     from joserfc.errors import JoseError
     from joserfc.jwk import import_key
 
@@ -95,7 +95,7 @@ def _key(each: Any) -> Any:
 def _check_audience(claims: Mapping[str, Any], client_id: str, what: str) -> None:
     audience = claims.get("aud")
     named = audience if isinstance(audience, list) else [audience]
-    # An ID token is for its client; an access token is for an API, and says which client it was issued to.
+    # An ID token's audience is the client; an access token's is an API, and it names the client it was issued to.
     issued_to = claims.get("azp", claims.get("client_id"))
     if client_id not in named and issued_to != client_id:
         raise CredentialError(f"the {what} is for another client than `{client_id}`")

@@ -1,4 +1,4 @@
-"""Profiles: what environment a command works on, read from `profiles/<name>.yaml` and validated strictly.
+"""Profiles: the environment that a command works on, read from `profiles/<name>.yaml` and validated strictly.
 
 profile = load_profile("dev", profiles_dir=None, environ=os.environ, cwd=Path.cwd())
 profile.location    # sqlite /srv/app/customers-dev.db

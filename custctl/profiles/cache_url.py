@@ -1,4 +1,4 @@
-"""The URL of a cache: where it is, and how it is reached."""
+"""Parses the URL of a cache."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Address:
 
     @property
     def is_protected(self) -> bool:
-        """Whether the connection is safe from readers on the network."""
+        """Whether the connection is safe from eavesdroppers on the network."""
         return self.tls or all(port is None for _, port in self.hosts)
 
 
@@ -46,11 +46,11 @@ def parse_url(url: str) -> Address:
     """Parse a cache's URL.
 
     Forms: `redis://[user@]host[:port][/number]`, `unix://[user@]/path[?db=number]`,
-    `redis+sentinel://[user@]host[:port],…/service[/number]`, `redis+cluster://[user@]host[:port],…`; `valkey` for
-    `redis` alike, and `rediss` or `valkeys` for TLS.
+    `redis+sentinel://[user@]host[:port],…/service[/number]`, `redis+cluster://[user@]host[:port],…`; `valkey` works
+    like `redis`, and `rediss` or `valkeys` use TLS.
 
     Raises:
-        ValueError: it has none of these forms; the text says why, and repeats nothing of the URL.
+        ValueError: the URL has none of these forms; the message says why, and quotes none of the URL.
     """
     parts = _URL.fullmatch(url)
     if parts is None:
@@ -99,12 +99,12 @@ def _host(place: str, kind: str | None) -> tuple[str, int]:
 def _unquoted(text: str) -> str:
     if "%" not in text:
         return text
-    from urllib.parse import unquote  # slow to import, and seldom needed
+    from urllib.parse import unquote  # slow to import, and rarely needed
 
     return unquote(text)
 
 
 def has_password(url: str) -> bool:
-    """Tell whether a URL contains a password, even if it is invalid otherwise."""
+    """Return whether a URL contains a password, even if it is otherwise invalid."""
     login, at, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
     return bool(at) and ":" in login

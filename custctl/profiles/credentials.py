@@ -1,9 +1,8 @@
 """Passwords and keys: where they come from, and how they stay hidden.
 
-The search order for each: the file named by its variable with `_FILE`, its
-variable, the system keyring; for the database's password also where the driver looks by
-itself, as libpq does in `~/.pgpass`. No error raised here contains a secret,
-and none has a cause: an exception of a backend or a decoder may contain one.
+The search order for each: the file named by its `_FILE` variable, its variable, the system keyring; for the database's
+password also where the driver itself looks, such as libpq's `~/.pgpass`. No error raised here contains a secret, and
+none has a cause: an exception from a backend or decoder may contain one.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ _VARIABLES = {
 
 
 class Secret:
-    """A password or key that stays hidden in a `repr`, a format, a pickle or a comparison."""
+    """A password or key that stays hidden in `repr`, formatting, pickling and comparison."""
 
     __slots__ = ("__value",)
 
@@ -64,7 +63,7 @@ class Secret:
     def __format__(self, spec: str) -> str:
         return format(repr(self), spec)
 
-    # Two secrets are equal only where they are one object: `==` cannot be used for guessing.
+    # Secrets are equal only if they are the same object, so `==` cannot be used for guessing.
 
     def __copy__(self) -> Secret:
         return self
@@ -82,9 +81,9 @@ class Credential:
 
     Attributes:
         secret: the password or key, or None if none is needed or the driver finds it.
-        source: `CUSTCTL_DB_PASSWORD_FILE`, `CUSTCTL_DB_PASSWORD` (or the cache's), `keyring`, where the driver finds it,
-            `none` or `not needed`.
-        oddity: what in a file's content may be unintended, or None.
+        source: `CUSTCTL_DB_PASSWORD_FILE`, `CUSTCTL_DB_PASSWORD` (or the cache's), `keyring`, the place where the
+            driver finds it, `none` or `not needed`.
+        oddity: what may be unintended in a file's content, or None.
     """
 
     secret: Secret | None
@@ -99,7 +98,7 @@ class Place:
     Attributes:
         source: its name, as in `Credential.source`.
         state: `used`, `shadowed` (found, but an earlier place is used), `absent`, or `failed`.
-        problem: why it failed, or what in a file's content may be unintended; or None.
+        problem: why it failed, or what may be unintended in a file's content; or None.
         hint: how to fix the failure, or None.
     """
 
@@ -111,14 +110,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a secret is kept.
+    """Where a secret is stored.
 
     Attributes:
-        service: the keyring's service. It includes the host, so that a foreign profile of the same name does not get the secret.
+        service: the keyring's service. It includes the host, so that somebody else's profile of the same name does not
+            get the secret.
         user: the user name in the keyring.
         noun: `password`, `key` or `secret`.
         owner: the owner of the secret, in words.
-        purpose: what it is for.
+        purpose: what the secret is for.
         needed: whether the profile requires one.
         in_keyring: whether the search includes the keyring.
     """
@@ -151,7 +151,7 @@ class Entry:
 
 
 def entry_of(profile: Profile, purpose: Purpose = Purpose.DATABASE) -> Entry:
-    """Return where a profile's secret is kept.
+    """Return where a profile's secret is stored.
 
     Raises:
         UsageError: the profile has no such secret.
@@ -170,7 +170,7 @@ def entry_of(profile: Profile, purpose: Purpose = Purpose.DATABASE) -> Entry:
     if cache is None:
         raise UsageError(f"profile `{profile.name}` has no cache", hint="`cache: {url: rediss://…}` names one")
     address = parse_url(cache.url)
-    # Database and cache may be on one host, and have users of the same name.
+    # Database and cache may share a host and a user name.
     service = _service(profile, f"{purpose}:{address.hosts[0][0]}")
     if purpose is Purpose.CACHE_KEY:
         owner = f"the entries of the cache (profile `{profile.name}`)"
@@ -211,7 +211,7 @@ def find_credential(profile: Profile, environ: Mapping[str, str], purpose: Purpo
     Args:
         profile: the profile.
         environ: the process environment.
-        purpose: what it is for.
+        purpose: what the secret is for.
 
     Raises:
         NoCredentialError: a secret is needed, and none was found.
@@ -274,7 +274,7 @@ def check_credential(profile: Profile, environ: Mapping[str, str], purpose: Purp
             secret = search()
         except CredentialError as error:
             places.append(Place(source, "failed", error.message, error.hint))
-            # A file that cannot be read ends the search; after a keyring that cannot, the driver looks.
+            # A file that cannot be read ends the search; after a keyring that cannot be read, the driver looks.
             settled = settled or source != "keyring"
             continue
         if secret is None:
@@ -314,7 +314,7 @@ def store_credential(
 
     def store(backend: KeyringBackend) -> str:
         backend.set_password(entry.service, entry.user, fit.reveal())
-        # Some backends cut long passwords off without a word.
+        # Some backends silently truncate long passwords.
         if backend.get_password(entry.service, entry.user) != fit.reveal():
             raise CredentialError(f"the keyring did not store the {entry.noun} unchanged")
         return visible(str(backend.name))
@@ -396,7 +396,7 @@ def _from_file(environ: Mapping[str, str], entry: Entry) -> Secret | None:
 
 
 def _oddity(secret: Secret, environ: Mapping[str, str], entry: Entry) -> str | None:
-    """Return what in a secret from a file may be unintended, without any part of the secret."""
+    """Return what may be unintended in a secret from a file, without quoting the secret."""
     text = secret.reveal()
     faults = []
     if len(text.splitlines()) > 1:

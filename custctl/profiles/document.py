@@ -1,10 +1,8 @@
 """A profile's YAML as a tree of texts with line numbers; the only module that uses yaml.
 
-The parser's events build the tree, not yaml's own loader, for four
-reasons: every value keeps its line; a scalar keeps its text (`off` and `no`
-are words here, not YAML 1.1's booleans); aliases, tags and deep nesting are
-rejected before they use memory; and variables are replaced after parsing, so
-that no value can inject YAML.
+The tree is built from the parser's events, not by yaml's loader, for four reasons: every value keeps its line; a scalar
+keeps its text (`off` and `no` are words here, not YAML 1.1's booleans); aliases, tags and deep nesting are rejected
+before they use memory; and variables are replaced after parsing, so that no value can inject YAML.
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 # Lone surrogates are undecodable bytes of the environment.
 _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
 _PLAIN = re.compile(r"[\t\n\r\x20-\x7e]*")
-# What a YAML stream may not hold; the parsers give no line for it. Compiled where a text has more than plain ASCII.
+# Characters that YAML forbids; the parsers report no line for them. Compiled only if a text is not plain ASCII.
 _NOT_YAML = r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\ufeff"
 _VARIABLE = re.compile(r"\$\$|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\$\{)")
 
@@ -60,7 +58,7 @@ class Scalar:
 
     Attributes:
         variables: names of the variables whose values it contains.
-        defaulted: whether a default replaces one of them.
+        defaulted: whether a default replaces one of these.
         usable: False if a problem with it is already recorded.
     """
 
@@ -80,7 +78,7 @@ class Scalar:
 
 @dataclass(slots=True)
 class Items:
-    """A list."""
+    """A list of values."""
 
     line: int
     nodes: list[Node] = field(default_factory=list)
@@ -110,7 +108,7 @@ class _SpoiltError(Exception):
 
 
 def quote(text: str) -> str:
-    """Return a text of the file for a message: short, safe for a terminal, in backticks."""
+    """Return a text from the file for a message: short, safe for a terminal, in backticks."""
     short = text if len(text) <= _QUOTED else text[: _QUOTED - 1] + "…"
     return f"`{visible(short)}`"
 
@@ -181,7 +179,7 @@ def _build(text: str, environ: Mapping[str, str], problems: list[Problem]) -> No
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         what = error.problem or "invalid YAML"
-        if "nesting depth" in what:  # PyYAML from 6.0.4 on has a limit of its own
+        if "nesting depth" in what:  # PyYAML has its own limit since 6.0.4
             raise _noted(problems, Problem(line, _TOO_DEEP)) from None
         # PyYAML's pure parser quotes the tag, which may be half a password.
         message = f"column {column}: {visible('undefined tag' if 'tag' in what else what)}"
@@ -255,7 +253,7 @@ class _Builder:
                 raise self._stop(event, "a key must be a plain word")
             key = event.value
             if names_secret(key) or holds_secret(key):
-                # Its value is passed over unread: not even a message about it can quote it.
+                # Skip its value unread, so that not even a message can quote it.
                 named = quote(key) if _PLAIN_KEY.fullmatch(key) else "a key that looks like one"
                 self._problems.append(secret_problem(key_line, named))
                 self._skip()

@@ -1,11 +1,11 @@
-"""Hosts of nodes: which texts are valid, and which two are the same."""
+"""Validates and compares the hosts of nodes."""
 
 from __future__ import annotations
 
 import re
 import socket
 
-# A host goes into connection strings: nothing that ends a value there.
+# A host becomes part of connection strings, so no character that ends a value there.
 _HOST = re.compile(r"[^\s;,=@{}()\[\]<>'\"`?#$%&*|^~!]{1,255}")
 
 
@@ -13,7 +13,7 @@ def host_fault(host: str, *, sockets: bool) -> str | None:
     """Return why a text is not a host, as the end of a sentence; None if it can be one.
 
     Args:
-        sockets: whether an absolute path is valid, the folder of a server's socket.
+        sockets: whether an absolute path, the folder of a server's socket, is valid.
     """
     if host.startswith("/"):
         return None if sockets and _HOST.fullmatch(host) else ""
@@ -31,7 +31,7 @@ def host_fault(host: str, *, sockets: bool) -> str | None:
 
 
 def same_host(one: str, other: str) -> bool:
-    """Tell whether two texts are the same host, without a name lookup."""
+    """Return whether two texts are the same host, without a name lookup."""
     return _canonical(one) == _canonical(other)
 
 

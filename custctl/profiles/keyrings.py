@@ -1,9 +1,7 @@
-"""The system keyring, used so that it can neither hang, prompt nor turn out to be a text file.
+"""Uses the system keyring so that it can neither hang, prompt, nor be a plain text file.
 
-A keyring is used in a thread of its own with a time limit, and only backends
-that protect secrets are used at all: merely installing `keyrings.alt` or
-`keyrings.cryptfile` would make `keyring` choose a plain text file where there
-is no better backend.
+A keyring runs in its own thread with a time limit, and only backends that protect secrets are used: merely installing
+`keyrings.alt` or `keyrings.cryptfile` would make `keyring` choose a plain text file if there is no better backend.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
 KEYRING_LIMIT = 2.5
-"""Time limit of the keyring in seconds. Including Python's own start, the answer takes at most three."""
+"""The keyring's time limit in seconds. With Python's own start, a command takes at most three."""
 
 
 _BACKENDS = (
@@ -58,10 +56,10 @@ def with_keyring(act: Callable[[KeyringBackend], Answer], environ: Mapping[str, 
             answers.append(act(_backend(environ)))
         except CredentialError as error:
             errors.append(error)
-        except BaseException as error:  # noqa: BLE001 - a backend raises anything, and its text may hold the password
+        except BaseException as error:  # noqa: BLE001 - a backend may raise anything, with the password in the text
             errors.append(_translated(error))
 
-    # A daemon: a thread that hangs in the keyring does not keep the process from ending.
+    # A daemon thread: if it hangs in the keyring, the process can still end.
     thread = threading.Thread(target=run, name="keyring", daemon=True)
     thread.start()
     thread.join(KEYRING_LIMIT)
@@ -73,11 +71,11 @@ def with_keyring(act: Callable[[KeyringBackend], Answer], environ: Mapping[str, 
 
 
 def _translated(error: BaseException) -> CredentialError:
-    """Return what a backend's failure means, by the names of its classes: its text cannot be trusted."""
+    """Return the error for a backend's failure, judging by its class names: its text cannot be trusted."""
     names = [kind.__name__ for kind in type(error).__mro__]
     if "NoKeyringError" in names:
         return _absent()
-    # secretstorage tells a lock by classes of its own; keyring wraps some of them as InitError.
+    # secretstorage reports a lock with its own classes; keyring wraps some of them as InitError.
     if any("Locked" in name or name in ("InitError", "PromptDismissedException") for name in names):
         return _locked()
     return CredentialError(f"the keyring failed ({names[0]})")
@@ -92,14 +90,14 @@ def _locked() -> CredentialError:
 
 
 def _backend(environ: Mapping[str, str]) -> KeyringBackend:
-    """Return the keyring to use: the one that the user chose, or the best that protects secrets."""
+    """Return the keyring to use: the user's choice, or the best one that protects secrets."""
     import keyring.core
 
     named = environ.get("PYTHON_KEYRING_BACKEND")
     try:
-        # `keyringrc.cfg` is the other way of asking for one.
+        # `keyringrc.cfg` is the other way to choose one.
         backend = keyring.core.load_keyring(named) if named else keyring.core.load_config()
-    except Exception as error:  # noqa: BLE001 - it imports whatever module is named
+    except Exception as error:  # noqa: BLE001 - this imports whatever module is named
         asked = f"`{visible(named)}`" if named else "in `keyringrc.cfg`"
         message = f"the keyring backend {asked} cannot be loaded ({type(error).__name__})"
         raise CredentialError(message) from None
@@ -110,7 +108,7 @@ def _backend(environ: Mapping[str, str]) -> KeyringBackend:
 
 
 def _best() -> KeyringBackend:
-    """Return the allowed backend of the highest priority, without loading any that is merely installed.
+    """Return the allowed backend with the highest priority, without loading other installed backends.
 
     keyring's own search loads them, and chooses a plain text backend if there is no other.
     """
@@ -121,9 +119,9 @@ def _best() -> KeyringBackend:
         module, _, name = path.rpartition(".")
         try:
             kind = getattr(importlib.import_module(module), name)
-            # Asking for the priority is keyring's way of asking whether it works here.
+            # In keyring, reading the priority checks whether the backend works here.
             usable.append((float(kind.priority), kind))
-        except Exception:  # noqa: BLE001, S112 - a missing library, bus or service: not this one, then
+        except Exception:  # noqa: BLE001, S112 - a missing library, bus or service: try the next
             continue
     if not usable:
         raise _absent()
@@ -158,7 +156,7 @@ def _refuse_locked(backend: KeyringBackend) -> None:
 
     with closing(secretstorage.dbus_init()) as connection:
         try:
-            # Not get_default_collection: where there is none it creates one, which prompts.
+            # Not get_default_collection, which creates a missing collection and prompts for it.
             chosen = getattr(backend, "preferred_collection", None)
             collection = secretstorage.Collection(connection, *([chosen] if chosen else []))
         except secretstorage.ItemNotFoundException:

@@ -1,4 +1,4 @@
-"""How operators log in, as a profile says it."""
+"""Reads the `login` section of a profile: how operators log in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from custctl.profiles.model import Login
 from custctl.profiles.values import Values
 
 ROLES = ("support", "operator", "admin")
-"""The tool's roles, least first."""
+"""The roles, lowest first."""
 
 _KEYS = ("issuer", "client_id", "scopes", "claim", "roles")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -20,7 +20,7 @@ _EXAMPLE = "for example `roles: {support: helpdesk, operator: sales-ops, admin: 
 
 
 def read_login(values: Values, fields: Fields) -> Login | None:
-    """Return the section `login`, or None if it has problems, which are recorded."""
+    """Return the section `login`; None if it has problems, which are recorded."""
     values.known(fields, "login", _KEYS)
     issuer = values.text(fields, "login.issuer", None, required=True)
     client_id = values.text(fields, "login.client_id", None, required=True)
@@ -41,12 +41,12 @@ def read_login(values: Values, fields: Fields) -> Login | None:
             values.note(section.line, "`login.roles` gives nobody a role", _EXAMPLE)
     if issuer is None or client_id is None:
         return None
-    # Without it, a provider says nothing of who logs in.
+    # Without `openid`, a provider does not say who logs in.
     return Login(issuer, client_id, tuple(dict.fromkeys(("openid", *scopes))), claim or "groups", roles)
 
 
 def _words(values: Values, fields: Fields, path: str) -> tuple[str, ...]:
-    """Return one value, or the values of a list."""
+    """Return a single value or the values of a list."""
     _, node = fields.nodes.get(path.rpartition(".")[2], (0, None))
     if isinstance(node, Items):
         return tuple(filter(None, values.words(values.items(fields, path, required=True), path)))

@@ -1,4 +1,4 @@
-"""The content of a profile: one environment, its database, and the seed data that it allows."""
+"""The content of a profile: an environment, its database, and the seed data that it allows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATRONI_PORT = 8008
 
 
 class Environment(StrEnum):
-    """The kind of environment. The database has the same word as its stamp."""
+    """The kind of environment. The same word is the database's stamp."""
 
     DEVELOPMENT = "development"
     TEST = "test"
@@ -23,7 +23,7 @@ class Environment(StrEnum):
 
     @property
     def is_protected(self) -> bool:
-        """True for environments with real customers or a copy of them, where risky actions are refused."""
+        """True for environments with real customers or copies of them, where risky actions are refused."""
         return self in (Environment.STAGING, Environment.PRODUCTION)
 
 
@@ -57,7 +57,7 @@ class Driver(StrEnum):
 
 
 class Reads(StrEnum):
-    """Where reads go that may lag slightly."""
+    """Where reads that may lag slightly go."""
 
     REPLICA = "replica"
     PRIMARY = "primary"
@@ -106,7 +106,7 @@ class Database:
     """The database of a profile.
 
     Attributes:
-        engine: which one, as `engines.ENGINES` names it.
+        engine: the engine's name in `engines.ENGINES`.
         path: the file, absolute, links followed; None for servers.
         name: the database on a server; None for a file.
         schema: the schema of custctl's tables; None for a file.
@@ -119,7 +119,7 @@ class Database:
         statement_timeout: seconds; zero means no limit.
         replication: how the nodes replicate.
         hooks: commands by name, each a list of arguments, run without a shell.
-        reads: where reads go that may lag slightly.
+        reads: where reads that may lag slightly go.
     """
 
     engine: str
@@ -165,7 +165,7 @@ class Accounts(StrEnum):
 
 
 class OnDelete(StrEnum):
-    """What becomes of an account whose customer is deleted."""
+    """What happens to the account of a deleted customer."""
 
     DELETE = "delete"
     DISABLE = "disable"
@@ -173,18 +173,18 @@ class OnDelete(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The provider of customers' accounts. What does not belong to the provider is None.
+    """The provider of customers' accounts. Settings of other providers are None.
 
     Attributes:
-        provider: which kind; `local` is the database's own table of passwords.
+        provider: the kind of provider; `local` is the database's own table of passwords.
         url: SCIM's base URL; https, or this machine.
         pool: Cognito's user pool.
         region: Cognito's region; by default that of the pool's id.
         endpoint: another URL for Cognito or Auth0's Management API; https, or this machine.
         domain: Auth0's tenant.
         connection: Auth0's database connection.
-        client_id: the client that the secret is of, where the provider needs one.
-        on_delete: what becomes of an account whose customer is deleted.
+        client_id: the client that the secret belongs to, if the provider needs one.
+        on_delete: what happens to the account of a deleted customer.
         timeout: seconds for one request to the provider.
         tls_ca: the file of certificates to trust instead of the system's.
     """
@@ -203,7 +203,7 @@ class Identity:
 
     @property
     def is_local(self) -> bool:
-        """Whether passwords are in this database, and there are no accounts elsewhere."""
+        """Whether passwords are in this database and there are no accounts elsewhere."""
         return self.provider is Accounts.LOCAL
 
 
@@ -213,9 +213,9 @@ class Login:
 
     Attributes:
         issuer: the identity provider's URL, exactly as its tokens name it.
-        client_id: custctl's own id there.
-        scopes: what is asked for; `openid` always.
-        claim: the claim with a person's groups or roles; a path such as `realm_access.roles` where no claim has that name.
+        client_id: custctl's own client id there.
+        scopes: the requested scopes; always including `openid`.
+        claim: the claim with a person's groups or roles; a path such as `realm_access.roles` if no claim has that name.
         roles: the claim's values that give a role, by the role's name.
     """
 
@@ -227,7 +227,7 @@ class Login:
 
     @property
     def is_for_sql_server(self) -> bool:
-        """Whether the access token is for Azure SQL and SQL Server, by Entra's scope for them."""
+        """Whether the access token is for Azure SQL and SQL Server, judging by Entra's scope for them."""
         return any("database.windows.net" in scope for scope in self.scopes)
 
 
@@ -281,7 +281,7 @@ class Profile:
 
     @property
     def shows_access_token(self) -> bool:
-        """True if the database gets the operator's access token, and checks it itself."""
+        """True if the database receives the operator's access token and checks it itself."""
         auth, login = self.database.auth, self.login
         return login is not None and (auth is Auth.OAUTH or (auth is Auth.ENTRA and login.is_for_sql_server))
 
@@ -294,7 +294,7 @@ class Profile:
         return f"{database.engine} {database.name} at {', '.join(map(str, database.nodes))}"
 
     def settings(self) -> Iterator[Setting]:
-        """Yield every value that is set, in the order of the reference, each with its origin."""
+        """Yield every value that is set, with its origin, in the order of the reference documentation."""
         for key, value in self._values():
             if value is not None:
                 yield Setting(key, value, self.origins.get(key, "default"))

@@ -41,7 +41,7 @@ _SERVER_KEYS = ("name", "schema", "user", "auth", "nodes", "tls", "tls_ca", "rep
 _DATABASE_KEYS = ("engine", "path", *_SERVER_KEYS, *_COMMON_KEYS[1:])
 
 _ACCOUNT_KEYS = ("provider", "on_delete", "timeout", "tls_ca")
-# The keys of each provider, the needed ones first; behind them those that may be left out.
+# The keys of each provider: the required ones, then the optional ones.
 _PROVIDER_KEYS: dict[Accounts, tuple[tuple[str, ...], tuple[str, ...]]] = {
     Accounts.LOCAL: ((), ()),
     Accounts.COGNITO: (("pool",), ("region", "endpoint")),
@@ -55,10 +55,10 @@ _DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,252}")
-# The hooks, and what may stand in their arguments for the nodes that they are about.
+# The hooks, and the placeholders that their arguments may contain.
 _NODE = ("node", "host", "port")
 _HOOKS = {"fence": _NODE, "unfence": _NODE, "rejoin": (*_NODE, "primary", "primary_host", "primary_port")}
-# Not `{{name}}`, which means something to other programs.
+# Not `{{name}}`, which other programs use.
 _PLACEHOLDER = re.compile(r"(?<!\{)\{(\w+)\}(?!\})")
 
 
@@ -170,7 +170,7 @@ class _Schema(Values):
                 engine=engine, path=path, connect_timeout=connect_timeout, statement_timeout=statement_timeout
             )
         user = self.text(fields, "database.user", None)
-        # Who names a user has a password for it; who names none logs in as himself.
+        # A named user logs in with a password; without a user, the login is that of the operating system.
         auth = self.choice(fields, "database.auth", Auth, Auth.PASSWORD if user is not None else Auth.INTEGRATED)
         if auth is Auth.PASSWORD and user is None and "user" not in fields.nodes:
             self.note(fields.line, "`database.user` is missing: `auth: password` needs it")
@@ -211,7 +211,7 @@ class _Schema(Values):
                 self.lines["database.path"], f"`database.path` must be a file's path, but {quote(text)} is a folder's"
             )
             return None
-        # Links are followed: whoever opens the file through another name must meet the same lock beside it.
+        # Follow links: a process that opens the file under another name must find the same lock next to it.
         return Path(os.path.realpath(self._base / text))
 
     def _nodes(self, fields: Fields, traits: Engine) -> tuple[Node, ...]:
@@ -246,7 +246,7 @@ class _Schema(Values):
         return tuple(nodes)
 
     def _each_at_its_own_place(self, nodes: Sequence[Node], port: str, what: str) -> None:
-        """Record nodes with the host and port of another node: they could not be told apart."""
+        """Record nodes that have the same host and port as another node: they could not be distinguished."""
         for index, node in enumerate(nodes):
             for other in nodes[:index]:
                 if node.host and same_host(node.host, other.host) and getattr(node, port) == getattr(other, port):
@@ -297,7 +297,7 @@ class _Schema(Values):
             items = self.items(section, key, required=True)
             words = self.words(items, key)
             for item, word in zip(items, words, strict=True):
-                # `--password X`: with an equals sign it was found already.
+                # `--password X`; the form with an equals sign was already found.
                 if word.startswith("-") and names_secret(word.lstrip("-")):
                     self.problems.append(secret_problem(item.line, f"an argument of `{key}` passes one"))
                 for unknown in _PLACEHOLDER.findall(word):
@@ -307,7 +307,7 @@ class _Schema(Values):
                             item.line, f"unknown placeholder `{{{unknown}}}` in `{key}`", f"known placeholders: {known}"
                         )
             if words:
-                # It is run without a shell, which would put the home folder in.
+                # It runs without a shell, which would expand the home folder.
                 words[0] = self.at_home(words[0], items[0].line, key) or ""
             hooks[name] = words
         return hooks
@@ -338,7 +338,7 @@ class _Schema(Values):
             self.known(fields, "identity", (*_ACCOUNT_KEYS, *_ALL_PROVIDER_KEYS))
             return Identity()
         if provider is Accounts.LOCAL:
-            # An account that is not there can neither be deleted nor waited for.
+            # Without accounts there is nothing to delete or wait for.
             self.known(fields, "identity", ("provider",), foreign=(*_ACCOUNT_KEYS, *_ALL_PROVIDER_KEYS), engine="local")
             return Identity()
         needed, others = _PROVIDER_KEYS[provider]

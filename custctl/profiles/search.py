@@ -1,4 +1,4 @@
-"""Finding profiles: the folders of the search, their order, and the error if there is none."""
+"""Finds profiles: the folders to search, their order, and the error if no profile is found."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class _Folder:
     optional: bool = True
 
     def names(self) -> list[str]:
-        """Return the profiles in it, sorted. The listing decides, not a lookup by name: some file systems ignore case.
+        """Return the names of its profiles, sorted, from a listing: lookups by name ignore case on some file systems.
 
         Raises:
             UsageError: a folder that was named, or `./profiles`, cannot be read.
@@ -79,10 +79,10 @@ class _Folder:
 
 
 def _folders(profiles_dir: Path | None, environ: Mapping[str, str], cwd: Path) -> Iterator[_Folder]:
-    """Yield the folders in the order of the search; a later one is computed only when it is reached."""
+    """Yield the folders in search order; compute each only when it is reached."""
     choice = chosen_folder(profiles_dir, _OPTION, _VARIABLE, environ)
     if choice is not None:
-        # Whoever names a folder means that folder: a typing error in it must not lead to another one's `prod`.
+        # A named folder is the only one: a typo in it must not lead to another folder's `prod`.
         yield _Folder(absolute(choice[0], cwd), named=choice[1], optional=False)
         return
     yield _Folder(absolute("profiles", cwd), optional=False)
@@ -91,17 +91,17 @@ def _folders(profiles_dir: Path | None, environ: Mapping[str, str], cwd: Path) -
 
 
 def load_profile(name: str, *, profiles_dir: Path | None, environ: Mapping[str, str], cwd: Path) -> Profile:
-    """Find, read and validate the profile of that name.
+    """Find, read and validate a profile.
 
     Args:
-        name: as `--env` gives it.
+        name: the profile's name, from `--env`.
         profiles_dir: the value of `--profiles-dir`, or None.
         environ: the process environment.
         cwd: the folder that relative paths start from.
 
     Raises:
-        UsageError: there is no such profile, it does not validate, or it is a bundled
-            one of staging or production. The error lists all problems of the file.
+        UsageError: there is no such profile, it does not validate, or it is a bundled profile for staging or
+            production. The error lists all problems of the file.
         RefusedError: it turns TLS off in production.
     """
     if not _NAME.fullmatch(name):
@@ -123,7 +123,7 @@ def _load(name: str, folder: _Folder, environ: Mapping[str, str], cwd: Path) -> 
 
 
 def find_profiles(*, profiles_dir: Path | None, environ: Mapping[str, str], cwd: Path) -> list[ProfileEntry]:
-    """Return every profile by name, each as the search finds it, usable or not.
+    """Return every profile that the search finds, by name, usable or not.
 
     Raises:
         UsageError: a folder that was named cannot be read.
@@ -145,7 +145,7 @@ def find_profiles(*, profiles_dir: Path | None, environ: Mapping[str, str], cwd:
 
 
 def profile_names(*, profiles_dir: Path | None, environ: Mapping[str, str], cwd: Path) -> list[str]:
-    """Return the names of all profiles without reading one, for completion. Never raises."""
+    """Return the names of all profiles without reading any, for completion. Never raises."""
     names: set[str] = set()
     try:
         for folder in _folders(profiles_dir, environ, cwd):
@@ -156,7 +156,7 @@ def profile_names(*, profiles_dir: Path | None, environ: Mapping[str, str], cwd:
 
 
 def _read(name: str, folder: _Folder, environ: Mapping[str, str], cwd: Path) -> Reading:
-    # yaml comes with it: imported only when there is a file to read.
+    # This imports yaml, so only if there is a file to read.
     from custctl.profiles.schema import read_profile
 
     source = folder.file(name)
@@ -201,7 +201,7 @@ def _line(label: str, problem: Problem) -> str:
 
 
 def _hint(problems: tuple[Problem, ...]) -> str | None:
-    """Return the hints of all problems in one text, each once; with its line if there are several problems."""
+    """Return the hints of all problems as one text, without duplicates; with lines if there are several problems."""
     hints: dict[str, int] = {}
     for problem in problems:
         if problem.hint is not None:

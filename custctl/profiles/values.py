@@ -1,4 +1,4 @@
-"""Reading typed values from a profile's tree; records every problem and every origin."""
+"""Reads typed values from a profile's tree; records every problem and every origin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from custctl.support.units import parse_duration
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
-# What a shell would replace at the start of a path.
+# A variable that a shell would expand at the start of a path.
 _BARE_VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)(?=/)")
 
 
@@ -73,7 +73,7 @@ class Values:
         if found is None:
             self.origins[path] = "default"
             self.lines[path] = fields.line
-            # A key that is there but misspelt has been told already.
+            # A misspelt key was already reported.
             if required and path not in self._misspelt:
                 self.note(fields.line, f"`{path}` is missing")
             return None
@@ -152,14 +152,14 @@ class Values:
         scalar = self._scalar(fields, path)
         if scalar is None:
             return default
-        # ASCII digits, and few of them: `int` takes every script's and an underscore.
+        # ASCII digits only, and few: `int` also accepts digits of other scripts and underscores.
         if re.fullmatch(r"[0-9]{1,9}", scalar.text) and low <= int(scalar.text) <= high:
             return int(scalar.text)
         self.note(scalar.line, f"`{path}` must be a whole number from {low} to {high}, not {scalar.quoted()}")
         return default
 
     def duration(self, fields: Fields, path: str, default: float, *, zero: bool = True) -> float:
-        """Return the seconds that a text such as `5s` stands for."""
+        """Return the seconds of a duration such as `5s`."""
         scalar = self._scalar(fields, path)
         if scalar is None:
             return default

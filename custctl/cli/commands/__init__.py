@@ -1,1 +1,1 @@
-"""A folder a noun, a file a verb: each command parses, makes one call into the domain, and renders."""
+"""One folder per noun, one file per verb: each command parses, makes one call into the domain, and renders."""

@@ -1,4 +1,4 @@
-"""Parsing of option values that several groups of commands share."""
+"""Parses option values that several groups of commands share."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from custctl.support.errors import UsageError
 
 
 def duration(option: str, text: str) -> float:
-    """Return seconds.
+    """Return a duration in seconds.
 
     Args:
-        option: its name, for the message.
+        option: the option's name, for the message.
 
     Raises:
         UsageError: it is not a duration.
@@ -23,7 +23,7 @@ def duration(option: str, text: str) -> float:
 
 
 def operation(text: str | None) -> str:
-    """Return the operation id that was given, or a new one.
+    """Return the given operation id, or a new one.
 
     Raises:
         UsageError: it is not a UUID.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from custctl.browser.pages import Answer
     from custctl.browser.view import View
 
-_PATIENCE = 2.0  # seconds for a read to end when the browser is left
+_PATIENCE = 2.0  # seconds to wait for a read when the browser closes
 
 
 @command(
@@ -38,7 +38,7 @@ def browse(
 
     desk = open_desk(context.opened, read_only=_why_read_only(read_only), carry=context.carry)
     try:
-        # What keeps the database from being opened is told as by any command, before the screen changes.
+        # Report a database that cannot be opened like any other command, before the screen changes.
         view, first = desk.first_page()
         if desk.read_only is None:
             context.announce(())
@@ -51,7 +51,7 @@ def browse(
 
 
 def _show(desk: Desk, view: View, first: Answer) -> int:
-    """Show the browser until it is left, and return the exit code.
+    """Show the browser until the user quits, and return the exit code.
 
     Raises:
         Exception: a bug ended it.
@@ -64,25 +64,25 @@ def _show(desk: Desk, view: View, first: Answer) -> int:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     code = app.run()
     for number, handler in handlers.items():
-        signal.signal(number, handler)  # the event loop had put others in their place
+        signal.signal(number, handler)  # the event loop had replaced them
     if app.error is not None:
         raise app.error
     return code or 0
 
 
 def _why_read_only(asked: bool) -> str | None:
-    """Return why nothing can be changed, in words; None where it can. What a login's role allows belongs here."""
+    """Return why changes are not allowed, by the login's role for example; None if they are."""
     return "`--read-only` was given" if asked else None
 
 
 def _check_terminal(context: Context) -> None:
-    """Make sure that there is a screen.
+    """Ensure that there is a usable screen.
 
     Raises:
-        UsageError: there is none, or one that cannot be drawn on.
+        UsageError: there is no terminal, or it cannot move the cursor.
     """
     hint = "use `custctl customer search TEXT`, `custctl customer list` and `custctl customer edit WHO`"
-    # Textual reads from one and draws on another of these.
+    # Textual reads from one of these and draws on another.
     if not context.prompter.interactive or not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise UsageError("`browse` needs a terminal for input and output", hint=hint)
     if os.name == "posix" and os.environ.get("TERM", "") in ("dumb", ""):

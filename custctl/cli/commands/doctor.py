@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from custctl.engines.model import Check
 
 _COLUMNS = ("check", "state", "value", "hint")
-# By which a container or a job decides, the first of these wins: what is unreachable hides the rest.
+# Exit codes by priority, for containers and jobs: an unreachable database hides other faults.
 _KINDS = {
-    ExitCode.UNAVAILABLE: (),  # and whatever is in no other row
+    ExitCode.UNAVAILABLE: (),  # and everything in no other row
     ExitCode.CREDENTIAL: (ExitCode.CREDENTIAL,),
     ExitCode.PENDING: (ExitCode.PENDING, ExitCode.REFUSED, ExitCode.MIGRATION),
     ExitCode.INCOMPLETE: (ExitCode.INCOMPLETE, ExitCode.SPLIT_BRAIN),
@@ -76,7 +76,7 @@ def doctor(
 
 
 def exit_code(faults: Sequence[Check]) -> int:
-    """Return the exit code of `--check`: the first kind of fault that there is, in a fixed order."""
+    """Return the exit code of `--check`: that of the first kind of fault found, in a fixed order."""
     by_cause = {cause: code for code, causes in _KINDS.items() for cause in causes}
     found = {by_cause.get(fault.exit_code, ExitCode.UNAVAILABLE) for fault in faults}
     return next((code for code in _KINDS if code in found), ExitCode.OK)

@@ -46,7 +46,7 @@ def login(
             "the environment holds a token or a client's key already",
             hint="commands use it without a login; `custctl whoami` shows whose it is",
         )
-    # Before a person does anything that could not be kept.
+    # Before the person starts a login that could not be stored.
     require_keyring(section, context.environ)
     provider = Provider(section)
     try:

@@ -98,7 +98,7 @@ def _make_customers(context: Context, count: int, random_seed: int, operation_id
                 count, random_seed=random_seed, operation_id=operation_id, on_progress=progress.advance
             )
     except KeyboardInterrupt as interrupt:
-        # The database knows: the interrupt may have come between a commit and the word of it.
+        # Ask the database: the interrupt may have come between a commit and its confirmation.
         added = count_added(context.database, operation_id)
         raise InterruptedRunError(
             f"interrupted; {added} customers were added and committed",

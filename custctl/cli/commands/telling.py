@@ -19,7 +19,7 @@ from custctl.terminal.console import Console
 
 
 def tell_lacking(console: Console, lacking: Lacking) -> None:
-    """Say what the release brings and a project's folder lacks, and how to copy it there."""
+    """Warn that the project's folder lacks scripts of this release, and say how to copy them."""
     names = ", ".join(f"`{name}`" for name in lacking.names)
     console.warn(f"`{lacking.folder}` lacks scripts of this release: {names}", f"copy them: `{lacking.command}`")
 
@@ -37,11 +37,11 @@ class Teller(Listener):
         self._location = context.profile.location
 
     def stamped(self, environment: str) -> None:
-        """Say that the database now carries its environment."""
+        """Say that the database now has its environment's stamp."""
         self._step(f"stamped {self._location} as `{environment}`")
 
     def waiting(self, holder: LockHolder | None) -> None:
-        """Say what the run waits for."""
+        """Say what the run is waiting for."""
         self._console.note(f"waiting for another migration{f': {holder.description}' if holder else ''}")
 
     def building(self, index: Index) -> None:
@@ -53,7 +53,7 @@ class Teller(Listener):
         self._console.warn(f"{script.name}:{finding.line}: {in_words(finding)}", finding.hint)
 
     def left(self, scripts: Sequence[Script]) -> None:
-        """Say what stays pending, and what applies it."""
+        """Say what stays pending, and how to apply it."""
         names = ", ".join(f"`{script.name}`" for script in scripts)
         self._console.note(f"left for the contract release: {names}; apply with `custctl migrate` after the switch")
 
@@ -62,7 +62,7 @@ class Teller(Listener):
         self._console.warn(f"`{record.name}` is {record.state} in the journal but not on disk")
 
     def lacking(self, lacking: Lacking) -> None:
-        """Say what the release brings and the folder lacks."""
+        """Warn that the folder lacks scripts of this release."""
         tell_lacking(self._console, lacking)
 
     def too_old(self, version: int | None) -> None:
@@ -78,11 +78,11 @@ class Teller(Listener):
         self._console.detail(f"applying {step.script.name} ({step.reason})")
 
     def notice(self, script: Script, text: str, hint: str | None) -> None:
-        """Print a warning of the database."""
+        """Print a warning from the database."""
         self._console.warn(f"{script.name}: {text}", hint)
 
     def message(self, script: Script, text: str) -> None:
-        """Print a progress message of a script."""
+        """Print a script's progress message."""
         self._console.note(f"{script.name}: {text}")
 
     def applied(self, done: Applied) -> None:

@@ -32,7 +32,7 @@ def whoami(ctx: typer.Context) -> None:
 
 
 def as_row(context: Context, session: Session | None) -> dict[str, Any]:
-    """Return a login by name; None is the user of this process."""
+    """Return a login as a record; None stands for the user of this process."""
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     row |= {"profile": context.profile.name, "source": "operating system"}
     login = context.profile.login
@@ -55,7 +55,7 @@ def require_login(context: Context) -> Login:
     """Return the profile's section `login`.
 
     Raises:
-        UsageError: it has none.
+        UsageError: the profile has no such section.
     """
     login = context.profile.login
     if login is None:

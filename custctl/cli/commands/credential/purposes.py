@@ -1,4 +1,4 @@
-"""Which secret of a profile a command uses."""
+"""Selects which of a profile's secrets a command uses."""
 
 from __future__ import annotations
 

@@ -48,13 +48,13 @@ def set_(
     else:
         label = "key of the cache's entries" if entry.noun == "key" else f"{entry.noun} of {entry.user}"
         if context.prompter.interactive and not stdin:
-            # Before anything is typed that could not be kept.
+            # Before the user types a secret that could not be stored.
             require_keyring(profile, context.environ, purpose)
         text = context.prompter.secret(label, from_stdin=stdin, again=True)
         if purpose is Purpose.CACHE_KEY:
             from custctl.cache.sealing import AesSealer
 
-            # One that is none is refused here, not at the first read.
+            # Refuse an invalid key here, not at the first read.
             AesSealer(text)
     backend = store_credential(profile, Secret(text), context.environ, purpose)
     context.wrote(

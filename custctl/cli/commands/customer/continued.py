@@ -1,4 +1,4 @@
-"""`list --next`: where the last list of this terminal ended."""
+"""`list --next`: continues the last list of this terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Continued:
     """The last list of this terminal.
 
     Args:
-        limit_given: whether the size of a page was asked for; if not, it stays what it was.
+        limit_given: whether the user gave a page size; otherwise it stays unchanged.
     """
 
     def __init__(self, context: Context, *, limit_given: bool) -> None:
@@ -19,10 +19,10 @@ class Continued:
         self._limit_given = limit_given
 
     def cursor(self, after: str | None, limit: int) -> tuple[str | None, int]:
-        """Return where the list goes on and how many rows it shows; no cursor where it has ended.
+        """Return the cursor of the next page, None at the end, and the number of rows per page.
 
         Raises:
-            UsageError: there is no such list, or it is of another profile or database.
+            UsageError: there is no such list, or it belongs to another profile or database.
         """
         if after is not None:
             raise UsageError("`--next` and `--after` cannot be used together", hint="remove one of them")
@@ -42,7 +42,7 @@ class Continued:
         return last.cursor, limit if self._limit_given else last.limit
 
     def refused(self, error: UsageError) -> UsageError:
-        """Return the error for filters that are not those of the list."""
+        """Return the error for filters that differ from the list's."""
         return UsageError(
             f"`--next` continues the last list of this terminal, with its order and filters: {error.message}",
             hint="use `--next` alone, or run the new list without it",

@@ -33,13 +33,12 @@ def delete(
     context.announce(_COLUMNS)
     found = None
     if not customers.is_applied(operation_id):
-        # Where there is none, the same operation may have been applied by another process this very moment: the store
-        # tells which.
+        # If there is no such customer, another process may just have applied the same operation: the store finds out.
         found = customers.find(who)
     if found is not None:
         context.confirm_destruction(f"delete customer {found.id} ({found.email}) from {context.profile.location}?")
-        # What was confirmed is what is deleted: not a row that changed while the question stood, nor another one
-        # that has taken over its email.
+        # Delete exactly what was confirmed: not a row that changed while the question was shown, nor another row that
+        # has taken over its email.
         who = str(found.id)
         if_version = if_version if if_version is not None else found.version
     try:
@@ -48,7 +47,7 @@ def delete(
         show_conflict(context, error)
         raise
     except NotFoundError:
-        # It may have been deleted while its edit was open, and what was typed then was kept.
+        # It may have been deleted while an edit was open, which was then kept.
         if who.isdecimal():
             forget_customer(context, int(who))
         raise

@@ -52,7 +52,7 @@ def edit(
     context = Context.of(ctx)
     operation_id = operation(operation_id)
     if context.customers.is_applied(operation_id):
-        # Before anything is typed: what is typed could not be written under this id.
+        # Before the user types anything, because it could not be written under this id.
         context.announce(FIELDS)
         show_outcome(context, context.customers.update(who, {}, operation_id=operation_id), "updated")
         return
@@ -66,7 +66,7 @@ def edit(
     file = EditedFile(folder, name, context.environ, interactive=interactive, typed=kept.typed if kept else ())
 
     def keep() -> str | None:
-        """Keep what was typed, and return a hint that says how to go on with it."""
+        """Keep what was typed, and return a hint that says how to continue."""
         if not file.keep(title(base.id, context.profile.name, base.version)):
             return None
         if kept is not None:
@@ -101,11 +101,11 @@ def _document(context: Context, row: Customer) -> str:
 
 
 def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str, kept: Kept | None) -> Outcome | None:
-    """Open the text in the editor until it can be written; None if the user empties it."""
+    """Open the text in the editor until it can be written; return None if the user empties it."""
     from custctl.customers.operations import Outcome
 
     text = _document(context, base) if kept is None else kept.text
-    # Where the row has changed since, what was kept is no decision about that.
+    # If the row has changed since, the kept text is not a decision about that change.
     shown = text if kept is not None and kept.is_outdated else None
     first = base
     conflicts: Sequence[FieldConflict] = kept.conflicts if kept is not None else ()
@@ -113,7 +113,7 @@ def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str,
         context.let_go()
         text = file.edit(text)
         if shown is not None and text == shown:
-            # Saved as it was: whoever merely closed the editor has decided nothing.
+            # Saved unchanged: merely closing the editor is not a decision.
             if not context.prompter.interactive:
                 raise _unresolved(base, conflicts, was_known=base is not first)
             context.prompter.confirm("the conflict is not resolved: overwrite the other changes with your values?")
@@ -166,11 +166,11 @@ def _write(
         except ConflictError as error:
             if "current_version" not in error.details:
                 raise
-            # It changed once more in the instant between: what was typed is merged with what it is now.
+            # The row changed once more in between: merge what was typed with the current row.
 
 
 def _editable(context: Context, row: Customer) -> dict[str, Value]:
-    """Return the fields of a customer that a user may set, in the order of output."""
+    """Return the fields of a customer that a user may set, in output order."""
     return {name: row[name] for name in (*EDITABLE, *context.database.own.settable)}
 
 
@@ -187,7 +187,7 @@ def _read(context: Context, text: str) -> tuple[Mapping[str, Value] | None, Inva
 
 
 def _again(context: Context, text: str, problem: InvalidError) -> str:
-    """Return the text with its problem on top, for another try.
+    """Return the text with its problem at the top, for another attempt.
 
     Raises:
         InvalidError: the input is not interactive.

@@ -82,10 +82,10 @@ def export(
 
 
 def _export_person(context: Context, who: str, others: Sequence[str], output_file: Path | None) -> None:
-    """Write all that is held of one customer.
+    """Write all data about one customer.
 
     Args:
-        others: options that were given and do not go with it.
+        others: given options that cannot be used together with it.
     """
     if others:
         raise UsageError(f"`--who` and `{others[0]}` cannot be used together", hint="remove one of them")
@@ -113,9 +113,9 @@ def _written_whole(path: Path) -> Iterator[TextIO]:
             stream: TextIO = os.fdopen(open_output(path), "w", encoding="utf-8", newline="")
             part = None
         else:
-            # Where a link leads, so that the link stays.
+            # The target of a link, so that the link stays.
             place = path.resolve()
-            # Not named after the process: in a container the next one has the same number.
+            # Not named after the process id, which repeats in containers.
             descriptor, name = tempfile.mkstemp(prefix=f".{place.name[:100]}.", suffix=".part", dir=place.parent)
             stream, part = os.fdopen(descriptor, "w", encoding="utf-8", newline=""), Path(name)
     except TimeoutError as error:

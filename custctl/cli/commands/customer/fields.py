@@ -1,4 +1,4 @@
-"""What the commands on one customer share: an option for each field, and the display of an outcome."""
+"""Shared by the commands on one customer: an option for each field, and the display of an outcome."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ Status = Annotated[
 
 
 def given(ctx: typer.Context) -> dict[str, str | None]:
-    """Return the fields given on the command line by name, None for one to clear.
+    """Return the fields given on the command line, by name; None clears a field.
 
     Raises:
-        UsageError: a field is given twice, or not as `FIELD=VALUE`.
+        UsageError: a field is given twice, or not in the form `FIELD=VALUE`.
     """
     found: dict[str, str | None] = {name: ctx.params[name] for name in EDITABLE if ctx.params.get(name) is not None}
     settings: list[tuple[str, str | None]] = [_setting(text) for text in ctx.params.get("set_") or ()]
@@ -125,6 +125,6 @@ def show_conflict(context: Context, error: ConflictError) -> None:
 
 
 def shown_value(value: Value) -> str:
-    """Return a value as a message has it."""
+    """Return a value for a message."""
     text = to_text(value)
     return "(empty)" if text is None else text

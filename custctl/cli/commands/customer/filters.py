@@ -1,4 +1,4 @@
-"""The options by which `list` and `export` choose customers."""
+"""The options with which `list` and `export` select customers."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def history(ctx: typer.Context, who: WhoArgument) -> None:
 
 
 def _entry(event: Event, found: History) -> LogEntry:
-    """Return a write as a change log has it: when, what and who, and each field as `old → new`."""
+    """Return a write as an entry of a log: when, what and who, and each field as `old → new`."""
     head = (event.happened_at, event.action, event.actor, event.version or "")
     if event.changes is not None:
         changes = [(name, _change(old, new, event.action)) for name, (old, new) in event.changes.items()]

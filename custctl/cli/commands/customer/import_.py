@@ -146,7 +146,7 @@ def _run(context: Context, work: FileImport) -> Result:
 
 
 def _known(work: FileImport) -> str:
-    """Return what is committed, as far as the database can be asked."""
+    """Return what is committed, according to the database if it responds."""
     try:
         return _committed(work.committed())
     except CustctlError:

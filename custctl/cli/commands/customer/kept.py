@@ -1,4 +1,4 @@
-"""Where edits of a customer are kept, until they are written, are a day old, or the customer is deleted."""
+"""Unsaved edits of customers, kept until they are written, are a day old, or the customer is deleted."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What was typed in an edit that was not written.
+    """An unsaved edit.
 
     Attributes:
-        typed: the lines.
-        text: the document as it is now, with the typed lines in the place of its own.
-        version: the version of the row that was edited; None where that is not known any more.
+        typed: the typed lines.
+        text: the current document, with the typed lines in place of its own.
+        version: the version of the row that was edited; None if it is no longer known.
         row: the customer now.
-        others: how many texts there are besides.
+        others: how many other unsaved edits there are.
     """
 
     path: Path
@@ -42,10 +42,10 @@ class Kept:
 
     @classmethod
     def newest(cls, context: Context, row: Customer, document: str) -> Kept:
-        """Return the newest text that is kept of a customer and that no editor has open.
+        """Return a customer's newest unsaved edit that no editor has open.
 
         Args:
-            document: the customer now, as it is edited.
+            document: the current customer, as a document to edit.
 
         Raises:
             NotFoundError: none is kept.
@@ -73,7 +73,7 @@ class Kept:
 
     @property
     def conflicts(self) -> list[FieldConflict]:
-        """The fields that were typed, as they are now and as they were typed: what they were is not kept."""
+        """The typed fields with their current and typed values; the values before the edit are not kept."""
         known = self.row.as_dict()
         return [
             FieldConflict(name, None, known[name], value)
@@ -94,17 +94,17 @@ class Kept:
             context.console.note(f"older texts are kept too: {self.others}")
 
     def remove(self) -> None:
-        """Remove the text: it is written, or kept anew."""
+        """Remove the unsaved edit after it was written or kept again."""
         kept.remove_edits(self.path.parent, self.path.name)
 
 
 def edits_of(context: Context, customer_id: int) -> tuple[Path, str]:
-    """Return the folder of kept edits, and the part of their names that identifies a customer of this database."""
+    """Return the folder of unsaved edits, and the part of their names that identifies a customer of this database."""
     return kept.edits_of(context.environ, context.profile.location, customer_id)
 
 
 def forget_customer(context: Context, customer_id: int) -> None:
-    """Remove all kept edits of a customer, and where lists ended: its values may be in them."""
+    """Remove a customer's unsaved edits and all list positions, which may contain its values."""
     forget_lists(context.environ, context.profile.location)
-    with suppress(UsageError):  # no home folder, nothing kept
+    with suppress(UsageError):  # no home folder, so nothing is kept
         kept.forget_edits(*edits_of(context, customer_id))

@@ -1,4 +1,4 @@
-"""How `list` and `search` print their pages, and `list` what it counts."""
+"""Prints the pages of `list` and `search`, and the counts of `list`."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from custctl.customers.queries import ListQuery, Position, Query
     from custctl.schema.own import Value
 
-# In order of worth: where a terminal is narrow, the last ones are left out.
+# In order of importance: a narrow terminal omits the last ones.
 SHOWN = ("id", "email", "first_name", "last_name", "status", "company", "country", "version")
-# Those whose texts are cut before that; what is copied into the next command is whole.
+# Columns whose texts are cut before that; values that people copy into the next command are never cut.
 CUT = frozenset({"first_name", "last_name", "company", "country"})
 
-_SLOW = 1.0  # seconds
+_SLOW = 1.0  # seconds after which a list counts as slow
 
 
 def print_pages(
@@ -33,15 +33,15 @@ def print_pages(
     wide: bool = False,
     follow: Callable[[str | None], str | None] = lambda _: None,
 ) -> int:
-    """Print one page, or everything if the limit is 0; a note on stderr tells how to go on.
+    """Print one page, or everything if the limit is 0; a note on stderr says how to continue.
 
     Args:
-        wide: whether a table has all columns.
-        follow: told the cursor of the next page, None for the last page; returns the command that goes on, if it is not
-            named by the cursor.
+        wide: whether a table shows all columns.
+        follow: called with the cursor of the next page, None after the last page; returns the command that continues,
+            if it does not need the cursor.
 
     Returns:
-        How many customers it has printed.
+        The number of customers printed.
 
     Raises:
         UnavailableError: the database is down. The cache knows only some customers.
@@ -70,7 +70,7 @@ def print_counts(context: Context, query: ListQuery, field: str, limit: int) -> 
     """Print how many customers of a list have each value of a field.
 
     Args:
-        limit: how many values; 0 for all.
+        limit: maximum number of values; 0 means no limit.
     """
     from custctl.customers.counting import check_grouped, count_by
 
@@ -85,7 +85,7 @@ def print_counts(context: Context, query: ListQuery, field: str, limit: int) -> 
 
 
 def _tell_why_slow(context: Context, query: Query) -> None:
-    """Say so if an import has left indexes out, or none serves: to ask each time would take a fast one twice as long."""
+    """Say if indexes are missing or none fits. Only for slow lists: the check would double the time of a fast one."""
     from custctl.customers.conditions import unserved
     from custctl.customers.queries import ListQuery
     from custctl.schema.standing import read_standing
@@ -116,7 +116,7 @@ def _print(
 
     if limit == 0:
         found = read_all(context.database, query, position)
-        # With the first row come the own fields that the database has.
+        # Reading the first row also reads the database's own fields.
         first = next(found, None)
         columns = (*FIELDS, *context.database.own.names)
         shown = 0

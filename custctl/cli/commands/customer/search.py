@@ -52,13 +52,13 @@ def search(
 
 
 def _suggest(context: Context, query: Query) -> None:
-    """Say what may have been meant where nothing was found."""
+    """Suggest what may have been meant if nothing was found."""
     from custctl.customers.pages import near
     from custctl.customers.queries import SearchQuery
     from custctl.support.errors import CustctlError
 
     assert isinstance(query, SearchQuery)
-    # To find nothing is no error, and to have no suggestion neither.
+    # Finding nothing is not an error; neither is a failed suggestion.
     with suppress(CustctlError):
         texts = near(context.database, query)
         if texts:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from custctl.customers.operations import Outcome
 
 _COLUMNS = ("field", "old", "new")
-_KEPT = ("id", "version", "created_at", "updated_at")  # by the database itself
+_KEPT = ("id", "version", "created_at", "updated_at")  # managed by the database
 
 
 @command(

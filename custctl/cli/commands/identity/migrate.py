@@ -60,7 +60,7 @@ def migrate(
 
 
 def _in_words(plan: MovePlan, limit: int) -> str:
-    """Say what is confirmed, above all how many mails are sent."""
+    """Return the question to confirm, including how many mails are sent."""
     most = f"at most {limit} of " if limit and limit < plan.hashes else ""
     parts = [
         f"{plan.imports} with the hash" if plan.imports else "",
@@ -72,7 +72,7 @@ def _in_words(plan: MovePlan, limit: int) -> str:
 
 
 def _tell(context: Context, moved: Moved) -> None:
-    """Print what was done, and end as it ended."""
+    """Print what was done, and raise an error if the run did not complete."""
     for reject in moved.rejects[:_SHOWN]:
         context.console.warn(f"the password of customer {reject.customer_id} was not moved: {reject.reason}")
     if moved.rejected > _SHOWN:

@@ -1,4 +1,4 @@
-"""What bare `custctl migrate` does."""
+"""The run of bare `custctl migrate`."""
 
 from __future__ import annotations
 

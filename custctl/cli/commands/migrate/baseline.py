@@ -88,7 +88,7 @@ def _write(context: Context, path: Path, adoption: Adoption) -> None:
 
     text = context.client.migrations.script_for(adoption)
     try:
-        # Exclusive: one that a person has edited is not to be lost.
+        # Exclusive: never overwrite a file that a person has edited.
         with open(path, "x", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except FileExistsError:

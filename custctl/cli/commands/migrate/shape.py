@@ -1,4 +1,4 @@
-"""How the commands tell what of a schema is not as its scripts make it."""
+"""Reports differences between a schema and what its scripts create."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def tell_shape(context: Context, comparison: Comparison) -> None:
 
 
 def check_shape(comparison: Comparison) -> None:
-    """Refuse a schema of another shape.
+    """Refuse a schema that differs from its scripts.
 
     Raises:
         MigrationError: there is a difference.

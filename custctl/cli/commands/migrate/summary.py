@@ -1,4 +1,4 @@
-"""The summary of a run in Markdown, for the page of a CI server."""
+"""A run's summary in Markdown, for a CI server's page."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _FENCE = re.compile(r"`+")
 
 
 class SummaryTeller(Teller):
-    """Reports a run on stderr, and keeps what a summary tells of it."""
+    """Reports a run on stderr, and collects what the summary needs."""
 
     run: Run | None = None
 
     def planned(self, run: Run) -> None:
-        """Keep the run; it tells what was applied, also if it fails."""
+        """Keep the run, which records what was applied even if it fails."""
         self.run = run
 
     def finding(self, script: Script, finding: Finding) -> None:
@@ -51,14 +51,14 @@ class SummaryTeller(Teller):
 
 @contextmanager
 def summarised(context: Context, path: Path | None, teller: SummaryTeller, *, dry_run: bool) -> Iterator[None]:
-    """Write a summary when the block ends, with the error if it fails.
+    """Write a summary at the end of the block, with the error if it fails.
 
     Args:
         path: the file; None for no summary.
 
     Raises:
         UsageError: the file cannot be written; nothing was done.
-        UnavailableError: the run succeeded, and the file could not be written at its end.
+        UnavailableError: the run succeeded, but the file could not be written at the end.
     """
     if path is None:
         yield
@@ -86,7 +86,7 @@ def _applied(count: int) -> str:
 
 
 def _writable(path: Path) -> Path:
-    """Return where the file is, having made sure that it can be written as far as that can be seen."""
+    """Return the file's resolved path, after checking as far as possible that it can be written."""
     place = path.resolve()
     if place.exists() and not place.is_file():
         raise UsageError(f"cannot write `{path}`: it is not a regular file")
@@ -99,12 +99,12 @@ def _writable(path: Path) -> Path:
 
 def _write(place: Path, text: str) -> None:
     write_whole(place, text)
-    # Another user may collect it: the job's, where custctl runs in a container.
+    # Another user may collect it: the job's user, if custctl runs in a container.
     place.chmod(0o644)
 
 
 def _document(context: Context, teller: SummaryTeller, error: BaseException | None, *, dry_run: bool) -> str:
-    """Return the summary of a run that succeeded, or ended with an error."""
+    """Return the summary of a run that succeeded or failed."""
     run, profile = teller.run or Run(), context.profile
     planned = [step for step in run.planned if step.script not in {done.script for done in run.applied}]
     numbers = [done.script.version for done in run.applied if done.script.version is not None]
@@ -154,7 +154,7 @@ def _error(context: Context, error: BaseException) -> Iterator[str]:
 
 
 def _fenced(text: str) -> str:
-    """Return a text as a block in which nothing is markup."""
+    """Return a text as a block without markup."""
     fence = "`" * (max((len(run) for run in _FENCE.findall(text)), default=0) + 3)
     return "\n".join([f"{fence}text", *(visible(line) for line in text.split("\n")), fence])
 
@@ -165,7 +165,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _cell(value: str) -> str:
-    """Return a value in which nothing is markup but `code`, in one line."""
+    """Return a value in one line, with no markup except `code`."""
     return re.sub(r"([\\|<>\[\]*_])", r"\\\1", visible(" ".join(value.split())))
 
 

@@ -48,8 +48,8 @@ _SHOWN = (
     "course",
     "fault",
 )
-_INTERVAL = 2.0  # seconds between two looks
-_COURSE = 20  # looks whose lag is shown
+_INTERVAL = 2.0  # seconds between two polls
+_COURSE = 20  # polls whose lag is shown
 _BARS = "▁▂▃▄▅▆▇█"
 
 

@@ -1,4 +1,4 @@
-"""What the commands that change replicas share: the driver, the display of the plan, the progress of the run."""
+"""Shared by the commands that change replicas: the driver, the display of the plan, the progress of the run."""
 
 from __future__ import annotations
 
@@ -92,10 +92,10 @@ def _cache_in_step(context: Context, driver: Driver) -> Iterator[None]:
 
 @contextmanager
 def _only_warned(context: Context) -> Iterator[None]:
-    """Keep a fault of the cache from hiding the outcome of the run."""
+    """Turn a fault of the cache into a warning, so that it does not hide the run's outcome."""
     try:
         yield
-    except Exception:  # noqa: BLE001 - whatever it is, the primary has changed, or the run has an error of its own
+    except Exception:  # noqa: BLE001 - the primary has changed anyway, or the run has its own error
         _warn_of_cache(context)
 
 
@@ -133,10 +133,10 @@ def _show_result(context: Context, plan: Plan, run: Run | None) -> None:
 
 
 def _loss(context: Context, plan: Plan, run: Run) -> Loss:
-    """Return what may be lost, as known now; if that cannot be determined, as planned."""
+    """Return what may be lost, as known now, or as planned if that cannot be determined."""
     try:
         return run.driver.loss(plan)
-    except Exception as error:  # noqa: BLE001 - the run has ended well, and that is what its caller must learn
+    except Exception as error:  # noqa: BLE001 - the run succeeded, and its caller must learn that
         why = f": {error.message}" if isinstance(error, CustctlError) else ""
         context.console.warn(f"cannot determine again how much may be lost{why}")
         return plan.loss
