@@ -235,7 +235,7 @@ class Cognito:
             raise self._refused(fault, password) from None
 
     def _look_again(self, before: _User) -> None:
-        """Find out whether a password was set after AWS reported no such user, which it also does for existing users.
+        """Check whether a password was set although AWS reported no such user, which it may do for existing users.
 
         Source: https://github.com/aws/aws-sdk-java/issues/2005
         """

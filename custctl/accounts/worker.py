@@ -186,7 +186,7 @@ class Worker:
     # -- one row -----------------------------------------------------------------------------------
 
     def _deal_with(self, number: int, worked: Worked) -> bool:
-        """Process one row; return whether this run could claim it.
+        """Process one row; return False if another run has it.
 
         Raises:
             CredentialError: the provider does not accept the program's credential.
@@ -281,7 +281,7 @@ class Worker:
             raise _LostError
         return began + LEASE
 
-    # -- what is to be done ------------------------------------------------------------------------
+    # -- deciding what to do -----------------------------------------------------------------------
 
     def _bring_about(self, task: _Task) -> Account | None:
         if task.row.stray != NOT_STRAY:

@@ -33,7 +33,7 @@ def state_file(profile: str, location: str, environ: Mapping[str, str], name: st
 
 @contextmanager
 def locked(path: Path, timeout: float = 0.0) -> Iterator[bool]:
-    """Hold a file's lock, which is another file in the same folder; a missing folder is created.
+    """Hold the lock of a file, a `.lock` file next to it; a missing folder is created.
 
     Args:
         timeout: seconds to wait for another holder.

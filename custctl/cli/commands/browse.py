@@ -71,7 +71,7 @@ def _show(desk: Desk, view: View, first: Answer) -> int:
 
 
 def _why_read_only(asked: bool) -> str | None:
-    """Return why changes are not allowed, by the login's role for example; None if they are."""
+    """Return why changes are not allowed, or None if they are."""
     return "`--read-only` was given" if asked else None
 
 
