@@ -22,7 +22,7 @@ DEFERS = ("sqlite", "postgresql")
 NAMES = {
     "customer_by_last_name", "customer_by_country", "customer_by_status", "customer_by_created_at",
     "customer_by_updated_at", "customer_first_name_prefix", "customer_last_name_prefix", "customer_company_prefix",
-    "customer_phone_prefix", "customer_search", "customer_words", "customer_of_the_company",
+    "customer_phone_prefix", "customer_search", "customer_of_the_company",
 }  # fmt: skip
 # The program with small batches; it ends itself by SIGKILL before or after the nth call of one of its own functions.
 DYING = """
