@@ -176,7 +176,20 @@ def compare(expected: Shape, found: Shape) -> list[Difference]:
             told.append(Difference(each.key, "renamed", each.expected, instead=each.instead))
         elif not _follows(each, renamed):
             told.append(each)
-    return sorted(told, key=_order)
+    bodies = {_called(each): each.expected.get("_sql", "") for each in told if each.key.kind == FUNCTION}
+    return sorted(told, key=lambda each: (*_order(each), _depth(_called(each), bodies)))
+
+
+def _called(each: Difference) -> str:
+    """Return the name by which a function is called."""
+    return each.key.name.partition("(")[0]
+
+
+def _depth(function: str, bodies: Mapping[str, str], callers: frozenset[str] = frozenset()) -> int:
+    """Return how many functions must be made before this one, along the longest chain of calls."""
+    inside = callers | {function}
+    calls = [name for name in bodies if name not in inside and re.search(rf"\b{name}\b", bodies.get(function, ""))]
+    return max((_depth(name, bodies, inside) + 1 for name in calls), default=0)
 
 
 def _order(each: Difference) -> tuple[bool, bool, str, int]:

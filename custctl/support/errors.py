@@ -179,5 +179,5 @@ def other_shape(where: str, text: str) -> PendingError:
     """
     return PendingError(
         f"the schema of {where} is not as its scripts make it: {text}",
-        hint="`custctl doctor` shows what differs, and a statement for each",
+        hint="run `custctl migrate`; if nothing is pending, `custctl doctor` shows what differs, and a statement for each",
     )

@@ -220,8 +220,10 @@ def test_an_edit_merges_what_others_wrote_meanwhile(shared: Place, ada: dict[str
     editor(shared, f"custctl('customer', 'update', '{who}', '--city', 'Rome')", "put('city', 'Paris')")
     error = shared.refused(5, "customer", "edit", who)
     assert "not resolved" in error["message"]
-    assert Path(error["hint"].partition("`")[2].partition("`")[0]).exists()  # nothing typed is lost
+    assert f"`custctl customer edit {who} --resume`" in error["hint"]
     assert shared.json("customer", "get", who)["city"] == "Rome"
+    editor(shared, "assert 'city: Paris' in text", "put('city', 'Milan')")  # nothing typed is lost
+    assert shared.json("customer", "edit", who, "--resume")["city"] == "Milan"
 
 
 # -- delete and history ----------------------------------------------------------------------------

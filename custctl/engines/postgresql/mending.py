@@ -48,7 +48,8 @@ def _mend(each: Difference, expected: Shape, found: Shape) -> Mend:
         if each.facts == ("valid",):
             return Mend((f"REINDEX INDEX {quoted(key.name)}",))
         gone = (f"DROP INDEX {quoted(key.name)}",) if each.fault == "different" else ()
-        return Mend((*gone, facts["_sql"]))
+        # The script that closes a gap runs in one transaction.
+        return Mend((*gone, facts["_sql"].replace(" CONCURRENTLY", "", 1)))
     if key.kind == TRIGGER:
         if each.facts == ("enabled",):
             return Mend((_enable(key, facts),))

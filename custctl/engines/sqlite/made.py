@@ -666,7 +666,7 @@ MADE: Made = {
     ],
     (
         "migrations/0006_create_customer_words.sql",
-        "v1:sha256:f131aa0b5438139d212342737ce2e0475291feea4bf96ab5454ed1664f54fbde",
+        "v1:sha256:718a6593e9b36098579a938a40f2230954f96c445ac15c204755b746b0a6b56a",
     ): [
         ("table", "custctl_letter", "", {"options": "without rowid"}),
         ("column", "custctl_letter", "letter", {"type": "text", "nullable": "no", "_text": "letter TEXT PRIMARY KEY"}),
@@ -871,6 +871,10 @@ MADE: Made = {
             {"type": "text", "nullable": "yes", "_text": "database_login TEXT"},
         )
     ],
+    (
+        "repeatable/custctl_searched.sql",
+        "v1:sha256:faad65172d1b7cc09312e18c768573862acbeed255caa285ba4602a430ab81c0",
+    ): [],
     ("repeatable/customer_search.sql", "v1:sha256:7e13a3bca2b5585fb2499ca50d018a37ac87dca69756e28056b84fb94a0d8f18"): [
         (
             "trigger",
