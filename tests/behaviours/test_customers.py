@@ -6,7 +6,6 @@ import itertools
 import re
 import sys
 import uuid
-from pathlib import Path
 from typing import Any
 
 import pytest

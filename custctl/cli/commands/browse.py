@@ -81,7 +81,7 @@ def _check_terminal(context: Context) -> None:
     Raises:
         UsageError: there is no terminal, or it cannot move the cursor.
     """
-    hint = "use `custctl customer search TEXT`, `custctl customer list` and `custctl customer edit WHO`"
+    hint = "`custctl customer --help` shows the commands that find, show and edit customers"
     # Textual reads from one of these and draws on another.
     if not context.prompter.interactive or not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise UsageError("`browse` needs a terminal for input and output", hint=hint)

@@ -666,7 +666,7 @@ MADE: Made = {
     ],
     (
         "migrations/0006_create_customer_words.sql",
-        "v1:sha256:718a6593e9b36098579a938a40f2230954f96c445ac15c204755b746b0a6b56a",
+        "v1:sha256:1b3506d067edc3f3be3bea763826e6e31b38a8f18afda411b3e1f64d3616555d",
     ): [
         ("table", "custctl_letter", "", {"options": "without rowid"}),
         ("column", "custctl_letter", "letter", {"type": "text", "nullable": "no", "_text": "letter TEXT PRIMARY KEY"}),
@@ -873,7 +873,7 @@ MADE: Made = {
     ],
     (
         "repeatable/custctl_searched.sql",
-        "v1:sha256:faad65172d1b7cc09312e18c768573862acbeed255caa285ba4602a430ab81c0",
+        "v1:sha256:af22c6ba3aed46a019a12f6c0ea211099fa68cee47d6b2b2716666e7022b81c3",
     ): [],
     ("repeatable/customer_search.sql", "v1:sha256:7e13a3bca2b5585fb2499ca50d018a37ac87dca69756e28056b84fb94a0d8f18"): [
         (
