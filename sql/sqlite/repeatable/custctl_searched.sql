@@ -53,7 +53,8 @@ SELECT char(code), folded FROM at;
 -- `texts` holds the fields as they are searched for a part of them, a line each; `more` what else they are found by. A name
 -- with an apostrophe or a hyphen is there in one word, too, and one with an umlaut as people write it who have no key for
 -- it. A phone is there from each of its first four digits on, so that the country's may be left out, and backwards behind
--- a sign, so that its last digits find it. Most text is ASCII, which needs no look at its letters.
+-- a sign, so that its last digits find it. Most text is ASCII, which needs no look at its letters. Each step takes off a
+-- letter at least: a text that another client wrote may hold a NUL, at which `ltrim` stops.
 DROP VIEW IF EXISTS custctl_searched;
 CREATE VIEW custctl_searched (id, texts, more) AS
 SELECT id,
@@ -65,7 +66,7 @@ SELECT id,
         UNION ALL
         SELECT replace(text, substr(rest, 1, 1),
             coalesce((SELECT folded FROM custctl_letter WHERE letter = substr(rest, 1, 1)), substr(rest, 1, 1))),
-          plain || substr(rest, 1, 1), ltrim(rest, plain || substr(rest, 1, 1))
+          plain || substr(rest, 1, 1), ltrim(substr(rest, 2), plain || substr(rest, 1, 1))
           FROM step WHERE rest <> '')
       SELECT lower(text) FROM step WHERE rest = '') END
   || char(10) || digits,
@@ -78,7 +79,7 @@ SELECT id,
         UNION ALL
         SELECT replace(text, substr(rest, 1, 1),
             coalesce((SELECT folded FROM custctl_letter WHERE letter = substr(rest, 1, 1)), substr(rest, 1, 1))),
-          plain || substr(rest, 1, 1), ltrim(rest, plain || substr(rest, 1, 1))
+          plain || substr(rest, 1, 1), ltrim(substr(rest, 2), plain || substr(rest, 1, 1))
           FROM step WHERE rest <> '')
       SELECT lower(text) FROM step WHERE rest = '') END ELSE '' END
   || CASE WHEN length(names) <> length(CAST(names AS BLOB)) AND names GLOB '*[äöüåøÄÖÜÅØ]*'
@@ -90,7 +91,7 @@ SELECT id,
         UNION ALL
         SELECT replace(text, substr(rest, 1, 1),
             coalesce((SELECT folded FROM custctl_letter WHERE letter = substr(rest, 1, 1)), substr(rest, 1, 1))),
-          plain || substr(rest, 1, 1), ltrim(rest, plain || substr(rest, 1, 1))
+          plain || substr(rest, 1, 1), ltrim(substr(rest, 2), plain || substr(rest, 1, 1))
           FROM step WHERE rest <> '')
       SELECT lower(text) FROM step WHERE rest = '') END ELSE '' END
   || coalesce((SELECT ' ' || substr(d, 2) || ' ' || substr(d, 3) || ' ' || substr(d, 4) || ' ℡'
