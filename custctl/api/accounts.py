@@ -308,7 +308,9 @@ class Accounts:
 
         def send(provider: Provider, subject: str) -> None:
             if not provider.abilities().sends_resets:
-                hint = "let the customer ask for it where he logs in, or set one: `custctl customer set-password`"
+                hint = (
+                    f"let the customer request a reset on the login page, or run `custctl customer set-password {who}`"
+                )
                 raise RefusedError(f"{provider.name} sends no resets at somebody else's request", hint=hint)
             provider.send_reset(subject)
 

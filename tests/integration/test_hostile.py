@@ -219,7 +219,7 @@ def on_a_terminal(project: Project, *arguments: str, **environ: str) -> str:
         sys.executable,
         ["-m", "custctl", *arguments],
         cwd=str(project.path),
-        env={**project.environ, "TERM": "xterm", **environ},
+        env={**project.environ, "TERM": "xterm", "PAGER": "cat", **environ},
         dimensions=(24, 80),
         encoding="utf-8",
         timeout=30,

@@ -33,7 +33,10 @@ def link(
     operation_id = operation(operation_id)
     context.announce(_COLUMNS)
     outcome = context.client.accounts.link(who, subject, operation_id=operation_id)
-    context.wrote(f"customer {outcome.customer_id} was linked", f"`custctl customer get {outcome.customer_id} --with-account` shows it")
+    context.wrote(
+        f"customer {outcome.customer_id} was linked",
+        f"`custctl customer get {outcome.customer_id} --with-account` shows it",
+    )
     email = outcome.customer.email if outcome.customer is not None else None
     record = {"id": outcome.customer_id, "email": email, "subject": subject, "operation_id": operation_id}
     context.renderer.one(record, _COLUMNS)
