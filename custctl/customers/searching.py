@@ -119,14 +119,15 @@ def mistyped(needs: Sequence[Need]) -> tuple[Need, ...]:
 
     Source: Norvig, "How to Write a Spelling Corrector", https://norvig.com/spell-correct.html.
     """
-    longest = sorted((need for need in needs if _alphabet(need)), key=lambda need: -len(need[0][0].text))[:_MOST_WORDS]
-    if not longest:
+    tried = sorted((at for at, need in enumerate(needs) if _alphabet(need)), key=lambda at: -len(needs[at][0][0].text))
+    chosen = tried[:_MOST_WORDS]
+    if not chosen:
         return ()
     return tuple(
         tuple(dict.fromkeys([*need, *((Term(each),) for each in _edits(need[0][0].text, _alphabet(need)))]))
-        if need in longest
+        if at in chosen
         else need
-        for need in needs
+        for at, need in enumerate(needs)
     )
 
 

@@ -323,7 +323,7 @@ def _troubles_of_primary(node: Node, found: Observation) -> Iterator[str]:
         if ready < found.group.required_synchronized:
             yield (
                 f"`{node.name}` waits for {plural(found.group.required_synchronized, 'secondary', 'secondaries')}, and"
-                f" {ready or 'none'} is synchronized: commits there never finish"
+                f" {ready or 'none'} {'are' if ready > 1 else 'is'} synchronized: commits there never finish"
             )
     if is_recorded_otherwise(found):
         yield (

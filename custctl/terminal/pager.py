@@ -127,4 +127,5 @@ def _ctrl_c_is_the_pagers() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        # None: it was not set from Python.
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)

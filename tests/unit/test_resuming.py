@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -75,3 +76,13 @@ def test_a_file_that_is_named_by_an_expression_is_left_to_sqlite() -> None:
     found = sqlite.lost(applied, sqlite_script.split("SELECT 1;"))
     assert found is not None
     assert found.what == "the attached file `file:no'where?mode=rw`, which is missing"
+
+
+@pytest.mark.parametrize("address", ["{}", "file:{}", "file://localhost{}?mode=rw", "file:{}#top"])
+def test_an_attached_file_is_found_by_any_address(tmp_path: Path, address: str) -> None:
+    file = tmp_path / "a b.db"
+    named = address.format(str(file).replace(" ", "%20") if address.startswith("file:") else file)
+    *applied, rest = sqlite_script.split(f"ATTACH '{named}' AS other; CREATE TABLE other.t (x); SELECT 1;")
+    assert sqlite.lost(applied, [rest]) is not None
+    file.touch()
+    assert sqlite.lost(applied, [rest]) is None

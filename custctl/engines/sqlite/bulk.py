@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from custctl.engines.model import Merge
+from custctl.engines.sqlite.running import quote
 
 
 def merge(
@@ -70,11 +71,11 @@ class _Stage:
     def __init__(self, driver: sqlite3.Connection, table: str, columns: Sequence[str], key: str) -> None:
         self._driver = driver
         self._name = table
-        self._table = _quote(table)
-        self._columns = [_quote(column) for column in columns]
+        self._table = quote(table)
+        self._columns = [quote(column) for column in columns]
         self._staged = [f"s.c{number}" for number in range(len(columns))]
         self._stage = f"temp.custctl_stage_{len(columns)}"
-        self._match = f"held.{_quote(key)} = {self._staged[columns.index(key)]}"
+        self._match = f"held.{quote(key)} = {self._staged[columns.index(key)]}"
 
     def fill(self, rows: Sequence[Sequence[Any]]) -> None:
         """Replace the contents of the table with this batch."""
@@ -119,7 +120,3 @@ class _Stage:
     def _last_id(self) -> int:
         row = self._driver.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (self._name,)).fetchone()
         return int(row[0]) if row else 0
-
-
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from custctl.engines.resuming import Lost, Temporary, lost_objects, mentions
 from custctl.engines.sqlite.reader import Reader
@@ -36,7 +37,8 @@ class _Attached(NamedTuple):
         """Whether the file does not exist, so that attaching it would create an empty one."""
         if self.file is None or self.in_memory:
             return False
-        return not Path(self.file.removeprefix("file:").partition("?")[0]).exists()
+        is_uri = self.file.startswith("file:")
+        return not Path(unquote(urlsplit(self.file).path) if is_uri else self.file).exists()
 
 
 def settings(statements: Sequence[Statement]) -> list[int]:

@@ -155,7 +155,8 @@ def _check_candidate(view: View, target: str) -> None:
     member = view.members.get(target)
     if member is None:
         raise RefusedError(
-            f"Patroni does not know `{target}`", hint="check that Patroni is running there `patronictl list`"
+            f"Patroni does not know `{target}`",
+            hint="check that Patroni is running there: `patronictl list` shows its members",
         )
     if member.never_leads:
         raise RefusedError(

@@ -42,9 +42,7 @@ def new(
     personal: Annotated[
         bool, typer.Option("--personal", help="Mark it as personal: pseudonyms replace its values.")
     ] = False,
-    searchable: Annotated[
-        bool, typer.Option("--searchable", help="Mark it as searchable: `customer search` looks in it.")
-    ] = False,
+    searchable: Annotated[bool, typer.Option("--searchable", help="Mark it as text to search.")] = False,
 ) -> None:
     """Create the next numbered script, one file per engine. No database is needed.
 
