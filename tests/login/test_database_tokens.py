@@ -72,8 +72,7 @@ def test_postgresql_checks_the_token_and_the_audit_names_both(desk: Desk, own_po
     server = own_postgresql
     library = compiled(server.folder)
     if library is None:
-        # Without a compiler there is nothing to check tokens with: what is sent is still checked below.
-        return
+        pytest.skip("there is no C compiler to build a validator with")
     server.workplace.hand_over(library)
     access = server.data / "pg_hba.conf"
     line = f'host all {USER} 127.0.0.1/32 oauth issuer="{ISSUER}" scope="openid" map="staff"\n'

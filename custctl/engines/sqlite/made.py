@@ -873,7 +873,7 @@ MADE: Made = {
     ],
     (
         "repeatable/custctl_searched.sql",
-        "v1:sha256:af22c6ba3aed46a019a12f6c0ea211099fa68cee47d6b2b2716666e7022b81c3",
+        "v1:sha256:0894dcb5b49e8cde6bdedb994b6acd146d8cadb3f2ba39b442e2738138d369b8",
     ): [],
     ("repeatable/customer_search.sql", "v1:sha256:7e13a3bca2b5585fb2499ca50d018a37ac87dca69756e28056b84fb94a0d8f18"): [
         (
