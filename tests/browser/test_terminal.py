@@ -12,6 +12,7 @@ import pytest
 
 from tests.browser.test_editing import kept
 from tests.conftest import Project
+from tests.replicas.support import wait_until
 
 
 def start(project: Project, *arguments: str, **environ: str) -> Any:
@@ -36,6 +37,7 @@ def test_a_terminal_that_dies_loses_nothing_and_one_that_is_resized_shows_on(peo
     child.expect_exact("edit customer 1")
     child.send("x.")
     child.expect_exact("1 field changed")
+    wait_until(lambda: bool(kept(people)), "the edit to be kept", 30)
     child.close(force=False)  # the terminal is gone: SIGHUP
     child.wait() if child.isalive() else None
     [path] = kept(people)
@@ -45,7 +47,7 @@ def test_a_terminal_that_dies_loses_nothing_and_one_that_is_resized_shows_on(peo
     again.send("e")
     again.expect_exact("is back")
     again.send("y")
-    again.expect_exact("1 field changed")
+    wait_until(lambda: "y" in kept(people)[0].read_text().split("email: ")[1], "the key to be kept", 30)
     again.kill(signal.SIGKILL)
     again.wait()
     [path] = kept(people)
