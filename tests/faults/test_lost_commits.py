@@ -187,7 +187,9 @@ def _commits_of_an_import(site: Site, path: str) -> int:
     site.ok("customer", "import", path)
     (rule,) = site.proxy._rules
     site.proxy._rules.clear()
-    site.project.sql("TRUNCATE customer, customer_audit, customer_import, customer_password RESTART IDENTITY")
+    site.project.sql(
+        "TRUNCATE customer, customer_account, customer_audit, customer_import, customer_password RESTART IDENTITY"
+    )
     return 1000 - rule.left
 
 
@@ -216,7 +218,9 @@ def test_an_import_loses_and_doubles_no_row_wherever_a_commit_is_lost(site: Site
         assert site.ok("customer", "import", batches, "--operation-id", name, "-o", "json").json["inserted"] == ROWS
         assert len(site.emails()) == ROWS
         site.ok("audit", "verify")
-        site.project.sql("TRUNCATE customer, customer_audit, customer_import, customer_password RESTART IDENTITY")
+        site.project.sql(
+            "TRUNCATE customer, customer_account, customer_audit, customer_import, customer_password RESTART IDENTITY"
+        )
     assert lost == ([2, 3, 4] if fault == "cut_before" else [])
 
 
