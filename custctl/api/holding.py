@@ -32,7 +32,7 @@ def held(opened: Opened, who: str) -> dict[str, Any]:
         with database.reading(snapshot=True) as connection:
             number = find_id(connection, who)
             rows = read_rows(connection, number, "audit.history")
-            require_known(connection, number, rows)
+            require_known(connection, who, number, rows)
             found = look_up(database, connection, "customer.", number)
             password = _password(connection, number)
             row = to_customer(database, connection, found) if found is not None else None

@@ -98,7 +98,7 @@ def last_version(connection: Connection, customer_id: int) -> str | None:
         NotFoundError: there never was such a customer.
     """
     rows = read_rows(connection, customer_id, "audit.history_facts")
-    require_known(connection, customer_id, rows)
+    require_known(connection, str(customer_id), customer_id, rows)
     return next((row.version for row in reversed(rows) if row.version is not None), None)
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from custctl.customers import audit
-from custctl.customers.naming import parse_who
+from custctl.customers.naming import parse_who, shortened
 from custctl.schema.standing import check_schema, read_standing
 from custctl.support.errors import CustctlError, ExitCode, NotFoundError, StatementError
 
@@ -100,14 +100,15 @@ def _history(database: Database, connection: Connection, who: str) -> History:
             raise
         rows = read_rows(connection, customer_id, "audit.history_facts")
     events = [_event(row, with_values=withheld is None) for row in rows]
-    require_known(connection, customer_id, rows)
+    require_known(connection, who, customer_id, rows)
     return History(events, withheld)
 
 
-def require_known(connection: Connection, customer_id: int, rows: list[Row]) -> None:
+def require_known(connection: Connection, who: str, customer_id: int, rows: list[Row]) -> None:
     """Require that a customer exists or existed.
 
     Args:
+        who: the customer as the user named it.
         rows: its audit rows.
 
     Raises:
@@ -115,7 +116,7 @@ def require_known(connection: Connection, customer_id: int, rows: list[Row]) -> 
     """
     if not rows and connection.run("customer.id_by_id", who=customer_id).first() is None:
         check_schema(read_standing(connection))
-        raise NotFoundError(f"there is no customer {customer_id}, and there never was one")
+        raise NotFoundError(f"there is no customer {shortened(who)}, and there never was one")
 
 
 def find_id(connection: Connection, who: str) -> int:

@@ -40,9 +40,13 @@ def check_text(text: str, what: str) -> str:
 
 def not_found(who: str) -> NotFoundError:
     """Return the error for a customer that does not exist."""
-    shown = who if len(who) <= _SHOWN else f"{who[:_SHOWN]}…"
     name, at, _ = who.partition("@")
-    return NotFoundError(f"there is no customer {shown}", hint=_look(name if at else ""))
+    return NotFoundError(f"there is no customer {shortened(who)}", hint=_look(name if at else ""))
+
+
+def shortened(who: str) -> str:
+    """Return as much of the user's text as a message repeats."""
+    return who if len(who) <= _SHOWN else f"{who[:_SHOWN]}…"
 
 
 def _look(text: str) -> str:

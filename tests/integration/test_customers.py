@@ -454,7 +454,17 @@ def test_history_tells_each_change(ada: Project) -> None:
     assert set(result) == {"items", "next"}
     assert result["next"] is None
     added, updated = result["items"]
-    assert list(added) == ["id", "happened_at", "action", "actor", "version", "fields", "changes", "operation_id"]
+    assert list(added) == [
+        "id",
+        "happened_at",
+        "action",
+        "actor",
+        "login",
+        "version",
+        "fields",
+        "changes",
+        "operation_id",
+    ]
     assert added["changes"]["email"] == [None, "ada@example.com"]
     assert updated["changes"] == {"phone": [None, "5"], "city": [None, "London"]}
     assert (updated["operation_id"], updated["version"], updated["action"]) == (operation, "e1-2", "update")
@@ -474,8 +484,8 @@ def test_audit_list_by_operation_customer_and_page(ada: Project) -> None:
     assert set(result) == {"items", "next"}
     assert [entry["id"] for entry in result["items"]] == [7, 6, 5, 4, 3, 2, 1]
     assert list(result["items"][0]) == [
-        "id", "happened_at", "operation_id", "part", "action", "actor", "customer_id", "sequence", "version", "fields",
-        "detail",
+        "id", "happened_at", "operation_id", "part", "action", "actor", "login", "customer_id", "sequence", "version",
+        "fields", "detail",
     ]  # fmt: skip
     found = ada.ok("audit", "list", "--operation", operations[2].upper(), "-o", "json").json["items"]
     assert [(entry["operation_id"], entry["sequence"]) for entry in found] == [(operations[2], 4)]

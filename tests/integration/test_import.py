@@ -562,7 +562,7 @@ def test_a_file_from_a_shop_system_goes_in_out_and_in_again(ready: Project, temp
     )  # fmt: skip
     found = ready.ok("customer", "search", "šťas", "-o", "json").json["items"]
     assert [item["email"] for item in found] == ["frant@example.com"]
-    assert ready.ok("customer", "search", "stas", "-o", "json").json["items"] == []
+    assert ready.ok("customer", "search", "stas", "-o", "json").json["items"] == found
 
     ready.ok("customer", "update", "zoe@example.com", "--status", "closed", "--company", "=SUM(1)")
     ready.ok("customer", "delete", "bjorn.h@example.com", "--yes")
