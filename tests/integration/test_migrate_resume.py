@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from custctl.schema.standing import REQUIRED_SCHEMA
 from tests.conftest import ADA, REPOSITORY
 from tests.integration.conftest import Workshop
 
@@ -363,21 +364,21 @@ def test_a_repair_is_audited(shop: Workshop) -> None:
     own = (REPOSITORY / "sql/sqlite/migrations").glob("*.sql")
     for path in own:
         shop.write(path.stem, path.read_bytes())
-    shop.write("0006_a", "CREATE TABLE a (x);\n")
-    shop.write("0007_b", f"{OFF}CREATE TABLE b (x);\nPRAGMA user_version = 7;\n")
+    shop.write("0106_a", "CREATE TABLE a (x);\n")
+    shop.write("0107_b", f"{OFF}CREATE TABLE b (x);\nPRAGMA user_version = 7;\n")
     shop.ok()
-    ((accepted,),) = shop.query("SELECT checksum FROM schema_migration WHERE version = 6")
-    shop.write("0006_a", "CREATE TABLE a (x); -- reworded\n")
+    ((accepted,),) = shop.query("SELECT checksum FROM schema_migration WHERE version = 106")
+    shop.write("0106_a", "CREATE TABLE a (x); -- reworded\n")
     shop.change(
-        "UPDATE schema_migration SET state = 'running', statements_applied = 1, in_flight = 1 WHERE version = 7"
+        "UPDATE schema_migration SET state = 'running', statements_applied = 1, in_flight = 1 WHERE version = 107"
     )
     shop.ok("repair", "--operation-id", OPERATION)
-    ((changed,),) = shop.query("SELECT checksum FROM schema_migration WHERE version = 6")
+    ((changed,),) = shop.query("SELECT checksum FROM schema_migration WHERE version = 106")
     entry = {
-        "accepted": [{"script": "migrations/0006_a.sql", "from": accepted, "to": changed}],
+        "accepted": [{"script": "migrations/0106_a.sql", "from": accepted, "to": changed}],
         "settled": [
             {
-                "script": "migrations/0007_b.sql",
+                "script": "migrations/0107_b.sql",
                 "was": "running",
                 "applied": 1,
                 "in_flight": 1,
@@ -388,7 +389,7 @@ def test_a_repair_is_audited(shop: Workshop) -> None:
     assert audited(shop) == [("repair", entry)]
     # Asked again there is nothing left; what has changed since needs a request of its own.
     assert "nothing to repair" in shop.ok("repair", "--operation-id", OPERATION).err
-    shop.write("0006_a", "CREATE TABLE a (x); -- reworded again\n")
+    shop.write("0106_a", "CREATE TABLE a (x); -- reworded again\n")
     assert f"operation {OPERATION} has already been applied as `repair`" in shop.refused(
         "repair", "--operation-id", OPERATION, code=5
     )
@@ -433,7 +434,7 @@ def test_a_baseline_is_audited_where_there_is_an_audit(shop: Workshop) -> None:
     for path in sorted((REPOSITORY / "sql/sqlite/migrations").glob("*.sql")):
         shop.write(path.stem, path.read_bytes())
         shop.change(path.read_text())
-    shop.ok("baseline", "5")
+    shop.ok("baseline", str(REQUIRED_SCHEMA))
     ((action, detail),) = shop.query("SELECT action, detail FROM customer_audit")
     assert action == "baseline"
     found = json.loads(str(detail))
