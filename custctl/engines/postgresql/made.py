@@ -579,5 +579,5 @@ MADE: Made = {
             },
         )
     ],
-    ("repeatable/roles.sql", "v1:sha256:8000af2edf6a735ba46efbb2ee354962a35fc67a4929e917678084fc57393d00"): [],
+    ("repeatable/roles.sql", "v1:sha256:ccb140b135beedc6873aca91fdaaa567388c3d6ae95a1b7d08ce363225e4322c"): [],
 }

@@ -82,7 +82,8 @@ BEGIN
     SELECT format('FUNCTION %s', p.oid::regprocedure), p.proowner
       FROM pg_catalog.pg_proc AS p
      WHERE p.pronamespace = quote_ident(current_schema())::regnamespace
-       AND p.proname IN ('custctl_fold', 'customer_raise_version', 'customer_audit_check_login')
+       AND p.proname IN ('custctl_fold', 'custctl_typed', 'custctl_plain', 'custctl_digits', 'custctl_words',
+                         'customer_raise_version', 'customer_audit_check_login')
        AND p.proowner <> 'custctl_admin'::regrole
        AND pg_has_role(p.proowner, 'USAGE')
   LOOP
