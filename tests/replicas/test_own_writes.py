@@ -151,7 +151,7 @@ def test_a_standby_has_reached_the_end_of_the_log_where_that_is_a_page_s(reads: 
     written, inserted = end()
     assert (written % 8192, inserted - written) in ((0, 24), (0, 40))
     reads.cluster.wait_streaming()
-    assert reached("a").position == inserted
+    assert reached("a").position >= inserted  # the server may write by itself meanwhile
     assert reached("b").position >= inserted
     reads.cluster.pause_replay("b")
     emit(0)
