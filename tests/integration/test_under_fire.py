@@ -76,10 +76,14 @@ def test_a_statement_beyond_its_time_is_unavailable(crowded: Project) -> None:
 
 
 def test_ctrl_c_ends_a_search_wherever_it_is(crowded: Project) -> None:
+    search = ("customer", "search", "--contains", "qq")
+    begun = time.monotonic()
+    crowded.ok(*search)
+    whole = time.monotonic() - begun
     ended = []
-    for delay in [0.15 + 0.03 * step for step in range(15)]:
-        process = crowded.start("customer", "search", "--contains", "qq")
-        time.sleep(delay)
+    for step in range(15):
+        process = crowded.start(*search)
+        time.sleep(whole * step / 15)
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=30)
         # Before Python has begun to run the program, a signal is the shell's affair.
