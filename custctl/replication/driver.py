@@ -6,6 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from custctl.replication.hooks import has_hook, run_hook
@@ -31,6 +32,7 @@ class Driver(Nodes, ABC):
 
     Attributes:
         counted: the epoch, once a step has recorded the fork.
+        hooked: the nodes for which a hook was started, whatever became of it.
     """
 
     name: ClassVar[str]
@@ -45,6 +47,7 @@ class Driver(Nodes, ABC):
     def __init__(self, means: Means) -> None:
         super().__init__(means)
         self.counted: int | None = None
+        self.hooked: list[str] = []
 
     # -- looking -----------------------------------------------------------------------------------
 
@@ -206,7 +209,15 @@ class Driver(Nodes, ABC):
             return f"{error.message}; the operator says that it is stopped"
 
     def _run_hook(self, name: str, node: str, primary: Node | None = None) -> str:
-        return run_hook(self._profile, name, self.node(node), self._means.environ, primary=primary)
+        return run_hook(
+            self._profile,
+            name,
+            self.node(node),
+            self._means.environ,
+            primary=primary,
+            told=self._means.told,
+            began=partial(self.hooked.append, node),
+        )
 
     def _has_hook(self, name: str) -> bool:
         return has_hook(self._profile, name)

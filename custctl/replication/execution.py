@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from custctl.replication.journal import ABORTED, DONE, INCOMPLETE
+from custctl.replication.planning import quoted
 from custctl.support.errors import (
     CredentialError,
     CustctlError,
@@ -108,7 +109,7 @@ class Run:
     def without_writes(self) -> float | None:
         """Seconds from fencing the old primary to the new one's first write; None if there was no such write."""
         names = [done.step.name for done in self.done]
-        if "record" not in names:
+        if "record" not in names or self.done[names.index("record")].failed is not None:
             return None
         first = names.index("fence") if "fence" in names else 0
         return round(sum(done.took for done in self.done[first : names.index("record") + 1]), 3)
@@ -125,6 +126,7 @@ class Run:
 
     def _take(self, step: Step) -> None:
         """Carry out a step. After the point of no return, a failed step does not stop the ones that follow."""
+        began = time.monotonic()
         try:
             self._perform(step)
         except _ANYTHING as error:
@@ -133,7 +135,7 @@ class Run:
             stopped = isinstance(failure, InterruptedRunError) or step.name == self.driver.irrevocable
             if stopped or not self._past:
                 raise
-            self.done.append(Done(step, failure.message, 0.0, failure))
+            self.done.append(Done(step, failure.message, time.monotonic() - began, failure))
             self._try(self.told, f"{step.what}: failed: {failure.message}")
 
     def _perform(self, step: Step) -> None:
@@ -199,7 +201,12 @@ class Run:
                 details=self._details(),
             ) from cause
         self._try(self.journal.end, plan.operation_id, ABORTED)
-        error.message = f"{error.message}; {', '.join(undone) or 'nothing was changed'}"
+        if hooked := quoted(self.driver.hooked):
+            undone = undone or ["nothing else was changed"]
+            error.message = f"{error.message}; {', '.join(undone)}, but what the hook did to {hooked} stays"
+            error.hint = error.hint or "`custctl replica status` shows the current state"
+        else:
+            error.message = f"{error.message}; {', '.join(undone) or 'nothing was changed'}"
         raise error from (cause if cause is not error else None)
 
     def _undo(self) -> tuple[list[str], list[str]]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from custctl.support.children import child_environment
-from custctl.support.errors import UnavailableError
+from custctl.support.errors import InterruptedRunError, UnavailableError
+from custctl.support.signals import Terminated, next_raises
 from custctl.support.text import visible
 
 if TYPE_CHECKING:
@@ -26,18 +28,32 @@ def has_hook(profile: Profile, name: str) -> bool:
 
 
 def run_hook(
-    profile: Profile, name: str, node: Node, environ: Mapping[str, str], *, primary: Node | None = None
+    profile: Profile,
+    name: str,
+    node: Node,
+    environ: Mapping[str, str],
+    *,
+    primary: Node | None = None,
+    told: Callable[[str], None],
+    began: Callable[[], None] = lambda: None,
 ) -> str:
     """Run a hook without a shell, and return the last line that it printed.
 
     In its arguments `{node}`, `{host}` and `{port}` stand for the affected node, `{primary}`, `{primary_host}` and
     `{primary_port}` for the current primary.
 
+    A signal does not stop the hook: a half-stopped service is worse than a late one. A second one kills it.
+
+    Args:
+        told: called with progress messages for a person.
+        began: called once the hook runs.
+
     Raises:
         UnavailableError: it cannot be run, fails, or times out.
+        InterruptedRunError: a signal came; the message says how the hook ended.
     """
     command = [_filled(word, node, primary) for word in profile.database.hooks[name]]
-    told = f"the hook `{name}` for `{node.name}`"
+    what = f"the hook `{name}` for `{node.name}`"
     try:
         process = subprocess.Popen(  # noqa: S603 - what the profile's owner wrote there
             command,
@@ -45,30 +61,64 @@ def run_hook(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=child_environment(environ),
-            # Keeps Ctrl-C from reaching the hook: a half-stopped service is worse than a late one.
-            start_new_session=True,
+            start_new_session=True,  # keeps Ctrl-C from reaching the hook
         )
     except OSError as error:
         raise UnavailableError(
-            f"{told} cannot be run: {error.strerror}: `{visible(command[0])}`",
+            f"{what} cannot be run: {error.strerror}: `{visible(command[0])}`",
             hint=f"check `database.hooks.{name}` in the profile",
         ) from None
+    deadline = time.monotonic() + _TIMEOUT
     try:
-        printed, _ = process.communicate(timeout=_TIMEOUT)
-    except BaseException as error:
-        with suppress(OSError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        if not isinstance(error, subprocess.TimeoutExpired):
-            raise
-        raise UnavailableError(f"{told} did not end within {_TIMEOUT:g} s and was killed") from None
+        began()
+        try:
+            printed, _ = process.communicate(timeout=_TIMEOUT)
+        except KeyboardInterrupt as interrupt:
+            raise _interrupted(process, what, deadline, told, interrupt) from interrupt
+    except subprocess.TimeoutExpired:
+        _kill(process)
+        raise UnavailableError(f"{what} did not end within {_TIMEOUT:g} s and was killed") from None
+    except BaseException:
+        _kill(process)
+        raise
     last = _last_line(printed)
     if process.returncode:
         raise UnavailableError(
-            f"{told} failed with exit code {process.returncode}{f': {last}' if last else ''}",
-            hint="run it manually: `profile show` prints it",
+            f"{what} {_ended(process.returncode, last)}", hint="run it manually: `profile show` prints it"
         )
     return last
+
+
+def _interrupted(
+    process: subprocess.Popen[bytes],
+    what: str,
+    deadline: float,
+    told: Callable[[str], None],
+    interrupt: KeyboardInterrupt,
+) -> InterruptedRunError:
+    """Let a hook end after a signal, and return the error to raise; a second signal kills it."""
+    try:
+        with next_raises():
+            left = max(deadline - time.monotonic(), 0)
+            with suppress(Exception):  # the hook comes first
+                told(f"interrupted: waiting for {what} to end, at most {left:.0f} s; Ctrl-C kills it")
+            printed, _ = process.communicate(timeout=left)
+    except (KeyboardInterrupt, subprocess.TimeoutExpired):
+        _kill(process)
+        outcome = "was killed"
+    else:
+        outcome = _ended(process.returncode, _last_line(printed))
+    return InterruptedRunError(f"interrupted; {what} {outcome}", terminated=isinstance(interrupt, Terminated))
+
+
+def _ended(code: int, last: str) -> str:
+    return (f"failed with exit code {code}" if code else "ended without an error") + (f": {last}" if last else "")
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _filled(word: str, node: Node, primary: Node | None) -> str:

@@ -73,6 +73,17 @@ def let_through() -> Iterator[None]:
         _when = _When.LATER
 
 
+@contextmanager
+def next_raises() -> Iterator[None]:
+    """After a signal was raised: raise the next one in the block, too, even within `held_back`."""
+    global received  # noqa: PLW0603 - a signal concerns the whole process
+    first, received = received, None
+    try:
+        yield
+    finally:
+        received = received or first
+
+
 def end_with(code: int) -> None:
     """From now on, a signal ends the process at once with the command's exit code."""
     global _exit_code  # noqa: PLW0603 - a signal concerns the whole process

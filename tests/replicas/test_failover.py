@@ -385,7 +385,9 @@ def test_a_fence_hook_that_fails_stops_everything(hooks: Hooks, site: Inside, cl
     cluster.profile(site, hooks=hooks.commands)
     hooks.failing.add("fence")
     cluster.kill("a")
-    _refused(site.run(*UNSAID, "--allow-data-loss"), 3, "the hook `fence` for `a` failed", "nothing was changed")
+    _refused(
+        site.run(*UNSAID, "--allow-data-loss"), 3, "the hook `fence` for `a` failed", "what the hook did to `a` stays"
+    )
     assert sorted(cluster.standbys()) == ["b", "c"]
     # Unless the operator knows better.
     site.ok(*FAILOVER, "--allow-data-loss")
@@ -398,16 +400,31 @@ def test_a_fence_hook_that_is_not_there(site: Inside, cluster: Cluster) -> None:
     assert sorted(cluster.standbys()) == ["b", "c"]
 
 
-def test_a_fence_hook_that_hangs_ends_with_ctrl_c(site: Inside, cluster: Cluster, tmp_path: Path) -> None:
-    begun = tmp_path / "begun"
-    cluster.profile(site, hooks={"fence": ["sh", "-c", f"echo $$ > {begun}; sleep 600"]})
+@pytest.mark.parametrize("patient", [True, False])
+def test_a_fence_hook_outlives_ctrl_c_but_not_a_second_one(
+    site: Inside, cluster: Cluster, tmp_path: Path, patient: bool
+) -> None:
+    begun, go = tmp_path / "begun", tmp_path / "go"
+    # In a profile `$$` is one dollar sign.
+    script = f"echo $$$$ > {begun}; until [ -e {go} ]; do sleep 0.1; done; echo it is off"
+    cluster.profile(site, hooks={"fence": ["sh", "-c", script]})
     cluster.kill("a")
     process = site.start(*UNSAID, "--allow-data-loss")
+    assert process.stderr is not None
     wait_until(lambda: begun.exists() and begun.read_text().strip(), "the hook to begin")
     process.send_signal(2)
-    _, told = process.communicate(timeout=20)
+    while b"waiting for the hook `fence` for `a` to end" not in (line := process.stderr.readline()):
+        assert line, "it ended"
+    assert Path(f"/proc/{begun.read_text().strip()}").exists()
+    if patient:
+        go.touch()
+    else:
+        process.send_signal(2)
+    _, told = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert b"interrupted; nothing was changed" in told
+    outcome = b"ended without an error: it is off" if patient else b"was killed"
+    assert b"interrupted; the hook `fence` for `a` " + outcome in told
+    assert b"nothing else was changed, but what the hook did to `a` stays" in told
     wait_until(lambda: not Path(f"/proc/{begun.read_text().strip()}").exists(), "the hook to be gone")
     assert sorted(cluster.standbys()) == ["b", "c"]
 

@@ -192,10 +192,16 @@ class AvailabilityNodes(Driver):
 
     def unfence(self, node: str) -> str:
         self.node(node)
-        if self._has_hook("unfence"):
-            self._run_hook("unfence", node)
         topology = self._look()
         self._require_ours(topology)
+        if self._has_hook("unfence"):
+            # It may start a server that still considers itself the primary.
+            _require_no_other_primary(topology, node)
+            if not any(group_of(seen).cluster_type != NONE for _, seen in topology.answered()):
+                _require_answers([each.name for each in topology.silent if each.name != node], node)
+            self._run_hook("unfence", node)
+            topology = self._look()
+            self._require_ours(topology)
         found = self._of(node)
         group = group_of(found)
         if found.writable:
@@ -205,17 +211,10 @@ class AvailabilityNodes(Driver):
                 f"a cluster owns the group `{group.name}` (CLUSTER_TYPE = {group.cluster_type})",
                 hint="start the group's role in the cluster (`Start-ClusterGroup`, `pcs resource enable`)",
             )
-        others = [each for each in topology.primaries if each[0].name != node]
-        if others:
-            raise RefusedError(f"`{others[0][0].name}` is the primary", hint=f"`custctl replica rejoin {node}`")
+        _require_no_other_primary(topology, node)
         if group.role != "RESOLVING":
             raise RefusedError(f"`{node}` is a secondary", hint=f"`custctl replica failover --to {node}`")
-        away = sorted(unseen(topology))
-        if away:
-            raise RefusedError(
-                f"`{away[0]}` does not answer: it may be the primary",
-                hint=f"bring it back, or run `custctl replica failover --to {node}`",
-            )
+        _require_answers(sorted(unseen(topology)), node)
         ahead = [each.name for each, seen in topology.standbys if lacks(found, seen)]
         if ahead or None in hardened(found).values():
             raise RefusedError(
@@ -242,6 +241,20 @@ class AvailabilityNodes(Driver):
             self._means.told(f"`{node.name}` loses what `{leading.name}` does not have")
             self._bring_back(node.name, group.name)
         return ()
+
+
+def _require_no_other_primary(topology: Topology, node: str) -> None:
+    others = [other.name for other, _ in topology.primaries if other.name != node]
+    if others:
+        raise RefusedError(f"`{others[0]}` is the primary", hint=f"`custctl replica rejoin {node}`")
+
+
+def _require_answers(silent: Sequence[str], node: str) -> None:
+    if silent:
+        raise RefusedError(
+            f"`{silent[0]}` does not answer: it may be the primary",
+            hint=f"bring it back, or run `custctl replica failover --to {node}`",
+        )
 
 
 def rejoin_commands(group: str, cluster_type: str, databases: Sequence[str]) -> Sequence[str]:

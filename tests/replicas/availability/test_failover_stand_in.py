@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.replicas.availability.conftest import Make
@@ -287,3 +289,33 @@ def test_a_stand_in_is_not_given_back_while_another_may_be_the_primary(make: Mak
     assert done.code == 7
     assert "`sql3` does not answer: it may be the primary" in done.err
     assert not group.primaries
+
+
+@pytest.mark.parametrize(
+    ("primary", "down", "message"),
+    [("sql2", "", "`sql2` is the primary"), ("", "sql3", "`sql3` does not answer: it may be the primary")],
+)
+def test_a_hook_that_gives_a_stand_in_back_is_run_only_where_no_other_may_be_the_primary(
+    make: Make, tmp_path: Path, primary: str, down: str, message: str
+) -> None:
+    called = tmp_path / "called"
+    project, group = make(hooks=f'unfence: ["touch", "{called}"]')
+    group.replicas["sql1"].role = "RESOLVING"
+    for name, replica in group.replicas.items():
+        replica.role = "PRIMARY" if name == primary else replica.role
+        replica.down = name == down
+    done = project.run("replica", "unfence", "sql1", "--yes")
+    assert done.code == 7
+    assert message in done.err
+    assert not called.exists()
+    assert not group.altered
+
+
+def test_a_hook_that_starts_a_stand_in_is_run_before_it_is_asked_for_anything(make: Make, tmp_path: Path) -> None:
+    called = tmp_path / "called"
+    project, group = make(hooks=f'unfence: ["touch", "{called}"]')
+    group.replicas["sql1"].role = "RESOLVING"
+    done = project.run("replica", "unfence", "sql1", "--yes")
+    assert done.code == 0, done.err
+    assert called.exists()
+    assert group.primaries == ["sql1"]
