@@ -73,6 +73,10 @@ def _with_clauses(key: Key, facts: Facts, script: Script) -> Facts:
         at = re.search(rf"CONSTRAINT {key.name} CHECK \(", script.text)
         assert at is not None, key
         return {**facts, "_sql": f"CHECK ({_balanced(script.text, at.end())}"}
+    if key.kind == COLUMN and facts.get("computed"):
+        at = re.search(rf"\b{key.name} AS \(", script.text)
+        assert at is not None, key
+        return {**facts, "_computed": f"AS ({_balanced(script.text, at.end())} PERSISTED"}
     if key.kind == COLUMN and facts.get("default") == "yes":
         at = re.search(rf"CONSTRAINT ({key.table}_{key.name}_default) DEFAULT (\S+?),?\s", script.text)
         assert at is not None, key

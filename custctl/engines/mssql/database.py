@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 # A command opens its own connections, and a pooled one would keep the settings of its last user.
 pyodbc.pooling = False
 
+_LOCK_SHARE = 0.9  # of the statement timeout; the rest is for the answer to arrive
+
 _NOT_READ = (-155, -151)
 """DATETIMEOFFSET, and GEOGRAPHY and similar types: pyodbc cannot fetch them by itself, but scripts may select them."""
 
@@ -117,8 +119,16 @@ class MssqlDatabase(ServerDatabase):
         """Return the session settings that the program relies on."""
         from custctl.engines.mssql.session import SETTINGS
 
-        timeout = int(self.settings.statement_timeout * 900) or -1
-        return (*SETTINGS, f"SET LOCK_TIMEOUT {timeout}")
+        return (*SETTINGS, f"SET LOCK_TIMEOUT {self._lock_timeout}")
+
+    @property
+    def _lock_timeout(self) -> int:
+        """The milliseconds to wait for a lock; -1 means no limit.
+
+        It is shorter than the statement timeout, so that the server reports the lock before the driver gives up on the
+        statement: only then is it known that a lock was the cause.
+        """
+        return int(self.settings.statement_timeout * 1000 * _LOCK_SHARE) or -1
 
     def _set_up(self, driver: Supervised) -> None:
         """Send the session settings together with the first statement, to save a round trip."""
@@ -223,9 +233,11 @@ class MssqlDatabase(ServerDatabase):
     def lock(self, connection: Connection, name: str) -> None:
         from custctl.engines.mssql.session import resource, take_lock
 
-        timeout = int(self.settings.statement_timeout * 900) or -1
         answer = take_lock(
-            self._driver(connection), resource(self.settings.schema, name), owner="Transaction", timeout=timeout
+            self._driver(connection),
+            resource(self.settings.schema, name),
+            owner="Transaction",
+            timeout=self._lock_timeout,
         )
         if answer < 0:
             told = UnavailableError(

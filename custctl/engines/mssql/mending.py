@@ -65,7 +65,7 @@ def _mend(each: Difference, expected: Shape, found: Shape) -> Mend:
 
 
 def _again(each: Difference) -> Mend:
-    return Mend(notes=(f"run the statement of your script again that makes the {each.thing}",))
+    return Mend(notes=(f"from your script, run again the statement that creates the {each.thing}",))
 
 
 def _column(each: Difference, found: Shape) -> Mend:
@@ -74,6 +74,8 @@ def _column(each: Difference, found: Shape) -> Mend:
     if each.fault == "renamed":
         return Mend((_rename(each),))
     if each.fault == "missing":
+        if not _can_define(facts):
+            return _again(each)
         notes = []
         if each.instead:
             notes.append(
@@ -104,7 +106,8 @@ def _column(each: Difference, found: Shape) -> Mend:
     statements: list[str] = []
     loses = False
     if {"identity", "computed"} & set(each.facts) or "rowversion" in (facts["type"], each.found.get("type")):
-        return Mend(notes=(f"only a new column can be {facts['type']}: rename {name}, then run the baseline again",))
+        kind = "computed" if "computed" in each.facts else facts["type"]
+        return Mend(notes=(f"only a new column can be {kind}: rename {name}, then run the baseline again",))
     if {"type", "collation", "nullable"} & set(each.facts) and not _is_key(each, found):
         return Mend(tuple(_replaced(each, found)), loses=not _keeps(each.found.get("type", ""), facts["type"]))
     if {"type", "collation", "nullable"} & set(each.facts):
@@ -191,7 +194,7 @@ def _keeps(found: str, wanted: str) -> bool:
 def _table(table: str, expected: Shape) -> Iterator[str]:
     """Yield the statements that create a table with its constraints, indexes and triggers."""
     things = {key: facts for key, facts in expected.items() if key.table == table}
-    items = [_definition(key, facts) for key, facts in things.items() if key.kind == COLUMN]
+    items = [_definition(key, facts) for key, facts in things.items() if key.kind == COLUMN and _can_define(facts)]
     items += [_key(key, facts, unique=False) for key, facts in things.items() if key.kind == PRIMARY_KEY]
     constraints = [_constraint(key, facts) for key, facts in things.items() if key.kind in (CHECK, UNIQUE, FOREIGN_KEY)]
     items += [each for each in constraints if each is not None]
@@ -200,7 +203,14 @@ def _table(table: str, expected: Shape) -> Iterator[str]:
     yield from (facts["_sql"] for key, facts in things.items() if key.kind == TRIGGER and facts.get("_sql"))
 
 
+def _can_define(facts: Facts) -> bool:
+    """Tell whether a column's definition is known; that of a computed one only if the product's scripts make it."""
+    return not facts.get("computed") or "_computed" in facts
+
+
 def _definition(key: Key, facts: Facts) -> str:
+    if facts.get("computed"):
+        return f"{quote(key.name)} {facts['_computed']}"
     words = f"{quote(key.name)} {facts['type'].upper()}{_collation(facts)}"
     words += " IDENTITY (1, 1)" if facts.get("identity") else ""
     words += " NOT NULL" if facts.get("nullable") == "no" else " NULL"
