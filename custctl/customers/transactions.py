@@ -137,15 +137,16 @@ class Transactions:
             OutcomeUnknownError: the database does not answer.
         """
         deadline = time.monotonic() + (_PATIENCE if patience is None else patience)
-        pending = False
+        pending, conflicts = False, 0
         while True:
             try:
                 return self._database.transact(lambda connection: self._settle(connection, operation_id, part))
-            except ConflictError:
-                continue  # it was committed just now: the next attempt finds it
             except CustctlError as error:
+                conflicts += isinstance(error, ConflictError)
+                if conflicts == 1 and isinstance(error, ConflictError):
+                    continue  # it was committed just now: the next attempt finds it
                 # During a switchover, a node that refuses writes may be the old primary or the next one.
-                passing = isinstance(error, UnavailableError | OutcomeUnknownError | RefusedError)
+                passing = isinstance(error, ConflictError | UnavailableError | OutcomeUnknownError | RefusedError)
                 # Only the operation itself holds its own id: its commit is pending, for example waiting for a standby.
                 pending = pending or isinstance(error, LockTimeoutError)
                 if time.monotonic() >= deadline or not passing:

@@ -13,7 +13,7 @@ from custctl.migrations.directives import ENVIRONMENTS
 from custctl.migrations.execution import restore_settings
 from custctl.migrations.journal import DONE, Record, State
 from custctl.migrations.plan import Drift, make_plan
-from custctl.migrations.scripts import Script, discover
+from custctl.migrations.scripts import Script, discover, seed_sets
 from custctl.schema import standing
 from custctl.schema.names import AUDIT, METADATA
 from custctl.support.errors import ConflictError, MigrationError, UsageError
@@ -149,7 +149,8 @@ def _plan(database: Database, state: State, sql_dir: Path, *, environment: str, 
     scripts = discover(sql_dir, database.engine_name)
     plan = make_plan(scripts, state.records, environment=environment, features=database.features())
     on_disk = {(script.space, script.version): script for script in scripts.versioned}
-    by_name = {script.name: script for script in scripts.repeatable}
+    seeds = [script for each in seed_sets(sql_dir, database.engine_name).values() for script in each]
+    by_name = {script.name: script for script in (*scripts.repeatable, *seeds)}
     unsettled = []
     for record in state.records:
         script = on_disk.get((record.space, record.number)) or by_name.get(record.name)
@@ -195,27 +196,31 @@ def execute(
         has_audit = AUDIT in state.tables
         seen = [_look(database, session, unsettled) for unsettled in planned.settle]
         session.begin()
-        if has_audit:
-            _check_operation(session.connection, operation_id)
-        done: list[tuple[str, dict[str, Any]]] = []
-        for drift in planned.accept:
-            journal.accept(session.connection, drift.script)
-        settled = [_settle(database, session, *each) for each in zip(planned.settle, seen, strict=True)]
-        if planned.accept or settled:
-            done.append(("repair", {"accepted": list(map(_accepted, planned.accept)), "settled": settled}))
-        if planned.restamp:
-            if METADATA not in state.tables:
-                journal.create(database, session.connection)
-            before, after = planned.restamp
-            stamped = standing.restamp(session.connection, after, database.branch(session.connection))
-            detail = {"from": before, "to": after, "database_id": stamped.database_id, "epoch": stamped.epoch}
-            done.append(("restamp", detail))
-        for part, (action, detail) in enumerate(done if has_audit else ()):
-            entry = audit.Entry(operation_id, action, actor, part=part, detail=detail)
-            audit.append(database, session.connection, entry)
-        if pseudonymise:
-            pseudonymising.begin(session.connection)
-        session.commit()
+        try:
+            if has_audit:
+                _check_operation(session.connection, operation_id)
+            done: list[tuple[str, dict[str, Any]]] = []
+            for drift in planned.accept:
+                journal.accept(session.connection, drift.script)
+            settled = [_settle(database, session, *each) for each in zip(planned.settle, seen, strict=True)]
+            if planned.accept or settled:
+                done.append(("repair", {"accepted": list(map(_accepted, planned.accept)), "settled": settled}))
+            if planned.restamp:
+                if METADATA not in state.tables:
+                    journal.create(database, session.connection)
+                before, after = planned.restamp
+                stamped = standing.restamp(session.connection, after, database.branch(session.connection))
+                detail = {"from": before, "to": after, "database_id": stamped.database_id, "epoch": stamped.epoch}
+                done.append(("restamp", detail))
+            for part, (action, detail) in enumerate(done if has_audit else ()):
+                entry = audit.Entry(operation_id, action, actor, part=part, detail=detail)
+                audit.append(database, session.connection, entry)
+            if pseudonymise:
+                pseudonymising.begin(session.connection)
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
 
 
 def _check_operation(connection: Connection, operation_id: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from tests.cli.test_endings import end
 from tests.conftest import Project
 from tests.unit.test_credentials import BACKENDS
 
@@ -83,6 +84,20 @@ def test_set_check_delete(keyring: Project, tmp_path: Path, purpose: str, secret
     assert keyring.run("credential", "check", "--for", purpose).code == 4
     for each in (result, check, refused, deleted, again):
         assert secret not in each.out + each.err
+
+
+def test_an_output_that_cannot_be_written_is_told_with_what_became_of_the_password(
+    keyring: Project, tmp_path: Path
+) -> None:
+    stored = end(keyring, ("credential", "set", "--stdin"), "full", stdin="hunter2\n")
+    assert stored.code == 3
+    assert "the password is stored in " in stored.err
+    assert "custctl credential check" in stored.err
+    assert "hunter2" in held(tmp_path)
+    deleted = end(keyring, ("credential", "delete", "--yes"), "full")
+    assert deleted.code == 3
+    assert "the password was deleted from the keyring, but " in deleted.err
+    assert "hunter2" not in held(tmp_path) + stored.err
 
 
 def test_a_generated_key_is_one_and_is_not_shown(keyring: Project, tmp_path: Path) -> None:

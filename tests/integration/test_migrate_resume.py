@@ -258,6 +258,26 @@ def test_repair_settles_a_script_that_was_interrupted(shop: Workshop) -> None:
     assert shop.query("SELECT x FROM a") == [(1,)]
 
 
+def test_repair_settles_a_seed_script(shop: Workshop) -> None:
+    for path in (REPOSITORY / "sql" / "sqlite" / "migrations").glob("*.sql"):
+        shop.write(path.stem, path.read_bytes())
+    shop.ok()
+    shop.write("seed/reference/a", f"{OFF}CREATE TABLE a (x);\nINSERT INTO a VALUES (1);\nINSERT INTO a VALUES (2);\n")
+    shop.project.ok("seed", "--set", "reference")
+    # As a kill in the midst of an insert leaves it, whose outcome no database shows.
+    shop.change(
+        "UPDATE schema_migration SET state = 'running', statements_applied = 1, in_flight = 1 WHERE kind = 'seed';"
+        "DELETE FROM a;"
+    )
+    told = shop.project.run("seed", "--set", "reference")
+    assert told.code == 13
+    assert "`custctl migrate repair`" in told.err
+    result = shop.ok("repair", "-o", "json")
+    assert [(row["change"], row["script"]) for row in result.json["items"]] == [("settle", "seed/reference/a.sql")]
+    shop.project.ok("seed", "--set", "reference")
+    assert shop.query("SELECT x FROM a ORDER BY x") == [(1,), (2,)]
+
+
 def test_an_interrupted_script_needs_no_repair_here(shop: Workshop) -> None:
     shop.write("0001_a", f"{OFF}CREATE TABLE a (x);\nPRAGMA user_version = 7;\nINSERT INTO a VALUES (1);\n")
     shop.ok()
