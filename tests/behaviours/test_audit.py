@@ -161,7 +161,7 @@ def test_an_entry_names_the_login_beside_whoever_the_client_says_it_is(migrated:
 def test_no_client_chooses_the_login(migrated: Place) -> None:
     place = migrated
     ada = place.add(email="ada@example.com")
-    columns = "part, customer_id, action, actor, happened_at, fields, detail, values_hash, previous_hash, row_hash"
+    columns = "part, customer_id, action, actor, happened_at, detail, held_values, values_hash, previous_hash, row_hash"
 
     def forge(operation: str, sequence: int, login: str) -> None:
         place.sql(
