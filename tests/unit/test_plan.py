@@ -359,3 +359,19 @@ class Life(RuleBasedStateMachine):
 
 TestLife = Life.TestCase
 TestLife.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+
+
+def test_where_an_earlier_run_stopped_matters_only_to_the_script_that_resumes() -> None:
+    one = script(1)
+    (resumed,) = plan([one], [record(one, "failed", applied=1, in_flight=1)]).steps
+    assert (resumed.resume_at, resumed.in_flight) == (1, 1)
+    again = repeatable("views", "SELECT 2;\n")
+    (changed,) = plan([again], [record(repeatable("views"), applied=1, in_flight=1)]).steps
+    assert (changed.resume_at, changed.in_flight) == (0, None)
+
+
+def test_the_products_schema_is_not_measured_by_a_companys_numbers() -> None:
+    product, company = script(2, name="migrations/0002_create_customer_password.sql"), script(1000)
+    assert plan([product, company, repeatable("roles")]).product_reaches == 2
+    assert plan([company]).product_reaches is None
+    assert plan([product, company], [record(product)]).product_reaches == 2
