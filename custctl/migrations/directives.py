@@ -37,6 +37,12 @@ _DIRECTIVE = compiled(r"--[ \t]*custctl[ \t]*:[ \t]*([^\n]*)", re.ASCII | re.IGN
 _HEADER = compiled(r"(?:\s++|--[^\n]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/)?)*+")
 _BLOCK = compiled(r"--[^\n]*+|(/\*[^*]*+(?:\*(?!/)[^*]*+)*+)")
 _IN_BLOCK = compiled(r"^[ \t/*-]*+custctl[ \t]*:", re.ASCII | re.IGNORECASE | re.MULTILINE)
+# A comment that is meant as a directive, but whose first word or colon is misspelt.
+_MISSPELT = compiled(
+    r"^[^\S\n]*--[^\S\n]*(?P<word>c[a-z-]{2,6}c[a-z]{0,2}l[a-z]?)[^\n\w]{0,4}"
+    r"(?:(?:transaction|environments|requires|phase|allow)[^\S\n]*=|(?:substitute|personal|searchable)[^\S\n]*$)[^\n]*",
+    re.IGNORECASE | re.MULTILINE,
+)
 _PARTS = compiled(r"([A-Za-z_-]*)[ \t]*(=?)[ \t]*(.*)")
 _WORD = compiled(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 
@@ -93,6 +99,11 @@ def parse_directives(text: str, name: str) -> Directives:
         hidden = _IN_BLOCK.search(comment[1]) if comment[1] else None
         if hidden:
             parser.fail(comment.start() + hidden.end(), "a directive inside a block comment has no effect")
+    for match in _MISSPELT.finditer(text, 0, header_end):
+        if not _DIRECTIVE.match(match[0].lstrip()):
+            parser.fail(
+                match.start("word"), f"`{match[0].strip()}` is not a directive", "write it as `-- custctl: DIRECTIVE`"
+            )
     for match in _DIRECTIVE.finditer(text):
         before = text[text.rfind("\n", 0, match.start()) + 1 : match.start()].lstrip(" \t")
         if before.startswith("--") and before.strip("-"):

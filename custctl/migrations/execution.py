@@ -440,7 +440,7 @@ def _journal_failure(task: Task, error: StatementError) -> Exception:
     names = " and ".join(f"`{table}`" for table in BOOTSTRAP)
     return MigrationError(
         f"{task.place}: the journal cannot be written: {error.orig}\nthis statement was not kept; {task.so_far}",
-        hint=f"{names} belong to custctl: do not change them or `query_only`",
+        hint=f"{names} belong to custctl: do not change them",
         details=task.located_details,
     )
 

@@ -8,16 +8,30 @@ from typing import Final
 from custctl.support.errors import MigrationError
 from custctl.support.patterns import compiled
 
+# By the name of the group that matches.
 _TOOLS: Final = {
-    "migrate:": "dbmate",
-    "+goose": "goose",
-    "+migrate": "sql-migrate",
-    "//@undo": "MyBatis Migrations or dbdeploy",
-    "@undo": "MyBatis Migrations or dbdeploy",
+    "dbmate": "dbmate",
+    "goose": "goose",
+    "sqlmigrate": "sql-migrate",
+    "undo": "MyBatis Migrations or dbdeploy",
+    "rambler": "rambler",
+    "evolutions": "Play Evolutions",
+    "nodepg": "node-pg-migrate",
+    "tern": "tern",
 }
 _MARKER = compiled(
-    r"^[ \t]*--[ \t]*(?:(migrate:)[ \t]*(?:up|down)\b|(\+(?:goose|migrate))[ \t]+(?:up|down)\b|((?://)?@undo)\b)",
-    re.ASCII | re.IGNORECASE | re.MULTILINE,
+    r"""^[ \t]*(?:--[ \t]*(?:
+        (?P<dbmate>migrate:[ \t]*(?:up|down)\b)
+      | (?P<goose>\+goose[ \t]+(?:up|down)\b)
+      | (?P<sqlmigrate>\+migrate[ \t]+(?:up|down)\b)
+      | (?P<undo>(?://[ \t]*)?@undo\b)
+      | (?P<rambler>rambler[ \t]+(?:up|down)\b)
+      | (?P<nodepg>(?:up|down)[ \t]+migration[ \t]*$)
+      | (?P<tern>--[ \t]*create[ ]above[ ]/[ ]drop[ ]below)
+      )
+      | (?P<evolutions>(?:\#|--)[ \t]*(?:---)?[ \t]*!(?:ups|downs)\b)
+    )""",
+    re.ASCII | re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
 
 
@@ -35,7 +49,7 @@ def refuse_markers(text: str, name: str) -> None:
     if match is None:
         return
     line = text.count("\n", 0, match.start()) + 1
-    tool = _TOOLS[next(filter(None, match.groups())).lower()]
+    tool = _TOOLS[match.lastgroup or ""]
     raise MigrationError(
         f"{name}:{line}: `{match[0].strip()}` is a marker of {tool}: the whole script would run, including its rollback part",
         hint="keep only the forward statements, and remove the markers",

@@ -233,6 +233,34 @@ def test_journal_tables_are_safe_outside_a_transaction_too(shop: Workshop) -> No
     shop.ok()
 
 
+def test_query_only_reaches_the_script_alone(shop: Workshop) -> None:
+    shop.write("0001_a", f"{OFF}CREATE TABLE a (x);\nPRAGMA query_only = 1;\nINSERT INTO a VALUES (1);\n")
+    for _ in range(2):
+        # The rerun sets it again.
+        assert "migrations/0001_a.sql:4: statement 3 of 3 failed: " in shop.refused(code=4)
+        assert shop.journal() == {"0001_a": ("failed", 2)}
+    shop.write("0001_a", f"{OFF}CREATE TABLE a (x);\nPRAGMA query_only = 1;\nPRAGMA query_only = 0;\nDROP TABLE a;\n")
+    shop.write("0002_b", "CREATE TABLE b (x);\nPRAGMA query_only = 1;\n")
+    shop.ok()
+
+
+@pytest.mark.parametrize("header", ["", OFF])
+@pytest.mark.parametrize(
+    "temporary",
+    [
+        "CREATE TEMP TABLE Schema_Migration AS SELECT * FROM main.schema_migration",
+        "CREATE TEMP TRIGGER swallow BEFORE INSERT ON custctl_metadata BEGIN SELECT RAISE(IGNORE); END",
+    ],
+)
+def test_something_temporary_does_not_receive_the_journal_entry(shop: Workshop, header: str, temporary: str) -> None:
+    shop.write("0001_a", f"{header}{temporary};\nCREATE TABLE a (x);\n")
+    told = shop.refused()
+    assert "migrations/0001_a.sql:" in told
+    assert "is in the way of a table that belongs to custctl" in told
+    shop.write("0001_a", "CREATE TABLE a (x);\n")
+    shop.ok()
+
+
 # -- repair ----------------------------------------------------------------------------------------
 
 

@@ -151,6 +151,11 @@ def test_nothing_that_may_be_meant_as_a_script_is_silently_left_out(sql: Path, n
         ("-- +migrate Up", "sql-migrate"),
         ("--//@UNDO", "MyBatis"),
         ("-- @UNDO", "MyBatis"),
+        ("-- rambler down", "rambler"),
+        ("# --- !Downs", "Play Evolutions"),
+        ("-- !Downs", "Play Evolutions"),
+        ("-- Down Migration", "node-pg-migrate"),
+        ("---- create above / drop below ----", "tern"),
     ],
 )
 def test_markers_of_other_tools_are_refused(sql: Path, marker: str, tool: str) -> None:
@@ -342,6 +347,7 @@ def test_on_is_the_default_said_aloud() -> None:
         "-- say -- custctl: transaction=off -- to do without\nSELECT 1;",
         "-- -- custctl: transaction=off\nSELECT 1;",
         "-- see custctl: the manual\nSELECT 1;",
+        "-- in custctl, transaction=off is a directive\n-- custom environments=test\nSELECT 1;",
         "SELECT 'custctl: transaction=off';",
     ],
 )
@@ -354,6 +360,12 @@ def test_what_only_speaks_of_directives_is_none(text: str) -> None:
     [
         ("\n-- custctl: transactoin=off", 2, ["`transactoin=off`", "did you mean `transaction`"]),
         ("-- custctl:", 1, ["unknown directive"]),
+        ("-- custctl transaction=off", 1, ["`-- custctl transaction=off` is not a directive"]),
+        ("\n-- custctrl: environments=test\nSELECT 1;", 2, ["write it as `-- custctl: DIRECTIVE`"]),
+        ("--\u00a0custctl: environments=test", 1, ["is not a directive"]),
+        ("-- custctl\uff1a environments=test", 1, ["is not a directive"]),
+        ("-- custctl = environments=test", 1, ["is not a directive"]),
+        ("-- cusctl: substitute", 1, ["is not a directive"]),
         ("-- custctl: this creates the customer", 1, ["unknown directive", "known: transaction, environments"]),
         ("-- custctl: environment=test", 1, ["did you mean `environments`"]),
         ("-- custctl: Transaction=off", 1, ["did you mean `transaction`"]),

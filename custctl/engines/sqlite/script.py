@@ -64,9 +64,12 @@ def transaction_control(statement: Statement) -> str | None:
     """Return the keyword of a statement that would begin or end a transaction, or change the database.
 
     Returns:
-        `BEGIN`, `COMMIT`, `END`, `ROLLBACK` or `USE`, or None. Savepoints nest in a transaction and do not count.
+        `BEGIN`, `COMMIT`, `END`, `ROLLBACK` or `USE`, or None. Savepoints, and rolling back to one, stay inside a
+        transaction and do not count.
     """
     keyword = first_word(statement.text)
+    if keyword == "ROLLBACK" and "TO" in [token.keyword for token in tokenise(statement.text)][1:3]:
+        return None
     return keyword if keyword in _CONTROL else None
 
 

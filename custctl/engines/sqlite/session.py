@@ -11,6 +11,7 @@ from custctl.engines.scripting import ScriptSession
 from custctl.engines.sqlite.errors import is_busy
 from custctl.engines.sqlite.running import begin_immediate
 from custctl.engines.sqlite.tokens import first_word
+from custctl.schema.names import BOOTSTRAP
 from custctl.support.errors import CustctlError
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
     from custctl.engines.scripts import Statement
     from custctl.engines.sqlite.running import SqliteConnection
+
+_OURS = ", ".join(f"'{name}'" for name in BOOTSTRAP)
+# The temporary objects that would receive this program's own rows, or drop them.
+_IN_THE_WAY = f"SELECT type, name FROM sqlite_temp_master WHERE lower(tbl_name) IN ({_OURS}) AND type <> 'index'"
 
 
 class File(Protocol):
@@ -57,6 +62,7 @@ class SqliteScriptSession(ScriptSession):
         self._driver.execute("PRAGMA foreign_keys = OFF")
         self._check_keys = False
         self._settings_changed = False
+        self._query_only = False
         if before is not None:
             # Open the log on the new connection, by reading, before closing the old one: the last connection to close
             # writes the log back and removes it.
@@ -68,11 +74,32 @@ class SqliteScriptSession(ScriptSession):
 
     def begin(self) -> None:
         with self._database.errors():
+            self._allow_writes()
             begin_immediate(self._driver, self._database.timeout)
+
+    def become_own(self) -> None:
+        with self._database.errors():
+            self._allow_writes()
+            found = self._driver.execute(_IN_THE_WAY).fetchone()
+        if found is not None:
+            kind, name = found
+            raise CustctlError(
+                f"the temporary {kind} `{name}` is in the way of a table that belongs to custctl",
+                hint="drop it at the end of the script, or give it another name",
+            )
+
+    def _allow_writes(self) -> None:
+        """Suspend `query_only`, which a script may set: it applies to the script's own statements only."""
+        if self._settings_changed and self._driver.execute("PRAGMA query_only").fetchone()[0]:
+            self._driver.execute("PRAGMA query_only = OFF")
+            self._query_only = True
 
     def run(self, statement: Statement) -> None:
         word = first_word(statement.text)
         with self._database.errors():
+            if self._query_only:
+                self._driver.execute("PRAGMA query_only = ON")
+                self._query_only = False
             if word in ("COMMIT", "END"):
                 self._check_foreign_keys()
             try:
