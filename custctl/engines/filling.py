@@ -1,4 +1,4 @@
-"""Placeholders for required columns of `customer` that another owner's table has no value for."""
+"""Values for the columns of `customer` where another owner's table has none, or has some that break our rules."""
 
 from __future__ import annotations
 
@@ -11,6 +11,31 @@ REQUIRED: Mapping[str, str] = {"first_name": "-", "last_name": "-", "status": "a
 
 EMAIL = ("customer-", "@example.invalid")
 """The parts before and after the id in an address that cannot receive mail."""
+
+
+_OPTIONAL = ("phone", "company", "address_line", "city", "region", "postal_code", "country")
+
+
+def tidied(table: str, column: str, name: str, number: str, joined: str = "||") -> str | None:
+    """Return the expression by which a text of another owner obeys our rules; None for other columns.
+
+    Blanks around it go, an empty text is null, and an email is in lower case.
+
+    Args:
+        name: the quoted column.
+        number, joined: see `fill`.
+    """
+    if table != CUSTOMER or column not in ("email", "first_name", "last_name", *_OPTIONAL):
+        return None
+    trimmed = f"nullif(ltrim(rtrim({name})), '')"
+    if column in _OPTIONAL:
+        return trimmed
+    return f"coalesce({f'lower({trimmed})' if column == 'email' else trimmed}, {fill(table, column, number, joined)})"
+
+
+def checked_column(table: str, check: str) -> str:
+    """Return the column of `customer` that one of our checks of a text is for."""
+    return check.removeprefix(f"{table}_").removesuffix("_length").removesuffix("_lower_case")
 
 
 def fill(table: str, column: str, number: str, joined: str = "||") -> str | None:

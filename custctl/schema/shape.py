@@ -6,7 +6,7 @@ Everything here is pure: it compares what an engine has read with what scripts m
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -134,6 +134,12 @@ class Difference:
         if name == _BODY:
             return "its body is another one"
         return f"{name} is {_shown(self.found.get(name, ''))}, expected {_shown(self.expected[name])}"
+
+
+def as_ours(name: str, known: Collection[str]) -> str:
+    """Return a name of an engine that ignores the case of names: as our scripts spell it, if it is among `known`."""
+    folded = name.lower() if name.isascii() else name
+    return folded if folded in known else name
 
 
 def served(shape: Shape, table: str) -> set[str]:

@@ -57,6 +57,14 @@ CREATE INDEX idx_last_name ON customer (last_name);
 INSERT INTO customer VALUES (101, 1, 'MARY', 'SMITH', 'mary@example.org', 5, 1, '2006-02-14'),
   (102, 1, 'PATRICIA', 'JOHNSON', NULL, 6, 1, '2006-02-14')
 """,
+    # SQLite ignores the case of names, and PostgreSQL folds it.
+    "camel case": """
+CREATE TABLE Customer (CustomerId {number}, FirstName {40} DEFAULT '' NOT NULL, Company {80}, City {40}, Phone {24},
+  Email {60} NOT NULL, SupportRepId INTEGER);
+CREATE INDEX IFK_CustomerSupportRepId ON Customer (SupportRepId);
+INSERT INTO Customer (CustomerId, Company, City, Phone, Email) VALUES
+  (101, ' Embraer ', '', '+55 (12) 3923-5555', ' LUISG@Embraer.com.br'), (102, '', 'Stuttgart', ' ', 'leonie@surfeu.de')
+""",
     "worked example": """
 CREATE TABLE customer (customer_id {number}, email {100}, full_name {100}, vat_no {20}, created {20});
 INSERT INTO customer VALUES (107, 'ada@example.com', 'Ada L', 'DE1', '2020-01-01')
@@ -150,6 +158,12 @@ def test_a_foreign_table_is_compared_closed_adopted_and_given_back(empty: Place,
     empty.ok("migrate", "baseline", NEWEST)
     count = len(empty.items("customer", "list"))
     assert count == {"worked example": 1}.get(name, 2)
+    if name == "camel case":
+        tidied = {row["email"]: (row["company"], row["city"], row["phone"]) for row in empty.items("customer", "list")}
+        assert tidied == {
+            "luisg@embraer.com.br": ("Embraer", None, "+55 (12) 3923-5555"),
+            "leonie@surfeu.de": (None, "Stuttgart", None),
+        }
     use(empty)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from custctl.engines.filling import fill, note
+from custctl.engines.filling import checked_column, fill, note, tidied
 from custctl.engines.mssql.names import COLLATION, literal, quote
 from custctl.engines.shaping import Mend
 from custctl.schema.shape import (
@@ -61,7 +61,18 @@ def _mend(each: Difference, expected: Shape, found: Shape) -> Mend:
     if constraint is None:
         return _again(each)
     gone = (f"ALTER TABLE {table} DROP CONSTRAINT {name}",) if each.fault == "different" else ()
-    return Mend((*gone, f"ALTER TABLE {table} ADD {constraint}"))
+    tidy = _tidy(key, found) if key.kind == CHECK else ()
+    return Mend((*gone, *tidy, f"ALTER TABLE {table} ADD {constraint}"))
+
+
+def _tidy(key: Key, found: Shape) -> Iterator[str]:
+    """Yield the statement by which the rows that are there pass one of our checks."""
+    column = checked_column(key.table, key.name)
+    name = quote(column)
+    value = tidied(key.table, column, name, _ANY, "+")
+    if value is not None and "char" in found.get(Key(COLUMN, key.table, column), {}).get("type", ""):
+        differs = f"DATALENGTH({name}) <> COALESCE(DATALENGTH({value}), 0) OR {name} <> {value} COLLATE {COLLATION}"
+        yield f"UPDATE {quote(key.table)} SET {name} = {value} WHERE {name} IS NOT NULL AND ({differs})"
 
 
 def _again(each: Difference) -> Mend:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from custctl.schema import names
@@ -19,6 +20,7 @@ from custctl.schema.shape import (
     Facts,
     Key,
     Shape,
+    as_ours,
 )
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 _OF = "FROM sys.tables AS t INNER JOIN sys.schemas AS s ON s.schema_id = t.schema_id"
 _HERE = "WHERE s.name = ?"
+# Whether the database ignores the case of names.
+_FOLDS = "SELECT CASE WHEN N'a' = N'A' THEN 1 ELSE 0 END"
 _COLUMNS = f"""
 SELECT t.name, c.name, y.name, c.max_length, c.precision, c.scale, c.is_nullable, c.is_identity, c.is_computed,
        c.collation_name, c.default_object_id
@@ -78,12 +82,22 @@ def sees_shape(connection: Connection) -> bool:
 
 def read_shape(connection: Connection) -> Shape:
     """Return the shape of the connection's schema."""
+    folds = connection.send(_FOLDS).scalar() == 1
 
-    def rows(query: str) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in connection.send(query, ("schema:text",), {"schema": connection.schema})]
+    def rows(query: str, *columns: int) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query; `columns` are the places of the columns' names, after the table's."""
+        for row in connection.send(query, ("schema:text",), {"schema": connection.schema}):
+            cells = list(row)
+            if folds and as_ours(cells[0], (names.CUSTOMER,)) == names.CUSTOMER:
+                cells[0] = names.CUSTOMER
+                for at in columns:
+                    cells[at] = as_ours(cells[at], names.COLUMNS)
+            yield tuple(cells)
 
     found: dict[Key, Facts] = {}
-    for table, name, kind, length, precision, scale, nullable, identity, computed, collation, default in rows(_COLUMNS):
+    for table, name, kind, length, precision, scale, nullable, identity, computed, collation, default in rows(
+        _COLUMNS, 1
+    ):
         found[Key(TABLE, table, "")] = {}
         version = kind in ("timestamp", "rowversion")
         found[Key(COLUMN, table, name)] = {
@@ -96,7 +110,7 @@ def read_shape(connection: Connection) -> Shape:
             "computed": "yes" if computed else "",
         }
     indexes: dict[tuple[Any, ...], list[str]] = defaultdict(list)
-    for table, name, unique, primary, constraint, disabled, filtered, column, descending, included in rows(_INDEXES):
+    for table, name, unique, primary, constraint, disabled, filtered, column, descending, included in rows(_INDEXES, 7):
         facts = (table, _own_name(name, table), unique, primary, constraint, disabled, filtered)
         indexes[facts].append(("+" if included else "") + column + (" DESC" if descending else ""))
     for (table, name, unique, primary, constraint, disabled, filtered), columns in indexes.items():
@@ -117,7 +131,7 @@ def read_shape(connection: Connection) -> Shape:
     for table, name, disabled, untrusted in rows(_CHECKS):
         found[Key(CHECK, table, name)] = _state(disabled, untrusted)
     keys_of: dict[tuple[Any, ...], list[tuple[str, str]]] = defaultdict(list)
-    for table, name, disabled, untrusted, action, other, column, referred in rows(_FOREIGN_KEYS):
+    for table, name, disabled, untrusted, action, other, column, referred in rows(_FOREIGN_KEYS, 6):
         keys_of[table, name, disabled, untrusted, action, other].append((column, referred))
     for (table, name, disabled, untrusted, action, other), pairs in keys_of.items():
         own, others = (", ".join(column) for column in zip(*pairs, strict=True))

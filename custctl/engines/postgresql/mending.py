@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from custctl.engines.filling import fill, note
+from custctl.engines.filling import checked_column, fill, note, tidied
 from custctl.engines.postgresql.names import quoted
 from custctl.engines.shaping import Mend
 from custctl.schema.shape import (
@@ -25,6 +25,7 @@ from custctl.schema.shape import (
 if TYPE_CHECKING:
     from custctl.schema.shape import Difference, Shape
 
+_NUMBER = "gen_random_uuid()"
 _OF_TEXT = ("character varying", "character", "text", "citext", "name")
 _ORDER = ("smallint", "integer", "bigint")
 _ENABLE = {"always": "ENABLE ALWAYS", "on replicas": "ENABLE REPLICA", "no": "DISABLE"}
@@ -63,7 +64,18 @@ def _mend(each: Difference, expected: Shape, found: Shape) -> Mend:
         other = Key(PRIMARY_KEY, key.table, "") in found
         return Mend((f"{table} ADD {_key(key, facts, unique=other)}",))
     gone = (f"{table} DROP CONSTRAINT {quoted(key.name)}",) if each.fault == "different" else ()
-    return Mend((*gone, f"{table} ADD {_constraint(key, facts)}"))
+    tidy = _tidy(key, found) if key.kind == CHECK else ()
+    return Mend((*gone, *tidy, f"{table} ADD {_constraint(key, facts)}"))
+
+
+def _tidy(key: Key, found: Shape) -> Iterator[str]:
+    """Yield the statement by which the rows that are there pass one of our checks."""
+    column = checked_column(key.table, key.name)
+    there = found.get(Key(COLUMN, key.table, column), {})
+    name = quoted(column)
+    value = tidied(key.table, column, name, _NUMBER)
+    if value is not None and there.get("type", "").partition("(")[0] in _OF_TEXT:
+        yield f"UPDATE {quoted(key.table)} SET {name} = {value} WHERE {name} IS DISTINCT FROM {value}"
 
 
 def _column(each: Difference) -> Mend:
@@ -119,7 +131,7 @@ def _column(each: Difference) -> Mend:
 
 
 def _fill(each: Difference) -> Iterator[str]:
-    value = each.expected.get("default") or fill(each.key.table, each.key.name, "gen_random_uuid()")
+    value = each.expected.get("default") or fill(each.key.table, each.key.name, _NUMBER)
     if value is not None:
         table, name = quoted(each.key.table), quoted(each.key.name)
         yield f"UPDATE {table} SET {name} = {value} WHERE {name} IS NULL"

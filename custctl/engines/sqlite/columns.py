@@ -45,7 +45,7 @@ _EXACT_DIGITS: Final = 15
 def own_fields(connection: Connection) -> list[Field]:
     """Return the columns of `customer` that are not the product's."""
     query = f"SELECT name, type, \"notnull\", dflt_value, hidden FROM pragma_table_xinfo('{CUSTOMER}') ORDER BY cid"
-    rows = [row for row in connection.send(query) if row[0] not in COLUMNS]
+    rows = [row for row in connection.send(query) if row[0].lower() not in COLUMNS]
     checks = _checks(connection) if rows else []
     return [
         _field(name, declared or "", bool(notnull), default, hidden != 0, checks)
@@ -55,7 +55,7 @@ def own_fields(connection: Connection) -> list[Field]:
 
 def _checks(connection: Connection) -> list[str]:
     """Return the conditions of the table's checks."""
-    sql = connection.send(f"SELECT sql FROM sqlite_master WHERE type = 'table' AND name = '{CUSTOMER}'").scalar()
+    sql = connection.send(f"SELECT sql FROM sqlite_master WHERE type = 'table' AND lower(name) = '{CUSTOMER}'").scalar()
     text = TableText.of(sql or "")
     if text is None:
         return []
@@ -101,7 +101,9 @@ def constrained(connection: Connection, constraint: str | None) -> list[str]:
     if constraint is None:
         # SQLite does not say which foreign key it was.
         return connection.send(f"SELECT \"from\" FROM pragma_foreign_key_list('{CUSTOMER}') ORDER BY 1").scalars()
-    table = connection.send(f"SELECT sql FROM sqlite_master WHERE type = 'table' AND name = '{CUSTOMER}'").scalar()
+    table = connection.send(
+        f"SELECT sql FROM sqlite_master WHERE type = 'table' AND lower(name) = '{CUSTOMER}'"
+    ).scalar()
     named = re.search(rf"CONSTRAINT\s+[\"\[`]?{re.escape(constraint)}\b[\"\]`]?\s+CHECK\s*", table or "", re.IGNORECASE)
     return mentioned(_bracketed(table[named.end() :]) if named else constraint, connection.own.names)
 

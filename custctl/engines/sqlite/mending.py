@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from custctl.engines.filling import fill, note
+from custctl.engines.filling import fill, note, tidied
 from custctl.engines.shaping import Mend
 from custctl.engines.sqlite.running import quote
 from custctl.engines.sqlite.tabletext import without_primary_key
@@ -21,6 +21,7 @@ from custctl.schema.shape import CHECK, COLUMN, FOREIGN_KEY, INDEX, PRIMARY_KEY,
 if TYPE_CHECKING:
     from custctl.schema.shape import Difference, Shape
 
+_NUMBER = "lower(hex(randomblob(8)))"
 _CONSTANT = re.compile(r"'[^']*'|[+-]?[0-9.]+", re.ASCII)
 
 
@@ -173,7 +174,7 @@ def _copied(
             continue
         there = found.get(Key(COLUMN, table, renamed.get(key.name, key.name)))
         required = facts.get("nullable") == "no"
-        default = facts.get("default") or fill(table, key.name, "lower(hex(randomblob(8)))")
+        default = facts.get("default") or fill(table, key.name, _NUMBER)
         source = quote(renamed.get(key.name, key.name))
         if there is None:
             if guesses.get(key.name):
@@ -186,6 +187,8 @@ def _copied(
                 continue
             notes.append(note(table, key.name, guesses.get(key.name)))
             value = default
+        elif (tidy := tidied(table, key.name, source, _NUMBER)) is not None:
+            value = tidy
         elif required and there.get("nullable") != "no" and default is not None:
             value = f"coalesce({source}, {default})"
         else:

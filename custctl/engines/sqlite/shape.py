@@ -19,6 +19,7 @@ from custctl.schema.shape import (
     Facts,
     Key,
     Shape,
+    as_ours,
 )
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ SELECT id, "table", group_concat("from", ', '), group_concat("to", ', '), on_del
 
 def read_shape(connection: Connection) -> Shape:
     """Return the shape of the file."""
-    master = list(connection.send(_MASTER))
+    ours = (names.CUSTOMER,)
+    master = [(kind, name, as_ours(table, ours), sql) for kind, name, table, sql in connection.send(_MASTER)]
     virtual = [name for kind, name, _, sql in master if kind == "table" and sql.upper().startswith("CREATE VIRTUAL")]
     # A virtual table stores its data in its own shadow tables.
     shadow = re.compile(
@@ -51,7 +53,7 @@ def read_shape(connection: Connection) -> Shape:
         if table in names.BOOTSTRAP or shadow.fullmatch(table):
             continue
         if kind == "table":
-            found |= _table(connection, name, sql, virtual=name in virtual)
+            found |= _table(connection, table, sql, virtual=name in virtual)
         elif kind == "index":
             found[Key(INDEX, table, name)] = {**_index(sql), "_sql": sql}
         elif kind == "trigger":
@@ -68,11 +70,12 @@ def _table(connection: Connection, table: str, sql: str, *, virtual: bool) -> di
     if text is None:
         return {Key(TABLE, table, ""): {"_sql": sql}}
     found: dict[Key, Facts] = {Key(TABLE, table, ""): {"options": text.options}}
+    known = names.COLUMNS if table == names.CUSTOMER else ()
     written = {column.name: column for column in text.columns}
     whole = {(part.kind, part.columns): part for part in text.parts}
     keys: list[tuple[int, str]] = []
-    for name, kind, not_null, default, key, hidden in rows(_COLUMNS):
-        column = written.get(name)
+    for spelling, kind, not_null, default, key, hidden in rows(_COLUMNS):
+        column, name = written.get(spelling), as_ours(spelling, known)
         parts = {part.kind: part for part in column.parts} if column else {}
         if int(key):
             keys.append((int(key), name))
