@@ -139,6 +139,13 @@ def test_a_baseline_drifts_as_well() -> None:
     assert states(plan([script(1, "SELECT 2;")], [record(script(1), "baseline")])) == ["drifted"]
 
 
+@pytest.mark.parametrize("state", ["failed", "running"])
+def test_a_repeatable_script_that_did_not_end_is_run_again_with_the_same_text(state: str) -> None:
+    made = plan([repeatable("views")], [record(repeatable("views"), state)])
+    assert told(made) == [("repeatable/views.sql", "resume")]
+    assert states(made) == ["pending"]
+
+
 def test_a_failed_script_may_be_changed_without_being_drift() -> None:
     made = plan([script(1, "SELECT 2;")], [record(script(1), "failed", applied=0)])
     assert made.drifted == ()
