@@ -100,6 +100,12 @@ def test_what_does_not_begin_so_is_not_found(text: str, value: str) -> None:
     assert not matches(text, value)
 
 
+def test_a_dotted_capital_i_is_found_however_the_server_lowers_it() -> None:
+    (condition,) = DIALECT.starts_with(customer.c.last_name, "\u0130st")
+    patterns = {each for each in condition.compile().params.values() if each.endswith("%")}
+    assert patterns == {"\u0130st%", "i\u0307st%"}
+
+
 LETTERS = st.text(st.characters(exclude_categories=["Cs", "Cc"], max_codepoint=0x1FFFF), min_size=1, max_size=6)
 
 

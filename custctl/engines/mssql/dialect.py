@@ -26,8 +26,9 @@ _FOLDING = "Latin1_General_CS_AS"
 
 _LONG = 2000  # length of a column, in characters, from which its texts are sent as long data
 _SPELLED_LETTERS = 3  # at most 4 ** 3 ranges, usually 2 ** 3
-# Letters that LOWER keeps distinct, but the other engines compare as equal.
-_FURTHER_CASES = {"\u03c3": "\u03c2", "\u03c2": "\u03c3", "ß": "\u1e9e", "\u03b8": "\u03f4"}
+# Letters that LOWER keeps distinct, but the other engines compare as equal; and a dotted capital I, which a compatible
+# server changes to two characters.
+_FURTHER_CASES = {"\u03c3": "\u03c2", "\u03c2": "\u03c3", "ß": "\u1e9e", "\u03b8": "\u03f4", "\u0130": "i\u0307"}
 
 
 class _Compiler(MSSQLCompiler):
