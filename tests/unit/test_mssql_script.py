@@ -83,6 +83,8 @@ def test_a_batch_is_kept_as_it_was_written(script: str) -> None:
 def test_the_last_batch_is_kept_but_for_the_end_of_its_last_line() -> None:
     (statement,) = split("-- a\nSELECT 1 -- b\n-- c\n")
     assert (statement.before, statement.text, statement.behind) == ("-- a\n", "SELECT 1", " -- b\n-- c")
+    _, later = split("SELECT 1\nGO\n-- c\nSELECT 2\n")
+    assert (later.before, later.text, later.behind, later.line) == ("-- c\n", "SELECT 2", "", 4)
     assert statement.line == 2
 
 
