@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from custctl.engines.base import EngineSettings
+from custctl.engines.connection import Connection
 from custctl.engines.mssql.database import MssqlDatabase
 from custctl.engines.mssql.dialect import MssqlDialect
+from custctl.engines.mssql.running import MssqlConnection
 from custctl.schema.tables import customer
 
 DATABASE = MssqlDatabase(EngineSettings(location="shop", name="shop", schema="dbo"))
@@ -98,6 +100,13 @@ def test_a_prefix_is_found_whatever_its_case(text: str, value: str) -> None:
 )
 def test_what_does_not_begin_so_is_not_found(text: str, value: str) -> None:
     assert not matches(text, value)
+
+
+def test_rows_are_streamed_with_their_version_as_text_or_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = [[(1, b"\x00\x2a", "a")], [(2, "b")]]
+    monkeypatch.setattr(Connection, "run_stream", lambda *_, **__: iter(blocks))
+    connection = MssqlConnection.__new__(MssqlConnection)
+    assert list(connection.run_stream("any", 10, prefix="e1-")) == [[(1, "e1-002a", "a")], [(2, "b")]]
 
 
 def test_a_dotted_capital_i_is_found_however_the_server_lowers_it() -> None:

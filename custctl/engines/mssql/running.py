@@ -144,8 +144,9 @@ class MssqlConnection(Connection):
     def run_stream(self, name: str, size: int, /, **values: Any) -> Iterator[list[tuple[Any, ...]]]:
         prefix = values.get("prefix", "")
         for rows in super().run_stream(name, size, **values):
-            [at] = (at for at, cell in enumerate(rows[0]) if isinstance(cell, bytes))  # only the row's version is
-            yield [(*row[:at], prefix + row[at].hex(), *row[at + 1 :]) for row in rows]
+            # Only the row's version is of bytes.
+            at = next((at for at, cell in enumerate(rows[0]) if isinstance(cell, bytes)), None)
+            yield rows if at is None else [(*row[:at], prefix + row[at].hex(), *row[at + 1 :]) for row in rows]
 
 
 def _kind(value: Any) -> str:
