@@ -59,6 +59,13 @@ class Result:
         return json.loads(self.err.splitlines()[-1])["error"]
 
 
+class _Forgotten(sqlite3.Connection):
+    """A connection that need not be closed; from Python 3.13 on, one that is forgotten is a ResourceWarning."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 @dataclass(slots=True)
 class Project:
     """A folder with profiles in which commands are run.
@@ -101,7 +108,7 @@ class Project:
 
     def database(self, name: str = "dev") -> sqlite3.Connection:
         """Open a profile's database behind custctl's back, in autocommit mode."""
-        return sqlite3.connect(self.path / f"{name}.db", isolation_level=None, timeout=30)
+        return sqlite3.connect(self.path / f"{name}.db", isolation_level=None, timeout=30, factory=_Forgotten)
 
     def profile(
         self, name: str, environment: str, *, path: str | None = None, seed: Sequence[str] = ("reference",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def kept(project: Project) -> list[Path]:
 
 
 def change(project: Project, sql: str) -> None:
-    with sqlite3.connect(project.path / "dev.db") as other:
+    with closing(sqlite3.connect(project.path / "dev.db")) as other, other:
         other.execute(sql)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -140,7 +141,7 @@ def test_a_change_from_elsewhere_is_seen_when_it_is_read_again(people: Project) 
     async def work() -> None:
         async with seated(people) as seat:
             await seat.shows("Lovelace")
-            with sqlite3.connect(people.path / "dev.db") as other:
+            with closing(sqlite3.connect(people.path / "dev.db")) as other, other:
                 other.execute("UPDATE customer SET last_name = 'King' WHERE id = 1")
             await seat.press("r")
             await seat.shows("King")

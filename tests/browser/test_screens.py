@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ THEN = "2026-11-02T09:30:00.000Z"
 def office(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Project:
     project = make_project(tmp_path_factory.mktemp("office"))
     shutil.copy(migrated_file, project.path / "dev.db")
-    with sqlite3.connect(project.path / "dev.db") as database:
+    with closing(sqlite3.connect(project.path / "dev.db")) as database, database:
         database.executemany(
             "INSERT INTO customer (email, first_name, last_name, phone, company, country, status, created_at, updated_at)"
             f" VALUES (?, ?, ?, ?, ?, ?, ?, '{THEN}', '{THEN}')",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,8 @@ class Shop:
     @property
     def phone(self) -> str | None:
         """What the database has, and every reader has to be shown."""
-        with sqlite3.connect(self.ada.path / "dev.db") as connection:
+        with closing(sqlite3.connect(self.ada.path / "dev.db")) as connection:
             [found] = connection.execute("SELECT phone FROM customer WHERE id = 1").fetchone()
-        connection.close()
         return found
 
     def get(self, who: str = "1", *options: str, by: Inside | None = None) -> Any:
