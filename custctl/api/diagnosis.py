@@ -340,13 +340,13 @@ def _version(plan: Plan) -> Check:
 
 def _own_fields(database: Database, state: State) -> Iterator[Check]:
     """Compare the own columns of `customer` with the recorded ones."""
-    from custctl.migrations.own_record import changed_fields
+    from custctl.migrations.own_record import changed_fields, found_fields
     from custctl.schema.own import parse_record
 
     if state.standing is None or "customer" not in state.tables:
         return
     with database.reading() as connection:
-        found = database.own_fields(connection)
+        found = found_fields(database, connection, state.records)
     changed = changed_fields(found, parse_record(state.standing.own_fields).fields)
     if changed:
         hint = "run `custctl migrate`, which records them as they are"

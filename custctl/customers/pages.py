@@ -125,7 +125,11 @@ def _found(database: Database, connection: Connection, query: SearchQuery, limit
             break
         last = customers[-1].id
     if not found:
-        check_schema(read_standing(connection))
+        standing = read_standing(connection)
+        check_schema(standing)
+        # No row has shown that other own fields are searchable now.
+        if database.learn(connection, standing.own_fields):
+            return _found(database, connection, query, limit, after)
     items = tuple(each for _, each in found[:limit])
     if len(found) <= limit:
         return Page(items, None)

@@ -177,6 +177,16 @@ class Scripting(ABC):
     def script_session(self) -> AbstractContextManager[ScriptSession]:
         """Open a connection for running scripts."""
 
+    def index_own_words(self, session: ScriptSession, columns: Sequence[str]) -> None:  # noqa: B027 - not all have indexes
+        """Make `customer search` find customers by their own fields, whoever writes them.
+
+        Repeating it is harmless. Does nothing if a search reads the columns themselves.
+
+        Args:
+            session: outside a transaction.
+            columns: all own fields that a search looks in.
+        """
+
     def runs_alone(self, statement: Statement) -> bool:
         """Tell whether a statement of a script without a transaction must run alone, apart from its journal entry's."""
         return self.language.needs_autocommit(statement)

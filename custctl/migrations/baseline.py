@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from custctl.customers import audit
-from custctl.migrations import journal
-from custctl.migrations.own_record import found_record
+from custctl.migrations import journal, own_record
 from custctl.migrations.plan import split_script
 from custctl.migrations.runner import check_state, require_preconditions
 from custctl.migrations.scripts import Script, discover
 from custctl.migrations.shapes import Comparison, Recorded, compare_with, expected_by
 from custctl.schema import standing
 from custctl.schema.names import AUDIT, BOOTSTRAP
-from custctl.schema.standing import record_own_fields
-from custctl.support.errors import MigrationError, RefusedError
+from custctl.support.errors import CustctlError, MigrationError, RefusedError
 from custctl.support.text import plural
 
 if TYPE_CHECKING:
@@ -93,7 +91,7 @@ def baseline(
 ) -> None:
     """Journal scripts as already present, stamp the database, and record it in the audit if there is one.
 
-    Everything happens in one transaction.
+    Everything happens in one transaction; only own fields are recorded after it, as `migrate` does.
 
     Raises:
         MigrationError: the database differs from what the scripts make, or has been adopted meanwhile.
@@ -110,8 +108,6 @@ def baseline(
             Adoption(scripts, comparison).check()
             journal.create(database, session.connection)
             standing.stamp(session.connection, environment, database.branch(session.connection))
-            found = found_record(database, session.connection)
-            record_own_fields(session.connection, found)
             now = session.connection.run("clock.now").scalar()
             for script in scripts:
                 total = len(split_script(database, script))
@@ -129,7 +125,12 @@ def baseline(
         except BaseException:
             session.rollback()
             raise
-        database.learn(session.connection, found)
+        try:
+            with session.errors():
+                own_record.record(database, session)
+        except CustctlError as error:
+            # The adoption stands, and the next run records the fields.
+            listener.unrecorded(error)
     listener.stamped(environment)
 
 

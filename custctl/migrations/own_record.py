@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from custctl.migrations import journal
+from custctl.migrations.column_markers import column_markers
 from custctl.schema.own import Field, dump_record
 from custctl.schema.standing import record_own_fields
+from custctl.support.errors import CustctlError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
     from custctl.engines.connection import Connection
     from custctl.engines.scripting import ScriptSession
+    from custctl.migrations.journal import Record
 
 
-def found_record(database: Database, connection: Connection) -> str | None:
-    """Return the record of the table's own fields; None if it has none."""
-    return dump_record(database.own_fields(connection))
+def found_fields(database: Database, connection: Connection, records: Iterable[Record]) -> list[Field]:
+    """Return the table's own fields; those that the scripts of the journal mark are searchable."""
+    fields = database.own_fields(connection)
+    if not fields:
+        return []
+    texts = [each.script for each in records if each.state in journal.DONE and "searchable" in each.script.lower()]
+
+    def is_searchable(field: Field) -> bool:
+        return field.kind == "text" and any("searchable" in column_markers(text, field.name) for text in texts)
+
+    return [replace(field, searchable=is_searchable(field)) for field in fields]
 
 
 def changed_fields(found: Sequence[Field], recorded: Sequence[Field]) -> list[str]:
@@ -25,21 +38,37 @@ def changed_fields(found: Sequence[Field], recorded: Sequence[Field]) -> list[st
     held = {field.name: field for field in recorded}
     told = [f"`{name}` is new" for name in there if name not in held]
     told += [f"`{name}` is missing" for name in held if name not in there]
-    told += [f"`{name}` is now {there[name].native}" for name in there if name in held and there[name] != held[name]]
+    for name, field in there.items():
+        if name in held and field != held[name]:
+            is_same = replace(field, searchable=held[name].searchable) == held[name]
+            now = ("" if field.searchable else "not ") + "searchable" if is_same else field.native
+            told.append(f"`{name}` is now {now}")
     return told
 
 
 def record(database: Database, session: ScriptSession) -> None:
-    """Record the table's own fields, if they are not recorded already.
+    """Let a search look in the searchable own fields, and record the table's own fields.
 
     If a run is killed between a script's commit and this one, the next run notices, because it checks each time.
     """
-    found = found_record(database, session.connection)
+    connection = session.connection
+    found = found_fields(database, connection, journal.read_state_on(database, connection).records)
+    try:
+        database.index_own_words(session, [field.name for field in found if field.searchable])
+    except CustctlError:
+        # Without an index, searches would read all rows.
+        _record(database, session, [replace(field, searchable=False) for field in found])
+        raise
+    _record(database, session, found)
+
+
+def _record(database: Database, session: ScriptSession, fields: Sequence[Field]) -> None:
+    held = dump_record(fields)
     session.begin()
     try:
-        record_own_fields(session.connection, found)
+        record_own_fields(session.connection, held)
         session.commit()
     except BaseException:
         session.rollback()
         raise
-    database.learn(session.connection, found)
+    database.learn(session.connection, held)

@@ -24,6 +24,7 @@ from custctl.migrations.scripts import Script, discover
 from custctl.migrations.shapes import Recorder
 from custctl.migrations.substitution import mask
 from custctl.schema import standing
+from custctl.schema.own import dump_record
 from custctl.support import signals
 from custctl.support.errors import (
     CommitLostError,
@@ -218,9 +219,9 @@ def _told_age(run: Run, plan: Plan, listener: Listener) -> Run:
 
 
 def _fields_changed(database: Database, state: State) -> bool:
-    """Return whether the customers' own columns differ from the recorded ones."""
+    """Return whether the customers' own columns, or the marked ones among them, differ from the recorded ones."""
     with database.reading() as connection:
-        found = own_record.found_record(database, connection)
+        found = dump_record(own_record.found_fields(database, connection, state.records))
     return state.standing is not None and found != state.standing.own_fields
 
 

@@ -100,3 +100,9 @@ def folded(text: str) -> str:
     lower = "".join([low if len(low := char.lower()) == 1 else char for char in text]).replace("\u03c2", "\u03c3")
     bare = "".join([char for char in unicodedata.normalize("NFD", lower) if not "\u0300" <= char <= "\u036f"])
     return unicodedata.normalize("NFC", bare).translate(_SEARCHED).lower()
+
+
+def typed_as_several(text: str) -> list[tuple[str, str]]:
+    """Return the letters that are typed as several, and as which, if a folded text contains those."""
+    found = [(char, typed) for char, typed in _TYPED.items() if len(typed) > 1 and typed in text]
+    return [*found, *((char.upper() if char != "ß" else "ẞ", typed) for char, typed in found if char < "\ufb00")]

@@ -92,6 +92,6 @@ class Teller(Listener):
     def unrecorded(self, error: CustctlError) -> None:
         """Warn."""
         self._console.warn(
-            f"all scripts are applied, but the fields of your own are not recorded: {error.message}",
+            f"your own fields are not recorded, or not indexed for search: {error.message}",
             "run `custctl migrate` again",
         )

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from custctl.engines.mssql.names import COLLATION
-from custctl.engines.sought import Hits, Need, Part, Sought, Term, whole
-from custctl.support.letters import plain, spellings
+from custctl.engines.mssql.names import COLLATION, literal
+from custctl.engines.sought import REVERSED, Hits, Need, Part, Sought, Term, whole
+from custctl.support.letters import plain, spellings, typed_as_several
 
 if TYPE_CHECKING:
     from custctl.engines.connection import Connection
 
 _DIVIDERS: Final = "".join(char for char in map(chr, range(0x21, 0x7F)) if not char.isalnum())
+
+_APART: Final = "\u2019\u02bc`-\u2010\u2011"
+_MOST_FORMS: Final = 20  # of a word or a phone as typed
+_ACUTE: Final = "\u00b4"
+_SPELLED: Final = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"}
 
 
 class _Patterns:
@@ -31,19 +36,24 @@ class _Patterns:
 
     def found(self, needs: tuple[Need, ...]) -> str:
         """Return the condition that a row meets all needs."""
-        return " AND ".join(f"({' OR '.join(map(self._has_all, need))})" for need in needs)
+        return " AND ".join(map(self._meets, needs))
 
-    def _has_all(self, each: Sequence[Term]) -> str:
-        return f"({' AND '.join(map(self._has, each))})"
+    def _meets(self, need: Need) -> str:
+        # A statement has at most 2,100 parameters: a word with a wrong letter is sought in our fields only.
+        own = self._own if len(need) <= _MOST_FORMS else []
+        return f"({' OR '.join(' AND '.join(self._has(term, own) for term in each) for each in need)})"
 
-    def _has(self, term: Term) -> str:
+    def _has(self, term: Term, own: Sequence[str]) -> str:
         pattern = f"% {term.text}{' ' if term.whole else ''}%"
         found = [f"search_words LIKE {self.place(pattern, 'long')}"]
-        found += [f"{self._own_words(column, term.text)} LIKE {self.place(pattern, 'long')}" for column in self._own]
+        if not term.text.startswith(REVERSED):
+            for column in own:
+                words = (self._own_words(form, term.text) for form in _forms(column, term.text))
+                found += [f"{each} LIKE {self.place(pattern, 'long')}" for each in words]
         return f"({' OR '.join(found)})"
 
     def _own_words(self, column: str, text: str) -> str:
-        """Return the words of an own field between blanks; only letters that occur in `text` are folded, one to one."""
+        """Return the words of an own field between blanks; only letters that occur in `text` are folded."""
         return f"N' ' + {self._folded(column, text, _DIVIDERS)} + N' '"
 
     def _folded(self, column: str, text: str, dividers: str = "") -> str:
@@ -54,6 +64,8 @@ class _Patterns:
             if char != base
         } | dict.fromkeys(dividers, " ")
         bare = f"CAST({column} AS NVARCHAR(4000)) COLLATE {COLLATION}"
+        for letter, typed in typed_as_several(text):
+            bare = f"{_replaced(bare, letter, typed)} COLLATE {COLLATION}"
         if not alike:
             return bare
         letters, bases = self.place("".join(alike), "long"), self.place("".join(alike.values()), "long")
@@ -68,6 +80,22 @@ class _Patterns:
             needle = self.place(text, "long")
             found.append(f"CHARINDEX({needle}, {self._folded(column, text)}) > 0")
         return f"({' OR '.join(found)})"
+
+
+def _forms(column: str, text: str) -> list[str]:
+    """Return an own field as it is; joined, for a name that is written apart; and spelled without umlauts."""
+    joined = f"TRANSLATE({column} COLLATE {COLLATION}, N'{_APART}', N'{_ACUTE * len(_APART)}')"
+    forms = [column, _replaced(_replaced(joined, _ACUTE, ""), "'", "")]
+    spelled = column
+    for letter, typed in _SPELLED.items():
+        if typed in text:
+            spelled = _replaced(_replaced(spelled, letter, typed), letter.upper(), typed)
+    return forms if spelled == column else [*forms, spelled]
+
+
+def _replaced(text: str, letters: str, by: str) -> str:
+    bare = text.removesuffix(f" COLLATE {COLLATION}")
+    return f"REPLACE({bare} COLLATE {COLLATION}, {literal(letters)}, {literal(by)})"
 
 
 def hits(connection: Connection, sought: Sought) -> Hits:

@@ -492,6 +492,11 @@ class PostgresqlDatabase(ServerDatabase):
                 session.close()
                 self._remember_scripts()
 
+    def index_own_words(self, session: ScriptSession, columns: Sequence[str]) -> None:
+        from custctl.engines.postgresql.own_words import index
+
+        index(session, columns)
+
     def settle(self, connection: Connection, statement: Statement) -> bool | None:
         from custctl.engines.postgresql.settling import settle
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from custctl.engines.sought import Hits, Need, Part, Sought, Term, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from custctl.engines.connection import Connection
 
 _BROAD: Final = 2  # prefixes of up to this many letters match so many words that another need is looked up first
@@ -15,12 +17,16 @@ _LONGEST: Final = 500  # indexed characters of an own field: a lexeme has a maxi
 
 def own_words(connection: Connection, column: str) -> str:
     """Return the expression for the lexemes of an own field, as in its index."""
-    return f"{_qualified(connection, 'custctl_words')}('', left({column}, {_LONGEST}), '')"
+    return f"{connection.qualified('custctl_words')}('', left({column}, {_LONGEST}), '')"
 
 
-def own_columns(connection: Connection) -> list[str]:
-    """Return the searchable own fields, quoted."""
-    return [connection.quote(field.name).replace("%", "%%") for field in connection.own.fields if field.searchable]
+def own_plain(connection: Connection, column: str) -> str:
+    """Return the expression for the folded text of an own field, as in its index."""
+    return f"{connection.qualified('custctl_plain')}({column})"
+
+
+def _own_columns(connection: Connection) -> list[str]:
+    return [connection.quote(field.name) for field in connection.own.fields if field.searchable]
 
 
 def hits(connection: Connection, sought: Sought) -> Hits:
@@ -28,21 +34,27 @@ def hits(connection: Connection, sought: Sought) -> Hits:
     names = "first_name || ' ' || last_name || ' ' || coalesce(company, '') || ' ' || coalesce(city, '')"
     digits = f"coalesce({_qualified(connection, 'custctl_digits')}(phone), '')"
     ours = f"{_qualified(connection, 'custctl_words')}(email || ' ' || coalesce(phone, ''), {names}, {digits})"
-    vectors = [ours, *(own_words(connection, column) for column in own_columns(connection))]
+    vectors = [ours, *(_escaped(own_words(connection, column)) for column in _own_columns(connection))]
     values: dict[str, Any] = {"lane": sought.lane, "after": sought.after, "most": sought.limit, "email": sought.email}
 
-    def found(needs: tuple[Need, ...]) -> str:
+    def found(needs: Sequence[Need]) -> str:
         # A need that most rows meet is only checked on rows that meet the others; NOT keeps it away from the index.
         narrow = [need for need in needs if not _is_broad(need)] or list(needs)
         broad = [need for need in needs if need not in narrow]
-        groups = [narrow] if len(vectors) == 1 else [[need] for need in narrow]
-        conditions = []
-        for group in groups:
-            conditions.append(_any(f"{vector} @@ {_place(values, _query(group))}" for vector in vectors))
+        conditions = [_everywhere(narrow)] if len(vectors) == 1 else [_anywhere(need) for need in narrow]
         conditions += [
             _any(f"NOT ({vector} @@ {_place(values, f'!({_query([need])})')})" for vector in vectors) for need in broad
         ]
         return " AND ".join(conditions)
+
+    def _everywhere(needs: Sequence[Need]) -> str:
+        return _any(f"{vector} @@ {_place(values, _query(needs))}" for vector in vectors)
+
+    def _anywhere(need: Need) -> str:
+        # The terms of an alternative may be in different fields.
+        single = tuple(each for each in need if len(each) == 1)
+        several = (" AND ".join(_everywhere([((term,),)]) for term in each) for each in need if len(each) > 1)
+        return _any([*([_everywhere([single])] if single else []), *several])
 
     table = _qualified(connection, "customer")
     lanes = []
@@ -50,7 +62,7 @@ def hits(connection: Connection, sought: Sought) -> Hits:
         lanes.append(f"(SELECT 0 AS lane, id FROM {table} WHERE email = %(email)s)")
     exact = found(whole(sought.needs))
     not_first = "" if sought.email is None else " AND email <> %(email)s"
-    for lane, condition in ((1, exact), (2, f"{found(sought.needs)} AND NOT ({exact})")):
+    for lane, condition in ((1, exact), (2, f"{found(sought.needs)} AND ({exact}) IS NOT TRUE")):
         if lane >= sought.lane:
             behind = " AND id > %(after)s::bigint" if lane == sought.lane else ""
             lanes.append(
@@ -69,7 +81,7 @@ def part_hits(connection: Connection, part: Part) -> Hits:
     fields += " || coalesce(city, '') || chr(10) || coalesce(phone, '')"
     digits = f"coalesce({_qualified(connection, 'custctl_digits')}(phone), '')"
     texts = [f"({plain}({fields}) || chr(10) || {digits})"]
-    texts += [f"{plain}({column})" for column in own_columns(connection)]
+    texts += [_escaped(own_plain(connection, column)) for column in _own_columns(connection)]
     values: dict[str, Any] = {"after": part.after, "most": part.limit}
     found = []
     for at, text in enumerate(part.texts):
@@ -85,11 +97,15 @@ def part_hits(connection: Connection, part: Part) -> Hits:
 
 
 def _qualified(connection: Connection, name: str) -> str:
+    return _escaped(connection.qualified(name))
+
+
+def _escaped(text: str) -> str:
     # The driver takes named parameters, so a percent sign in a name must be doubled.
-    return connection.qualified(name).replace("%", "%%")
+    return text.replace("%", "%%")
 
 
-def _any(conditions: Any) -> str:
+def _any(conditions: Iterable[str]) -> str:
     return f"({' OR '.join(conditions)})"
 
 
@@ -103,7 +119,7 @@ def _is_broad(need: Need) -> bool:
     return any(not term.whole and len(term.text) <= _BROAD for each in need for term in each)
 
 
-def _query(needs: list[Need]) -> str:
+def _query(needs: Sequence[Need]) -> str:
     return " & ".join(f"({' | '.join(' & '.join(map(_lexeme, each)) for each in need)})" for need in needs)
 
 

@@ -402,6 +402,17 @@ class SqliteDatabase(Database):
             finally:
                 session.close()
 
+    def index_own_words(self, session: ScriptSession, columns: Sequence[str]) -> None:
+        from custctl.engines.sqlite.own_words import index
+
+        session.begin()
+        try:
+            index(self.connect().driver, columns)
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+
     def settings_of(self, statements: Sequence[Statement]) -> list[int]:
         from custctl.engines.sqlite.resuming import settings
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from custctl.engines.scripting import ScriptSession
 from custctl.engines.sqlite.errors import is_busy
+from custctl.engines.sqlite.own_words import before_dropping
 from custctl.engines.sqlite.running import begin_immediate
 from custctl.engines.sqlite.tokens import first_word
 from custctl.schema.names import BOOTSTRAP
@@ -103,6 +104,7 @@ class SqliteScriptSession(ScriptSession):
             if word in ("COMMIT", "END"):
                 self._check_foreign_keys()
             try:
+                before_dropping(self._driver, statement.text)
                 for _ in self._driver.execute(statement.text):
                     pass
             except sqlite3.Warning as error:

@@ -37,7 +37,7 @@ def search(
 ) -> None:
     """Find customers by words of email, name, company and city, and by digits of the phone.
 
-    Words can be in any order and unfinished; case and accents do not matter. No character has a special meaning.
+    Your own fields that a migration marks as searchable are searched too, except with `--exact`. Words can be in any order and unfinished; case and accents do not matter. No character has a special meaning.
     """
     from custctl.customers.queries import resume_search, search_mode
     from custctl.support.errors import UsageError

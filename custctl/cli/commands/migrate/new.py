@@ -42,7 +42,9 @@ def new(
     personal: Annotated[
         bool, typer.Option("--personal", help="Mark it as personal: pseudonyms replace its values.")
     ] = False,
-    searchable: Annotated[bool, typer.Option("--searchable", help="Mark it as text to search.")] = False,
+    searchable: Annotated[
+        bool, typer.Option("--searchable", help="Find customers by it with `customer search`.")
+    ] = False,
 ) -> None:
     """Create the next numbered script, one file per engine. No database is needed.
 

@@ -1,0 +1,82 @@
+"""Own fields in search: the view `custctl_searched` shows them too, and a trigger keeps their words."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
+
+from custctl.engines.sqlite.running import quote, value_of
+from custctl.engines.sqlite.secondary import SEARCH, WORDS
+
+_VIEW: Final = "custctl_searched"
+_TRIGGER: Final = "customer_search_own"
+_BEGIN, _END = "/* own fields */", "/* end */"
+_PART: Final = re.compile(rf"{re.escape(_BEGIN)}(?:(.*){re.escape(_END)})?", re.DOTALL)
+# Any part that `_shown` does not make: the rows may hold words of a dropped column.
+_UNKNOWN: Final = " || ''"
+_DROPS: Final = re.compile(r"\s*ALTER\s+TABLE\b.*\bDROP\b", re.IGNORECASE | re.DOTALL)
+
+
+def _refresh(which: str) -> list[str]:
+    """Return the statements that index rows again; `which` selects their ids."""
+    held = f"SELECT id, c0 FROM {WORDS}_content WHERE id IN ({which})"
+    return [
+        f"INSERT INTO {SEARCH} ({SEARCH}, rowid, c0) SELECT 'delete', * FROM ({held})",
+        f"DELETE FROM {WORDS} WHERE rowid IN ({which})",
+        f"INSERT INTO {WORDS} (rowid, texts, more) SELECT id, texts, more FROM {_VIEW} WHERE id IN ({which})",
+        f"INSERT INTO {SEARCH} (rowid, c0) {held}",
+    ]
+
+
+def index(driver: sqlite3.Connection, columns: Sequence[str]) -> None:
+    """Let the search indexes hold these own columns and no others, inside the open transaction."""
+    view, before = _view(driver)
+    shown = _shown(columns)
+    is_indexed, is_kept = _exists(driver, WORDS), _exists(driver, _TRIGGER)
+    if before is None or (before == shown and is_kept == (is_indexed and bool(columns))):
+        return
+    _replace(driver, view, shown)
+    if not is_indexed:
+        return
+    if columns:
+        quoted, body = ", ".join(map(quote, columns)), "; ".join(_refresh("new.id"))
+        driver.execute(f"CREATE TRIGGER {_TRIGGER} AFTER UPDATE OF {quoted} ON customer BEGIN {body}; END")
+    # If columns were only added, rows without a value in them are indexed already.
+    is_added = bool(columns) and shown.startswith(before) and is_kept == bool(before)
+    filled = " OR ".join(f"{quote(column)} IS NOT NULL" for column in columns)
+    for statement in _refresh(f"SELECT id FROM customer{f' WHERE {filled}' if is_added else ''}"):
+        driver.execute(statement)
+
+
+def before_dropping(driver: sqlite3.Connection, statement: str) -> None:
+    """Take all own columns out of the view and the trigger if a statement may drop one: SQLite would refuse it."""
+    if not _DROPS.match(statement):
+        return
+    view, before = _view(driver)
+    if before:
+        _replace(driver, view, _UNKNOWN)
+
+
+def _view(driver: sqlite3.Connection) -> tuple[str, str | None]:
+    """Return the text of the view, and what it shows of own fields; None if it cannot show any."""
+    view = value_of(driver, f"SELECT sql FROM sqlite_master WHERE type = 'view' AND name = '{_VIEW}'") or ""
+    found = _PART.search(view)
+    return view, None if found is None else found[1] or ""
+
+
+def _exists(driver: sqlite3.Connection, name: str) -> bool:
+    return value_of(driver, f"SELECT 1 FROM sqlite_master WHERE name = '{name}'") is not None
+
+
+def _shown(columns: Sequence[str]) -> str:
+    texts = (f"CASE typeof({quote(column)}) WHEN 'text' THEN {quote(column)} ELSE '' END" for column in columns)
+    return "".join(f" || char(10) || {text}" for text in texts)
+
+
+def _replace(driver: sqlite3.Connection, view: str, shown: str) -> None:
+    part = f"{_BEGIN}{shown}{_END}" if shown else _BEGIN
+    driver.execute(f"DROP TRIGGER IF EXISTS {_TRIGGER}")
+    driver.execute(f"DROP VIEW {_VIEW}")
+    driver.execute(_PART.sub(lambda _: part, view, count=1))

@@ -1,0 +1,129 @@
+"""Own fields that a script marks as searchable are found by `customer search`, whoever writes them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from custctl.customers.queries import search_query
+from tests import searches
+from tests.behaviours.support import Place
+from tests.behaviours.test_lists import walk
+
+ROWS: dict[str, dict[str, str | None]] = {
+    "ada": {"tier": "gold", "club": "Rot-Weiß Köln", "first_name": "Ada", "last_name": "Lovelace"},
+    "bob": {"tier": "silver", "club": "Straßenbahn O'Brien", "first_name": "Gold", "last_name": "Smith"},
+    "zoe": {"tier": None, "club": "ŁKS Łódź", "first_name": "Zoë", "last_name": "Goldsmith"},
+    "eve": {"tier": "GOLD 100%_plus", "club": None, "first_name": "Eve", "last_name": "Müller"},
+    "gus": {"tier": None, "club": None, "first_name": "Gus", "last_name": "O'Neil"},
+}
+SOUGHT = ("gold", "GOL", "g", "ada gold", "gold-ada", "goldsmith zoe", "silver smith", "koeln", "köln", "rotweiss",
+          "weiss rot", "strassenbahn", "obrien", "o'brien", "lks", "lodz", "100", "100%", "plus eve", "muell g", "ne",
+          "zoe", "o neil", "tin", "e g")  # fmt: skip
+
+
+def project(place: Place) -> Place:
+    place.copy_scripts()
+    for name in ("tier", "club", "note"):
+        marks = [] if name == "note" else ["--searchable"]
+        place.ok("migrate", "new", "--add-field", name, "--type", "text(40)", *marks)
+    place.ok("migrate")
+    return place
+
+
+def found(place: Place, *arguments: str) -> list[str]:
+    return [row["email"].partition("@")[0] for row in place.items("customer", "search", *arguments, "--limit", "0")]
+
+
+def everyone(place: Place) -> list[dict[str, Any]]:
+    return place.items("customer", "list", "--limit", "0")
+
+
+def test_search_finds_them_as_it_finds_ours(empty: Place) -> None:
+    place = project(empty)
+    for name, row in ROWS.items():
+        own = [part for field in ("tier", "club") if row[field] for part in ("--set", f"{field}={row[field]}")]
+        names = ["--first-name", str(row["first_name"]), "--last-name", str(row["last_name"])]
+        place.ok("customer", "add", "--email", f"{name}@example.com", *names, "--set", "note=hidden", *own)
+    rows, database = everyone(place), place.open()
+    try:
+        for mode in ("words", "contains"):
+            for text in SOUGHT:
+                expected = searches.found(rows, text, mode, ("tier", "club"))
+                assert walk(database, search_query(text, mode)) == expected, (mode, text)
+    finally:
+        database.close()
+    assert found(place, "hidden") == []
+    assert found(place, "gold") == ["ada", "bob", "eve", "zoe"]
+    assert found(place, "--contains", "ILVE") == ["bob"]
+    typed, meant = ("lovelase", "Lovelace") if place.engine == "mssql" else ("silvr", "silver")
+    assert f"`{meant}`" in place.ok("customer", "search", typed).err
+
+
+def test_what_others_write_is_found_too(empty: Place) -> None:
+    place = project(empty)
+    for name in ("ada", "bob"):
+        place.add(email=f"{name}@example.com")
+    place.sql("UPDATE customer SET tier = 'copper' WHERE email = 'ada@example.com'")
+    assert found(place, "copper") == found(place, "--contains", "oppe") == ["ada"]
+    place.sql("UPDATE customer SET tier = 'iron', first_name = 'Copper' WHERE email = 'ada@example.com'")
+    assert (found(place, "copper"), found(place, "iron")) == (["ada"], ["ada"])
+    place.ok("customer", "update", "ada@example.com", "--unset", "tier", "--first-name", "Ada")
+    assert found(place, "copper") == found(place, "iron") == found(place, "--contains", "ron") == []
+    rows = "".join(f"i{n}@example.com,I,L,tin{n % 10}\n" for n in range(300))
+    (place.path / "rows.csv").write_text(f"email,first_name,last_name,tier\n{rows}")
+    place.ok("customer", "import", str(place.path / "rows.csv"))
+    assert len(found(place, "tin7")) == 30
+    place.sql("DELETE FROM customer WHERE tier = 'tin7'")
+    assert found(place, "tin7") == []
+
+
+def test_a_column_that_is_there_already_is_found_once_it_is_marked(migrated: Place) -> None:
+    place = migrated
+    place.copy_scripts()
+    add = "ADD" if place.engine == "mssql" else "ADD COLUMN"
+    kind = "NVARCHAR(40)" if place.engine == "mssql" else "VARCHAR(40)"
+    script = f"ALTER TABLE customer {add} tier {kind}"
+    place.write("1000_tier", script)
+    place.ok("migrate")
+    place.add(email="ada@example.com")
+    place.ok("customer", "update", "ada@example.com", "--set", "tier=gold")
+    assert found(place, "gold") == []
+    place.write("1000_tier", f"-- custctl: searchable\n{script}")
+    place.ok("migrate", "repair", "--yes")
+    checks = {each["check"]: each for each in json.loads(place.run("doctor", "-o", "json").out)["items"]}
+    assert checks["own fields"]["value"] == "not as recorded: `tier` is now searchable"
+    place.ok("migrate")
+    # As on another machine, which still knows the old columns.
+    for file in place.path.rglob("fields.json"):
+        file.write_text("[]")
+    assert found(place, "gold") == ["ada"]
+    assert found(place, "--contains", "old") == ["ada"]
+
+
+def test_a_new_release_of_the_search_keeps_them(empty: Place) -> None:
+    place = project(empty)
+    place.add(email="ada@example.com")
+    place.ok("customer", "update", "ada@example.com", "--set", "tier=gold")
+    for script in (place.path / "sql" / place.engine / "repeatable").glob("*search*.sql"):
+        script.write_text(script.read_text() + "\n-- changed\n")
+    place.ok("migrate")
+    assert found(place, "gold") == found(place, "--contains", "old") == ["ada"]
+    assert found(place, "ada gold") == ["ada"]
+    place.sql("UPDATE customer SET tier = 'tin'")
+    assert (found(place, "gold"), found(place, "tin")) == ([], ["ada"])
+
+
+def test_a_script_may_drop_the_column(empty: Place) -> None:
+    place = project(empty)
+    place.add(email="ada@example.com")
+    place.ok("customer", "update", "ada@example.com", "--set", "tier=gold", "--set", "club=Rovers")
+    drops = ["ALTER TABLE customer DROP COLUMN tier"]
+    if place.engine == "mssql":
+        drops.insert(0, "ALTER TABLE customer DROP CONSTRAINT customer_tier_length")
+    place.write("1100_drop", *drops)
+    place.ok("migrate")
+    assert found(place, "gold") == found(place, "--contains", "old") == []
+    assert found(place, "rov") == ["ada"]
+    place.sql("UPDATE customer SET club = 'United'")
+    assert (found(place, "rovers"), found(place, "united")) == ([], ["ada"])
