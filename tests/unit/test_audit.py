@@ -21,7 +21,7 @@ from custctl.customers.store import CustomerStore
 from custctl.customers.verification import Report, read_checkpoint, verify
 from custctl.engines.base import EngineSettings
 from custctl.engines.sqlite.database import SqliteDatabase
-from custctl.support.errors import InvalidError, RefusedError, UsageError
+from custctl.support.errors import ConflictError, InvalidError, RefusedError, UsageError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 VALUES: dict[str, str | None] = {"email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace"}
@@ -436,3 +436,13 @@ def test_a_checkpoint_that_cannot_be_read_is_a_usage_error(tmp_path: Path) -> No
     for path in (tmp_path, tmp_path / "missing.json"):
         with pytest.raises(UsageError, match="cannot be read"):
             read_checkpoint(path)
+
+
+def test_an_operation_stands_for_one_customer_however_that_one_is_named(written: CustomerStore) -> None:
+    operation, changes = new_operation_id(), {"email": "augusta@example.com"}
+    written.update("ada@example.com", changes, operation_id=operation)
+    for same in ("1", "ada@example.com", "augusta@example.com"):
+        assert written.update(same, changes, operation_id=operation).replayed
+    for other in ("2", "grace@example.com"):
+        with pytest.raises(ConflictError, match="already been applied as `update` of customer 1"):
+            written.update(other, changes, operation_id=operation)
