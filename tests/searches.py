@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
+
+from hypothesis import strategies as st
 
 from custctl.customers import searching
 from custctl.customers.pages import FOUND_IN
@@ -17,6 +21,24 @@ from custctl.support.letters import folded
 _NAMES = ("first_name", "last_name", "company", "city")
 _JOINERS = str.maketrans("", "", "'’ʼ`´-‐‑")
 _SPELLED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
+
+
+def is_old(char: str) -> bool:
+    """Tell whether a text may hold a character, and every version of Unicode that a server or a Python has knows it."""
+    return unicodedata.ucd_3_2_0.category(char) not in ("Cn", "Cc", "Cs") and unicodedata.normalize("NFC", char) == char
+
+
+@cache
+def texts() -> st.SearchStrategy[str]:
+    """Return texts that a field may hold, in the letters of names and their misspellings, and in any other."""
+    old = list(filter(is_old, map(chr, range(0x20, 0x110000))))
+    typed = st.sampled_from("aZ0 -'’`äÖøßŁłıİæÞςΣёЁ＠（0)+.\u0301\u200d\u00ad") | st.sampled_from(old)
+    return st.text(typed, max_size=12).map(lambda text: unicodedata.normalize("NFC", text))
+
+
+def words(text: str) -> set[str]:
+    """Return the words of a folded text."""
+    return {word for word in re.split(r"[\x01-\x2f\x3a-\x60\x7b-\x7f]+", text) if word}
 
 
 def document(row: Mapping[str, Any], own: Sequence[str] = ()) -> tuple[str, str]:

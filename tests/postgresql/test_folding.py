@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from custctl.engines.sqlite.folding import fold
+from custctl.support.letters import folded
+from tests import searches
 from tests.inside import inside
 from tests.servers.installations import installations
 from tests.servers.projects import EngineProject
 
 
 @pytest.mark.parametrize("engine_project", list(installations()), indirect=True)
-def test_every_letter_is_folded_as_elsewhere(engine_project: EngineProject) -> None:
+def test_letters_and_texts_are_folded_as_elsewhere(engine_project: EngineProject) -> None:
     inside(engine_project)
     query = (
-        "SELECT chr(i), custctl_fold(chr(i)) FROM generate_series(1, 1114111) AS i WHERE i NOT BETWEEN 55296 AND 57343"
+        "SELECT chr(i), custctl_fold(chr(i)), custctl_plain(chr(i)) FROM generate_series(32, 195103) AS i"
+        " WHERE i NOT BETWEEN 55296 AND 57343"
     )
-    folded = {char: found for char, found in engine_project.sql(query) if _is_old(char)}
-    assert len(folded) > 90_000
-    assert {char: found for char, found in folded.items() if found != fold(char)} == {}
+    found = {char: forms for char, *forms in engine_project.sql(query) if searches.is_old(char)}
+    assert len(found) > 90_000
+    assert {char: forms for char, forms in found.items() if forms != [fold(char), folded(char)]} == {}
     # Beside other letters, and not by what stands around them.
-    ((found,),) = engine_project.sql("SELECT custctl_fold('İNCİ ΟΔΥΣΣΕΥΣ ςΣ straße STRASSE')")
-    assert found == fold("İNCİ ΟΔΥΣΣΕΥΣ ςΣ straße STRASSE") == "İncİ οδυσσευσ σσ straße strasse"
+    ((one,),) = engine_project.sql("SELECT custctl_fold('İNCİ ΟΔΥΣΣΕΥΣ ςΣ straße STRASSE')")
+    assert one == fold("İNCİ ΟΔΥΣΣΕΥΣ ςΣ straße STRASSE") == "İncİ οδυσσευσ σσ straße strasse"
 
+    @settings(max_examples=5, deadline=None)
+    @given(st.lists(searches.texts(), min_size=100, max_size=200))
+    def any_text_too(texts: list[str]) -> None:
+        listed = ", ".join(f"({at}, '{text.replace(chr(39), chr(39) * 2)}')" for at, text in enumerate(texts))
+        rows = engine_project.sql(f"SELECT custctl_plain(t) FROM (VALUES {listed}) AS v (at, t) ORDER BY at")
+        assert [row[0] for row in rows] == [folded(text) for text in texts]
 
-def _is_old(char: str) -> bool:
-    """Tell whether a text may hold a character, and every version of Unicode that a server or a Python has knows it."""
-    return unicodedata.ucd_3_2_0.category(char) not in ("Cn", "Cc") and unicodedata.normalize("NFC", char) == char
+    any_text_too()

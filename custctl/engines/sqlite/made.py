@@ -873,7 +873,7 @@ MADE: Made = {
     ],
     (
         "repeatable/custctl_searched.sql",
-        "v1:sha256:0894dcb5b49e8cde6bdedb994b6acd146d8cadb3f2ba39b442e2738138d369b8",
+        "v1:sha256:f82ed47007f60a511048ed6883a36fbe2680e2947fc3c38ee1122e095c5abb21",
     ): [],
     ("repeatable/customer_search.sql", "v1:sha256:7e13a3bca2b5585fb2499ca50d018a37ac87dca69756e28056b84fb94a0d8f18"): [
         (

@@ -50,6 +50,14 @@ WITH RECURSIVE given (first, last, folded) AS (VALUES
 ), at (code, last, folded) AS (SELECT first, last, folded FROM given UNION ALL SELECT code + 1, last, folded FROM at WHERE code < last)
 SELECT char(code), folded FROM at;
 
+-- Letters of scripts beyond the basic plane have their small ones at a distance.
+INSERT OR REPLACE INTO custctl_letter (letter, folded)
+WITH RECURSIVE given (first, last, further) AS (VALUES
+  (66560, 66599, 40), (66736, 66771, 40), (66928, 66938, 39), (66940, 66954, 39), (66956, 66962, 39), (66964, 66965, 39),
+  (68736, 68786, 64), (71840, 71871, 32), (93760, 93791, 32), (125184, 125217, 34)
+), at (code, last, further) AS (SELECT first, last, further FROM given UNION ALL SELECT code + 1, last, further FROM at WHERE code < last)
+SELECT char(code), char(code + further) FROM at;
+
 -- `texts` holds the fields as they are searched for a part of them, a line each; `more` what else they are found by. A name
 -- with an apostrophe or a hyphen is there in one word, too, and one with an umlaut as people write it who have no key for
 -- it. A phone is there from each of its first four digits on, so that the country's may be left out, and backwards behind
