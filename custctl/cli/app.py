@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +15,8 @@ from typer._click.exceptions import ClickException, NoArgsIsHelpError, NoSuchOpt
 
 from custctl import __version__
 from custctl.cli.context import Context
-from custctl.cli.options import Group, group
+from custctl.cli.options import GIVEN, UNRESOLVED, Group, group
+from custctl.cli.pasting import complete_commands
 from custctl.support import signals
 from custctl.support.errors import CustctlError, ExitCode, InterruptedRunError, UnavailableError, UsageError
 from custctl.terminal.console import Console
@@ -62,6 +64,7 @@ _SYNONYMS = {
 
 # `-o json`, `-ojson`, `-qo json`: flags without a value may come first.
 _UNKNOWN_COMMAND = re.compile(r"No such command '([^']+)'")
+_NO_NUMBER = re.compile(r" is not (?:a valid int(?:eger)?(?: range)?|in the range (x>=0))$")
 _OUTPUT_CLUSTER = re.compile(r"-[qvy]*o(.*)")
 
 _EXAMPLES = """
@@ -134,7 +137,7 @@ def run(arguments: Sequence[str], *, catch_signals: bool = False) -> int:
         code = leave.code if isinstance(leave.code, int) else ExitCode.OK
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last resort: the user sees no traceback
         if error is not lost_output(sys.stdout) and not isinstance(error, ReaderLeftError):
-            told, cause = _told(error), error
+            told, cause = _told(error, arguments), error
     return _finish(arguments, ctx, code, told, cause)
 
 
@@ -159,7 +162,7 @@ def _finish(
     if context is not None:
         console = context.console
     else:
-        console = Console(sys.stderr, os.environ, as_json=_wants_json(arguments))
+        console = Console(sys.stderr, os.environ, as_json=_wants_json(arguments), carry=_carry(ctx))
     lost = lost_output(sys.stdout)
     if lost is not None and not isinstance(lost, BrokenPipeError | InterruptedError):
         if told is not None:
@@ -182,6 +185,14 @@ def _finish(
     return told.exit_code
 
 
+def _carry(ctx: ClickContext | None) -> Callable[[str], str]:
+    """Return what completes the commands in a message of a command line that could not be read to its end."""
+    if ctx is None:
+        return str
+    given: dict[str, list[Any]] = ctx.meta.get(GIVEN, {})
+    return lambda text: complete_commands(text, ctx, given, os.environ)
+
+
 def _output_lost(lost: OSError, context: Context | None) -> UnavailableError:
     """Return the error for a command that succeeded but lost its output, so that nobody repeats the change."""
     reason = f"cannot write the output: {lost.strerror}"
@@ -199,14 +210,18 @@ def _tell_what_was_written(told: CustctlError, context: Context) -> None:
         told.hint = f"do not run it again: {context.written.look}"
 
 
-def _told(error: BaseException) -> CustctlError:
-    """Return the error to report."""
+def _told(error: BaseException, arguments: Sequence[str] = ()) -> CustctlError:
+    """Return the error to report.
+
+    Args:
+        arguments: the command line, without the program's name.
+    """
     if isinstance(error, CustctlError):
         return error
     if isinstance(error, NoArgsIsHelpError):
         return UsageError("missing command", hint=f"see `{error.ctx.command_path} --help`")
     if isinstance(error, ClickException):
-        return _usage_error(error)
+        return _usage_error(error, arguments)
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return InterruptedRunError(
             "interrupted; uncommitted changes are rolled back",
@@ -239,7 +254,7 @@ def _bug(error: BaseException) -> CustctlError:
     )
 
 
-def _usage_error(error: ClickException) -> UsageError:
+def _usage_error(error: ClickException, arguments: Sequence[str]) -> UsageError:
     """Report a usage error in the common form, with the nearest known name."""
     from custctl.support.text import nearest
 
@@ -251,7 +266,9 @@ def _usage_error(error: ClickException) -> UsageError:
         known = [name for param in (ctx.command.params if ctx else ()) for name in param.opts]
         close = nearest(error.option_name, known)
         hint = f"did you mean `{close}`?" if close else hint
-    elif (meant := _meant(ctx, message)) is not None:
+    elif number := _NO_NUMBER.search(message):
+        message = _NO_NUMBER.sub(" is negative" if number[1] else " is not a whole number", message)
+    elif (meant := _meant(ctx, message, arguments)) is not None:
         message, hint = message.partition(". Did you mean ")[0], f"use `{meant}`"
     elif ". Did you mean " in message:
         message, _, suggestion = message.partition(". Did you mean ")
@@ -259,14 +276,21 @@ def _usage_error(error: ClickException) -> UsageError:
     return UsageError(message[:1].lower() + message[1:].replace("'", "`"), hint=hint)
 
 
-def _meant(ctx: Any, message: str) -> str | None:
-    """Return the command that an unknown name probably means, as typed; None if the name is not a known synonym."""
+def _meant(ctx: Any, message: str, arguments: Sequence[str]) -> str | None:
+    """Return the command line that was probably meant; None if the name is not a known synonym.
+
+    It has all that was typed, so that a pasted `delete` reaches the same customer of the same environment.
+    """
     unknown = _UNKNOWN_COMMAND.match(message)
     synonyms = getattr(ctx.command, "synonyms", {}) if ctx is not None else {}
     if unknown and unknown[1] == "help":
         return f"{ctx.command_path} --help"
     name = synonyms.get(unknown[1]) if unknown else None
-    return f"{ctx.command_path} {name}".rstrip() if name is not None else None
+    if unknown is None or name is None:
+        return None
+    following: Sequence[str] = ctx.meta.get(UNRESOLVED, ())
+    before = arguments[: len(arguments) - len(following)]
+    return shlex.join(["custctl", *before, *name.split(), *following[1:]])
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:

@@ -105,6 +105,7 @@ class Context:
             yes="yes" in given,
             confirmed=self._last("confirm"),
             before_asking=self.let_go,
+            as_json=chosen is Format.JSON,
         )
 
     @classmethod

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.models import TyperPath
 
 from custctl.support.errors import UsageError
 from custctl.terminal.render import Format
@@ -30,6 +31,10 @@ _HELP: Final = {"help_option_names": ["-h", "--help"]}
 
 GIVEN: Final = "custctl.given"
 """The key of the shared options in `Context.meta`: a dict from name to values, outermost level first."""
+
+
+UNRESOLVED: Final = "custctl.unresolved"
+"""The key of the arguments from an unknown command on in `Context.meta`."""
 
 
 def complete_environments(incomplete: str) -> list[str]:
@@ -227,15 +232,17 @@ def _write_examples(examples: str, formatter: HelpFormatter) -> None:
             formatter.write("".join(f"  {line}\n" for line in examples.strip().splitlines()))
 
 
-def _refuse_repeated(command: TyperCommand | TyperGroup, ctx: Context, args: list[str]) -> None:
-    """Refuse a single-value option that is given twice: we cannot know which value is meant."""
+def _check_given(command: TyperCommand | TyperGroup, ctx: Context, args: list[str]) -> None:
+    """Refuse a single-value option that is given twice, and an empty path, which would be the current folder."""
     if ctx.resilient_parsing:
         return
-    _, _, order = command.make_parser(ctx).parse_args(list(args))
+    values, _, order = command.make_parser(ctx).parse_args(list(args))
     for param in order:
         single = isinstance(param, TyperOption) and not (param.multiple or param.is_flag or param.count)
         if single and order.count(param) > 1:
             raise UsageError(f"`{param.opts[0]}` is given twice", hint="give it once")
+        if single and isinstance(param.type, TyperPath) and values.get(param.name or "") == "":
+            raise UsageError(f"`{param.opts[0]}` is empty", hint="name a file")
 
 
 class Command(TyperCommand):
@@ -249,7 +256,7 @@ class Command(TyperCommand):
         Raises:
             UsageError: a single-value option is given twice.
         """
-        _refuse_repeated(self, ctx, args)
+        _check_given(self, ctx, args)
         return super().parse_args(ctx, args)
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:
@@ -302,7 +309,7 @@ class Group(TyperGroup):
             UsageError: a single-value option is given twice.
         """
         if args:
-            _refuse_repeated(self, ctx, args)
+            _check_given(self, ctx, args)
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Context) -> Any:
@@ -328,6 +335,11 @@ class Group(TyperGroup):
                     hint=f"remove it, or put it after `{subcommand}` if that command has it",
                 )
         return super().invoke(ctx)
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, ClickCommand | None, list[str]]:
+        """Find the subcommand; an error leaves what was not resolved for its hint."""
+        ctx.meta[UNRESOLVED] = tuple(args)
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: Context) -> list[str]:
         """Return the names in the order of the table."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ _CARRIED = (
     ("profiles_dir", ("--profiles-dir",), "CUSTCTL_PROFILES_DIR"),
     ("sql_dir", ("--sql-dir",), "CUSTCTL_SQL_DIR"),
 )
+_FOLDERS = ("profiles_dir", "sql_dir")
 
 
 def complete_commands(text: str, root: ClickContext, given: Mapping[str, list[Any]], environ: Mapping[str, str]) -> str:
@@ -61,15 +63,15 @@ def _values(given: Mapping[str, list[Any]], environ: Mapping[str, str]) -> Itera
     for name, spellings, variable in _CARRIED:
         value = given[name][-1] if given.get(name) else environ.get(variable)
         if value:
-            yield name, spellings, str(value)
+            # A folder in full: the command may be pasted in another one.
+            yield name, spellings, os.path.abspath(value) if name in _FOLDERS else str(value)
 
 
 def _command(words: list[str], root: ClickContext) -> ClickCommand:
     """Return the command that the words name, or else the innermost group."""
     found: ClickCommand = root.command
     for word in words:
+        # Shared options may precede a command.
         inner = found.get_command(root, word) if isinstance(found, Group) else None
-        if inner is None:
-            break
-        found = inner
+        found = inner or found
     return found

@@ -137,7 +137,7 @@ def check_condition(condition: Condition, own: OwnFields) -> Value:
     try:
         value = _value(field, condition.value)
         if value is None and operator not in ("=", "!="):
-            raise ValueError(f"needs a value behind `{operator}`")
+            raise ValueError(f"needs a value after `{operator}`")
     except ValueError as error:
         raise InvalidError(f"`{name}` {error}", details={"fields": {name: str(error)}}) from None
     if name == "status" and operator in ("=", "!=") and value not in STATUSES:
@@ -163,7 +163,7 @@ def _value(field: Field, text: str) -> Value:
         digits = 3 if field.name in _TIMES else _KEPT_DIGITS
         fraction = _FRACTION.search(str(kept))
         if fraction is not None and len(fraction[1]) > digits:
-            raise ValueError(f"has more than {digits} digits of a second")
+            raise ValueError(f"has more than {digits} decimal places in the seconds")
     elif field.kind == "decimal" and kept is not None:
         from decimal import Decimal
 

@@ -22,7 +22,7 @@ from custctl.customers.headers import Columns, is_known, match_headers, option
 from custctl.customers.recognition import looks_like_json_lines
 from custctl.customers.records import BLANK, OURS, Decoded, Reading, Record, clean_cells, encodable
 from custctl.support.errors import InvalidError, UsageError
-from custctl.support.text import csv_line, nearest
+from custctl.support.text import csv_line, nearest, plural
 
 _SAMPLE_LINES = 200
 _SAMPLE_SIZE = 1 << 16  # characters
@@ -199,7 +199,7 @@ class Csv:
                 # Spreadsheets end rows with empty cells: nothing is lost without them.
                 cells = cells[:width]
             if len(cells) != width or problem is not None:
-                problem = problem or f"has {len(cells)} cells, the header has {width}"
+                problem = problem or f"has {plural(len(cells), 'cell', 'cells')}, the header has {width}"
                 yield Record(line, fields, (), cells, BLANK if is_blank(cells) else problem)
                 continue
             if (first_used is None or not cells[first_used].strip()) and is_blank(cells):

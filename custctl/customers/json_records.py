@@ -96,7 +96,7 @@ class JsonLines:
         try:
             found = self._decode(text)
         except (ValueError, RecursionError) as error:
-            return Record(line, (), (), _wrapped(text), f"is not JSON: {visible(str(error))}")
+            return Record(line, (), (), _wrapped(text), f"is not JSON: {_fault(error)}")
         if not isinstance(found, dict):
             return Record(line, (), (), _wrapped(text), "is not a JSON object")
         if not found.keys().isdisjoint(OURS):
@@ -160,6 +160,13 @@ def _without_tail(text: str) -> str | None:
     while (at := begun.rfind('"_line"')) >= 0 and _TAIL.fullmatch(begun, at):
         begun = begun[:at].rstrip().removesuffix(",").rstrip() + "}"
     return begun if begun != text else None
+
+
+def _fault(error: ValueError | RecursionError) -> str:
+    """Return what is wrong with a line, without the parser's own number of the line."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{visible(error.msg[:1].lower() + error.msg[1:])} at column {error.colno}"
+    return "it is nested too deeply" if isinstance(error, RecursionError) else "a number has too many digits"
 
 
 def _wrapped(text: str) -> str:

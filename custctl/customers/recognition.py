@@ -55,7 +55,7 @@ _TEXTS = (
         "write one object on each line: `-o jsonl` does, and `jq -c '.items[]'` converts the file",
     ),
     (
-        r"\[\s*(?:\{|[\r\n]|\Z)",
+        r"\[\s*(?:[{\"\r\n]|\]\s*\Z|\Z)",
         "a JSON array",
         "write one object on each line: `jq -c '.[]'` converts the file",
     ),
@@ -142,11 +142,20 @@ def _by_zero_bytes(start: bytes) -> str | None:
     if zeros[0] == units and zeros[1] * 2 > units:
         return "utf-32-be"
     even, odd = zeros[0] + zeros[2], zeros[1] + zeros[3]
-    # Text in other scripts has few zero bytes; a damaged file has some anywhere.
+    # Text in other scripts has few zero bytes, all of them on one side; a damaged file has some on both.
     for name, many, few in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
-        if many * 3 > units * 2 and few * 4 < many:
+        is_latin = many * 3 > units * 2
+        if few * 4 < many and (is_latin or (many * 10 > units and not _looks_like_ascii(start))):
             return name
     return None
+
+
+def _looks_like_ascii(start: bytes) -> bool:
+    """Return whether pairs of bytes are often two ASCII characters; in UTF-16 only Chinese and Japanese have some."""
+    pairs = sum(
+        0x20 <= first < 0x7F and 0x20 <= second < 0x7F for first, second in zip(start[::2], start[1::2], strict=False)
+    )
+    return pairs * 20 > len(start)
 
 
 def _zip(start: bytes) -> tuple[str, str]:

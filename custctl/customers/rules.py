@@ -154,9 +154,12 @@ def check_known(name: str, own: OwnFields) -> None:
     if name in EDITABLE or name in own.by_name:
         return
     if name in FIELDS:
-        raise UsageError(f"`{name}` cannot be set: the database keeps it")
-    guess = nearest(name, (*EDITABLE, *own.settable))
-    raise UsageError(f"unknown field `{name}`", hint=f"did you mean `{guess}`?" if guess else None)
+        raise UsageError(f"`{name}` cannot be set: the database manages it")
+    known = (*EDITABLE, *own.settable)
+    guess = nearest(name, known)
+    raise UsageError(
+        f"unknown field `{name}`", hint=f"did you mean `{guess}`?" if guess else f"fields: {', '.join(known)}"
+    )
 
 
 def explain(reasons: Mapping[str, str]) -> str:

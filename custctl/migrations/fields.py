@@ -142,5 +142,5 @@ def _default(kind: ColumnType, text: str) -> str:
         limits = {"precision": kind.size, "scale": kind.scale}
     kept = to_text(own_value(Field("", named, kind.name, nullable=False, **limits), text, clean_text))
     if kind.name == "timestamp" and kept is not None and len(kept) > len("2026-03-31T12:00:00.000Z"):
-        raise ValueError("has more than three digits behind the second")
+        raise ValueError("has more than three decimal places in the seconds")
     return kept or ""

@@ -183,9 +183,10 @@ def _build(text: str, environ: Mapping[str, str], problems: list[Problem]) -> No
             raise _noted(problems, Problem(line, _TOO_DEEP)) from None
         # PyYAML's pure parser quotes the tag, which may be half a password.
         message = f"column {column}: {visible('undefined tag' if 'tag' in what else what)}"
-        raise _noted(
-            problems, Problem(line, message, "quote a value that contains `: `, `#`, `{`, `[`, `@`, `%` or `!`")
-        ) from None
+        hint = "quote a value that contains `: `, `#`, `{`, `[`, `@`, `%` or `!`"
+        if [faulty[column - 1 : column] for faulty in text.splitlines()[line - 1 : line]] == ["\t"]:
+            message, hint = f"column {column}: YAML does not allow a tab here", "indent with spaces"
+        raise _noted(problems, Problem(line, message, hint)) from None
     except (yaml.YAMLError, ValueError):
         raise _noted(problems, Problem(1, "invalid YAML")) from None
 

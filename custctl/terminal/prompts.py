@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 from typing import TextIO
 
 from custctl.support.errors import InvalidError, RefusedError
-from custctl.support.text import visible
+from custctl.support.text import escape_json, visible
 
 
 class Prompter:
@@ -18,6 +19,7 @@ class Prompter:
         yes: `--yes` answers ordinary questions.
         confirmed: the name that `--confirm` gave, or None.
         before_asking: called before each question: a person may take hours to answer.
+        as_json: whether each question is a JSON object on a line of its own.
     """
 
     def __init__(
@@ -29,6 +31,7 @@ class Prompter:
         yes: bool = False,
         confirmed: str | None = None,
         before_asking: Callable[[], None] = lambda: None,
+        as_json: bool = False,
     ) -> None:
         self._stdin = stdin
         self._stderr = stderr
@@ -36,6 +39,7 @@ class Prompter:
         self._yes = yes
         self._confirmed = confirmed
         self._before_asking = before_asking
+        self._as_json = as_json
 
     def confirm(self, question: str) -> None:
         """Ask an ordinary question.
@@ -93,17 +97,31 @@ class Prompter:
         from getpass import getpass
 
         self._before_asking()
+        prompt, stream = f"{visible(label)}: ", self._stderr
+        if self._as_json:
+            self._write_question(label)
+            # It would write the end of the line that the user does not see.
+            prompt, stream = "", io.StringIO()
         try:
-            return getpass(f"{visible(label)}: ", stream=self._stderr)
+            return getpass(prompt, stream=stream)
         except EOFError:
             raise RefusedError("no input; nothing was changed") from None
 
     def _ask(self, question: str) -> str:
         self._before_asking()
         # Not input(), which writes to stdout if readline is loaded.
-        self._stderr.write("\n".join(map(visible, question.split("\n"))))
-        self._stderr.flush()
+        if self._as_json:
+            self._write_question(question)
+        else:
+            self._stderr.write("\n".join(map(visible, question.split("\n"))))
+            self._stderr.flush()
         return self._stdin.readline().strip()
+
+    def _write_question(self, question: str) -> None:
+        import json
+
+        self._stderr.write(escape_json(json.dumps({"question": question.strip()}, ensure_ascii=False)) + "\n")
+        self._stderr.flush()
 
 
 def is_interactive(stdin: TextIO | None, stderr: TextIO | None) -> bool:

@@ -136,7 +136,7 @@ def test_what_is_offered_names_what_this_invocation_was_given(shop: Project, as_
                 continue
             given = parse(shlex.split(command))
             assert given["env"] == ["prod"], command
-            assert given["profiles_dir"] == ["our profiles"], command
+            assert given["profiles_dir"] == [str(shop.path / "our profiles")], command
     assert seen > 5
 
 
@@ -150,10 +150,11 @@ def test_variables_are_carried_like_options(shop: Project) -> None:
     variables = {"CUSTCTL_ENV": "test", "CUSTCTL_PROFILES_DIR": "our profiles", "CUSTCTL_SQL_DIR": "our sql"}
     given = Project(shop.path, {**shop.environ, **variables})
     (command,) = OFFERED.findall(given.run("customer", "get", "1").err)
-    assert command == "custctl migrate --env test --profiles-dir 'our profiles' --sql-dir 'our sql'"
+    profiles, scripts = shop.path / "our profiles", shop.path / "our sql"
+    assert command == f"custctl migrate --env test --profiles-dir '{profiles}' --sql-dir '{scripts}'"
     assert shop.ok(*shlex.split(command)[1:]).code == 0
     assert OFFERED.findall(given.run("customer", "get", "1").err) == [
-        "custctl customer list --env test --profiles-dir 'our profiles'"
+        f"custctl customer list --env test --profiles-dir '{profiles}'"
     ], "that command takes no folder of scripts"
 
 
@@ -187,3 +188,9 @@ def test_where_an_option_is_put(text: str, carried: str) -> None:
 def test_a_note_carries_in_json_too(shop: Project) -> None:
     told = shop.run("customer", "get", "9", "-e", "prod", "--profiles-dir", "our profiles", "-o", "json")
     assert json.loads(told.err.splitlines()[-1])["error"]["hint"].startswith("`custctl customer list --env prod")
+
+
+def test_a_folder_is_named_in_full(project: Project) -> None:
+    shutil.copytree(project.path / "profiles", project.path / "other folder")
+    result = project.run("customer", "get", "1", "--profiles-dir", "other folder", "-e", "test")
+    assert f"--profiles-dir '{project.path / 'other folder'}'" in result.err

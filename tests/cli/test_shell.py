@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -171,7 +172,39 @@ def test_help_has_no_marks_of_its_library(project: Project, path: str) -> None:
 def test_a_name_that_people_try_leads_to_the_command(project: Project, tried: str, meant: str) -> None:
     result = project.run("customer", tried, "1")
     assert result.code == 2
-    assert f"hint: use `custctl customer {meant}`" in result.err
+    assert f"hint: use `custctl customer {meant} 1`" in result.err
+
+
+def test_the_right_command_has_all_that_was_typed(project: Project) -> None:
+    del project.environ["CUSTCTL_SQL_DIR"]
+    for typed, meant in (
+        ("customer rm 1 -e prod", "customer delete 1 -e prod"),
+        ("-e prod customer rm 1", "-e prod customer delete 1"),
+        ("rm 1 --env=prod", "customer delete 1 --env=prod"),
+        ("customer find 'a b'", "customer search 'a b'"),
+        ("migrate up --wait 1s", "migrate --wait 1s"),
+    ):
+        assert f"hint: use `custctl {meant}`\n" in project.run(*shlex.split(typed)).err
+    project.environ["CUSTCTL_ENV"] = "prod"
+    assert "hint: use `custctl customer delete 1 --env prod`\n" in project.run("customer", "rm", "1").err
+
+
+def test_a_number_that_is_none_is_said_plainly(project: Project) -> None:
+    assert "`x` is not a whole number\n" in project.run("customer", "list", "--limit", "x").err
+    assert "-1 is negative\n" in project.run("customer", "list", "--limit", "-1").err
+
+
+def test_a_file_without_a_name_is_refused(migrated: Project) -> None:
+    for arguments in (("export", "--output-file", ""), ("import", ""), ("import", "-", "--rejects", "")):
+        result = migrated.run("customer", *arguments)
+        assert (result.code, result.out) == (2, "")
+        assert "empty" in result.err
+
+
+def test_a_dash_is_stdout_for_export_and_no_file_for_rejects(migrated: Project) -> None:
+    assert migrated.ok("customer", "export", "--output-file", "-").out == migrated.ok("customer", "export").out
+    assert migrated.run("customer", "import", "-", "--rejects", "-").code == 2
+    assert not (migrated.path / "-").exists()
 
 
 @pytest.mark.parametrize("path", ["", "customer", "customer get", "migrate", "migrate status", "doctor"])
@@ -206,18 +239,19 @@ def test_no_value_of_two_is_silently_taken(project: Project, option: str, argume
 @pytest.mark.parametrize(
     ("tried", "meant"),
     [
-        ("show 1", "customer get"),
-        ("find x", "customer search"),
-        ("rm 1", "customer delete"),
-        ("set 1", "customer update"),
+        ("show 1", "customer get 1"),
+        ("find x", "customer search x"),
+        ("rm 1", "customer delete 1"),
+        ("set 1", "customer update 1"),
         ("help", "--help"),
         ("version", "--version"),
         ("customer help", "customer --help"),
         ("migrate up", "migrate"),
-        ("migrate create x", "migrate new"),
+        ("migrate create x", "migrate new x"),
     ],
 )
 def test_a_name_without_its_noun_leads_to_the_command(project: Project, tried: str, meant: str) -> None:
+    del project.environ["CUSTCTL_SQL_DIR"]
     result = project.run(*tried.split())
     assert result.code == 2
     assert f"hint: use `custctl {meant}`" in result.err

@@ -54,6 +54,16 @@ def test_nobody_there_is_a_refusal_that_names_the_flag() -> None:
     assert stderr.getvalue() == ""
 
 
+def test_a_question_is_an_object_with_json() -> None:
+    asker, stderr = prompter("prod\ny\n", as_json=True)
+    asker.confirm_by_name("delete it?", "prod")
+    asker.confirm("sure?\x1b")
+    first, second = map(json.loads, stderr.getvalue().splitlines())
+    assert first == {"question": "delete it?\ntype the profile's name, `prod`, to continue:"}
+    assert second == {"question": "sure?\x1b [y/N]"}
+    assert "\x1b" not in stderr.getvalue()
+
+
 def test_production_wants_the_name() -> None:
     asker, stderr = prompter("prod\n")
     asker.confirm_by_name("delete it?", "prod")

@@ -23,9 +23,12 @@ def found(data: bytes, chosen: str | None = None) -> Encoding:
     return encoding
 
 
+CYRILLIC = "email;first_name;last_name\n" + "a@x.ru;Александра;Константинопольская\n" * 30
+
+
 @pytest.mark.parametrize("name", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
 @pytest.mark.parametrize(
-    "text", [TEXT, "email\n", "sep=;\nemail;city\n", "邮箱,名,姓\nwang@x.cn,小明,王\n", "email,x\n😀😀,1\n"]
+    "text", [TEXT, "email\n", "sep=;\nemail;city\n", "邮箱,名,姓\nwang@x.cn,小明,王\n", "email,x\n😀😀,1\n", CYRILLIC]
 )
 @pytest.mark.parametrize("mark", [True, False])
 def test_unicode_with_and_without_a_mark(name: str, text: str, mark: bool) -> None:
@@ -94,6 +97,8 @@ def archive(*names: str) -> bytes:
         (b"items:\n- id: 1\n  email: a@x.com\n", "YAML"),
         (b'[\n  {"email": "a@x.com"}\n]\n', "JSON array"),
         (b'[{"email": "a@x.com"}]', "JSON array"),
+        (b" [ ]\n", "JSON array"),
+        (b'["a@x.com"]', "JSON array"),
         ('[{"email": "a@x.com"}]'.encode("utf-16-le"), "JSON array"),
         (b'{"items": [\n  {"email": "a@x.com"}\n], "next": null}\n', "list of items"),
         (b'{\n  "email": "a@x.com"\n}\n', "JSON over several lines"),

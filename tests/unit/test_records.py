@@ -289,7 +289,7 @@ def test_semicolons_are_noticed_below_blank_lines() -> None:
 def test_ragged_rows_are_told_and_kept_as_they_were() -> None:
     found = rows("email,city\na@x.com\nb@x.com,Rome,more\nc@x.com,Oslo\n")
     assert [row.problem for row in found] == [
-        "has 1 cells, the header has 2", "has 3 cells, the header has 2", None,
+        "has 1 cell, the header has 2", "has 3 cells, the header has 2", None,
     ]  # fmt: skip
     assert [row.raw for row in found[:2]] == [["a@x.com"], ["b@x.com", "Rome", "more"]]
 
@@ -424,6 +424,7 @@ def test_what_is_no_json_is_told_without_control_bytes(line: str) -> None:
     (row,) = rows(line, "jsonl")
     assert row.problem is not None
     assert row.problem.startswith("is not JSON: ")
+    assert "line 1" not in row.problem
     assert UNSAFE.search(row.problem) is None
 
 
@@ -501,7 +502,7 @@ def test_rejects_of_csv_keep_columns_delimiter_and_cells() -> None:
         "Fax;E-Mail;id;_line;_reason\n"
         "1;'=a@x.com;7;2;is bad\n"
         '"2;3";"b\r@x\n";8;3;is bad\n'
-        "short;;;6;has 1 cells, the header has 3\n"
+        "short;;;6;has 1 cell, the header has 3\n"
         "1;2;3;7;has 4 cells, the header has 3;4\n"
     )
 

@@ -37,7 +37,7 @@ def edit(
     ctx: typer.Context,
     who: WhoArgument,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Show what was kept when an edit failed, and go on with it.")
+        bool, typer.Option("--resume", help="Continue with the text that was kept when an edit failed.")
     ] = False,
     operation_id: OperationOption = None,
 ) -> None:

@@ -29,7 +29,10 @@ def erase(
     ctx: typer.Context,
     who: WhoArgument,
     request: Annotated[
-        str, typer.Option("--request", metavar="REF", help="Reference of the request; the audit keeps it.")
+        str,
+        typer.Option(
+            "--request", metavar="REF", help="Reference of the data subject's request, recorded in the audit log."
+        ),
     ],
     operation_id: OperationOption = None,
 ) -> None:

@@ -43,7 +43,9 @@ def export(
     output_file: Annotated[
         Path | None,
         typer.Option(
-            "--output-file", metavar="FILE", help="Write to this file; it appears when the export is complete."
+            "--output-file",
+            metavar="FILE",
+            help="Write to this file; it appears when the export is complete. `-` is stdout.",
         ),
     ] = None,
 ) -> None:
@@ -55,6 +57,8 @@ def export(
     from custctl.customers.records import guess_format
 
     context = Context.of(ctx)
+    if output_file == Path("-"):
+        output_file = None
     if who is not None:
         filters = (("--status", status), ("--country", country), ("--where", where))
         _export_person(context, who, [name for name, value in filters if value], output_file)

@@ -14,7 +14,7 @@ import typer
 from custctl.cli.commands.arguments import operation
 from custctl.cli.context import Context
 from custctl.cli.options import WRITE, OperationOption, command
-from custctl.support.errors import CustctlError, InterruptedRunError, InvalidError, PartialError
+from custctl.support.errors import CustctlError, InterruptedRunError, PartialError, UsageError
 from custctl.support.text import plural
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from custctl.customers.importing import Result
 
 _COLUMNS = ("file", "rows", "inserted", "updated", "unchanged", "skipped", "rejected", "operation_id")
+_LONGEST_NAME = 60  # characters
 _RESUMES = {False: ": it resumes there", True: ": it resumes there, and builds the indexes that are left out so far"}
 
 
@@ -88,6 +89,10 @@ def import_(
     import is killed, run it again with the same file and options: it resumes where it stopped.
     """
     context = Context.of(ctx)
+    if not file:
+        raise UsageError("the name of the file is empty", hint="name a file, or `-` for stdin")
+    if rejects == Path("-"):
+        raise UsageError("`--rejects -`: stdout holds the result", hint="name a file")
     operation_id = operation(operation_id)
     path = None if file == "-" else Path(file)
     with context.customers.importing(
@@ -131,8 +136,8 @@ def _run(context: Context, work: FileImport) -> Result:
     try:
         with context.console.progress("importing", work.lines) as progress:
             return work.run(progress.advance)
-    except Exception as error:
-        if not dry_run and (work.counts.rows or isinstance(error, InvalidError)):
+    except Exception:
+        if not dry_run and work.counts.rows:
             context.console.note(f"before the error, {_committed(work.counts)}")
         raise
     except KeyboardInterrupt as interrupt:
@@ -160,9 +165,13 @@ def _committed(counts: Counts) -> str:
     )
 
 
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
+
+
 def _say_left_out(context: Context, kept: list[str], left_out: list[str]) -> None:
     if left_out:
-        names = ", ".join(f"`{name}`" for name in left_out[:20])
+        names = ", ".join(f"`{_shortened(name)}`" for name in left_out[:20])
         more = f" and {len(left_out) - 20} more" if len(left_out) > 20 else ""
         context.console.note(f"ignored, no field matches: {names}{more}")
     if kept:
