@@ -166,7 +166,9 @@ def _uuid(field: Field, text: str) -> str:
 
 def _json_text(field: Field, text: str) -> Value:
     try:
-        found = json.loads(text, parse_constant=_refuse)
+        found = json.loads(text, parse_constant=_refuse, parse_float=_exact_float)
+    except _InexactError:
+        raise
     except (ValueError, RecursionError):
         raise ValueError(_expected(field)) from None
     if found is None:
@@ -175,13 +177,32 @@ def _json_text(field: Field, text: str) -> Value:
 
 
 def _json(field: Field, value: Any) -> Value:
-    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        raise _InexactError from None
     if re.search("\\\\u0000|[\ud800-\udfff]", text):
         raise ValueError("holds a character that cannot be stored: U+0000 or half of a surrogate pair")
     if field.exact is not None and isinstance(value, int | float) and not _is_exact(value, field.exact):
         raise ValueError(f"is a number with more than the {field.exact} digits that its column keeps")
     kept: Value = value
     return kept
+
+
+class _InexactError(ValueError):
+    """A number in JSON would be stored as another one."""
+
+    def __init__(self) -> None:
+        super().__init__("holds a number that would be rounded: write it as a string")
+
+
+def _exact_float(text: str) -> float:
+    from decimal import Decimal
+
+    number = float(text)
+    if Decimal(text) != Decimal(repr(number)):
+        raise _InexactError
+    return number
 
 
 def _is_exact(number: float, digits: int) -> bool:

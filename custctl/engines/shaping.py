@@ -71,7 +71,9 @@ class Shaping(ABC):
         """Return what the product's own scripts create on this engine."""
 
     @abstractmethod
-    def mends(self, differences: Sequence[Difference], expected: Shape, found: Shape) -> list[Mend]:
+    def mends(
+        self, connection: Connection, differences: Sequence[Difference], expected: Shape, found: Shape
+    ) -> list[Mend]:
         """Return a repair for each difference, in order; differences that one repair fixes share it."""
 
     @property

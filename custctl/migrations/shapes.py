@@ -167,7 +167,7 @@ def compare_with(database: Database, connection: Connection, expected: Expected)
         return Comparison(unknown=expected.unknown, refusal="this login may not see all of the schema")
     found = database.read_shape(connection)
     differences = compare(expected.shape, found)
-    mends = database.mends(differences, expected.shape, found) if differences else []
+    mends = database.mends(connection, differences, expected.shape, found) if differences else []
     return Comparison(tuple(differences), tuple(mends), expected.unknown)
 
 

@@ -54,6 +54,8 @@ CREATE TABLE customer (customer_no {number}, store_id SMALLINT DEFAULT 1 NOT NUL
   last_name {45} NOT NULL, email {50}, address_id SMALLINT DEFAULT 1 NOT NULL,
   active SMALLINT DEFAULT 1 NOT NULL CHECK (active IN (0, 1)), created {10});
 CREATE INDEX idx_last_name ON customer (last_name);
+CREATE VIEW customer_list AS SELECT customer_no AS id, first_name, last_name, email FROM customer;
+CREATE VIEW mary AS SELECT last_name FROM customer_list WHERE first_name = 'MARY';
 INSERT INTO customer VALUES (101, 1, 'MARY', 'SMITH', 'mary@example.org', 5, 1, '2006-02-14'),
   (102, 1, 'PATRICIA', 'JOHNSON', NULL, 6, 1, '2006-02-14')
 """,
@@ -79,11 +81,14 @@ def make_foreign(place: Place, name: str) -> None:
     text = re.sub(r"\{(\d+)\}", lambda found: _TEXT[place.engine].format(found[1]), _FOREIGN[name])
     for statement in text.format(**_WORDS[place.engine]).split(";\n"):
         if place.engine == "mssql":
+            if statement.startswith("CREATE VIEW"):
+                continue  # a compatible server drops no column that a view uses
             place.sql(re.sub(r"(?<=[ (])'", "N'", statement))
         else:
             place.sql(statement)
     if place.engine == "postgresql":
-        for (table,) in place.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
+        owned = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v')"
+        for (table,) in place.sql(owned):
             place.sql(f"ALTER TABLE {table} OWNER TO {USER}")
 
 
@@ -158,6 +163,8 @@ def test_a_foreign_table_is_compared_closed_adopted_and_given_back(empty: Place,
     empty.ok("migrate", "baseline", NEWEST)
     count = len(empty.items("customer", "list"))
     assert count == {"worked example": 1}.get(name, 2)
+    if name == "film rental" and empty.engine != "mssql":
+        assert empty.sql("SELECT last_name FROM mary") == [("SMITH",)]
     if name == "camel case":
         tidied = {row["email"]: (row["company"], row["city"], row["phone"]) for row in empty.items("customer", "list")}
         assert tidied == {

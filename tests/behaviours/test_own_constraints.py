@@ -26,6 +26,8 @@ def company(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         )
         keys = f"{word} COLLATE Latin1_General_BIN2" if found.engine == "mssql" else word
         number = "BIGINT" if found.engine != "sqlite" else "INTEGER"
+        # From version 18 on, PostgreSQL reports RESTRICT with a code of its own.
+        referring = f"REFERENCES customer (id){' ON DELETE RESTRICT' if found.engine == 'postgresql' else ''}"
         statements = [
             "CREATE TABLE plan_kind (code INTEGER NOT NULL PRIMARY KEY)",
             "INSERT INTO plan_kind (code) VALUES (1)",
@@ -33,7 +35,7 @@ def company(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             f"ALTER TABLE customer {add} plan_code INTEGER CONSTRAINT known_plan REFERENCES plan_kind (code)",
             f"ALTER TABLE customer {add} tax_no {keys}",
             "CREATE UNIQUE INDEX customer_tax_no_once ON customer (tax_no) WHERE tax_no IS NOT NULL",
-            f"CREATE TABLE invoice (id INTEGER NOT NULL PRIMARY KEY, customer_id {number} NOT NULL REFERENCES customer (id))",
+            f"CREATE TABLE invoice (id {number} NOT NULL PRIMARY KEY, customer_id {number} NOT NULL {referring})",
         ]
         write_script(found, 1000, end.join([*statements, ""]))
         found.ok("migrate")

@@ -92,7 +92,10 @@ STRATEGIES = {
     **dict.fromkeys(("moment", "local_moment", "second"), _moments),
     "reference": st.one_of(st.uuids().map(str), st.uuids().map(lambda made: f"{{{made}}}".upper()), st.just("12")),
     **dict.fromkeys(
-        ("extra", "raw_extra"), st.one_of(_json, st.sampled_from(["{", "NaN", '"\\u0000"', '{"a":1,"a":2}']))
+        ("extra", "raw_extra"),
+        st.one_of(
+            _json, st.sampled_from(["{", "NaN", "1e400", "[12345678901234567.25]", '"\\u0000"', '{"a":1,"a":2}'])
+        ),
     ),
 }
 

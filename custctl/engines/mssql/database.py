@@ -394,7 +394,9 @@ class MssqlDatabase(ServerDatabase):
 
         return Product.of(MADE)
 
-    def mends(self, differences: Sequence[Difference], expected: Shape, found: Shape) -> list[Mend]:
+    def mends(
+        self, connection: Connection, differences: Sequence[Difference], expected: Shape, found: Shape
+    ) -> list[Mend]:
         from custctl.engines.mssql.mending import mends
 
         return mends(differences, expected, found)

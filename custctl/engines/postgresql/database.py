@@ -540,10 +540,13 @@ class PostgresqlDatabase(ServerDatabase):
 
         return Product.of(MADE)
 
-    def mends(self, differences: Sequence[Difference], expected: Shape, found: Shape) -> list[Mend]:
+    def mends(
+        self, connection: Connection, differences: Sequence[Difference], expected: Shape, found: Shape
+    ) -> list[Mend]:
         from custctl.engines.postgresql.mending import mends
+        from custctl.engines.postgresql.views import views_of
 
-        return mends(differences, expected, found)
+        return mends(differences, expected, found, views_of(connection))
 
     def take_back_row(self, connection: Connection, table: str, number: int) -> None:
         super().take_back_row(connection, table, number)

@@ -37,7 +37,13 @@ _CHAIN = "customer_audit_chain"
 # No such column, function or unique index; a column of another type, or a generated column.
 _OTHER_SHAPE = frozenset({"42703", "42883", "42P10", "42804", "42846", "428C9"})
 
-_RULES: Final[dict[str, Rule]] = {"23502": "required", "23503": "reference", "23514": "check", "23P01": "unique"}
+_RULES: Final[dict[str, Rule]] = {
+    "23502": "required",
+    "23001": "reference",
+    "23503": "reference",
+    "23514": "check",
+    "23P01": "unique",
+}
 _LATER = "try again in a moment"
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from custctl.engines.filling import checked_column, fill, note, tidied
 from custctl.engines.postgresql.names import quoted
+from custctl.engines.postgresql.views import View, around
 from custctl.engines.shaping import Mend
 from custctl.schema.shape import (
     CHECK,
@@ -31,9 +33,28 @@ _ORDER = ("smallint", "integer", "bigint")
 _ENABLE = {"always": "ENABLE ALWAYS", "on replicas": "ENABLE REPLICA", "no": "DISABLE"}
 
 
-def mends(differences: Sequence[Difference], expected: Shape, found: Shape) -> list[Mend]:
-    """Return a repair for each difference, in order."""
-    return [_mend(each, expected, found) for each in differences]
+def mends(
+    differences: Sequence[Difference], expected: Shape, found: Shape, views: Mapping[str, list[View]]
+) -> list[Mend]:
+    """Return a repair for each difference, in order.
+
+    Args:
+        views: the views on each table, in the order in which they can be created.
+    """
+    told = [_mend(each, expected, found) for each in differences]
+    for table, here in views.items():
+        typed = [at for at, each in enumerate(differences) if each.key.table == table and _changes_type(each)]
+        # One repair for all columns whose values fit, so that the views are dropped once.
+        fit = [at for at in typed if not told[at].loses]
+        statements = tuple(statement for at in fit for statement in told[at].statements)
+        together = Mend(around(here, statements), tuple(line for at in fit for line in told[at].notes))
+        for at in typed:
+            told[at] = together if at in fit else replace(told[at], statements=around(here, told[at].statements))
+    return told
+
+
+def _changes_type(each: Difference) -> bool:
+    return each.key.kind == COLUMN and bool({"type", "collation"} & set(each.facts))
 
 
 def _mend(each: Difference, expected: Shape, found: Shape) -> Mend:
@@ -103,7 +124,7 @@ def _column(each: Difference) -> Mend:
         )
     statements: list[str] = []
     loses = False
-    if {"type", "collation"} & set(each.facts):
+    if _changes_type(each):
         collation = f" COLLATE {quoted(facts['collation'])}" if facts.get("collation") else ""
         loses = not _keeps(each.found.get("type", ""), facts["type"])
         using = f" USING {name}::{facts['type']}" if loses else ""

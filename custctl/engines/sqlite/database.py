@@ -446,7 +446,9 @@ class SqliteDatabase(Database):
 
         return Product.of(MADE)
 
-    def mends(self, differences: Sequence[Difference], expected: Shape, found: Shape) -> list[Mend]:
+    def mends(
+        self, connection: Connection, differences: Sequence[Difference], expected: Shape, found: Shape
+    ) -> list[Mend]:
         from custctl.engines.sqlite.mending import mends
 
         return mends(differences, expected, found)
