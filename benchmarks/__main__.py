@@ -5,7 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("startup", "migrations", "migrations_postgresql", "volume", "volume_postgresql", "switchover", "cache")
+NAMES = (
+    "startup",
+    "migrations",
+    "migrations_postgresql",
+    "volume",
+    "volume_postgresql",
+    "search",
+    "switchover",
+    "cache",
+)
 
 
 def main() -> None:

@@ -37,38 +37,42 @@ def hits(connection: Connection, sought: Sought) -> Hits:
     vectors = [ours, *(_escaped(own_words(connection, column)) for column in _own_columns(connection))]
     values: dict[str, Any] = {"lane": sought.lane, "after": sought.after, "most": sought.limit, "email": sought.email}
 
-    def found(needs: Sequence[Need]) -> str:
-        # A need that most rows meet is only checked on rows that meet the others; NOT keeps it away from the index.
-        narrow = [need for need in needs if not _is_broad(need)] or list(needs)
-        broad = [need for need in needs if need not in narrow]
-        conditions = [_everywhere(narrow)] if len(vectors) == 1 else [_anywhere(need) for need in narrow]
-        conditions += [
-            _any(f"NOT ({vector} @@ {_place(values, f'!({_query([need])})')})" for vector in vectors) for need in broad
-        ]
-        return " AND ".join(conditions)
+    def everywhere(query: str) -> str:
+        return _any(f"{vector} @@ {_place(values, query)}" for vector in vectors)
 
-    def _everywhere(needs: Sequence[Need]) -> str:
-        return _any(f"{vector} @@ {_place(values, _query(needs))}" for vector in vectors)
-
-    def _anywhere(need: Need) -> str:
+    def anywhere(need: Need) -> str:
         # The terms of an alternative may be in different fields.
         single = tuple(each for each in need if len(each) == 1)
-        several = (" AND ".join(_everywhere([((term,),)]) for term in each) for each in need if len(each) > 1)
-        return _any([*([_everywhere([single])] if single else []), *several])
+        several = (" AND ".join(map(everywhere, map(_lexeme, each))) for each in need if len(each) > 1)
+        return _any([*([everywhere(_query([single]))] if single else []), *several])
+
+    def found(needs: Sequence[Need], but: Sequence[Need] = ()) -> str:
+        if len(vectors) == 1:
+            # One query, so that the index alone decides: to make the words of a row again is slow.
+            return everywhere(_query(needs) + (f" & !({_query(but)})" if but else ""))
+        conditions = list(map(anywhere, needs))
+        if but:
+            conditions.append(f"({found(but)}) IS NOT TRUE")
+        return " AND ".join(conditions)
 
     table = _qualified(connection, "customer")
     lanes = []
     if sought.email is not None and sought.lane == 0:
         lanes.append(f"(SELECT 0 AS lane, id FROM {table} WHERE email = %(email)s)")
-    exact = found(whole(sought.needs))
+    exact = whole(sought.needs)
+    # A need that most rows meet is only checked on rows that meet the others.
+    narrow = [need for need in sought.needs if not _is_broad(need)] or list(sought.needs)
+    broad = [need for need in sought.needs if need not in narrow]
+    conditions = {1: found(exact), 2: found(narrow) if broad else found(narrow, exact)}
     not_first = "" if sought.email is None else " AND email <> %(email)s"
-    for lane, condition in ((1, exact), (2, f"{found(sought.needs)} AND ({exact}) IS NOT TRUE")):
+    for lane, condition in conditions.items():
         if lane >= sought.lane:
             behind = " AND id > %(after)s::bigint" if lane == sought.lane else ""
-            lanes.append(
-                f"(SELECT {lane} AS lane, id FROM {table} WHERE {condition}{not_first}{behind}"
-                " ORDER BY id LIMIT %(most)s::bigint)"
-            )
+            rows = f"FROM {table} WHERE {condition}{not_first}{behind} ORDER BY id"
+            if lane == 2 and broad:
+                # OFFSET keeps the check out of the inner query: it ends with the page.
+                rows = f"FROM (SELECT * {rows} OFFSET 0) AS held WHERE {found(broad, exact)} ORDER BY id"
+            lanes.append(f"(SELECT {lane} AS lane, id {rows} LIMIT %(most)s::bigint)")
     text = f"SELECT lane, id FROM ({' UNION ALL '.join(lanes)}) AS lanes LIMIT %(most)s::bigint"
     named = tuple(name for name in values if f"%({name})s" in text)
     return Hits(text, named, {name: values[name] for name in named})
