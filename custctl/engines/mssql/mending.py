@@ -71,7 +71,7 @@ def _tidy(key: Key, found: Shape) -> Iterator[str]:
     name = quote(column)
     value = tidied(key.table, column, name, _ANY, "+")
     if value is not None and "char" in found.get(Key(COLUMN, key.table, column), {}).get("type", ""):
-        differs = f"DATALENGTH({name}) <> COALESCE(DATALENGTH({value}), 0) OR {name} <> {value} COLLATE {COLLATION}"
+        differs = f"DATALENGTH({name}) <> COALESCE(DATALENGTH({value}), -1) OR {name} <> {value} COLLATE {COLLATION}"
         yield f"UPDATE {quote(key.table)} SET {name} = {value} WHERE {name} IS NOT NULL AND ({differs})"
 
 
