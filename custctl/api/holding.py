@@ -39,7 +39,7 @@ def held(opened: Opened, who: str) -> dict[str, Any]:
             account = connection.run("account.of", owner=number).one_or_none()
     except CredentialError as error:
         raise CredentialError(
-            f"this login cannot read everything that is held of a person: {error.message}",
+            f"this login cannot read all data held about a person: {error.message}",
             hint=error.hint,
             details=error.details,
         ) from error

@@ -16,7 +16,7 @@ customer = group(
         "update": (f"{_HERE}.update:update", "Update fields of a customer, version-checked."),
         "edit": (f"{_HERE}.edit:edit", "Edit a customer in $EDITOR, with a three-way merge."),
         "delete": (f"{_HERE}.delete:delete", "Delete a customer and erase its values from the audit log."),
-        "erase": (f"{_HERE}.erase:erase", "Erase everything that is held of a person, with a report."),
+        "erase": (f"{_HERE}.erase:erase", "Erase all data held about a person, with a report."),
         "history": (f"{_HERE}.history:history", "Show the history of a customer."),
         "import": (f"{_HERE}.import_:import_", "Import customers from CSV or JSON lines; resumable."),
         "export": (f"{_HERE}.export:export", "Export all customers as CSV or JSON lines."),

@@ -72,7 +72,7 @@ def edit(
         if kept is not None:
             kept.remove()
         command = f"`custctl customer edit {base.id} --resume`"
-        return f"what you typed is kept for a day in {file.path}: {command} shows it and goes on"
+        return f"what you typed is kept for a day in {file.path}: {command} continues with it"
 
     try:
         outcome = _edit(context, file, base, operation_id, kept)

@@ -36,7 +36,7 @@ def erase(
     ],
     operation_id: OperationOption = None,
 ) -> None:
-    """Erase everything that is held of a person, and report what was erased and what stays. Asks for confirmation.
+    """Erase all data held about a person, and report what was erased and what stays. Asks for confirmation.
 
     A deleted customer is named by id. If the command is interrupted, run it again.
     """

@@ -38,7 +38,7 @@ def export(
     where: Where = None,
     who: Annotated[
         str | None,
-        typer.Option("--who", metavar="WHO", help="Export everything that is held of one customer, as JSON."),
+        typer.Option("--who", metavar="WHO", help="Export all data held about one customer, as JSON."),
     ] = None,
     output_file: Annotated[
         Path | None,
@@ -51,7 +51,7 @@ def export(
 ) -> None:
     """Export customers in order of id, as CSV, or as JSON lines with `-o jsonl`, in constant memory.
 
-    With `--who`, export all that is held of one person, for a data subject's request.
+    With `--who`, export all data held about one person, for a data subject's request.
     """
     from custctl.customers.exporting import export_all
     from custctl.customers.records import guess_format
@@ -100,7 +100,7 @@ def _export_person(context: Context, who: str, others: Sequence[str], output_fil
         return
     with _written_whole(output_file) as stream:
         context.renderer.person(found, stream)
-    context.console.note(f"what is held of customer {found['customer_id']} was exported to `{output_file}`")
+    context.console.note(f"all data held about customer {found['customer_id']} was exported to `{output_file}`")
 
 
 @contextmanager
