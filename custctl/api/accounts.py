@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from custctl.accounts.opening import open_provider, require_provider
@@ -172,7 +172,7 @@ class Accounts:
             return outcome
         message = f"{done}, but its account does not follow yet: {reason.message}"
         told = IncompleteError(message, hint=_hint(reason), details={"customer_id": outcome.customer_id})
-        return replace(outcome, account_error=told)
+        return outcome._replace(account_error=told)
 
     def _is_pending(self, customer_id: int) -> bool:
         def look(connection: Connection) -> bool:

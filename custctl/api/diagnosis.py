@@ -6,7 +6,6 @@ import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -228,7 +227,7 @@ class _Replicas:
             _, way_out = self._look
         except CustctlError:
             return check
-        return replace(check, hint=way_out or check.hint)
+        return check._replace(hint=way_out or check.hint)
 
 
 def _confirmations(database: Database) -> Iterator[Check]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
@@ -37,8 +36,7 @@ DEFAULT_ENV = "dev"
 _STORE = "custctl.context"
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """A change that a command has made.
 
     Attributes:
@@ -55,7 +53,8 @@ class _Quiet(Opened):
 
     @cached_property
     def database(self) -> Database:
-        silence_logging()
+        if self.profile.database.nodes:  # a file is opened without a library that logs
+            silence_logging()
         return super().database
 
 

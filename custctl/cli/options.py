@@ -183,13 +183,13 @@ SCRIPTS = (*_ALWAYS, "fields", "raw", "sql_dir", "yes", "confirm")
 
 
 # How Typer writes a default given in words, and the range of a number.
-_IN_WORDS = re.compile(r"\[default: \(([^)]*)\)")
-_RANGE = re.compile(r"(; )?(\d+<=)?x[<>]=\d+|  \[(\d+<=)?x[<>]=\d+\]")
+_IN_WORDS = r"\[default: \(([^)]*)\)"
+_RANGE = r"(; )?(\d+<=)?x[<>]=\d+|  \[(\d+<=)?x[<>]=\d+\]"
 
 
 def _plain(help_text: str) -> str:
     """Return a parameter's help without Typer's markup of ranges and defaults."""
-    return _RANGE.sub("", _IN_WORDS.sub(r"[default: \1", help_text)).replace("  []", "")
+    return re.sub(_RANGE, "", re.sub(_IN_WORDS, r"[default: \1", help_text)).replace("  []", "")
 
 
 def _write_sections(command: ClickCommand, ctx: Context, formatter: HelpFormatter) -> None:

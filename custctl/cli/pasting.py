@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from typer._click.core import Command as ClickCommand
     from typer._click.core import Context as ClickContext
 
-_OFFERED = re.compile(r"`(custctl [^`]+)`")
+_OFFERED = r"`(custctl [^`]+)`"
 # What must stay at the end: the rest of a shell command, and arguments that look like options.
 _TAIL = re.compile(r" (?:-- |[|<>&;]).*", re.DOTALL)
 # A shared option, its spellings, and its environment variable.
@@ -38,10 +37,12 @@ def complete_commands(text: str, root: ClickContext, given: Mapping[str, list[An
     def completed(match: re.Match[str]) -> str:
         return f"`{_complete(match[1], root, given, environ)}`"
 
-    return _OFFERED.sub(completed, text)
+    return re.sub(_OFFERED, completed, text)
 
 
 def _complete(line: str, root: ClickContext, given: Mapping[str, list[Any]], environ: Mapping[str, str]) -> str:
+    import shlex
+
     try:
         words = shlex.split(line)
     except ValueError:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from custctl.support.errors import InvalidError
 
@@ -49,8 +48,7 @@ WITH_LOGIN = (*HASHED, "database_login")
 """The columns that it covers since the database records whose session wrote."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A write to record.
 
     Attributes:
@@ -75,7 +73,7 @@ class Entry:
     fields: Sequence[str] = ()
     values: Mapping[str, Any] | None = None
     customers: Sequence[int] = ()
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = {}
 
 
 def canonical(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
@@ -158,7 +158,7 @@ def _value(field: Field, text: str) -> Value:
         return normalise_email(value) if value is not None and field is _OURS["email"] else value
     # A computed field can be compared too, and a time with digits that its column would round.
     precision = None if field.kind == "timestamp" else field.precision
-    kept = own_value(replace(field, settable=True, nullable=True, precision=precision), text, clean_text)
+    kept = own_value(field._replace(settable=True, nullable=True, precision=precision), text, clean_text)
     if field.kind == "timestamp" and kept is not None:
         digits = 3 if field.name in _TIMES else _KEPT_DIGITS
         fraction = _FRACTION.search(str(kept))
@@ -236,7 +236,7 @@ class OwnColumn:
             ValueError: no row of the field can have it.
         """
         if self._compared.type and text not in _INEXACT:
-            own_value(replace(self._field, settable=True), text, clean_text)
+            own_value(self._field._replace(settable=True), text, clean_text)
         return self.operand(text)
 
     @staticmethod

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from custctl.customers import searching
 from custctl.customers.lookup import to_customer, with_own_fields
@@ -37,8 +36,7 @@ _ALL_AT_ONCE = 1000  # rows per page when all are requested
 _MOST = 2**31  # rows per page; above this there is no limit, because a database may reject such a number
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """Customers in order, and the cursor of the next page or None."""
 
     items: tuple[Customer, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from custctl.support.errors import UsageError
 
@@ -11,8 +11,7 @@ from custctl.support.errors import UsageError
 _FORM = re.compile(r"e([1-9][0-9]{0,17})-([0-9A-Za-z]{1,32})")
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """A version as clients see it.
 
     Attributes:

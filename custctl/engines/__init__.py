@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from custctl.support.errors import UnavailableError
 
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from custctl.engines.base import Database, EngineSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Engine:
+class Engine(NamedTuple):
     """What the rest of the program needs to know about an engine before loading it.
 
     Attributes:

@@ -10,11 +10,10 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from custctl.schema.names import CUSTOMER
 from custctl.schema.own import NO_OWN_FIELDS, Field, field_text
@@ -118,8 +117,7 @@ CELL_END = "\x1f"
 _CONTROLS = bytes([*range(0x20), 0x7F])
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(NamedTuple):
     """Rows as one UTF-8 text: cells separated by `CELL_END`, rows by a line feed; NULL is empty.
 
     No cell contains a C0 control character or DEL.
@@ -139,8 +137,7 @@ def joined_rows(data: bytes, rows: int, width: int) -> Joined | None:
     return Joined(data, rows) if len(data) - len(data.translate(None, _CONTROLS)) == dividers else None
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(NamedTuple):
     """How to compare and sort an own field's column in the same way on every engine.
 
     Attributes:

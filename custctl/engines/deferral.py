@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from custctl.engines.model import Index
@@ -42,7 +41,7 @@ def defer(database: Database, connection: Connection, at_most: int) -> Sequence[
 
 
 def _record(connection: Connection, left_out: Sequence[Index]) -> None:
-    record_deferred(connection, json.dumps([asdict(index) for index in left_out]) if left_out else None)
+    record_deferred(connection, json.dumps([index._asdict() for index in left_out]) if left_out else None)
 
 
 def parse(recorded: str | None) -> list[Index]:

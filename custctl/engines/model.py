@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from custctl.support.errors import ExitCode
 
 
-@dataclass(frozen=True, slots=True)
-class LockHolder:
+class LockHolder(NamedTuple):
     """Who holds the migration lock, as far as known."""
 
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class Merge:
+class Merge(NamedTuple):
     """What a bulk merge did with a batch.
 
     Attributes:
@@ -34,8 +32,7 @@ class Merge:
     absent: Sequence[int] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Remains:
+class Remains(NamedTuple):
     """Something that an erasure leaves behind or cannot reach.
 
     Attributes:
@@ -51,8 +48,7 @@ class Remains:
     failed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(NamedTuple):
     """An index that speeds up reads and enforces nothing.
 
     Attributes:
@@ -63,8 +59,7 @@ class Index:
     statements: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """One line of `doctor`: what was checked, the result, and how to fix a failure.
 
     Attributes:
@@ -78,8 +73,7 @@ class Check:
     exit_code: ExitCode = ExitCode.UNAVAILABLE
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One server, and how messages name it."""
 
     name: str

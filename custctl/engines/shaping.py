@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from custctl.schema.shape import Delta, Difference, Key, Shape
 
@@ -17,8 +16,7 @@ Made = dict[tuple[str, str], list[tuple[str, str, str, dict[str, str]]]]
 """What the product's scripts create, by script name and checksum: kind, table, name and facts of each object."""
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
+class Product(NamedTuple):
     """What the product's own scripts create on an engine, by script checksum and by script name."""
 
     by_checksum: Mapping[str, Delta]
@@ -37,8 +35,7 @@ class Product:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Mend:
+class Mend(NamedTuple):
     """How to repair one difference.
 
     Attributes:

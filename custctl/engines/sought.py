@@ -7,7 +7,6 @@ id.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 LANES: Final = 3
@@ -26,8 +25,7 @@ Need = tuple[tuple[Term, ...], ...]
 """Alternatives, one of which must be found; all terms of an alternative must be there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sought:
+class Sought(NamedTuple):
     """A page of a search.
 
     Attributes:
@@ -45,8 +43,7 @@ class Sought:
     after: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A page of a search for a part of a field; arguments as in `Sought`.
 
     Attributes:

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from custctl.engines.scripting import TransactionEndedError
@@ -104,7 +104,7 @@ class Task:
         if not self.script.directives.substitute:
             return statement
         text = substitute(statement.text, os.environ, name=self.script.name, line=statement.line)
-        return replace(statement, text=text)
+        return statement._replace(text=text)
 
     def note(self, state: str, applied: int, *, started_at: str, error: str | None = None) -> None:
         """Write the script's row in the journal, in the open transaction."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from custctl.migrations.spaces import Space, number_of, space_of
 from custctl.schema import names
@@ -21,8 +20,7 @@ DONE = ("applied", "baseline")
 """The states of a script that does not need to run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One script in the journal.
 
     Attributes:
@@ -62,8 +60,7 @@ class Record:
         return space_of(self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """The state of a database before a run.
 
     Attributes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from custctl.migrations import journal
@@ -29,7 +28,7 @@ def found_fields(database: Database, connection: Connection, records: Iterable[R
     def is_searchable(field: Field) -> bool:
         return field.kind == "text" and any("searchable" in column_markers(text, field.name) for text in texts)
 
-    return [replace(field, searchable=is_searchable(field)) for field in fields]
+    return [field._replace(searchable=is_searchable(field)) for field in fields]
 
 
 def changed_fields(found: Sequence[Field], recorded: Sequence[Field]) -> list[str]:
@@ -40,7 +39,7 @@ def changed_fields(found: Sequence[Field], recorded: Sequence[Field]) -> list[st
     told += [f"`{name}` is missing" for name in held if name not in there]
     for name, field in there.items():
         if name in held and field != held[name]:
-            is_same = replace(field, searchable=held[name].searchable) == held[name]
+            is_same = field._replace(searchable=held[name].searchable) == held[name]
             now = ("" if field.searchable else "not ") + "searchable" if is_same else field.native
             told.append(f"`{name}` is now {now}")
     return told
@@ -57,7 +56,7 @@ def record(database: Database, session: ScriptSession) -> None:
         database.index_own_words(session, [field.name for field in found if field.searchable])
     except CustctlError:
         # Without an index, searches would read all rows.
-        _record(database, session, [replace(field, searchable=False) for field in found])
+        _record(database, session, [field._replace(searchable=False) for field in found])
         raise
     _record(database, session, found)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from custctl.engines.scripts import Finding, ScriptSyntaxError, Statement
 from custctl.migrations.journal import DONE, Record
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from custctl.engines.base import Database
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One script to run.
 
     Attributes:
@@ -41,8 +39,7 @@ class Step:
         return self.record.in_flight if self.reason == "resume" and self.record else None
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(NamedTuple):
     """A script whose text on disk differs from what was applied."""
 
     script: Script
@@ -54,8 +51,7 @@ class Drift:
         return diff(self.record.script, self.script.text, self.script.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A script as `status` shows it: applied, baseline, pending, drifted, missing, failed, running or left-out."""
 
     state: str
@@ -71,8 +67,7 @@ class Entry:
         return space_of(self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What a run would do, and what prevents it.
 
     Attributes:
@@ -329,4 +324,4 @@ def expand_only(database: Database, plan: Plan, *, allow_out_of_order: bool) -> 
                 details={"expand": script.name, "contract": [each.name for each in passed]},
             )
         steps.append(step)
-    return replace(plan, steps=tuple(steps)), tuple(left)
+    return plan._replace(steps=tuple(steps)), tuple(left)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from custctl.migrations.scripts import ScriptSet
 from custctl.migrations.spaces import number_of
@@ -12,8 +12,7 @@ from custctl.schema.names import FIRST_SCRIPTS, PRODUCT_SCRIPTS
 from custctl.support.paths import bundled
 
 
-@dataclass(frozen=True, slots=True)
-class Lacking:
+class Lacking(NamedTuple):
     """Scripts of the release that a project's folder lacks.
 
     Attributes:

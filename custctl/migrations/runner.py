@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from custctl.engines import deferral
 from custctl.engines.scripts import Finding, Statement
@@ -96,8 +96,7 @@ class Listener:
         """All scripts are applied, but the company's own fields could not be recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """A script that this run has applied; the duration is in milliseconds."""
 
     script: Script
@@ -120,8 +119,7 @@ class Run:
     phases: dict[str, Phase] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What to run; times in seconds. With `expand_only`, scripts of the contract release stay pending."""
 
     sql_dir: Path

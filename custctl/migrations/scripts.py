@@ -11,7 +11,6 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, NoReturn
 
@@ -34,8 +33,7 @@ _LONGEST_SLUG = 100
 _PATTERN_HINT = "name it `NUMBER_words_in_ascii.sql`, as in `0007_add_phone.sql`; see `custctl migrate new --help`"
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(NamedTuple):
     """One script on disk.
 
     Attributes:
@@ -69,8 +67,7 @@ class Script:
         return self.name if self.version is None or is_disputed(self.version) else self.version
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptSet:
+class ScriptSet(NamedTuple):
     """The scripts of one engine.
 
     Attributes:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from custctl.engines.shaping import Mend
 from custctl.migrations.journal import DONE, Record
@@ -29,8 +28,7 @@ _RECORD, _BEFORE = "shape", "shape_before"
 _OFTEN = 3.0  # seconds after which a run records, so that a kill leaves little to the next run
 
 
-@dataclass(frozen=True, slots=True)
-class Unrecorded:
+class Unrecorded(NamedTuple):
     """The start of scripts whose changes are not recorded yet.
 
     Attributes:
@@ -46,8 +44,7 @@ class Unrecorded:
         return frozenset(each.name for each in records if each.state in DONE and each.started_at >= self.since)
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """The changes of scripts whose effect the product does not know.
 
     Attributes:
@@ -56,7 +53,7 @@ class Recorded:
         unrecorded: what a run that is active, or was killed, has yet to record; None if nothing.
     """
 
-    delta: Delta = field(default_factory=Delta)
+    delta: Delta = Delta()
     scripts: frozenset[str] = frozenset()
     unrecorded: Unrecorded | None = None
 
@@ -92,8 +89,7 @@ class Recorded:
         return Recorded(self.delta.then(change), self.scripts | frozenset(scripts))
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(NamedTuple):
     """The shape that a database should have.
 
     Attributes:
@@ -104,8 +100,7 @@ class Expected:
     unknown: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """How a database differs from what its scripts make.
 
     Attributes:

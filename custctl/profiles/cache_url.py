@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _PORT, _SENTINEL_PORT = 6379, 26379
 _TLS = {"redis": False, "valkey": False, "rediss": True, "valkeys": True}
 
-_URL = re.compile(
+_URL = (
     r"(?P<scheme>[a-z]+)(?:\+(?P<kind>[a-z]+))?://"
     r"(?:(?P<user>[^@:/?#,\s]+)@)?(?P<places>[^@/?#]*)(?:/(?P<path>[^?#]*))?(?:\?(?P<query>[^#]*))?"
 )
-_PLACE = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<name>[\w.-]{1,253}))(?::(?P<port>[0-9]{1,5}))?")
+_PLACE = r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<name>[\w.-]{1,253}))(?::(?P<port>[0-9]{1,5}))?"
 _NUMBER = re.compile(r"[0-9]{1,5}")
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """A parsed cache URL.
 
     Attributes:
@@ -52,7 +51,7 @@ def parse_url(url: str) -> Address:
     Raises:
         ValueError: the URL has none of these forms; the message says why, and quotes none of the URL.
     """
-    parts = _URL.fullmatch(url)
+    parts = re.fullmatch(_URL, url)
     if parts is None:
         raise ValueError("it does not have the form `scheme://host:port/number`")
     scheme, kind, path, query = parts["scheme"], parts["kind"], parts["path"], parts["query"]
@@ -87,7 +86,7 @@ def parse_url(url: str) -> Address:
 
 
 def _host(place: str, kind: str | None) -> tuple[str, int]:
-    parts = _PLACE.fullmatch(place)
+    parts = re.fullmatch(_PLACE, place)
     if parts is None:
         raise ValueError("a host must be a name or an address, with IPv6 in brackets")
     port = int(parts["port"]) if parts["port"] else _SENTINEL_PORT if kind == "sentinel" else _PORT

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from custctl.support.children import holds_secret, names_secret, secret_variable
 from custctl.support.files import UnfitFileError, read_regular
@@ -25,20 +25,19 @@ _QUOTED = 60
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 # Lone surrogates are undecodable bytes of the environment.
 _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
-_PLAIN = re.compile(r"[\t\n\r\x20-\x7e]*")
+_PLAIN = r"[\t\n\r\x20-\x7e]*"
 # Characters that YAML forbids; the parsers report no line for them. Compiled only if a text is not plain ASCII.
 _NOT_YAML = r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\ufeff"
-_VARIABLE = re.compile(r"\$\$|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\$\{)")
+_VARIABLE = r"\$\$|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\$\{)"
 
-_PLAIN_KEY = re.compile(r"[\w-]{1,40}")
+_PLAIN_KEY = r"[\w-]{1,40}"
 _CREDENTIALS_HINT = (
     "keep passwords out of profiles: `custctl credential set`, or the files named by `CUSTCTL_DB_PASSWORD_FILE` and "
     "`CUSTCTL_CACHE_PASSWORD_FILE`"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One problem of a profile.
 
     Attributes:
@@ -159,7 +158,7 @@ def _read(source: Path, problems: list[Problem]) -> str:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise stop(raw.count(b"\n", 0, error.start) + 1, "the file is not UTF-8 text") from None
-    if not _PLAIN.fullmatch(text) and (unfit := re.search(_NOT_YAML, text)):
+    if not re.fullmatch(_PLAIN, text) and (unfit := re.search(_NOT_YAML, text)):
         raise stop(
             text.count("\n", 0, unfit.start()) + 1,
             f"the file contains U+{ord(unfit.group()):04X}, which YAML does not allow",
@@ -255,7 +254,7 @@ class _Builder:
             key = event.value
             if names_secret(key) or holds_secret(key):
                 # Skip its value unread, so that not even a message can quote it.
-                named = quote(key) if _PLAIN_KEY.fullmatch(key) else "a key that looks like one"
+                named = quote(key) if re.fullmatch(_PLAIN_KEY, key) else "a key that looks like one"
                 self._problems.append(secret_problem(key_line, named))
                 self._skip()
                 continue
@@ -307,7 +306,7 @@ class _Builder:
         parts: list[str] = []
         names: list[str] = []
         end = length = 0
-        for match in _VARIABLE.finditer(raw):
+        for match in re.finditer(_VARIABLE, raw):
             if match["bad"]:
                 hint = "write `${NAME}` or `${NAME:-default}`, and `$$` for a dollar sign"
                 raise _SpoiltError(Problem(line, "`${` does not start a variable", hint))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import socket
 
 # A host becomes part of connection strings, so no character that ends a value there.
-_HOST = re.compile(r"[^\s;,=@{}()\[\]<>'\"`?#$%&*|^~!]{1,255}")
+_HOST = r"[^\s;,=@{}()\[\]<>'\"`?#$%&*|^~!]{1,255}"
 
 
 def host_fault(host: str, *, sockets: bool) -> str | None:
@@ -16,7 +15,7 @@ def host_fault(host: str, *, sockets: bool) -> str | None:
         sockets: whether an absolute path, the folder of a server's socket, is valid.
     """
     if host.startswith("/"):
-        return None if sockets and _HOST.fullmatch(host) else ""
+        return None if sockets and re.fullmatch(_HOST, host) else ""
     if ":" in host or host.startswith("["):
         address, _, zone = host.partition("%")
         if _packed(address) is not None and (not zone or zone.isalnum()):
@@ -24,7 +23,7 @@ def host_fault(host: str, *, sockets: bool) -> str | None:
         if host.startswith("["):
             return ": an IPv6 address is written without brackets"
         return ": the port is a key of its own" if re.fullmatch(r"[^:]+:[0-9]+", host) else ""
-    if not _HOST.fullmatch(host) or "/" in host or host.isdigit():
+    if not re.fullmatch(_HOST, host) or "/" in host or host.isdigit():
         return ""
     labels = host.removesuffix(".").split(".")
     return None if all(0 < len(label) < 64 and label[0] != "-" for label in labels) else ""
@@ -44,6 +43,8 @@ def _canonical(host: str) -> object:
 
 
 def _packed(address: str) -> bytes | None:
+    import socket
+
     try:
         return socket.inet_pton(socket.AF_INET6, address)
     except (OSError, ValueError):

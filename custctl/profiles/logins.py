@@ -15,7 +15,7 @@ ROLES = ("support", "operator", "admin")
 _KEYS = ("issuer", "client_id", "scopes", "claim", "roles")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 # RFC 6749, 3.3.
-_SCOPE = re.compile(r"[!#-\[\]-~]{1,200}")
+_SCOPE = r"[!#-\[\]-~]{1,200}"
 _EXAMPLE = "for example `roles: {support: helpdesk, operator: sales-ops, admin: dba}`"
 
 
@@ -27,7 +27,7 @@ def read_login(values: Values, fields: Fields) -> Login | None:
     claim = values.text(fields, "login.claim", "groups")
     scopes = _words(values, fields, "login.scopes")
     for scope in scopes:
-        if not _SCOPE.fullmatch(scope):
+        if not re.fullmatch(_SCOPE, scope):
             values.note(values.lines["login.scopes"], "`login.scopes` holds what is no scope")
     if issuer is not None and not _is_issuer(issuer):
         hint = "for example `https://login.example.com`; plain `http` only to this machine"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from custctl.support.units import format_duration
 
@@ -63,8 +63,7 @@ class Reads(StrEnum):
     PRIMARY = "primary"
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One server. Its role is discovered, not declared.
 
     Attributes:
@@ -84,8 +83,7 @@ class Node:
         return f"{host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Replication:
+class Replication(NamedTuple):
     """How the nodes replicate.
 
     Attributes:
@@ -101,8 +99,7 @@ class Replication:
     experimental: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Database:
+class Database(NamedTuple):
     """The database of a profile.
 
     Attributes:
@@ -134,12 +131,11 @@ class Database:
     connect_timeout: float = 5.0
     statement_timeout: float = 30.0
     replication: Replication = Replication()
-    hooks: Mapping[str, list[str]] = field(default_factory=dict)
+    hooks: Mapping[str, list[str]] = {}
     reads: Reads = Reads.PRIMARY
 
 
-@dataclass(frozen=True, slots=True)
-class Cache:
+class Cache(NamedTuple):
     """The cache of frequently read customers.
 
     Attributes:
@@ -171,8 +167,7 @@ class OnDelete(StrEnum):
     DISABLE = "disable"
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """The provider of customers' accounts. Settings of other providers are None.
 
     Attributes:
@@ -207,8 +202,7 @@ class Identity:
         return self.provider is Accounts.LOCAL
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
+class Login(NamedTuple):
     """How operators log in.
 
     Attributes:
@@ -231,8 +225,7 @@ class Login:
         return any("database.windows.net" in scope for scope in self.scopes)
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One value of a profile as `profile show` prints it.
 
     Attributes:
@@ -246,8 +239,7 @@ class Setting:
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """A validated profile.
 
     Attributes:

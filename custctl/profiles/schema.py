@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from custctl.engines import ENGINES, Engine
 from custctl.profiles.cache_url import has_password, parse_url
@@ -49,17 +49,17 @@ _PROVIDER_KEYS: dict[Accounts, tuple[tuple[str, ...], tuple[str, ...]]] = {
     Accounts.SCIM: (("url",), ()),
 }
 _ALL_PROVIDER_KEYS = tuple(dict.fromkeys(key for keys in _PROVIDER_KEYS.values() for key in (*keys[0], *keys[1])))
-_POOL = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[0-9]+_[A-Za-z0-9]{1,55}")
-_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[0-9]+")
-_DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}")
+_POOL = r"[a-z]{2}(?:-[a-z]+)+-[0-9]+_[A-Za-z0-9]{1,55}"
+_REGION = r"[a-z]{2}(?:-[a-z]+)+-[0-9]+"
+_DOMAIN = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
 
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,252}")
+_PLAIN_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
+_NODE_NAME = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,252}"
 # The hooks, and the placeholders that their arguments may contain.
 _NODE = ("node", "host", "port")
 _HOOKS = {"fence": _NODE, "unfence": _NODE, "rejoin": (*_NODE, "primary", "primary_host", "primary_port")}
 # Not `{{name}}`, which other programs use.
-_PLACEHOLDER = re.compile(r"(?<!\{)\{(\w+)\}(?!\})")
+_PLACEHOLDER = r"(?<!\{)\{(\w+)\}(?!\})"
 
 
 Named = StrEnum("Named", {name.upper(): name for name in ENGINES})  # type: ignore[misc]
@@ -73,8 +73,7 @@ class Switch(StrEnum):
     FALSE = "false"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """The result of reading a file.
 
     Attributes:
@@ -229,7 +228,7 @@ class _Schema(Values):
                 self.note(self.lines[f"{key}.host"], f"`{key}.host` is not a host name or address{fault}")
                 host = None
             name = self.text(item, f"{key}.name", host)
-            if name is not None and not _NODE_NAME.fullmatch(name):
+            if name is not None and not re.fullmatch(_NODE_NAME, name):
                 what = (
                     "is not a plain name"
                     if "name" in item.nodes
@@ -288,7 +287,7 @@ class _Schema(Values):
         if section is None:
             return hooks
         for name, (line, _) in section.nodes.items():
-            if not _PLAIN_NAME.fullmatch(name):
+            if not re.fullmatch(_PLAIN_NAME, name):
                 self.note(line, f"{quote(name)} is not a plain name for a hook")
                 return hooks
         self.known(section, "database.hooks", tuple(_HOOKS))
@@ -300,7 +299,7 @@ class _Schema(Values):
                 # `--password X`; the form with an equals sign was already found.
                 if word.startswith("-") and names_secret(word.lstrip("-")):
                     self.problems.append(secret_problem(item.line, f"an argument of `{key}` passes one"))
-                for unknown in _PLACEHOLDER.findall(word):
+                for unknown in re.findall(_PLACEHOLDER, word):
                     if unknown not in _HOOKS[name]:
                         known = ", ".join(f"`{{{each}}}`" for each in _HOOKS[name])
                         self.note(
@@ -356,7 +355,7 @@ class _Schema(Values):
             ("domain", _DOMAIN, "example.eu.auth0.com"),
         ):
             value = values.get(key)
-            if value is not None and not form.fullmatch(value):
+            if value is not None and not re.fullmatch(form, value):
                 self.note(self.lines[f"identity.{key}"], f"`identity.{key}` is not a {key}", f"for example `{example}`")
         pool = values.get("pool")
         if pool is not None and values.get("region") is None:
@@ -374,7 +373,7 @@ class _Schema(Values):
         items = self.items(top, "seed")
         names = self.words(items, "seed")
         for index, (item, name) in enumerate(zip(items, names, strict=True)):
-            if name and not _PLAIN_NAME.fullmatch(name):
+            if name and not re.fullmatch(_PLAIN_NAME, name):
                 self.note(item.line, "the name of a seed set may have only letters, digits, `_` and `-`")
             if name and name in names[:index]:
                 self.note(item.line, "`seed` names a set twice")

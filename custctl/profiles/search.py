@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from custctl.profiles.model import Environment, Profile
 from custctl.support.errors import RefusedError, UsageError
@@ -19,12 +18,11 @@ if TYPE_CHECKING:
     from custctl.profiles.schema import Reading
 
 _SUFFIX = ".yaml"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 _OPTION, _VARIABLE = "--profiles-dir", "CUSTCTL_PROFILES_DIR"
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileEntry:
+class ProfileEntry(NamedTuple):
     """A line of `profile list`.
 
     Attributes:
@@ -42,8 +40,7 @@ class ProfileEntry:
     bundled: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
+class _Folder(NamedTuple):
     """A folder of profiles. `named` is the option or variable that names it, None for a default folder."""
 
     path: Path
@@ -71,7 +68,7 @@ class _Folder:
         return sorted(
             entry.removesuffix(_SUFFIX)
             for entry in entries
-            if entry.endswith(_SUFFIX) and _NAME.fullmatch(entry.removesuffix(_SUFFIX))
+            if entry.endswith(_SUFFIX) and re.fullmatch(_NAME, entry.removesuffix(_SUFFIX))
         )
 
     def file(self, name: str) -> Path:
@@ -104,7 +101,7 @@ def load_profile(name: str, *, profiles_dir: Path | None, environ: Mapping[str, 
             production. The error lists all problems of the file.
         RefusedError: it turns TLS off in production.
     """
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(_NAME, name):
         raise UsageError(
             f"`{visible(name[:60])}` is not a valid profile name",
             hint="letters, digits, `_` and `-`, as in `--env dev`",

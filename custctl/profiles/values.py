@@ -15,7 +15,7 @@ from custctl.support.units import parse_duration
 Choice = TypeVar("Choice", bound=StrEnum)
 
 # A variable that a shell would expand at the start of a path.
-_BARE_VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)(?=/)")
+_BARE_VARIABLE = r"\$([A-Za-z_][A-Za-z0-9_]*)(?=/)"
 
 
 class Values:
@@ -121,7 +121,7 @@ class Values:
 
     def at_home(self, text: str, line: int, path: str) -> str | None:
         """Return a path with a leading `~` replaced by the home folder; None if that is unknown."""
-        if variable := _BARE_VARIABLE.match(text):
+        if variable := re.match(_BARE_VARIABLE, text):
             name = variable[1]
             self.note(line, f"`${name}` in `{path}` is not a variable", f"write `${{{name}}}`")
             return None

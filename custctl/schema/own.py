@@ -7,9 +7,8 @@ query is needed; only `migrate` and `doctor` read the columns from an engine's c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 from custctl.support.errors import RefusedError
 
@@ -29,8 +28,7 @@ Value = None | bool | int | float | str | list[Any] | dict[str, Any]
 _KINDS: Final = frozenset(get_args(Kind))
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """A column that is not one of the product's.
 
     Attributes:
@@ -68,7 +66,7 @@ class Field:
 
 _EXACT: Final = 10**15
 """Below it, a float stands for exactly one number of fifteen digits or fewer."""
-_DEFAULTS: Final = {each.name: each.default for each in fields(Field)}
+_DEFAULTS: Final = Field._field_defaults
 
 
 class OwnFields:
@@ -129,7 +127,7 @@ def parse_record(record: str | None) -> OwnFields:
 
 def _field(found: dict[str, Any]) -> Field:
     # Ignore attributes that a later release records.
-    known = {name: value for name, value in found.items() if name in _DEFAULTS}
+    known = {name: value for name, value in found.items() if name in Field._fields}
     if known["kind"] not in _KINDS:
         known.update(kind="other", settable=False)
     return Field(**known)
@@ -139,7 +137,10 @@ def dump_record(found: Iterable[Field]) -> str | None:
     """Return the record of fields; None if there are none."""
     import json
 
-    documents = [{name: value for name, value in asdict(field).items() if value != _DEFAULTS[name]} for field in found]
+    documents = [
+        {name: value for name, value in field._asdict().items() if name not in _DEFAULTS or value != _DEFAULTS[name]}
+        for field in found
+    ]
     return json.dumps(documents, ensure_ascii=False, separators=(",", ":")) if documents else None
 
 

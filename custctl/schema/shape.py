@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 TABLE, COLUMN, PRIMARY_KEY, UNIQUE = "table", "column", "primary key", "unique constraint"
@@ -21,7 +20,7 @@ UNKNOWN = "?"
 _ANY_NAME = (UNIQUE, CHECK, FOREIGN_KEY, INDEX)
 _BODY = "body"
 _SPELT = ("definition", "default")
-_CAST = re.compile(r"::(?:character varying|double precision|[a-z]\w*)(?:\(\d+\))?(?:\[\])?")
+_CAST = r"::(?:character varying|double precision|[a-z]\w*)(?:\(\d+\))?(?:\[\])?"
 
 
 class Key(NamedTuple):
@@ -34,12 +33,12 @@ class Key(NamedTuple):
 
 Facts = Mapping[str, str]
 """What is known about a thing. A fact whose name begins with `_` serves to recreate it, and is never compared."""
+_NO_FACTS: Facts = {}
 
 Shape = Mapping[Key, Facts]
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
+class Delta(NamedTuple):
     """The changes that a script makes to a shape.
 
     Attributes:
@@ -47,7 +46,7 @@ class Delta:
         removed: removed things.
     """
 
-    made: Mapping[Key, Facts] = field(default_factory=dict)
+    made: Mapping[Key, Facts] = {}
     removed: frozenset[Key] = frozenset()
 
     @classmethod
@@ -96,8 +95,7 @@ class Delta:
         return cls(made, frozenset(Key(*key) for key in held["removed"]))
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(NamedTuple):
     """A difference from what the scripts make.
 
     Attributes:
@@ -111,7 +109,7 @@ class Difference:
     key: Key
     fault: str
     expected: Facts
-    found: Facts = field(default_factory=dict)
+    found: Facts = _NO_FACTS
     facts: tuple[str, ...] = ()
     instead: str | None = None
 
@@ -231,7 +229,7 @@ def _differing(expected: Facts, found: Facts) -> tuple[str, ...]:
 
 def _same(fact: str, wanted: str, found: str) -> bool:
     """Return whether two values mean the same; casts are ignored, because only the column reports a different type."""
-    return found in (wanted, UNKNOWN) or (fact in _SPELT and _CAST.sub("", found) == _CAST.sub("", wanted))
+    return found in (wanted, UNKNOWN) or (fact in _SPELT and re.sub(_CAST, "", found) == re.sub(_CAST, "", wanted))
 
 
 def _stand_ins(key: Key, facts: Facts, found: Shape, expected: Shape) -> Iterator[Facts]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from custctl.schema import names
 from custctl.schema.own import RECORD
@@ -51,8 +50,7 @@ _DEFERRED = "deferred_indexes"
 _SYNCHRONOUS, _SYNCHRONOUS_AT = "synchronous", "synchronous_at"
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """What a database says about itself.
 
     Attributes:
@@ -162,8 +160,7 @@ def stamp(connection: Connection, environment: str, branch: str | None) -> None:
             connection.run("metadata.insert", key=name, value=value)
 
 
-@dataclass(frozen=True, slots=True)
-class Restamp:
+class Restamp(NamedTuple):
     """The values that a restamp replaced, and the new ones."""
 
     database_id: tuple[str | None, str]

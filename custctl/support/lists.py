@@ -8,8 +8,8 @@ import time
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from custctl.support.errors import UsageError
 from custctl.support.paths import user_state_dir
@@ -18,8 +18,7 @@ from custctl.support.state import write_whole
 _KEPT_FOR = 12 * 3600  # seconds
 
 
-@dataclass(frozen=True, slots=True)
-class LastList:
+class LastList(NamedTuple):
     """A list, after a page of it was shown.
 
     Attributes:
@@ -42,7 +41,7 @@ def remember(environ: Mapping[str, str], shown: LastList) -> bool:
         return False
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_whole(path, json.dumps(asdict(shown)))
+        write_whole(path, json.dumps(shown._asdict()))
     except OSError:
         return False
     for old in _files(path.parent):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -61,6 +60,8 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         OSError: it cannot be written.
     """
+    import tempfile
+
     descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
@@ -77,7 +78,11 @@ def runtime_dir(environ: Mapping[str, str]) -> Path:
     for variable in ("XDG_RUNTIME_DIR", "TMPDIR"):
         if os.path.isabs(environ.get(variable, "")):
             return Path(environ[variable])
-    return Path(tempfile.gettempdir() if os.name == "nt" else "/tmp")  # noqa: S108 - the file's owner is checked
+    if os.name == "nt":
+        import tempfile
+
+        return Path(tempfile.gettempdir())
+    return Path("/tmp")  # noqa: S108 - the file's owner is checked
 
 
 class SealedFile:

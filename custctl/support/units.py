@@ -6,8 +6,8 @@ import re
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 # ASCII digits only: `\d` also matches digits of other scripts.
-_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m|h)")
-_ZERO = re.compile(r"0{1,12}(?:\.0{1,6})?")
+_DURATION = r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m|h)"
+_ZERO = r"0{1,12}(?:\.0{1,6})?"
 _LONGEST = 7 * 24 * 3600.0
 _EXAMPLES = "write it as `250ms`, `5s`, `2m` or `1h`"
 
@@ -25,9 +25,9 @@ def parse_duration(text: str) -> float:
         ValueError: the text is not a duration, has no unit, or is longer than a week; the message says how to write it.
     """
     stripped = text.strip()
-    if _ZERO.fullmatch(stripped):
+    if re.fullmatch(_ZERO, stripped):
         return 0.0
-    match = _DURATION.fullmatch(stripped)
+    match = re.fullmatch(_DURATION, stripped)
     if match is None:
         raise ValueError(f"not a duration: {_EXAMPLES}")
     number, unit = match.groups()

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 
-_URL = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?(?:/[^\s?#]*)?"
-)
+_URL = r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?(?:/[^\s?#]*)?"
 _LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 
 
 def is_safe_url(url: str) -> bool:
     """Return whether a URL uses HTTPS or points to this machine, and has no login, query or fragment."""
-    found = _URL.fullmatch(url)
+    found = re.fullmatch(_URL, url)
     if found is None or (found["port"] is not None and not 0 < int(found["port"]) < 65536):
         return False
     return found["scheme"] == "https" or found["host"] in _LOOPBACK
@@ -20,7 +18,7 @@ def is_safe_url(url: str) -> bool:
 
 def url_host(url: str) -> str:
     """Return a URL's host and port, or the whole text if it has none."""
-    found = _URL.fullmatch(url)
+    found = re.fullmatch(_URL, url)
     if found is None:
         return url
     return found["host"] + (f":{found['port']}" if found["port"] else "")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from custctl.schema.times import is_time
 from custctl.support.errors import UsageError
@@ -35,8 +35,7 @@ class Exported:
     is_exact: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Fit:
+class _Fit(NamedTuple):
     """How a table fits into a terminal; see `Renderer.many`."""
 
     may_drop: bool = False

@@ -7,7 +7,6 @@ affair, and a hanging one must not keep a process from ending.
 from __future__ import annotations
 
 import copy
-import dataclasses
 import json
 import os
 import pickle
@@ -312,7 +311,7 @@ def test_check_tells_every_place(tmp_path: Path) -> None:
 
 
 def cached(url: str = "rediss://ada@cache.internal", *, encrypt: bool = True) -> Profile:
-    return dataclasses.replace(server(), cache=Cache(url, encrypt=encrypt))
+    return server()._replace(cache=Cache(url, encrypt=encrypt))
 
 
 CACHE, KEY = Purpose.CACHE, Purpose.CACHE_KEY
@@ -376,7 +375,7 @@ def test_where_the_cache_asks_for_nothing_nothing_is_looked_for() -> None:
 
 
 def with_provider(**settings: Any) -> Profile:
-    return dataclasses.replace(server(), identity=Identity(**settings))
+    return server()._replace(identity=Identity(**settings))
 
 
 SCIM = {"provider": Accounts.SCIM, "url": "https://idp.internal:8443/scim/v2"}
@@ -455,7 +454,7 @@ def test_each_secret_has_an_entry_of_its_own(home: Path) -> None:
         "InMemoryKeyring",
         """
         scim = Identity(provider=Accounts.SCIM, url="https://sql1.internal/")
-        profile = dataclasses.replace(profile, cache=Cache("rediss://app@sql1.internal", encrypt=True), identity=scim)
+        profile = profile._replace(cache=Cache("rediss://app@sql1.internal", encrypt=True), identity=scim)
         for purpose in Purpose:
             store_credential(profile, Secret(f"for {purpose}"), os.environ, purpose)
         found = [find_credential(profile, os.environ, purpose).secret.reveal() for purpose in Purpose]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from custctl.engines.filling import checked_column, fill, note, tidied
@@ -49,7 +48,7 @@ def mends(
         statements = tuple(statement for at in fit for statement in told[at].statements)
         together = Mend(around(here, statements), tuple(line for at in fit for line in told[at].notes))
         for at in typed:
-            told[at] = together if at in fit else replace(told[at], statements=around(here, told[at].statements))
+            told[at] = together if at in fit else told[at]._replace(statements=around(here, told[at].statements))
     return told
 
 

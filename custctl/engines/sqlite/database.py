@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -439,6 +438,8 @@ class SqliteDatabase(Database):
 
     @property
     def client(self) -> str:
+        import shlex
+
         return f"sqlite3 -bail {shlex.quote(str(self.path))} <FILE"
 
     def product(self) -> Product:

@@ -17,12 +17,10 @@ from custctl.support.errors import (
     other_shape,
 )
 
-_COLUMNS = re.compile(r"\b\w+\.([^,]+)(?:, |$)")
-_INDEX = re.compile(r"UNIQUE constraint failed: index '(.+)'$")
-_MISSING = re.compile(r"no such (table|module)\b")
-_OTHER_SHAPE = re.compile(
-    r"no such column|has no column named|ON CONFLICT clause does not match|datatype mismatch|cannot (?:INSERT into|UPDATE) generated"
-)
+_COLUMNS = r"\b\w+\.([^,]+)(?:, |$)"
+_INDEX = r"UNIQUE constraint failed: index '(.+)'$"
+_MISSING = r"no such (table|module)\b"
+_OTHER_SHAPE = r"no such column|has no column named|ON CONFLICT clause does not match|datatype mismatch|cannot (?:INSERT into|UPDATE) generated"
 
 
 def translate(error: BaseException, location: str) -> CustctlError:
@@ -68,18 +66,18 @@ def translate(error: BaseException, location: str) -> CustctlError:
             f"a value in {location} is not UTF-8: it was not written by custctl",
             hint="find it with `SELECT id FROM customer WHERE …` in the sqlite3 shell, and rewrite it",
         )
-    if _OTHER_SHAPE.search(text):
+    if re.search(_OTHER_SHAPE, text):
         return other_shape(location, text)
-    if _MISSING.match(text):
+    if re.match(_MISSING, text):
         return PendingError(f"the schema of {location} is missing or too old: {text}", hint="run `custctl migrate`")
     return CustctlError(f"{location}: {text}")
 
 
 def _taken(text: str) -> CustctlError:
-    columns = _COLUMNS.findall(text)
+    columns = re.findall(_COLUMNS, text)
     if columns in (["email"], ["operation_id"]):
         return ConflictError(f"this {columns[0]} is taken by another row", details={"field": columns[0]})
-    index = _INDEX.search(text)
+    index = re.search(_INDEX, text)
     return broken("unique", index[1] if index else None, columns)
 
 
@@ -88,7 +86,7 @@ def _broken(name: str, text: str) -> CustctlError:
     if name == "SQLITE_CONSTRAINT_CHECK":
         return broken("check", told or None)
     if name == "SQLITE_CONSTRAINT_NOTNULL":
-        return broken("required", None, _COLUMNS.findall(text))
+        return broken("required", None, re.findall(_COLUMNS, text))
     if name == "SQLITE_CONSTRAINT_FOREIGNKEY":
         return broken("reference", None)
     return broken("value", None, text=text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from custctl.engines.sqlite.tokens import Kind, Token, tokenise
 
@@ -12,8 +12,7 @@ _PARTS = ("PRIMARY", "NOT", "NULL", "UNIQUE", "CHECK", "DEFAULT", "COLLATE", "RE
 _CONTINUE = {"NULL": ("NOT", "SET"), "DEFAULT": ("SET",), "AS": ("ALWAYS",)}
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A constraint, or another clause of a column.
 
     Attributes:
@@ -42,8 +41,7 @@ class Part:
         return spelt(self.text.partition("(")[2].rpartition(")")[0])
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnText:
+class ColumnText(NamedTuple):
     """A column: its name, its type as written, its clauses and its whole text."""
 
     name: str
@@ -52,8 +50,7 @@ class ColumnText:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class TableText:
+class TableText(NamedTuple):
     """A table: its columns, its own constraints, and the text after the last parenthesis."""
 
     columns: tuple[ColumnText, ...]
