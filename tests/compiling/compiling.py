@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -34,6 +32,8 @@ from __future__ import annotations
 
 from custctl.engines.connection import Prepared
 
+# One line each.
+# fmt: off
 STATEMENTS: dict[str, Prepared] = {
 '''
 
@@ -80,9 +80,7 @@ def source(engine: str) -> str:
     lines = [_HEAD]
     for name, (text, parameters) in sorted(compiled(DIALECTS[engine]).items()):
         lines.append(f"    {name!r}: ({text!r}, {parameters!r}),\n")
-    lines.append("}\n")
-    ruff = [str(Path(sys.executable).with_name("ruff")), "format", "-q", "--stdin-filename", "statements.py", "-"]
-    return subprocess.run(ruff, input="".join(lines), capture_output=True, text=True, check=True).stdout
+    return "".join([*lines, "}\n"])
 
 
 if __name__ == "__main__":

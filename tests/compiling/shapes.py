@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +26,8 @@ from __future__ import annotations
 
 from custctl.engines.shaping import Made
 
+# One line each.
+# fmt: off
 MADE: Made = {
 '''
 
@@ -104,11 +104,10 @@ def source(made: dict[str, Delta], database: Database) -> str:
     for script in (*scripts.versioned, *scripts.repeatable):
         # Servers list what they hold in an order of their own; only that of a table's columns means something.
         things = sorted(made[script.name].made.items(), key=_place)
-        rows = [(*key, dict(facts)) for key, facts in things]
-        lines.append(f"    ({script.name!r}, {script.checksum!r}): {rows!r},\n")
-    lines.append("}\n")
-    ruff = [str(Path(sys.executable).with_name("ruff")), "format", "-q", "--stdin-filename", "made.py", "-"]
-    return subprocess.run(ruff, input="".join(lines), capture_output=True, text=True, check=True).stdout
+        lines.append(f"    ({script.name!r}, {script.checksum!r}): [\n")
+        lines += [f"        {(*key, dict(facts))!r},\n" for key, facts in things]
+        lines.append("    ],\n")
+    return "".join([*lines, "}\n"])
 
 
 def main() -> None:
