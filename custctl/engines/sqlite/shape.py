@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from custctl.engines.sqlite.tabletext import Part, TableText, spelt
@@ -28,14 +29,19 @@ if TYPE_CHECKING:
 _MASTER = (
     "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
 )
-_COLUMNS = 'SELECT name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?)'
-_UNIQUES = """
-SELECT l.name, group_concat(i.name, ', ') FROM pragma_index_list(?) AS l, pragma_index_info(l.name) AS i
- WHERE l.origin = 'u' GROUP BY l.name
+_PLAIN = "m.type = 'table' AND m.sql NOT LIKE 'CREATE VIRTUAL%'"
+_COLUMNS = f"""
+SELECT m.name AS owner, c.name, c.type, "notnull", dflt_value, pk, hidden
+  FROM sqlite_master AS m, pragma_table_xinfo(m.name) AS c WHERE {_PLAIN}
 """
-_FOREIGN_KEYS = """
-SELECT id, "table", group_concat("from", ', '), group_concat("to", ', '), on_delete
-  FROM pragma_foreign_key_list(?) GROUP BY id
+_UNIQUES = f"""
+SELECT m.name AS owner, group_concat(i.name, ', ')
+  FROM sqlite_master AS m, pragma_index_list(m.name) AS l, pragma_index_info(l.name) AS i
+ WHERE {_PLAIN} AND l.origin = 'u' GROUP BY m.name, l.name
+"""
+_FOREIGN_KEYS = f"""
+SELECT m.name AS owner, "table", group_concat("from", ', '), group_concat("to", ', '), on_delete
+  FROM sqlite_master AS m, pragma_foreign_key_list(m.name) WHERE {_PLAIN} GROUP BY m.name, id
 """
 
 
@@ -48,12 +54,17 @@ def read_shape(connection: Connection) -> Shape:
     shadow = re.compile(
         "|".join(f"{re.escape(name)}_(?:data|idx|content|docsize|config)" for name in virtual) or r"(?!)"
     )
+    columns, uniques, foreign_keys = (_by_table(connection, each) for each in (_COLUMNS, _UNIQUES, _FOREIGN_KEYS))
     found: dict[Key, Facts] = {}
     for kind, name, table, sql in master:
         if table in names.BOOTSTRAP or shadow.fullmatch(table):
             continue
         if kind == "table":
-            found |= _table(connection, table, sql, virtual=name in virtual)
+            text = None if name in virtual else TableText.of(sql)
+            if text is None:
+                found[Key(TABLE, table, "")] = {"_sql": sql}
+            else:
+                found |= _table(table, text, columns[name], uniques[name], foreign_keys[name])
         elif kind == "index":
             found[Key(INDEX, table, name)] = {**_index(sql), "_sql": sql}
         elif kind == "trigger":
@@ -62,19 +73,24 @@ def read_shape(connection: Connection) -> Shape:
     return {key: {name: each for name, each in facts.items() if each} for key, facts in found.items()}
 
 
-def _table(connection: Connection, table: str, sql: str, *, virtual: bool) -> dict[Key, Facts]:
-    def rows(query: str) -> list[tuple[str, ...]]:
-        return [tuple(row) for row in connection.send(query, ("name",), {"name": table})]
+_Rows = list[tuple[str, ...]]
 
-    text = None if virtual else TableText.of(sql)
-    if text is None:
-        return {Key(TABLE, table, ""): {"_sql": sql}}
+
+def _by_table(connection: Connection, query: str) -> dict[str, _Rows]:
+    """Return the rows of a query by their first column, which is left out."""
+    found: dict[str, _Rows] = defaultdict(list)
+    for table, *row in connection.send(query):
+        found[table].append(tuple(row))
+    return found
+
+
+def _table(table: str, text: TableText, columns: _Rows, uniques: _Rows, foreign_keys: _Rows) -> dict[Key, Facts]:
     found: dict[Key, Facts] = {Key(TABLE, table, ""): {"options": text.options}}
     known = names.COLUMNS if table == names.CUSTOMER else ()
     written = {column.name: column for column in text.columns}
     whole = {(part.kind, part.columns): part for part in text.parts}
     keys: list[tuple[int, str]] = []
-    for spelling, kind, not_null, default, key, hidden in rows(_COLUMNS):
+    for spelling, kind, not_null, default, key, hidden in columns:
         column, name = written.get(spelling), as_ours(spelling, known)
         parts = {part.kind: part for part in column.parts} if column else {}
         if int(key):
@@ -89,11 +105,11 @@ def _table(connection: Connection, table: str, sql: str, *, virtual: bool) -> di
         }
     if keys:
         counted = any("AUTOINCREMENT" in part.text.upper() for column in text.columns for part in column.parts)
-        columns = ", ".join(name for _, name in sorted(keys))
+        key_columns = ", ".join(name for _, name in sorted(keys))
         found[Key(PRIMARY_KEY, table, "")] = {
-            "columns": columns,
+            "columns": key_columns,
             "autoincrement": "yes" if counted else "",
-            "_sql": _whole(whole, "PRIMARY", columns),
+            "_sql": _whole(whole, "PRIMARY", key_columns),
         }
     for part in text.parts:
         if part.kind == "CHECK":
@@ -103,15 +119,15 @@ def _table(connection: Connection, table: str, sql: str, *, virtual: bool) -> di
             if part.kind == "CHECK":
                 told = {"definition": part.inner, "_column": column.name, "_check": part.whole}
                 found[Key(CHECK, table, part.name or part.inner)] = told
-    for _, columns in rows(_UNIQUES):
-        found[Key(UNIQUE, table, columns)] = {"columns": columns, "_sql": _whole(whole, "UNIQUE", columns)}
+    for (unique,) in uniques:
+        found[Key(UNIQUE, table, unique)] = {"columns": unique, "_sql": _whole(whole, "UNIQUE", unique)}
     named = {
         spelt(column.name): part.name
         for column in text.columns
         for part in column.parts
         if part.kind == "REFERENCES" and part.name
     } | {part.columns: part.name for part in text.parts if part.kind == "FOREIGN" and part.name}
-    for _, other, own, theirs, action in rows(_FOREIGN_KEYS):
+    for other, own, theirs, action in foreign_keys:
         behind = f" ON DELETE {action}" if action != "NO ACTION" else ""
         told_key = f"FOREIGN KEY ({own}) REFERENCES {other}{f' ({theirs})' if theirs else ''}{behind}"
         found[Key(FOREIGN_KEY, table, named.get(spelt(own)) or told_key)] = {

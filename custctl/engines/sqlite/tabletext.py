@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from custctl.engines.sqlite.tokens import Kind, Token, tokenise
@@ -58,6 +59,7 @@ class TableText(NamedTuple):
     options: str
 
     @classmethod
+    @lru_cache(maxsize=1024)  # a migration reads the shape several times
     def of(cls, sql: str) -> TableText | None:
         """Parse a statement; None if it has no column list."""
         tokens = list(tokenise(sql))
@@ -88,6 +90,7 @@ def name_of(token: Token) -> str:
     return inner if quote == "]" else inner.replace(quote * 2, quote)
 
 
+@lru_cache(maxsize=4096)
 def spelt(text: str) -> str:
     """Normalise a piece of SQL: blanks only where words would run together, and no unnecessary quotes."""
     written, before = "", False
@@ -120,13 +123,12 @@ def _parts(tokens: Sequence[Token], sql: str) -> Iterator[Part]:
     depth, begun, name = 0, -1, None
     named_at = -1
     last = ""
-    foreign = bool(tokens) and any(token.keyword == "FOREIGN" for token in tokens)
-    for number, token in enumerate(tokens):
-        word = token.keyword
+    words = [token.keyword for token in tokens]
+    foreign = "FOREIGN" in words
+    for number, (token, word) in enumerate(zip(tokens, words, strict=True)):
         starts = depth == 0 and (word in _PARTS or word == "CONSTRAINT") and last not in _CONTINUE.get(word, ())
         # `NOT DEFERRABLE` and the table's `FOREIGN KEY … REFERENCES` are one clause.
-        following = tokens[number + 1].keyword if number + 1 < len(tokens) else ""
-        if (word == "NOT" and following == "DEFERRABLE") or (word == "REFERENCES" and foreign):
+        if (word == "NOT" and words[number + 1 : number + 2] == ["DEFERRABLE"]) or (word == "REFERENCES" and foreign):
             starts = False
         if starts:
             if begun >= 0:
