@@ -111,8 +111,10 @@ def test_roles_that_an_administrator_creates_for_a_schema_with_a_name(
 
 # -- what none of the roles may, and who may --------------------------------------------------------
 
+OFF = "-- custctl: transaction=off\n"
 _OF_A_SUPERUSER = {
     "SET session_replication_role = replica": "GRANT SET ON PARAMETER session_replication_role TO",
+    f"{OFF}ALTER SYSTEM SET work_mem = '1MB'": "GRANT ALTER SYSTEM ON PARAMETER work_mem TO",
     "ALTER TABLE customer DISABLE TRIGGER ALL": "only a superuser can do this",
     "COPY branch FROM '/etc/hostname'": 'Only roles with privileges of the "pg_read_server_files" role',
     "COPY branch TO PROGRAM 'cat'": 'Only roles with privileges of the "pg_execute_server_program" role',

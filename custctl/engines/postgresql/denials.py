@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _OURS = frozenset(table for rights in RIGHTS.values() for table in rights)
 _NAMED = re.compile(r"permission denied for (table|view|relation|sequence|schema|database) (.+)")
 _OWNED = re.compile(r"must be owner of (?:table|relation|view|sequence|index) (.+)")
+_SYSTEM = re.compile(r"\s*ALTER\s+SYSTEM\b", re.IGNORECASE)
 _ROWS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "COPY")
 _DATA = _ROWS[:4]
 
@@ -59,7 +60,7 @@ class Denial:
             text: the message, in any language.
             statement: the statement, if known.
         """
-        verb = first_word(statement or "")
+        verb = "ALTER SYSTEM" if _SYSTEM.match(statement or "") else first_word(statement or "")
         if owned := _OWNED.search(text):
             return cls("ownership", "table", owned[1].strip('"'))
         if named := _NAMED.search(text):
@@ -113,7 +114,7 @@ def next_step(driver: LimitedConnection, denial: Denial, schema: str, error: Err
     if denial.kind is None:
         if denial.privilege == "CREATE" and not creates:
             return _ask(f"GRANT USAGE, CREATE ON SCHEMA {quoted(schema)} TO {quoted(login)}")
-        return _superuser(error, login)
+        return _superuser(error, login, "ALTER SYSTEM" if denial.privilege == "ALTER SYSTEM" else "SET")
     name = denial.name or ""
     if denial.kind == "schema" and name == schema and exists and not member:
         return _ask(f"GRANT {denial.role} TO {quoted(login)}")
@@ -134,10 +135,10 @@ def _ask(statement: str) -> str:
     return f"ask an administrator to run `{statement}`"
 
 
-def _superuser(error: Error, login: str) -> str:
+def _superuser(error: Error, login: str, privilege: str) -> str:
     """Return the hint for a right that none of our roles has: a GRANT for a parameter, else the server's own words."""
     parameter = re.search(r'parameter "([\w.]+)"', error.diag.message_primary or "")
     if parameter is not None:
-        return _ask(f"GRANT SET ON PARAMETER {parameter[1]} TO {quoted(login)}")
+        return _ask(f"GRANT {privilege} ON PARAMETER {parameter[1]} TO {quoted(login)}")
     told = error.diag.message_detail or error.diag.message_hint
     return visible(told).rstrip(".") if told else "only a superuser can do this"
