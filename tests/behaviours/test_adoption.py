@@ -83,7 +83,7 @@ def make_foreign(place: Place, name: str) -> None:
         if place.engine == "mssql":
             if statement.startswith("CREATE VIEW"):
                 continue  # a compatible server drops no column that a view uses
-            place.sql(re.sub(r"(?<=[ (])'", "N'", statement))
+            place.sql(re.sub(r"'(?:[^']|'')*'", r"N\g<0>", statement))
         else:
             place.sql(statement)
     if place.engine == "postgresql":
