@@ -439,8 +439,8 @@ def _journal_failure(task: Task, error: StatementError) -> Exception:
         return error  # it may be caused by an interrupt, which the session's owner handles
     names = " and ".join(f"`{table}`" for table in BOOTSTRAP)
     return MigrationError(
-        f"{task.place}: the journal cannot be written: {error.orig}\nthis statement was not kept; {task.so_far}",
-        hint=f"{names} belong to custctl: do not change them",
+        f"{task.place}: the journal cannot be written: {_first_line(error.orig)}\nthis statement was not kept; {task.so_far}",
+        hint=f"{names} belong to custctl: do not change them, and do not make the transaction read-only",
         details=task.located_details,
     )
 
@@ -457,6 +457,11 @@ def _reason(script: Script, error: CustctlError) -> str:
 def _cause(script: Script, error: CustctlError) -> CustctlError | None:
     """Return the cause that a traceback may show: None if the engine's message may contain substituted values."""
     return None if script.directives.substitute else error
+
+
+def _first_line(error: object) -> str:
+    # PostgreSQL's further lines show this program's own statement, and a place in the server's source.
+    return str(error).partition("\n")[0]
 
 
 def _excerpt(statement: Statement) -> str:

@@ -180,6 +180,14 @@ def test_a_block_that_would_end_the_transaction(shop: Workshop, statement: str) 
     shop.ok()
 
 
+def test_a_script_that_makes_its_transaction_read_only(shop: Workshop) -> None:
+    shop.write("0001_a", "SET TRANSACTION READ ONLY;\nSELECT 1;\n")
+    error = shop.refused()
+    assert "migrations/0001_a.sql:2: after statement 2 of 2: the journal cannot be written: " in error
+    assert "do not make the transaction read-only" in error
+    assert "LOCATION" not in error
+
+
 # -- what the server says --------------------------------------------------------------------------
 
 
