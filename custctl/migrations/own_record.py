@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 def found_fields(database: Database, connection: Connection, records: Iterable[Record]) -> list[Field]:
     """Return the table's own fields; those that the scripts of the journal mark are searchable."""
-    fields = database.own_fields(connection)
-    if not fields:
-        return []
+    return _marked(database.own_fields(connection), records)
+
+
+def _marked(fields: Sequence[Field], records: Iterable[Record]) -> list[Field]:
     texts = [each.script for each in records if each.state in journal.DONE and "searchable" in each.script.lower()]
 
     def is_searchable(field: Field) -> bool:
@@ -51,7 +52,8 @@ def record(database: Database, session: ScriptSession) -> None:
     If a run is killed between a script's commit and this one, the next run notices, because it checks each time.
     """
     connection = session.connection
-    found = found_fields(database, connection, journal.read_state_on(database, connection).records)
+    fields = database.own_fields(connection)
+    found = _marked(fields, journal.read_state_on(database, connection).records) if fields else []
     try:
         database.index_own_words(session, [field.name for field in found if field.searchable])
     except CustctlError:

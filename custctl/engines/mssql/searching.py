@@ -41,7 +41,8 @@ class _Patterns:
     def _meets(self, need: Need) -> str:
         # A statement has at most 2,100 parameters: a word with a wrong letter is sought in our fields only.
         own = self._own if len(need) <= _MOST_FORMS else []
-        return f"({' OR '.join(' AND '.join(self._has(term, own) for term in each) for each in need)})"
+        ways = (f"({' AND '.join(self._has(term, own) for term in each)})" for each in need)
+        return f"({' OR '.join(ways)})"
 
     def _has(self, term: Term, own: Sequence[str]) -> str:
         pattern = f"% {term.text}{' ' if term.whole else ''}%"
