@@ -302,6 +302,11 @@ def test_an_exact_search_goes_by_field_and_then_by_the_folded_value(
     assert walk(database, search_query(text)) == searches.found(everyone, text)
 
 
+@pytest.mark.parametrize("text", ["x" * 3000, "日" * 3000, "1" * 3000])
+def test_a_word_longer_than_any_field_finds_nothing(shared: Place, text: str) -> None:
+    assert "no customer found" in shared.ok("customer", "search", text).err
+
+
 def test_the_command_searches_as_the_package_does(shared: Place, everyone: list[dict[str, Any]]) -> None:
     found = shared.json("customer", "search", "gon", "--limit", "1")
     more = shared.json("customer", "search", "--limit", "0", "--after", found["next"])

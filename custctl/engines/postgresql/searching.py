@@ -128,5 +128,5 @@ def _query(needs: Sequence[Need]) -> str:
 
 
 def _lexeme(term: Term) -> str:
-    # A word contains neither quotes nor backslashes, because both separate words.
-    return f"'{term.text}'{'' if term.whole else ':*'}"
+    # A word contains neither quotes nor backslashes, because both separate words. A longer one is not indexed either.
+    return f"'{term.text[:_LONGEST]}'{'' if term.whole else ':*'}"
