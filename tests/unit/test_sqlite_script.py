@@ -338,3 +338,10 @@ def test_a_comment_that_is_never_closed(text: str, line: int) -> None:
 )
 def test_a_comment_that_is_closed_at_the_end(text: str) -> None:
     split(text)
+
+
+@pytest.mark.parametrize(("script", "line"), [("\0SELECT 1;", 1), ("SELECT 1;\n\0", 2)])
+def test_a_nul_is_refused_wherever_it_is(script: str, line: int) -> None:
+    with pytest.raises(ScriptSyntaxError, match="NUL") as caught:
+        split(script)
+    assert caught.value.line == line
