@@ -44,9 +44,9 @@ _SETTLED: Final = (
     "\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3"
 )
 _STATUS_RULE: Final = "must be `" + "`, `".join(STATUSES[:-1]) + f"` or `{STATUSES[-1]}`"
-# A spreadsheet shows a long number in this form and saves what it shows: most digits are lost.
-_NUMBERS: Final = ("phone", "postal_code")
-_DAMAGED_NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*)?[Ee]\+[0-9]{1,3}")
+# A spreadsheet shows a long number in E notation and saves what it shows: most digits are lost. The exponents of each field,
+# as a pattern: some postal codes have an E between digits.
+_EXPONENTS: Final = {"phone": r"[Ee]\+?[0-9]", "postal_code": r"[Ee]\+[0-9]"}
 
 
 def clean_text(value: str) -> str | None:
@@ -97,7 +97,7 @@ def _field(name: str, value: object, *, partial: bool) -> str | None:
         if status not in STATUSES:
             raise ValueError(_STATUS_RULE)
         return status
-    if name in _NUMBERS and _DAMAGED_NUMBER.fullmatch(text):
+    if name in _EXPONENTS and re.fullmatch(rf"[+-]?[0-9]+(?:[.,][0-9]*)?{_EXPONENTS[name]}{{1,3}}", text):
         raise ValueError("is in E notation: a spreadsheet damaged the number")
     limit = MAX_LENGTH[name]
     if len(text) > limit:
@@ -279,7 +279,7 @@ def _cell_pattern(name: str, partial: bool) -> str:
         return f"({PLAIN_ADDRESS})"
     if name == "status":
         return f"({'|'.join(STATUSES)})" + ("" if partial else "?")
-    # Leave a number in E notation to `_field`; few cells of numbers have an E and a plus.
-    whole = "(?![^\n]*[Ee]\\+)" if name in _NUMBERS else ""
+    # Leave a number in E notation to `_field`; few cells of numbers have an exponent.
+    whole = f"(?![^\n]*{_EXPONENTS[name]})" if name in _EXPONENTS else ""
     text = f"({whole}(?! )[{_SETTLED}]{{1,{MAX_LENGTH[name]}}}+(?<! ))"
     return text if name in REQUIRED else text + "?"

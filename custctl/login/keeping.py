@@ -96,7 +96,7 @@ def keep(login: Login, kept: Kept, environ: Mapping[str, str]) -> str:
     text = _dumps(kept)
 
     def put(backend: KeyringBackend) -> str:
-        size = _SHORT if type(backend).__name__ == _SHORT_BACKEND else len(text)
+        size = _SHORT if _splits(backend) else len(text)
         parts = [text[at : at + size] for at in range(0, len(text), size)]
         if len(parts) > _MOST:
             raise CredentialError("the login is too long for this keyring", hint="ask for fewer scopes")
@@ -107,6 +107,7 @@ def keep(login: Login, kept: Kept, environ: Mapping[str, str]) -> str:
         backend.set_password(_service(login), login.client_id, f"{mark}:{len(parts)}:{parts[0]}")
         if backend.get_password(_service(login), login.client_id) != f"{mark}:{len(parts)}:{parts[0]}":
             raise CredentialError("the keyring did not store the login unchanged")
+        _delete_parts(backend, login, len(parts))
         return str(backend.name)
 
     return with_keyring(put, environ, _OTHERWISE)
@@ -120,12 +121,23 @@ def forget(login: Login, environ: Mapping[str, str]) -> None:
     """
 
     def delete(backend: KeyringBackend) -> None:
-        for name in (login.client_id, *(_part(login, number) for number in range(1, _MOST))):
-            if backend.get_password(_service(login), name) is None:
-                break
-            backend.delete_password(_service(login), name)
+        _delete_parts(backend, login, 1)
+        # Last: it stands for the login, so that a run that was killed is repeated.
+        if backend.get_password(_service(login), login.client_id) is not None:
+            backend.delete_password(_service(login), login.client_id)
 
     with_keyring(delete, environ, _OTHERWISE)
+
+
+def _splits(backend: KeyringBackend) -> bool:
+    return type(backend).__name__ == _SHORT_BACKEND
+
+
+def _delete_parts(backend: KeyringBackend, login: Login, first: int) -> None:
+    """Delete the parts from a number on; also those that a killed run has left."""
+    for number in range(first, _MOST if _splits(backend) else first):
+        if backend.get_password(_service(login), _part(login, number)) is not None:
+            backend.delete_password(_service(login), _part(login, number))
 
 
 def _part(login: Login, number: int) -> str:

@@ -234,6 +234,7 @@ def test_a_guard_is_taken_away_where_it_was_put_alone(
         ("region", ["x" * 300, "", "", ""], True),
         ("region", ["x" * 300, "ok", "ok", ""], False),
         ("phone", ["4.42E+11"] * 4, False),
+        ("phone", ["4.42e11"] * 4, False),
         ("postal_code", ["1E+5"] * 4, False),
         ("address_line", ['"a\nb"'] * 4, False),
         ("city", ["a\tb"] * 4, False),

@@ -112,6 +112,7 @@ def test_every_statement_asked_of_the_stand_in_is_t_sql(statements: list[str]) -
     assert not {statement: found for statement in statements if (found := unparsable(statement))}
 
 
+@pytest.mark.usefixtures("collected")
 def test_no_statement_asked_of_the_stand_in_has_too_many_parameters(stand_in: tuple[Inside, Server]) -> None:
     assert max(count for _, count in stand_in[1].asked) <= 2_100
 
