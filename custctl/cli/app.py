@@ -64,7 +64,8 @@ _SYNONYMS = {
 
 # `-o json`, `-ojson`, `-qo json`: flags without a value may come first.
 _UNKNOWN_COMMAND = re.compile(r"No such command '([^']+)'")
-_NO_NUMBER = re.compile(r" is not (?:a valid int(?:eger)?(?: range)?|in the range (x>=0))$")
+# How Click refuses a number, and what it says here: between the first two groups, or less than the third one.
+_NO_NUMBER = re.compile(r" is not (?:a valid int(?:eger)?(?: range)?|in the range (?:(\d+)<=x<=(\d+)|x>=(\d+)))$")
 _OUTPUT_CLUSTER = re.compile(r"-[qvy]*o(.*)")
 
 _EXAMPLES = """
@@ -267,7 +268,12 @@ def _usage_error(error: ClickException, arguments: Sequence[str]) -> UsageError:
         close = nearest(error.option_name, known)
         hint = f"did you mean `{close}`?" if close else hint
     elif number := _NO_NUMBER.search(message):
-        message = _NO_NUMBER.sub(" is negative" if number[1] else " is not a whole number", message)
+        least, most, bound = number.groups()
+        if least:
+            fault = f" is not between {least} and {most}"
+        else:
+            fault = f" is less than {bound}" if bound else " is not a whole number"
+        message = message[: number.start()] + fault
     elif (meant := _meant(ctx, message, arguments)) is not None:
         message, hint = message.partition(". Did you mean ")[0], f"use `{meant}`"
     elif ". Did you mean " in message:

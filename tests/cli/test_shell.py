@@ -191,7 +191,8 @@ def test_the_right_command_has_all_that_was_typed(project: Project) -> None:
 
 def test_a_number_that_is_none_is_said_plainly(project: Project) -> None:
     assert "`x` is not a whole number\n" in project.run("customer", "list", "--limit", "x").err
-    assert "-1 is negative\n" in project.run("customer", "list", "--limit", "-1").err
+    assert "-1 is less than 0\n" in project.run("customer", "list", "--limit", "-1").err
+    assert "0 is not between 1 and 100000000\n" in project.run("seed", "--customers", "0").err
 
 
 def test_a_file_without_a_name_is_refused(migrated: Project) -> None:
