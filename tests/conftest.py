@@ -60,7 +60,10 @@ class Result:
 
 
 class _Forgotten(sqlite3.Connection):
-    """A connection that need not be closed; from Python 3.13 on, one that is forgotten is a ResourceWarning."""
+    """A connection that need not be closed; from Python 3.13 on, one that is forgotten is a ResourceWarning.
+
+    It may be forgotten in another thread than it was made in.
+    """
 
     def __del__(self) -> None:
         self.close()
@@ -108,7 +111,9 @@ class Project:
 
     def database(self, name: str = "dev") -> sqlite3.Connection:
         """Open a profile's database behind custctl's back, in autocommit mode."""
-        return sqlite3.connect(self.path / f"{name}.db", isolation_level=None, timeout=30, factory=_Forgotten)
+        return sqlite3.connect(
+            self.path / f"{name}.db", isolation_level=None, timeout=30, factory=_Forgotten, check_same_thread=False
+        )
 
     def profile(
         self, name: str, environment: str, *, path: str | None = None, seed: Sequence[str] = ("reference",)

@@ -72,7 +72,7 @@ class Erasure:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as a record."""
-        return {**asdict(self), "complete": not self.failed}
+        return {**asdict(self), "kept": [each._asdict() for each in self.kept], "complete": not self.failed}
 
 
 class ErasureRequest:
