@@ -19,12 +19,14 @@ COPY pyproject.toml README.md LICENSE ./
 COPY custctl custctl
 COPY sql sql
 COPY profiles profiles
-# Seconds since 1970 that the files are dated: the same sources give the same files.
+# Seconds since 1970 that the files are dated: the same sources give the same files. Whoever builds may have profiles that
+# nobody else can read.
 ARG SOURCE_DATE_EPOCH=0
 RUN /opt/build/bin/python -m pip wheel --no-deps --no-build-isolation --no-index --wheel-dir /dist . \
  && /opt/build/bin/python -m pip --python /opt/custctl/bin/python install --no-compile --no-deps --no-index /dist/*.whl \
  && /opt/custctl/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/custctl/lib/python*/site-packages/custctl \
- && find /opt/custctl -newermt @0 -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+ && find /opt/custctl -newermt @0 -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} + \
+ && chmod -R u=rwX,go=rX profiles
 
 FROM python:3.13-slim
 ARG MSSQL=0
@@ -38,7 +40,7 @@ RUN if [ "$MSSQL" = 1 ]; then \
  && useradd --uid 10001 --no-create-home --home-dir /var/lib/custctl --shell /usr/sbin/nologin custctl \
  && install --directory --owner 10001 --group 10001 --mode 700 /var/lib/custctl
 COPY --from=build /opt/custctl /opt/custctl
-COPY profiles /etc/custctl/profiles
+COPY --from=build /src/profiles /etc/custctl/profiles
 ARG VERSION=0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="custctl" \

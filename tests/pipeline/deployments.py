@@ -214,7 +214,7 @@ def deploy_second(project: Project) -> None:
     tag = project.tag()
     secrets = project.environ["CUSTCTL_SECRETS"]
     with place.step("deploy a second release while a client of the first one reads and writes"):
-        shutil.copy(FILES / "client.py", place.folder / "client.py")
+        shutil.copyfile(FILES / "client.py", place.folder / "client.py")
         project.docker(
             "run", "--detach", "--init", "--name", "client", "--network", "custctl_default", "--read-only", "--tmpfs", "/tmp",
             "--volume", f"{secrets}/db_password:/run/secrets/db_password:ro", "--volume", f"{place.folder}/client.py:/client.py:ro",
@@ -278,6 +278,9 @@ def refuse(project: Project) -> None:
         )
         (project.folder / "ci" / "profiles" / "stack.yaml").write_text(mistaken)
         shutil.copy(project.folder / "profiles" / "ca.pem", project.folder / "ci" / "profiles" / "ca.pem")
+        # The container's user reads them where they are.
+        for file in (project.folder / "ci" / "profiles").iterdir():
+            file.chmod(0o644)
         stack = {"COMPOSE_FILE": "compose.yaml:compose.test.yaml", "CUSTCTL_ENV": "stack"}
         for service in ("migrate", "seed"):
             refused = project.docker("compose", "run", "--rm", "-T", "--no-deps", service, expect=7, environ=stack)
