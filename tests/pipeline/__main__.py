@@ -15,8 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-CANNOT_RUN = 77
-"""The exit code of a test that cannot run here, as of automake's tests."""
+from tests.pipeline.machine import CANNOT_RUN
 
 _TOOLS = ("apt-get", "dpkg-deb", "git", "ip", "mount", "nsenter", "perl", "setpriv", "unshare")
 _INSIDE = "CUSTCTL_PIPELINE_FOLDER"

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.conftest import REPOSITORY
 from tests.pipeline.engines import HOST, Server, make_certificates, start_engine, start_server, start_sshd
 from tests.pipeline.images import PYTHON, make_base, make_postgresql, make_root, registry_answers
-from tests.pipeline.machine import FILES, Failed, Place, make_place
+from tests.pipeline.machine import CANNOT_RUN, FILES, Failed, Place, make_place
 from tests.pipeline.packages import fetch_engine
 
 _COMPANY = "sql/postgresql/migrations"
@@ -81,11 +81,16 @@ class Project:
 
 
 def run(folder: Path, groups: str) -> None:
-    """Try everything, and end the process with 0 or 1."""
+    """Try everything, and end the process with 0 or 1; with 77 if this machine cannot run what it takes."""
     begun = time.monotonic()
     try:
         place = make_place(folder)
-        try_all(place, groups)
+        machines = prepare(place, groups)
+    except (Failed, subprocess.TimeoutExpired) as error:
+        print(f"pipeline: not run: {error}")
+        sys.exit(CANNOT_RUN)
+    try:
+        try_all(place, machines)
     except (Failed, subprocess.TimeoutExpired) as error:
         print(f"pipeline: failed: {error}", file=sys.stderr)
         sys.exit(1)
@@ -93,8 +98,23 @@ def run(folder: Path, groups: str) -> None:
     print(f"pipeline: everything was as expected, in {time.monotonic() - begun:.0f} s; nothing is left running")
 
 
-def try_all(place: Place, groups: str) -> None:
-    """Build, deploy, and be refused."""
+@dataclass(slots=True)
+class Machines:
+    """What everything happens on.
+
+    Attributes:
+        production: the machine with the second engine.
+        certificates: the folder with those of its clients.
+        root: the folder with the unpacked programs.
+    """
+
+    production: Server
+    certificates: Path
+    root: Path
+
+
+def prepare(place: Place, groups: str) -> Machines:
+    """Start two engines, and make the images that others are built from."""
     with place.step("fetch Docker's engine and Compose from Debian's packages, and a small Debian for the base image"):
         has_registry = registry_answers()
         with ThreadPoolExecutor() as pool:
@@ -117,13 +137,18 @@ def try_all(place: Place, groups: str) -> None:
             "--tlscacert", str(certificates / "ca.pem"), "--tlscert", str(certificates / "engine-cert.pem"),
             "--tlskey", str(certificates / "engine-key.pem"), server=server,
         )  # fmt: skip
-        project = make_project(place, certificates, server)
+    return Machines(server, certificates, root)
+
+
+def try_all(place: Place, machines: Machines) -> None:
+    """Build, deploy, and be refused."""
+    project = make_project(place, machines.certificates, machines.production)
     build_first(project)
     deploy_first(project)
     deploy_second(project)
     refuse(project)
     with place.step("run the jobs of the GitLab file, which deploy over ssh"):
-        start_sshd(place, server, root)
+        start_sshd(place, machines.production, machines.root)
         over = {"DOCKER_HOST": f"ssh://root@{HOST}", "DOCKER_TLS_VERIFY": "", "DOCKER_CERT_PATH": ""}
         _expect("PASS  deploy", run_gitlab(project, "build", "scan", "container image", "gate", "deploy", environ=over))
     with place.step("stop everything"):

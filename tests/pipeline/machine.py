@@ -12,6 +12,9 @@ from pathlib import Path
 
 _PATIENCE = 600.0  # In seconds: no program here takes that long, on a busy machine neither.
 
+CANNOT_RUN = 77
+"""The exit code of a test that cannot run here, as of automake's tests."""
+
 FILES = Path(__file__).parent / "files"
 
 
