@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from custctl.support.children import child_environment
 from custctl.support.errors import InterruptedRunError, UnavailableError
-from custctl.support.signals import Terminated, next_raises
+from custctl.support.signals import Terminated, next_raises, postponed
 from custctl.support.text import visible
 
 if TYPE_CHECKING:
@@ -54,26 +54,18 @@ def run_hook(
     """
     command = [_filled(word, node, primary) for word in profile.database.hooks[name]]
     what = f"the hook `{name}` for `{node.name}`"
-    try:
-        process = subprocess.Popen(  # noqa: S603 - what the profile's owner wrote there
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=child_environment(environ),
-            start_new_session=True,  # keeps Ctrl-C from reaching the hook
-        )
-    except OSError as error:
-        raise UnavailableError(
-            f"{what} cannot be run: {error.strerror}: `{visible(command[0])}`",
-            hint=f"check `database.hooks.{name}` in the profile",
-        ) from None
     deadline = time.monotonic() + _TIMEOUT
+    process = None
     try:
-        began()
         try:
+            # A signal between the hook's start and the line that waits for it would leave it running unknown.
+            with postponed():
+                process = _start(command, name, what, environ)
+                began()
             printed, _ = process.communicate(timeout=_TIMEOUT)
         except KeyboardInterrupt as interrupt:
+            if process is None:
+                raise
             raise _interrupted(process, what, deadline, told, interrupt) from interrupt
     except subprocess.TimeoutExpired:
         _kill(process)
@@ -87,6 +79,23 @@ def run_hook(
             f"{what} {_ended(process.returncode, last)}", hint="run it manually: `profile show` prints it"
         )
     return last
+
+
+def _start(command: list[str], name: str, what: str, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(  # noqa: S603 - what the profile's owner wrote there
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=child_environment(environ),
+            start_new_session=True,  # keeps Ctrl-C from reaching the hook
+        )
+    except OSError as error:
+        raise UnavailableError(
+            f"{what} cannot be run: {error.strerror}: `{visible(command[0])}`",
+            hint=f"check `database.hooks.{name}` in the profile",
+        ) from None
 
 
 def _interrupted(
@@ -115,7 +124,9 @@ def _ended(code: int, last: str) -> str:
     return (f"failed with exit code {code}" if code else "ended without an error") + (f": {last}" if last else "")
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+def _kill(process: subprocess.Popen[bytes] | None) -> None:
+    if process is None:
+        return
     with suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

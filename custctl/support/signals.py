@@ -74,6 +74,25 @@ def let_through() -> Iterator[None]:
 
 
 @contextmanager
+def postponed() -> Iterator[None]:
+    """Raise a signal that arrives during the block only after it, so that the block either runs whole or fails.
+
+    Within `held_back` alone, nothing is raised.
+    """
+    global received, _when  # noqa: PLW0603 - a signal concerns the whole process
+    before, earlier = _when, received
+    if before is _When.ALWAYS:
+        received = None
+    _when = _When.LATER
+    try:
+        yield
+    finally:
+        _when = before
+    if before is not _When.LATER and received is not None and received is not earlier:
+        raise received
+
+
+@contextmanager
 def next_raises() -> Iterator[None]:
     """After a signal was raised: raise the next one in the block, too, even within `held_back`."""
     global received  # noqa: PLW0603 - a signal concerns the whole process
