@@ -119,7 +119,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, keeps_reference=st.booleans())
 def test_in_the_end_each_customer_has_one_account(
     place: Place, steps: list[tuple[str, int, list[str]]], keeps_reference: bool

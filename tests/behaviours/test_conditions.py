@@ -66,7 +66,6 @@ ORDERED: dict[str, Callable[[Any, Any], bool]] = {"=": eq, ">": gt, ">=": ge, "<
 SORTED = ("tier", "points", "small", "credit", "ratio", "vip", "born", "seen", "reference", "shoe size")
 FEW = settings(
     max_examples=20,
-    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -135,7 +135,7 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def test_what_the_rules_accept_is_kept_as_it_is_and_what_they_refuse_is_not_sent(filled: Filled) -> None:
     customers, rows = filled.client.customers, []
 
-    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+    @settings(max_examples=EXAMPLES, derandomize=True, database=None, phases=[Phase.generate])
     @given(texts=st.fixed_dictionaries(STRATEGIES))
     def keep(texts: dict[str, str]) -> None:
         values, reasons = violations(texts, filled.own, partial=True)

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from custctl.browser.pages import Pages, Request, read
@@ -66,7 +66,6 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(st.sets(st.integers(0, 400), max_size=120), STEPS)
 def test_what_is_held_is_a_part_of_the_list_in_its_order(ids: set[int], steps: list[tuple[str, int]]) -> None:
     table, pages = Table(ids), Pages(SIZE, HELD)
@@ -98,7 +97,6 @@ def test_what_is_held_is_a_part_of_the_list_in_its_order(ids: set[int], steps: l
         assert held(pages) == sorted(table.ids)
 
 
-@settings(deadline=None)
 @given(st.sets(st.integers(0, 400), min_size=30), st.integers(0, 29), st.sets(st.integers(0, 400)))
 def test_reading_again_keeps_the_selected_customer(ids: set[int], at: int, more: set[int]) -> None:
     table, pages = Table(set(ids)), Pages(SIZE, HELD)

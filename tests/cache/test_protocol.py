@@ -126,7 +126,6 @@ def _settings(examples: int, **more: Any) -> settings:
     return settings(
         max_examples=examples,
         stateful_step_count=_STEPS,
-        deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
         **more,

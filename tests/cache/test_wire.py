@@ -79,7 +79,7 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
     return [data[begin:end] for begin, end in itertools.pairwise(ends)]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(REPLIES, min_size=1, max_size=6), st.lists(st.integers(0, 10_000), max_size=12))
 def test_replies_are_read_however_they_are_cut(replies: list[Any], places: list[int]) -> None:
     with served(cut(b"".join(map(packed, replies)), places)) as wire:
@@ -91,7 +91,7 @@ SIZES = (b"9" * 5000, b"*9\r\n" * 20, b"$67108864\r\n", b"*1048576\r\n")
 FRAGMENTS = st.sampled_from([*KINDS, *SIZES, b"HTTP/1.1 400 Bad Request\r\n", b"\x00\xff", b"ERR x"])
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @example([b":" + b"9" * 5000 + b"\r\n"], [])
 @example([b":--1\r\n"], [])
 @example([b"$3\r\nabcXY"], [])

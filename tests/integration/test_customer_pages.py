@@ -291,7 +291,7 @@ def test_a_search_finds_each_hit_once(database: SqliteDatabase, everyone: list[d
     check(database, everyone, needle)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_part_of_any_value_is_found(
     database: SqliteDatabase, everyone: list[dict[str, Any]], data: st.DataObject
@@ -305,7 +305,7 @@ def test_any_part_of_any_value_is_found(
         check(database, everyone, needle)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(needle=st.text("%_*\"'\\()[]{}^$.-+: aAçÇñжЖ漢🦄\x1b", min_size=1, max_size=8).filter(str.strip))
 def test_no_needle_is_a_pattern_or_a_query_language(
     database: SqliteDatabase, everyone: list[dict[str, Any]], needle: str

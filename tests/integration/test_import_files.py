@@ -193,7 +193,7 @@ LINE = r"\d+(?=,\"has)"
 
 
 @pytest.mark.parametrize("chosen", ["csv", "tsv"])
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(["'=x", "=x", "''@"])
 @given(names=st.lists(cells.filter(bool), min_size=1, max_size=6))
 def test_a_guard_is_taken_away_where_it_was_put_alone(

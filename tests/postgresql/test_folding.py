@@ -28,7 +28,7 @@ def test_letters_and_texts_are_folded_as_elsewhere(engine_project: EngineProject
     ((one,),) = engine_project.sql("SELECT custctl_fold('İNCİ ΟΔΥΣΣΕΥΣ ςΣ straße STRASSE')")
     assert one == fold("İNCİ ΟΔΥΣΣΕΥΣ ςΣ straße STRASSE") == "İncİ οδυσσευσ σσ straße strasse"
 
-    @settings(max_examples=5, deadline=None)
+    @settings(max_examples=5)
     @given(st.lists(searches.texts(), min_size=100, max_size=200))
     def any_text_too(texts: list[str]) -> None:
         listed = ", ".join(f"({at}, '{text.replace(chr(39), chr(39) * 2)}')" for at, text in enumerate(texts))

@@ -224,7 +224,6 @@ def test_nothing_that_happens_to_the_nodes_loses_an_acknowledged_write(states: t
         settings=settings(
             max_examples=STATES,
             stateful_step_count=STEPS,
-            deadline=None,
             # The same in every run of the suite; as many others as one likes by the variables.
             derandomize="CUSTCTL_TEST_STATES" not in os.environ,
             database=None,

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from custctl.customers.model import FIELDS, STATUSES
@@ -58,7 +58,6 @@ def search_queries(draw: st.DrawFn) -> tuple[SearchQuery, Position]:
     return query, Position(draw(st.integers(0, last_lane)), draw(KEYS), draw(IDS))
 
 
-@settings(deadline=None)  # the first list with conditions imports what they take
 @given(list_queries() | search_queries())
 def test_a_cursor_carries_query_and_position(case: tuple[Any, Position]) -> None:
     cursor = encode_cursor(*case)

@@ -365,7 +365,7 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+TestLife.settings = settings(max_examples=40, stateful_step_count=20)
 
 
 def test_where_an_earlier_run_stopped_matters_only_to_the_script_that_resumes() -> None:

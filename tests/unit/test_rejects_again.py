@@ -60,7 +60,7 @@ ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32",
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "^"])
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.text(st.sampled_from('ab ,;"~~~~é\r\n\0'), max_size=12), min_size=1, max_size=6))
 def test_csv_of_any_kind(encoding: str, delimiter: str, lines: list[str]) -> None:
     text = "".join(f"{line}\n" for line in ["email~city", "a@x.com~Rome", *lines]).replace("~", delimiter)
@@ -70,7 +70,7 @@ def test_csv_of_any_kind(encoding: str, delimiter: str, lines: list[str]) -> Non
     assert_stays(text.encode(encoding), "csv", **named)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.binary(max_size=40))
 def test_csv_of_any_bytes(data: bytes) -> None:
     assert_stays(b"email,city\na@x.com,Rome\n" + data, "csv")
@@ -91,7 +91,7 @@ json_texts = st.one_of(
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS[:-1])
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(json_texts, min_size=1, max_size=4))
 def test_json_lines_of_any_kind(encoding: str, lines: list[str]) -> None:
     # The first line shows that the file is JSON lines, and in which encoding.
@@ -100,7 +100,7 @@ def test_json_lines_of_any_kind(encoding: str, lines: list[str]) -> None:
     assert all(record.raw.rstrip() in text or '"_raw"' in record.raw for record in first)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.binary(max_size=30))
 def test_json_lines_of_any_bytes(data: bytes) -> None:
     assert_stays(b'{"email": "a@x.com"}\n' + data, "jsonl")

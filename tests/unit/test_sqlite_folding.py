@@ -87,7 +87,7 @@ def test_sqlite_folds_every_letter_as_python_does(view: sqlite3.Connection) -> N
     check_view(view, [dict.fromkeys(NAMES, "") | {"first_name": text} for text in texts])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.fixed_dictionaries(dict.fromkeys(NAMES, searches.texts())), max_size=5))
 def test_sqlite_folds_any_text_as_python_does(view: sqlite3.Connection, rows: list[dict[str, str]]) -> None:
     check_view(view, rows)

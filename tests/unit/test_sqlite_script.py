@@ -178,7 +178,7 @@ def shell_split(script: str) -> list[str] | None:
     return [*chunks, rest] if sqlite3.complete_statement(rest + "\n;") else None
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.lists(st.sampled_from(FRAGMENTS), max_size=25).map(" ".join) | st.lists(st.sampled_from(FRAGMENTS)).map("".join)
 )
@@ -245,7 +245,7 @@ def dump(connection: sqlite3.Connection) -> list[object]:
     return [[(*row[:3], *row[4:]) for row in schema], rows]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(statements(), st.lists(BETWEEN, min_size=60, max_size=60), st.booleans())
 def test_one_by_one_is_the_same_as_the_whole(parts: list[str], gaps: list[str], last_semicolon: bool) -> None:
     script = "".join(f"{gap}{part};" for gap, part in zip(gaps, parts, strict=False))
@@ -268,7 +268,7 @@ def test_one_by_one_is_the_same_as_the_whole(parts: list[str], gaps: list[str], 
     single.close()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text())
 def test_any_text_is_split_or_refused(script: str) -> None:
     try:

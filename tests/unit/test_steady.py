@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from custctl.customers import steady
@@ -22,7 +22,6 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steady, "_BLOCK", BLOCK)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=40), st.lists(st.integers(1, 20), max_size=10))
 def test_it_hands_on_what_the_file_holds_however_it_is_read(data: bytes, sizes: list[int]) -> None:
     steady._BLOCK = BLOCK
@@ -33,7 +32,6 @@ def test_it_hands_on_what_the_file_holds_however_it_is_read(data: bytes, sizes: 
     assert [file.read(), file.seek(0), file.read()] == [data, 0, data]
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=40), st.binary(max_size=40), st.integers(0, 40))
 def test_no_byte_of_another_version_is_handed_on(before: bytes, after: bytes, read: int) -> None:
     steady._BLOCK = BLOCK
