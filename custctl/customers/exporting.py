@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from custctl.customers.conflicts import FieldsChangedError, check_fields
 from custctl.customers.model import FIELDS, Customer
+from custctl.customers.naming import BEFORE_ALL
 from custctl.customers.versions import Version
 from custctl.engines.connection import CELL_END, Connection, Joined, joined_rows
 from custctl.schema.own import Field, OwnFields, Value, field_text, from_cell
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from custctl.engines.base import Database
 
 _BLOCK = 2000  # rows per fetch
-_BEFORE_ALL = -(2**63) + 1  # less than every id
 
 Block = Joined | list[tuple[Any, ...]]
 B = TypeVar("B", bound=Block)
@@ -97,7 +97,7 @@ class Export:
             yield _joined(rows) or rows
 
     def _blocks(self, read: Callable[[Connection, int, str], Iterator[B]]) -> Iterator[B]:
-        last = _BEFORE_ALL
+        last = BEFORE_ALL
         while True:
             try:
                 with self._database.reading(snapshot=True, replica=True) as connection:
@@ -109,7 +109,7 @@ class Export:
                         yield block
                 return
             except CustctlError as error:
-                if not self._database.pass_over(error, midway=last != _BEFORE_ALL):
+                if not self._database.pass_over(error, midway=last != BEFORE_ALL):
                     raise
 
 

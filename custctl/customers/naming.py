@@ -5,6 +5,10 @@ from __future__ import annotations
 from custctl.support.errors import NotFoundError, UsageError
 
 _MAX_ID = 2**63 - 1
+
+BEFORE_ALL = -_MAX_ID
+"""Less than every id."""
+
 _SHOWN = 100  # characters of the user's text that a message repeats
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from custctl.customers import searching
 from custctl.customers.lookup import to_customer, with_own_fields
 from custctl.customers.model import FIELDS, Customer
+from custctl.customers.naming import BEFORE_ALL
 from custctl.customers.queries import (
+    ListQuery,
     Position,
     Query,
     SearchQuery,
@@ -30,6 +32,14 @@ if TYPE_CHECKING:
 
 FOUND_IN = ("email", "first_name", "last_name", "company", "city", "phone")
 """The fields that a search looks in; own fields that are marked searchable come after them."""
+
+_COMPILED = {
+    (False, False): "customer.list",
+    (True, False): "customer.list_by_status",
+    (False, True): "customer.list_by_country",
+    (True, True): "customer.list_by_both",
+}
+"""The statements of lists by id: whether the status is given, whether the country is."""
 
 _LOOKED_AT = 20  # customers that are searched for a text that may have been meant
 _ALL_AT_ONCE = 1000  # rows per page when all are requested
@@ -78,12 +88,7 @@ def _page(database: Database, connection: Connection, query: Query, limit: int, 
     limit = min(limit, _MOST)
     if isinstance(query, SearchQuery) and query.mode != "exact":
         return _found(database, connection, query, limit, after)
-    from custctl.customers.lanes import statement
-
-    def select() -> Sequence[Row]:
-        return connection.execute(statement(database, connection, query, limit + 1, after)).all()
-
-    rows = with_own_fields(database, connection, select)
+    rows = with_own_fields(database, connection, lambda: _listed(database, connection, query, limit + 1, after))
     if not rows:
         check_schema(read_standing(connection))
     items = tuple(to_customer(database, connection, row[2:]) for row in rows[:limit])
@@ -97,6 +102,19 @@ def _page(database: Database, connection: Connection, query: Query, limit: int, 
         key = rows[limit - 1][2 + len(FIELDS) + connection.own.names.index(own)]
         key = None if key is None else str(key)
     return Page(items, encode_cursor(query, Position(lane, key, last_id)))
+
+
+def _listed(
+    database: Database, connection: Connection, query: Query, limit: int, after: Position | None
+) -> Sequence[Row]:
+    """Return the rows of a list or an exact search: lane, the lane's key, and a customer's columns."""
+    if isinstance(query, ListQuery) and query.sort == "id" and not query.where:
+        name = _COMPILED[query.status is not None, query.country is not None]
+        last = BEFORE_ALL if after is None else after.id
+        return connection.run(name, status=query.status, country=query.country, after=last, most=limit).all()
+    from custctl.customers.lanes import statement
+
+    return connection.execute(statement(database, connection, query, limit, after)).all()
 
 
 def _found(database: Database, connection: Connection, query: SearchQuery, limit: int, after: Position | None) -> Page:

@@ -1,6 +1,6 @@
 """The statements on the customers' tables, in SQLAlchemy Core: the source of `engines/*/statements.py`.
 
-Dynamic statements (`list`, `search`, the audit's list) are built where they run, from the same columns.
+Dynamic statements (most lists, exact searches, the audit's list) are built where they run, from the same columns.
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ def statements(dialect: Dialect) -> dict[str, Executable]:
     """Return the statements by name."""
     return {
         **_customers(dialect),
+        **_lists(),
         **_exports(dialect),
         **_passwords(dialect),
         **_audit(dialect),
@@ -104,6 +105,23 @@ def _customers(dialect: Dialect) -> dict[str, Executable]:
             sa.update(customer).where(held).values({**place, **dialect.touch()}), row_columns()
         ),
         "customer.delete": sa.delete(customer).where(held).returning(customer.c.id),
+    }
+
+
+def _lists() -> dict[str, Executable]:
+    """Return the lists by id, with the filters that need no condition of the user's own; `lanes` builds all others."""
+    after, most = (bindparam(name, type_=sa.BigInteger()) for name in ("after", "most"))
+    status, country = (
+        customer.c[name] == bindparam(name, type_=customer.c[name].type) for name in ("status", "country")
+    )
+    place: tuple[ColumnElement[Any], ...] = (sa.literal_column("0").label("lane"), sa.null().label("lane_key"))
+    rows = sa.select(*place, *columns(row_columns())).where(customer.c.id > after).order_by(customer.c.id)
+    page = rows.limit(most).offset(sa.literal_column("0"))
+    return {
+        "customer.list": page,
+        "customer.list_by_status": page.where(status),
+        "customer.list_by_country": page.where(country),
+        "customer.list_by_both": page.where(status, country),
     }
 
 

@@ -215,12 +215,15 @@ SELECT snapshot_isolation_state FROM sys.databases WHERE name = DB_NAME()
 GO
 SET TRANSACTION ISOLATION LEVEL SNAPSHOT
 GO
-SELECT TOP 1001 0 AS lane, NULL AS lane_key, dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
-FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'epoch') AS epoch, (SELECT dbo.custctl_metadata.value
-FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'own_fields') AS own_fields
-FROM dbo.customer ORDER BY dbo.customer.id
+SELECT 0 AS lane, NULL AS lane_key, [dbo].customer.id, [dbo].customer.email, [dbo].customer.first_name, [dbo].customer.last_name, [dbo].customer.phone, [dbo].customer.company, [dbo].customer.address_line, [dbo].customer.city, [dbo].customer.region, [dbo].customer.postal_code, [dbo].customer.country, [dbo].customer.status, [dbo].customer.version, [dbo].customer.created_at, [dbo].customer.updated_at, (SELECT [dbo].custctl_metadata.value
+FROM [dbo].custctl_metadata
+WHERE [dbo].custctl_metadata.name = 'epoch') AS epoch, (SELECT [dbo].custctl_metadata.value
+FROM [dbo].custctl_metadata
+WHERE [dbo].custctl_metadata.name = 'own_fields') AS own_fields
+FROM [dbo].customer
+WHERE [dbo].customer.id > ? ORDER BY [dbo].customer.id
+ OFFSET 0 ROWS
+ FETCH FIRST ? ROWS ONLY
 GO
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED
 GO
@@ -327,13 +330,15 @@ FROM dbo.customer ORDER BY dbo.customer.created_at DESC, dbo.customer.id
 GO
 
 -- custctl customer list --status active --country Spain --limit 1
-SELECT TOP 2 0 AS lane, NULL AS lane_key, dbo.customer.id, dbo.customer.email, dbo.customer.first_name, dbo.customer.last_name, dbo.customer.phone, dbo.customer.company, dbo.customer.address_line, dbo.customer.city, dbo.customer.region, dbo.customer.postal_code, dbo.customer.country, dbo.customer.status, dbo.customer.version, dbo.customer.created_at, dbo.customer.updated_at, (SELECT dbo.custctl_metadata.value
-FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'epoch') AS epoch, (SELECT dbo.custctl_metadata.value
-FROM dbo.custctl_metadata
-WHERE dbo.custctl_metadata.name = 'own_fields') AS own_fields
-FROM dbo.customer
-WHERE (dbo.customer.status = ? AND DATALENGTH(dbo.customer.status) = DATALENGTH(?)) AND (dbo.customer.country = ? AND DATALENGTH(dbo.customer.country) = DATALENGTH(?)) ORDER BY dbo.customer.id
+SELECT 0 AS lane, NULL AS lane_key, [dbo].customer.id, [dbo].customer.email, [dbo].customer.first_name, [dbo].customer.last_name, [dbo].customer.phone, [dbo].customer.company, [dbo].customer.address_line, [dbo].customer.city, [dbo].customer.region, [dbo].customer.postal_code, [dbo].customer.country, [dbo].customer.status, [dbo].customer.version, [dbo].customer.created_at, [dbo].customer.updated_at, (SELECT [dbo].custctl_metadata.value
+FROM [dbo].custctl_metadata
+WHERE [dbo].custctl_metadata.name = 'epoch') AS epoch, (SELECT [dbo].custctl_metadata.value
+FROM [dbo].custctl_metadata
+WHERE [dbo].custctl_metadata.name = 'own_fields') AS own_fields
+FROM [dbo].customer
+WHERE [dbo].customer.id > ? AND ([dbo].customer.status = ? AND DATALENGTH([dbo].customer.status) = DATALENGTH(?)) AND ([dbo].customer.country = ? AND DATALENGTH([dbo].customer.country) = DATALENGTH(?)) ORDER BY [dbo].customer.id
+ OFFSET 0 ROWS
+ FETCH FIRST ? ROWS ONLY
 GO
 
 -- custctl customer search ad
