@@ -77,11 +77,6 @@ class Form:
             text = text.replace(visible(char), char)
         return text
 
-    @property
-    def is_changed(self) -> bool:
-        """Whether there are changes to write."""
-        return bool(self.typed)
-
     def operation_id(self) -> str:
         """Return the operation's id, which is the same for the same request, so that it is never applied twice."""
         if self._operation is None or self._operation[1] != self.typed:
