@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
+from string import ascii_letters, digits
 
 import pytest
 
+from custctl.engines.postgresql import tokens as postgresql_tokens
+from custctl.engines.sqlite import tokens as sqlite_tokens
 from custctl.support.patterns import atomic, compiled
 from tests.conftest import REPOSITORY
 
@@ -50,3 +54,16 @@ def test_no_pattern_with_a_possessive_group_is_compiled_past_this_module() -> No
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("re."):
                 assert not possessive.search(ast.unparse(node)), f"{path}:{node.lineno}"
+
+
+@pytest.mark.parametrize(
+    ("written", "ascii_ones"),
+    [
+        (sqlite_tokens.WORD, f"{digits}{ascii_letters}_$"),
+        (postgresql_tokens.WORD_START, f"{ascii_letters}_"),
+        (postgresql_tokens.WORD_REST, f"{digits}{ascii_letters}_$"),
+    ],
+)
+def test_a_word_holds_these_characters_and_all_beyond_ascii(written: str, ascii_ones: str) -> None:
+    every = "".join(map(chr, range(sys.maxunicode + 1)))
+    assert "".join(re.findall(written, every)) == "".join(sorted(ascii_ones)) + every[0x80:]

@@ -30,7 +30,7 @@ from custctl.support.patterns import compiled
 _BETWEEN = compiled(rf"(?:[ \t\n\r\f\v;]++|{LINE_COMMENT}|{FLAT_COMMENT})*+")
 _RUN = compiled(
     rf"""(?:
-        [^A-Za-z_\x80-\U0010ffff;'"$()/\-\\]++
+        [\x00-!#%&*-,.0-:<-@\[\]^`\x7b-\x7f]++
       | {WORD}
       | {STRING}
       | {QUOTED_NAME}
