@@ -19,7 +19,7 @@ from custctl.engines.sqlite.searching import lane
 from custctl.support.letters import folded
 
 _NAMES = ("first_name", "last_name", "company", "city")
-_JOINERS = str.maketrans("", "", "'’ʼ`´-‐‑")
+JOINERS = "'’ʼ`´-‐‑"
 _SPELLED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
 
 
@@ -46,7 +46,11 @@ def document(row: Mapping[str, Any], own: Sequence[str] = ()) -> tuple[str, str]
     values = [row.get(name) or "" for name in (*FOUND_IN, *own)]
     names = " ".join(row.get(name) or "" for name in (*_NAMES, *own))
     digits = searching.phone_digits(row.get("phone") or "")
-    more = [names.translate(_JOINERS), names.lower().translate(_SPELLED), *(digits[at:] for at in range(4))]
+    more = [
+        names.translate(dict.fromkeys(map(ord, JOINERS))),
+        names.lower().translate(_SPELLED),
+        *(digits[at:] for at in range(4)),
+    ]
     return "\n".join(map(folded, (*values, digits))), f"{' '.join(map(folded, more))} {REVERSED}{digits[::-1]}"
 
 

@@ -40,6 +40,7 @@ PEOPLE: list[tuple[str | None, ...]] = [
     ("li@example.com", "漢", "字", "漢字", "株式会社 漢字", "東京", "日本", "active", "2026-01-04"),
     ("fox@example.com", "🦊", "Fuchs", None, "🦊🦊 GmbH", None, "Austria", "active", "2026-01-05"),
     ("quote@example.com", "O'Brien", 'D"Arcy', "'", "%", "_", "Austria", "active", "2026-01-05"),
+    ("tick@example.com", "O`Neil", "Smith", None, None, None, None, "active", "2026-01-05"),
     ("twin1@example.com", "Twin", "Twin", "7", "Twin", "Twin", "Poland", "active", "2026-01-06"),
     ("twin2@example.com", "Twin", "Twin", "7", "Twin", "Twin", "Poland", "active", "2026-01-06"),
 ]
@@ -192,6 +193,8 @@ def test_a_list_in_every_format(shared: Place, everyone: list[dict[str, Any]]) -
         ("o'brien", ["quote"]),
         ("obrien", ["quote"]),
         ("O\u2019Brien D\u2019Arcy", ["quote"]),
+        ("oneil", ["tick"]),
+        ("O`Neil", ["tick"]),
         ("ada@", ["ada"]),
         ("ada@example.com", ["ada"]),
         ("@example.com ada", ["ada"]),

@@ -87,6 +87,13 @@ def test_sqlite_folds_every_letter_as_python_does(view: sqlite3.Connection) -> N
     check_view(view, [dict.fromkeys(NAMES, "") | {"first_name": text} for text in texts])
 
 
+@pytest.mark.parametrize("joiner", searches.JOINERS)
+def test_sqlite_joins_a_plain_name_at_each_joiner(view: sqlite3.Connection, joiner: str) -> None:
+    row = dict.fromkeys(NAMES, "") | {"first_name": f"a{joiner}b"}
+    check_view(view, [row])
+    assert "ab" in searches.words(view.execute("SELECT more FROM custctl_searched").fetchone()[0])
+
+
 @settings(max_examples=30)
 @given(st.lists(st.fixed_dictionaries(dict.fromkeys(NAMES, searches.texts())), max_size=5))
 def test_sqlite_folds_any_text_as_python_does(view: sqlite3.Connection, rows: list[dict[str, str]]) -> None:

@@ -377,7 +377,7 @@ class MssqlDatabase(ServerDatabase):
     def read_shape(self, connection: Connection) -> Shape:
         from custctl.engines.mssql.shape import read_shape
 
-        return read_shape(connection)
+        return read_shape(cast("MssqlConnection", connection))
 
     def sees_shape(self, connection: Connection) -> bool:
         from custctl.engines.mssql.shape import sees_shape

@@ -141,6 +141,27 @@ class MssqlConnection(Connection):
         finally:
             cursor.close()
 
+    def send_together(self, texts: Sequence[str], parameter: str, value: Any) -> list[Sequence[Row]]:
+        """Run queries in one round trip, and return the rows of each.
+
+        Args:
+            texts: the queries; each has `parameter` as its only parameter.
+            parameter: its name and kind, as for `send`.
+            value: its value.
+
+        Raises:
+            StatementError: one failed.
+        """
+        text = ";\n".join(texts)
+        cursor = self.open(text, [parameter] * len(texts), {parameter.partition(":")[0]: value})
+        try:
+            results = [self.made(cursor.description, self._failing(text, cursor.fetchall))]
+            while self._failing(text, cursor.nextset):
+                results.append(self.made(cursor.description, self._failing(text, cursor.fetchall)))
+            return list(results)
+        finally:
+            cursor.close()
+
     def run_stream(self, name: str, size: int, /, **values: Any) -> Iterator[list[tuple[Any, ...]]]:
         prefix = values.get("prefix", "")
         for rows in super().run_stream(name, size, **values):

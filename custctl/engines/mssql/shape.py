@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from custctl.schema import names
@@ -24,15 +24,15 @@ from custctl.schema.shape import (
 )
 
 if TYPE_CHECKING:
-    from custctl.engines.connection import Connection
+    from custctl.engines.connection import Connection, Row
+    from custctl.engines.mssql.running import MssqlConnection
 
 _OF = "FROM sys.tables AS t INNER JOIN sys.schemas AS s ON s.schema_id = t.schema_id"
 _HERE = "WHERE s.name = ?"
-# Whether the database ignores the case of names.
-_FOLDS = "SELECT CASE WHEN N'a' = N'A' THEN 1 ELSE 0 END"
+# The last column tells whether the database ignores the case of names.
 _COLUMNS = f"""
 SELECT t.name, c.name, y.name, c.max_length, c.precision, c.scale, c.is_nullable, c.is_identity, c.is_computed,
-       c.collation_name, c.default_object_id
+       c.collation_name, c.default_object_id, CASE WHEN N'a' = N'A' THEN 1 ELSE 0 END
   {_OF}
  INNER JOIN sys.columns AS c ON c.object_id = t.object_id
  INNER JOIN sys.types AS y ON y.user_type_id = c.user_type_id {_HERE} ORDER BY t.name, c.column_id
@@ -80,13 +80,17 @@ def sees_shape(connection: Connection) -> bool:
     return any(value == 1 for value in connection.send(query, ("schema:text", "schema:text"), values).one())
 
 
-def read_shape(connection: Connection) -> Shape:
+def read_shape(connection: MssqlConnection) -> Shape:
     """Return the shape of the connection's schema."""
-    folds = connection.send(_FOLDS).scalar() == 1
+    queries = (_COLUMNS, _INDEXES, _CHECKS, _FOREIGN_KEYS, _TRIGGERS)
+    all_columns, key_columns, checks, foreign_keys, triggers = connection.send_together(
+        queries, "schema:text", connection.schema
+    )
+    folds = any(row[-1] == 1 for row in all_columns)
 
-    def rows(query: str, *columns: int) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows of a query; `columns` are the places of the columns' names, after the table's."""
-        for row in connection.send(query, ("schema:text",), {"schema": connection.schema}):
+    def rows(read: Sequence[Row], *columns: int) -> Iterator[tuple[Any, ...]]:
+        """Yield rows of the catalog; `columns` are the places of the columns' names, after the table's."""
+        for row in read:
             cells = list(row)
             if folds and as_ours(cells[0], (names.CUSTOMER,)) == names.CUSTOMER:
                 cells[0] = names.CUSTOMER
@@ -95,8 +99,8 @@ def read_shape(connection: Connection) -> Shape:
             yield tuple(cells)
 
     found: dict[Key, Facts] = {}
-    for table, name, kind, length, precision, scale, nullable, identity, computed, collation, default in rows(
-        _COLUMNS, 1
+    for table, name, kind, length, precision, scale, nullable, identity, computed, collation, default, _ in rows(
+        all_columns, 1
     ):
         found[Key(TABLE, table, "")] = {}
         version = kind in ("timestamp", "rowversion")
@@ -110,7 +114,9 @@ def read_shape(connection: Connection) -> Shape:
             "computed": "yes" if computed else "",
         }
     indexes: dict[tuple[Any, ...], list[str]] = defaultdict(list)
-    for table, name, unique, primary, constraint, disabled, filtered, column, descending, included in rows(_INDEXES, 7):
+    for table, name, unique, primary, constraint, disabled, filtered, column, descending, included in rows(
+        key_columns, 7
+    ):
         facts = (table, _own_name(name, table), unique, primary, constraint, disabled, filtered)
         indexes[facts].append(("+" if included else "") + column + (" DESC" if descending else ""))
     for (table, name, unique, primary, constraint, disabled, filtered), columns in indexes.items():
@@ -128,16 +134,16 @@ def read_shape(connection: Connection) -> Shape:
                 "filtered": "yes" if filtered else "no",
                 "valid": "no" if disabled else "yes",
             }
-    for table, name, disabled, untrusted in rows(_CHECKS):
+    for table, name, disabled, untrusted in rows(checks):
         found[Key(CHECK, table, name)] = _state(disabled, untrusted)
     keys_of: dict[tuple[Any, ...], list[tuple[str, str]]] = defaultdict(list)
-    for table, name, disabled, untrusted, action, other, column, referred in rows(_FOREIGN_KEYS, 6):
+    for table, name, disabled, untrusted, action, other, column, referred in rows(foreign_keys, 6):
         keys_of[table, name, disabled, untrusted, action, other].append((column, referred))
     for (table, name, disabled, untrusted, action, other), pairs in keys_of.items():
         own, others = (", ".join(column) for column in zip(*pairs, strict=True))
         told = f"FOREIGN KEY ({own}) REFERENCES {other} ({others}){_ON_DELETE.get(action, '')}"
         found[Key(FOREIGN_KEY, table, name)] = {"definition": told, **_state(disabled, untrusted)}
-    for table, name, disabled, text in rows(_TRIGGERS):
+    for table, name, disabled, text in rows(triggers):
         body = re.sub(r"\s+", " ", text or "").strip()
         found[Key(TRIGGER, table, name)] = {"enabled": "no" if disabled else "yes", "body": body, "_sql": text or ""}
     return {

@@ -78,7 +78,7 @@ SELECT id,
           FROM step WHERE rest <> '')
       SELECT lower(text) FROM step WHERE rest = '') END
   || char(10) || digits,
-  CASE WHEN instr(names, '-') OR instr(names, '''') OR length(names) <> length(CAST(names AS BLOB)) AND names GLOB '*[’ʼ`´‐‑]*'
+  CASE WHEN instr(names, '-') OR instr(names, '''') OR instr(names, '`') OR length(names) <> length(CAST(names AS BLOB)) AND names GLOB '*[’ʼ´‐‑]*'
     THEN CASE WHEN length(joined) = length(CAST(joined AS BLOB)) THEN lower(joined) ELSE (
       WITH RECURSIVE step (text, plain, rest) AS (
         SELECT joined, ' eaionrstlmdcukhgbpyvzjwf.@x0123456789q-

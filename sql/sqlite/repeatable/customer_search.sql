@@ -2,7 +2,8 @@
 -- custctl: phase=expand
 -- custctl: allow=drop-table the indexes hold nothing of their own and are built again below
 -- What `customer search` finds customers by: an index of words, and one of trigrams for parts of a text. Both keep what they
--- index, so that an entry can be taken out again, whatever the row and the view say by then.
+-- index, so that an entry can be taken out again, whatever the row and the view say by then. They are built of the view's
+-- second form.
 
 DROP TRIGGER IF EXISTS customer_search_insert;
 DROP TRIGGER IF EXISTS customer_search_update;
