@@ -42,9 +42,12 @@ def in_words(finding: Finding) -> str:
 def phase_of(database: Database, script: Script, statements: Sequence[Statement]) -> Phase:
     """Return the release that a script belongs to: from its directive, or else from the linter's findings.
 
-    An allowed finding counts too: the reason for allowing it is rarely that it may run before the switch.
+    An allowed finding counts too: the reason for allowing it is rarely that it may run before the switch. Of the product's
+    own scripts it is known: the release before tolerates each that has no directive.
     """
     if script.directives.phase is not None:
         return script.directives.phase
+    if script.checksum in database.product().by_checksum:
+        return "expand"
     found = database.lint(statements, transaction=script.directives.transaction)
     return "contract" if any(phase_of_rule(finding.rule) == "contract" for finding in found) else "expand"
