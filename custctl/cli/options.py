@@ -7,6 +7,7 @@ interpreted by `context.py`; a command's function never sees them.
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -159,9 +160,15 @@ def _remember(ctx: Context, param: Any, value: Any) -> Any:
     return value
 
 
+def _evaluated(function: Callable[..., None]) -> Callable[..., None]:
+    """Evaluate a function's annotations, once: Typer would compile each of them four times."""
+    function.__annotations__ = inspect.get_annotations(function, eval_str=True)
+    return function
+
+
 def _make_shared() -> dict[str, Parameter]:
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command()(_shared)
+    app.command()(_evaluated(_shared))
     params = {param.name or "": param for param in typer.main.get_command(app).params}
     for param in params.values():
         param.expose_value = False
@@ -383,7 +390,7 @@ def command(*, shared: tuple[str, ...] = PLAIN, examples: str) -> Callable[[Call
     def make(function: Callable[..., None]) -> Command:
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
         name = function.__name__.strip("_").replace("_", "-")
-        app.command(name, cls=Command, rich_help_panel=None, context_settings=_HELP)(function)
+        app.command(name, cls=Command, rich_help_panel=None, context_settings=_HELP)(_evaluated(function))
         made = typer.main.get_command(app)
         assert isinstance(made, Command)
         made.params.extend(_SHARED[name] for name in shared)
