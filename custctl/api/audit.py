@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from custctl.customers.verification import Report
 
 
+_OPERATIONS = "`custctl audit list` shows the operation ids"
+
+
 @dataclass(frozen=True, slots=True)
 class Entries:
     """Audit rows, newest first, and the cursor of the next page or None."""
@@ -61,7 +64,7 @@ class Audit:
             raise UsageError("the cursor is damaged", hint="copy the full cursor, or start over")
         found, following = list_entries(
             self._opened.database,
-            operation_id=parse_operation_id(operation_id) if operation_id is not None else None,
+            operation_id=parse_operation_id(operation_id, _OPERATIONS) if operation_id is not None else None,
             who=str(customer) if customer is not None else None,
             limit=limit,
             before=int(after) if after is not None else None,

@@ -85,16 +85,19 @@ class ErasureRequest:
         operation_id: the UUID of the operation; None for that of the same unfinished request, or else a new one.
 
     Raises:
+        NotFoundError: the id is larger than any customer's.
         UsageError: the reference cannot be recorded, or `who` is neither an id nor an email.
     """
 
     def __init__(self, opened: Opened, who: str, request: str, operation_id: str | None) -> None:
         from custctl.customers.erasure import check_request
-        from custctl.customers.naming import parse_who
+        from custctl.customers.naming import NO_ID, not_found, parse_who
         from custctl.customers.operations import chosen_operation_id
 
         self._opened = opened
         self._named = parse_who(who)
+        if self._named == NO_ID:
+            raise not_found(who)
         self.request = check_request(request)
         self._begun = _Begun(opened)
         self._key = f"{self._named}\n{self.request}"

@@ -48,6 +48,8 @@ _INEXACT: Final = ("NaN", "Infinity", "-Infinity", "infinity", "-infinity")
 _FRACTION: Final = re.compile(r"\.(\d+)")
 _KEPT_DIGITS: Final = 6  # of a second, in a company's own times; the product's times have three
 _SHORT: Final = 1000  # characters up to which a text is bound as a short one
+_LONGEST_PART: Final = 1000
+"""Maximum characters of a text that `~` looks for: a server needs minutes to compile a pattern of many thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,15 @@ def parse_condition(text: str) -> Condition:
             hint="such as `country=Austria`, `created_at>=2026-01-01`, `company~labs` or `phone?`",
         )
     return Condition(name.strip(), operator, value)
+
+
+def mistaken_operators(conditions: Iterable[str]) -> list[str]:
+    """Return a note on each condition whose value begins like the rest of a longer operator, such as `country==X`."""
+    return [
+        f"`{text}` compares with the value `{parsed.value.strip()}`: what follows `{parsed.operator}` is the value"
+        for text in conditions
+        if (parsed := parse_condition(text)).value.startswith(("=", "<", ">", "~"))
+    ]
 
 
 def find_field(name: str, own: OwnFields, *, to: str) -> Field:
@@ -138,6 +149,8 @@ def check_condition(condition: Condition, own: OwnFields) -> Value:
         value = _value(field, condition.value)
         if value is None and operator not in ("=", "!="):
             raise ValueError(f"needs a value after `{operator}`")
+        if operator == "~" and len(str(value)) > _LONGEST_PART:
+            raise ValueError(f"cannot be searched for more than {_LONGEST_PART} characters")
     except ValueError as error:
         raise InvalidError(f"`{name}` {error}", details={"fields": {name: str(error)}}) from None
     if name == "status" and operator in ("=", "!=") and value not in STATUSES:

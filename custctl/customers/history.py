@@ -131,7 +131,9 @@ def find_id(connection: Connection, who: str) -> int:
     found = connection.run("customer.id_by_email", who=name).one_or_none()
     if found is None:
         check_schema(read_standing(connection))
-        raise NotFoundError(f"there is no customer {who}", hint="a deleted customer's email is erased: use its id")
+        raise NotFoundError(
+            f"there is no customer {shortened(who)}", hint="a deleted customer's email is erased: use its id"
+        )
     return int(found.id)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from custctl.support.errors import NotFoundError, UsageError
 
-_MAX_ID = 2**63 - 1
-
-BEFORE_ALL = -_MAX_ID
+NO_ID = 2**63 - 1
+"""An id that no row has."""
+BEFORE_ALL = -NO_ID
 """Less than every id."""
 
 _SHOWN = 100  # characters of the user's text that a message repeats
@@ -15,7 +15,7 @@ _SHOWN = 100  # characters of the user's text that a message repeats
 def parse_who(who: str) -> int | str:
     """Return the id, or the email in its stored form.
 
-    An id too large for any row becomes one that no row has.
+    An id too large for any row becomes `NO_ID`.
 
     Raises:
         UsageError: the text is neither.
@@ -27,8 +27,8 @@ def parse_who(who: str) -> int | str:
         return normalise_email(text)
     if text.isascii() and text.isdigit():
         # Python refuses to parse thousands of digits.
-        return min(int(text.lstrip("0")[:20] or "0"), _MAX_ID)
-    raise UsageError(f"`{who}` is not an id or an email", hint=_look(text))
+        return min(int(text.lstrip("0")[:20] or "0"), NO_ID)
+    raise UsageError(f"`{shortened(who)}` is not an id or an email", hint=_look(text))
 
 
 def check_text(text: str, what: str) -> str:

@@ -39,8 +39,11 @@ def new_operation_id() -> str:
     return str(uuid.uuid4())
 
 
-def parse_operation_id(text: str) -> str:
+def parse_operation_id(text: str, hint: str = "make one with `uuidgen`, or omit the option") -> str:
     """Return the canonical form of an operation id.
+
+    Args:
+        hint: where to get one.
 
     Raises:
         UsageError: not a UUID.
@@ -48,7 +51,7 @@ def parse_operation_id(text: str) -> str:
     try:
         return str(uuid.UUID(text))
     except ValueError:
-        raise UsageError(f"`{text}` is not a UUID", hint="make one with `uuidgen`, or omit the option") from None
+        raise UsageError(f"`{text}` is not a UUID" if text else "an empty text is not a UUID", hint=hint) from None
 
 
 def chosen_operation_id(text: str | None) -> str:

@@ -14,7 +14,7 @@ from custctl.customers.model import FIELDS, STATUSES
 from custctl.customers.naming import check_text
 from custctl.engines.sought import LANES
 from custctl.schema.times import is_time
-from custctl.support.errors import UsageError
+from custctl.support.errors import InvalidError, UsageError
 
 if TYPE_CHECKING:
     from custctl.schema.own import OwnFields
@@ -28,6 +28,9 @@ SEARCHED = ("email", "last_name", "first_name", "company", "phone")
 NOT_NULL = frozenset({"id", "email", "first_name", "last_name", "status", "version", "created_at", "updated_at"})
 DAMAGED = "the cursor is damaged"
 WHOLE = "copy the full cursor, or start over"
+
+# A database runs out of stack on thousands of words.
+_MOST_WORDS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +83,11 @@ def list_query(
     """Check the syntax of a list's options; `check_list` checks that the fields exist.
 
     Raises:
-        UsageError: no such status, or not a condition.
+        UsageError: not a condition.
+        InvalidError: no such status.
     """
     if status is not None and status not in STATUSES:
-        raise UsageError(f"there is no status `{status}`", hint=f"one of {', '.join(STATUSES)}")
+        raise InvalidError(f"there is no status `{status}`", hint=f"one of {', '.join(STATUSES)}")
     if country is not None:
         country = unicodedata.normalize("NFC", check_text(country, "the country"))
     conditions = tuple(unicodedata.normalize("NFC", text) for text in where)
@@ -127,11 +131,19 @@ def search_query(text: str, mode: Mode = "words") -> SearchQuery:
     """Check a search text.
 
     Raises:
-        UsageError: the text is empty.
+        UsageError: the text is empty, or has too many words.
     """
     wanted = unicodedata.normalize("NFC", check_text(text, "the text to search for")).strip()
     if not wanted:
         raise UsageError("the text to search for is empty", hint="`custctl customer list` shows all customers")
+    if mode != "exact" and len(wanted) > _MOST_WORDS:
+        from custctl.customers.searching import words
+
+        if len(words(wanted)) > _MOST_WORDS:
+            raise UsageError(
+                f"the text to search for has more than {_MOST_WORDS} words",
+                hint="fewer words find the same customer, or more",
+            )
     return SearchQuery(wanted, mode)
 
 
@@ -177,7 +189,7 @@ def decode_cursor(text: str) -> tuple[Query, Position]:
             raise ValueError(key)
         if isinstance(query, ListQuery):
             _check_key(query.sort.removeprefix("-"), lane, key)
-    except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error, UsageError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error, UsageError, InvalidError) as error:
         raise UsageError(DAMAGED, hint=WHOLE) from error
     return query, Position(lane, key, last_id)
 

@@ -35,7 +35,7 @@ class Version(NamedTuple):
         match = _FORM.fullmatch(text)
         if match is None:
             raise UsageError(
-                f"`{text}` is not a version",
+                f"`{text}` is not a version" if text else "an empty text is not a version",
                 hint="use the customer's `version`, such as `e1-3`; `custctl customer get --help` says how to see it",
             )
         return cls(int(match[1]), match[2])

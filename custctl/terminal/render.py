@@ -96,6 +96,11 @@ class Renderer:
         self.format = (Format.TABLE if terminal else Format.TSV) if chosen is Format.AUTO else chosen
 
     @property
+    def has_format(self) -> bool:
+        """Whether a format was requested."""
+        return self._chosen is not Format.AUTO
+
+    @property
     def has_fields(self) -> bool:
         """Whether fields were requested."""
         return self._fields is not None

@@ -263,6 +263,7 @@ def test_an_export_has_the_same_filters_and_fields(company: Place) -> None:
         (9, "id=x", "`id` must be a whole number"),
         (9, "status=activ", "there is no status `activ`"),
         (9, "tier~", "`tier` needs a value"),
+        (9, "tier~" + "x" * 100_000, "`tier` cannot be searched for more than 1000 characters"),
     ],
 )
 def test_what_cannot_be_asked_is_told(company: Place, code: int, where: str, told: str) -> None:
@@ -277,6 +278,25 @@ def test_what_cannot_be_asked_is_told(company: Place, code: int, where: str, tol
         else:
             assert (error.code, error.out) == (code, "")
             assert told in error.err
+
+
+def test_a_status_that_does_not_exist_is_told_alike_by_option_and_condition(company: Place) -> None:
+    for command in ("list", "export"):
+        form = ("-o", "csv") if command == "export" else ()
+        by_option = company.run("customer", command, "--status", "activ", *form)
+        by_condition = company.run("customer", command, "--where", "status=activ", *form)
+        assert (by_option.code, by_option.err) == (by_condition.code, by_condition.err) == (9, by_option.err)
+        assert "there is no status `activ`" in by_option.err
+
+
+def test_a_value_that_begins_like_an_operator_is_told_and_found(migrated: Place) -> None:
+    person = {"email": "a@example.com", "first_name": "F", "last_name": "L", "company": "=Labs", "country": "Chile"}
+    migrated.ok("customer", "add", *options(person))
+    for where, shown in (("country==Chile", 0), ("country=Chile", 1), ("company==Labs", 1)):
+        for command in (("list", "--count"), ("list",), ("export",)):
+            result = migrated.ok("customer", *command, "--where", where)
+            assert (f"`{where}` compares with the value" in result.err) == ("==" in where)
+        assert migrated.json("customer", "list", "--count", "--where", where) == {"count": shown}
 
 
 def test_what_has_no_order_cannot_be_sorted_by(company: Place) -> None:

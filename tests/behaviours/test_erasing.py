@@ -153,6 +153,12 @@ def test_a_person_is_exported_whole(shared: Place, option: tuple[str, str]) -> N
     assert shared.run("customer", "export", "--who", "1", *option).code == 2
 
 
+def test_an_id_that_is_too_large_is_told_as_it_was_typed(shared: Place) -> None:
+    number = "1234567890" * 3
+    for command in (("erase", number, "--request", "R", "--yes"), ("get", number), ("history", number)):
+        assert f"there is no customer {number}" in shared.refused(6, "customer", *command)["message"]
+
+
 def test_a_person_is_exported_to_a_file_of_ones_own(shared: Place) -> None:
     customer = person(shared)
     shared.ok("customer", "export", "--who", customer["email"], "--output-file", "held.json")

@@ -137,6 +137,16 @@ def test_a_place_that_cannot_be_written_is_told(ready: Project, place: str, code
     assert (result.code, "cannot write" in result.err) == (code, True), result.err
 
 
+def test_a_name_that_promises_another_format_is_refused(ready: Project) -> None:
+    ready.ok("customer", "add", *ADA)
+    for name in ("x.xlsx", "x.json", "x.csv.gz", "X.TSV"):
+        result = ready.run("customer", "export", "--output-file", name)
+        assert (result.code, (ready.path / name).exists()) == (2, False)
+        assert "would hold csv or jsonl" in result.err
+    ready.ok("customer", "export", "--output-file", "x.xlsx", "-o", "csv")
+    assert ready.run("customer", "export", "--who", "1", "--output-file", "held.csv").code == 2
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_cut_off_in_between_it_leaves_what_was_there(large: Project, number: signal.Signals) -> None:
     out = large.path / "out.csv"

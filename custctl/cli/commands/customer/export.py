@@ -13,13 +13,18 @@ from typing import Annotated, TextIO
 
 import typer
 
-from custctl.cli.commands.customer.filters import CountryFilter, StatusFilter, Where
+from custctl.cli.commands.customer.filters import CountryFilter, StatusFilter, Where, note_mistakes
 from custctl.cli.context import Context
 from custctl.cli.options import PLAIN, command
 from custctl.support.errors import UnavailableError, UsageError
 from custctl.support.files import open_output
 from custctl.support.text import plural
 from custctl.terminal.render import Format
+
+# Endings of files that are opened by a program for their format.
+_PROMISING = frozenset(
+    ("csv", "jsonl", "json", "yaml", "yml", "tsv", "xls", "xlsx", "ods", "parquet", "gz", "bz2", "xz", "zst", "zip")
+)
 
 
 @command(
@@ -59,10 +64,13 @@ def export(
     context = Context.of(ctx)
     if output_file == Path("-"):
         output_file = None
+    if output_file is not None and not context.renderer.has_format:
+        _check_name(output_file, "csv or jsonl" if who is None else "json")
     if who is not None:
         filters = (("--status", status), ("--country", country), ("--where", where))
         _export_person(context, who, [name for name, value in filters if value], output_file)
         return
+    note_mistakes(context, where or ())
     by_name = Format.JSONL if output_file is not None and guess_format(output_file) == "jsonl" else Format.CSV
     found = export_all(context.database, context.opened.filters(status, country, where or ()))
     context.renderer.check_fields(found.names)
@@ -82,6 +90,22 @@ def export(
     if not written.is_exact:
         context.console.note(
             "some characters were escaped, and an import does not restore them: `--raw` and `-o jsonl` are exact"
+        )
+
+
+def _check_name(path: Path, written: str) -> None:
+    """Refuse a file whose name promises a format that is not written.
+
+    Args:
+        written: what can be written, as a hint says it.
+
+    Raises:
+        UsageError: it does.
+    """
+    ending = path.suffix.lower().removeprefix(".")
+    if ending in _PROMISING and ending not in written.split():
+        raise UsageError(
+            f"cannot export as {ending}", hint=f"`{path}` would hold {written}: choose another name, or give `--output`"
         )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
+from custctl.cli.context import Context
 from custctl.cli.options import complete_where
 from custctl.customers.model import STATUSES
 
@@ -31,3 +33,12 @@ Where = Annotated[
         autocompletion=complete_where,
     ),
 ]
+
+
+def note_mistakes(context: Context, where: Sequence[str]) -> None:
+    """Note conditions that probably do not mean what was typed."""
+    if where:
+        from custctl.customers.conditions import mistaken_operators
+
+        for text in mistaken_operators(where):
+            context.console.note(text)

@@ -8,7 +8,7 @@ import typer
 from typer._click.core import ParameterSource
 
 from custctl.cli.commands.customer.continued import Continued
-from custctl.cli.commands.customer.filters import CountryFilter, StatusFilter, Where
+from custctl.cli.commands.customer.filters import CountryFilter, StatusFilter, Where, note_mistakes
 from custctl.cli.commands.customer.pages import print_count, print_counts, print_pages
 from custctl.cli.context import Context
 from custctl.cli.options import DATA, AfterOption, LimitOption, WideOption, command, complete_sort
@@ -82,6 +82,7 @@ def list_(
     except UsageError as error:
         raise continued.refused(error) if next_ else error from None
     query = context.opened.checked(query)
+    note_mistakes(context, where or ())
     if count:
         print_count(context, query)
     elif count_by is not None:
