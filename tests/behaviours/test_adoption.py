@@ -74,6 +74,28 @@ INSERT INTO customer VALUES (107, 'ada@example.com', 'Ada L', 'DE1', '2020-01-01
 }
 
 
+# What PostgreSQL wants out of the way before it changes the type of a column.
+_IN_THE_WAY = """
+ALTER TABLE customer ADD COLUMN initials VARCHAR(8) GENERATED ALWAYS AS (left(first_name, 1) || left(last_name, 1)) STORED
+  CONSTRAINT initials_are_short CHECK (length(initials) < 9);
+CREATE INDEX customer_initials ON customer (initials);
+CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER watch_email BEFORE UPDATE OF email ON customer FOR EACH ROW WHEN (NEW.active > 0) EXECUTE FUNCTION keep();
+ALTER TABLE customer DISABLE TRIGGER watch_email;
+CREATE TRIGGER on_list INSTEAD OF UPDATE ON customer_list FOR EACH ROW EXECUTE FUNCTION keep();
+CREATE RULE no_delete AS ON DELETE TO customer_list DO INSTEAD NOTHING;
+CREATE VIEW short AS SELECT initials FROM customer
+"""
+_THERE = """
+SELECT pg_get_triggerdef(oid), tgenabled::text FROM pg_trigger WHERE tgname IN ('watch_email', 'on_list')
+UNION ALL SELECT definition, rulename FROM pg_rules WHERE rulename = 'no_delete'
+UNION ALL SELECT indexdef, indexname FROM pg_indexes WHERE indexname = 'customer_initials'
+UNION ALL SELECT pg_get_constraintdef(oid), conname FROM pg_constraint WHERE conname = 'initials_are_short'
+UNION ALL SELECT initials, 'initials' FROM short
+ORDER BY 1, 2
+"""
+
+
 def make_foreign(place: Place, name: str) -> None:
     """Make a table of another owner in `dev`."""
     if place.place is None:
@@ -87,6 +109,9 @@ def make_foreign(place: Place, name: str) -> None:
         else:
             place.sql(statement)
     if place.engine == "postgresql":
+        if name == "film rental":
+            for statement in _IN_THE_WAY.split(";\n"):
+                place.sql(statement)
         owned = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v')"
         for (table,) in place.sql(owned):
             place.sql(f"ALTER TABLE {table} OWNER TO {USER}")
@@ -138,6 +163,8 @@ def _address(database: Any) -> str:
 def test_a_foreign_table_is_compared_closed_adopted_and_given_back(empty: Place, name: str) -> None:
     make_foreign(empty, name)
     before = dump(empty)
+    in_the_way = name == "film rental" and empty.engine == "postgresql"
+    there = empty.sql(_THERE) if in_the_way else []
     error = empty.refused(11, "migrate", "baseline", NEWEST)
     found = error["details"]["differences"]
     named = {(each["kind"], each["table"], each["name"]) for each in found}
@@ -155,6 +182,9 @@ def test_a_foreign_table_is_compared_closed_adopted_and_given_back(empty: Place,
     run_script(empty, "gap.sql")
     empty.ok("migrate", "baseline", NEWEST, "--dry-run")
     closed = dump(empty)
+    if in_the_way:
+        assert empty.sql(_THERE) == there
+        assert len(there) == 7
 
     assert len(empty.items("migrate", "baseline", NEWEST)) == SCRIPTS
     empty.ok("migrate", "baseline", "--undo")

@@ -544,9 +544,9 @@ class PostgresqlDatabase(ServerDatabase):
         self, connection: Connection, differences: Sequence[Difference], expected: Shape, found: Shape
     ) -> list[Mend]:
         from custctl.engines.postgresql.mending import mends
-        from custctl.engines.postgresql.views import views_of
+        from custctl.engines.postgresql.obstacles import obstacles
 
-        return mends(differences, expected, found, views_of(connection))
+        return mends(differences, expected, found, obstacles(connection))
 
     def take_back_row(self, connection: Connection, table: str, number: int) -> None:
         super().take_back_row(connection, table, number)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from custctl.engines.filling import checked_column, fill, note, tidied
 from custctl.engines.postgresql.names import quoted
-from custctl.engines.postgresql.views import View, around
+from custctl.engines.postgresql.obstacles import Obstacle, around
 from custctl.engines.shaping import Mend
 from custctl.schema.shape import (
     CHECK,
@@ -33,22 +33,29 @@ _ENABLE = {"always": "ENABLE ALWAYS", "on replicas": "ENABLE REPLICA", "no": "DI
 
 
 def mends(
-    differences: Sequence[Difference], expected: Shape, found: Shape, views: Mapping[str, list[View]]
+    differences: Sequence[Difference], expected: Shape, found: Shape, in_the_way: Mapping[str, list[Obstacle]]
 ) -> list[Mend]:
     """Return a repair for each difference, in order.
 
     Args:
-        views: the views on each table, in the order in which they can be created.
+        in_the_way: what is in the way of a change of type in each table, in the order in which it can be made.
     """
     told = [_mend(each, expected, found) for each in differences]
-    for table, here in views.items():
+    for table, here in in_the_way.items():
         typed = [at for at, each in enumerate(differences) if each.key.table == table and _changes_type(each)]
-        # One repair for all columns whose values fit, so that the views are dropped once.
+        # One repair for all columns whose values fit, so that what is in the way is dropped once.
         fit = [at for at in typed if not told[at].loses]
         statements = tuple(statement for at in fit for statement in told[at].statements)
-        together = Mend(around(here, statements), tuple(line for at in fit for line in told[at].notes))
+        together = Mend(
+            around(here, [differences[at].key.name for at in fit], statements),
+            tuple(line for at in fit for line in told[at].notes),
+        )
         for at in typed:
-            told[at] = together if at in fit else told[at]._replace(statements=around(here, told[at].statements))
+            told[at] = (
+                together
+                if at in fit
+                else told[at]._replace(statements=around(here, [differences[at].key.name], told[at].statements))
+            )
     return told
 
 
