@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from custctl.customers.emails import normalise_email
 from custctl.customers.model import FIELDS, STATUSES
-from custctl.customers.naming import check_text
+from custctl.customers.naming import check_text, split_quoted
 from custctl.customers.own_values import own_value
 from custctl.customers.rules import clean_text
 from custctl.schema.names import CUSTOMER
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from custctl.engines.connection import Compared, Connection
 
 _FORM: Final = re.compile(r"(.+?)(!=|>=|<=|=|>|<|~)(.*)", re.DOTALL)
+_QUOTED_FORM: Final = re.compile(r"()(!=|>=|<=|=|>|<|~)(.*)", re.DOTALL)
 _EQUAL: Final = ("=", "!=", "?")
 _ORDERED: Final = (*_EQUAL, ">", ">=", "<", "<=")
 _OPERATORS: Final[Mapping[Kind, tuple[str, ...]]] = {
@@ -73,17 +74,19 @@ def parse_condition(text: str) -> Condition:
         UsageError: not a condition.
     """
     text = check_text(text, "the condition")
-    found = _FORM.fullmatch(text)
+    quoted, rest = split_quoted(text) or ("", text)
+    found = _QUOTED_FORM.fullmatch(rest) if quoted else _FORM.fullmatch(rest)
     if found is not None:
         name, operator, value = found.groups()
     else:
-        name, operator, value = text.removesuffix("?"), "?", ""
-    if not name.strip() or (found is None and not text.endswith("?")):
+        name, operator, value = rest.removesuffix("?"), "?", ""
+    name = quoted or name.strip()
+    if not name or (found is None and rest != "?" and (quoted or not rest.endswith("?"))):
         raise UsageError(
             f"`{text}` is not a condition",
             hint="such as `country=Austria`, `created_at>=2026-01-01`, `company~labs` or `phone?`",
         )
-    return Condition(name.strip(), operator, value)
+    return Condition(name, operator, value)
 
 
 def mistaken_operators(conditions: Iterable[str]) -> list[str]:

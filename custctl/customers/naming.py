@@ -31,6 +31,17 @@ def parse_who(who: str) -> int | str:
     raise UsageError(f"`{shortened(who)}` is not an id or an email", hint=_look(text))
 
 
+def split_quoted(text: str) -> tuple[str, str] | None:
+    """Return the field's name in double quotes that a text begins with, and what follows it; None without quotes.
+
+    A field whose own name holds an operator can only be named so. A quote in the name is doubled.
+    """
+    import re
+
+    found = re.match(r'"((?:[^"]|"")+)"(?=[=!<>~?])', text)
+    return (found[1].replace('""', '"'), text[found.end() :]) if found is not None else None
+
+
 def check_text(text: str, what: str) -> str:
     """Return a text from the command line if it can be sent to a database.
 

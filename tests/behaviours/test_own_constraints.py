@@ -15,6 +15,15 @@ from tests.servers.projects import on_engine
 NAMES = ("--first-name", "F", "--last-name", "L")
 
 
+_DOMAIN = {
+    "postgresql": (
+        "CREATE DOMAIN word AS TEXT CONSTRAINT one_word CHECK (VALUE !~ ' ')",
+        "CREATE DOMAIN small_word AS word CONSTRAINT in_small CHECK (VALUE = lower(VALUE))",
+        "ALTER TABLE customer ADD COLUMN nick small_word",
+    )
+}
+
+
 @pytest.fixture(scope="module", params=ENGINES)
 def company(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A project with a CHECK, a foreign key and a unique index of the company's, and a table that points at customers."""
@@ -28,7 +37,10 @@ def company(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         number = "BIGINT" if found.engine != "sqlite" else "INTEGER"
         # From version 18 on, PostgreSQL reports RESTRICT with a code of its own.
         referring = f"REFERENCES customer (id){' ON DELETE RESTRICT' if found.engine == 'postgresql' else ''}"
+        odd = f'"a=b" {word}' if found.engine != "mssql" else f"[a=b] {keys}"
         statements = [
+            *_DOMAIN.get(found.engine, ()),
+            f"ALTER TABLE customer {add} {odd}",
             "CREATE TABLE plan_kind (code INTEGER NOT NULL PRIMARY KEY)",
             "INSERT INTO plan_kind (code) VALUES (1)",
             f"ALTER TABLE customer {add} tier {keys} CONSTRAINT known_tier CHECK (tier IN ('gold', 'tin'))",
@@ -48,6 +60,26 @@ def test_a_check_is_named_with_its_field(company: Place) -> None:
     error = company.refused(9, "customer", "add", "--email", "c@example.com", *NAMES, *settings(tier="lead"))
     assert error["message"] == "`tier` breaks a rule of the database (constraint `known_tier`)"
     assert (error["details"]["field"], error["details"]["constraint"]) == ("tier", "known_tier")
+
+
+def test_the_check_of_a_domain_is_named_with_its_field(company: Place) -> None:
+    if company.engine != "postgresql":
+        return  # only PostgreSQL has domains
+    for value, constraint in (("two words", "one_word"), ("Ada", "in_small")):
+        error = company.refused(9, "customer", "add", "--email", "d@example.com", *NAMES, *settings(nick=value))
+        assert error["message"] == f"`nick` breaks a rule of the database (constraint `{constraint}`)"
+        assert error["details"]["field"] == "nick"
+
+
+def test_a_name_that_holds_an_operator_stands_in_quotes(company: Place) -> None:
+    row = company.add(email="odd@example.com")
+    assert company.json("customer", "update", str(row["id"]), "--set", '"a=b"=c=d')["a=b"] == "c=d"
+    for where, count in (('"a=b"=c=d', 1), ('"a=b"~=', 1), ('"a=b"?', 1), ('"a=b"!=c=d', None), ('"a=b">z', 0)):
+        found = company.json("customer", "list", "--count", "--where", where)["count"]
+        assert count in (found, None), where
+    assert company.json("customer", "update", str(row["id"]), "--unset", "a=b")["a=b"] is None
+    assert company.refused(2, "customer", "list", "--where", '"a=b"')
+    assert company.refused(2, "customer", "update", "1", "--set", '"a=b"')
 
 
 def test_a_foreign_key_is_named_with_its_field(company: Place) -> None:

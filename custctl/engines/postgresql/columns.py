@@ -91,7 +91,17 @@ def _field(
     )
 
 
+# A value can also break a rule of its column's domain, or of one that the domain is made of.
 _CONSTRAINED: Final = """
+WITH RECURSIVE types AS (
+  SELECT attname, atttypid AS type FROM pg_catalog.pg_attribute
+   WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped
+  UNION
+  SELECT o.attname, t.typbasetype FROM types AS o
+    JOIN pg_catalog.pg_type AS t ON t.oid = o.type AND t.typtype = 'd'
+)
+SELECT o.attname FROM types AS o JOIN pg_catalog.pg_constraint AS c ON c.contypid = o.type AND c.conname = %(name)s
+UNION
 SELECT a.attname FROM pg_catalog.pg_constraint AS c
   JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
  WHERE c.conrelid = to_regclass(%(table)s) AND c.conname = %(name)s

@@ -9,6 +9,7 @@ import typer
 from custctl.cli.context import Context
 from custctl.cli.options import complete_settable, complete_setting
 from custctl.customers.model import EDITABLE, FIELDS, STATUSES
+from custctl.customers.naming import split_quoted
 from custctl.schema.own import Value, to_text
 from custctl.support.errors import ConflictError, UsageError
 
@@ -63,7 +64,10 @@ def given(ctx: typer.Context) -> dict[str, str | None]:
 
 
 def _setting(text: str) -> tuple[str, str]:
+    quoted = split_quoted(text)
     name, separator, value = text.partition("=")
+    if quoted is not None:
+        name, (_, separator, value) = quoted[0], quoted[1].partition("=")
     if not separator or not name:
         raise UsageError(f"`--set {text}` is not `FIELD=VALUE`", hint="such as `--set company='Analytical Engines'`")
     return name.strip(), value
