@@ -111,6 +111,7 @@ soak: $(ODBC_READY) $(ETCD_READY) $(DEBIAN_READY) ## long runs: killed and racin
 	CUSTCTL_TEST_KILLS=200 $(BIN)/python -m pytest --ignore=tests/replicas -k "kill or race or concurren"
 	CUSTCTL_TEST_KILLS=50 CUSTCTL_TEST_SWITCHOVERS=20 CUSTCTL_TEST_STATES=100 CUSTCTL_TEST_STEPS=14 \
 		$(BIN)/python -m pytest tests/replicas -k "kill or acknowledged"
+	$(BIN)/python -m tests.accounts.soaking
 	CUSTCTL_TEST_CACHE=100000 $(BIN)/python -m pytest --capture=no tests/cache/test_soak.py tests/cache/test_protocol.py
 	CUSTCTL_TEST_CACHE_SERVER=$(or $(shell command -v redis-server),$(VENV)/redis/redis-server) $(BIN)/python -m pytest tests/cache
 

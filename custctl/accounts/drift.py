@@ -1,16 +1,18 @@
 """The drift report: differences between customers in the database and accounts at the provider.
 
-Both sides are streamed into a private SQLite file and joined there, so memory use is constant.
+Both sides are streamed into a private SQLite file and joined there, so memory use is constant. What differs there is
+looked up again, because neither side stands still while the lists are read.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from custctl.accounts.provider import Account
 from custctl.customers import audit
 from custctl.customers.outbox import NOT_STRAY, enqueue
 from custctl.schema.standing import require_writable
@@ -18,7 +20,7 @@ from custctl.schema.standing import require_writable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from custctl.accounts.provider import Account, Provider
+    from custctl.accounts.provider import Provider
     from custctl.engines.base import Database
     from custctl.engines.connection import Connection
 
@@ -26,6 +28,7 @@ Repair = Literal["follow", "remove"]
 
 _STREAM = 1000  # rows at a time
 _BATCH = 500  # repairs per transaction
+_CONFIRMED = 1000  # differences to look up again; a first run may find every customer without an account
 
 _TABLES = """
 CREATE TABLE account (subject TEXT PRIMARY KEY, email TEXT, enabled INTEGER, reference TEXT) WITHOUT ROWID;
@@ -33,6 +36,7 @@ CREATE INDEX account_reference ON account (reference) WHERE reference IS NOT NUL
 CREATE TABLE customer (id INTEGER PRIMARY KEY, email TEXT, enabled INTEGER);
 CREATE TABLE link (customer_id INTEGER PRIMARY KEY, subject TEXT UNIQUE);
 CREATE TABLE pending (customer_id INTEGER PRIMARY KEY);
+CREATE TABLE drift (kind TEXT, customer_id INTEGER, subject TEXT, expected TEXT, found TEXT, pending INTEGER, repair TEXT);
 """
 _OF_CUSTOMERS = """
 SELECT c.id, c.email, c.enabled, l.subject, a.subject, a.email, a.enabled,
@@ -94,6 +98,8 @@ class Comparison:
     Attributes:
         customers: how many customers there are.
         accounts: how many accounts the provider has.
+        unconfirmed: how many of the differences were not looked up again, because there are too many.
+        prefix: what the references of this database's customers begin with.
     """
 
     def __init__(self) -> None:
@@ -102,10 +108,11 @@ class Comparison:
         self._held.execute("PRAGMA journal_mode = OFF")
         self._held.create_function("folded", 1, str.casefold, deterministic=True)
         self._held.executescript(_TABLES)
-        self._prefix = ""
+        self.prefix = ""
         self._disables = False
         self.customers = 0
         self.accounts = 0
+        self.unconfirmed = 0
 
     def read(
         self,
@@ -131,7 +138,7 @@ class Comparison:
         self._held.execute("BEGIN")
         with database.reading(snapshot=True) as connection:
             standing = require_writable(database, connection, environment)
-            self._prefix = f"{standing.database_id}:"
+            self.prefix = f"{standing.database_id}:"
             for rows in connection.run_stream("account.customers", _STREAM):
                 found = [(row[0], row[1], int(row[2] == "active")) for row in rows]
                 self._held.executemany("INSERT INTO customer VALUES (?, ?, ?)", found)
@@ -153,35 +160,57 @@ class Comparison:
         self._held.executemany("INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?)", rows)
         self.accounts += len(rows)
 
+    def confirm(
+        self,
+        of_customer: Callable[[int, Sequence[str]], Sequence[Drift]],
+        of_account: Callable[[str], Sequence[Drift]],
+    ) -> None:
+        """Find the differences, and look the first of them up again.
+
+        Args:
+            of_customer: returns a customer's differences now; see `Confirming`.
+            of_account: returns an account's difference now.
+        """
+        self._held.execute("BEGIN")
+        left = _CONFIRMED
+        for number, drifts in self._of_customers():
+            self._report(of_customer(number, self._marked(number)) if left else drifts, confirmed=left > 0)
+            left = max(left - 1, 0)
+        for subject, drifts in self._of_accounts():
+            self._report(of_account(subject) if left else drifts, confirmed=left > 0)
+            left = max(left - 1, 0)
+        self._held.execute("COMMIT")
+
+    def _report(self, drifts: Sequence[Drift], *, confirmed: bool) -> None:
+        self._held.executemany("INSERT INTO drift VALUES (?, ?, ?, ?, ?, ?, ?)", map(astuple, drifts))
+        self.unconfirmed += 0 if confirmed else len(drifts)
+
+    def _marked(self, customer_id: int) -> list[str]:
+        """Return accounts with a customer's reference; two are as many as matter."""
+        asked = "SELECT subject FROM account WHERE reference = ? LIMIT 2"
+        return [row[0] for row in self._held.execute(asked, (f"{self.prefix}{customer_id}",))]
+
     def drifts(self) -> Iterator[Drift]:
         """Yield all differences, those of customers first."""
-        yield from self._of_customers()
-        yield from self._of_accounts()
+        with closing(self._held.execute("SELECT * FROM drift ORDER BY rowid")) as found:
+            for kind, customer_id, subject, expected, seen, pending, repair in found:
+                yield Drift(kind, customer_id, subject, expected, seen, bool(pending), repair)
 
-    def _of_customers(self) -> Iterator[Drift]:
-        with closing(self._held.execute(_OF_CUSTOMERS, {"prefix": self._prefix})) as found:
+    def _of_customers(self) -> Iterator[tuple[int, Sequence[Drift]]]:
+        with closing(self._held.execute(_OF_CUSTOMERS, {"prefix": self.prefix})) as found:
             for number, email, enabled, linked, subject, seen_email, seen_enabled, marked, pending in found:
-                under_way = pending is not None
-                if subject is None:
-                    # If several accounts have the mark, a person must decide.
-                    kind = "missing" if not marked else "unlinked" if marked == 1 else "double"
-                    repair: Repair | None = "follow" if marked < 2 else None
-                    yield Drift(kind, number, linked, email, None, under_way, repair)
-                    continue
-                if seen_email.casefold() != email.casefold():
-                    yield Drift("email", number, subject, email, seen_email, under_way, "follow")
-                if seen_enabled != enabled:
-                    yield Drift("state", number, subject, _state(enabled), _state(seen_enabled), under_way, "follow")
+                account = Account(subject, seen_email, bool(seen_enabled)) if subject is not None else None
+                yield number, differences(number, email, bool(enabled), linked, account, marked, pending is not None)
 
-    def _of_accounts(self) -> Iterator[Drift]:
-        with closing(self._held.execute(_OF_ACCOUNTS, {"prefix": self._prefix})) as found:
+    def _of_accounts(self) -> Iterator[tuple[str, Sequence[Drift]]]:
+        with closing(self._held.execute(_OF_ACCOUNTS, {"prefix": self.prefix})) as found:
             for subject, enabled, customer_id, is_ours, held, pending in found:
                 if customer_id is not None:
+                    # Without an account of its own, the customer has a difference itself.
                     if held is not None:
-                        yield Drift("double", customer_id, subject, held, subject, pending is not None, "remove")
-                    # Otherwise it was reported above.
+                        yield subject, [double(customer_id, subject, held, pending is not None)]
                 elif enabled or not self._disables:
-                    yield Drift("stray", None, subject, None, _state(enabled), repair="remove" if is_ours else None)
+                    yield subject, [stray(subject, bool(enabled), bool(is_ours), False)]
 
     def close(self) -> None:
         """Delete the file."""
@@ -227,5 +256,41 @@ def enqueue_repairs(
     return done
 
 
-def _state(enabled: int) -> str:
+def differences(
+    customer_id: int, email: str, enabled: bool, linked: str | None, account: Account | None, marked: int, pending: bool
+) -> list[Drift]:
+    """Return how a customer and its account differ.
+
+    Args:
+        email: the customer's.
+        enabled: whether its account should be enabled.
+        linked: the subject that is linked, if any.
+        account: the account with this subject, if any.
+        marked: how many accounts have the customer's reference; of interest without an account alone.
+        pending: whether the outbox has a row for the customer.
+    """
+    if account is None:
+        # If several accounts have the mark, a person must decide.
+        kind = "missing" if not marked else "unlinked" if marked == 1 else "double"
+        return [Drift(kind, customer_id, linked, email, None, pending, "follow" if marked < 2 else None)]
+    found = []
+    if account.email.casefold() != email.casefold():
+        found.append(Drift("email", customer_id, account.subject, email, account.email, pending, "follow"))
+    if account.enabled != enabled:
+        states = _state(enabled), _state(account.enabled)
+        found.append(Drift("state", customer_id, account.subject, *states, pending, "follow"))
+    return found
+
+
+def double(customer_id: int, subject: str, held: str, pending: bool) -> Drift:
+    """Return the difference of a customer's second account; `held` is the subject of the linked one."""
+    return Drift("double", customer_id, subject, held, subject, pending, "remove")
+
+
+def stray(subject: str, enabled: bool, is_ours: bool, pending: bool) -> Drift:
+    """Return the difference of an account without a customer; it is removed only if custctl made it."""
+    return Drift("stray", None, subject, None, _state(enabled), pending, "remove" if is_ours else None)
+
+
+def _state(enabled: bool) -> str:
     return "enabled" if enabled else "disabled"

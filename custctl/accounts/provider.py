@@ -51,12 +51,14 @@ class Abilities:
         sets_passwords: whether `set_password` works.
         sends_resets: whether `send_reset` works.
         takes_hashes: whether it can import argon2id hashes.
+        searches: whether a search is one request; otherwise it reads all accounts.
     """
 
     keeps_reference: bool
     sets_passwords: bool
     sends_resets: bool
     takes_hashes: bool
+    searches: bool = True
 
 
 class Provider(Protocol):

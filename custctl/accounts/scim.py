@@ -78,10 +78,14 @@ class Scim:
     def abilities(self) -> Abilities:
         """See `Provider`. The server stores references if an existing account has one."""
         if self._keeps_reference is None:
-            first = self._page(1, count=_FEW)[0]
+            first = self._page(1, _FEW)[0]
             self._keeps_reference = any(isinstance(each.get("externalId"), str) for each in first)
         return Abilities(
-            keeps_reference=self._keeps_reference, sets_passwords=True, sends_resets=False, takes_hashes=False
+            keeps_reference=self._keeps_reference,
+            sets_passwords=True,
+            sends_resets=False,
+            takes_hashes=False,
+            searches=self._supports("filter"),
         )
 
     # -- looking -----------------------------------------------------------------------------------
@@ -139,7 +143,7 @@ class Scim:
         """
         start, before, most = 1, set[str](), 0
         while True:
-            page, total = self._page(start, filter)
+            page, total = self._page(start, _PAGE, filter)
             most = most or 2 * total + _SLACK
             shown = {str(resource.get("id")) for resource in page}
             if not page:
@@ -151,9 +155,7 @@ class Scim:
             if start > total:
                 return
 
-    def _page(
-        self, start: int, filter: str | None = None, *, count: int = _PAGE
-    ) -> tuple[list[Mapping[str, Any]], int]:
+    def _page(self, start: int, count: int, filter: str | None = None) -> tuple[list[Mapping[str, Any]], int]:
         params = {"startIndex": str(start), "count": str(count), **({"filter": filter} if filter is not None else {})}
         answer = self._send("GET", "Users", params=params, refused=(400,) if filter is not None else ())
         if answer is None:

@@ -374,21 +374,29 @@ class Accounts:
 
     @contextmanager
     def compare(self, on_progress: Callable[[int], None] = lambda _: None) -> Iterator[Comparison]:
-        """Compare all customers with all accounts; read the differences inside the block."""
+        """Compare all customers with all accounts; read the differences inside the block.
+
+        Differences are looked up again before this yields; `Comparison.unconfirmed` says for how many this was too much.
+        """
+        from custctl.accounts.confirming import Confirming
         from custctl.accounts.drift import Comparison
 
         opened = self._opened
         require_provider(opened.profile)
+        disables = opened.profile.identity.on_delete == "disable"
         comparison = Comparison()
         try:
             with self.provider() as provider:
+
+                def wait(seconds: float) -> None:
+                    opened.tell.note(f"{provider.name} asks to wait {seconds:.0f} s")
+                    time.sleep(seconds)
+
                 comparison.read(
-                    opened.database,
-                    opened.profile.environment,
-                    provider,
-                    disables=opened.profile.identity.on_delete == "disable",
-                    on_progress=on_progress,
+                    opened.database, opened.profile.environment, provider, disables=disables, on_progress=on_progress
                 )
+                again = Confirming(opened.database, provider, prefix=comparison.prefix, disables=disables, wait=wait)
+                comparison.confirm(again.of_customer, again.of_account)
             yield comparison
         finally:
             comparison.close()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from custctl.accounts import drift, scim
 from tests.accounts.conftest import give_provider
+from tests.accounts.peer import Asked, whole
 from tests.accounts.scim import Directory, Front
 from tests.behaviours.support import Place
 
@@ -86,6 +89,72 @@ def test_drifts_are_found_and_mended(filled: Place, directory: Directory, facade
     assert "double@example.com" not in states
 
 
+def add_customers(place: Place, count: int) -> None:
+    rows = "\n".join(f"c{number}@example.com,F,L" for number in range(count))
+    place.run("customer", "import", "-", stdin=f"email,first_name,last_name\n{rows}\n")
+    place.run("identity", "sync")
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have custctl ask for four accounts at a time."""
+    monkeypatch.setattr(scim, "_PAGE", 4)
+
+
+def between_pages(facade: Front, act: Callable[[], object]) -> None:
+    """Do something once, when the second page of the whole list is asked for."""
+    done: list[bool] = []
+
+    def fault(asked: Asked) -> None:
+        if "startIndex=5" in asked.target and "filter" not in asked.target and not done:
+            done.append(True)
+            act()
+
+    facade.fault = fault
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_accounts_that_move_to_other_pages_are_not_missing(local: Place, facade: Front, directory: Directory) -> None:
+    add_customers(local, 8)
+    page = [each["id"] for each in directory.ask("GET", "Users?startIndex=1&count=4")["Resources"]]
+    directory.ask("DELETE", f"Users/{page[3]}")
+    [(missing,)] = local.sql(f"SELECT customer_id FROM customer_account WHERE subject = '{page[3]}'")
+    # Two accounts of the second page move to the first one, which was read already, and are not on the list.
+    between_pages(facade, lambda: [directory.ask("DELETE", f"Users/{subject}") for subject in page[:2]])
+    assert [(each["kind"], each["customer_id"]) for each in found(local)] == [("missing", missing)]
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_customers_that_come_and_change_meanwhile_are_no_drift(local: Place, facade: Front) -> None:
+    add_customers(local, 5)
+
+    def change() -> None:
+        local.add(email="new@example.com")
+        local.ok("customer", "update", "c4@example.com", "--email", "other@example.com", "--status", "suspended")
+        local.ok("customer", "delete", "c0@example.com", "--yes")
+
+    between_pages(facade, change)
+    assert found(local) == []
+
+
+def test_beyond_a_thousand_the_list_alone_speaks(local: Place, facade: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drift, "_CONFIRMED", 2)
+    local.insert([{"email": f"c{number}@example.com", "first_name": "F", "last_name": "L"} for number in range(5)])
+    result = local.run("identity", "verify")
+    assert (result.code, result.out.count("missing")) == (9, 5)
+    assert "3 differences were not looked up again" in result.err
+
+
+def test_a_look_up_waits_when_it_is_asked_to(local: Place, facade: Front, directory: Directory) -> None:
+    local.add(email="a@example.com")
+    [account] = directory.accounts()
+    directory.ask("DELETE", f"Users/{account['id']}")
+    busy = [whole("429 Slow", b"", "Retry-After: 0")]
+    facade.fault = lambda asked: busy.pop() if busy and asked.target.endswith(account["id"]) else None
+    assert [each["kind"] for each in found(local)] == ["missing"]
+    assert busy == []
+
+
 def test_in_production_the_profile_s_name_confirms(filled: Place, facade: Front, directory: Directory) -> None:
     directory.create("gone@example.com", externalId="hr:1")
     [account, *_] = directory.accounts()
@@ -125,8 +194,6 @@ def test_doctor_tells_how_accounts_stand(local: Place, facade: Front) -> None:
     assert check()["state"] == "fault"
     assert "1 password hash" in check()["value"]
     local.sql("DELETE FROM customer_password")
-    from tests.accounts.peer import whole
-
     facade.fault = lambda _: whole("503 No")
     assert "status 503" in check()["value"]
     local.run("customer", "add", "--email", "b@example.com", "--first-name", "A", "--last-name", "L")

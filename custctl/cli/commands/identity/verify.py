@@ -34,7 +34,7 @@ def verify(
     """Compare all customers with all accounts at the provider; exit 9 if they differ.
 
     Finds customers without an account, accounts without a customer, emails and states that differ, and two accounts for
-    one customer. `--fix` queues the repairs; accounts that custctl did not make are never removed.
+    one customer, and looks each difference up again before it is shown. `--fix` queues the repairs; accounts that custctl did not make are never removed.
     """
     from custctl.accounts.drift import COLUMNS
 
@@ -52,6 +52,9 @@ def verify(
             f" {plural(comparison.accounts, 'account', 'accounts')}"
         )
         context.console.note(read)
+        if comparison.unconfirmed:
+            many = plural(comparison.unconfirmed, "difference was", "differences were")
+            context.console.note(f"{many} not looked up again, so some may be over by now")
         if not found:
             return
         mended = sum(drift.repair is not None and not drift.pending for drift in comparison.drifts()) if fix else 0
