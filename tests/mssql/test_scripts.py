@@ -10,13 +10,8 @@ from pathlib import Path
 import pytest
 
 from custctl.customers.model import EDITABLE, MAX_LENGTH
-from custctl.engines.base import EngineSettings
-from custctl.engines.mssql.database import MssqlDatabase
 from custctl.engines.mssql.names import COLLATION
 from custctl.engines.mssql.script import split
-from custctl.migrations.phases import phase_of, phase_of_rule
-from custctl.migrations.plan import split_script
-from custctl.migrations.scripts import discover
 from custctl.schema.tables import schema
 from tests.conftest import REPOSITORY
 from tests.mssql.conftest import SCRIPTS, script_files, unparsable
@@ -182,19 +177,3 @@ def test_every_number_has_a_script_of_the_same_name_on_every_engine() -> None:
 
 def test_an_update_moves_the_version_whoever_writes() -> None:
     assert COLUMNS["customer.version"].startswith("ROWVERSION NOT NULL")
-
-
-def test_the_release_before_tolerates_every_script_of_the_product() -> None:
-    database = MssqlDatabase(EngineSettings(location="shop", name="shop", schema="dbo"))
-    folder = discover(REPOSITORY / "sql", "mssql")
-    scripts = (*folder.versioned, *folder.repeatable)
-    statements = {script: list(split_script(database, script)) for script in scripts}
-    assert {phase_of(database, script, found) for script, found in statements.items()} == {"expand"}
-    # What the linter alone would leave for the contract release has been looked at.
-    own = {
-        script.name
-        for script, found in statements.items()
-        if script.directives.phase is None
-        and any(phase_of_rule(finding.rule) == "contract" for finding in database.lint(found, transaction=True))
-    }
-    assert own == {"migrations/0008_add_audit_login.sql"}
