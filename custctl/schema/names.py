@@ -18,9 +18,9 @@ PRODUCT_SCRIPTS = (
     "migrations/0006_create_customer_words.sql",
     "migrations/0007_create_customer_account.sql",
     "migrations/0008_add_audit_login.sql",
-    "migrations/0009_tune_customer_words.sql",
     "repeatable/custctl_searched.sql",
     "repeatable/customer_search.sql",
+    "repeatable/customer_words.sql",
     "repeatable/roles.sql",
 )
 """The scripts of this release, for all engines; a test compares the list with the files."""

@@ -2,7 +2,7 @@
 
 -- A search reads each row that waits to be merged into the index: the default is up to 4 MB of them, which
 -- takes longer than all else.
-ALTER INDEX customer_words SET (gin_pending_list_limit = 256);
+ALTER INDEX IF EXISTS customer_words SET (gin_pending_list_limit = 256);
 
 -- To make the words of a row takes as long as to read dozens of pages. The planner must not take it for cheap, or it makes
 -- those of all rows in order of the id.
