@@ -135,6 +135,7 @@ def test_a_place_that_cannot_be_written_is_told(ready: Project, place: str, code
     ready.ok("customer", "add", *ADA)
     result = ready.run("customer", "export", "--output-file", place)
     assert (result.code, "cannot write" in result.err) == (code, True), result.err
+    assert ("hint: free some disk space" in result.err) == (place == "/dev/full")
 
 
 def test_a_name_that_promises_another_format_is_refused(ready: Project) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from custctl.engines.base import EngineSettings
 from custctl.engines.sqlite.database import SqliteDatabase
+from custctl.support.errors import UnavailableError
 
 
 @pytest.mark.parametrize("kind", ["reading", "writing"])
@@ -45,4 +46,17 @@ def test_a_scripts_session_that_was_interrupted_in_a_statement_begins_anew(tmp_p
         session.commit()
     with database.reading() as connection:
         assert database.table_names(connection) == {"t"}
+    database.close()
+
+
+def test_a_full_disk_is_told_as_one(tmp_path: Path) -> None:
+    database = SqliteDatabase(EngineSettings(location="here", path=tmp_path / "x.db"))
+    database.create()
+    with database.writing() as connection:
+        connection.send("CREATE TABLE t (x BLOB)")
+    full = "here cannot be written: database or disk is full"
+    with pytest.raises(UnavailableError, match=full) as caught, database.writing() as connection:
+        connection.send("PRAGMA max_page_count = 3")
+        connection.send("INSERT INTO t VALUES (zeroblob(100000))")
+    assert "free some disk space" in (caught.value.hint or "")
     database.close()

@@ -58,7 +58,12 @@ def translate(error: BaseException, location: str) -> CustctlError:
         return UnavailableError(f"{location} cannot be opened: {text}", hint="check the path and the permissions")
     if name.startswith("SQLITE_NOTADB"):
         return UnavailableError(f"{location} is not an SQLite database", hint="check `database.path` in the profile")
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_IOERR", "SQLITE_FULL")):
+    if name.startswith("SQLITE_FULL"):
+        return UnavailableError(
+            f"{location} cannot be written: {text}",
+            hint="free some disk space, in the database's folder and in the one for temporary files (`TMPDIR`)",
+        )
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_IOERR")):
         return UnavailableError(f"{location} cannot be read or written: {text}", hint="check the disk, then a backup")
     if text.startswith("Could not decode to UTF-8"):
         # The driver's own message quotes the value.

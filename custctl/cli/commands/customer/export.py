@@ -164,5 +164,7 @@ def _written_whole(path: Path) -> Iterator[TextIO]:
         if part is not None:
             part.unlink(missing_ok=True)
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
-            raise UnavailableError(f"cannot write `{path}`: {error.strerror}") from error
+            raise UnavailableError(
+                f"cannot write `{path}`: {error.strerror}", hint="free some disk space, or name another file"
+            ) from error
         raise
