@@ -88,6 +88,30 @@ class Opened:
 
         return current(self.profile.login, self.environ, with_access=self.profile.shows_access_token)
 
+    @property
+    def is_login_over(self) -> bool:
+        """Whether the login has expired since it was checked; a long process then calls `renew_login`."""
+        return self.session is not None and self.session.is_over
+
+    def renew_login(self) -> None:
+        """Check the login again if it has expired, and refresh it if possible.
+
+        Raises:
+            CredentialError: nobody is logged in any more, or somebody else is, or with another role.
+            UnavailableError: the identity provider does not answer.
+        """
+        login, before = self.profile.login, self.session
+        if login is None or before is None or not before.is_over:
+            return
+        from custctl.login.session import current
+        from custctl.support.errors import CredentialError
+
+        fresh = current(login, self.environ, with_access=self.profile.shows_access_token)
+        if (fresh.subject, fresh.role) != (before.subject, before.role):
+            message = f"the login at `{login.issuer}` is now another operator's, or has another role"
+            raise CredentialError(message, hint="start the command again")
+        self.session = fresh
+
     @cached_property
     def actor(self) -> str:
         """The actor recorded in the audit log and the journal; by default the operator who is logged in.

@@ -48,6 +48,7 @@ class Desk:
     """The database of a browser, and what the screens need to use it.
 
     Attributes:
+        opened: the profile, and the login.
         profile: the profile's name; `environment` and `location` are as in the profile.
         read_only: why nothing can be changed; None if changes are allowed.
         own: returns the database's own fields, as far as known.
@@ -56,6 +57,7 @@ class Desk:
         notes: receives notes and warnings.
     """
 
+    opened: Opened
     customers: Customers
     worker: Worker
     profile: str
@@ -76,9 +78,15 @@ class Desk:
         """Run a call on the database's thread; arguments as for `Worker.submit`.
 
         Raises:
-            CustctlError: the call failed, perhaps because of a bug.
+            CustctlError: the call failed, perhaps because of a bug, or the login has expired.
             asyncio.CancelledError: a later call of the same kind replaced it.
         """
+        if self.opened.is_login_over:
+            # As a write, so that no newer read interrupts it: a refresh token can be used only once.
+            await self._asked(self.opened.renew_login, None)
+        return await self._asked(work, kind)
+
+    async def _asked(self, work: Callable[[], T], kind: str | None) -> T:
         waiting = asyncio.wrap_future(self.worker.submit(work, kind=kind))
         try:
             # A write continues even if its screen is closed.
@@ -106,7 +114,9 @@ def open_desk(opened: Opened, *, read_only: str | None, carry: Callable[[str], s
     notes = Notes()
     opened.tell = notes
     profile = opened.profile
+    _ = opened.session  # asking the identity provider later would stop the screen
     return Desk(
+        opened=opened,
         customers=Customers(opened),
         worker=Worker(opened.let_go),
         profile=profile.name,

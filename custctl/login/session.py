@@ -59,6 +59,11 @@ class Session:
     source: str
     access_token: Secret | None = None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the login has expired, or is about to."""
+        return self.expires_at - _MARGIN <= time.time()
+
 
 def current(login: Login, environ: Mapping[str, str], *, with_access: bool = False) -> Session:
     """Return the login of this process.

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 from tests.browser.support import seated, sit
 from tests.browser.test_editing import kept, put
 from tests.conftest import ADA, Project
 from tests.inside import Inside
+from tests.servers import scripted_provider
 from tests.servers.fixtures import PostgresqlServers
+from tests.servers.oidc import profile
 from tests.servers.projects import nodes, on_engine, postgresql_place
 from tests.servers.proxy import Proxy
 
@@ -55,3 +60,32 @@ def test_a_database_that_stops_in_the_middle_of_an_edit(
     assert [action for (action,) in made.sql("SELECT action FROM customer_audit ORDER BY id")] == ["add", "update"]
     assert kept(made) == []
     made.drop()
+
+
+def test_a_login_that_expires_meanwhile(people: Project, tmp_path: Path) -> None:
+    with scripted_provider.running() as provider:
+        dev = people.path / "profiles" / "dev.yaml"
+        dev.write_text(dev.read_text() + profile(provider.issuer))
+        file = tmp_path / "token"
+        # So close to its end that it is checked again before each call.
+        file.write_text(provider.token(exp=int(time.time()) + 29))
+        people.environ["CUSTCTL_TOKEN_FILE"] = str(file)
+
+        async def work() -> None:
+            async with seated(people, size=(160, 24)) as seat:
+                await seat.shows("ada@example.com")
+                file.write_text(provider.token(exp=int(time.time()) - 600))
+                await seat.press("r")
+                await seat.shows("! since", "r tries again", "the token has expired")
+                # The screen still answers.
+                await seat.press("question_mark")
+                await seat.shows("In the list")
+                await seat.press("escape")
+                file.write_text(provider.token(sub="somebody-else"))
+                await seat.press("r")
+                await seat.shows("is now another operator's")
+                file.write_text(provider.token())
+                await seat.press("r")
+                await seat.hides("! since")
+
+        sit(work)
