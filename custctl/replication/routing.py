@@ -156,10 +156,15 @@ class Routing:
     def _cannot_keep(self, error: OSError) -> None:
         if not self._is_warned and self._spread:
             self._is_warned = True
+            from custctl.support.state import SealError
+
+            sealed = isinstance(error, SealError)
             self._tell.warn(
-                f"`{self._positions.path}` cannot be written ({(error.strerror or str(error)).lower()}):"
+                f"`{error.filename if sealed else self._positions.path}` cannot be written ({(error.strerror or str(error)).lower()}):"
                 " reads go to the primary, as replicas may lack what you wrote",
-                hint="name another folder with `XDG_STATE_HOME`",
+                hint="see to that file, and to its disk's free space"
+                if sealed
+                else "name another folder with `XDG_STATE_HOME`",
             )
 
     def not_learnt(self, error: CustctlError) -> None:

@@ -85,6 +85,10 @@ def runtime_dir(environ: Mapping[str, str]) -> Path:
     return Path("/tmp")  # noqa: S108 - the file's owner is checked
 
 
+class SealError(OSError):
+    """A seal cannot be written; `filename` is the seal."""
+
+
 class SealedFile:
     """A file in the state folder whose loss must be noticed.
 
@@ -130,22 +134,32 @@ class SealedFile:
             timeout: seconds to wait while another process writes the file.
 
         Raises:
+            SealError: its seal cannot be written.
             OSError: it cannot be written.
         """
         with locked(self.path, timeout) as mine:
             if not mine:
                 raise TimeoutError(None, "timed out waiting for a lock held by another process")
             # Opened before the file is written: if another process breaks the seal meanwhile, it stays broken.
-            seal = self._open_seal(os.O_RDWR | os.O_CREAT)
+            try:
+                seal = self._open_seal(os.O_RDWR | os.O_CREAT)
+            except OSError as error:
+                raise self._unsealed(error) from error
             try:
                 held, number = self._text()
                 made = edit(held, held is not None and number == os.read(seal, _SEAL))
                 if made is not None:
                     write_whole(self.path, made)
                     os.lseek(seal, 0, os.SEEK_SET)
-                    os.write(seal, self._text()[1])
+                    try:
+                        os.write(seal, self._text()[1])
+                    except OSError as error:
+                        raise self._unsealed(error) from error
             finally:
                 os.close(seal)
+
+    def _unsealed(self, error: OSError) -> SealError:
+        return SealError(error.errno, error.strerror, str(self._seal))
 
     def break_seal(self) -> None:
         """Record that the file lacks something written from this machine."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from custctl.engines.reads import LogPosition
 from custctl.replication import positions
 from custctl.replication.positions import Memory, Positions, later
 from custctl.support.filelocks import try_lock
+from custctl.support.state import SealedFile, SealError
 
 NUMBERS = st.integers(min_value=0, max_value=5)
 MET = st.builds(LogPosition, st.just("x"), NUMBERS, NUMBERS)
@@ -89,3 +91,16 @@ def test_a_lock_that_is_held_for_too_long_is_an_error_and_no_hang(
         assert try_lock(held.fileno())
         with pytest.raises(TimeoutError):
             Positions(tmp_path / "x.json").remember(LogPosition("x", 1, 5), "a")
+
+
+def test_a_seal_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    file = SealedFile(tmp_path / "state" / "x.json", os.environ)
+    (tmp_path / "state").mkdir()
+    file.change(lambda *_: "{}", 5)
+    (seal,) = (path for path in tmp_path.iterdir() if path.is_file())
+    seal.unlink()
+    seal.mkdir()
+    with pytest.raises(SealError) as caught:
+        file.change(lambda *_: "{}", 5)
+    assert caught.value.filename == str(seal)
