@@ -21,6 +21,7 @@ _JOINERS: Final = dict.fromkeys(map(ord, "'\u2019\u02bc`\u00b4-\u2010\u2011"))
 _SPELLED: Final = {ord(char): to for char, to in zip("äöüåøÄÖÜÅØ", ("ae", "oe", "ue", "aa", "oe") * 2, strict=True)}
 _DIGITS: Final = 20  # of a phone that are indexed
 _LAST, _NATIONAL = 4, 7  # digits needed to search for the end of a phone, and for a phone without its country code
+_WHOLE: Final = 9  # digits that are a whole phone
 
 
 def words(text: str) -> list[str]:
@@ -69,9 +70,11 @@ def _terms(form: Sequence[str], *, is_email: bool) -> tuple[Term, ...]:
 
 
 def _number(groups: Sequence[str]) -> Need:
-    found = [tuple(Term(word) for group in groups for word in words(group))]
     typed = "".join(groups).replace("(0)", "")
     digits = phone_digits(typed)
+    # The groups of a whole phone are whole words: what begins with one or two digits is a large part of an index.
+    is_whole = len(digits) >= _WHOLE
+    found = [tuple(Term(word, is_whole) for group in groups for word in words(group))]
     if len(digits) >= 3 or (digits and typed.startswith(("+", "00"))):
         found.append((Term(digits),))
     if len(digits) >= _LAST or len(typed) == _LAST:
