@@ -14,7 +14,7 @@ from custctl.customers.model import FIELDS, STATUSES
 from custctl.customers.naming import check_text
 from custctl.engines.sought import LANES
 from custctl.schema.times import is_time
-from custctl.support.errors import InvalidError, UsageError
+from custctl.support.errors import UsageError
 
 if TYPE_CHECKING:
     from custctl.schema.own import OwnFields
@@ -83,11 +83,10 @@ def list_query(
     """Check the syntax of a list's options; `check_list` checks that the fields exist.
 
     Raises:
-        UsageError: not a condition.
-        InvalidError: no such status.
+        UsageError: no such status, or not a condition.
     """
     if status is not None and status not in STATUSES:
-        raise InvalidError(f"there is no status `{status}`", hint=f"one of {', '.join(STATUSES)}")
+        raise UsageError(f"there is no status `{status}`", hint=f"one of {', '.join(STATUSES)}")
     if country is not None:
         country = unicodedata.normalize("NFC", check_text(country, "the country"))
     conditions = tuple(unicodedata.normalize("NFC", text) for text in where)
@@ -189,7 +188,7 @@ def decode_cursor(text: str) -> tuple[Query, Position]:
             raise ValueError(key)
         if isinstance(query, ListQuery):
             _check_key(query.sort.removeprefix("-"), lane, key)
-    except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error, UsageError, InvalidError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error, UsageError) as error:
         raise UsageError(DAMAGED, hint=WHOLE) from error
     return query, Position(lane, key, last_id)
 

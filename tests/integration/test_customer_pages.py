@@ -225,6 +225,7 @@ def test_limits_and_formats(project: Project, everyone: list[dict[str, Any]]) ->
     [
         ("list", "--sort", "nonsense"),
         ("list", "--sort", ""),
+        ("list", "--status", "gone"),
         ("list", "--limit", "-1"),
         ("list", "--limit", "x"),
         ("list", "--after", "x"),
