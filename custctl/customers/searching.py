@@ -77,8 +77,10 @@ def _number(groups: Sequence[str]) -> Need:
     found = [tuple(Term(word, is_whole) for group in groups for word in words(group))]
     if len(digits) >= 3 or (digits and typed.startswith(("+", "00"))):
         found.append((Term(digits),))
-    if len(digits) >= _LAST or len(typed) == _LAST:
-        backwards = (digits or typed)[::-1]
+    # The last digits of a phone may begin with zeros.
+    ending = digits if len(digits) >= _LAST else typed.translate(_PUNCTUATION)
+    if len(ending) >= _LAST:
+        backwards = ending[::-1]
         found.append((Term(REVERSED + backwards),))
         # The phone may be stored without its country code, which has up to three digits.
         found += [
