@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -9,6 +10,7 @@ from custctl.customers.queries import search_query
 from tests import searches
 from tests.behaviours.support import Place
 from tests.behaviours.test_lists import walk
+from tests.faults.conftest import wait_until
 
 ROWS: dict[str, dict[str, str | None]] = {
     "ada": {"tier": "gold", "club": "Rot-Weiß Köln", "first_name": "Ada", "last_name": "Lovelace"},
@@ -127,3 +129,39 @@ def test_a_script_may_drop_the_column(empty: Place) -> None:
     assert found(place, "rov") == ["ada"]
     place.sql("UPDATE customer SET club = 'United'")
     assert (found(place, "rovers"), found(place, "united")) == ([], ["ada"])
+
+
+def test_a_run_killed_before_the_index_is_built_leaves_it_to_the_next(empty: Place) -> None:
+    place = empty
+    place.copy_scripts()
+    place.ok("migrate")
+    place.add(email="ada@example.com")
+    place.ok("migrate", "new", "--add-field", "tier", "--type", "text(40)", "--searchable")
+    applied = "SELECT 1 FROM schema_migration WHERE version >= 1000 AND state = 'applied'"
+    with contextlib.ExitStack() as stack:
+        if place.engine == "postgresql":
+            # An index that is built CONCURRENTLY waits for transactions that see older rows.
+            database: Any = place.databases["dev"]
+            waited_for = stack.enter_context(database.connect())
+            waited_for.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+            waited_for.execute("SELECT 1")
+        process = place.start("migrate")
+        wait_until(lambda: process.poll() is not None or bool(place.sql(applied)))
+        if place.engine == "postgresql":
+            building = "FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting for old snapshots'"
+            wait_until(lambda: bool(place.sql(f"SELECT 1 {building}")))
+        process.kill()
+        process.communicate()
+        if place.engine == "postgresql":
+            assert place.sql(f"SELECT pg_terminate_backend(pid, 10000) {building}") == [(True,)]
+            assert place.sql("SELECT 1 FROM pg_index WHERE NOT indisvalid") == [(1,)]
+            checks = {each["check"]: each for each in json.loads(place.run("doctor", "-o", "json").out)["items"]}
+            assert checks["own fields"]["value"] == "not as recorded: `tier` is new"
+    place.ok("migrate")
+    place.ok("customer", "update", "ada@example.com", "--set", "tier=gold")
+    assert found(place, "gold") == found(place, "--contains", "old") == ["ada"]
+    place.sql("UPDATE customer SET tier = 'tin'")
+    assert (found(place, "gold"), found(place, "tin")) == ([], ["ada"])
+    place.ok("doctor")
+    if place.engine == "postgresql":
+        assert place.sql("SELECT 1 FROM pg_index WHERE NOT indisvalid") == []
