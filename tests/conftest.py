@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from custctl.schema.names import PRODUCT_SCRIPTS
+
 # On a busy machine any example may be slow. `--hypothesis-profile=ci` tries the same examples each time.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
@@ -28,6 +30,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 pytest_plugins = ["tests.servers.fixtures"]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+# How many scripts `migrate` applies to an empty SQLite file.
+SQLITE_SCRIPTS = sum((REPOSITORY / "sql" / "sqlite" / name).exists() for name in PRODUCT_SCRIPTS)
 
 PROFILE = "environment: {environment}\ndatabase: {{engine: sqlite, path: {path}}}\nseed: [{seed}]\n"
 

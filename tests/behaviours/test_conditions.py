@@ -280,15 +280,6 @@ def test_what_cannot_be_asked_is_told(company: Place, code: int, where: str, tol
             assert told in error.err
 
 
-def test_a_status_that_does_not_exist_is_told_alike_by_option_and_condition(company: Place) -> None:
-    for command in ("list", "export"):
-        form = ("-o", "csv") if command == "export" else ()
-        by_option = company.run("customer", command, "--status", "activ", *form)
-        by_condition = company.run("customer", command, "--where", "status=activ", *form)
-        assert (by_option.code, by_option.err) == (by_condition.code, by_condition.err) == (9, by_option.err)
-        assert "there is no status `activ`" in by_option.err
-
-
 def test_a_value_that_begins_like_an_operator_is_told_and_found(migrated: Place) -> None:
     person = {"email": "a@example.com", "first_name": "F", "last_name": "L", "company": "=Labs", "country": "Chile"}
     migrated.ok("customer", "add", *options(person))

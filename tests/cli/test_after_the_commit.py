@@ -7,9 +7,8 @@ from typing import Any, NoReturn
 
 import pytest
 
-from custctl.schema.names import PRODUCT_SCRIPTS
 from tests.cache.test_commands import with_cache
-from tests.conftest import ADA, Project
+from tests.conftest import ADA, SQLITE_SCRIPTS, Project
 from tests.inside import Inside
 
 NEW = ("--email", "n@example.com", "--first-name", "N", "--last-name", "N")
@@ -113,7 +112,7 @@ def test_an_import_that_fails_later_says_what_is_in(inside: Inside, monkeypatch:
     assert "before the error, 10000 rows processed and committed: 10000 inserted" in result.err
 
 
-LAST = len(PRODUCT_SCRIPTS) - 1  # one of them is for servers
+LAST = SQLITE_SCRIPTS
 
 
 @pytest.mark.parametrize("failing", [1, LAST])

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from custctl.schema.names import PRODUCT_SCRIPTS
-from tests.conftest import ADA, REPOSITORY, Project, Result, make_project
+from tests.conftest import ADA, REPOSITORY, SQLITE_SCRIPTS, Project, Result, make_project
 
 BAD = "email,first_name,last_name\ngood@example.com,G,H\nbad,B,C\n"
 ADD_NEW = ("--first-name", "N", "--last-name", "N")
@@ -156,7 +155,7 @@ def test_a_change_whose_output_is_lost_is_told_and_not_made_twice(tmp_path: Path
     project.environ["EDITOR"] = """sh -c 'exec sed -i "s/^city:.*/city: Paris/" "$0" >/dev/null'"""
     (project.path / "good.csv").write_text("email,first_name,last_name\nc@example.com,C,C\n")
     for told, arguments in (
-        (f"{len(PRODUCT_SCRIPTS) - 1} scripts were applied, but", ("migrate",)),  # one of them is for servers
+        (f"{SQLITE_SCRIPTS} scripts were applied, but", ("migrate",)),
         ("the data was loaded, but", ("seed", "--set", "demo")),
         ("customer 7 was added, but", ("customer", "add", "--email", "n@example.com", *ADD_NEW)),
         ("customer 7 was updated, but", ("customer", "update", "7", "--city", "X")),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import pyodbc
@@ -62,6 +63,7 @@ FURTHER: dict[str, Any] = {"@@DATEFIRST": 7, "APPLOCK_MODE": "Exclusive"}
 
 _SETTINGS = re.compile(r"(SET [^;]+(?:; SET [^;]+)*); (?=SELECT|WITH|BEGIN)")
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_TOGETHER = re.compile(r";\n(?=\s*SELECT\b)")
 _NAME = re.compile(r"\[?(\w+)\]?$")
 _OUTPUT = re.compile(r"\bOUTPUT (.*?) (?:VALUES|WHERE|SELECT|FROM)\b|\bOUTPUT (.*)$", re.DOTALL)
 _TABLE = re.compile(r"^(?:INSERT INTO|UPDATE|DELETE FROM|CREATE TABLE) (?:\[?dbo\]?\.)?\[?(\w+)")
@@ -226,6 +228,7 @@ class _Cursor:
 
     def __init__(self, server: Server) -> None:
         self._server = server
+        self._queries: list[tuple[str, list[Any]]] = []
         self._left: list[tuple[Any, ...]] = []
         self.description: Any = None
         self.rowcount = -1
@@ -240,11 +243,21 @@ class _Cursor:
         if settings := _SETTINGS.match(statement):
             self._server.asked.append((settings[1], 0))
             statement = statement[settings.end() :]
-        columns, self._left, self.rowcount = self._server.answer(statement, parameters)
+        given = iter(parameters)
+        self._queries = [
+            (query, list(islice(given, _COMMENT.sub("", query).count("?")))) for query in _TOGETHER.split(statement)
+        ]
+        self.nextset()
+        return self
+
+    def nextset(self) -> bool:
+        if not self._queries:
+            return False
+        columns, self._left, self.rowcount = self._server.answer(*self._queries.pop(0))
         first = self._left[0] if self._left else [None] * len(columns)
         kinds = (type(value) for value in first)
         self.description = [(name, kind) for name, kind in zip(columns, kinds, strict=False)] or None
-        return self
+        return True
 
     def executemany(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         assert self.fast_executemany
@@ -260,9 +273,6 @@ class _Cursor:
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         return self.fetchmany(len(self._left))
-
-    def nextset(self) -> bool:
-        return False
 
     def cancel(self) -> None:
         pass

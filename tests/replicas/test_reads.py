@@ -194,7 +194,7 @@ def test_what_fails_midway_goes_on_behind_the_last_row(reads: Reads) -> None:
         assert exported.err.count("failed midway") == 2
         assert "the rest is read from another node, in a later state" in exported.err
         for name in ("b", "c"):
-            reads.proxies[name].cut_before(b"public.customer.id > ", nth=2)
+            reads.proxies[name].cut_before(b".customer.id > ", nth=2)
         listed = reads.inside.ok("customer", "list", "--limit", "0", "-o", "jsonl")
         assert _ids(listed.out) == expected
         assert listed.err.count("failed midway") == 2

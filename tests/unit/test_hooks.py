@@ -37,13 +37,15 @@ def profile(project: Project, monkeypatch: pytest.MonkeyPatch) -> Profile:
 
 
 @pytest.fixture(autouse=True)
-def _handlers() -> Iterator[None]:
+def _handlers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # As in a process whose command has not ended: others may have run in this one.
+    monkeypatch.setattr(signals, "_exit_code", None)
+    monkeypatch.setattr(signals, "received", None)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     signals.install()
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
-    signals.received = None
 
 
 def _struck_while_starting(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
