@@ -112,7 +112,7 @@ class Customers:
             after: the previous page's cursor, `next`; it includes sort, filters and conditions.
 
         Raises:
-            UsageError: there is no such field, a condition is malformed, or the cursor is damaged or belongs
+            UsageError: there is no such field or status, a condition is malformed, or the cursor is damaged or belongs
                 to another query.
             InvalidError: a condition's value does not have its field's type.
         """

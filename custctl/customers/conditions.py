@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from custctl.engines.base import Database
     from custctl.engines.connection import Compared, Connection
 
-_FORM: Final = re.compile(r"(.+?)(!=|>=|<=|=|>|<|~)(.*)", re.DOTALL)
-_QUOTED_FORM: Final = re.compile(r"()(!=|>=|<=|=|>|<|~)(.*)", re.DOTALL)
+_COMPARISON: Final = r"(!=|>=|<=|=|>|<|~)(.*)"
+_FORM: Final = re.compile(rf"(.+?){_COMPARISON}", re.DOTALL)
+_QUOTED_FORM: Final = re.compile(rf"(){_COMPARISON}", re.DOTALL)  # behind a name in quotes
 _EQUAL: Final = ("=", "!=", "?")
 _ORDERED: Final = (*_EQUAL, ">", ">=", "<", "<=")
 _OPERATORS: Final[Mapping[Kind, tuple[str, ...]]] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from custctl.support.errors import NotFoundError, UsageError
 
 NO_ID = 2**63 - 1
@@ -36,8 +38,6 @@ def split_quoted(text: str) -> tuple[str, str] | None:
 
     A field whose own name holds an operator can only be named so. A quote in the name is doubled.
     """
-    import re
-
     found = re.match(r'"((?:[^"]|"")+)"(?=[=!<>~?])', text)
     return (found[1].replace('""', '"'), text[found.end() :]) if found is not None else None
 

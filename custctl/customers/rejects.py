@@ -69,8 +69,8 @@ class Rejects:
         except OSError as error:
             raise UnavailableError(
                 f"`{self._path}` cannot be written: {error.strerror}",
-                hint="see to the file and the disk's free space, then run the command again: the import resumes where it"
-                " stopped",
+                hint="check the file and the free space on its disk, then run the command again: the import resumes where"
+                " it stopped",
             ) from error
         return self._size
 

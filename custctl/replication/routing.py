@@ -158,13 +158,13 @@ class Routing:
             self._is_warned = True
             from custctl.support.state import SealError
 
-            sealed = isinstance(error, SealError)
+            path, hint = self._positions.path, "name another folder with `XDG_STATE_HOME`"
+            if isinstance(error, SealError):
+                path, hint = error.filename, "check the file and the free space on its disk"
             self._tell.warn(
-                f"`{error.filename if sealed else self._positions.path}` cannot be written ({(error.strerror or str(error)).lower()}):"
+                f"`{path}` cannot be written ({(error.strerror or str(error)).lower()}):"
                 " reads go to the primary, as replicas may lack what you wrote",
-                hint="see to that file, and to its disk's free space"
-                if sealed
-                else "name another folder with `XDG_STATE_HOME`",
+                hint=hint,
             )
 
     def not_learnt(self, error: CustctlError) -> None:

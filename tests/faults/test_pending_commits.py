@@ -23,7 +23,7 @@ def waiting(project: Project, own_postgresql: PostgresqlServer) -> Iterator[tupl
     inside.ok("migrate")
     inside.ok("customer", "add", "--email", "grace@example.com", "--first-name", "Grace", "--last-name", "Hopper")
     reached = nodes(own_postgresql.host, own_postgresql.port)
-    made.profile("dev", "development", nodes=reached, statement_timeout="2s")
+    made.profile("dev", "development", nodes=reached, statement_timeout="4s")
     wait_for_standbys(own_postgresql, "dead")
     yield made, inside
     own_postgresql.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")

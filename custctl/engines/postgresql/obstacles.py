@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from custctl.engines.connection import Connection
 
-ENABLE: Final = {"A": "ENABLE ALWAYS", "R": "ENABLE REPLICA", "D": "DISABLE"}
-"""How a trigger is brought into the state that the catalog has a letter for; without a letter it is enabled."""
+# How a trigger is brought into the state that the catalog has a letter for; without a letter it is enabled.
+_ENABLE: Final = {"A": "ENABLE ALWAYS", "R": "ENABLE REPLICA", "D": "DISABLE"}
 
 # `depth` is the longest chain of views down to the table: deeper ones go first, and come back last.
 _VIEWS = r"""
@@ -122,8 +122,8 @@ def obstacles(connection: Connection) -> Mapping[str, list[Obstacle]]:
         )
     for table, name, definition, enabled, columns in connection.send(_TRIGGERS, ("schema",), names):
         create = (definition,)
-        if enabled in ENABLE:
-            create += (f"ALTER TABLE {quoted(table)} {ENABLE[enabled]} TRIGGER {quoted(name)}",)
+        if enabled in _ENABLE:
+            create += (f"ALTER TABLE {quoted(table)} {_ENABLE[enabled]} TRIGGER {quoted(name)}",)
         drop = f"DROP TRIGGER {quoted(name)} ON {quoted(table)}"
         found.setdefault(table, []).append(Obstacle(drop, create, frozenset(columns)))
     rows = connection.send(_VIEWS, ("schema",), names)

@@ -34,7 +34,8 @@ def verify(
     """Compare all customers with all accounts at the provider; exit 9 if they differ.
 
     Finds customers without an account, accounts without a customer, emails and states that differ, and two accounts for
-    one customer, and looks each difference up again before it is shown. `--fix` queues the repairs; accounts that custctl did not make are never removed.
+    one customer. The first 1,000 differences are looked up again before they are shown. `--fix` queues the repairs;
+    accounts that custctl did not make are never removed.
     """
     from custctl.accounts.drift import COLUMNS
 
