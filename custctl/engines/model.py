@@ -59,6 +59,19 @@ class Index(NamedTuple):
     statements: tuple[str, ...]
 
 
+class SearchIndex(NamedTuple):
+    """What lets `customer search` look in own fields.
+
+    Attributes:
+        statements: the statements that build it, in order.
+        undo: the statements that restore what was there before, in order. Repeating them is harmless.
+    """
+
+    name: str
+    statements: tuple[str, ...]
+    undo: tuple[str, ...]
+
+
 class Check(NamedTuple):
     """One line of `doctor`: what was checked, the result, and how to fix a failure.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from custctl.engines.model import Check, LockHolder
+from custctl.engines.model import Check, LockHolder, SearchIndex
 from custctl.support.errors import MigrationError
 
 if TYPE_CHECKING:
@@ -177,15 +177,26 @@ class Scripting(ABC):
     def script_session(self) -> AbstractContextManager[ScriptSession]:
         """Open a connection for running scripts."""
 
-    def index_own_words(self, session: ScriptSession, columns: Sequence[str]) -> None:  # noqa: B027 - not all have indexes
-        """Make `customer search` find customers by their own fields, whoever writes them.
+    def plan_own_words(self, connection: Connection, columns: Sequence[str]) -> tuple[SearchIndex, ...]:
+        """Return the missing indexes with which `customer search` finds customers by their own fields.
 
-        Repeating it is harmless. Does nothing if a search reads the columns themselves.
+        Empty if a search reads the columns themselves.
 
         Args:
-            session: outside a transaction.
             columns: all own fields that a search looks in.
         """
+        return ()
+
+    def build_own_words(self, session: ScriptSession, index: SearchIndex) -> None:
+        """Build a planned index, outside a transaction."""
+        session.begin()
+        try:
+            for statement in index.statements:
+                session.connection.send(statement)
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
 
     def runs_alone(self, statement: Statement) -> bool:
         """Tell whether a statement of a script without a transaction must run alone, apart from its journal entry's."""

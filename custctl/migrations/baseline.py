@@ -20,6 +20,7 @@ from custctl.support.text import plural
 if TYPE_CHECKING:
     from custctl.engines.base import Database
     from custctl.engines.connection import Connection
+    from custctl.engines.model import SearchIndex
     from custctl.migrations.journal import Record, State
     from custctl.migrations.runner import Listener
 
@@ -29,10 +30,17 @@ _ACTION = "baseline"
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """The scripts that a baseline would count as applied, and where the database differs from them."""
+    """What a baseline would do, and what prevents it.
+
+    Attributes:
+        scripts: the scripts that it would count as applied.
+        comparison: where the database differs from them.
+        indexes: the search indexes that it would build.
+    """
 
     scripts: tuple[Script, ...]
     comparison: Comparison
+    indexes: tuple[SearchIndex, ...] = ()
 
     def check(self) -> None:
         """Refuse a database of another shape.
@@ -72,7 +80,8 @@ def plan_baseline(database: Database, sql_dir: Path, version: int) -> Adoption:
     _check(journal.read_state(database), database.location)
     require_preconditions(database)
     with database.reading() as connection:
-        return Adoption(scripts, _compared(database, connection, scripts))
+        comparison = _compared(database, connection, scripts)
+        return Adoption(scripts, comparison, own_record.plan(database, connection, (), scripts))
 
 
 def _compared(database: Database, connection: Connection, scripts: tuple[Script, ...]) -> Comparison:
@@ -127,7 +136,7 @@ def baseline(
             raise
         try:
             with session.errors():
-                own_record.record(database, session)
+                own_record.record(database, session, listener.indexing)
         except CustctlError as error:
             # The adoption stands, and the next run records the fields.
             listener.unrecorded(error)
@@ -161,6 +170,8 @@ def undo(database: Database, *, environment: str, lock_timeout: float, listener:
         try:
             if AUDIT in state.tables:
                 _forget(database, session.connection)
+            for statement in standing.read_undo(session.connection):
+                session.connection.send(statement)
             database.undo_tables(session.connection, BOOTSTRAP)
             session.commit()
         except BaseException:

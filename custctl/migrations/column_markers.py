@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from custctl.schema.names import CUSTOMER
@@ -19,6 +20,7 @@ _ADDING = re.compile(
     re.IGNORECASE,
 )
 _ITEM = re.compile(rf"(?:ADD\s+)?(?:COLUMN\s+)?(?:IF\s+NOT\s+EXISTS\s+)?({_NAME})", re.IGNORECASE)
+_TEXT = re.compile(r"\s*(?:\w+\s*\.\s*|\[)?\w*(?:char|text|clob|string)", re.IGNORECASE)
 _BATCH_END = re.compile(r"^[ \t]*GO\b.*", re.IGNORECASE | re.MULTILINE)
 
 
@@ -35,16 +37,7 @@ def column_markers(text: str, column: str) -> frozenset[str]:
     Returns:
         Some of `personal` and `searchable`; empty if the script does not add the column.
     """
-    hidden = _BATCH_END.sub(";", _HIDDEN.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text))
-    lines: set[int] = set()
-    for adding in _ADDING.finditer(hidden):
-        if _bare(adding[1]) != CUSTOMER:
-            continue
-        for start, item in _items(adding.start(2), adding[2]):
-            found = _ITEM.match(item.lstrip())
-            if found is not None and _bare(found[1]) == column.casefold():
-                at = start + len(item) - len(item.lstrip()) + found.start(1)
-                lines.add(text.count("\n", 0, at))
+    lines = {line for name, _, line in _added(text) if _bare(name) == column.casefold()}
     if not lines:
         return frozenset()
     marked = set()
@@ -53,6 +46,28 @@ def column_markers(text: str, column: str) -> frozenset[str]:
         if alone or text.count("\n", 0, mark.start()) in lines:
             marked.add(mark[1].lower())
     return frozenset(marked)
+
+
+def searchable_columns(text: str) -> list[str]:
+    """Return the columns of a text type that a script adds to `customer` and marks as searchable."""
+    found = []
+    for name, kind, _ in _added(text):
+        if _TEXT.match(kind) and "searchable" in column_markers(text, _bare(name)):
+            found.append(name.strip('"[]`') if name[0] in '"[`' else name.lower())
+    return found
+
+
+def _added(text: str) -> Iterator[tuple[str, str, int]]:
+    """Yield each column that a script adds to `customer`: its name as written, what follows it, and its line."""
+    hidden = _BATCH_END.sub(";", _HIDDEN.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text))
+    for adding in _ADDING.finditer(hidden):
+        if _bare(adding[1]) != CUSTOMER:
+            continue
+        for start, item in _items(adding.start(2), adding[2]):
+            column = item.lstrip()
+            if found := _ITEM.match(column):
+                at = start + len(item) - len(column) + found.start(1)
+                yield found[1], column[found.end() :], text.count("\n", 0, at)
 
 
 def _items(start: int, text: str) -> list[tuple[int, str]]:

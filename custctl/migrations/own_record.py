@@ -2,34 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from custctl.migrations import journal
-from custctl.migrations.column_markers import column_markers
+from custctl.migrations.column_markers import column_markers, searchable_columns
 from custctl.schema.own import Field, dump_record
-from custctl.schema.standing import record_own_fields
+from custctl.schema.standing import read_undo, record_own_fields, record_undo
 from custctl.support.errors import CustctlError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
     from custctl.engines.connection import Connection
+    from custctl.engines.model import SearchIndex
     from custctl.engines.scripting import ScriptSession
     from custctl.migrations.journal import Record
+    from custctl.migrations.scripts import Script
 
 
 def found_fields(database: Database, connection: Connection, records: Iterable[Record]) -> list[Field]:
     """Return the table's own fields; those that the scripts of the journal mark are searchable."""
-    return _marked(database.own_fields(connection), records)
+    return _marked(database.own_fields(connection), _applied(records))
 
 
-def _marked(fields: Sequence[Field], records: Iterable[Record]) -> list[Field]:
-    texts = [each.script for each in records if each.state in journal.DONE and "searchable" in each.script.lower()]
+def _applied(records: Iterable[Record]) -> list[str]:
+    return [each.script for each in records if each.state in journal.DONE]
+
+
+def _marked(fields: Sequence[Field], scripts: Iterable[str]) -> list[Field]:
+    texts = [text for text in scripts if "searchable" in text.lower()]
 
     def is_searchable(field: Field) -> bool:
         return field.kind == "text" and any("searchable" in column_markers(text, field.name) for text in texts)
 
     return [field._replace(searchable=is_searchable(field)) for field in fields]
+
+
+def _planned(database: Database, connection: Connection, found: Sequence[Field]) -> tuple[SearchIndex, ...]:
+    return database.plan_own_words(connection, [field.name for field in found if field.searchable])
+
+
+def plan(
+    database: Database, connection: Connection, records: Iterable[Record], scripts: Sequence[Script]
+) -> tuple[SearchIndex, ...]:
+    """Return the search indexes that `record` would build once these scripts are applied."""
+    names = {script.name for script in scripts}
+    before = _applied(each for each in records if each.name not in names)
+    found = _marked(database.own_fields(connection), [*before, *(script.text for script in scripts)])
+    there = {field.name for field in found}
+    added = [name for script in scripts for name in searchable_columns(script.text) if name not in there]
+    return _planned(database, connection, [*found, *(Field(name, "text", "", searchable=True) for name in added)])
 
 
 def changed_fields(found: Sequence[Field], recorded: Sequence[Field]) -> list[str]:
@@ -46,21 +68,41 @@ def changed_fields(found: Sequence[Field], recorded: Sequence[Field]) -> list[st
     return told
 
 
-def record(database: Database, session: ScriptSession) -> None:
+def record(database: Database, session: ScriptSession, on_build: Callable[[SearchIndex], None]) -> None:
     """Let a search look in the searchable own fields, and record the table's own fields.
 
     If a run is killed between a script's commit and this one, the next run notices, because it checks each time.
+
+    Args:
+        on_build: called before each search index is built.
     """
     connection = session.connection
     fields = database.own_fields(connection)
-    found = _marked(fields, journal.read_state_on(database, connection).records) if fields else []
+    records = journal.read_state_on(database, connection).records if fields else ()
+    found = _marked(fields, _applied(records))
     try:
-        database.index_own_words(session, [field.name for field in found if field.searchable])
+        for index in _planned(database, connection, found):
+            on_build(index)
+            if all(each.state == "baseline" for each in records):
+                _remember(session, index)
+            database.build_own_words(session, index)
     except CustctlError:
         # Without an index, searches would read all rows.
         _record(database, session, [field._replace(searchable=False) for field in found])
         raise
     _record(database, session, found)
+
+
+def _remember(session: ScriptSession, index: SearchIndex) -> None:
+    """Record how to undo an index before it is built, as long as the adoption can be taken back."""
+    session.begin()
+    try:
+        undo = [*index.undo, *read_undo(session.connection)]
+        record_undo(session.connection, undo)
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
 
 
 def _record(database: Database, session: ScriptSession, fields: Sequence[Field]) -> None:

@@ -40,7 +40,7 @@ from custctl.support.text import plural
 if TYPE_CHECKING:
     from custctl.engines.base import Database
     from custctl.engines.connection import Connection
-    from custctl.engines.model import Index, LockHolder
+    from custctl.engines.model import Index, LockHolder, SearchIndex
     from custctl.engines.scripting import ScriptSession
 
 PROTECTED = ("staging", "production")
@@ -61,6 +61,9 @@ class Listener:
 
     def building(self, index: Index) -> None:
         """The run builds an index that an import deferred and did not finish."""
+
+    def indexing(self, index: SearchIndex) -> None:
+        """The run builds an index with which a search finds customers by their own fields."""
 
     def finding(self, script: Script, finding: Finding) -> None:
         """The linter reports a finding that does not stop this run."""
@@ -110,6 +113,7 @@ class Run:
 
     Attributes:
         phases: the release of each planned script, by name; set by a dry run.
+        indexes: the names of the indexes that the run would build besides the scripts; set by a dry run.
     """
 
     before: int | None = None
@@ -117,6 +121,7 @@ class Run:
     applied: list[Applied] = field(default_factory=list)
     planned: tuple[Step, ...] = ()
     phases: dict[str, Phase] = field(default_factory=dict)
+    indexes: tuple[str, ...] = ()
 
 
 class Request(NamedTuple):
@@ -175,15 +180,18 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
     listener.planned(run)
     if not state.has_journal:
         require_preconditions(database)
+    is_whole = state.standing is None or state.standing.deferred is None
+    is_idle = state.has_journal and not plan.steps and is_whole and not _fields_changed(database, state)
     if request.dry_run:
+        if state.has_journal and not is_idle:
+            run.indexes = _planned_indexes(database, state, plan)
         prepared = _prepare(database, plan.steps, request.environment, listener)
         run.phases = {
             step.script.name: phase_of(database, step.script, prepared[step.script.name]) for step in plan.steps
         }
         run.after = plan.reaches
         return _told_age(run, plan, listener)
-    is_whole = state.standing is None or state.standing.deferred is None
-    if state.has_journal and not plan.steps and is_whole and not _fields_changed(database, state):
+    if is_idle:
         return _told_age(run, plan, listener)
     prepared = _prepare(database, plan.steps, request.environment, listener)
     with database.migration_lock(request.lock_timeout, listener.waiting):
@@ -202,7 +210,7 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
             execute(database, session, plan.steps, prepared, request.actor, run, listener)
             try:
                 with session.errors():
-                    own_record.record(database, session)
+                    own_record.record(database, session, listener.indexing)
             except CustctlError as error:
                 # The applied scripts stay applied, and the next run records the fields.
                 listener.unrecorded(error)
@@ -221,6 +229,14 @@ def _fields_changed(database: Database, state: State) -> bool:
     with database.reading() as connection:
         found = dump_record(own_record.found_fields(database, connection, state.records))
     return state.standing is not None and found != state.standing.own_fields
+
+
+def _planned_indexes(database: Database, state: State, plan: Plan) -> tuple[str, ...]:
+    """Return the names of the indexes that a run would build: deferred ones, and those of searchable own fields."""
+    deferred = [index.name for index in deferral.parse(state.standing.deferred if state.standing else None)]
+    with database.reading() as connection:
+        own = own_record.plan(database, connection, state.records, [step.script for step in plan.steps])
+    return (*deferred, *(index.name for index in own))
 
 
 def check_state(state: State, environment: str, location: str) -> None:

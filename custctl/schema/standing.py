@@ -6,8 +6,9 @@ word.
 
 from __future__ import annotations
 
+import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from custctl.schema import names
@@ -46,6 +47,7 @@ REQUIRED_SCHEMA = 8
 _ENVIRONMENT, _EPOCH, _DATABASE_ID, _FORK = "environment", "epoch", "database_id", "fork"
 _READ_ONLY = "read_only"
 _PSEUDONYMS = "pseudonyms"
+_UNDO = "baseline_undo"
 _DEFERRED = "deferred_indexes"
 _SYNCHRONOUS, _SYNCHRONOUS_AT = "synchronous", "synchronous_at"
 
@@ -253,6 +255,17 @@ def record_pseudonyms(connection: Connection, state: str | None) -> None:
 def read_pseudonyms(connection: Connection) -> str | None:
     """Return the progress of replacing personal data; None if it has not begun, or has ended."""
     found: str | None = dict(connection.run("metadata.all")).get(_PSEUDONYMS)
+    return found
+
+
+def record_undo(connection: Connection, statements: Sequence[str]) -> None:
+    """Record the statements that restore what was there before the adoption, in order."""
+    _put(connection, {_UNDO: json.dumps(statements, ensure_ascii=False)})
+
+
+def read_undo(connection: Connection) -> list[str]:
+    """Return the statements that restore what was there before the adoption, in order."""
+    found: list[str] = json.loads(dict(connection.run("metadata.all")).get(_UNDO, "[]"))
     return found
 
 

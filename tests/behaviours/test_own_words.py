@@ -37,6 +37,15 @@ def found(place: Place, *arguments: str) -> list[str]:
     return [row["email"].partition("@")[0] for row in place.items("customer", "search", *arguments, "--limit", "0")]
 
 
+def indexes(place: Place) -> set[tuple[str, str]]:
+    """Return what a search reads, each with its definition."""
+    if place.engine == "postgresql":
+        return set(place.sql("SELECT indexname::text, indexdef FROM pg_indexes WHERE tablename = 'customer'"))
+    if place.engine == "sqlite":
+        return set(place.sql("SELECT name, sql FROM sqlite_master WHERE type IN ('view', 'trigger')"))
+    return set(place.sql("SELECT name, type_desc FROM sys.indexes"))
+
+
 def everyone(place: Place) -> list[dict[str, Any]]:
     return place.items("customer", "list", "--limit", "0")
 
@@ -165,3 +174,47 @@ def test_a_run_killed_before_the_index_is_built_leaves_it_to_the_next(empty: Pla
     place.ok("doctor")
     if place.engine == "postgresql":
         assert place.sql("SELECT 1 FROM pg_index WHERE NOT indisvalid") == []
+
+
+def test_a_dry_run_names_the_indexes_that_the_run_builds(empty: Place) -> None:
+    place = empty
+    place.copy_scripts()
+    place.ok("migrate")
+    for name, marks in (("tier", ["--searchable"]), ("club", ["--searchable"]), ("note", [])):
+        place.ok("migrate", "new", "--add-field", name, "--type", "text(40)", *marks)
+    before = indexes(place)
+    planned = place.json("migrate", "--dry-run")["indexes"]
+    assert indexes(place) == before
+    run = place.ok("migrate").err
+    assert [name for name in planned if f"building the index `{name}`" not in run] == []
+    if place.engine == "postgresql":
+        assert planned == [f"customer_{kind}_{name}" for name in ("tier", "club") for kind in ("words", "search")]
+        assert {name for name, _ in indexes(place) - before} == set(planned)
+    else:
+        assert planned == (["customer_words"] if place.engine == "sqlite" else [])
+    assert place.json("migrate", "--dry-run")["indexes"] == []
+    assert "building" not in place.ok("migrate").err
+
+
+def test_an_adoption_taken_back_leaves_no_index_of_its_own(empty: Place) -> None:
+    place = project(empty)
+    place.add(email="ada@example.com")
+    place.ok("customer", "update", "ada@example.com", "--set", "tier=gold")
+    first, newest = indexes(place), "1002"
+    for name in ("tier", "club", ""):
+        # As a copy without a journal. It keeps the indexes that it has, and lacks those of one field.
+        for table in ("schema_migration", "custctl_metadata"):
+            place.sql(f"DROP TABLE {table}")
+        for index in (f"customer_words_{name}", f"customer_search_{name}"):
+            if place.engine == "postgresql":
+                place.sql(f"DROP INDEX IF EXISTS {index}")
+        before = indexes(place)
+        planned = place.ok("migrate", "baseline", newest, "--dry-run").err
+        assert indexes(place) == before
+        place.ok("migrate", "baseline", newest)
+        assert indexes(place) == first
+        assert all(f"`{index}`" in planned for index, _ in first - before)
+        place.ok("migrate", "baseline", "--undo")
+        assert indexes(place) == before
+        place.ok("migrate", "baseline", newest)
+        assert found(place, "gold") == found(place, "--contains", "ol") == ["ada"]

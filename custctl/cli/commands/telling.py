@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from custctl.cli.context import Context
-from custctl.engines.model import Index, LockHolder
+from custctl.engines.model import Index, LockHolder, SearchIndex
 from custctl.engines.scripts import Finding
 from custctl.migrations.journal import Record
 from custctl.migrations.phases import in_words
@@ -15,6 +15,7 @@ from custctl.migrations.runner import Applied, Listener
 from custctl.migrations.scripts import Script
 from custctl.schema import standing
 from custctl.support.errors import CustctlError
+from custctl.support.text import plural
 from custctl.terminal.console import Console
 
 
@@ -22,6 +23,14 @@ def tell_lacking(console: Console, lacking: Lacking) -> None:
     """Warn that the project's folder lacks scripts of this release, and say how to copy them."""
     names = ", ".join(f"`{name}`" for name in lacking.names)
     console.warn(f"`{lacking.folder}` lacks scripts of this release: {names}", f"copy them: `{lacking.command}`")
+
+
+def tell_indexes(console: Console, names: Sequence[str]) -> None:
+    """Say which indexes a run would build besides its scripts."""
+    if names:
+        console.note(
+            f"it would also build {plural(len(names), 'index', 'indexes')}: {', '.join(f'`{n}`' for n in names)}"
+        )
 
 
 class Teller(Listener):
@@ -47,6 +56,10 @@ class Teller(Listener):
     def building(self, index: Index) -> None:
         """Say which index is built first."""
         self._step(f"building the index `{index.name}`, which an import left out")
+
+    def indexing(self, index: SearchIndex) -> None:
+        """Say which search index is built."""
+        self._step(f"building the index `{index.name}` for `custctl customer search`")
 
     def finding(self, script: Script, finding: Finding) -> None:
         """Warn."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import psycopg
 from psycopg import sql
 
-from custctl.engines.model import Check, Index, LockHolder, Merge, Node, Remains
+from custctl.engines.model import Check, Index, LockHolder, Merge, Node, Remains, SearchIndex
 from custctl.engines.postgresql import errors
 from custctl.engines.postgresql.attempts import PROTOCOL_VIOLATION, is_answer, translate_attempt
 from custctl.engines.postgresql.connection import AttemptError, LimitedConnection, NoPasswordError
@@ -492,10 +492,15 @@ class PostgresqlDatabase(ServerDatabase):
                 session.close()
                 self._remember_scripts()
 
-    def index_own_words(self, session: ScriptSession, columns: Sequence[str]) -> None:
-        from custctl.engines.postgresql.own_words import index
+    def plan_own_words(self, connection: Connection, columns: Sequence[str]) -> tuple[SearchIndex, ...]:
+        from custctl.engines.postgresql.own_words import missing
 
-        index(session, columns)
+        return tuple(missing(connection, columns))
+
+    def build_own_words(self, session: ScriptSession, index: SearchIndex) -> None:
+        from custctl.engines.postgresql.own_words import build
+
+        build(session, index)
 
     def settle(self, connection: Connection, statement: Statement) -> bool | None:
         from custctl.engines.postgresql.settling import settle

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from custctl.engines.model import SearchIndex
 from custctl.engines.postgresql.names import quoted
 from custctl.engines.postgresql.searching import own_plain, own_words
 from custctl.engines.scripts import Statement
@@ -26,9 +27,8 @@ SELECT n.nspname FROM pg_catalog.pg_extension AS e JOIN pg_catalog.pg_namespace 
 """
 
 
-def index(session: ScriptSession, columns: Sequence[str]) -> None:
-    """Build the missing indexes of own columns while other clients write."""
-    connection = session.connection
+def missing(connection: Connection, columns: Sequence[str]) -> Iterator[SearchIndex]:
+    """Yield the missing indexes of own columns, to be built while other clients write."""
     words = {"words": connection.qualified("custctl_words")}
     if not columns or connection.send(_SEARCHES, ("words",), words).first() is None:
         return
@@ -37,7 +37,13 @@ def index(session: ScriptSession, columns: Sequence[str]) -> None:
     for name, definition in _indexes(connection, columns):
         if name not in held:
             text = f"CREATE INDEX CONCURRENTLY {quoted(name)} ON {table} USING gin ({definition})"
-            session.run(Statement(text, line=1))
+            yield SearchIndex(name, (text,), (f"DROP INDEX IF EXISTS {connection.qualified(name)}",))
+
+
+def build(session: ScriptSession, index: SearchIndex) -> None:
+    """Build an index outside a transaction: inside one, other clients would have to wait."""
+    for statement in index.statements:
+        session.run(Statement(statement, line=1))
 
 
 def _indexes(connection: Connection, columns: Sequence[str]) -> Iterator[tuple[str, str]]:

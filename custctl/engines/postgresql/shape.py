@@ -46,7 +46,8 @@ SELECT CASE k.contype WHEN 'p' THEN 'primary key' WHEN 'u' THEN 'unique constrai
   JOIN pg_catalog.pg_constraint AS k ON k.conrelid = t.oid AND k.contype IN ('p', 'u', 'c', 'f')
 UNION ALL
 SELECT 'index', t.relname, c.relname, json_build_object(
-         'definition', substring(pg_catalog.pg_get_indexdef(i.indexrelid, 0, true) FROM ' (USING .*)$'),
+         'definition', regexp_replace(substring(pg_catalog.pg_get_indexdef(i.indexrelid, 0, true) FROM ' (USING .*)$'),
+                                      CASE WHEN c.reloptions IS NULL THEN '^$' ELSE ' WITH \([a-z_]+=[^)]*\)' END, ''),
          'unique', CASE WHEN i.indisunique THEN 'yes' ELSE 'no' END,
          'valid', CASE WHEN i.indisvalid AND i.indisready THEN 'yes' ELSE 'no' END,
          '_sql', pg_catalog.pg_get_indexdef(i.indexrelid, 0, true)), 0

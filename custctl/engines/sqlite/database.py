@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from custctl.engines.base import Database, EngineSettings
 from custctl.engines.connecting import T
-from custctl.engines.model import Check, Index, LockHolder, Merge, Remains
+from custctl.engines.model import Check, Index, LockHolder, Merge, Remains, SearchIndex
 from custctl.engines.shaping import Mend, Product
 from custctl.engines.sqlite import folding, forms, searching
 from custctl.engines.sqlite.errors import translate
@@ -401,16 +401,10 @@ class SqliteDatabase(Database):
             finally:
                 session.close()
 
-    def index_own_words(self, session: ScriptSession, columns: Sequence[str]) -> None:
-        from custctl.engines.sqlite.own_words import index
+    def plan_own_words(self, connection: Connection, columns: Sequence[str]) -> tuple[SearchIndex, ...]:
+        from custctl.engines.sqlite.own_words import missing
 
-        session.begin()
-        try:
-            index(self.connect().driver, columns)
-            session.commit()
-        except BaseException:
-            session.rollback()
-            raise
+        return tuple(missing(connection.driver, columns))
 
     def settings_of(self, statements: Sequence[Statement]) -> list[int]:
         from custctl.engines.sqlite.resuming import settings

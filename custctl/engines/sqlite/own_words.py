@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from custctl.engines.model import SearchIndex
 from custctl.engines.sqlite.running import quote, value_of
 from custctl.engines.sqlite.secondary import SEARCH, WORDS
 
 _VIEW: Final = "custctl_searched"
 _TRIGGER: Final = "customer_search_own"
+_DROP: Final = (f"DROP TRIGGER IF EXISTS {_TRIGGER}", f"DROP VIEW IF EXISTS {_VIEW}")
 _BEGIN, _END = "/* own fields */", "/* end */"
 _PART: Final = re.compile(rf"{re.escape(_BEGIN)}(?:(.*){re.escape(_END)})?", re.DOTALL)
 # Any part that `_shown` does not make: the rows may hold words of a dropped column.
@@ -30,24 +32,27 @@ def _refresh(which: str) -> list[str]:
     ]
 
 
-def index(driver: sqlite3.Connection, columns: Sequence[str]) -> None:
-    """Let the search indexes hold these own columns and no others, inside the open transaction."""
+def missing(driver: sqlite3.Connection, columns: Sequence[str]) -> Iterator[SearchIndex]:
+    """Yield what lets the search indexes hold these own columns and no others, if they do not yet."""
     view, before = _view(driver)
     shown = _shown(columns)
-    is_indexed, is_kept = _exists(driver, WORDS), _exists(driver, _TRIGGER)
-    if before is None or (before == shown and is_kept == (is_indexed and bool(columns))):
+    is_indexed, trigger = _sql(driver, WORDS) is not None, _sql(driver, _TRIGGER)
+    if before is None or (before == shown and (trigger is not None) == (is_indexed and bool(columns))):
         return
-    _replace(driver, view, shown)
-    if not is_indexed:
-        return
-    if columns:
-        quoted, body = ", ".join(map(quote, columns)), "; ".join(_refresh("new.id"))
-        driver.execute(f"CREATE TRIGGER {_TRIGGER} AFTER UPDATE OF {quoted} ON customer BEGIN {body}; END")
-    # If columns were only added, rows without a value in them are indexed already.
-    is_added = bool(columns) and shown.startswith(before) and is_kept == bool(before)
-    filled = " OR ".join(f"{quote(column)} IS NOT NULL" for column in columns)
-    for statement in _refresh(f"SELECT id FROM customer{f' WHERE {filled}' if is_added else ''}"):
-        driver.execute(statement)
+    statements, undo = [*_DROP, _showing(view, shown)], [*_DROP, view]
+    if is_indexed:
+        if columns:
+            quoted, body = ", ".join(map(quote, columns)), "; ".join(_refresh("new.id"))
+            statements.append(f"CREATE TRIGGER {_TRIGGER} AFTER UPDATE OF {quoted} ON customer BEGIN {body}; END")
+        if trigger is not None:
+            undo.append(trigger)
+        # If columns were only added, rows without a value in them are indexed already.
+        is_added = bool(columns) and shown.startswith(before) and (trigger is not None) == bool(before)
+        filled = " OR ".join(f"{quote(column)} IS NOT NULL" for column in columns)
+        refresh = _refresh(f"SELECT id FROM customer{f' WHERE {filled}' if is_added else ''}")
+        statements += refresh
+        undo += refresh
+    yield SearchIndex(WORDS, tuple(statements), tuple(undo))
 
 
 def before_dropping(driver: sqlite3.Connection, statement: str) -> None:
@@ -56,18 +61,20 @@ def before_dropping(driver: sqlite3.Connection, statement: str) -> None:
         return
     view, before = _view(driver)
     if before:
-        _replace(driver, view, _UNKNOWN)
+        for each in (*_DROP, _showing(view, _UNKNOWN)):
+            driver.execute(each)
 
 
 def _view(driver: sqlite3.Connection) -> tuple[str, str | None]:
     """Return the text of the view, and what it shows of own fields; None if it cannot show any."""
-    view = value_of(driver, f"SELECT sql FROM sqlite_master WHERE type = 'view' AND name = '{_VIEW}'") or ""
+    view = _sql(driver, _VIEW) or ""
     found = _PART.search(view)
     return view, None if found is None else found[1] or ""
 
 
-def _exists(driver: sqlite3.Connection, name: str) -> bool:
-    return value_of(driver, f"SELECT 1 FROM sqlite_master WHERE name = '{name}'") is not None
+def _sql(driver: sqlite3.Connection, name: str) -> str | None:
+    found: str | None = value_of(driver, f"SELECT sql FROM sqlite_master WHERE name = '{name}'")
+    return found
 
 
 def _shown(columns: Sequence[str]) -> str:
@@ -75,8 +82,6 @@ def _shown(columns: Sequence[str]) -> str:
     return "".join(f" || char(10) || {text}" for text in texts)
 
 
-def _replace(driver: sqlite3.Connection, view: str, shown: str) -> None:
-    part = f"{_BEGIN}{shown}{_END}" if shown else _BEGIN
-    driver.execute(f"DROP TRIGGER IF EXISTS {_TRIGGER}")
-    driver.execute(f"DROP VIEW {_VIEW}")
-    driver.execute(_PART.sub(lambda _: part, view, count=1))
+def _showing(view: str, shown: str) -> str:
+    """Return the statement that creates the view with these own columns."""
+    return _PART.sub(lambda _: f"{_BEGIN}{shown}{_END}" if shown else _BEGIN, view, count=1)

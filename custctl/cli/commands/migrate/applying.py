@@ -8,6 +8,7 @@ from typing import Any
 
 from custctl.cli.commands.arguments import duration
 from custctl.cli.commands.migrate.summary import SummaryTeller, summarised
+from custctl.cli.commands.telling import tell_indexes
 from custctl.cli.context import Context
 from custctl.migrations.directives import Phase
 from custctl.migrations.plan import Step
@@ -65,8 +66,10 @@ def run_migrate(
         "to": run.after,
     }
     if dry_run:
+        document["indexes"] = list(run.indexes)
         document["planned"] = [_planned(step, run.phases) for step in run.planned]
         context.console.note("dry run: nothing was changed; another run may change what is pending")
+        tell_indexes(context.console, run.indexes)
         context.renderer.document(document, rows=document["planned"], columns=_PLANNED)
         return
     if not run.applied:

@@ -47,7 +47,7 @@ def baseline(
 ) -> None:
     """Adopt a database that already has the schema: compare it, record the scripts up to VERSION as applied without running them, and stamp it."""
     from custctl.cli.commands.arguments import duration
-    from custctl.cli.commands.telling import Teller
+    from custctl.cli.commands.telling import Teller, tell_indexes
     from custctl.support.errors import UsageError
 
     context = Context.of(ctx)
@@ -71,6 +71,7 @@ def baseline(
     rows = [{"version": s.version, "description": s.description, "script": s.name} for s in scripts]
     if dry_run:
         context.console.note("dry run: nothing was changed; the schema is as the scripts make it")
+        tell_indexes(context.console, [index.name for index in adoption.indexes])
         context.renderer.many(rows, _COLUMNS)
         return
     context.announce(_COLUMNS)

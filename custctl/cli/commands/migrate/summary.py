@@ -129,6 +129,8 @@ def _document(context: Context, teller: SummaryTeller, error: BaseException | No
     if planned and (error is not None or dry_run):
         todo = [(step.script.name, step.reason, run.phases.get(step.script.name, "")) for step in planned]
         parts += ["## Planned" if dry_run else "## Not applied", _table(("script", "reason", "release"), todo)]
+    if dry_run and run.indexes:
+        parts += ["## Indexes", _table(("index",), [(name,) for name in run.indexes])]
     findings = [*teller.findings, *(error.details.get("findings", []) if isinstance(error, CustctlError) else [])]
     if findings:
         columns = ("script", "line", "rule", "release", "message")
