@@ -8,10 +8,10 @@ COPY requirements/build.txt requirements/run.txt requirements/mssql.txt requirem
 # Wheels alone: nothing is compiled from C, and no setup script of a stranger runs. Bytecode is never compared with the time of
 # its source: the root file system is read-only. A release that changes no dependency builds from here.
 RUN python -m venv /opt/build \
- && /opt/build/bin/python -m pip install --require-hashes --only-binary :all: --requirement requirements/build.txt \
+ && /opt/build/bin/python -m pip install --no-deps --require-hashes --only-binary :all: --requirement requirements/build.txt \
  && if [ "$MSSQL" = 1 ]; then locked=mssql; else locked=run; fi \
  && python -m venv --without-pip /opt/custctl \
- && /opt/build/bin/python -m pip --python /opt/custctl/bin/python install --no-compile --require-hashes \
+ && /opt/build/bin/python -m pip --python /opt/custctl/bin/python install --no-compile --no-deps --require-hashes \
       --only-binary :all: --requirement "requirements/$locked.txt" \
  && /opt/custctl/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/custctl/lib \
  && find /opt/custctl -exec touch --no-dereference --date=@0 {} +

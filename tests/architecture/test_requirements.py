@@ -60,3 +60,12 @@ def test_a_lock_file_has_a_hash_for_everything_and_names_no_index(name: str) -> 
     assert "index" not in text
     for block in re.split(r"\n(?=[a-z])", text.partition("make lock\n")[2]):
         assert "--hash=sha256:" in block, block
+
+
+@pytest.mark.parametrize("name", ["Makefile", "Dockerfile", "ci/pipeline", ".github/workflows/release.yml"])
+def test_pip_chooses_no_version_where_a_lock_file_does(name: str) -> None:
+    """Without `--no-deps` pip looks for the newest `package[extra]`, whatever the lock has, and fails once there is one."""
+    lines = (REPOSITORY / name).read_text().splitlines()
+    installs = [line for line in lines if "--require-hashes" in line and " install " in line]
+    assert installs
+    assert all("--no-deps" in line for line in installs), installs
