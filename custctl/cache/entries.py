@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from custctl.customers.model import FIELDS, Customer
 from custctl.customers.versions import Version
 from custctl.engines import version_rank
+from custctl.support import exact_json
 from custctl.support.errors import UsageError
 
 _FORM = 2
@@ -42,7 +42,7 @@ def epoch_key(epoch: int) -> str:
 def pack(row: Customer, place: bytes, sealer: Sealer | None) -> bytes:
     """Return a row in its stored form."""
     ours = [getattr(row, name) for name in FIELDS]
-    data = json.dumps([_FORM, *ours, dict(row.own)], ensure_ascii=False, separators=(",", ":")).encode()
+    data = exact_json.dumps([_FORM, *ours, dict(row.own)], separators=(",", ":")).encode()
     return sealer.seal(data, place) if sealer is not None else data
 
 
@@ -54,7 +54,7 @@ def unpack(data: bytes, place: bytes, sealer: Sealer | None) -> Customer | None:
             return None
         data = opened
     try:
-        held = json.loads(data)
+        held = exact_json.loads(data)
     except (ValueError, RecursionError):
         return None
     if not isinstance(held, list) or len(held) != len(FIELDS) + 2 or held[0] != _FORM:

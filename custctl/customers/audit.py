@@ -7,11 +7,11 @@ chain still verifies.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from custctl.support import exact_json
 from custctl.support.errors import InvalidError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Entry(NamedTuple):
 
 def canonical(value: object) -> str:
     """Return the canonical JSON text of a value, which is hashed and stored."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return exact_json.dumps(value, separators=(",", ":"), sort_keys=True)
 
 
 def row_hash(row: Mapping[str, Any]) -> str:
@@ -180,7 +180,7 @@ def detail(row: Row) -> dict[str, Any]:
 
 def _object(row: Row, text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        found = exact_json.loads(text)
     except (ValueError, TypeError, RecursionError):
         found = None
     if not isinstance(found, dict):
@@ -211,7 +211,7 @@ def snapshot(connection: Connection, customer_id: int, version: str) -> dict[str
     """
     rows = connection.run("audit.values", number=customer_id)
     for after_version, held_values in rows:
-        held = json.loads(held_values)
+        held = exact_json.loads(held_values)
         after: dict[str, Any] = held["after"]
         if after_version == version:
             return after

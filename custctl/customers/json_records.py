@@ -19,6 +19,7 @@ from custctl.customers.records import (
     clean_cells,
     encodable,
 )
+from custctl.support import exact_json
 from custctl.support.errors import InvalidError
 from custctl.support.patterns import compiled
 from custctl.support.text import visible
@@ -39,7 +40,7 @@ class JsonLines:
         self._decoded = Decoded(file, reading.encoding, newline="\n")
         self._shapes: dict[tuple[str, ...], Columns] = {}
         self._repeated = False
-        self._decode = json.JSONDecoder(object_pairs_hook=self._object).decode
+        self._decode = json.JSONDecoder(object_pairs_hook=self._object, parse_float=exact_json.number).decode
         self.quoted = False
         self.left_out: list[str] = []
         self.kept: list[str] = []
@@ -102,7 +103,7 @@ class JsonLines:
         if not found.keys().isdisjoint(OURS):
             for key in OURS:
                 found.pop(key, None)
-            text = _without_tail(text) or (text if self._repeated else json.dumps(found))
+            text = _without_tail(text) or (text if self._repeated else exact_json.dumps(found))
         columns = self._columns(tuple(found))
         values = list(found.values())
         if is_blank(values):

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from custctl.schema.own import Field, Value, decimal_text, short_float, time_text
+from custctl.support import exact_json
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 _TRUE: Final = ("true", "yes", "1", "t", "y")
 _FALSE: Final = ("false", "no", "0", "f", "n")
@@ -17,6 +21,8 @@ _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LONGEST_DECIMAL: Final = 16384
 """Maximum digits of an unlimited decimal: before the point, and after it."""
 _LARGEST_FLOAT: Final = 300
+_LARGEST_JSON: Final = 4000
+"""Maximum exponent of a number in JSON: a database may write it out, and Python parses at most 4300 digits."""
 _UUID: Final = re.compile(r"\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?")
 
 
@@ -51,10 +57,13 @@ def _typed(field: Field, value: object) -> str:
     Raises:
         ValueError: it does not have the field's type.
     """
-    fits = {"boolean": bool, "integer": int, "decimal": int | float, "float": int | float}.get(field.kind)
-    if fits is None or not isinstance(value, fits) or (isinstance(value, bool) and field.kind != "boolean"):
+    from decimal import Decimal
+
+    numbers = (int, float, Decimal)
+    fits = {"boolean": (bool,), "integer": (int,), "decimal": numbers, "float": numbers}.get(field.kind, ())
+    if not isinstance(value, fits) or (isinstance(value, bool) and field.kind != "boolean"):
         raise ValueError(_expected(field))
-    return json.dumps(value)
+    return exact_json.dumps(value)
 
 
 def _expected(field: Field) -> str:
@@ -166,9 +175,7 @@ def _uuid(field: Field, text: str) -> str:
 
 def _json_text(field: Field, text: str) -> Value:
     try:
-        found = json.loads(text, parse_constant=_refuse, parse_float=_exact_float)
-    except _InexactError:
-        raise
+        found = exact_json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
         raise ValueError(_expected(field)) from None
     if found is None:
@@ -178,39 +185,31 @@ def _json_text(field: Field, text: str) -> Value:
 
 def _json(field: Field, value: Any) -> Value:
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text = exact_json.dumps(value, allow_nan=False)
     except ValueError:
-        raise _InexactError from None
+        raise ValueError(_expected(field)) from None
     if re.search("\\\\u0000|[\ud800-\udfff]", text):
         raise ValueError("holds a character that cannot be stored: U+0000 or half of a surrogate pair")
-    if field.exact is not None and isinstance(value, int | float) and not _is_exact(value, field.exact):
+    json.loads(text, parse_float=_sized)
+    if field.exact is not None and not isinstance(value, str | list | dict) and not _is_exact(value, field.exact):
         raise ValueError(f"is a number with more than the {field.exact} digits that its column keeps")
     kept: Value = value
     return kept
 
 
-class _InexactError(ValueError):
-    """A number in JSON would be stored as another one."""
-
-    def __init__(self) -> None:
-        super().__init__("holds a number that would be rounded: write it as a string")
-
-
-def _exact_float(text: str) -> float:
+def _sized(text: str) -> None:
     from decimal import Decimal
 
-    number = float(text)
-    if Decimal(text) != Decimal(repr(number)):
-        raise _InexactError
-    return number
+    if abs(Decimal(text).adjusted()) >= _LARGEST_JSON:
+        raise ValueError("holds a number with too many digits: write it as a string")
 
 
-def _is_exact(number: float, digits: int) -> bool:
+def _is_exact(number: float | Decimal, digits: int) -> bool:
     from decimal import Decimal
 
     if isinstance(number, int):
         return -(1 << 63) <= number < 1 << 63
-    return len(Decimal(repr(number)).normalize().as_tuple().digits) <= digits
+    return len(Decimal(str(number)).normalize().as_tuple().digits) <= digits
 
 
 def _refuse(text: str) -> None:

@@ -23,7 +23,7 @@ Kind = Literal["text", "integer", "decimal", "float", "boolean", "date", "timest
 """The type of a field's values. A field of kind `other` is shown as text and cannot be set."""
 
 Value = None | bool | int | float | str | list[Any] | dict[str, Any]
-"""A JSON value: decimals, dates, times and UUIDs are strings."""
+"""A JSON value: decimals, dates, times and UUIDs are strings. A number in JSON that a float would round is a `Decimal`."""
 
 _KINDS: Final = frozenset(get_args(Kind))
 
@@ -171,17 +171,17 @@ def to_text(value: Value) -> str | None:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return repr(value)
-    import json
+    from custctl.support import exact_json
 
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return exact_json.dumps(value, separators=(",", ":"))
 
 
 def field_text(field: Field, value: Value) -> str | None:
     """Return a field's value as `to_text` does; a value of a JSON column is always JSON, even a string."""
     if field.kind == "json" and value is not None:
-        import json
+        from custctl.support import exact_json
 
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return exact_json.dumps(value, separators=(",", ":"))
     return to_text(value)
 
 
@@ -308,9 +308,9 @@ def _decimal(field: Field, cell: Any) -> str:
 
 
 def _json(_: Field, cell: Any) -> Value:
-    import json
+    from custctl.support import exact_json
 
-    found: Value = json.loads(cell)
+    found: Value = exact_json.loads(cell)
     return found
 
 

@@ -141,11 +141,10 @@ class Console:
             self._line("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
     def _object(self, document: dict[str, Any]) -> None:
-        import json
-
+        from custctl.support import exact_json
         from custctl.support.text import escape_json
 
-        self._write(escape_json(json.dumps(document, ensure_ascii=False, default=str)) + "\n")
+        self._write(escape_json(exact_json.dumps(document, default=str)) + "\n")
 
     def _line(self, text: str, label: str | None = None, color: str = "") -> None:
         prefix = ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from custctl.schema.times import is_time
+from custctl.support import exact_json
 from custctl.support.errors import UsageError
 from custctl.support.text import csv_line, escape_json, guard_formula, nearest, visible
 from custctl.terminal import layout
@@ -457,10 +457,12 @@ def _value(value: Any) -> Any:
 
 
 def _json(value: Any, indent: int | None = None) -> str:
-    return escape_json(json.dumps(value, ensure_ascii=False, indent=indent))
+    return escape_json(exact_json.dumps(value, indent=indent))
 
 
 def _yaml(value: Any) -> str:
+    from decimal import Decimal
+
     import yaml
 
     class Dumper(yaml.SafeDumper):
@@ -469,7 +471,11 @@ def _yaml(value: Any) -> str:
     def string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if visible(text) == text else '"')
 
+    def number(dumper: yaml.SafeDumper, exact: Decimal) -> yaml.ScalarNode:
+        return dumper.represent_scalar("tag:yaml.org,2002:float", str(exact))
+
     Dumper.add_representer(str, string)
+    Dumper.add_representer(Decimal, number)
     return escape_json(yaml.dump(value, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=2**31))
 
 

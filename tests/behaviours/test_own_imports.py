@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import uuid
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -249,6 +251,37 @@ def test_an_export_and_an_import_into_an_empty_database_give_the_same(
             assert pairs[0] == pairs[1]
     finally:
         made.drop()
+
+
+NUMBERS = ("0.12345678901234567890123", "1E+400", "-123456789012345678901234567890.5", "-2.50000000000000000001E-30")
+
+
+def test_a_number_in_json_keeps_all_its_digits(company: Place) -> None:
+    text = f'{{"a":[{",".join(NUMBERS)},1.5]}}'
+    _put(company, "digits@example.com", {"extra": text})
+    _put(company, "sql@example.com", {})
+    held = "CAST(extra AS text)" if company.engine == "postgresql" else "extra"
+    company.sql(f"UPDATE customer SET extra = {company.literal(text)} WHERE email = 'sql@example.com'")
+    rows = company.sql(f"SELECT {held} FROM customer WHERE email IN ('digits@example.com', 'sql@example.com')")
+    assert digits(str(rows[0][0])) == digits(str(rows[1][0])) == digits(text)
+    company.ok("customer", "update", "sql@example.com", "--city", "Ulm")
+    company.ok("customer", "update", "digits@example.com", "--set", 'extra={"b":0.10000000000000000001}')
+    told = [company.ok("customer", "history", "digits@example.com", "-o", "json").out]
+    for form in ("json", "jsonl", "yaml", "csv", "tsv"):
+        told.append(company.ok("customer", "get", "sql@example.com", "-o", form, "--fields", "extra").out)
+    told.append(company.ok("customer", "export", "-o", "jsonl", "--where", "email=sql@example.com").out)
+    for out in told:
+        assert digits(out) >= digits(text), out
+    (company.path / "digits.jsonl").write_text(told[-1].replace("sql@", "again@"))
+    company.ok("customer", "import", "digits.jsonl")
+    again = company.ok("customer", "export", "-o", "jsonl", "--where", "email=again@example.com").out
+    assert digits(again) >= digits(text)
+
+
+def digits(text: str) -> set[Decimal]:
+    """Return the numbers with a fraction or many digits in a text."""
+    found = re.findall(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", text)
+    return {Decimal(each) for each in found if len(each) > 15 or "E" in each or "." in each}
 
 
 def _put(place: Place, email: str, values: dict[str, str]) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from custctl.schema.own import time_text
+from custctl.support import exact_json
 
 _DIGITS = 9  # of a second
 
@@ -25,6 +24,6 @@ def json_form(value: object) -> str | None:
     if value is None:
         return None
     try:
-        return json.dumps(json.loads(str(value)), ensure_ascii=False, sort_keys=True)
+        return exact_json.dumps(exact_json.loads(str(value)), sort_keys=True)
     except (ValueError, RecursionError):
         return str(value)

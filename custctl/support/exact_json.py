@@ -1,0 +1,53 @@
+"""JSON whose numbers keep all their digits: a number that a float would round is a `Decimal`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+_CERTAIN: Final = 16  # characters: fifteen digits and a point, which a float always keeps
+_MARK: Final = "\ud800"  # half of a pair: text that can be encoded has none
+
+
+def number(text: str) -> float | Decimal:
+    """Return a number with a fraction or an exponent."""
+    found = float(text)
+    if len(text) <= _CERTAIN and text.replace(".", "").replace("-", "").isdigit():
+        return found
+    from decimal import Decimal
+
+    exact = Decimal(text)
+    return found if exact == Decimal(repr(found)) else exact
+
+
+def loads(text: str | bytes, **options: Any) -> Any:
+    """Parse JSON; options as for `json.loads`."""
+    return json.loads(text, parse_float=number, **options)
+
+
+def dumps(value: Any, *, default: Callable[[Any], Any] | None = None, **options: Any) -> str:
+    """Return a value as JSON with all characters as they are.
+
+    Args:
+        default: returns the value to write for one that JSON does not have.
+        options: as for `json.dumps`.
+    """
+    numbers: list[str] = []
+
+    def replaced(found: Any) -> Any:
+        from decimal import Decimal
+
+        if isinstance(found, Decimal):
+            numbers.append(str(found))
+            return f"{_MARK}{len(numbers) - 1}"
+        if default is None:
+            raise TypeError(f"JSON has no {type(found).__name__}")
+        return default(found)
+
+    text = json.dumps(value, ensure_ascii=False, default=replaced, **options)
+    return re.sub(f'"{_MARK}([0-9]+)"', lambda place: numbers[int(place[1])], text) if numbers else text

@@ -1,0 +1,40 @@
+"""JSON whose numbers keep all their digits."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from custctl.customers.own_values import own_value
+from custctl.schema.own import Field
+from custctl.support import exact_json
+from custctl.support.exact_json import dumps, loads
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False))
+def test_a_number_is_what_was_written(number: Decimal) -> None:
+    written = dumps(loads(f'["0", {number}]'))
+    assert json.loads(written, parse_float=Decimal, parse_int=Decimal) == ["0", number]
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_float_stays_a_float(number: float) -> None:
+    assert loads(json.dumps(number)) == number
+    assert type(loads(json.dumps(number))) is float
+    assert dumps(number) == json.dumps(number)
+
+
+def test_what_json_does_not_have_is_an_error_or_the_default() -> None:
+    with pytest.raises(TypeError):
+        dumps({1})
+    assert dumps([{1}, Decimal("0.1")], default=str) == '["{1}", 0.1]'
+
+
+def test_a_decimal_takes_all_the_digits_of_a_number_in_json() -> None:
+    field = Field("amount", "decimal", "numeric(38,10)", precision=38, scale=10)
+    number = exact_json.number("1234567890123456789.0123456789")
+    assert own_value(field, number, str) == "1234567890123456789.0123456789"
