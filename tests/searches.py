@@ -15,7 +15,7 @@ from custctl.customers import searching
 from custctl.customers.pages import FOUND_IN
 from custctl.customers.queries import Mode
 from custctl.engines.sought import REVERSED
-from custctl.engines.sqlite.searching import lane
+from custctl.engines.sqlite.lanes import lane
 from custctl.support.letters import folded
 
 _NAMES = ("first_name", "last_name", "company", "city")

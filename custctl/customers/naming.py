@@ -22,10 +22,10 @@ def parse_who(who: str) -> int | str:
     Raises:
         UsageError: the text is neither.
     """
-    from custctl.customers.emails import normalise_email
-
     text = check_text(who, "WHO").strip()
     if "@" in text:
+        from custctl.customers.emails import normalise_email
+
         return normalise_email(text)
     if text.isascii() and text.isdigit():
         # Python refuses to parse thousands of digits.

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from custctl.engines.cluster import Cluster
 from custctl.engines.connecting import Connecting
@@ -27,8 +26,7 @@ def _no_password() -> None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
+class EngineSettings(NamedTuple):
     """What an engine needs from a profile to connect; times in seconds.
 
     Attributes:
@@ -59,12 +57,16 @@ class EngineSettings:
     tls: str = "off"
     tls_ca: Path | None = None
     actor: str = ""
-    password: Callable[[], str | None] = field(default=_no_password, repr=False)
-    token: Callable[[str, int], str] | None = field(default=None, repr=False)
+    password: Callable[[], str | None] = _no_password
+    token: Callable[[str, int], str] | None = None
     issuer: str = ""
     client_id: str = ""
     replicas: Replicas | None = None
     is_chosen: bool = False
+
+    def __repr__(self) -> str:
+        # Without the functions that look up the password and the token, whose own `repr` may show what they hold.
+        return f"EngineSettings({self.location!r})"
 
 
 class Database(Connecting, Rows, Scripting, Shaping, Cluster):

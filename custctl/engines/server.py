@@ -11,7 +11,6 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, Self
 
@@ -332,7 +331,7 @@ class ServerDatabase(ReachedDatabase):
 
     def at(self, node: str) -> Self:
         chosen = {each.name: each for each in self.settings.nodes}[node]
-        return type(self)(replace(self.settings, nodes=(chosen,), is_chosen=True))
+        return type(self)(self.settings._replace(nodes=(chosen,), is_chosen=True))
 
     def check_alive(self) -> None:
         """Check over another connection that the server still answers.

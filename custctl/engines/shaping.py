@@ -6,10 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from custctl.schema.shape import Delta, Difference, Key, Shape
-
 if TYPE_CHECKING:
     from custctl.engines.connection import Connection
+    from custctl.schema.shape import Delta, Difference, Shape
 
 
 Made = dict[tuple[str, str], list[tuple[str, str, str, dict[str, str]]]]
@@ -25,6 +24,8 @@ class Product(NamedTuple):
     @classmethod
     def of(cls, made: Made) -> Product:
         """Build it from the generated `made.py`."""
+        from custctl.schema.shape import Delta, Key
+
         deltas = {
             script: Delta({Key(kind, table, name): facts for kind, table, name, facts in things})
             for script, things in made.items()

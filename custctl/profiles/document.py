@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,20 +75,18 @@ class Scalar:
         return quote(self.text)
 
 
-@dataclass(slots=True)
-class Items:
+class Items(NamedTuple):
     """A list of values."""
 
     line: int
-    nodes: list[Node] = field(default_factory=list)
+    nodes: list[Node]
 
 
-@dataclass(slots=True)
-class Fields:
+class Fields(NamedTuple):
     """A mapping: for each key its line and its value."""
 
     line: int
-    nodes: dict[str, tuple[int, Node]] = field(default_factory=dict)
+    nodes: dict[str, tuple[int, Node]]
 
 
 Node = Scalar | Items | Fields
@@ -237,7 +235,7 @@ class _Builder:
             plain = event.style in (None, "")
             return self._interpolated(event.value, line, null=plain and event.value in _NULLS)
         if isinstance(event, yaml.SequenceStartEvent):
-            items = Items(line)
+            items = Items(line, [])
             while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
                 items.nodes.append(self._node(event, depth + 1))
             return items
@@ -246,7 +244,7 @@ class _Builder:
     def _fields(self, line: int, depth: int) -> Fields:
         import yaml
 
-        fields = Fields(line)
+        fields = Fields(line, {})
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             key_line = event.start_mark.line + 1
             if not isinstance(event, yaml.ScalarEvent) or event.tag is not None or event.anchor is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
@@ -27,11 +26,10 @@ _TABLE_BLOCK = 500  # rows aligned together
 _LEAST_COLUMNS = 2  # with fewer columns, each row is shown as a record instead
 
 
-@dataclass(frozen=True, slots=True)
-class Exported:
+class Exported(NamedTuple):
     """How many rows were written, and whether an import reads every value back exactly."""
 
-    count: int
+    rows: int
     is_exact: bool
 
 

@@ -417,7 +417,7 @@ def test_an_export_writes_the_same_bytes_as_a_list(names: list[str]) -> None:
             out = io.StringIO()
             blocks = [rows[:2], rows[2:]]
             renderer = Renderer(out, chosen=chosen, raw=raw)
-            assert renderer.export(COLUMNS, lambda: blocks, lambda: blocks, on_block=lambda _: None).count == len(rows)  # noqa: B023
+            assert renderer.export(COLUMNS, lambda: blocks, lambda: blocks, on_block=lambda _: None).rows == len(rows)  # noqa: B023
             assert out.getvalue() == many(chosen, records, raw=raw)
 
 

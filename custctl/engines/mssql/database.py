@@ -7,7 +7,6 @@ import shlex
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pyodbc
@@ -362,7 +361,7 @@ class MssqlDatabase(ServerDatabase):
 
         settings = self.settings
         # Connected to `master`, a node can be queried and managed in any state of the database.
-        outside = type(self)(replace(settings, name="master", nodes=(node,)))
+        outside = type(self)(settings._replace(name="master", nodes=(node,)))
         return MssqlMember(
             node,
             outside.dial(node),

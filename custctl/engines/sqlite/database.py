@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Any
 from custctl.engines.base import Database, EngineSettings
 from custctl.engines.connecting import T
 from custctl.engines.model import Check, Index, LockHolder, Merge, Remains, SearchIndex
-from custctl.engines.shaping import Mend, Product
-from custctl.engines.sqlite import folding, forms, searching
+from custctl.engines.sqlite import folding, forms, lanes
 from custctl.engines.sqlite.errors import translate
 from custctl.engines.sqlite.running import SqliteConnection, begin_immediate, value_of
-from custctl.engines.sqlite.secondary import FULL_TEXT
 from custctl.schema import names
 from custctl.support import letters, signals
 from custctl.support.errors import CredentialError, CustctlError, ExitCode, PendingError, RefusedError, StatementError
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from custctl.engines.resuming import Lost
     from custctl.engines.scripting import ScriptSession
     from custctl.engines.scripts import Language, Lint, Statement
+    from custctl.engines.shaping import Mend, Product
     from custctl.schema.own import Field
     from custctl.schema.shape import Difference, Shape
 
@@ -74,7 +73,7 @@ class SqliteDatabase(Database):
         connection = sqlite3.connect(
             f"{self.path.as_uri()}?{mode}", uri=True, isolation_level=None, timeout=self.timeout
         )
-        connection.create_function("custctl_lane", 5, searching.lane, deterministic=True)
+        connection.create_function("custctl_lane", 5, lanes.lane, deterministic=True)
         connection.create_function("custctl_starts_with", 2, folding.starts_with, deterministic=True)
         connection.create_function("custctl_holds", 2, letters.holds, deterministic=True)
         connection.create_function("custctl_moment", 1, forms.moment, deterministic=True)
@@ -257,6 +256,8 @@ class SqliteDatabase(Database):
         """Do nothing: only one transaction at a time can write."""
 
     def erase_copies(self, connection: Connection) -> None:
+        from custctl.engines.sqlite.secondary import FULL_TEXT
+
         # A full-text index only marks deleted entries; `optimize` merges all segments into one without them. FTS5's
         # option `secure-delete` would create a file that SQLite before 3.42 cannot write to.
         there = self.table_names(connection)
@@ -437,6 +438,7 @@ class SqliteDatabase(Database):
         return f"sqlite3 -bail {shlex.quote(str(self.path))} <FILE"
 
     def product(self) -> Product:
+        from custctl.engines.shaping import Product
         from custctl.engines.sqlite.made import MADE
 
         return Product.of(MADE)

@@ -86,7 +86,7 @@ def export(
                 written = write(stream=stream)
     context.tell_source()
     if output_file is not None:
-        context.console.note(f"{plural(written.count, 'customer was', 'customers were')} exported to `{output_file}`")
+        context.console.note(f"{plural(written.rows, 'customer was', 'customers were')} exported to `{output_file}`")
     if not written.is_exact:
         context.console.note(
             "some characters were escaped, and an import does not restore them: `--raw` and `-o jsonl` are exact"
