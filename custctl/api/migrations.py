@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from custctl.customers.operations import chosen_operation_id
+from custctl.migrations.run import Listener, Run
 
 if TYPE_CHECKING:
     from custctl.api.opened import Opened
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from custctl.migrations.journal import Record
     from custctl.migrations.pseudonymising import Pseudonymised
     from custctl.migrations.repair import Repair
-    from custctl.migrations.runner import Listener, Request, Run
+    from custctl.migrations.runner import Request
     from custctl.migrations.seeding import Seeded
     from custctl.migrations.status import Status
     from custctl.migrations.validation import Problem
@@ -84,7 +85,7 @@ class Migrations:
             RefusedError: a standby, another environment's stamp, or no stamp.
             UsageError: no script has the target's number.
         """
-        from custctl.migrations.runner import Listener, migrate
+        from custctl.migrations.runner import migrate
 
         request = self._request(
             target, LOCK_TIMEOUT, allow_out_of_order=allow_out_of_order, expand_only=expand_only, dry_run=True
@@ -115,7 +116,7 @@ class Migrations:
             UnavailableError: the lock was not free in time, or the connection was lost.
             OutcomeUnknownError: it is unknown whether a script was applied.
         """
-        from custctl.migrations.runner import Listener, migrate
+        from custctl.migrations.runner import migrate
 
         request = self._request(
             target, lock_timeout, allow_out_of_order=allow_out_of_order, expand_only=expand_only, dry_run=False
@@ -173,7 +174,6 @@ class Migrations:
             MigrationError: the database differs from what the scripts create.
         """
         from custctl.migrations.baseline import baseline
-        from custctl.migrations.runner import Listener
 
         baseline(
             self._opened.database,
@@ -210,7 +210,6 @@ class Migrations:
             RefusedError: as `plan_undo_baseline`.
         """
         from custctl.migrations.baseline import undo
-        from custctl.migrations.runner import Listener
 
         with self._opened.writing_many():
             return undo(
@@ -269,7 +268,6 @@ class Migrations:
         """
         from custctl.migrations.pseudonymising import pseudonymise as replace_personal_data
         from custctl.migrations.repair import execute
-        from custctl.migrations.runner import Listener
         from custctl.support.errors import RefusedError
 
         if pseudonymise and self._profile.environment == "production":
@@ -337,7 +335,6 @@ class Migrations:
             UsageError: as `seed_sets`.
             MigrationError: a script failed.
         """
-        from custctl.migrations.runner import Listener
         from custctl.migrations.seeding import seed_scripts
 
         chosen = self.seed_sets(sets)

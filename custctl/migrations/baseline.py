@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from custctl.engines.connection import Connection
     from custctl.engines.model import SearchIndex
     from custctl.migrations.journal import Record, State
-    from custctl.migrations.runner import Listener
+    from custctl.migrations.run import Listener
 
 
 _ACTION = "baseline"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from custctl.engines.base import Database
     from custctl.engines.connection import Connection
     from custctl.engines.scripting import ScriptSession
-    from custctl.migrations.runner import Listener
+    from custctl.migrations.run import Listener
     from custctl.profiles import Profile
 
 

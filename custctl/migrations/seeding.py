@@ -16,8 +16,10 @@ from custctl.customers import audit
 from custctl.customers.transactions import VOID
 from custctl.migrations import journal
 from custctl.migrations.plan import Step, make_seed_plan
-from custctl.migrations.runner import Listener, Run, check_state, execute
+from custctl.migrations.run import Listener, Run
+from custctl.migrations.runner import check_state
 from custctl.migrations.scripts import Script, seed_sets
+from custctl.migrations.steps import execute
 from custctl.schema.names import AUDIT, CUSTOMER
 from custctl.schema.standing import Standing, require_writable
 from custctl.support.errors import ConflictError, RefusedError, UsageError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from custctl.migrations import runner
+from custctl.migrations import steps
 from tests.conftest import Project
 from tests.faults.conftest import COMMIT, Site, meanwhile, wait_for_standbys, wait_until, within
 from tests.inside import Inside
@@ -101,7 +101,7 @@ def test_a_journal_whose_commit_is_lost_is_made_by_the_next_run(shop: Site, faul
 def test_a_script_of_which_nothing_can_be_learnt_is_told_as_unknown(
     shop: Site, arrives: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "_PATIENCE", 0.5)
+    monkeypatch.setattr(steps, "_PATIENCE", 0.5)
     with shop.unreachable_after_fault() as proxy:
         (proxy.cut_answer if arrives else proxy.cut_before)(COMMIT, 3)
         with within(20):

@@ -11,7 +11,7 @@ from custctl.migrations.journal import Record
 from custctl.migrations.phases import in_words
 from custctl.migrations.plan import Step
 from custctl.migrations.release import Lacking
-from custctl.migrations.runner import Applied, Listener
+from custctl.migrations.run import Applied, Listener
 from custctl.migrations.scripts import Script
 from custctl.schema import standing
 from custctl.support.errors import CustctlError

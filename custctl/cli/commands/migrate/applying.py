@@ -12,7 +12,7 @@ from custctl.cli.commands.telling import tell_indexes
 from custctl.cli.context import Context
 from custctl.migrations.directives import Phase
 from custctl.migrations.plan import Step
-from custctl.migrations.runner import Applied
+from custctl.migrations.run import Applied
 from custctl.support.errors import UsageError
 from custctl.support.text import plural
 

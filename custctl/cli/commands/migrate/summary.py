@@ -13,7 +13,7 @@ from custctl.cli.commands.telling import Teller
 from custctl.cli.context import Context
 from custctl.engines.scripts import Finding
 from custctl.migrations.phases import phase_of_rule
-from custctl.migrations.runner import Run
+from custctl.migrations.run import Run
 from custctl.migrations.scripts import Script
 from custctl.support.errors import CustctlError, UnavailableError, UsageError
 from custctl.support.state import write_whole
