@@ -59,11 +59,11 @@ class Customers:
         Raises:
             NotFoundError: there is no such customer.
         """
-        return self._opened.store.get(str(who))
+        return self._opened.reader.get(str(who))
 
     def find(self, who: str | int) -> Customer | None:
         """Return a customer as `get` does, or None if there is no such customer."""
-        return self._opened.store.find(str(who))
+        return self._opened.reader.find(str(who))
 
     def read(self, who: str | int, demands: Demands = ANYTHING) -> Found:
         """Return a customer, from the cache or a replica if the profile has them, and where it came from.
@@ -77,11 +77,11 @@ class Customers:
         """
         opened = self._opened
         if opened.profile.cache is None:
-            return Found(opened.store.get(str(who), replica=True))
+            return Found(opened.reader.get(str(who), replica=True))
         from custctl.cache.reading import Reader
 
         reader = Reader(
-            opened.open_cache(), lambda: opened.store, opened.learn_cache, self._is_down, opened.tell.detail
+            opened.open_cache(), lambda: opened.reader, opened.learn_cache, self._is_down, opened.tell.detail
         )
         return reader.get(str(who), demands)
 

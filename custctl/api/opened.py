@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from custctl.cache.mirroring import CacheMirror
     from custctl.cache.store import Cache
     from custctl.customers.queries import ListQuery
+    from custctl.customers.reading import CustomerReader
     from custctl.customers.store import CustomerStore
     from custctl.engines.base import Database
     from custctl.engines.reads import Replicas
@@ -307,6 +308,13 @@ class Opened:
                 time.sleep(min(_WAIT_STEP, left))
             else:
                 return
+
+    @cached_property
+    def reader(self) -> CustomerReader:
+        """Reads the customers of the database one by one."""
+        from custctl.customers.reading import CustomerReader
+
+        return CustomerReader(self.database)
 
     @cached_property
     def store(self) -> CustomerStore:

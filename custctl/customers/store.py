@@ -1,4 +1,4 @@
-"""Reading and writing one customer: version-checked, audited, each operation applied at most once."""
+"""Writing one customer: version-checked, audited, each operation applied at most once."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from custctl.customers import audit
 from custctl.customers.conflicts import check_fields, version_conflict
 from custctl.customers.lookup import look_up, make_customer, to_customer
 from custctl.customers.mirror import NO_MIRROR, Mirror
-from custctl.customers.model import DEFAULT_STATUS, EDITABLE, Customer, recorded_customer
+from custctl.customers.model import DEFAULT_STATUS, EDITABLE, Customer
 from custctl.customers.naming import not_found, parse_who
 from custctl.customers.operations import Outcome, new_operation_id
 from custctl.customers.outbox import FOLLOWED, NO_QUEUE, Queue
-from custctl.customers.transactions import VOID, Transactions
+from custctl.customers.reading import CustomerReader
+from custctl.customers.replay import replay
+from custctl.customers.transactions import Transactions
 from custctl.customers.versions import Version
 from custctl.schema.own import NO_OWN_FIELDS, OwnFields, Value
-from custctl.schema.standing import Standing, check_schema, read_standing
+from custctl.schema.standing import Standing, read_standing
 from custctl.support.errors import (
     ConflictError,
     CustctlError,
@@ -32,7 +34,7 @@ from custctl.support.errors import (
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
-    from custctl.engines.connection import Connection, Row
+    from custctl.engines.connection import Connection
 
 _EDITABLE = frozenset(EDITABLE)
 _BACKOFF = 0.01  # seconds before the first retry of a conflict; doubled, with jitter, up to half a second
@@ -47,8 +49,8 @@ class _RehearsedError(Exception):
         self.outcome = outcome
 
 
-class CustomerStore:
-    """The customers of one database.
+class CustomerStore(CustomerReader):
+    """Reads and writes the customers of one database one by one.
 
     Args:
         environment: the profile's; it must equal the database's stamp before any write.
@@ -65,55 +67,12 @@ class CustomerStore:
         mirror: Mirror = NO_MIRROR,
         queue: Queue = NO_QUEUE,
     ) -> None:
-        self._database = database
+        super().__init__(database)
         self.environment = environment
         self._actor = actor
         self._mirror = mirror
         self.queue = queue
         self.transactions = Transactions(database, environment, actor)
-
-    # -- reading -----------------------------------------------------------------------------------
-
-    def get(self, who: str, *, replica: bool = False) -> Customer:
-        """Return a customer by id or email.
-
-        Args:
-            replica: whether a replica may serve the read; never for a row that is then written back.
-
-        Raises:
-            NotFoundError: no such customer.
-        """
-        named = parse_who(who)
-        return self._database.read(lambda connection: self._look(connection, named, who), replica=replica)
-
-    def identified(self, who: str, *, replica: bool = False) -> tuple[Customer, str | None]:
-        """Return a customer as `get` does, and the id of its database."""
-        named = parse_who(who)
-
-        def look(connection: Connection) -> tuple[Customer, str | None]:
-            return self._look(connection, named, who), read_standing(connection).database_id
-
-        return self._database.read(look, replica=replica)
-
-    def _look(self, connection: Connection, named: int | str, who: str) -> Customer:
-        row = look_up(self._database, connection, "customer.", named)
-        if row is None:
-            check_schema(read_standing(connection))
-            raise not_found(who)
-        return to_customer(self._database, connection, row)
-
-    @property
-    def has_read_primary(self) -> bool:
-        """Whether the primary served the last read, not a node that stood in for it."""
-        source = self._database.source
-        return source is None or source.is_primary
-
-    def find(self, who: str) -> Customer | None:
-        """Return a customer by id or email, or None if there is none."""
-        try:
-            return self.get(who)
-        except NotFoundError:
-            return None
 
     def is_applied(self, operation_id: str) -> bool:
         """Return whether an operation is already recorded."""
@@ -205,7 +164,7 @@ class CustomerStore:
             return outcome
 
         try:
-            return self._insist(
+            return self._retrying(
                 retries if expected is None else 0,
                 lambda: self._write(operation_id, "update", who, write, request=changes or None),
             )
@@ -213,7 +172,7 @@ class CustomerStore:
             return rehearsed.outcome
 
     @staticmethod
-    def _insist(retries: int, attempt: Callable[[], Outcome]) -> Outcome:
+    def _retrying(retries: int, attempt: Callable[[], Outcome]) -> Outcome:
         """Retry a write when another one changed the row.
 
         Raises:
@@ -246,14 +205,14 @@ class CustomerStore:
                 raise self._conflict(connection, row, precondition, {}, None)
             self._mirror.writing(standing.database_id, row.id)
             connection.run("password.delete", owner=row.id)
-            self._take_away(connection, row, precondition, operation_id)
+            self._delete_row(connection, row, precondition, operation_id)
             entry = audit.Entry(operation_id, "delete", self._actor, customer_id=row.id, version=row.version)
             audit.append(self._database, connection, entry)
             audit.erase_values(connection, row.id)
             self._database.erase_copies(connection)
             return Outcome(None, row.id, operation_id, deleted_version=row.version)
 
-        with self._telling_who_refers(who):
+        with self._naming_referrers(who):
             return self._write(operation_id, "delete", who, write)
 
     def erase(self, who: str, *, request: str, operation_id: str) -> Outcome:
@@ -280,7 +239,7 @@ class CustomerStore:
             scripts = scripts_that_hold(connection, row.email) if row is not None else []
             counts = {"password": connection.run("password.delete", owner=number).rowcount, "customer": 0}
             if row is not None:
-                self._take_away(connection, row, Version.parse(row.version), operation_id)
+                self._delete_row(connection, row, Version.parse(row.version), operation_id)
                 counts["customer"] = 1
             counts["audit_values"] = audit.erase_values(connection, number)
             detail = erasure_detail(request, counts, scripts)
@@ -289,15 +248,15 @@ class CustomerStore:
             self._database.erase_copies(connection)
             return Outcome(None, number, operation_id, deleted_version=version)
 
-        with self._telling_who_refers(who):
-            outcome = self._insist(_ERASURES, lambda: self._write(operation_id, ACTION, who, write))
+        with self._naming_referrers(who):
+            outcome = self._retrying(_ERASURES, lambda: self._write(operation_id, ACTION, who, write))
         with self._database.reading() as connection:
             database_id = read_standing(connection).database_id
             recorded = audit.find_operation(connection, operation_id)[0]
         self._mirror.erased(database_id, outcome.customer_id, recorded.version)
         return outcome
 
-    def _take_away(self, connection: Connection, row: Customer, precondition: Version, operation_id: str) -> None:
+    def _delete_row(self, connection: Connection, row: Customer, precondition: Version, operation_id: str) -> None:
         """Delete a row if it has this version, and its account.
 
         Raises:
@@ -308,7 +267,7 @@ class CustomerStore:
             raise self._conflict(connection, self._find(connection, str(row.id)), precondition, {}, row)
 
     @contextmanager
-    def _telling_who_refers(self, who: str) -> Iterator[None]:
+    def _naming_referrers(self, who: str) -> Iterator[None]:
         """Name the rows that prevent a customer from being deleted because they refer to it."""
         try:
             yield
@@ -328,9 +287,10 @@ class CustomerStore:
         Raises:
             NotFoundError: no such customer.
         """
-        if self.is_applied(operation_id):
-            with self._database.reading() as connection:
-                return self._replay(audit.find_operation(connection, operation_id)[0], "set-password", who)
+        with self._database.reading() as connection:
+            recorded = audit.find_operation(connection, operation_id)
+        if recorded:
+            return replay(recorded[0], "set-password", who)
         # Hashing takes 0.2 s: do it before the transaction, so that no other writer waits for it.
         found = self.get(who)
         stored = hasher(found)
@@ -343,20 +303,6 @@ class CustomerStore:
             return Outcome(row, row.id, operation_id)
 
         return self._write(operation_id, "set-password", who, write)
-
-    def password_hash(self, who: str) -> tuple[Customer, str | None]:
-        """Return a customer and its stored hash, or None if it has no password.
-
-        Raises:
-            NotFoundError: no such customer.
-        """
-        named = parse_who(who)
-        with self._database.reading() as connection:
-            row = look_up(self._database, connection, "customer.with_hash_", named)
-            if row is None:
-                check_schema(read_standing(connection))
-                raise not_found(who)
-            return to_customer(self._database, connection, row[1:]), row[0]
 
     def replace_hash(self, customer_id: int, old: str, new: str) -> None:
         """Replace a hash with one of the same password and current parameters, unless it has changed since."""
@@ -425,7 +371,7 @@ class CustomerStore:
                 recorded = audit.find_operation(connection, operation_id)
                 if not recorded:
                     return outcome
-            return self._replay(recorded[0], action, who, request)
+            return replay(recorded[0], action, who, request)
 
         try:
             database_id, outcome = self.transactions.run(
@@ -442,7 +388,7 @@ class CustomerStore:
                 recorded = audit.find_operation(connection, operation_id)
             if not recorded:
                 raise
-            return self._replay(recorded[0], action, who, request)
+            return replay(recorded[0], action, who, request)
         self._tell(database_id, outcome)
         return outcome
 
@@ -454,37 +400,6 @@ class CustomerStore:
             self._mirror.wrote(database_id, outcome.customer)
         elif outcome.deleted_version is not None:
             self._mirror.deleted(database_id, outcome.customer_id, outcome.deleted_version)
-
-    def _replay(
-        self, recorded: Row, action: str, who: str | None, request: Mapping[str, Value] | None = None
-    ) -> Outcome:
-        """Return what the operation did the first time.
-
-        Raises:
-            ConflictError: the operation id belongs to another request, as far as the audit still holds what was
-                requested.
-        """
-        if recorded.action == VOID:
-            raise ConflictError(
-                f"operation {recorded.operation_id} was abandoned when its connection was lost, and was not applied",
-                hint="an operation id names one request: use a new one",
-            )
-        values = audit.held_values(recorded)
-        emails = {(values.get(side) or {}).get("email") for side in ("before", "after")} - {None}
-        named = None if who is None else parse_who(who)
-        same = named in (None, recorded.customer_id) or (isinstance(named, str) and (not emails or named in emails))
-        asked = values.get("request")
-        same = same and (asked is None or request is None or asked == dict(request))
-        if recorded.action != action or not same:
-            raise ConflictError(
-                f"operation {recorded.operation_id} has already been applied as `{recorded.action}`"
-                + (f" of customer {recorded.customer_id}" if recorded.customer_id != audit.DATABASE else ""),
-                hint="an operation id names one request: use a new one",
-            )
-        after = values.get("after")
-        # The entry lacks fields that were added after it.
-        done = recorded_customer(after) if after else None
-        return Outcome(done, recorded.customer_id, recorded.operation_id, replayed=True)
 
     def _record(
         self,
