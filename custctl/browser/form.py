@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,7 @@ class Form:
 
     def _meant(self, name: str, text: str) -> str:
         """Return a typed text, with the stored characters that were shown as escapes put back."""
-        for char in set(UNSAFE.findall(self.held[name])):
+        for char in set(re.findall(UNSAFE, self.held[name])):
             text = text.replace(visible(char), char)
         return text
 

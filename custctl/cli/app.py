@@ -62,10 +62,10 @@ _SYNONYMS = {
     "version": "--version",
 }
 
-# `-o json`, `-ojson`, `-qo json`: flags without a value may come first.
-_UNKNOWN_COMMAND = re.compile(r"No such command '([^']+)'")
+_UNKNOWN_COMMAND = r"No such command '([^']+)'"
 # How Click refuses a number, and what it says here: between the first two groups, or less than the third one.
-_NO_NUMBER = re.compile(r" is not (?:a valid int(?:eger)?(?: range)?|in the range (?:(\d+)<=x<=(\d+)|x>=(\d+)))$")
+_NO_NUMBER = r" is not (?:a valid int(?:eger)?(?: range)?|in the range (?:(\d+)<=x<=(\d+)|x>=(\d+)))$"
+# `-o json`, `-ojson`, `-qo json`: flags without a value may come first.
 _OUTPUT_CLUSTER = re.compile(r"-[qvy]*o(.*)")
 
 _EXAMPLES = """
@@ -267,7 +267,7 @@ def _usage_error(error: ClickException, arguments: Sequence[str]) -> UsageError:
         known = [name for param in (ctx.command.params if ctx else ()) for name in param.opts]
         close = nearest(error.option_name, known)
         hint = f"did you mean `{close}`?" if close else hint
-    elif number := _NO_NUMBER.search(message):
+    elif number := re.search(_NO_NUMBER, message):
         least, most, bound = number.groups()
         if least:
             fault = f" is not between {least} and {most}"
@@ -287,7 +287,7 @@ def _meant(ctx: Any, message: str, arguments: Sequence[str]) -> str | None:
 
     It has all that was typed, so that a pasted `delete` reaches the same customer of the same environment.
     """
-    unknown = _UNKNOWN_COMMAND.match(message)
+    unknown = re.match(_UNKNOWN_COMMAND, message)
     synonyms = getattr(ctx.command, "synonyms", {}) if ctx is not None else {}
     if unknown and unknown[1] == "help":
         return f"{ctx.command_path} --help"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _OFFERED = r"`(custctl [^`]+)`"
 # What must stay at the end: the rest of a shell command, and arguments that look like options.
-_TAIL = re.compile(r" (?:-- |[|<>&;]).*", re.DOTALL)
+_TAIL = r" (?:-- |[|<>&;])"
 # A shared option, its spellings, and its environment variable.
 _CARRIED = (
     ("env", ("--env", "-e"), "CUSTCTL_ENV"),
@@ -50,7 +50,7 @@ def _complete(line: str, root: ClickContext, given: Mapping[str, list[Any]], env
     if "--help" in words:
         return line
     taken = {param.name for param in _command(words[1:], root).params}
-    tail = _TAIL.search(line)
+    tail = re.search(_TAIL, line)
     at = tail.start() if tail else len(line)
     added = "".join(
         f" {spellings[0]} {shlex.quote(value)}"

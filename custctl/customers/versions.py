@@ -8,7 +8,7 @@ from typing import NamedTuple
 from custctl.support.errors import UsageError
 
 # Begins with a letter, so that no spreadsheet reads it as a number, a date or a time.
-_FORM = re.compile(r"e([1-9][0-9]{0,17})-([0-9A-Za-z]{1,32})")
+_FORM = r"e([1-9][0-9]{0,17})-([0-9A-Za-z]{1,32})"
 
 
 class Version(NamedTuple):
@@ -32,7 +32,7 @@ class Version(NamedTuple):
         Raises:
             UsageError: not a version.
         """
-        match = _FORM.fullmatch(text)
+        match = re.fullmatch(_FORM, text)
         if match is None:
             raise UsageError(
                 f"`{text}` is not a version" if text else "an empty text is not a version",

@@ -282,7 +282,8 @@ class _Builder:
         try:
             if holds_secret(raw):
                 raise _SpoiltError(secret_problem(line, "this value looks like one"))
-            self._expand(scalar)
+            if "$" in raw:
+                self._expand(scalar)
             if len(scalar.text) > _MAX_VALUE:
                 raise _SpoiltError(Problem(line, f"the value is longer than {_MAX_VALUE} characters"))
             if not scalar.text.isprintable() and re.search(_CONTROL, scalar.text):

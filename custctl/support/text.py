@@ -12,12 +12,13 @@ from collections.abc import Iterable
 # C0, DEL and C1 controls, the bidirectional controls and marks, the line and paragraph
 # separators, and lone surrogates (undecodable bytes from argv).
 _UNSAFE_CLASS = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
-UNSAFE = re.compile(f"[{_UNSAFE_CLASS}]")
+UNSAFE = f"[{_UNSAFE_CLASS}]"
+"""A pattern for these characters. None of them is printable, so most texts need no search for it."""
 # A cell that a spreadsheet would read as a formula, even after leading quotes: only then does removing one quote
 # restore every value exactly.
 FORMULA = re.compile(r"'*[=+\-@]")
 _GUARDED = re.compile(r"'+[=+\-@]")
-_HASH = re.compile(r"\$argon2[\w$=,+/-]+")
+_HASH = r"\$argon2[\w$=,+/-]+"
 _NAMED = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
@@ -30,14 +31,19 @@ def _backslash(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
+def is_safe(text: str) -> bool:
+    """Tell whether a text has nothing that could control a terminal."""
+    return text.isprintable() or re.search(UNSAFE, text) is None
+
+
 def visible(text: str) -> str:
     """Return `text` with everything that could control a terminal as a backslash escape."""
-    return UNSAFE.sub(_backslash, text)
+    return text if text.isprintable() else re.sub(UNSAFE, _backslash, text)
 
 
 def without_hashes(text: str) -> str:
     """Return a message without the password hashes in it, which a trigger's error may quote."""
-    return _HASH.sub("$argon2…", text) if "$argon2" in text else text
+    return re.sub(_HASH, "$argon2…", text) if "$argon2" in text else text
 
 
 def escape_json(document: str) -> str:
@@ -45,7 +51,9 @@ def escape_json(document: str) -> str:
 
     Line feeds between tokens stay; inside strings the serialiser has already escaped them.
     """
-    return UNSAFE.sub(lambda m: m.group() if m.group() == "\n" else f"\\u{ord(m.group()):04x}", document)
+    if document.replace("\n", "").isprintable():
+        return document
+    return re.sub(UNSAFE, lambda m: m.group() if m.group() == "\n" else f"\\u{ord(m.group()):04x}", document)
 
 
 def guard_formula(cell: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from custctl.engines.connection import CELL_END
-from custctl.support.text import UNSAFE, csv_line, guard_formula, visible
+from custctl.support.text import csv_line, guard_formula, is_safe, visible
 
 _END = CELL_END.encode()
 # The first lookahead is for speed: it skips nearly all cells.
@@ -33,7 +33,7 @@ def from_rows(rows: Sequence[Sequence[Any]], *, raw: bool) -> tuple[str, bool]:
         The CSV, and whether an import reads every value back exactly: nothing was escaped.
     """
     text = "".join([csv_line([_text(cell, raw) for cell in row]) for row in rows])
-    return text, raw or not any(UNSAFE.search(cell) for row in rows for cell in row if isinstance(cell, str))
+    return text, raw or all(is_safe(cell) for row in rows for cell in row if isinstance(cell, str))
 
 
 def _text(cell: Any, raw: bool) -> str:

@@ -92,7 +92,7 @@ def stored(name: str) -> str:
 
 def clean(text: str) -> bool:
     """Tell whether text holds nothing but line feeds, and tabs between cells, that could steer a terminal."""
-    return UNSAFE.search(text.replace("\n", "").replace("\t", "")) is None
+    return re.search(UNSAFE, text.replace("\n", "").replace("\t", "")) is None
 
 
 def guard(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 
 import pytest
@@ -69,7 +70,12 @@ def test_escaping_json_changes_nothing_for_its_reader(value: object) -> None:
     document = json.dumps(value, ensure_ascii=False, indent=2)
     escaped = escape_json(document)
     assert json.loads(escaped) == json.loads(document)
-    assert UNSAFE.search(escaped.replace("\n", "")) is None
+    assert re.search(UNSAFE, escaped.replace("\n", "")) is None
+
+
+def test_no_unsafe_character_is_printable() -> None:
+    every = "".join(map(chr, range(0x110000)))
+    assert not any(map(str.isprintable, re.findall(UNSAFE, every)))
 
 
 def test_nearest_guesses_a_misspelt_word_and_nothing_else() -> None:
