@@ -15,7 +15,8 @@ from typer._click.exceptions import ClickException, NoArgsIsHelpError, NoSuchOpt
 
 from custctl import __version__
 from custctl.cli.context import Context
-from custctl.cli.options import GIVEN, UNRESOLVED, Group, group
+from custctl.cli.meta import GIVEN, UNRESOLVED
+from custctl.cli.options import Group, group
 from custctl.cli.pasting import complete_commands
 from custctl.support import signals
 from custctl.support.errors import CustctlError, ExitCode, InterruptedRunError, UnavailableError, UsageError

@@ -13,7 +13,7 @@ import typer
 
 from custctl.api.client import Client
 from custctl.api.opened import Opened
-from custctl.cli.options import GIVEN
+from custctl.cli.meta import GIVEN
 from custctl.cli.pasting import complete_commands
 from custctl.cli.permissions import needed
 from custctl.support.errors import CustctlError, UsageError

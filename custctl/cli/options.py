@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.models import TyperPath
 
+from custctl.cli.completion import complete_environments, complete_fields, complete_format
+from custctl.cli.meta import GIVEN, UNRESOLVED
 from custctl.support.errors import UsageError
-from custctl.terminal.render import Format
 
 if TYPE_CHECKING:
     # Typer does not export its copy of Click; the pin on Typer guarantees these names.
@@ -26,90 +25,8 @@ if TYPE_CHECKING:
     from typer._click.core import Context, Parameter
     from typer._click.formatting import HelpFormatter
 
-    from custctl.schema.own import Field
-
 _HELP: Final = {"help_option_names": ["-h", "--help"]}
-
-GIVEN: Final = "custctl.given"
-"""The key of the shared options in `Context.meta`: a dict from name to values, outermost level first."""
-
-
-UNRESOLVED: Final = "custctl.unresolved"
-"""The key of the arguments from an unknown command on in `Context.meta`."""
-
-
-def complete_environments(incomplete: str) -> list[str]:
-    """Complete the name of a profile, without reading any."""
-    import os
-
-    from custctl.profiles import profile_names
-
-    names = profile_names(profiles_dir=None, environ=os.environ, cwd=Path.cwd())
-    return [name for name in names if name.startswith(incomplete)]
-
-
-def complete_fields(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete the last field of a comma-separated list."""
-    done, comma, last = incomplete.rpartition(",")
-    return [f"{done}{comma}{name}" for name in _field_names(ctx) if name.startswith(last)]
-
-
-def complete_sort(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete a field to sort by."""
-    return [name for name in _field_names(ctx) if name.startswith(incomplete)]
-
-
-def complete_where(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete the field of a condition."""
-    return [f"{name}{end}" for name in complete_sort(ctx, incomplete) for end in ("=", "?")]
-
-
-def complete_settable(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete a field that can be set."""
-    kept = ("id", "version", "created_at", "updated_at")
-    return [name for name in _field_names(ctx) if name not in kept and name.startswith(incomplete)]
-
-
-def complete_setting(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete `FIELD=`."""
-    return [f"{name}=" for name in complete_settable(ctx, incomplete)]
-
-
-def _field_names(ctx: typer.Context) -> tuple[str, ...]:
-    """Return the names of all fields, including those of `_own_fields`."""
-    from custctl.customers.model import FIELDS
-
-    return (*FIELDS, *(field.name for field in _own_fields(ctx)))
-
-
-def _own_fields(ctx: Any) -> tuple[Field, ...]:
-    """Return the company's own fields as last seen by a command, without asking the database."""
-    import os
-
-    from custctl.api.opened import Opened
-    from custctl.api.telling import Log
-
-    given = ctx.meta.get(GIVEN, {})
-    name = (given.get("env") or [os.environ.get("CUSTCTL_ENV") or "dev"])[-1]
-    folder = (given.get("profiles_dir") or [None])[-1]
-    try:
-        opened = Opened(
-            name,
-            profiles_dir=folder and Path(folder),
-            sql_dir=None,
-            environ=os.environ,
-            cwd=Path.cwd(),
-            actor="completion",
-            tell=Log(),
-        )
-        return opened.database.own.fields
-    except Exception:  # noqa: BLE001 - completion and help must not fail
-        return ()
-
-
-def complete_format(incomplete: str) -> list[str]:
-    """Complete an output format."""
-    return [str(name) for name in Format if name.startswith(incomplete)]
+_TAKE_ANY_FIELD: Final = ("set_", "where")  # options whose help also shows the company's own fields
 
 
 def _shared(
@@ -189,56 +106,6 @@ SCRIPTS = (*_ALWAYS, "fields", "raw", "sql_dir", "yes", "confirm")
 """Shared options of commands that read the scripts under `sql/`."""
 
 
-# How Typer writes a default given in words, and the range of a number.
-_IN_WORDS = r"\[default: \(([^)]*)\)"
-_RANGE = r"(; )?(\d+<=)?x[<>]=\d+|  \[(\d+<=)?x[<>]=\d+\]"
-
-
-def _plain(help_text: str) -> str:
-    """Return a parameter's help without Typer's markup of ranges and defaults."""
-    return re.sub(_RANGE, "", re.sub(_IN_WORDS, r"[default: \1", help_text)).replace("  []", "")
-
-
-def _write_sections(command: ClickCommand, ctx: Context, formatter: HelpFormatter) -> None:
-    """Write the parameters in sections: arguments, the command's own options, shared options."""
-    sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], "Shared options": []}
-    for param in command.get_params(ctx):
-        record = param.get_help_record(ctx)
-        if record is None:
-            continue
-        record = (record[0], _plain(record[1]))
-        if param.param_type_name == "argument":
-            sections["Arguments"].append(record)
-        else:
-            shared = param in _SHARED.values() or param.name == "help"
-            sections["Shared options" if shared else "Options"].append(record)
-    for title, records in sections.items():
-        if records:
-            with formatter.section(title):
-                formatter.write_dl(records)
-
-
-_TAKE_ANY_FIELD: Final = ("set_", "where")
-"""Options that take fields."""
-
-
-def _write_own_fields(ctx: Context, formatter: HelpFormatter) -> None:
-    """Write the company's own fields, if a command has read them before."""
-    fields = _own_fields(ctx)
-    if fields:
-        with formatter.section("Your own fields"):
-            formatter.write_dl(
-                [(field.name, field.native if field.settable else f"{field.native}, read-only") for field in fields]
-            )
-
-
-def _write_examples(examples: str, formatter: HelpFormatter) -> None:
-    """Write the examples unwrapped."""
-    if examples:
-        with formatter.section("Examples"):
-            formatter.write("".join(f"  {line}\n" for line in examples.strip().splitlines()))
-
-
 def _check_given(command: TyperCommand | TyperGroup, ctx: Context, args: list[str]) -> None:
     """Refuse a single-value option that is given twice, and an empty path, which would be the current folder."""
     if ctx.resilient_parsing:
@@ -272,13 +139,17 @@ class Command(TyperCommand):
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write the parameters."""
-        _write_sections(self, ctx, formatter)
+        from custctl.cli.help import write_own_fields, write_parameters
+
+        write_parameters(self, ctx, formatter, _SHARED.values())
         if any(param.name in _TAKE_ANY_FIELD for param in self.params):
-            _write_own_fields(ctx, formatter)
+            write_own_fields(ctx, formatter)
 
     def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write the examples."""
-        _write_examples(self.examples, formatter)
+        from custctl.cli.help import write_examples
+
+        write_examples(self.examples, formatter)
 
 
 class Group(TyperGroup):
@@ -363,13 +234,17 @@ class Group(TyperGroup):
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write the commands first, from the table."""
+        from custctl.cli.help import write_parameters
+
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in self._lazy.items()])
-        _write_sections(self, ctx, formatter)
+        write_parameters(self, ctx, formatter, _SHARED.values())
 
     def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write the examples."""
-        _write_examples(self.examples, formatter)
+        from custctl.cli.help import write_examples
+
+        write_examples(self.examples, formatter)
 
     def shell_complete(self, ctx: Context, incomplete: str) -> list[Any]:
         """Complete the names of commands from the table, then options."""

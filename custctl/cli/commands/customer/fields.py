@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from custctl.cli.completion import complete_settable, complete_setting
 from custctl.cli.context import Context
-from custctl.cli.options import complete_settable, complete_setting
 from custctl.customers.model import EDITABLE, FIELDS, STATUSES
 from custctl.customers.naming import split_quoted
 from custctl.schema.own import Value, to_text

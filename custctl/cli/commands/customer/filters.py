@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from custctl.cli.completion import complete_where
 from custctl.cli.context import Context
-from custctl.cli.options import complete_where
 from custctl.customers.model import STATUSES
 
 StatusFilter = Annotated[

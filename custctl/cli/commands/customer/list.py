@@ -10,8 +10,9 @@ from typer._click.core import ParameterSource
 from custctl.cli.commands.customer.continued import Continued
 from custctl.cli.commands.customer.filters import CountryFilter, StatusFilter, Where, note_mistakes
 from custctl.cli.commands.customer.pages import print_count, print_counts, print_pages
+from custctl.cli.completion import complete_sort
 from custctl.cli.context import Context
-from custctl.cli.options import DATA, AfterOption, LimitOption, WideOption, command, complete_sort
+from custctl.cli.options import DATA, AfterOption, LimitOption, WideOption, command
 from custctl.customers.model import FIELDS
 from custctl.support.errors import UsageError
 

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from custctl.cli.completion import complete_environments
 from custctl.cli.context import Context
-from custctl.cli.options import DATA, command, complete_environments
+from custctl.cli.options import DATA, command
 
 NameArgument = Annotated[
     str | None,
