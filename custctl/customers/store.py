@@ -18,7 +18,7 @@ from custctl.customers.outbox import FOLLOWED, NO_QUEUE, Queue
 from custctl.customers.reading import CustomerReader
 from custctl.customers.replay import replay
 from custctl.customers.transactions import Transactions
-from custctl.customers.versions import Version
+from custctl.customers.versions import Version, parse_precondition
 from custctl.schema.own import NO_OWN_FIELDS, OwnFields, Value
 from custctl.schema.standing import Standing, read_standing
 from custctl.support.errors import (
@@ -133,7 +133,7 @@ class CustomerStore(CustomerReader):
             FieldsChangedError: `changes` names an own field, and the database has other own fields than `own`.
             NotFoundError: no such customer.
         """
-        expected = Version.parse(if_version) if if_version is not None else None
+        expected = parse_precondition(if_version, who)
 
         def write(connection: Connection, standing: Standing) -> Outcome:
             if not changes.keys() <= _EDITABLE:
@@ -196,7 +196,7 @@ class CustomerStore(CustomerReader):
             ConflictError: another write changed the row, or other rows refer to it; nothing was deleted.
             NotFoundError: no such customer.
         """
-        expected = Version.parse(if_version) if if_version is not None else None
+        expected = parse_precondition(if_version, who)
 
         def write(connection: Connection, standing: Standing) -> Outcome:
             row = self._find(connection, who)

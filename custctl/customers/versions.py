@@ -36,6 +36,24 @@ class Version(NamedTuple):
         if match is None:
             raise UsageError(
                 f"`{text}` is not a version" if text else "an empty text is not a version",
-                hint="use the customer's `version`, such as `e1-3`; `custctl customer get --help` says how to see it",
+                hint="use the customer's `version`, such as `e1-3`",
             )
         return cls(int(match[1]), match[2])
+
+
+def parse_precondition(text: str | None, who: str) -> Version | None:
+    """Parse the version that a customer must still have; None if any version will do.
+
+    Raises:
+        UsageError: not a version; the hint is a command that prints the customer's version.
+    """
+    if text is None:
+        return None
+    try:
+        return Version.parse(text)
+    except UsageError as error:
+        import shlex
+
+        unset = "" if text else "; a variable in your command may be unset"
+        error.hint = f"`custctl customer get {shlex.quote(who)} --fields version` prints the version{unset}"
+        raise

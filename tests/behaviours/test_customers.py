@@ -112,6 +112,17 @@ def test_the_database_itself_keeps_the_rules(shared: Place, row: dict[str, str |
 # -- update ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("version", "more"), [("", "; a variable in your command may be unset"), ("3", "")])
+def test_a_version_that_is_none_leads_to_the_right_one(
+    shared: Place, ada: dict[str, Any], version: str, more: str
+) -> None:
+    who = str(ada["id"])
+    for command in (("update", who, "--city", "Ulm"), ("delete", who, "--yes")):
+        error = shared.refused(2, "customer", *command, "--if-version", version)
+        assert error["hint"] == f"`custctl customer get {who} --fields version` prints the version{more}"
+        assert shared.json("customer", "get", who) == ada
+
+
 def test_an_update_sets_what_is_named_and_nothing_else(shared: Place, ada: dict[str, Any]) -> None:
     who = str(ada["id"])
     after = shared.json("customer", "update", ada["email"].upper(), "--phone", "+44 1", "--city", "Łódź")

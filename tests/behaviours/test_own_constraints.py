@@ -126,3 +126,23 @@ def test_a_customer_that_rows_refer_to_is_not_deleted(company: Place) -> None:
     assert company.json("customer", "get", str(row["id"])) == row
     company.sql(f"DELETE FROM invoice WHERE customer_id = {row['id']}")
     company.ok("customer", "delete", str(row["id"]), "--yes")
+
+
+def test_a_domain_may_require_a_value_or_give_one(empty: Place) -> None:
+    if empty.engine != "postgresql":
+        return  # only PostgreSQL has domains
+    statements = (
+        "CREATE DOMAIN code AS varchar(5) NOT NULL",
+        "CREATE DOMAIN short_code AS code CHECK (VALUE <> '')",
+        "CREATE DOMAIN kind AS text NOT NULL DEFAULT 'plain'",
+        "ALTER TABLE customer ADD COLUMN code short_code, ADD COLUMN kind kind",
+        "",
+    )
+    write_script(empty, 1000, ";\n".join(statements))
+    empty.ok("migrate")
+    error = empty.refused(9, "customer", "add", "--email", "d@example.com", *NAMES)
+    assert error["details"]["fields"] == {"code": "is required"}
+    row = empty.json("customer", "add", "--email", "d@example.com", *NAMES, *settings(code="A1"))
+    assert (row["code"], row["kind"]) == ("A1", "plain")
+    error = empty.refused(9, "customer", "update", "d@example.com", "--unset", "code", "--unset", "kind")
+    assert error["details"]["fields"] == {"code": "is required", "kind": "cannot be empty"}

@@ -15,17 +15,19 @@ from custctl.schema.own import Field, Kind
 if TYPE_CHECKING:
     from custctl.engines.connection import Connection
 
-# A domain is resolved to its base type; the domain may set the length.
+# A domain is resolved to its base type; the domain may set the length, a default and NOT NULL.
 _QUERY: Final = """
 WITH RECURSIVE resolved AS (
-  SELECT a.attnum, a.atttypid AS type, a.atttypmod AS modifier FROM pg_catalog.pg_attribute AS a
+  SELECT a.attnum, a.atttypid AS type, a.atttypmod AS modifier, a.attnotnull AS notnull, a.atthasdef AS has_default
+    FROM pg_catalog.pg_attribute AS a
    WHERE a.attrelid = to_regclass(%(table)s) AND a.attnum > 0 AND NOT a.attisdropped
   UNION ALL
-  SELECT r.attnum, t.typbasetype, CASE WHEN r.modifier = -1 THEN t.typtypmod ELSE r.modifier END
+  SELECT r.attnum, t.typbasetype, CASE WHEN r.modifier = -1 THEN t.typtypmod ELSE r.modifier END,
+         r.notnull OR t.typnotnull, r.has_default OR t.typdefault IS NOT NULL
     FROM resolved AS r JOIN pg_catalog.pg_type AS t ON t.oid = r.type AND t.typtype = 'd'
 )
-SELECT a.attname, t.typname, t.typcategory::text, r.modifier, pg_catalog.format_type(r.type, r.modifier), a.attnotnull,
-       a.atthasdef AND a.attgenerated = '', a.attgenerated <> '' OR a.attidentity = 'a', a.attidentity <> '',
+SELECT a.attname, t.typname, t.typcategory::text, r.modifier, pg_catalog.format_type(r.type, r.modifier), r.notnull,
+       r.has_default AND a.attgenerated = '', a.attgenerated <> '' OR a.attidentity = 'a', a.attidentity <> '',
        ARRAY(SELECT pg_catalog.pg_get_constraintdef(k.oid, true) FROM pg_catalog.pg_constraint AS k
               WHERE k.conrelid = a.attrelid AND k.contype = 'c' AND k.conkey = ARRAY[a.attnum])
   FROM resolved AS r
