@@ -196,6 +196,8 @@ class Opened:
     def _access_token(self) -> str:
         from custctl.support.errors import CredentialError
 
+        # A long command may connect again when the token that it began with has expired.
+        self.renew_login()
         session = self.session
         if session is None or session.access_token is None:
             raise CredentialError("the login brought no access token for the database", hint="run `custctl login`")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import secrets
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,6 +92,8 @@ def keep(login: Login, kept: Kept, environ: Mapping[str, str]) -> str:
     Raises:
         CredentialError: the keyring cannot be used, or did not store the login.
     """
+    import secrets
+
     text = _dumps(kept)
 
     def put(backend: KeyringBackend) -> str:

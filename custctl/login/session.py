@@ -7,19 +7,18 @@ which token it is about to use. If that process is killed, the next one finds th
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from custctl.login.keeping import Kept, forget, keep, read_kept
+from custctl.login.remembered import file_of, recall, remember
 from custctl.login.roles import Role, role_of
 from custctl.profiles.credentials import Secret
 from custctl.support.errors import CredentialError, CustctlError, UnavailableError
 from custctl.support.files import read_regular
-from custctl.support.paths import user_state_dir
 from custctl.support.state import locked, write_whole
 from custctl.support.text import visible
 
@@ -47,7 +46,7 @@ class Session:
         subject: the token's `sub`, which the audit records.
         role: the role that the profile's `login.roles` give for the claims, or None.
         claims: the provider's claims about the operator.
-        expires_at: when the login expires, in seconds since 1970.
+        expires_at: when the login expires, or before that the access token that was asked for; in seconds since 1970.
         source: `keyring`, `client credentials` or the variable that names the token's file.
         access_token: for a database that checks tokens, or None.
     """
@@ -77,29 +76,49 @@ def current(login: Login, environ: Mapping[str, str], *, with_access: bool = Fal
     """
     if TOKEN_FILE in environ:
         token = _secret_file(TOKEN_FILE, environ)
-        return _session(login, _at_provider(login, lambda p, grants: grants.by_token(p, token, "token")), TOKEN_FILE)
+        kept = _at_provider(login, lambda provider, grants: grants.by_token(provider, token, "token"))
+        return _session(login, kept, TOKEN_FILE, with_access)
     client = _client_key(environ)
     if client is not None:
         kept = _at_provider(login, lambda provider, grants: grants.by_client_credentials(provider, client))
-        return _session(login, kept, "client credentials")
-    found = read_kept(login, environ)
+        return _session(login, kept, "client credentials", with_access)
+    found = read_kept(login, environ) if with_access else _found(login, environ)
     if found is None:
         raise CredentialError(f"not logged in at `{login.issuer}`", hint=_LOG_IN)
     kept = found if _is_valid(found, with_access) else _refreshed(login, environ, with_access=with_access)
-    return _session(login, kept, "keyring")
+    return _session(login, kept, "keyring", with_access)
+
+
+def _found(login: Login, environ: Mapping[str, str]) -> Kept | None:
+    """Return the login that is remembered, or else the one in the keyring, which is remembered from now on."""
+    recalled = recall(login, environ)
+    if recalled is not None and _is_valid(recalled, with_access=False):
+        return recalled
+    with ExitStack() as stack:
+        alone = False
+        with suppress(OSError):  # a folder that cannot be written
+            alone = stack.enter_context(locked(file_of(login, environ)))
+        kept = read_kept(login, environ)
+        # Without the lock, another process could log out between the two and leave a remembered login.
+        if kept is not None and alone:
+            remember(login, kept, environ)
+    return kept
 
 
 def _is_valid(kept: Kept, with_access: bool) -> bool:
-    end = min(kept.expires_at, kept.access_expires_at) if with_access else kept.expires_at
-    return end - _MARGIN > time.time()
+    return _end(kept, with_access) - _MARGIN > time.time()
 
 
-def _session(login: Login, kept: Kept, source: str) -> Session:
+def _end(kept: Kept, with_access: bool) -> float:
+    return min(kept.expires_at, kept.access_expires_at) if with_access else kept.expires_at
+
+
+def _session(login: Login, kept: Kept, source: str, with_access: bool) -> Session:
     return Session(
         subject=str(kept.claims["sub"]),
         role=role_of(kept.claims, login),
         claims=kept.claims,
-        expires_at=kept.expires_at,
+        expires_at=_end(kept, with_access),
         source=source,
         access_token=kept.access_token if kept.access_expires_at > time.time() else None,
     )
@@ -168,18 +187,19 @@ def _read(path: Path) -> str | None:
 
 @contextmanager
 def _alone(login: Login, environ: Mapping[str, str]) -> Iterator[Path]:
-    """Hold a login's lock; yield the file that contains the digest of a refresh token in use.
+    """Hold a login's lock to change it, and forget it; yield the file with the digest of a refresh token in use.
 
     Raises:
         UnavailableError: another process holds the lock for too long.
         CredentialError: the state folder cannot be written.
     """
-    name = f"login-{zlib.crc32(f'{login.issuer} {login.client_id}'.encode()):08x}"
-    mark = user_state_dir(environ) / "logins" / f"{name}.used"
+    remembered = file_of(login, environ)
+    mark = remembered.with_suffix(".used")
     try:
         with locked(mark, _LOCK_WAIT) as held:
             if not held:
                 raise UnavailableError("timed out waiting for another process that refreshes the login")
+            remembered.unlink(missing_ok=True)
             yield mark
     except OSError as error:
         reason = (error.strerror or "input/output error").lower()
@@ -195,7 +215,7 @@ def begin(login: Login, kept: Kept, environ: Mapping[str, str]) -> tuple[Session
     with _alone(login, environ) as mark:
         backend = keep(login, kept, environ)
         mark.unlink(missing_ok=True)
-    return _session(login, kept, "keyring"), visible(backend)
+    return _session(login, kept, "keyring", with_access=False), visible(backend)
 
 
 def end(login: Login, environ: Mapping[str, str]) -> tuple[bool, CustctlError | None]:

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
+from custctl.login.keeping import Kept, _dumps
 from tests.conftest import Project, Result
 from tests.servers import oidc, scripted_provider
 from tests.servers.scripted_provider import ScriptedProvider
@@ -143,7 +144,22 @@ class Desk:
     def expire(self, issuer: str) -> None:
         """Let the kept login be an old one, as time would."""
         held = json.loads(self.keyring.read_text())
-        self.keyring.write_text(json.dumps({name: _expired(value) for name, value in held.items()}))
+        self.change_keyring({name: _expired(value) for name, value in held.items()})
+
+    def keep(self, issuer: str, kept: Kept) -> None:
+        """Let somebody be logged in, as `login` leaves it."""
+        self.change_keyring({f"custctl:login:{issuer} {oidc.CLIENT}": f"mark:1:{_dumps(kept)}"})
+
+    def change_keyring(self, held: Mapping[str, str]) -> None:
+        """Change what the keyring holds, long enough ago for commands to ask it."""
+        self.keyring.write_text(json.dumps(held))
+        for file in self.remembered():
+            file.unlink()
+
+    def remembered(self) -> list[Path]:
+        """Return the files that say who is logged in."""
+        home = Path(self.project.environ["HOME"])
+        return list((home / ".local/state/custctl/logins").glob("*.json"))
 
 
 def _expired(entry: str) -> str:

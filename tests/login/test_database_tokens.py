@@ -12,11 +12,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
+from custctl.api.opened import Opened
+from custctl.api.telling import Log
 from custctl.engines.base import EngineSettings
 from custctl.engines.model import Node
 from custctl.engines.mssql.driver import Driver, connection_string, with_token
 from custctl.engines.postgresql.oauth import hand_over
-from custctl.login.keeping import Kept, _dumps
+from custctl.login import session
+from custctl.login.keeping import Kept
 from custctl.login.rds import rds_token
 from custctl.profiles.credentials import Secret
 from custctl.support.errors import CredentialError
@@ -59,13 +62,9 @@ def compiled(folder: Path) -> Path | None:
 
 
 def keep_token(desk: Desk, token: str, *, seconds: float = 600) -> None:
-    """Let somebody be logged in with an access token, as `login` leaves it."""
-    import json
-
-    end = time.time() + seconds
-    kept = Kept({"sub": "olga", "groups": ["dba"]}, time.time() + 600, Secret(token), end)
-    text = _dumps(kept)
-    desk.keyring.write_text(json.dumps({f"custctl:login:{ISSUER} custctl": f"mark:1:{text}"}))
+    """Let somebody be logged in with an access token."""
+    now = time.time()
+    desk.keep(ISSUER, Kept({"sub": "olga", "groups": ["dba"]}, now + 600, Secret(token), now + seconds))
 
 
 def test_postgresql_checks_the_token_and_the_audit_names_both(desk: Desk, own_postgresql: PostgresqlServer) -> None:
@@ -108,6 +107,37 @@ def test_postgresql_checks_the_token_and_the_audit_names_both(desk: Desk, own_po
         assert token not in str(error)
     keep_token(desk, "olga.valid", seconds=-5)
     assert desk.refused(4, "customer", "list")["message"] == f"the login at `{ISSUER}` has expired"
+
+
+def test_a_connection_late_in_a_long_run_gets_a_fresh_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "dev.yaml").write_text(
+        "environment: development\n"
+        "database: {engine: postgresql, user: custctl, auth: oauth, nodes: [{host: h}]}\n"
+        f"login: {{issuer: '{ISSUER}', client_id: custctl, roles: {{admin: dba}}}}\n"
+    )
+    now = time.time()
+    claims = {"sub": "olga", "groups": ["dba"]}
+    # The claims outlive the access token.
+    held = [Kept(claims, now + 7200, Secret("first"), now + 600)]
+    monkeypatch.setattr(session, "read_kept", lambda *_: held[0])
+    environ = {"XDG_STATE_HOME": str(tmp_path)}
+    opened = Opened(
+        "dev", profiles_dir=None, sql_dir=None, environ=environ, cwd=tmp_path, actor=None, tell=Log(),
+    )  # fmt: skip
+    token = opened._token()
+    assert token is not None
+    assert (token("h", 5432), opened.is_login_over) == ("first", False)
+
+    held[0] = Kept(claims, now + 7200, Secret("second"), now + 1200)
+    monkeypatch.setattr(time, "time", lambda: now + 590)
+    assert opened.is_login_over
+    assert (token("h", 5432), opened.is_login_over) == ("second", False)
+
+    monkeypatch.setattr(time, "time", lambda: now + 1190)
+    with pytest.raises(CredentialError, match="has expired") as expired:
+        token("h", 5432)
+    assert expired.value.hint == "run `custctl login`"
 
 
 def test_a_token_that_libpq_would_not_send_is_refused() -> None:

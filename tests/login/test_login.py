@@ -205,14 +205,14 @@ def test_a_keyring_of_short_entries_holds_a_login(desk: Desk, issuer: Issuer) ->
     assert desk.ok("whoami", "-o", "json").json["actor"] == "zoe"
     # Whoever was stopped halfway leaves a login that is none.
     name = next(name for name in held if name.endswith("#1"))
-    desk.keyring.write_text(json.dumps(held | {name: "other:part"}))
+    desk.change_keyring(held | {name: "other:part"})
     assert desk.refused(4, "whoami")["hint"] == "run `custctl login`"
     # What a killed login or logout has left goes with the next one.
     left = name.replace("#1", "#9")
-    desk.keyring.write_text(json.dumps(held | {left: "part"}))
+    desk.change_keyring(held | {left: "part"})
     desk.login("zoe")
     assert left not in json.loads(desk.keyring.read_text())
-    desk.keyring.write_text(json.dumps({left: "part"}))
+    desk.change_keyring({left: "part"})
     desk.ok("logout")
     assert json.loads(desk.keyring.read_text()) == {}
 
