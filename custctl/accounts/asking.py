@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LEAST_WAIT, _LONGEST_WAIT = 0.5, 120.0  # seconds
-_PAUSE = 1.0  # seconds to wait if a provider asks to wait without saying how long
+PAUSE = 1.0
+"""Seconds to wait if a provider asks to wait without saying how long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,7 @@ def ask(web: Web, name: str, method: str, path: str, *, text: bool = False, **co
     headers = {key.lower(): value for key, value in response.headers.items()}
     if response.status_code == 429:
         message = f"{name} limits how often it can be asked"
-        seconds = seconds_to_wait(headers)
-        raise ProviderUnavailableError(message, retry_after=_PAUSE if seconds is None else seconds)
+        raise ProviderUnavailableError(message, retry_after=seconds_to_wait(headers, PAUSE))
     if response.status_code >= 500:
         message = f"{name} answers with status {response.status_code}"
         raise ProviderUnavailableError(message, retry_after=seconds_to_wait(headers))
@@ -101,8 +101,12 @@ def unclear(name: str, what: str) -> ProviderUnavailableError:
     return ProviderUnavailableError(f"{name} answers with {what}", hint=hint)
 
 
-def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
-    """Return how many seconds a provider asks to wait, or None if it does not say.
+def seconds_to_wait(headers: Mapping[str, str], otherwise: float | None = None) -> float | None:
+    """Return how many seconds a provider asks to wait.
+
+    Args:
+        headers: the headers by lower-case name.
+        otherwise: the result if it does not say.
 
     Source: RFC 9110, 10.2.3 (`Retry-After`), and Auth0's `x-ratelimit-reset`, a time in seconds since 1970.
     """
@@ -113,10 +117,10 @@ def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
             try:
                 seconds = parsedate_to_datetime(asked).timestamp() - time.time()
             except (ValueError, OverflowError):
-                return None
+                return otherwise
         return max(0.0, seconds)
     reset = _number(headers.get("x-ratelimit-reset", ""))
-    return None if reset is None else max(0.0, reset - time.time())
+    return otherwise if reset is None else max(0.0, reset - time.time())
 
 
 def _number(text: str) -> float | None:

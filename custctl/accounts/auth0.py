@@ -6,10 +6,11 @@ Source: https://auth0.com/docs/api/management/v2
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from custctl.accounts.asking import Reply, unclear
+from custctl.accounts.asking import Reply, patiently, unclear
 from custctl.accounts.auth0_imports import fitting, import_hashes
 from custctl.accounts.auth0_tenant import REFERENCE, Tenant, described, subject_of, words_of
 from custctl.accounts.hashes import HashedAccount, Verdict
@@ -96,15 +97,15 @@ class Auth0:
         account = self.find(subject_of(reference))
         return [account] if account is not None and account.reference == reference else []
 
-    def pages(self) -> Iterator[Sequence[Account]]:
-        """Yield all accounts, in pages.
+    def pages(self, wait: Callable[[float], None]) -> Iterator[Sequence[Account]]:
+        """Yield all accounts, in pages; see `Provider`.
 
         A search returns at most 1,000 users, so each search starts at the creation time of the last user before it.
         Paging by number would skip a user if another one is deleted meanwhile.
         """
         last, page, known = "*", 0, set[str]()
         while True:
-            users, started = self._search(last, page), last
+            users, started = patiently(partial(self._search, last, page), wait), last
             fresh = []
             for user in users:
                 created = str(user["created_at"])

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from custctl.accounts.asking import Reply, ask, unclear
+from custctl.accounts.asking import PAUSE, Reply, ask, unclear
 from custctl.accounts.provider import ProviderCredentialError, ProviderUnavailableError
 from custctl.accounts.sigv4 import Keys, signed
 from custctl.support.errors import UsageError
@@ -38,8 +38,6 @@ _THROTTLED = frozenset(
     {"TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded", "SlowDown"}
 )
 _UNAVAILABLE = frozenset({"InternalErrorException", "InternalFailure", "ServiceUnavailable"})
-# AWS does not say how long to wait; its quotas are per second.
-_PAUSE = 1.0
 # Seconds for the whole chain: it may start the user's program (`credential_process`), which may ask for a code.
 _PATIENCE = 60.0
 
@@ -133,8 +131,9 @@ class Service:
         if not kind or reply.status < 400:
             return unclear(self._name, f"status {reply.status} and no fault that AWS documents")
         if kind in _THROTTLED:
+            # AWS does not say how long to wait; its quotas are per second.
             said = f"{self._name} limits how often it can be asked"
-            return ProviderUnavailableError(said, retry_after=_PAUSE)
+            return ProviderUnavailableError(said, retry_after=PAUSE)
         if kind in _UNAVAILABLE:
             return ProviderUnavailableError(f"{self._name} answers with `{kind}`")
         if kind in _CREDENTIAL:

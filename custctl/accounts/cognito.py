@@ -5,12 +5,12 @@ Source: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIRefere
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from custctl.accounts.asking import unclear
+from custctl.accounts.asking import patiently, unclear
 from custctl.accounts.aws import Chain, Fault, Service
 from custctl.accounts.made_passwords import make_password
 from custctl.accounts.provider import (
@@ -151,9 +151,9 @@ class Cognito:
         user = self._get(reference)
         return [user.account] if user is not None and user.account.reference == reference else []
 
-    def pages(self) -> Iterator[Sequence[Account]]:
-        """Yield all accounts, in pages."""
-        for users in self._lists({}):
+    def pages(self, wait: Callable[[float], None]) -> Iterator[Sequence[Account]]:
+        """Yield all accounts, in pages; see `Provider`."""
+        for users in self._lists(lambda asked: patiently(lambda: self._list(asked), wait)):
             if users:
                 yield [user.account for user in users]
 
@@ -316,16 +316,21 @@ class Cognito:
 
     def _search(self, attribute: str, value: str) -> Iterator[_User]:
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        for users in self._lists({"Filter": f'{attribute} = "{escaped}"'}):
+        filter = {"Filter": f'{attribute} = "{escaped}"'}
+        for users in self._lists(lambda asked: self._list({**filter, **asked})):
             yield from users
 
-    def _lists(self, asked: Mapping[str, Any]) -> Iterator[list[_User]]:
-        """Yield pages; detect a cycle of tokens in constant memory (Brent's algorithm)."""
-        users, token = self._list({**asked, "Limit": PAGE})
+    def _lists(self, page: Callable[[Mapping[str, Any]], tuple[list[_User], str | None]]) -> Iterator[list[_User]]:
+        """Yield pages; detect a cycle of tokens in constant memory (Brent's algorithm).
+
+        Args:
+            page: returns the page that the given fields ask for, and the token of the next one.
+        """
+        users, token = page({"Limit": PAGE})
         yield users
         kept, steps, limit = token, 0, 1
         while token:
-            users, token = self._list({**asked, "Limit": PAGE, "PaginationToken": token})
+            users, token = page({"Limit": PAGE, "PaginationToken": token})
             yield users
             if token and token == kept:
                 raise unclear(self.name, "the same page twice")

@@ -121,6 +121,7 @@ class Comparison:
         provider: Provider,
         *,
         disables: bool,
+        wait: Callable[[float], None],
         on_progress: Callable[[int], None] = lambda _: None,
     ) -> None:
         """Read both sides.
@@ -128,6 +129,7 @@ class Comparison:
         Args:
             environment: the profile's environment; the database's stamp must equal it.
             disables: whether the account of a deleted customer is disabled instead of deleted.
+            wait: waits for this many seconds, when the provider asks to.
             on_progress: called with the number of accounts and customers read.
 
         Raises:
@@ -149,7 +151,7 @@ class Comparison:
                 self._held.executemany("INSERT INTO link VALUES (?, ?)", mine)
             for rows in connection.run_stream("outbox.customers", _STREAM):
                 self._held.executemany("INSERT INTO pending VALUES (?)", [(row[0],) for row in rows])
-        for page in provider.pages():
+        for page in provider.pages(wait):
             self._keep(page)
             on_progress(self.customers + self.accounts)
         self._held.execute("COMMIT")

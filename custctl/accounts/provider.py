@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -124,8 +124,12 @@ class Provider(Protocol):
             AccountMissingError: there is no such account.
         """
 
-    def pages(self) -> Iterator[Sequence[Account]]:
-        """Yield all accounts in pages, never the same page twice."""
+    def pages(self, wait: Callable[[float], None]) -> Iterator[Sequence[Account]]:
+        """Yield all accounts in pages, never the same page twice.
+
+        Args:
+            wait: waits for this many seconds when the provider asks to; it may raise an error to end the list.
+        """
 
     def close(self) -> None:
         """Close the connections."""

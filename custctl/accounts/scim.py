@@ -6,12 +6,12 @@ that they do not know, so each answer is compared with the request.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from custctl.accounts.asking import PAUSE, patiently, seconds_to_wait
 from custctl.accounts.provider import (
     Abilities,
     Account,
@@ -123,27 +123,33 @@ class Scim:
             for each in filters:
                 found: list[Mapping[str, Any]] = []
                 try:
-                    for page in self._listed(each):
+                    for page in self._listed(partial(self._page, count=_PAGE, filter=each)):
                         found += [resource for resource in page if fits(resource)]
                 except _UnknownFilterError:
                     continue
                 return list(map(_account, found))
-        return [_account(resource) for page in self._listed(None) for resource in page if fits(resource)]
+        everything = partial(self._page, count=_PAGE)
+        return [_account(resource) for page in self._listed(everything) for resource in page if fits(resource)]
 
-    def pages(self) -> Iterator[Sequence[Account]]:
+    def pages(self, wait: Callable[[float], None]) -> Iterator[Sequence[Account]]:
         """See `Provider`."""
-        for page in self._listed(None):
+        for page in self._listed(lambda start: patiently(lambda: self._page(start, _PAGE), wait)):
             yield [_account(resource) for resource in page]
 
-    def _listed(self, filter: str | None) -> Iterator[list[Mapping[str, Any]]]:
+    def _listed(
+        self, page_from: Callable[[int], tuple[list[Mapping[str, Any]], int]]
+    ) -> Iterator[list[Mapping[str, Any]]]:
         """Yield the pages of a list.
+
+        Args:
+            page_from: returns the page that begins with this account, and how many accounts there are.
 
         Raises:
             ProviderRefusedError: the server repeats the same page, or returns more accounts than there can be.
         """
         start, before, most = 1, set[str](), 0
         while True:
-            page, total = self._page(start, _PAGE, filter)
+            page, total = page_from(start)
             most = most or 2 * total + _SLACK
             shown = {str(resource.get("id")) for resource in page}
             if not page:
@@ -297,7 +303,8 @@ class Scim:
             raise ProviderCredentialError(f"{self.name} {what}", hint=hint)
         if status == 429 or status >= 500:
             what = "asks for fewer requests" if status == 429 else "has a fault of its own"
-            raise ProviderUnavailableError(f"{self.name} {what} (status {status})", retry_after=retry_after(answer))
+            pause = seconds_to_wait(answer.headers, PAUSE if status == 429 else None)
+            raise ProviderUnavailableError(f"{self.name} {what} (status {status})", retry_after=pause)
         return answer
 
     def _content(self, answer: httpx.Response) -> dict[str, Any]:
@@ -340,22 +347,6 @@ class _UnknownFilterError(Exception):
 
 class _InvalidValueError(Exception):
     pass
-
-
-def retry_after(answer: httpx.Response) -> float | None:
-    """Return how many seconds an answer asks to wait, or None if it does not say.
-
-    Source: RFC 9110, 10.2.3: seconds, or a date.
-    """
-    text = answer.headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return max(parsedate_to_datetime(text).timestamp() - time.time(), 0.0) if text else None
-    except ValueError:
-        return None
 
 
 def _path(subject: str) -> str:

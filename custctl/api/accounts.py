@@ -392,8 +392,9 @@ class Accounts:
                     opened.tell.note(f"{provider.name} asks to wait {seconds:.0f} s")
                     time.sleep(seconds)
 
+                environment = opened.profile.environment
                 comparison.read(
-                    opened.database, opened.profile.environment, provider, disables=disables, on_progress=on_progress
+                    opened.database, environment, provider, disables=disables, wait=wait, on_progress=on_progress
                 )
                 again = Confirming(opened.database, provider, prefix=comparison.prefix, disables=disables, wait=wait)
                 comparison.confirm(again.of_customer, again.of_account)

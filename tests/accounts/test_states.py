@@ -5,7 +5,7 @@ The provider is a stand-in in memory, which fails as it is told: before it does 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -95,7 +95,7 @@ class StandIn:
 
     def send_reset(self, subject: str) -> None: ...
 
-    def pages(self) -> Iterator[Sequence[Account]]:
+    def pages(self, wait: Callable[[float], None]) -> Iterator[Sequence[Account]]:
         yield list(self.held.values())
 
     def close(self) -> None: ...

@@ -9,6 +9,7 @@ import pytest
 from custctl.accounts.auth0 import Auth0
 from custctl.accounts.auth0_tenant import Tenant
 from custctl.accounts.cognito import Cognito
+from custctl.accounts.provider import ProviderUnavailableError
 from custctl.accounts.sigv4 import Keys
 from tests.servers import moto as moto_server
 from tests.servers.auth0 import CLIENT, CONNECTION, DOMAIN, Auth0StandIn
@@ -17,6 +18,11 @@ from tests.servers.moto import Moto
 from tests.servers.pools import ACCESS, POOL, SECRET, TOKEN, Pool, PoolStandIn
 
 TIMEOUT = 60.0
+
+
+def impatient(seconds: float) -> None:
+    """Fail where custctl would wait."""
+    raise ProviderUnavailableError(f"asked to wait for {seconds} seconds")
 
 
 class Given:

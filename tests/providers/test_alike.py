@@ -19,7 +19,7 @@ from custctl.accounts.provider import (
     ProviderUnavailableError,
 )
 from custctl.support.errors import CustctlError, InvalidError
-from tests.providers.conftest import TIMEOUT, Given
+from tests.providers.conftest import TIMEOUT, Given, impatient
 from tests.servers.auth0 import Auth0StandIn
 from tests.servers.moto import Moto
 from tests.servers.pools import PoolStandIn
@@ -53,7 +53,7 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 def _all(provider: Provider) -> list[Account]:
-    return [account for page in provider.pages() for account in page]
+    return [account for page in provider.pages(impatient) for account in page]
 
 
 def test_the_life_of_an_account_at_the_stand_ins(case: Case) -> None:

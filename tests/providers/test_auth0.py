@@ -21,7 +21,7 @@ from custctl.accounts.provider import (
     ProviderRefusedError,
     ProviderUnavailableError,
 )
-from tests.providers.conftest import TIMEOUT
+from tests.providers.conftest import TIMEOUT, impatient
 from tests.servers.auth0 import CLIENT, CONNECTION, DOMAIN, Auth0StandIn
 from tests.servers.standins import Answer, Request, StandIn, lost
 
@@ -136,7 +136,7 @@ def test_a_user_of_another_connection_is_nobody(auth0_standin: Auth0StandIn, aut
     auth0_standin.users[made.subject].shown["identities"][0]["connection"] = "google-oauth2"
     assert provider.find(made.subject) is None
     assert provider.find_by_email("ada@example.com") == []
-    assert list(provider.pages()) == []
+    assert list(provider.pages(impatient)) == []
 
 
 def test_another_user_than_the_asked_one_is_not_taken(auth0_standin: Auth0StandIn, auth0: Opened) -> None:
@@ -164,12 +164,12 @@ def test_more_users_than_a_search_shows_are_listed(auth0_standin: Auth0StandIn, 
     # A bulk import makes many at one time: more than a page.
     for user in users[150:450]:
         user.shown["created_at"] = users[150].shown["created_at"]
-    subjects = [account.subject for page in provider.pages() for account in page]
+    subjects = [account.subject for page in provider.pages(impatient) for account in page]
     assert len(subjects) == 1234
     assert set(subjects) == set(auth0_standin.users)
 
     # One that is deleted meanwhile hides no other.
-    pages = provider.pages()
+    pages = provider.pages(impatient)
     seen = [account.subject for account in next(pages)]
     del auth0_standin.users[seen[0]]
     seen += [account.subject for page in pages for account in page]
@@ -178,7 +178,7 @@ def test_more_users_than_a_search_shows_are_listed(auth0_standin: Auth0StandIn, 
     for user in users:
         user.shown["created_at"] = "2026-11-01T00:00:00.000Z"
     with pytest.raises(ProviderRefusedError, match="more than 1000 users created at"):
-        list(provider.pages())
+        list(provider.pages(impatient))
 
 
 # -- hashes ----------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from custctl.accounts.provider import (
     ProviderUnavailableError,
 )
 from custctl.support.errors import InvalidError, UsageError
-from tests.providers.conftest import TIMEOUT, Given
+from tests.providers.conftest import TIMEOUT, Given, impatient
 from tests.servers.pools import ACCESS, POOL, SECRET, TOKEN, Pool, PoolStandIn, User
 from tests.servers.standins import Answer, Request, StandIn
 
@@ -55,7 +55,7 @@ def test_an_old_pool_keeps_apart_what_differs_in_case(pool: PoolStandIn, cognito
     assert provider.find_by_email("ada@example.com") == []
     made = provider.create(ADA)
     # The list has both, and so a report of drift.
-    assert {account.subject for page in provider.pages() for account in page} == {"g", made.subject}
+    assert {account.subject for page in provider.pages(impatient) for account in page} == {"g", made.subject}
 
 
 def test_the_user_name_is_not_taken_for_the_subject(cognito: Opened) -> None:
@@ -183,7 +183,7 @@ def test_a_password_that_is_set_though_the_user_is_said_to_be_missing(pool: Pool
 def test_a_pool_is_listed_in_pages_of_sixty(pool: PoolStandIn, cognito: Opened) -> None:
     for number in range(130):
         pool.pool.users[f"u{number}"] = User(f"u{number}", {"sub": f"u{number}", "email": f"{number}@example.com"})
-    pages = list(cognito(pool).pages())
+    pages = list(cognito(pool).pages(impatient))
     assert [len(page) for page in pages] == [PAGE, PAGE, 10]
     assert len({account.subject for page in pages for account in page}) == 130
 
@@ -194,7 +194,7 @@ def test_a_list_that_leads_in_a_circle_ends(pool: PoolStandIn, cognito: Opened) 
     tokens = iter("abcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd")
     pool.fail(lambda standin, request: Answer(200, {"Users": [], "PaginationToken": next(tokens)}), times=30)
     with pytest.raises(ProviderUnavailableError, match="twice"):
-        list(provider.pages())
+        list(provider.pages(impatient))
 
 
 @pytest.mark.parametrize("kind", ["TooManyRequestsException", "com.amazonaws.cognito#ThrottlingException"])

@@ -70,14 +70,14 @@ def _use(project: Project, identity: str, **environ: str) -> None:
     project.environ.update(environ)
 
 
-def _use_auth0(project: Project, standin: Auth0StandIn) -> None:
+def use_auth0(project: Project, standin: Auth0StandIn) -> None:
     identity = (
         f"provider: auth0, domain: {DOMAIN}, connection: {CONNECTION}, client_id: {CLIENT}, endpoint: '{standin.url}'"
     )
     _use(project, identity, CUSTCTL_IDENTITY_SECRET=SECRET)
 
 
-def _use_cognito(project: Project, standin: PoolStandIn) -> None:
+def use_cognito(project: Project, standin: PoolStandIn) -> None:
     _use(
         project,
         f"provider: cognito, pool: {POOL}, endpoint: '{standin.url}'",
@@ -102,7 +102,7 @@ def _check_at_auth0(project: Project, standin: Auth0StandIn) -> None:
 
 
 def test_auth0_takes_the_hashes_and_customers_notice_nothing(moving: Project, auth0_standin: Auth0StandIn) -> None:
-    _use_auth0(moving, auth0_standin)
+    use_auth0(moving, auth0_standin)
     plan = moving.ok("identity", "migrate", "--dry-run", "-o", "json").json
     assert plan == {
         "provider": f"auth0 {DOMAIN}",
@@ -136,7 +136,7 @@ def test_rejects_stay_and_have_reasons(moving: Project, auth0_standin: Auth0Stan
     database = moving.database()
     database.execute("UPDATE customer_password SET hash = '$argon2id$broken' WHERE customer_id = 2")
     database.close()
-    _use_auth0(moving, auth0_standin)
+    use_auth0(moving, auth0_standin)
     auth0_standin._add({"email": "c3@example.com"})
     refused = moving.run("identity", "migrate", "--yes", "-o", "json")
     assert refused.code == 10
@@ -154,7 +154,7 @@ def test_rejects_stay_and_have_reasons(moving: Project, auth0_standin: Auth0Stan
 
 
 def test_who_has_an_account_without_the_hash_gets_a_reset(moving: Project, auth0_standin: Auth0StandIn) -> None:
-    _use_auth0(moving, auth0_standin)
+    use_auth0(moving, auth0_standin)
     moving.ok("customer", "update", "5", "--email", "five@example.com")
     assert len(auth0_standin.users) == 1
     plan = moving.ok("identity", "migrate", "--dry-run", "-o", "json").json
@@ -165,7 +165,7 @@ def test_who_has_an_account_without_the_hash_gets_a_reset(moving: Project, auth0
 
 
 def test_cognito_gets_accounts_and_sends_resets(moving: Project, pool: PoolStandIn) -> None:
-    _use_cognito(moving, pool)
+    use_cognito(moving, pool)
     pool.pool.users["other"] = User("other", {"sub": "other", "email": "c3@example.com"}, "CONFIRMED")
     plan = moving.ok("identity", "migrate", "--dry-run", "-o", "json").json
     assert (plan["imports"], plan["resets"], plan["without_reset"]) == (0, 5, 1)
@@ -183,7 +183,7 @@ def test_cognito_gets_accounts_and_sends_resets(moving: Project, pool: PoolStand
 def test_a_provider_that_fails_is_asked_again(
     moving: Project, auth0_standin: Auth0StandIn, faults: tuple[Any, ...]
 ) -> None:
-    _use_auth0(moving, auth0_standin)
+    use_auth0(moving, auth0_standin)
     auth0_standin.pending_looks = 0
 
     def soon(standin: StandIn, request: Request, fault: Any) -> Answer | None:
@@ -199,7 +199,7 @@ def test_a_provider_that_fails_is_asked_again(
 
 
 def test_a_provider_that_is_down_ends_the_run(moving: Project, auth0_standin: Auth0StandIn) -> None:
-    _use_auth0(moving, auth0_standin)
+    use_auth0(moving, auth0_standin)
     auth0_standin.fail(broken, lambda request: request.path.endswith("users-imports"), times=99)
     down = moving.run("identity", "migrate", "--yes", "-o", "json")
     assert (down.code, down.json["imports"], down.json["left"]) == (3, 0, 6)
@@ -228,7 +228,7 @@ def _kill_at(project: Project, standin: StandIn, part: str, *, after: bool) -> N
 def test_a_run_that_is_killed_at_auth0_is_resumed(
     moving: Project, auth0_standin: Auth0StandIn, part: str, after: bool
 ) -> None:
-    _use_auth0(moving, auth0_standin)
+    use_auth0(moving, auth0_standin)
     auth0_standin.pending_looks = 0
     _kill_at(moving, auth0_standin, part, after=after)
     moving.ok("identity", "migrate", "--yes")
@@ -237,7 +237,7 @@ def test_a_run_that_is_killed_at_auth0_is_resumed(
 
 @pytest.mark.parametrize("part", ["AdminCreateUser", "AdminResetUserPassword"])
 def test_a_run_that_is_killed_at_cognito_is_resumed(moving: Project, pool: PoolStandIn, part: str) -> None:
-    _use_cognito(moving, pool)
+    use_cognito(moving, pool)
     _kill_at(moving, pool, part, after=True)
     # What the killed run had claimed is taken over when its claim ends.
     database = moving.database()
@@ -257,7 +257,7 @@ def _wait_for_request(standin: StandIn, process: subprocess.Popen[bytes]) -> Non
 
 
 def test_a_run_that_is_killed_at_whatever_moment_is_resumed(moving: Project, auth0_standin: Auth0StandIn) -> None:
-    _use_auth0(moving, auth0_standin)
+    use_auth0(moving, auth0_standin)
     auth0_standin.pending_looks = 0
     for number in range(3):
         auth0_standin.requests.clear()
@@ -277,7 +277,7 @@ def test_no_hash_and_no_secret_is_shown_or_written(
     database = moving.database()
     hashes = [row[0] for row in database.execute("SELECT hash FROM customer_password")]
     database.close()
-    _use_auth0(moving, auth0_standin)
+    use_auth0(moving, auth0_standin)
     auth0_standin._add({"email": "c3@example.com"})
     for arguments in (["--dry-run"], ["--yes", "-v"], ["--yes", "-v", "-o", "json"]):
         done = moving.run("identity", "migrate", *arguments)

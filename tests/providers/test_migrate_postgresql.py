@@ -5,7 +5,7 @@ from __future__ import annotations
 from argon2 import PasswordHasher
 
 from tests.conftest import Project
-from tests.providers.test_migrate import _kill_at, _use_auth0
+from tests.providers.test_migrate import _kill_at, use_auth0
 from tests.servers.auth0 import Auth0StandIn
 from tests.servers.fixtures import PostgresqlServers
 from tests.servers.projects import on_engine, postgresql_place
@@ -26,7 +26,7 @@ def test_killed_runs_are_resumed_on_postgresql(
             made.sql(
                 f"INSERT INTO customer_password (customer_id, hash, updated_at) VALUES ({number}, '{hashed}', now())"
             )
-        _use_auth0(made, auth0_standin)
+        use_auth0(made, auth0_standin)
         auth0_standin.pending_looks = 0
         for part, after in (("users-imports", True), ("jobs/job_", False), ("/errors", True)):
             _kill_at(made, auth0_standin, part, after=after)
