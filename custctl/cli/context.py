@@ -132,14 +132,15 @@ class Context:
         if role is None:
             return
         try:
-            wanted = self.opened.profile.login is not None
+            login = self.opened.profile.login
         except UsageError:
             return  # the command reports the problem, or needs no profile
-        if not wanted:
+        session = self.opened.session
+        if login is None or session is None:
             return
         from custctl.cli.permissions import check_role
 
-        check_role(ctx, role, self.opened.session)
+        check_role(ctx, role, session, login)
 
     @staticmethod
     def made(ctx: ClickContext) -> Context | None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from custctl.login.roles import Role
+from custctl.login.roles import Role, why_no_role
 from custctl.support.errors import CredentialError
 
 if TYPE_CHECKING:
     import typer
 
     from custctl.login.session import Session
+    from custctl.profiles.model import Login
 
 FREE = frozenset({"login", "logout", "whoami", "profile list", "profile show", "profile validate"})
 """Commands that need no login, because they use no database."""
@@ -87,18 +88,21 @@ def needed(ctx: typer.Context) -> Role | None:
     return NEEDED.get(name, _ADMIN)
 
 
-def check_role(ctx: typer.Context, role: Role, session: Session | None) -> None:
+def check_role(ctx: typer.Context, role: Role, session: Session, login: Login) -> None:
     """Ensure that the operator's role allows a command.
 
     Raises:
         CredentialError: the role does not allow it.
     """
-    if session is None or (session.role is not None and session.role.includes(role)):
+    if session.role is not None and session.role.includes(role):
         return
-    has = f"`{session.subject}` has the role `{session.role}`" if session.role else f"`{session.subject}` has no role"
+    if session.role is None:
+        has, hint = "has no role", why_no_role(session.claims, login)
+    else:
+        has, hint = f"has the role `{session.role}`", "ask whoever manages the groups at the identity provider"
     raise CredentialError(
-        f"`{_name(ctx)}` needs the role `{role}`: {has}",
-        hint="ask whoever manages the groups at the identity provider; `custctl whoami` shows what it says of you",
+        f"`{_name(ctx)}` needs the role `{role}`: `{session.subject}` {has}",
+        hint=hint,
         details={"needed": str(role), "role": str(session.role) if session.role else None},
     )
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 PATIENCE = 300.0
 """Seconds for the person to log in."""
 
+_AGAIN = "run `custctl login` again"
 _PATH = "/callback"
 _ONE_ANSWER = 5.0  # seconds for one connection
 _TICK = 0.5
@@ -75,11 +76,9 @@ def by_browser(
         open_url(url)
         answer = server.wait(state, patience)
     if "error" in answer:
-        raise CredentialError(
-            f"the login was refused: {visible(answer['error'])[:100]}", hint="run `custctl login` again"
-        )
+        raise CredentialError(f"the login was refused: {visible(answer['error'])[:100]}", hint=_AGAIN)
     if answer.get("iss", provider.login.issuer) != provider.login.issuer or "code" not in answer:
-        raise CredentialError("the browser brought the answer of another issuer")
+        raise CredentialError(f"the answer in the browser is not from `{provider.login.issuer}`", hint=_AGAIN)
     return by_code(provider, code=answer["code"], redirect_uri=redirect_uri, verifier=verifier, nonce=nonce)
 
 
@@ -96,7 +95,7 @@ class _Loopback(HTTPServer):
         end = time.monotonic() + patience
         while self.answer is None:
             if time.monotonic() > end:
-                raise CredentialError("nobody logged in in time", hint="run `custctl login` again")
+                raise CredentialError("timed out waiting for the login in the browser", hint=_AGAIN)
             self.handle_request()
         return self.answer
 

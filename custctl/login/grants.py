@@ -79,7 +79,7 @@ def by_device(
     begun = provider.post("device_authorization_endpoint", {**client, "scope": " ".join(provider.login.scopes)})
     device_code, code, url = (begun.get(name) for name in ("device_code", "user_code", "verification_uri"))
     if not (isinstance(device_code, str) and isinstance(code, str) and isinstance(url, str)):
-        raise UnavailableError(f"`{provider.login.issuer}` began no login on another device")
+        raise UnavailableError(f"`{provider.login.issuer}` sent no code to log in with on another device")
     seconds = min(_number(begun.get("expires_in"), _LONGEST_WAIT), _LONGEST_WAIT)
     interval = _number(begun.get("interval"), _INTERVAL)
     complete = begun.get("verification_uri_complete")

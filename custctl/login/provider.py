@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 _TIMEOUT = 10.0  # seconds per request
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _LONGEST = 200  # maximum characters of a provider's own message
+# What to do instead of what needs the endpoint.
+_INSTEAD = {"device_authorization_endpoint": "log in on a machine with a browser, without `--device`"}
+# What to do about an error code. Source: RFC 6749, 5.2.
+_AT_THE_PROVIDER = {
+    "invalid_client": "check `login.client_id` in the profile, and a job's secret or key",
+    "invalid_scope": "check `login.scopes` in the profile",
+    "unauthorized_client": "let the identity provider allow this kind of login for the client",
+}
 
 
 class OAuthError(CredentialError):
@@ -52,10 +60,15 @@ class Provider:
             UnavailableError: the provider does not answer.
             CredentialError: the answer is not this issuer's.
         """
-        found = self._json(self._web.send("GET", f"{self.login.issuer.rstrip('/')}/.well-known/openid-configuration"))
+        try:
+            url = f"{self.login.issuer.rstrip('/')}/.well-known/openid-configuration"
+            found = self._json(self._web.send("GET", url))
+        except UnavailableError as error:
+            error.hint = error.hint or "check `login.issuer` in the profile, and `HTTPS_PROXY`"
+            raise
         if found.get("issuer") != self.login.issuer:
             raise CredentialError(
-                f"`{self.login.issuer}` says that it is another issuer",
+                f"`{self.login.issuer}` says that its issuer is `{visible(str(found.get('issuer')))[:_LONGEST]}`",
                 hint="write `login.issuer` exactly as the provider does",
             )
         return found
@@ -73,7 +86,7 @@ class Provider:
         """
         url = self.metadata.get(name)
         if not isinstance(url, str):
-            raise CredentialError(f"`{self.login.issuer}` has no `{name}`")
+            raise CredentialError(f"`{self.login.issuer}` has no `{name}`", hint=_INSTEAD.get(name))
         parts = urlsplit(url)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
             raise CredentialError(f"the `{name}` of `{self.login.issuer}` is not an `https` URL")
@@ -104,7 +117,8 @@ class Provider:
             raise UnavailableError(f"`{self._web.host}` answered with status {response.status_code}")
         said = answer.get("error_description")
         words = f": {visible(said)[:_LONGEST]}" if isinstance(said, str) and not _quotes(said, fields) else ""
-        raise OAuthError(code, f"`{self._web.host}` refused: {visible(code)[:_LONGEST]}{words}")
+        message = f"`{self._web.host}` refused: {visible(code)[:_LONGEST]}{words}"
+        raise OAuthError(code, message, hint=_AT_THE_PROVIDER.get(code))
 
     def user_info(self, access_token: str) -> Mapping[str, Any]:
         """Return the provider's claims about an access token's user; empty if there are none."""

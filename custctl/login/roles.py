@@ -6,8 +6,12 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from custctl.support.text import visible
+
 if TYPE_CHECKING:
     from custctl.profiles.model import Login
+_LONGEST = 100  # maximum characters of a value in a message
+_SHOWN = 5  # maximum values in a message
 
 
 class Role(StrEnum):
@@ -28,6 +32,18 @@ def role_of(claims: Mapping[str, Any], login: Login) -> Role | None:
     held = set(_words(claims, login.claim))
     found = [role for role in Role if held.intersection(login.roles.get(role, ()))]
     return found[-1] if found else None
+
+
+def why_no_role(claims: Mapping[str, Any], login: Login) -> str:
+    """Return why the claims give no role, and what to do; for an operator without one."""
+    held = [f"`{visible(word)[:_LONGEST]}`" for word in dict.fromkeys(_words(claims, login.claim)) if word]
+    if held:
+        shown = ", ".join(held[:_SHOWN]) + (", …" if len(held) > _SHOWN else "")
+        return f"`login.roles` in the profile gives no role to the values of the claim `{login.claim}`: {shown}"
+    what = "holds no text" if has_claim(claims, login.claim) else "is missing"
+    return (
+        f"the claim `{login.claim}` {what}: let the identity provider fill it, or change `login.claim` in the profile"
+    )
 
 
 def has_claim(claims: Mapping[str, Any], name: str) -> bool:

@@ -36,6 +36,7 @@ _MARGIN = 30.0  # a login counts as expired this many seconds before its end
 _LOCK_WAIT = 45.0  # seconds; longer than a refresh takes
 _LARGEST = 64 * 1024
 _LOG_IN = "run `custctl login`"
+_OF_FILE = f"token of `{TOKEN_FILE}`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def current(login: Login, environ: Mapping[str, str], *, with_access: bool = Fal
     """
     if TOKEN_FILE in environ:
         token = _secret_file(TOKEN_FILE, environ)
-        kept = _at_provider(login, lambda provider, grants: grants.by_token(provider, token, "token"))
+        kept = _at_provider(login, lambda provider, grants: grants.by_token(provider, token, _OF_FILE))
         return _session(login, kept, TOKEN_FILE, with_access)
     client = _client_key(environ)
     if client is not None:

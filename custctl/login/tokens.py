@@ -44,7 +44,7 @@ def check_token(
     if expires is None or not _is_number(expires):
         raise CredentialError(f"the {what} does not say when it expires")
     if expires <= now - LEEWAY:
-        raise CredentialError(f"the {what} has expired")
+        raise CredentialError(f"the {what} has expired", hint="get a new one, or check this machine's clock")
     for name in ("nbf", "iat"):
         if name in claims and not (_is_number(claims[name]) and claims[name] <= now + LEEWAY):
             raise CredentialError(f"the {what} is not valid yet", hint="check this machine's clock")
@@ -52,7 +52,7 @@ def check_token(
         raise CredentialError(f"the {what} answers another login")
     subject = claims.get("sub")
     if not isinstance(subject, str) or not subject.strip() or len(subject) > 200 or not subject.isprintable():
-        raise CredentialError(f"the {what} names nobody")
+        raise CredentialError(f"the {what} has no usable subject (`sub`)")
     return claims
 
 
@@ -62,7 +62,7 @@ def _verified(token: str, keys: Mapping[str, Any], what: str) -> dict[str, Any]:
     from joserfc.jwk import KeySet
 
     if len(token) > _LARGEST or token.count(".") != 2:
-        raise CredentialError(f"the {what} is not a signed JWT")
+        raise CredentialError(f"the {what} is not a signed JWT", hint="let the identity provider issue it as a JWT")
     usable = KeySet([key for each in keys.get("keys", ()) if (key := _key(each)) is not None])
     try:
         # joserfc's warnings, such as for a short key, are in the error if the check fails.
@@ -98,7 +98,9 @@ def _check_audience(claims: Mapping[str, Any], client_id: str, what: str) -> Non
     # An ID token's audience is the client; an access token's is an API, and it names the client it was issued to.
     issued_to = claims.get("azp", claims.get("client_id"))
     if client_id not in named and issued_to != client_id:
-        raise CredentialError(f"the {what} is for another client than `{client_id}`")
+        raise CredentialError(
+            f"the {what} is for another client than `{client_id}`", hint="check `login.client_id` in the profile"
+        )
     if len(named) > 1 and claims.get("azp", client_id) != client_id:
         raise CredentialError(f"the {what} was issued to another client than `{client_id}`")
 

@@ -104,8 +104,8 @@ class Web:
             return UnavailableError(f"`{self.host}` does not answer in time")
         if isinstance(error, httpx.HTTPError):
             if isinstance(error.__cause__, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY" in str(error):
-                return CredentialError(f"the certificate of `{self.host}` is not to be trusted")
-            return UnavailableError(f"`{self.host}` cannot be reached: {type(error).__name__}")
+                return CredentialError(f"the certificate of `{self.host}` is not trusted")
+            return UnavailableError(f"`{self.host}` cannot be reached: {_reason(error)}")
         return error or UnavailableError(f"`{self.host}` cannot be reached")
 
     def close(self) -> None:
@@ -113,6 +113,16 @@ class Web:
         if self._made is not None:
             self._made.close()
             self._made = None
+
+
+def _reason(error: BaseException) -> str:
+    """Return the system's reason for a failed connection, or the kind of the error."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror.lower()
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__
 
 
 class _TooLargeError(Exception):

@@ -92,7 +92,7 @@ def test_a_certificate_must_be_trusted(tmp_path_factory: pytest.TempPathFactory)
     ca = tmp_path_factory.mktemp("ca") / "ca.pem"
     authority.cert_pem.write_to_path(str(ca))
     with peer(whole("200 OK"), context) as other:
-        with pytest.raises(CredentialError, match="the certificate of `localhost` is not to be trusted"):
+        with pytest.raises(CredentialError, match="the certificate of `localhost` is not trusted"):
             Web(other.url, timeout=PATIENCE).send("GET", "/")
         assert Web(other.url, timeout=PATIENCE, ca=str(ca)).send("GET", "/").status_code == 200
         named = Web(other.url.replace("localhost", "127.0.0.1"), timeout=PATIENCE, ca=str(ca))

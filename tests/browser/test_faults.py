@@ -76,7 +76,7 @@ def test_a_login_that_expires_meanwhile(people: Project, tmp_path: Path) -> None
                 await seat.shows("ada@example.com")
                 file.write_text(provider.token(exp=int(time.time()) - 600))
                 await seat.press("r")
-                await seat.shows("! since", "r tries again", "the token has expired")
+                await seat.shows("! since", "r tries again", "the token of `CUSTCTL_TOKEN_FILE` has expired")
                 # The screen still answers.
                 await seat.press("question_mark")
                 await seat.shows("In the list")

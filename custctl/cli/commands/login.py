@@ -36,6 +36,7 @@ def login(
     """
     from custctl.login.keeping import require_keyring
     from custctl.login.provider import Provider
+    from custctl.login.roles import why_no_role
     from custctl.login.session import begin, is_a_job
     from custctl.support.signals import Terminated
 
@@ -60,7 +61,7 @@ def login(
     context.wrote(f"`{session.subject}` is logged in", "`custctl whoami` shows it")
     context.console.note(f"logged in as `{session.subject}`; the login is stored in {backend}")
     if session.role is None:
-        context.console.warn(f"no role: the claim `{section.claim}` holds none of the values in `login.roles`")
+        context.console.warn("no role, so other commands will be refused", hint=why_no_role(session.claims, section))
     context.renderer.one(as_row(context, session), COLUMNS)
 
 
