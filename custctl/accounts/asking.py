@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LEAST_WAIT, _LONGEST_WAIT = 0.5, 120.0  # seconds
+CHECK = "check the profile's `identity`, and `HTTPS_PROXY`"
+"""The hint where something else than the provider may have been reached, or nothing."""
 PAUSE = 1.0
 """Seconds to wait if a provider asks to wait without saying how long."""
 
@@ -54,7 +56,7 @@ def ask(web: Web, name: str, method: str, path: str, *, text: bool = False, **co
     try:
         response = web.send(method, path, **content)
     except UnavailableError as error:
-        raise ProviderUnavailableError(f"{name}: {error.message}", hint=error.hint) from None
+        raise ProviderUnavailableError(f"{name}: {error.message}", hint=error.hint or CHECK) from None
     headers = {key.lower(): value for key, value in response.headers.items()}
     if response.status_code == 429:
         message = f"{name} limits how often it can be asked"
@@ -85,7 +87,10 @@ def patiently(call: Callable[[], T], wait: Callable[[float], None]) -> T:
         try:
             return call()
         except ProviderUnavailableError as error:
-            if error.retry_after is None or error.retry_after > _LONGEST_WAIT:
+            if error.retry_after is None:
+                raise
+            if error.retry_after > _LONGEST_WAIT:
+                error.hint = f"it asks to wait {error.retry_after:.0f} s"
                 raise
             wait(max(error.retry_after, _LEAST_WAIT))
 
@@ -97,8 +102,7 @@ def unclear(name: str, what: str) -> ProviderUnavailableError:
         name: the provider, as messages call it.
         what: what the answer contains, without its text, which may quote anything.
     """
-    hint = "check the profile's `identity`, and `HTTPS_PROXY`"
-    return ProviderUnavailableError(f"{name} answers with {what}", hint=hint)
+    return ProviderUnavailableError(f"{name} answers with {what}", hint=CHECK)
 
 
 def seconds_to_wait(headers: Mapping[str, str], otherwise: float | None = None) -> float | None:

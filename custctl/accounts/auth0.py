@@ -76,7 +76,8 @@ class Auth0:
         self.name = tenant.name
 
     def abilities(self) -> Abilities:
-        """Return what Auth0 can do."""
+        """Return what Auth0 can do, after checking that the client may ask it and that the connection exists."""
+        self.tenant.connection_id()
         return Abilities(keeps_reference=True, sets_passwords=True, sends_resets=True, takes_hashes=True)
 
     # -- looking -----------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ def _line(each: HashedAccount) -> bytes:
 
 def _start(tenant: Tenant, file: bytes, wait: Callable[[float], None]) -> str:
     """Start a job and return its id; Auth0 runs two jobs of a tenant at a time."""
-    form = {"connection_id": _connection_id(tenant, wait), "upsert": "false", "send_completion_email": "false"}
+    form = {"connection_id": patiently(tenant.connection_id, wait), "upsert": "false", "send_completion_email": "false"}
     files = {"users": ("users.json", file, "application/json")}
     reply = _patiently(tenant, wait, "POST", "jobs/users-imports", data=form, files=files)
     found = _expected(tenant, reply, 202)
@@ -82,18 +82,6 @@ def _start(tenant: Tenant, file: bytes, wait: Callable[[float], None]) -> str:
 def _patiently(tenant: Tenant, wait: Callable[[float], None], method: str, path: str, **content: Any) -> Reply:
     """Send a request, and retry while Auth0 asks to wait: because of rate limits or other jobs."""
     return patiently(lambda: tenant.ask(method, path, **content), wait)
-
-
-def _connection_id(tenant: Tenant, wait: Callable[[float], None]) -> str:
-    params = {"name": tenant.connection, "strategy": "auth0"}
-    reply = _patiently(tenant, wait, "GET", "connections", params=params)
-    if reply.status != 200 or not isinstance(reply.document, list):
-        raise tenant.refused(reply)
-    for each in reply.document:
-        if isinstance(each, dict) and each.get("name") == tenant.connection and isinstance(each.get("id"), str):
-            return str(each["id"])
-    message = f"{tenant.name} has no database connection `{tenant.connection}`"
-    raise ProviderRefusedError(message, hint="check `connection` in the profile's `identity`")
 
 
 def _finish(tenant: Tenant, job: str, wait: Callable[[float], None]) -> tuple[int, int] | None:

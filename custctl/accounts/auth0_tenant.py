@@ -53,6 +53,7 @@ class Tenant:
         self._secret = secret
         self._web = Web(endpoint or f"https://{domain}", timeout=timeout, ca=ca)
         self._token: str | None = None
+        self._connection_id: str | None = None
 
     def ask(self, method: str, path: str, **content: Any) -> Reply:
         """Send a request to the Management API; renew an expired token once.
@@ -71,6 +72,23 @@ class Tenant:
             scopes = words_of(reply).rpartition("Insufficient scope, expected any of: ")[2]
             raise self._denied("does not allow this to", f"grant it the scopes of the Management API: {scopes}")
         return reply
+
+    def connection_id(self) -> str:
+        """Return the id of the connection; asks Auth0 once. Raises as `ask` does.
+
+        Raises:
+            ProviderRefusedError: there is no such connection.
+        """
+        if self._connection_id is None:
+            reply = self.ask("GET", "connections", params={"name": self.connection, "strategy": _STRATEGY})
+            if reply.status != 200 or not isinstance(reply.document, list):
+                raise self.refused(reply)
+            named = [each for each in reply.document if isinstance(each, dict) and each.get("name") == self.connection]
+            if not named or not isinstance(named[0].get("id"), str):
+                message = f"{self.name} has no database connection `{self.connection}`"
+                raise ProviderRefusedError(message, hint="check `connection` in the profile's `identity`")
+            self._connection_id = named[0]["id"]
+        return self._connection_id
 
     def _once(self, method: str, path: str, content: Mapping[str, Any]) -> Reply:
         headers = {"Authorization": f"Bearer {self._token or self._new_token()}"}

@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from custctl.accounts.asking import PAUSE, patiently, seconds_to_wait
+from custctl.accounts.asking import CHECK, PAUSE, patiently, seconds_to_wait
 from custctl.accounts.provider import (
     Abilities,
     Account,
@@ -291,7 +291,7 @@ class Scim:
         try:
             answer = self._web.send(method, path, headers=told, **content)
         except UnavailableError as error:
-            raise ProviderUnavailableError(f"{self.name}: {error.message}") from None
+            raise ProviderUnavailableError(f"{self.name}: {error.message}", hint=CHECK) from None
         except CredentialError as error:
             raise ProviderCredentialError(f"{self.name}: {error.message}", hint=error.hint) from None
         status = answer.status_code

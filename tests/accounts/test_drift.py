@@ -79,6 +79,8 @@ def test_drifts_are_found_and_mended(filled: Place, directory: Directory, facade
     found(filled, "--fix", "--yes")
     assert filled.count("customer_account_outbox") == 8
     assert {each["pending"] for each in found(filled) if each["kind"] in ("state", "email", "unlinked")} == {True}
+    error = filled.refused(9, "identity", "verify", "--fix", "--yes")
+    assert "queued already: run `custctl identity sync" in error["hint"]
     filled.ok("identity", "sync")
     [left] = found(filled)
     assert (left["kind"], left["subject"]) == ("stray", foreign)

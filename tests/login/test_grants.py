@@ -149,7 +149,7 @@ def test_the_browser_must_bring_the_answer_to_this_login(scripted: ScriptedProvi
     assert len(form["code_verifier"]) >= 43
     with pytest.raises(CredentialError, match="answers another login"):
         answer(nonce="another")
-    with pytest.raises(CredentialError, match="another issuer"):
+    with pytest.raises(CredentialError, match="the answer in the browser is not from"):
         answer(iss="https://evil.example")
     with pytest.raises(CredentialError, match="the login was refused: access_denied"):
         answer(error="access_denied")

@@ -9,7 +9,8 @@ import pytest
 
 from custctl.cli.app import make_root
 from custctl.cli.permissions import FREE, NEEDED
-from custctl.login.roles import Role
+from custctl.login.roles import Role, role_of, why_no_role
+from custctl.profiles.model import Login
 from tests.conftest import Project
 from tests.servers.oidc import profile
 
@@ -36,6 +37,25 @@ def test_roles_include_those_below() -> None:
         [True, True, False],
         [True, True, True],
     ]
+
+
+@pytest.mark.parametrize(
+    ("groups", "why"),
+    [
+        (None, "the claim `groups` is missing: "),
+        ([], "the claim `groups` holds no text: "),
+        (7, "the claim `groups` holds no text: "),
+        ("hr", "`login.roles` in the profile gives no role to the values of the claim `groups`: `hr`"),
+        ("hr it", "the claim `groups`: `hr it`, `hr`, `it`"),
+        (["hr", "\x1b[31m"], "the claim `groups`: `hr`, `\\x1b[31m`"),
+        ([f"g{number}" for number in range(9)], "`g4`, …"),
+    ],
+)
+def test_whoever_has_no_role_learns_why(groups: object, why: str) -> None:
+    login = Login("https://l", "custctl", ("openid",), "groups", {"admin": ("dba",)})
+    claims = {"sub": "eve"} if groups is None else {"sub": "eve", "groups": groups}
+    assert role_of(claims, login) is None
+    assert why in why_no_role(claims, login)
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,24 @@ def test_a_limit_says_when_it_ends(auth0_standin: Auth0StandIn, auth0: Opened, m
         assert limited.value.retry_after == seconds
 
 
+def test_what_it_can_do_is_said_only_after_a_look(auth0_standin: Auth0StandIn, auth0: Opened) -> None:
+    provider = auth0(auth0_standin)
+    assert provider.abilities().takes_hashes
+    asked = len(auth0_standin.requests)
+    provider.abilities()
+    assert len(auth0_standin.requests) == asked
+    with pytest.raises(ProviderCredentialError, match="refuses the login of the client"):
+        auth0(auth0_standin, secret="wrong").abilities()
+    auth0_standin.scopes_missing = True
+    with pytest.raises(ProviderCredentialError, match="does not allow"):
+        auth0(auth0_standin).abilities()
+    auth0_standin.scopes_missing = False
+    provider = auth0(auth0_standin)
+    provider.tenant.connection = "Nope"
+    with pytest.raises(ProviderRefusedError, match="has no database connection `Nope`"):
+        provider.abilities()
+
+
 # -- users -----------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from custctl.support.errors import InvalidError
 from custctl.support.text import plural
 
 if TYPE_CHECKING:
-    from custctl.accounts.drift import Comparison
+    from custctl.accounts.drift import Comparison, Drift
 
 
 @command(
@@ -47,7 +47,6 @@ def verify(
     with context.console.progress("reading", None) as progress, accounts.compare(progress.advance) as comparison:
         counts: Counter[str] = Counter()
         context.renderer.many(_told(comparison, counts), COLUMNS)
-        found = counts.total()
         read = (
             f"compared {plural(comparison.customers, 'customer', 'customers')} with"
             f" {plural(comparison.accounts, 'account', 'accounts')}"
@@ -56,9 +55,9 @@ def verify(
         if comparison.unconfirmed:
             many = plural(comparison.unconfirmed, "difference was", "differences were")
             context.console.note(f"{many} not looked up again, so some may be over by now")
-        if not found:
-            return
-        mended = sum(drift.repair is not None and not drift.pending for drift in comparison.drifts()) if fix else 0
+        left = Counter(drift.kind for drift in comparison.drifts() if not (fix and _is_mended(drift)))
+        pending = sum(drift.pending for drift in comparison.drifts())
+        mended = counts.total() - left.total()
         if mended:
             context.confirm_destruction(f"queue {plural(mended, 'repair', 'repairs')} of accounts at the provider?")
             mended = accounts.repair(comparison.drifts(), operation_id=operation_id)
@@ -67,17 +66,29 @@ def verify(
                 f"`custctl audit list --operation {operation_id}`",
             )
             context.console.note(f"{plural(mended, 'repair is', 'repairs are')} queued: run `custctl identity sync`")
-        left = found - mended
-    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
     if not left:
         return
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(left.items()))
     raise InvalidError(
-        f"{plural(left, 'difference', 'differences')} found ({kinds})" + (" that cannot be queued" if fix else ""),
-        hint="`identity link` settles those without a repair"
-        if fix
-        else "`custctl identity verify --fix` queues the repairs",
+        f"{plural(left.total(), 'difference', 'differences')} {'left' if mended else 'found'} ({kinds})",
+        hint=_hint(pending, left.total() - pending, fix=fix),
         details=dict(counts),
     )
+
+
+def _is_mended(drift: Drift) -> bool:
+    """Return whether `--fix` queues a repair."""
+    return drift.repair is not None and not drift.pending
+
+
+def _hint(pending: int, others: int, *, fix: bool) -> str:
+    hints = []
+    if pending:
+        hints.append(f"{plural(pending, 'repair is', 'repairs are')} queued already: run `custctl identity sync`")
+    if others:
+        by_hand = "`custctl identity link` settles what has no repair"
+        hints.append(by_hand if fix else "`custctl identity verify --fix` queues the repairs")
+    return "; ".join(hints)
 
 
 def _told(comparison: Comparison, counts: Counter[str]) -> Iterator[dict[str, Any]]:
