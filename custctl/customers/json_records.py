@@ -103,7 +103,7 @@ class JsonLines:
         if not found.keys().isdisjoint(OURS):
             for key in OURS:
                 found.pop(key, None)
-            text = _without_tail(text) or (text if self._repeated else exact_json.dumps(found))
+            text = _without_tail(text) or (text if self._repeated else exact_json.dumps(found, ensure_ascii=True))
         columns = self._columns(tuple(found))
         values = list(found.values())
         if is_blank(values):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 _CERTAIN: Final = 16  # characters: fifteen digits and a point, which a float always keeps
-_MARK: Final = "\ud800"  # half of a pair: text that can be encoded has none
 
 
 def number(text: str) -> float | Decimal:
@@ -30,7 +30,9 @@ def loads(text: str | bytes, **options: Any) -> Any:
     return json.loads(text, parse_float=number, **options)
 
 
-def dumps(value: Any, *, default: Callable[[Any], Any] | None = None, **options: Any) -> str:
+def dumps(
+    value: Any, *, ensure_ascii: bool = False, default: Callable[[Any], Any] | None = None, **options: Any
+) -> str:
     """Return a value as JSON with all characters as they are.
 
     Args:
@@ -38,16 +40,20 @@ def dumps(value: Any, *, default: Callable[[Any], Any] | None = None, **options:
         options: as for `json.dumps`.
     """
     numbers: list[str] = []
+    mark = ""
 
     def replaced(found: Any) -> Any:
         from decimal import Decimal
 
+        nonlocal mark
         if isinstance(found, Decimal):
+            # Nobody can guess it, so no text in the value holds it.
+            mark = mark or os.urandom(16).hex()
             numbers.append(str(found))
-            return f"{_MARK}{len(numbers) - 1}"
+            return f"{mark}{len(numbers) - 1}"
         if default is None:
             raise TypeError(f"JSON has no {type(found).__name__}")
         return default(found)
 
-    text = json.dumps(value, ensure_ascii=False, default=replaced, **options)
-    return re.sub(f'"{_MARK}([0-9]+)"', lambda place: numbers[int(place[1])], text) if numbers else text
+    text = json.dumps(value, ensure_ascii=ensure_ascii, default=replaced, **options)
+    return re.sub(f'"{mark}([0-9]+)"', lambda place: numbers[int(place[1])], text) if numbers else text

@@ -28,6 +28,12 @@ def test_a_float_stays_a_float(number: float) -> None:
     assert dumps(number) == json.dumps(number)
 
 
+@given(st.lists(st.text(st.characters()) | st.decimals(allow_nan=False, allow_infinity=False)), st.booleans())
+def test_text_is_never_taken_for_a_number(values: list[str | Decimal], ensure_ascii: bool) -> None:
+    written = dumps(values, ensure_ascii=ensure_ascii)
+    assert json.loads(written, parse_float=Decimal, parse_int=Decimal) == values
+
+
 def test_what_json_does_not_have_is_an_error_or_the_default() -> None:
     with pytest.raises(TypeError):
         dumps({1})

@@ -521,6 +521,11 @@ def test_rejects_of_json_lines_keep_the_text_of_the_object() -> None:
     assert json.loads(kept[5])["_raw"] == '["x"]'
 
 
+def test_rejects_of_json_lines_whose_added_keys_are_not_last_keep_their_values() -> None:
+    [kept] = rejected('{"_line": 3, "a": "\\ud8000", "b": 1.00000000000000000001}\n', "jsonl").splitlines()
+    assert kept == '{"a": "\\ud8000", "b": 1.00000000000000000001, "_line": 1, "_reason": "is bad"}'
+
+
 cells = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
     ["", "'", "'=", "''=1", "=1", "+4", "-", "@", "\r", "\n", "\r\n", '"', ',"', "'t", "\0", "\t", ";", " x "]
 )
