@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from custctl.accounts.asking import patiently
+from custctl.accounts.claims import write_link
 from custctl.accounts.hashes import Fate, HashedAccount, TakesHashes, Verdict
 from custctl.accounts.provider import Account, NewAccount, Provider, ProviderRefusedError, ProviderUnavailableError
-from custctl.accounts.worker import Worker, write_link
+from custctl.accounts.worker import Worker
 from custctl.customers.operations import new_operation_id
 from custctl.customers.outbox import NOT_STRAY, enqueue
 from custctl.schema.standing import Standing, require_writable

@@ -1,19 +1,16 @@
 """Processes the outbox: updates accounts at the provider to the current state of their customers.
 
-Each row is claimed for a limited time, so that two runs never process it at once and a later run takes over from a
-killed one. Processing a row first reads the account's state and then changes it, so it can be repeated safely.
+Processing a row first reads the account's state and then changes it, so it can be repeated safely.
 """
 
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from custctl.accounts.claims import Claims, LostError, Task
 from custctl.accounts.provider import (
     Account,
     AccountTakenError,
@@ -23,24 +20,17 @@ from custctl.accounts.provider import (
     ProviderUnavailableError,
 )
 from custctl.customers.outbox import NOT_STRAY
-from custctl.schema.standing import Standing, require_writable
-from custctl.schema.times import format_time
-from custctl.support.errors import CommitLostError, ConflictError, CredentialError, CustctlError, InvalidError
+from custctl.support.errors import CommitLostError, CredentialError, CustctlError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
-    from custctl.engines.connection import Connection, Row
+    from custctl.engines.connection import Row
 
 T = TypeVar("T")
 
-LEASE = 300.0
-"""Seconds for which a row is claimed: longer than any row takes."""
-
-_LONGEST_PAUSE = 900.0  # maximum seconds between two attempts at one row
 _LONGEST_WAIT = 120.0  # maximum seconds that a run waits at the provider's request
 _IN_A_ROW = 3  # consecutive rows that fail because the provider is down, after which a run ends
 _ROUNDS = 5  # maximum rounds for one row when its customer is written meanwhile
-_LENGTH = 480  # maximum characters of a stored reason
 _POLL = 0.2
 
 
@@ -59,26 +49,6 @@ class Worked:
     failed: int = 0
     reason: CustctlError | None = None
     ended_early: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """A claimed row, and what the database knows about its customer."""
-
-    row: Row
-    customer: Row | None
-    link: Row | None
-    database_id: str
-    lease_ends: float = field(default=0.0)
-
-    @property
-    def reference(self) -> str:
-        """The mark of the customer's account."""
-        return f"{self.database_id}:{self.row.customer_id}"
-
-
-class _LostError(Exception):
-    """Another run has taken over the row."""
 
 
 class _OverError(Exception):
@@ -105,13 +75,11 @@ class Worker:
         patience: float | None = None,
         note: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._database = database
-        self._environment = environment
+        self._claims = Claims(database, environment, provider.name)
         self._provider = provider
         self._disables = disables
         self._ends = time.monotonic() + patience if patience is not None else None
         self._note = note
-        self._mine = str(uuid.uuid4())
 
     # -- which rows --------------------------------------------------------------------------------
 
@@ -135,13 +103,11 @@ class Worker:
         """Process a customer's row; if another run is processing it, wait for that."""
         worked = Worked()
         while True:
-            number = self._transact(
-                lambda connection, _: connection.run("outbox.about", about=customer_id, found=NOT_STRAY).scalar()
-            )
+            number = self._claims.number_of(customer_id)
             if number is None:
                 worked.done = 1
                 return worked
-            if self._deal_with(int(number), worked):
+            if self._process(number, worked):
                 return worked
             if self._is_over():
                 worked.ended_early = True
@@ -151,9 +117,9 @@ class Worker:
 
     def _run(self, statement: str, values: dict[str, Any], limit: int, on_progress: Callable[[int], None]) -> Worked:
         worked, down, tried = Worked(), 0, set[int]()
-        since = self._now()
+        since = self._claims.now()
         while True:
-            found = self._due(statement, values, since)
+            found = self._claims.due(statement, values, since)
             fresh = [number for number in found if number not in tried]
             if not fresh:
                 return worked
@@ -164,144 +130,101 @@ class Worker:
                     return worked
                 tried.add(number)
                 failed = worked.failed
-                self._deal_with(number, worked)
+                self._process(number, worked)
                 unavailable = isinstance(worked.reason, ProviderUnavailableError)
                 down = down + 1 if worked.failed > failed and unavailable else 0
                 on_progress(worked.done + worked.failed)
             tried.intersection_update(found)
-
-    def _now(self) -> str:
-        return self._transact(lambda connection, _: str(connection.run("clock.now").scalar()))
-
-    def _due(self, statement: str, values: dict[str, Any], since: str) -> Sequence[int]:
-        def look(connection: Connection, _: Standing) -> list[int]:
-            now = connection.run("clock.now").scalar()
-            return [int(number) for number in connection.run(statement, since=since, now=now, **values).scalars()]
-
-        return self._transact(look)
 
     def _is_over(self) -> bool:
         return self._ends is not None and time.monotonic() >= self._ends
 
     # -- one row -----------------------------------------------------------------------------------
 
-    def _deal_with(self, number: int, worked: Worked) -> bool:
+    def _process(self, number: int, worked: Worked) -> bool:
         """Process one row; return False if another run has it.
 
         Raises:
             CredentialError: the provider does not accept the program's credential.
         """
         try:
-            task = self._claim(number)
+            task = self._claims.claim(number)
         except CommitLostError:
             return False  # if the claim succeeded after all, it expires by itself
         if task is None:
             return False
         try:
             self._converge(task)
-        except _LostError:
+        except LostError:
             return False
         except _OverError:
-            self._release(task)
+            self._claims.release(task)
             worked.ended_early = True
             worked.reason = worked.reason or ProviderUnavailableError(f"{self._provider.name} took too long")
         except CredentialError as error:
-            self._fail(task, error)
+            self._claims.fail(task, error)
             raise
         except CustctlError as error:
-            self._fail(task, error)
+            self._claims.fail(task, error)
             worked.failed, worked.reason = worked.failed + 1, error
         except Exception as error:  # noqa: BLE001 - one bad row must not block the others
             reason = CustctlError(f"unexpected {type(error).__name__}")
-            self._fail(task, reason)
+            self._claims.fail(task, reason)
             worked.failed, worked.reason = worked.failed + 1, reason
         except BaseException:
-            # The next run need not wait for the claim to expire.
-            self._release(task)
+            self._claims.release(task)
             raise
         else:
             worked.done += 1
         return True
 
-    def _claim(self, number: int) -> _Task | None:
-        began = time.monotonic()
-
-        def claim(connection: Connection, standing: Standing) -> _Task | None:
-            now = str(connection.run("clock.now").scalar())
-            until = _later(now, LEASE)
-            if connection.run("outbox.claim", number=number, mine=self._mine, now=now, until=until).rowcount != 1:
-                return None
-            return self._read(connection, standing, number)
-
-        task = self._transact(claim)
-        return replace(task, lease_ends=began + LEASE) if task is not None else None
-
-    def _read(self, connection: Connection, standing: Standing, number: int) -> _Task | None:
-        row = connection.run("outbox.row", number=number).one_or_none()
-        if row is None or row.claimed_by != self._mine:
-            return None
-        customer = connection.run("account.customer", owner=row.customer_id).one_or_none()
-        link = connection.run("account.of", owner=row.customer_id).one_or_none()
-        return _Task(row, customer, link, standing.database_id or "")
-
-    def _converge(self, task: _Task) -> None:
+    def _converge(self, task: Task) -> None:
         """Update the account and delete the row; repeat if the customer was written meanwhile."""
         for _ in range(_ROUNDS):
-            account = self._patiently(task)
-            following = self._finish(task, account)
+            account = self._update_patiently(task)
+            following = self._claims.finish(task, account)
             if following is None:
                 return
-            task = replace(following, lease_ends=task.lease_ends)
+            task = following
         raise ProviderUnavailableError("the customer is being changed all the time")
 
-    def _patiently(self, task: _Task) -> Account | None:
+    def _update_patiently(self, task: Task) -> Account | None:
         """Update the account; wait and retry if the provider asks to wait."""
         while True:
             try:
-                return self._bring_about(task)
+                return self._update(task)
             except ProviderUnavailableError as error:
                 pause = error.retry_after
                 if pause is None or pause > _LONGEST_WAIT or not self._has_time_for(pause):
                     raise
                 self._note(f"{self._provider.name} asks to wait {pause:.0f} s")
                 time.sleep(pause)
-                task = replace(task, lease_ends=self._renew(task))
+                self._claims.renew(task)
 
     def _has_time_for(self, pause: float) -> bool:
         return self._ends is None or time.monotonic() + pause < self._ends
 
-    def _renew(self, task: _Task) -> float:
-        began = time.monotonic()
-
-        def renew(connection: Connection, _: Standing) -> bool:
-            until = _later(str(connection.run("clock.now").scalar()), LEASE)
-            return connection.run("outbox.renew", number=task.row.id, mine=self._mine, until=until).rowcount == 1
-
-        if not self._transact(renew):
-            raise _LostError
-        return began + LEASE
-
     # -- deciding what to do -----------------------------------------------------------------------
 
-    def _bring_about(self, task: _Task) -> Account | None:
+    def _update(self, task: Task) -> Account | None:
         if task.row.stray != NOT_STRAY:
             self._remove(task, task.row.stray)
             return None
         if task.customer is None:
-            for subject in self._of_deleted(task):
+            for subject in self._find_deleted(task):
                 self._remove(task, subject)
             return None
-        return self._aligned(task, self._found(task) or self._created(task))
+        return self._align(task, self._find(task) or self._create(task))
 
-    def _ask(self, task: _Task, call: Callable[[], T]) -> T:
+    def _ask(self, task: Task, call: Callable[[], T]) -> T:
         """Call the provider if there is time left and the claim still holds."""
         if self._is_over():
             raise _OverError
         if time.monotonic() >= task.lease_ends:
-            raise _LostError
+            raise LostError
         return call()
 
-    def _found(self, task: _Task) -> Account | None:
+    def _find(self, task: Task) -> Account | None:
         """Return the customer's account, or None if it has none.
 
         Raises:
@@ -315,15 +238,14 @@ class Worker:
             account = self._ask(task, lambda: provider.find(subject))
             if account is not None:
                 return account
-        marked = self._ask(task, lambda: provider.find_by_reference(task.reference))
-        marked = [each for each in marked if each.reference == task.reference]
+        marked = self._find_marked(task)
         if len(marked) > 1:
-            raise _for_a_person(customer.id, [each.subject for each in marked], "bear the mark of")
+            raise _for_a_person(customer.id, [each.subject for each in marked], "have the reference of")
         if marked:
-            return self._free(task, marked[0])
-        intended = self._intended(task)
+            return self._check_free(task, marked[0])
+        intended = self._find_intended(task)
         if intended is not None:
-            return self._free(task, intended)
+            return self._check_free(task, intended)
         if self._ask(task, provider.abilities).keeps_reference:
             return None  # the provider refuses a duplicate email, so there is no need to read all accounts
         same = self._ask(task, lambda: provider.find_by_email(customer.email))
@@ -331,7 +253,12 @@ class Worker:
             raise _for_a_person(customer.id, [each.subject for each in same], "has the email of")
         return None
 
-    def _intended(self, task: _Task) -> Account | None:
+    def _find_marked(self, task: Task) -> list[Account]:
+        """Return the accounts that have the customer's reference."""
+        found = self._ask(task, lambda: self._provider.find_by_reference(task.reference))
+        return [each for each in found if each.reference == task.reference]
+
+    def _find_intended(self, task: Task) -> Account | None:
         """Return the account that this row was about to create, if the provider cannot search by reference.
 
         If the provider stores no references, the row must say that no account had this email before the request to
@@ -345,21 +272,17 @@ class Worker:
         same = self._ask(task, lambda: self._provider.find_by_email(email))
         return same[0] if len(same) == 1 and same[0].reference == mark else None
 
-    def _free(self, task: _Task, account: Account) -> Account:
+    def _check_free(self, task: Task, account: Account) -> Account:
         """Return the account, after checking that no other customer has it."""
-        owner = self._owner(account.subject)
+        owner = self._claims.owner(account.subject)
         if owner not in (None, task.row.customer_id):
             raise _for_a_person(task.row.customer_id, [account.subject], f"belongs to customer {owner}, and not to")
         return account
 
-    def _owner(self, subject: str) -> int | None:
-        found = self._transact(lambda connection, _: connection.run("account.owner", linked=subject).scalar())
-        return int(found) if found is not None else None
-
-    def _created(self, task: _Task) -> Account:
+    def _create(self, task: Task) -> Account:
         customer = task.customer
         assert customer is not None
-        self._intend(task, customer.email)
+        self._claims.intend(task, customer.email)
         wanted = NewAccount(
             reference=task.reference,
             email=customer.email,
@@ -371,30 +294,21 @@ class Worker:
             return self._ask(task, lambda: self._provider.create(wanted))
         except (ProviderRefusedError, CredentialError) as error:
             # This attempt created nothing: the recorded intent no longer shows that an account with this email is ours.
-            self._intend(task, task.row.intent)
+            self._claims.intend(task, task.row.intent)
             if not isinstance(error, AccountTakenError):
                 raise
-            marked = self._ask(task, lambda: self._provider.find_by_reference(task.reference))
-            marked = [each for each in marked if each.reference == task.reference]
+            marked = self._find_marked(task)
             if len(marked) == 1:
-                return self._free(task, marked[0])
+                return self._check_free(task, marked[0])
             same = self._ask(task, lambda: self._provider.find_by_email(customer.email))
             ours = [each for each in same if each.reference == task.reference]
             if len(ours) == 1:
-                return self._free(task, ours[0])
+                return self._check_free(task, ours[0])
             if not same:
                 raise
             raise _for_a_person(customer.id, [each.subject for each in same], "has the email of") from error
 
-    def _intend(self, task: _Task, email: str | None) -> None:
-        def intend(connection: Connection, _: Standing) -> bool:
-            done = connection.run("outbox.intend", number=task.row.id, mine=self._mine, planned=email)
-            return done.rowcount == 1
-
-        if not self._transact(intend):
-            raise _LostError
-
-    def _aligned(self, task: _Task, account: Account) -> Account:
+    def _align(self, task: Task, account: Account) -> Account:
         """Set the customer's email and state on an account."""
         customer, provider = task.customer, self._provider
         assert customer is not None
@@ -407,23 +321,22 @@ class Worker:
             account = replace(account, enabled=enabled)
         return account
 
-    def _of_deleted(self, task: _Task) -> list[str]:
+    def _find_deleted(self, task: Task) -> list[str]:
         """Return the subjects of a deleted customer's accounts."""
-        provider, row = self._provider, task.row
+        row = task.row
         if row.subject is not None:
             return [row.subject]
         if row.intent is None:
             return []  # no attempt to create one was ever made
-        marked = self._ask(task, lambda: provider.find_by_reference(task.reference))
-        found = [each.subject for each in marked if each.reference == task.reference]
-        if found:
-            return found
-        intended = self._intended(task)
+        marked = self._find_marked(task)
+        if marked:
+            return [each.subject for each in marked]
+        intended = self._find_intended(task)
         return [intended.subject] if intended is not None else []
 
-    def _remove(self, task: _Task, subject: str) -> None:
+    def _remove(self, task: Task, subject: str) -> None:
         """Delete or disable an account that no customer has."""
-        if self._owner(subject) is not None:
+        if self._claims.owner(subject) is not None:
             return
         if not self._disables:
             self._ask(task, lambda: self._provider.delete(subject))
@@ -432,84 +345,14 @@ class Worker:
         if account is not None and account.enabled:
             self._ask(task, lambda: self._provider.set_enabled(subject, enabled=False))
 
-    # -- the end of a row --------------------------------------------------------------------------
-
-    def _finish(self, task: _Task, account: Account | None) -> _Task | None:
-        """Record the link and delete the row; return the current row if the customer was written meanwhile."""
-        row = task.row
-
-        def finish(connection: Connection, standing: Standing) -> _Task | None:
-            if account is not None:
-                self._link(connection, row.customer_id, account)
-            if connection.run("outbox.done", number=row.id, mine=self._mine, seen=row.generation).rowcount == 1:
-                return None
-            following = self._read(connection, standing, row.id)
-            if following is None:
-                raise _LostError
-            return following
-
-        try:
-            return self._transact(finish)
-        except (ConflictError, InvalidError) as error:
-            # The customer was deleted just now, or somebody linked the account to another one.
-            raise ProviderRefusedError(f"the account could not be linked: {error.message}") from error
-
-    def _link(self, connection: Connection, customer_id: int, account: Account) -> None:
-        if connection.run("account.customer", owner=customer_id).one_or_none() is None:
-            # The customer was deleted meanwhile, before its account was known.
-            connection.run("outbox.remember", about=customer_id, found=NOT_STRAY, linked=account.subject)
-            return
-        write_link(connection, customer_id, self._provider.name, account)
-
-    def _release(self, task: _Task) -> None:
-        with suppress(CustctlError):
-            self._transact(lambda connection, _: connection.run("outbox.release", number=task.row.id, mine=self._mine))
-
-    def _fail(self, task: _Task, error: CustctlError) -> None:
-        pause = min(2.0 ** min(task.row.attempts, 20), _LONGEST_PAUSE)
-        if isinstance(error, ProviderUnavailableError) and error.retry_after is not None:
-            pause = max(pause, min(error.retry_after, _LONGEST_PAUSE))
-
-        def fail(connection: Connection, _: Standing) -> None:
-            again = _later(str(connection.run("clock.now").scalar()), pause)
-            told = error.message[:_LENGTH]
-            connection.run("outbox.fail", number=task.row.id, mine=self._mine, again=again, told=told)
-
-        with suppress(CustctlError):  # the claim then expires by itself
-            self._transact(fail)
-
-    def _transact(self, work: Callable[[Connection, Standing], T]) -> T:
-        def guarded(connection: Connection) -> T:
-            return work(connection, require_writable(self._database, connection, self._environment))
-
-        return self._database.transact(guarded)
-
-
-def write_link(connection: Connection, customer_id: int, provider: str, account: Account) -> None:
-    """Record which account is a customer's, and its state when it was read."""
-    values = {
-        "owner": customer_id,
-        "at": provider,
-        "linked": account.subject,
-        "seen_email": account.email,
-        "seen_enabled": int(account.enabled),
-        "now": connection.run("clock.now").scalar(),
-    }
-    if connection.run("account.update", **values).rowcount == 0:
-        connection.run("account.insert", **values)
-
 
 def _is_enabled(customer: Row) -> bool:
     return bool(customer.status == "active")
 
 
-def _later(now: str, seconds: float) -> str:
-    return format_time(datetime.fromisoformat(now) + timedelta(seconds=seconds))
-
-
 def _for_a_person(customer_id: int, subjects: Sequence[str], what: str) -> AccountTakenError:
     named = ", ".join(f"`{subject}`" for subject in subjects[:3])
     return AccountTakenError(
-        f"account {named} {what} customer {customer_id}, and custctl did not make it for that customer",
+        f"{'account' if len(subjects) == 1 else 'accounts'} {named} {what} customer {customer_id}, and custctl did not make it for that customer",
         hint=f"if it is the customer's: `custctl identity link {customer_id} {subjects[0]}`",
     )

@@ -253,7 +253,7 @@ class Accounts:
             ConflictError: the account is linked to another customer.
             NotFoundError: there is no such customer, or no such account.
         """
-        from custctl.accounts.worker import write_link
+        from custctl.accounts.claims import write_link
         from custctl.customers.outbox import enqueue
 
         require_provider(self._opened.profile)
