@@ -81,6 +81,7 @@ def test_the_connection_string() -> None:
         "Encrypt": "yes",
         "TrustServerCertificate": "no",
         "ConnectRetryCount": "0",
+        "MultiSubnetFailover": "Yes",
         "UID": "clerk",
         "PWD": "secret",
     }

@@ -153,6 +153,25 @@ CASES = {
         ExitCode.INVALID,
         "Conversion failed when converting the nvarchar value to data type int.",
     ),
+    "a number that its type cannot hold": (
+        server(
+            "22003",
+            "The conversion of the nvarchar value '$argon2id$'x' overflowed an int column. Maximum integer value exceeded.",
+            248,
+        ),
+        ExitCode.INVALID,
+        "the database refused a value: The conversion of the nvarchar value overflowed an int column.",
+    ),
+    "a day that its type does not know": (
+        server(
+            "22007",
+            "The conversion of a nvarchar data type to a datetime data type resulted in an out-of-range value.",
+            242,
+            ENDED,
+        ),
+        ExitCode.INVALID,
+        "the database refused a value: The conversion of a nvarchar data type to a datetime data type",
+    ),
     "conversion on a compatible server": (
         server("42000", 'invalid input syntax for type integer: "$argon2id$ab"', BABELFISH),
         ExitCode.FAILURE,
@@ -178,6 +197,17 @@ CASES = {
         ),
         ExitCode.UNAVAILABLE,
         'Cannot open database "shop" requested by the login.',
+    ),
+    "kept out by a firewall": (
+        server(
+            "42000",
+            "Cannot open server 'x' requested by the login. Client with IP address '192.0.2.7' is not allowed to access"
+            " the server.",
+            40615,
+            call="SQLDriverConnect",
+        ),
+        ExitCode.UNAVAILABLE,
+        "Client with IP address '192.0.2.7' is not allowed to access the server.",
     ),
     "outside of a transaction alone": (
         server("42000", "ALTER DATABASE statement not allowed within multi-statement transaction.", 226),

@@ -99,6 +99,8 @@ def connection_string(
         "TrustServerCertificate": "no" if verified else "yes",
         # A session that the driver silently reopens has lost its locks and settings.
         "ConnectRetryCount": "0",
+        # A listener, or a server in the cloud, may have several addresses: the driver tries them all at once.
+        "MultiSubnetFailover": "Yes",
         **({"ApplicationIntent": "ReadOnly"} if to_read else {}),
         **_login(settings, password),
     }

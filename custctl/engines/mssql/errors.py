@@ -40,7 +40,8 @@ _MISSING = frozenset({208, 2812})
 # No such column, a column of another type, or one that the server fills.
 _OTHER_SHAPE = frozenset({206, 207, 257, 271, 272, 273})
 _OTHER_SHAPE_WORDS = re.compile(r"column \S+.* does not exist|operator does not exist|is of type \S+ but expression")
-_REFUSED_VALUE = frozenset({220, 245, 515, 547, 2628, 8114, 8115, 8134, 8152})
+_REFUSED_VALUE = frozenset({220, 241, 242, 244, 245, 248, 295, 296, 515, 547, 2628, 8114, 8115, 8134, 8152, 8169})
+_FIREWALL = frozenset({40615, 40914})
 _READ_ONLY = frozenset({3906, 3908, 976, 978, 979})
 # A server that fails over, starts, stops, is full, or is overloaded.
 _BUSY = frozenset({596, 615, 926, 927, 983, 4221, 6005, 10928, 10929, 17142, 40197, 40501, 40540, 40613})
@@ -75,7 +76,9 @@ _QUOTED_VALUE = re.compile(
     r" ?(?:The duplicate key value is|The statement has been terminated|Truncated value:|Key \().*", re.DOTALL
 )
 # A failed conversion; the second form is a compatible server's.
-_CONVERTED_VALUE = re.compile(r"(?<= value) '.*'(?= to data type)|(?<=input syntax for type )([\w ]+): \".*", re.DOTALL)
+_CONVERTED_VALUE = re.compile(
+    r"(?<= value) '.*'(?= to data type| overflowed )|(?<=input syntax for type )([\w ]+): \".*", re.DOTALL
+)
 _LATER = "try again in a moment"
 
 
@@ -178,6 +181,10 @@ def _made(
             f"{where}: {text}",
             hint="ask an administrator to create the database, or this login's user in it; check `database.name` in"
             " the profile",
+        )
+    if code in _FIREWALL:
+        return UnavailableError(
+            f"{where}: {text}", hint="ask an administrator to let this machine's address through the server's firewall"
         )
     if code in _OUTSIDE_ALONE:
         return MigrationError(text, hint="put `-- custctl: transaction=off` at the top of the script")
