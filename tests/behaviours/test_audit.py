@@ -152,6 +152,9 @@ def test_an_entry_names_the_login_beside_whoever_the_client_says_it_is(migrated:
     assert [event["login"] for event in place.items("customer", "history", str(ada["id"]))] == [ours, ours]
     assert place.json("audit", "verify")["ok"] is True
     # It is in the chain.
+    if place.engine == "mssql":
+        # There the check that no client chooses it holds for updates, too.
+        place.sql("ALTER TABLE customer_audit DROP CONSTRAINT customer_audit_database_login_check")
     place.sql(f"UPDATE customer_audit SET database_login = {place.literal('ceo')} WHERE id = {entry['id']}")
     assert faults(place) == [("changed", entry["id"])]
     place.sql(f"UPDATE customer_audit SET database_login = NULL WHERE id = {entry['id']}")

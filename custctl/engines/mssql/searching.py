@@ -41,8 +41,7 @@ class _Patterns:
     def _meets(self, need: Need) -> str:
         # A statement has at most 2,100 parameters: a word with a wrong letter is sought in our fields only.
         own = self._own if len(need) <= _MOST_FORMS else []
-        ways = (f"({' AND '.join(self._has(term, own) for term in each)})" for each in need)
-        return f"({' OR '.join(ways)})"
+        return _any([" AND ".join(self._has(term, own) for term in each) for each in need])
 
     def _has(self, term: Term, own: Sequence[str]) -> str:
         pattern = f"% {term.text}{' ' if term.whole else ''}%"
@@ -51,7 +50,7 @@ class _Patterns:
             for column in own:
                 words = (self._own_words(form, term.text) for form in _forms(column, term.text))
                 found += [f"{each} LIKE {self.place(pattern, 'long')}" for each in words]
-        return f"({' OR '.join(found)})"
+        return _any(found)
 
     def _own_words(self, column: str, text: str) -> str:
         """Return the words of an own field between blanks; only letters that occur in `text` are folded."""
@@ -80,7 +79,15 @@ class _Patterns:
             # Placeholders are positional: the text comes before the letters.
             needle = self.place(text, "long")
             found.append(f"CHARINDEX({needle}, {self._folded(column, text)}) > 0")
-        return f"({' OR '.join(found)})"
+        return _any(found)
+
+
+def _any(conditions: Sequence[str]) -> str:
+    """Return the condition that one of several holds.
+
+    One alone has no parentheses: a compatible server reads each pair several times, and anew on every connection.
+    """
+    return f"({' OR '.join(conditions)})" if len(conditions) > 1 else conditions[0]
 
 
 def _forms(column: str, text: str) -> list[str]:

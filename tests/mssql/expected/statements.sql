@@ -347,7 +347,7 @@ FROM [dbo].custctl_metadata
 WHERE [dbo].custctl_metadata.name = 'epoch') AS epoch, (SELECT [dbo].custctl_metadata.value
 FROM [dbo].custctl_metadata
 WHERE [dbo].custctl_metadata.name = 'own_fields') AS own_fields
-FROM [dbo].customer JOIN (SELECT TOP (CAST(? AS BIGINT)) lane, id FROM (SELECT CASE WHEN (((search_words LIKE ?))) THEN 1 ELSE 2 END AS lane, id FROM [dbo].[customer] WHERE (((search_words LIKE ?)))) AS found WHERE lane > ? OR (lane = ? AND id > ?) ORDER BY lane, id) AS hit ON [dbo].customer.id = hit.id ORDER BY hit.lane, hit.id
+FROM [dbo].customer JOIN (SELECT TOP (CAST(? AS BIGINT)) lane, id FROM (SELECT CASE WHEN search_words LIKE ? THEN 1 ELSE 2 END AS lane, id FROM [dbo].[customer] WHERE search_words LIKE ?) AS found WHERE lane > ? OR (lane = ? AND id > ?) ORDER BY lane, id) AS hit ON [dbo].customer.id = hit.id ORDER BY hit.lane, hit.id
 GO
 
 -- custctl customer search 50%_σ --contains
@@ -356,7 +356,7 @@ FROM [dbo].custctl_metadata
 WHERE [dbo].custctl_metadata.name = 'epoch') AS epoch, (SELECT [dbo].custctl_metadata.value
 FROM [dbo].custctl_metadata
 WHERE [dbo].custctl_metadata.name = 'own_fields') AS own_fields
-FROM [dbo].customer JOIN (SELECT TOP (CAST(? AS BIGINT)) 0 AS lane, id FROM [dbo].[customer] WHERE ((CHARINDEX(?, search_words) > 0)) AND id > ? ORDER BY id) AS hit ON [dbo].customer.id = hit.id ORDER BY hit.lane, hit.id
+FROM [dbo].customer JOIN (SELECT TOP (CAST(? AS BIGINT)) 0 AS lane, id FROM [dbo].[customer] WHERE (CHARINDEX(?, search_words) > 0) AND id > ? ORDER BY id) AS hit ON [dbo].customer.id = hit.id ORDER BY hit.lane, hit.id
 GO
 SELECT [dbo].custctl_metadata.name, [dbo].custctl_metadata.value
 FROM [dbo].custctl_metadata
