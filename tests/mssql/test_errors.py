@@ -174,8 +174,23 @@ CASES = {
     ),
     "conversion on a compatible server": (
         server("42000", 'invalid input syntax for type integer: "$argon2id$ab"', BABELFISH),
-        ExitCode.FAILURE,
-        "invalid input syntax for type integer (33557097)",
+        ExitCode.INVALID,
+        "the database refused a value: invalid input syntax for type integer",
+    ),
+    "a number that its type cannot hold, on a compatible server": (
+        server("42000", 'value "$argon2id$" is out of range for type integer', BABELFISH),
+        ExitCode.INVALID,
+        "the database refused a value: value is out of range for type integer",
+    ),
+    "no such day, on a compatible server": (
+        server("42000", 'date/time field value out of range: "$argon2id$"', BABELFISH),
+        ExitCode.INVALID,
+        "the database refused a value: date/time field value out of range",
+    ),
+    "a day that its type does not know, on a compatible server": (
+        server("22007", "data out of range for datetime", 517),
+        ExitCode.INVALID,
+        "the database refused a value: data out of range for datetime",
     ),
     "read-only database": (
         server("25000", 'Failed to update database "shop" because the database is read-only.', 3906),

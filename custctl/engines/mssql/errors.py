@@ -40,7 +40,8 @@ _MISSING = frozenset({208, 2812})
 # No such column, a column of another type, or one that the server fills.
 _OTHER_SHAPE = frozenset({206, 207, 257, 271, 272, 273})
 _OTHER_SHAPE_WORDS = re.compile(r"column \S+.* does not exist|operator does not exist|is of type \S+ but expression")
-_REFUSED_VALUE = frozenset({220, 241, 242, 244, 245, 248, 295, 296, 515, 547, 2628, 8114, 8115, 8134, 8152, 8169})
+_REFUSED_VALUE = frozenset({220, 241, 242, 244, 245, 248, 295, 296, 515, 517, 547, 2628, 8114, 8115, 8134, 8152, 8169})
+_REFUSED_WORDS = re.compile(r"violates |value too long|out of range|input syntax for type|field overflow")
 _FIREWALL = frozenset({40615, 40914})
 _READ_ONLY = frozenset({3906, 3908, 976, 978, 979})
 # A server that fails over, starts, stops, is full, or is overloaded.
@@ -75,9 +76,11 @@ _NULL, _REFERENCE = 515, 547
 _QUOTED_VALUE = re.compile(
     r" ?(?:The duplicate key value is|The statement has been terminated|Truncated value:|Key \().*", re.DOTALL
 )
-# A failed conversion; the second form is a compatible server's.
+# A failed conversion; all forms but the first are a compatible server's.
 _CONVERTED_VALUE = re.compile(
-    r"(?<= value) '.*'(?= to data type| overflowed )|(?<=input syntax for type )([\w ]+): \".*", re.DOTALL
+    r"(?<= value) '.*'(?= to data type| overflowed )"
+    r'|(?<=value) ".*"(?= is out of range)|(?<=out of range): ".*|(?<=input syntax for type )([\w ]+): ".*',
+    re.DOTALL,
 )
 _LATER = "try again in a moment"
 
@@ -172,7 +175,7 @@ def _made(
             f"the schema at {where} has another shape: {text}",
             hint="drop or disable the trigger that was added to that table",
         )
-    if code in _REFUSED_VALUE or state(error) == "22001" or "violates " in text or "value too long" in text:
+    if code in _REFUSED_VALUE or state(error) == "22001" or _REFUSED_WORDS.search(text):
         return _broken(code, text)
     if code in _READ_ONLY or "read-only transaction" in text:
         return RefusedError(f"{where} does not accept writes: {text}", hint="write to the primary")
