@@ -153,6 +153,10 @@ def _event(row: Row, *, with_values: bool) -> Event:
     if with_values and row.held_values:
         held = audit.held_values(row)
         before, after = held.get("before") or {}, held.get("after") or {}
+        if not all(name in after or name in before for name in fields):
+            # The list of names was too long for its column, or a name has a comma.
+            written = before or held.get("request") or {}
+            fields = [name for name in after if name in fields or name in written]
         changes = {name: [before.get(name), after.get(name)] for name in fields}
     return Event(
         id=row.id,

@@ -120,3 +120,37 @@ def test_a_column_that_is_gone_is_told_with_what_mends_it(empty: Place) -> None:
     found = empty.json("customer", "get", str(row["id"]))
     assert "gone" not in found
     assert empty.json("customer", "update", "1", "--city", "Graz")["city"] == "Graz"
+
+
+def test_any_name_and_many_names_work_everywhere(empty: Place) -> None:
+    place = empty
+    names = [
+        "a,b",
+        "100%s",
+        "it's ?",
+        "{schema}",
+        ":n",
+        "größe",
+        *(f"a_rather_long_name_of_a_column_{n}" for n in range(40)),
+    ]
+    add, kind = ("ADD", "NVARCHAR(9)") if place.engine == "mssql" else ("ADD COLUMN", "VARCHAR(9)")
+    write_script(place, 1000, "".join(f"ALTER TABLE customer {add} {quoted(place, name)} {kind};\n" for name in names))
+    place.ok("migrate")
+    row = added(place, "names@example.com", **{f'"{name}"': "one" for name in names})
+    assert {row[name] for name in names} == {"one"}
+    changed = {name: [None, "one"] for name in names}
+    (event,) = place.items("customer", "history", "names@example.com")
+    assert {name: event["changes"][name] for name in names} == changed
+    assert set(names) < set(event["fields"])
+    for form, old, new in (("csv", "one", "csv"), ("jsonl", "csv", "jsonl")):
+        text = place.ok("customer", "export", "-o", form).out.replace(old, new)
+        place.ok("customer", "import", "-", "--format", form, "--on-conflict", "update", stdin=text)
+        row = place.json("customer", "get", "names@example.com")
+        assert {row[name] for name in names} == {new}
+    again = [part for name in names for part in ("--set", f'"{name}"=two')]
+    place.ok("customer", "update", "names@example.com", *again)
+    event = place.items("customer", "history", "names@example.com")[-1]
+    assert event["changes"] == {name: ["jsonl", "two"] for name in names}
+    for name in names:
+        assert len(place.items("customer", "list", "--where", f'"{name}"=two', "--sort", name)) == 1
+    place.ok("audit", "verify")

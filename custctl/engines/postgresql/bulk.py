@@ -86,11 +86,12 @@ class _Stage:
         self._key_staged = self._staged[columns.index(key)]
         self._fields = [own.get(column) for column in columns]
 
-    def _run(self, template: str, *params: Any, **parts: sql.Composable) -> Any:
+    def _run(self, template: str, **parts: sql.Composable) -> Any:
         query = sql.SQL(template).format(
             table=self._table, stage=self._stage, key=self._key, key_staged=self._key_staged, **parts
         )
-        return self._driver.execute(query, params or None)
+        # Without parameters: a percent sign in a column's name would be taken for one.
+        return self._driver.execute(query)
 
     def fill(self, rows: Sequence[Sequence[Any]]) -> None:
         """Replace the contents of the table with this batch."""
@@ -129,8 +130,8 @@ class _Stage:
         return self._run(  # type: ignore[no-any-return]
             "SELECT s.position, held.id, ({held}) IS DISTINCT FROM ({staged})"
             " FROM {stage} AS s JOIN {table} AS held ON held.{key} = s.{key_staged}"
-            " WHERE held.id <> ALL (%s) ORDER BY held.id {lock}",
-            but,
+            " WHERE held.id <> ALL ({but}) ORDER BY held.id {lock}",
+            but=sql.Literal(but),
             lock=sql.SQL("FOR UPDATE OF held" if lock else ""),
             **self._sides(),
         ).fetchall()
