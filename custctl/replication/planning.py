@@ -186,6 +186,12 @@ def check_silence(accepted: Accepted, away: Sequence[str], receiving: Sequence[s
         return
     names = quoted(away) or "the old primary"
     hint = "make sure that it is stopped and stays stopped, then confirm with `--primary-is-stopped`"
+    if not can_fence:
+        hint += "; a `fence` hook in the profile would stop it"
+    elif len(away) == 1:
+        hint = (
+            f"`custctl replica fence {away[0]}` stops it with the profile's hook: run that, then fail over; or {hint}"
+        )
     if receiving:
         raise RefusedError(
             f"{names} does not answer here, and `{receiving[0]}` is still connected to it: it may still be running",
@@ -194,7 +200,7 @@ def check_silence(accepted: Accepted, away: Sequence[str], receiving: Sequence[s
     if not can_fence:
         raise RefusedError(
             f"{names} does not answer, which does not mean that it is stopped: two primaries would corrupt data",
-            hint=f"{hint}; a `fence` hook in the profile would stop it",
+            hint=hint,
         )
 
 

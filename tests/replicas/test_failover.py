@@ -268,6 +268,18 @@ def test_the_primary_is_frozen(site: Inside, cluster: Cluster) -> None:
     assert cluster.roles() == {"a": "primary", "b": "standby", "c": "standby"}
 
 
+def test_the_hook_stops_a_frozen_primary(site: Inside, cluster: Cluster) -> None:
+    with Hooks(cluster) as hooks:
+        cluster.profile(site, connect_timeout="1s", hooks=hooks.commands)
+        cluster.freeze("a")
+        refused = site.run(*UNSAID, "--allow-data-loss")
+        _refused(refused, 7, "it may still be running", "`custctl replica fence a` stops it with the profile's hook")
+        site.ok("replica", "fence", "a", "--yes")
+        site.ok(*UNSAID, "--allow-data-loss")
+    assert cluster.roles()["a"] == "down"
+    assert cluster.primary in ("b", "c")
+
+
 def test_a_frozen_primary_that_is_called_stopped_acknowledges_nothing_when_it_wakes(
     synchronous: Inside, synchronous_cluster: Cluster
 ) -> None:
