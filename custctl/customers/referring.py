@@ -26,8 +26,9 @@ def referred(database: Database, connection: Connection, row: Customer, error: C
         if (count := _count(connection, table, column, row[to]))
     }
     told = " and ".join(f"{plural(count, 'row', 'rows')} of `{_bare(table)}`" for table, count in counts.items())
+    verb = "refers" if sum(counts.values()) == 1 else "refer"
     return ConflictError(
-        f"customer {row.id} cannot be deleted: {told or 'other rows'} refer to it; nothing was deleted",
+        f"customer {row.id} cannot be deleted: {told or 'other rows'} {verb} to it; nothing was deleted",
         hint="delete or change those rows first",
         details={
             "customer_id": row.id,
