@@ -249,6 +249,17 @@ def test_a_foreign_table_is_compared_closed_adopted_and_given_back(empty: Place,
     use(empty)
 
 
+def test_a_database_that_has_none_of_the_tables_is_closed_and_adopted(empty: Place) -> None:
+    if empty.place is None:
+        empty.database().close()
+    empty.sql("CREATE TABLE something (x INTEGER)")
+    error = empty.refused(11, "migrate", "baseline", NEWEST, "--script", "gap.sql")
+    assert ("table", "customer") in {(each["kind"], each["table"]) for each in error["details"]["differences"]}
+    run_script(empty, "gap.sql")
+    empty.ok("migrate", "baseline", NEWEST)
+    use(empty)
+
+
 def use(place: Place) -> None:
     """Do the main job."""
     added = place.add(email="new@example.com", city="Ulm")

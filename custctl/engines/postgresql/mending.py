@@ -76,8 +76,7 @@ def _mend(each: Difference, expected: Shape, found: Shape) -> Mend:
         if each.facts == ("valid",):
             return Mend((f"REINDEX INDEX {quoted(key.name)}",))
         gone = (f"DROP INDEX {quoted(key.name)}",) if each.fault == "different" else ()
-        # The script that closes a gap runs in one transaction.
-        return Mend((*gone, facts["_sql"].replace(" CONCURRENTLY", "", 1)))
+        return Mend((*gone, _index(facts)))
     if key.kind == TRIGGER:
         if each.facts == ("enabled",):
             return Mend((_enable(key, facts),))
@@ -179,7 +178,7 @@ def _table(table: str, expected: Shape) -> Iterator[str]:
     items += [_key(key, facts, unique=False) for key, facts in things.items() if key.kind == PRIMARY_KEY]
     items += [_constraint(key, facts) for key, facts in things.items() if key.kind in (CHECK, UNIQUE, FOREIGN_KEY)]
     yield f"CREATE TABLE {quoted(table)} (\n  " + ",\n  ".join(items) + "\n)"
-    yield from (facts["_sql"] for key, facts in things.items() if key.kind == INDEX)
+    yield from (_index(facts) for key, facts in things.items() if key.kind == INDEX)
     for key, facts in things.items():
         if key.kind == TRIGGER:
             yield from _trigger(key, facts)
@@ -209,6 +208,11 @@ def _key(key: Key, facts: Facts, *, unique: bool) -> str:
 def _constraint(key: Key, facts: Facts) -> str:
     told = f"UNIQUE ({facts['columns']})" if key.kind == UNIQUE else facts["definition"]
     return f"CONSTRAINT {quoted(key.name)} {told}"
+
+
+def _index(facts: Facts) -> str:
+    # The script that closes a gap runs in one transaction.
+    return facts["_sql"].replace(" CONCURRENTLY", "", 1)
 
 
 def _trigger(key: Key, facts: Facts) -> Iterator[str]:
