@@ -133,6 +133,9 @@ def _column(each: Difference) -> Mend:
         collation = f" COLLATE {quoted(facts['collation'])}" if facts.get("collation") else ""
         loses = not _keeps(each.found.get("type", ""), facts["type"])
         using = f" USING {name}::{facts['type']}" if loses else ""
+        if "default" in each.facts and each.found.get("default"):
+            # It may not fit the new type.
+            statements.append(f"{alter} ALTER {name} DROP DEFAULT")
         statements.append(f"{alter} ALTER {name} TYPE {facts['type']}{collation}{using}")
     if "generated" in each.facts:
         return Mend(notes=("drop the column and add it again as a generated one",))
