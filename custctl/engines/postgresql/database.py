@@ -153,6 +153,8 @@ class PostgresqlDatabase(ServerDatabase):
             "search_path": self._search_path(),
             "client_min_messages": "warning",
             "standard_conforming_strings": "on",
+            # To compile a statement takes longer than to read a page.
+            "jit": "off",
         }
 
     def _options(self) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import psycopg
 from psycopg.sql import Literal
 
-from custctl.engines.connection import CELL_END, Compared, Connection, Joined, Prepared
+from custctl.engines.connection import CELL_END, Compared, Connection, Joined, Prepared, Row
 from custctl.engines.postgresql import errors
 from custctl.engines.postgresql.connection import LimitedConnection
 
@@ -50,6 +50,14 @@ class PostgresqlConnection(Connection):
         from custctl.engines.postgresql.searching import part_hits
 
         return part_hits(self, part)
+
+    def run_found(self, found: Hits) -> Sequence[Row]:
+        # A prepared statement's plan is the same for rare words and for frequent ones.
+        before, self.driver.prepare_threshold = self.driver.prepare_threshold, None
+        try:
+            return super().run_found(found)
+        finally:
+            self.driver.prepare_threshold = before
 
     def quote(self, name: str) -> str:
         return '"' + name.replace('"', '""') + '"'

@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from custctl.engines.connection import Connection
 
 _BROAD: Final = 2  # prefixes of up to this many letters match so many words that another need is looked up first
+_FIRST: Final = -(2**63)  # ids
+_LAST: Final = 2**63 - 1
+# Ids that are searched before all others: they hold a page of what many customers have, and the heap pages of the other
+# matches need not be read to sort them.
+_NEAR: Final = 20_000
+_FORMS: Final = 20  # alternatives of a word or a phone as typed; a word that may have a wrong letter has hundreds
+# No parallel worker may call this function. To start workers takes longer than to read a page; the planner starts them
+# because it expects to make the words of each match again.
+_SERIAL: Final = "pg_catalog.pg_backend_pid() > 0"
 _LONGEST: Final = 500  # indexed characters of an own field: a lexeme has a maximum length
 
 
@@ -35,7 +44,7 @@ def hits(connection: Connection, sought: Sought) -> Hits:
     digits = f"coalesce({_qualified(connection, 'custctl_digits')}(phone), '')"
     ours = f"{_qualified(connection, 'custctl_words')}(email || ' ' || coalesce(phone, ''), {names}, {digits})"
     vectors = [ours, *(_escaped(own_words(connection, column)) for column in _own_columns(connection))]
-    values: dict[str, Any] = {"lane": sought.lane, "after": sought.after, "most": sought.limit, "email": sought.email}
+    values: dict[str, Any] = {"after": sought.after, "first": _FIRST, "most": sought.limit, "email": sought.email}
 
     def everywhere(query: str) -> str:
         return _any(f"{vector} @@ {_place(values, query)}" for vector in vectors)
@@ -65,17 +74,22 @@ def hits(connection: Connection, sought: Sought) -> Hits:
     broad = [need for need in sought.needs if need not in narrow]
     conditions = {1: found(exact), 2: found(narrow) if broad else found(narrow, exact)}
     not_first = "" if sought.email is None else " AND email <> %(email)s"
-    # A phone is rare, but no statistics say so: the planner would walk all rows in order of the id. It cannot in order of
-    # an expression.
-    order = "id + 0" if any(map(_is_phone, sought.needs)) else "id"
+    is_rare = any(map(_is_rare, sought.needs))
     for lane, condition in conditions.items():
-        if lane >= sought.lane:
-            behind = " AND id > %(after)s::bigint" if lane == sought.lane else ""
-            rows = f"FROM {table} WHERE {condition}{not_first}{behind} ORDER BY {order}"
+        if lane < sought.lane:
+            continue
+        behind = f"%({'after' if lane == sought.lane else 'first'})s::bigint"
+        near = f"(SELECT least(min(id), {_LAST - _NEAR}) + {_NEAR} FROM {table} WHERE id > {behind})"
+        for low, high in [(behind, None)] if is_rare else [(behind, near), (near, None)]:
+            # The planner reads the rows in order of the id if it expects a page among the first of them. It cannot in order
+            # of an expression.
+            place, end = ("id", f" AND id <= {high}") if high else ("id + 0", "")
+            rows = f"FROM {table} WHERE {condition}{not_first} AND {place} > {low}{end} AND {_SERIAL}"
             if lane == 2 and broad:
                 # OFFSET keeps the check out of the inner query: it ends with the page.
-                rows = f"FROM (SELECT * {rows} OFFSET 0) AS held WHERE {found(broad, exact)} ORDER BY id"
-            lanes.append(f"(SELECT {lane} AS lane, id {rows} LIMIT %(most)s::bigint)")
+                rows = f"FROM (SELECT *, {place} AS custctl_place {rows} ORDER BY {place} OFFSET 0) AS held"
+                rows, place = f"{rows} WHERE {found(broad, exact)}", "custctl_place"
+            lanes.append(f"(SELECT {lane} AS lane, id {rows} ORDER BY {place} LIMIT %(most)s::bigint)")
     text = f"SELECT lane, id FROM ({' UNION ALL '.join(lanes)}) AS lanes LIMIT %(most)s::bigint"
     named = tuple(name for name in values if f"%({name})s" in text)
     return Hits(text, named, {name: values[name] for name in named})
@@ -126,8 +140,9 @@ def _is_broad(need: Need) -> bool:
     return any(not term.whole and len(term.text) <= _BROAD for each in need for term in each)
 
 
-def _is_phone(need: Need) -> bool:
-    return any(term.text.startswith(REVERSED) for each in need for term in each)
+def _is_rare(need: Need) -> bool:
+    """Tell whether few customers meet a need of which the planner expects many: it has no statistics of rare words."""
+    return len(need) > _FORMS or any(term.text.startswith(REVERSED) for each in need for term in each)
 
 
 def _query(needs: Sequence[Need]) -> str:
