@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -358,7 +359,21 @@ def test_a_list_without_an_end_is_given_up(local: Place, facade: Front) -> None:
 # Kills
 
 
-def test_a_kill_at_any_moment_leaves_one_account(local: Place, facade: Front, directory: Directory) -> None:
+def mix_faults(facade: Front, seed: int) -> None:
+    """Let about a third of the requests fail in some way, and a third of the new accounts' answers be lost."""
+    dice = random.Random(seed)
+    faults = (
+        peers.frozen, peers.cut, peers.garbage, whole("500 Oops"), whole("503 No", b"", "Retry-After: 0"),
+        whole("429 Slow", b"", "Retry-After: 0"), whole("200 OK", b"<html>"),
+    )  # fmt: skip
+    facade.fault = lambda _: dice.choice(faults) if dice.random() < 1 / 3 else None
+    facade.lose = lambda asked: asked.method == "POST" and dice.random() < 1 / 3
+
+
+@pytest.mark.parametrize("faulty", [False, True], ids=["up", "faulty"])
+def test_a_kill_at_any_moment_leaves_one_account(
+    local: Place, facade: Front, directory: Directory, faulty: bool
+) -> None:
     """Before and after each HTTP call and each transaction, in turn; `make soak` does it 200 times."""
     script = str(Path(__file__).with_name("killed.py"))
     environ = {**local.environ, "PYTHONPATH": str(REPOSITORY)}
@@ -369,6 +384,9 @@ def test_a_kill_at_any_moment_leaves_one_account(local: Place, facade: Front, di
         kind = ("add", "update", "delete")[run % 3]
         if kind != "add":
             local.add(email=email)
+        if faulty:
+            give_provider(local, facade.url, timeout="2s")
+            mix_faults(facade, run)
         arguments = {
             "add": ["customer", "add", "--email", email, "--first-name", "F", "--last-name", "L"],
             "update": ["customer", "update", email, "--status", "suspended", "--email", f"n{email}"],
@@ -378,11 +396,14 @@ def test_a_kill_at_any_moment_leaves_one_account(local: Place, facade: Front, di
             [sys.executable, script, str(moments[kind]), *arguments],
             cwd=local.path, env=environ, capture_output=True, timeout=300, check=False,
         )  # fmt: skip
-        assert done.returncode in (-signal.SIGKILL, 0), done.stderr
-        killed += done.returncode != 0
+        assert done.returncode in ((-signal.SIGKILL, 0, 12) if faulty else (-signal.SIGKILL, 0)), done.stderr
+        killed += done.returncode == -signal.SIGKILL
+        if faulty:
+            facade.fault, facade.lose = is_up, lambda _: False
+            give_provider(local, facade.url)
         # A fifth of the moments at a time is enough in the suite, and each of them in a long run.
         step = 1 if KILLS > 50 else 5
-        moments[kind] = 1 if done.returncode == 0 else moments[kind] + step
+        moments[kind] = moments[kind] + step if done.returncode == -signal.SIGKILL else 1
     assert killed
     expire(local)
     make_due(local)

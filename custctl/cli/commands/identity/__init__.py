@@ -9,12 +9,12 @@ _HERE = "custctl.cli.commands.identity"
 identity = group(
     "identity",
     {
-        "status": (f"{_HERE}.status:status", "Show the provider, what it can do, and what is still to be done there."),
-        "sync": (f"{_HERE}.sync:sync", "Do what is left to be done at the provider."),
+        "status": (f"{_HERE}.status:status", "Show the provider, what it can do, and the work that is left there."),
+        "sync": (f"{_HERE}.sync:sync", "Update the accounts that do not follow their customers yet."),
         "verify": (f"{_HERE}.verify:verify", "Compare all customers with all accounts, and repair differences."),
         "migrate": (f"{_HERE}.migrate:migrate", "Move the passwords in this database to the provider."),
-        "link": (f"{_HERE}.link:link", "Say which account is a customer's."),
-        "unlink": (f"{_HERE}.unlink:unlink", "Forget which account is a customer's."),
+        "link": (f"{_HERE}.link:link", "Link an account at the provider to a customer."),
+        "unlink": (f"{_HERE}.unlink:unlink", "Remove the link between a customer and its account."),
     },
     help="Manage customers' accounts at the identity provider that the profile names.",
     examples="""

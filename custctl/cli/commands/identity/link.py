@@ -25,7 +25,7 @@ def link(
     subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="The account's id at the provider.")],
     operation_id: OperationOption = None,
 ) -> None:
-    """Say which account is a customer's. The account then follows the customer's email and status.
+    """Link an account at the provider to a customer. The account then follows the customer's email and status.
 
     Make sure that it is the customer's: whoever owns the account then logs in as that customer.
     """

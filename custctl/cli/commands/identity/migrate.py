@@ -36,8 +36,8 @@ def migrate(
 ) -> None:
     """Move the passwords in this database to the provider, after confirmation; a run that is killed is resumed by the next.
 
-    Auth0 imports the hashes, and customers notice nothing. Cognito and SCIM take none: the customer gets an account, the
-    provider sends what a new password is set with, and the hash is deleted. Exits with 10 if passwords were rejected.
+    Auth0 imports the hashes, and customers notice nothing. Cognito and SCIM take none: the customer gets an account without
+    a password, Cognito sends a code to set one, and the hash is deleted. Exits with 10 if passwords were rejected.
     """
     context = Context.of(ctx)
     context.renderer.check_fields(_PLANNED if dry_run else _DONE)

@@ -25,7 +25,7 @@ def sync(
     ctx: typer.Context,
     limit: Annotated[int, typer.Option("--limit", min=0, metavar="N", help="Maximum customers; 0 means no limit.")] = 0,
 ) -> None:
-    """Bring accounts at the provider to the state of their customers, wherever that is still to be done.
+    """Update the accounts at the provider that do not follow their customers yet.
 
     Two runs at once do no harm, and one that is killed is resumed by the next. Exits with 12 if something is left.
     """
@@ -48,7 +48,7 @@ def sync(
     hint = worked.reason.hint if worked.reason is not None else None
     again = "`custctl identity status` shows when the next attempt is due; then run `custctl identity sync` again"
     raise IncompleteError(
-        f"{plural(left, 'account is', 'accounts are')} still to be done{reason}",
+        f"{plural(left, 'account does not follow its customer', 'accounts do not follow their customers')} yet{reason}",
         hint=f"{hint}; {again}" if hint else again,
         details={"done": worked.done, "failed": worked.failed, "pending": left},
     )
