@@ -22,8 +22,8 @@ $(READY): pyproject.toml $(LOCK)
 ifeq ($(LOCK),)
 	$(PIP) install --upgrade --editable '.[dev]'
 else
-	# The lock names everything. With `--require-hashes` alone, pip can choose a release of `package[extra]` that is newer
-	# than the lock's, and fails. And an older pip installs what has no wheel in a way that leaves no true list of its files.
+# The lock names everything. With `--require-hashes` alone, pip can choose a release of `package[extra]` that is newer
+# than the lock's, and fails. And an older pip installs what has no wheel in a way that leaves no true list of its files.
 	$(PIP) install --use-pep517 --no-deps --require-hashes --requirement $(LOCK)
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	$(PIP) check

@@ -153,7 +153,7 @@ class PostgresqlDatabase(ServerDatabase):
             "search_path": self._search_path(),
             "client_min_messages": "warning",
             "standard_conforming_strings": "on",
-            # To compile a statement takes longer than to read a page.
+            # Compiling a statement takes longer than reading a page.
             "jit": "off",
         }
 

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 _BROAD: Final = 2  # prefixes of up to this many letters match so many words that another need is looked up first
 _FIRST: Final = -(2**63)  # ids
 _LAST: Final = 2**63 - 1
-# Ids that are searched before all others: they hold a page of what many customers have, and the heap pages of the other
-# matches need not be read to sort them.
+# Ids that are searched before all others. For a frequent word they hold a whole page, and the rows of the other matches need
+# not be read to sort them.
 _NEAR: Final = 20_000
 _FORMS: Final = 20  # alternatives of a word or a phone as typed; a word that may have a wrong letter has hundreds
-# No parallel worker may call this function. To start workers takes longer than to read a page; the planner starts them
-# because it expects to make the words of each match again.
+# No parallel worker may call this function. Starting workers takes longer than reading a page; the planner starts them
+# because it expects to compute the words of each match again.
 _SERIAL: Final = "pg_catalog.pg_backend_pid() > 0"
 _LONGEST: Final = 500  # indexed characters of an own field: a lexeme has a maximum length
 
