@@ -86,7 +86,7 @@ def _hint(pending: int, others: int, *, fix: bool) -> str:
     if pending:
         hints.append(f"{plural(pending, 'repair is', 'repairs are')} queued already: run `custctl identity sync`")
     if others:
-        by_hand = "`custctl identity link` settles what has no repair"
+        by_hand = "link what has no repair by hand: see `custctl identity link --help`"
         hints.append(by_hand if fix else "`custctl identity verify --fix` queues the repairs")
     return "; ".join(hints)
 
