@@ -18,8 +18,9 @@ from hypothesis import HealthCheck, settings
 
 from custctl.schema.names import PRODUCT_SCRIPTS
 
-# On a busy machine any example may be slow. `--hypothesis-profile=ci` tries the same examples each time.
+# On a busy machine any example may be slow. `--hypothesis-profile=ci` tries the same examples each time, and fewer.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("ci"), max_examples=40)
 settings.load_profile("busy")
 
 # Where the tests run in the background the shell has Ctrl-C ignored, and what they start would inherit that.

@@ -63,7 +63,13 @@ def test_ids_never_change_and_never_come_back(migrated: Project) -> None:
 @pytest.fixture
 def crowded(migrated: Project) -> Project:
     """A database in which a search of two letters takes a moment."""
-    migrated.ok("seed", "--customers", "60000")
+    with migrated.database() as database:
+        database.execute(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)"
+            " INSERT INTO customer (email, first_name, last_name, company)"
+            " SELECT 'a' || i || '@example.com', 'Ada', 'Lovelace', 'Analytical Engines Ltd' FROM n"
+        )
+    database.close()
     return migrated
 
 
