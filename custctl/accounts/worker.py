@@ -351,8 +351,9 @@ def _is_enabled(customer: Row) -> bool:
 
 
 def _for_a_person(customer_id: int, subjects: Sequence[str], what: str) -> AccountTakenError:
+    noun = "account" if len(subjects) == 1 else "accounts"
     named = ", ".join(f"`{subject}`" for subject in subjects[:3])
     return AccountTakenError(
-        f"{'account' if len(subjects) == 1 else 'accounts'} {named} {what} customer {customer_id}, and custctl did not make it for that customer",
+        f"{noun} {named} {what} customer {customer_id}, and custctl did not make it for that customer",
         hint=f"if it is the customer's: `custctl identity link {customer_id} {subjects[0]}`",
     )

@@ -83,7 +83,7 @@ def record(database: Database, session: ScriptSession, on_build: Callable[[Searc
     try:
         for index in _planned(database, connection, found):
             on_build(index)
-            if all(each.state == "baseline" for each in records):
+            if records and all(each.state == "baseline" for each in records):
                 _remember(session, index)
             database.build_own_words(session, index)
     except CustctlError:

@@ -85,7 +85,7 @@ class _Patterns:
 def _any(conditions: Sequence[str]) -> str:
     """Return the condition that one of several holds.
 
-    One alone has no parentheses: a compatible server reads each pair several times, and anew on every connection.
+    A single one has no parentheses: some servers parse each pair several times, and again on every connection.
     """
     return f"({' OR '.join(conditions)})" if len(conditions) > 1 else conditions[0]
 
