@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from custctl.support.errors import ExitCode
@@ -30,6 +30,35 @@ class Merge(NamedTuple):
     unchanged: int = 0
     taken: Sequence[int] = ()
     absent: Sequence[int] = ()
+
+    @classmethod
+    def of(
+        cls,
+        size: int,
+        *,
+        known: Collection[int],
+        inserted: Sequence[int],
+        updated: Sequence[int],
+        insert: bool,
+        update: bool,
+    ) -> Merge:
+        """Return the result of a merge.
+
+        Args:
+            size: number of rows in the batch.
+            known: positions whose key a row already had.
+            inserted: ids of new rows, in any order.
+            updated: ids of changed rows, in any order.
+            insert: whether rows with a new key were inserted.
+            update: whether rows with a known key were updated.
+        """
+        return cls(
+            inserted=sorted(inserted),
+            updated=sorted(updated),
+            unchanged=len(known) - len(updated) if update else 0,
+            taken=() if update else sorted(known),
+            absent=() if insert else sorted(set(range(size)).difference(known)),
+        )
 
 
 class Remains(NamedTuple):

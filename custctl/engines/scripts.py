@@ -73,4 +73,8 @@ class Lint(Protocol):
     """An engine's linter."""
 
     def __call__(self, statements: Sequence[Statement], *, transaction: bool) -> list[Finding]:
-        """Return what in a script locks, destroys data, or has no effect inside the script's transaction, if any."""
+        """Return what in a script locks, destroys data, or has no effect, by line, even if the script allows it.
+
+        Args:
+            transaction: whether the script runs in one transaction (not with `-- custctl: transaction=off`).
+        """

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from custctl.engines.mssql.reader import statements
 from custctl.engines.mssql.script import needs_autocommit, restores_session, split, transaction_control
-from custctl.engines.mssql.tokens import Kind, tokenise
+from custctl.engines.mssql.tokens import tokenise
 from custctl.engines.scripts import ScriptSyntaxError, Statement
+from custctl.engines.tokens import Kind
 
 PROCEDURE = """CREATE PROCEDURE dbo.p AS
 BEGIN

@@ -19,8 +19,9 @@ from custctl.engines.postgresql.script import (
     split,
     transaction_control,
 )
-from custctl.engines.postgresql.tokens import Kind, first_word, tokenise
+from custctl.engines.postgresql.tokens import first_word, tokenise
 from custctl.engines.scripts import ScriptSyntaxError, Statement
+from custctl.engines.tokens import Kind
 
 FUNCTION = """CREATE OR REPLACE FUNCTION f(a int) RETURNS int
 BEGIN ATOMIC

@@ -68,14 +68,8 @@ def merge(
         stage.empty()
     finally:
         stage.close()
-    taken = {at for at, _, _ in known}
-    return Merge(
-        inserted=sorted(inserted),
-        updated=sorted(changed),
-        unchanged=len(known) - len(changed) if update else 0,
-        taken=[] if update else sorted(taken),
-        absent=[] if insert else [at for at in range(len(rows)) if at not in taken],
-    )
+    at_known = [at for at, _, _ in known]
+    return Merge.of(len(rows), known=at_known, inserted=inserted, updated=changed, insert=insert, update=update)
 
 
 class _Stage:

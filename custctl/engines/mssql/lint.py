@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
 
-from custctl.engines.linting import Findings
+from custctl.engines.linting import Linter
 from custctl.engines.mssql.reader import (
     Code,
     ColumnDefinition,
@@ -99,14 +99,13 @@ _PartKey = tuple[str, _TableKey, str]
 _NOWHERE: _TableKey = ("", "", "")
 
 
-class _Linter(Findings):
+class _Linter(Linter):
     """The state of one script: what it has created so far, and what it dropped without creating it again."""
 
     hints = _HINTS
 
     def __init__(self, *, transaction: bool) -> None:
-        super().__init__()
-        self._in_transaction = transaction
+        super().__init__(transaction=transaction)
         self._saved: set[str] = set()
         self._conditional = False
         # The common table expressions of the next statement: their queries by name.
@@ -117,7 +116,7 @@ class _Linter(Findings):
         # Indexes, triggers and constraints: their kind, their table (unless a trigger), their name.
         self._made: set[_PartKey] = set()
 
-    def read(self, statement: Statement) -> None:
+    def _read(self, statement: Statement) -> None:
         text = statement.text
         upper = text.upper()
         if not any(word in upper for word in _WORDS):
@@ -432,22 +431,8 @@ class _Linter(Findings):
 
 
 def lint(statements: Sequence[Statement], *, transaction: bool = True) -> list[Finding]:
-    """Find statements that block others, destroy data, or fail.
-
-    Args:
-        statements: a script, split.
-        transaction: whether the script runs in one transaction; false with `-- custctl: transaction=off`.
-
-    Returns:
-        The findings, by line. The caller checks whether the script allows them.
-    """
-    linter = _Linter(transaction=transaction)
-    before = None
-    for statement in statements:
-        if statement is not before:  # a batch that GO repeats is read once
-            linter.read(statement)
-        before = statement
-    return linter.finish()
+    """Find statements that block others, destroy data, or fail; see `Lint`."""
+    return _Linter(transaction=transaction).check(statements)
 
 
 _CHECKS: dict[str, Callable[[_Linter, Reader], None]] = {

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
 from typing import NamedTuple
 
-from custctl.engines.mssql.tokens import Kind, Token, tokenise
+from custctl.engines.mssql.tokens import Token, tokenise
+from custctl.engines.tokens import Kind
 
 
 def _words(text: str) -> frozenset[str]:

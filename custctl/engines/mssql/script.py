@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from custctl.engines.mssql.reader import Code, Reader, is_on, statements
-from custctl.engines.mssql.tokens import LINE_COMMENT, QUOTED_NAME, STRING, comment_end, tokenise
+from custctl.engines.mssql.tokens import LINE_COMMENT, QUOTED_NAME, STRING, tokenise
 from custctl.engines.scripts import ScriptSyntaxError, Statement
+from custctl.engines.tokens import comment_end
 from custctl.support.patterns import compiled
 
 _MOST_REPEATS = 10_000

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from enum import Enum
-from typing import NamedTuple
 
+from custctl.engines import tokens
+from custctl.engines.tokens import COMMENT_EDGE, KINDS, Kind, comment_end
 from custctl.support.patterns import compiled
 
 STRING = r"'[^']*+(?:''[^']*+)*+'"
@@ -35,46 +35,13 @@ _TOKEN = compiled(
     re.VERBOSE | re.DOTALL,
 )
 _INSIDE = compiled(rf"(?:[^()'\"\[/\-]++|{STRING}|{QUOTED_NAME}|{LINE_COMMENT}|-|/(?!\*))*+")
-_COMMENT_EDGE = compiled(r"/\*|\*/")
 _TO_COMMENT = compiled(rf"(?:[^'\"\[/\-]++|{STRING}|{QUOTED_NAME}|{LINE_COMMENT}|-|/(?!\*))*+")
 
 
-class Kind(Enum):
-    """The kinds of tokens.
+class Token(tokens.Token):
+    """One token of a batch."""
 
-    A bare word or number, a string, a quoted name, a parenthesised group, an unclosed quote, any other character.
-    """
-
-    WORD = "word"
-    STRING = "string"
-    NAME = "name"
-    GROUP = "group"
-    OPEN = "open"
-    MARK = "mark"
-
-
-_KINDS = {kind.value: kind for kind in Kind}
-
-
-class Token(NamedTuple):
-    """One token of a batch.
-
-    Attributes:
-        kind: its kind.
-        text: as written, including quotes or parentheses.
-        start: offset of its first character.
-        end: offset after its last character.
-    """
-
-    kind: Kind
-    text: str
-    start: int
-    end: int
-
-    @property
-    def keyword(self) -> str:
-        """The word in upper case, to compare with keywords; empty if it is not a bare word."""
-        return upper(self.text) if self.kind is Kind.WORD else ""
+    __slots__ = ()
 
     @property
     def identifier(self) -> str | None:
@@ -99,21 +66,6 @@ class Token(NamedTuple):
         return self.text[1:].removesuffix(")")
 
 
-def upper(word: str) -> str:
-    """Return `word` with its ASCII letters in upper case: a dotless i is not an I in a keyword."""
-    return word.upper() if word.isascii() else "".join(c.upper() if c.isascii() else c for c in word)
-
-
-def comment_end(text: str, start: int) -> int:
-    """Return the offset after the block comment that opens at `start`, or -1 if it is never closed."""
-    depth = 0
-    for edge in _COMMENT_EDGE.finditer(text, start):
-        depth += 1 if edge[0] == "/*" else -1
-        if not depth:
-            return edge.end()
-    return -1
-
-
 def with_flat_comments(text: str) -> str:
     """Return `text` with parentheses instead of the marks of nested comments.
 
@@ -126,7 +78,7 @@ def with_flat_comments(text: str) -> str:
         start, position = match.end(), comment_end(text, match.end())
         if position < 0:
             break
-        inside = _COMMENT_EDGE.sub(lambda edge: "( " if edge[0] == "/*" else " )", text[start + 2 : position - 2])
+        inside = COMMENT_EDGE.sub(lambda edge: "( " if edge[0] == "/*" else " )", text[start + 2 : position - 2])
         flat += (text[done : start + 2], inside)
         done = position - 2
     return "".join((*flat, text[done:]))
@@ -149,7 +101,7 @@ def tokenise(text: str, start: int = 0, end: int | None = None, *, flat: bool = 
             if position < 0 or position > end:
                 return
         elif group != "group":
-            yield Token(_KINDS[group], match[group], first, position)
+            yield Token(KINDS[group], match[group], first, position)
         elif flat:
             yield Token(Kind.MARK, "(", first, position)
         else:

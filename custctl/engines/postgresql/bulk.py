@@ -55,14 +55,8 @@ def merge(
     changed = [row_id for _, row_id, differs in known if differs] if update else []
     if changed:
         stage.update()
-    there = {at for at, _, _ in known}
-    return Merge(
-        inserted=sorted(inserted),
-        updated=sorted(changed),
-        unchanged=len(known) - len(changed) if update else 0,
-        taken=[] if update else sorted(there),
-        absent=[] if insert else [at for at in range(len(rows)) if at not in there],
-    )
+    at_known = [at for at, _, _ in known]
+    return Merge.of(len(rows), known=at_known, inserted=inserted, updated=changed, insert=insert, update=update)
 
 
 class _Stage:

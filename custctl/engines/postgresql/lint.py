@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from custctl.engines.linting import Findings
+from custctl.engines.linting import Linter
 from custctl.engines.postgresql.reader import ColumnDefinition, Name, Reader
 from custctl.engines.postgresql.script import needs_autocommit
-from custctl.engines.postgresql.tokens import Kind, Token, lower, tokenise
+from custctl.engines.postgresql.tokens import Token, lower, tokenise
 from custctl.engines.scripts import Finding, Statement
+from custctl.engines.tokens import Kind
 
 _HINTS = {
     "drop-table": "stop using the table first and drop it in a later release; if it is rebuilt, compare the old and"
@@ -99,14 +100,13 @@ _DEFAULT_PATH = "public"
 _Key = tuple[str, str]
 
 
-class _Linter(Findings):
+class _Linter(Linter):
     """The state of one script: what it has created so far, and what it dropped without creating it again."""
 
     hints = _HINTS
 
     def __init__(self, *, transaction: bool) -> None:
-        super().__init__()
-        self._in_transaction = transaction
+        super().__init__(transaction=transaction)
         # The schema in which an unqualified name is looked up and created.
         self._path = _DEFAULT_PATH
         # Tables by (schema, name): created by this script, so that they hold only what it wrote; created only if they
@@ -123,7 +123,7 @@ class _Linter(Findings):
         self._held: set[tuple[_Key, str]] = set()
         self._proven: set[_Key] = set()
 
-    def read(self, statement: Statement) -> None:
+    def _read(self, statement: Statement) -> None:
         self._line = statement.line
         reader = Reader(tokenise(statement.text))
         if self._in_transaction and needs_autocommit(statement):
@@ -565,19 +565,8 @@ def _column(table: Name, reader: Reader) -> str:
 
 
 def lint(statements: Sequence[Statement], *, transaction: bool = True) -> list[Finding]:
-    """Find what locks, destroys data, or cannot run.
-
-    Args:
-        statements: the statements of a script.
-        transaction: whether the script runs in one transaction (not with `-- custctl: transaction=off`).
-
-    Returns:
-        The findings, by line. The caller checks whether the script allows them.
-    """
-    linter = _Linter(transaction=transaction)
-    for statement in statements:
-        linter.read(statement)
-    return linter.finish()
+    """Find what locks, destroys data, or cannot run; see `Lint`."""
+    return _Linter(transaction=transaction).check(statements)
 
 
 _CHECKS: dict[str, Callable[[_Linter, Reader], None]] = {

@@ -17,13 +17,12 @@ from custctl.engines.postgresql.tokens import (
     STRING,
     TAG,
     WORD,
-    Kind,
-    comment_end,
     dollar_end,
     first_word,
     tokenise,
 )
 from custctl.engines.scripts import ScriptSyntaxError, Statement
+from custctl.engines.tokens import Kind, comment_end
 from custctl.support.patterns import compiled
 
 # Patterns match whole runs, so that the loop takes a step per statement or parenthesis, not per character.
@@ -338,15 +337,15 @@ def _comment(text: str, position: int) -> int:
     if flat is not None:
         return flat.end()
     end = comment_end(text, position)
-    if end is None:
+    if end < 0:
         raise _unclosed(text, position)
     return end
 
 
 def _dollar_quoted(text: str, position: int) -> int:
     opening = _DOLLAR.match(text, position)
-    end = dollar_end(text, position, opening[0]) if opening else None
-    if end is None:
+    end = dollar_end(text, position, opening[0]) if opening else -1
+    if end < 0:
         raise _unclosed(text, position)
     return end
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from enum import Enum
-from typing import NamedTuple
 
+from custctl.engines import tokens
+from custctl.engines.tokens import KINDS, Kind, comment_end, upper
 from custctl.support.patterns import compiled
 
 BLANKS = " \t\n\r\f\v"
@@ -42,7 +42,6 @@ DOLLAR = rf"\${TAG}"
 NAME_BYTES = 63
 """The length to which PostgreSQL cuts a name, in bytes (NAMEDATALEN - 1)."""
 
-_COMMENT_EDGE = compiled(r"/\*|\*/")
 _FIRST_WORD = compiled(WORD)
 _TOKEN = compiled(
     rf"""(?:{BLANK}++|{LINE_COMMENT}|{FLAT_COMMENT})*+(?:
@@ -62,39 +61,10 @@ _UESCAPE = compiled(rf"(?:{BLANK}++|{LINE_COMMENT}|{FLAT_COMMENT})*+UESCAPE{BLAN
 _HEX = "[0-9A-Fa-f]"
 
 
-class Kind(Enum):
-    """What a token is: a bare word, a run of digits, a string, a quoted name, something unclosed, any other mark."""
+class Token(tokens.Token):
+    """One token of a script."""
 
-    WORD = "word"
-    NUMBER = "number"
-    STRING = "string"
-    NAME = "name"
-    OPEN = "open"
-    MARK = "mark"
-
-
-_KINDS = {kind.value: kind for kind in Kind}
-
-
-class Token(NamedTuple):
-    """One token of a script.
-
-    Attributes:
-        kind: its kind.
-        text: the text as written, including quotes.
-        start: offset of its first character.
-        end: offset after its last character.
-    """
-
-    kind: Kind
-    text: str
-    start: int
-    end: int
-
-    @property
-    def keyword(self) -> str:
-        """The word in upper case, to compare with keywords; empty if it is not a bare word."""
-        return upper(self.text) if self.kind is Kind.WORD else ""
+    __slots__ = ()
 
     @property
     def mark(self) -> str:
@@ -107,11 +77,6 @@ class Token(NamedTuple):
         if self.kind is Kind.WORD:
             return _cut(lower(self.text))
         return _cut(_unquote(self.text)) if self.kind is Kind.NAME else None
-
-
-def upper(word: str) -> str:
-    """Return `word` with its ASCII letters in upper case; keywords contain no other letters."""
-    return word.upper() if word.isascii() else "".join(c.upper() if c.isascii() else c for c in word)
 
 
 def lower(word: str) -> str:
@@ -128,20 +93,10 @@ def first_word(text: str) -> str:
     return token.keyword if token else ""
 
 
-def comment_end(text: str, start: int) -> int | None:
-    """Return the offset after the block comment that opens at `start`; None if it is never closed."""
-    depth = 0
-    for edge in _COMMENT_EDGE.finditer(text, start):
-        depth += 1 if edge[0] == "/*" else -1
-        if not depth:
-            return edge.end()
-    return None
-
-
-def dollar_end(text: str, start: int, opening: str) -> int | None:
-    """Return the offset after the string that `opening` opens at `start`; None if it is never closed."""
+def dollar_end(text: str, start: int, opening: str) -> int:
+    """Return the offset after the string that `opening` opens at `start`, or -1 if it is never closed."""
     close = text.find(opening, start + len(opening))
-    return None if close < 0 else close + len(opening)
+    return close if close < 0 else close + len(opening)
 
 
 def tokenise(text: str, start: int = 0) -> Iterator[Token]:
@@ -152,15 +107,15 @@ def tokenise(text: str, start: int = 0) -> Iterator[Token]:
     position = start
     while (match := _TOKEN.match(text, position)) is not None and match.lastgroup is not None:
         group, begin, position = match.lastgroup, match.start(match.lastgroup), match.end()
-        kind = _KINDS.get(group)
+        kind = KINDS.get(group)
         if group == "comment":
             end = comment_end(text, begin)
-            if end is not None:
+            if end >= 0:
                 position = end
                 continue
         elif group == "dollar":
             end = dollar_end(text, begin, match[group])
-            if end is not None:
+            if end >= 0:
                 kind, position = Kind.STRING, end
         elif group == "name" and text[begin] != '"' and (escape := _UESCAPE.match(text, position)):
             position = escape.end()

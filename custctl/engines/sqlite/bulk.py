@@ -37,32 +37,19 @@ def merge(
     if typed:
         rows = [[typed[at](cell) if at in typed else cell for at, cell in enumerate(row)] for row in rows]
     staged.fill(rows)
+    changed: list[int] = []
     if update:
         found = staged.known_and_same()
-        changed = [(at, row_id) for at, row_id, same in found if not same]
         known = [at for at, _, _ in found]
-        taken: list[int] = []
+        changed = [row_id for _, row_id, same in found if not same]
         if changed:
             staged.update()
     else:
-        changed = []
-        known = taken = staged.known()
-    unchanged = len(known) - len(changed) if update else 0
+        known = staged.known()
     inserted: Sequence[int] = ()
-    absent: list[int] = []
-    if len(known) < len(rows):
-        if insert:
-            inserted = staged.insert(some_known=bool(known))
-        else:
-            there = set(known)
-            absent = [at for at in range(len(rows)) if at not in there]
-    return Merge(
-        inserted=inserted,
-        updated=sorted(row_id for _, row_id in changed),
-        unchanged=unchanged,
-        taken=taken,
-        absent=absent,
-    )
+    if insert and len(known) < len(rows):
+        inserted = staged.insert(some_known=bool(known))
+    return Merge.of(len(rows), known=known, inserted=inserted, updated=changed, insert=insert, update=update)
 
 
 class _Stage:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from custctl.engines.linting import Findings
+from custctl.engines.linting import Linter
 from custctl.engines.scripts import Finding, Statement
 from custctl.engines.sqlite.reader import ColumnDefinition, Name, Reader
 
@@ -64,14 +64,13 @@ _OUTSIDE_ONLY = frozenset({"FOREIGN_KEYS", "JOURNAL_MODE", "SYNCHRONOUS", "WAL_C
 _Key = tuple[str, str]
 
 
-class _Linter(Findings):
+class _Linter(Linter):
     """The state of one script: what it has created so far, and what it dropped without creating it again."""
 
     hints = _HINTS
 
     def __init__(self, *, transaction: bool) -> None:
-        super().__init__()
-        self._in_transaction = transaction
+        super().__init__(transaction=transaction)
         # Tables by (schema, name): created by this script, so that they hold only what it wrote; created only if they
         # did not exist; dropped or renamed by this script.
         self._own: set[_Key] = set()
@@ -80,7 +79,7 @@ class _Linter(Findings):
         # Indexes and triggers.
         self._made: set[tuple[str, str]] = set()
 
-    def read(self, statement: Statement) -> None:
+    def _read(self, statement: Statement) -> None:
         self._line = statement.line
         reader = Reader(statement.text)
         check = _CHECKS.get(reader.keyword())
@@ -263,19 +262,8 @@ class _Linter(Findings):
 
 
 def lint(statements: Sequence[Statement], *, transaction: bool = True) -> list[Finding]:
-    """Find what locks, destroys data, or silently does nothing.
-
-    Args:
-        statements: the statements of a script.
-        transaction: whether the script runs in one transaction (not with `-- custctl: transaction=off`).
-
-    Returns:
-        The findings, by line. The caller checks whether the script allows them.
-    """
-    linter = _Linter(transaction=transaction)
-    for statement in statements:
-        linter.read(statement)
-    return linter.finish()
+    """Find what locks, destroys data, or silently does nothing; see `Lint`."""
+    return _Linter(transaction=transaction).check(statements)
 
 
 _CHECKS: dict[str, Callable[[_Linter, Reader], None]] = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from custctl.engines.sqlite.tokens import Kind, Token, tokenise
+from custctl.engines.sqlite.tokens import Token, tokenise
+from custctl.engines.tokens import Kind
 
 _NOT_CONSTANT = frozenset({"CURRENT_TIME", "CURRENT_DATE", "CURRENT_TIMESTAMP"})
 

@@ -9,7 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 from custctl.engines.resuming import Lost, Temporary, lost_objects, mentions
 from custctl.engines.sqlite.reader import Reader
-from custctl.engines.sqlite.tokens import Kind, first_word, tokenise
+from custctl.engines.sqlite.tokens import first_word, tokenise
+from custctl.engines.tokens import Kind
 
 if TYPE_CHECKING:
     from custctl.engines.scripts import Statement

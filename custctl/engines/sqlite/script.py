@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from custctl.engines.scripts import ScriptSyntaxError, Statement
-from custctl.engines.sqlite.tokens import BLANK, BLANKS, COMMENT, QUOTED_NAME, STRING, WORD, Kind, first_word, tokenise
+from custctl.engines.sqlite.tokens import BLANK, BLANKS, COMMENT, QUOTED_NAME, STRING, WORD, first_word, tokenise
+from custctl.engines.tokens import Kind
 from custctl.support.patterns import compiled
 
 _CONTROL = frozenset({"BEGIN", "COMMIT", "END", "ROLLBACK", "USE"})

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from custctl.engines.sqlite.tokens import Kind, Token, tokenise
+from custctl.engines.sqlite.tokens import Token, tokenise
+from custctl.engines.tokens import Kind
 
 _PARTS = ("PRIMARY", "NOT", "NULL", "UNIQUE", "CHECK", "DEFAULT", "COLLATE", "REFERENCES", "FOREIGN", "GENERATED", "AS")
 # After one of these words, a word of `_PARTS` continues the clause: `ON DELETE SET NULL`, `NOT NULL`, `GENERATED … AS`.

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from enum import Enum
-from typing import NamedTuple
 
+from custctl.engines import tokens
+from custctl.engines.tokens import KINDS, Kind, upper
 from custctl.support.patterns import compiled
 
 BLANKS = " \t\n\f\r"
@@ -38,38 +38,10 @@ _TOKEN = compiled(
 )
 
 
-class Kind(Enum):
-    """What a token is: a bare word or number, a string, a quoted name, an unclosed quote, any other character."""
+class Token(tokens.Token):
+    """One token of a script."""
 
-    WORD = "word"
-    STRING = "string"
-    NAME = "name"
-    OPEN = "open"
-    MARK = "mark"
-
-
-_KINDS = {kind.value: kind for kind in Kind}
-
-
-class Token(NamedTuple):
-    """One token of a script.
-
-    Attributes:
-        kind: its kind.
-        text: the text as written, including quotes.
-        start: offset of its first character.
-        end: offset after its last character.
-    """
-
-    kind: Kind
-    text: str
-    start: int
-    end: int
-
-    @property
-    def keyword(self) -> str:
-        """The word in upper case, to compare with keywords; empty if it is not a bare word."""
-        return upper(self.text) if self.kind is Kind.WORD else ""
+    __slots__ = ()
 
     @property
     def identifier(self) -> str | None:
@@ -86,11 +58,6 @@ class Token(NamedTuple):
         return upper(inner if quote == "]" else inner.replace(quote * 2, quote))
 
 
-def upper(word: str) -> str:
-    """Return `word` with its ASCII letters in upper case: to SQLite a dotless i is not an I."""
-    return word.upper() if word.isascii() else "".join(c.upper() if c.isascii() else c for c in word)
-
-
 def first_word(text: str) -> str:
     """Return the first word of a statement in upper case; empty if it does not start with a word."""
     match = _FIRST_WORD.match(text)
@@ -105,5 +72,5 @@ def tokenise(text: str, start: int = 0) -> Iterator[Token]:
     match = _TOKEN.match(text, start)
     while match is not None and match.lastgroup is not None:
         group = match.lastgroup
-        yield Token(_KINDS[group], match[group], match.start(group), match.end())
+        yield Token(KINDS[group], match[group], match.start(group), match.end())
         match = _TOKEN.match(text, match.end())
