@@ -146,7 +146,7 @@ MADE: Made = {
     ],
     ('migrations/0008_add_audit_login.sql', 'v1:sha256:930a1260b89d58a28593f870b908c3453921bdb6701d4c0e9926472b972c8de9'): [
         ('column', 'customer_audit', 'database_login', {'type': 'nvarchar(256)', 'nullable': 'yes', 'collation': 'binary', 'default': 'yes', '_default': 'ORIGINAL_LOGIN()', '_default_name': 'customer_audit_database_login_default'}),
-        ('check', 'customer_audit', 'customer_audit_database_login_check', {'enabled': 'yes', 'validated': 'yes', '_sql': "CHECK (\n  database_login IS NULL\n  OR database_login = ORIGINAL_LOGIN() COLLATE Latin1_General_BIN2\n  OR held_values IS NULL AND values_hash <> N''\n)"}),
+        ('check', 'customer_audit', 'customer_audit_database_login_check', {'enabled': 'yes', '_sql': "CHECK (\n  database_login IS NULL\n  OR database_login = ORIGINAL_LOGIN() COLLATE Latin1_General_BIN2\n  OR held_values IS NULL AND values_hash <> N''\n)"}),
     ],
     ('repeatable/roles.sql', 'v1:sha256:d161470f13d0fb660358e36d619d7b2625803293abd4cc7350822ebfcd310e39'): [
     ],

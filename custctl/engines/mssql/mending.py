@@ -55,14 +55,15 @@ def _mend(each: Difference, expected: Shape, found: Shape) -> Mend:
         # A table has only one primary key, and foreign keys may refer to it: add a unique constraint instead.
         other = Key(PRIMARY_KEY, key.table, "") in found
         return Mend((f"ALTER TABLE {table} ADD {_key(key, facts, unique=other)}",))
+    validates = key.kind == UNIQUE or facts.get("validated") == "yes"
     if each.facts and set(each.facts) <= {"enabled", "validated"}:
-        return Mend((f"ALTER TABLE {table} WITH CHECK CHECK CONSTRAINT {name}",))
+        return Mend((f"ALTER TABLE {table} WITH {'CHECK' if validates else 'NOCHECK'} CHECK CONSTRAINT {name}",))
     constraint = _constraint(key, facts)
     if constraint is None:
         return _again(each)
     gone = (f"ALTER TABLE {table} DROP CONSTRAINT {name}",) if each.fault == "different" else ()
     tidy = _tidy(key, found) if key.kind == CHECK else ()
-    return Mend((*gone, *tidy, f"ALTER TABLE {table} ADD {constraint}"))
+    return Mend((*gone, *tidy, f"ALTER TABLE {table} {'' if validates else 'WITH NOCHECK '}ADD {constraint}"))
 
 
 def _tidy(key: Key, found: Shape) -> Iterator[str]:
