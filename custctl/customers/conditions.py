@@ -224,7 +224,7 @@ class OwnColumn:
     """
 
     def __init__(self, connection: Connection, field: Field) -> None:
-        place = f"{connection.qualified(CUSTOMER)}.{connection.quote(field.name)}"
+        place = f"{connection.quote(CUSTOMER)}.{connection.quote(field.name)}"
         self._connection, self._field = connection, field
         self._compared: Compared = connection.own_compared(field, place)
         self.is_text = field.kind in ("text", "uuid", "json") and not self._compared.type

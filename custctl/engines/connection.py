@@ -297,7 +297,7 @@ class Connection(ABC):
         return _PLACE.sub(lambda found: filled.get(found[1], found[0]), text), parameters
 
     def _own_cells(self) -> str:
-        table = self.qualified(CUSTOMER)
+        table = self.quote(CUSTOMER)
         columns = ((field, self.quote(field.name)) for field in self.own.fields)
         return "".join(f", {self.own_cell(field, f'{table}.{name}')} AS {name}" for field, name in columns)
 

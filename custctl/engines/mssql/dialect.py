@@ -34,6 +34,8 @@ _FURTHER_CASES = {"\u03c3": "\u03c2", "\u03c2": "\u03c3", "ß": "\u1e9e", "\u03b
 class _Compiler(MSSQLCompiler):
     """T-SQL in which a text equals a parameter only if both have the same length, and times are sent as text.
 
+    Columns are named without a schema: SQL Server has deprecated names of three parts.
+
     In T-SQL, `=` pads the shorter side with blanks in every collation: `Austria` equals `Austria `. ORDER BY and `<`
     pad too, but stay unchanged, because they agree with each other.
 
@@ -46,6 +48,12 @@ class _Compiler(MSSQLCompiler):
         if not isinstance(bindparam.type, Timestamp):
             return place
         return f"CAST({place} AS DATETIME2({MILLISECONDS}))"
+
+    def visit_column(self, column: sa.ColumnClause[Any], *args: Any, **kw: Any) -> str:
+        """Return the column, after the name of its table where SQLAlchemy puts that."""
+        text: str = super().visit_column(column, *args, **kw)
+        schema = self.preparer.schema_for_object(column.table) if column.table is not None else None
+        return text.removeprefix(f"{self.preparer.quote_schema(schema)}.") if schema else text
 
     def visit_eq_binary(self, binary: sa.BinaryExpression[Any], operator: Any, **kw: Any) -> str:
         """Return `x = ?`; for texts, also compare the lengths."""
