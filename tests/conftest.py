@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -159,10 +160,18 @@ def project(tmp_path: Path) -> Project:
     return make_project(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `dev` database of a project with the schema and no customers, to be copied."""
+    made = make_project(tmp_path_factory.mktemp("migrated"))
+    made.ok("migrate")
+    return made.path / "dev.db"
+
+
 @pytest.fixture
-def migrated(project: Project) -> Project:
-    """A project whose `dev` database has the schema."""
-    project.ok("migrate")
+def migrated(project: Project, migrated_file: Path) -> Project:
+    """A project whose `dev` database has the schema and no customers."""
+    shutil.copy(migrated_file, project.path / "dev.db")
     return project
 
 

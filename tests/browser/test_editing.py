@@ -152,9 +152,9 @@ def test_a_text_is_discarded_by_a_key_and_left_by_another(people: Project) -> No
     assert row(people)["version"] == "e1-1"
 
 
-def test_a_customer_is_added_and_deleted(nobody: Project) -> None:
+def test_a_customer_is_added_and_deleted(migrated: Project) -> None:
     async def work() -> None:
-        async with seated(nobody) as seat:
+        async with seated(migrated) as seat:
             await seat.shows("no customer found")
             await seat.press("a")
             await seat.shows("add a customer")
@@ -175,9 +175,9 @@ def test_a_customer_is_added_and_deleted(nobody: Project) -> None:
             await seat.shows("no customer found")
 
     sit(work)
-    history = nobody.ok("customer", "history", "1", "-o", "json").json["items"]
+    history = migrated.ok("customer", "history", "1", "-o", "json").json["items"]
     assert [event["action"] for event in history] == ["add", "delete"]
-    assert kept(nobody) == []
+    assert kept(migrated) == []
 
 
 def test_a_deletion_in_production_wants_the_profile_s_name(project: Project) -> None:

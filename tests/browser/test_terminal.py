@@ -57,8 +57,8 @@ def test_a_terminal_that_dies_loses_nothing_and_one_that_is_resized_shows_on(peo
 
 
 @pytest.mark.parametrize(("end", "code"), [("q", 0), (signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=str)
-def test_it_ends_with_the_terminal_as_it_was(nobody: Project, end: str | int, code: int) -> None:
-    child = start(nobody, "--read-only", NO_COLOR="1")
+def test_it_ends_with_the_terminal_as_it_was(migrated: Project, end: str | int, code: int) -> None:
+    child = start(migrated, "--read-only", NO_COLOR="1")
     child.expect_exact("no customer found")
     screen = child.before
     if isinstance(end, str):
@@ -73,12 +73,12 @@ def test_it_ends_with_the_terminal_as_it_was(nobody: Project, end: str | int, co
     assert not re.search(r"\x1b\[[\d;]*\b(?:3[0-8]|4[0-8]|9[0-7])[;m]", screen)
 
 
-def test_without_a_screen_it_says_what_to_use_instead(nobody: Project) -> None:
-    result = nobody.run("browse")
+def test_without_a_screen_it_says_what_to_use_instead(migrated: Project) -> None:
+    result = migrated.run("browse")
     assert result.code == 2
     assert "`browse` needs a terminal" in result.err
     assert "custctl customer --help" in result.err
-    child = start(nobody, TERM="dumb")
+    child = start(migrated, TERM="dumb")
     child.expect_exact("`TERM` names none")
     child.expect(pexpect.EOF)
     child.close()

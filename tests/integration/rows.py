@@ -47,13 +47,9 @@ sys.exit(main())
 """
 
 
-def with_schema(project: Project, template: Path, environment: str = "dev") -> Project:
-    """Give the project a migrated `dev` database, copied from one that the first caller makes."""
-    if not template.exists():
-        project.ok("migrate", "--env", environment)
-        shutil.copy(project.path / f"{environment}.db", template)
-    else:
-        shutil.copy(template, project.path / f"{environment}.db")
+def with_schema(project: Project, migrated_file: Path) -> Project:
+    """Give the project a `dev` database with the schema and no customers, in place of what it has."""
+    shutil.copy(migrated_file, project.path / "dev.db")
     return project
 
 

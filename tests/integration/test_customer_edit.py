@@ -428,9 +428,9 @@ def test_no_secret_reaches_the_editor(desk: Desk) -> None:
     assert "very secret" not in (desk.folder / "environ").read_text()
 
 
-def test_on_a_terminal_a_mistake_is_shown_on_top_and_edited_again(desk: Desk) -> None:
-    desk.editor("put('email', 'nope'); put('phone', '5')", "put('email', 'right@example.com')")
-    child: Any = pexpect.spawn(
+def on_terminal(desk: Desk) -> Any:
+    """Start an edit on a terminal."""
+    return pexpect.spawn(
         sys.executable,
         ["-m", "custctl", "customer", "edit", "1"],
         cwd=str(desk.project.path),
@@ -438,6 +438,11 @@ def test_on_a_terminal_a_mistake_is_shown_on_top_and_edited_again(desk: Desk) ->
         encoding="utf-8",
         timeout=30,
     )
+
+
+def test_on_a_terminal_a_mistake_is_shown_on_top_and_edited_again(desk: Desk) -> None:
+    desk.editor("put('email', 'nope'); put('phone', '5')", "put('email', 'right@example.com')")
+    child = on_terminal(desk)
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0
@@ -446,17 +451,23 @@ def test_on_a_terminal_a_mistake_is_shown_on_top_and_edited_again(desk: Desk) ->
     assert (desk.row()["email"], desk.row()["phone"]) == ("right@example.com", "5")
 
 
+def test_on_a_terminal_a_mistake_that_the_editor_leaves_as_it_is_ends_the_edit(desk: Desk) -> None:
+    put = "put('email', 'nope')"
+    desk.editor(put, put)
+    child = on_terminal(desk)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 9
+    assert "`email` is not a valid address" in child.before
+    assert "customer edit 1 --resume" in child.before
+    assert desk.row()["email"] == "ada@example.com"
+    assert len(desk.kept()) == 1
+
+
 @pytest.mark.parametrize(("answer", "code", "phone"), [("y", 0, "mine"), ("n", 7, "theirs")])
 def test_on_a_terminal_an_unresolved_conflict_is_asked_about(desk: Desk, answer: str, code: int, phone: str) -> None:
     desk.editor(f"put('phone', 'mine'); {THEIRS}", "pass")
-    child: Any = pexpect.spawn(
-        sys.executable,
-        ["-m", "custctl", "customer", "edit", "1"],
-        cwd=str(desk.project.path),
-        env={**desk.project.environ, "TERM": "xterm"},
-        encoding="utf-8",
-        timeout=30,
-    )
+    child = on_terminal(desk)
     child.expect_exact("[y/N] ")
     child.sendline(answer)
     child.expect(pexpect.EOF)

@@ -280,8 +280,8 @@ def begun(everyone: list[dict[str, Any]], needle: str) -> set[int]:
 
 def check(database: SqliteDatabase, everyone: list[dict[str, Any]], needle: str) -> None:
     for mode in ("words", "contains"):
-        assert walk(database, search_query(needle, mode), 5) == searches.found(everyone, needle, mode), (needle, mode)
-    exact = walk(database, search_query(needle, "exact"), 5)
+        assert walk(database, search_query(needle, mode), 16) == searches.found(everyone, needle, mode), (needle, mode)
+    exact = walk(database, search_query(needle, "exact"), 16)
     assert len(exact) == len(set(exact)), needle
     assert set(exact) == begun(everyone, needle), needle
 
@@ -293,7 +293,7 @@ def test_a_search_finds_each_hit_once(database: SqliteDatabase, everyone: list[d
     check(database, everyone, needle)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_part_of_any_value_is_found(
     database: SqliteDatabase, everyone: list[dict[str, Any]], data: st.DataObject
@@ -307,7 +307,7 @@ def test_any_part_of_any_value_is_found(
         check(database, everyone, needle)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(needle=st.text("%_*\"'\\()[]{}^$.-+: aAçÇñжЖ漢🦄\x1b", min_size=1, max_size=8).filter(str.strip))
 def test_no_needle_is_a_pattern_or_a_query_language(
     database: SqliteDatabase, everyone: list[dict[str, Any]], needle: str

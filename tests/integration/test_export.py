@@ -22,14 +22,9 @@ from tests.integration.rows import finish, query, read_csv, start, with_schema
 MANY = 40_000
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("export") / "template.db"
-
-
 @pytest.fixture
-def ready(project: Project, template: Path) -> Project:
-    return with_schema(project, template)
+def ready(project: Project, migrated_file: Path) -> Project:
+    return with_schema(project, migrated_file)
 
 
 @pytest.fixture

@@ -74,14 +74,9 @@ KEPT = HARMLESS + BIDI
 ALL = KEPT + REFUSED
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("hostile") / "template.db"
-
-
 @pytest.fixture
-def ready(project: Project, template: Path) -> Project:
-    return with_schema(project, template)
+def ready(project: Project, migrated_file: Path) -> Project:
+    return with_schema(project, migrated_file)
 
 
 def stored(name: str) -> str:
@@ -122,9 +117,9 @@ def import_hostile(project: Project, chosen: str) -> None:
 
 
 @pytest.fixture
-def filled(ready: Project, template: Path) -> Project:
+def filled(ready: Project, migrated_file: Path) -> Project:
     """A database into which the hostile file was imported."""
-    kept = template.with_name("filled.db")
+    kept = migrated_file.with_name("hostile.db")
     if kept.exists():
         shutil.copy(kept, ready.path / "dev.db")
     else:
@@ -177,14 +172,14 @@ def test_csv_is_guarded_and_can_be_exact(filled: Project) -> None:
 
 
 @pytest.mark.parametrize("way", ["guarded", "raw", "jsonl"])
-def test_what_was_exported_can_be_imported(filled: Project, template: Path, way: str) -> None:
+def test_what_was_exported_can_be_imported(filled: Project, migrated_file: Path, way: str) -> None:
     flags = {"guarded": (), "raw": ("--raw",), "jsonl": ("-o", "jsonl")}[way]
     out = filled.path / ("out.jsonl" if way == "jsonl" else "out.csv")
     filled.ok("customer", "export", "--output-file", out, *flags)
     before = customers(filled)
     for path in filled.path.glob("dev.db*"):
         path.unlink()
-    with_schema(filled, template)
+    with_schema(filled, migrated_file)
     filled.ok("customer", "import", out, *(flags if way == "raw" else ()))
     after = customers(filled)
     if way == "guarded":

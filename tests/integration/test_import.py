@@ -33,14 +33,9 @@ NAMES = ("email", "first_name", "last_name")
 OPERATION = "11111111-2222-4333-8444-555555555555"
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("import") / "template.db"
-
-
 @pytest.fixture
-def ready(project: Project, template: Path) -> Project:
-    return with_schema(project, template)
+def ready(project: Project, migrated_file: Path) -> Project:
+    return with_schema(project, migrated_file)
 
 
 def counts(project: Project, *arguments: str | Path, code: int = 0, stdin: str | bytes | None = None) -> dict[str, int]:
@@ -548,7 +543,7 @@ MAPPED = ("--map", "address_line=Address", "--map", "region=State")
 
 
 @pytest.mark.parametrize("chosen", ["csv", "jsonl"])
-def test_a_file_from_a_shop_system_goes_in_out_and_in_again(ready: Project, template: Path, chosen: str) -> None:
+def test_a_file_from_a_shop_system_goes_in_out_and_in_again(ready: Project, migrated_file: Path, chosen: str) -> None:
     shop = ready.path / "shop.csv"
     shop.write_text(SHOP, encoding="utf-8")
     first = ready.ok("customer", "import", shop, *MAPPED, "-o", "json")
@@ -572,7 +567,7 @@ def test_a_file_from_a_shop_system_goes_in_out_and_in_again(ready: Project, temp
     (ready.path / "dev.db").unlink()
     for side in ready.path.glob("dev.db-*"):
         side.unlink()
-    with_schema(ready, template)
+    with_schema(ready, migrated_file)
     result = ready.ok("customer", "import", out)
     assert "ignored, managed by the database: `id`, `version`, `created_at`, `updated_at`" in result.err
     assert customers(ready) == before

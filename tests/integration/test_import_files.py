@@ -24,14 +24,9 @@ NAMES = ("email", "first_name", "last_name")
 HEADER = "email,first_name,last_name\n"
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("import-files") / "template.db"
-
-
 @pytest.fixture
-def ready(project: Project, template: Path) -> Inside:
-    with_schema(project, template)
+def ready(project: Project, migrated_file: Path) -> Inside:
+    with_schema(project, migrated_file)
     return Inside(project.path, project.environ)
 
 
@@ -197,7 +192,7 @@ LINE = r"\d+(?=,\"has)"
 @example(["'=x", "=x", "''@"])
 @given(names=st.lists(cells.filter(bool), min_size=1, max_size=6))
 def test_a_guard_is_taken_away_where_it_was_put_alone(
-    ready: Inside, template: Path, chosen: str, names: Sequence[str]
+    ready: Inside, migrated_file: Path, chosen: str, names: Sequence[str]
 ) -> None:
     """What `list` writes is read as the same values, between commas and between tabs."""
     if chosen == "tsv":
@@ -206,7 +201,7 @@ def test_a_guard_is_taken_away_where_it_was_put_alone(
     names = [unicodedata.normalize("NFC", name) for name in names]
     for path in ready.path.glob("dev.db*"):
         path.unlink()
-    with_schema(ready, template)
+    with_schema(ready, migrated_file)
     connection = ready.database()
     connection.executemany(
         "INSERT INTO customer (email, first_name, last_name) VALUES (?, ?, 'B')",
@@ -217,7 +212,7 @@ def test_a_guard_is_taken_away_where_it_was_put_alone(
     text = ready.ok("customer", "list", "-o", chosen, "--limit", "0").out
     for path in ready.path.glob("dev.db*"):
         path.unlink()
-    with_schema(ready, template)
+    with_schema(ready, migrated_file)
     load(ready, text)
     assert customers(ready, *EDITABLE) == before
 
@@ -382,7 +377,7 @@ def test_a_file_of_which_the_device_gives_nothing_is_said_to_be_unreadable(ready
 
 @pytest.mark.parametrize("change", ["grown", "cut", "altered"])
 def test_a_file_that_changes_while_it_is_read_ends_the_import_and_nothing_of_the_change_lands(
-    ready: Inside, template: Path, change: str
+    ready: Inside, migrated_file: Path, change: str
 ) -> None:
     rows = [(*row, "x" * 100) for row in numbered(30_000)]
     file = write_csv(ready.path / "in.csv", (*NAMES, "company"), rows)
@@ -391,8 +386,8 @@ def test_a_file_that_changes_while_it_is_read_ends_the_import_and_nothing_of_the
         file.write_bytes(before)
         for path in ready.path.glob("dev.db*"):
             path.unlink()
-        with_schema(ready, template)
-        process = start(ready, small_batches(ready, 100, "customer", "import", "in.csv", signal=signalled))
+        with_schema(ready, migrated_file)
+        process = start(ready, small_batches(ready, 1000, "customer", "import", "in.csv", signal=signalled))
         assert_stopped(process)
         added = b"intruder@example.com,I,N,x\n"
         with file.open("r+b") as opened:

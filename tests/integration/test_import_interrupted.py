@@ -36,14 +36,9 @@ NAMES = ("email", "first_name", "last_name")
 OPERATION = "11111111-2222-4333-8444-555555555555"
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("import") / "template.db"
-
-
 @pytest.fixture
-def ready(project: Project, template: Path) -> Project:
-    return with_schema(project, template)
+def ready(project: Project, migrated_file: Path) -> Project:
+    return with_schema(project, migrated_file)
 
 
 def mixed(count: int) -> list[tuple[str, str, str]]:

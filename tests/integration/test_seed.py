@@ -26,14 +26,9 @@ OPERATION = "11111111-2222-4333-8444-555555555555"
 RESERVED = ("example.com", "example.net", "example.org", ".example", ".test", ".invalid")
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("seed") / "template.db"
-
-
 @pytest.fixture
-def ready(project: Project, template: Path) -> Project:
-    return with_schema(project, template)
+def ready(project: Project, migrated_file: Path) -> Project:
+    return with_schema(project, migrated_file)
 
 
 def own_scripts(project: Project) -> Path:
@@ -80,8 +75,8 @@ def test_test_data_never_reaches_staging_or_production(project: Project, environ
 
 @pytest.mark.parametrize("stamp", ["test", "staging", "production"])
 @pytest.mark.parametrize("what", [(), ("--set", "demo"), ("--set", "reference"), ("--customers", "5")])
-def test_the_stamp_is_asked_too(project: Project, template: Path, stamp: str, what: tuple[str, ...]) -> None:
-    with_schema(project, template)
+def test_the_stamp_is_asked_too(project: Project, migrated_file: Path, stamp: str, what: tuple[str, ...]) -> None:
+    with_schema(project, migrated_file)
     connection = project.database()
     connection.execute("UPDATE custctl_metadata SET value = ? WHERE name = 'environment'", (stamp,))
     connection.close()
@@ -195,14 +190,14 @@ def test_two_at_once_run_each_script_once(ready: Project) -> None:
 # -- synthetic customers ---------------------------------------------------------------------------
 
 
-def test_the_same_number_makes_the_same_customers(ready: Project, template: Path) -> None:
+def test_the_same_number_makes_the_same_customers(ready: Project, migrated_file: Path) -> None:
     made = ready.ok("seed", "--customers", "50", "--random-seed", "7", "-o", "json")
     assert made.json == {"environment": "development", "sets": [], "scripts": [], "customers": 50}
     before = customers(ready)
     assert len(before) == 50
     for path in ready.path.glob("dev.db*"):
         path.unlink()
-    with_schema(ready, template)
+    with_schema(ready, migrated_file)
     ready.ok("seed", "--customers", "50", "--random-seed", "7")
     assert customers(ready) == before
     ready.ok("seed", "--customers", "50", "--random-seed", "8")

@@ -11,7 +11,7 @@ from custctl.cli.commands.arguments import operation
 from custctl.cli.commands.customer.fields import show_conflict, show_outcome
 from custctl.cli.context import Context
 from custctl.cli.options import WRITE, OperationOption, WhoArgument, command
-from custctl.customers.document import document
+from custctl.customers.document import annotate, document
 from custctl.customers.model import EDITABLE, FIELDS
 from custctl.customers.typed import lines_of, title
 from custctl.support.errors import ConflictError, CustctlError, InvalidError
@@ -111,7 +111,7 @@ def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str,
     conflicts: Sequence[FieldConflict] = kept.conflicts if kept is not None else ()
     while True:
         context.let_go()
-        text = file.edit(text)
+        before, text = text, file.edit(text)
         if shown is not None and text == shown:
             # Saved unchanged: merely closing the editor is not a decision.
             if not context.prompter.interactive:
@@ -119,7 +119,10 @@ def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str,
             context.prompter.confirm("the conflict is not resolved: overwrite the other changes with your values?")
         mine, problem = _read(context, text)
         if problem is not None:
-            text = _again(context, text, problem)
+            if text == before or not context.prompter.interactive:
+                # Nothing was corrected: the user gave up, or the editor is a program that would make the same mistake forever.
+                raise problem
+            text = annotate(text, problem.message)
             continue
         if mine is None:
             return None
@@ -184,16 +187,3 @@ def _read(context: Context, text: str) -> tuple[Mapping[str, Value] | None, Inva
         return (validate(mine, own, partial=True) if mine is not None else None), None
     except InvalidError as error:
         return None, error
-
-
-def _again(context: Context, text: str, problem: InvalidError) -> str:
-    """Return the text with its problem at the top, for another attempt.
-
-    Raises:
-        InvalidError: the input is not interactive.
-    """
-    from custctl.customers.document import annotate
-
-    if not context.prompter.interactive:
-        raise problem
-    return annotate(text, problem.message)
