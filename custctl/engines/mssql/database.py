@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -15,6 +14,7 @@ from custctl.engines.model import Check, LockHolder, Merge, Node, Remains
 from custctl.engines.mssql import errors
 from custctl.engines.mssql.driver import connection_string, find_driver, with_token
 from custctl.engines.mssql.errors import TAKEN, is_lost, number, words
+from custctl.engines.mssql.knock import knock
 from custctl.engines.mssql.running import MssqlConnection
 from custctl.engines.mssql.supervised import Connection as Supervised
 from custctl.engines.server import DriverError, DriverErrors, GivenUpError, ServerDatabase
@@ -74,7 +74,7 @@ class MssqlDatabase(ServerDatabase):
         driver = find_driver()
         password = settings.password() if settings.token is None else None
         token = settings.token(node.host, node.port) if settings.token is not None else None
-        _knock(node, settings.connect_timeout)
+        knock(node, settings.connect_timeout)
         keep_out()
         if settings.tls_ca is not None:
             require_authorities(settings.tls_ca)
@@ -430,19 +430,3 @@ def has_snapshots(driver: Supervised) -> bool:
 def _is_read_only(driver: Supervised) -> bool:
     rows = driver.run("SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'Updateability') AS NVARCHAR(60))")
     return bool(rows) and rows[0][0] == "READ_ONLY"
-
-
-def _knock(node: Node, timeout: float) -> None:
-    """Raise at once if the port refuses connections; the driver would notice only after its whole timeout."""
-    try:
-        socket.create_connection((node.host, node.port), timeout=timeout).close()
-    except TimeoutError:
-        raise UnavailableError(
-            f"node {node} cannot be reached: no answer within {timeout:g} s",
-            hint="check that the server is running, and check `database.nodes` in the profile",
-        ) from None
-    except OSError as error:
-        raise UnavailableError(
-            f"node {node} cannot be reached: {(error.strerror or str(error)).lower()}",
-            hint="check that the server is running, and check `database.nodes` in the profile",
-        ) from None
