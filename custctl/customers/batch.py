@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from custctl.customers.csv_rows import is_blank
 from custctl.customers.model import EDITABLE, REQUIRED
@@ -17,8 +17,9 @@ from custctl.schema import names as tables
 from custctl.schema.own import NO_OWN_FIELDS, OwnFields
 
 if TYPE_CHECKING:
+    from custctl.engines.base import Database
     from custctl.engines.connection import Connection
-    from custctl.engines.model import Merge
+    from custctl.engines.scratch import Scratch
 
 OnConflict = Literal["fail", "skip", "update"]
 
@@ -44,21 +45,16 @@ class Counts:
     rejected: int = 0
 
 
-class Merger(Protocol):
-    """The database, or its stand-in during a dry run."""
+class Group(NamedTuple):
+    """Rows with the same columns, which are merged together; no email occurs twice.
 
-    def merge(
-        self,
-        connection: Connection,
-        table: str,
-        columns: Sequence[str],
-        rows: Sequence[Sequence[Any]],
-        *,
-        key: str,
-        insert: bool,
-        update: bool,
-    ) -> Merge:
-        """Merge a batch; see `Database.merge`."""
+    Attributes:
+        values: the cells of each record, checked.
+    """
+
+    columns: tuple[str, ...]
+    records: list[Record]
+    values: list[list[str | None]]
 
 
 @dataclass(slots=True)
@@ -68,7 +64,7 @@ class Portion:
     Attributes:
         rows: number of the file's rows in it.
         lines: first and last line of those rows; None if there are no rows.
-        groups: rows with the same columns, which are merged together; no email occurs twice in a group.
+        groups: the rows to merge, in this order.
         rejected: rows that break a rule, each with the reason.
         skipped: rows whose email occurs earlier in the batch, if those are skipped; and rows without any value.
         blank: the number of rows without any value.
@@ -83,7 +79,7 @@ class Portion:
     rows: int
     lines: tuple[int, int] | None
     last: bool
-    groups: list[tuple[tuple[str, ...], list[Record], list[list[str | None]]]]
+    groups: list[Group]
     rejected: list[tuple[Record, str]]
     skipped: int
     blank: int
@@ -95,7 +91,7 @@ class Portion:
 
     def refused(self, reason: str) -> Portion:
         """Return the portion with all its good rows rejected."""
-        rejected = [(record, reason) for _, records, _ in self.groups for record in records]
+        rejected = [(record, reason) for group in self.groups for record in group.records]
         return replace(self, groups=[], rejected=[*self.rejected, *rejected])
 
 
@@ -119,8 +115,8 @@ class Checker:
 
     def check(self, records: Sequence[Record], *, last: bool) -> Portion:
         """Apply the rules, and group the rows by their columns."""
-        pending: dict[tuple[str, ...], tuple[list[Record], list[list[str | None]]]] = {}
-        groups: list[tuple[tuple[str, ...], list[Record], list[list[str | None]]]] = []
+        pending: dict[tuple[str, ...], Group] = {}
+        groups: list[Group] = []
         lines: dict[str | None, int] = {}
         rejected: list[tuple[Record, str]] = []
         columns: tuple[str, ...] | None = None
@@ -159,15 +155,15 @@ class Checker:
                     skipped += 1
                     continue
                 # The earlier row with this email goes first.
-                groups += [(names, *rows) for names, rows in pending.items()]
+                groups += pending.values()
                 pending, lines = {}, {}
             lines[email] = record.line
             group = pending.get(record.columns)
             if group is None:
-                group = pending[record.columns] = ([], [])
-            group[0].append(record)
-            group[1].append(values)
-        groups += [(names, *rows) for names, rows in pending.items()]
+                group = pending[record.columns] = Group(record.columns, [], [])
+            group.records.append(record)
+            group.values.append(values)
+        groups += pending.values()
         ends = (records[0].line, records[-1].line) if records else None
         return Portion(
             rows=len(records), lines=ends, last=last, groups=groups, rejected=rejected, skipped=skipped + blank,
@@ -221,7 +217,7 @@ def _explained(reason: str) -> str:
     return f"{reason} ({_JOIN})" if _LINE_BREAK.search(reason) else reason
 
 
-def _digest(groups: Sequence[tuple[tuple[str, ...], list[Record], list[list[str | None]]]]) -> str:
+def _digest(groups: Sequence[Group]) -> str:
     digest = hashlib.sha256()
     for columns, _, values in groups:
         digest.update(repr((columns, values)).encode("utf-8", "surrogatepass"))
@@ -240,8 +236,8 @@ class Batch:
         self.skipped = portion.skipped
         self.rejected = list(portion.rejected)
 
-    def run(self, merger: Merger, connection: Connection) -> None:
-        """Merge the portion into the table."""
+    def run(self, merger: Database | Scratch, connection: Connection) -> None:
+        """Merge the portion into the table, or into its copy during a dry run."""
         for columns, records, values in self._portion.groups:
             missing = [name for name in (*REQUIRED, *connection.own.required) if name not in columns]
             merged = merger.merge(

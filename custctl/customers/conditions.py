@@ -14,6 +14,7 @@ from custctl.customers.model import FIELDS, STATUSES
 from custctl.customers.naming import check_text, split_quoted
 from custctl.customers.own_values import own_value
 from custctl.customers.rules import clean_text
+from custctl.engines.dialect import Native
 from custctl.schema.names import CUSTOMER
 from custctl.schema.own import Field, Kind, OwnFields, Value, to_text
 from custctl.schema.shape import served
@@ -202,19 +203,6 @@ def unserved(database: Database, connection: Connection, conditions: Iterable[st
 # -- SQL -------------------------------------------------------------------------------------------
 
 
-class _Native(sa.types.UserDefinedType[Any]):
-    """A type as an engine spells it."""
-
-    cache_ok = True
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def get_col_spec(self, **_: Any) -> str:
-        """Return the type's name."""
-        return self.name
-
-
 class OwnColumn:
     """The column of an own field, as a connection compares it.
 
@@ -262,7 +250,7 @@ class OwnColumn:
         if isinstance(value, str):
             kind = text_type(_SHORT) if len(value) <= _SHORT else text_type()
         bound: ColumnElement[Any] = sa.bindparam(None, value, type_=kind, unique=True)
-        return sa.cast(bound, _Native(native)) if native else bound
+        return sa.cast(bound, Native(native)) if native else bound
 
 
 def where(connection: Connection, conditions: Iterable[str]) -> list[ColumnElement[bool]]:

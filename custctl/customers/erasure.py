@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from custctl.customers import audit
 from custctl.customers.history import read_rows, require_known
 from custctl.customers.naming import check_text
-from custctl.support.errors import ConflictError, UsageError
+from custctl.customers.operations import OperationIdUsedError
+from custctl.support.errors import UsageError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
@@ -69,16 +70,13 @@ def read_erasure(database: Database, operation_id: str, request: str) -> Erased:
     """Return what an operation has erased.
 
     Raises:
-        ConflictError: it was for another request.
+        OperationIdUsedError: it was for another request.
     """
     with database.reading() as connection:
         row = audit.find_operation(connection, operation_id)[0]
     told = audit.detail(row)
     if told.get("request") != request:
-        raise ConflictError(
-            f"operation {operation_id} has already been applied for request `{told.get('request')}`",
-            hint="an operation id names one request: use a new one",
-        )
+        raise OperationIdUsedError(operation_id, f"has already been applied for request `{told.get('request')}`")
     return Erased(
         customer_id=row.customer_id,
         request=request,

@@ -19,6 +19,7 @@ from custctl.customers.ahead import read_ahead
 from custctl.customers.batch import Batch, Checker, Counts, OnConflict, Portion, sorted_rejects
 from custctl.customers.conflicts import check_fields
 from custctl.customers.model import DEFAULT_STATUS, EDITABLE
+from custctl.customers.operations import OperationIdUsedError
 from custctl.customers.records import Fingerprint, Record, Source
 from custctl.customers.rejects import Rejects
 from custctl.customers.transactions import VOID
@@ -38,12 +39,15 @@ from custctl.support.errors import (
 if TYPE_CHECKING:
     from custctl.customers.store import CustomerStore
     from custctl.engines.base import Database
-    from custctl.engines.connection import Connection
+    from custctl.engines.connection import Connection, Row
 
 BATCH = 10_000  # rows per transaction
 _BATCH_BYTES = 1 << 23  # of the file, approximate maximum per batch: rows can be long
 DEFERS_FROM = 50_000  # remaining rows: with fewer, building an index afterwards saves less than a second
 _DEFERS_SHARE = 10  # remaining rows per row that already exists: the index on the existing rows is rebuilt too
+_SHOWN_REASONS = 10
+_DEFERRED = "secondary indexes are built after the rows: until then, searches and sorted lists are right but slow"
+_BUILDING = "building the secondary indexes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +102,6 @@ class Result:
     misfits: Counter[str] = field(default_factory=Counter)
     reasons: list[tuple[int, str]] = field(default_factory=list)
     account_error: CustctlError | None = None
-
-
-_SHOWN_REASONS = 10
-_DEFERRED = "secondary indexes are built after the rows: until then, searches and sorted lists are right but slow"
-_BUILDING = "building the secondary indexes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +184,7 @@ class Import:
     def committed(self) -> Counts:
         """Return what the database has committed: an interrupt may come between a commit and its answer."""
         with self._database.reading() as connection:
-            found = audit.find_operation(connection, self._request.operation_id)
-        recorded = [row for row in found if row.action != VOID]
+            recorded = self._applied(connection)
         return Counts(**json.loads(recorded[-1].detail)["totals"]) if recorded else self.result.counts
 
     def _rehearse(self, on_progress: Callable[[int], None]) -> None:
@@ -339,6 +337,11 @@ class Import:
         held: str | None = connection.run("import.position", of=self._key).scalar()
         return held
 
+    def _applied(self, connection: Connection) -> list[Row]:
+        """Return the audit's rows of this operation, without abandoned parts."""
+        found = audit.find_operation(connection, self._request.operation_id)
+        return [row for row in found if row.action != VOID]
+
     def _begin(self, connection: Connection, standing: Standing) -> None:
         """Replay an operation that is already applied, or resume where an earlier run stopped."""
         check_fields(self._request.own, connection.own)
@@ -356,10 +359,9 @@ class Import:
             self._part = max(self._part, int(position["part"]))
             self._rejects_size = int(position["rejects_size"])
         elif any(row.action != VOID for row in recorded):
-            raise ConflictError(
-                f"operation {self._request.operation_id} has already imported part of this file, with other"
-                " options or for another operation to finish",
-                hint="an operation id names one request: use a new one",
+            raise OperationIdUsedError(
+                self._request.operation_id,
+                "has already imported part of this file, with other options or for another operation to finish",
             )
         to_come = self._request.fingerprint.lines - self.result.counts.rows
         if not self.deferred and to_come >= DEFERS_FROM:
@@ -418,15 +420,13 @@ class Import:
 
     def _answer_again(self, connection: Connection) -> bool:
         """Return whether the whole operation was applied before; if so, set the result to the first one's."""
-        recorded = audit.find_operation(connection, self._request.operation_id)
-        recorded = [row for row in recorded if row.action != VOID]
+        recorded = self._applied(connection)
         if not recorded:
             return False
         detail = json.loads(recorded[-1].detail)
         if recorded[0].action != "import" or detail.get("key") != self._key:
-            raise ConflictError(
-                f"operation {self._request.operation_id} has already been applied as `{recorded[0].action}`",
-                hint="an operation id names one request: use a new one",
+            raise OperationIdUsedError(
+                self._request.operation_id, f"has already been applied as `{recorded[0].action}`"
             )
         if not detail["done"]:
             return False

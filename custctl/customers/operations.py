@@ -6,7 +6,7 @@ import uuid
 from typing import NamedTuple
 
 from custctl.customers.model import Customer
-from custctl.support.errors import CustctlError, UsageError
+from custctl.support.errors import ConflictError, CustctlError, UsageError
 
 
 class Outcome(NamedTuple):
@@ -32,6 +32,17 @@ class Outcome(NamedTuple):
     deleted_version: str | None = None
     account_error: CustctlError | None = None
     before: Customer | None = None
+
+
+class OperationIdUsedError(ConflictError):
+    """An operation id names another request.
+
+    Args:
+        what: what happened to the operation, such as `was abandoned`.
+    """
+
+    def __init__(self, operation_id: str, what: str) -> None:
+        super().__init__(f"operation {operation_id} {what}", hint="an operation id names one request: use a new one")
 
 
 def new_operation_id() -> str:

@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Any
 from custctl.customers import audit
 from custctl.customers.model import recorded_customer
 from custctl.customers.naming import parse_who
-from custctl.customers.operations import Outcome
+from custctl.customers.operations import OperationIdUsedError, Outcome
 from custctl.customers.transactions import VOID
-from custctl.support.errors import ConflictError
 
 if TYPE_CHECKING:
     from custctl.engines.connection import Row
     from custctl.schema.own import Value
-
-_HINT = "an operation id names one request: use a new one"
 
 
 def replay(recorded: Row, action: str, who: str | None, request: Mapping[str, Value] | None = None) -> Outcome:
@@ -29,22 +26,18 @@ def replay(recorded: Row, action: str, who: str | None, request: Mapping[str, Va
         request: the values that are requested now, if any.
 
     Raises:
-        ConflictError: the operation id belongs to another request, as far as the audit still holds that request.
+        OperationIdUsedError: the operation id belongs to another request, as far as the audit still holds that request.
     """
     if recorded.action == VOID:
-        raise ConflictError(
-            f"operation {recorded.operation_id} was abandoned when its connection was lost, and was not applied",
-            hint=_HINT,
+        raise OperationIdUsedError(
+            recorded.operation_id, "was abandoned when its connection was lost, and was not applied"
         )
     values = audit.held_values(recorded)
     before = values.get("request")
     is_same = before is None or request is None or before == dict(request)
     if recorded.action != action or not is_same or not _may_name(who, recorded.customer_id, values):
-        raise ConflictError(
-            f"operation {recorded.operation_id} has already been applied as `{recorded.action}`"
-            + (f" of customer {recorded.customer_id}" if recorded.customer_id != audit.DATABASE else ""),
-            hint=_HINT,
-        )
+        of = f" of customer {recorded.customer_id}" if recorded.customer_id != audit.DATABASE else ""
+        raise OperationIdUsedError(recorded.operation_id, f"has already been applied as `{recorded.action}`{of}")
     after = values.get("after")
     # The entry lacks fields that were added after it.
     customer = recorded_customer(after) if after else None

@@ -99,7 +99,7 @@ class CustomerStore(CustomerReader):
             made = self._database.insert_row(connection, filled)
             row = make_customer(self._database, connection, made, standing.epoch)
             self._mirror.writing(standing.database_id, row.id)
-            self._record(connection, row, operation_id, "add", fields=list(filled), before=None, request=values)
+            self._record_values(connection, row, operation_id, "add", fields=list(filled), before=None, request=values)
             self.queue.follow(connection, row.id, operation_id)
             return Outcome(row, row.id, operation_id)
 
@@ -158,7 +158,8 @@ class CustomerStore(CustomerReader):
             outcome = Outcome(after, after.id, operation_id, before=row)
             if rehearse:
                 raise _RehearsedError(outcome)
-            self._record(connection, after, operation_id, "update", fields=list(changed), before=row, request=changes)
+            fields = list(changed)
+            self._record_values(connection, after, operation_id, "update", fields=fields, before=row, request=changes)
             if FOLLOWED & changed.keys():
                 self.queue.follow(connection, row.id, operation_id)
             return outcome
@@ -206,8 +207,7 @@ class CustomerStore(CustomerReader):
             self._mirror.writing(standing.database_id, row.id)
             connection.run("password.delete", owner=row.id)
             self._delete_row(connection, row, precondition, operation_id)
-            entry = audit.Entry(operation_id, "delete", self._actor, customer_id=row.id, version=row.version)
-            audit.append(self._database, connection, entry)
+            self._record(connection, operation_id, "delete", customer_id=row.id, version=row.version)
             audit.erase_values(connection, row.id)
             self._database.erase_copies(connection)
             return Outcome(None, row.id, operation_id, deleted_version=row.version)
@@ -243,8 +243,7 @@ class CustomerStore(CustomerReader):
                 counts["customer"] = 1
             counts["audit_values"] = audit.erase_values(connection, number)
             detail = erasure_detail(request, counts, scripts)
-            entry = audit.Entry(operation_id, ACTION, self._actor, customer_id=number, version=version, detail=detail)
-            audit.append(self._database, connection, entry)
+            self._record(connection, operation_id, ACTION, customer_id=number, version=version, detail=detail)
             self._database.erase_copies(connection)
             return Outcome(None, number, operation_id, deleted_version=version)
 
@@ -298,8 +297,7 @@ class CustomerStore(CustomerReader):
         def write(connection: Connection, standing: Standing) -> Outcome:
             row = self._find(connection, str(found.id))
             self._database.store_hash(connection, row.id, stored)
-            entry = audit.Entry(operation_id, "set-password", self._actor, customer_id=row.id, version=row.version)
-            audit.append(self._database, connection, entry)
+            self._record(connection, operation_id, "set-password", customer_id=row.id, version=row.version)
             return Outcome(row, row.id, operation_id)
 
         return self._write(operation_id, "set-password", who, write)
@@ -310,8 +308,7 @@ class CustomerStore(CustomerReader):
         def write(connection: Connection, standing: Standing) -> Outcome:
             if connection.run("password.hash", owner=customer_id).scalar() == old:
                 self._database.store_hash(connection, customer_id, new)
-                entry = audit.Entry(operation_id, "rehash-password", self._actor, customer_id=customer_id)
-                audit.append(self._database, connection, entry)
+                self._record(connection, operation_id, "rehash-password", customer_id=customer_id)
             return Outcome(None, customer_id, operation_id)
 
         operation_id = new_operation_id()
@@ -342,10 +339,7 @@ class CustomerStore(CustomerReader):
         def write(connection: Connection, standing: Standing) -> Outcome:
             row = self._find(connection, who)
             change(connection, row)
-            entry = audit.Entry(
-                operation_id, action, self._actor, customer_id=row.id, version=row.version, detail=detail
-            )
-            audit.append(self._database, connection, entry)
+            self._record(connection, operation_id, action, customer_id=row.id, version=row.version, detail=detail)
             return Outcome(row, row.id, operation_id)
 
         return self._write(operation_id, action, who, write)
@@ -401,7 +395,11 @@ class CustomerStore(CustomerReader):
         elif outcome.deleted_version is not None:
             self._mirror.deleted(database_id, outcome.customer_id, outcome.deleted_version)
 
-    def _record(
+    def _record(self, connection: Connection, operation_id: str, action: str, **facts: Any) -> None:
+        """Append an entry to the audit; `facts` are the other fields of `audit.Entry`."""
+        audit.append(self._database, connection, audit.Entry(operation_id, action, self._actor, **facts))
+
+    def _record_values(
         self,
         connection: Connection,
         row: Customer,
@@ -418,16 +416,10 @@ class CustomerStore(CustomerReader):
             "before": {name: before[name] for name in fields} if before else {},
             "after": row.as_dict(),
         }
-        entry = audit.Entry(
-            operation_id,
-            action,
-            self._actor,
-            customer_id=row.id,
-            version=row.version,
-            fields=[name for name in row.as_dict() if name in fields],
-            values=values,
+        fields = [name for name in row.as_dict() if name in fields]
+        self._record(
+            connection, operation_id, action, customer_id=row.id, version=row.version, fields=fields, values=values
         )
-        audit.append(self._database, connection, entry)
 
     def _holds(self, customer_id: int, version: Version) -> dict[str, Any]:
         """Return the parameters of a write's precondition: the row has this version, and no fork has happened since."""

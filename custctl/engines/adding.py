@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from custctl.support.text import nearest
+
+if TYPE_CHECKING:
+    from custctl.engines.dialect import Dialect
 
 TYPES: Final[Mapping[str, str]] = {
     "text": "text(N)",
@@ -86,6 +89,11 @@ class Written:
 class ColumnScripts(ABC):
     """Writes the scripts of one engine."""
 
+    dialect: ClassVar[Dialect]
+
+    booleans: ClassVar[Mapping[str, str]] = {"true": "1", "false": "0"}
+    """The engine's words for `true` and `false`."""
+
     most_digits: int = _MOST_DIGITS
     """The most digits of a decimal that the engine stores exactly."""
 
@@ -93,9 +101,20 @@ class ColumnScripts(ABC):
     def write(self, column: NewColumn) -> Written:
         """Return the scripts that add a column."""
 
-    @abstractmethod
     def quote(self, name: str) -> str:
         """Return a name as the engine's scripts write it: quoted if it is a reserved word."""
+        return str(self.dialect.sql.identifier_preparer.quote(name))
+
+    def string(self, text: str) -> str:
+        """Return a text as a literal."""
+        return "'" + text.replace("'", "''") + "'"
+
+    def default(self, column: NewColumn) -> str:
+        """Return a column's default as a literal."""
+        value = column.default or ""
+        if column.type.name == "boolean":
+            return self.booleans[value]
+        return value if column.type.name in (*INTEGERS, "decimal", "float") else self.string(value)
 
 
 def parse_type(text: str) -> ColumnType:
@@ -119,16 +138,3 @@ def parse_type(text: str) -> ColumnType:
     if name == "decimal" and not (1 <= size <= _MOST_DIGITS and scale <= size):
         raise ValueError(f"the type `{text}` must have from 1 to {_MOST_DIGITS} digits, and not more behind the point")
     return ColumnType(name, size, scale)
-
-
-def literal(column: NewColumn, text: Callable[[str], str], boolean: Mapping[str, str]) -> str:
-    """Return a column's default as SQL.
-
-    Args:
-        text: quotes a string.
-        boolean: the engine's words for `true` and `false`.
-    """
-    value = column.default or ""
-    if column.type.name == "boolean":
-        return boolean[value]
-    return value if column.type.name in (*INTEGERS, "decimal", "float") else text(value)

@@ -22,6 +22,19 @@ _COMPARED: Mapping[str, Callable[[Any, Any], Any]] = {"<": lt, "<=": le, ">": gt
 _EXPANDED = re.compile(r"_\d+$")
 
 
+class Native(sa.types.UserDefinedType[Any]):
+    """A type as an engine spells it."""
+
+    cache_ok = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Return the type's name."""
+        return self.name
+
+
 class Dialect(ABC):
     """One engine's SQL.
 

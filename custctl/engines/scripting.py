@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from custctl.engines.model import Check, LockHolder, SearchIndex
@@ -104,6 +104,17 @@ class ScriptSession(ABC):
     def in_transaction(self) -> bool:
         """Tell whether a transaction is open, whoever began it."""
 
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Run the block, this program's own statements, in a transaction; if it raises, roll back."""
+        self.begin()
+        try:
+            yield
+            self.commit()
+        except BaseException:
+            self.rollback()
+            raise
+
     def check_transaction(self) -> None:
         """Check that a statement has left the transaction that `begin` started open and as it was.
 
@@ -189,14 +200,9 @@ class Scripting(ABC):
 
     def build_own_words(self, session: ScriptSession, index: SearchIndex) -> None:
         """Build a planned index, outside a transaction."""
-        session.begin()
-        try:
+        with session.transaction():
             for statement in index.statements:
                 session.connection.send(statement)
-            session.commit()
-        except BaseException:
-            session.rollback()
-            raise
 
     def runs_alone(self, statement: Statement) -> bool:
         """Tell whether a statement of a script without a transaction must run alone, apart from its journal entry's."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -47,6 +48,32 @@ class ScriptSyntaxError(Exception):
         super().__init__(message)
         self.message = message
         self.line = line
+
+
+def normalised(text: str) -> str:
+    """Return a script without its byte order mark, and with line feeds as line ends.
+
+    Raises:
+        ScriptSyntaxError: it contains a NUL.
+    """
+    text = text.removeprefix("\ufeff")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    nul = text.find("\0")
+    if nul >= 0:
+        raise ScriptSyntaxError("the script contains a NUL character", line_at(text, nul))
+    return text
+
+
+def line_at(text: str, position: int) -> int:
+    """Return the 1-based line of an offset."""
+    return text.count("\n", 0, position) + 1
+
+
+def skip(pattern: re.Pattern[str], text: str, position: int) -> int:
+    """Return the offset after what matches at a position, or the position itself if nothing does."""
+    match = pattern.match(text, position)
+    return position if match is None else match.end()
 
 
 class Language(Protocol):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, Self
 from custctl.engines.at_once import at_once
 from custctl.engines.base import EngineSettings
 from custctl.engines.connecting import T
-from custctl.engines.model import Node
+from custctl.engines.model import Check, Node
 from custctl.engines.nodes import Dialler, Fit
 from custctl.engines.reached import ReachedDatabase
 from custctl.support.errors import CommitLostError, CustctlError, StatementError, UnavailableError
@@ -361,6 +361,25 @@ class ServerDatabase(ReachedDatabase):
         else:
             with suppress(Exception):
                 driver.close()
+
+    def run_checks(
+        self, checks: Mapping[str, Callable[[], Iterator[Check]]], recover: Callable[[], None] = lambda: None
+    ) -> Iterator[Check]:
+        """Yield the results of checks for `doctor`; a check that fails does not stop the others.
+
+        Args:
+            checks: by name.
+            recover: called after a check that failed.
+        """
+        for name, check in checks.items():
+            try:
+                yield from check()
+            except self.failures as error:
+                if self.is_lost(error):
+                    raise
+                told = self.translate(error)
+                yield Check(name, False, told.message, told.hint or "the server's log has more", told.exit_code)
+                recover()
 
     def recover(self, connection: Connection) -> None:
         connection.rollback()

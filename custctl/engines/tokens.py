@@ -1,9 +1,11 @@
-"""What all engines' tokenizers share."""
+"""What all engines' tokenizers share, and the readers of their tokens."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
-from typing import NamedTuple
+from itertools import islice
+from typing import Generic, NamedTuple, TypeVar
 
 from custctl.support.patterns import compiled
 
@@ -49,6 +51,70 @@ class Token(NamedTuple):
     def keyword(self) -> str:
         """The word in upper case, to compare with keywords; empty if it is not a bare word."""
         return upper(self.text) if self.kind is Kind.WORD else ""
+
+    @property
+    def mark(self) -> str:
+        """The character, if the token is a mark; else an empty string."""
+        return self.text if self.kind is Kind.MARK else ""
+
+
+T = TypeVar("T", bound=Token)
+
+
+class TokenReader(Generic[T]):
+    """A cursor over the tokens of one statement, or of a part of one; it reads no further than asked."""
+
+    def __init__(self, tokens: Iterable[T]) -> None:
+        self._tokens = iter(tokens)
+        self._ahead: list[T] = []
+
+    def peek(self, index: int = 0) -> T | None:
+        """Return the next token, or the one `index` tokens after it, without taking it; None past the end."""
+        missing = index + 1 - len(self._ahead)
+        if missing > 0:
+            self._ahead.extend(islice(self._tokens, missing))
+        return self._ahead[index] if index < len(self._ahead) else None
+
+    def take(self) -> T | None:
+        """Take the next token, or None at the end."""
+        return self._ahead.pop(0) if self._ahead else next(self._tokens, None)
+
+    def keyword(self, index: int = 0) -> str:
+        """Return a coming token as a keyword (empty if it is not a keyword) without taking it."""
+        token = self.peek(index)
+        return token.keyword if token else ""
+
+    def accept(self, *words: str) -> str:
+        """Take and return the next token if it is one of these keywords or marks; else return an empty string."""
+        token = self.peek()
+        found = (token.keyword or token.mark) if token else ""
+        if found not in words:
+            return ""
+        self.take()
+        return found
+
+
+class FlatReader(TokenReader[T]):
+    """A reader of tokens among which parentheses are marks."""
+
+    def group(self) -> list[T] | None:
+        """Take a group in parentheses or brackets and return its contents; None if none starts here."""
+        if not self.accept("(", "["):
+            return None
+        inside: list[T] = []
+        depth = 1
+        while (token := self.take()) is not None:
+            depth += (token.mark in ("(", "[")) - (token.mark in (")", "]"))
+            if not depth:
+                break
+            inside.append(token)
+        return inside
+
+    def top_level(self) -> T | None:
+        """Take the next token outside all parentheses, or None at the end."""
+        while self.group() is not None:
+            pass
+        return self.take()
 
 
 def upper(word: str) -> str:

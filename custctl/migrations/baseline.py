@@ -111,8 +111,7 @@ def baseline(
     ):
         state = journal.read_state_on(database, session.connection)
         _check(state, database.location)
-        session.begin()
-        try:
+        with session.transaction():
             comparison = _compared(database, session.connection, scripts)
             Adoption(scripts, comparison).check()
             journal.create(database, session.connection)
@@ -130,10 +129,6 @@ def baseline(
             if AUDIT in state.tables:
                 detail = {"environment": environment, "scripts": [script.name for script in scripts]}
                 audit.append(database, session.connection, audit.Entry(operation_id, _ACTION, actor, detail=detail))
-            session.commit()
-        except BaseException:
-            session.rollback()
-            raise
         try:
             with session.errors():
                 own_record.record(database, session, listener.indexing)
@@ -166,17 +161,12 @@ def undo(database: Database, *, environment: str, lock_timeout: float, listener:
     ):
         state = journal.read_state_on(database, session.connection)
         adopted = _adopted(state, environment, database.location)
-        session.begin()
-        try:
+        with session.transaction():
             if AUDIT in state.tables:
                 _forget(database, session.connection)
             for statement in standing.read_undo(session.connection):
                 session.connection.send(statement)
             database.undo_tables(session.connection, BOOTSTRAP)
-            session.commit()
-        except BaseException:
-            session.rollback()
-            raise
     return adopted
 
 

@@ -95,23 +95,12 @@ def record(database: Database, session: ScriptSession, on_build: Callable[[Searc
 
 def _remember(session: ScriptSession, index: SearchIndex) -> None:
     """Record how to undo an index before it is built, as long as the adoption can be taken back."""
-    session.begin()
-    try:
-        undo = [*index.undo, *read_undo(session.connection)]
-        record_undo(session.connection, undo)
-        session.commit()
-    except BaseException:
-        session.rollback()
-        raise
+    with session.transaction():
+        record_undo(session.connection, [*index.undo, *read_undo(session.connection)])
 
 
 def _record(database: Database, session: ScriptSession, fields: Sequence[Field]) -> None:
     held = dump_record(fields)
-    session.begin()
-    try:
+    with session.transaction():
         record_own_fields(session.connection, held)
-        session.commit()
-    except BaseException:
-        session.rollback()
-        raise
     database.learn(session.connection, held)

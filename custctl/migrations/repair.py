@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from custctl.customers import audit
+from custctl.customers.operations import OperationIdUsedError
 from custctl.migrations import journal, pseudonymising
 from custctl.migrations.directives import ENVIRONMENTS
-from custctl.migrations.execution import restore_settings
 from custctl.migrations.journal import DONE, Record, State
 from custctl.migrations.plan import Drift, make_plan
+from custctl.migrations.resuming import restore_settings
 from custctl.migrations.scripts import Script, discover, seed_sets
 from custctl.schema import standing
 from custctl.schema.names import AUDIT, METADATA
-from custctl.support.errors import ConflictError, MigrationError, UsageError
+from custctl.support.errors import MigrationError, UsageError
 from custctl.support.text import nearest
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def execute(
         pseudonymise: whether to record that personal data must be replaced afterwards.
 
     Raises:
-        ConflictError: the operation id belongs to another request.
+        OperationIdUsedError: the operation id belongs to another request.
         MigrationError: the database has changed since the repair was planned.
     """
     with (
@@ -195,8 +196,7 @@ def execute(
             raise MigrationError("the journal changed in the meantime; nothing was repaired", hint="run it again")
         has_audit = AUDIT in state.tables
         seen = [_look(database, session, unsettled) for unsettled in planned.settle]
-        session.begin()
-        try:
+        with session.transaction():
             if has_audit:
                 _check_operation(session.connection, operation_id)
             done: list[tuple[str, dict[str, Any]]] = []
@@ -217,19 +217,12 @@ def execute(
                 audit.append(database, session.connection, entry)
             if pseudonymise:
                 pseudonymising.begin(session.connection)
-            session.commit()
-        except BaseException:
-            session.rollback()
-            raise
 
 
 def _check_operation(connection: Connection, operation_id: str) -> None:
     """Refuse an operation id that is in use: after a repair, there is nothing left to repair under its id."""
     for row in audit.find_operation(connection, operation_id):
-        raise ConflictError(
-            f"operation {operation_id} has already been applied as `{row.action}`",
-            hint="an operation id names one request: use a new one",
-        )
+        raise OperationIdUsedError(operation_id, f"has already been applied as `{row.action}`")
 
 
 def _accepted(drift: Drift) -> dict[str, str]:

@@ -186,17 +186,13 @@ def require_preconditions(database: Database) -> None:
 
 def _bootstrap(database: Database, session: ScriptSession, environment: str) -> None:
     """Create the journal and stamp the database, in one transaction."""
-    session.begin()
     try:
-        journal.create(database, session.connection)
-        standing.stamp(session.connection, environment, database.branch(session.connection))
-        session.commit()
+        with session.transaction():
+            journal.create(database, session.connection)
+            standing.stamp(session.connection, environment, database.branch(session.connection))
     except CommitLostError as lost:
         # Whether or not it was committed, the next step is the same.
         raise UnavailableError(f"{lost.message}; no script was applied", hint="run it again") from lost
-    except BaseException:
-        session.rollback()
-        raise
 
 
 def _prepare(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from custctl.customers import audit
+from custctl.customers.operations import OperationIdUsedError
 from custctl.customers.transactions import VOID
 from custctl.migrations import journal
 from custctl.migrations.plan import Step, make_seed_plan
@@ -22,7 +23,7 @@ from custctl.migrations.scripts import Script, seed_sets
 from custctl.migrations.steps import execute
 from custctl.schema.names import AUDIT, CUSTOMER
 from custctl.schema.standing import Standing, require_writable
-from custctl.support.errors import ConflictError, RefusedError, UsageError
+from custctl.support.errors import RefusedError, UsageError
 from custctl.support.text import nearest
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ def seed_customers(
         on_progress: called after each batch with the number of customers processed.
 
     Raises:
-        ConflictError: the operation id belongs to another request.
+        OperationIdUsedError: the operation id belongs to another request.
         RefusedError: the database's stamp is not one of development or test.
     """
     from itertools import islice
@@ -258,7 +259,7 @@ def _look_back(connection: Connection, operation_id: str, request: Mapping[str, 
     """Return what the operation has already done.
 
     Raises:
-        ConflictError: the operation id belongs to another request.
+        OperationIdUsedError: the operation id belongs to another request.
     """
     last_part = inserted = 0
     for row in audit.find_operation(connection, operation_id):
@@ -267,9 +268,6 @@ def _look_back(connection: Connection, operation_id: str, request: Mapping[str, 
             continue
         detail = json.loads(row.detail)
         if row.action != "seed" or any(detail.get(name) != value for name, value in request.items()):
-            raise ConflictError(
-                f"operation {operation_id} has already been applied as `{row.action}`",
-                hint="an operation id names one request: use a new one",
-            )
+            raise OperationIdUsedError(operation_id, f"has already been applied as `{row.action}`")
         inserted += int(detail["inserted"])
     return _Earlier(last_part, inserted)

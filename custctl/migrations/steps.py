@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -11,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from custctl.engines.scripts import Statement
 from custctl.migrations import journal
-from custctl.migrations.execution import Task, carry_out, milliseconds
+from custctl.migrations.execution import carry_out
 from custctl.migrations.plan import Step, split_script
 from custctl.migrations.run import Applied, Listener, Run
 from custctl.migrations.scripts import Script
 from custctl.migrations.shapes import Recorder
-from custctl.migrations.substitution import mask
+from custctl.migrations.task import Task, milliseconds
 from custctl.support import signals
 from custctl.support.errors import (
     CommitLostError,
@@ -68,8 +67,8 @@ def execute(
         task = Task(database, session, step, statements, actor, started, run.so_far, recorder, is_last, after_script)
         try:
             listener.applying(step)
-            session.on_notice = partial(_notice, listener, script)
-            session.on_message = partial(_message, listener, script)
+            session.on_notice = partial(_notice, listener, task)
+            session.on_message = partial(_message, listener, task)
             with _located(task):
                 carry_out(task)
             listener.applied(_count(task, run))
@@ -137,23 +136,17 @@ def _located(task: Task) -> Iterator[None]:
     except CustctlError as error:
         raise task.located(error) from error.__cause__
     except Exception as error:  # noqa: BLE001 - told as what it is, with the place
-        # A traceback may show the cause, unless values were substituted into the script.
-        cause = None if task.script.directives.substitute else error
-        raise task.located(CustctlError(f"unexpected {type(error).__name__}")) from cause
+        raise task.located(CustctlError(f"unexpected {type(error).__name__}")) from task.cause(error)
 
 
-def _notice(listener: Listener, script: Script, text: str, hint: str | None) -> None:
-    """Pass on a warning of the database, without the values substituted into the script."""
-    listener.notice(script, _masked(script, text), _masked(script, hint) if hint else None)
+def _notice(listener: Listener, task: Task, text: str, hint: str | None) -> None:
+    """Pass on a warning of the database."""
+    listener.notice(task.script, task.masked(text), task.masked(hint) if hint else None)
 
 
-def _message(listener: Listener, script: Script, text: str) -> None:
-    """Pass on a script's message, without the values substituted into it."""
-    listener.message(script, _masked(script, text))
-
-
-def _masked(script: Script, text: str) -> str:
-    return mask(text, script.text, os.environ) if script.directives.substitute else text
+def _message(listener: Listener, task: Task, text: str) -> None:
+    """Pass on a message that a script prints."""
+    listener.message(task.script, task.masked(text))
 
 
 def _reconnect(stack: ExitStack, task: Task, listener: Listener, lost: CommitLostError) -> ScriptSession:

@@ -239,7 +239,7 @@ def test_a_script_that_fails_records_nothing(migrated: Place) -> None:
 
 _KILLED = """
 import os, signal, sys
-from custctl.migrations.execution import Task
+from custctl.migrations.task import Task
 
 finish, left = Task.finish, [2]
 

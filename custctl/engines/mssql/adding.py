@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
-from custctl.engines.adding import ColumnScripts, NewColumn, Written, literal
+from custctl.engines.adding import ColumnScripts, NewColumn, Written
 from custctl.engines.mssql.dialect import MssqlDialect
-from custctl.engines.mssql.names import COLLATION
-from custctl.engines.mssql.names import literal as string
+from custctl.engines.mssql.names import COLLATION, literal
 
 _TYPES = {
     "integer": "INT",
@@ -25,12 +22,10 @@ _ONLINE = "CAST(SERVERPROPERTY('EngineEdition') AS INT) IN (3, 5, 8)"
 class MssqlColumnScripts(ColumnScripts):
     """Writes scripts for SQL Server 2017 or newer."""
 
-    @cached_property
-    def _dialect(self) -> MssqlDialect:
-        return MssqlDialect("dbo")
+    dialect = MssqlDialect("dbo")
 
-    def quote(self, name: str) -> str:
-        return str(self._dialect.sql.identifier_preparer.quote(name))
+    def string(self, text: str) -> str:
+        return literal(text)
 
     def write(self, column: NewColumn) -> Written:
         name, kind = self.quote(column.name), column.type
@@ -46,11 +41,10 @@ class MssqlColumnScripts(ColumnScripts):
             check = f"CONSTRAINT customer_{column.name}_json CHECK (ISJSON({name}) = 1)"
         lines = [f"ALTER TABLE customer ADD {name} {declared} {'NULL' if column.default is None else 'NOT NULL'}"]
         if column.default is not None:
-            default = literal(column, string, {"true": "1", "false": "0"}).removesuffix("Z'")
-            # DATETIME2 accepts a time without a zone, in any session language.
-            default = (
-                f"{default}'" if kind.name == "timestamp" else literal(column, string, {"true": "1", "false": "0"})
-            )
+            default = self.default(column)
+            if kind.name == "timestamp":
+                # DATETIME2 accepts a time without a zone, in any session language.
+                default = default.removesuffix("Z'") + "'"
             lines.append(f"  CONSTRAINT customer_{column.name}_default DEFAULT {default}")
         if check:
             lines.append(f"  {check}")

@@ -94,7 +94,7 @@ class _Look:
 
     def all(self, scripts: Path) -> Iterator[Check]:
         """Yield every check; a failure does not stop the others."""
-        looks: dict[str, Callable[[], Iterator[Check]]] = {
+        checks: dict[str, Callable[[], Iterator[Check]]] = {
             "driver version": self._versions,
             "server": self._server,
             "writes": self._writes,
@@ -107,15 +107,7 @@ class _Look:
             "availability group": self._group,
             "search": self._search,
         }
-        for name, check in looks.items():
-            try:
-                yield from check()
-            except pyodbc.Error as error:
-                if is_lost(error):
-                    raise
-                told = self._database.translate(error)
-                hint = told.hint or "the server's log has more"
-                yield Check(name, False, told.message, hint, told.exit_code)
+        yield from self._database.run_checks(checks)
 
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query; none if the server does not support it, or this login may not run it."""

@@ -11,7 +11,7 @@ from itertools import islice, pairwise
 from typing import NamedTuple
 
 from custctl.engines.mssql.tokens import Token, tokenise
-from custctl.engines.tokens import Kind
+from custctl.engines.tokens import Kind, TokenReader
 
 
 def _words(text: str) -> frozenset[str]:
@@ -183,40 +183,15 @@ class Name(NamedTuple):
         return self.key[2].startswith(("#", "@"))
 
 
-class Reader:
+class Reader(TokenReader[Token]):
     """A cursor over the tokens of one statement."""
-
-    def __init__(self, tokens: Sequence[Token]) -> None:
-        self._tokens = tokens
-        self._at = 0
-
-    def peek(self) -> Token | None:
-        """Return the next token without taking it; None at the end."""
-        return self._tokens[self._at] if self._at < len(self._tokens) else None
-
-    def take(self) -> Token | None:
-        """Take the next token, or None at the end."""
-        token = self.peek()
-        self._at += 1
-        return token
-
-    def accept(self, *words: str) -> str:
-        """Take and return the next token if it is one of these keywords or marks; otherwise return an empty string."""
-        token = self.peek()
-        if token is None:
-            return ""
-        found = token.keyword or (token.text if token.kind is Kind.MARK else "")
-        if found not in words:
-            return ""
-        self._at += 1
-        return found
 
     def group(self) -> str | None:
         """Take a parenthesised group and return its content; None if the next token is not a group."""
         token = self.peek()
         if token is None or token.kind is not Kind.GROUP:
             return None
-        self._at += 1
+        self.take()
         return token.inside
 
     def name(self) -> Name | None:
@@ -224,7 +199,7 @@ class Reader:
         first = self.peek()
         if first is None or first.identifier is None:
             return None
-        self._at += 1
+        self.take()
         parts, shown = [first.identifier], first.text
         while self.accept("."):
             shown += "."
@@ -232,16 +207,14 @@ class Reader:
             part = token.identifier if token else None
             if token is not None and part is not None:
                 shown += token.text
-                self._at += 1
+                self.take()
             parts.append(part or "")  # empty between two dots: the default schema
         last = ["", "", *parts][-3:]
         return Name((last[0], last[1], last[2]), shown)
 
     def rest(self) -> list[Token]:
         """Take all remaining tokens."""
-        rest = list(self._tokens[self._at :])
-        self._at = len(self._tokens)
-        return rest
+        return list(iter(self.take, None))
 
 
 def is_on(tokens: Sequence[Token], option: str) -> bool:

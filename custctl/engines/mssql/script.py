@@ -6,7 +6,7 @@ import re
 
 from custctl.engines.mssql.reader import Code, Reader, is_on, statements
 from custctl.engines.mssql.tokens import LINE_COMMENT, QUOTED_NAME, STRING, tokenise
-from custctl.engines.scripts import ScriptSyntaxError, Statement
+from custctl.engines.scripts import ScriptSyntaxError, Statement, normalised, skip
 from custctl.engines.tokens import comment_end
 from custctl.support.patterns import compiled
 
@@ -74,14 +74,8 @@ def split(text: str) -> list[Statement]:
 
     Source: the GO and sqlcmd pages of SQL Server's documentation; microsoft/go-sqlcmd for what they do not specify.
     """
-    text = text.removeprefix("\ufeff")
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
     # With a leading line feed, the first line begins like all others, and counting line feeds gives its number.
-    text = "\n" + text
-    nul = text.find("\0")
-    if nul >= 0:
-        raise ScriptSyntaxError("the script contains a NUL character", _line(text, nul))
+    text = "\n" + normalised(text)
 
     batches: list[Statement] = []
     position, counted, line = 0, 0, 0
@@ -89,7 +83,7 @@ def split(text: str) -> list[Statement]:
     first = last = -1  # the batch so far, from its first token to after its last
     fresh = False  # only comments on this line so far
     while True:
-        stop = _skip(_RUN, text, position)
+        stop = skip(_RUN, text, position)
         run = text[position:stop]
         if code := run.strip():
             begin = position + len(run) - len(run.lstrip())
@@ -99,7 +93,7 @@ def split(text: str) -> list[Statement]:
         at_end, character = stop == len(text), text[stop : stop + 1]
         position = stop
         if character == "-":
-            position = _skip(_LINE_COMMENT, text, stop)
+            position = skip(_LINE_COMMENT, text, stop)
             continue
         if character == "/":
             position = comment_end(text, stop)
@@ -125,7 +119,7 @@ def split(text: str) -> list[Statement]:
             return batches
         first, opened = -1, position
         if _END_OF_LINE.match(text, position):
-            opened = _skip(_LINE, text, position) + 1
+            opened = skip(_LINE, text, position) + 1
 
 
 def _command(text: str, start: int) -> tuple[int, int]:
@@ -139,7 +133,7 @@ def _command(text: str, start: int) -> tuple[int, int]:
         raise ScriptSyntaxError(message, _line(text, match.start("other")))
     position = match.end()
     while not _END_OF_LINE.match(text, position):
-        opening = _skip(_BLANKS, text, position)
+        opening = skip(_BLANKS, text, position)
         closing = comment_end(text, opening) if text.startswith("/*", opening) else -1
         if closing < 0:
             raise ScriptSyntaxError(_wrong_go(text, match.start("go"), opening), _line(text, match.start("go")))
@@ -158,7 +152,7 @@ def _command(text: str, start: int) -> tuple[int, int]:
 def _wrong_go(text: str, start: int, wrong: int) -> str:
     if text.startswith("/*", wrong):
         return "the comment that starts after `GO` is never closed"
-    shown = text[start : _skip(_LINE, text, wrong)].rstrip()
+    shown = text[start : skip(_LINE, text, wrong)].rstrip()
     shown = shown if len(shown) <= 40 else shown[:39] + "…"
     why = (
         "it is a sqlcmd command and does not take a semicolon" if text[wrong] == ";" else "it must be alone on its line"
@@ -263,11 +257,6 @@ def restores_session(statement: Statement) -> bool:
         code.keyword == "SET" and len(code.tokens) > 1 and not code.tokens[1].text.startswith("@")
         for code in statements(statement.text)
     )
-
-
-def _skip(pattern: re.Pattern[str], text: str, position: int) -> int:
-    match = pattern.match(text, position)
-    return position if match is None else match.end()
 
 
 def _line(text: str, position: int) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Mapping
+from typing import ClassVar
 
-from custctl.engines.adding import ColumnScripts, NewColumn, Written, literal
+from custctl.engines.adding import ColumnScripts, NewColumn, Written
 from custctl.engines.postgresql.dialect import PostgresqlDialect
 
 _TYPES = {"float": "double precision", "timestamp": "timestamptz(3)", "json": "jsonb"}
@@ -13,12 +14,8 @@ _TYPES = {"float": "double precision", "timestamp": "timestamptz(3)", "json": "j
 class PostgresqlColumnScripts(ColumnScripts):
     """Writes scripts for PostgreSQL 15 or newer."""
 
-    @cached_property
-    def _dialect(self) -> PostgresqlDialect:
-        return PostgresqlDialect("")
-
-    def quote(self, name: str) -> str:
-        return str(self._dialect.sql.identifier_preparer.quote(name))
+    dialect = PostgresqlDialect("")
+    booleans: ClassVar[Mapping[str, str]] = {"true": "true", "false": "false"}
 
     def write(self, column: NewColumn) -> Written:
         name, kind = self.quote(column.name), column.type
@@ -30,7 +27,7 @@ class PostgresqlColumnScripts(ColumnScripts):
             declared = f"numeric({kind.size},{kind.scale})"
         add = f"ALTER TABLE customer ADD COLUMN {name} {declared}"
         if column.default is not None:
-            add += f" NOT NULL DEFAULT {literal(column, _string, {'true': 'true', 'false': 'false'})}"
+            add += f" NOT NULL DEFAULT {self.default(column)}"
         first, second = [f"{add};"], []
         if kind.name == "text":
             # NOT VALID: the second script reads the rows later, without blocking anybody.
@@ -45,7 +42,3 @@ class PostgresqlColumnScripts(ColumnScripts):
         if not second:
             return Written("\n".join(first) + "\n")
         return Written("\n".join(first) + "\n", "\n".join(["-- custctl: transaction=off", "", *second]) + "\n")
-
-
-def _string(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -135,7 +135,7 @@ class _Look:
 
     def all(self, scripts: Path) -> Iterator[Check]:
         """Yield every check; a failed check does not stop the others."""
-        looks: dict[str, Callable[[], Iterator[Check]]] = {
+        checks: dict[str, Callable[[], Iterator[Check]]] = {
             "server": self._server,
             "writes": self._writes,
             "tls": self._tls,
@@ -147,16 +147,7 @@ class _Look:
             "search": lambda: self._search(scripts / "repeatable" / "customer_search.sql"),
             "indexes": self._indexes,
         }
-        for name, check in looks.items():
-            try:
-                yield from check()
-            except self._database.failures as error:
-                if self._database.is_lost(error):
-                    raise
-                told = self._database.translate(error)
-                hint = told.hint or "the server's log has more"
-                yield Check(name, False, told.message, hint, told.exit_code)
-                self._begin_again()
+        yield from self._database.run_checks(checks, self._begin_again)
 
     def _begin_again(self) -> None:
         """Begin again after an error: behind a pooler there is a transaction, which an error aborts."""

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql.functions import Function
 
-from custctl.engines.dialect import Dialect
+from custctl.engines.dialect import Dialect, Native
 from custctl.schema.sqltypes import Timestamp
 from custctl.schema.times import MILLISECONDS
 from custctl.support.letters import spellings
@@ -21,19 +21,6 @@ if TYPE_CHECKING:
 
 
 _TEXT_TIME = """'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'"""
-
-
-class _Native(sa.types.UserDefinedType[Any]):
-    """A type with its name from the catalog."""
-
-    cache_ok = True
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def get_col_spec(self, **_: Any) -> str:
-        """Return the type's name."""
-        return self._name
 
 
 class PostgresqlDialect(Dialect):
@@ -81,7 +68,7 @@ class PostgresqlDialect(Dialect):
         return Function("custctl_fold", value, type_=sa.Text(), packagenames=(schema,))
 
     def typed(self, value: ColumnElement[Any], native: str) -> ColumnElement[Any]:
-        return sa.cast(value, _Native(native))
+        return sa.cast(value, Native(native))
 
     def fold_key(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         # An email is stored in lower case, so its unique index serves directly.

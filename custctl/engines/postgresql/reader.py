@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import NamedTuple
 
 from custctl.engines.postgresql.tokens import Token
+from custctl.engines.tokens import FlatReader
 
 
 class Name(NamedTuple):
@@ -23,37 +23,8 @@ class Name(NamedTuple):
     shown: str
 
 
-class Reader:
-    """A cursor over the tokens of one statement, or of a part of one; it reads no further than asked."""
-
-    def __init__(self, tokens: Iterable[Token]) -> None:
-        self._tokens = iter(tokens)
-        self._ahead: list[Token] = []
-
-    def peek(self, index: int = 0) -> Token | None:
-        """Return the next token, or the one `index` tokens after it, without taking it; None past the end."""
-        missing = index + 1 - len(self._ahead)
-        if missing > 0:
-            self._ahead.extend(islice(self._tokens, missing))
-        return self._ahead[index] if index < len(self._ahead) else None
-
-    def take(self) -> Token | None:
-        """Take the next token, or None at the end."""
-        return self._ahead.pop(0) if self._ahead else next(self._tokens, None)
-
-    def keyword(self, index: int = 0) -> str:
-        """Return a coming token as a keyword (empty if it is not a keyword) without taking it."""
-        token = self.peek(index)
-        return token.keyword if token else ""
-
-    def accept(self, *words: str) -> str:
-        """Take and return the next token if it is one of these keywords or marks; else return an empty string."""
-        token = self.peek()
-        found = (token.keyword or token.mark) if token else ""
-        if found not in words:
-            return ""
-        self.take()
-        return found
+class Reader(FlatReader[Token]):
+    """A cursor over the tokens of one statement, or of a part of one."""
 
     def phrase(self, *words: str) -> bool:
         """Take the next tokens if they are these keywords, in order; else take none."""
@@ -94,19 +65,6 @@ class Reader:
                 break
         return names
 
-    def group(self) -> list[Token] | None:
-        """Take a group in parentheses or brackets and return its contents; None if none starts here."""
-        if not self.accept("(", "["):
-            return None
-        inside: list[Token] = []
-        depth = 1
-        while (token := self.take()) is not None:
-            depth += (token.mark in ("(", "[")) - (token.mark in (")", "]"))
-            if not depth:
-                break
-            inside.append(token)
-        return inside
-
     def options(self) -> set[str]:
         """Take options as in `VACUUM (FULL, VERBOSE off)` and return those that are on."""
         chosen: set[str] = set()
@@ -115,12 +73,6 @@ class Reader:
             if words and not _OFF.intersection(words[1:]):
                 chosen.add(words[0])
         return chosen
-
-    def top_level(self) -> Token | None:
-        """Take the next token outside all parentheses, or None at the end."""
-        while self.group() is not None:
-            pass
-        return self.take()
 
     def skip_to(self, *words: str) -> str:
         """Take everything through the first of these keywords outside parentheses; return it, or an empty string."""

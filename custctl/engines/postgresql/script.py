@@ -21,7 +21,7 @@ from custctl.engines.postgresql.tokens import (
     first_word,
     tokenise,
 )
-from custctl.engines.scripts import ScriptSyntaxError, Statement
+from custctl.engines.scripts import ScriptSyntaxError, Statement, line_at, normalised, skip
 from custctl.engines.tokens import Kind, comment_end
 from custctl.support.patterns import compiled
 
@@ -96,12 +96,7 @@ def split(text: str) -> list[Statement]:
         function, a mere name `begin`, `case` or `end` opens and closes nothing, and an `E'…'` string that continues on
         the next line keeps its backslash escapes there.
     """
-    text = text.removeprefix("\ufeff")
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    nul = text.find("\0")
-    if nul >= 0:
-        raise ScriptSyntaxError("the script contains a NUL character", _line(text, nul))
+    text = normalised(text)
 
     statements: list[Statement] = []
     line, counted = 1, 0
@@ -229,7 +224,7 @@ def _plain(text: str, start: int) -> tuple[int, int]:
     end = position = start
     open_: list[int] = []
     while True:
-        stop = _skip(_RUN, text, position)
+        stop = skip(_RUN, text, position)
         run = text[position:stop].rstrip(BLANKS)
         if run:
             end = position + len(run)
@@ -313,14 +308,14 @@ def _routine(text: str, start: int) -> tuple[int, int]:
     if open_:
         raise _unclosed(text, open_[-1])
     if body is not None:
-        raise ScriptSyntaxError("the function body that opens here is never closed by `END`", _line(text, body))
+        raise ScriptSyntaxError("the function body that opens here is never closed by `END`", line_at(text, body))
     return end, len(text)
 
 
 def _between(text: str, position: int) -> int:
     """Return where the next statement starts, after blanks, comments, semicolons and pg_dump's own commands."""
     while True:
-        position = _skip(_BETWEEN, text, position)
+        position = skip(_BETWEEN, text, position)
         if text.startswith("/*", position):
             position = _comment(text, position)
         elif text.startswith("\\", position):
@@ -387,15 +382,6 @@ def _rows(text: str, position: int, line: int) -> tuple[str, int]:
     return text[start : close + 1], close + 3
 
 
-def _skip(pattern: re.Pattern[str], text: str, position: int) -> int:
-    match = pattern.match(text, position)
-    return position if match is None else match.end()
-
-
-def _line(text: str, position: int) -> int:
-    return text.count("\n", 0, position) + 1
-
-
 def _unclosed(text: str, position: int) -> ScriptSyntaxError:
     match text[position]:
         case '"':
@@ -408,7 +394,7 @@ def _unclosed(text: str, position: int) -> ScriptSyntaxError:
             what = "dollar-quoted string"
         case _:
             what = "string"
-    return ScriptSyntaxError(f"the {what} that starts here is never closed", _line(text, position))
+    return ScriptSyntaxError(f"the {what} that starts here is never closed", line_at(text, position))
 
 
 def _psql_command(text: str, position: int) -> ScriptSyntaxError:
@@ -418,7 +404,7 @@ def _psql_command(text: str, position: int) -> ScriptSyntaxError:
         message = "`\\.` ends the rows of `COPY … FROM stdin;`, but none is open here"
     else:
         message = f"`{name}` is a psql command, not SQL: remove it, or run the script with psql"
-    return ScriptSyntaxError(message, _line(text, position))
+    return ScriptSyntaxError(message, line_at(text, position))
 
 
 # Statements that cannot run inside a transaction block: one function per first keyword, which reads what follows it.

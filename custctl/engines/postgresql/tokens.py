@@ -67,11 +67,6 @@ class Token(tokens.Token):
     __slots__ = ()
 
     @property
-    def mark(self) -> str:
-        """The character, if the token is a mark; else an empty string."""
-        return self.text if self.kind is Kind.MARK else ""
-
-    @property
     def identifier(self) -> str | None:
         """The name that the token denotes, as PostgreSQL stores it; None if it cannot be a name."""
         if self.kind is Kind.WORD:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
-from custctl.engines.adding import INTEGERS, ColumnScripts, NewColumn, Written, literal
+from custctl.engines.adding import INTEGERS, ColumnScripts, NewColumn, Written
 from custctl.engines.sqlite.dialect import SqliteDialect
 
 _HEX = "[0-9a-f]"
@@ -18,12 +16,7 @@ class SqliteColumnScripts(ColumnScripts):
 
     most_digits = 15  # a number with a fraction keeps no more
 
-    @cached_property
-    def _dialect(self) -> SqliteDialect:
-        return SqliteDialect("")
-
-    def quote(self, name: str) -> str:
-        return str(self._dialect.sql.identifier_preparer.quote(name))
+    dialect = SqliteDialect("")
 
     def write(self, column: NewColumn) -> Written:
         name, kind = self.quote(column.name), column.type
@@ -35,16 +28,12 @@ class SqliteColumnScripts(ColumnScripts):
             declared = _TYPES.get(kind.name, kind.name.upper())
         lines = [f"ALTER TABLE customer ADD COLUMN {name} {declared}"]
         if column.default is not None:
-            lines.append(f"  NOT NULL DEFAULT {literal(column, _string, {'true': '1', 'false': '0'})}")
+            lines.append(f"  NOT NULL DEFAULT {self.default(column)}")
         lines.append(f"  CONSTRAINT customer_{column.name}_valid CHECK ({_check(name, column)});")
         if column.index:
             lines += ["", f"CREATE INDEX customer_by_{column.name} ON customer ({name});"]
             lines.insert(0, "-- custctl: allow=create-index-locks SQLite builds an index under its write lock\n")
         return Written("\n".join(lines) + "\n")
-
-
-def _string(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _check(name: str, column: NewColumn) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from custctl.engines.sqlite.tokens import Token, tokenise
-from custctl.engines.tokens import Kind
+from custctl.engines.tokens import FlatReader
 
 _NOT_CONSTANT = frozenset({"CURRENT_TIME", "CURRENT_DATE", "CURRENT_TIMESTAMP"})
 
@@ -24,32 +24,11 @@ class Name(NamedTuple):
     shown: str
 
 
-class Reader:
-    """A cursor over the tokens of one statement; it reads no further than asked."""
+class Reader(FlatReader[Token]):
+    """A cursor over the tokens of one statement."""
 
     def __init__(self, text: str) -> None:
-        self._tokens = tokenise(text)
-        self._next: Token | None = next(self._tokens, None)
-
-    def take(self) -> Token | None:
-        """Take the next token, or None at the end."""
-        token = self._next
-        self._next = next(self._tokens, None)
-        return token
-
-    def keyword(self) -> str:
-        """Return the next token as a keyword (empty if it is not a keyword) without taking it."""
-        return self._next.keyword if self._next else ""
-
-    def accept(self, *words: str) -> str:
-        """Take and return the next token if it is one of these keywords or marks; else return an empty string."""
-        if self._next is None:
-            return ""
-        found = self._next.keyword or (self._next.text if self._next.kind is Kind.MARK else "")
-        if found not in words:
-            return ""
-        self.take()
-        return found
+        super().__init__(tokenise(text))
 
     def name(self) -> Name | None:
         """Take a name, with its schema if given; None if there is no name here."""
@@ -58,25 +37,6 @@ class Reader:
             return first
         second = self._part()
         return None if second is None else Name(first.folded, second.folded, f"{first.shown}.{second.shown}")
-
-    def group(self) -> list[Token] | None:
-        """Take a parenthesised group and return its contents; None if none starts here."""
-        if not self.accept("("):
-            return None
-        inside: list[Token] = []
-        depth = 1
-        while (token := self.take()) is not None:
-            depth += (token.text == "(") - (token.text == ")")
-            if not depth:
-                break
-            inside.append(token)
-        return inside
-
-    def top_level(self) -> Token | None:
-        """Take the next token outside all parentheses, or None at the end."""
-        while self.group() is not None:
-            pass
-        return self.take()
 
     def has_where(self) -> bool:
         """Take the rest, and tell whether it has a WHERE that is not a subquery's."""

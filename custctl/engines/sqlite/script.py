@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from custctl.engines.scripts import ScriptSyntaxError, Statement
+from custctl.engines.scripts import ScriptSyntaxError, Statement, line_at, normalised, skip
 from custctl.engines.sqlite.tokens import BLANK, BLANKS, COMMENT, QUOTED_NAME, STRING, WORD, first_word, tokenise
 from custctl.engines.tokens import Kind
 from custctl.support.patterns import compiled
@@ -42,12 +42,7 @@ def split(text: str) -> list[Statement]:
 
     Source: the state table in SQLite's `complete.c`.
     """
-    text = text.removeprefix("\ufeff")
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    nul = text.find("\0")
-    if nul >= 0:
-        raise ScriptSyntaxError("the script contains a NUL character", _line(text, nul))
+    text = normalised(text)
 
     statements: list[Statement] = []
     line, counted = 1, 0
@@ -86,7 +81,7 @@ def restores_session(statement: Statement) -> bool:
 
 def _between(text: str, position: int) -> int:
     """Return where the next statement starts, after checking that the comments before it are closed."""
-    stop = _skip(_BETWEEN, text, position)
+    stop = skip(_BETWEEN, text, position)
     if stop == len(text):
         _check_comments(text, position)
     return stop
@@ -96,14 +91,14 @@ def _check_comments(text: str, position: int) -> None:
     """Refuse an unclosed comment: SQLite accepts it, and skips everything up to the end of the script."""
     for match in _COMMENT.finditer(text, position):
         if match.end() == len(text) and match[0].startswith("/*") and (len(match[0]) < 4 or match[0][-2:] != "*/"):
-            raise ScriptSyntaxError("the comment that starts here is never closed", _line(text, match.start()))
+            raise ScriptSyntaxError("the comment that starts here is never closed", line_at(text, match.start()))
 
 
 def _plain(text: str, start: int) -> tuple[int, int]:
     """Return the end of the statement at `start` (after its last token), and where to continue reading."""
     end = position = start
     while True:
-        stop = _skip(_RUN, text, position)
+        stop = skip(_RUN, text, position)
         run = text[position:stop].rstrip(BLANKS)
         if run:
             end = position + len(run)
@@ -113,7 +108,7 @@ def _plain(text: str, start: int) -> tuple[int, int]:
             return end, stop + 1
         if text[stop] not in "-/":
             raise _unclosed(text, stop)
-        position = _skip(_COMMENT, text, stop)
+        position = skip(_COMMENT, text, stop)
         if position == len(text):
             _check_comments(text, stop)
 
@@ -137,18 +132,9 @@ def _trigger(text: str, start: int) -> tuple[int, int]:
     _check_comments(text, end)
     if after_end:
         return end, len(text)
-    raise ScriptSyntaxError("the trigger that starts here is never closed by `; END;`", _line(text, start))
-
-
-def _skip(pattern: re.Pattern[str], text: str, position: int) -> int:
-    match = pattern.match(text, position)
-    return position if match is None else match.end()
-
-
-def _line(text: str, position: int) -> int:
-    return text.count("\n", 0, position) + 1
+    raise ScriptSyntaxError("the trigger that starts here is never closed by `; END;`", line_at(text, start))
 
 
 def _unclosed(text: str, position: int) -> ScriptSyntaxError:
     what = "string" if text[position] == "'" else "quoted name"
-    return ScriptSyntaxError(f"the {what} that starts here is never closed", _line(text, position))
+    return ScriptSyntaxError(f"the {what} that starts here is never closed", line_at(text, position))
