@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from custctl.api.client import Client
-    from custctl.api.telling import Teller
+    from custctl.api.reporting import Reporter
     from custctl.support.errors import (
         ConflictError,
         CredentialError,
@@ -67,7 +67,7 @@ def open(
     sql_dir: str | PathLike[str] | None = None,
     environ: Mapping[str, str] | None = None,
     actor: str | None = None,
-    tell: Teller | None = None,
+    tell: Reporter | None = None,
 ) -> Client:
     """Open a profile. It is read and validated now; the database is connected at its first use.
 

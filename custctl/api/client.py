@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from custctl.api.opened import Opened
-from custctl.api.telling import Log, Teller
+from custctl.api.reporting import Log, Reporter
 
 if TYPE_CHECKING:
     from custctl.api.accounts import Accounts
@@ -46,7 +46,7 @@ class Client:
         sql_dir: str | os.PathLike[str] | None = None,
         environ: Mapping[str, str] | None = None,
         actor: str | None = None,
-        tell: Teller | None = None,
+        tell: Reporter | None = None,
     ) -> Client:
         """Open a profile; see `custctl.open`."""
         opened = Opened(

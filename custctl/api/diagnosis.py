@@ -24,7 +24,7 @@ from custctl.support.version import __version__
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
-    from custctl.engines.shaping import Mend
+    from custctl.engines.shaping import Fix
     from custctl.migrations.journal import Record, State
     from custctl.migrations.plan import Plan
     from custctl.migrations.status import Status
@@ -303,22 +303,22 @@ def _shape(database: Database, status: Status) -> Iterator[Check]:
     if comparison.refusal is not None:
         yield Check("shape", True, f"not compared: {comparison.refusal}")
         return
-    told: set[Mend] = set()
-    for difference, mend in zip(comparison.differences, comparison.mends, strict=True):
-        yield Check("shape", False, difference.sentence, _mending(database, mend, told), ExitCode.PENDING)
-        told.add(mend)
+    told: set[Fix] = set()
+    for difference, fix in zip(comparison.differences, comparison.fixes, strict=True):
+        yield Check("shape", False, difference.sentence, _fix_in_words(database, fix, told), ExitCode.PENDING)
+        told.add(fix)
     if not comparison.differences:
         unknown = ", ".join(f"`{name}`" for name in comparison.unknown)
         yield Check("shape", True, f"as the scripts make it{f'; not known of {unknown}' if unknown else ''}")
 
 
-def _mending(database: Database, mend: Mend, told: set[Mend]) -> str:
-    if mend in told and len(mend.statements) > 1:
-        return "the statements for the first fault of this table mend this too"
-    statements = [each if "--" in each else " ".join(each.split()) for each in mend.statements]
+def _fix_in_words(database: Database, fix: Fix, told: set[Fix]) -> str:
+    if fix in told and len(fix.statements) > 1:
+        return "the statements for the first fault of this table fix this too"
+    statements = [each if "--" in each else " ".join(each.split()) for each in fix.statements]
     text = statements[0] if len(statements) == 1 else database.script_of(statements)
-    careful = ["after a backup, as values may not fit"] if mend.loses else []
-    return "; ".join([*mend.notes, *careful, *([f"`{text}`"] if text else [])])
+    careful = ["after a backup, as values may not fit"] if fix.loses else []
+    return "; ".join([*fix.notes, *careful, *([f"`{text}`"] if text else [])])
 
 
 def _version(plan: Plan) -> Check:

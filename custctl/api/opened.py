@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from custctl.support.errors import PendingError, UnavailableError
 
 if TYPE_CHECKING:
-    from custctl.api.telling import Teller
+    from custctl.api.reporting import Reporter
     from custctl.cache.memory import Memory
     from custctl.cache.mirroring import CacheMirror
     from custctl.cache.store import Cache
@@ -50,7 +50,7 @@ class Opened:
         environ: Mapping[str, str],
         cwd: Path,
         actor: str | None,
-        tell: Teller,
+        tell: Reporter,
     ) -> None:
         self._name = name
         self._profiles_dir = profiles_dir

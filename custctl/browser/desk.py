@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Notes:
-    """Receives messages that would otherwise go to stderr, over the screen; see `custctl.api.telling.Teller`.
+    """Receives messages that would otherwise go to stderr, over the screen; see `custctl.api.reporting.Reporter`.
 
     Attributes:
         last: the last message.

@@ -201,8 +201,8 @@ def _output_lost(lost: OSError, context: Context | None) -> UnavailableError:
     written = context.written if context is not None else None
     if written is not None:
         return UnavailableError(f"{written.what}, but {reason}", hint=f"do not run it again: {written.look}")
-    mend = "redirect it to a writable file" if lost.errno == errno.EBADF else "free some disk space"
-    return UnavailableError(reason, hint=f"{mend}, then run it again")
+    fix = "redirect it to a writable file" if lost.errno == errno.EBADF else "free some disk space"
+    return UnavailableError(reason, hint=f"{fix}, then run it again")
 
 
 def _tell_what_was_written(told: CustctlError, context: Context) -> None:

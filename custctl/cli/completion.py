@@ -63,7 +63,7 @@ def own_fields(ctx: Any) -> tuple[Field, ...]:
     import os
 
     from custctl.api.opened import Opened
-    from custctl.api.telling import Log
+    from custctl.api.reporting import Log
 
     given = ctx.meta.get(GIVEN, {})
     name = (given.get("env") or [os.environ.get("CUSTCTL_ENV") or "dev"])[-1]

@@ -36,7 +36,7 @@ class Product(NamedTuple):
         )
 
 
-class Mend(NamedTuple):
+class Fix(NamedTuple):
     """How to repair one difference.
 
     Attributes:
@@ -69,9 +69,9 @@ class Shaping(ABC):
         """Return what the product's own scripts create on this engine."""
 
     @abstractmethod
-    def mends(
+    def fixes(
         self, connection: Connection, differences: Sequence[Difference], expected: Shape, found: Shape
-    ) -> list[Mend]:
+    ) -> list[Fix]:
         """Return a repair for each difference, in order; differences that one repair fixes share it."""
 
     @property

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from custctl.engines.shaping import Mend
+from custctl.engines.shaping import Fix
 from custctl.migrations.journal import DONE, Record
 from custctl.schema.shape import Delta, Difference, Shape, compare
 from custctl.support.errors import RefusedError
@@ -104,13 +104,13 @@ class Comparison(NamedTuple):
     """How a database differs from what its scripts make.
 
     Attributes:
-        mends: the fix for each difference, in the same order.
+        fixes: the fix for each difference, in the same order.
         unknown: as in `Expected`.
         refusal: why nothing could be compared; None if it was.
     """
 
     differences: tuple[Difference, ...] = ()
-    mends: tuple[Mend, ...] = ()
+    fixes: tuple[Fix, ...] = ()
     unknown: tuple[str, ...] = ()
     refusal: str | None = None
 
@@ -123,9 +123,9 @@ class Comparison(NamedTuple):
                 "name": each.key.name or None,
                 "fault": each.fault,
                 "message": each.sentence,
-                "statements": list(mend.statements),
+                "statements": list(fix.statements),
             }
-            for each, mend in zip(self.differences, self.mends, strict=True)
+            for each, fix in zip(self.differences, self.fixes, strict=True)
         ]
 
 
@@ -162,8 +162,8 @@ def compare_with(database: Database, connection: Connection, expected: Expected)
         return Comparison(unknown=expected.unknown, refusal="this login may not see all of the schema")
     found = database.read_shape(connection)
     differences = compare(expected.shape, found)
-    mends = database.mends(connection, differences, expected.shape, found) if differences else []
-    return Comparison(tuple(differences), tuple(mends), expected.unknown)
+    fixes = database.fixes(connection, differences, expected.shape, found) if differences else []
+    return Comparison(tuple(differences), tuple(fixes), expected.unknown)
 
 
 # -- recording -------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LOOK = "`custctl replica status` shows who is who"
 
 
-class Teller(Protocol):
+class Reporter(Protocol):
     """Reports to the user."""
 
     def note(self, text: str) -> None:
@@ -40,7 +40,7 @@ class Routing:
         tell: reports to the user.
     """
 
-    def __init__(self, positions: Positions, *, spread: bool, max_lag: float, tell: Teller) -> None:
+    def __init__(self, positions: Positions, *, spread: bool, max_lag: float, tell: Reporter) -> None:
         self._positions = positions
         self._spread = spread
         self._max_lag = max_lag

@@ -196,7 +196,7 @@ def test_where_there_are_no_replicas_and_no_cache_it_is_said(client: Client) -> 
 
 
 def test_warnings_go_to_the_logger(caplog: pytest.LogCaptureFixture) -> None:
-    from custctl.api.telling import Log
+    from custctl.api.reporting import Log
 
     told = Log()
     with caplog.at_level(logging.DEBUG, logger="custctl"):
@@ -211,6 +211,6 @@ def test_warnings_go_to_the_logger(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_warnings_are_not_printed_where_nobody_has_asked_for_them() -> None:
-    code = "from custctl.api.telling import Log\nLog().warn('a warning')"
+    code = "from custctl.api.reporting import Log\nLog().warn('a warning')"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")

@@ -1,4 +1,4 @@
-"""What is not as the scripts make it is named, with a statement that mends it, and crashes nothing."""
+"""What is not as the scripts make it is named, with a statement that fixes it, and crashes nothing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def shape_lines(place: Place, *codes: int) -> list[dict[str, Any]]:
     return [item for item in result.json["items"] if item["check"] == "shape"]
 
 
-def mend(place: Place, found: list[dict[str, Any]]) -> None:
+def fix(place: Place, found: list[dict[str, Any]]) -> None:
     """Run each difference's statements, those of several only once."""
     done = []
     for each in found:
@@ -155,7 +155,7 @@ def test_damage_is_named_and_mended_and_crashes_nothing(migrated: Place, damage:
     if damage == "column renamed" and migrated.engine == "mssql":
         _run(migrated, ["EXEC sp_rename 'customer.town', 'city', 'COLUMN'"])
     else:
-        mend(migrated, found)
+        fix(migrated, found)
     assert differences(migrated) == []
 
 
@@ -191,7 +191,7 @@ def test_what_a_script_of_the_company_makes_is_expected_from_then_on(empty: Plac
     empty.sql("DROP TABLE branch")
     found = differences(empty)
     assert {(each["kind"], each["fault"]) for each in found} == {("index", "missing"), ("table", "missing")}
-    mend(empty, [each for each in found if each["statements"]])
+    fix(empty, [each for each in found if each["statements"]])
     assert differences(empty) == []
 
 

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from custctl.api.opened import Opened
-from custctl.api.telling import Log
+from custctl.api.reporting import Log
 from custctl.browser.app import Browser
 from custctl.browser.asking import FormScreen
 from custctl.browser.desk import Desk, open_desk

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from custctl.api.opened import Opened
-from custctl.api.telling import Log
+from custctl.api.reporting import Log
 from custctl.engines.base import EngineSettings
 from custctl.engines.model import Node
 from custctl.engines.mssql.driver import Driver, connection_string, with_token

@@ -31,7 +31,7 @@ _BEGINS = re.compile(
     r"|DENY|MERGE) "
 )
 # These speak of what scripts may hold, and the last one of what an administrator may run.
-_READERS = {"lint.py", "reader.py", "script.py", "tokens.py", "statements.py", "mending.py"}
+_READERS = {"lint.py", "reader.py", "script.py", "tokens.py", "statements.py", "fixes.py"}
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _MOST_PARAMETERS = 2_100
 

@@ -54,7 +54,7 @@ def seed(
 ) -> None:
     """Load seed data. Default: the sets that the profile names. A second run adds nothing."""
     from custctl.cli.commands.arguments import operation
-    from custctl.cli.commands.telling import Teller
+    from custctl.cli.commands.reporting import Reporter
     from custctl.migrations.seeding import Seeded, refuse_synthetic
 
     context = Context.of(ctx)
@@ -71,7 +71,7 @@ def seed(
     ran, made = Seeded(), Seeded()
     if sets:
         with context.console.steps() as step:
-            ran = migrations.seed(sets, operation_id=operation_id, listener=Teller(context, step))
+            ran = migrations.seed(sets, operation_id=operation_id, listener=Reporter(context, step))
     if customers is not None:
         made = _make_customers(context, customers, 1 if random_seed is None else random_seed, operation_id)
     if sets and not ran.scripts:

@@ -18,7 +18,7 @@ from custctl.engines.mssql.knock import knock
 from custctl.engines.mssql.running import MssqlConnection
 from custctl.engines.mssql.supervised import Connection as Supervised
 from custctl.engines.server import DriverError, DriverErrors, GivenUpError, ServerDatabase
-from custctl.engines.shaping import Mend, Product
+from custctl.engines.shaping import Fix, Product
 from custctl.schema import names
 from custctl.support.errors import CredentialError, CustctlError, LockTimeoutError, UnavailableError
 from custctl.support.tls import keep_out, require_authorities
@@ -393,12 +393,12 @@ class MssqlDatabase(ServerDatabase):
 
         return Product.of(MADE)
 
-    def mends(
+    def fixes(
         self, connection: Connection, differences: Sequence[Difference], expected: Shape, found: Shape
-    ) -> list[Mend]:
-        from custctl.engines.mssql.mending import mends
+    ) -> list[Fix]:
+        from custctl.engines.mssql.fixes import fixes
 
-        return mends(differences, expected, found)
+        return fixes(differences, expected, found)
 
     def remains(self) -> Sequence[Remains]:
         from custctl.engines.mssql.remains import remains

@@ -20,7 +20,7 @@ from custctl.engines.postgresql.pooling import APPLICATION, is_pooled, require_s
 from custctl.engines.postgresql.running import PostgresqlConnection
 from custctl.engines.postgresql.timeline import TIMELINE
 from custctl.engines.server import DriverError, DriverErrors, ServerDatabase
-from custctl.engines.shaping import Mend, Product
+from custctl.engines.shaping import Fix, Product
 from custctl.schema import names
 from custctl.support.errors import CustctlError, InvalidError, NoCredentialError, RefusedError
 
@@ -547,13 +547,13 @@ class PostgresqlDatabase(ServerDatabase):
 
         return Product.of(MADE)
 
-    def mends(
+    def fixes(
         self, connection: Connection, differences: Sequence[Difference], expected: Shape, found: Shape
-    ) -> list[Mend]:
-        from custctl.engines.postgresql.mending import mends
+    ) -> list[Fix]:
+        from custctl.engines.postgresql.fixes import fixes
         from custctl.engines.postgresql.obstacles import obstacles
 
-        return mends(differences, expected, found, obstacles(connection))
+        return fixes(differences, expected, found, obstacles(connection))
 
     def take_back_row(self, connection: Connection, table: str, number: int) -> None:
         super().take_back_row(connection, table, number)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from custctl.engines.resuming import Lost
     from custctl.engines.scripting import ScriptSession
     from custctl.engines.scripts import Language, Lint, Statement
-    from custctl.engines.shaping import Mend, Product
+    from custctl.engines.shaping import Fix, Product
     from custctl.schema.own import Field
     from custctl.schema.shape import Difference, Shape
 
@@ -443,12 +443,12 @@ class SqliteDatabase(Database):
 
         return Product.of(MADE)
 
-    def mends(
+    def fixes(
         self, connection: Connection, differences: Sequence[Difference], expected: Shape, found: Shape
-    ) -> list[Mend]:
-        from custctl.engines.sqlite.mending import mends
+    ) -> list[Fix]:
+        from custctl.engines.sqlite.fixes import fixes
 
-        return mends(differences, expected, found)
+        return fixes(differences, expected, found)
 
     def take_back_row(self, connection: Connection, table: str, number: int) -> None:
         super().take_back_row(connection, table, number)

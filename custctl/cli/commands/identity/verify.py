@@ -55,28 +55,28 @@ def verify(
         if comparison.unconfirmed:
             many = plural(comparison.unconfirmed, "difference was", "differences were")
             context.console.note(f"{many} not looked up again, so some may be over by now")
-        left = Counter(drift.kind for drift in comparison.drifts() if not (fix and _is_mended(drift)))
+        left = Counter(drift.kind for drift in comparison.drifts() if not (fix and _is_repaired(drift)))
         pending = sum(drift.pending for drift in comparison.drifts())
-        mended = counts.total() - left.total()
-        if mended:
-            context.confirm_destruction(f"queue {plural(mended, 'repair', 'repairs')} of accounts at the provider?")
-            mended = accounts.repair(comparison.drifts(), operation_id=operation_id)
+        repaired = counts.total() - left.total()
+        if repaired:
+            context.confirm_destruction(f"queue {plural(repaired, 'repair', 'repairs')} of accounts at the provider?")
+            repaired = accounts.repair(comparison.drifts(), operation_id=operation_id)
             context.wrote(
-                f"{plural(mended, 'repair is', 'repairs are')} queued",
+                f"{plural(repaired, 'repair is', 'repairs are')} queued",
                 f"`custctl audit list --operation {operation_id}`",
             )
-            context.console.note(f"{plural(mended, 'repair is', 'repairs are')} queued: run `custctl identity sync`")
+            context.console.note(f"{plural(repaired, 'repair is', 'repairs are')} queued: run `custctl identity sync`")
     if not left:
         return
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(left.items()))
     raise InvalidError(
-        f"{plural(left.total(), 'difference', 'differences')} {'left' if mended else 'found'} ({kinds})",
+        f"{plural(left.total(), 'difference', 'differences')} {'left' if repaired else 'found'} ({kinds})",
         hint=_hint(pending, left.total() - pending, fix=fix),
         details=dict(counts),
     )
 
 
-def _is_mended(drift: Drift) -> bool:
+def _is_repaired(drift: Drift) -> bool:
     """Return whether `--fix` queues a repair."""
     return drift.repair is not None and not drift.pending
 

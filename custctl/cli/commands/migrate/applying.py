@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from custctl.cli.commands.arguments import duration
-from custctl.cli.commands.migrate.summary import SummaryTeller, summarised
-from custctl.cli.commands.telling import tell_indexes
+from custctl.cli.commands.migrate.summary import SummaryReporter, summarised
+from custctl.cli.commands.reporting import tell_indexes
 from custctl.cli.context import Context
 from custctl.migrations.directives import Phase
 from custctl.migrations.plan import Step
@@ -41,7 +41,7 @@ def run_migrate(
     if not dry_run:
         context.announce(COLUMNS)
     with context.console.steps() as step:
-        listener = SummaryTeller(context, step)
+        listener = SummaryReporter(context, step)
         with summarised(context, summary, listener, dry_run=dry_run):
             migrations.wait(patience)
             if dry_run:

@@ -47,7 +47,7 @@ def baseline(
 ) -> None:
     """Adopt a database that already has the schema: compare it, record the scripts up to VERSION as applied without running them, and stamp it."""
     from custctl.cli.commands.arguments import duration
-    from custctl.cli.commands.telling import Teller, tell_indexes
+    from custctl.cli.commands.reporting import Reporter, tell_indexes
     from custctl.support.errors import UsageError
 
     context = Context.of(ctx)
@@ -79,7 +79,7 @@ def baseline(
         f"mark {plural(len(scripts), 'script', 'scripts')} as applied on {context.profile.location}?"
     )
     with context.console.steps() as step:
-        migrations.baseline(adoption, lock_timeout=patience, listener=Teller(context, step))
+        migrations.baseline(adoption, lock_timeout=patience, listener=Reporter(context, step))
     context.wrote(f"{plural(len(scripts), 'script is', 'scripts are')} adopted", "`custctl migrate status` shows them")
     context.renderer.many(rows, _COLUMNS)
 
@@ -100,14 +100,14 @@ def _write(context: Context, path: Path, adoption: Adoption) -> None:
 
 
 def _undo(context: Context, patience: float) -> None:
-    from custctl.cli.commands.telling import Teller
+    from custctl.cli.commands.reporting import Reporter
 
     migrations = context.client.migrations
     adopted = migrations.plan_undo_baseline()
     context.announce(_COLUMNS)
     context.confirm_in_production(f"take the adoption of {context.profile.location} back?")
     with context.console.steps() as step:
-        migrations.undo_baseline(lock_timeout=patience, listener=Teller(context, step))
+        migrations.undo_baseline(lock_timeout=patience, listener=Reporter(context, step))
     context.wrote("the adoption was taken back", "`custctl migrate status` shows it")
     rows = [{"version": r.version, "description": r.description, "script": r.name} for r in adopted]
     context.renderer.many(rows, _COLUMNS)

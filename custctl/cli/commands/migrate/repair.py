@@ -47,7 +47,7 @@ def repair(
     from dataclasses import asdict
 
     from custctl.cli.commands.arguments import duration, operation
-    from custctl.cli.commands.telling import Teller
+    from custctl.cli.commands.reporting import Reporter
     from custctl.support.errors import RefusedError, UsageError
 
     context = Context.of(ctx)
@@ -79,7 +79,7 @@ def repair(
                 planned,
                 operation_id=operation_id,
                 lock_timeout=patience,
-                listener=Teller(context, step),
+                listener=Reporter(context, step),
                 pseudonymise=pseudonymise,
                 on_progress=lambda count: step(f"replaced {count} customers"),
             )

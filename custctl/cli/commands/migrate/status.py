@@ -49,7 +49,7 @@ def status(
 ) -> None:
     """Show what is applied, pending, drifted or missing, and what of the schema is not as the scripts make it. Reads only."""
     from custctl.cli.commands.migrate.shape import check_shape, tell_shape
-    from custctl.cli.commands.telling import tell_lacking
+    from custctl.cli.commands.reporting import tell_lacking
     from custctl.migrations.plan import check_plan
     from custctl.support.errors import MigrationError, PendingError
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from custctl.cli.commands.telling import Teller
+from custctl.cli.commands.reporting import Reporter
 from custctl.cli.context import Context
 from custctl.engines.scripts import Finding
 from custctl.migrations.phases import phase_of_rule
@@ -22,7 +22,7 @@ from custctl.support.text import plural, visible
 _FENCE = re.compile(r"`+")
 
 
-class SummaryTeller(Teller):
+class SummaryReporter(Reporter):
     """Reports a run on stderr, and collects what the summary needs."""
 
     run: Run | None = None
@@ -50,7 +50,7 @@ class SummaryTeller(Teller):
 
 
 @contextmanager
-def summarised(context: Context, path: Path | None, teller: SummaryTeller, *, dry_run: bool) -> Iterator[None]:
+def summarised(context: Context, path: Path | None, reporter: SummaryReporter, *, dry_run: bool) -> Iterator[None]:
     """Write a summary at the end of the block, with the error if it fails.
 
     Args:
@@ -68,14 +68,14 @@ def summarised(context: Context, path: Path | None, teller: SummaryTeller, *, dr
         yield
     except BaseException as error:
         try:
-            _write(place, _document(context, teller, error, dry_run=dry_run))
+            _write(place, _document(context, reporter, error, dry_run=dry_run))
         except OSError as lost:
             context.console.warn(f"cannot write `{path}`: {lost.strerror}")
         raise
     try:
-        _write(place, _document(context, teller, None, dry_run=dry_run))
+        _write(place, _document(context, reporter, None, dry_run=dry_run))
     except OSError as lost:
-        done = f"{_applied(len(teller.run.applied))}, but " if teller.run and teller.run.applied else ""
+        done = f"{_applied(len(reporter.run.applied))}, but " if reporter.run and reporter.run.applied else ""
         raise UnavailableError(
             f"{done}cannot write `{path}`: {lost.strerror}", hint="`custctl migrate status` shows the scripts"
         ) from lost
@@ -103,9 +103,9 @@ def _write(place: Path, text: str) -> None:
     place.chmod(0o644)
 
 
-def _document(context: Context, teller: SummaryTeller, error: BaseException | None, *, dry_run: bool) -> str:
+def _document(context: Context, reporter: SummaryReporter, error: BaseException | None, *, dry_run: bool) -> str:
     """Return the summary of a run that succeeded or failed."""
-    run, profile = teller.run or Run(), context.profile
+    run, profile = reporter.run or Run(), context.profile
     planned = [step for step in run.planned if step.script not in {done.script for done in run.applied}]
     numbers = [done.script.version for done in run.applied if done.script.version is not None]
     after = run.after if error is None else max([*numbers, run.before or 0]) or None
@@ -118,8 +118,8 @@ def _document(context: Context, teller: SummaryTeller, error: BaseException | No
     facts = [
         ("environment", str(profile.environment)),
         ("database", profile.location),
-        ("from", _version(run.before) if teller.run else "unknown"),
-        ("to", _version(after) if teller.run else "unknown"),
+        ("from", _version(run.before) if reporter.run else "unknown"),
+        ("to", _version(after) if reporter.run else "unknown"),
         ("result", result),
     ]
     parts = [f"# Migration of `{profile.name}`: {result}", _table(("", ""), facts)]
@@ -131,7 +131,7 @@ def _document(context: Context, teller: SummaryTeller, error: BaseException | No
         parts += ["## Planned" if dry_run else "## Not applied", _table(("script", "reason", "release"), todo)]
     if dry_run and run.indexes:
         parts += ["## Indexes", _table(("index",), [(name,) for name in run.indexes])]
-    findings = [*teller.findings, *(error.details.get("findings", []) if isinstance(error, CustctlError) else [])]
+    findings = [*reporter.findings, *(error.details.get("findings", []) if isinstance(error, CustctlError) else [])]
     if findings:
         columns = ("script", "line", "rule", "release", "message")
         names = ("script", "line", "rule", "phase", "message")

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from logging import Logger
 
 
-class Teller(Protocol):
+class Reporter(Protocol):
     """Receives messages for a person, besides the result."""
 
     def note(self, text: str) -> None:
@@ -35,13 +35,13 @@ class Log:
         return logger
 
     def note(self, text: str) -> None:
-        """See `Teller`; level INFO."""
+        """See `Reporter`; level INFO."""
         self._logger.info("%s", text)
 
     def detail(self, text: str) -> None:
-        """See `Teller`; level DEBUG."""
+        """See `Reporter`; level DEBUG."""
         self._logger.debug("%s", text)
 
     def warn(self, text: str, hint: str | None = None) -> None:
-        """See `Teller`; level WARNING."""
+        """See `Reporter`; level WARNING."""
         self._logger.warning("%s", f"{text} (hint: {hint})" if hint else text)

@@ -33,7 +33,7 @@ def tell_indexes(console: Console, names: Sequence[str]) -> None:
         )
 
 
-class Teller(Listener):
+class Reporter(Listener):
     """Reports a run on stderr.
 
     Args:

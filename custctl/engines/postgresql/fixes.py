@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from custctl.engines.filling import checked_column, fill, note, tidied
 from custctl.engines.postgresql.names import quoted
 from custctl.engines.postgresql.obstacles import Obstacle, around
-from custctl.engines.shaping import Mend
+from custctl.engines.shaping import Fix
 from custctl.schema.shape import (
     CHECK,
     COLUMN,
@@ -32,21 +32,21 @@ _ORDER = ("smallint", "integer", "bigint")
 _ENABLE = {"always": "ENABLE ALWAYS", "on replicas": "ENABLE REPLICA", "no": "DISABLE"}
 
 
-def mends(
+def fixes(
     differences: Sequence[Difference], expected: Shape, found: Shape, in_the_way: Mapping[str, list[Obstacle]]
-) -> list[Mend]:
+) -> list[Fix]:
     """Return a repair for each difference, in order.
 
     Args:
         in_the_way: what is in the way of a change of type in each table, in the order in which it can be made.
     """
-    told = [_mend(each, expected, found) for each in differences]
+    told = [_fix(each, expected, found) for each in differences]
     for table, here in in_the_way.items():
         typed = [at for at, each in enumerate(differences) if each.key.table == table and _changes_type(each)]
         # One repair for all columns whose values fit, so that what is in the way is dropped once.
         fit = [at for at in typed if not told[at].loses]
         statements = tuple(statement for at in fit for statement in told[at].statements)
-        together = Mend(
+        together = Fix(
             around(here, [differences[at].key.name for at in fit], statements),
             tuple(line for at in fit for line in told[at].notes),
         )
@@ -63,35 +63,35 @@ def _changes_type(each: Difference) -> bool:
     return each.key.kind == COLUMN and bool({"type", "collation"} & set(each.facts))
 
 
-def _mend(each: Difference, expected: Shape, found: Shape) -> Mend:
+def _fix(each: Difference, expected: Shape, found: Shape) -> Fix:
     key, facts = each.key, each.expected
     if key.kind == TABLE:
-        return Mend(tuple(_table(key.table, expected)))
+        return Fix(tuple(_table(key.table, expected)))
     if key.kind == COLUMN:
         return _column(each)
     if key.kind == FUNCTION:
         text = facts["_sql"]
-        return Mend((text.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1),))
+        return Fix((text.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1),))
     if key.kind == INDEX:
         if each.facts == ("valid",):
-            return Mend((f"REINDEX INDEX {quoted(key.name)}",))
+            return Fix((f"REINDEX INDEX {quoted(key.name)}",))
         gone = (f"DROP INDEX {quoted(key.name)}",) if each.fault == "different" else ()
-        return Mend((*gone, _index(facts)))
+        return Fix((*gone, _index(facts)))
     if key.kind == TRIGGER:
         if each.facts == ("enabled",):
-            return Mend((_enable(key, facts),))
+            return Fix((_enable(key, facts),))
         gone = (f"DROP TRIGGER {quoted(key.name)} ON {quoted(key.table)}",) if each.fault == "different" else ()
-        return Mend((*gone, *_trigger(key, facts)))
+        return Fix((*gone, *_trigger(key, facts)))
     table = f"ALTER TABLE {quoted(key.table)}"
     if each.facts == ("validated",):
-        return Mend((f"{table} VALIDATE CONSTRAINT {quoted(key.name)}",))
+        return Fix((f"{table} VALIDATE CONSTRAINT {quoted(key.name)}",))
     if key.kind == PRIMARY_KEY:
         # A table has only one primary key, and other tables may refer to it.
         other = Key(PRIMARY_KEY, key.table, "") in found
-        return Mend((f"{table} ADD {_key(key, facts, unique=other)}",))
+        return Fix((f"{table} ADD {_key(key, facts, unique=other)}",))
     gone = (f"{table} DROP CONSTRAINT {quoted(key.name)}",) if each.fault == "different" else ()
     tidy = _tidy(key, found) if key.kind == CHECK else ()
-    return Mend((*gone, *tidy, f"{table} ADD {_constraint(key, facts)}"))
+    return Fix((*gone, *tidy, f"{table} ADD {_constraint(key, facts)}"))
 
 
 def _tidy(key: Key, found: Shape) -> Iterator[str]:
@@ -104,22 +104,22 @@ def _tidy(key: Key, found: Shape) -> Iterator[str]:
         yield f"UPDATE {quoted(key.table)} SET {name} = {value} WHERE {name} IS DISTINCT FROM {value}"
 
 
-def _column(each: Difference) -> Mend:
+def _column(each: Difference) -> Fix:
     table, name = quoted(each.key.table), quoted(each.key.name)
     alter, facts = f"ALTER TABLE {table}", each.expected
     required = facts.get("nullable") == "no"
     if each.fault == "renamed":
-        return Mend((f"{alter} RENAME COLUMN {quoted(each.instead or '')} TO {name}",))
+        return Fix((f"{alter} RENAME COLUMN {quoted(each.instead or '')} TO {name}",))
     if each.fault == "missing":
         notes = []
         if each.instead:
             rename = f"{alter} RENAME COLUMN {quoted(each.instead)} TO {name};"
             notes.append(f"{each.instead} may be {each.key.name}: if so, run this in place of what follows: {rename}")
         if not required or any(facts.get(name) for name in ("default", "identity", "generated")):
-            return Mend((f"{alter} ADD COLUMN {_definition(each.key, facts)}",), tuple(notes))
+            return Fix((f"{alter} ADD COLUMN {_definition(each.key, facts)}",), tuple(notes))
         notes.append(note(each.key.table, each.key.name, each.instead))
         optional = {**facts, "nullable": "yes"}
-        return Mend(
+        return Fix(
             (
                 f"{alter} ADD COLUMN {_definition(each.key, optional)}",
                 *_fill(each),
@@ -138,7 +138,7 @@ def _column(each: Difference) -> Mend:
             statements.append(f"{alter} ALTER {name} DROP DEFAULT")
         statements.append(f"{alter} ALTER {name} TYPE {facts['type']}{collation}{using}")
     if "generated" in each.facts:
-        return Mend(notes=("drop the column and add it again as a generated one",))
+        return Fix(notes=("drop the column and add it again as a generated one",))
     if "identity" in each.facts:
         if each.found.get("identity"):
             statements.append(f"{alter} ALTER {name} SET GENERATED {facts['identity'].upper()}")
@@ -156,7 +156,7 @@ def _column(each: Difference) -> Mend:
             if required
             else [f"{alter} ALTER {name} DROP NOT NULL"]
         )
-    return Mend(tuple(statements), loses=loses)
+    return Fix(tuple(statements), loses=loses)
 
 
 def _fill(each: Difference) -> Iterator[str]:

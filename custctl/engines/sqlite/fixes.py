@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from custctl.engines.filling import fill, note, tidied
-from custctl.engines.shaping import Mend
+from custctl.engines.shaping import Fix
 from custctl.engines.sqlite.running import quote
 from custctl.engines.sqlite.tabletext import without_primary_key
 from custctl.schema.shape import CHECK, COLUMN, FOREIGN_KEY, INDEX, PRIMARY_KEY, TABLE, TRIGGER, UNIQUE, Facts, Key
@@ -25,14 +25,14 @@ _NUMBER = "lower(hex(randomblob(8)))"
 _CONSTANT = re.compile(r"'[^']*'|[+-]?[0-9.]+", re.ASCII)
 
 
-def mends(differences: Sequence[Difference], expected: Shape, found: Shape) -> list[Mend]:
+def fixes(differences: Sequence[Difference], expected: Shape, found: Shape) -> list[Fix]:
     """Return a repair for each difference, in order."""
-    rebuilt: dict[str, Mend] = {}
+    rebuilt: dict[str, Fix] = {}
     for table in {each.key.table for each in differences}:
         here = [each for each in differences if each.key.table == table]
         if any(_needs_rebuild(each, here) for each in here):
             rebuilt[table] = _rebuild(table, here, expected, found)
-    return [rebuilt.get(each.key.table) or _mend(each, differences, expected) for each in differences]
+    return [rebuilt.get(each.key.table) or _fix(each, differences, expected) for each in differences]
 
 
 def _needs_rebuild(each: Difference, here: Sequence[Difference]) -> bool:
@@ -54,24 +54,24 @@ def _can_be_added(facts: Facts) -> bool:
     return bool(_CONSTANT.fullmatch(default)) if facts.get("nullable") == "no" or default else True
 
 
-def _mend(each: Difference, differences: Sequence[Difference], expected: Shape) -> Mend:
+def _fix(each: Difference, differences: Sequence[Difference], expected: Shape) -> Fix:
     key, facts = each.key, each.expected
     table = quote(key.table)
     if key.kind == TABLE:
-        return Mend(tuple(_table(key.table, expected)))
+        return Fix(tuple(_table(key.table, expected)))
     if key.kind in (INDEX, TRIGGER):
         gone = (f"DROP {key.kind.upper()} {quote(key.name)}",) if each.fault == "different" else ()
-        return Mend((*gone, facts["_sql"]))
+        return Fix((*gone, facts["_sql"]))
     if key.kind == COLUMN and each.fault == "renamed":
-        return Mend((f"ALTER TABLE {table} RENAME COLUMN {quote(each.instead or '')} TO {quote(key.name)}",))
+        return Fix((f"ALTER TABLE {table} RENAME COLUMN {quote(each.instead or '')} TO {quote(key.name)}",))
     if key.kind == COLUMN:
-        return Mend((f"ALTER TABLE {table} ADD COLUMN {facts['_text']}",))
+        return Fix((f"ALTER TABLE {table} ADD COLUMN {facts['_text']}",))
     [brought] = [
         other
         for other in differences
         if other.key.table == key.table and other.key.kind == COLUMN and other.key.name == facts.get("_column")
     ]
-    return _mend(brought, differences, expected)
+    return _fix(brought, differences, expected)
 
 
 def _table(table: str, expected: Shape) -> Iterator[str]:
@@ -101,7 +101,7 @@ def _constraints(things: Shape) -> list[str]:
     return [facts["_sql"] for key, facts in things.items() if key.kind in kinds and facts.get("_sql")]
 
 
-def _rebuild(table: str, here: Sequence[Difference], expected: Shape, found: Shape) -> Mend:
+def _rebuild(table: str, here: Sequence[Difference], expected: Shape, found: Shape) -> Fix:
     """Rebuild a table: our columns as they should be, then other owners' columns with their constraints."""
     ours = {key: facts for key, facts in expected.items() if key.table == table}
     theirs = {key: facts for key, facts in found.items() if key.table == table and key not in ours}
@@ -123,7 +123,7 @@ def _rebuild(table: str, here: Sequence[Difference], expected: Shape, found: Sha
     rows = f"INSERT INTO {quote(new)} ({', '.join(map(quote, names))}) SELECT {', '.join(values)} FROM {quote(table)}"
     after = [facts["_sql"] for key, facts in ours.items() if key.kind in (INDEX, TRIGGER)]
     after += [facts["_sql"] for key, facts in theirs.items() if key.kind in (INDEX, TRIGGER)]
-    return Mend(
+    return Fix(
         (
             "PRAGMA foreign_keys = OFF",
             "PRAGMA legacy_alter_table = ON",

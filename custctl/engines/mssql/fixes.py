@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from custctl.engines.filling import checked_column, fill, note, tidied
 from custctl.engines.mssql.names import COLLATION, literal, quote
-from custctl.engines.shaping import Mend
+from custctl.engines.shaping import Fix
 from custctl.schema.shape import (
     CHECK,
     COLUMN,
@@ -29,41 +29,41 @@ _ANY = "LOWER(CONVERT(NVARCHAR(36), NEWID()))"
 _INTEGERS = ("tinyint", "smallint", "int", "bigint")
 
 
-def mends(differences: Sequence[Difference], expected: Shape, found: Shape) -> list[Mend]:
+def fixes(differences: Sequence[Difference], expected: Shape, found: Shape) -> list[Fix]:
     """Return the repair of each difference, in order."""
-    return [_mend(each, expected, found) for each in differences]
+    return [_fix(each, expected, found) for each in differences]
 
 
-def _mend(each: Difference, expected: Shape, found: Shape) -> Mend:
+def _fix(each: Difference, expected: Shape, found: Shape) -> Fix:
     key, facts = each.key, each.expected
     table, name = quote(key.table), quote(key.name)
     if key.kind == TABLE:
-        return Mend(tuple(_table(key.table, expected)))
+        return Fix(tuple(_table(key.table, expected)))
     if key.kind == COLUMN:
         return _column(each, found)
     if key.kind == INDEX:
         if each.facts == ("valid",):
-            return Mend((f"ALTER INDEX {name} ON {table} REBUILD",))
+            return Fix((f"ALTER INDEX {name} ON {table} REBUILD",))
         gone = (f"DROP INDEX {name} ON {table}",) if each.fault == "different" else ()
-        return Mend((*gone, _index(key, facts)))
+        return Fix((*gone, _index(key, facts)))
     if key.kind == TRIGGER:
         if each.facts == ("enabled",):
-            return Mend((f"ENABLE TRIGGER {name} ON {table}",))
+            return Fix((f"ENABLE TRIGGER {name} ON {table}",))
         gone = (f"DROP TRIGGER {name}",) if each.fault == "different" else ()
-        return Mend((*gone, facts["_sql"])) if facts.get("_sql") else _again(each)
+        return Fix((*gone, facts["_sql"])) if facts.get("_sql") else _again(each)
     if key.kind == PRIMARY_KEY:
         # A table has only one primary key, and foreign keys may refer to it: add a unique constraint instead.
         other = Key(PRIMARY_KEY, key.table, "") in found
-        return Mend((f"ALTER TABLE {table} ADD {_key(key, facts, unique=other)}",))
+        return Fix((f"ALTER TABLE {table} ADD {_key(key, facts, unique=other)}",))
     validates = key.kind == UNIQUE or facts.get("validated") == "yes"
     if each.facts and set(each.facts) <= {"enabled", "validated"}:
-        return Mend((f"ALTER TABLE {table} WITH {'CHECK' if validates else 'NOCHECK'} CHECK CONSTRAINT {name}",))
+        return Fix((f"ALTER TABLE {table} WITH {'CHECK' if validates else 'NOCHECK'} CHECK CONSTRAINT {name}",))
     constraint = _constraint(key, facts)
     if constraint is None:
         return _again(each)
     gone = (f"ALTER TABLE {table} DROP CONSTRAINT {name}",) if each.fault == "different" else ()
     tidy = _tidy(key, found) if key.kind == CHECK else ()
-    return Mend((*gone, *tidy, f"ALTER TABLE {table} {'' if validates else 'WITH NOCHECK '}ADD {constraint}"))
+    return Fix((*gone, *tidy, f"ALTER TABLE {table} {'' if validates else 'WITH NOCHECK '}ADD {constraint}"))
 
 
 def _tidy(key: Key, found: Shape) -> Iterator[str]:
@@ -76,15 +76,15 @@ def _tidy(key: Key, found: Shape) -> Iterator[str]:
         yield f"UPDATE {quote(key.table)} SET {name} = {value} WHERE {name} IS NOT NULL AND ({differs})"
 
 
-def _again(each: Difference) -> Mend:
-    return Mend(notes=(f"from your script, run again the statement that creates the {each.thing}",))
+def _again(each: Difference) -> Fix:
+    return Fix(notes=(f"from your script, run again the statement that creates the {each.thing}",))
 
 
-def _column(each: Difference, found: Shape) -> Mend:
+def _column(each: Difference, found: Shape) -> Fix:
     table, name, facts = quote(each.key.table), quote(each.key.name), each.expected
     required = facts.get("nullable") == "no"
     if each.fault == "renamed":
-        return Mend((_rename(each),))
+        return Fix((_rename(each),))
     if each.fault == "missing":
         if not _can_define(facts):
             return _again(each)
@@ -101,27 +101,27 @@ def _column(each: Difference, found: Shape) -> Mend:
             ]
             if counted:
                 other = Key(COLUMN, each.key.table, counted[0])
-                return Mend(notes=(f"a table has one identity column: {_renamed(other, each.key.name)};",))
+                return Fix(notes=(f"a table has one identity column: {_renamed(other, each.key.name)};",))
         filled = fill(each.key.table, each.key.name, _ANY, "+")
         if required and not facts.get("default") and filled is not None and not facts.get("identity"):
             notes.append(note(each.key.table, each.key.name, each.instead))
             default = f"{each.key.table}_{each.key.name}_placeholder"
             drop = f"ALTER TABLE {table} DROP CONSTRAINT {quote(default)}"
-            return Mend(
+            return Fix(
                 (
                     f"ALTER TABLE {table} ADD {_definition(each.key, facts)} CONSTRAINT {quote(default)} DEFAULT {filled}",
                     f"IF OBJECT_ID({literal(default)}) IS NOT NULL {drop}",
                 ),
                 tuple(notes),
             )
-        return Mend((f"ALTER TABLE {table} ADD {_definition(each.key, facts)}",), tuple(notes))
+        return Fix((f"ALTER TABLE {table} ADD {_definition(each.key, facts)}",), tuple(notes))
     statements: list[str] = []
     loses = False
     if {"identity", "computed"} & set(each.facts) or "rowversion" in (facts["type"], each.found.get("type")):
         kind = "computed" if "computed" in each.facts else facts["type"]
-        return Mend(notes=(f"only a new column can be {kind}: rename {name}, then run the baseline again",))
+        return Fix(notes=(f"only a new column can be {kind}: rename {name}, then run the baseline again",))
     if {"type", "collation", "nullable"} & set(each.facts) and not _is_key(each, found):
-        return Mend(tuple(_replaced(each, found)), loses=not _keeps(each.found.get("type", ""), facts["type"]))
+        return Fix(tuple(_replaced(each, found)), loses=not _keeps(each.found.get("type", ""), facts["type"]))
     if {"type", "collation", "nullable"} & set(each.facts):
         if required and "nullable" in each.facts:
             statements += _fill(each)
@@ -133,7 +133,7 @@ def _column(each: Difference, found: Shape) -> Mend:
         loses = not _keeps(each.found.get("type", ""), facts["type"])
     if "default" in each.facts:
         statements.append(f"ALTER TABLE {table} ADD {_default(facts)} FOR {name}")
-    return Mend(tuple(statements), loses=loses)
+    return Fix(tuple(statements), loses=loses)
 
 
 def _is_key(each: Difference, found: Shape) -> bool:

@@ -1,4 +1,4 @@
-"""What mends a constraint of SQL Server: each statement must succeed whatever logins have written the rows that are there."""
+"""What fixes a constraint of SQL Server: each statement must succeed whatever logins have written the rows that are there."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from custctl.engines.mssql.fixes import fixes
 from custctl.engines.mssql.made import MADE
-from custctl.engines.mssql.mending import mends
 from custctl.schema.shape import CHECK, FOREIGN_KEY, Facts, Key, Shape, compare
 
 OF_LOGIN = Key(CHECK, "customer_audit", "customer_audit_database_login_check")
@@ -17,8 +17,8 @@ EXPECTED: Shape = {Key(*names): facts for things in MADE.values() for *names, fa
 AS_MADE = {"enabled": "yes", "validated": "yes"}
 
 
-def mended(key: Key, found: Facts | None, expected: Mapping[str, str] | None = None) -> list[str]:
-    """Return what mends a constraint.
+def repaired(key: Key, found: Facts | None, expected: Mapping[str, str] | None = None) -> list[str]:
+    """Return what fixes a constraint.
 
     Args:
         found: its facts; None if it is missing.
@@ -30,8 +30,8 @@ def mended(key: Key, found: Facts | None, expected: Mapping[str, str] | None = N
         there[key] = {**EXPECTED[key], **found}
     return [
         statement
-        for mend in mends(compare(shape, there), shape, there)
-        for statement in mend.statements
+        for fix in fixes(compare(shape, there), shape, there)
+        for statement in fix.statements
         if not statement.startswith("UPDATE ")
     ]
 
@@ -39,16 +39,16 @@ def mended(key: Key, found: Facts | None, expected: Mapping[str, str] | None = N
 @pytest.mark.parametrize("key", [PLAIN, REFERENCE])
 @pytest.mark.parametrize("found", [{"enabled": "no", "validated": "no"}, {"enabled": "yes", "validated": "no"}])
 def test_rows_that_were_not_validated_are_validated(key: Key, found: Facts) -> None:
-    assert mended(key, found) == [f"ALTER TABLE [{key.table}] WITH CHECK CHECK CONSTRAINT [{key.name}]"]
+    assert repaired(key, found) == [f"ALTER TABLE [{key.table}] WITH CHECK CHECK CONSTRAINT [{key.name}]"]
 
 
 def test_the_check_of_the_login_is_never_validated_again() -> None:
-    assert mended(OF_LOGIN, {"enabled": "yes", "validated": "no"}) == []
-    assert mended(OF_LOGIN, {"enabled": "yes", "validated": "yes"}) == []
-    assert mended(OF_LOGIN, {"enabled": "no", "validated": "no"}) == [
+    assert repaired(OF_LOGIN, {"enabled": "yes", "validated": "no"}) == []
+    assert repaired(OF_LOGIN, {"enabled": "yes", "validated": "yes"}) == []
+    assert repaired(OF_LOGIN, {"enabled": "no", "validated": "no"}) == [
         "ALTER TABLE [customer_audit] WITH NOCHECK CHECK CONSTRAINT [customer_audit_database_login_check]"
     ]
-    [statement] = mended(OF_LOGIN, None)
+    [statement] = repaired(OF_LOGIN, None)
     assert statement.startswith(
         "ALTER TABLE [customer_audit] WITH NOCHECK ADD CONSTRAINT [customer_audit_database_login_check] CHECK ("
     )
@@ -56,7 +56,7 @@ def test_the_check_of_the_login_is_never_validated_again() -> None:
 
 @pytest.mark.parametrize("key", [PLAIN, REFERENCE])
 def test_a_missing_constraint_validates_as_the_script_did(key: Key) -> None:
-    [validating] = mended(key, None)
+    [validating] = repaired(key, None)
     assert validating.startswith(f"ALTER TABLE [{key.table}] ADD CONSTRAINT [{key.name}] ")
-    [not_validating] = mended(key, None, {"validated": "no"})
+    [not_validating] = repaired(key, None, {"validated": "no"})
     assert not_validating == validating.replace(" ADD ", " WITH NOCHECK ADD ")
