@@ -121,9 +121,9 @@ class Service:
                 return {}
             if isinstance(reply.document, dict):
                 return reply.document
-        raise self._told(operation, reply)
+        raise self._translated(operation, reply)
 
-    def _told(self, operation: str, reply: Reply) -> Exception:
+    def _translated(self, operation: str, reply: Reply) -> Exception:
         """Return the error for an answer that is not a success."""
         found = reply.document if isinstance(reply.document, dict) else {}
         kind = str(found.get("__type", "")).rpartition("#")[2].partition(":")[0]

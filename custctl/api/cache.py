@@ -89,7 +89,7 @@ class Cache:
             used = info.get("used_memory", "")
             return CacheStatus(
                 url=url,
-                failure=str(failure) if failure is not None else None,
+                failure=failure,
                 hits=counts.get("hits", 0),
                 misses=counts.get("misses", 0),
                 stale=counts.get("stale", 0),

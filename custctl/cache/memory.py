@@ -57,7 +57,7 @@ class Memory:
                 try:
                     text, whole = self._file.read(_PATIENCE)
                 except OSError as error:
-                    self._problem = self._told(error)
+                    self._problem = self._unwritable(error)
             self._held = self._sound(text, whole=whole)
             self._begun = self._held["begun"]
         return self._held
@@ -98,7 +98,7 @@ class Memory:
         try:
             self._file.change(edit, _PATIENCE)
         except OSError as error:
-            self._problem = self._told(error)
+            self._problem = self._unwritable(error)
             self._held = None
             return False
         self._begun, self._is_new, self._problem = self._read()["begun"], False, None
@@ -109,7 +109,7 @@ class Memory:
         if not self._change(change) and self._file is not None:
             self._file.break_seal()
 
-    def _told(self, error: OSError) -> str:
+    def _unwritable(self, error: OSError) -> str:
         assert self._file is not None
         return f"cannot write `{self._file.path}` ({(error.strerror or str(error)).lower()})"
 

@@ -69,7 +69,7 @@ class CacheMirror:
 
     def writing(self, database_id: str | None, customer_id: int) -> None:
         """Announce the write of a customer, before the commit; a repetition does no harm."""
-        with self._told(customer_id, self._mark):
+        with self._doubting(customer_id, self._mark):
             cache = self._opened(database_id)
             if cache is None or customer_id in self._marked:
                 return
@@ -78,7 +78,7 @@ class CacheMirror:
 
     def wrote(self, database_id: str | None, row: Customer) -> None:
         """Announce what was committed."""
-        with self._told(row.id):
+        with self._doubting(row.id):
             cache = self._opened(database_id)
             if cache is None:
                 return
@@ -88,7 +88,7 @@ class CacheMirror:
 
     def deleted(self, database_id: str | None, customer_id: int, version: str) -> None:
         """Announce that a customer was deleted at a version."""
-        with self._told(customer_id):
+        with self._doubting(customer_id):
             cache = self._opened(database_id)
             if cache is None:
                 return
@@ -99,7 +99,7 @@ class CacheMirror:
     def erasing(self, database_id: str | None, customer_id: int) -> None:
         """Announce the erasure of a customer, before the commit, and remove its cached data."""
         self.writing(database_id, customer_id)
-        with self._told(customer_id, self._mark):
+        with self._doubting(customer_id, self._mark):
             cache = self._opened(database_id)
             if cache is not None:
                 self.forgotten += cache.forget(customer_id)
@@ -108,7 +108,7 @@ class CacheMirror:
         """Announce that a customer was erased, and remove the addresses that led to it."""
         if version is not None:
             self.deleted(database_id, customer_id, version)
-        with self._told(customer_id):
+        with self._doubting(customer_id):
             cache = self._opened(database_id)
             if cache is not None:
                 self.forgotten += cache.forget(customer_id) + cache.forget_addresses(customer_id)
@@ -135,10 +135,10 @@ class CacheMirror:
         if cache is None or database_id is None:
             yield
             return
-        with self._told(ALL, self._mark):
+        with self._doubting(ALL, self._mark):
             cache.begin_many(self._token, self._mark)
         try:
-            with self._said_again(database_id):
+            with self._renewing(database_id):
                 yield
         except (OutcomeUnknownError, KeyboardInterrupt):
             raise
@@ -149,23 +149,23 @@ class CacheMirror:
             self._turn(cache)
 
     def _turn(self, cache: Cache) -> None:
-        with self._told(ALL):
+        with self._doubting(ALL):
             cache.turn(self._token)
 
     @contextmanager
-    def _said_again(self, database_id: str) -> Iterator[None]:
+    def _renewing(self, database_id: str) -> Iterator[None]:
         """Keep the mark alive during the block, which may be one statement of an hour."""
         over = threading.Event()
 
-        def go_on() -> None:
+        def renew() -> None:
             while not over.wait(self._mark / 3):
                 cache = self._open(database_id)
-                with self._told(ALL, self._mark):
+                with self._doubting(ALL, self._mark):
                     cache.begin_many(self._token, self._mark)
                 cache.close()
 
         # A daemon: a process that is interrupted does not wait for the cache.
-        thread = threading.Thread(target=go_on, name="mark of a write of many", daemon=True)
+        thread = threading.Thread(target=renew, name="mark of a write of many", daemon=True)
         thread.start()
         try:
             yield
@@ -176,13 +176,14 @@ class CacheMirror:
 
     def forked(self, database_id: str | None, epoch: int) -> None:
         """Announce that the history has forked: entries of the abandoned history are no longer served."""
-        with self._told(ALL):
+        with self._doubting(ALL):
             cache = self._opened(database_id)
             if cache is not None:
                 cache.turn(self._token, epoch)
 
     @contextmanager
-    def _told(self, customer_id: int, seconds: float = 0.0) -> Iterator[None]:
+    def _doubting(self, customer_id: int, seconds: float = 0.0) -> Iterator[None]:
+        """If the cache misses what the block announces, record that its entry is in doubt, and warn."""
         try:
             yield
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not look as if the write had failed

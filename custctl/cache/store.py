@@ -323,23 +323,18 @@ class Cache:
         """
         self._connected(insist=False)
         self.met([row for row, _ in rows])
-        calls = []
-        for row, lease in rows:
-            key = self._row(row.id)
-            arguments = [
-                lease,
-                version_key(self._engine, row.version),
-                pack(row, key.encode(), self._sealer),
-                row.id,
-                _ms(_KEEP),
-            ]
-            calls.append(("fill", [self._state, key, self._email(row.email)], arguments))
-        replies = self._run_all(calls)
+        replies = self._run_all([("fill", *self._entry(row, lease, _KEEP)) for row, lease in rows])
         for reply in replies:
             # A key that is not ours blocks one row only.
             if isinstance(reply, Refusal) and reply.kind not in ("WRONGTYPE", "ERR"):
                 _granted(reply)
         return Counter(reply.decode() if isinstance(reply, bytes) else "refused" for reply in replies)
+
+    def _entry(self, row: Customer, token: str, keep: float) -> tuple[list[str], list[Any]]:
+        """Return the keys and arguments of a script that caches a row for some seconds."""
+        key = self._row(row.id)
+        version, payload = version_key(self._engine, row.version), pack(row, key.encode(), self._sealer)
+        return [self._state, key, self._email(row.email)], [token, version, payload, row.id, _ms(keep)]
 
     def met(self, rows: Iterable[Customer]) -> None:
         """Record rows that were read from the primary after a lookup: no older version may be shown."""
@@ -356,15 +351,7 @@ class Cache:
     def put(self, row: Customer, token: str) -> None:
         """Cache a row that was committed, and remove the mark."""
         self._connected(insist=True)
-        key = self._row(row.id)
-        arguments = [
-            token,
-            version_key(self._engine, row.version),
-            pack(row, key.encode(), self._sealer),
-            row.id,
-            _ms(max(_KEEP, self._mark)),
-        ]
-        self._end("put", row.id, [self._state, key, self._email(row.email)], arguments)
+        self._end("put", row.id, *self._entry(row, token, max(_KEEP, self._mark)))
 
     def bury(self, customer_id: int, version: str, token: str) -> None:
         """Leave a tombstone for a customer that was deleted at a version."""
@@ -405,9 +392,8 @@ class Cache:
 
         Marks and a tombstone stay: they stop other processes that still hold the row from caching it.
         """
-        removed = _granted(
-            self._call([("HDEL", self._row(customer_id), "payload", "generation", "at")], insist=True)[0]
-        )
+        [reply] = self._call([("HDEL", self._row(customer_id), "payload", "generation", "at")], insist=True)
+        removed = _granted(reply)
         return int(isinstance(removed, int) and removed > 0)
 
     def forget_addresses(self, customer_id: int) -> int:
@@ -482,9 +468,8 @@ class Cache:
         """Yield all keys of this database, in lists."""
         cursor: bytes | int = 0
         while True:
-            reply = self._call([("SCAN", cursor, "MATCH", f"{_escaped(self._prefix)}*", "COUNT", _TRIES)], insist=True)[
-                0
-            ]
+            scan = ("SCAN", cursor, "MATCH", f"{_escaped(self._prefix)}*", "COUNT", _TRIES)
+            [reply] = self._call([scan], insist=True)
             if not (isinstance(_granted(reply), list) and len(reply) == 2):
                 return
             cursor, found = reply

@@ -139,7 +139,7 @@ def run(arguments: Sequence[str], *, catch_signals: bool = False) -> int:
         code = leave.code if isinstance(leave.code, int) else ExitCode.OK
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last resort: the user sees no traceback
         if error is not lost_output(sys.stdout) and not isinstance(error, ReaderLeftError):
-            told, cause = _told(error, arguments), error
+            told, cause = _reported(error, arguments), error
     return _finish(arguments, ctx, code, told, cause)
 
 
@@ -159,7 +159,7 @@ def _finish(
         sys.stdout.flush()
     except KeyboardInterrupt as interrupt:
         drop(sys.stdout, InterruptedError(errno.EINTR, os.strerror(errno.EINTR)))
-        told, cause = told or _told(interrupt), cause or interrupt
+        told, cause = told or _reported(interrupt), cause or interrupt
     signals.end_with(told.exit_code if told is not None else code)
     if context is not None:
         console = context.console
@@ -172,7 +172,7 @@ def _finish(
         elif code == ExitCode.OK:
             told, cause = _output_lost(lost, context), lost
     if told is not None and lost is None and context is not None and not isinstance(cause, CustctlError):
-        _tell_what_was_written(told, context)
+        _add_written(told, context)
     if told is None:
         return code
     signals.end_with(told.exit_code)
@@ -205,14 +205,14 @@ def _output_lost(lost: OSError, context: Context | None) -> UnavailableError:
     return UnavailableError(reason, hint=f"{fix}, then run it again")
 
 
-def _tell_what_was_written(told: CustctlError, context: Context) -> None:
+def _add_written(told: CustctlError, context: Context) -> None:
     """Add the change to an error that came after it, so that nobody thinks it failed and repeats it."""
     if context.written is not None:
         told.message = f"{context.written.what}, but then: {told.message.partition(';')[0]}"
         told.hint = f"do not run it again: {context.written.look}"
 
 
-def _told(error: BaseException, arguments: Sequence[str] = ()) -> CustctlError:
+def _reported(error: BaseException, arguments: Sequence[str] = ()) -> CustctlError:
     """Return the error to report.
 
     Args:

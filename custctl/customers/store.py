@@ -383,10 +383,10 @@ class CustomerStore(CustomerReader):
             if not recorded:
                 raise
             return replay(recorded[0], action, who, request)
-        self._tell(database_id, outcome)
+        self._notify(database_id, outcome)
         return outcome
 
-    def _tell(self, database_id: str | None, outcome: Outcome) -> None:
+    def _notify(self, database_id: str | None, outcome: Outcome) -> None:
         """Notify the mirror of what was committed."""
         if outcome.replayed or not outcome.changed:
             self._mirror.unchanged()

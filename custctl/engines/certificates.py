@@ -73,7 +73,7 @@ def look(shake_hands: Callable[[SSLContext], Shown]) -> Iterator[Check]:
     except (OSError, ssl.SSLError) as error:
         yield Check("certificate", True, f"not shown: {visible(str(error))}")
         return
-    yield _told(fields)
+    yield _described(fields)
 
 
 def _context(trusted: bytes | None) -> SSLContext:
@@ -87,7 +87,7 @@ def _context(trusted: bytes | None) -> SSLContext:
     return context
 
 
-def _told(fields: dict[str, Any]) -> Check:
+def _described(fields: dict[str, Any]) -> Check:
     names = ", ".join(value for _, value in fields.get("subjectAltName", ()))
     end = datetime.fromtimestamp(ssl.cert_time_to_seconds(fields["notAfter"]), UTC)
     value = f"{_name(fields['subject'])}, for {names or 'no name'}, by {_name(fields['issuer'])}, until {end:%Y-%m-%d}"

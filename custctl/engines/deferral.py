@@ -87,5 +87,4 @@ def _build_first(database: Database, on_build: Callable[[Index], None]) -> bool:
         if building:
             error.hint = error.hint or f"create an index named `{building[0].name}` yourself, and run it again"
             error.message = f"the index `{building[0].name}` cannot be built: {error.message}"
-            error.args = (error.message,)
         raise

@@ -189,7 +189,7 @@ class ReachedDatabase(Database):
 
     # -- when the right node is missing ------------------------------------------------------------
 
-    def _tell_of_outage(self) -> None:
+    def _warn_of_outage(self) -> None:
         link, replicas = self._link, self.settings.replicas
         if link is not None and replicas is not None and link.in_place_of_primary and not link.told:
             link.told = True

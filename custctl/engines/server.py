@@ -156,9 +156,9 @@ class ServerDatabase(ReachedDatabase):
         except GivenUpError as given_up:
             raise given_up.told from given_up.__cause__
         except self.failures as error:
-            self._tell(error)
+            self._raise_translated(error)
 
-    def _tell(self, error: Exception) -> NoReturn:
+    def _raise_translated(self, error: Exception) -> NoReturn:
         # The driver's own error quotes whole rows, even password hashes: no traceback may show it.
         raise self.translate(error) from self.scrubbed(error)
 
@@ -171,7 +171,7 @@ class ServerDatabase(ReachedDatabase):
     def reading(self, *, snapshot: bool = False, replica: bool = False) -> Iterator[Connection]:
         with self._doubts(), self.errors():
             connection = self.connect(replica=replica)
-            self._tell_of_outage()
+            self._warn_of_outage()
             self._give_time(connection, self._limit())
             try:
                 if snapshot:
@@ -285,7 +285,7 @@ class ServerDatabase(ReachedDatabase):
             yield
         except self.failures as error:
             if not self.is_lost(error):
-                self._tell(error)
+                self._raise_translated(error)
             self.close()
             raise CommitLostError(
                 f"the connection to {self.at_node()} was lost while it committed",
@@ -299,7 +299,7 @@ class ServerDatabase(ReachedDatabase):
         except self.failures as error:
             if self._can_run_again(error):
                 raise GivenUpError(self.translate(error)) from self.scrubbed(error)
-            self._tell(error)
+            self._raise_translated(error)
 
     def _roll_back(self, connection: Connection) -> None:
         """Roll back the open transaction; if the connection is no longer usable, close it: the server rolls back."""

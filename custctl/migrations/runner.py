@@ -94,9 +94,9 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
             step.script.name: phase_of(database, step.script, prepared[step.script.name]) for step in plan.steps
         }
         run.after = plan.reaches
-        return _told_age(run, plan, listener)
+        return _finished(run, plan, listener)
     if is_idle:
-        return _told_age(run, plan, listener)
+        return _finished(run, plan, listener)
 
     from custctl.migrations.steps import execute
 
@@ -121,10 +121,10 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
             except CustctlError as error:
                 # The applied scripts stay applied, and the next run records the fields.
                 listener.unrecorded(error)
-    return _told_age(run, plan, listener)
+    return _finished(run, plan, listener)
 
 
-def _told_age(run: Run, plan: Plan, listener: Listener) -> Run:
+def _finished(run: Run, plan: Plan, listener: Listener) -> Run:
     """Return a successful run, after reporting a schema that is too old for the program."""
     if (plan.product_reaches or 0) < standing.REQUIRED_SCHEMA:
         listener.too_old(plan.product_reaches)

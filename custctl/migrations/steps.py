@@ -121,7 +121,6 @@ def _reset(session: ScriptSession, run: Run, *, is_last: bool) -> None:
         if is_last:
             return  # this session runs nothing more
         error.message = f"{error.message}; {run.so_far}"
-        error.args = (error.message,)
         raise
 
 

@@ -74,7 +74,6 @@ class Task:
         """Return an error that names file, line and statement, in its message and in its details."""
         if f"{self.script.name}:" not in error.message:
             error.message = f"{self.place}: {error.message}"
-            error.args = (error.message,)
         error.details = {**self.located_details, **error.details}
         return error
 

@@ -136,7 +136,7 @@ class Journal:
         """Return all operations, oldest first."""
         found: dict[str, Intent] = {}
         for event in self._events():
-            _tell(found, event)
+            _apply(found, event)
         return list(found.values())
 
     def unfinished(self) -> Intent | None:
@@ -163,7 +163,7 @@ class Journal:
                 yield event
 
 
-def _tell(found: dict[str, Intent], event: Mapping[str, Any]) -> None:
+def _apply(found: dict[str, Intent], event: Mapping[str, Any]) -> None:
     """Apply an event to its operation."""
     key = event["operation_id"]
     held = found.get(key)

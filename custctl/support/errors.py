@@ -55,6 +55,9 @@ class CustctlError(Exception):
         self.hint = hint
         self.details = dict(details or {})
 
+    def __str__(self) -> str:
+        return self.message
+
 
 class UsageError(CustctlError):
     """Wrong flags or arguments, an unknown field or profile, a profile that does not validate."""

@@ -83,7 +83,7 @@ class Web:
             raise UnavailableError(f"`{self.host}` does not answer in time")
         if call.response is not None:
             return call.response
-        raise self._told(call.error)
+        raise self._translated(call.error)
 
     def _client(self) -> httpx.Client:
         if self._made is None:
@@ -94,7 +94,7 @@ class Web:
             )
         return self._made
 
-    def _told(self, error: Exception | None) -> Exception:
+    def _translated(self, error: Exception | None) -> Exception:
         """Return the error for the caller; httpx's own message may quote the request."""
         import httpx
 

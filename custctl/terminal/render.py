@@ -164,7 +164,7 @@ class Renderer:
                 self._show(lines, whole=whole, chop=wide)
             else:
                 self._lines(lines)
-            self._tell_left_out(names, left_out)
+            self._note_left_out(names, left_out)
         else:
             self._rows(kept, names)
 
@@ -368,7 +368,7 @@ class Renderer:
             for row in block:
                 yield from (*layout.record(names, row, room), "")
 
-    def _tell_left_out(self, names: Sequence[str], left_out: set[str]) -> None:
+    def _note_left_out(self, names: Sequence[str], left_out: set[str]) -> None:
         if left_out:
             shown = ", ".join(f"`{name}`" for name in names if name in left_out)
             self._tell(

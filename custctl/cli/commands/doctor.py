@@ -9,7 +9,7 @@ import typer
 
 from custctl.cli.context import Context
 from custctl.cli.options import PLAIN, command
-from custctl.support.errors import ExitCode
+from custctl.support.errors import CustctlError, ExitCode
 from custctl.support.text import plural
 
 if TYPE_CHECKING:
@@ -45,8 +45,6 @@ def doctor(
     ] = False,
 ) -> None:
     """Check the driver, credential, database, schema, replicas and cache, with a hint for every fault found."""
-    from custctl.support.errors import CustctlError
-
     context = Context.of(ctx)
     checks = list(context.client.doctor())
     faults = [found for found in checks if not found.ok]
@@ -57,12 +55,12 @@ def doctor(
         raise typer.Exit(exit_code(faults))
     rows = [
         {
-            "check": check.name,
-            "state": "ok" if check.ok else "fault",
-            "value": check.value,
-            "hint": check.hint and context.carry(check.hint),
+            "check": found.name,
+            "state": "ok" if found.ok else "fault",
+            "value": found.value,
+            "hint": found.hint and context.carry(found.hint),
         }
-        for check in checks
+        for found in checks
     ]
     context.renderer.many(rows, _COLUMNS)
     if faults:

@@ -55,13 +55,13 @@ def translate_attempt(error: Error, where: str, login: str, authorities: str | N
         authorities: the file of trusted certificates, `system`, or None if any certificate was accepted.
         tls: whether the attempt was encrypted.
     """
-    told = _told(error, where, login, authorities, tls=tls)
+    told = _translated(error, where, login, authorities, tls=tls)
     if error.sqlstate:
         told.details.setdefault("sqlstate", error.sqlstate)
     return told
 
 
-def _told(error: Error, where: str, login: str, authorities: str | None, *, tls: bool) -> CustctlError:
+def _translated(error: Error, where: str, login: str, authorities: str | None, *, tls: bool) -> CustctlError:
     text, state = reason(error), error.sqlstate
     refused = f"{where} refuses the login of {login}: {text}"
     if state in (_PASSWORD, _AUTHORIZATION, _PRIVILEGE):

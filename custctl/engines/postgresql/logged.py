@@ -22,7 +22,7 @@ def logging_values(settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     Source: https://www.postgresql.org/docs/current/runtime-config-logging.html, auto-explain.html, and pgAudit's README.
     """
 
-    def told(name: str) -> str:
+    def setting(name: str) -> str:
         return f"{name} = {settings[name]}"
 
     def number(name: str, default: float) -> float:
@@ -31,17 +31,17 @@ def logging_values(settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if number("log_parameter_max_length", -1) != 0:
         ends = "log_parameter_max_length = 0"
         if settings.get("log_statement") in ("mod", "all"):
-            yield told("log_statement"), ends
+            yield setting("log_statement"), ends
         if number("log_min_duration_statement", -1) >= 0:
-            yield told("log_min_duration_statement"), ends
+            yield setting("log_min_duration_statement"), ends
         if number("log_min_duration_sample", -1) >= 0 and number("log_statement_sample_rate", 0) > 0:
-            yield told("log_min_duration_sample"), ends
+            yield setting("log_min_duration_sample"), ends
         if number("log_transaction_sample_rate", 0) > 0:
-            yield told("log_transaction_sample_rate"), ends
+            yield setting("log_transaction_sample_rate"), ends
     if number("log_parameter_max_length_on_error", 0) != 0:
-        yield told("log_parameter_max_length_on_error"), "log_parameter_max_length_on_error = 0"
+        yield setting("log_parameter_max_length_on_error"), "log_parameter_max_length_on_error = 0"
     if settings.get("pgaudit.log", "none") not in ("", "none") and settings.get("pgaudit.log_parameter") == "on":
-        yield told("pgaudit.log_parameter"), "pgaudit.log_parameter = off"
+        yield setting("pgaudit.log_parameter"), "pgaudit.log_parameter = off"
     # Its plans contain values, whatever `auto_explain.log_parameter_max_length` says about parameters.
     if number("auto_explain.log_min_duration", -1) >= 0:
-        yield told("auto_explain.log_min_duration"), "auto_explain.log_min_duration = -1"
+        yield setting("auto_explain.log_min_duration"), "auto_explain.log_min_duration = -1"

@@ -279,7 +279,7 @@ class PostgresqlScriptSession(ScriptSession):
 
     def run(self, statement: Statement) -> None:
         self._is_own = False
-        with self._database.errors(), self._telling(statement):
+        with self._database.errors(), self._naming_privilege(statement):
             if self._stale:
                 self._put_back()
             text = encoded(self._driver, statement.text)
@@ -315,13 +315,13 @@ class PostgresqlScriptSession(ScriptSession):
                 if (failed := first_failed(results)) is not None:
                     number = _number(batch, failed, len(results) - 1)
                     yield done + number
-                    with self._database.errors(), self._telling(batch[number]):
+                    with self._database.errors(), self._naming_privilege(batch[number]):
                         raise as_error(failed)
             done += len(batch)
             yield done
 
     @contextmanager
-    def _telling(self, statement: Statement) -> Iterator[None]:
+    def _naming_privilege(self, statement: Statement) -> Iterator[None]:
         """Translate a missing privilege into an error that names it, which needs the statement's text."""
         try:
             yield

@@ -106,7 +106,7 @@ class SqliteDatabase(Database):
         try:
             self._expired = self._deadline is not None and time.monotonic() > self._deadline
             return int(self._expired)
-        except BaseException as interrupt:  # noqa: BLE001 - raised again by `_told`
+        except BaseException as interrupt:  # noqa: BLE001 - raised again by `_translated`
             self._interrupt = interrupt
             return 1
 
@@ -160,11 +160,11 @@ class SqliteDatabase(Database):
         try:
             yield
         except sqlite3.Error as error:
-            raise self._told(error) from error
+            raise self._translated(error) from error
         except StatementError as error:
-            raise self._told(error) from error.orig
+            raise self._translated(error) from error.orig
 
-    def _told(self, error: Exception) -> BaseException:
+    def _translated(self, error: Exception) -> BaseException:
         if self._interrupt is not None:
             interrupt, self._interrupt = self._interrupt, None
             return interrupt

@@ -235,11 +235,11 @@ class StreamingDriver(Driver):
         if seen is not None and seen.observation is not None:
             if seen.observation.role is Role.STANDBY:
                 raise RefusedError(f"`{node}` is a standby: it does not accept writes")
-            with self._told_how_left(node, "fence", "unfence"):
+            with self._adding_state(node, "fence", "unfence"):
                 left = self._steered(node).fence(_FENCING)
             told.append(f"{_BY_SQL}{f'; {left}' if left else ''}")
         if self._has_hook("fence"):
-            with self._told_how_left(node, "fence", "unfence"):
+            with self._adding_state(node, "fence", "unfence"):
                 last = self._run_hook("fence", node)
             told.append(f"by the hook `fence`{f': {last}' if last else ''}")
         if not told:
@@ -247,7 +247,7 @@ class StreamingDriver(Driver):
         return "; ".join(told)
 
     @contextmanager
-    def _told_how_left(self, node: str, again: str, back: str) -> Iterator[None]:
+    def _adding_state(self, node: str, again: str, back: str) -> Iterator[None]:
         """Add to an error while fencing or unfencing how the node was left, and the commands to continue.
 
         Args:
@@ -281,11 +281,11 @@ class StreamingDriver(Driver):
         self._require_no_successor(node)
         told = []
         if self._has_hook("unfence"):
-            with self._told_how_left(node, "unfence", "fence"):
+            with self._adding_state(node, "unfence", "fence"):
                 self._run_hook("unfence", node)
             told.append("by the hook `unfence`")
             self._require_no_successor(node)
-        with self._told_how_left(node, "unfence", "fence"):
+        with self._adding_state(node, "unfence", "fence"):
             self._steered(node).unfence(_FENCING)
         return "; ".join([*told, "it accepts writes"])
 

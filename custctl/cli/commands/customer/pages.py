@@ -84,7 +84,7 @@ def print_counts(context: Context, query: ListQuery, field: str, limit: int) -> 
         context.console.note("more values follow: `--limit 0` shows all")
 
 
-def _tell_why_slow(context: Context, query: Query) -> None:
+def _note_why_slow(context: Context, query: Query) -> None:
     """Say if indexes are missing or none fits. Only for slow lists: the check would double the time of a fast one."""
     from custctl.customers.conditions import unserved
     from custctl.customers.queries import ListQuery
@@ -136,7 +136,7 @@ def _print(
     page = read_page(context.database, query, limit, position)
     context.tell_source()
     if time.monotonic() - began >= _SLOW:
-        _tell_why_slow(context, query)
+        _note_why_slow(context, query)
     rows = [found.as_dict() for found in page.items]
     command = follow(page.next)
     columns = (*FIELDS, *context.database.own.names)

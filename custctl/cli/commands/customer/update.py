@@ -32,6 +32,7 @@ from custctl.support.errors import ConflictError, UsageError
 
 if TYPE_CHECKING:
     from custctl.customers.operations import Outcome
+    from custctl.schema.own import Value
 
 _COLUMNS = ("field", "old", "new")
 _KEPT = ("id", "version", "created_at", "updated_at")  # managed by the database
@@ -109,12 +110,13 @@ def update(
 def _show_plan(context: Context, outcome: Outcome) -> None:
     """Print field by field what an update would change."""
     before, after = outcome.before, outcome.customer
-    fields = [name for name in after.as_dict() if name not in _KEPT] if before is not None and after is not None else []
-    changes = [
-        {"field": name, "old": before[name], "new": after[name]}
-        for name in fields
-        if before is not None and after is not None and before[name] != after[name]
-    ]
+    changes: list[dict[str, Value]] = []
+    if before is not None and after is not None:
+        changes = [
+            {"field": name, "old": before[name], "new": after[name]}
+            for name in after.as_dict()
+            if name not in _KEPT and before[name] != after[name]
+        ]
     if outcome.replayed:
         context.console.note(f"operation {outcome.operation_id} was already applied: nothing would change")
     elif not changes:

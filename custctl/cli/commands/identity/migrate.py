@@ -56,7 +56,7 @@ def migrate(
     if moved.done:
         done = f"{plural(moved.done, 'password was', 'passwords were')} moved"
         context.wrote(done, "`custctl identity status` shows how many are left")
-    _tell(context, moved)
+    _report(context, moved)
 
 
 def _in_words(plan: MovePlan, limit: int) -> str:
@@ -71,7 +71,7 @@ def _in_words(plan: MovePlan, limit: int) -> str:
     return f"{most}{plural(plan.hashes, 'password', 'passwords')} to {plan.provider} ({told}) and delete the hashes"
 
 
-def _tell(context: Context, moved: Moved) -> None:
+def _report(context: Context, moved: Moved) -> None:
     """Print what was done, and raise an error if the run did not complete."""
     for reject in moved.rejects[:_SHOWN]:
         context.console.warn(f"the password of customer {reject.customer_id} was not moved: {reject.reason}")

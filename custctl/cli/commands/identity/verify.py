@@ -46,7 +46,7 @@ def verify(
     accounts = context.client.accounts
     with context.console.progress("reading", None) as progress, accounts.compare(progress.advance) as comparison:
         counts: Counter[str] = Counter()
-        context.renderer.many(_told(comparison, counts), COLUMNS)
+        context.renderer.many(_counted(comparison, counts), COLUMNS)
         read = (
             f"compared {plural(comparison.customers, 'customer', 'customers')} with"
             f" {plural(comparison.accounts, 'account', 'accounts')}"
@@ -91,7 +91,7 @@ def _hint(pending: int, others: int, *, fix: bool) -> str:
     return "; ".join(hints)
 
 
-def _told(comparison: Comparison, counts: Counter[str]) -> Iterator[dict[str, Any]]:
+def _counted(comparison: Comparison, counts: Counter[str]) -> Iterator[dict[str, Any]]:
     for drift in comparison.drifts():
         counts[drift.kind] += 1
         yield drift.as_dict()

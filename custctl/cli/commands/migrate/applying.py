@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from custctl.cli.context import Context
 from custctl.migrations.directives import Phase
 from custctl.migrations.plan import Step
 from custctl.migrations.run import Applied
+from custctl.migrations.scripts import Script
 from custctl.support.errors import UsageError
 from custctl.support.text import plural
 
@@ -44,21 +46,13 @@ def run_migrate(
         listener = SummaryReporter(context, step)
         with summarised(context, summary, listener, dry_run=dry_run):
             migrations.wait(patience)
-            if dry_run:
-                run = migrations.plan(
-                    target=target,
-                    allow_out_of_order=allow_out_of_order,
-                    expand_only=phase is not None,
-                    listener=listener,
-                )
-            else:
-                run = migrations.apply(
-                    target=target,
-                    allow_out_of_order=allow_out_of_order,
-                    expand_only=phase is not None,
-                    lock_timeout=locked,
-                    listener=listener,
-                )
+            migrate = migrations.plan if dry_run else partial(migrations.apply, lock_timeout=locked)
+            run = migrate(
+                target=target,
+                allow_out_of_order=allow_out_of_order,
+                expand_only=phase is not None,
+                listener=listener,
+            )
     document: dict[str, Any] = {
         "environment": str(profile.environment),
         "applied": [_row(done) for done in run.applied],
@@ -84,22 +78,17 @@ def run_migrate(
 
 
 def _row(done: Applied) -> dict[str, Any]:
-    return {
-        "version": done.script.version,
-        "description": done.script.description,
-        "kind": done.script.kind,
-        "script": done.script.name,
-        "statements": done.statements,
-        "duration_ms": done.duration_ms,
-    }
+    return {**_named(done.script), "statements": done.statements, "duration_ms": done.duration_ms}
 
 
 def _planned(step: Step, phases: Mapping[str, Phase]) -> dict[str, Any]:
+    return {**_named(step.script), "reason": step.reason, "phase": phases[step.script.name]}
+
+
+def _named(script: Script) -> dict[str, Any]:
     return {
-        "version": step.script.version,
-        "description": step.script.description,
-        "kind": step.script.kind,
-        "script": step.script.name,
-        "reason": step.reason,
-        "phase": phases[step.script.name],
+        "version": script.version,
+        "description": script.description,
+        "kind": script.kind,
+        "script": script.name,
     }

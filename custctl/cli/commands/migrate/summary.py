@@ -25,7 +25,10 @@ _FENCE = re.compile(r"`+")
 class SummaryReporter(Reporter):
     """Reports a run on stderr, and collects what the summary needs."""
 
-    run: Run | None = None
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.run: Run | None = None
+        self.findings: list[dict[str, Any]] = []
 
     def planned(self, run: Run) -> None:
         """Keep the run, which records what was applied even if it fails."""
@@ -43,10 +46,6 @@ class SummaryReporter(Reporter):
                 "message": finding.message,
             }
         )
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.findings: list[dict[str, Any]] = []
 
 
 @contextmanager
