@@ -51,7 +51,7 @@ def test_the_same_row_is_never_sealed_alike() -> None:
     assert b"Ada" not in pack(ROW, PLACE, sealer)
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(st.data())
 def test_any_change_of_a_byte_is_seen(data: st.DataObject) -> None:
     sealed = pack(ROW, PLACE, AesSealer(KEY))

@@ -32,7 +32,7 @@ def faults(text: str, delimiter: str = ",") -> list[str | None]:
 cells = st.text(st.sampled_from('a "\n\r,;\t|\0é'), max_size=6)
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(st.lists(st.lists(cells, min_size=2, max_size=4), max_size=5), st.sampled_from(",;\t|"), st.booleans())
 def test_what_a_writer_writes_is_read(table: list[list[str]], delimiter: str, everything: bool) -> None:
     buffer = io.StringIO(newline="")
@@ -41,7 +41,7 @@ def test_what_a_writer_writes_is_read(table: list[list[str]], delimiter: str, ev
     assert [(row.cells, row.fault) for row in rows(buffer.getvalue(), delimiter)] == [(row, None) for row in table]
 
 
-@settings(max_examples=500)
+@settings(max_examples=5 * settings().max_examples)
 @given(st.text(st.sampled_from('ab"\n,'), max_size=40))
 def test_any_text_is_read_whole_and_a_fault_costs_its_own_line_alone(text: str) -> None:
     lines = io.StringIO(text, newline="").readlines()
@@ -199,7 +199,7 @@ def test_a_line_that_names_the_delimiter(line: str, named: str | None) -> None:
     assert separator_line(line) == named
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(
     st.text(st.sampled_from('a",;1\0'), max_size=12),
     st.integers(0, 10**6),

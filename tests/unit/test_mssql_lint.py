@@ -355,7 +355,7 @@ FRAGMENTS = [
 ]
 
 
-@settings(max_examples=500)
+@settings(max_examples=5 * settings().max_examples)
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=25).map(" ".join), st.booleans())
 def test_nonsense_is_read_without_an_error(script: str, transaction: bool) -> None:
     try:

@@ -461,7 +461,7 @@ batches = st.lists(st.sampled_from(PIECES[4:]), max_size=12).map(" ".join)
 SEPARATORS = ["GO", "go", " Go\t", "GO -- don't", 'GO/* " */', "GO 1", "/* [ */ GO"]
 
 
-@settings(max_examples=400)
+@settings(max_examples=4 * settings().max_examples)
 @given(st.lists(st.tuples(batches, st.sampled_from(SEPARATORS)), max_size=6), st.sampled_from(["\n", "\r\n", "\r"]))
 @example([("-- GO\n", "GO"), ("SELECT 1", "go")], "\r")
 def test_joined_batches_come_apart_again(parts: list[tuple[str, str]], newline: str) -> None:
@@ -476,7 +476,7 @@ def test_joined_batches_come_apart_again(parts: list[tuple[str, str]], newline: 
         assert texts(batch.text) == [batch.text]
 
 
-@settings(max_examples=500)
+@settings(max_examples=5 * settings().max_examples)
 @given(
     st.lists(st.sampled_from([*PIECES, *SEPARATORS, "*/", "]", "GO;", "GO 2", ":r x", "\nGO\n", "COMMIT", "CASE"])).map(
         " ".join

@@ -278,7 +278,7 @@ def test_seeds_for_other_environments_are_left_out() -> None:
 _STATES = st.sampled_from(["applied", "baseline", "failed", "running"])
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings().max_examples)
 @given(
     on_disk=st.sets(st.integers(1, 12)),
     journalled=st.dictionaries(st.integers(1, 12), st.tuples(_STATES, st.booleans())),

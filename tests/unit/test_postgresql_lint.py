@@ -352,7 +352,7 @@ WORDS = (
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(st.lists(st.sampled_from(WORDS.split()), max_size=20).map(" ".join) | st.text())
 def test_any_script_that_splits_can_be_read(script: str) -> None:
     try:

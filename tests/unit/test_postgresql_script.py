@@ -509,7 +509,7 @@ def read_slowly(script: str) -> list[str] | None:
     return None if depth else [statement for statement in stripped if statement]
 
 
-@settings(max_examples=600)
+@settings(max_examples=6 * settings().max_examples)
 @given(
     st.lists(st.sampled_from(FRAGMENTS), max_size=25).map(" ".join) | st.lists(st.sampled_from(FRAGMENTS)).map("".join)
 )
@@ -566,7 +566,7 @@ def statements(draw: st.DrawFn) -> Statement:
     return Statement(f"INSERT{blank}INTO {name} VALUES{blank}({value},{blank}{other}){blank}RETURNING 1", 0)
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(st.lists(st.tuples(BETWEEN, statements()), max_size=6), BETWEEN)
 def test_splitting_undoes_joining(parts: list[tuple[str, Statement]], last: str) -> None:
     script = ""
@@ -579,7 +579,7 @@ def test_splitting_undoes_joining(parts: list[tuple[str, Statement]], last: str)
     assert split(script + last) == expected
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(st.text() | st.text("CREATE FUNCTION()BEGIN ATOMIC;END'$\\\n-/*e\"é1.copyfromstdin"))
 def test_any_text_is_split_or_refused(script: str) -> None:
     try:

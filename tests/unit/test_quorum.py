@@ -55,7 +55,7 @@ def histories(draw: st.DrawFn) -> tuple[Synchronous, list[int], set[str]]:
     return Synchronous(count, names, by_priority=draw(st.booleans())), received, silent
 
 
-@settings(max_examples=1000)
+@settings(max_examples=10 * settings().max_examples)
 @given(histories())
 def test_what_is_said_to_be_proven_is_true_of_every_history(
     history: tuple[Synchronous, list[int], set[str]],

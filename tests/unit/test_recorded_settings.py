@@ -129,5 +129,5 @@ def _moment(number: int) -> datetime:
     return _START + timedelta(seconds=number)
 
 
-Records.TestCase.settings = settings(max_examples=300, stateful_step_count=30)
+Records.TestCase.settings = settings(max_examples=3 * settings().max_examples, stateful_step_count=30)
 TestRecords = Records.TestCase

@@ -531,7 +531,7 @@ cells = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.samp
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings().max_examples)
 @given(st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=5), st.sampled_from(",;\t"))
 def test_rejects_of_csv_are_read_as_what_they_were(table: list[list[str]], delimiter: str) -> None:
     buffer = io.StringIO()
@@ -552,7 +552,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings().max_examples)
 @given(
     st.lists(st.dictionaries(st.sampled_from(EDITABLE) | cells, json_values, max_size=4), min_size=1, max_size=4),
     st.booleans(),
@@ -581,7 +581,7 @@ def row_of(held: Sequence[str | None]) -> tuple[Any, ...]:
     return (1, *held, "e1-1", "2026-01-01T00:00:00.000Z", "2026-01-01T00:00:00.000Z")
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(st.lists(st.lists(texts, min_size=len(EDITABLE), max_size=len(EDITABLE)), min_size=1, max_size=4))
 def test_a_guarded_export_is_read_as_the_same_values_where_nothing_had_to_be_made_visible(
     table: list[list[str]],
@@ -592,7 +592,7 @@ def test_a_guarded_export_is_read_as_the_same_values_where_nothing_had_to_be_mad
     assert [row.cells for row in found] == table
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(st.lists(st.lists(texts, min_size=len(EDITABLE), max_size=len(EDITABLE)), min_size=1, max_size=4))
 def test_a_raw_export_is_read_as_the_same_values(table: list[list[str]]) -> None:
     found = rows(exported([row_of(row) for row in table], raw=True), raw=True)

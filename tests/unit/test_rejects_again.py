@@ -70,7 +70,7 @@ def test_csv_of_any_kind(encoding: str, delimiter: str, lines: list[str]) -> Non
     assert_stays(text.encode(encoding), "csv", **named)
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(st.binary(max_size=40))
 def test_csv_of_any_bytes(data: bytes) -> None:
     assert_stays(b"email,city\na@x.com,Rome\n" + data, "csv")
@@ -100,7 +100,7 @@ def test_json_lines_of_any_kind(encoding: str, lines: list[str]) -> None:
     assert all(record.raw.rstrip() in text or '"_raw"' in record.raw for record in first)
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings().max_examples)
 @given(st.binary(max_size=30))
 def test_json_lines_of_any_bytes(data: bytes) -> None:
     assert_stays(b'{"email": "a@x.com"}\n' + data, "jsonl")

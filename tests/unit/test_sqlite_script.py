@@ -178,7 +178,7 @@ def shell_split(script: str) -> list[str] | None:
     return [*chunks, rest] if sqlite3.complete_statement(rest + "\n;") else None
 
 
-@settings(max_examples=500)
+@settings(max_examples=5 * settings().max_examples)
 @given(
     st.lists(st.sampled_from(FRAGMENTS), max_size=25).map(" ".join) | st.lists(st.sampled_from(FRAGMENTS)).map("".join)
 )
@@ -268,7 +268,7 @@ def test_one_by_one_is_the_same_as_the_whole(parts: list[str], gaps: list[str], 
     single.close()
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(st.text())
 def test_any_text_is_split_or_refused(script: str) -> None:
     try:

@@ -40,7 +40,7 @@ def groups(draw: st.DrawFn) -> tuple[Topology, dict[str, int], int]:
     return Topology(tuple(map(seen, names)), 5.0), reached, acknowledged
 
 
-@settings(max_examples=500)
+@settings(max_examples=5 * settings().max_examples)
 @given(groups())
 def test_no_loss_is_proven_only_where_the_target_has_all_that_can_have_been_acknowledged(
     drawn: tuple[Topology, dict[str, int], int],
