@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Project, Result
+from tests.inside import inside
 
 SLOW = """
 CREATE TABLE slow (n INTEGER);
@@ -99,5 +100,5 @@ class Workshop:
 
 @pytest.fixture
 def shop(project: Project) -> Workshop:
-    """A project with an empty folder of scripts."""
-    return Workshop(project)
+    """A project with an empty folder of scripts, whose commands start no processes."""
+    return Workshop(inside(project, migrate=False))

@@ -9,14 +9,16 @@ import pexpect
 import pytest
 
 from tests.conftest import ADA, Project
+from tests.inside import inside
 
 GOOD = "copper lantern drifting"
 
 
 @pytest.fixture
 def ada(migrated: Project) -> Project:
-    migrated.ok("customer", "add", *ADA)
-    return migrated
+    made = inside(migrated, migrate=False)
+    made.ok("customer", "add", *ADA)
+    return made
 
 
 def stored(project: Project) -> list[str]:

@@ -14,6 +14,7 @@ import pytest
 
 from custctl.customers.model import EDITABLE
 from tests.conftest import ADA, Project
+from tests.inside import inside
 from tests.integration.rows import (
     audit_rows,
     customers,
@@ -35,7 +36,7 @@ OPERATION = "11111111-2222-4333-8444-555555555555"
 
 @pytest.fixture
 def ready(project: Project, migrated_file: Path) -> Project:
-    return with_schema(project, migrated_file)
+    return inside(with_schema(project, migrated_file), migrate=False)
 
 
 def counts(project: Project, *arguments: str | Path, code: int = 0, stdin: str | bytes | None = None) -> dict[str, int]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ADA, REPOSITORY, Project
+from tests.inside import inside
 from tests.integration.rows import (
     audit_rows,
     customers,
@@ -28,7 +29,7 @@ RESERVED = ("example.com", "example.net", "example.org", ".example", ".test", ".
 
 @pytest.fixture
 def ready(project: Project, migrated_file: Path) -> Project:
-    return with_schema(project, migrated_file)
+    return inside(with_schema(project, migrated_file), migrate=False)
 
 
 def own_scripts(project: Project) -> Path:
