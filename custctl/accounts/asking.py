@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from custctl.accounts.provider import ProviderUnavailableError
 from custctl.support.errors import UnavailableError
+from custctl.support.web import json_of
 
 if TYPE_CHECKING:
     from custctl.support.web import Web
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LEAST_WAIT, _LONGEST_WAIT = 0.5, 120.0  # seconds
+_LONGEST_IN_ALL = 600.0  # seconds that one call waits: a provider that always asks to wait must not hold the program
 CHECK = "check the profile's `identity`, and `HTTPS_PROXY`"
 """The hint where something else than the provider may have been reached, or nothing."""
 PAUSE = 1.0
@@ -67,32 +69,44 @@ def ask(web: Web, name: str, method: str, path: str, *, text: bool = False, **co
     if not response.content or (text and response.is_success):
         return Reply(response.status_code, None, headers)
     try:
-        document = response.json()
+        document = json_of(response)
     except ValueError:
         raise unclear(name, f"status {response.status_code} and no JSON") from None
     return Reply(response.status_code, document, headers)
 
 
-def patiently(call: Callable[[], T], wait: Callable[[float], None]) -> T:
+def patiently(
+    call: Callable[[], T], wait: Callable[[float], None], has_time: Callable[[float], bool] = lambda _: True
+) -> T:
     """Call a provider, and retry while it asks to wait.
 
     Args:
         call: the call; safe to repeat.
         wait: waits for this many seconds; it may raise an error to end the run.
+        has_time: returns whether there is time to wait for this many seconds.
 
     Raises:
-        ProviderUnavailableError: the provider does not answer, or asks to wait for more than two minutes.
+        ProviderUnavailableError: the provider does not answer, or asks to wait for more than two minutes, or for more
+            than ten in all.
     """
+    waited = 0.0
     while True:
         try:
             return call()
         except ProviderUnavailableError as error:
             if error.retry_after is None:
                 raise
-            if error.retry_after > _LONGEST_WAIT:
-                error.hint = f"it asks to wait {error.retry_after:.0f} s"
+            pause = max(error.retry_after, _LEAST_WAIT)
+            if pause > _LONGEST_WAIT:
+                error.hint = f"it asks to wait {pause:.0f} s"
                 raise
-            wait(max(error.retry_after, _LEAST_WAIT))
+            if waited + pause > _LONGEST_IN_ALL:
+                error.hint = f"it still asks to wait after {waited:.0f} s; run the command again later"
+                raise
+            if not has_time(pause):
+                raise
+            wait(pause)
+            waited += pause
 
 
 def unclear(name: str, what: str) -> ProviderUnavailableError:

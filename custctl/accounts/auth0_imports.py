@@ -21,6 +21,7 @@ MARK: Final = "custctl_hash"
 """The key in `app_metadata` that records which hash was imported."""
 
 _LOOK_EVERY = 2.0  # seconds between two polls of a job
+_JOB_ENDS = 7200.0  # seconds after which Auth0 ends a job
 
 
 def fitting(accounts: Sequence[HashedAccount]) -> int:
@@ -86,7 +87,7 @@ def _patiently(tenant: Tenant, wait: Callable[[float], None], method: str, path:
 
 def _finish(tenant: Tenant, job: str, wait: Callable[[float], None]) -> tuple[int, int] | None:
     """Wait for a job to end, and return how many users it imported and how many it did not."""
-    while True:
+    for _ in range(int(_JOB_ENDS / _LOOK_EVERY)):
         found = _expected(tenant, _patiently(tenant, wait, "GET", f"jobs/{job}"), 200)
         if found.get("status") == "completed":
             summary = found.get("summary")
@@ -99,6 +100,8 @@ def _finish(tenant: Tenant, job: str, wait: Callable[[float], None]) -> tuple[in
         if found.get("status") not in ("pending", "processing"):
             raise unclear(tenant.name, "no state of a job as Auth0 documents it")
         wait(_LOOK_EVERY)
+    message = f"{tenant.name} has not finished the import job `{job}` within two hours"
+    raise ProviderRefusedError(message, hint="look at the job at Auth0, then run `custctl identity migrate` again")
 
 
 def _failures(tenant: Tenant, job: str, wait: Callable[[float], None]) -> Iterator[tuple[str, str]]:

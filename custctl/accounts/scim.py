@@ -24,7 +24,7 @@ from custctl.accounts.provider import (
 )
 from custctl.support.errors import CredentialError, InvalidError, UnavailableError
 from custctl.support.urls import url_host
-from custctl.support.web import Web
+from custctl.support.web import Web, json_of
 
 if TYPE_CHECKING:
     import httpx
@@ -321,7 +321,7 @@ class Scim:
                 f"{self.name} refuses the request (status {status}{f', {kind}' if kind else ''})"
             )
         try:
-            found = answer.json()
+            found = json_of(answer)
         except ValueError:
             raise self._nonsense() from None
         if not isinstance(found, dict):
@@ -331,7 +331,7 @@ class Scim:
     def _kind(self, answer: httpx.Response) -> str | None:
         """Return the RFC's keyword for why a request was refused; the server's own message may quote anything."""
         try:
-            found = answer.json()
+            found = json_of(answer)
         except ValueError:
             return None
         kind = found.get("scimType") if isinstance(found, dict) else None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from custctl.accounts.asking import patiently
 from custctl.accounts.claims import Claims, LostError, Task
 from custctl.accounts.provider import (
     Account,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_LONGEST_WAIT = 120.0  # maximum seconds that a run waits at the provider's request
 _IN_A_ROW = 3  # consecutive rows that fail because the provider is down, after which a run ends
 _ROUNDS = 5  # maximum rounds for one row when its customer is written meanwhile
 _POLL = 0.2
@@ -190,16 +190,13 @@ class Worker:
 
     def _update_patiently(self, task: Task) -> Account | None:
         """Update the account; wait and retry if the provider asks to wait."""
-        while True:
-            try:
-                return self._update(task)
-            except ProviderUnavailableError as error:
-                pause = error.retry_after
-                if pause is None or pause > _LONGEST_WAIT or not self._has_time_for(pause):
-                    raise
-                self._note(f"{self._provider.name} asks to wait {pause:.0f} s")
-                time.sleep(pause)
-                self._claims.renew(task)
+
+        def wait(seconds: float) -> None:
+            self._note(f"{self._provider.name} asks to wait {seconds:.0f} s")
+            time.sleep(seconds)
+            self._claims.renew(task)
+
+        return patiently(lambda: self._update(task), wait, self._has_time_for)
 
     def _has_time_for(self, pause: float) -> bool:
         return self._ends is None or time.monotonic() + pause < self._ends

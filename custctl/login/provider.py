@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from custctl.support.errors import CredentialError, UnavailableError
 from custctl.support.text import visible
-from custctl.support.web import Web
+from custctl.support.web import Web, is_private, json_of
 
 if TYPE_CHECKING:
     from httpx import Response
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from custctl.profiles.model import Login
 
 _TIMEOUT = 10.0  # seconds per request
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _LONGEST = 200  # maximum characters of a provider's own message
 # What to do instead of what needs the endpoint.
 _INSTEAD = {"device_authorization_endpoint": "log in on a machine with a browser, without `--device`"}
@@ -87,8 +85,7 @@ class Provider:
         url = self.metadata.get(name)
         if not isinstance(url, str):
             raise CredentialError(f"`{self.login.issuer}` has no `{name}`", hint=_INSTEAD.get(name))
-        parts = urlsplit(url)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        if not is_private(url):
             raise CredentialError(f"the `{name}` of `{self.login.issuer}` is not an `https` URL")
         return url
 
@@ -109,8 +106,8 @@ class Provider:
         if response.is_success:
             return self._json(response) if response.content.strip() else {}
         try:
-            answer = response.json()
-        except (ValueError, RecursionError):
+            answer = json_of(response)
+        except ValueError:
             answer = None
         code = answer.get("error") if isinstance(answer, dict) else None
         if not isinstance(code, str):
@@ -136,8 +133,8 @@ class Provider:
         if not response.is_success:
             raise UnavailableError(f"`{self._web.host}` answered with status {response.status_code}")
         try:
-            found = response.json()
-        except (ValueError, RecursionError):
+            found = json_of(response)
+        except ValueError:
             found = None
         if not isinstance(found, dict):
             raise UnavailableError(f"`{self._web.host}` answered with something else than a JSON object")

@@ -17,6 +17,7 @@ LEEWAY = 60
 """Seconds by which the clocks of issuer and this machine may differ."""
 
 _LARGEST = 64 * 1024  # characters
+_LATEST = 1e15  # seconds since 1970
 
 
 def check_token(
@@ -41,12 +42,12 @@ def check_token(
     _check_audience(claims, client_id, what)
     now = time.time()
     expires = claims.get("exp")
-    if expires is None or not _is_number(expires):
+    if expires is None or not _is_time(expires):
         raise CredentialError(f"the {what} does not say when it expires")
     if expires <= now - LEEWAY:
         raise CredentialError(f"the {what} has expired", hint="get a new one, or check this machine's clock")
     for name in ("nbf", "iat"):
-        if name in claims and not (_is_number(claims[name]) and claims[name] <= now + LEEWAY):
+        if name in claims and not (_is_time(claims[name]) and claims[name] <= now + LEEWAY):
             raise CredentialError(f"the {what} is not valid yet", hint="check this machine's clock")
     if nonce is not None and claims.get("nonce") != nonce:
         raise CredentialError(f"the {what} answers another login")
@@ -63,11 +64,12 @@ def _verified(token: str, keys: Mapping[str, Any], what: str) -> dict[str, Any]:
 
     if len(token) > _LARGEST or token.count(".") != 2:
         raise CredentialError(f"the {what} is not a signed JWT", hint="let the identity provider issue it as a JWT")
-    usable = KeySet([key for each in keys.get("keys", ()) if (key := _key(each)) is not None])
+    listed = keys.get("keys")
+    usable = KeySet([key for each in (listed if isinstance(listed, list) else ()) if (key := _key(each)) is not None])
     try:
         # joserfc's warnings, such as for a short key, are in the error if the check fails.
         claims = jwt.decode(token, usable, algorithms=list(ALGORITHMS)).claims
-    except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         # The error's own message may quote the token.
         reason = type(error).__name__
         raise CredentialError(
@@ -105,5 +107,6 @@ def _check_audience(claims: Mapping[str, Any], client_id: str, what: str) -> Non
         raise CredentialError(f"the {what} was issued to another client than `{client_id}`")
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_time(value: Any) -> bool:
+    """Return whether a value is a number of seconds; `NaN` would never expire, and no float holds a huge one."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _LATEST

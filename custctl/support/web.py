@@ -25,6 +25,28 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _OF_THE_WIRE = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
+def is_private(url: str) -> bool:
+    """Return whether a request to a URL is encrypted, or does not leave this machine."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+
+
+def json_of(response: httpx.Response) -> Any:
+    """Return the JSON in an answer.
+
+    Raises:
+        ValueError: it is not JSON, or is nested too deeply to be read.
+    """
+    try:
+        return response.json()
+    except RecursionError:
+        raise ValueError("JSON is nested too deeply") from None
+
+
 class Web:
     """A client for one service and one thread, with the system's proxies (`HTTPS_PROXY`) and CAs (`SSL_CERT_FILE`).
 
@@ -41,10 +63,9 @@ class Web:
     def __init__(
         self, base: str, *, timeout: float, ca: str | None = None, headers: Mapping[str, str] | None = None
     ) -> None:
-        parts = urlsplit(base)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        if not is_private(base):
             raise UsageError(f"`{base}` is not an `https` URL")
-        self.host = parts.hostname or ""
+        self.host = urlsplit(base).hostname or ""
         self.timeout = timeout
         self._base = base
         # No compression: a small answer could expand into a large one.
@@ -106,6 +127,9 @@ class Web:
             if isinstance(error.__cause__, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY" in str(error):
                 return CredentialError(f"the certificate of `{self.host}` is not trusted")
             return UnavailableError(f"`{self.host}` cannot be reached: {_reason(error)}")
+        if isinstance(error, httpx.InvalidURL | UnicodeError):
+            # It contains what the service itself has sent.
+            return UnavailableError(f"a request that `{self.host}` expects cannot be sent: it is not valid HTTP")
         return error or UnavailableError(f"`{self.host}` cannot be reached")
 
     def close(self) -> None:

@@ -115,6 +115,7 @@ def test_a_batch_is_enqueued_in_two_statements(local: Place, facade: Front, monk
         (whole("500 Oops", b"it broke"), "has a fault of its own (status 500)"),
         (whole("429 Slow down", b"", "Retry-After: 3600"), "asks for fewer requests"),
         (whole("200 OK", b"<html>"), "no SCIM"),
+        (whole("200 OK", b"[" * 100_000), "no SCIM"),
         (whole("200 OK", b"[]"), "no SCIM"),
         (whole("200 OK", b'{"Resources": 1}'), "no SCIM"),
         (whole("401 No"), "does not accept the secret"),

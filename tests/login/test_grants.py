@@ -109,6 +109,11 @@ FORGED = {
     "another party": (lambda s: s.token(aud=["custctl", "other"], azp="other"), "was issued to another client"),
     "expired": (lambda s: s.token(exp=int(time.time()) - 100), "has expired"),
     "no end": (lambda s: s.token(exp=None), "does not say when it expires"),
+    "an end that no clock has": (lambda s: s.token(exp=10**400), "does not say when it expires"),
+    "an end that never comes": (lambda s: s.token(exp=float("nan")), "does not say when it expires"),
+    "a header nested too deeply": (
+        lambda s: base64.urlsafe_b64encode(b"[" * 30_000).decode() + ".e30.AAAA", "is not signed by a key of its issuer"
+    ),
     "of tomorrow": (lambda s: s.token(iat=int(time.time()) + 86400), "is not valid yet"),
     "nobody": (lambda s: s.token(sub=""), "no usable subject"),
     "a control character": (lambda s: s.token(sub="a\x1b[2J"), "no usable subject"),
@@ -188,6 +193,49 @@ def test_a_provider_out_of_order_ends_in_time(
     with pytest.raises(UnavailableError, match=message):
         _ = made.metadata
     made.close()
+
+
+def _nested(handler: BaseHTTPRequestHandler) -> None:
+    body = b"[" * 100_000
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+@pytest.mark.parametrize(
+    "path", ["/.well-known/openid-configuration", "/device_authorization", "/token", "/jwks", "/userinfo"]
+)
+def test_whatever_an_endpoint_answers_is_no_failure_of_the_program(scripted: ScriptedProvider, path: str) -> None:
+    scripted.answers["/token"] = [scripted.tokens(groups=None)]
+    begun = scripted.answer("/device_authorization")
+    assert isinstance(begun, dict)
+    scripted.answers["/device_authorization"] = [{**begun, "expires_in": 0.1}]
+    scripted.answers.setdefault("/userinfo", [{"sub": "olga"}])
+    right = scripted.answer(path)
+    assert isinstance(right, dict)
+    wrong: tuple[Any, ...] = (
+        None,
+        5,
+        -1,
+        True,
+        [],
+        {},
+        "",
+        "\x1b[2J",
+        "\ud800",
+        "https://[bad",
+        "http://evil.example/",
+        float("inf"),
+    )
+    answers: list[Any] = [*(answer for answer in wrong if answer != {}), (500, {"error": ["x"]}), (204, {}), _nested]
+    answers += [{**right, name: value} for name in right for value in wrong]
+    for answer in answers:
+        scripted.answers[path] = [answer]
+        made = Provider(login(scripted))
+        with suppress(CustctlError):
+            by_device(made)
+        made.close()
 
 
 def test_a_provider_must_be_the_one_that_the_profile_names(scripted: ScriptedProvider, at: Provider) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from custctl.accounts.asking import patiently
 from custctl.accounts.auth0 import Auth0
 from custctl.accounts.cognito import Cognito
 from custctl.accounts.provider import (
@@ -23,7 +24,7 @@ from tests.providers.conftest import TIMEOUT, Given, impatient
 from tests.servers.auth0 import Auth0StandIn
 from tests.servers.moto import Moto
 from tests.servers.pools import PoolStandIn
-from tests.servers.standins import Fault, Request, StandIn, broken, busy, cut, garbage, lost, silent
+from tests.servers.standins import Fault, Request, StandIn, broken, busy, cut, garbage, lost, nested, silent
 
 ADA = NewAccount("0b7d9a52-70d0-4a0b-8a4c-2f9f3c1f2a11:42", "ada@example.com", "Ada", "")
 BOB = NewAccount("0b7d9a52-70d0-4a0b-8a4c-2f9f3c1f2a11:43", "bob@example.com", "Bob", 'O"Brien\\', enabled=False)
@@ -131,7 +132,7 @@ def _is_creation(request: Request) -> bool:
     )
 
 
-@pytest.mark.parametrize("fault", [busy, broken, garbage, cut, lost])
+@pytest.mark.parametrize("fault", [busy, broken, garbage, nested, cut, lost])
 def test_a_creation_whose_answer_is_lost_is_found_again(case: Case, fault: Fault) -> None:
     case.standin.fail(fault, _is_creation)
     with pytest.raises(ProviderUnavailableError) as unavailable:
@@ -187,12 +188,29 @@ def test_each_call_fails_as_unavailable_at_whatever_request(case: Case, name: st
             pytest.fail("it never came to an end")
 
 
-def test_a_provider_that_never_answers_does_not_hold_the_program(request: pytest.FixtureRequest) -> None:
-    standin: StandIn = request.getfixturevalue("pool")
-    provider = request.getfixturevalue("cognito")(standin, 0.5)
-    standin.fail(silent, times=5)
-    with pytest.raises(ProviderUnavailableError):
-        provider.find("nobody")
+@pytest.mark.parametrize(("name", "answers"), [("pool", 0), ("auth0_standin", 0), ("auth0_standin", 1)])
+def test_a_provider_that_never_answers_does_not_hold_the_program(
+    request: pytest.FixtureRequest, name: str, answers: int
+) -> None:
+    # Auth0's first answer is a token; the next request asks for its connection.
+    standin: StandIn = request.getfixturevalue(name)
+    provider = request.getfixturevalue("cognito" if name == "pool" else "auth0")(standin, 0.5)
+    standin.fail(silent, lambda _: len(standin.requests) > answers, times=5)
+    for ask in (provider.abilities, lambda: provider.find("nobody"), lambda: _all(provider)):
+        with pytest.raises(ProviderUnavailableError, match="does not answer in time"):
+            ask()
+
+
+def test_a_provider_that_always_asks_to_wait_does_not_hold_the_program() -> None:
+    waited: list[float] = []
+
+    def busy() -> None:
+        raise ProviderUnavailableError("too often", retry_after=7.0)
+
+    with pytest.raises(ProviderUnavailableError) as unavailable:
+        patiently(busy, waited.append)
+    assert 590 < sum(waited) <= 600
+    assert unavailable.value.hint == "it still asks to wait after 595 s; run the command again later"
 
 
 def test_every_interface_is_whole() -> None:

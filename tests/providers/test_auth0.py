@@ -11,6 +11,7 @@ import pytest
 from auth0.management.client import Auth0 as OwnClient
 from auth0.management.core.api_error import ApiError
 
+from custctl.accounts import auth0_imports
 from custctl.accounts.auth0 import Auth0
 from custctl.accounts.auth0_imports import LARGEST, fitting
 from custctl.accounts.auth0_tenant import REFERENCE, Tenant
@@ -235,6 +236,17 @@ def test_an_import_whose_answer_is_lost_is_run_again(auth0_standin: Auth0StandIn
     # Another hash of the same customer was not imported.
     other = HashedAccount(batch[0].account, HASH.replace("m=65536", "m=65537"))
     assert provider.take_hashes([other], _no_wait)["0b7d9a52:1"].fate is Fate.WITHOUT_HASH
+
+
+def test_an_import_that_does_not_end_is_given_up(
+    auth0_standin: Auth0StandIn, auth0: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth0_imports, "_JOB_ENDS", 40.0)
+    auth0_standin.pending_looks = 1000
+    waited: list[float] = []
+    with pytest.raises(ProviderRefusedError, match="has not finished the import job"):
+        auth0(auth0_standin).take_hashes([_hashed(1)], waited.append)
+    assert sum(waited) == 40
 
 
 def test_a_report_that_does_not_add_up_is_not_believed(auth0_standin: Auth0StandIn, auth0: Opened) -> None:

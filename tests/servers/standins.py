@@ -56,6 +56,11 @@ def garbage(standin: StandIn, request: Request) -> Answer:
     return Answer(200, b"<html>Please log in to the guest network</html>")
 
 
+def nested(standin: StandIn, request: Request) -> Answer:
+    """JSON that is nested too deeply to be read."""
+    return Answer(200, b"[" * 100_000)
+
+
 def cut(standin: StandIn, request: Request) -> None:
     """The connection breaks before the service has read the request."""
 
