@@ -14,9 +14,8 @@ from textual.widgets import Input
 from custctl.browser.columns import cell
 from custctl.browser.frame import Frame, T
 from custctl.browser.pages import Lines
-from custctl.browser.told import wrapped
 from custctl.browser.view import View
-from custctl.browser.widgets import Line, Rows
+from custctl.browser.widgets import Line, Message, Rows
 
 if TYPE_CHECKING:
     from custctl.browser.desk import Desk
@@ -28,9 +27,9 @@ In the list
   j k ↓ ↑         next and previous row; also the mouse wheel
   PgDn PgUp g     a screen further and back, the first row
   Enter           open the customer; also a double click
-  /               search as you type; Esc leaves the search, Esc again ends it
+  /               search as you type; Esc leaves the field, then the search
   s S             sort by a field; sort the other way round
-  f               filter by status, country and conditions such as points>=100
+  f               filter by status, country and conditions like points>=100
   a               add a customer
   r               read again; try again after a fault
 With a customer
@@ -72,7 +71,7 @@ class ChoiceScreen(Frame[str]):
     def compose(self) -> ComposeResult:
         """Yield the widgets from top to bottom."""
         yield self.title_line()
-        yield Line(f" {self._title}")
+        yield Message(self._title)
         yield Rows(self._lines, lambda index, _: self._lines.rows[index], chosen=self._choose)
         yield self.keys_line()
 
@@ -117,7 +116,7 @@ class FormScreen(Frame[T]):
     def compose(self) -> ComposeResult:
         """Yield the widgets from top to bottom."""
         yield self.title_line()
-        yield Line(f" {self._title}", id="heading")
+        yield Message(self._title, id="heading")
         label = max(map(len, self.fields)) + 2
         with VerticalScroll(can_focus=False):
             for name, value in self.fields.items():
@@ -158,7 +157,7 @@ class FilterScreen(FormScreen[View]):
         fields = {"status": view.status, "country": view.country}
         fields.update({f"condition {number}": text for number, text in enumerate(where, 1)})
         super().__init__(
-            desk, "show only customers with; a condition is like points>=100, company~labs or phone?", fields
+            desk, "show only customers with; a condition is like points>=100, company~labs, phone?", fields
         )
 
     def action_submit(self) -> None:
@@ -179,15 +178,7 @@ class ConfirmScreen(FormScreen[bool]):
     def __init__(self, desk: Desk, question: str) -> None:
         self._wanted = (desk.profile,) if desk.is_production else ("y", "yes")
         asked = f"type the profile's name, {desk.profile}, to continue" if desk.is_production else "y to continue"
-        self._question = question
         super().__init__(desk, question, {asked: ""})
-
-    def on_mount(self) -> None:
-        """Show the whole question on as many lines as needed."""
-        super().on_mount()
-        heading = self.query_one("#heading", Line)
-        room = max(self.app.size.width - 2, 20)
-        heading.styles.height = len(list(wrapped(cell(self._question), room)))
 
     def action_submit(self) -> None:
         """Check the answer."""

@@ -13,7 +13,7 @@ from custctl.browser import told
 from custctl.browser.asking import ConfirmScreen, FormScreen
 from custctl.browser.form import Form
 from custctl.browser.frame import Frame, LinesScreen
-from custctl.browser.widgets import Line
+from custctl.browser.widgets import Message
 from custctl.support.errors import CustctlError, NotFoundError
 from custctl.support.text import plural
 
@@ -172,7 +172,7 @@ class EditScreen(FormScreen["Outcome"]):
             self.status.tell("nothing was changed")
             return
         self._saving = True
-        self.query_one("#heading", Line).say(f" {self._title}: saving …")
+        self.query_one("#heading", Message).say(f"{self._title}: saving …")
         self.run_worker(self._save())
 
     async def _save(self) -> None:
@@ -195,7 +195,7 @@ class EditScreen(FormScreen["Outcome"]):
             self.app.push_screen(ConflictScreen(desk, form), self._decided)
         finally:
             self._saving = False
-            self.query_one("#heading", Line).say(f" {self._title}")
+            self.query_one("#heading", Message).say(self._title)
 
     def _decided(self, mine: dict[str, bool] | None) -> None:
         """Continue with the decision; without one the form stays open, and saving asks again."""

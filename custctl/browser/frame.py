@@ -9,7 +9,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from custctl.browser.pages import Lines
-from custctl.browser.widgets import Keys, Line, Rows, Status
+from custctl.browser.widgets import Keys, Line, Message, Rows, Status
 from custctl.schema.own import to_text
 from custctl.support.text import plural
 
@@ -82,7 +82,7 @@ class LinesScreen(Frame[T]):
     def compose(self) -> ComposeResult:
         """Yield the widgets from top to bottom."""
         yield self.title_line()
-        yield Line(id="heading", classes="title")
+        yield Message(id="heading", classes="title")
         yield Rows(self.lines, lambda index, _: self.lines.rows[index], moved=self.draw, chosen=self.choose)
         yield self.status
         yield self.keys_line()
@@ -99,7 +99,7 @@ class LinesScreen(Frame[T]):
 
     def say(self, heading: str, rows: list[str]) -> None:
         """Show these lines."""
-        self.query_one("#heading", Line).say(" " + heading)
+        self.query_one("#heading", Message).say(heading)
         self.lines.replace(rows)
         self.query_one(Rows).show()
 

@@ -15,11 +15,13 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from custctl.browser.columns import cut
+from custctl.browser.told import wrapped
 from custctl.support.errors import ConflictError, InvalidError, NotFoundError, UsageError
 from custctl.support.text import visible
 
 if TYPE_CHECKING:
     from textual.events import Click, MouseScrollDown, MouseScrollUp, Resize
+    from textual.geometry import Size
 
     from custctl.browser.pages import Scroll
     from custctl.support.errors import CustctlError
@@ -145,13 +147,40 @@ class Line(Static):
         self.text = text
         self.refresh()
 
-    def fitted(self, text: str) -> Content:
-        """Return a text as one line, safe for the terminal and without markup."""
-        return Content(cut(visible(text), self.size.width).rstrip())
+    def render(self) -> Content:
+        """Return the text that fits, safe for the terminal and without markup."""
+        return Content(cut(visible(self.text), self.size.width).rstrip())
+
+
+class Message(Line):
+    """A text on as many lines as it needs, below a sixth of the screen."""
+
+    DEFAULT_CSS = "Message { height: auto; max-height: 4; width: 100%; }"
+
+    def say(self, text: str) -> None:
+        """Set the text."""
+        self.text = text
+        self.refresh(layout=True)
+
+    @property
+    def current(self) -> str:
+        """The text to show now."""
+        return self.text
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return the number of lines for a width."""
+        return len(self._lines(width))
 
     def render(self) -> Content:
-        """Return the text that fits."""
-        return self.fitted(self.text)
+        """Return the lines; the last one is cut if there are too many."""
+        lines = self._lines(self.size.width)
+        shown = lines[: self.size.height]
+        if len(lines) > len(shown) and shown:
+            shown[-1] = cut(f"{shown[-1]} {lines[len(shown)].lstrip()}", self.size.width)
+        return Content("\n".join(shown))
+
+    def _lines(self, width: int) -> list[str]:
+        return [f" {line}" for line in wrapped(visible(self.current), max(width - 2, 10))]
 
 
 class Keys(Line):
@@ -173,8 +202,8 @@ class Keys(Line):
         return Content(" " + "  ".join((*kept, more, leave)))
 
 
-class Status(Line):
-    """The line above the keys: progress, an error or a note.
+class Status(Message):
+    """The lines above the keys: progress, an error or a note.
 
     Args:
         busy_for: returns for how many seconds the current call has been running.
@@ -191,10 +220,16 @@ class Status(Line):
         self._since = ""
         self._news = ""
         self._news_end = 0.0
+        self._drawn = ""
 
     def on_mount(self) -> None:
-        """Redraw regularly to show how long a call takes."""
-        self.set_interval(0.25, self.refresh)
+        """Look regularly how long a call takes, and whether a message has been shown long enough."""
+        self.set_interval(0.25, self._draw)
+
+    def _draw(self) -> None:
+        if self.current != self._drawn:
+            self._drawn = self.current
+            self.refresh(layout=True)
 
     @property
     def fault(self) -> CustctlError | None:
@@ -206,20 +241,22 @@ class Status(Line):
         if self._fault is None or self._fault.message != error.message:
             self._since = time.strftime("%H:%M:%S")
         self._fault = error
-        self.refresh()
+        self._draw()
 
     def tell(self, text: str) -> None:
         """Show briefly what a key did."""
         self._news, self._news_end = text, time.monotonic() + _NEWS
-        self.refresh()
+        self._draw()
 
     def well(self, text: str) -> None:
         """Show the current state, and clear the error."""
         self._fault = None
-        self.say(text)
+        self.text = text
+        self._draw()
 
-    def render(self) -> Content:
-        """Return the most urgent message."""
+    @property
+    def current(self) -> str:
+        """The most urgent message."""
         seconds = int(self._busy_for())
         waiting = f"waiting for the database, {seconds} s" if seconds else ""
         if self._fault is not None:
@@ -227,6 +264,6 @@ class Status(Line):
             # The next step comes first: a narrow screen cuts the end.
             told = waiting or f"since {self._since}, {self._again} tries again"
             is_typed = isinstance(self._fault, UsageError | InvalidError | ConflictError | NotFoundError)
-            return self.fitted(f" ! {'' if is_typed else f'{told}: '}{self._fault.message}{hint}")
+            return f"! {'' if is_typed else f'{told}: '}{self._fault.message}{hint}"
         news = self._news if time.monotonic() < self._news_end else ""
-        return self.fitted(f" {waiting or news or self.text}")
+        return waiting or news or self.text

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.support import seated, sit
+from tests.browser.test_editing import put
 from tests.conftest import REPOSITORY, Project, make_project
 
 PAGE = REPOSITORY / "docs" / "browse.md"
@@ -68,3 +69,33 @@ def test_a_screen_of_the_documentation_is_the_program_s(office: Project, number:
         PAGE.write_text(page[: found.start(2)] + text + page[found.end(2) :])
     else:
         assert text == shown, "run this test with CUSTCTL_UPDATE_GOLDEN=1, and read what it changed"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20)])
+def test_a_long_question_and_a_long_fault_are_shown_whole(office: Project, size: tuple[int, int]) -> None:
+    location = "sqlite /srv/departments/customers.db in the archive of the department of the north, the second one"
+
+    async def work() -> None:
+        async with seated(office, size=size, location=location) as seat:
+            await seat.press("d")
+            await seat.shows("delete customer 1")
+            assert f"delete customer 1 (ada.lovelace@example.com) from {location}?" in " ".join(seat.text.split())
+            await seat.press("escape", "e")
+            await seat.shows("edit customer 1")
+            await put(seat, "email", "nope")
+            await put(seat, "first_name", "")
+            await seat.press("ctrl+s")
+            await seat.shows("! 2 fields are not valid")
+            assert "must have an @-sign; `first_name` is required" in " ".join(seat.text.split())
+
+    sit(work)
+
+
+def test_the_help_fits_a_screen_of_80_columns(office: Project) -> None:
+    async def work() -> None:
+        async with seated(office, size=(80, 40), location="sqlite") as seat:
+            await seat.press("question_mark")
+            await seat.shows("In the list", "this help")
+            assert "…" not in seat.text
+
+    sit(work)
