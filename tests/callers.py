@@ -118,8 +118,9 @@ CALLERS: Final = (
 TYPOS: Final = (
     ("lovelase", "lovelace"), ("raghunatan", "raghunathan"), ("vasqeuz", "vasquez"), ("gonzalves", "gonçalves"),
     ("etxebería", "etxeberria"), ("wolczik", "wołczyk"), ("yildirin", "yıldırım"), ("соловев", "соловьёв"),
+    ("Mc Alister Leeds", "McAlister Leeds"), ("Thijs denberg", "Thijs den berg"), ("清水陽樹", "清水 陽樹"),
 )  # fmt: skip
-"""One wrong letter, and a word of the name that is then suggested."""
+"""One wrong letter or space, and what is then suggested."""
 
 SAID: Final = tuple((said, str(caller.row["email"])) for caller in CALLERS for said in caller.said)
 """What was said, and the email of the customer who is meant."""

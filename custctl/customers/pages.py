@@ -27,7 +27,7 @@ from custctl.support.errors import CustctlError, StatementError
 if TYPE_CHECKING:
     from custctl.engines.base import Database
     from custctl.engines.connection import Connection, Row
-    from custctl.engines.sought import Hits
+    from custctl.engines.sought import Hits, Need
     from custctl.schema.own import OwnFields
 
 FOUND_IN = ("email", "first_name", "last_name", "company", "city", "phone")
@@ -176,15 +176,24 @@ def _select(database: Database, connection: Connection, hits: Callable[[], Hits]
 
 
 def near(database: Database, query: SearchQuery, most: int = 3) -> list[str]:
-    """Suggest texts for a search without results: each differs by a letter per word, and finds something."""
-    needs = searching.mistyped(searching.read(query.text)) if query.mode == "words" else ()
-    if not needs:
+    """Suggest texts for a search without results: each differs by a space or by a letter per word, and finds something."""
+    if query.mode != "words":
         return []
+    respaced = searching.respaced(query.text)
+    mistyped = searching.mistyped(searching.read(query.text))
+
+    def found(connection: Connection, needs: tuple[Need, ...]) -> list[list[str]]:
+        if not needs:
+            return []
+        rows = _select(database, connection, lambda: connection.hits(Sought(needs, None, _LOOKED_AT)))
+        return [found_in(to_customer(database, connection, row[1:]), connection.own) for row in rows]
 
     def work(connection: Connection) -> list[str]:
-        rows = _select(database, connection, lambda: connection.hits(Sought(needs, None, _LOOKED_AT)))
-        found = (to_customer(database, connection, row[1:]) for row in rows)
-        texts = (searching.corrected(query.text, found_in(each, connection.own)) for each in found)
-        return list(dict.fromkeys(text for text in texts if text is not None and text != query.text))[:most]
+        values = found(connection, (tuple(respaced.values()),) if respaced else ())
+        texts = [text for text, terms in respaced.items() if any(searching.has(each, terms) for each in values)]
+        if not texts:
+            corrected = (searching.corrected(query.text, each) for each in found(connection, mistyped))
+            texts = list(dict.fromkeys(text for text in corrected if text is not None and text != query.text))
+        return texts[:most]
 
     return database.read(work)

@@ -117,6 +117,7 @@ _ALPHABETS: Final = (
 )
 _TRIED: Final = range(4, 17)  # lengths of words that are checked for a wrong letter
 _MOST_WORDS: Final = 2
+_MOST_CHUNKS: Final = 5  # of a text in which a space may be missing or too many
 
 
 def mistyped(needs: Sequence[Need]) -> tuple[Need, ...]:
@@ -149,6 +150,39 @@ def _edits(word: str, alphabet: str) -> list[str]:
     edits += [left + char + right[1:] for left, right in splits if right for char in alphabet]
     edits += [left + char + right for left, right in splits for char in alphabet]
     return sorted({each for each in edits if each != word})
+
+
+def respaced(text: str) -> dict[str, tuple[Term, ...]]:
+    """Return the texts that differ from a text by one space, and what each must find: `Mc Donald` and `McDonald`."""
+    chunks = _CHUNK.findall(text)
+    if len(chunks) > _MOST_CHUNKS or any(len(words(chunk)) != 1 for chunk in chunks):
+        return {}
+    found = {}
+    for at, chunk in enumerate(chunks):
+        before, after = chunks[:at], chunks[at + 1 :]
+        if after:
+            joined = [*before, chunk + after[0], *after[1:]]
+            found[" ".join(joined)] = tuple(Term(word) for each in joined for word in words(each))
+        for end in _splits(chunk):
+            # The first part must be a whole word: few words begin with two parts of another word.
+            first = (*map(Term, before), Term(chunk[:end], whole=True), *map(Term, (chunk[end:], *after)))
+            divided = " ".join((*before, chunk[:end], chunk[end:], *after))
+            found[divided] = tuple(Term(word, term.whole) for term in first for word in words(term.text))
+    return found
+
+
+def _splits(chunk: str) -> range:
+    """Return where a word may be divided; one letter of a script without spaces can be a name."""
+    least = 2 if chunk.isascii() else 1
+    return range(least, len(chunk) - least + 1) if len(chunk) in range(2, _TRIED.stop) else range(0)
+
+
+def has(values: Iterable[str], terms: Sequence[Term]) -> bool:
+    """Return whether a customer has words with these beginnings."""
+    texts = list(values)
+    texts += [text.translate(table) for text in texts for table in (_JOINERS, _SPELLED)]
+    held = {word for text in texts for word in words(text)}
+    return all(any(word.startswith(term.text) for word in held) for term in terms)
 
 
 def corrected(text: str, values: Iterable[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""The last list shown on a terminal, so that the next page needs no cursor. Kept for half a day."""
+"""The last list and the last search shown on a terminal, so that the next page needs no cursor. Kept for half a day."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from custctl.support.errors import UsageError
 from custctl.support.paths import user_state_dir
@@ -17,9 +17,11 @@ from custctl.support.state import write_whole
 
 _KEPT_FOR = 12 * 3600  # seconds
 
+Kind = Literal["list", "search"]
+
 
 class LastList(NamedTuple):
-    """A list, after a page of it was shown.
+    """A list or a search, after a page of it was shown.
 
     Attributes:
         profile: the profile's name.
@@ -34,9 +36,9 @@ class LastList(NamedTuple):
     limit: int
 
 
-def remember(environ: Mapping[str, str], shown: LastList) -> bool:
+def remember(environ: Mapping[str, str], kind: Kind, shown: LastList) -> bool:
     """Remember a page for this terminal, and return whether that was possible."""
-    path = _file(environ)
+    path = _file(environ, kind)
     if path is None:
         return False
     try:
@@ -50,14 +52,14 @@ def remember(environ: Mapping[str, str], shown: LastList) -> bool:
     return True
 
 
-def recall(environ: Mapping[str, str]) -> LastList | None:
-    """Return the last list of this terminal, or None if there was none in the last 12 hours."""
-    path = _file(environ)
+def recall(environ: Mapping[str, str], kind: Kind) -> LastList | None:
+    """Return the last list or search of this terminal, or None if there was none in the last 12 hours."""
+    path = _file(environ, kind)
     return _read(path) if path is not None and _is_fresh(path) else None
 
 
 def forget_lists(environ: Mapping[str, str], location: str) -> int:
-    """Forget a database's lists on all terminals, since they may contain a customer's values; return their number."""
+    """Forget a database's lists and searches on all terminals, since they may contain a customer's values; return their number."""
     removed = 0
     with suppress(UsageError, OSError):  # no home folder, nothing kept
         for path in _files(user_state_dir(environ) / "lists"):
@@ -72,12 +74,12 @@ def _files(folder: Path) -> list[Path]:
     return list(folder.glob("*.json"))
 
 
-def _file(environ: Mapping[str, str]) -> Path | None:
+def _file(environ: Mapping[str, str], kind: Kind) -> Path | None:
     """Return the file of this terminal and session: tomorrow the same device may be another user's login."""
     for descriptor in (0, 2, 1):
         with suppress(OSError, AttributeError, UsageError):
             terminal = f"{os.ttyname(descriptor)} {os.getsid(0)}"
-            return user_state_dir(environ) / "lists" / f"{zlib.crc32(terminal.encode()):08x}.json"
+            return user_state_dir(environ) / "lists" / f"{kind}-{zlib.crc32(terminal.encode()):08x}.json"
     return None
 
 

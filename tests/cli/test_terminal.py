@@ -130,13 +130,13 @@ def test_an_explicit_format_has_the_same_bytes_on_a_terminal(shop: Project, chos
 # -- lists -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("columns", [60, 80, 100, 200])
+@pytest.mark.parametrize("columns", [60, 80, 100, 240])
 def test_a_list_fits_and_says_what_it_leaves_out(shop: Project, columns: int) -> None:
     seen = see(shop, "customer", "list", "--limit", "8", columns=columns)
     *table, note, _ = seen.lines
     assert [line for line in table if LONG in line], "an email is broken"
     assert all(cells(line) <= columns for line in table if LONG not in line)
-    if columns == 200:
+    if columns == 240:
         assert "漢字漢字漢字漢字漢字漢字漢字漢字" in seen.text
         assert "not shown" not in seen.text
     else:
@@ -299,6 +299,23 @@ def test_next_goes_on_where_the_last_list_of_the_terminal_ended(shop: Project) -
     refused = other.run("customer", "list", "--next")
     assert refused.code == 2
     assert "this terminal has no list to continue" in refused.text
+
+
+def test_next_of_a_search_is_apart_from_that_of_a_list(shop: Project) -> None:
+    shell = Shell(shop)
+    refused = shell.run("customer", "search", "--next")
+    assert refused.code == 2
+    assert "this terminal has no search to continue" in refused.text
+    first = shell.run("customer", "search", "example.com", "--limit", "70", "--fields", "email")
+    assert "more rows follow: continue with `custctl customer search --next`" in first.text
+    shell.run("customer", "list", "--limit", "2")
+    other = shell.run("customer", "search", "c1", "--next")
+    assert other.code == 2
+    assert "`--next` continues the last search of this terminal as it was" in other.text
+    second = shell.run("customer", "search", "--next", "--fields", "email")
+    emails = [line for seen in (first, second) for line in seen.lines if "@" in line]
+    assert len(emails) == len(set(emails)) == 120
+    assert "the last search of this terminal has ended" in shell.run("customer", "search", "--next").text
 
 
 def test_next_refuses_other_filters_and_another_environment(shop: Project) -> None:

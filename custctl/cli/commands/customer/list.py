@@ -13,7 +13,6 @@ from custctl.cli.commands.customer.pages import print_count, print_counts, print
 from custctl.cli.completion import complete_sort
 from custctl.cli.context import Context
 from custctl.cli.options import DATA, AfterOption, LimitOption, WideOption, command
-from custctl.customers.model import FIELDS
 from custctl.support.errors import UsageError
 
 
@@ -71,12 +70,12 @@ def list_(
         ):
             if given is not None:
                 raise UsageError(f"`{counting}` and `{option}` cannot be used together", hint="remove one of them")
-    continued = Continued(context, limit_given=ctx.get_parameter_source("limit") is ParameterSource.COMMANDLINE)
+    is_given = ctx.get_parameter_source("limit") is ParameterSource.COMMANDLINE
+    continued = Continued(context, "list", limit_given=is_given)
     if next_:
         after, limit = continued.cursor(after, limit)
         if after is None:
-            context.console.note("the last list of this terminal has ended: nothing follows")
-            context.renderer.many([], FIELDS)
+            continued.ended()
             return
     try:
         query, position = resume_list(sort, status, country, where or (), after)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from custctl.schema.own import Value
 
 # In order of importance: a narrow terminal omits the last ones.
-SHOWN = ("id", "email", "first_name", "last_name", "status", "company", "country", "version")
+SHOWN = ("id", "email", "first_name", "last_name", "status", "company", "city", "phone", "country", "version")
 # Columns whose texts are cut before that; values that people copy into the next command are never cut.
-CUT = frozenset({"first_name", "last_name", "company", "country"})
+CUT = frozenset({"first_name", "last_name", "company", "city", "country"})
 
 _SLOW = 1.0  # seconds after which a list counts as slow
 

@@ -6,7 +6,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer._click.core import ParameterSource
 
+from custctl.cli.commands.customer.continued import Continued
 from custctl.cli.commands.customer.pages import print_pages
 from custctl.cli.context import Context
 from custctl.cli.options import DATA, AfterOption, LimitOption, WideOption, command
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 custctl customer search goncalves graca
 custctl customer search '+44 20 7946 0199'
 custctl customer search lovelace london 460199
+custctl customer search --next
 custctl customer search --contains embraer -o json
 """,
 )
@@ -33,6 +36,9 @@ def search(
     ] = False,
     limit: LimitOption = 50,
     after: AfterOption = None,
+    next_: Annotated[
+        bool, typer.Option("--next", help="Continue where the last search of this terminal ended.")
+    ] = False,
     wide: WideOption = False,
 ) -> None:
     """Find customers by words of email, name, company and city, and by digits of the phone.
@@ -43,11 +49,24 @@ def search(
     from custctl.support.errors import UsageError
 
     context = Context.of(ctx)
+    is_given = ctx.get_parameter_source("limit") is ParameterSource.COMMANDLINE
+    continued = Continued(context, "search", limit_given=is_given)
+    if next_:
+        after, limit = continued.cursor(after, limit)
+        if after is None:
+            continued.ended()
+            return
     if text is None and after is None:
         raise UsageError("missing argument `TEXT`", hint="see `custctl customer search --help`")
     mode = search_mode(contains=contains, exact=exact)
-    query, position = resume_search(" ".join(text) if text else None, mode, after)
-    if print_pages(context, query, position, limit, wide=wide) == 0 and position is None:
+    try:
+        query, position = resume_search(" ".join(text) if text else None, mode, after)
+    except UsageError as error:
+        raise continued.refused(error) if next_ else error from None
+    shown = print_pages(
+        context, query, position, limit, wide=wide, follow=lambda cursor: continued.remember(cursor, limit)
+    )
+    if shown == 0 and position is None:
         _suggest(context, query)
 
 
