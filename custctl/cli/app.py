@@ -5,26 +5,27 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shlex
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError, NoSuchOption
+from typer.core import TyperOption
 
 from custctl import __version__
-from custctl.cli.context import Context
-from custctl.cli.meta import GIVEN, UNRESOLVED
+from custctl.cli.meta import CONTEXT, GIVEN, UNRESOLVED
 from custctl.cli.options import Group, group
-from custctl.cli.pasting import complete_commands
 from custctl.support import signals
 from custctl.support.errors import CustctlError, ExitCode, InterruptedRunError, UnavailableError, UsageError
-from custctl.terminal.console import Console
 from custctl.terminal.streams import ReaderLeftError, drop, lost_output, prepare_streams, silence_python
 
 if TYPE_CHECKING:
     from typer._click.core import Context as ClickContext
+    from typer._click.core import Parameter
+
+    from custctl.cli.context import Context
+    from custctl.terminal.console import Console
 
 COMMANDS = {
     "migrate": ("custctl.cli.commands.migrate:migrate", "Migrate the schema; check and repair it."),
@@ -76,17 +77,10 @@ custctl customer import customers.csv --on-conflict skip --rejects rejects.csv
 """
 
 
-def _version(value: bool) -> None:
-    if value:
+def _version(ctx: ClickContext, param: Parameter, value: Any) -> None:
+    if value and not ctx.resilient_parsing:
         sys.stdout.write(f"custctl {__version__}\n")
         raise typer.Exit
-
-
-def _root_options(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
-    ] = False,
-) -> None: ...
 
 
 def make_root() -> Group:
@@ -98,10 +92,10 @@ def make_root() -> Group:
         examples=_EXAMPLES,
         synonyms=_SYNONYMS,
     )
-    # With completion: Typer adds these two options itself.
-    app = typer.Typer(rich_markup_mode=None)
-    app.command()(_root_options)
-    root.params = [*typer.main.get_command(app).params, *root.params]
+    version = TyperOption(
+        param_decls=["--version"], is_flag=True, is_eager=True, callback=_version, help="Print the version."
+    )
+    root.params = [version, *typer.main.get_install_completion_arguments(), *root.params]
     for param in root.params:
         param.expose_value = False
     return root
@@ -154,28 +148,25 @@ def _finish(
 
     A closed pipe or a full disk never hides a failure: the command's own exit code wins.
     """
-    context = Context.made(ctx) if ctx is not None else None
+    context: Context | None = ctx.meta.get(CONTEXT) if ctx is not None else None
     try:
         sys.stdout.flush()
     except KeyboardInterrupt as interrupt:
         drop(sys.stdout, InterruptedError(errno.EINTR, os.strerror(errno.EINTR)))
         told, cause = told or _reported(interrupt), cause or interrupt
     signals.end_with(told.exit_code if told is not None else code)
-    if context is not None:
-        console = context.console
-    else:
-        console = Console(sys.stderr, os.environ, as_json=_wants_json(arguments), carry=_carry(ctx))
     lost = lost_output(sys.stdout)
-    if lost is not None and not isinstance(lost, BrokenPipeError | InterruptedError):
-        if told is not None:
-            console.warn(f"cannot write the output: {lost.strerror}")
-        elif code == ExitCode.OK:
-            told, cause = _output_lost(lost, context), lost
+    is_failure = lost is not None and not isinstance(lost, BrokenPipeError | InterruptedError)
+    if lost is not None and is_failure and told is None and code == ExitCode.OK:
+        told, cause = _output_lost(lost, context), lost
     if told is not None and lost is None and context is not None and not isinstance(cause, CustctlError):
         _add_written(told, context)
     if told is None:
         return code
     signals.end_with(told.exit_code)
+    console = context.console if context is not None else _console(arguments, ctx)
+    if lost is not None and is_failure and cause is not lost:
+        console.warn(f"cannot write the output: {lost.strerror}")
     if cause is not None and "--debug" in arguments:
         console.traceback(cause)
     if isinstance(cause, NoArgsIsHelpError) and not console.as_json:
@@ -187,12 +178,15 @@ def _finish(
     return told.exit_code
 
 
-def _carry(ctx: ClickContext | None) -> Callable[[str], str]:
-    """Return what completes the commands in a message of a command line that could not be read to its end."""
-    if ctx is None:
-        return str
-    given: dict[str, list[Any]] = ctx.meta.get(GIVEN, {})
-    return lambda text: complete_commands(text, ctx, given, os.environ)
+def _console(arguments: Sequence[str], ctx: ClickContext | None) -> Console:
+    """Return a console for the error of a command line that could not be read to its end."""
+    from custctl.cli.pasting import complete_commands
+    from custctl.terminal.console import Console
+
+    def carry(text: str) -> str:
+        return complete_commands(text, ctx, ctx.meta.get(GIVEN, {}), os.environ) if ctx is not None else text
+
+    return Console(sys.stderr, os.environ, as_json=_wants_json(arguments), carry=carry)
 
 
 def _output_lost(lost: OSError, context: Context | None) -> UnavailableError:
@@ -295,6 +289,8 @@ def _meant(ctx: Any, message: str, arguments: Sequence[str]) -> str | None:
     name = synonyms.get(unknown[1]) if unknown else None
     if unknown is None or name is None:
         return None
+    import shlex
+
     following: Sequence[str] = ctx.meta.get(UNRESOLVED, ())
     before = arguments[: len(arguments) - len(following)]
     return shlex.join(["custctl", *before, *name.split(), *following[1:]])

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from custctl.cli.meta import GIVEN
-from custctl.terminal.render import Format
 
 if TYPE_CHECKING:
     from custctl.schema.own import Field
 
 
-def complete_environments(incomplete: str) -> list[str]:
+def complete_environments(ctx: typer.Context, args: list[str], incomplete: str) -> list[str]:
     """Complete the name of a profile, without reading any."""
     import os
 
@@ -24,7 +23,7 @@ def complete_environments(incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
-def complete_fields(ctx: typer.Context, incomplete: str) -> list[str]:
+def complete_fields(ctx: typer.Context, args: list[str], incomplete: str) -> list[str]:
     """Complete the last field of a comma-separated list."""
     done, comma, last = incomplete.rpartition(",")
     return [f"{done}{comma}{name}" for name in _field_names(ctx) if name.startswith(last)]
@@ -83,6 +82,8 @@ def own_fields(ctx: Any) -> tuple[Field, ...]:
         return ()
 
 
-def complete_format(incomplete: str) -> list[str]:
+def complete_format(ctx: typer.Context, args: list[str], incomplete: str) -> list[str]:
     """Complete an output format."""
+    from custctl.terminal.render import Format
+
     return [str(name) for name in Format if name.startswith(incomplete)]

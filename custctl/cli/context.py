@@ -13,7 +13,7 @@ import typer
 
 from custctl.api.client import Client
 from custctl.api.opened import Opened
-from custctl.cli.meta import GIVEN
+from custctl.cli.meta import CONTEXT, GIVEN
 from custctl.cli.pasting import complete_commands
 from custctl.cli.permissions import needed
 from custctl.support.errors import CustctlError, UsageError
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from custctl.terminal.pager import Pager
 
 DEFAULT_ENV = "dev"
-_STORE = "custctl.context"
 
 
 class Written(NamedTuple):
@@ -110,13 +109,13 @@ class Context:
     @classmethod
     def of(cls, ctx: typer.Context) -> Context:
         """Return the context of the running command."""
-        made = ctx.meta.get(_STORE)
+        made = ctx.meta.get(CONTEXT)
         if not isinstance(made, cls):
             try:
                 cwd = Path.cwd()
             except FileNotFoundError:
                 raise UsageError("the current folder no longer exists", hint="change to a folder that exists") from None
-            made = ctx.meta[_STORE] = cls(ctx.meta.get(GIVEN, {}), os.environ, cwd, ctx.find_root())
+            made = ctx.meta[CONTEXT] = cls(ctx.meta.get(GIVEN, {}), os.environ, cwd, ctx.find_root())
             # Always close: an SQLite file is then checkpointed, and a server's session ends.
             ctx.find_root().call_on_close(made.close)
             made.admit(ctx)
@@ -141,12 +140,6 @@ class Context:
         from custctl.cli.permissions import check_role
 
         check_role(ctx, role, session, login)
-
-    @staticmethod
-    def made(ctx: ClickContext) -> Context | None:
-        """Return the context of a finished command, or None if it ended before creating one."""
-        found = ctx.meta.get(_STORE)
-        return found if isinstance(found, Context) else None
 
     def carry(self, text: str) -> str:
         """Return a text with this invocation's options added to commands in backticks, so that they can be pasted."""

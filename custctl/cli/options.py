@@ -22,52 +22,11 @@ from custctl.support.errors import UsageError
 if TYPE_CHECKING:
     # Typer does not export its copy of Click; the pin on Typer guarantees these names.
     from typer._click.core import Command as ClickCommand
-    from typer._click.core import Context, Parameter
+    from typer._click.core import Context
     from typer._click.formatting import HelpFormatter
 
 _HELP: Final = {"help_option_names": ["-h", "--help"]}
 _TAKE_ANY_FIELD: Final = ("set_", "where")  # options whose help also shows the company's own fields
-
-
-def _shared(
-    env: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--env", "-e", metavar="NAME", help="Profile to use.", show_default="dev", envvar=None,
-            autocompletion=complete_environments,
-        ),
-    ] = None,
-    output: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--output", "-o", metavar="FORMAT", help="Output format: auto, table, tsv, csv, json, jsonl or yaml.",
-            show_default="auto", autocompletion=complete_format,
-        ),
-    ] = None,
-    fields: Annotated[
-        list[str] | None,
-        typer.Option("--fields", metavar="A,B", help="Show only these fields.", autocompletion=complete_fields),
-    ] = None,
-    raw: Annotated[bool, typer.Option("--raw", help="Write TSV and CSV values exactly as stored.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer yes to ordinary questions.")] = False,
-    confirm: Annotated[
-        list[str] | None,
-        typer.Option("--confirm", metavar="NAME", help="Confirm a destructive action in production by giving the profile's name."),
-    ] = None,
-    no_input: Annotated[bool, typer.Option("--no-input", help="Never prompt.")] = False,
-    no_pager: Annotated[
-        bool, typer.Option("--no-pager", help="Never show long output in `$PAGER`.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
-    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Print more details.", show_default=False)] = 0,
-    debug: Annotated[bool, typer.Option("--debug", help="Print a traceback on errors.")] = False,
-    profiles_dir: Annotated[
-        list[str] | None, typer.Option("--profiles-dir", metavar="DIR", help="Folder of profiles.")
-    ] = None,
-    sql_dir: Annotated[
-        list[str] | None, typer.Option("--sql-dir", metavar="DIR", help="Folder of SQL scripts.")
-    ] = None,
-) -> None: ...  # fmt: skip
 
 
 def _remember(ctx: Context, param: Any, value: Any) -> Any:
@@ -77,23 +36,41 @@ def _remember(ctx: Context, param: Any, value: Any) -> Any:
     return value
 
 
-def _evaluated(function: Callable[..., None]) -> Callable[..., None]:
-    """Evaluate a function's annotations, once: Typer would compile each of them four times."""
-    function.__annotations__ = inspect.get_annotations(function, eval_str=True)
-    return function
+def _option(*names: str, help: str, **attributes: Any) -> TyperOption:
+    return TyperOption(param_decls=[*names], help=help, expose_value=False, callback=_remember, **attributes)
 
 
-def _make_shared() -> dict[str, Parameter]:
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command()(_evaluated(_shared))
-    params = {param.name or "": param for param in typer.main.get_command(app).params}
-    for param in params.values():
-        param.expose_value = False
-        param.callback = _remember
-    return params
+def _flag(*names: str, help: str) -> TyperOption:
+    return _option(*names, help=help, is_flag=True, default=False)
 
 
-_SHARED = _make_shared()
+def _valued(*names: str, metavar: str, help: str, **attributes: Any) -> TyperOption:
+    """Return an option that is given once, but at any level."""
+    return _option(*names, help=help, multiple=True, metavar=metavar, **attributes)
+
+
+# Made directly: of a function with these parameters, Typer would make a whole command first.
+_SHARED: Final[Mapping[str, TyperOption]] = {
+    option.name or "": option
+    for option in (
+        _valued("--env", "-e", metavar="NAME", help="Profile to use.", show_default="dev", autocompletion=complete_environments),
+        _valued(
+            "--output", "-o", metavar="FORMAT", help="Output format: auto, table, tsv, csv, json, jsonl or yaml.",
+            show_default="auto", autocompletion=complete_format,
+        ),
+        _valued("--fields", metavar="A,B", help="Show only these fields.", autocompletion=complete_fields),
+        _flag("--raw", help="Write TSV and CSV values exactly as stored."),
+        _flag("--yes", "-y", help="Answer yes to ordinary questions."),
+        _valued("--confirm", metavar="NAME", help="Confirm a destructive action in production by giving the profile's name."),
+        _flag("--no-input", help="Never prompt."),
+        _flag("--no-pager", help="Never show long output in `$PAGER`."),
+        _flag("--quiet", "-q", help="Print errors only."),
+        _option("--verbose", "-v", help="Print more details.", count=True, default=0),
+        _flag("--debug", help="Print a traceback on errors."),
+        _valued("--profiles-dir", metavar="DIR", help="Folder of profiles."),
+        _valued("--sql-dir", metavar="DIR", help="Folder of SQL scripts."),
+    )
+}  # fmt: skip
 _ALWAYS = ("env", "output", "no_input", "no_pager", "quiet", "verbose", "debug", "profiles_dir")
 
 PLAIN = _ALWAYS
@@ -257,6 +234,12 @@ class Group(TyperGroup):
         ]
         # Not the group's own method, which would import every command for its summary.
         return [*names, *TyperCommand.shell_complete(cast("TyperCommand", self), ctx, incomplete)]
+
+
+def _evaluated(function: Callable[..., None]) -> Callable[..., None]:
+    """Evaluate a function's annotations, once: Typer would compile each of them four times."""
+    function.__annotations__ = inspect.get_annotations(function, eval_str=True)
+    return function
 
 
 def command(*, shared: tuple[str, ...] = PLAIN, examples: str) -> Callable[[Callable[..., None]], Command]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from custctl.customers.model import Customer
 from custctl.support.errors import ConflictError, CustctlError, UsageError
+
+if TYPE_CHECKING:
+    from custctl.customers.model import Customer
 
 
 class Outcome(NamedTuple):

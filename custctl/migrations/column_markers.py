@@ -10,18 +10,18 @@ from custctl.schema.names import CUSTOMER
 
 MARKERS: Final = ("personal", "searchable")
 
-_MARK = re.compile(r"--[ \t]*custctl[ \t]*:[ \t]*(personal|searchable)[ \t]*$", re.ASCII | re.IGNORECASE | re.MULTILINE)
+# Most databases have no own fields to look for: these patterns are compiled when they are first used.
+_MARK = r"(?aim)--[ \t]*custctl[ \t]*:[ \t]*(personal|searchable)[ \t]*$"
 # Strings and comments, which add no column; a column's name may be in quotes or brackets.
-_HIDDEN = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_HIDDEN = r"(?s)'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/"
 _NAME = r"(?:\"(?:[^\"]|\"\")*\"|\[(?:[^\]]|\]\])*\]|`[^`]*`|\w+)"
-_ADDING = re.compile(
-    rf"\bALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?(?:{_NAME}\s*\.\s*)*({_NAME})\s+(?:WITH\s+(?:NO)?CHECK\s+)?(?=ADD\b)"
-    r"((?:[^;\"\[]|\"(?:[^\"]|\"\")*\"|\[[^\]]*\])*)",
-    re.IGNORECASE,
+_ADDING = (
+    rf"(?i)\bALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?(?:{_NAME}\s*\.\s*)*({_NAME})\s+(?:WITH\s+(?:NO)?CHECK\s+)?(?=ADD\b)"
+    r"((?:[^;\"\[]|\"(?:[^\"]|\"\")*\"|\[[^\]]*\])*)"
 )
-_ITEM = re.compile(rf"(?:ADD\s+)?(?:COLUMN\s+)?(?:IF\s+NOT\s+EXISTS\s+)?({_NAME})", re.IGNORECASE)
-_TEXT = re.compile(r"\s*(?:\w+\s*\.\s*|\[)?\w*(?:char|text|clob|string)", re.IGNORECASE)
-_BATCH_END = re.compile(r"^[ \t]*GO\b.*", re.IGNORECASE | re.MULTILINE)
+_ITEM = rf"(?i)(?:ADD\s+)?(?:COLUMN\s+)?(?:IF\s+NOT\s+EXISTS\s+)?({_NAME})"
+_TEXT = r"(?i)\s*(?:\w+\s*\.\s*|\[)?\w*(?:char|text|clob|string)"
+_BATCH_END = r"(?im)^[ \t]*GO\b.*"
 
 
 def column_markers(text: str, column: str) -> frozenset[str]:
@@ -41,7 +41,7 @@ def column_markers(text: str, column: str) -> frozenset[str]:
     if not lines:
         return frozenset()
     marked = set()
-    for mark in _MARK.finditer(text):
+    for mark in re.finditer(_MARK, text):
         alone = not text[text.rfind("\n", 0, mark.start()) + 1 : mark.start()].strip(" \t-")
         if alone or text.count("\n", 0, mark.start()) in lines:
             marked.add(mark[1].lower())
@@ -52,20 +52,20 @@ def searchable_columns(text: str) -> list[str]:
     """Return the columns of a text type that a script adds to `customer` and marks as searchable."""
     found = []
     for name, kind, _ in _added(text):
-        if _TEXT.match(kind) and "searchable" in column_markers(text, _bare(name)):
+        if re.match(_TEXT, kind) and "searchable" in column_markers(text, _bare(name)):
             found.append(name.strip('"[]`') if name[0] in '"[`' else name.lower())
     return found
 
 
 def _added(text: str) -> Iterator[tuple[str, str, int]]:
     """Yield each column that a script adds to `customer`: its name as written, what follows it, and its line."""
-    hidden = _BATCH_END.sub(";", _HIDDEN.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text))
-    for adding in _ADDING.finditer(hidden):
+    hidden = re.sub(_BATCH_END, ";", re.sub(_HIDDEN, lambda match: re.sub(r"[^\n]", " ", match[0]), text))
+    for adding in re.finditer(_ADDING, hidden):
         if _bare(adding[1]) != CUSTOMER:
             continue
         for start, item in _items(adding.start(2), adding[2]):
             column = item.lstrip()
-            if found := _ITEM.match(column):
+            if found := re.match(_ITEM, column):
                 at = start + len(item) - len(column) + found.start(1)
                 yield found[1], column[found.end() :], text.count("\n", 0, at)
 

@@ -14,10 +14,7 @@ from collections.abc import Iterable
 _UNSAFE_CLASS = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
 UNSAFE = f"[{_UNSAFE_CLASS}]"
 """A pattern for these characters. None of them is printable, so most texts need no search for it."""
-# A cell that a spreadsheet would read as a formula, even after leading quotes: only then does removing one quote
-# restore every value exactly.
-FORMULA = re.compile(r"'*[=+\-@]")
-_GUARDED = re.compile(r"'+[=+\-@]")
+_FORMULA = ("=", "+", "-", "@")
 _HASH = r"\$argon2[\w$=,+/-]+"
 _NAMED = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
@@ -57,16 +54,18 @@ def escape_json(document: str) -> str:
 
 
 def guard_formula(cell: str) -> str:
-    """Return the cell with a leading `'` if a spreadsheet would evaluate it.
+    """Return the cell with a leading `'` if a spreadsheet would evaluate it, even after leading quotes.
+
+    Only then does removing one quote restore every value exactly.
 
     Source: OWASP, CSV Injection.
     """
-    return "'" + cell if FORMULA.match(cell) else cell
+    return "'" + cell if cell.lstrip("'").startswith(_FORMULA) else cell
 
 
 def unguard_formula(cell: str) -> str:
     """Remove exactly what `guard_formula` added."""
-    return cell[1:] if _GUARDED.match(cell) else cell
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA) else cell
 
 
 def csv_line(cells: Iterable[str], delimiter: str = ",") -> str:

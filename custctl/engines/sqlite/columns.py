@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from custctl.engines.constraints import longest, mentioned
-from custctl.engines.sqlite.tabletext import TableText
 from custctl.schema.names import COLUMNS, CUSTOMER
 from custctl.schema.own import Field, Kind
 
 if TYPE_CHECKING:
     from custctl.engines.connection import Connection
 
-_TYPE: Final = re.compile(r"([A-Z_ ]*[A-Z_][0-9]?)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?", re.IGNORECASE)
+_TYPE: Final = r"([A-Z_ ]*[A-Z_][0-9]?)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?"
 _BITS: Final = {
     "INT": 64,
     "INTEGER": 64,
@@ -55,6 +54,8 @@ def own_fields(connection: Connection) -> list[Field]:
 
 def _checks(connection: Connection) -> list[str]:
     """Return the conditions of the table's checks."""
+    from custctl.engines.sqlite.tabletext import TableText
+
     sql = connection.send(f"SELECT sql FROM sqlite_master WHERE type = 'table' AND lower(name) = '{CUSTOMER}'").scalar()
     text = TableText.of(sql or "")
     if text is None:
@@ -66,7 +67,7 @@ def _checks(connection: Connection) -> list[str]:
 def _field(
     name: str, declared: str, notnull: bool, default: str | None, computed: bool, checks: Sequence[str]
 ) -> Field:
-    found = _TYPE.fullmatch(declared.strip())
+    found = re.fullmatch(_TYPE, declared.strip(), re.IGNORECASE)
     word = " ".join(found[1].upper().split()) if found else ""
     numbers = [int(number) for number in found.groups()[1:] if number is not None] if found else []
     bits = _BITS.get(word)
