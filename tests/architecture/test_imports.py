@@ -49,6 +49,13 @@ def test_what_needs_no_database_loads_nothing_heavy(project: Project, arguments:
     assert not modules.intersection(HEAVY)
 
 
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"]])
+def test_the_root_command_loads_nothing_of_what_runs_a_command(project: Project, arguments: list[str]) -> None:
+    modules = loaded(project, *arguments)
+    assert "custctl.cli.options" in modules
+    assert not modules.intersection(("custctl.cli.context", "custctl.terminal.render", "custctl.api.client", "json"))
+
+
 COMPILED = (
     ("customer", "get", "1", "-o", "json"),
     ("customer", "update", "1", "--city", "Rome"),
@@ -82,6 +89,12 @@ def test_a_first_migration_is_compiled_ahead_too(project: Project) -> None:
     modules = loaded(project, "migrate")
     assert "custctl.migrations.runner" in modules
     assert "sqlalchemy" not in modules
+
+
+def test_a_migration_with_nothing_to_do_loads_no_reader_of_customers_or_of_table_texts(migrated: Project) -> None:
+    modules = loaded(migrated, "migrate")
+    assert "custctl.migrations.runner" in modules
+    assert not modules.intersection(("custctl.customers.model", "custctl.engines.sqlite.tabletext"))
 
 
 def test_a_pipe_never_loads_rich(migrated: Project) -> None:
