@@ -90,14 +90,14 @@ class Result:
     def one_or_none(self) -> Row | None:
         """Return the one row, if any."""
         if len(self._rows) > 1:
-            raise ValueError(f"{len(self._rows)} rows in place of one")
+            raise ValueError(f"{len(self._rows)} rows instead of one")
         return self.first()
 
     def one(self) -> Row:
         """Return the one row."""
         row = self.one_or_none()
         if row is None:
-            raise ValueError("no row in place of one")
+            raise ValueError("no row instead of one")
         return row
 
     def scalar(self) -> Any:

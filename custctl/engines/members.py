@@ -239,7 +239,7 @@ class StreamingMember(Member):
         """Return how much a standby has received."""
 
     @abstractmethod
-    def receives_anew(self, timeout: float) -> bool:
+    def reconnects_to_source(self, timeout: float) -> bool:
         """Make a standby reconnect to its source, and tell whether the source answers within the timeout, in seconds.
 
         A source that has vanished from the network looks connected until its own timeout ends.

@@ -18,7 +18,7 @@ def script_for(database: Database, comparison: Comparison) -> str:
     lines = [
         "-- What brings this database into the shape that the scripts make. Read it, then run it:",
         f"--   {database.client}",
-        "-- What may lose data, and what needs a decision, stands in comments.",
+        "-- What may lose data, and what needs a decision, is commented out.",
         "",
         *(f"{statement}{database.statement_end.rstrip()}" for statement in database.opening),
     ]

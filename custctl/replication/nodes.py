@@ -113,7 +113,7 @@ class Nodes:
             raise member
         return member
 
-    def connect_anew(self, name: str) -> None:
+    def reconnect(self, name: str) -> None:
         """Reconnect to a node whose connection may be lost."""
         member = self._members.get(name)
         if isinstance(member, Member):

@@ -91,7 +91,7 @@ def _column(each: Difference, found: Shape) -> Fix:
         notes = []
         if each.instead:
             notes.append(
-                f"{each.instead} may be {each.key.name}: if so, run this in place of what follows: {_rename(each)};"
+                f"{each.instead} may be {each.key.name}: if so, run this instead of what follows: {_rename(each)};"
             )
         if facts.get("identity"):
             counted = [

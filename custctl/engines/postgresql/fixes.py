@@ -114,7 +114,7 @@ def _column(each: Difference) -> Fix:
         notes = []
         if each.instead:
             rename = f"{alter} RENAME COLUMN {quoted(each.instead)} TO {name};"
-            notes.append(f"{each.instead} may be {each.key.name}: if so, run this in place of what follows: {rename}")
+            notes.append(f"{each.instead} may be {each.key.name}: if so, run this instead of what follows: {rename}")
         if not required or any(facts.get(name) for name in ("default", "identity", "generated")):
             return Fix((f"{alter} ADD COLUMN {_definition(each.key, facts)}",), tuple(notes))
         notes.append(note(each.key.table, each.key.name, each.instead))

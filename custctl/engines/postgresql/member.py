@@ -308,7 +308,7 @@ class PostgresqlMember(StreamingMember):
         query = "SELECT GREATEST(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0'"
         return int(self._value(query) or 0)
 
-    def receives_anew(self, timeout: float) -> bool:
+    def reconnects_to_source(self, timeout: float) -> bool:
         deadline = time.monotonic() + timeout
         query = "SELECT pid FROM pg_stat_wal_receiver WHERE status = 'streaming'"
         before = self._ask(query)

@@ -127,7 +127,7 @@ class StreamingDriver(Driver):
                 self._steered(step.node).unfence(_FENCING)
             except Exception:  # noqa: BLE001 - whatever it is, a new connection may not have it
                 # The connection may be lost, or in an unknown state.
-                self.connect_anew(step.node)
+                self.reconnect(step.node)
                 self._steered(step.node).unfence(_FENCING)
             return f"`{step.node}` accepts writes again"
         if step.name == "stop-waiting":
@@ -196,7 +196,7 @@ class StreamingDriver(Driver):
 
         An idle primary may send nothing for a long time, so unchanged positions prove nothing.
         """
-        calls = {name: partial(self._steered(name).receives_anew, _ANSWERING) for name in standbys}
+        calls = {name: partial(self._steered(name).reconnects_to_source, _ANSWERING) for name in standbys}
         answers = at_once(calls, _ANSWERING + self._profile.database.connect_timeout)
         return [name for name, answer in answers.items() if answer is True]
 
@@ -268,7 +268,7 @@ class StreamingDriver(Driver):
 
     def _how_left(self, node: str) -> str:
         try:
-            self.connect_anew(node)
+            self.reconnect(node)
             found = self._steered(node).observe()
         except CustctlError:
             return f"it is unknown whether `{node}` accepts writes now: it does not answer"
