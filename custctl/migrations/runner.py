@@ -215,9 +215,10 @@ def _prepare(
                 listener.finding(step.script, finding)
     if stopping:
         lines = [f"{script.name}:{found.line}: {in_words(found)}" for script, found in stopping]
+        problems = plural(len(stopping), "problem", "problems")
         first, finding = stopping[0]
         raise MigrationError(
-            "\n".join([f"the linter stops {plural(len(stopping), 'place', 'places')} in {environment}", *lines]),
+            "\n".join([f"the linter found {problems}, which stops a migration in {environment}", *lines]),
             hint=f"{finding.hint}; or write `-- custctl: allow={finding.rule} REASON` in {first.name}",
             details={
                 "findings": [

@@ -269,7 +269,7 @@ def test_a_finding_warns_in_development_and_stops_where_it_counts(shop: Workshop
     assert "a" not in shop.names()
     for env, environment in (("staging", "staging"), ("prod", "production")):
         error = shop.refused(env=env)
-        assert f"the linter stops 1 place in {environment}" in error
+        assert f"the linter found 1 problem, which stops a migration in {environment}" in error
         assert "migrations/0003_drop.sql:3: drop-table: " in error
         assert "allow=drop-table" in error
         assert shop.names(name=env) == {"a", "b"}
