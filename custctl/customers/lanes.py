@@ -8,7 +8,6 @@ each field it looks in.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -43,7 +42,7 @@ def statement(
 ) -> Select[Any]:
     """Return the statement of a page of at most `limit` rows: lane, the lane's key, and a customer's columns."""
     if after is not None and is_by_version(query):
-        after = replace(after, key=_row_version(database, after.key))
+        after = after._replace(key=_row_version(database, after.key))
     lanes = (
         _list_lanes(connection, query, after)
         if isinstance(query, ListQuery)
@@ -123,7 +122,7 @@ def _own_lanes(
         lane = _lane(connection, 0, own.rank, [*filters, own.column.is_not(None)])
         if after is not None:
             try:
-                held = replace(after, key=own.key(after.key))
+                held = after._replace(key=own.key(after.key))
             except ValueError:
                 raise UsageError(DAMAGED, hint=WHOLE) from None
             lane = lane.where(_beyond(own.rank, held, descending=descending))

@@ -7,8 +7,7 @@ import binascii
 import json
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
 
 from custctl.customers.model import FIELDS, STATUSES
 from custctl.customers.naming import check_text
@@ -33,8 +32,7 @@ WHOLE = "copy the full cursor, or start over"
 _MOST_WORDS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class ListQuery:
+class ListQuery(NamedTuple):
     """Which customers to list, and in which order.
 
     Attributes:
@@ -57,8 +55,7 @@ class ListQuery:
         return (self.sort.removeprefix("-"), *(parse_condition(text).field for text in self.where))
 
 
-@dataclass(frozen=True, slots=True)
-class SearchQuery:
+class SearchQuery(NamedTuple):
     """A text to search for."""
 
     text: str
@@ -68,8 +65,7 @@ class SearchQuery:
 Query = ListQuery | SearchQuery
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """The last row of a page: its lane, the value that the lane is ordered by, and its id."""
 
     lane: int
@@ -153,7 +149,7 @@ def encode_cursor(query: Query, position: Position) -> str:
     """Return an opaque text with the query and the position where its page ended."""
     kind = "list" if isinstance(query, ListQuery) else "search"
     # A list without conditions omits them: most cursors are shorter then.
-    asked = [value for value in asdict(query).values() if value != ()]
+    asked = [value for value in query if value != ()]
     document = [kind, asked, [position.lane, position.key, position.id]]
     raw = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
