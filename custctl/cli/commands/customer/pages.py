@@ -86,14 +86,15 @@ def print_counts(context: Context, query: ListQuery, field: str, limit: int) -> 
 
 def _note_why_slow(context: Context, query: Query) -> None:
     """Say if indexes are missing or none fits. Only for slow lists: the check would double the time of a fast one."""
-    from custctl.customers.conditions import unserved
     from custctl.customers.queries import ListQuery
     from custctl.schema.standing import read_standing
 
     with context.database.reading() as connection:
         deferred = read_standing(connection).deferred is not None
         scanned: tuple[str, ...] = ()
-        if isinstance(query, ListQuery) and not (deferred or query.status or query.country):
+        if isinstance(query, ListQuery) and query.where and not (deferred or query.status or query.country):
+            from custctl.customers.conditions import unserved
+
             scanned = unserved(context.database, connection, query.where)
     if scanned:
         context.console.note(f"slow, as no index serves the condition on {', '.join(f'`{name}`' for name in scanned)}")
