@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -195,6 +195,15 @@ class Scripting(ABC):
 
         Args:
             columns: all own fields that a search looks in.
+        """
+        return ()
+
+    def first_own_words(self, columns: Sequence[str], scripts: Collection[str]) -> tuple[str, ...]:
+        """Return the names of the indexes that `plan_own_words` returns once scripts have created the tables.
+
+        Args:
+            columns: all own fields that a search looks in.
+            scripts: the names of the scripts.
         """
         return ()
 

@@ -54,6 +54,12 @@ def plan(
     return _planned(database, connection, [*found, *(Field(name, "text", "", searchable=True) for name in added)])
 
 
+def plan_first(database: Database, scripts: Sequence[Script]) -> tuple[str, ...]:
+    """Return the names of the search indexes that `record` would build after scripts that create the tables."""
+    columns = [name for script in scripts for name in searchable_columns(script.text)]
+    return database.first_own_words(columns, [script.name for script in scripts])
+
+
 def changed_fields(found: Sequence[Field], recorded: Sequence[Field]) -> list[str]:
     """Describe how the table's own fields differ from the recorded ones."""
     there = {field.name: field for field in found}

@@ -87,7 +87,7 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
     is_whole = state.standing is None or state.standing.deferred is None
     is_idle = state.has_journal and not plan.steps and is_whole and not _fields_changed(database, state)
     if request.dry_run:
-        if state.has_journal and not is_idle:
+        if not is_idle:
             run.indexes = _planned_indexes(database, state, plan)
         prepared = _prepare(database, plan.steps, request.environment, listener)
         run.phases = {
@@ -140,9 +140,12 @@ def _fields_changed(database: Database, state: State) -> bool:
 
 def _planned_indexes(database: Database, state: State, plan: Plan) -> tuple[str, ...]:
     """Return the names of the indexes that a run would build: deferred ones, and those of searchable own fields."""
+    scripts = [step.script for step in plan.steps]
+    if not state.has_journal:
+        return own_record.plan_first(database, scripts)
     deferred = [index.name for index in deferral.parse(state.standing.deferred if state.standing else None)]
     with database.reading() as connection:
-        own = own_record.plan(database, connection, state.records, [step.script for step in plan.steps])
+        own = own_record.plan(database, connection, state.records, scripts)
     return (*deferred, *(index.name for index in own))
 
 

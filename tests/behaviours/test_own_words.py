@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from typing import Any
 
 from custctl.customers.queries import search_query
@@ -194,6 +195,18 @@ def test_a_dry_run_names_the_indexes_that_the_run_builds(empty: Place) -> None:
         assert planned == (["customer_words"] if place.engine == "sqlite" else [])
     assert place.json("migrate", "--dry-run")["indexes"] == []
     assert "building" not in place.ok("migrate").err
+
+
+def test_a_dry_run_of_the_first_run_names_the_same_indexes(empty: Place) -> None:
+    place = empty
+    place.copy_scripts()
+    for name, marks in (("tier", ["--searchable"]), ("club", ["--searchable"]), ("note", [])):
+        place.ok("migrate", "new", "--add-field", name, "--type", "text(40)", *marks)
+    before = place.json("migrate", "--dry-run", "--target", "8")["indexes"]
+    planned = place.json("migrate", "--dry-run")["indexes"]
+    run = place.ok("migrate").err
+    assert sorted(planned) == sorted(re.findall(r"building the index `(\w+)`", run))
+    assert (before, bool(planned)) == ([], place.engine != "mssql")
 
 
 def test_an_adoption_taken_back_leaves_no_index_of_its_own(empty: Place) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -498,6 +498,11 @@ class PostgresqlDatabase(ServerDatabase):
         from custctl.engines.postgresql.own_words import missing
 
         return tuple(missing(connection, columns))
+
+    def first_own_words(self, columns: Sequence[str], scripts: Collection[str]) -> tuple[str, ...]:
+        from custctl.engines.postgresql.own_words import first
+
+        return first(columns, scripts)
 
     def build_own_words(self, session: ScriptSession, index: SearchIndex) -> None:
         from custctl.engines.postgresql.own_words import build

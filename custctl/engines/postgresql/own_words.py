@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from custctl.engines.model import SearchIndex
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from custctl.engines.scripting import ScriptSession
 
 _LONGEST: Final = 63  # bytes of a name
+_MADE_BY: Final = {"words": "migrations/0006_create_customer_words.sql", "search": "repeatable/customer_search.sql"}
+"""The scripts that create the function or extension that each kind of index needs."""
 _HELD: Final = """
 SELECT c.relname FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
  WHERE i.indrelid = pg_catalog.to_regclass(%(table)s) AND i.indisvalid
@@ -38,6 +40,12 @@ def missing(connection: Connection, columns: Sequence[str]) -> Iterator[SearchIn
         if name not in held:
             text = f"CREATE INDEX CONCURRENTLY {quoted(name)} ON {table} USING gin ({definition})"
             yield SearchIndex(name, (text,), (f"DROP INDEX IF EXISTS {connection.qualified(name)}",))
+
+
+def first(columns: Sequence[str], scripts: Collection[str]) -> tuple[str, ...]:
+    """Return the names of the indexes that are missing once these scripts have created the tables."""
+    kinds = [kind for kind, script in _MADE_BY.items() if script in scripts]
+    return tuple(_name(kind, column) for column in columns for kind in kinds)
 
 
 def build(session: ScriptSession, index: SearchIndex) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -406,6 +406,11 @@ class SqliteDatabase(Database):
         from custctl.engines.sqlite.own_words import missing
 
         return tuple(missing(connection.driver, columns))
+
+    def first_own_words(self, columns: Sequence[str], scripts: Collection[str]) -> tuple[str, ...]:
+        from custctl.engines.sqlite.own_words import first
+
+        return first(columns, scripts)
 
     def settings_of(self, statements: Sequence[Statement]) -> list[int]:
         from custctl.engines.sqlite.resuming import settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from custctl.engines.model import SearchIndex
@@ -12,6 +12,7 @@ from custctl.engines.sqlite.running import quote, value_of
 from custctl.engines.sqlite.secondary import SEARCH, WORDS
 
 _VIEW: Final = "custctl_searched"
+_VIEW_SCRIPT: Final = "repeatable/custctl_searched.sql"
 _TRIGGER: Final = "customer_search_own"
 _DROP: Final = (f"DROP TRIGGER IF EXISTS {_TRIGGER}", f"DROP VIEW IF EXISTS {_VIEW}")
 _BEGIN, _END = "/* own fields */", "/* end */"
@@ -53,6 +54,11 @@ def missing(driver: sqlite3.Connection, columns: Sequence[str]) -> Iterator[Sear
         statements += refresh
         undo += refresh
     yield SearchIndex(WORDS, tuple(statements), tuple(undo))
+
+
+def first(columns: Sequence[str], scripts: Collection[str]) -> tuple[str, ...]:
+    """Return what `missing` names once these scripts have created the tables."""
+    return (WORDS,) if columns and _VIEW_SCRIPT in scripts else ()
 
 
 def before_dropping(driver: sqlite3.Connection, statement: str) -> None:
