@@ -14,7 +14,7 @@ from custctl.customers.headers import parse_mapping
 from custctl.customers.importing import Import, Request, Result
 from custctl.customers.operations import chosen_operation_id
 from custctl.customers.recognition import recognise
-from custctl.customers.records import Format, Reading, Source, fingerprint, guess_format
+from custctl.customers.records import OURS, Format, Reading, Source, fingerprint, guess_format
 from custctl.customers.sources import open_source
 from custctl.support.errors import UsageError
 
@@ -157,6 +157,9 @@ def opened_import(
             join_lines=join_lines,
             own=own,
         )
+        if own.by_name.keys() >= set(OURS):
+            both = " and ".join(f"`{name}`" for name in OURS)
+            opened.tell.note(f"{both} at the end of a row are ignored: they say why it was rejected before")
         known = fingerprint(data)
         request = Request(
             name=name if name is not None else path.name if path is not None else "stream",

@@ -40,6 +40,8 @@ class JsonLines:
         self._decoded = Decoded(file, reading.encoding, newline="\n")
         self._shapes: dict[tuple[str, ...], Columns] = {}
         self._repeated = False
+        # Own fields with the names of our keys are data; our keys then count only where the rejects have them.
+        self._ours = OURS if reading.own.by_name.keys().isdisjoint(OURS) else ()
         self._decode = json.JSONDecoder(object_pairs_hook=self._object, parse_float=exact_json.number).decode
         self.quoted = False
         self.left_out: list[str] = []
@@ -55,7 +57,7 @@ class JsonLines:
         made = dict(pairs)
         if len(made) < len(pairs):
             # Our own keys may occur twice: in a row that was rejected before and merged by hand.
-            keys = [key for key, _ in pairs if key not in OURS]
+            keys = [key for key, _ in pairs if key not in self._ours]
             self._repeated |= len(set(keys)) < len(keys)
         return made
 
@@ -93,6 +95,8 @@ class JsonLines:
     def _record(self, line: int, text: str) -> Record:
         if f'"{_RAW}"' in text:
             text = self._unwrapped(text)
+        if not self._ours:
+            text = _without_tail(text) or text
         self._repeated = False
         try:
             found = self._decode(text)
@@ -100,8 +104,8 @@ class JsonLines:
             return Record(line, (), (), _wrapped(text), f"is not JSON: {_fault(error)}")
         if not isinstance(found, dict):
             return Record(line, (), (), _wrapped(text), "is not a JSON object")
-        if not found.keys().isdisjoint(OURS):
-            for key in OURS:
+        if not found.keys().isdisjoint(self._ours):
+            for key in self._ours:
                 found.pop(key, None)
             text = _without_tail(text) or (text if self._repeated else exact_json.dumps(found, ensure_ascii=True))
         columns = self._columns(tuple(found))

@@ -16,6 +16,7 @@ from custctl.customers.headers import parse_mapping
 from custctl.customers.recognition import recognise
 from custctl.customers.records import BLANK, LONGEST_LINE, OURS, Reading, Record
 from custctl.customers.sources import open_source
+from custctl.schema.own import Field, OwnFields
 from custctl.support.errors import InvalidError
 
 REASON = '`city` says "no", again; and\tagain'
@@ -183,3 +184,15 @@ def test_csv_that_is_read_as_json_lines_is_named(first: str) -> None:
     with pytest.raises(InvalidError) as caught:
         rejected(f"{first}\na@example.com\n".encode(), "jsonl")
     assert caught.value.hint == "read it with `--format csv`"
+
+
+@pytest.mark.parametrize("names", [OURS[:1], OURS[1:], OURS, OURS[::-1]])
+@pytest.mark.parametrize("chosen", ["csv", "jsonl"])
+def test_an_own_field_with_the_name_of_a_column_of_the_rejects_is_data(chosen: Any, names: tuple[str, ...]) -> None:
+    own = OwnFields("recorded", [Field(name, "text", "text") for name in names])
+    row = {"email": "a@example.com", **dict.fromkeys(names, "own"), "city": "Bonn"}
+    fields = tuple(row) if names != OURS[:1] else ("email", "_line")  # one that also ends the row
+    held = {name: row[name] for name in fields}
+    text = json.dumps(held) if chosen == "jsonl" else f"{','.join(held)}\n{','.join(held.values())}"
+    [record] = assert_stays(f"{text}\n".encode(), chosen, own=own)
+    assert (record.columns, tuple(record.cells)) == (fields, tuple(held.values()))
