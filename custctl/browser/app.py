@@ -23,6 +23,7 @@ from custctl.browser.view import View
 from custctl.browser.widgets import Line, Rows
 from custctl.customers.model import FIELDS
 from custctl.support.errors import CustctlError
+from custctl.support.fieldnames import in_option, sorted_by
 
 if TYPE_CHECKING:
     from textual.timer import Timer
@@ -125,7 +126,7 @@ class ListScreen(Frame[None]):
         width = self._rows.size.width - 2
         last = self.pages.row(self.pages.end - 1)
         sort = self.view.sort if not self.view.text else ""
-        self._shown = columns.columns(width, sort.removeprefix("-") or "email", last.id if last else 0)
+        self._shown = columns.columns(width, sorted_by(sort)[0] or "email", last.id if last else 0)
         self.query_one("#columns", Line).say(" " + columns.header(self._shown, sort))
         self._rows.show(self.pages)
         if self.status.fault is None:
@@ -280,9 +281,9 @@ class ListScreen(Frame[None]):
 
         def sort(field: str | None) -> None:
             if field is not None:
-                self._list(replace(view, sort=field))
+                self._list(replace(view, sort=in_option(field)))
 
-        self.app.push_screen(ChoiceScreen(self.desk, "sort by", fields, view.sort.removeprefix("-")), sort)
+        self.app.push_screen(ChoiceScreen(self.desk, "sort by", fields, sorted_by(view.sort)[0]), sort)
 
     def action_turn(self) -> None:
         """Reverse the sort."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from custctl.schema.own import to_text
+from custctl.support.fieldnames import sorted_by
 from custctl.support.text import visible
 from custctl.terminal.layout import width_of
 
@@ -76,6 +77,6 @@ def line(row: Customer, shown: Sequence[tuple[str, int]]) -> str:
 
 def header(shown: Sequence[tuple[str, int]], sort: str) -> str:
     """Return the column names, with an arrow at the sort field."""
-    field = sort.removeprefix("-")
-    arrow = "↓" if sort.startswith("-") else "↑"
+    field, descending = sorted_by(sort)
+    arrow = "↓" if descending else "↑"
     return (" " * _GAP).join(cut(f"{name} {arrow}" if name == field else name, width) for name, width in shown)

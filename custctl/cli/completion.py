@@ -51,10 +51,11 @@ def complete_setting(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def _field_names(ctx: typer.Context) -> tuple[str, ...]:
-    """Return the names of all fields, including those of `own_fields`."""
+    """Return the names of all fields, including those of `own_fields`, as options take them."""
     from custctl.customers.model import FIELDS
+    from custctl.support.fieldnames import in_option
 
-    return (*FIELDS, *(field.name for field in own_fields(ctx)))
+    return (*FIELDS, *(in_option(field.name) for field in own_fields(ctx)))
 
 
 def own_fields(ctx: Any) -> tuple[Field, ...]:

@@ -17,6 +17,7 @@ from custctl.cli.meta import CONTEXT, GIVEN
 from custctl.cli.pasting import complete_commands
 from custctl.cli.permissions import needed
 from custctl.support.errors import CustctlError, UsageError
+from custctl.support.fieldnames import field_names
 from custctl.support.text import nearest
 from custctl.terminal.console import Console, wants_color
 from custctl.terminal.prompts import Prompter, is_interactive
@@ -196,7 +197,7 @@ class Context:
         text = self._last("fields")
         if text is None:
             return None
-        names = [name.strip() for name in text.split(",") if name.strip()]
+        names = field_names(text)
         if not names:
             raise UsageError("`--fields` is empty")
         return list(dict.fromkeys(names))

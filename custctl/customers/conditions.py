@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from custctl.customers.emails import normalise_email
 from custctl.customers.model import FIELDS, STATUSES
-from custctl.customers.naming import check_text, split_quoted
+from custctl.customers.naming import check_text
 from custctl.customers.own_values import own_value
 from custctl.customers.rules import clean_text
 from custctl.engines.dialect import Native
@@ -21,7 +21,7 @@ from custctl.schema.shape import served
 from custctl.schema.sqltypes import text as text_type
 from custctl.schema.tables import customer
 from custctl.support.errors import InvalidError, UsageError
-from custctl.support.text import nearest
+from custctl.support.fieldnames import split_quoted, suggestion
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -76,7 +76,7 @@ def parse_condition(text: str) -> Condition:
         UsageError: not a condition.
     """
     text = check_text(text, "the condition")
-    quoted, rest = split_quoted(text) or ("", text)
+    quoted, rest = split_quoted(text, "=!<>~?")
     found = _QUOTED_FORM.fullmatch(rest) if quoted else _FORM.fullmatch(rest)
     if found is not None:
         name, operator, value = found.groups()
@@ -111,12 +111,7 @@ def find_field(name: str, own: OwnFields, *, to: str) -> Field:
     """
     field = _OURS.get(name) or own.by_name.get(name)
     if field is None:
-        known = (*FIELDS, *own.names)
-        close = nearest(name, known)
-        raise UsageError(
-            f"there is no field `{name}` to {to} by",
-            hint=f"did you mean `{close}`?" if close else f"fields: {', '.join(known)}",
-        )
+        raise UsageError(f"there is no field `{name}` to {to} by", hint=suggestion(name, (*FIELDS, *own.names)))
     return field
 
 

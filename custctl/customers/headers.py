@@ -11,7 +11,7 @@ from typing import Any
 from custctl.customers.model import EDITABLE, FIELDS
 from custctl.schema.own import NO_OWN_FIELDS, OwnFields
 from custctl.support.errors import UsageError
-from custctl.support.text import nearest
+from custctl.support.fieldnames import in_option, split_quoted, suggestion
 
 _KEPT = tuple(name for name in FIELDS if name not in EDITABLE)
 _JOINT = ", "
@@ -120,7 +120,7 @@ def _split(cell: Any, names: tuple[str, ...]) -> list[Any]:
 
 def option(field: str, header: str) -> str | None:
     """Return the option that maps a header to a field, quoted for a shell; None if the header cannot be typed."""
-    return f"`--map {shlex.quote(f'{field}={header}')}`" if header.strip() and header.isprintable() else None
+    return f"`--map {shlex.quote(f'{in_option(field)}={header}')}`" if header.strip() and header.isprintable() else None
 
 
 def parse_mapping(texts: Sequence[str], own: OwnFields = NO_OWN_FIELDS) -> list[Mapped]:
@@ -137,17 +137,16 @@ def parse_mapping(texts: Sequence[str], own: OwnFields = NO_OWN_FIELDS) -> list[
     fields: set[str] = set()
     headers: set[str] = set()
     for text in texts:
-        left, separator, header = text.partition("=")
+        quoted, rest = split_quoted(text, "=")
+        left, separator, header = rest.partition("=")
+        if quoted:
+            left = quoted
         if not separator or not left:
             raise UsageError(f"`--map {text}` is not `field=Header`", hint="such as `--map address_line=Address`")
-        names = (left,) if left in known else tuple(name.strip() for name in left.split(","))
+        names = (left,) if quoted or left in known else tuple(name.strip() for name in left.split(","))
         for name in names:
             if name not in known:
-                close = nearest(name, known)
-                raise UsageError(
-                    f"there is no field `{name}` to import",
-                    hint=f"did you mean `{close}`?" if close else f"fields: {', '.join(known)}",
-                )
+                raise UsageError(f"there is no field `{name}` to import", hint=suggestion(name, known))
             if name in fields:
                 raise UsageError(f"`--map {name}=…` is given twice")
             fields.add(name)

@@ -56,7 +56,7 @@ def statement(
     order: ColumnElement[Any] = key
     if isinstance(query, SearchQuery):
         order = connection.dialect.fold_order(key)
-    elif query.sort.startswith("-"):
+    elif query.descending:
         order = key.desc()
     if own_sort(query) is not None:
         # A driver cannot read every value that the engine sorts by; the row has it as text.
@@ -73,8 +73,8 @@ def _row_version(database: Database, text: str) -> Any:
 
 
 def _list_lanes(connection: Connection, query: ListQuery, after: Position | None) -> list[Select[Any]]:
-    field = query.sort.removeprefix("-")
-    descending = query.sort.startswith("-")
+    field = query.sort_field
+    descending = query.descending
     filters = list_filters(connection, query)
     if field not in FIELDS:
         return _own_lanes(connection, query, filters, after)
@@ -115,8 +115,8 @@ def list_filters(connection: Connection, query: ListQuery) -> list[ColumnElement
 def _own_lanes(
     connection: Connection, query: ListQuery, filters: list[ColumnElement[bool]], after: Position | None
 ) -> list[Select[Any]]:
-    descending = query.sort.startswith("-")
-    own = OwnColumn(connection, check_ordered(query.sort.removeprefix("-"), connection.own, to="sort"))
+    descending = query.descending
+    own = OwnColumn(connection, check_ordered(query.sort_field, connection.own, to="sort"))
     lanes = []
     if after is None or after.lane == 0:
         lane = _lane(connection, 0, own.rank, [*filters, own.column.is_not(None)])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from custctl.support.errors import NotFoundError, UsageError
 
 NO_ID = 2**63 - 1
@@ -31,15 +29,6 @@ def parse_who(who: str) -> int | str:
         # Python refuses to parse thousands of digits.
         return min(int(text.lstrip("0")[:20] or "0"), NO_ID)
     raise UsageError(f"`{shortened(who)}` is not an id or an email", hint=_look(text))
-
-
-def split_quoted(text: str) -> tuple[str, str] | None:
-    """Return the field's name in double quotes that a text begins with, and what follows it; None without quotes.
-
-    A field whose own name holds an operator can only be named so. A quote in the name is doubled.
-    """
-    found = re.match(r'"((?:[^"]|"")+)"(?=[=!<>~?])', text)
-    return (found[1].replace('""', '"'), text[found.end() :]) if found is not None else None
 
 
 def check_text(text: str, what: str) -> str:

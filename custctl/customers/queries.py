@@ -14,6 +14,7 @@ from custctl.customers.naming import check_text
 from custctl.engines.sought import LANES
 from custctl.schema.times import is_time
 from custctl.support.errors import UsageError
+from custctl.support.fieldnames import sorted_by
 
 if TYPE_CHECKING:
     from custctl.schema.own import OwnFields
@@ -46,13 +47,23 @@ class ListQuery(NamedTuple):
     where: tuple[str, ...] = ()
 
     @property
+    def sort_field(self) -> str:
+        """The name of the field that the query sorts by."""
+        return sorted_by(self.sort)[0]
+
+    @property
+    def descending(self) -> bool:
+        """Whether the greatest value comes first."""
+        return sorted_by(self.sort)[1]
+
+    @property
     def fields(self) -> tuple[str, ...]:
         """The names of the fields that the query sorts and filters by."""
         if not self.where:
-            return (self.sort.removeprefix("-"),)
+            return (self.sort_field,)
         from custctl.customers.conditions import parse_condition
 
-        return (self.sort.removeprefix("-"), *(parse_condition(text).field for text in self.where))
+        return (self.sort_field, *(parse_condition(text).field for text in self.where))
 
 
 class SearchQuery(NamedTuple):
@@ -105,7 +116,7 @@ def check_list(query: ListQuery, own: OwnFields) -> ListQuery:
         return query
     from custctl.customers.conditions import check_condition, check_ordered, parse_condition
 
-    check_ordered(query.sort.removeprefix("-"), own, to="sort")
+    check_ordered(query.sort_field, own, to="sort")
     for text in query.where:
         check_condition(parse_condition(text), own)
     return query
@@ -183,7 +194,7 @@ def decode_cursor(text: str) -> tuple[Query, Position]:
         elif key is not None:
             raise ValueError(key)
         if isinstance(query, ListQuery):
-            _check_key(query.sort.removeprefix("-"), lane, key)
+            _check_key(query.sort_field, lane, key)
     except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error, UsageError) as error:
         raise UsageError(DAMAGED, hint=WHOLE) from error
     return query, Position(lane, key, last_id)
@@ -246,15 +257,15 @@ def resume_search(text: str | None, mode: Mode, after: str | None) -> tuple[Quer
 def _lane_count(query: Query) -> int:
     if isinstance(query, SearchQuery):
         return {"words": LANES, "contains": 1, "exact": len(SEARCHED)}[query.mode]
-    return 1 if query.sort.removeprefix("-") in NOT_NULL else 2
+    return 1 if query.sort_field in NOT_NULL else 2
 
 
 def own_sort(query: Query) -> str | None:
     """Return the own field that a list is sorted by, or None."""
-    field = query.sort.removeprefix("-") if isinstance(query, ListQuery) else "id"
+    field = query.sort_field if isinstance(query, ListQuery) else "id"
     return field if field not in FIELDS else None
 
 
 def is_by_version(query: Query) -> bool:
     """Return whether a list is sorted by version."""
-    return isinstance(query, ListQuery) and query.sort.removeprefix("-") == "version"
+    return isinstance(query, ListQuery) and query.sort_field == "version"

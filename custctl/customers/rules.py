@@ -14,8 +14,8 @@ from custctl.customers.model import DEFAULT_STATUS, EDITABLE, FIELDS, MAX_LENGTH
 from custctl.customers.own_values import own_value
 from custctl.schema.own import NO_OWN_FIELDS, Field, OwnFields, Value, field_text, to_text
 from custctl.support.errors import InvalidError, UsageError
+from custctl.support.fieldnames import suggestion
 from custctl.support.patterns import compiled
-from custctl.support.text import nearest
 
 __all__ = [
     "OwnRowValidator",
@@ -155,11 +155,7 @@ def check_known(name: str, own: OwnFields) -> None:
         return
     if name in FIELDS:
         raise UsageError(f"`{name}` cannot be set: the database manages it")
-    known = (*EDITABLE, *own.settable)
-    guess = nearest(name, known)
-    raise UsageError(
-        f"unknown field `{name}`", hint=f"did you mean `{guess}`?" if guess else f"fields: {', '.join(known)}"
-    )
+    raise UsageError(f"unknown field `{name}`", hint=suggestion(name, (*EDITABLE, *own.settable)))
 
 
 def explain(reasons: Mapping[str, str]) -> str:

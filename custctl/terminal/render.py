@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 from custctl.schema.times import is_time
 from custctl.support import exact_json
 from custctl.support.errors import UsageError
-from custctl.support.text import csv_line, escape_json, guard_formula, nearest, visible
+from custctl.support.fieldnames import suggestion
+from custctl.support.text import csv_line, escape_json, guard_formula, visible
 from custctl.terminal import layout
 from custctl.terminal.streams import lost_output
 
@@ -318,11 +319,7 @@ class Renderer:
             return default
         for name in self._fields:
             if name not in known:
-                close = nearest(name, list(known))
-                raise UsageError(
-                    f"unknown field `{name}`",
-                    hint=f"did you mean `{close}`?" if close else f"fields: {', '.join(known)}",
-                )
+                raise UsageError(f"unknown field `{name}`", hint=suggestion(name, known))
         return self._fields
 
     def _rows(self, records: Iterable[Record], names: Sequence[str]) -> None:

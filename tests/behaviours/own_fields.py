@@ -71,7 +71,7 @@ SET: dict[str, tuple[str, Any]] = {
 
 def quoted(place: Place, name: str) -> str:
     """Return the name of a column as its engine quotes it."""
-    return f"[{name}]" if place.engine == "mssql" else f'"{name}"'
+    return f"[{name}]" if place.engine == "mssql" else '"' + name.replace('"', '""') + '"'
 
 
 def write_script(place: Place, number: int, text: str) -> None:

@@ -9,9 +9,9 @@ import typer
 from custctl.cli.completion import complete_settable, complete_setting
 from custctl.cli.context import Context
 from custctl.customers.model import EDITABLE, FIELDS, STATUSES
-from custctl.customers.naming import split_quoted
 from custctl.schema.own import Value, to_text
 from custctl.support.errors import ConflictError, UsageError
+from custctl.support.fieldnames import field_name, split_quoted
 
 if TYPE_CHECKING:
     from custctl.customers.operations import Outcome
@@ -55,7 +55,7 @@ def given(ctx: typer.Context) -> dict[str, str | None]:
     """
     found: dict[str, str | None] = {name: ctx.params[name] for name in EDITABLE if ctx.params.get(name) is not None}
     settings: list[tuple[str, str | None]] = [_setting(text) for text in ctx.params.get("set_") or ()]
-    settings += [(name, None) for name in ctx.params.get("unset") or ()]
+    settings += [(field_name(text), None) for text in ctx.params.get("unset") or ()]
     for name, value in settings:
         if name in found:
             raise UsageError(f"`{name}` is given twice", hint="give each field once")
@@ -64,13 +64,12 @@ def given(ctx: typer.Context) -> dict[str, str | None]:
 
 
 def _setting(text: str) -> tuple[str, str]:
-    quoted = split_quoted(text)
-    name, separator, value = text.partition("=")
-    if quoted is not None:
-        name, (_, separator, value) = quoted[0], quoted[1].partition("=")
+    quoted, rest = split_quoted(text, "=")
+    name, separator, value = rest.partition("=")
+    name = quoted or name.strip()
     if not separator or not name:
         raise UsageError(f"`--set {text}` is not `FIELD=VALUE`", hint="such as `--set company='Analytical Engines'`")
-    return name.strip(), value
+    return name, value
 
 
 def show_outcome(context: Context, outcome: Outcome, done: str) -> None:

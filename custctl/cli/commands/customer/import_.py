@@ -15,6 +15,7 @@ from custctl.cli.commands.arguments import operation
 from custctl.cli.context import Context
 from custctl.cli.options import WRITE, OperationOption, command
 from custctl.support.errors import CustctlError, InterruptedRunError, PartialError, UsageError
+from custctl.support.fieldnames import in_option
 from custctl.support.text import plural
 
 if TYPE_CHECKING:
@@ -255,4 +256,4 @@ def _unmatched(field: str, mapping: Sequence[Mapped]) -> str:
     for option in mapping:
         if field in option.fields:
             return f"`{option.header}` may not hold `{field}`: map another column, or none"
-    return f"if that column does not hold `{field}`, ignore it with `--map {field}=`"
+    return f"if that column does not hold `{field}`, ignore it with `--map {shlex.quote(f'{in_option(field)}=')}`"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from custctl.cli.context import Context
 from custctl.customers.model import FIELDS
 from custctl.support.errors import UnavailableError
+from custctl.support.fieldnames import field_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,6 +75,7 @@ def print_counts(context: Context, query: ListQuery, field: str, limit: int) -> 
     """
     from custctl.customers.counting import check_grouped, count_by
 
+    field = field_name(field)
     check_grouped(field, context.opened.own_fields([field]))
     found = count_by(context.database, query, field, limit + 1 if limit else None)
     context.tell_source()
