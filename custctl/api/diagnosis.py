@@ -255,6 +255,10 @@ def _schema(profile: Profile, database: Database, sql_dir: Path) -> Iterator[Che
     state, plan = status.state, status.plan
     if state.has_journal:
         yield _stamp(status.stamp, profile.environment)
+    if state.exists:
+        with database.reading() as connection:
+            taken = list(database.taken_names(connection))
+        yield from taken
     yield from _tables(database, state, plan)
     yield _version(plan)
     yield from _own_fields(database, state)

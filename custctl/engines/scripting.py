@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from custctl.engines.model import Check, LockHolder, SearchIndex
-from custctl.support.errors import MigrationError
+from custctl.schema.names import CUSTOMER
+from custctl.support.errors import ExitCode, MigrationError
 
 if TYPE_CHECKING:
     from custctl.engines.connection import Connection, Row
@@ -156,7 +157,22 @@ class Scripting(ABC):
 
     def preconditions(self, connection: Connection) -> Iterator[Check]:
         """Yield the checks that must pass before the first script is applied, as `doctor` shows them."""
-        return iter(())
+        yield from self.taken_names(connection)
+
+    def taken_names(self, connection: Connection) -> Iterator[Check]:
+        """Yield a failed check for each name of one of the program's tables that something else has."""
+        for name, kind in self.no_tables(connection):
+            value = f"the {kind} `{name}` is where custctl needs an ordinary table"
+            hint = f"rename the {kind}"
+            if name == CUSTOMER:
+                hint += (
+                    "; an export of its rows can be imported into the new table: see `custctl customer import --help`"
+                )
+            yield Check("tables", False, value, hint, ExitCode.MIGRATION)
+
+    def no_tables(self, connection: Connection) -> list[tuple[str, str]]:
+        """Return what has the name of one of the program's tables and is no ordinary table: its name and kind."""
+        return []
 
     @abstractmethod
     def create(self) -> None:

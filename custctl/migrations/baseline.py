@@ -77,8 +77,9 @@ def plan_baseline(database: Database, sql_dir: Path, version: int) -> Adoption:
         MigrationError: a journal already exists, or there is nothing to adopt.
     """
     scripts = discover(sql_dir, database.engine_name).up_to(version)
-    _check(journal.read_state(database), database.location)
-    require_preconditions(database)
+    state = journal.read_state(database)
+    require_preconditions(database, state)
+    _check(state, database.location)
     with database.reading() as connection:
         comparison = _compared(database, connection, scripts)
         return Adoption(scripts, comparison, own_record.plan(database, connection, (), scripts))

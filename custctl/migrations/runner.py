@@ -72,6 +72,7 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
         return plan
 
     state = journal.read_state(database)
+    require_preconditions(database, state)
     plan = plan_for(state)
     for record in plan.missing:
         listener.missing(record)
@@ -82,8 +83,6 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
         listener.left(left)
     run = Run(before=plan.newest, after=plan.newest, planned=plan.steps)
     listener.planned(run)
-    if not state.has_journal:
-        require_preconditions(database)
     is_whole = state.standing is None or state.standing.deferred is None
     is_idle = state.has_journal and not plan.steps and is_whole and not _fields_changed(database, state)
     if request.dry_run:
@@ -169,13 +168,13 @@ def check_state(state: State, environment: str, location: str) -> None:
         )
 
 
-def require_preconditions(database: Database) -> None:
-    """Refuse a database that cannot hold the schema, before writing to it.
+def require_preconditions(database: Database, state: State) -> None:
+    """Refuse a database without a journal that cannot hold the schema, before writing to it.
 
     Raises:
         CustctlError: with the exit code that `doctor` has for this fault.
     """
-    if not database.exists():
+    if not state.exists or state.has_journal or state.refusal is not None:
         return
     with database.reading() as connection:
         for check in database.preconditions(connection):

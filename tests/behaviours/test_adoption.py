@@ -287,3 +287,13 @@ def use(place: Place) -> None:
     place.ok("customer", "delete", "new@example.com", "--yes")
     place.ok("migrate")
     assert place.run("migrate", "status", "--check").code == 0
+
+
+def test_a_view_in_the_place_of_a_table_is_named(empty: Place) -> None:
+    empty.sql("CREATE TABLE person (id INTEGER)")
+    empty.sql("CREATE VIEW customer AS SELECT id FROM person")
+    for command in (("migrate",), ("migrate", "baseline", NEWEST), ("doctor",)):
+        result = empty.run(*command)
+        assert result.code != 0
+        assert "the view `customer` is where custctl needs an ordinary table" in result.err + result.out
+    assert empty.count("customer") == 0

@@ -5,13 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import signal
+import sys
 from typing import Any
+
+import pytest
 
 from custctl.customers.queries import search_query
 from tests import searches
 from tests.behaviours.support import Place
+from tests.behaviours.test_deferred_indexes import DYING
 from tests.behaviours.test_lists import walk
 from tests.faults.conftest import wait_until
+from tests.integration.rows import finish, start
 
 ROWS: dict[str, dict[str, str | None]] = {
     "ada": {"tier": "gold", "club": "Rot-Weiß Köln", "first_name": "Ada", "last_name": "Lovelace"},
@@ -231,3 +237,49 @@ def test_an_adoption_taken_back_leaves_no_index_of_its_own(empty: Place) -> None
         assert indexes(place) == before
         place.ok("migrate", "baseline", newest)
         assert found(place, "gold") == found(place, "--contains", "ol") == ["ada"]
+
+
+OWN_RECORD, STANDING = "custctl.migrations.own_record", "custctl.schema.standing"
+# What the killed command does, and the call beside which it is killed.
+ADOPTING = {
+    "undo recorded": (OWN_RECORD, "_remember", "after", 1),
+    "one index built, the next recorded": (OWN_RECORD, "_remember", "after", 2),
+    "built, fields not recorded": (OWN_RECORD, "_record", "before", 1),
+}
+UNDOING = {
+    "undo read": (STANDING, "read_undo", "after", 1),
+    "dropped, not committed": ("custctl.engines.shaping:Shaping", "undo_tables", "before", 1),
+}
+
+
+@pytest.mark.parametrize("moment", [*ADOPTING, *UNDOING])
+def test_an_adoption_killed_beside_its_indexes_is_completed_and_taken_back(empty: Place, moment: str) -> None:
+    place = project(empty)
+    place.add(email="ada@example.com")
+    place.ok("customer", "update", "ada@example.com", "--set", "tier=gold")
+    whole, newest = indexes(place), str(max(each["version"] or 0 for each in place.items("migrate", "status")))
+    # As a copy without a journal, and without what finds one field.
+    for table in ("schema_migration", "custctl_metadata"):
+        place.sql(f"DROP TABLE {table}")
+    if place.engine == "postgresql":
+        place.sql("DROP INDEX customer_words_tier, customer_search_tier")
+    elif place.engine == "sqlite":
+        place.sql("DROP TRIGGER customer_search_own")
+    before = indexes(place)
+    (place.path / "dying.py").write_text(DYING)
+    holder, name, when, number = {**ADOPTING, **UNDOING}[moment]
+    command = ["--undo", "--yes"] if moment in UNDOING else [newest]
+    arguments = [holder, name, when, str(number), "migrate", "baseline", *command]
+    is_struck = place.engine == "postgresql" or (number == 1 and (place.engine == "sqlite" or name != "_remember"))
+    for then in ("undo", "migrate"):
+        if moment in UNDOING:
+            place.ok("migrate", "baseline", newest)
+        code, _, err = finish(start(place, [sys.executable, str(place.path / "dying.py"), *arguments]))
+        assert (code == -signal.SIGKILL) == is_struck, err
+        if then == "undo":
+            place.ok("migrate", "baseline", "--undo")
+            assert indexes(place) == before
+            assert place.count("customer", "tier = 'gold'") == 1
+    place.ok("migrate")
+    assert indexes(place) == whole
+    assert found(place, "gold") == found(place, "--contains", "ol") == ["ada"]

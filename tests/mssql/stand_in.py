@@ -124,8 +124,8 @@ class Server:
         if "sys.tables" in statement:
             # What a table is made of is asked for with the names of the tables, and is of none here.
             return [(name,) for name in sorted(self.tables)] if len(columns) == 1 else []
-        if "c.is_computed" in statement:
-            return []  # the table has no columns but the product's
+        if "c.is_computed" in statement or "o.type_desc" in statement:
+            return []  # the table has no columns but the product's, and nothing but a table has the name of one
         source = statement[len(_until_from(statement)) :] if statement.startswith("SELECT") else statement
         table = _FROM.match(source.strip())
         if "OUTPUT" in statement or "lane" in columns:

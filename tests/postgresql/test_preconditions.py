@@ -73,3 +73,30 @@ def test_a_schema_that_is_missing_is_created_or_the_right_to_create_it_named(
     assert hint == f"ask an administrator to run `GRANT CREATE ON DATABASE {empty.names['dev']} TO clerk`"
     empty.sql(hint.split("`")[1])
     Inside(empty.path, empty.environ).ok("migrate")
+
+
+KINDS = {
+    "view": "CREATE VIEW customer AS SELECT 1 AS id",
+    "materialized view": "CREATE MATERIALIZED VIEW customer AS SELECT 1 AS id",
+    "foreign table": "CREATE FOREIGN DATA WRAPPER away; CREATE SERVER far FOREIGN DATA WRAPPER away;"
+    " CREATE FOREIGN TABLE customer (id integer) SERVER far",
+    "partitioned table": "CREATE TABLE customer (id integer) PARTITION BY RANGE (id)",
+    "sequence": "CREATE SEQUENCE customer",
+    "index": "CREATE TABLE people (id integer); CREATE INDEX customer ON people (id)",
+    "type": "CREATE TYPE customer AS (id integer)",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_table_but_has_the_name_of_one_is_named(empty: EngineProject, kind: str) -> None:
+    everything = "SELECT relname, relkind FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1"
+    empty.sql(KINDS[kind])
+    before = empty.sql(everything)
+    assert refused_alike(empty, "tables", 11).startswith(f"rename the {kind}; ")
+    run = Inside(empty.path, empty.environ)
+    for command in (("8",), ("8", "--dry-run"), ("8", "--script", "gap.sql")):
+        result = run.run("migrate", "baseline", *command)
+        assert result.code == 11
+        assert f"the {kind} `customer` is where custctl needs an ordinary table" in result.err
+    assert empty.sql(everything) == before
+    assert not (empty.path / "gap.sql").exists()

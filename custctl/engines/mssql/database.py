@@ -222,6 +222,17 @@ class MssqlDatabase(ServerDatabase):
         )
         return {name for (name,) in connection.send(query, ("schema:text",), {"schema": self.settings.schema})}
 
+    def no_tables(self, connection: Connection) -> list[tuple[str, str]]:
+        tables = ", ".join(f"N'{name}'" for name in names.TABLES)
+        query = (
+            "SELECT o.name, LOWER(REPLACE(o.type_desc, '_', ' ')) FROM sys.objects AS o"
+            " INNER JOIN sys.schemas AS s ON s.schema_id = o.schema_id"
+            f" WHERE s.name = ? AND o.name IN ({tables}) AND o.type <> 'U'"
+        )
+        return [
+            (name, kind) for name, kind in connection.send(query, ("schema:text",), {"schema": self.settings.schema})
+        ]
+
     def create_tables(self, connection: Connection) -> None:
         there = self.table_names(connection)
         for table in names.BOOTSTRAP:

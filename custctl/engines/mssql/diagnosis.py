@@ -47,6 +47,7 @@ def preconditions(database: ServerDatabase, connection: SqlConnection) -> Iterat
     yield look.version()
     yield look.default_schema()
     yield look.may_create()
+    yield from database.taken_names(connection)
 
 
 def checks(database: ServerDatabase, scripts: Path) -> Iterator[Check]:

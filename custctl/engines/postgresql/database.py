@@ -36,6 +36,17 @@ if TYPE_CHECKING:
     from custctl.schema.own import Field
     from custctl.schema.shape import Difference, Shape
 
+# A type has the name of each table, too.
+_NO_TABLES = """
+SELECT relname, CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table'
+                             WHEN 'p' THEN 'partitioned table' WHEN 'S' THEN 'sequence' WHEN 'c' THEN 'type'
+                             ELSE 'index' END
+  FROM pg_catalog.pg_class
+ WHERE relnamespace = to_regnamespace(quote_ident(%(schema)s)) AND relname = ANY (%(tables)s) AND relkind <> 'r'
+UNION ALL
+SELECT typname, 'type' FROM pg_catalog.pg_type
+ WHERE typnamespace = to_regnamespace(quote_ident(%(schema)s)) AND typname = ANY (%(tables)s) AND typtype <> 'c'
+"""
 _SSLMODES = {"verify-full": "verify-full", "strict": "verify-full", "require": "require", "off": "disable"}
 _READ_ONLY = "default_transaction_read_only"
 # The places where a login's own default can be set, and the statement that resets it there.
@@ -301,6 +312,10 @@ class PostgresqlDatabase(ServerDatabase):
             " WHERE relkind IN ('r', 'p') AND relnamespace = to_regnamespace(quote_ident(%(schema)s))"
         )
         return {name for (name,) in connection.send(query, ("schema",), {"schema": self.settings.schema})}
+
+    def no_tables(self, connection: Connection) -> list[tuple[str, str]]:
+        values = {"schema": self.settings.schema, "tables": list(names.TABLES)}
+        return [(name, kind) for name, kind in connection.send(_NO_TABLES, tuple(values), values)]
 
     def create_tables(self, connection: Connection) -> None:
         # Not IF NOT EXISTS, which requires the privilege even when there is nothing to do.

@@ -104,6 +104,7 @@ def preconditions(database: ServerDatabase, connection: Connection) -> Iterator[
     look = _Look(database, connection)
     yield look.version()
     yield look.may_create()
+    yield from database.taken_names(connection)
 
 
 def _driver() -> Check:

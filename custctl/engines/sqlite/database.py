@@ -249,6 +249,14 @@ class SqliteDatabase(Database):
         rows = connection.send("SELECT name FROM sqlite_master WHERE type = 'table'")
         return {name for (name,) in rows if not name.startswith("sqlite_")}
 
+    def no_tables(self, connection: Connection) -> list[tuple[str, str]]:
+        tables = ", ".join(f"'{name}'" for name in names.TABLES)
+        query = (
+            "SELECT name, CASE type WHEN 'table' THEN 'virtual table' ELSE type END FROM sqlite_master"
+            f" WHERE lower(name) IN ({tables}) AND (type IN ('view', 'index') OR sql LIKE 'CREATE VIRTUAL %')"
+        )
+        return [(name, kind) for name, kind in connection.send(query)]
+
     def is_standby(self, connection: Connection) -> bool:
         return False  # a file is never a standby
 

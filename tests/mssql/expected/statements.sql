@@ -17,6 +17,8 @@ SELECT CAST(SCHEMA_NAME() AS NVARCHAR(256))
 GO
 SELECT HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'CREATE TABLE')
 GO
+SELECT o.name, LOWER(REPLACE(o.type_desc, '_', ' ')) FROM sys.objects AS o INNER JOIN sys.schemas AS s ON s.schema_id = o.schema_id WHERE s.name = ? AND o.name IN (N'schema_migration', N'custctl_metadata', N'customer', N'customer_password', N'customer_audit', N'customer_status', N'customer_import', N'customer_account', N'customer_account_outbox') AND o.type <> 'U'
+GO
 DECLARE @result INT, @name NVARCHAR(255) = N'custctl:…:' + CAST(DB_ID() AS NVARCHAR(10)); EXEC @result = sp_getapplock @Resource = @name, @LockMode = N'Exclusive', @LockOwner = N'Session', @LockTimeout = 100; SELECT @result AS result;
 GO
 SELECT SCHEMA_NAME()
