@@ -119,9 +119,11 @@ _OF_A_SUPERUSER = {
     "COPY branch FROM '/etc/hostname'": 'Only roles with privileges of the "pg_read_server_files" role',
     "COPY branch TO PROGRAM 'cat'": 'Only roles with privileges of the "pg_execute_server_program" role',
     "CREATE FUNCTION f() RETURNS int LANGUAGE c AS 'x', 'y'": "only a superuser can do this",
-    "SELECT pg_read_file('postgresql.conf')": "only a superuser can do this",
+    "SELECT pg_read_file('postgresql.conf')": "a superuser can do this, or grant the right",
+    "SET ROLE postgres": "a superuser can do this, or grant the right",
+    f"{OFF}CREATE DATABASE another": "a superuser can do this, or grant the right",
     "CREATE ROLE another": "Only roles with the CREATEROLE attribute may create roles",
-    "ALTER TABLE branch OWNER TO postgres": "",
+    "ALTER TABLE branch OWNER TO postgres": "a superuser can do this, or grant the right",
 }
 
 

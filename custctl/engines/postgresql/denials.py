@@ -25,6 +25,8 @@ _OURS = frozenset(table for rights in RIGHTS.values() for table in rights)
 _NAMED = re.compile(r"permission denied for (table|view|relation|sequence|schema|database) (.+)")
 _OWNED = re.compile(r"must be owner of (?:table|relation|view|sequence|index) (.+)")
 _SYSTEM = re.compile(r"\s*ALTER\s+SYSTEM\b", re.IGNORECASE)
+# Of these rights, the message alone says that they cannot be granted.
+_NEVER_GRANTED = re.compile(r"must be superuser|is a system trigger|permission denied for language ")
 _ROWS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "COPY")
 _DATA = _ROWS[:4]
 
@@ -137,8 +139,13 @@ def _ask(statement: str) -> str:
 
 def _superuser(error: Error, login: str, privilege: str) -> str:
     """Return the hint for a right that none of our roles has: a GRANT for a parameter, else the server's own words."""
-    parameter = re.search(r'parameter "([\w.]+)"', error.diag.message_primary or "")
+    message = error.diag.message_primary or ""
+    parameter = re.search(r'parameter "([\w.]+)"', message)
     if parameter is not None:
         return _ask(f"GRANT {privilege} ON PARAMETER {parameter[1]} TO {quoted(login)}")
     told = error.diag.message_detail or error.diag.message_hint
-    return visible(told).rstrip(".") if told else "only a superuser can do this"
+    if told:
+        return visible(told).rstrip(".")
+    if _NEVER_GRANTED.search(message):
+        return "only a superuser can do this"
+    return "a superuser can do this, or grant the right to do it"
