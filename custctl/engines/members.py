@@ -49,6 +49,7 @@ class Observation:
         role: the node's role.
         writable: whether it accepts writes: a primary that is not fenced.
         cluster_id: the id that all nodes of one database share: the system identifier, or the group's id.
+        server: the id of the running server itself; the same under all its addresses.
         timeline: the branch of the history that it is on.
         database_id: the id that the database was stamped with.
         environment: the environment that the database is stamped with.
@@ -81,6 +82,7 @@ class Observation:
     role: Role
     writable: bool
     cluster_id: str | None = None
+    server: str | None = None
     timeline: int | None = None
     database_id: str | None = None
     environment: str | None = None

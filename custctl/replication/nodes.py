@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from custctl.engines.at_once import at_once
 from custctl.engines.members import Member, Observation
 from custctl.replication.topology import Seen, Topology
-from custctl.support.errors import CustctlError, NotFoundError
+from custctl.support.errors import CustctlError, NotFoundError, UsageError
 from custctl.support.text import nearest
 
 if TYPE_CHECKING:
@@ -71,7 +71,20 @@ class Nodes:
             else:
                 self._highest_epoch = max(self._highest_epoch, answer.epoch or 0)
                 self.database_id = answer.database_id or self.database_id
-        return Topology(tuple(self._seen(node.name, seen) for node in self._nodes()), self.max_lag)
+        topology = Topology(tuple(self._seen(node.name, seen) for node in self._nodes()), self.max_lag)
+        self._check_distinct(topology)
+        return topology
+
+    def _check_distinct(self, topology: Topology) -> None:
+        """Refuse two nodes that are one server under two addresses: it would count twice, as a split brain too."""
+        servers: dict[str, Node] = {}
+        for node, found in topology.answered():
+            other = servers.setdefault(found.server, node) if found.server is not None else node
+            if other is not node:
+                raise UsageError(
+                    f"the nodes {other} and {node} of profile `{self._profile.name}` are the same server",
+                    hint="correct `host` or `port` of one of them in `database.nodes`, or remove one of the two",
+                )
 
     def _hang_up(self, name: str, why: CustctlError) -> None:
         member = self._members[name]

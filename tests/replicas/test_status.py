@@ -13,6 +13,7 @@ import termios
 import time
 
 import pytest
+import yaml
 
 from tests.conftest import Project
 from tests.faults.conftest import within
@@ -150,6 +151,24 @@ def test_no_primary(site: Inside, cluster: Cluster) -> None:
 def test_a_split_brain(site: Inside, cluster: Cluster) -> None:
     cluster.nodes["b"].sql("SELECT pg_promote()")
     _judged(site, 14, "split_brain", "`a` and `b` accept writes independently")
+
+
+@pytest.mark.parametrize("command", [STATUS, ("replica", "failover", "--to", "b", "--yes"), ("doctor",)])
+def test_one_server_under_two_addresses_is_no_split_brain(
+    command: tuple[str, ...], site: Inside, cluster: Cluster
+) -> None:
+    profile = site.path / "profiles" / "dev.yaml"
+    document = yaml.safe_load(profile.read_text())
+    document["database"]["nodes"].append({"name": "alias", "host": "localhost", "port": cluster.nodes["a"].port})
+    profile.write_text(yaml.safe_dump(document))
+    refused = site.run(*command, "-o", "json")
+    assert refused.code == 2
+    message = refused.error["message"] if command[0] == "replica" else refused.out
+    port = cluster.nodes["a"].port
+    assert (
+        f"the nodes `a` (127.0.0.1:{port}) and `alias` (localhost:{port}) of profile `dev` are the same server"
+        in message
+    )
 
 
 def test_a_fork_that_nobody_counted(site: Inside, cluster: Cluster) -> None:

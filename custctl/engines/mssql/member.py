@@ -189,6 +189,7 @@ class MssqlMember(AvailabilityMember):
             role=Role.PRIMARY if primary else Role.STANDBY,
             writable=seen.writable and primary,
             cluster_id=group_id,
+            server=f"{group_id} {replica}",
             name=replica,
             group=state,
             attached=tuple(

@@ -36,7 +36,7 @@ _FENCE = "default_transaction_read_only"
 _OBSERVED = f"""
 SELECT r.in_recovery,
        current_setting('{_FENCE}')::bool AS read_only,
-       (SELECT system_identifier::text FROM pg_control_system()) AS cluster_id,
+       (SELECT system_identifier::text FROM pg_control_system()) AS cluster_id, pg_postmaster_start_time() AS started,
        CASE WHEN r.in_recovery
             THEN w.received_tli
             ELSE {TIMELINE} END AS timeline,
@@ -172,6 +172,8 @@ class PostgresqlMember(StreamingMember):
             role=Role.STANDBY if standby else Role.PRIMARY,
             writable=not standby and not seen["read_only"],
             cluster_id=seen["cluster_id"],
+            # Standbys share the system identifier; no two servers of a cluster start in the same microsecond.
+            server=f"{seen['cluster_id']} {seen['started'].timestamp()}",
             timeline=seen["timeline"] or self._timeline_by_files(),
             database_id=known.get("database_id"),
             environment=known.get("environment"),
