@@ -112,7 +112,7 @@ _MSSQL = {
     "column renamed": "EXEC sp_rename 'customer.city', 'town', 'COLUMN'",
     "index dropped": "DROP INDEX customer_by_country ON customer",
     "table dropped": "DROP TABLE customer_import",
-    "column dropped": "DROP INDEX customer_by_company ON customer;"
+    "column dropped": "DROP INDEX customer_by_company ON customer; ALTER TABLE customer DROP COLUMN search_words;"
     " ALTER TABLE customer DROP CONSTRAINT customer_company_length; ALTER TABLE customer DROP COLUMN company",
     "version dropped": "ALTER TABLE customer DROP COLUMN version",
     "check dropped": "ALTER TABLE customer DROP CONSTRAINT customer_city_length",
