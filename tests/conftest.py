@@ -9,7 +9,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -172,6 +174,9 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def migrated(project: Project, migrated_file: Path) -> Project:
     """A project whose `dev` database has the schema and no customers."""
     shutil.copy(migrated_file, project.path / "dev.db")
+    # As one that was migrated here: by this id a cache tells databases apart.
+    with closing(project.database()) as copy:
+        copy.execute("UPDATE custctl_metadata SET value = ? WHERE name = 'database_id'", (str(uuid.uuid4()),))
     return project
 
 
