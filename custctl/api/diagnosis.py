@@ -249,6 +249,7 @@ def _confirmations(database: Database) -> Iterator[Check]:
 
 
 def _schema(profile: Profile, database: Database, sql_dir: Path) -> Iterator[Check]:
+    from custctl.migrations.runner import check_adopted
     from custctl.migrations.status import read_status
 
     status = read_status(database, sql_dir, profile.environment)
@@ -259,6 +260,7 @@ def _schema(profile: Profile, database: Database, sql_dir: Path) -> Iterator[Che
         with database.reading() as connection:
             taken = list(database.taken_names(connection))
         yield from taken
+    check_adopted(state, database.location)
     yield from _tables(database, state, plan)
     yield _version(plan)
     yield from _own_fields(database, state)

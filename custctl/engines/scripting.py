@@ -161,7 +161,7 @@ class Scripting(ABC):
 
     def taken_names(self, connection: Connection) -> Iterator[Check]:
         """Yield a failed check for each name of one of the program's tables that something else has."""
-        for name, kind in self.no_tables(connection):
+        for name, kind in self.non_tables(connection):
             value = f"the {kind} `{name}` is where custctl needs an ordinary table"
             hint = f"rename the {kind}"
             if name == CUSTOMER:
@@ -170,7 +170,7 @@ class Scripting(ABC):
                 )
             yield Check("tables", False, value, hint, ExitCode.MIGRATION)
 
-    def no_tables(self, connection: Connection) -> list[tuple[str, str]]:
+    def non_tables(self, connection: Connection) -> list[tuple[str, str]]:
         """Return what has the name of one of the program's tables and is no ordinary table: its name and kind."""
         return []
 

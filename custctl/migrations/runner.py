@@ -157,10 +157,19 @@ def check_state(state: State, environment: str, location: str) -> None:
     """
     if state.refusal is not None:
         raise state.refusal
+    check_adopted(state, location)
     if state.has_journal:
         found = state.standing or standing.Standing(None, 1, None, None)
         standing.check_environment(found, environment, location)
-    elif state.tables:
+
+
+def check_adopted(state: State, location: str) -> None:
+    """Refuse a database that others made.
+
+    Raises:
+        MigrationError: it has tables but no journal.
+    """
+    if state.tables and not state.has_journal:
         some = ", ".join(f"`{name}`" for name in sorted(state.tables)[:5])
         raise MigrationError(
             f"{location} has tables ({some}) and no journal",

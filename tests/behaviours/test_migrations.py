@@ -178,6 +178,7 @@ def test_tables_without_a_journal_are_adopted_by_a_baseline(empty: Place) -> Non
     error = place.refused(11, "migrate")
     assert "no journal" in error["message"]
     assert "migrate baseline" in error["hint"]
+    assert place.refused(11, "migrate", "status", "--check") == error
     adopted = place.items("migrate", "baseline", "2")
     assert [row["version"] for row in adopted] == [1, 2]
     assert states(place) == {"0001_a": "baseline", "0002_b": "baseline", "0003_c": "pending"}

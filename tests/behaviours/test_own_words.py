@@ -50,7 +50,7 @@ def indexes(place: Place) -> set[tuple[str, str]]:
         return set(place.sql("SELECT indexname::text, indexdef FROM pg_indexes WHERE tablename = 'customer'"))
     if place.engine == "sqlite":
         return set(place.sql("SELECT name, sql FROM sqlite_master WHERE type IN ('view', 'trigger')"))
-    return set(place.sql("SELECT name, type_desc FROM sys.indexes"))
+    return set(place.sql("SELECT name, type_desc FROM sys.indexes WHERE object_id = OBJECT_ID('customer')"))
 
 
 def everyone(place: Place) -> list[dict[str, Any]]:

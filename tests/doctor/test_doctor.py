@@ -152,6 +152,14 @@ def test_before_the_first_migration(engine_project: EngineProject) -> None:
     }
 
 
+def test_before_an_adoption(engine_project: EngineProject) -> None:
+    engine_project.sql("CREATE TABLE customer (customer_id INTEGER)")
+    code = 3 if engine_project.engine == "sqlite" else 11  # a new file is not in WAL mode yet
+    schema = Patient(engine_project).faults(code=code)["schema"]
+    assert "has tables (`customer`) and no journal" in schema["value"]
+    assert "migrate baseline --help" in schema["hint"]
+
+
 # -- faults of the schema --------------------------------------------------------------------------
 
 

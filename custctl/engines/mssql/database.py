@@ -222,7 +222,7 @@ class MssqlDatabase(ServerDatabase):
         )
         return {name for (name,) in connection.send(query, ("schema:text",), {"schema": self.settings.schema})}
 
-    def no_tables(self, connection: Connection) -> list[tuple[str, str]]:
+    def non_tables(self, connection: Connection) -> list[tuple[str, str]]:
         tables = ", ".join(f"N'{name}'" for name in names.TABLES)
         query = (
             "SELECT o.name, LOWER(REPLACE(o.type_desc, '_', ' ')) FROM sys.objects AS o"

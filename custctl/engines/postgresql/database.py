@@ -313,7 +313,7 @@ class PostgresqlDatabase(ServerDatabase):
         )
         return {name for (name,) in connection.send(query, ("schema",), {"schema": self.settings.schema})}
 
-    def no_tables(self, connection: Connection) -> list[tuple[str, str]]:
+    def non_tables(self, connection: Connection) -> list[tuple[str, str]]:
         values = {"schema": self.settings.schema, "tables": list(names.TABLES)}
         return [(name, kind) for name, kind in connection.send(_NO_TABLES, tuple(values), values)]
 

@@ -249,7 +249,7 @@ class SqliteDatabase(Database):
         rows = connection.send("SELECT name FROM sqlite_master WHERE type = 'table'")
         return {name for (name,) in rows if not name.startswith("sqlite_")}
 
-    def no_tables(self, connection: Connection) -> list[tuple[str, str]]:
+    def non_tables(self, connection: Connection) -> list[tuple[str, str]]:
         tables = ", ".join(f"'{name}'" for name in names.TABLES)
         query = (
             "SELECT name, CASE type WHEN 'table' THEN 'virtual table' ELSE type END FROM sqlite_master"

@@ -51,6 +51,7 @@ def status(
     from custctl.cli.commands.migrate.shape import check_shape, tell_shape
     from custctl.cli.commands.reporting import tell_lacking
     from custctl.migrations.plan import check_plan
+    from custctl.migrations.runner import check_adopted
     from custctl.support.errors import MigrationError, PendingError
 
     context = Context.of(ctx)
@@ -81,6 +82,7 @@ def status(
         tell_lacking(context.console, found.lacking)
     tell_shape(context, found.shape)
     if check:
+        check_adopted(found.state, context.profile.location)
         check_plan(plan, allow_out_of_order=True)
         if plan.missing:
             names = ", ".join(f"`{record.name}`" for record in plan.missing)
