@@ -14,9 +14,8 @@ from custctl.engines.model import Check, Index, LockHolder, Merge, Node, Remains
 from custctl.engines.postgresql import errors
 from custctl.engines.postgresql.attempts import PROTOCOL_VIOLATION, is_answer, translate_attempt
 from custctl.engines.postgresql.connection import AttemptError, LimitedConnection, NoPasswordError
-from custctl.engines.postgresql.libpq import authorities, overruled
-from custctl.engines.postgresql.oauth import hand_over
-from custctl.engines.postgresql.pooling import APPLICATION, is_pooled, require_session, set_config
+from custctl.engines.postgresql.login import options, parameters, script_settings, search_path, session_settings
+from custctl.engines.postgresql.pooling import is_pooled, require_session, set_config
 from custctl.engines.postgresql.running import PostgresqlConnection
 from custctl.engines.postgresql.timeline import TIMELINE
 from custctl.engines.server import DriverError, DriverErrors, ServerDatabase
@@ -47,7 +46,6 @@ UNION ALL
 SELECT typname, 'type' FROM pg_catalog.pg_type
  WHERE typnamespace = to_regnamespace(quote_ident(%(schema)s)) AND typname = ANY (%(tables)s) AND typtype <> 'c'
 """
-_SSLMODES = {"verify-full": "verify-full", "strict": "verify-full", "require": "require", "off": "disable"}
 _READ_ONLY = "default_transaction_read_only"
 # The places where a login's own default can be set, and the statement that resets it there.
 _LOGINS_OWN = {
@@ -74,7 +72,7 @@ class PostgresqlDatabase(ServerDatabase):
 
     def dial(self, node: Node) -> LimitedConnection:
         password, missing = self._password()
-        login = {**self._login(node, password), **self._by_token(node)}
+        login = parameters(self.settings, node, password)
         try:
             return self._connected(login)
         except psycopg.Error as error:
@@ -85,7 +83,7 @@ class PostgresqlDatabase(ServerDatabase):
             raise told from DriverError(errors.words(error), answered=is_answer(error))
 
     def _connected(self, login: dict[str, Any]) -> LimitedConnection:
-        given = {**login, "options": self._options()}
+        given = {**login, "options": options(self.settings)}
         try:
             driver = LimitedConnection.connect(**given, autocommit=True)
         except AttemptError as error:
@@ -98,89 +96,12 @@ class PostgresqlDatabase(ServerDatabase):
             driver.prepare_threshold = None
         return driver
 
-    def _by_token(self, node: Node) -> dict[str, Any]:
-        """Return the options for a login with a token; empty for other logins."""
-        settings = self.settings
-        if settings.token is None:
-            return {}
-        token = settings.token(node.host, node.port)
-        if settings.auth != "oauth":
-            return {"password": token}
-        hand_over(settings.issuer, token)
-        # A server that asks for another proof, such as a password, gets none.
-        return {
-            "oauth_issuer": settings.issuer,
-            "oauth_client_id": settings.client_id,
-            "require_auth": "oauth",
-        }
-
     def _password(self) -> tuple[str | None, NoCredentialError | None]:
         """Return the password, or the error to raise if there is none and the server wants one."""
         try:
             return self.settings.password(), None
         except NoCredentialError as missing:
             return None, missing
-
-    def _login(self, node: Node, password: str | None) -> dict[str, Any]:
-        settings = self.settings
-        login: dict[str, Any] = {
-            "host": node.host,
-            "hostaddr": "",
-            "port": node.port,
-            "dbname": settings.name,
-            "user": settings.user,
-            "password": password,
-            "sslmode": _SSLMODES[settings.tls],
-            "client_encoding": "utf8",
-            # libpq treats anything below two seconds as two.
-            "connect_timeout": max(2, round(settings.connect_timeout)),
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-        }
-        if settings.tls in ("verify-full", "strict"):
-            login["sslrootcert"] = authorities(settings.tls_ca)
-        if settings.tls == "strict":
-            login["sslnegotiation"] = "direct"
-        if settings.auth != "integrated":
-            # Do not use a Kerberos ticket that happens to be there.
-            login["gssencmode"] = "disable"
-        given = {name: value for name, value in login.items() if value is not None}
-        # Only the profile decides where the nodes are and how a session is set up.
-        return {**overruled({*given, "options"}), **given}
-
-    def _session(self) -> dict[str, str]:
-        """Return the settings of our sessions."""
-        timeout = int(self.settings.statement_timeout * 1000)
-        return {
-            "application_name": f"{APPLICATION} {self.settings.actor}"[:63],
-            "statement_timeout": str(timeout),
-            # Shorter than the statement timeout, so that the error names a lock.
-            "lock_timeout": str(timeout * 9 // 10),
-            # A commit that does not reach the server leaves its transaction open; this ends it before our wait ends.
-            "idle_in_transaction_session_timeout": str(timeout),
-            "TimeZone": "UTC",
-            "DateStyle": "ISO",
-            "search_path": self._search_path(),
-            "client_min_messages": "warning",
-            "standard_conforming_strings": "on",
-            # Compiling a statement takes longer than reading a page.
-            "jit": "off",
-        }
-
-    def _options(self) -> str:
-        """Return the session's settings as libpq's `options`, which are sent with the login at no extra cost."""
-        escaped = {name: value.replace("\\", "\\\\").replace(" ", "\\ ") for name, value in self._session().items()}
-        return " ".join(f"-c {name}={value}" for name, value in escaped.items())
-
-    def _search_path(self) -> str:
-        quoted = '"' + self.settings.schema.replace('"', '""') + '"'
-        return "public" if self.settings.schema == "public" else f"{quoted}, public"
-
-    def _script_settings(self) -> dict[str, str]:
-        """Return the settings of a script's session: no limit on statements, one on locks."""
-        timeout = int(self.settings.statement_timeout * 1000)
-        return {**self._session(), "statement_timeout": "0", "lock_timeout": str(timeout)}
 
     # These use what a server sends with the login, at no extra cost.
 
@@ -262,7 +183,7 @@ class PostgresqlDatabase(ServerDatabase):
     def _start(self, connection: Connection, level: str, settings: dict[str, str]) -> None:
         """Begin a transaction with these settings in one round trip; behind a pooler, with all of ours."""
         driver = self._driver(connection)
-        told = {**self._session(), **settings} if driver.pooled else settings
+        told = {**session_settings(self.settings), **settings} if driver.pooled else settings
         driver.execute(f"BEGIN ISOLATION LEVEL {level}" + (f"; {set_config(told, local=True)}" if told else ""))
 
     def _commit_and_locate(self, connection: Connection) -> LogPosition | None:
@@ -502,7 +423,7 @@ class PostgresqlDatabase(ServerDatabase):
         from custctl.engines.postgresql.session import PostgresqlScriptSession
 
         with self.errors():
-            session = PostgresqlScriptSession(self, self._script_settings())
+            session = PostgresqlScriptSession(self, script_settings(self.settings))
             try:
                 yield session
             finally:
@@ -560,7 +481,7 @@ class PostgresqlDatabase(ServerDatabase):
 
     @property
     def opening(self) -> Sequence[str]:
-        return (f"SET search_path = {self._search_path()}",)
+        return (f"SET search_path = {search_path(self.settings.schema)}",)
 
     def product(self) -> Product:
         from custctl.engines.postgresql.made import MADE
