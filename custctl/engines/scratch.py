@@ -9,7 +9,9 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from custctl.engines.sqlite.bulk import merge
+from custctl.engines.connection import Compared
+from custctl.engines.sqlite.bulk import OwnColumn, merge
+from custctl.engines.sqlite.forms import json_form
 from custctl.engines.sqlite.running import quote
 from custctl.schema.own import OwnFields, field_text, from_cell
 
@@ -42,6 +44,13 @@ class Scratch:
         # With an empty name, SQLite uses a temporary file and a small cache, so memory use stays constant.
         self._driver = sqlite3.connect("", isolation_level=None)
         self._driver.execute("PRAGMA journal_mode = OFF")
+        self._driver.create_function("custctl_json", 1, json_form, deterministic=True)
+        # Every value is a text in one form, but that of JSON keeps the order of its keys.
+        self._json = {
+            field.name: OwnColumn(lambda text: text, lambda place: Compared(f"custctl_json({place})"))
+            for field in own.fields
+            if field.kind == "json"
+        }
         declared = [
             f"{quote(name)}{' UNIQUE' if name == key else ''}"
             + (f" DEFAULT '{defaults[name]}'" if name in defaults else "")
@@ -68,7 +77,7 @@ class Scratch:
             places = ", ".join("?" for _ in known)
             names = ", ".join(map(quote, known))
             self._driver.executemany(f'INSERT OR IGNORE INTO "{table}" ({names}) VALUES ({places})', held)
-        merged = merge(self._driver, table, columns, {}, rows, key=key, insert=insert, update=update)
+        merged = merge(self._driver, table, columns, self._json, rows, key=key, insert=insert, update=update)
         self._driver.execute("COMMIT")
         return merged
 

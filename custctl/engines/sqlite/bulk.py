@@ -9,17 +9,33 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from custctl.engines.model import Merge
 from custctl.engines.sqlite.running import quote
+
+if TYPE_CHECKING:
+    from custctl.engines.connection import Compared
+
+
+class OwnColumn(NamedTuple):
+    """A column of the company's own.
+
+    Attributes:
+        stored: converts a text to the column's value.
+        compared: returns the expression by which a column or a stored value is compared: other programs may have
+            written the same value in another form, such as a time with a blank in place of the `T`.
+    """
+
+    stored: Callable[[str | None], Any]
+    compared: Callable[[str], Compared]
 
 
 def merge(
     driver: sqlite3.Connection,
     table: str,
     columns: Sequence[str],
-    typed: Mapping[int, Callable[[str | None], Any]],
+    own: Mapping[str, OwnColumn],
     rows: Sequence[Sequence[Any]],
     *,
     key: str,
@@ -31,9 +47,10 @@ def merge(
     A write transaction holds the only write lock, so the result of the lookup stays valid.
 
     Args:
-        typed: converters from text to a column's value, by column number, for columns that do not take the text itself.
+        own: the company's own columns by name; the other columns take the text itself.
     """
-    staged = _Stage(driver, table, columns, key)
+    staged = _Stage(driver, table, columns, own, key)
+    typed = {at: own[name].stored for at, name in enumerate(columns) if name in own}
     if typed:
         rows = [[typed[at](cell) if at in typed else cell for at, cell in enumerate(row)] for row in rows]
     staged.fill(rows)
@@ -55,7 +72,9 @@ def merge(
 class _Stage:
     """The temporary table of a batch; `position` starts at 1, the other columns are named by number."""
 
-    def __init__(self, driver: sqlite3.Connection, table: str, columns: Sequence[str], key: str) -> None:
+    def __init__(
+        self, driver: sqlite3.Connection, table: str, columns: Sequence[str], own: Mapping[str, OwnColumn], key: str
+    ) -> None:
         self._driver = driver
         self._name = table
         self._table = quote(table)
@@ -63,6 +82,12 @@ class _Stage:
         self._staged = [f"s.c{number}" for number in range(len(columns))]
         self._stage = f"temp.custctl_stage_{len(columns)}"
         self._match = f"held.{quote(key)} = {self._staged[columns.index(key)]}"
+        self._compared = [
+            (own[name].compared(f"held.{column}").rank, own[name].compared(staged).rank)
+            if name in own
+            else (f"held.{column} COLLATE BINARY", staged)
+            for name, column, staged in zip(columns, self._columns, self._staged, strict=True)
+        ]
 
     def fill(self, rows: Sequence[Sequence[Any]]) -> None:
         """Replace the contents of the table with this batch."""
@@ -79,16 +104,15 @@ class _Stage:
 
     def known_and_same(self) -> list[tuple[int, int, int]]:
         """Return position, id and whether the values are equal, for keys that exist."""
-        pairs = zip(self._columns, self._staged, strict=True)
-        same = " AND ".join(f"held.{column} COLLATE BINARY IS {staged}" for column, staged in pairs)
+        same = " AND ".join(f"{held} IS {staged}" for held, staged in self._compared)
         query = f"SELECT s.position - 1, held.id, {same} FROM {self._stage} AS s CROSS JOIN {self._table} AS held"
         return self._driver.execute(f"{query} ON {self._match} ORDER BY 1").fetchall()
 
     def update(self) -> None:
         """Write the rows that differ."""
-        pairs = list(zip(self._columns, self._staged, strict=True))
+        pairs = zip(self._columns, self._staged, strict=True)
         assignments = ", ".join(f"{column} = {staged}" for column, staged in pairs)
-        differs = " OR ".join(f"held.{column} COLLATE BINARY IS NOT {staged}" for column, staged in pairs)
+        differs = " OR ".join(f"{held} IS NOT {staged}" for held, staged in self._compared)
         self._driver.execute(
             f"UPDATE {self._table} AS held SET {assignments} FROM {self._stage} AS s"
             f" WHERE {self._match} AND ({differs})"

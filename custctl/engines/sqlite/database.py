@@ -357,11 +357,13 @@ class SqliteDatabase(Database):
         insert: bool,
         update: bool,
     ) -> Merge:
-        from custctl.engines.sqlite.bulk import merge
+        from custctl.engines.sqlite.bulk import OwnColumn, merge
 
-        own = connection.own.by_name
-        typed = {at: partial(connection.own_value, own[name]) for at, name in enumerate(columns) if name in own}
-        return merge(connection.driver, table, columns, typed, rows, key=key, insert=insert, update=update)
+        own = {
+            field.name: OwnColumn(partial(connection.own_value, field), partial(connection.own_compared, field))
+            for field in connection.own.fields
+        }
+        return merge(connection.driver, table, columns, own, rows, key=key, insert=insert, update=update)
 
     def drop_secondary_indexes(self, connection: Connection, table: str, at_most: int) -> Sequence[Index]:
         from custctl.engines.sqlite.secondary import drop
