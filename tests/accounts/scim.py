@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from tests.accounts.peer import Answer, Asked, Peer, whole
 from tests.servers.ports import free_port
@@ -26,15 +25,16 @@ Fault = Answer | None
 
 @dataclass(slots=True)
 class Directory:
-    """One tenant of the server, seen behind custctl's back."""
+    """The accounts of a server, seen behind custctl's back.
+
+    Attributes:
+        path: the path of its base URL.
+        keeps_references: whether the server keeps `externalId`.
+    """
 
     port: int
-    tenant: str
-
-    @property
-    def path(self) -> str:
-        """The path of its base URL."""
-        return f"/{self.tenant}/v2"
+    path: str
+    keeps_references: bool = True
 
     @property
     def url(self) -> str:
@@ -51,7 +51,7 @@ class Directory:
         """Return all accounts, by user name."""
         found: list[dict[str, Any]] = []
         while True:
-            page = self.ask("GET", f"Users?startIndex={len(found) + 1}&count=100").get("Resources") or []
+            page = self.ask("GET", f"Users?startIndex={len(found) + 1}").get("Resources") or []
             found += page
             if not page:
                 return sorted(found, key=lambda each: str(each["userName"]))
@@ -65,7 +65,8 @@ class Directory:
 
     def create(self, email: str, **more: Any) -> str:
         """Make an account, as somebody else would, and return its id."""
-        user = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": email, "active": True, **more}
+        user = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": email, "active": True}
+        user |= {"name": {"formatted": "Some Body", "familyName": "Body"}, **more}
         made: str = self.ask("POST", "Users", user)["id"]
         return made
 
@@ -106,19 +107,20 @@ def server(log: Path) -> Iterator[int]:
             [*command, "--bearer-token", TOKEN, "--dynamic-tenants"], stdout=stream, stderr=subprocess.STDOUT
         )
         try:
-            _wait(port, process)
+            wait_for(Directory(port, "/up/v2"), process)
             yield port
         finally:
             process.kill()
             process.wait()
 
 
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_for(directory: Directory, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the server that was started answers."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         assert process.poll() is None, "the SCIM server has ended"
         try:
-            forward(port, Asked("GET", "/up/v2/ServiceProviderConfig", _HEADERS, b""))
+            directory.ask("GET", "ServiceProviderConfig")
         except OSError:
             time.sleep(0.1)
         else:
@@ -133,14 +135,12 @@ class Front:
     Attributes:
         fault: chooses what comes in place of an answer; the request is not sent on.
         lose: chooses requests that are sent on, and whose answer is lost.
-        forgetful: whether it ignores filters, announces none, and drops `externalId`: what canaille 0.3.6 does.
     """
 
     directory: Directory
     peer: Peer = field(init=False)
     fault: Callable[[Asked], Fault] = lambda _: None
     lose: Callable[[Asked], bool] = lambda _: False
-    forgetful: bool = False
 
     def __post_init__(self) -> None:
         self.peer = Peer(self._answer)
@@ -158,26 +158,13 @@ class Front:
         fault = self.fault(asked)
         if fault is not None:
             return fault
-        status, headers, data = forward(self.directory.port, self._forgotten(asked) if self.forgetful else asked)
+        status, headers, data = forward(self.directory.port, asked)
         if self.lose(asked):
             return lambda connection, _: connection.close()
-        if self.forgetful and asked.target.endswith("ServiceProviderConfig"):
-            data = _bytes({**json.loads(data), "filter": {"supported": False, "maxResults": 0}})
         told = [
             f"{name}: {value}" for name, value in headers if name.lower() in ("content-type", "etag", "retry-after")
         ]
         return whole(f"{status} X", data, *told)
-
-    @staticmethod
-    def _forgotten(asked: Asked) -> Asked:
-        parts = urlsplit(asked.target)
-        query = urlencode(
-            [(name, value) for name, value in parse_qsl(parts.query) if name != "filter"], quote_via=quote
-        )
-        body = asked.body
-        if body:
-            body = _bytes({name: value for name, value in json.loads(body).items() if name != "externalId"})
-        return Asked(asked.method, f"{parts.path}?{query}" if query else parts.path, asked.headers, body)
 
 
 @contextmanager
@@ -193,4 +180,4 @@ def front(directory: Directory) -> Iterator[Front]:
 
 def new_directory(port: int) -> Directory:
     """Return a directory without accounts."""
-    return Directory(port, f"t{uuid.uuid4().hex[:12]}")
+    return Directory(port, f"/t{uuid.uuid4().hex[:12]}/v2")

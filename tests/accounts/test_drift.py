@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from custctl.accounts import drift, scim
-from tests.accounts.conftest import give_provider
+from tests.accounts.conftest import ON_CANAILLE, give_provider
 from tests.accounts.peer import Asked, whole
 from tests.accounts.scim import Directory, Front
 from tests.behaviours.support import Place
@@ -95,6 +95,44 @@ def add_customers(place: Place, count: int) -> None:
     rows = "\n".join(f"c{number}@example.com,F,L" for number in range(count))
     place.run("customer", "import", "-", stdin=f"email,first_name,last_name\n{rows}\n")
     place.run("identity", "sync")
+
+
+@ON_CANAILLE
+def test_drifts_are_found_and_mended_without_filters_and_references(local: Place, directory: Directory) -> None:
+    # It is there first, so a server that ignores filters shows it whatever was asked.
+    foreign = directory.create("admin@example.com")
+    add_customers(local, 6)
+    assert {(each["kind"], each["subject"]) for each in found(local)} == {("stray", foreign)}
+    accounts = {each["userName"]: str(each["id"]) for each in directory.accounts()}
+    gone, disabled, moved, unlinked, orphan, _ = (accounts[f"c{number}@example.com"] for number in range(6))
+    directory.ask("DELETE", f"Users/{gone}")
+    directory.patch(disabled, "active", False)
+    directory.patch(moved, "emails", [{"value": "x@example.com"}])
+    local.sql(f"DELETE FROM customer_account WHERE subject = '{unlinked}'")
+    local.sql(f"DELETE FROM customer WHERE id = (SELECT customer_id FROM customer_account WHERE subject = '{orphan}')")
+    assert {(each["kind"], each["subject"]) for each in found(local)} == {
+        ("missing", gone),
+        ("state", disabled),
+        ("email", moved),
+        # Nothing on the account says whose it is.
+        ("missing", None),
+        ("stray", unlinked),
+        ("stray", orphan),
+        ("stray", foreign),
+    }
+    found(local, "--fix", "--yes")
+    # A person decides whose an account is, and which ones to remove.
+    number = next(each["id"] for each in local.items("customer", "list") if each["email"] == "c3@example.com")
+    assert (
+        f"account `{unlinked}` has the email of customer {number}" in local.refused(12, "identity", "sync")["message"]
+    )
+    local.ok("identity", "link", number, unlinked)
+    local.ok("identity", "sync")
+    assert {(each["kind"], each["subject"]) for each in found(local)} == {("stray", orphan), ("stray", foreign)}
+    assert directory.states() == {
+        "admin@example.com": True,
+        **{f"c{number}@example.com": True for number in range(6)},
+    }
 
 
 @pytest.fixture
