@@ -75,6 +75,26 @@ def ask(web: Web, name: str, method: str, path: str, *, text: bool = False, **co
     return Reply(response.status_code, document, headers)
 
 
+class Repetition:
+    """Notices that a list repeats itself, in constant memory: Brent's algorithm for finding a cycle.
+
+    Source: R. P. Brent, "An improved Monte Carlo factorization algorithm", BIT 20 (1980).
+    """
+
+    def __init__(self) -> None:
+        self._kept: object = None
+        self._steps, self._limit = 0, 1
+
+    def is_known(self, page: object) -> bool:
+        """Return whether the list repeats itself; `page` is what identifies its next page."""
+        if page == self._kept:
+            return True
+        self._steps += 1
+        if self._steps == self._limit:
+            self._kept, self._steps, self._limit = page, 0, self._limit * 2
+        return False
+
+
 def patiently(
     call: Callable[[], T], wait: Callable[[float], None], has_time: Callable[[float], bool] = lambda _: True
 ) -> T:

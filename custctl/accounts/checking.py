@@ -47,9 +47,12 @@ def check_accounts(
 
 def _ask(profile: Profile, environ: Mapping[str, str]) -> str:
     """Send the provider a request, and return its name."""
+    from custctl.support.web import starting_within
+
     provider = open_provider(profile, environ)
     try:
-        provider.abilities()
+        with starting_within(profile.identity.timeout):
+            provider.abilities()
     finally:
         provider.close()
     return provider.name

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from custctl.accounts.asking import patiently, unclear
+from custctl.accounts.asking import Repetition, patiently, unclear
 from custctl.accounts.aws import Chain, Fault, Service
 from custctl.accounts.made_passwords import make_password
 from custctl.accounts.provider import (
@@ -32,6 +32,8 @@ REFERENCE: Final = "custom:custctl_reference"
 """The attribute that holds the reference, in pools that have it."""
 PAGE: Final = 60
 """Maximum accounts that one request lists."""
+
+_EMPTY = 100  # pages without users in a row, after which a list is given up
 
 _MISSING = "UserNotFoundException"
 _TAKEN = frozenset({"UsernameExistsException", "AliasExistsException"})
@@ -321,22 +323,25 @@ class Cognito:
             yield from users
 
     def _lists(self, page: Callable[[Mapping[str, Any]], tuple[list[_User], str | None]]) -> Iterator[list[_User]]:
-        """Yield pages; detect a cycle of tokens in constant memory (Brent's algorithm).
+        """Yield pages.
 
         Args:
             page: returns the page that the given fields ask for, and the token of the next one.
+
+        Raises:
+            ProviderUnavailableError: the pool repeats itself, or many pages in a row are empty.
         """
         users, token = page({"Limit": PAGE})
         yield users
-        kept, steps, limit = token, 0, 1
+        pages, empty = Repetition(), 0
         while token:
+            if pages.is_known({user.account.subject for user in users} or token):
+                raise unclear(self.name, "the same page twice")
+            empty = 0 if users else empty + 1
+            if empty == _EMPTY:
+                raise unclear(self.name, f"{_EMPTY} pages without users in a row")
             users, token = page({"Limit": PAGE, "PaginationToken": token})
             yield users
-            if token and token == kept:
-                raise unclear(self.name, "the same page twice")
-            steps += 1
-            if steps == limit:
-                kept, steps, limit = token, 0, limit * 2
 
     def _list(self, asked: Mapping[str, Any]) -> tuple[list[_User], str | None]:
         try:

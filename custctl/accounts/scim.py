@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from custctl.accounts.asking import CHECK, PAUSE, patiently, seconds_to_wait
+from custctl.accounts.asking import CHECK, PAUSE, Repetition, patiently, seconds_to_wait
 from custctl.accounts.provider import (
     Abilities,
     Account,
@@ -147,19 +147,18 @@ class Scim:
             page_from: returns the page that begins with this account, and how many accounts there are.
 
         Raises:
-            ProviderRefusedError: the server repeats the same page, or returns more accounts than there can be.
+            ProviderRefusedError: the server repeats itself, or returns more accounts than there can be.
         """
-        start, before, most = 1, set[str](), 0
+        start, most, pages = 1, 0, Repetition()
         while True:
             page, total = page_from(start)
             most = most or 2 * total + _SLACK
-            shown = {str(resource.get("id")) for resource in page}
             if not page:
                 return
-            if shown == before or start > most:
+            if pages.is_known({str(resource.get("id")) for resource in page}) or start > most:
                 raise ProviderRefusedError(f"{self.name} does not page its list: it shows the same accounts again")
             yield page
-            before, start = shown, start + len(page)
+            start += len(page)
             if start > total:
                 return
 

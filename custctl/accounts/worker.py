@@ -61,7 +61,7 @@ class Worker:
     Args:
         environment: the profile's environment; the database's stamp must equal it.
         disables: whether the account of a deleted customer is disabled instead of deleted.
-        patience: maximum seconds for the whole run; None for no limit. A request in progress is not cut short.
+        patience: seconds after which no call to the provider starts; None for no limit.
         note: called with the reason when the run waits.
     """
 

@@ -92,12 +92,24 @@ class Accounts:
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
 
+    @property
+    def _patience(self) -> float:
+        """Seconds after which a command about some customers starts no request."""
+        return self._opened.profile.identity.timeout
+
     @contextmanager
-    def provider(self) -> Iterator[Provider]:
-        """Open the provider for the block."""
+    def _provider(self, patience: float | None) -> Iterator[Provider]:
+        """Open the provider for the block.
+
+        Args:
+            patience: seconds after which no request starts; None for no limit.
+        """
+        from custctl.support.web import starting_within
+
         made = open_provider(self._opened.profile, self._opened.environ)
         try:
-            yield made
+            with starting_within(patience):
+                yield made
         finally:
             made.close()
 
@@ -110,7 +122,7 @@ class Accounts:
         linked, counts, failures = opened.database.read(_counted)
         name, fault, abilities = str(opened.profile.identity.provider), None, None
         try:
-            with self.provider() as provider:
+            with self._provider(self._patience) as provider:
                 name = provider.name
                 abilities = provider.abilities()
         except CustctlError as error:
@@ -127,7 +139,8 @@ class Accounts:
         from custctl.accounts.worker import Worker
 
         opened = self._opened
-        with self.provider() as provider:
+        # The worker starts no call after its time, and need not record a call as failed that began shortly before.
+        with self._provider(2 * patience if patience is not None else None) as provider:
             yield Worker(
                 opened.database,
                 opened.profile.environment,
@@ -162,7 +175,7 @@ class Accounts:
         try:
             if not self._is_pending(outcome.customer_id):
                 return outcome
-            with self._worker(profile.identity.timeout) as worker:
+            with self._worker(self._patience) as worker:
                 reason = worker.follow_customer(outcome.customer_id).reason
         except CustctlError as error:
             reason = error
@@ -193,7 +206,7 @@ class Accounts:
         try:
             if not database.read(left, replica=False):
                 return None
-            with self._worker(profile.identity.timeout) as worker:
+            with self._worker(self._patience) as worker:
                 reason = worker.follow_operation(operation_id).reason
             count = database.read(left, replica=False)
         except CustctlError as error:
@@ -229,7 +242,7 @@ class Accounts:
 
         at, subject = opened.database.read(look, replica=False)
         pending = self._is_pending(customer.id)
-        with self.provider() as provider:
+        with self._provider(self._patience) as provider:
             subject = subject if at == provider.name else None
             account = provider.find(subject) if subject is not None else None
         return Linked(customer, subject, account, pending)
@@ -257,7 +270,7 @@ class Accounts:
         from custctl.customers.outbox import enqueue
 
         require_provider(self._opened.profile)
-        with self.provider() as provider:
+        with self._provider(self._patience) as provider:
             account = provider.find(subject)
             if account is None:
                 raise NotFoundError(f"{provider.name} has no account `{subject}`")
@@ -323,7 +336,7 @@ class Accounts:
             return store.note(str(who), action, operation_id=operation_id, detail={})
         found = self._linked(who)
         assert found.subject is not None
-        with self.provider() as provider:
+        with self._provider(self._patience) as provider:
             ask(provider, found.subject)
             detail = {"provider": provider.name}
         return store.note(str(found.customer.id), action, operation_id=operation_id, detail=detail)
@@ -336,7 +349,7 @@ class Accounts:
 
         opened = self._opened
         require_provider(opened.profile)
-        with self.provider() as provider:
+        with self._provider(None) as provider:
             yield Mover(
                 opened.database,
                 opened.store,
@@ -386,7 +399,7 @@ class Accounts:
         disables = opened.profile.identity.on_delete == "disable"
         comparison = Comparison()
         try:
-            with self.provider() as provider:
+            with self._provider(None) as provider:
 
                 def wait(seconds: float) -> None:
                     opened.tell.note(f"{provider.name} asks to wait {seconds:.0f} s")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 LARGEST = 16 * 1024 * 1024
 """Maximum bytes of an answer."""
 
+# `time.monotonic()` after which no request starts, in seconds.
+_ends: ContextVar[float | None] = ContextVar("ends", default=None)
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 # Headers that describe the bytes on the wire, not the bytes that were read.
 _OF_THE_WIRE = frozenset({"content-encoding", "content-length", "transfer-encoding"})
@@ -33,6 +36,19 @@ def is_private(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+
+
+@contextmanager
+def starting_within(seconds: float | None) -> Iterator[None]:
+    """Start no request in the block after this time; None for no limit.
+
+    Many requests that are each in time would otherwise add up without end. The last one still has its own limit.
+    """
+    token = _ends.set(time.monotonic() + seconds if seconds is not None else None)
+    try:
+        yield
+    finally:
+        _ends.reset(token)
 
 
 def json_of(response: httpx.Response) -> Any:
@@ -80,7 +96,8 @@ class Web:
     def send(self, method: str, path: str, *, timeout: float | None = None, **content: Any) -> httpx.Response:
         """Send a request and return the complete answer, whatever its status; redirects are not followed.
 
-        The time limit covers the whole request, including a silent name server and a slow answer.
+        The time limit covers the whole request, including a silent name server and a slow answer. `starting_within`
+        limits all requests of a block.
 
         Args:
             timeout: seconds for this request; by default the client's limit.
@@ -90,6 +107,9 @@ class Web:
             UnavailableError: no complete answer came in time, and the request's effect is unknown.
             CredentialError: the server's certificate is not trusted.
         """
+        ends = _ends.get()
+        if ends is not None and time.monotonic() >= ends:
+            raise UnavailableError(f"`{self.host}` does not answer all requests in time")
         limit = self.timeout if timeout is None else timeout
         call = _Call(self._client(), method, path, content, limit)
         call.thread.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from custctl.accounts.provider import (
     ProviderUnavailableError,
 )
 from custctl.support.errors import InvalidError, UsageError
+from custctl.support.web import starting_within
 from tests.providers.conftest import TIMEOUT, Given, impatient
 from tests.servers.pools import ACCESS, POOL, SECRET, TOKEN, Pool, PoolStandIn, User
 from tests.servers.standins import Answer, Request, StandIn
@@ -195,6 +197,33 @@ def test_a_list_that_leads_in_a_circle_ends(pool: PoolStandIn, cognito: Opened) 
     pool.fail(lambda standin, request: Answer(200, {"Users": [], "PaginationToken": next(tokens)}), times=30)
     with pytest.raises(ProviderUnavailableError, match="twice"):
         list(provider.pages(impatient))
+
+
+@pytest.mark.parametrize("names", [(), ("ada", "bob")], ids=["empty pages", "the same users"])
+def test_a_list_whose_tokens_have_no_end_ends(pool: PoolStandIn, cognito: Opened, names: tuple[str, ...]) -> None:
+    provider = cognito(pool)
+    provider.abilities()
+    tokens = map(str, range(1000))
+    attributes = [[{"Name": "sub", "Value": name}, {"Name": "email", "Value": f"{name}@example.com"}] for name in names]
+    users = [{"Username": each[0]["Value"], "Attributes": each} for each in attributes]
+    pool.fail(lambda standin, request: Answer(200, {"Users": users, "PaginationToken": next(tokens)}), times=1000)
+    with pytest.raises(ProviderUnavailableError, match="twice" if names else "100 pages without users in a row"):
+        list(provider.pages(impatient))
+    assert next(tokens) in ("2", "100")
+
+
+def test_a_search_whose_tokens_have_no_end_ends_in_time(pool: PoolStandIn, cognito: Opened) -> None:
+    provider = cognito(pool)
+    provider.abilities()
+    tokens = map(str, range(1000))
+
+    def slow(standin: StandIn, request: Request) -> Answer:
+        time.sleep(0.05)
+        return Answer(200, {"Users": [], "PaginationToken": next(tokens)})
+
+    pool.fail(slow, _is("ListUsers"), times=1000)
+    with starting_within(0.5), pytest.raises(ProviderUnavailableError, match="does not answer all requests in time"):
+        provider.find("nobody")
 
 
 @pytest.mark.parametrize("kind", ["TooManyRequestsException", "com.amazonaws.cognito#ThrottlingException"])
