@@ -21,8 +21,8 @@ from custctl.support.errors import (
     UnavailableError,
     UsageError,
 )
-from custctl.support.kept import edits_of, forget_edits
 from custctl.support.lists import forget_lists
+from custctl.support.unsaved import edits_of, forget_edits
 
 if TYPE_CHECKING:
     from custctl.api.opened import Opened

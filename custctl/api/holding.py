@@ -10,7 +10,7 @@ from custctl.api.erasing import EVERYWHERE
 from custctl.engines.rows import BACKUPS
 from custctl.schema.times import format_time
 from custctl.support.errors import CredentialError, UsageError
-from custctl.support.kept import edits_of, kept_edits
+from custctl.support.unsaved import edits_of, kept_edits
 
 if TYPE_CHECKING:
     from custctl.api.opened import Opened

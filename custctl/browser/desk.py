@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from custctl.api.customers import Customers
-from custctl.browser.kept import KeptEdits
 from custctl.browser.pages import SIZE, Pages, read
+from custctl.browser.unsaved import KeptEdits
 from custctl.browser.view import View
 from custctl.browser.worker import Worker
 from custctl.support.errors import CustctlError

@@ -13,8 +13,8 @@ from pathlib import Path
 from custctl.support.children import child_environment
 from custctl.support.errors import RefusedError, UnavailableError, UsageError
 from custctl.support.filelocks import try_lock
-from custctl.support.kept import KEPT_FOR, forget_edits, lock_of, remove_edits
 from custctl.support.state import write_whole
+from custctl.support.unsaved import KEPT_FOR, forget_edits, lock_of, remove_edits
 
 
 class EditedFile:

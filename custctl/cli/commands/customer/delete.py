@@ -25,7 +25,7 @@ def delete(
     ctx: typer.Context, who: WhoArgument, if_version: IfVersionOption = None, operation_id: OperationOption = None
 ) -> None:
     """Delete a customer and its password, and erase its values from the audit log. Asks for confirmation."""
-    from custctl.cli.commands.customer.kept import forget_customer
+    from custctl.cli.commands.customer.unsaved import forget_customer
 
     context = Context.of(ctx)
     operation_id = operation(operation_id)

@@ -17,7 +17,7 @@ from custctl.customers.typed import lines_of, title
 from custctl.support.errors import ConflictError, CustctlError, InvalidError
 
 if TYPE_CHECKING:
-    from custctl.cli.commands.customer.kept import Kept
+    from custctl.cli.commands.customer.unsaved import Kept
     from custctl.customers.merge import FieldConflict, MergeResult
     from custctl.customers.model import Customer
     from custctl.customers.operations import Outcome
@@ -46,7 +46,7 @@ def edit(
     If the row changes meanwhile, fields changed on one side only are merged; the others are shown as conflicts. What
     was typed is kept for a day if it cannot be written.
     """
-    from custctl.cli.commands.customer.kept import Kept, edits_of
+    from custctl.cli.commands.customer.unsaved import Kept, edits_of
     from custctl.terminal.editor import EditedFile
 
     context = Context.of(ctx)

@@ -11,7 +11,7 @@ from custctl.cli.context import Context
 from custctl.customers.merge import FieldConflict
 from custctl.customers.typed import overlaid, typed_lines, typed_values, version_of
 from custctl.schema.own import to_text
-from custctl.support import kept
+from custctl.support import unsaved
 from custctl.support.errors import NotFoundError, UsageError
 from custctl.support.lists import forget_lists
 
@@ -51,13 +51,13 @@ class Kept:
             NotFoundError: none is kept.
         """
         folder, name = edits_of(context, row.id)
-        kept.forget_edits(folder, older_than=kept.KEPT_FOR)
+        unsaved.forget_edits(folder, older_than=unsaved.KEPT_FOR)
         shown = set(document.splitlines())
         found = []
-        for path in kept.kept_edits(folder, name):
+        for path in unsaved.kept_edits(folder, name):
             text = path.read_text(encoding="utf-8", errors="surrogateescape")
             typed = typed_lines(text, shown)
-            if typed and not kept.is_in_use(path):
+            if typed and not unsaved.is_in_use(path):
                 found.append(cls(path, typed, overlaid(document, typed), version_of(text), row, 0))
         if not found:
             raise NotFoundError(
@@ -95,16 +95,16 @@ class Kept:
 
     def remove(self) -> None:
         """Remove the unsaved edit after it was written or kept again."""
-        kept.remove_edits(self.path.parent, self.path.name)
+        unsaved.remove_edits(self.path.parent, self.path.name)
 
 
 def edits_of(context: Context, customer_id: int) -> tuple[Path, str]:
     """Return the folder of unsaved edits, and the part of their names that identifies a customer of this database."""
-    return kept.edits_of(context.environ, context.profile.location, customer_id)
+    return unsaved.edits_of(context.environ, context.profile.location, customer_id)
 
 
 def forget_customer(context: Context, customer_id: int) -> None:
     """Remove a customer's unsaved edits and all list positions, which may contain its values."""
     forget_lists(context.environ, context.profile.location)
     with suppress(UsageError):  # no home folder, so nothing is kept
-        kept.forget_edits(*edits_of(context, customer_id))
+        unsaved.forget_edits(*edits_of(context, customer_id))

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 from custctl.customers.document import document, parse_document
 from custctl.support.errors import InvalidError, UnavailableError, UsageError
-from custctl.support.kept import KEPT_FOR, edits_of, forget_edits, kept_edits, remove_edits
 from custctl.support.state import write_whole
+from custctl.support.unsaved import KEPT_FOR, edits_of, forget_edits, kept_edits, remove_edits
 
 if TYPE_CHECKING:
     from custctl.schema.own import OwnFields
