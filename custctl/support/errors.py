@@ -138,7 +138,7 @@ class CommitLostError(OutcomeUnknownError):
 
 
 class IncompleteError(CustctlError):
-    """The primary changed, but a later step failed; or a cluster is degraded."""
+    """The change is made, but a later step failed, such as an account at the identity provider; or a cluster is degraded."""
 
     exit_code = ExitCode.INCOMPLETE
 

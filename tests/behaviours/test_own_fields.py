@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import get_args
 
 import pytest
 
 from custctl.customers.model import FIELDS
+from custctl.schema.own import Kind
 from tests.behaviours.own_fields import SET, TYPES, add_columns, quoted, settings, write_script
 from tests.behaviours.support import Place
 from tests.conftest import make_project
@@ -35,6 +37,18 @@ def added(company: Place, email: str, **values: str) -> dict[str, object]:
         "customer", "add", "--email", email, "--first-name", "F", "--last-name", "L", *settings(**values)
     )
     return found
+
+
+def test_there_is_one_of_each_kind(company: Place) -> None:
+    database = company.open()
+    try:
+        with database.reading() as connection:
+            found = {field.kind for field in database.own_fields(connection)}
+    finally:
+        database.close()
+    # JSON is text there: the type `json` is new in SQL Server 2025.
+    missing = set(get_args(Kind)) - found - ({"json"} if company.engine == "mssql" else set())
+    assert not missing, f"add a column to `TYPES` and `SET` in own_fields.py, of {sorted(missing)}"
 
 
 def test_they_come_after_ours_in_the_table_s_order_and_keep_their_types(company: Place) -> None:

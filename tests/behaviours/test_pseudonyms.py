@@ -22,6 +22,13 @@ PERSON = {
     "phone": "+44 1",
     "city": "Rome",
 }
+# A personal field of each type, and its value.
+OWN = {
+    "vat_no": ("text(20)", "ATU12345678"), "born": ("date", "1815-12-10"), "vip": ("boolean", "true"),
+    "seen": ("timestamp", "2026-01-01T00:00:00.000Z"), "token": ("uuid", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
+    "extra": ("json", '{"a": 1}'), "rank": ("smallint", "77"), "credit": ("decimal(7,2)", "1.50"),
+    "score": ("float", "0.5"), "empty": ("text(9)", None),
+}  # fmt: skip
 
 
 def seed(place: Place, count: int) -> None:
@@ -31,17 +38,11 @@ def seed(place: Place, count: int) -> None:
 def test_everything_about_people_is_replaced(empty: Place) -> None:
     place = empty
     place.copy_scripts()
-    own = {
-        "vat_no": ("text(20)", "ATU12345678"), "born": ("date", "1815-12-10"), "vip": ("boolean", "true"),
-        "seen": ("timestamp", "2026-01-01T00:00:00.000Z"), "token": ("uuid", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
-        "extra": ("json", '{"a": 1}'), "rank": ("smallint", "77"), "credit": ("decimal(7,2)", "1.50"),
-        "score": ("float", "0.5"), "empty": ("text(9)", None),
-    }  # fmt: skip
-    for name, (type_, _) in own.items():
+    for name, (type_, _) in OWN.items():
         place.ok("migrate", "new", "--add-field", name, "--type", type_, "--personal")
     place.ok("migrate", "new", "--add-field", "tier", "--type", "text(9)")
     place.ok("migrate")
-    sets = [part for name, (_, value) in own.items() if value for part in ("--set", f"{name}={value}")]
+    sets = [part for name, (_, value) in OWN.items() if value for part in ("--set", f"{name}={value}")]
     fields = [part for name, value in PERSON.items() for part in (f"--{name.replace('_', '-')}", value)]
     before = place.json("customer", "add", *fields, *sets, "--set", "tier=gold")
     place.add(email="b@real.example", first_name="B", last_name="Real")
@@ -56,7 +57,7 @@ def test_everything_about_people_is_replaced(empty: Place) -> None:
     after = items[0]
     assert "real.example" not in json.dumps(items)
     assert all(after[name] not in (None, before[name]) for name in PERSON)
-    assert all(after[name] not in (None, before[name]) for name in own if name not in ("empty", "vip"))
+    assert all(after[name] not in (None, before[name]) for name in OWN if name not in ("empty", "vip"))
     assert (after["empty"], after["tier"], after["company"], after["vip"] is None) == (None, "gold", None, False)
     assert len({item["email"] for item in items}) == 2
     assert after["version"] != before["version"]

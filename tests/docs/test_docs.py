@@ -65,8 +65,9 @@ def test_the_examples_are_of_the_command_and_can_be_parsed(path: tuple[str, ...]
     "path", [path for path in COMMANDS if not hasattr(COMMANDS[path], "get_command")], ids=" ".join
 )
 def test_a_command_stands_in_the_documentation(path: tuple[str, ...]) -> None:
-    called = re.compile(rf"custctl {' '.join(path)}(?![\w-])")
-    assert any(called.search(page) for page in WRITTEN.values())
+    name = f"custctl {' '.join(path)}"
+    called = re.compile(rf"{name}(?![\w-])")
+    assert any(called.search(page) for page in WRITTEN.values()), f"add `{name}` to the page in docs/ about its subject"
 
 
 def test_the_reference_is_what_the_commands_print() -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from custctl.cli.app import make_root
-from custctl.cli.permissions import FREE, NEEDED
+from custctl.cli.permissions import _WITH_OPTION, FREE, NEEDED
 from custctl.login.roles import Role, role_of, why_no_role
 from custctl.profiles.model import Login
-from tests.conftest import Project
+from tests.conftest import REPOSITORY, Project
 from tests.servers.oidc import profile
 
 
@@ -27,8 +28,17 @@ def commands(command: Any, ctx: Any, name: tuple[str, ...] = ()) -> Iterator[str
 def test_every_command_is_in_the_table() -> None:
     root = make_root()
     found = set(commands(root, root.make_context("custctl", ["x"], resilient_parsing=True)))
-    assert found - FREE - NEEDED.keys() == set()
+    missing = found - FREE - NEEDED.keys()
+    assert not missing, f"add {sorted(missing)} to `NEEDED` in custctl/cli/permissions.py"
     assert not FREE & NEEDED.keys()
+
+
+@pytest.mark.parametrize("role", Role)
+def test_the_documentation_names_the_commands_of_each_role(role: Role) -> None:
+    row = re.search(rf"^\| `{role}` \|(.+)$", (REPOSITORY / "docs" / "login.md").read_text(), re.MULTILINE)
+    assert row is not None
+    options = {f"{name} --{option.replace('_', '-')}": at for (name, option), at in _WITH_OPTION.items()}
+    assert set(re.findall("`(.+?)`", row[1])) == {name for name, at in (NEEDED | options).items() if at is role}
 
 
 def test_roles_include_those_below() -> None:

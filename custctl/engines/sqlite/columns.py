@@ -28,6 +28,7 @@ _BITS: Final = {
     "INT2": 16,
 }
 _KINDS: Final[dict[str, Kind]] = {
+    **dict.fromkeys(_BITS, "integer"),
     **dict.fromkeys(("TEXT", "VARCHAR", "NVARCHAR", "CHAR", "NCHAR", "CHARACTER", "CHARACTER VARYING", "CLOB"), "text"),
     **dict.fromkeys(("DECIMAL", "NUMERIC"), "decimal"),
     **dict.fromkeys(("REAL", "FLOAT", "DOUBLE", "DOUBLE PRECISION"), "float"),
@@ -71,7 +72,7 @@ def _field(
     word = " ".join(found[1].upper().split()) if found else ""
     numbers = [int(number) for number in found.groups()[1:] if number is not None] if found else []
     bits = _BITS.get(word)
-    kind: Kind = "integer" if bits is not None else _KINDS.get(word, "other")
+    kind = _KINDS.get(word, "other")
     lengths = numbers[:1] if kind == "text" else []
     if kind == "text":
         lengths += [limit for check in checks if (limit := longest(check, name)) is not None]

@@ -8,7 +8,10 @@ import typer
 
 from custctl.cli.context import Context
 from custctl.cli.options import PLAIN, command
+from custctl.engines.adding import TYPES
 from custctl.support.text import plural
+
+_TYPES = tuple(TYPES.values())
 
 
 @command(
@@ -31,7 +34,7 @@ def new(
         typer.Option(
             "--type",
             metavar="TYPE",
-            help="Its type: text(N), integer, bigint, smallint, decimal(P,S), float, boolean, date, timestamp, uuid or json.",
+            help=f"Its type: {', '.join(_TYPES[:-1])} or {_TYPES[-1]}.",
         ),
     ] = None,
     default: Annotated[
