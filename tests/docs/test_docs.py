@@ -115,6 +115,11 @@ def test_links_of_documents_lead_somewhere() -> None:
             assert not anchor or anchor in anchors(page.read_text()), f"{document.name}: {target}#{anchor}"
 
 
+@pytest.mark.parametrize("name", [name for name in PAGES if re.fullmatch(r"docs/[\w-]+\.md", name)])
+def test_the_readme_lists_the_page(name: str) -> None:
+    assert f"]({name}) |" in README, f"add {name} to the table of pages in README.md"
+
+
 def anchors(text: str) -> set[str]:
     """Return what a link can name in a page: its headings, as GitHub and the site write them."""
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
