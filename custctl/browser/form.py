@@ -12,6 +12,7 @@ from custctl.customers.model import EDITABLE
 from custctl.customers.operations import new_operation_id
 from custctl.schema.own import field_text, to_text
 from custctl.support.errors import ConflictError
+from custctl.support.exact_json import same
 from custctl.support.text import UNSAFE, visible
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Form:
         if self.was_known:
             self.conflicts = merge(was, now, asked).conflicts
         else:
-            differing = [name for name in asked if asked[name] != now[name]]
+            differing = [name for name in asked if not same(asked[name], now[name])]
             self.conflicts = tuple(FieldConflict(name, None, now[name], asked[name]) for name in differing)
         self.version, self.base = details["current_version"], None
         self.held.update({name: _text(self.own, name, value) for name, value in now.items() if name in self.held})

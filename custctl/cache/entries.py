@@ -11,7 +11,7 @@ from custctl.engines import version_rank
 from custctl.support import exact_json
 from custctl.support.errors import UsageError
 
-_FORM = 2
+_FORM = 3
 _OPTIONAL = frozenset({"phone", "company", "address_line", "city", "region", "postal_code", "country"})
 
 
@@ -42,7 +42,8 @@ def epoch_key(epoch: int) -> str:
 def pack(row: Customer, place: bytes, sealer: Sealer | None) -> bytes:
     """Return a row in its stored form."""
     ours = [getattr(row, name) for name in FIELDS]
-    data = exact_json.dumps([_FORM, *ours, dict(row.own)], separators=(",", ":")).encode()
+    texts = [name for name, value in row.own.items() if isinstance(value, exact_json.Text)]
+    data = exact_json.dumps([_FORM, *ours, dict(row.own), texts], separators=(",", ":")).encode()
     return sealer.seal(data, place) if sealer is not None else data
 
 
@@ -57,11 +58,15 @@ def unpack(data: bytes, place: bytes, sealer: Sealer | None) -> Customer | None:
         held = exact_json.loads(data)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(held, list) or len(held) != len(FIELDS) + 2 or held[0] != _FORM:
+    if not isinstance(held, list) or len(held) != len(FIELDS) + 3 or held[0] != _FORM:
         return None
-    own = held.pop()
+    *held, own, texts = held
     values = dict(zip(FIELDS, held[1:], strict=True))
-    return Customer(**values, own=own) if _is_row(values) and isinstance(own, dict) else None
+    if not _is_row(values) or not isinstance(own, dict) or not isinstance(texts, list):
+        return None
+    return Customer(
+        **values, own={name: exact_json.Text(value) if name in texts else value for name, value in own.items()}
+    )
 
 
 def _is_row(values: Mapping[str, Any]) -> bool:

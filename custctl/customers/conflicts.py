@@ -8,6 +8,7 @@ from typing import Any
 from custctl.customers.model import EDITABLE, Customer
 from custctl.schema.own import OwnFields
 from custctl.support.errors import ConflictError, UnavailableError
+from custctl.support.exact_json import same
 
 
 class FieldsChangedError(UnavailableError):
@@ -43,7 +44,7 @@ def version_conflict(
     touched = [
         name
         for name in (*EDITABLE, *now.own)
-        if name in asked or (was is not None and was.get(name, current[name]) != current[name])
+        if name in asked or (was is not None and not same(was.get(name, current[name]), current[name]))
     ]
     fields: list[dict[str, Any]] = [
         {

@@ -9,16 +9,19 @@ from itertools import chain
 from typing import IO
 
 from custctl.customers.csv_rows import (
+    DELIMITERS,
     Row,
     allow_long_cells,
     detect_delimiter,
+    first_rows,
     is_blank,
     read_rows,
     separator_line,
     without_tail,
 )
 from custctl.customers.encodings import encoding_hint
-from custctl.customers.headers import Columns, is_known, match_headers, option
+from custctl.customers.headers import Columns, field_of, is_known, match_headers, option
+from custctl.customers.model import REQUIRED
 from custctl.customers.recognition import looks_like_json_lines
 from custctl.customers.records import BLANK, OURS, Decoded, Reading, Record, clean_cells, encodable
 from custctl.support.errors import InvalidError, UsageError
@@ -52,11 +55,11 @@ class Csv:
             raise self._decoded.undecodable(error) from error
         # What precedes the header in the file; the file of rejects begins with it too.
         self._beginning = "\ufeff" if reading.encoding.mark else ""
-        line = 0
+        self._skipped = 0
         named = separator_line(sample[0]) if sample else None
         if named is not None:
             self._beginning += sample.pop(0).rstrip("\r\n") + "\n"
-            line = 1
+            self._skipped = 1
         if not any(text.strip() for text in sample):
             raise InvalidError("the file is empty", hint="it needs a header")
         if looks_like_json_lines("".join(sample)):
@@ -67,7 +70,7 @@ class Csv:
         lines: Iterator[str] = chain(sample, self._decoded.text)
         if self._delimiter == "\t":
             lines = self._watched(lines)
-        self._rows = read_rows(lines, self._delimiter, line=line, header=self._header)
+        self._rows = read_rows(lines, self._delimiter, line=self._skipped, header=self._header)
         self._header.extend(self._first(self._rows))
         self._is_rejects = self._take_tail()
         self._columns = self._match(sample)
@@ -106,6 +109,8 @@ class Csv:
             raise self._decoded.undecodable(error) from error
         if header.fault is not None:
             raise InvalidError(f"the header cannot be read: {header.fault}", hint="is the file CSV?")
+        if "\0" in "".join(header.cells):
+            raise InvalidError("the file is binary, not CSV or JSON lines", hint="ask for the data as CSV")
         return header.cells
 
     def _take_tail(self) -> bool:
@@ -137,6 +142,7 @@ class Csv:
                 "no column matches `email`",
                 hint=self._other_encoding()
                 or self._other_delimiter(sample)
+                or self._other_header(sample)
                 or f"{self._way_to_email(sample)}; {self._all_headers()}",
             )
         return columns
@@ -155,6 +161,17 @@ class Csv:
         made = option("email", held[0]) if len(held) == 1 else None
         return f"name it with {made}" if made else "name the email column with `--map`"
 
+    def _other_header(self, sample: Sequence[str]) -> str | None:
+        """Return a hint if the header is further down, or missing."""
+        for delimiter in DELIMITERS:
+            for row in first_rows(read_rows(iter(sample), delimiter, line=self._skipped)):
+                fields = {field_of(cell, self._reading.own) for cell in row.cells} - {None}
+                if "email" in fields and len(fields) > 1:
+                    return f"line {row.line} looks like the header: remove the lines above it"
+        if any(_ADDRESS.fullmatch(name.strip()) for name in self._header):
+            return f"the first line holds an address: put a header above it, such as `{','.join(REQUIRED)}`"
+        return None
+
     def _other_encoding(self) -> str | None:
         """Return a hint if a header has bytes that the encoding does not have."""
         if not re.search("[\udc80-\udcff]", "".join(self._header)):
@@ -169,6 +186,12 @@ class Csv:
     def _other_delimiter(self, sample: Sequence[str]) -> str | None:
         """Return a hint if the header is valid only with another delimiter than the user's or the file's."""
         found = detect_delimiter(sample, self._is_known)
+        if found == self._delimiter and len(self._header) == 1:
+            # Two known names between which the same character stands are hardly one name.
+            others = dict.fromkeys(re.findall(r"[^\w\"'\x00-\x1f\x7f]", self._header[0]))
+            found = detect_delimiter(sample, self._is_known, (found, *others))
+            if sum(map(self._is_known, self._header[0].split(found))) < 2:
+                return None
         if found == self._delimiter:
             return None
         shown = "tab" if found == "\t" else f"'{found}'"

@@ -24,8 +24,8 @@ LONGEST_CELL = 1 << 22
 MOST_CELLS = 1 << 16
 """Cells per row; a longer row is not split, because each cell costs more memory than its characters."""
 
-# A program that read the line as a row has padded it with empty cells.
-_SEPARATOR_LINE = re.compile(r'"?sep=(.?)"?\1*[\r\n]*', re.IGNORECASE)
+# A program that read the line as a row has padded it with empty cells; a person may have typed blanks.
+_SEPARATOR_LINE = re.compile(r'"?sep ?= ?(\\t|.?)"?\1* *[\r\n]*', re.IGNORECASE)
 _SAMPLE_ROWS = 50
 
 
@@ -52,6 +52,7 @@ class _Grammar(NamedTuple):
         row: a whole row; or, with the group `open`, one that ends within a quoted cell.
         rest: the same for a line that begins within a quoted cell; if it also ends there, `still` matches it.
         cells: the valid cells at the beginning of a row.
+        blank: a cell with blanks outside its quotes; the group is those before them.
         tail: a row that ends with the two columns of a file of rejects; the group is what precedes them.
     """
 
@@ -59,6 +60,7 @@ class _Grammar(NamedTuple):
     rest: re.Pattern[str]
     still: re.Pattern[str]
     cells: re.Pattern[str]
+    blank: re.Pattern[str]
     tail: re.Pattern[str]
 
 
@@ -76,6 +78,7 @@ def _grammar(delimiter: str) -> _Grammar:
         ),
         still=compiled(rf"{inside}\Z"),
         cells=compiled(rf"(?:{cell}{divider})*+"),
+        blank=compiled(rf'( +)"|"{inside}" +(?:{divider}|[\r\n]|\Z)'),
         tail=compiled(rf'(.*){divider}"?(?:_line|\d*)"?{divider}{cell}{end}', re.DOTALL),
     )
 
@@ -168,6 +171,10 @@ def _fault(text: str, delimiter: str, header: Sequence[str]) -> str:
     begun = good.end() if good is not None else 0
     number = len(next(csv.reader((text[:begun] + "cell",), delimiter=delimiter)))
     name = f" (`{header[number - 1]}`)" if number <= len(header) and header[number - 1].strip() else ""
+    blank = grammar.blank.match(text, begun)
+    if blank is not None:
+        side = "before its opening" if blank[1] is not None else "after its closing"
+        return f"cell {number}{name} has a blank {side} quote: remove the blank"
     if text[begun : begun + 1] != '"':
         return f"cell {number}{name} has a stray quote: put the cell in quotes and double each quote in it"
     if grammar.still.match(text, begun + 1):
@@ -188,26 +195,32 @@ def separator_line(line: str) -> str | None:
         None if it is not such a line; empty if it names no delimiter.
     """
     found = _SEPARATOR_LINE.fullmatch(line)
-    return found[1] if found is not None else None
+    return found[1].replace("\\t", "\t") if found is not None else None
 
 
-def detect_delimiter(sample: Sequence[str], known: Callable[[str], bool]) -> str:
+def detect_delimiter(
+    sample: Sequence[str], known: Callable[[str], bool], delimiters: Sequence[str] = DELIMITERS
+) -> str:
     """Return the delimiter with which a text parses best as rows.
 
     Args:
         sample: the first lines; the last one may be cut off.
         known: returns whether a header is known.
+        delimiters: those to choose from, the most common first.
     """
 
     def fitness(delimiter: str) -> tuple[int, float, int]:
-        header, *rows = [row.cells for row in _first(read_rows(iter(sample), delimiter)) if row.fault is None] or [[]]
+        header, *rows = [row.cells for row in first_rows(read_rows(iter(sample), delimiter)) if row.fault is None] or [
+            []
+        ]
         alike = sum(len(cells) == len(header) for cells in rows) / len(rows) if rows else 1.0
         return sum(map(known, header)), alike if len(header) > 1 else 0.0, len(header)
 
-    return max(DELIMITERS, key=fitness)
+    return max(delimiters, key=fitness)
 
 
-def _first(rows: Iterable[Row]) -> list[Row]:
+def first_rows(rows: Iterable[Row]) -> list[Row]:
+    """Return some rows from the beginning of a file."""
     found: list[Row] = []
     for row in rows:
         found.append(row)

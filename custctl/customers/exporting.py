@@ -12,10 +12,10 @@ from custctl.customers.model import FIELDS, Customer
 from custctl.customers.naming import BEFORE_ALL
 from custctl.customers.versions import Version
 from custctl.engines.connection import CELL_END, Connection, Joined, joined_rows
-from custctl.schema.own import Field, OwnFields, Value, field_text, from_cell
+from custctl.schema.own import OwnFields, Value, from_cell
 from custctl.schema.standing import check_schema, read_standing
+from custctl.support.cells import cell_text
 from custctl.support.errors import CustctlError
-from custctl.support.text import escape_json
 
 if TYPE_CHECKING:
     from custctl.customers.queries import ListQuery
@@ -91,9 +91,9 @@ class Export:
             yield [(*row[:width], *map(from_cell, own, row[width:])) for row in block] if own else block
 
     def _read_texts(self, connection: Connection, after: int, prefix: str) -> Iterator[Block]:
-        width, own = len(FIELDS), self.own.fields
+        width = len(FIELDS)
         for block in self._read_rows(connection, after, prefix):
-            rows = [(*row[:width], *map(_cell, own, row[width:])) for row in block]
+            rows = [(*row[:width], *map(_cell, row[width:])) for row in block]
             yield _joined(rows) or rows
 
     def _blocks(self, read: Callable[[Connection, int, str], Iterator[B]]) -> Iterator[B]:
@@ -113,12 +113,9 @@ class Export:
                     raise
 
 
-def _cell(field: Field, value: Value) -> Value:
-    """Return a value as a text cell has it: JSON and booleans as they are typed, numbers as they are."""
-    if field.kind == "json" and value is not None:
-        # JSON can escape what output would have to mask, so that an import reads it back.
-        return escape_json(field_text(field, value) or "")
-    return field_text(field, value) if field.kind == "boolean" else value
+def _cell(value: Value) -> str | float:
+    """Return a value as a cell of text; numbers as they are."""
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else cell_text(value)
 
 
 def _joined(rows: list[tuple[Any, ...]]) -> Joined | None:

@@ -71,13 +71,11 @@ class JsonLines:
         """Yield the objects; blank lines are skipped.
 
         Raises:
-            InvalidError: the file is CSV, a line is too long for an object, or the rest of the text cannot be decoded.
+            InvalidError: the file is CSV, a long line is not an object, or the rest of the text cannot be decoded.
         """
         begun = False
         for line, found in enumerate(self._lines(), start=1):
             text = (found.removeprefix("\ufeff") if line == 1 else found).rstrip("\r\n")
-            if len(text) > LONGEST_LINE and '"_reason"' not in text[-LONGEST_LINE:]:
-                raise InvalidError(f"line {line} is longer than {LONGEST_LINE} characters", hint="is it JSON lines?")
             if text.strip():
                 if not begun and self._is_csv(text):
                     raise InvalidError("the file is CSV, not JSON lines", hint="read it with `--format csv`")
@@ -101,9 +99,9 @@ class JsonLines:
         try:
             found = self._decode(text)
         except (ValueError, RecursionError) as error:
-            return Record(line, (), (), _wrapped(text), f"is not JSON: {_fault(error)}")
+            return _not_an_object(line, text, f"is not JSON: {_fault(error)}")
         if not isinstance(found, dict):
-            return Record(line, (), (), _wrapped(text), "is not a JSON object")
+            return _not_an_object(line, text, "is not a JSON object")
         if not found.keys().isdisjoint(self._ours):
             for key in self._ours:
                 found.pop(key, None)
@@ -174,5 +172,12 @@ def _fault(error: ValueError | RecursionError) -> str:
     return "it is nested too deeply" if isinstance(error, RecursionError) else "a number has too many digits"
 
 
-def _wrapped(text: str) -> str:
-    return json.dumps({_RAW: text}, ensure_ascii=False)
+def _not_an_object(line: int, text: str, fault: str) -> Record:
+    """Return the record of a line to reject.
+
+    Raises:
+        InvalidError: the line is so long that it could not be read again with its characters escaped.
+    """
+    if len(text) > LONGEST_LINE:
+        raise InvalidError(f"line {line} is longer than {LONGEST_LINE} characters", hint="is it JSON lines?")
+    return Record(line, (), (), json.dumps({_RAW: text}, ensure_ascii=False), fault)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from custctl.schema.own import Value
+from custctl.support.exact_json import same
 
 Values = Mapping[str, Value]
 
@@ -46,9 +47,9 @@ def merge(base: Values, theirs: Values, mine: Values) -> MergeResult:
     for field, wanted in mine.items():
         was = base.get(field)
         now = theirs.get(field, was)
-        if wanted in (was, now):
+        if same(wanted, was) or same(wanted, now):
             continue
-        if now == was:
+        if same(now, was):
             changes[field] = wanted
         else:
             conflicts.append(FieldConflict(field, was, now, wanted))

@@ -193,7 +193,7 @@ def _json(field: Field, value: Any) -> Value:
     json.loads(text, parse_float=_sized)
     if field.exact is not None and not isinstance(value, str | list | dict) and not _is_exact(value, field.exact):
         raise ValueError(f"is a number with more than the {field.exact} digits that its column keeps")
-    kept: Value = value
+    kept: Value = exact_json.Text(value) if isinstance(value, str) else value
     return kept
 
 

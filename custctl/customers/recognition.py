@@ -23,39 +23,51 @@ _NO_FILES = {"idna", "punycode", "undefined", "unicode-escape", "unicode_escape"
 
 _SPREADSHEET = "open it in a spreadsheet program and save it as `CSV UTF-8`"
 _DECOMPRESS = "decompress it first"
+# A text may begin with the letters of some: `ORCID,email`.
 _BINARY = (
-    (b"\x1f\x8b", "compressed with gzip", f"{_DECOMPRESS}, for example with `gunzip`"),
-    (b"BZh", "compressed with bzip2", f"{_DECOMPRESS}, for example with `bunzip2`"),
-    (b"\xfd7zXZ\x00", "compressed with xz", f"{_DECOMPRESS}, for example with `unxz`"),
-    (b"\x28\xb5\x2f\xfd", "compressed with Zstandard", f"{_DECOMPRESS}, for example with `unzstd`"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", f"{_DECOMPRESS}, for example with `7z x`"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (xls)", _SPREADSHEET),
+    (rb"\x1f\x8b", "compressed with gzip", f"{_DECOMPRESS}, for example with `gunzip`"),
+    (rb"BZh[1-9]1AY&SY", "compressed with bzip2", f"{_DECOMPRESS}, for example with `bunzip2`"),
+    (rb"\xfd7zXZ\x00", "compressed with xz", f"{_DECOMPRESS}, for example with `unxz`"),
+    (rb"\x28\xb5\x2f\xfd", "compressed with Zstandard", f"{_DECOMPRESS}, for example with `unzstd`"),
+    (rb"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", f"{_DECOMPRESS}, for example with `7z x`"),
+    (rb".{257}ustar[\x00 ]", "a tar archive", f"{_DECOMPRESS}, for example with `tar -xf`"),
+    (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (xls)", _SPREADSHEET),
     (
-        b"SQLite format 3\x00",
+        rb"SQLite format 3\x00",
         "an SQLite database",
         "write the table as CSV first, for example with `sqlite3 -csv -header`",
     ),
-    (b"PAR1", "a Parquet file", "write it as CSV first, for example with DuckDB or pandas"),
-    (b"Obj\x01", "an Avro file", "write it as CSV or JSON lines first"),
-    (b"ORC", "an ORC file", "write it as CSV first, for example with DuckDB or pandas"),
-    (b"ARROW1", "an Arrow file", "write it as CSV first, for example with DuckDB or pandas"),
-    (b"%PDF-", "a PDF document", "ask for the data as CSV: a PDF holds pages, not rows"),
-    (b"{\\rtf", "an RTF document", _SPREADSHEET),
-    (b"\x89PNG", "an image", "ask for the data as CSV"),
-    (b"\xff\xd8\xff", "an image", "ask for the data as CSV"),
+    (rb"PAR1\x15", "a Parquet file", "write it as CSV first, for example with DuckDB or pandas"),
+    (rb"Obj\x01", "an Avro file", "write it as CSV or JSON lines first"),
+    (rb"ORC[^\t -~]", "an ORC file", "write it as CSV first, for example with DuckDB or pandas"),
+    (rb"ARROW1\x00", "an Arrow file", "write it as CSV first, for example with DuckDB or pandas"),
+    (rb"%PDF-", "a PDF document", "ask for the data as CSV: a PDF holds pages, not rows"),
+    (rb"\{\\rtf", "an RTF document", _SPREADSHEET),
+    (rb"\x89PNG", "an image", "ask for the data as CSV"),
+    (rb"\xff\xd8\xff", "an image", "ask for the data as CSV"),
+)
+_ZIP = (
+    (b"opendocument.spreadsheet", "an OpenDocument spreadsheet (ods)", _SPREADSHEET),
+    (b"opendocument.text", "an OpenDocument text (odt)", "ask for the data as CSV"),
+    (b"word/document", "a Word document (docx)", "ask for the data as CSV"),
+    (b"Index/Document.iwa", "a Numbers spreadsheet", "export it from Numbers as CSV"),
+    (b"[Content_Types].xml", "an Excel workbook (xlsx)", _SPREADSHEET),
+    (b"xl/", "an Excel workbook (xlsx)", _SPREADSHEET),
+    (b"_rels/", "an Excel workbook (xlsx)", _SPREADSHEET),
+    (b"", "a ZIP archive", f"{_DECOMPRESS}, for example with `unzip`"),
 )
 _TEXTS = (
     (r"<\?xml", "XML", _SPREADSHEET),
     (r"<(?:!doctype|html|head|meta|style|body|table|div|script)\b", "an HTML page", _SPREADSHEET),
     (r"BEGIN:VCARD", "a vCard file", "export the contacts as CSV"),
-    (r"%YAML|---\s*[\r\n]|items:\s|- \w+: ", "YAML", "export with `-o csv` or `-o jsonl`"),
+    (r"%YAML|---\s*[\r\n]|items:(?: \[\])?\s*[\r\n]|- \w+: ", "YAML", "export with `-o csv` or `-o jsonl`"),
     (
-        r'\{\s*"items"\s*:\s*\[',
+        r'\{\s*"(items|data|customers|records|results)"\s*:\s*\[\s*(?:\{|\])',
         "one JSON document with a list of items",
-        "write one object on each line: `-o jsonl` does, and `jq -c '.items[]'` converts the file",
+        r"write one object on each line: `-o jsonl` does, and `jq -c '.\1[]'` converts the file",
     ),
     (
-        r"\[\s*(?:[{\"\r\n]|\]\s*\Z|\Z)",
+        r"\[\s*(?:[{\"\r\n]|\[\s*\"|\]\s*\Z|\Z)",
         "a JSON array",
         "write one object on each line: `jq -c '.[]'` converts the file",
     ),
@@ -91,15 +103,16 @@ def recognise(file: IO[bytes], chosen: str | None = None) -> Encoding:
     file.seek(0)
     encoding = _named(chosen, start) if chosen is not None else _found(start)
     for beginning, what, hint in _BINARY:
-        if start.startswith(beginning):
+        if re.match(beginning, start, re.DOTALL):
             raise InvalidError(f"the file is {what}, not CSV or JSON lines", hint=hint)
     if start.startswith(b"PK\x03\x04"):
-        what, hint = _zip(start)
+        what, hint = next(told for name, *told in _ZIP if name in start)
         raise InvalidError(f"the file is {what}, not CSV or JSON lines", hint=hint)
     text = start.decode(encoding.name, "ignore").removeprefix("\ufeff").lstrip()
     for pattern, what, hint in _TEXTS:
-        if re.match(pattern, text, re.IGNORECASE):
-            raise InvalidError(f"the file is {what}, not CSV or JSON lines", hint=hint)
+        found = re.match(pattern, text, re.IGNORECASE)
+        if found is not None:
+            raise InvalidError(f"the file is {what}, not CSV or JSON lines", hint=found.expand(hint))
     return encoding
 
 
@@ -156,11 +169,3 @@ def _looks_like_ascii(start: bytes) -> bool:
         0x20 <= first < 0x7F and 0x20 <= second < 0x7F for first, second in zip(start[::2], start[1::2], strict=False)
     )
     return pairs * 20 > len(start)
-
-
-def _zip(start: bytes) -> tuple[str, str]:
-    if b"opendocument.spreadsheet" in start:
-        return "an OpenDocument spreadsheet (ods)", _SPREADSHEET
-    if b"[Content_Types].xml" in start or b"xl/" in start or b"_rels/" in start:
-        return "an Excel workbook (xlsx)", _SPREADSHEET
-    return "a ZIP archive", f"{_DECOMPRESS}, for example with `unzip`"

@@ -10,6 +10,7 @@ from custctl.customers.model import recorded_customer
 from custctl.customers.naming import parse_who
 from custctl.customers.operations import OperationIdUsedError, Outcome
 from custctl.customers.transactions import VOID
+from custctl.support.exact_json import same
 
 if TYPE_CHECKING:
     from custctl.engines.connection import Row
@@ -34,7 +35,7 @@ def replay(recorded: Row, action: str, who: str | None, request: Mapping[str, Va
         )
     values = audit.held_values(recorded)
     before = values.get("request")
-    is_same = before is None or request is None or before == dict(request)
+    is_same = before is None or request is None or same(before, dict(request))
     if recorded.action != action or not is_same or not _may_name(who, recorded.customer_id, values):
         of = f" of customer {recorded.customer_id}" if recorded.customer_id != audit.DATABASE else ""
         raise OperationIdUsedError(recorded.operation_id, f"has already been applied as `{recorded.action}`{of}")

@@ -31,6 +31,7 @@ from custctl.support.errors import (
     UsageError,
     other_shape,
 )
+from custctl.support.exact_json import same
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
@@ -142,7 +143,7 @@ class CustomerStore(CustomerReader):
             precondition = expected or Version.parse(row.version)
             if str(precondition) != row.version:
                 raise self._conflict(connection, row, precondition, changes, base)
-            changed = {name: value for name, value in changes.items() if row[name] != value}
+            changed = {name: value for name, value in changes.items() if not same(row[name], value)}
             if not changed:
                 return Outcome(row, row.id, operation_id, changed=False)
             if "email" in changed:

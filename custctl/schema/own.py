@@ -165,7 +165,7 @@ def from_cell(field: Field, cell: Any) -> Value:
 
 def to_text(value: Value) -> str | None:
     """Return a value in the form in which it is typed, stored and exported as text; None for no value."""
-    if value is None or isinstance(value, str):
+    if value is None or type(value) is str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -311,7 +311,7 @@ def _json(_: Field, cell: Any) -> Value:
     from custctl.support import exact_json
 
     found: Value = exact_json.loads(cell)
-    return found
+    return exact_json.Text(found) if isinstance(found, str) else found
 
 
 _READERS: Final[Mapping[str, Callable[[Field, Any], Value]]] = {

@@ -1,4 +1,4 @@
-"""JSON whose numbers keep all their digits: a number that a float would round is a `Decimal`."""
+"""JSON that keeps what Python's own module loses: all digits of a number, and the difference between `1` and `true`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,14 @@ if TYPE_CHECKING:
 _CERTAIN: Final = 16  # characters: fifteen digits and a point, which a float always keeps
 
 
+class Text(str):
+    """A string that is a whole JSON value: beside plain texts it is written as JSON, in quotes."""
+
+    __slots__ = ()
+
+
 def number(text: str) -> float | Decimal:
-    """Return a number with a fraction or an exponent."""
+    """Return a number with a fraction or an exponent; one that a float would round is a `Decimal`."""
     found = float(text)
     if len(text) <= _CERTAIN and text.replace(".", "").replace("-", "").isdigit():
         return found
@@ -57,3 +63,14 @@ def dumps(
 
     text = json.dumps(value, ensure_ascii=ensure_ascii, default=replaced, **options)
     return re.sub(f'"{mark}([0-9]+)"', lambda place: numbers[int(place[1])], text) if numbers else text
+
+
+def same(one: Any, other: Any) -> bool:
+    """Return whether two JSON values are the same; to Python, `true` equals 1."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)

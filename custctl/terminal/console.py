@@ -132,13 +132,25 @@ class Console:
             self._line(line)
 
     def table(self, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-        """Print a few rows in aligned columns, as part of an error; in JSON they are in the error's details."""
+        """Print a few rows as part of an error: as a table, or each as a record if a terminal is too narrow.
+
+        In JSON they are in the error's details.
+        """
         if self.as_json:
             return
-        cells = [tuple(map(visible, row)) for row in (header, *rows)]
-        widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
-        for row in cells:
-            self._line("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        import shutil
+
+        from custctl.terminal import layout
+
+        cells = [tuple(map(visible, row)) for row in rows]
+        room = shutil.get_terminal_size().columns if self._stream.isatty() else None
+        widths = layout.fitting(header, cells, room) if room is not None else None
+        if room is None or widths is not None:
+            lines = layout.table(header, cells, widths=widths)
+        else:
+            lines = [line for row in cells for line in (*layout.record(header, row, room), "")]
+        for line in lines:
+            self._line(line)
 
     def _object(self, document: dict[str, Any]) -> None:
         from custctl.support import exact_json

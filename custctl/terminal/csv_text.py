@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from custctl.engines.connection import CELL_END
+from custctl.support.cells import cell_text
 from custctl.support.text import csv_line, guard_formula, is_safe, visible
 
 _END = CELL_END.encode()
@@ -33,15 +34,12 @@ def from_rows(rows: Sequence[Sequence[Any]], *, raw: bool) -> tuple[str, bool]:
         The CSV, and whether an import reads every value back exactly: nothing was escaped.
     """
     text = "".join([csv_line([_text(cell, raw) for cell in row]) for row in rows])
-    return text, raw or all(is_safe(cell) for row in rows for cell in row if isinstance(cell, str))
+    return text, raw or all(is_safe(cell_text(cell)) for row in rows for cell in row if isinstance(cell, str))
 
 
 def _text(cell: Any, raw: bool) -> str:
-    if cell is None:
-        return ""
-    if isinstance(cell, str):
-        return cell if raw else guard_formula(visible(cell))
-    return str(cell)
+    text = cell_text(cell)
+    return guard_formula(visible(text)) if isinstance(cell, str) and not raw else text
 
 
 def from_joined(data: bytes, *, raw: bool) -> tuple[bytes, bool]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from custctl.schema.times import is_time
 from custctl.support import exact_json
+from custctl.support.cells import cell_text
 from custctl.support.errors import UsageError
 from custctl.support.fieldnames import suggestion
 from custctl.support.text import csv_line, escape_json, guard_formula, visible
@@ -157,7 +158,7 @@ class Renderer:
         elif self.format is Format.YAML:
             self._stream.write(_yaml({"items": list(kept), "next": _value(next)}))
         elif self.format is Format.TABLE:
-            rows = ([visible(_cell(record.get(name))) for name in names] for record in kept)
+            rows = ([visible(cell_text(record.get(name))) for name in names] for record in kept)
             left_out: set[str] = set()
             fit = _Fit(may_drop=may_drop and self._fields is None, cut=cut, wide=wide)
             lines = self._table(names, rows, fit, left_out)
@@ -326,10 +327,10 @@ class Renderer:
         if self.format is Format.JSONL or self.format is Format.JSON:
             self._stream.writelines(_json(record) + "\n" for record in records)
         elif self.format is Format.TABLE:
-            rows = ([visible(_cell(record.get(name))) for name in names] for record in records)
+            rows = ([visible(cell_text(record.get(name))) for name in names] for record in records)
             self._lines(self._table(names, rows, _Fit(), set()))
         else:
-            clean = _cell if self.raw else _guarded if self.format is Format.CSV else _plain
+            clean = cell_text if self.raw else _guarded if self.format is Format.CSV else _plain
             lines = _line_writer(self._stream, self.format)
             lines(names)
             for record in records:
@@ -382,7 +383,7 @@ class Renderer:
 
     def _beside(self, value: Any) -> str:
         """Return a cell; on a terminal, a time also shows how long ago it was."""
-        cell = visible(_cell(value))
+        cell = visible(cell_text(value))
         if self._fitted and isinstance(value, str) and is_time(value):
             from custctl.terminal.ago import ago
 
@@ -423,28 +424,13 @@ def _line_writer(stream: TextIO, chosen: Format) -> Callable[[Sequence[str]], ob
 
 
 def _plain(value: Any) -> str:
-    return visible(_cell(value))
+    return visible(cell_text(value))
 
 
 def _guarded(value: Any) -> str:
-    cell = _cell(value)
+    cell = cell_text(value)
     # A negative number is not a formula.
     return cell if isinstance(value, (int, float)) else guard_formula(visible(cell))
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    # A tuple contains names; a list is a JSON value.
-    if isinstance(value, tuple) and all(isinstance(part, str) and "," not in part for part in value):
-        return ",".join(value)
-    if isinstance(value, (dict, list, tuple)):
-        return _json(value)
-    return str(value)
 
 
 def _value(value: Any) -> Any:
@@ -470,6 +456,7 @@ def _yaml(value: Any) -> str:
         return dumper.represent_scalar("tag:yaml.org,2002:float", str(exact))
 
     Dumper.add_representer(str, string)
+    Dumper.add_representer(exact_json.Text, string)
     Dumper.add_representer(Decimal, number)
     return escape_json(yaml.dump(value, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=2**31))
 

@@ -320,3 +320,30 @@ def test_json_is_json_in_every_output(company: Place) -> None:
     assert "True" not in exported
     assert "['a'" not in exported
     assert len(FIELDS) < len(exported.splitlines()[0].split(","))
+
+
+def test_a_csv_file_is_the_same_whichever_way_its_rows_were_chosen(company: Place) -> None:
+    for number, document in enumerate(['{"a":[1,null,true]}', '"a text"', '"5"', '"=1\\u202e"', "5", "false"]):
+        _put(company, f"chosen-{number}@example.com", {"extra": document, "vip": "true", "ratio": "-0.5"})
+    whole = company.ok("customer", "export").out
+    head = whole.splitlines()[0].replace("shoe size", '"shoe size"')
+    for chosen in (
+        ("export", "--where", "email?"),
+        ("export", "--fields", head),
+        ("list", "--limit", "0", "--sort", "id", "-o", "csv"),
+    ):
+        assert company.ok("customer", *chosen).out == whole
+
+
+def test_json_of_another_type_is_another_value(company: Place) -> None:
+    if "JSON" not in TYPES[company.engine]["extra"].upper():
+        return
+    company.add(email="types@example.com")
+    for text in ("1", "true", '"1"', "[1]", "[true]", '{"a":{"b":0}}', '{"a":{"b":false}}', '"text"', '"5"'):
+        assert company.json("customer", "update", "types@example.com", *settings(extra=text))["extra"] == json.loads(
+            text
+        )
+        told = company.json("customer", "get", "types@example.com")["extra"]
+        assert json.dumps(told) == json.dumps(json.loads(text))
+        found = company.items("customer", "list", "--where", f"extra={text}", "--where", "email=types@example.com")
+        assert len(found) == 1

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from custctl.cache.entries import pack, unpack
 from custctl.cache.sealing import AesSealer, new_key
 from custctl.customers.model import Customer
+from custctl.schema.own import to_text
+from custctl.support import exact_json
 from custctl.support.errors import CredentialError
 from tests.cache.test_commands import with_cache
 from tests.conftest import ADA, Project
@@ -43,6 +45,13 @@ def test_what_is_sealed_opens_again(text: str, place: bytes) -> None:
         return
     for sealer in (None, AesSealer(KEY)):
         assert unpack(pack(row, place, sealer), place, sealer) == row
+
+
+def test_a_text_that_is_json_is_still_json() -> None:
+    row = dataclasses.replace(ROW, own={"extra": exact_json.Text("5"), "tier": "5"})
+    opened = unpack(pack(row, PLACE, None), PLACE, None)
+    assert opened is not None
+    assert {name: to_text(value) for name, value in opened.own.items()} == {"extra": '"5"', "tier": "5"}
 
 
 def test_the_same_row_is_never_sealed_alike() -> None:

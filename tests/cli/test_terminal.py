@@ -357,6 +357,26 @@ def test_without_a_terminal_there_is_no_next(shop: Project) -> None:
     assert "`--after CURSOR`" in error.error["hint"]
 
 
+# -- conflicts -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_a_conflict_fits_and_breaks_no_word(shop: Project, columns: int) -> None:
+    wide = "Another name of a company that does not end before the terminal does"
+    typed = ("--company", wide, "--first-name", "美美", "--if-version", "e1-9")
+    seen = see(shop, "customer", "update", "2", *typed, columns=columns)
+    assert seen.code == 5
+    [error] = [number for number, line in enumerate(seen.lines) if line.startswith("error:")]
+    # The announcement of the database comes first.
+    table = [line for line in seen.lines[:error] if not line.startswith("dev (")]
+    assert all(cells(line) <= columns for line in table[-8:])
+    assert "漢字漢字漢字漢字漢字漢字漢字漢字" in seen.text
+    assert " does" in seen.text
+    if columns == 200:
+        [first, company] = table[-2:]
+        assert cells(first[: first.rindex("美美")]) == cells(company[: company.index(wide)])
+
+
 # -- history ---------------------------------------------------------------------------------------
 
 

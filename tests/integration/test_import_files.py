@@ -87,6 +87,36 @@ def test_a_wrong_delimiter_is_told_with_the_one_that_fits(ready: Inside, given: 
     assert emails(ready) == ["a@example.com"]
 
 
+@pytest.mark.parametrize("delimiter", list(":^~ ，"))
+def test_an_unusual_delimiter_between_known_names_is_told(ready: Inside, delimiter: str) -> None:
+    data = f"{HEADER}a@example.com,A,B\n".replace(",", delimiter)
+    result = load(ready, data, code=9)
+    load(ready, data, *hinted(result))
+    assert emails(ready) == ["a@example.com"]
+
+
+@pytest.mark.parametrize(
+    "above",
+    ["Customer report\n\n", '"Report of 2026",,\n,,\n', "# exported by a tool\n", "\nsep=,\n", "sep=,\nReport\n"],
+)
+def test_lines_above_the_header_are_told(ready: Inside, above: str) -> None:
+    result = load(ready, f"{above}{HEADER}a@example.com,A,B\n", code=9)
+    assert f"hint: line {above.count(chr(10)) + 1} looks like the header: remove the lines above it" in result.err
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16"])
+def test_a_first_customer_is_not_taken_for_the_header(ready: Inside, codec: str) -> None:
+    result = load(ready, "a@example.com,A,B\nb@example.com,C,D\n".encode(codec), code=9)
+    header = hinted(result, r"`([^`-][^`]*)`")[0]
+    load(ready, f"{header}\na@example.com,A,B\nb@example.com,C,D\n".encode(codec))
+    assert emails(ready) == ["a@example.com", "b@example.com"]
+
+
+@pytest.mark.parametrize("data", [b"\0\1\0\0Standard Jet DB\0", b"email,\0\n", b"PK\5\6" + bytes(18), b"PGDMP\1\x0e\0"])
+def test_a_binary_file_is_named_as_such(ready: Inside, data: bytes) -> None:
+    assert "error: the file is binary, not CSV or JSON lines" in load(ready, data, code=9).err
+
+
 def test_quotes_between_tabs_are_told(ready: Inside) -> None:
     data = 'email\tfirst_name\tlast_name\na@example.com\t"A"\tB\n'
     result = load(ready, data)
@@ -297,6 +327,13 @@ def test_a_header_with_bytes_that_are_no_utf8_names_the_encoding(ready: Inside) 
     assert "the file has no column `Prénom`" in result.err
     load(ready, text, *maps, *hinted(result))
     assert customers(ready, *NAMES) == [("a@example.com", "Éléonore", "Lefèvre")]
+
+
+@pytest.mark.parametrize("names", ["Prénom,Nom", "first_name,last_name,Téléphone"])
+def test_a_column_with_such_a_name_is_not_ignored_without_the_encoding(ready: Inside, names: str) -> None:
+    text = f"email,{names}\na@example.com,A,B{',1' * (names.count(',') - 1)}\n".encode("cp1252")
+    result = load(ready, text, code=10 if names.startswith("P") else 0)
+    assert "hint: the file looks like Western Windows text: `--encoding cp1252` reads it" in result.err
 
 
 @pytest.mark.parametrize("header", ["Kontakt", "E mail address", "it's", "Mail, private", "$(rm)", "Correo Ñ"])

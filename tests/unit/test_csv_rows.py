@@ -18,6 +18,8 @@ from custctl.customers.headers import is_known, parse_mapping
 
 CLOSED = "has text after its closing quote: double each quote in it"
 STRAY = "has a stray quote: put the cell in quotes and double each quote in it"
+BLANK_BEFORE = "has a blank before its opening quote: remove the blank"
+BLANK_AFTER = "has a blank after its closing quote: remove the blank"
 OPEN = "opens a quote that is never closed"
 
 
@@ -66,10 +68,13 @@ def test_any_text_is_read_whole_and_a_fault_costs_its_own_line_alone(text: str) 
     [
         ('a,"The "Big" Shop"', f"cell 2 {CLOSED}"),
         ('"Shop" & Co,b', f"cell 1 {CLOSED}"),
-        ('a,"b" ,c', f"cell 2 {CLOSED}"),
+        ('a,"b" ,c', f"cell 2 {BLANK_AFTER}"),
+        ('a,"b""c"  ', f"cell 2 {BLANK_AFTER}"),
+        ('a,"b" c,d', f"cell 2 {CLOSED}"),
         ('a,b,""c', f"cell 3 {CLOSED}"),
         ('5" pipe,b', f"cell 1 {STRAY}"),
-        ('a, "b",c', f"cell 2 {STRAY}"),
+        ('a, "b",c', f"cell 2 {BLANK_BEFORE}"),
+        ('a, b"', f"cell 2 {STRAY}"),
         ('a,b"', f"cell 2 {STRAY}"),
         ('a,b""c', f"cell 2 {STRAY}"),
         ('"x,y",b"', f"cell 2 {STRAY}"),
@@ -192,7 +197,7 @@ def test_headers_that_are_fields_count_more_than_how_often_a_character_stands_th
     ("line", "named"),
     [
         ("sep=;\n", ";"), ("SEP=,\r\n", ","), ('"sep=;"\n', ";"), ("sep=\t\n", "\t"), ("sep=|", "|"), ("sep=^\r", "^"),
-        ("sep=;;;\n", ";"), ('"sep=;";;\n', ";"), ("sep=\n", ""), ("email;sep=;\n", None), ("sep=;;email\n", None), ("separator\n", None), ("", None),
+        ("sep=;;;\n", ";"), ('"sep=;";;\n', ";"), ("sep=\n", ""), ("sep = ;\n", ";"), ("sep=; \r\n", ";"), ("sep=\\t\n", "\t"), ("email;sep=;\n", None), ("sep=;;email\n", None), ("separator\n", None), ("", None),
     ],
 )  # fmt: skip
 def test_a_line_that_names_the_delimiter(line: str, named: str | None) -> None:

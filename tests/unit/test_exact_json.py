@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from custctl.customers.own_values import own_value
 from custctl.schema.own import Field
 from custctl.support import exact_json
-from custctl.support.exact_json import dumps, loads
+from custctl.support.exact_json import dumps, loads, same
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False))
@@ -44,3 +44,20 @@ def test_a_decimal_takes_all_the_digits_of_a_number_in_json() -> None:
     field = Field("amount", "decimal", "numeric(38,10)", precision=38, scale=10)
     number = exact_json.number("1234567890123456789.0123456789")
     assert own_value(field, number, str) == "1234567890123456789.0123456789"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 2) | st.sampled_from(["", "1"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
+    max_leaves=5,
+)
+
+
+@given(JSON, JSON)
+def test_values_are_the_same_where_they_are_written_alike(one: object, other: object) -> None:
+    assert same(one, other) == (dumps(one, sort_keys=True) == dumps(other, sort_keys=True))
+
+
+def test_a_number_is_the_same_however_it_is_written() -> None:
+    assert same([1], [1.0])
+    assert same(Decimal("0.5"), 0.5)

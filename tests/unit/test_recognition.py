@@ -87,6 +87,10 @@ def archive(*names: str) -> bytes:
         (archive("customers.csv"), "ZIP"),
         (b"PAR1\x15\x04\x15", "Parquet"),
         (b"%PDF-1.7\n", "PDF"),
+        (archive("[Content_Types].xml", "word/document.xml"), "Word"),
+        (archive("Index/Document.iwa"), "Numbers"),
+        (b"customers.csv".ljust(257, b"\0") + b"ustar\x0000", "tar"),
+        (b"ORC\x0a\x06\x0a\x00\x00", "ORC"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0", "xls"),
         (b"<!DOCTYPE html>\n<html>", "HTML"),
         (b"\xef\xbb\xbf\n <HTML xmlns:o=", "HTML"),
@@ -102,6 +106,7 @@ def archive(*names: str) -> bytes:
         ('[{"email": "a@x.com"}]'.encode("utf-16-le"), "JSON array"),
         (b'{"items": [\n  {"email": "a@x.com"}\n], "next": null}\n', "list of items"),
         (b'{\n  "email": "a@x.com"\n}\n', "JSON over several lines"),
+        (b'[["email"], ["a@x.com"]]', "JSON array"),
     ],
     ids=lambda value: value if isinstance(value, str) else "file",
 )
@@ -117,6 +122,27 @@ def test_an_sqlite_file_is_named(tmp_path: Path) -> None:
     connection.close()
     with (tmp_path / "a.db").open("rb") as file, pytest.raises(InvalidError, match="SQLite"):
         recognise(file)
+
+
+@pytest.mark.parametrize("name", ["items", "data", "customers"])
+@pytest.mark.parametrize(
+    "text", ['{"LIST":[{"email":"a@x.com"}]}', '{\n  "LIST": [\n    {"email": "a@x.com"}\n  ]\n}\n']
+)
+def test_the_way_out_of_a_document_names_its_list(name: str, text: str) -> None:
+    with pytest.raises(InvalidError, match="list of items") as caught:
+        recognise(io.BytesIO(text.replace("LIST", name).encode()))
+    assert f"`jq -c '.{name}[]'`" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ORCID,email\n", "PAR1,email\n", "BZh9,email\n", "items: count,email\n", "Obj,email\n", "ARROW1,email\n",
+        '{"data": "x", "email": "a@x.com"}\n', '{"data": ["x"], "email": "a@x.com"}\n',
+    ],
+)  # fmt: skip
+def test_a_text_that_begins_like_another_format_is_read(text: str) -> None:
+    assert found(text.encode()) == Encoding("utf-8", mark=False)
 
 
 @pytest.mark.parametrize("text", ["[1]\n", '{"email": "a@x.com"}\n', "<email>,city\n", "- x,email\n", '"[",email\n'])

@@ -452,6 +452,9 @@ def test_a_line_that_is_too_long_is_an_error(monkeypatch: pytest.MonkeyPatch) ->
     assert len(rows(good, "jsonl")) == 1
     reading = source(f"{good}\n{good}{'y' * 100}\n", "jsonl").records()
     next(reading)
+    # An object is rejected where its values are too long, as in CSV.
+    longer = good.replace("x", "x" * 2)
+    assert [len(row.cells) for row in rows(f"{longer}\n{good}\n", "jsonl")] == [2, 2]
     with pytest.raises(InvalidError, match="line 2 is longer than 1000 characters"):
         next(reading)
 

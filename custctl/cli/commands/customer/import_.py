@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from custctl.customers.batch import Counts
     from custctl.customers.headers import Mapped
     from custctl.customers.importing import Result
+    from custctl.customers.records import Source
 
 _COLUMNS = ("file", "rows", "inserted", "updated", "unchanged", "skipped", "rejected", "operation_id")
 _LONGEST_NAME = 60  # characters
@@ -128,6 +130,13 @@ def import_(
         if source.unmet and not result.replayed:
             names = ", ".join(f"`{name}`" for name in source.unmet)
             context.console.warn(f"no object has the keys named by `--map`: {names}")
+        if not result.counts.rejected and _has_undecodable_names(source):
+            from custctl.customers.encodings import encoding_hint
+
+            encoding = work.reading.encoding.name
+            context.console.warn(
+                f"names of columns are not {encoding.upper()}", hint=encoding_hint(work.data, encoding)
+            )
         hints = _hints(work, result)
     _show(context, result, file, operation_id, dry_run=dry_run, rejects=rejects, hints=hints)
 
@@ -233,7 +242,7 @@ def _hints(work: FileImport, result: Result) -> list[str]:
     hints: list[str] = []
     if not result.counts.rejected:
         return hints
-    if result.undecodable:
+    if result.undecodable or _has_undecodable_names(work.source):
         hints.append(encoding_hint(work.data, reading.encoding.name))
         if result.counts.inserted and request.on_conflict == "fail" and request.rejects is None and not request.dry_run:
             hints.append("`--on-conflict skip` skips rows that are already imported")
@@ -245,6 +254,11 @@ def _hints(work: FileImport, result: Result) -> list[str]:
     elif not request.dry_run and not result.replayed:
         hints.append(f"they are in `{request.rejects}`: fix and import them")
     return hints
+
+
+def _has_undecodable_names(source: Source) -> bool:
+    """Return whether a column was ignored whose name has bytes that the file's encoding does not have."""
+    return any(re.search("[\udc80-\udcff]", name) for name in source.left_out)
 
 
 def _misread(result: Result) -> list[str]:

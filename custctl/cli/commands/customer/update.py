@@ -29,6 +29,7 @@ from custctl.cli.context import Context
 from custctl.cli.options import WRITE, IfVersionOption, OperationOption, WhoArgument, command
 from custctl.customers.model import FIELDS
 from custctl.support.errors import ConflictError, UsageError
+from custctl.support.exact_json import same
 
 if TYPE_CHECKING:
     from custctl.customers.operations import Outcome
@@ -115,7 +116,7 @@ def _show_plan(context: Context, outcome: Outcome) -> None:
         changes = [
             {"field": name, "old": before[name], "new": after[name]}
             for name in after.as_dict()
-            if name not in _KEPT and before[name] != after[name]
+            if name not in _KEPT and not same(before[name], after[name])
         ]
     if outcome.replayed:
         context.console.note(f"operation {outcome.operation_id} was already applied: nothing would change")
