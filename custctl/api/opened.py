@@ -152,6 +152,7 @@ class Opened:
             actor=self.actor,
             password=cache(self._password),
             token=self._token(),
+            renew=self._renew_token,
             issuer=login.issuer if login is not None else "",
             client_id=login.client_id if login is not None else "",
             replicas=self._replicas(),
@@ -193,11 +194,14 @@ class Opened:
             return lambda host, port: rds_token(host, port, user, self.environ).reveal()
         return None
 
+    def _renew_token(self) -> None:
+        """Renew the login if the database checks it: a long command may connect again when its token has expired."""
+        if self.profile.shows_access_token:
+            self.renew_login()
+
     def _access_token(self) -> str:
         from custctl.support.errors import CredentialError
 
-        # A long command may connect again when the token that it began with has expired.
-        self.renew_login()
         session = self.session
         if session is None or session.access_token is None:
             raise CredentialError("the login brought no access token for the database", hint="run `custctl login`")

@@ -17,6 +17,7 @@ from custctl.schema.standing import Standing, require_writable
 from custctl.support.errors import (
     CommitLostError,
     ConflictError,
+    CredentialError,
     CustctlError,
     InterruptedRunError,
     InvalidError,
@@ -167,9 +168,10 @@ def _unknown(operation_id: str, lost: CommitLostError, error: CustctlError, *, p
         told = "the commit is pending: the database has not finished it, and nobody sees it until then"
     else:
         told = f"whether it was written is unknown: {error.message}"
+    first = f"{error.hint}; then " if isinstance(error, CredentialError) and error.hint else ""
     return OutcomeUnknownError(
         f"{lost.message}, and {told}",
-        hint=f"run the same command again with `--operation-id {operation_id}`: it is applied at most once, and tells"
+        hint=f"{first}run the same command again with `--operation-id {operation_id}`: it is applied at most once, and tells"
         " the outcome. An empty `custctl audit list` proves nothing while the commit may be pending",
         details={"operation_id": operation_id, "commit_pending": pending},
     )

@@ -26,6 +26,10 @@ def _no_password() -> None:
     return None
 
 
+def _no_renewal() -> None:
+    pass
+
+
 class EngineSettings(NamedTuple):
     """What an engine needs from a profile to connect; times in seconds.
 
@@ -40,6 +44,8 @@ class EngineSettings(NamedTuple):
         actor: who runs the command, shown in the server's list of sessions.
         password: looks up the password for the first connection; returns None if the login needs none.
         token: returns the login token for a host and port; None if logins need no token.
+        renew: called before connecting; renews an expired login, which may take longer than connecting. The threads
+            that connect may be abandoned, and must not do it.
         issuer: who issues the tokens of `auth: oauth`; `client_id` is who receives them.
         replicas: decides where reads go and remembers the position of writes; None if there is only one node.
         is_chosen: whether the caller chose the one node knowing its history, so that `check_history` is skipped.
@@ -59,6 +65,7 @@ class EngineSettings(NamedTuple):
     actor: str = ""
     password: Callable[[], str | None] = _no_password
     token: Callable[[str, int], str] | None = None
+    renew: Callable[[], None] = _no_renewal
     issuer: str = ""
     client_id: str = ""
     replicas: Replicas | None = None

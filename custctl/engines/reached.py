@@ -166,9 +166,10 @@ class ReachedDatabase(Database):
         self, link: Callable[[Node], Link], rank: Callable[[Link], Rank], waves: Sequence[Sequence[Node]]
     ) -> Link:
         timeout = self.settings.connect_timeout
-        # Look the password up once, before the timeout starts: a keyring may take longer than that.
+        # Before the timeout starts: a keyring or an identity provider may take longer than that.
         with suppress(CredentialError):
             self.settings.password()
+        self.settings.renew()
         reached = Dialler(link, rank, lambda made: made.driver.close(), waves, timeout).connect()
         found = reached.connection
         found.missing = reached.missing

@@ -20,7 +20,7 @@ from custctl.engines.connecting import T
 from custctl.engines.model import Check, Node
 from custctl.engines.nodes import Dialler, Fit
 from custctl.engines.reached import ReachedDatabase
-from custctl.support.errors import CommitLostError, CustctlError, StatementError, UnavailableError
+from custctl.support.errors import CommitLostError, CredentialError, CustctlError, StatementError, UnavailableError
 
 if TYPE_CHECKING:
     from custctl.engines.connection import Connection
@@ -322,6 +322,8 @@ class ServerDatabase(ReachedDatabase):
         return self.settings.nodes
 
     def members(self, names: Collection[str]) -> Mapping[str, Member | CustctlError]:
+        with suppress(CustctlError):  # each node says what it thinks of an old token
+            self.settings.renew()
         calls = {node.name: partial(self._member, node) for node in self.settings.nodes if node.name in names}
         return at_once(calls, self.settings.connect_timeout + _GRACE, too_late=lambda member: member.close())
 
@@ -354,6 +356,8 @@ class ServerDatabase(ReachedDatabase):
     def _knock(self, node: Node) -> None:
         try:
             driver = self.dial(node)
+        except CredentialError:
+            pass  # an AWS credential may have expired meanwhile, which says nothing about the server
         except CustctlError as error:
             # An error such as "no free session" is an answer too.
             if not (isinstance(error.__cause__, DriverError) and error.__cause__.answered):

@@ -19,6 +19,7 @@ from custctl.migrations.task import Task, milliseconds
 from custctl.support import signals
 from custctl.support.errors import (
     CommitLostError,
+    CredentialError,
     CustctlError,
     InterruptedRunError,
     OutcomeUnknownError,
@@ -161,10 +162,12 @@ def _reconnect(stack: ExitStack, task: Task, listener: Listener, lost: CommitLos
             return stack.enter_context(task.database.script_session())
         except CustctlError as error:
             if time.monotonic() >= deadline or not isinstance(error, UnavailableError):
+                is_login = isinstance(error, CredentialError) and error.hint is not None
+                first = f"{error.hint}; then" if is_login else "when the database answers,"
                 raise OutcomeUnknownError(
                     f"{task.place}: {lost.message}, and whether it is applied is unknown:"
                     f" {error.message}; {task.so_far}",
-                    hint="when the database answers, `custctl migrate status` shows the outcome; `custctl migrate`"
+                    hint=f"{first} `custctl migrate status` shows the outcome; `custctl migrate`"
                     " resumes where it stopped",
                     details=task.located_details,
                 ) from lost

@@ -16,7 +16,9 @@ from joserfc.jwk import ECKey
 
 from custctl.login.keeping import Kept, _dumps
 from tests.conftest import Project, Result
-from tests.servers import oidc, scripted_provider
+from tests.servers import bearer, oidc, scripted_provider
+from tests.servers.fixtures import PostgresqlServers
+from tests.servers.postgresql import PostgresqlServer
 from tests.servers.scripted_provider import ScriptedProvider
 from tests.unit.test_credentials import BACKENDS
 
@@ -175,3 +177,11 @@ def _expired(entry: str) -> str:
 @pytest.fixture
 def desk(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Desk:
     return Desk(project, tmp_path_factory.mktemp("keyring"))
+
+
+@pytest.fixture(scope="session")
+def checking_server(postgresql_servers: PostgresqlServers) -> PostgresqlServer:
+    """A PostgreSQL 18 that checks tokens itself."""
+    server = postgresql_servers.own("postgresql18")
+    bearer.check_tokens(server)
+    return server

