@@ -113,7 +113,25 @@ CALLERS: Final = (
     _caller("theo.vasquez@harbor.example", "Theodore|Vasquez", "+1 212 555 0148", "Harbor Lights 24/7", "New Orleans", "US",
             "theo vasquez", "t vasquez", "Vasquez, T.", "harbor lights 24/7", "vasquez new orleans", "+1-212-555-0148",
             "001 212 555 0148", "theo.vasquez@harbor", "VASQUEZ THEODORE", "harbor 24 vasquez"),
+    # What callers say more of than is stored
+    _caller("m.whitcombe@abbey.example", "Martha|Whitcombe", "+44 20 7946 0211 ext. 12", "Whitcombe et Filles", "St Albans", "GB",
+            "whitcombe st albans", "whitcombe & filles", "0211 whitcombe"),
+    _caller("aigul.nurlan@altyn.example", "Айгүл|Нурлан", "8 701 555 01 23", "Алтын", "Алматы", "KZ",
+            "нурлан алматы", "701 555 01 23", "87015550123"),
 )  # fmt: skip
+
+LOOSELY: Final = (
+    ("Northgate and Sons", "w.mcalister@northgate.example"), ("Weißbier und Söhne, München", "juergen.gruessner@weissbier.example"),
+    ("Mr. Vasquez", "theo.vasquez@harbor.example"), ("Herr Karl-Heinz Schäfer", "k.h.schaefer@alpin.example"),
+    ("Whitcombe and Filles", "m.whitcombe@abbey.example"), ("Mrs Whitcombe from Saint Albans", "m.whitcombe@abbey.example"),
+    ("whitcombe sankt albans", "m.whitcombe@abbey.example"), ("deschamps st etienne", "jl.deschamps@ville.example"),
+    ("Deschamps, St. Etienne", "jl.deschamps@ville.example"), ("deschamps st-etienne", "jl.deschamps@ville.example"),
+    ("8 912 440 17 63", "aleksey.solovyov@volga.example"), ("89124401763", "aleksey.solovyov@volga.example"),
+    ("+7 701 555 01 23", "aigul.nurlan@altyn.example"), ("0077015550123", "aigul.nurlan@altyn.example"),
+    ("020 7946 0211", "m.whitcombe@abbey.example"), ("(020) 7946-0211 ext. 12", "m.whitcombe@abbey.example"),
+    ("tel: 020 7946 0958 x5", "ada.lovelace@analytical.example"), ("phone 212 555 0137", "maria.delgado@sunset.example"),
+)  # fmt: skip
+"""What finds nothing as it was said, and the email of the customer who is meant."""
 
 TYPOS: Final = (
     ("lovelase", "lovelace"), ("raghunatan", "raghunathan"), ("vasqeuz", "vasquez"), ("gonzalves", "gonçalves"),

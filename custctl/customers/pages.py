@@ -20,7 +20,7 @@ from custctl.customers.queries import (
     is_by_version,
     own_sort,
 )
-from custctl.engines.sought import Part, Sought
+from custctl.engines.sought import LANES, Part, Sought
 from custctl.schema.standing import check_schema, read_standing
 from custctl.support.errors import CustctlError, StatementError
 
@@ -47,10 +47,15 @@ _MOST = 2**31  # rows per page; above this there is no limit, because a database
 
 
 class Page(NamedTuple):
-    """Customers in order, and the cursor of the next page or None."""
+    """Customers in order, and the cursor of the next page or None.
+
+    Attributes:
+        loose: whether no customer had all words of a search, and these were found by a looser reading of its text.
+    """
 
     items: tuple[Customer, ...]
     next: str | None
+    loose: bool = False
 
 
 def read_page(database: Database, query: Query, limit: int, after: Position | None = None) -> Page:
@@ -68,13 +73,19 @@ def read_all(database: Database, query: Query, after: Position | None = None) ->
 
     If a replica fails midway, the rest is of a later state.
     """
+    for page in read_pages(database, query, after):
+        yield from page.items
+
+
+def read_pages(database: Database, query: Query, after: Position | None = None) -> Iterator[Page]:
+    """Yield the pages of `read_all`, at least one."""
     begun = False
     while True:
         try:
             with database.reading(snapshot=True, replica=True) as connection:
                 while True:
                     page = _page(database, connection, query, _ALL_AT_ONCE, after)
-                    yield from page.items
+                    yield page
                     if page.next is None:
                         return
                     begun = True
@@ -120,7 +131,8 @@ def _listed(
 def _found(database: Database, connection: Connection, query: SearchQuery, limit: int, after: Position | None) -> Page:
     """Return a page of the customers that match words, or a part of a field."""
     lane, last = (0, 0) if after is None else (after.lane, after.id)
-    needs = searching.read(query.text) if query.mode == "words" else ()
+    loose, lane = lane >= LANES, lane % LANES
+    needs = searching.read(query.text, loosely=loose) if query.mode == "words" else ()
     texts = searching.parts(query.text) if query.mode == "contains" else ()
     email = query.text.lower() if "@" in query.text else None
     found: list[tuple[int, Customer]] = []
@@ -146,11 +158,13 @@ def _found(database: Database, connection: Connection, query: SearchQuery, limit
         # No row has shown that other own fields are searchable now.
         if database.learn(connection, standing.own_fields):
             return _found(database, connection, query, limit, after)
+        if needs and after is None and searching.read(query.text, loosely=True) not in ((), needs):
+            return _found(database, connection, query, limit, Position(LANES, None, BEFORE_ALL))
     items = tuple(each for _, each in found[:limit])
     if len(found) <= limit:
-        return Page(items, None)
+        return Page(items, None, loose)
     lane, each = found[limit - 1]
-    return Page(items, encode_cursor(query, Position(lane, None, each.id)))
+    return Page(items, encode_cursor(query, Position(lane + (LANES if loose else 0), None, each.id)), loose)
 
 
 def found_in(customer: Customer, own: OwnFields) -> list[str]:

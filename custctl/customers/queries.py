@@ -256,7 +256,7 @@ def resume_search(text: str | None, mode: Mode, after: str | None) -> tuple[Quer
 
 def _lane_count(query: Query) -> int:
     if isinstance(query, SearchQuery):
-        return {"words": LANES, "contains": 1, "exact": len(SEARCHED)}[query.mode]
+        return {"words": 2 * LANES, "contains": 1, "exact": len(SEARCHED)}[query.mode]
     return 1 if query.sort_field in NOT_NULL else 2
 
 

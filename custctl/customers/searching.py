@@ -22,6 +22,14 @@ _SPELLED: Final = {ord(char): to for char, to in zip("äöüåøÄÖÜÅØ", ("a
 _DIGITS: Final = 20  # of a phone that are indexed
 _LAST, _NATIONAL = 4, 7  # digits needed to search for the end of a phone, and for a phone without its country code
 _WHOLE: Final = 9  # digits that are a whole phone
+_COUNTRY_CODES: Final = (1, 2, 3)  # digits of a country code
+_SAINTS: Final = ("st", "ste", "saint", "sainte", "sankt")
+# What a caller says around a name or a phone; folded. A single letter is an initial.
+_SMALL: Final = re.compile(
+    r"(?:and|und|et|en|og|och|es|plus|of|from|at|in|the|aus|bei|mr|mrs|ms|miss|mister|dr|prof|sir|madam|herr|frau|mme|mlle|monsieur|madame|sr|sra"
+    r"|srta|senora?|senhora?|signora?|sig|dott|dhr|mevr|mevrouw|pan|pani|tel|phone|telephone|mobile|cell)[.:]?"
+)
+_EXTENSION: Final = re.compile(r"(?<!\w)(?:ext|extn|extension|x|durchwahl|poste)[.:]?\s*\d+\s*$", re.IGNORECASE)
 
 
 def words(text: str) -> list[str]:
@@ -35,12 +43,19 @@ def phone_digits(text: str) -> str:
     return digits if digits.isascii() and digits.isdigit() else ""
 
 
-def read(text: str) -> tuple[Need, ...]:
+def read(text: str, *, loosely: bool = False) -> tuple[Need, ...]:
     """Return what a search text must find.
 
     Words are found in any order. Words joined by punctuation are searched for as they are, as one word, and spelled
     without umlauts. Adjacent groups of digits are one number: a phone, or words of digits.
+
+    Args:
+        loosely: for a text without results: titles, words such as `and` and a phone's extension are left out, `St` and
+            `Saint` are the same, and so are `8` and `+7` before a phone.
     """
+    if loosely:
+        chunks = _CHUNK.findall(_EXTENSION.sub("", text))
+        text = " ".join(chunk for chunk in chunks if not _SMALL.fullmatch(folded(chunk)))
     needs: list[Need] = []
     number: list[str] = []
     for chunk in _CHUNK.findall(text):
@@ -49,19 +64,26 @@ def read(text: str) -> tuple[Need, ...]:
             number.append(plain)
             continue
         if number:
-            needs.append(_number(number))
+            needs.append(_number(number, loosely=loosely))
             number = []
-        need = _word(chunk)
+        need = _word(chunk, loosely=loosely)
         if need:
             needs.append(need)
     if number:
-        needs.append(_number(number))
+        needs.append(_number(number, loosely=loosely))
     return tuple(needs)
 
 
-def _word(chunk: str) -> Need:
+def _word(chunk: str, *, loosely: bool) -> Need:
     forms = [words(form) for form in (chunk, chunk.translate(_JOINERS), chunk.translate(_SPELLED))]
-    return tuple(dict.fromkeys(_terms(form, is_email="@" in chunk) for form in forms if form))
+    found = [_terms(form, is_email="@" in chunk) for form in forms if form]
+    if loosely:
+        found += [
+            tuple(Term(saint, whole=True) if term.text in _SAINTS else term for term in terms)
+            for terms in found
+            for saint in _SAINTS
+        ]
+    return tuple(dict.fromkeys(found))
 
 
 def _terms(form: Sequence[str], *, is_email: bool) -> tuple[Term, ...]:
@@ -69,7 +91,7 @@ def _terms(form: Sequence[str], *, is_email: bool) -> tuple[Term, ...]:
     return tuple(Term(word, whole=is_email and at < len(form) - 1) for at, word in enumerate(form))
 
 
-def _number(groups: Sequence[str]) -> Need:
+def _number(groups: Sequence[str], *, loosely: bool) -> Need:
     typed = "".join(groups).replace("(0)", "")
     digits = phone_digits(typed)
     # The groups of a whole phone are whole words: what begins with one or two digits is a large part of an index.
@@ -85,10 +107,27 @@ def _number(groups: Sequence[str]) -> Need:
         # The phone may be stored without its country code, which has up to three digits.
         found += [
             (Term(REVERSED + backwards[:-less], whole=True),)
-            for less in (1, 2, 3)
+            for less in _COUNTRY_CODES
             if len(backwards) - less >= _NATIONAL
         ]
+    if loosely and is_whole:
+        found += _with_another_prefix(typed, digits[::-1])
+        # A phone with an extension is found by its words alone.
+        first, *others = (word for group in groups for word in words(group))
+        if len("".join(others)) >= _NATIONAL:
+            found += [tuple(Term(word, whole=True) for word in part) for part in ((first.lstrip("0"), *others), others)]
     return tuple(dict.fromkeys(found))
+
+
+def _with_another_prefix(typed: str, backwards: str) -> list[tuple[Term, ...]]:
+    """Return what finds a phone whose national prefix is `8`, where a country code was typed, or the other way round.
+
+    Other national prefixes are zeros, which are never compared.
+    """
+    found: list[tuple[Term, ...]] = [(Term(f"{REVERSED}{backwards[:-less]}8", whole=True),) for less in _COUNTRY_CODES]
+    if typed.startswith("8"):
+        found.append((Term(REVERSED + backwards[:-1]),))
+    return found
 
 
 def parts(text: str) -> tuple[str, ...]:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from custctl.customers.pages import near, read_page
-from custctl.customers.queries import search_query
+from custctl.customers.pages import near, read_all, read_page
+from custctl.customers.queries import decode_cursor, search_query
 from custctl.engines.base import Database
 from custctl.support.letters import folded
 from tests.behaviours.support import Place
-from tests.callers import CALLERS, SAID, TYPOS
+from tests.callers import CALLERS, LOOSELY, SAID, TYPOS
 
 PAGE = 50  # rows, as `customer search` shows them
 CROWD = 300  # synthetic customers before and after those who are meant; the benchmark has 100,000
@@ -44,6 +44,33 @@ def test_who_is_meant_is_on_the_first_page(database: Database) -> None:
     ]
     assert len(SAID) >= 200
     assert len(missed) <= (1 - ENOUGH) * len(SAID), missed
+
+
+@pytest.mark.parametrize(("said", "email"), LOOSELY)
+def test_what_is_said_too_much_is_ignored_if_nothing_is_found_with_it(
+    database: Database, said: str, email: str
+) -> None:
+    page = read_page(database, search_query(said), PAGE)
+    assert page.loose
+    assert email in {each.email for each in page.items}
+
+
+def test_what_is_found_as_it_was_said_is_not_found_loosely(database: Database) -> None:
+    assert [said for said, _ in SAID if read_page(database, search_query(said), PAGE).loose] == []
+
+
+def test_a_loose_search_goes_on_from_page_to_page(database: Database) -> None:
+    whole = [each.id for each in read_all(database, search_query("example"))]
+    query, position, found = search_query("Mr example"), None, []
+    assert [each.id for each in read_all(database, query)] == whole
+    while True:
+        page = read_page(database, query, 7, position)
+        assert page.loose
+        found += [each.id for each in page.items]
+        if page.next is None:
+            break
+        _, position = decode_cursor(page.next)
+    assert found == whole
 
 
 @pytest.mark.parametrize(("typed", "meant"), TYPOS)

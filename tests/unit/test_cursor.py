@@ -53,7 +53,7 @@ def list_queries(draw: st.DrawFn) -> tuple[ListQuery, Position]:
 
 @st.composite
 def search_queries(draw: st.DrawFn) -> tuple[SearchQuery, Position]:
-    mode, last_lane = draw(st.sampled_from([("words", 2), ("contains", 0), ("exact", 4)]))
+    mode, last_lane = draw(st.sampled_from([("words", 5), ("contains", 0), ("exact", 4)]))
     query = search_query(draw(TEXT.filter(str.strip)), cast("Mode", mode))
     return query, Position(draw(st.integers(0, last_lane)), draw(KEYS), draw(IDS))
 

@@ -115,25 +115,26 @@ def _print(
     wide: bool,
     follow: Callable[[str | None], str | None],
 ) -> int:
-    from custctl.customers.pages import read_all, read_page
+    from custctl.customers.pages import read_page, read_pages
 
     if limit == 0:
-        found = read_all(context.database, query, position)
-        # Reading the first row also reads the database's own fields.
-        first = next(found, None)
+        found = read_pages(context.database, query, position)
+        # Reading the first page also reads the database's own fields.
+        first = next(found)
         columns = (*FIELDS, *context.database.own.names)
         shown = 0
 
         def found_rows() -> Iterator[dict[str, Value]]:
             nonlocal shown
-            for row in chain(() if first is None else (first,), found):
-                shown += 1
-                yield row.as_dict()
+            for page in chain((first,), found):
+                for row in page.items:
+                    shown += 1
+                    yield row.as_dict()
 
         context.renderer.many(found_rows(), columns, shown=SHOWN, may_drop=True, cut=CUT, wide=wide, paged=True)
         context.tell_source()
         follow(None)
-        _note_nothing(context, shown, position)
+        _note_found(context, shown, position, loose=first.loose)
         return shown
     began = time.monotonic()
     page = read_page(context.database, query, limit, position)
@@ -144,12 +145,16 @@ def _print(
     command = follow(page.next)
     columns = (*FIELDS, *context.database.own.names)
     context.renderer.many(rows, columns, next=page.next, shown=SHOWN, may_drop=True, cut=CUT, wide=wide, paged=True)
-    _note_nothing(context, len(rows), position)
+    _note_found(context, len(rows), position, loose=page.loose)
     if page.next is not None:
         context.console.note(f"more rows follow: continue with `{command or f'--after {page.next}'}`")
     return len(rows)
 
 
-def _note_nothing(context: Context, count: int, position: Position | None) -> None:
+def _note_found(context: Context, count: int, position: Position | None, *, loose: bool) -> None:
     if count == 0 and position is None:
         context.console.note("no customer found")
+    elif loose:
+        context.console.note(
+            "no exact match: titles, words such as `and`, and a phone's prefix were ignored, and `St` is the same as `Saint`"
+        )
