@@ -23,6 +23,7 @@ from custctl.replication.quorum import Synchronous, holders, parse_synchronous, 
         # A standby may be called as the keywords are.
         ("first", 1, ("first",), True),
         ("any, b", 1, ("any", "b"), True),
+        ("2", 1, ("2",), True),
     ],
 )
 def test_a_setting_is_read(text: str, count: int, names: tuple[str, ...], by_priority: bool) -> None:
@@ -30,10 +31,40 @@ def test_a_setting_is_read(text: str, count: int, names: tuple[str, ...], by_pri
 
 
 @pytest.mark.parametrize(
-    "text", ["", "   ", "ANY 1 (a", "ANY 1 a)", "2 (a b)", "(a)", "a,", ",", "ANY 0 (a)", "a; b", '"open', "ANY (a)"]
+    "text",
+    [
+        "",
+        "   ",
+        "ANY 1 (a",
+        "ANY 1 a)",
+        "2 (a, b",
+        "2 (a b)",
+        "(a)",
+        "a,",
+        ",",
+        "ANY 0 (a)",
+        "a; b",
+        '"open',
+        "ANY (a)",
+    ],
 )
 def test_what_is_not_understood_proves_nothing(text: str) -> None:
     assert parse_synchronous(text) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "name", "counts"),
+    [
+        (("b",), "b", True),
+        (("b",), "B", True),
+        (("b",), "c", False),
+        (("b",), None, False),
+        (("*",), "c", True),
+        (("*",), None, True),
+    ],
+)
+def test_a_standby_counts_by_its_name(names: tuple[str, ...], name: str | None, counts: bool) -> None:
+    assert Synchronous(1, names, by_priority=False).lists(name) is counts
 
 
 NODES = ("a", "b", "c", "d")
