@@ -331,6 +331,14 @@ def test_hostile_addresses_cost_linear_time(make: Callable[[], str]) -> None:
     assert judge([make()])[1] is not None
 
 
+@pytest.mark.parametrize(("length", "fits"), [(254, True), (255, False)])
+def test_a_row_has_the_same_limit_on_addresses(length: int, fits: bool) -> None:
+    address = f"{'a' * 60}@{'b' * 63}.{'c' * 63}.{'d' * (length - 193)}.com"
+    assert len(address) == length
+    judged, reason = RowValidator(["email"], partial=True)([address])
+    assert (judged == [address], reason is None) == (fits, fits)
+
+
 @given(ADDRESS_LIKE)
 def test_the_address_in_a_row_is_the_address_alone(address: str) -> None:
     judged, reason = RowValidator(["email"], partial=True)([address])
