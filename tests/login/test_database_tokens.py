@@ -13,12 +13,13 @@ from custctl.api.reporting import Log
 from custctl.engines.base import EngineSettings
 from custctl.engines.model import Node
 from custctl.engines.mssql.driver import Driver, connection_string, with_token
+from custctl.engines.postgresql.database import PostgresqlDatabase
 from custctl.engines.postgresql.oauth import hand_over
 from custctl.login import session
 from custctl.login.keeping import Kept
 from custctl.login.rds import rds_token
 from custctl.profiles.credentials import Secret
-from custctl.support.errors import CredentialError
+from custctl.support.errors import CredentialError, UnavailableError
 from tests.login.conftest import Desk
 from tests.servers import bearer
 from tests.servers.bearer import ISSUER
@@ -120,6 +121,19 @@ def test_rds_gets_a_token_that_is_signed_here(monkeypatch: pytest.MonkeyPatch, t
         monkeypatch.delenv("AWS_REGION", raising=False)
         monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
         rds_token("db.internal", 5432, "ada", {})
+
+
+def test_an_expired_aws_credential_says_nothing_about_the_server() -> None:
+    def expired(_host: str, _port: int) -> str:
+        raise CredentialError("the AWS credential cannot be used")
+
+    node = Node("a", "127.0.0.1", 1)
+    database = PostgresqlDatabase(EngineSettings("x", nodes=[node], name="c", auth="rds-iam", token=expired))
+    # A long statement goes on; that nothing else answers is noticed.
+    database._knock(node)
+    database.settings = database.settings._replace(token=lambda _host, _port: "token")
+    with pytest.raises(UnavailableError):
+        database._knock(node)
 
 
 def test_tokens_need_what_the_profile_says(desk: Desk) -> None:
