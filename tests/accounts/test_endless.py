@@ -101,5 +101,6 @@ def test_a_command_about_one_customer_ends(
     began = time.monotonic()
     error = local.refused(12, *command)
     assert time.monotonic() - began < PATIENCE
-    assert "in time" in error["message"]
+    # On a busy machine the time ends between two calls.
+    assert "in time" in error["message"] or "took too long" in error["message"]
     assert "custctl identity sync" in error["hint"]
