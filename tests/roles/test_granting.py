@@ -152,6 +152,51 @@ def test_what_a_superuser_may_is_not_said_to_be_a_role_s(
     company.drop()
 
 
+_OF_ANOTHER_S_TABLE = {
+    "INSERT INTO legacy VALUES (1)": "let its owner, `postgres`, run `GRANT INSERT ON legacy TO {login}`",
+    "TRUNCATE legacy": "its owner, `postgres`, can do this, or grant the right",
+    "DO $$ BEGIN PERFORM * FROM legacy; END $$": "its owner, `postgres`, can do this, or grant the right",
+    "CREATE TABLE child (x int REFERENCES legacy)": "its owner, `postgres`, can do this, or grant the right",
+    "SELECT nextval('legacy_numbers')": "`GRANT USAGE ON SEQUENCE legacy_numbers TO {login}`",
+    "SELECT * FROM elsewhere.legacy": "`GRANT USAGE ON SCHEMA elsewhere TO {login}`",
+}
+
+
+@pytest.mark.parametrize("person", ["dev", "support", "admin"])
+def test_rights_on_another_s_table_are_not_said_to_be_a_role_s(
+    company: EngineProject, own_postgresql: PostgresqlServer, person: str
+) -> None:
+    """Neither to a login without a role of ours, nor to one that has the least or the greatest of them."""
+    run = Inside(company.path, company.environ)
+    scripts = company.path / "scripts"
+    shutil.copytree(REPOSITORY / "sql", scripts)
+    run.ok("migrate", "--sql-dir", scripts)
+    login = "custctl" if person == "dev" else person
+    if person != "dev":
+        type_as_administrator(own_postgresql, in_backticks(hint_of(run, "roles of the server")))
+        company.sql(f"GRANT {ADMIN if person == 'admin' else SUPPORT} TO {login}")
+        company.sql(f"GRANT CREATE ON SCHEMA public TO {login}; GRANT {ADMIN} TO custctl")
+    company.sql(
+        "CREATE TABLE legacy (x int PRIMARY KEY); CREATE SEQUENCE legacy_numbers;"
+        "CREATE SCHEMA elsewhere CREATE TABLE legacy (x int)"
+    )
+    for statement, expected in _OF_ANOTHER_S_TABLE.items():
+        (scripts / "postgresql" / "migrations" / "1001_refused.sql").write_text(f"{statement};\n")
+        result = run.run("migrate", "--sql-dir", scripts, "--env", person, "-o", "json")
+        assert result.code == 4, (statement, result.err)
+        assert expected.format(login=login) in result.error["hint"], statement
+        assert "custctl_" not in result.error["hint"], statement
+    (scripts / "postgresql" / "migrations" / "1001_refused.sql").write_text("ALTER TABLE legacy ADD y int;\n")
+    hint = run.run("migrate", "--sql-dir", scripts, "--env", person, "-o", "json").error["hint"]
+    if person == "admin":
+        # Its role can own the table, like all that migrations make.
+        company.sql(in_backticks(hint))
+        run.ok("migrate", "--sql-dir", scripts, "--env", person)
+    else:
+        assert hint == "only its owner, `postgres`, or a superuser can do this"
+    company.drop()
+
+
 @pytest.mark.parametrize("own_postgresql", VERSIONS, indirect=True)
 def test_each_refusal_names_the_next_step_until_there_is_none(
     company: EngineProject, own_postgresql: PostgresqlServer
@@ -198,8 +243,12 @@ def test_each_refusal_names_the_next_step_until_there_is_none(
         ("テーブル customer_status へのアクセスが拒否されました", "DELETE FROM x", "DELETE", "customer_status"),
         ('must be owner of table "Branch"', "DROP TABLE x", "ownership", "Branch"),
         ("keine Berechtigung für Schema crm", "CREATE TABLE x ()", "CREATE", None),
+        ("permission denied for sequence numbers", "SELECT nextval('numbers')", "USAGE", "numbers"),
+        ("permission denied for table branch", "WITH x AS (SELECT 1) SELECT", None, "branch"),
     ],
 )
-def test_a_denial_is_read_in_whatever_language(text: str, statement: str, privilege: str, name: str | None) -> None:
+def test_a_denial_is_read_in_whatever_language(
+    text: str, statement: str, privilege: str | None, name: str | None
+) -> None:
     denial = Denial.read(text, statement)
     assert (denial.privilege, denial.name) == (privilege, name)

@@ -46,7 +46,7 @@ class Denial:
 
     Attributes:
         privilege: SELECT, INSERT, …; `ownership` if only the owner may; None if unknown.
-        kind: table, schema or database; None if the object is unknown.
+        kind: table (or view), sequence, schema or database; None if the object is unknown.
         name: the object's name.
     """
 
@@ -69,7 +69,11 @@ class Denial:
             kind, name = named[1], named[2].strip('"')
             if kind in ("schema", "database"):
                 return cls("CREATE" if verb == "CREATE" or kind == "database" else "USAGE", kind, name)
-            return cls(verb or None, "table", name)
+            if kind == "sequence":
+                # `nextval` requires it, whatever the statement that calls it.
+                return cls("USAGE", kind, name)
+            # Of other statements, like DO or WITH, the first word is no privilege.
+            return cls(verb if verb in _ROWS else None, "table", name)
         ours = sorted(_OURS & set(re.findall(r"\w+", text)), key=text.rindex)
         if not ours:
             return cls(verb or None)
@@ -122,8 +126,8 @@ def next_step(driver: LimitedConnection, denial: Denial, schema: str, error: Err
         return _ask(f"GRANT {denial.role} TO {quoted(login)}")
     if denial.kind != "table":
         return _ask(f"GRANT {denial.privilege} ON {denial.kind.upper()} {quoted(name)} TO {quoted(login)}")
-    if name not in _OURS and denial.privilege in _DATA:
-        return f"let `{owner or 'the owner'}` run `GRANT {denial.privilege} ON {quoted(name)} TO {quoted(login)}`"
+    if name not in _OURS and not (member and denial.privilege == "ownership"):
+        return _of_owner(denial.privilege, owner, name, login)
     if not exists:
         return f"the role `{denial.role}` does not exist: `custctl doctor` prints the command that creates it"
     if not member:
@@ -135,6 +139,16 @@ def next_step(driver: LimitedConnection, denial: Denial, schema: str, error: Err
 
 def _ask(statement: str) -> str:
     return f"ask an administrator to run `{statement}`"
+
+
+def _of_owner(privilege: str | None, owner: str | None, name: str, login: str) -> str:
+    """Return the hint for a table that is not one of ours: only its owner can do everything with it."""
+    who = f"its owner, `{owner}`," if owner else "its owner"
+    if privilege == "ownership":
+        return f"only {who} or a superuser can do this"
+    if privilege in _DATA:
+        return f"let {who} run `GRANT {privilege} ON {quoted(name)} TO {quoted(login)}`"
+    return f"{who} can do this, or grant the right to do it"
 
 
 def _superuser(error: Error, login: str, privilege: str) -> str:
