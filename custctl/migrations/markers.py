@@ -13,20 +13,28 @@ _TOOLS: Final = {
     "dbmate": "dbmate",
     "goose": "goose",
     "sqlmigrate": "sql-migrate",
+    "micrate": "micrate",
     "undo": "MyBatis Migrations or dbdeploy",
     "rambler": "rambler",
     "evolutions": "Play Evolutions",
     "nodepg": "node-pg-migrate",
     "tern": "tern",
+    "shmig": "shmig",
+    "nodesqlite": "node-sqlite",
+    "atlas": "Atlas",
 }
 _MARKER = compiled(
     r"""^[ \t]*(?:--[ \t]*(?:
         (?P<dbmate>migrate:[ \t]*(?:up|down)\b)
       | (?P<goose>\+goose[ \t]+(?:up|down)\b)
       | (?P<sqlmigrate>\+migrate[ \t]+(?:up|down)\b)
+      | (?P<micrate>\+micrate[ \t]+(?:up|down)\b)
       | (?P<undo>(?://[ \t]*)?@undo\b)
       | (?P<rambler>rambler[ \t]+(?:up|down)\b)
       | (?P<nodepg>(?:up|down)[ \t]+migration[ \t]*$)
+      | (?P<shmig>====[ \t]*(?:up|down)[ \t]*====)
+      | (?P<nodesqlite>down[ \t-]*$)
+      | (?P<atlas>down\.sql[ \t]+--[ \t]*$)
       | (?P<tern>--[ \t]*create[ ]above[ ]/[ ]drop[ ]below)
       )
       | (?P<evolutions>(?:\#|--)[ \t]*(?:---)?[ \t]*!(?:ups|downs)\b)

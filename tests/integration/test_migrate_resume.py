@@ -237,7 +237,7 @@ def test_query_only_reaches_the_script_alone(shop: Workshop) -> None:
     shop.write("0001_a", f"{OFF}CREATE TABLE a (x);\nPRAGMA query_only = 1;\nINSERT INTO a VALUES (1);\n")
     for _ in range(2):
         # The rerun sets it again.
-        assert "migrations/0001_a.sql:4: statement 3 of 3 failed: " in shop.refused(code=4)
+        assert "migrations/0001_a.sql:4: statement 3 of 3 failed: attempt to write" in shop.refused()
         assert shop.journal() == {"0001_a": ("failed", 2)}
     shop.write("0001_a", f"{OFF}CREATE TABLE a (x);\nPRAGMA query_only = 1;\nPRAGMA query_only = 0;\nDROP TABLE a;\n")
     shop.write("0002_b", "CREATE TABLE b (x);\nPRAGMA query_only = 1;\n")

@@ -136,6 +136,36 @@ def test_what_the_server_refuses(
     assert not caplog.records
 
 
+_RAISE = "DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$"
+
+
+@pytest.mark.parametrize("header", ["", OFF])
+@pytest.mark.parametrize(
+    ("statement", "code", "hint"),
+    [
+        # What a statement names is not the session's own database, login or node.
+        ("ALTER DATABASE nowhere SET work_mem = '4MB'", 11, "fix the script"),
+        ("GRANT CONNECT ON DATABASE nowhere TO PUBLIC", 11, "fix the script"),
+        (_RAISE.format(state="3D000"), 11, "fix the script"),
+        (_RAISE.format(state="28000"), 11, "fix the script"),
+        (_RAISE.format(state="28P01"), 11, "fix the script"),
+        (_RAISE.format(state="25006"), 11, "fix the script"),
+        # The profile's time limit is not a script's.
+        ("SET statement_timeout = '50ms'; SELECT pg_sleep(9)", 3, "if the script sets `statement_timeout`"),
+        ("SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(9)", 3, "run it again"),
+    ],
+)
+def test_an_error_with_a_special_meaning_is_the_script_s(
+    shop: Workshop, statement: str, code: int, hint: str, header: str
+) -> None:
+    shop.write("0001_a", f"{header}{statement};\n")
+    told = shop.refused(code=code)
+    assert f"migrations/0001_a.sql:{2 if header else 1}: statement " in told
+    assert "node `" not in told
+    assert hint in told.splitlines()[-1]
+    assert "profile" not in told.splitlines()[-1]
+
+
 @pytest.mark.parametrize("header", ["", OFF])
 def test_what_comes_back_besides_is_no_trouble(shop: Workshop, header: str) -> None:
     shop.write(

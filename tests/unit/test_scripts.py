@@ -156,6 +156,12 @@ def test_nothing_that_may_be_meant_as_a_script_is_silently_left_out(sql: Path, n
         ("-- !Downs", "Play Evolutions"),
         ("-- Down Migration", "node-pg-migrate"),
         ("---- create above / drop below ----", "tern"),
+        ("-- ==== DOWN ====", "shmig"),
+        ("-- ====  DOWN  ====", "shmig"),
+        ("-- +micrate Down", "micrate"),
+        ("-- Down", "node-sqlite"),
+        ("--Down ---", "node-sqlite"),
+        ("-- down.sql --", "Atlas"),
     ],
 )
 def test_markers_of_other_tools_are_refused(sql: Path, marker: str, tool: str) -> None:

@@ -14,6 +14,7 @@ from psycopg.errors import Diagnostic
 
 from custctl.engines.model import LockHolder
 from custctl.engines.postgresql.concurrently import index_is_valid, invalid, leftovers
+from custctl.engines.postgresql.errors import words
 from custctl.engines.postgresql.messages import (
     answered,
     as_error,
@@ -56,6 +57,12 @@ _OWN = (
 )
 # For a session that is read-only by default: the script's statement may not write, but its journal entry must.
 _READ_ONLY_PART = "SAVEPOINT custctl; SET LOCAL transaction_read_only = on"
+# Login and database of a session cannot be refused any more: these errors are about what the statement names.
+_NAMED = (
+    psycopg.errors.InvalidAuthorizationSpecification,
+    psycopg.errors.InvalidPassword,
+    psycopg.errors.InvalidCatalogName,
+)
 _BATCH = 1 << 18  # characters of one message
 _HELD = """
 SELECT 1 FROM pg_catalog.pg_locks
@@ -279,7 +286,7 @@ class PostgresqlScriptSession(ScriptSession):
 
     def run(self, statement: Statement) -> None:
         self._is_own = False
-        with self._database.errors(), self._naming_privilege(statement):
+        with self._database.errors(), self._of_script(statement):
             if self._stale:
                 self._put_back()
             text = encoded(self._driver, statement.text)
@@ -315,19 +322,30 @@ class PostgresqlScriptSession(ScriptSession):
                 if (failed := first_failed(results)) is not None:
                     number = _number(batch, failed, len(results) - 1)
                     yield done + number
-                    with self._database.errors(), self._naming_privilege(batch[number]):
+                    with self._database.errors(), self._of_script(batch[number]):
                         raise as_error(failed)
             done += len(batch)
             yield done
 
     @contextmanager
-    def _naming_privilege(self, statement: Statement) -> Iterator[None]:
-        """Translate a missing privilege into an error that names it, which needs the statement's text."""
+    def _of_script(self, statement: Statement) -> Iterator[None]:
+        """Translate the errors that mean something else in a script than in a statement of our own."""
         try:
             yield
         except psycopg.errors.InsufficientPrivilege as error:
+            # The statement's text names the privilege.
             where, cause = self._database.at_node(), self._database.scrubbed(error)
             raise self._database.translated(error, where, statement.text) from cause
+        except (*_NAMED, psycopg.errors.ReadOnlySqlTransaction) as error:
+            # A transaction begins as READ WRITE, so only the script can have made it read-only; outside of one, the
+            # node may be.
+            if not isinstance(error, _NAMED) and not self.in_transaction():
+                raise
+            raise CustctlError(words(error)) from self._database.scrubbed(error)
+        except psycopg.errors.QueryCanceled as error:
+            # The profile's limit does not apply to scripts.
+            hint = "run it again; if the script sets `statement_timeout`, raise it there"
+            raise UnavailableError(words(error), hint=hint) from self._database.scrubbed(error)
 
     def _build(self, text: bytes, index: ConcurrentIndex) -> None:
         """Build an index concurrently with writers; rebuild one that an earlier attempt left INVALID."""

@@ -91,9 +91,12 @@ class SqliteScriptSession(ScriptSession):
 
     def _allow_writes(self) -> None:
         """Suspend `query_only`, which a script may set: it applies to the script's own statements only."""
-        if self._settings_changed and self._driver.execute("PRAGMA query_only").fetchone()[0]:
+        if self._refuses_writes():
             self._driver.execute("PRAGMA query_only = OFF")
             self._query_only = True
+
+    def _refuses_writes(self) -> bool:
+        return self._settings_changed and bool(self._driver.execute("PRAGMA query_only").fetchone()[0])
 
     def run(self, statement: Statement) -> None:
         word = first_word(statement.text)
@@ -111,12 +114,18 @@ class SqliteScriptSession(ScriptSession):
                 # Python 3.11 raises a Warning, not an Error, for two statements in one.
                 raise CustctlError(str(error)) from error
             except sqlite3.Error as error:
-                if word != "ATTACH" or is_busy(error):
+                if not self._is_scripts_own(word, error):
                     raise
-                # The database that cannot be opened is not this one.
                 raise CustctlError(str(error)) from error
         self._settings_changed |= word in ("PRAGMA", "ATTACH", "DETACH")
         self._check_keys |= word not in ("CREATE", "PRAGMA", "SELECT", "ANALYZE", "BEGIN", "COMMIT", "END")
+
+    def _is_scripts_own(self, word: str, error: sqlite3.Error) -> bool:
+        """Tell whether an error is about what the script names or sets, rather than about this database."""
+        if str(getattr(error, "sqlite_errorname", "")).startswith("SQLITE_READONLY"):
+            return self._refuses_writes()
+        # The database that cannot be opened is another one.
+        return word == "ATTACH" and not is_busy(error)
 
     def commit(self) -> None:
         with self._database.errors():
