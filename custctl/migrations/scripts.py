@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple, NoReturn
 
+from custctl.engines import ENGINES
 from custctl.migrations.directives import Directives, parse_directives
 from custctl.migrations.markers import refuse_markers
 from custctl.migrations.spaces import COMPANY_FROM, Space, is_disputed, space_of
@@ -30,6 +31,7 @@ _VERSIONED = re.compile(r"([0-9]+)_([A-Za-z0-9][A-Za-z0-9_-]*)\.sql")
 _MOST_DIGITS = 18
 _LEAST_WIDTH = 4
 _LONGEST_SLUG = 100
+_LEAST_RESEMBLANCE = 4
 _PATTERN_HINT = "name it `NUMBER_words_in_ascii.sql`, as in `0007_add_phone.sql`; see `custctl migrate new --help`"
 
 
@@ -160,7 +162,7 @@ def seed_sets(sql_dir: Path, engine: str) -> dict[str, list[Script]]:
     folder = _engine_folder(sql_dir, engine) / "seed"
     sets: dict[str, list[Script]] = {}
     for entry in _entries(folder):
-        if not entry.is_dir():
+        if _kind(entry) != "folder":
             if _is_script(entry.name):
                 _reject(
                     entry.path, f"the seed script `seed/{entry.name}` belongs to no set", "move it into `seed/SET/`"
@@ -240,10 +242,11 @@ def _diff_lines(text: str) -> list[str]:
 
 
 def _engines(sql_dir: Path) -> list[str]:
-    return [entry.name for entry in _entries(sql_dir) if entry.is_dir()]
+    return [entry.name for entry in _entries(sql_dir) if _kind(entry) == "folder"]
 
 
 def _engine_folder(sql_dir: Path, engine: str) -> Path:
+    _check_engines(sql_dir)
     folder = sql_dir / engine
     if not folder.is_dir():
         there = ", ".join(f"`{name}`" for name in _engines(sql_dir))
@@ -266,6 +269,14 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         raise MigrationError(f"cannot read the folder `{folder}`: {error.strerror}") from error
 
 
+def _kind(entry: os.DirEntry[str]) -> Literal["folder", "file", "other"]:
+    """Return what an entry is, or what its symbolic link points to."""
+    try:
+        return "folder" if entry.is_dir() else "file" if entry.is_file() else "other"
+    except OSError:
+        return "other"  # a symbolic link that points to itself
+
+
 def _sql_files(folder: Path) -> Iterator[os.DirEntry[str]]:
     """Yield the scripts of a folder by name; a file that may be meant as one and cannot be stops the run.
 
@@ -276,7 +287,8 @@ def _sql_files(folder: Path) -> Iterator[os.DirEntry[str]]:
         shown = f"{folder.name}/{name}"
         if not name.isprintable():
             _reject(entry.path, f"the file name {name!a} is not printable", "rename it")
-        if entry.is_dir():
+        kind = _kind(entry)
+        if kind == "folder":
             _reject(
                 entry.path,
                 f"`{shown}` is a folder: scripts in it would never run",
@@ -284,7 +296,7 @@ def _sql_files(folder: Path) -> Iterator[os.DirEntry[str]]:
             )
         if not _is_script(name):
             continue
-        if not entry.is_file():
+        if kind != "file":
             # A broken symbolic link, or a pipe that would block.
             _reject(entry.path, f"`{entry.path}` is not a file", "restore what it points to, or remove it")
         if not name.endswith(".sql") and folder.name != "migrations":
@@ -298,6 +310,36 @@ def _is_script(name: str) -> bool:
     return not _COPY.search(lower) and (".sql" in lower or _NUMBERED.match(name) is not None)
 
 
+def _check_engines(sql_dir: Path) -> None:
+    """Refuse scripts in `sql/` itself, or in a folder there that may be meant as an engine's, which would never run."""
+    for entry in _entries(sql_dir):
+        name, lower = entry.name, entry.name.lower()
+        if name in ENGINES:
+            continue
+        if _kind(entry) != "folder":
+            if _NUMBERED.match(name) and _is_script(name):
+                hint = "move it into the folder `migrations` of its engine"
+                _reject(entry.path, f"the script `{sql_dir.name}/{name}` would never run", hint)
+            continue
+        meant = next((engine for engine in ENGINES if _resemble(lower, engine)), None)
+        if (meant or lower in _FOLDERS) and _holds_scripts(entry.path):
+            _reject(
+                entry.path,
+                f"scripts in the folder `{sql_dir.name}/{name}` would never run",
+                f"rename it to `{meant}`" if meant else "move it into the folder of its engine",
+            )
+
+
+def _resemble(name: str, engine: str) -> bool:
+    """Tell whether a folder may be meant as an engine's, as `postgres` or `sqlite3`."""
+    return name.startswith(engine) or (engine.startswith(name) and len(name) >= _LEAST_RESEMBLANCE)
+
+
+def _holds_scripts(folder: str) -> bool:
+    """Tell whether a folder or one below it has a script."""
+    return any(name.lower().endswith(".sql") for _, _, names in os.walk(folder) for name in names)
+
+
 def _check_layout(folder: Path) -> None:
     """Refuse anything beside the folders of an engine's scripts that looks like a script and would never run.
 
@@ -308,10 +350,9 @@ def _check_layout(folder: Path) -> None:
         name = entry.name
         if name in _FOLDERS:
             continue
-        if entry.is_dir():
+        if _kind(entry) == "folder":
             meant = nearest(name.lower(), _FOLDERS)
-            holds = any(found.name.lower().endswith(".sql") for found in _entries(Path(entry.path)))
-            if meant or holds:
+            if meant or _holds_scripts(entry.path):
                 _reject(
                     entry.path,
                     f"scripts in the folder `{folder.name}/{name}` would never run",

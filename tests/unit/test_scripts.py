@@ -130,6 +130,12 @@ def test_rubbish_is_left_alone(sql: Path) -> None:
         ("migration/0001_a.sql", "rename it to `migrations`"),
         ("seeds/demo/a.sql", "rename it to `seed`"),
         ("down/0001_a.sql", "would never run"),
+        ("views/more/a.sql", "`sqlite/views` would never run"),
+        ("../0001_a.sql", "folder `migrations` of its engine"),
+        ("../migrations/0001_a.sql", "move it into the folder of its engine"),
+        ("../SQLite/migrations/0001_a.sql", "rename it to `sqlite`"),
+        ("../sqlite3/0001_a.sql", "rename it to `sqlite`"),
+        ("../postgres/migrations/0001_a.sql", "rename it to `postgresql`"),
         ("0001_a.sql", "would never run"),
         ("seed/a.sql.txt", "belongs to no set"),
         ("repeatable/a.SQL", "does not end in `.sql`"),
@@ -229,6 +235,18 @@ def test_symbolic_links_are_followed(sql: Path, tmp_path: Path) -> None:
     assert discover(sql, "sqlite").versioned[0].text == "SELECT 2;"
     target.unlink()
     refused(sql, "is not a file")
+
+
+@pytest.mark.parametrize("name", ["sqlite/migrations/0001_a.sql", "sqlite/repeatable/a.sql", "sqlite/seed/demo/a.sql"])
+def test_a_symbolic_link_to_itself_is_not_a_file(sql: Path, name: str) -> None:
+    os.symlink((sql / name).name, sql / name)
+    refused(sql, "is not a file")
+
+
+def test_a_symbolic_link_to_itself_beside_the_scripts_is_left_alone(sql: Path) -> None:
+    for name in ("more", "sqlite/more", "sqlite/seed/more"):
+        os.symlink("more", sql / name)
+    read_all(sql)
 
 
 def test_a_name_that_no_terminal_should_see_is_refused(sql: Path) -> None:
