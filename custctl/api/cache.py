@@ -130,9 +130,7 @@ class Cache:
         """
         opened = self._opened
         _ = self.url
-        if opened.memory.database_id is None:
-            opened.learn_cache(opened.database_id())
-        cache = opened.open_cache(for_its_own_sake=True)
+        cache = opened.inspect_cache()
         if cache is None:
             raise RefusedError(
                 f"{opened.profile.location} has no stamp yet, and nothing of it is cached", hint="run `custctl migrate`"

@@ -116,7 +116,7 @@ def _cache(opened: Opened, number: int) -> dict[str, Any]:
     from custctl.cache.store import CacheError
 
     try:
-        cache = opened.open_cache(for_its_own_sake=True) or opened.learn_cache(opened.database_id())
+        cache = opened.inspect_cache()
         return {"entry": cache is not None and cache.has(number)}
     except CacheError as error:
         opened.tell.warn(f"the cache does not say whether it has an entry: {error}")

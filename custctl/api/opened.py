@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from custctl.support.errors import PendingError, UnavailableError
+from custctl.support.errors import PendingError, RefusedError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from custctl.api.reporting import Reporter
@@ -218,17 +218,16 @@ class Opened:
 
     def _remembered_fields(self) -> OwnFields:
         from custctl.schema.own import NO_OWN_FIELDS, parse_record
-        from custctl.support.errors import RefusedError
 
         try:
             return parse_record(self._fields_file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeError, RefusedError):
+        except (OSError, UnicodeError, RefusedError, UsageError):  # the last if there is no home folder
             return NO_OWN_FIELDS
 
     def _remember_fields(self, own: OwnFields) -> None:
         from custctl.support.state import write_whole
 
-        with suppress(OSError):
+        with suppress(OSError, UsageError):  # the last if there is no home folder
             if own.record is None:
                 self._fields_file.unlink(missing_ok=True)
             else:
@@ -350,18 +349,35 @@ class Opened:
 
         return open_mirror(self.profile, self.environ, self.memory, self.tell.warn)
 
-    def open_cache(self, *, for_its_own_sake: bool = False) -> Cache | None:
-        """Open the cache; return None if the profile has none, or the database's id is not known yet.
+    def open_cache(self) -> Cache | None:
+        """Open the cache for a read; return None if the profile has none, or the database's id is not known yet."""
+        from custctl.cache.opening import PATIENCE
 
-        Args:
-            for_its_own_sake: whether the caller needs the cache itself: wait longer than a database read would take.
-        """
         database_id = self.memory.database_id if self.profile.cache is not None else None
+        return None if database_id is None else self._open_cache(database_id, PATIENCE)
+
+    def inspect_cache(self) -> Cache | None:
+        """Open the cache for its own sake; return None if the profile has none, or the database has no id yet.
+
+        It may respond more slowly than a read would wait for. The database is asked for its id if this machine does
+        not know it, or cannot remember it.
+
+        Raises:
+            UnavailableError: the database's id is needed, and the database does not respond.
+        """
+        from custctl.cache.opening import LONGER_PATIENCE
+
+        if self.profile.cache is None:
+            return None
+        database_id = self.memory.database_id or self.database_id()
         if database_id is None:
             return None
-        from custctl.cache.opening import LONGER_PATIENCE, PATIENCE, open_cache
+        self.memory.learn(database_id)
+        return self._open_cache(database_id, LONGER_PATIENCE)
 
-        patience = LONGER_PATIENCE if for_its_own_sake else PATIENCE
+    def _open_cache(self, database_id: str, patience: float) -> Cache:
+        from custctl.cache.opening import open_cache
+
         made = open_cache(self.profile, self.environ, self.memory, database_id, patience=patience)
         self._caches.append(made)
         return made

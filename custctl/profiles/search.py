@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -83,7 +84,8 @@ def _folders(profiles_dir: Path | None, environ: Mapping[str, str], cwd: Path) -
         yield _Folder(absolute(choice[0], cwd), named=choice[1], optional=False)
         return
     yield _Folder(absolute("profiles", cwd), optional=False)
-    yield _Folder(user_config_dir(environ) / "profiles")
+    with suppress(UsageError):  # no home folder
+        yield _Folder(user_config_dir(environ) / "profiles")
     yield _Folder(bundled("profiles"), bundled=True)
 
 

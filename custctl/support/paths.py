@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -116,7 +117,8 @@ def _user_dir(kind: Literal["data", "config", "state"], environ: Mapping[str, st
         "config": platformdirs.user_config_path,
         "state": platformdirs.user_state_path,
     }[kind]
-    folder = find(_APP, appauthor=False)
-    if not folder.is_absolute():
-        raise UsageError("this user has no home folder", hint=f"set `{variable}` to an absolute path")
-    return folder
+    with suppress(RuntimeError):  # of releases that return no relative path
+        folder = find(_APP, appauthor=False)
+        if folder.is_absolute():
+            return folder
+    raise UsageError("this user has no home folder", hint=f"set `{variable}` to an absolute path")

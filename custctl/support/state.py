@@ -190,7 +190,9 @@ class SealedFile:
         Raises:
             OSError: it cannot be opened, or belongs to another user.
         """
-        seal = os.open(self._seal, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0), 0o600)
+        # Another user may have put a pipe there, which would block.
+        more = ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")
+        seal = os.open(self._seal, flags | sum(getattr(os, name, 0) for name in more), 0o600)
         if hasattr(os, "geteuid") and os.fstat(seal).st_uid != os.geteuid():
             os.close(seal)
             raise PermissionError(None, f"`{self._seal}` belongs to another user")

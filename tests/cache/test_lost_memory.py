@@ -130,6 +130,15 @@ def test_while_nothing_can_be_remembered_no_cache_is_asked(guarded: Shop) -> Non
         assert "XDG_STATE_HOME" in state["hint"]
 
 
+def test_the_cache_itself_is_shown_and_cleared_without_a_memory(guarded: Shop) -> None:
+    with not_writable(guarded):
+        assert guarded.ada.ok("cache", "status", "-o", "json").json["entries"] == 1
+        assert guarded.ada.ok("customer", "export", "--who", "1").json["cache"] == {"entry": True}
+        guarded.ada.ok("cache", "clear", "--yes")
+        assert guarded.ada.ok("cache", "warm", "-o", "json").json["filled"] == 1
+        assert guarded.ada.ok("cache", "status", "-o", "json").json["entries"] == 1
+
+
 def test_without_a_place_for_its_seal_no_memory_is_trusted(guarded: Shop) -> None:
     guarded.ada.environ["XDG_RUNTIME_DIR"] = str(folder(guarded) / "missing")
     for phone in ("1", "2"):

@@ -136,3 +136,39 @@ def test_a_pipe_whose_other_end_comes_later_works(migrated: Project, tmp_path: P
     inside.ok("customer", "export", "--output-file", pipe)
     reader.join()
     assert "ada@example.com,Ada,Lovelace" in read[0]
+
+
+@pytest.mark.parametrize("is_relative", [True, False], ids=["relative", "raises"])
+def test_a_user_without_a_home_folder(migrated: Project, monkeypatch: pytest.MonkeyPatch, is_relative: bool) -> None:
+    """As in a container that runs with any user id; platformdirs answers in two ways, by its release."""
+
+    def find(name: str, **_: object) -> Path:
+        if is_relative:
+            return Path("~", name)
+        raise RuntimeError("could not determine the home directory")
+
+    for kind in ("data", "config", "state"):
+        monkeypatch.setattr(f"platformdirs.user_{kind}_path", find)
+    inside = Inside(migrated.path, migrated.environ)
+    del inside.environ["HOME"]
+    inside.ok("customer", "add", *ADA)
+    for command in ("customer get 1", "customer update 1 --city Paris", "customer list", "migrate", "profile list"):
+        inside.ok(*command.split())
+    refused = inside.run("customer", "edit", "1")
+    assert (refused.code, "set `XDG_STATE_HOME` to an absolute path" in refused.err) == (2, True), refused.err
+    assert "this user has no home folder" in inside.run("doctor").out
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_in_the_place_of_a_seal(migrated: Project, tmp_path: Path) -> None:
+    """Another user may put one into the folder for temporary files."""
+    with_cache(migrated, "valkey://127.0.0.1:1/0")
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    migrated.environ["XDG_RUNTIME_DIR"] = str(shared)
+    migrated.ok("customer", "add", *ADA)
+    [seal] = shared.iterdir()
+    seal.unlink()
+    os.mkfifo(seal)
+    for command in ("customer get 1", "customer update 1 --city Paris"):
+        assert migrated.run(*command.split(), timeout=60).code == 0

@@ -17,6 +17,7 @@ from typing import Any
 
 from psycopg import pq
 
+from custctl.support.identity import system_user
 from custctl.support.tls import keep_out, require_authorities
 
 SYSTEM = "system"
@@ -45,7 +46,7 @@ _FIELD = re.compile(r"((?:[^\\:]|\\.)*):")
 
 def authorities(named: Path | None) -> str:
     """Return the file of trusted certificates, or `SYSTEM`: the profile's, else libpq's own, else the system's."""
-    own = Path("~/.postgresql/root.crt").expanduser()
+    own = Path(os.path.expanduser("~/.postgresql/root.crt"))
     found = named or os.environ.get("PGSSLROOTCERT") or (own if own.exists() else SYSTEM)
     if found == SYSTEM and not os.environ.keys() & {"SSL_CERT_FILE", "SSL_CERT_DIR"}:
         _point_to_system()
@@ -84,17 +85,8 @@ def overruled(given: Collection[str]) -> dict[str, str]:
     for option in pq.Conninfo.get_defaults():
         name = option.keyword.decode()
         if name not in given and name not in _LEFT_TO_LIBPQ and option.val != option.compiled:
-            found[name] = _system_user() if name == "user" else _DEFAULTS.get(name, (option.compiled or b"").decode())
+            found[name] = system_user() if name == "user" else _DEFAULTS.get(name, (option.compiled or b"").decode())
     return found
-
-
-def _system_user() -> str:
-    """Return the user that libpq logs in as if none is given."""
-    if os.name == "nt":
-        return os.getlogin()
-    import pwd
-
-    return pwd.getpwuid(os.geteuid()).pw_name
 
 
 def variables() -> tuple[list[str], list[str]]:
@@ -153,7 +145,7 @@ def password_source(servers: Iterable[tuple[str, int]], name: str, user: str | N
 def _default_file() -> Path:
     if os.name == "nt":
         return Path(os.environ.get("APPDATA", "")) / "postgresql" / "pgpass.conf"
-    return Path("~/.pgpass").expanduser()
+    return Path(os.path.expanduser("~/.pgpass"))
 
 
 def _has_entry(path: Path, wanted: tuple[str, str, str, str]) -> bool:
