@@ -24,7 +24,7 @@ def open_regular(path: Path | str) -> int:
         OSError: the file does not exist, or is not a regular file.
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    kind = _unfit(os.fstat(descriptor).st_mode)
+    kind = unfit(os.fstat(descriptor).st_mode)
     if kind is not None:
         os.close(descriptor)
         raise UnfitFileError(0, f"it is {kind}, not a file")
@@ -124,7 +124,8 @@ def is_endless(stream: IO[Any]) -> bool:
     return stat.S_ISCHR(found.st_mode) and not stream.isatty() and not os.path.samestat(found, os.stat(os.devnull))
 
 
-def _unfit(mode: int) -> str | None:
+def unfit(mode: int) -> str | None:
+    """Return what a file's mode says it is instead of a regular file, or None."""
     if stat.S_ISREG(mode):
         return None
     if stat.S_ISDIR(mode):

@@ -41,6 +41,16 @@ def test_a_password_file(kind: str, project: Project, tmp_path: Path) -> None:
     assert "`CUSTCTL_DB_PASSWORD_FILE` names it" in refused.err
 
 
+@pytest.mark.parametrize("kind", ["pipe", "directory"])
+@pytest.mark.parametrize("command", ["customer get 1", "customer update 1 --city Paris", "migrate", "doctor"])
+def test_a_database(kind: str, command: str, project: Project, tmp_path: Path) -> None:
+    project.profile("dev", "development", path=str(_odd(kind, tmp_path)))
+    refused = project.run(*command.split(), timeout=30)
+    assert refused.code == 3, refused.err
+    assert f"it is a {kind}, not a file" in refused.err + refused.out
+    assert "check `database.path` in the profile" in refused.err + refused.out
+
+
 @pytest.mark.parametrize("kind", _KINDS)
 def test_certificates_of_a_server(kind: str, project: Project, tmp_path: Path) -> None:
     place = "engine: postgresql, name: x, user: x, tls: verify-full, nodes: [{name: a, host: 127.0.0.1, port: 1}]"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
@@ -19,7 +20,15 @@ from custctl.engines.sqlite.errors import translate
 from custctl.engines.sqlite.running import SqliteConnection, begin_immediate, value_of
 from custctl.schema import names
 from custctl.support import letters, signals
-from custctl.support.errors import CredentialError, CustctlError, ExitCode, PendingError, RefusedError, StatementError
+from custctl.support.errors import (
+    CredentialError,
+    CustctlError,
+    ExitCode,
+    PendingError,
+    RefusedError,
+    StatementError,
+    UnavailableError,
+)
 from custctl.support.identity import system_user
 
 if TYPE_CHECKING:
@@ -128,7 +137,7 @@ class SqliteDatabase(Database):
 
     def exists(self) -> bool:
         try:
-            self.path.stat()
+            mode = self.path.stat().st_mode
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as error:
@@ -136,6 +145,12 @@ class SqliteDatabase(Database):
                 f"{self.location} cannot be checked: {error.strerror}",
                 hint="check the permissions of the folders above it",
             ) from error
+        if not stat.S_ISREG(mode):
+            from custctl.support.files import unfit
+
+            # SQLite would wait for the other end of a pipe.
+            told = f"{self.location} cannot be opened: it is {unfit(mode)}, not a file"
+            raise UnavailableError(told, hint="check `database.path` in the profile")
         return True
 
     def create(self) -> None:
