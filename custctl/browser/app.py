@@ -90,6 +90,7 @@ class ListScreen(Frame[None]):
         self._reading: Pages | None = None
         self._pause: Timer | None = None
         self._behind: tuple[View, Pages] = view, self.pages
+        self._near: list[str] = []
         request = self.pages.wanted()
         assert request is not None
         self.pages.take(request, first)
@@ -137,7 +138,8 @@ class ListScreen(Frame[None]):
         if self._coming is not None:
             return f"{self.view.in_words()}   …"
         if pages.end == 0:
-            return f"{self.view.in_words()}   no customer found"
+            meant = f", did you mean {' or '.join(f'`{text}`' for text in self._near)}?" if self._near else ""
+            return f"{self.view.in_words()}   no customer found{meant}"
         count = f"{pages.end:,}" if pages.is_whole else "…"
         notes = f"   {self.desk.notes.last}" if self.desk.notes.last else ""
         return f"{pages.at + 1:,} of {count}   {self.view.in_words()}{notes}"
@@ -158,7 +160,7 @@ class ListScreen(Frame[None]):
             return
         if not self.view.text and self._coming is None:
             self._behind = self.view, self.pages
-        self.view, self._coming = view, Pages()
+        self.view, self._coming, self._near = view, Pages(), []
         if self._behind[0] == view:
             # Leaving a search returns to the same place in the list.
             self.pages, self._coming = self._behind[1], None
@@ -199,6 +201,16 @@ class ListScreen(Frame[None]):
             self._ended(pages)
             if pages is self.pages:
                 self._moved()
+            if view is self.view and view.text and pages.end == 0:
+                await self._suggest(view)
+
+    async def _suggest(self, view: View) -> None:
+        """Show what may have been meant by a search without results."""
+        with suppress(CustctlError, asyncio.CancelledError):
+            found = await self.desk.ask(lambda: view.near(self.desk.opened.database), kind="list")
+            if view is self.view:
+                self._near = found
+                self._draw()
 
     def _ended(self, pages: Pages) -> None:
         if self._reading is pages:

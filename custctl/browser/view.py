@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from custctl.api.customers import Customers
     from custctl.customers.pages import Page
+    from custctl.engines.base import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,13 @@ class View:
             where=self.where,
             limit=limit,
         )
+
+    def near(self, database: Database) -> list[str]:
+        """Return what may have been meant by a search that finds nothing."""
+        from custctl.customers.pages import near
+        from custctl.customers.queries import search_query
+
+        return near(database, search_query(self.text))
 
     def in_words(self) -> str:
         """Return the view in words, for the screen."""

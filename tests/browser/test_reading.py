@@ -76,6 +76,20 @@ def test_a_search_is_done_while_it_is_typed_and_leaves_the_list_where_it_was(man
     sit(work)
 
 
+def test_a_search_without_results_says_what_may_have_been_meant(many: Project) -> None:
+    async def work() -> None:
+        async with seated(many) as seat:
+            await seat.press("slash", "'hoppr")
+            await seat.shows("search: hoppr", "no customer found, did you mean `Hopper`?")
+            await seat.press("backspace", "'x")
+            await seat.shows("search: hoppx", "no customer found")
+            await seat.press("backspace", "backspace")
+            await seat.shows("1 of 1", "grace@example.com")
+            await seat.hides("did you mean")
+
+    sit(work)
+
+
 def test_a_list_is_sorted_and_filtered_as_by_the_command(many: Project) -> None:
     async def work() -> None:
         async with seated(many) as seat:
