@@ -26,7 +26,7 @@ _COUNTRY_CODES: Final = (1, 2, 3)  # digits of a country code
 _SAINTS: Final = ("st", "ste", "saint", "sainte", "sankt")
 # What a caller says around a name or a phone; folded. A single letter is an initial.
 _SMALL: Final = re.compile(
-    r"(?:and|und|et|en|og|och|es|plus|of|from|at|in|the|aus|bei|mr|mrs|ms|miss|mister|dr|prof|sir|madam|herr|frau|mme|mlle|monsieur|madame|sr|sra"
+    r"(?:and|und|et|en|og|och|es|plus|of|from|in|the|aus|bei|mr|mrs|ms|miss|mister|dr|prof|sir|madam|herr|frau|mme|mlle|monsieur|madame|sr|sra"
     r"|srta|senora?|senhora?|signora?|sig|dott|dhr|mevr|mevrouw|pan|pani|tel|phone|telephone|mobile|cell)[.:]?"
 )
 _EXTENSION: Final = re.compile(r"(?<!\w)(?:ext|extn|extension|x|durchwahl|poste)[.:]?\s*\d+\s*$", re.IGNORECASE)
@@ -115,7 +115,10 @@ def _number(groups: Sequence[str], *, loosely: bool) -> Need:
         # A phone with an extension is found by its words alone.
         first, *others = (word for group in groups for word in words(group))
         if len("".join(others)) >= _NATIONAL:
-            found += [tuple(Term(word, whole=True) for word in part) for part in ((first.lstrip("0"), *others), others)]
+            found += [
+                tuple(Term(word, whole=True) for word in part if word)
+                for part in ((first.lstrip("0"), *others), others)
+            ]
     return tuple(dict.fromkeys(found))
 
 
