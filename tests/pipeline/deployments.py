@@ -253,6 +253,8 @@ def deploy_second(project: Project) -> None:
                 "1001_index_tier.sql": "-- custctl: transaction=off\n\nCREATE INDEX CONCURRENTLY customer_tier ON customer (tier);\n",
             },
         )
+        # Its tag is that of an image built before, from other files.
+        project.docker("tag", f"custctl:{tag}", f"custctl:{project.tag()}")
         project.pipeline("image")
         before = _written(project)
         _expect("scripts are pending", project.pipeline("gate"))
