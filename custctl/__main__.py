@@ -21,11 +21,18 @@ def main() -> None:
     # interpreter's last collection, at exit, costs a quarter of a short command. Files, connections and streams are
     # closed explicitly. atexit, because completion leaves through SystemExit.
     gc.set_threshold(100_000, 50, 100)
-    atexit.register(gc.freeze)
+    atexit.register(_leave)
 
     from custctl.cli.app import main as run
 
     sys.exit(run())
+
+
+def _leave() -> None:
+    """Keep the exit code from now on: what is left is the interpreter's own end, before which it drops our handlers."""
+    for number in (_signal.SIGINT, _signal.SIGTERM):
+        _signal.signal(number, _signal.SIG_IGN)
+    gc.freeze()
 
 
 if __name__ == "__main__":

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import REPOSITORY
 
 _PROGRAM = """
 import sys
@@ -35,3 +38,31 @@ def test_an_interrupt_of_code_that_is_made_of_text_ends_with_130(told: bool, tmp
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == (130, False)
     assert "interrupted" in done.stderr
+
+
+_LATE = """
+import os
+import sys
+from custctl.__main__ import main
+
+class Late:
+    def __init__(self):
+        self.kill, self.pid = os.kill, os.getpid()
+
+    def __del__(self):
+        for number in (2, 15):
+            self.kill(self.pid, number)
+
+# Dropped by an interpreter that has given up all handlers.
+sys.late = Late()
+sys.argv = ["custctl", "customer", "--nonsense"]
+main()
+"""
+
+
+def test_a_signal_at_the_very_end_leaves_the_exit_code(tmp_path: Path) -> None:
+    environ = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(
+        [sys.executable, "-c", _LATE], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
