@@ -122,6 +122,17 @@ def test_a_pooler_that_hands_sessions_on_is_refused_for_migrations(pooled: Poole
     assert pooled.project.sql("SELECT count(*) FROM pg_class WHERE relname = 'schema_migration'") == [(0,)]
 
 
+def test_a_pooler_that_allows_no_transactions_is_refused(pooled: Pooled) -> None:
+    pooled.inside.ok("migrate")
+    with pooled.through({**IGNORING, "pool_mode": "statement"}):
+        for command in ("customer list", "customer update 1 --city Paris", "migrate"):
+            result = pooled.inside.run(*command.split(), "-o", "json")
+            assert result.code == 7, result.err
+            assert "the pooler before node `a`" in result.error["message"]
+            assert "in session mode" in result.error["hint"]
+        assert pooled.inside.run("doctor").code == 7
+
+
 @pytest.mark.parametrize("mode", TRANSACTIONS)
 def test_no_setting_is_lost_and_none_is_left_to_others(pooled: Pooled, mode: str) -> None:
     pooled.inside.ok("migrate")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import psycopg
 
 from custctl.engines.constraints import Rule, broken
-from custctl.engines.postgresql.attempts import reason
+from custctl.engines.postgresql.attempts import PROTOCOL_VIOLATION, reason
 from custctl.engines.postgresql.denials import Denial
 from custctl.schema.names import FILLED
 from custctl.support.errors import (
@@ -122,6 +122,12 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
     if state == "3D000":
         return UnavailableError(
             f"{where}: {text}", hint="ask an administrator to create it, and check `database.name` in the profile"
+        )
+    if state == PROTOCOL_VIOLATION and "pooling mode" in text:
+        # PgBouncer's messages are in English only.
+        return RefusedError(
+            f"the pooler before {where} allows no transactions: {text}",
+            hint="use the server's own port, or a pool in session mode, in `database.nodes` of the profile",
         )
     if state.startswith(("08", "53", "57P", "58")):
         return UnavailableError(f"{where} cannot serve now: {text}", hint=_LATER)
