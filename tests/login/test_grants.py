@@ -229,7 +229,8 @@ def test_whatever_an_endpoint_answers_is_no_failure_of_the_program(scripted: Scr
         float("inf"),
     )
     answers: list[Any] = [*(answer for answer in wrong if answer != {}), (500, {"error": ["x"]}), (204, {}), _nested]
-    answers += [{**right, name: value} for name in right for value in wrong]
+    # Each wrong value in every third field, and a third of them in each.
+    answers += [{**right, name: value} for at, name in enumerate(right) for value in wrong[at % 3 :: 3]]
     for answer in answers:
         scripted.answers[path] = [answer]
         made = Provider(login(scripted))
