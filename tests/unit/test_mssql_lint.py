@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from custctl.engines.mssql.lint import RULES, lint
+from custctl.engines.mssql.lint import lint
+from custctl.engines.mssql.rules import HINTS
 from custctl.engines.mssql.script import split
 from custctl.engines.scripts import ScriptSyntaxError
 
@@ -270,7 +271,7 @@ def test_leaves_alone(script: str) -> None:
 
 def test_every_rule_is_described_has_a_hint_and_an_example() -> None:
     found = [finding for script, _ in FINDINGS for finding in lint(split(script))]
-    assert {finding.rule for finding in found} == set(RULES)
+    assert {finding.rule for finding in found} == set(HINTS)
     for finding in found:
         assert finding.hint
         assert not finding.hint.endswith(".")
@@ -363,7 +364,7 @@ def test_nonsense_is_read_without_an_error(script: str, transaction: bool) -> No
     except ScriptSyntaxError:
         return
     for finding in lint(found, transaction=transaction):
-        assert finding.rule in RULES
+        assert finding.rule in HINTS
         assert 1 <= finding.line <= script.count("\n") + 1
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from custctl.engines.postgresql.lint import RULES, lint
+from custctl.engines.postgresql.lint import lint
+from custctl.engines.postgresql.rules import HINTS
 from custctl.engines.postgresql.script import split
 from custctl.engines.scripts import ScriptSyntaxError
 from custctl.migrations.scripts import discover, seed_sets
@@ -275,7 +276,7 @@ def test_leaves_alone(script: str) -> None:
 
 def test_every_rule_is_described_has_a_hint_and_an_example() -> None:
     found = [finding for script, _ in FINDINGS for finding in lint(split(script), transaction=True)]
-    assert {finding.rule for finding in found} == set(RULES)
+    assert {finding.rule for finding in found} == set(HINTS)
     for finding in found:
         assert finding.hint
         assert not finding.hint.endswith(".")
@@ -371,4 +372,4 @@ def test_the_bundled_scripts_are_clean() -> None:
         findings = lint(split(script.text), transaction=script.directives.transaction)
         assert [finding for finding in findings if finding.rule not in script.directives.allow] == [], script.name
         # An `allow` may be for what a DO block does, which the linter does not see.
-        assert set(script.directives.allow) <= set(RULES), script.name
+        assert set(script.directives.allow) <= set(HINTS), script.name

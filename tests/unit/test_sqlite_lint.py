@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from custctl.engines.sqlite.lint import RULES, lint
+from custctl.engines.sqlite.lint import lint
+from custctl.engines.sqlite.rules import HINTS
 from custctl.engines.sqlite.script import split
 from custctl.migrations.scripts import discover, seed_sets
 
@@ -139,7 +140,7 @@ def test_leaves_alone(script: str) -> None:
 
 def test_every_rule_is_described_has_a_hint_and_an_example() -> None:
     found = [finding for script, _ in FINDINGS for finding in lint(split(script))]
-    assert {finding.rule for finding in found} == set(RULES)
+    assert {finding.rule for finding in found} == set(HINTS)
     for finding in found:
         assert finding.hint
         assert not finding.hint.endswith(".")
@@ -220,4 +221,4 @@ def test_the_bundled_scripts_are_clean() -> None:
     for script in [*found.versioned, *found.repeatable, *seeds]:
         findings = lint(split(script.text), transaction=script.directives.transaction)
         assert [finding for finding in findings if finding.rule not in script.directives.allow] == [], script.name
-        assert set(script.directives.allow) <= {finding.rule for finding in findings} <= set(RULES), script.name
+        assert set(script.directives.allow) <= {finding.rule for finding in findings} <= set(HINTS), script.name

@@ -15,9 +15,8 @@ sp_rename of its documentation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from types import MappingProxyType
 
 from custctl.engines.linting import Linter
 from custctl.engines.mssql.reader import (
@@ -30,63 +29,10 @@ from custctl.engines.mssql.reader import (
     is_on,
     statements,
 )
+from custctl.engines.mssql.rules import HINTS
 from custctl.engines.mssql.script import control, outside_only
 from custctl.engines.mssql.tokens import Token, tokenise
 from custctl.engines.scripts import Finding, Statement
-
-_HINTS = {
-    "drop-table": "stop using the table first and drop it in a later release; if it is rebuilt, compare the old and"
-    " new rows first, and recreate its indexes, triggers and permissions: they are dropped with it",
-    "drop-column": "stop reading and writing the column first, and drop it in a later release",
-    "drop-index": "make sure that no query or unique rule needs it, or create its replacement in this script",
-    "drop-trigger": "create its successor in this script, or say why the rule that it kept no longer holds",
-    "drop-constraint": "add its replacement in this script, or say why the rule that it enforced no longer applies",
-    "rename-table": "create the new name as a synonym or view of the old one, migrate the clients, then rename",
-    "rename-column": "add the new column, write both, migrate the clients, then drop the old one",
-    "alter-column-type": "add a column of the new type, write both, fill it in batches and migrate the clients; only"
-    " a longer variable length is quick; `WITH (ONLINE = ON)` needs Enterprise, Developer or Azure",
-    "set-not-null": "fill the column in batches first, add CHECK (column IS NOT NULL) `WITH NOCHECK`, and make the"
-    " change in a quiet period",
-    "not-null-without-default": "give the column a constant DEFAULT (Enterprise, Developer and Azure add it without"
-    " touching the rows), or add it nullable, fill it in batches, and alter it then",
-    "add-column-rewrites": "add the column nullable and without the default, fill it in batches, then add the rule",
-    "create-index-locks": "`WITH (ONLINE = ON (WAIT_AT_LOW_PRIORITY (MAX_DURATION = 1 MINUTES, ABORT_AFTER_WAIT ="
-    " SELF)))` lets writers in, and `RESUMABLE = ON` (2019) can be paused, with `-- custctl: transaction=off`; they need"
-    " Enterprise, Developer or Azure: on others run it in a quiet period, in a separate script",
-    "rebuild-locks": "REORGANIZE lets writers in on every edition; or rebuild `WITH (ONLINE = ON)`, which needs"
-    " Enterprise, Developer or Azure",
-    "constraint-validated": "add a CHECK or FOREIGN KEY `WITH NOCHECK` and check it `WITH CHECK CHECK CONSTRAINT` in a"
-    " quiet hour; add a key `WITH (ONLINE = ON)`, which needs Enterprise, Developer or Azure",
-    "update-without-where": "restrict the rows with WHERE; rewrite a large table in batches over ranges of its key",
-    "delete-without-where": "restrict the rows with WHERE; empty a large table in batches over ranges of its key",
-    "truncate": "keep a copy, or delete with WHERE only what is no longer needed",
-    "autocommit-in-transaction": "put it in a separate script with `-- custctl: transaction=off`",
-    "nolock": "remove the hint; if readers wait for writers, turn READ_COMMITTED_SNAPSHOT on for the database",
-}
-
-RULES: Mapping[str, str] = MappingProxyType(
-    {
-        "drop-table": "a table is dropped with all its rows, indexes, triggers and permissions",
-        "drop-column": "a column is dropped with all its values",
-        "drop-index": "an index is dropped or disabled and not recreated: a unique rule may be lost with it",
-        "drop-trigger": "a trigger is dropped and not recreated: the rule that it enforced no longer applies",
-        "drop-constraint": "a constraint is dropped and not added again: the rule that it enforced no longer applies",
-        "rename-table": "a table or another object is renamed while clients and modules still use the old name",
-        "rename-column": "a column is renamed while clients and modules still use the old name",
-        "alter-column-type": "a column's type is changed: rows are checked or rewritten, and nobody can read the table",
-        "set-not-null": "a column is made NOT NULL: all rows are read under a schema lock, and a null fails it",
-        "not-null-without-default": "a NOT NULL column without a default is added: it fails as soon as there are rows",
-        "add-column-rewrites": "a column is added whose value differs by row: every row is rewritten under a schema lock",
-        "create-index-locks": "an index is built offline on a table that has rows: all writers wait",
-        "rebuild-locks": "an index or table is rebuilt offline: all writers wait, and sometimes readers",
-        "constraint-validated": "a constraint is checked, or its index built, over all rows under a schema lock",
-        "update-without-where": "every row of a table is rewritten, locked and logged in one transaction",
-        "delete-without-where": "every row of a table is deleted, locked and logged in one transaction",
-        "truncate": "a table is emptied, under a schema lock and without firing delete triggers",
-        "autocommit-in-transaction": "a statement that SQL Server refuses inside the script's transaction",
-        "nolock": "uncommitted rows are read, and rows may be missed or read twice",
-    }
-)
 
 # A batch without any of these needs no check: most of a large script is rows.
 _WORDS = (
@@ -95,14 +41,12 @@ _WORDS = (
 )
 _DIRTY = frozenset({"NOLOCK", "READUNCOMMITTED"})
 _TableKey = tuple[str, str, str]
-_PartKey = tuple[str, _TableKey, str]
-_NOWHERE: _TableKey = ("", "", "")
 
 
 class _Linter(Linter):
     """The state of one script: what it has created so far, and what it dropped without creating it again."""
 
-    hints = _HINTS
+    hints = HINTS
 
     def __init__(self, *, transaction: bool) -> None:
         super().__init__(transaction=transaction)
@@ -110,11 +54,6 @@ class _Linter(Linter):
         self._conditional = False
         # The common table expressions of the next statement: their queries by name.
         self._queries: dict[str, str] = {}
-        # Tables created here, which hold only rows of this script; and tables created here if they did not exist.
-        self._own: set[_TableKey] = set()
-        self._perhaps_own: set[_TableKey] = set()
-        # Indexes, triggers and constraints: their kind, their table (unless a trigger), their name.
-        self._made: set[_PartKey] = set()
 
     def _read(self, statement: Statement) -> None:
         text = statement.text
@@ -176,20 +115,8 @@ class _Linter(Linter):
     def _is_perhaps_own(self, name: Name) -> bool:
         return self._is_own(name) or self._key(name) in self._perhaps_own
 
-    def _make(self, name: Name) -> None:
+    def _create(self, name: Name) -> None:
         (self._perhaps_own if self._conditional else self._own).add(self._key(name))
-
-    def _remove(self, name: Name) -> None:
-        self._own.discard(self._key(name))
-        self._perhaps_own.discard(self._key(name))
-
-    def _make_part(self, key: _PartKey) -> None:
-        self._made.add(key)
-        self._dropped.pop(key, None)
-
-    def _drop_part(self, key: _PartKey, message: str) -> None:
-        if key not in self._made:
-            self._dropped.setdefault(key, self._finding(f"drop-{key[0]}", message))
 
     # One method per first keyword.
 
@@ -203,11 +130,11 @@ class _Linter(Linter):
         if name is None:
             return
         if what == "TABLE":
-            self._make(name)
+            self._create(name)
         elif what == "TRIGGER":
-            self._make_part(("trigger", _NOWHERE, name.key[2]))
+            self._make_part("trigger", name.key[2])
         elif reader.accept("ON") and (table := reader.name()) is not None:
-            self._make_part(("index", self._key(table), name.key[2]))
+            self._make_part("index", *self._key(table), name.key[2])
             if not self._is_perhaps_own(table) and not is_on(reader.rest(), "ONLINE"):
                 message = f"all writers wait while the index `{name.shown}` is built on `{table.shown}`"
                 self._report("create-index-locks", message)
@@ -229,17 +156,17 @@ class _Linter(Linter):
             if not self._is_own(name):
                 message = f"drops the table `{name.shown}` with all its rows, indexes, triggers and permissions"
                 self._report("drop-table", message)
-            self._remove(name)
+            self._remove(self._key(name))
         elif what == "trigger":
             message = f"drops the trigger `{name.shown}` and does not create it again"
-            self._drop_part(("trigger", _NOWHERE, name.key[2]), message)
+            self._drop_part(message, "trigger", name.key[2])
         else:
             table = reader.name() if reader.accept("ON") else None
             # The old form `DROP INDEX table.index`.
             table = table or Name(("", *name.key[:2]), name.shown.rpartition(".")[0])
             if not self._is_own(table):
                 message = f"drops the index `{name.shown}` on `{table.shown}` and does not create it again"
-                self._drop_part(("index", self._key(table), name.key[2]), message)
+                self._drop_part(message, "index", *self._key(table), name.key[2])
 
     def alter(self, reader: Reader) -> None:
         if reader.accept("INDEX"):
@@ -268,14 +195,15 @@ class _Linter(Linter):
         index = reader.name()
         if index is None or not reader.accept("ON") or (table := reader.name()) is None:
             return
-        key = ("index", self._key(table), index.key[2])
+        key = ("index", *self._key(table), index.key[2])
         if self._is_perhaps_own(table):
             return
         if reader.accept("DISABLE"):
-            self._drop_part(key, f"disables the index `{index.shown}` on `{table.shown}` and does not rebuild it")
+            message = f"disables the index `{index.shown}` on `{table.shown}` and does not rebuild it"
+            self._drop_part(message, *key)
         elif reader.accept("REBUILD"):
             everything = index.key[2] == "all"
-            for other in [other for other in self._dropped if other == key or (everything and other[:2] == key[:2])]:
+            for other in [other for other in self._dropped if other == key or (everything and other[:-1] == key[:-1])]:
                 del self._dropped[other]
             if not is_on(reader.rest(), "ONLINE"):
                 what = f"all indexes of `{table.shown}` are" if everything else f"the index `{index.shown}` is"
@@ -285,7 +213,7 @@ class _Linter(Linter):
         reader = Reader(definition)
         name = reader.name() if reader.accept("CONSTRAINT") else None
         if name is not None:
-            self._make_part(("constraint", self._key(table), name.key[2]))
+            self._make_part("constraint", *self._key(table), name.key[2])
         if self._is_perhaps_own(table):
             return
         shown = f"`{name.shown}`" if name else "a constraint"
@@ -329,7 +257,7 @@ class _Linter(Linter):
                 self._report("drop-column", message)
             elif what == "CONSTRAINT":
                 message = f"drops the constraint `{name.shown}` of `{table.shown}` and does not add it again"
-                self._drop_part(("constraint", self._key(table), name.key[2]), message)
+                self._drop_part(message, "constraint", *self._key(table), name.key[2])
 
     def _alter_column(self, table: Name, reader: Reader) -> None:
         token = reader.take()
@@ -371,7 +299,7 @@ class _Linter(Linter):
             if not own:
                 self._report("rename-table", f"renames `{old}`, which clients and modules may still use")
             if name is not None:
-                self._remove(name)
+                self._remove(self._key(name))
                 if own:
                     self._own.add((*self._key(name)[:2], new.casefold()))
 
@@ -388,7 +316,7 @@ class _Linter(Linter):
     def select(self, reader: Reader) -> None:
         while (token := reader.take()) is not None:
             if token.keyword == "INTO" and (name := reader.name()) is not None:
-                self._make(name)
+                self._create(name)
                 return
 
     def update(self, reader: Reader) -> None:

@@ -11,73 +11,15 @@ https://www.postgresql.org/docs/current/explicit-locking.html, tested on Postgre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
 
 from custctl.engines.linting import Linter
 from custctl.engines.postgresql.reader import ColumnDefinition, Name, Reader
+from custctl.engines.postgresql.rules import HINTS
 from custctl.engines.postgresql.script import needs_autocommit
 from custctl.engines.postgresql.tokens import Token, lower, tokenise
 from custctl.engines.scripts import Finding, Statement
 from custctl.engines.tokens import Kind
-
-_HINTS = {
-    "drop-table": "stop using the table first and drop it in a later release; if it is rebuilt, compare the old and"
-    " new rows first",
-    "drop-cascade": "drop without CASCADE: PostgreSQL then names what depends on it, and the script can say so too",
-    "drop-column": "stop reading and writing the column first, and drop it in a later release",
-    "drop-constraint": "add its replacement in this script, under the same name, or say why the rule no longer applies",
-    "drop-index": "make sure that no query or unique rule needs it, or create its replacement in this script;"
-    " DROP INDEX CONCURRENTLY, with `-- custctl: transaction=off`, lets the table's clients keep working",
-    "drop-trigger": "create its successor in this script, or say why the rule that it kept no longer holds",
-    "rename-table": "create the new name as a view on the old one, migrate the clients, then rename",
-    "rename-column": "add the new column, write both, migrate the clients, then drop the old one",
-    "alter-column-type": "add a column of the new type, write both, fill it in batches, migrate the clients, drop the"
-    " old one; varchar to text or to a longer varchar, and numeric to more digits of the same scale, rewrite nothing"
-    " and may be allowed",
-    "not-null-without-default": "give the column a DEFAULT, or add it nullable, fill it in batches, and set it NOT NULL"
-    " in a later script",
-    "set-not-null": "ADD CONSTRAINT … CHECK (column IS NOT NULL) NOT VALID in one script, VALIDATE CONSTRAINT in the"
-    " next, which blocks nobody, and then SET NOT NULL: it relies on the constraint, which can then be dropped",
-    "add-column-rewrites": "add a plain column, set its default with ALTER COLUMN … SET DEFAULT, which applies to"
-    " new rows, and fill the old ones in batches",
-    "create-index-locks": "use CONCURRENTLY, in a separate script with `-- custctl: transaction=off`",
-    "constraint-validated": "for a CHECK or a FOREIGN KEY use NOT VALID, and VALIDATE CONSTRAINT in a later script; for"
-    " UNIQUE or PRIMARY KEY create the index CONCURRENTLY first and add the constraint USING INDEX",
-    "update-without-where": "restrict the rows with WHERE; rewrite a large table in batches over ranges of its key",
-    "delete-without-where": "restrict the rows with WHERE; empty a large table in batches over ranges of its key",
-    "truncate": "make sure that nobody needs the rows; DELETE in batches does not block readers or writers",
-    "lock-table": "take a weaker lock (SHARE UPDATE EXCLUSIVE stops no reader and no writer), or lock rows by SELECT …"
-    " FOR UPDATE",
-    "rewrite-table": "plain VACUUM frees space without blocking anyone; rewrite in a maintenance window, or with an"
-    " extension such as pg_repack",
-    "concurrently-in-transaction": "put it in a separate script with `-- custctl: transaction=off`",
-}
-
-RULES: Mapping[str, str] = MappingProxyType(
-    {
-        "drop-table": "a table is dropped with all its rows, or a schema or database with all its tables",
-        "drop-cascade": "CASCADE drops everything that depends on an object, including table columns, without naming it",
-        "drop-column": "a column is dropped with all its values, its indexes and constraints",
-        "drop-constraint": "a constraint is dropped and not added again: the rule that it enforced no longer applies",
-        "drop-index": "an index is dropped and not recreated: a unique rule may be lost with it",
-        "drop-trigger": "a trigger is dropped and not recreated: the rule that it enforced no longer applies",
-        "rename-table": "a table, view or schema is renamed or moved while clients still use the old name",
-        "rename-column": "a column is renamed while clients still use the old name",
-        "alter-column-type": "a column's type changes: the table may be rewritten while readers and writers wait",
-        "not-null-without-default": "a NOT NULL column without a default is added: it fails as soon as there are rows",
-        "set-not-null": "SET NOT NULL reads every row while readers and writers wait",
-        "add-column-rewrites": "a column is added whose values differ by row: the table is rewritten while all wait",
-        "create-index-locks": "an index is built on a table that has rows: all writers wait",
-        "constraint-validated": "a constraint is checked against every row, or its index built, under a lock",
-        "update-without-where": "every row of a table is rewritten, and locked until the script ends",
-        "delete-without-where": "every row of a table is deleted",
-        "truncate": "every row of a table is deleted at once, while readers and writers wait",
-        "lock-table": "a whole table is locked against writers until the script ends",
-        "rewrite-table": "a table is rewritten while readers and writers wait",
-        "concurrently-in-transaction": "a statement that PostgreSQL refuses inside the script's transaction",
-    }
-)
 
 # Lock modes that let other clients write.
 _MILD_LOCKS = ("ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE")
@@ -103,20 +45,13 @@ _Key = tuple[str, str]
 class _Linter(Linter):
     """The state of one script: what it has created so far, and what it dropped without creating it again."""
 
-    hints = _HINTS
+    hints = HINTS
 
     def __init__(self, *, transaction: bool) -> None:
         super().__init__(transaction=transaction)
         # The schema in which an unqualified name is looked up and created.
         self._path = _DEFAULT_PATH
-        # Tables by (schema, name): created by this script, so that they hold only what it wrote; created only if they
-        # did not exist; dropped or renamed by this script.
-        self._own: set[_Key] = set()
-        self._perhaps_own: set[_Key] = set()
-        self._gone: set[_Key] = set()
-        self._own_schemas = {_TEMPORARY}
-        # Indexes, and triggers and constraints with their tables.
-        self._made: set[tuple[str, ...]] = set()
+        self._own_schemas.add(_TEMPORARY)
         # Constraints added NOT VALID, with their kind; those whose transaction is still open; tables with a validated
         # constraint that may say IS NOT NULL.
         self._unproven: dict[tuple[_Key, str], str] = {}
@@ -150,27 +85,6 @@ class _Linter(Linter):
         key = self._key(name)
         return key in self._own or key[0] in self._own_schemas
 
-    def _make(self, key: _Key, *, if_absent: bool) -> None:
-        # With IF NOT EXISTS the table may be an older one, unless the script has just dropped it.
-        if not if_absent or key in self._gone or key[0] in self._own_schemas:
-            self._own.add(key)
-        else:
-            self._perhaps_own.add(key)
-        self._gone.discard(key)
-
-    def _remove(self, key: _Key) -> None:
-        self._own.discard(key)
-        self._perhaps_own.discard(key)
-        self._gone.add(key)
-
-    def _make_again(self, *key: str) -> None:
-        self._made.add(key)
-        self._dropped.pop(key, None)
-
-    def _drop_unless_made(self, rule: str, message: str, *key: str) -> None:
-        if key not in self._made:
-            self._dropped.setdefault(key, self._finding(rule, message))
-
     def _forget_parts(self, table: _Key) -> None:
         """Remove the findings about constraints and triggers of a table that is dropped as a whole."""
         self._dropped = {key: finding for key, finding in self._dropped.items() if key[1:3] != table}
@@ -198,7 +112,7 @@ class _Linter(Linter):
                 self._own_schemas.add(name.name)
         elif what == "TRIGGER":
             if reader.skip_to("ON") and (table := reader.name()) is not None:
-                self._make_again("trigger", *self._key(table), name.name)
+                self._make_part("trigger", *self._key(table), name.name)
         else:
             self._make((_TEMPORARY if temporary else name.schema or self._path, name.name), if_absent=if_absent)
 
@@ -207,7 +121,7 @@ class _Linter(Linter):
         reader.phrase("IF", "NOT", "EXISTS")
         name = None if reader.keyword() == "ON" else reader.name()
         if name is not None:
-            self._make_again("index", name.name)
+            self._make_part("index", name.name)
         if not reader.accept("ON"):
             return
         # ON ONLY is for a partitioned table, which has no rows of its own.
@@ -249,7 +163,7 @@ class _Linter(Linter):
         if what == "INDEX":
             for name in names:
                 message = f"drops the index `{name.shown}` and does not create it again"
-                self._drop_unless_made("drop-index", message, "index", name.name)
+                self._drop_part(message, "index", name.name)
         elif what == "SCHEMA":
             lost = [name for name in names if name.name not in self._own_schemas]
             if cascade and lost:
@@ -278,7 +192,7 @@ class _Linter(Linter):
         if name is None or not reader.accept("ON") or (table := reader.name()) is None or self._is_own(table):
             return
         message = f"drops the trigger `{name.shown}` on `{table.shown}` and does not create it again"
-        self._drop_unless_made("drop-trigger", message, "trigger", *self._key(table), name.name)
+        self._drop_part(message, "trigger", *self._key(table), name.name)
 
     # ALTER.
 
@@ -331,7 +245,7 @@ class _Linter(Linter):
         if verb == "ADD":
             self._add(table, reader)
         elif verb == "DROP":
-            self._drop_part(table, reader)
+            self._drop_from(table, reader)
         elif verb == "ALTER" and reader.keyword() != "CONSTRAINT":
             self._alter_column(table, reader)
         elif verb == "VALIDATE":
@@ -351,7 +265,7 @@ class _Linter(Linter):
             self._add_column(table, reader)
             return
         if name is not None:
-            self._make_again("constraint", *self._key(table), name.name)
+            self._make_part("constraint", *self._key(table), name.name)
         shown = f"the constraint `{name.shown}`" if name else _CONSTRAINTS[kind]
         not_valid = exempt = False
         while (token := reader.top_level()) is not None:
@@ -389,7 +303,7 @@ class _Linter(Linter):
             )
             self._report("constraint-validated", message)
 
-    def _drop_part(self, table: Name, reader: Reader) -> None:
+    def _drop_from(self, table: Name, reader: Reader) -> None:
         constraint = reader.accept("CONSTRAINT")
         if not constraint:
             reader.accept("COLUMN")
@@ -398,7 +312,7 @@ class _Linter(Linter):
             self._report("drop-column", f"drops the column {_column(table, reader)} with all its values")
         elif (name := reader.name()) is not None:
             message = f"drops the constraint `{name.shown}` of `{table.shown}` and does not add it again"
-            self._drop_unless_made("drop-constraint", message, "constraint", *self._key(table), name.name)
+            self._drop_part(message, "constraint", *self._key(table), name.name)
 
     def _alter_column(self, table: Name, reader: Reader) -> None:
         reader.accept("COLUMN")

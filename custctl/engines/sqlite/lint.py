@@ -10,74 +10,27 @@ https://sqlite.org/pragma.html, https://sqlite.org/lang_conflict.html.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
 
 from custctl.engines.linting import Linter
 from custctl.engines.scripts import Finding, Statement
 from custctl.engines.sqlite.reader import ColumnDefinition, Name, Reader
-
-_HINTS = {
-    "drop-table": "stop using the table first and drop it in a later release; if it is rebuilt, compare the old and"
-    " new rows first, and recreate its indexes and triggers: they are dropped with it",
-    "drop-column": "stop reading and writing the column first, and drop it in a later release",
-    "drop-index": "make sure that no query or unique rule needs it, or create its replacement in this script",
-    "drop-trigger": "create its successor in this script, or say why the rule that it kept no longer holds",
-    "rename-table": "create the new name as a view on the old one, migrate the clients, then rename",
-    "rename-column": "add the new column, write both, migrate the clients, then drop the old one",
-    "not-null-without-default": "give the column a constant DEFAULT, or add it nullable, fill it, and add a CHECK by"
-    " rebuilding the table",
-    "add-column-refused": "add a plain column, fill it by UPDATE, and enforce the rule with CREATE UNIQUE INDEX",
-    "create-index-locks": "run it in a quiet period, in a separate script, with a busy timeout in the writers that is"
-    " longer than the build",
-    "update-without-where": "restrict the rows with WHERE; rewrite a large table in batches over ranges of its key",
-    "delete-without-where": "restrict the rows with WHERE; empty a large table in batches over ranges of its key",
-    "replace-into": "use INSERT … ON CONFLICT (key) DO UPDATE SET …, which changes the existing row",
-    "pragma-in-transaction": "set it in a script of its own with `-- custctl: transaction=off`; for foreign keys,"
-    " `PRAGMA defer_foreign_keys = on` works inside",
-    "vacuum-in-transaction": "put it in a separate script with `-- custctl: transaction=off`",
-    "attach-database": "move rows between files with export and import",
-}
-
-RULES: Mapping[str, str] = MappingProxyType(
-    {
-        "drop-table": "a table is dropped with all its rows, indexes and triggers",
-        "drop-column": "a column is dropped with all its values, and every row is rewritten under the write lock",
-        "drop-index": "an index is dropped and not recreated: a unique rule may be lost with it",
-        "drop-trigger": "a trigger is dropped and not recreated: the rule that it enforced no longer applies",
-        "rename-table": "a table is renamed while clients still use the old name",
-        "rename-column": "a column is renamed while clients still use the old name",
-        "not-null-without-default": "a NOT NULL column without a default is added: it fails as soon as there are rows",
-        "add-column-refused": "a column is added that SQLite refuses: unique, a key, stored, a computed default",
-        "create-index-locks": "an index is built on a table that has rows: all writers wait",
-        "update-without-where": "every row of a table is rewritten under the write lock",
-        "delete-without-where": "every row of a table is deleted",
-        "replace-into": "REPLACE deletes the conflicting row: columns not named are lost, delete triggers do not fire",
-        "pragma-in-transaction": "a pragma that does nothing, or fails, inside the script's transaction",
-        "vacuum-in-transaction": "VACUUM fails inside the script's transaction",
-        "attach-database": "another database file is used, which has its own path and transaction",
-    }
-)
+from custctl.engines.sqlite.rules import HINTS
 
 # Tested on SQLite 3.40: foreign_keys, page_size and auto_vacuum are silently ignored, the others raise an error.
 _OUTSIDE_ONLY = frozenset({"FOREIGN_KEYS", "JOURNAL_MODE", "SYNCHRONOUS", "WAL_CHECKPOINT", "PAGE_SIZE", "AUTO_VACUUM"})
+_TEMPORARY = "TEMP"
 _Key = tuple[str, str]
 
 
 class _Linter(Linter):
     """The state of one script: what it has created so far, and what it dropped without creating it again."""
 
-    hints = _HINTS
+    hints = HINTS
 
     def __init__(self, *, transaction: bool) -> None:
         super().__init__(transaction=transaction)
-        # Tables by (schema, name): created by this script, so that they hold only what it wrote; created only if they
-        # did not exist; dropped or renamed by this script.
-        self._own: set[_Key] = set()
-        self._perhaps_own: set[_Key] = set()
-        self._gone: set[_Key] = set()
-        # Indexes and triggers.
-        self._made: set[tuple[str, str]] = set()
+        self._own_schemas.add(_TEMPORARY)
 
     def _read(self, statement: Statement) -> None:
         self._line = statement.line
@@ -93,25 +46,12 @@ class _Linter(Linter):
         if name.schema is not None:
             return name.schema, name.folded
         # A temporary table hides the one of the same name in the file.
-        temporary = ("TEMP", name.folded)
+        temporary = (_TEMPORARY, name.folded)
         return temporary if temporary in self._own else ("MAIN", name.folded)
 
     def _is_own(self, name: Name) -> bool:
         key = self._key(name)
-        return key in self._own or key[0] == "TEMP"
-
-    def _make(self, key: _Key, *, if_absent: bool) -> None:
-        # With IF NOT EXISTS the table may be an older one, unless the script has just dropped it.
-        if not if_absent or key in self._gone or key[0] == "TEMP":
-            self._own.add(key)
-        else:
-            self._perhaps_own.add(key)
-        self._gone.discard(key)
-
-    def _remove(self, key: _Key) -> None:
-        self._own.discard(key)
-        self._perhaps_own.discard(key)
-        self._gone.add(key)
+        return key in self._own or key[0] in self._own_schemas
 
     # One method per first keyword.
 
@@ -126,10 +66,9 @@ class _Linter(Linter):
         if name is None:
             return
         if what == "TABLE":
-            self._make(("TEMP" if temporary else name.schema or "MAIN", name.folded), if_absent=if_absent)
+            self._make((_TEMPORARY if temporary else name.schema or "MAIN", name.folded), if_absent=if_absent)
             return
-        self._made.add((what, name.folded))
-        self._dropped.pop((what, name.folded), None)
+        self._make_part(what.lower(), name.folded)
         if what == "INDEX" and reader.accept("ON") and (table := reader.name()) is not None:
             # The schema precedes the index's name, never the table's.
             table = table._replace(schema=name.schema)
@@ -157,10 +96,9 @@ class _Linter(Linter):
             if not self._is_own(name):
                 self._report("drop-table", f"drops the table `{name.shown}` with all its rows, indexes and triggers")
             self._remove(self._key(name))
-        elif (what, name.folded) not in self._made:
-            rule = f"drop-{what.lower()}"
-            message = f"drops the {what.lower()} `{name.shown}` and does not create it again"
-            self._dropped.setdefault((what, name.folded), self._finding(rule, message))
+        else:
+            kind = what.lower()
+            self._drop_part(f"drops the {kind} `{name.shown}` and does not create it again", kind, name.folded)
 
     def alter(self, reader: Reader) -> None:
         if not reader.accept("TABLE") or (table := reader.name()) is None:
