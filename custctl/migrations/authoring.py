@@ -1,16 +1,37 @@
-"""Creating new scripts."""
+"""Creates new scripts: their numbers, their names and their files."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from custctl.migrations.directives import Directives, parse_directives
+from custctl.migrations.folders import engines_of, sql_files
 from custctl.migrations.markers import refuse_markers
-from custctl.migrations.scripts import next_number, slug
+from custctl.migrations.scripts import MOST_DIGITS, parse_name
+from custctl.migrations.spaces import COMPANY_FROM
 from custctl.support.errors import CredentialError, MigrationError, UsageError
 
+_LEAST_WIDTH = 4
+_LONGEST_SLUG = 100
 _TEMPLATE = "-- {name}\n\n"
+
+
+class NextNumber(NamedTuple):
+    """The number of the next versioned script, and how many digits to write it with.
+
+    Attributes:
+        number: one above the highest of all engines, and at least 1000.
+        width: the digits of the widest existing number, at least 4.
+    """
+
+    number: int
+    width: int
+
+    def __str__(self) -> str:
+        return str(self.number).zfill(self.width)
 
 
 def new_scripts(sql_dir: Path, name: str, *, bundled: bool) -> list[Path]:
@@ -97,3 +118,41 @@ def write_all(files: Mapping[Path, str]) -> list[Path]:
             raise CredentialError(f"`{path}` cannot be made: {error.strerror}; no file was made") from error
         raise
     return made
+
+
+def next_number(sql_dir: Path) -> NextNumber:
+    """Return the number for a new script of the company, the same for every engine.
+
+    Raises:
+        MigrationError: a script has a wrong name, or no number is left.
+    """
+    number, width = COMPANY_FROM - 1, _LEAST_WIDTH
+    for engine in engines_of(sql_dir):
+        for entry in sql_files(sql_dir / engine / "migrations"):
+            number = max(number, parse_name(entry)[0])
+            width = max(width, entry.name.index("_"))
+    if len(str(number + 1)) > MOST_DIGITS:
+        raise MigrationError(f"there is no number above {number}", hint=f"a number has at most {MOST_DIGITS} digits")
+    return NextNumber(number + 1, width)
+
+
+def slug(name: str) -> str:
+    """Return `name` as the words of a script's file name: `Add phone!` becomes `add_phone`.
+
+    Raises:
+        UsageError: the result is empty or too long.
+    """
+    import unicodedata
+
+    if not name.isprintable():
+        raise UsageError("the name is not printable UTF-8 text", hint="use ASCII letters and digits, as in `add phone`")
+    # Drop accents; a character without an ASCII base letter becomes a gap.
+    ascii_name = unicodedata.normalize("NFKD", name.casefold())
+    ascii_name = "".join(c for c in ascii_name if not unicodedata.combining(c))
+    words = re.findall(r"[a-z0-9]+", ascii_name.removesuffix(".sql"))
+    result = "_".join(words)
+    if not result:
+        raise UsageError(f"`{name}` does not give a file name", hint="use ASCII letters and digits, as in `add phone`")
+    if len(result) > _LONGEST_SLUG:
+        raise UsageError(f"the name is longer than {_LONGEST_SLUG} characters", hint="use a few words")
+    return result

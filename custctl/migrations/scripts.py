@@ -1,37 +1,26 @@
-"""Find the scripts of a `sql/` folder, and read them.
-
-Nothing is skipped silently: a file that looks like a script and cannot be one stops the run, because a migration that
-never runs is noticed too late.
-"""
+"""Reads the scripts of a `sql/` folder."""
 
 from __future__ import annotations
 
 import codecs
 import hashlib
-import os
 import re
-from collections.abc import Iterator
+from os import DirEntry
 from pathlib import Path
-from typing import Literal, NamedTuple, NoReturn
+from typing import Literal, NamedTuple
 
-from custctl.engines import ENGINES
 from custctl.migrations.directives import Directives, parse_directives
+from custctl.migrations.folders import engine_folder, entries_of, is_script, kind_of, reject, sql_files
 from custctl.migrations.markers import refuse_markers
-from custctl.migrations.spaces import COMPANY_FROM, Space, is_disputed, space_of
+from custctl.migrations.spaces import Space, is_disputed, space_of
 from custctl.support.errors import MigrationError, UsageError
-from custctl.support.text import nearest
 
 Kind = Literal["versioned", "repeatable", "seed"]
 
-_FOLDERS = ("migrations", "repeatable", "seed")
-_COPY = re.compile(r"(?:~|#|\.(?:bak|orig|rej|sw[a-z]|tmp|md))$")
-_NUMBERED = re.compile(r"[vV]?[0-9]+[_.-]")
 _VERSIONED = re.compile(r"([0-9]+)_([A-Za-z0-9][A-Za-z0-9_-]*)\.sql")
-# A signed 64-bit integer holds 18 digits in every engine; a timestamp has 14.
-_MOST_DIGITS = 18
-_LEAST_WIDTH = 4
-_LONGEST_SLUG = 100
-_LEAST_RESEMBLANCE = 4
+MOST_DIGITS = 18
+"""Maximum digits of a script's number: a signed 64-bit integer holds them in every engine; a timestamp has 14."""
+
 _PATTERN_HINT = "name it `NUMBER_words_in_ascii.sql`, as in `0007_add_phone.sql`; see `custctl migrate new --help`"
 
 
@@ -96,21 +85,6 @@ class ScriptSet(NamedTuple):
         return self.versioned[: found[0]]
 
 
-class NextNumber(NamedTuple):
-    """The number of the next versioned script, and how many digits to write it with.
-
-    Attributes:
-        number: one above the highest of all engines, and at least 1000.
-        width: the digits of the widest existing number, at least 4.
-    """
-
-    number: int
-    width: int
-
-    def __str__(self) -> str:
-        return str(self.number).zfill(self.width)
-
-
 def discover(sql_dir: Path, engine: str) -> ScriptSet:
     """Read all versioned and repeatable scripts of one engine.
 
@@ -125,11 +99,10 @@ def discover(sql_dir: Path, engine: str) -> ScriptSet:
         MigrationError: no such engine, a file that is not a script, two scripts of one space with the same number, a
             text that cannot be decoded, or a wrong directive.
     """
-    folder = _engine_folder(sql_dir, engine)
-    _check_layout(folder)
+    folder = engine_folder(sql_dir, engine)
     versioned: dict[tuple[bool, int], Script] = {}
-    for entry in _sql_files(folder / "migrations"):
-        version, description = _parse_name(entry)
+    for entry in sql_files(folder / "migrations"):
+        version, description = parse_name(entry)
         script = _read("versioned", version, description, f"migrations/{entry.name}", entry.path)
         other = versioned.setdefault((script.space != "product", version), script)
         if other is not script:
@@ -140,7 +113,7 @@ def discover(sql_dir: Path, engine: str) -> ScriptSet:
             )
     repeatable = [
         _read("repeatable", None, entry.name[:-4], f"repeatable/{entry.name}", entry.path)
-        for entry in _sql_files(folder / "repeatable")
+        for entry in sql_files(folder / "repeatable")
     ]
     return ScriptSet(tuple(versioned[place] for place in sorted(versioned)), tuple(repeatable))
 
@@ -158,19 +131,16 @@ def seed_sets(sql_dir: Path, engine: str) -> dict[str, list[Script]]:
     Raises:
         MigrationError: as for `discover`; and a script that belongs to no set.
     """
-    _check_layout(_engine_folder(sql_dir, engine))
-    folder = _engine_folder(sql_dir, engine) / "seed"
+    folder = engine_folder(sql_dir, engine) / "seed"
     sets: dict[str, list[Script]] = {}
-    for entry in _entries(folder):
-        if _kind(entry) != "folder":
-            if _is_script(entry.name):
-                _reject(
-                    entry.path, f"the seed script `seed/{entry.name}` belongs to no set", "move it into `seed/SET/`"
-                )
+    for entry in entries_of(folder):
+        if kind_of(entry) != "folder":
+            if is_script(entry.name):
+                reject(entry.path, f"the seed script `seed/{entry.name}` belongs to no set", "move it into `seed/SET/`")
             continue
         sets[entry.name] = [
             _read("seed", None, f"{entry.name}/{file.name[:-4]}", f"seed/{entry.name}/{file.name}", file.path)
-            for file in _sql_files(Path(entry.path))
+            for file in sql_files(Path(entry.path))
         ]
     return sets
 
@@ -184,44 +154,6 @@ def normalise(text: str) -> str:
     """Return `text` without a BOM and with LF for CRLF and CR; a CR inside a string literal changes too."""
     text = text.removeprefix("\ufeff")
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-
-
-def next_number(sql_dir: Path) -> NextNumber:
-    """Return the number for a new script of the company, the same for every engine.
-
-    Raises:
-        MigrationError: a script has a wrong name, or no number is left.
-    """
-    number, width = COMPANY_FROM - 1, _LEAST_WIDTH
-    for engine in _engines(sql_dir):
-        for entry in _sql_files(sql_dir / engine / "migrations"):
-            number = max(number, _parse_name(entry)[0])
-            width = max(width, entry.name.index("_"))
-    if len(str(number + 1)) > _MOST_DIGITS:
-        raise MigrationError(f"there is no number above {number}", hint=f"a number has at most {_MOST_DIGITS} digits")
-    return NextNumber(number + 1, width)
-
-
-def slug(name: str) -> str:
-    """Return `name` as the words of a script's file name: `Add phone!` becomes `add_phone`.
-
-    Raises:
-        UsageError: the result is empty or too long.
-    """
-    import unicodedata
-
-    if not name.isprintable():
-        raise UsageError("the name is not printable UTF-8 text", hint="use ASCII letters and digits, as in `add phone`")
-    # Drop accents; a character without an ASCII base letter becomes a gap.
-    ascii_name = unicodedata.normalize("NFKD", name.casefold())
-    ascii_name = "".join(c for c in ascii_name if not unicodedata.combining(c))
-    words = re.findall(r"[a-z0-9]+", ascii_name.removesuffix(".sql"))
-    result = "_".join(words)
-    if not result:
-        raise UsageError(f"`{name}` does not give a file name", hint="use ASCII letters and digits, as in `add phone`")
-    if len(result) > _LONGEST_SLUG:
-        raise UsageError(f"the name is longer than {_LONGEST_SLUG} characters", hint="use a few words")
-    return result
 
 
 def diff(applied_text: str, current_text: str, name: str) -> str:
@@ -241,141 +173,21 @@ def _diff_lines(text: str) -> list[str]:
     return lines if last == "\n" else [*lines, last + "\\ No newline at end of file\n"]
 
 
-def _engines(sql_dir: Path) -> list[str]:
-    return [entry.name for entry in _entries(sql_dir) if _kind(entry) == "folder"]
-
-
-def _engine_folder(sql_dir: Path, engine: str) -> Path:
-    _check_engines(sql_dir)
-    folder = sql_dir / engine
-    if not folder.is_dir():
-        there = ", ".join(f"`{name}`" for name in _engines(sql_dir))
-        raise MigrationError(
-            f"`{sql_dir}` has no folder `{engine}`",
-            hint=f"it has: {there}" if there else "name the folder that contains the scripts with `--sql-dir`",
-            details={"sql_dir": str(sql_dir), "engine": engine},
-        )
-    return folder
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """Return a folder's entries by name, without hidden files; empty if the folder does not exist."""
-    try:
-        with os.scandir(folder) as entries:
-            return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda e: e.name)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise MigrationError(f"cannot read the folder `{folder}`: {error.strerror}") from error
-
-
-def _kind(entry: os.DirEntry[str]) -> Literal["folder", "file", "other"]:
-    """Return what an entry is, or what its symbolic link points to."""
-    try:
-        return "folder" if entry.is_dir() else "file" if entry.is_file() else "other"
-    except OSError:
-        return "other"  # a symbolic link that points to itself
-
-
-def _sql_files(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield the scripts of a folder by name; a file that may be meant as one and cannot be stops the run.
-
-    Hidden files, editors' copies (`x.sql~`, `x.sql.bak`, `#x.sql#`) and notes (`README.md`) are ignored.
-    """
-    for entry in _entries(folder):
-        name = entry.name
-        shown = f"{folder.name}/{name}"
-        if not name.isprintable():
-            _reject(entry.path, f"the file name {name!a} is not printable", "rename it")
-        kind = _kind(entry)
-        if kind == "folder":
-            _reject(
-                entry.path,
-                f"`{shown}` is a folder: scripts in it would never run",
-                f"move its scripts into `{folder.name}/`, or move the folder elsewhere",
-            )
-        if not _is_script(name):
-            continue
-        if kind != "file":
-            # A broken symbolic link, or a pipe that would block.
-            _reject(entry.path, f"`{entry.path}` is not a file", "restore what it points to, or remove it")
-        if not name.endswith(".sql") and folder.name != "migrations":
-            _reject(entry.path, f"the name of `{shown}` does not end in `.sql`", "rename it, or move it elsewhere")
-        yield entry
-
-
-def _is_script(name: str) -> bool:
-    """Return whether a file may be meant as a script: by its extension, or by a leading number."""
-    lower = name.lower()
-    return not _COPY.search(lower) and (".sql" in lower or _NUMBERED.match(name) is not None)
-
-
-def _check_engines(sql_dir: Path) -> None:
-    """Refuse scripts in `sql/` itself, or in a folder there that may be meant as an engine's, which would never run."""
-    for entry in _entries(sql_dir):
-        name, lower = entry.name, entry.name.lower()
-        if name in ENGINES:
-            continue
-        if _kind(entry) != "folder":
-            if _NUMBERED.match(name) and _is_script(name):
-                hint = "move it into the folder `migrations` of its engine"
-                _reject(entry.path, f"the script `{sql_dir.name}/{name}` would never run", hint)
-            continue
-        meant = next((engine for engine in ENGINES if _resemble(lower, engine)), None)
-        if (meant or lower in _FOLDERS) and _holds_scripts(entry.path):
-            _reject(
-                entry.path,
-                f"scripts in the folder `{sql_dir.name}/{name}` would never run",
-                f"rename it to `{meant}`" if meant else "move it into the folder of its engine",
-            )
-
-
-def _resemble(name: str, engine: str) -> bool:
-    """Tell whether a folder may be meant as an engine's, as `postgres` or `sqlite3`."""
-    return name.startswith(engine) or (engine.startswith(name) and len(name) >= _LEAST_RESEMBLANCE)
-
-
-def _holds_scripts(folder: str) -> bool:
-    """Tell whether a folder or one below it has a script."""
-    return any(name.lower().endswith(".sql") for _, _, names in os.walk(folder) for name in names)
-
-
-def _check_layout(folder: Path) -> None:
-    """Refuse anything beside the folders of an engine's scripts that looks like a script and would never run.
+def parse_name(entry: DirEntry[str]) -> tuple[int, str]:
+    """Return the number and the description in the name of a versioned script.
 
     Raises:
-        MigrationError: a script, a folder whose name differs in case, or one that resembles a known one.
+        MigrationError: it is not named like one.
     """
-    for entry in _entries(folder):
-        name = entry.name
-        if name in _FOLDERS:
-            continue
-        if _kind(entry) == "folder":
-            meant = nearest(name.lower(), _FOLDERS)
-            if meant or _holds_scripts(entry.path):
-                _reject(
-                    entry.path,
-                    f"scripts in the folder `{folder.name}/{name}` would never run",
-                    f"rename it to `{meant}`" if meant else f"move them into one of: {', '.join(_FOLDERS)}",
-                )
-        elif _is_script(name):
-            _reject(
-                entry.path,
-                f"the script `{folder.name}/{name}` would never run",
-                "move it into `migrations/`, `repeatable/` or `seed/SET/`",
-            )
-
-
-def _parse_name(entry: os.DirEntry[str]) -> tuple[int, str]:
     match = _VERSIONED.fullmatch(entry.name)
     shown = f"migrations/{entry.name}"
     if match is None:
-        _reject(entry.path, f"`{shown}` is not named like a migration", _PATTERN_HINT)
-    if len(match[1]) > _MOST_DIGITS:
-        _reject(entry.path, f"the number of `{shown}` has more than {_MOST_DIGITS} digits", _PATTERN_HINT)
+        reject(entry.path, f"`{shown}` is not named like a migration", _PATTERN_HINT)
+    if len(match[1]) > MOST_DIGITS:
+        reject(entry.path, f"the number of `{shown}` has more than {MOST_DIGITS} digits", _PATTERN_HINT)
     version = int(match[1])
     if version == 0:
-        _reject(entry.path, f"the number of `{shown}` is 0, which means an empty database", "begin at 1")
+        reject(entry.path, f"the number of `{shown}` is 0, which means an empty database", "begin at 1")
     return version, match[2].replace("_", " ")
 
 
@@ -389,7 +201,7 @@ def _read(kind: Kind, version: int | None, description: str, name: str, path: st
     nul = text.find("\0")
     if nul >= 0:
         line = text.count("\n", 0, nul) + 1
-        _reject(name, f"{name}:{line}: the script contains a NUL character", "save it as UTF-8")
+        reject(name, f"{name}:{line}: the script contains a NUL character", "save it as UTF-8")
     refuse_markers(text, name)
     directives = parse_directives(text, name)
     return Script(kind, version, description, name, Path(path), text, checksum(text), directives)
@@ -403,8 +215,4 @@ def _decode(data: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         where = f"{name}:{data.count(10, 0, error.start) + 1}" if encoding == "utf-8" else name
         wrong = f"byte {error.start} (0x{data[error.start]:02x}) is not {encoding.upper()}"
-        _reject(name, f"{where}: {wrong}", "save the script as UTF-8")
-
-
-def _reject(script: str, message: str, hint: str) -> NoReturn:
-    raise MigrationError(message, hint=hint, details={"script": script})
+        reject(name, f"{where}: {wrong}", "save the script as UTF-8")

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custctl.migrations.authoring import new_scripts
+from custctl.migrations.authoring import new_scripts, next_number, slug
 from custctl.migrations.directives import Directives, parse_directives
-from custctl.migrations.scripts import ScriptSet, checksum, diff, discover, next_number, normalise, seed_sets, slug
+from custctl.migrations.scripts import ScriptSet, checksum, diff, discover, normalise, seed_sets
 from custctl.migrations.substitution import substitute
 from custctl.support.errors import CredentialError, ExitCode, MigrationError, UsageError
 
