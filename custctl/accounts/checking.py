@@ -13,7 +13,8 @@ from custctl.support.text import plural
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
-    from custctl.engines.connection import Connection, Row
+    from custctl.engines.connection import Connection
+    from custctl.engines.results import Row
     from custctl.profiles import Profile
 
 

@@ -22,7 +22,8 @@ from custctl.support.errors import ConflictError, CustctlError, InvalidError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
-    from custctl.engines.connection import Connection, Row
+    from custctl.engines.connection import Connection
+    from custctl.engines.results import Row
 
 T = TypeVar("T")
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from custctl.customers.model import Customer
     from custctl.customers.store import CustomerStore
     from custctl.engines.base import Database
-    from custctl.engines.connection import Connection, Row
+    from custctl.engines.connection import Connection
+    from custctl.engines.results import Row
 
 T = TypeVar("T")
 

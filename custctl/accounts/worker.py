@@ -25,7 +25,7 @@ from custctl.support.errors import CommitLostError, CredentialError, CustctlErro
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
-    from custctl.engines.connection import Row
+    from custctl.engines.results import Row
 
 T = TypeVar("T")
 

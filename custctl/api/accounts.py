@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from custctl.api.opened import Opened
     from custctl.customers.model import Customer
     from custctl.customers.operations import Outcome
-    from custctl.engines.connection import Connection, Row
+    from custctl.engines.connection import Connection
+    from custctl.engines.results import Row
 
 SYNC = "run `custctl identity sync`, which does what is left"
 

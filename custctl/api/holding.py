@@ -14,7 +14,7 @@ from custctl.support.unsaved import edits_of, kept_edits
 
 if TYPE_CHECKING:
     from custctl.api.opened import Opened
-    from custctl.engines.connection import Row
+    from custctl.engines.results import Row
 
 
 def held(opened: Opened, who: str) -> dict[str, Any]:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from custctl.cache.store import Cache
     from custctl.customers.model import Customer
     from custctl.engines.base import Database
-    from custctl.engines.connection import Connection, Row
+    from custctl.engines.connection import Connection
+    from custctl.engines.results import Row
 
 _BATCH = 500  # customers per round trip; a lease lasts much longer than a batch
 

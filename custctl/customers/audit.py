@@ -16,7 +16,8 @@ from custctl.support.errors import InvalidError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
-    from custctl.engines.connection import Connection, Row
+    from custctl.engines.connection import Connection
+    from custctl.engines.results import Row
 
 _NAMES = 400
 """Maximum length of all field names of one entry together."""

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from custctl.customers.queries import ListQuery
     from custctl.engines.base import Database
-    from custctl.engines.connection import Connection, Row
+    from custctl.engines.connection import Connection
+    from custctl.engines.results import Row
 
 
 def check_grouped(name: str, own: OwnFields) -> Field:

@@ -11,7 +11,8 @@ from custctl.customers.conflicts import FieldsChangedError, check_fields
 from custctl.customers.model import FIELDS, Customer
 from custctl.customers.naming import BEFORE_ALL
 from custctl.customers.versions import Version
-from custctl.engines.connection import CELL_END, Connection, Joined, joined_rows
+from custctl.engines.connection import Connection
+from custctl.engines.results import CELL_END, Joined, joined_rows
 from custctl.schema.own import OwnFields, Value, from_cell
 from custctl.schema.standing import check_schema, read_standing
 from custctl.support.cells import cell_text

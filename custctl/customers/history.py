@@ -12,7 +12,8 @@ from custctl.support.errors import CustctlError, ExitCode, NotFoundError, Statem
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
-    from custctl.engines.connection import Connection, Row
+    from custctl.engines.connection import Connection
+    from custctl.engines.results import Row
 
 
 _MOST = 2**31  # rows; above this there is no limit, because a database may reject such a number

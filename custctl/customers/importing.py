@@ -39,7 +39,8 @@ from custctl.support.errors import (
 if TYPE_CHECKING:
     from custctl.customers.store import CustomerStore
     from custctl.engines.base import Database
-    from custctl.engines.connection import Connection, Row
+    from custctl.engines.connection import Connection
+    from custctl.engines.results import Row
 
 BATCH = 10_000  # rows per transaction
 _BATCH_BYTES = 1 << 23  # of the file, approximate maximum per batch: rows can be long

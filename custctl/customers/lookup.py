@@ -13,7 +13,8 @@ from custctl.support.errors import StatementError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
-    from custctl.engines.connection import Connection, Row
+    from custctl.engines.connection import Connection
+    from custctl.engines.results import Row
 
 
 def to_customer(database: Database, connection: Connection, row: Sequence[Any]) -> Customer:

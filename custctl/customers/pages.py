@@ -26,7 +26,8 @@ from custctl.support.errors import CustctlError, StatementError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
-    from custctl.engines.connection import Connection, Row
+    from custctl.engines.connection import Connection
+    from custctl.engines.results import Row
     from custctl.engines.sought import Hits, Need
     from custctl.schema.own import OwnFields
 

@@ -12,7 +12,8 @@ from custctl.support.errors import NotFoundError
 if TYPE_CHECKING:
     from custctl.customers.model import Customer
     from custctl.engines.base import Database
-    from custctl.engines.connection import Connection, Row
+    from custctl.engines.connection import Connection
+    from custctl.engines.results import Row
 
 
 class CustomerReader:

@@ -13,7 +13,7 @@ from custctl.customers.transactions import VOID
 from custctl.support.exact_json import same
 
 if TYPE_CHECKING:
-    from custctl.engines.connection import Row
+    from custctl.engines.results import Row
     from custctl.schema.own import Value
 
 

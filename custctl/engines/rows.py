@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from custctl.engines.model import Index, Merge, Remains
 
 if TYPE_CHECKING:
-    from custctl.engines.connection import Connection, Row
+    from custctl.engines.connection import Connection
+    from custctl.engines.results import Row
     from custctl.schema.own import Field
 
 

@@ -12,7 +12,8 @@ from custctl.schema.names import CUSTOMER
 from custctl.support.errors import ExitCode, MigrationError
 
 if TYPE_CHECKING:
-    from custctl.engines.connection import Connection, Row
+    from custctl.engines.connection import Connection
+    from custctl.engines.results import Row
     from custctl.engines.resuming import Lost
     from custctl.engines.scripts import Language, Lint, Statement
 

@@ -12,7 +12,8 @@ from custctl.support.version import __version__
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
-    from custctl.engines.connection import Connection, Result, Row
+    from custctl.engines.connection import Connection
+    from custctl.engines.results import Result, Row
     from custctl.engines.scripting import ScriptSession
     from custctl.migrations.scripts import Script
 

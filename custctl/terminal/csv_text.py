@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from custctl.engines.connection import CELL_END
+from custctl.engines.results import CELL_END
 from custctl.support.cells import cell_text
 from custctl.support.text import csv_line, guard_formula, is_safe, visible
 

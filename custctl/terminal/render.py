@@ -18,7 +18,7 @@ from custctl.terminal import layout
 from custctl.terminal.streams import lost_output
 
 if TYPE_CHECKING:
-    from custctl.engines.connection import Joined
+    from custctl.engines.results import Joined
     from custctl.terminal.pager import Pager
 
 Record = Mapping[str, Any]
@@ -276,7 +276,7 @@ class Renderer:
                 return ([[row[at] for at in places] for row in block] for block in every())
 
             joined = rows
-        from custctl.engines.connection import Joined
+        from custctl.engines.results import Joined
         from custctl.terminal import csv_text
 
         if chosen is Format.JSONL:

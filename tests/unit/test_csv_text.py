@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from custctl.customers import exporting
-from custctl.engines.connection import CELL_END, joined_rows
+from custctl.engines.results import CELL_END, joined_rows
 from custctl.support.text import UNSAFE, unguard_formula
 from custctl.terminal.csv_text import from_joined, from_rows
 

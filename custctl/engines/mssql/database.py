@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from custctl.engines.base import EngineSettings
-    from custctl.engines.connection import Connection, Row
+    from custctl.engines.connection import Connection
     from custctl.engines.members import Member
     from custctl.engines.reads import Freshness
+    from custctl.engines.results import Row
     from custctl.engines.scripting import ScriptSession
     from custctl.engines.scripts import Language, Lint, Statement
     from custctl.schema.own import Field

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pyodbc
 
-from custctl.engines.connection import Compared, Connection, Prepared, Result, Row
+from custctl.engines.connection import Compared, Connection, Prepared
 from custctl.engines.mssql import errors
 from custctl.engines.mssql.names import COLLATION, quote
 from custctl.engines.mssql.supervised import Connection as Supervised
+from custctl.engines.results import Result, Row
 
 if TYPE_CHECKING:
     from custctl.engines.mssql.dialect import MssqlDialect

@@ -24,8 +24,9 @@ from custctl.schema.shape import (
 )
 
 if TYPE_CHECKING:
-    from custctl.engines.connection import Connection, Row
+    from custctl.engines.connection import Connection
     from custctl.engines.mssql.running import MssqlConnection
+    from custctl.engines.results import Row
 
 _OF = "FROM sys.tables AS t INNER JOIN sys.schemas AS s ON s.schema_id = t.schema_id"
 _HERE = "WHERE s.name = ?"

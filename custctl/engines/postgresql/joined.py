@@ -9,7 +9,7 @@ import psycopg
 from psycopg import pq
 from psycopg.waiting import Ready, Wait
 
-from custctl.engines.connection import Joined, joined_rows
+from custctl.engines.results import Joined, joined_rows
 
 if TYPE_CHECKING:
     from custctl.engines.postgresql.connection import LimitedConnection

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import psycopg
 from psycopg.sql import Literal
 
-from custctl.engines.connection import CELL_END, Compared, Connection, Joined, Prepared, Row
+from custctl.engines.connection import Compared, Connection, Prepared
 from custctl.engines.postgresql import errors
 from custctl.engines.postgresql.connection import LimitedConnection
+from custctl.engines.results import CELL_END, Joined, Row
 
 if TYPE_CHECKING:
     from custctl.engines.postgresql.dialect import PostgresqlDialect

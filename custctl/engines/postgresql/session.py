@@ -37,8 +37,9 @@ from custctl.support.text import visible
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
-    from custctl.engines.connection import Connection, Row
+    from custctl.engines.connection import Connection
     from custctl.engines.postgresql.connection import LimitedConnection
+    from custctl.engines.results import Row
     from custctl.engines.scripts import Statement
     from custctl.engines.server import ServerDatabase
 

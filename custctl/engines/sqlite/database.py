@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import stat
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from custctl.engines.base import Database, EngineSettings
 from custctl.engines.connecting import T
 from custctl.engines.model import Check, Index, LockHolder, Merge, Remains, SearchIndex
-from custctl.engines.sqlite import folding, forms, lanes
+from custctl.engines.sqlite import file, folding, forms, lanes
 from custctl.engines.sqlite.errors import translate
 from custctl.engines.sqlite.running import SqliteConnection, begin_immediate, value_of
 from custctl.schema import names
 from custctl.support import letters, signals
-from custctl.support.errors import (
-    CredentialError,
-    CustctlError,
-    ExitCode,
-    PendingError,
-    RefusedError,
-    StatementError,
-    UnavailableError,
-)
+from custctl.support.errors import CustctlError, PendingError, StatementError
 from custctl.support.identity import system_user
 
 if TYPE_CHECKING:
-    from custctl.engines.connection import Connection, Row
+    from pathlib import Path
+
+    from custctl.engines.connection import Connection
+    from custctl.engines.results import Row
     from custctl.engines.resuming import Lost
     from custctl.engines.scripting import ScriptSession
     from custctl.engines.scripts import Language, Lint, Statement
@@ -78,7 +70,7 @@ class SqliteDatabase(Database):
         if not self.exists():
             raise PendingError(f"{self.location} does not exist yet", hint="run `custctl migrate`")
         # The driver is in autocommit; otherwise it would begin and commit by itself.
-        mode = "immutable=1" if self._is_immutable() else "mode=rw"
+        mode = "immutable=1" if file.is_immutable(self.path) else "mode=rw"
         connection = sqlite3.connect(
             f"{self.path.as_uri()}?{mode}", uri=True, isolation_level=None, timeout=self.timeout
         )
@@ -92,19 +84,6 @@ class SqliteDatabase(Database):
         for setting in _SETTINGS:
             connection.execute(f"PRAGMA {setting}")
         return connection
-
-    def _is_immutable(self) -> bool:
-        """Tell whether the file is on a read-only file system and complete without a log or journal.
-
-        There SQLite cannot create the shared files of WAL mode, and does not need them, because nobody writes.
-        """
-        if os.name != "posix":
-            return False
-        with suppress(OSError):
-            beside = (Path(f"{self.path}-{kind}") for kind in ("wal", "journal"))
-            if os.statvfs(self.path).f_flag & os.ST_RDONLY:
-                return not any(path.exists() and path.stat().st_size for path in beside)
-        return False
 
     def _on_execute(self) -> None:
         if self._deadline is not None:
@@ -136,39 +115,15 @@ class SqliteDatabase(Database):
             self._connection = None
 
     def exists(self) -> bool:
-        try:
-            mode = self.path.stat().st_mode
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        except OSError as error:
-            raise CredentialError(
-                f"{self.location} cannot be checked: {error.strerror}",
-                hint="check the permissions of the folders above it",
-            ) from error
-        if not stat.S_ISREG(mode):
-            from custctl.support.files import unfit
-
-            # SQLite would wait for the other end of a pipe.
-            told = f"{self.location} cannot be opened: it is {unfit(mode)}, not a file"
-            raise UnavailableError(told, hint="check `database.path` in the profile")
-        return True
+        return file.exists(self.path, self.location)
 
     def create(self) -> None:
         # An empty file may be left by a process that was killed here.
         if self.exists() and self.path.stat().st_size > 0:
             return
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            # The file holds personal data: only its owner has access until the owner changes that.
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-            with self.errors():
-                connection = self._open()
-                try:
-                    connection.execute("PRAGMA journal_mode = WAL")
-                finally:
-                    connection.close()
-        except OSError as error:
-            raise translate_os(error, self.location) from error
+        file.create(self.path, self.location)
+        with self.errors(), closing(self._open()) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -197,21 +152,9 @@ class SqliteDatabase(Database):
     def translate(self, error: Exception) -> CustctlError:
         driver_error = error.orig if isinstance(error, StatementError) else error
         name = getattr(driver_error, "sqlite_errorname", None) or ""
-        if name.startswith("SQLITE_CANTOPEN") and not os.access(self.path, os.R_OK):
-            return CredentialError(
-                f"{self.location} cannot be opened: permission denied",
-                hint="check the owner and the permissions of the file",
-            )
-        if name.startswith("SQLITE_READONLY") and self._is_immutable():
-            return CredentialError(
-                f"{self.location} cannot be written: its file system is read-only",
-                hint="reading works; to write, copy the file to a writable file system",
-            )
-        if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")) and not os.access(self.path.parent, os.W_OK):
-            return CredentialError(
-                f"{self.location} cannot be used: SQLite must create `-wal` and `-shm` files beside it, and has no permission",
-                hint="get write permission for its folder, or copy the file, with its `-wal`, to a folder of your own",
-            )
+        denied = file.denied(name, self.path, self.location)
+        if denied is not None:
+            return denied
         return translate(driver_error or error, self.location)
 
     # -- transactions ------------------------------------------------------------------------------
@@ -492,33 +435,6 @@ class SqliteDatabase(Database):
     # -- diagnosis ---------------------------------------------------------------------------------
 
     def checks(self, scripts: Path) -> Iterator[Check]:
-        yield Check("driver", True, f"sqlite3 of Python, SQLite {sqlite3.sqlite_version}")
-        fts5 = "fts5" in self.features()
-        yield Check("substring search", True, "FTS5 trigram index" if fts5 else "full scan: this SQLite has no FTS5")
-        if not self.exists():
-            yield Check("database", False, f"{self.path} does not exist", "run `custctl migrate`", ExitCode.PENDING)
-            return
-        with self.reading() as connection:
-            asked = ("journal_mode", "page_count", "page_size")
-            mode, pages, size = (value_of(connection.driver, f"PRAGMA {name}") for name in asked)
-        yield Check("database", True, f"{self.path}, {int(pages or 0) * int(size or 0):,} bytes, journal mode {mode}")
-        if mode != "wal":
-            yield Check(
-                "journal mode", False, str(mode), "readers wait for writers: run `PRAGMA journal_mode = WAL` on it once"
-            )
-        writable = os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
-        yield Check(
-            "permission",
-            writable,
-            "readable and writable" if writable else "read-only",
-            None if writable else "check the owner and the permissions of the file and of its folder",
-            ExitCode.CREDENTIAL,
-        )
-        if os.name == "posix" and self.path.stat().st_mode & 0o007:
-            # This is advice, not a failure: the owner decides what to share.
-            yield Check("privacy", True, "every user on this machine can open it", f"run `chmod o= {self.path}`")
+        from custctl.engines.sqlite.diagnosis import checks
 
-
-def translate_os(error: OSError, location: str) -> CustctlError:
-    """Return the error for a file that could not be created."""
-    return RefusedError(f"{location} cannot be created: {error.strerror}", hint="check `database.path` in the profile")
+        yield from checks(self, self.path)

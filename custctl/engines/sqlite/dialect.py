@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
-from custctl.engines.connection import CELL_END
 from custctl.engines.dialect import Dialect
+from custctl.engines.results import CELL_END
 from custctl.engines.sqlite import folding
 from custctl.schema.sqltypes import Timestamp
 from custctl.support import letters

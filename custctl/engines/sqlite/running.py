@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from custctl.engines.connection import Compared, Connection, Joined, Prepared, joined_rows
+from custctl.engines.connection import Compared, Connection, Prepared
+from custctl.engines.results import Joined, joined_rows
 from custctl.engines.sqlite import forms
 from custctl.engines.sqlite.errors import is_busy
 
