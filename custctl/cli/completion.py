@@ -85,6 +85,6 @@ def own_fields(ctx: Any) -> tuple[Field, ...]:
 
 def complete_format(ctx: typer.Context, args: list[str], incomplete: str) -> list[str]:
     """Complete an output format."""
-    from custctl.terminal.render import Format
+    from custctl.terminal.formats import Format
 
     return [str(name) for name in Format if name.startswith(incomplete)]

@@ -20,8 +20,9 @@ from custctl.support.errors import CustctlError, UsageError
 from custctl.support.fieldnames import field_names
 from custctl.support.text import nearest
 from custctl.terminal.console import Console, wants_color
+from custctl.terminal.formats import Format
 from custctl.terminal.prompts import Prompter, is_interactive
-from custctl.terminal.render import Format, Renderer
+from custctl.terminal.render import Renderer
 from custctl.terminal.streams import silence_logging
 
 if TYPE_CHECKING:

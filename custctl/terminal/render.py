@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from enum import StrEnum
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from custctl.schema.times import is_time
-from custctl.support import exact_json
 from custctl.support.cells import cell_text
 from custctl.support.errors import UsageError
 from custctl.support.fieldnames import suggestion
-from custctl.support.text import csv_line, escape_json, guard_formula, visible
+from custctl.support.text import csv_line, visible
 from custctl.terminal import layout
+from custctl.terminal.formats import Format, guarded, line_writer, plain, to_json, to_yaml
 from custctl.terminal.streams import lost_output
 
 if TYPE_CHECKING:
@@ -47,18 +46,6 @@ def _write_bytes(stream: TextIO, data: bytes) -> None:
     """Write UTF-8 bytes to the stream's buffer; the stream uses UTF-8 and plain line feeds as well."""
     stream.flush()
     stream.buffer.write(data)
-
-
-class Format(StrEnum):
-    """The output formats."""
-
-    AUTO = "auto"
-    TABLE = "table"
-    TSV = "tsv"
-    CSV = "csv"
-    JSON = "json"
-    JSONL = "jsonl"
-    YAML = "yaml"
 
 
 class Renderer:
@@ -110,9 +97,9 @@ class Renderer:
         names = self._names(columns, columns)
         kept = {name: record.get(name) for name in names}
         if self.format is Format.JSON:
-            self._stream.write(_json(kept, indent=2) + "\n")
+            self._stream.write(to_json(kept, indent=2) + "\n")
         elif self.format is Format.YAML:
-            self._stream.write(_yaml(kept))
+            self._stream.write(to_yaml(kept))
         elif self.format is Format.TABLE:
             self._show(layout.record(names, [self._beside(value) for value in kept.values()], self._room()))
         else:
@@ -156,7 +143,7 @@ class Renderer:
         if self.format is Format.JSON:
             self._json_list(kept, next)
         elif self.format is Format.YAML:
-            self._stream.write(_yaml({"items": list(kept), "next": _value(next)}))
+            self._stream.write(to_yaml({"items": list(kept), "next": _value(next)}))
         elif self.format is Format.TABLE:
             rows = ([visible(cell_text(record.get(name))) for name in names] for record in kept)
             left_out: set[str] = set()
@@ -173,7 +160,7 @@ class Renderer:
     def line(self, record: Record, text: str) -> None:
         """Write a line that stands for a record: an object in JSON, the text elsewhere."""
         in_json = self.format in (Format.JSON, Format.JSONL)
-        self._lines([_json(record) if in_json else visible(" ".join(text.split()))])
+        self._lines([to_json(record) if in_json else visible(" ".join(text.split()))])
 
     def repaint(self) -> None:
         """Clear the screen; if stdout is not a terminal, the next output just follows the last.
@@ -210,9 +197,9 @@ class Renderer:
             shown: the columns of a table if no fields were requested.
         """
         if self.format is Format.JSON:
-            self._stream.write(_json(document, indent=2) + "\n")
+            self._stream.write(to_json(document, indent=2) + "\n")
         elif self.format is Format.YAML:
-            self._stream.write(_yaml(document))
+            self._stream.write(to_yaml(document))
         elif rows is not None:
             default = shown if shown is not None and self.format is Format.TABLE else columns
             self._rows(rows, self._names(columns, default))
@@ -236,7 +223,7 @@ class Renderer:
         Args:
             stream: where to write instead of stdout.
         """
-        (self._stream if stream is None else stream).write(_json(document, indent=2) + "\n")
+        (self._stream if stream is None else stream).write(to_json(document, indent=2) + "\n")
 
     def export(
         self,
@@ -281,7 +268,7 @@ class Renderer:
 
         if chosen is Format.JSONL:
             for block in rows():
-                out.write("".join([_json(dict(zip(names, row, strict=True))) + "\n" for row in block]))
+                out.write("".join([to_json(dict(zip(names, row, strict=True))) + "\n" for row in block]))
                 count += len(block)
                 on_block(count)
                 self._check_taken()
@@ -325,13 +312,13 @@ class Renderer:
 
     def _rows(self, records: Iterable[Record], names: Sequence[str]) -> None:
         if self.format is Format.JSONL or self.format is Format.JSON:
-            self._stream.writelines(_json(record) + "\n" for record in records)
+            self._stream.writelines(to_json(record) + "\n" for record in records)
         elif self.format is Format.TABLE:
             rows = ([visible(cell_text(record.get(name))) for name in names] for record in records)
             self._lines(self._table(names, rows, _Fit(), set()))
         else:
-            clean = cell_text if self.raw else _guarded if self.format is Format.CSV else _plain
-            lines = _line_writer(self._stream, self.format)
+            clean = cell_text if self.raw else guarded if self.format is Format.CSV else plain
+            lines = line_writer(self._stream, self.format)
             lines(names)
             for record in records:
                 lines([clean(record.get(name)) for name in names])
@@ -340,10 +327,10 @@ class Renderer:
         self._stream.write('{"items": [')
         separator = "\n  "
         for record in records:
-            self._stream.write(separator + _json(record))
+            self._stream.write(separator + to_json(record))
             separator = ",\n  "
         closing = "" if separator == "\n  " else "\n"
-        self._stream.write(f'{closing}], "next": {_json(_value(next_cursor))}}}\n')
+        self._stream.write(f'{closing}], "next": {to_json(_value(next_cursor))}}}\n')
 
     def _table(
         self, names: Sequence[str], rows: Iterable[Sequence[str]], fit: _Fit, left_out: set[str]
@@ -417,48 +404,8 @@ class Renderer:
             raise lost
 
 
-def _line_writer(stream: TextIO, chosen: Format) -> Callable[[Sequence[str]], object]:
-    if chosen is Format.CSV:
-        return lambda cells: stream.write(csv_line(cells))
-    return lambda cells: stream.write("\t".join(cells) + "\n")
-
-
-def _plain(value: Any) -> str:
-    return visible(cell_text(value))
-
-
-def _guarded(value: Any) -> str:
-    cell = cell_text(value)
-    # A negative number is not a formula.
-    return cell if isinstance(value, (int, float)) else guard_formula(visible(cell))
-
-
 def _value(value: Any) -> Any:
     return value() if callable(value) else value
-
-
-def _json(value: Any, indent: int | None = None) -> str:
-    return escape_json(exact_json.dumps(value, indent=indent))
-
-
-def _yaml(value: Any) -> str:
-    from decimal import Decimal
-
-    import yaml
-
-    class Dumper(yaml.SafeDumper):
-        """Quotes text that needs escapes: only double-quoted scalars support them."""
-
-    def string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if visible(text) == text else '"')
-
-    def number(dumper: yaml.SafeDumper, exact: Decimal) -> yaml.ScalarNode:
-        return dumper.represent_scalar("tag:yaml.org,2002:float", str(exact))
-
-    Dumper.add_representer(str, string)
-    Dumper.add_representer(exact_json.Text, string)
-    Dumper.add_representer(Decimal, number)
-    return escape_json(yaml.dump(value, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=2**31))
 
 
 def _blocks(rows: Iterable[Sequence[str]], size: int) -> Iterator[list[Sequence[str]]]:

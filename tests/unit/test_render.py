@@ -19,7 +19,8 @@ from custctl.support.errors import UsageError
 from custctl.support.text import unguard_formula
 from custctl.terminal import layout
 from custctl.terminal.ago import ago
-from custctl.terminal.render import Format, Renderer
+from custctl.terminal.formats import Format
+from custctl.terminal.render import Renderer
 
 # Said anew, not imported: what is tested must not be the judge. C0, DEL, C1, bidi, line separators, surrogates.
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")

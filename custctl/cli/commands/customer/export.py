@@ -19,7 +19,7 @@ from custctl.cli.options import PLAIN, command
 from custctl.support.errors import UnavailableError, UsageError
 from custctl.support.files import open_output
 from custctl.support.text import plural
-from custctl.terminal.render import Format
+from custctl.terminal.formats import Format
 
 # Endings of files that are opened by a program for their format.
 _PROMISING = frozenset(

@@ -10,7 +10,7 @@ from custctl.cache.answers import Demands, Found
 from custctl.cli.commands.arguments import duration
 from custctl.cli.context import Context
 from custctl.cli.options import DATA, WhoArgument, command
-from custctl.terminal.render import Format
+from custctl.terminal.formats import Format
 
 _SOURCE = ("source", "node", "lag_s", "stale", "age_s")
 _ACCOUNT = ("account", "account_email", "account_enabled", "account_pending")

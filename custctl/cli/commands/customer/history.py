@@ -9,7 +9,7 @@ import typer
 from custctl.cli.commands.customer.fields import shown_value
 from custctl.cli.context import Context
 from custctl.cli.options import DATA, WhoArgument, command
-from custctl.terminal.render import Format
+from custctl.terminal.formats import Format
 
 if TYPE_CHECKING:
     from custctl.customers.history import Event, History
