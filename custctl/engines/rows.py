@@ -21,17 +21,19 @@ BACKUPS = Remains("backups", "custctl does not know them: they hold the values u
 class Rows(ABC):
     """The rows of customers: version-checked writes of one, and bulk merges of many."""
 
-    @abstractmethod
     def encode_version(self, raw: Any) -> str:
-        """Convert a row version to the form that clients see, without the epoch."""
+        """Convert a row version, by default a counter, to the form that clients see, without the epoch."""
+        return str(raw)
 
-    @abstractmethod
     def decode_version(self, text: str) -> Any:
         """Return the raw row version.
 
         Raises:
             ValueError: the text was not made by `encode_version`.
         """
+        if not (text.isascii() and text.isdigit()) or int(text) >= 2**63:
+            raise ValueError(text)
+        return int(text)
 
     def write_row(self, connection: Connection, columns: Mapping[str, Any], **holds: Any) -> Row | None:
         """Update one customer and return its own columns as stored.

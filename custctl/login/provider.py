@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from custctl.support.errors import CredentialError, UnavailableError
 from custctl.support.text import visible
-from custctl.support.web import Web, is_private, json_of
+from custctl.support.urls import is_private
+from custctl.support.web import Web, json_of
 
 if TYPE_CHECKING:
     from httpx import Response

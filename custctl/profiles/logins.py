@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 from custctl.profiles.document import Fields, Items
 from custctl.profiles.model import Login
 from custctl.profiles.values import Values
+from custctl.support.urls import is_private
 
 ROLES = ("support", "operator", "admin")
 """The roles, lowest first."""
 
 _KEYS = ("issuer", "client_id", "scopes", "claim", "roles")
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 # RFC 6749, 3.3.
 _SCOPE = r"[!#-\[\]-~]{1,200}"
 _EXAMPLE = "for example `roles: {support: helpdesk, operator: sales-ops, admin: dba}`"
@@ -55,10 +55,7 @@ def _words(values: Values, fields: Fields, path: str) -> tuple[str, ...]:
 
 
 def _is_issuer(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
+    if not is_private(url):
         return False
-    local = parts.scheme == "http" and parts.hostname in _LOOPBACK
-    return bool((parts.scheme == "https" or local) and parts.hostname and not parts.query and not parts.fragment)
+    parts = urlsplit(url)
+    return bool(parts.hostname and not parts.query and not parts.fragment)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from custctl.support.errors import CredentialError, UnavailableError, UsageError
 from custctl.support.tls import client_context
+from custctl.support.urls import is_private
 from custctl.support.version import __version__
 
 if TYPE_CHECKING:
@@ -23,19 +24,8 @@ LARGEST = 16 * 1024 * 1024
 
 # `time.monotonic()` after which no request starts, in seconds.
 _ends: ContextVar[float | None] = ContextVar("ends", default=None)
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 # Headers that describe the bytes on the wire, not the bytes that were read.
 _OF_THE_WIRE = frozenset({"content-encoding", "content-length", "transfer-encoding"})
-
-
-def is_private(url: str) -> bool:
-    """Return whether a request to a URL is encrypted, or does not leave this machine."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyodbc
 
+from custctl.engines.locks import lock_is_held
 from custctl.engines.model import LockHolder
 from custctl.engines.mssql.errors import hidden, is_unbalanced, lacking
 from custctl.engines.mssql.names import literal, quote
@@ -124,10 +125,7 @@ def session_lock(
         # Let the server wait, in one call: it queues the waiting sessions in order.
         while not _is_granted(take_lock(driver, name, owner="Session", timeout=_milliseconds(deadline))):
             if time.monotonic() >= deadline:
-                raise UnavailableError(
-                    "another migration holds the lock",
-                    hint="wait until it ends, or wait longer with `--lock-timeout`",
-                )
+                raise lock_is_held(None)
             time.sleep(_PAUSE)
     try:
         yield

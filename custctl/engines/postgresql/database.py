@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from custctl.engines.model import Check, Index, LockHolder, Merge, Node, Remains, SearchIndex
-from custctl.engines.postgresql import errors
+from custctl.engines.postgresql import errors, read_only
 from custctl.engines.postgresql.attempts import PROTOCOL_VIOLATION, is_answer, translate_attempt
 from custctl.engines.postgresql.connection import AttemptError, LimitedConnection, NoPasswordError
 from custctl.engines.postgresql.login import options, parameters, script_settings, search_path, session_settings
@@ -46,13 +46,6 @@ UNION ALL
 SELECT typname, 'type' FROM pg_catalog.pg_type
  WHERE typnamespace = to_regnamespace(quote_ident(%(schema)s)) AND typname = ANY (%(tables)s) AND typtype <> 'c'
 """
-_READ_ONLY = "default_transaction_read_only"
-# The places where a login's own default can be set, and the statement that resets it there.
-_LOGINS_OWN = {
-    "user": "ALTER ROLE {login} RESET {setting}",
-    "database": "ALTER DATABASE {database} RESET {setting}",
-    "database user": "ALTER ROLE {login} IN DATABASE {database} RESET {setting}",
-}
 # The reader of the output may be slow.
 _NO_HURRY = {"idle_in_transaction_session_timeout": "0"}
 
@@ -103,30 +96,11 @@ class PostgresqlDatabase(ServerDatabase):
         except NoCredentialError as missing:
             return None, missing
 
-    # These use what a server sends with the login, at no extra cost.
-
     def _is_primary(self, driver: LimitedConnection) -> bool:
-        status = driver.info.parameter_status
-        if driver.pooled:
-            # A pooler reports what was true when it connected.
-            row = driver.execute("SELECT pg_catalog.pg_is_in_recovery(), current_setting(%s)", (_READ_ONLY,)).fetchone()
-            standby, read_only = row or (True, "on")
-            return not standby and (read_only != "on" or self._login_is_read_only(driver))
-        if status("in_hot_standby") == "on":
-            return False
-        return status("default_transaction_read_only") != "on" or self._login_is_read_only(driver)
-
-    def _login_is_read_only(self, driver: LimitedConnection) -> bool:
-        """Tell whether only this login is read-only, which says nothing about the node."""
-        return self._read_only_by(driver) in _LOGINS_OWN
-
-    def _read_only_by(self, driver: LimitedConnection) -> str:
-        """Return the source of the session's read-only setting, in the server's words."""
-        row = driver.execute("SELECT source FROM pg_catalog.pg_settings WHERE name = %s", (_READ_ONLY,)).fetchone()
-        return str(row[0]) if row is not None else ""
+        return read_only.is_primary(driver)
 
     def _is_fenced(self, driver: LimitedConnection) -> bool:
-        return driver.info.parameter_status("in_hot_standby") != "on" and not self._is_primary(driver)
+        return read_only.is_fenced(driver)
 
     def _freshness(self, node: Node, driver: LimitedConnection) -> Freshness | None:
         from custctl.engines.postgresql.freshness import read_freshness
@@ -247,41 +221,13 @@ class PostgresqlDatabase(ServerDatabase):
             connection.run(f"create.{table}")
 
     def refusal_of_writes(self, connection: Connection) -> RefusedError:
-        from custctl.engines.postgresql.names import quoted
-
-        driver = self._driver(connection)
-        row = driver.execute("SELECT pg_catalog.pg_is_in_recovery(), session_user::text").fetchone()
-        standby, login = row or (True, "")
-        if standby:
-            return RefusedError(
-                f"{self.location} is a read-only standby",
-                hint="name the primary among `database.nodes` in the profile; `custctl replica status` shows each node",
-            )
-        reset = _LOGINS_OWN.get(self._read_only_by(driver))
-        if reset is None:
-            return RefusedError(
-                f"{self.location} is fenced: `{_READ_ONLY}` is on for the whole server",
-                hint="`custctl replica status` shows which node takes writes; `custctl replica unfence` lifts a fence",
-            )
-        reset = reset.format(login=quoted(login), database=quoted(self.settings.name), setting=_READ_ONLY)
-        return RefusedError(
-            f"{self.at_node()} takes no writes from {self.login_name()}: `{_READ_ONLY}` is on for this login or database",
-            hint=f"let an administrator run `{reset}`",
-        )
+        return read_only.refusal(self, self._driver(connection))
 
     def lock(self, connection: Connection, name: str) -> None:
         query = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(%(name)s, 0))"
         connection.send(query, ("name",), {"name": f"custctl/{self.settings.schema}/{name}"})
 
     # -- version-checked writes --------------------------------------------------------------------
-
-    def encode_version(self, raw: Any) -> str:
-        return str(raw)
-
-    def decode_version(self, text: str) -> int:
-        if not (text.isascii() and text.isdigit()) or int(text) >= 2**63:
-            raise ValueError(text)
-        return int(text)
 
     def store_hash(self, connection: Connection, owner: int, stored: str) -> None:
         # The server may log a parameter, for example with `log_statement`, but not the data of a COPY. If a COPY fails,

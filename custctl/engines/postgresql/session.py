@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, LiteralString
@@ -12,6 +11,7 @@ import psycopg
 from psycopg import pq
 from psycopg.errors import Diagnostic
 
+from custctl.engines.locks import wait_for_lock
 from custctl.engines.model import LockHolder
 from custctl.engines.postgresql.concurrently import index_is_valid, invalid, leftovers
 from custctl.engines.postgresql.errors import words
@@ -97,19 +97,13 @@ def advisory_lock(
     Raises:
         UnavailableError: timed out; the message names the holder.
     """
-    deadline = time.monotonic() + timeout
-    waited = False
-    while not _scalar(driver, "SELECT pg_catalog.pg_try_advisory_lock(%(key)s)", key):
-        if time.monotonic() >= deadline:
-            holder = _holder(driver, key)
-            raise UnavailableError(
-                f"another migration holds the lock{f': {holder.description}' if holder else ''}",
-                hint="wait until it ends, or wait longer with `--lock-timeout`",
-            )
-        if not waited:
-            waited = True
-            on_wait(_holder(driver, key))
-        time.sleep(_POLL)
+    wait_for_lock(
+        lambda: _scalar(driver, "SELECT pg_catalog.pg_try_advisory_lock(%(key)s)", key),
+        lambda: _holder(driver, key),
+        timeout,
+        _POLL,
+        on_wait,
+    )
     try:
         yield
     finally:

@@ -271,14 +271,6 @@ class SqliteDatabase(Database):
 
     # -- version-checked writes --------------------------------------------------------------------
 
-    def encode_version(self, raw: Any) -> str:
-        return str(raw)
-
-    def decode_version(self, text: str) -> int:
-        if not (text.isascii() and text.isdigit()):
-            raise ValueError(text)
-        return int(text)
-
     def write_row(self, connection: Connection, columns: Mapping[str, Any], **holds: Any) -> Row | None:
         written = connection.run("customer.update", columns, **holds).first()
         return None if written is None else connection.run("customer.row", id=written[0]).one_or_none()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from custctl.engines.locks import wait_for_lock
 from custctl.engines.model import LockHolder
 from custctl.support.errors import CredentialError, UnavailableError
 from custctl.support.filelocks import try_lock
@@ -49,19 +50,7 @@ def file_lock(database: Path, timeout: float, on_wait: Callable[[LockHolder | No
         ) from error
     try:
         _share(descriptor, found)
-        deadline = time.monotonic() + timeout
-        waited = False
-        while not _taken(descriptor, path):
-            if time.monotonic() >= deadline:
-                holder = _holder(path)
-                raise UnavailableError(
-                    f"another migration holds the lock{f': {holder.description}' if holder else ''}",
-                    hint="wait until it ends, or wait longer with `--lock-timeout`",
-                )
-            if not waited:
-                waited = True
-                on_wait(_holder(path))
-            time.sleep(_POLL)
+        wait_for_lock(lambda: _taken(descriptor, path), lambda: _holder(path), timeout, _POLL, on_wait)
         _write_holder(descriptor)
         yield
     finally:
