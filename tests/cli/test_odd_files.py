@@ -51,6 +51,26 @@ def test_a_database(kind: str, command: str, project: Project, tmp_path: Path) -
     assert "check `database.path` in the profile" in refused.err + refused.out
 
 
+@pytest.mark.parametrize("command", ["customer get 1", "migrate", "doctor"])
+def test_a_database_whose_path_cannot_be_followed(command: str, project: Project, tmp_path: Path) -> None:
+    (tmp_path / "loop.db").symlink_to("loop.db")
+    for path, reason in ((tmp_path / "loop.db", "symbolic links"), (tmp_path / ("x" * 300), "name too long")):
+        project.profile("dev", "development", path=str(path))
+        refused = project.run(*command.split())
+        assert refused.code == 3, refused.err
+        assert reason in refused.err + refused.out
+        assert "check `database.path` in the profile" in refused.err + refused.out
+
+
+def test_an_empty_database_only_lacks_its_schema(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "empty.db").touch()
+    project.profile("dev", "development", path=str(tmp_path / "empty.db"))
+    faulty = project.run("doctor")
+    assert faulty.code == 8, faulty.err
+    assert "hint: run `custctl migrate" in faulty.err
+    assert "journal_mode" not in faulty.out
+
+
 @pytest.mark.parametrize("kind", _KINDS)
 def test_certificates_of_a_server(kind: str, project: Project, tmp_path: Path) -> None:
     place = "engine: postgresql, name: x, user: x, tls: verify-full, nodes: [{name: a, host: 127.0.0.1, port: 1}]"

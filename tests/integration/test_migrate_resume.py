@@ -245,6 +245,34 @@ def test_query_only_reaches_the_script_alone(shop: Workshop) -> None:
 
 
 @pytest.mark.parametrize("header", ["", OFF])
+def test_a_limit_of_pages_reaches_the_script_alone(shop: Workshop, header: str) -> None:
+    shop.write("0001_a", f"{header}PRAGMA max_page_count = 1;\n")
+    shop.write("0002_b", "CREATE TABLE b (x);\n")
+    shop.ok()
+    assert set(shop.journal()) == {"0001_a", "0002_b"}
+
+
+def test_a_limit_of_pages_that_the_script_itself_reaches_is_its_fault(shop: Workshop) -> None:
+    shop.write("0001_a", "CREATE TABLE a (x);\nPRAGMA max_page_count = 1;\nINSERT INTO a VALUES (zeroblob(100000));\n")
+    assert "statement 3 of 3 failed: database or disk is full" in shop.refused()
+
+
+@pytest.mark.parametrize("header", ["", OFF])
+def test_a_limit_of_memory_is_refused(shop: Workshop, header: str) -> None:
+    """It holds for the whole process: not even the journal could be written any more."""
+    shop.write("0001_a", f"{header}PRAGMA hard_heap_limit;\nPRAGMA hard_heap_limit = 1;\n")
+    told = shop.refused()
+    assert "statement 2 of 2 failed: `hard_heap_limit` limits the memory of the whole process" in told
+
+
+def test_a_lock_of_the_script_itself_is_no_other_process(shop: Workshop) -> None:
+    shop.write("0001_a", "CREATE TABLE a (x);\nPRAGMA wal_checkpoint;\n")
+    told = shop.refused()
+    assert "statement 2 of 2 failed: database table is locked" in told
+    assert "another" not in told
+
+
+@pytest.mark.parametrize("header", ["", OFF])
 @pytest.mark.parametrize(
     "temporary",
     [

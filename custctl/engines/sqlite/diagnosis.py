@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ def checks(database: Database, path: Path) -> Iterator[Check]:
         asked = ("journal_mode", "page_count", "page_size")
         mode, pages, size = (value_of(connection.driver, f"PRAGMA {name}") for name in asked)
     yield Check("database", True, f"{path}, {int(pages or 0) * int(size or 0):,} bytes, journal mode {mode}")
-    if mode != "wal":
+    if mode != "wal" and pages:  # `migrate` sets it in an empty file
         yield Check(
             "journal mode", False, str(mode), "readers wait for writers: run `PRAGMA journal_mode = WAL` on it once"
         )
@@ -43,4 +44,6 @@ def checks(database: Database, path: Path) -> Iterator[Check]:
     )
     if os.name == "posix" and path.stat().st_mode & 0o007:
         # This is advice, not a failure: the owner decides what to share.
-        yield Check("privacy", True, "every user on this machine can open it", f"run `chmod o= {path}`")
+        yield Check(
+            "privacy", True, "every user on this machine can open it", f"run `chmod o= {shlex.quote(str(path))}`"
+        )

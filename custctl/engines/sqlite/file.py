@@ -15,17 +15,20 @@ def exists(path: Path, location: str) -> bool:
 
     Raises:
         CredentialError: the folders above it cannot be read.
-        UnavailableError: it is something else than a file.
+        UnavailableError: its path cannot be followed, or it is something else than a file.
     """
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except OSError as error:
+    except PermissionError as error:
         raise CredentialError(
             f"{location} cannot be checked: {error.strerror}",
             hint="check the permissions of the folders above it",
         ) from error
+    except OSError as error:
+        told = f"{location} cannot be opened: {error.strerror}"
+        raise UnavailableError(told, hint="check `database.path` in the profile") from error
     if not stat.S_ISREG(mode):
         from custctl.support.files import unfit
 

@@ -11,7 +11,7 @@ from custctl.engines.scripting import ScriptSession
 from custctl.engines.sqlite.errors import is_busy
 from custctl.engines.sqlite.own_words import before_dropping
 from custctl.engines.sqlite.running import begin_immediate
-from custctl.engines.sqlite.tokens import first_word
+from custctl.engines.sqlite.tokens import first_word, tokenise
 from custctl.schema.names import BOOTSTRAP
 from custctl.support.errors import CustctlError
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from custctl.engines.sqlite.running import SqliteConnection
 
 _OURS = ", ".join(f"'{name}'" for name in BOOTSTRAP)
+_MOST_PAGES = 2**30 - 1  # the lowest default of any version
 # The temporary objects that would receive this program's own rows, or drop them.
 _IN_THE_WAY = f"SELECT type, name FROM sqlite_temp_master WHERE lower(tbl_name) IN ({_OURS}) AND type <> 'index'"
 
@@ -90,7 +91,9 @@ class SqliteScriptSession(ScriptSession):
             )
 
     def _allow_writes(self) -> None:
-        """Suspend `query_only`, which a script may set: it applies to the script's own statements only."""
+        """Lift what a script may have set to limit writes: `query_only` applies to the script's own statements only."""
+        if self._settings_changed:
+            self._driver.execute(f"PRAGMA max_page_count = {_MOST_PAGES}")
         if self._refuses_writes():
             self._driver.execute("PRAGMA query_only = OFF")
             self._query_only = True
@@ -100,6 +103,10 @@ class SqliteScriptSession(ScriptSession):
 
     def run(self, statement: Statement) -> None:
         word = first_word(statement.text)
+        if word == "PRAGMA" and _limits_memory(statement.text):
+            raise CustctlError(
+                "`hard_heap_limit` limits the memory of the whole process, and cannot be raised again: remove it"
+            )
         with self._database.errors():
             if self._query_only:
                 self._driver.execute("PRAGMA query_only = ON")
@@ -122,8 +129,14 @@ class SqliteScriptSession(ScriptSession):
 
     def _is_scripts_own(self, word: str, error: sqlite3.Error) -> bool:
         """Tell whether an error is about what the script names or sets, rather than about this database."""
-        if str(getattr(error, "sqlite_errorname", "")).startswith("SQLITE_READONLY"):
+        name = str(getattr(error, "sqlite_errorname", ""))
+        if name.startswith("SQLITE_READONLY"):
             return self._refuses_writes()
+        if name.startswith("SQLITE_FULL"):
+            most: int = self._driver.execute("PRAGMA max_page_count").fetchone()[0]
+            return self._settings_changed and most < _MOST_PAGES
+        if name.startswith("SQLITE_LOCKED"):
+            return True  # by this connection itself; another one's lock is SQLITE_BUSY
         # The database that cannot be opened is another one.
         return word == "ATTACH" and not is_busy(error)
 
@@ -187,6 +200,10 @@ def _locks_the_file(driver: sqlite3.Connection) -> bool:
     """Tell whether a connection has locked all others out, as a script may request."""
     mode: str = driver.execute("PRAGMA locking_mode").fetchone()[0]
     return mode == "exclusive"
+
+
+def _limits_memory(pragma: str) -> bool:
+    return "HARD_HEAP_LIMIT" in [token.identifier for token in tokenise(pragma)][1:-1]
 
 
 def _broken_keys(driver: sqlite3.Connection) -> Counter[tuple[str, str]]:
