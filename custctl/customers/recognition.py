@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from custctl.support.errors import InvalidError, UsageError
+from custctl.support.patterns import compiled
 
 _SAMPLE = 4096  # bytes
 
@@ -43,6 +44,7 @@ _BINARY = (
     (rb"ARROW1\x00", "an Arrow file", "write it as CSV first, for example with DuckDB or pandas"),
     (rb"%PDF-", "a PDF document", "ask for the data as CSV: a PDF holds pages, not rows"),
     (rb"\{\\rtf", "an RTF document", _SPREADSHEET),
+    (rb"PGDMP\x01", "a dump of PostgreSQL", "restore it, and export the table as CSV"),
     (rb"\x89PNG", "an image", "ask for the data as CSV"),
     (rb"\xff\xd8\xff", "an image", "ask for the data as CSV"),
 )
@@ -60,6 +62,18 @@ _TEXTS = (
     (r"<\?xml", "XML", _SPREADSHEET),
     (r"<(?:!doctype|html|head|meta|style|body|table|div|script)\b", "an HTML page", _SPREADSHEET),
     (r"BEGIN:VCARD", "a vCard file", "export the contacts as CSV"),
+    (r"BEGIN:VCALENDAR", "an iCalendar file", "export the contacts as CSV"),
+    (r"(?:#[^\r\n]*+\s++|version:[^\r\n]*+\s++)*+dn::? ", "an LDIF file", "export the entries as CSV"),
+    (
+        r"(?:From [^\s,]+@|(?:From|To|Return-Path|Received): [^\r\n]*\s+[A-Z][A-Za-z-]+: )",
+        "an email message",
+        "ask for the data as CSV",
+    ),
+    (
+        r"(?:--[^\r\n]*+\s++|/\*[^*]*+\*/;?\s*+|SET [^;]*+;\s++)*+(?:INSERT INTO|CREATE TABLE|DROP TABLE|COPY \S+ )",
+        "an SQL script",
+        "run it in a database of its own, and export the table as CSV",
+    ),
     (r"%YAML|---\s*[\r\n]|items:(?: \[\])?\s*[\r\n]|- \w+: ", "YAML", "export with `-o csv` or `-o jsonl`"),
     (
         r'\{\s*"(items|data|customers|records|results)"\s*:\s*\[\s*(?:\{|\])',
@@ -110,7 +124,7 @@ def recognise(file: IO[bytes], chosen: str | None = None) -> Encoding:
         raise InvalidError(f"the file is {what}, not CSV or JSON lines", hint=hint)
     text = start.decode(encoding.name, "ignore").removeprefix("\ufeff").lstrip()
     for pattern, what, hint in _TEXTS:
-        found = re.match(pattern, text, re.IGNORECASE)
+        found = compiled(pattern, re.IGNORECASE).match(text)
         if found is not None:
             raise InvalidError(f"the file is {what}, not CSV or JSON lines", hint=found.expand(hint))
     return encoding

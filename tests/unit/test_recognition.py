@@ -98,6 +98,15 @@ def archive(*names: str) -> bytes:
         ("<html>".encode("utf-16"), "HTML"),
         (b"<?xml version='1.0'?>\n<Workbook>", "XML"),
         (b"BEGIN:VCARD\nVERSION:3.0\n", "vCard"),
+        (b"BEGIN:VCALENDAR\nVERSION:2.0\n", "iCalendar"),
+        (b"dn: cn=A,dc=x\nmail: a@x.com\n", "LDIF"),
+        (b"# extended LDIF\n#\n\nversion: 1\r\n\r\ndn:: Y249w4Q=\n", "LDIF"),
+        (b"From: a@x.com\nTo: b@x.com\nSubject: x\n", "email message"),
+        (b"From a@x.com Mon Jan  1 00:00:00 2024\nReceived: by x\n", "email message"),
+        (b"insert into customer (email) values ('a@x.com');\n", "SQL script"),
+        (b"-- MySQL dump  \n--\n\n/*!40101 SET NAMES utf8 */;\nDROP TABLE IF EXISTS `customer`;\n", "SQL script"),
+        (b"--\n-- PostgreSQL database dump\n--\n\nSET statement_timeout = 0;\nCREATE TABLE x (", "SQL script"),
+        (b"PGDMP\x01\x0e\x00", "dump of PostgreSQL"),
         (b"items:\n- id: 1\n  email: a@x.com\n", "YAML"),
         (b'[\n  {"email": "a@x.com"}\n]\n', "JSON array"),
         (b'[{"email": "a@x.com"}]', "JSON array"),
@@ -143,6 +152,18 @@ def test_the_way_out_of_a_document_names_its_list(name: str, text: str) -> None:
 )  # fmt: skip
 def test_a_text_that_begins_like_another_format_is_read(text: str) -> None:
     assert found(text.encode()) == Encoding("utf-8", mark=False)
+
+
+def test_comments_that_lead_nowhere_take_no_time() -> None:
+    assert found(b"-- x   \n" * 500 + b"email\n").name == "utf-8"
+    assert found(b"#   x   \n" * 500 + b"email\n").name == "utf-8"
+
+
+@pytest.mark.parametrize(
+    "text", ["From: x,email\n", "dn,email\n", "copy,email\n", "-- x,email\n", "To: ,From: \na,b\n"]
+)
+def test_a_header_like_the_beginning_of_a_message_or_script_is_read(text: str) -> None:
+    assert found(text.encode()).name == "utf-8"
 
 
 @pytest.mark.parametrize("text", ["[1]\n", '{"email": "a@x.com"}\n', "<email>,city\n", "- x,email\n", '"[",email\n'])
