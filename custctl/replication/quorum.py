@@ -44,8 +44,6 @@ def parse_synchronous(text: str) -> Synchronous | None:
     tokens = _tokens(text)
     if not tokens:
         return None
-    if tokens[-1] == ("sign", ","):
-        return None
     words = [word.upper() if kind == "word" else "" for kind, word in tokens]
     by_priority = True
     if words[0] in ("FIRST", "ANY") and len(tokens) > 1 and tokens[1][1].isdigit():
@@ -59,7 +57,7 @@ def parse_synchronous(text: str) -> Synchronous | None:
         tokens = tokens[2:-1]
     names = tuple(word.lower() for kind, word in tokens[::2] if kind != "sign")
     separated = all(token == ("sign", ",") for token in tokens[1::2])
-    if not separated or len(names) != (len(tokens) + 1) // 2 or not names or count < 1:
+    if not separated or len(tokens) != 2 * len(names) - 1 or count < 1:
         return None
     return Synchronous(count, names, by_priority)
 

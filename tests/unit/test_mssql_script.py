@@ -51,6 +51,8 @@ def texts(script: str) -> list[str]:
         ("SELECT 1\n/* x */ GO\nSELECT 2", ["SELECT 1", "SELECT 2"]),
         ("SELECT 1 /* x\n ' */ /* y */ GO\nSELECT 2", ["SELECT 1", "SELECT 2"]),
         ("SELECT 1 /* x */ GO\nSELECT 2", ["SELECT 1 /* x */ GO\nSELECT 2"]),
+        ("SELECT 1 /* x */ /* y */ GO\nSELECT 2", ["SELECT 1 /* x */ /* y */ GO\nSELECT 2"]),
+        ("SELECT\n1/* x */GO\n, 2", ["SELECT\n1/* x */GO\n, 2"]),
         ("SELECT 'a\nb' GO\nSELECT 2", ["SELECT 'a\nb' GO\nSELECT 2"]),
         ("GO /*\n*/ GO\nSELECT 1", ["SELECT 1"]),
         # Comments around a batch go, those inside stay.
@@ -326,15 +328,19 @@ def test_no_transaction_control(text: str) -> None:
         "RESTORE VERIFYONLY FROM DISK = 'x'",
         "EXEC sp_configure 'show advanced options', 1 RECONFIGURE WITH OVERRIDE",
         "ALTER RESOURCE GOVERNOR RECONFIGURE",
+        "ALTER RESOURCE GOVERNOR DISABLE",
         "CREATE EVENT SESSION s ON SERVER ADD EVENT a.b",
         "DROP EVENT SESSION s ON SERVER",
         "ALTER ENDPOINT e STATE = STARTED",
         "KILL 53",
         "DBCC SHRINKFILE (1, 10)",
+        "DBCC SHRINKDATABASE (a)",
+        "DBCC INDEXDEFRAG (a, t)",
         "CREATE INDEX i ON t (a) WITH (ONLINE = ON, RESUMABLE = ON, MAX_DURATION = 240)",
         "CREATE TABLE t (a INT) WITH (MEMORY_OPTIMIZED = ON)",
         "EXEC sp_fulltext_database 'enable'",
         "exec sys.sp_fulltext_service 'load_os_resources', 1",
+        "EXECUTE @result = sys.sp_fulltext_database 'enable'",
     ],
 )
 def test_needs_autocommit(text: str) -> None:

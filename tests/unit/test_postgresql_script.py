@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from custctl.engines.postgresql.script import (
     ConcurrentIndex,
+    changes_role,
     concurrent_index,
     may_commit,
     needs_autocommit,
@@ -86,7 +87,7 @@ def texts(script: str) -> list[str]:
         ("SELECT 1 AS\u00a0x\u00a0;", ["SELECT 1 AS\u00a0x\u00a0"]),
         # What pg_dump puts around a dump.
         ("\\restrict aB3\n\nSELECT 1;\n\\unrestrict aB3 \n", ["SELECT 1"]),
-        ("-- x\n/* y */ \\restrict a\nSELECT 1; \\unrestrict a", ["SELECT 1"]),
+        ("-- x\n/* y */ \\restrict a\nSELECT 1; \\unrestrict \t a", ["SELECT 1"]),
     ],
 )
 def test_splits(script: str, expected: list[str]) -> None:
@@ -104,6 +105,7 @@ def test_splits(script: str, expected: list[str]) -> None:
         FUNCTION.replace("SELECT 1;", 'SELECT 1 AS end; SELECT 2 AS "end"; SELECT 3 end; SELECT t.end, t.case FROM t;'),
         FUNCTION.replace("SELECT 1;", "SELECT (CASE WHEN 1 = 1 THEN (SELECT 1) END), ';', $$; END;$$;"),
         FUNCTION.replace("SELECT 1;", "SELECT 1 case; SELECT 2 AS case;"),
+        FUNCTION.replace("SELECT 1;", "SELECT CASE WHEN true THEN atomic END FROM t; SELECT atomic end FROM t;"),
         "CREATE FUNCTION begin(atomic int) RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; END",
         "CREATE PROCEDURE p() BEGIN ATOMIC END",
         "create procedure p() begin atomic; insert into t values (1); end",
@@ -154,7 +156,7 @@ def test_rows_that_have_no_place_in_a_script(statement: str) -> None:
         ("DO $$ BEGIN COMMIT; END $$", True),
         ("do $$ begin call p(); end $$", True),
         ("DO $$ BEGIN EXECUTE 'VACUUM'; END $$", True),
-        ("DO $$ BEGIN PERFORM committed(); END $$", False),
+        ("DO $$ BEGIN PERFORM committed(), recall(); END $$", False),
         ("REINDEX TABLE t", True),
         ("CLUSTER t USING i", True),
         ("SELECT 'COMMIT'", False),
@@ -290,6 +292,28 @@ def test_what_cannot_be_split_is_an_error_where_it_opens(script: str, line: int,
 )
 def test_transaction_control(text: str, keyword: str | None) -> None:
     assert transaction_control(Statement(text, 1)) == keyword
+
+
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        ("SET ROLE owner", True),
+        ("set session role none", True),
+        ("RESET ROLE", True),
+        ("SET SESSION AUTHORIZATION owner", True),
+        ("RESET SESSION AUTHORIZATION", True),
+        # Until the transaction ends.
+        ("SET LOCAL ROLE owner", False),
+        ("SET LOCAL SESSION AUTHORIZATION owner", False),
+        ("SET work_mem = '4MB'", False),
+        ("SET SESSION search_path = role", False),
+        ('SET "role" = owner', False),
+        ("ALTER ROLE owner SET work_mem = '4MB'", False),
+        ("", False),
+    ],
+)
+def test_what_changes_the_role_of_its_session(text: str, changes: bool) -> None:
+    assert changes_role(Statement(text, 1)) is changes
 
 
 # Each was run inside a transaction block of PostgreSQL 18, which said 25001 to these.

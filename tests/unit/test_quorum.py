@@ -24,6 +24,7 @@ from custctl.replication.quorum import Synchronous, holders, parse_synchronous, 
         ("first", 1, ("first",), True),
         ("any, b", 1, ("any", "b"), True),
         ("2", 1, ("2",), True),
+        ("2, b", 1, ("2", "b"), True),
     ],
 )
 def test_a_setting_is_read(text: str, count: int, names: tuple[str, ...], by_priority: bool) -> None:
@@ -40,8 +41,13 @@ def test_a_setting_is_read(text: str, count: int, names: tuple[str, ...], by_pri
         "2 (a, b",
         "2 (a b)",
         "(a)",
+        "a b",
+        "MOST 1 (a)",
         "a,",
+        "ANY 1 (a,)",
+        "2 ()",
         ",",
+        ", , a",
         "ANY 0 (a)",
         "a; b",
         '"open',
@@ -112,6 +118,26 @@ def test_with_all_standbys_there_a_rule_that_could_be_met_is_a_proof(
     counting = [name for name in standbys if rule.lists(name)]
     if len(counting) >= rule.count:
         assert holders(rule, standbys, silent_members(rule, standbys, ["a"]))
+
+
+@pytest.mark.parametrize(
+    ("names", "reachable", "silent_nodes", "silent"),
+    [
+        (("a", "b", "c"), ["b", "c"], ["a"], 0),
+        (("a", "b", "c"), ["B"], ["A", "C"], 1),
+        # `d` may have been the primary: `a` and `c` then are both standbys.
+        (("a", "b", "c"), ["b"], ["a", "d"], 2),
+        (("b", "c"), ["b"], ["a", "c"], 1),
+        (("b", "c"), ["b"], [], 1),
+        (("*",), ["b"], ["a"], 0),
+        (("*",), ["b"], ["a", "c"], 1),
+        (("*",), ["b"], [], 0),
+    ],
+)
+def test_the_standbys_that_may_be_silent(
+    names: tuple[str, ...], reachable: list[str], silent_nodes: list[str], silent: int
+) -> None:
+    assert silent_members(Synchronous(1, names, by_priority=False), reachable, silent_nodes) == silent
 
 
 def test_an_old_primary_of_another_name_counts_as_a_silent_standby() -> None:

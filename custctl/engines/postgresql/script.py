@@ -59,7 +59,7 @@ def transaction_control(statement: Statement) -> str | None:
     reader.take()
     if keyword in ("START", "PREPARE"):
         return f"{keyword} TRANSACTION" if reader.accept("TRANSACTION") else None
-    if keyword in ("COMMIT", "ROLLBACK") and reader.accept("PREPARED"):
+    if reader.accept("PREPARED"):
         return f"{keyword} PREPARED"
     if keyword == "ROLLBACK":
         reader.accept("WORK", "TRANSACTION")

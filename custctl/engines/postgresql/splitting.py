@@ -144,7 +144,6 @@ def _routine(text: str, start: int) -> tuple[int, int]:
     end = start
     open_: list[int] = []
     begin = body = None
-    cases = 0
     before = ""
     for token in tokenise(text, start):
         if token.kind is Kind.OPEN:
@@ -158,23 +157,16 @@ def _routine(text: str, start: int) -> tuple[int, int]:
             raise _psql_command(text, token.start)
         elif open_:
             pass
-        elif mark == ";":
-            if body is None:
-                return end, token.end
-            # The statement has ended, and so has each CASE in it: what still seems open was a name.
-            cases = 0
+        elif mark == ";" and body is None:
+            return end, token.end
         elif word == "BEGIN":
             begin = token.start
         elif word == "ATOMIC" and before == "BEGIN" and body is None:
-            body = begin
-        elif word == "CASE" and before not in ("AS", "."):
-            cases += 1
-        elif word == "END" and before not in ("AS", "."):
-            if cases:
-                cases -= 1
-            elif before in (";", "ATOMIC"):
-                # END closes the body only at the start of a statement; elsewhere it is an alias.
-                body = None
+            body, before = begin, ";"
+            continue
+        elif word == "END" and before == ";":
+            # END closes the body only at the start of a statement; elsewhere it ends a CASE or is a name.
+            body = None
         before = word or mark
         end = token.end
     if open_:
@@ -230,7 +222,7 @@ def _copies(statement: str, line: int) -> bool:
     is_binary = bool(reader.accept("BINARY"))
     direction = reader.skip_to("FROM", "TO")
     # PostgreSQL treats STDIN and STDOUT alike: FROM and TO give the direction.
-    if not direction or not reader.accept("STDIN", "STDOUT"):
+    if not reader.accept("STDIN", "STDOUT"):
         return False
     if direction == "TO":
         raise ScriptSyntaxError("`COPY … TO STDOUT` writes rows to its client, and a script cannot receive them", line)
@@ -247,7 +239,7 @@ def _rows(text: str, position: int, line: int) -> tuple[str, int]:
     start = first.end() if first else len(text)
     # Search from the line break before the first row, because there may be no rows.
     close = text.find("\n\\.\n", start - 1)
-    if close < 0 and text.endswith("\n\\.") and len(text) - 2 >= start:
+    if close < 0 and text.endswith("\n\\."):
         close = len(text) - 3
     if close < 0:
         raise ScriptSyntaxError("the rows of this COPY are not followed by a line `\\.`", line)
