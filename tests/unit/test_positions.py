@@ -46,6 +46,7 @@ def test_what_is_remembered_is_read_again(tmp_path: Path) -> None:
     assert kept.read() == Memory(is_whole=False)
     kept.remember(LogPosition("x", 1, 5), "a")
     assert kept.remember(LogPosition("x", 1, 3), "b") == Memory(LogPosition("x", 1, 5), "b") == kept.read()
+    assert kept.remember(LogPosition("x", 1, 7), "b") == Memory(LogPosition("x", 1, 7), "b") == kept.read()
 
 
 def test_profiles_and_databases_are_kept_apart(tmp_path: Path) -> None:
@@ -91,6 +92,35 @@ def test_a_lock_that_is_held_for_too_long_is_an_error_and_no_hang(
         assert try_lock(held.fileno())
         with pytest.raises(TimeoutError):
             Positions(tmp_path / "x.json").remember(LogPosition("x", 1, 5), "a")
+
+
+def test_what_could_not_be_written_is_no_longer_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Positions(tmp_path / "x.json")
+    assert kept.remember(LogPosition("x", 1, 5), "a").is_whole
+    monkeypatch.setattr(positions, "_PATIENCE", 0.05)
+    with (tmp_path / "x.lock").open("w") as held:
+        assert try_lock(held.fileno())
+        with pytest.raises(TimeoutError):
+            kept.remember(LogPosition("x", 1, 6), "a")
+    assert Positions(kept.path).read() == Memory(LogPosition("x", 1, 5), "a", is_whole=False)
+
+
+def test_what_is_lost_after_it_was_read_stays_lost(tmp_path: Path) -> None:
+    kept, other = Positions(tmp_path / "x.json"), SealedFile(tmp_path / "x.json")
+    kept.remember(LogPosition("x", 1, 5), "a")
+    assert kept.read().is_whole
+    other.break_seal()
+    lost = Memory(LogPosition("x", 1, 5), "a", is_whole=False)
+    assert kept.remember(LogPosition("x", 1, 6), "a") == lost == kept.read()
+    # It was read as lost: the position that is written now is the latest.
+    assert kept.remember(LogPosition("x", 1, 6), "a") == Memory(LogPosition("x", 1, 6), "a") == kept.read()
+
+
+def test_a_damaged_file_is_a_loss(tmp_path: Path) -> None:
+    kept = Positions(tmp_path / "x.json")
+    kept.remember(LogPosition("x", 1, 5), "a")
+    kept.path.write_text('{"database_id": "x"}')
+    assert kept.read() == Memory(is_whole=False)
 
 
 def test_a_seal_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -347,6 +347,9 @@ def test_all_directives() -> None:
 
 -- custctl: substitute
 -- custctl: requires=fts5,json
+-- custctl: personal
+-- custctl: searchable
+-- custctl: phase=contract
 -- custctl: allow=drop-table\tnobody reads it
 DROP TABLE a;
 -- custctl: allow=drop-column = is fine too
@@ -358,7 +361,15 @@ DROP TABLE b;"""
         substitute=True,
         allow={"drop-table": "nobody reads it; the other neither", "drop-column": "= is fine too"},
         requires=frozenset({"fts5", "json"}),
+        personal=True,
+        searchable=True,
+        phase="contract",
     )
+
+
+@pytest.mark.parametrize("before", ["--\n", "--- a\n", "/**/", "/***/", "/** a * **/\n", "/* a /* b */ \n\n"])
+def test_comments_may_come_before_a_directive(before: str) -> None:
+    assert parse_directives(f"{before}\n-- custctl: substitute", "x.sql") == Directives(substitute=True)
 
 
 def test_on_is_the_default_said_aloud() -> None:
@@ -416,12 +427,15 @@ def test_what_only_speaks_of_directives_is_none(text: str) -> None:
         ("-- custctl: substitute\n-- custctl: substitute", 2, ["twice"]),
         ("-- custctl: environments=test\n-- custctl: environments=production", 2, ["twice"]),
         ("SELECT 1;\n\n-- custctl: environments=test", 3, ["after the first statement"]),
+        ("/* a */ SELECT 1; /* b */\n-- custctl: environments=test", 2, ["after the first statement"]),
         ("SELECT 1;\n-- custctl: tranaction=off", 2, ["unknown directive"]),
         ("SELECT 1; -- custctl: environments=test", 1, ["alone on its line"]),
         ("DROP TABLE a; -- custctl: allow=drop-table gone", 1, ["alone on its line"]),
         ("--- custctl: environments=test", 1, ["alone on its line"]),
+        ("---- custctl: environments=test", 1, ["alone on its line"]),
         ("/* x\n * custctl: environments=test */", 2, ["block comment"]),
         ("/*\n-- custctl: environments=test\n*/ SELECT 1", 2, ["block comment"]),
+        ("/*\ncustctl: environments=test\n*/ SELECT 1", 2, ["block comment"]),
     ],
 )
 def test_a_wrong_directive_is_refused(text: str, line: int, words: list[str]) -> None:

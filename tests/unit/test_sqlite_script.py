@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from custctl.engines.scripts import ScriptSyntaxError, Statement
-from custctl.engines.sqlite.script import split, transaction_control
+from custctl.engines.sqlite.script import needs_autocommit, restores_session, split, transaction_control
 from custctl.engines.sqlite.tokens import first_word, tokenise
 
 TRIGGER = """CREATE TRIGGER t_version AFTER UPDATE ON t
@@ -50,6 +50,7 @@ def texts(script: str) -> list[str]:
         ("-- before\n/* and */ SELECT 1 -- behind\n;", ["SELECT 1"]),
         ("SELECT 1 - -1 / 2 - 3;", ["SELECT 1 - -1 / 2 - 3"]),
         ('SELECT \'{"a": "$${x}"}\';', ['SELECT \'{"a": "$${x}"}\'']),
+        (f"{TRIGGER}\n-- behind\n", [TRIGGER]),
         # A no-break space belongs to a name; only ASCII blanks are blanks.
         ("SELECT 1 AS\u00a0x\u00a0;", ["SELECT 1 AS\u00a0x\u00a0"]),
     ],
@@ -68,6 +69,7 @@ def test_splits(script: str, expected: list[str]) -> None:
         TRIGGER.replace("t_version", '"begin; end;"'),
         TRIGGER.replace("UPDATE ON", "UPDATE OF end ON"),
         TRIGGER.replace("END;\nEND", "END;\n;; /* x */ END"),
+        TRIGGER.replace("SELECT 1;", "SELECT CASE WHEN 1 THEN 2 END; x;"),
         "EXPLAIN " + TRIGGER,
         "EXPLAIN QUERY PLAN " + TRIGGER,
         'CREATE TABLE "trigger" (begin INTEGER, "end" TEXT)',
@@ -154,6 +156,24 @@ def test_transaction_control(text: str, keyword: str | None) -> None:
 
 def test_transaction_control_inside_a_trigger_is_none() -> None:
     assert [transaction_control(s) for s in split(f"{TRIGGER}; COMMIT;")] == [None, "COMMIT"]
+
+
+@pytest.mark.parametrize(
+    ("text", "alone", "restores"),
+    [
+        ("VACUUM", True, False),
+        ("vacuum INTO 'x.db'", True, False),
+        ("PRAGMA foreign_keys = OFF", True, True),
+        ("/* x */ attach 'x.db' AS x", True, True),
+        ("DETACH x", True, True),
+        ("SELECT 'VACUUM'", False, False),
+        ('"vacuum"', False, False),
+        ("", False, False),
+    ],
+)
+def test_what_runs_outside_a_transaction_or_again_on_a_new_connection(text: str, alone: bool, restores: bool) -> None:
+    assert needs_autocommit(Statement(text, 1)) is alone
+    assert restores_session(Statement(text, 1)) is restores
 
 
 FRAGMENTS = [
