@@ -215,6 +215,7 @@ def test_a_target_that_no_script_has_is_a_usage_error() -> None:
 def test_a_repeatable_script_runs_again_when_its_text_changes_and_is_never_drift() -> None:
     made = plan([repeatable("a", "SELECT 2;"), repeatable("b")], [record(repeatable("a")), record(repeatable("b"))])
     assert told(made) == [("repeatable/a.sql", "changed")]
+    assert states(made) == ["pending", "applied"]
     assert made.drifted == ()
     assert made.steps[0].resume_at == 0
 

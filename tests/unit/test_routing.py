@@ -16,6 +16,7 @@ from custctl.engines.reads import Freshness, LogPosition
 from custctl.replication.positions import Positions
 from custctl.replication.routing import Routing
 from custctl.support.errors import CredentialError, CustctlError, SplitBrainError, UnavailableError
+from custctl.support.state import SealedFile
 
 A, B, C = (Node(name, "127.0.0.1", number) for number, name in enumerate("abc", 1))
 
@@ -110,6 +111,61 @@ def test_a_former_primary_is_known_by_its_epoch(routing: Routing, told: Told) ->
     routing.read_primary(B, fresh(99, epoch=1))
     assert "former primary" in told.warnings[0]
     assert routing.waves([A, B, C])[-1] == [A]
+
+
+def test_while_nothing_is_known_no_primary_is_a_former_one(routing: Routing) -> None:
+    routing.check_history("x", 1, "node a")
+    assert not routing.is_former(fresh())
+    routing.committed(A, LogPosition("x", 2, 10))
+    assert not routing.is_former(None)
+
+
+def test_after_a_loss_the_primary_says_what_a_standby_must_have(tmp_path: Path, told: Told) -> None:
+    positions = Positions(tmp_path / "x.json")
+    Routing(positions, spread=True, max_lag=5.0, tell=told).committed(A, LogPosition("x", 1, 10))
+    SealedFile(positions.path).break_seal()
+    routing = Routing(positions, spread=True, max_lag=5.0, tell=told)
+    assert routing.misfit(fresh(99)) is not None
+    routing.without_primary(B, fresh(99), fenced=False, missing=())
+    assert "may lack the last write" in told.notes[0]
+    routing.read_primary(A, fresh(50))
+    assert routing.misfit(fresh(49)) is not None
+    assert routing.misfit(fresh(50)) is None
+
+
+@pytest.mark.parametrize("spread", [True, False])
+def test_a_position_that_cannot_be_kept_is_told_once_where_replicas_serve(
+    tmp_path: Path, told: Told, spread: bool
+) -> None:
+    (tmp_path / "file").touch()
+    routing = Routing(Positions(tmp_path / "file" / "x.json"), spread=spread, max_lag=5.0, tell=told)
+    routing.committed(A, LogPosition("x", 1, 10))
+    routing.committed(A, LogPosition("x", 1, 11))
+    assert [str(tmp_path / "file" / "x.json") in warning for warning in told.warnings] == [True] * spread
+    assert routing.misfit(fresh(10)) is not None
+    assert routing.misfit(fresh(11)) is None
+
+
+@pytest.mark.parametrize(
+    ("freshness", "fenced", "missing", "words"),
+    [
+        (fresh(10, lag=2.0), False, ["a"], "the primary does not answer: read from replica {}, 2.0 s behind"),
+        (fresh(9), False, [], "no node is the primary: read from replica {}, 0.0 s behind; it does not have {}"),
+        (
+            None,
+            False,
+            [],
+            "no node is the primary: read from replica {}, behind by an unknown time; it does not have {}",
+        ),
+        (fresh(9), True, ["a"], "no node accepts writes: read from {}, a primary that is fenced"),
+    ],
+)
+def test_a_read_without_a_primary_is_told(
+    routing: Routing, told: Told, freshness: Freshness | None, fenced: bool, missing: list[str], words: str
+) -> None:
+    routing.committed(A, LogPosition("x", 1, 10))
+    routing.without_primary(B, freshness, fenced=fenced, missing=missing)
+    assert told.notes == [words.format(B, "the last write from this machine")]
 
 
 # -- in which order --------------------------------------------------------------------------------
