@@ -10,9 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from custctl.engines import open_database
+from custctl.engines.base import Database, EngineSettings
 from custctl.migrations.directives import parse_directives
 from custctl.migrations.journal import Record
-from custctl.migrations.plan import Plan, check_plan, make_plan, make_seed_plan
+from custctl.migrations.plan import (
+    Plan,
+    check_plan,
+    expand_only,
+    lint_script,
+    make_plan,
+    make_seed_plan,
+    split_script,
+)
 from custctl.migrations.scripts import Kind, Script, ScriptSet, checksum
 from custctl.support.errors import MigrationError, UsageError
 
@@ -383,3 +393,66 @@ def test_the_products_schema_is_not_measured_by_a_companys_numbers() -> None:
     assert plan([product, company, repeatable("roles")]).product_reaches == 2
     assert plan([company]).product_reaches is None
     assert plan([product, company], [record(product)]).product_reaches == 2
+
+
+# What is in the scripts. Nothing here connects.
+
+
+def database() -> Database:
+    return open_database("postgresql", EngineSettings(location="shop", name="shop", schema="public"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ":1: the script has no statements"),
+        ("-- a comment;\n", ":1: the script has no statements"),
+        ("-- custctl: none reserved\n\nSELECT 1;", ":3: the script has statements but says `-- custctl: none`"),
+        ("SELECT 1;\nSELECT 'a", ":2: the string"),
+        ("SELECT 1;\nCOMMIT;", ":2: `COMMIT` would break the script's transaction"),
+        ("SELECT 1;\nVACUUM (ANALYZE) a, b;", ":2: `VACUUM (ANALYZE) a, …` fails inside a transaction"),
+    ],
+)
+def test_a_script_that_cannot_run_is_refused_before_anything_does(text: str, words: str) -> None:
+    with pytest.raises(MigrationError) as caught:
+        split_script(database(), script(1, text))
+    assert caught.value.message.startswith(f"migrations/0001_x.sql{words}")
+    assert caught.value.details["line"] == int(words.split(":")[1])
+
+
+def test_a_script_may_be_empty_by_intent_and_commit_outside_a_transaction() -> None:
+    assert split_script(database(), script(1, "-- custctl: none reserved")) == []
+    found = split_script(database(), script(1, "-- custctl: transaction=off\nCOMMIT;\nVACUUM;"))
+    assert [statement.text for statement in found] == ["COMMIT", "VACUUM"]
+
+
+def test_a_finding_is_allowed_by_its_own_rule() -> None:
+    for allowed, expected in (("drop-table", []), ("truncate", ["drop-table"])):
+        one = script(1, f"-- custctl: allow={allowed} gone\nDROP TABLE a;")
+        found = lint_script(database(), one, split_script(database(), one))
+        assert [finding.rule for finding in found] == expected
+
+
+EXPAND, CONTRACT = "CREATE TABLE a (b int);", "-- custctl: phase=contract\nSELECT 1;"
+
+
+def test_before_the_switch_the_contract_releases_scripts_are_left_out() -> None:
+    made = plan([script(1, EXPAND), script(2, CONTRACT), repeatable("a"), repeatable("b", CONTRACT), repeatable("c")])
+    kept, left = expand_only(database(), made, allow_out_of_order=False)
+    assert [name for name, _ in told(kept)] == ["migrations/0001_x.sql", "repeatable/a.sql", "repeatable/c.sql"]
+    assert [each.name for each in left] == ["migrations/0002_x.sql", "repeatable/b.sql"]
+    assert kept.entries == made.entries
+
+
+def test_an_expanding_script_above_one_that_is_left_out_is_refused() -> None:
+    made = plan([script(1, CONTRACT), script(2, EXPAND)])
+    with pytest.raises(MigrationError, match=r"0002_x\.sql` \(expand\) comes after `migrations/0001_x\.sql`"):
+        expand_only(database(), made, allow_out_of_order=False)
+    kept, left = expand_only(database(), made, allow_out_of_order=True)
+    assert ([step.script.version for step in kept.steps], [each.version for each in left]) == ([2], [1])
+
+
+def test_the_product_and_the_company_have_orders_of_their_own() -> None:
+    made = plan([script(1, CONTRACT), script(1000, EXPAND)])
+    kept, left = expand_only(database(), made, allow_out_of_order=False)
+    assert ([step.script.version for step in kept.steps], [each.version for each in left]) == ([1000], [1])
