@@ -372,6 +372,23 @@ def test_comments_may_come_before_a_directive(before: str) -> None:
     assert parse_directives(f"{before}\n-- custctl: substitute", "x.sql") == Directives(substitute=True)
 
 
+@pytest.mark.parametrize(
+    "directive",
+    [
+        *("transaction=off", "environments=test", "requires=a", "phase=expand", "allow=a b"),
+        *("substitute", "personal", "searchable"),
+    ],
+)
+def test_a_directive_without_its_colon_is_not_ignored(directive: str) -> None:
+    assert parse_directives(f"-- custctl: {directive}", "x.sql") != Directives()
+    with pytest.raises(MigrationError, match="is not a directive"):
+        parse_directives(f"-- custctl {directive}", "x.sql")
+
+
+def test_an_empty_script_gives_its_reason() -> None:
+    assert parse_directives("-- custctl: none  reserved for 2.0 ", "x.sql") == Directives(none="reserved for 2.0")
+
+
 def test_on_is_the_default_said_aloud() -> None:
     assert parse_directives("-- custctl: transaction=on", "x.sql") == Directives()
 
@@ -384,6 +401,8 @@ def test_on_is_the_default_said_aloud() -> None:
         "-- see custctl: the manual\nSELECT 1;",
         "-- in custctl, transaction=off is a directive\n-- custom environments=test\nSELECT 1;",
         "SELECT 'custctl: transaction=off';",
+        # The marker of a column.
+        "ALTER TABLE customer ADD COLUMN tier text; -- custctl: Personal ",
     ],
 )
 def test_what_only_speaks_of_directives_is_none(text: str) -> None:
@@ -422,6 +441,8 @@ def test_what_only_speaks_of_directives_is_none(text: str) -> None:
         ("-- custctl: allow=drop-table", 1, ["no reason", "allow=RULE reason"]),
         ("-- custctl: allow=drop-table ---", 1, ["no reason"]),
         ("-- custctl: allow drop-table why", 1, ["malformed"]),
+        ("-- custctl: none", 1, ["`none` gives no reason", "none reason"]),
+        ("-- custctl: none --", 1, ["`none` gives no reason"]),
         ("-- custctl: allow= drop-table", 1, ["no reason"]),
         ("SELECT 1;\n-- custctl: allow=drop-table", 2, ["no reason"]),
         ("-- custctl: substitute\n-- custctl: substitute", 2, ["twice"]),
