@@ -51,7 +51,10 @@ Input > .input--placeholder { text-style: dim; color: ansi_default; }
 
 
 class ListScreen(Frame[None]):
-    """A scrolling list of customers below a search field."""
+    """A scrolling list of customers below a search field.
+
+    It holds its widgets for the reason that `LinesScreen` does.
+    """
 
     KEYS: ClassVar[tuple[str, ...]] = (
         "/ search",
@@ -95,27 +98,23 @@ class ListScreen(Frame[None]):
         assert request is not None
         self.pages.take(request, first)
         self._shown: list[tuple[str, int]] = []
+        placeholder = "/ to search by name, email, company or phone"
+        self._search = Input(placeholder=placeholder, id="search", select_on_focus=False)
+        self._columns = Line(classes="columns")
+        self._rows = Rows(self.pages, self._text, moved=self._moved, chosen=self.action_open, to_start=self._to_start)
 
     def compose(self) -> ComposeResult:
         """Yield the widgets from top to bottom."""
         yield self.title_line()
-        yield Input(placeholder="/ to search by name, email, company or phone", id="search", select_on_focus=False)
-        yield Line(id="columns", classes="columns")
-        yield Rows(self.pages, self._text, moved=self._moved, chosen=self.action_open, to_start=self._to_start)
+        yield self._search
+        yield self._columns
+        yield self._rows
         yield self.status
         yield self.keys_line()
 
     def on_mount(self) -> None:
         """Focus the list."""
         self._rows.focus()
-
-    @property
-    def _rows(self) -> Rows:
-        return self.query_one(Rows)
-
-    @property
-    def _search(self) -> Input:
-        return self.query_one("#search", Input)
 
     # -- what is shown -----------------------------------------------------------------------------
 
@@ -128,7 +127,7 @@ class ListScreen(Frame[None]):
         last = self.pages.row(self.pages.end - 1)
         sort = self.view.sort if not self.view.text else ""
         self._shown = columns.columns(width, sorted_by(sort)[0] or "email", last.id if last else 0)
-        self.query_one("#columns", Line).say(" " + columns.header(self._shown, sort))
+        self._columns.say(" " + columns.header(self._shown, sort))
         self._rows.show(self.pages)
         if self.status.fault is None:
             self.status.say(self._place())

@@ -109,14 +109,14 @@ class FormScreen(Frame[T]):
 
     def __init__(self, desk: Desk, title: str, fields: Mapping[str, str]) -> None:
         super().__init__(desk)
-        self._title = title
+        self.heading = Message(title)
         self.fields = fields
         self.inputs: dict[str, Input] = {}
 
     def compose(self) -> ComposeResult:
         """Yield the widgets from top to bottom."""
         yield self.title_line()
-        yield Message(self._title, id="heading")
+        yield self.heading
         label = max(map(len, self.fields)) + 2
         with VerticalScroll(can_focus=False):
             for name, value in self.fields.items():
@@ -134,7 +134,11 @@ class FormScreen(Frame[T]):
         next(iter(self.inputs.values())).focus()
 
     def on_input_submitted(self) -> None:
-        """Submit the form on Enter."""
+        """Act on Enter. Not to be overridden: Textual calls the handlers of all base classes, too."""
+        self.entered()
+
+    def entered(self) -> None:
+        """Submit the form."""
         self.action_submit()
 
     def action_submit(self) -> None:

@@ -13,7 +13,6 @@ from custctl.browser import told
 from custctl.browser.asking import ConfirmScreen, FormScreen
 from custctl.browser.form import Form
 from custctl.browser.frame import Frame, LinesScreen
-from custctl.browser.widgets import Message
 from custctl.support.errors import CustctlError, NotFoundError
 from custctl.support.text import plural
 
@@ -111,12 +110,11 @@ class EditScreen(FormScreen["Outcome"]):
             self._kept = kept.path
             self.form.resume(kept.version, kept.typed)
             self._note = f"what you typed at {kept.at} is back; ^r discards it"
-        title = f"edit customer {row.id}" if row is not None else "add a customer"
-        super().__init__(desk, title, {name: self.form.shown(name) for name in self.form.held})
+        self._title = f"edit customer {row.id}" if row is not None else "add a customer"
+        super().__init__(desk, self._title, {name: self.form.shown(name) for name in self.form.held})
 
     def on_mount(self) -> None:
-        """Focus the first field."""
-        super().on_mount()
+        """Say what is back. Textual also calls the handlers of the base classes."""
         self.status.say(self._note)
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -144,7 +142,7 @@ class EditScreen(FormScreen["Outcome"]):
         else:
             self.status.well(f"{plural(len(form.typed), 'field', 'fields')} changed; ^s saves")
 
-    def on_input_submitted(self) -> None:
+    def entered(self) -> None:
         """Go to the next field; only ^s writes."""
         self.focus_next()
 
@@ -172,13 +170,20 @@ class EditScreen(FormScreen["Outcome"]):
             self.status.tell("nothing was changed")
             return
         self._saving = True
-        self.query_one("#heading", Message).say(f"{self._title}: saving …")
+        self.heading.say(f"{self._title}: saving …")
         self.run_worker(self._save())
+
+    def _write(self) -> Outcome | None:
+        """Write the changes on the database's thread, to the end even if the form is left meanwhile."""
+        outcome = self.form.write(self.desk.customers)
+        if outcome is not None and self._kept is not None:
+            self.desk.kept.drop(self._kept)
+        return outcome
 
     async def _save(self) -> None:
         form, desk = self.form, self.desk
         try:
-            outcome = await desk.ask(lambda: form.write(desk.customers))
+            outcome = await desk.ask(self._write)
         except CustctlError as error:
             if isinstance(error, NotFoundError) and form.customer_id is not None:
                 # An unsaved edit of a deleted customer must not stay on disk.
@@ -186,16 +191,15 @@ class EditScreen(FormScreen["Outcome"]):
                 desk.kept.forget(form.customer_id)
             self.status.fail(error)
         else:
-            if outcome is not None:
-                if self._kept is not None:
-                    desk.kept.drop(self._kept)
+            if not self.is_current:
+                return  # left meanwhile
+            if outcome is None:
+                self.app.push_screen(ConflictScreen(desk, form), self._decided)
+            else:
                 self.dismiss(outcome)
-                return
-            self._keep()
-            self.app.push_screen(ConflictScreen(desk, form), self._decided)
         finally:
             self._saving = False
-            self.query_one("#heading", Message).say(self._title)
+            self.heading.say(self._title)
 
     def _decided(self, mine: dict[str, bool] | None) -> None:
         """Continue with the decision; without one the form stays open, and saving asks again."""

@@ -45,6 +45,7 @@ class Form:
     typed: dict[str, str] = field(default_factory=dict)
     conflicts: tuple[FieldConflict, ...] = ()
     was_known: bool = True
+    _theirs: tuple[str | None, Mapping[str, Value]] = (None, {})
     _operation: tuple[str, dict[str, str]] | None = None
 
     @classmethod
@@ -127,7 +128,14 @@ class Form:
         else:
             differing = [name for name in asked if not same(asked[name], now[name])]
             self.conflicts = tuple(FieldConflict(name, None, now[name], asked[name]) for name in differing)
-        self.version, self.base = details["current_version"], None
+        self._theirs = details["current_version"], now
+        if not self.conflicts:
+            self._take_theirs()
+
+    def _take_theirs(self) -> None:
+        """Base the edit on the current row. Not before a person has decided: until then each save meets the conflict."""
+        self.version, now = self._theirs
+        self.base = None
         self.held.update({name: _text(self.own, name, value) for name, value in now.items() if name in self.held})
 
     def decide(self, mine: Mapping[str, bool]) -> None:
@@ -140,6 +148,7 @@ class Form:
             if not mine[conflict.field]:
                 self.typed.pop(conflict.field, None)
         self.conflicts = ()
+        self._take_theirs()
 
 
 def _text(own: OwnFields, name: str, value: Value) -> str:

@@ -71,37 +71,42 @@ class Frame(Screen[T | None], Generic[T]):
 
 
 class LinesScreen(Frame[T]):
-    """A screen of lines from the database."""
+    """A screen of lines from the database.
+
+    It holds its widgets: when it closes, Textual removes them before it cancels a read, which may still draw.
+    """
 
     BINDINGS: ClassVar = [Binding("escape,left,backspace", "back"), Binding("r", "again")]
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self.lines = Lines()
+        self._heading = Message(classes="title")
+        self._rows = Rows(self.lines, lambda index, _: self.lines.rows[index], moved=self.draw, chosen=self.choose)
 
     def compose(self) -> ComposeResult:
         """Yield the widgets from top to bottom."""
         yield self.title_line()
-        yield Message(id="heading", classes="title")
-        yield Rows(self.lines, lambda index, _: self.lines.rows[index], moved=self.draw, chosen=self.choose)
+        yield self._heading
+        yield self._rows
         yield self.status
         yield self.keys_line()
 
     def on_mount(self) -> None:
         """Focus the lines."""
-        self.query_one(Rows).focus()
+        self._rows.focus()
         self.draw()
 
     @property
     def room(self) -> int:
         """The width of a line in columns."""
-        return max(self.query_one(Rows).size.width - 2, 20)
+        return max(self._rows.size.width - 2, 20)
 
     def say(self, heading: str, rows: list[str]) -> None:
         """Show these lines."""
-        self.query_one("#heading", Message).say(heading)
+        self._heading.say(heading)
         self.lines.replace(rows)
-        self.query_one(Rows).show()
+        self._rows.show()
 
     def draw(self) -> None:
         """Show the current data."""

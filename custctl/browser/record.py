@@ -50,8 +50,7 @@ class RecordScreen(LinesScreen[None]):
         self._owners: list[str] = []
 
     def on_mount(self) -> None:
-        """Read the current customer."""
-        super().on_mount()
+        """Read the current customer. Textual also calls the handlers of the base classes."""
         self.action_again()
 
     def draw(self) -> None:
@@ -116,8 +115,7 @@ class HistoryScreen(LinesScreen[None]):
         self._history: History | None = None
 
     def on_mount(self) -> None:
-        """Read the history."""
-        super().on_mount()
+        """Read the history. Textual also calls the handlers of the base classes."""
         self.action_again()
 
     def draw(self) -> None:

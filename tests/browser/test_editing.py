@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.browser.support import Seat, seated, sit
 from tests.conftest import Project
@@ -242,3 +245,65 @@ def test_own_fields_and_odd_characters_are_edited_as_what_they_are(people: Proje
 
     sit(work)
     assert row(people, 4)["last_name"] == "\u202eMallory"
+
+
+def test_enter_goes_to_the_next_field_and_writes_nothing(people: Project) -> None:
+    async def work() -> None:
+        async with seated(people) as seat:
+            await seat.press("e")
+            await seat.shows("edit customer 1")
+            await put(seat, "city", "Rome")
+            await seat.press("enter")
+            await seat.settled()
+            assert seat.field("region").has_focus
+            await seat.shows("edit customer 1", "1 field changed")
+
+    sit(work)
+    assert row(people)["city"] is None
+
+
+def test_a_form_that_is_left_while_it_is_saved(people: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        async with seated(people) as seat:
+            held, update = threading.Event(), seat.desk.customers.update
+            monkeypatch.setattr(
+                seat.desk.customers, "update", lambda *args, **named: held.wait(60) and update(*args, **named)
+            )
+            await seat.press("e")
+            await seat.shows("edit customer 1")
+            await put(seat, "city", "Rome")
+            await seat.press("ctrl+s")
+            await seat.shows("saving")
+            await seat.press("escape")
+            await seat.shows("1 of 4")
+            held.set()
+            await seat.until(lambda: kept(people) == [], "the end of the kept edit")
+            await seat.settled()
+            await seat.press("question_mark")
+            await seat.shows("In the list")
+
+    sit(work)
+    assert row(people)["city"] == "Rome"
+
+
+def test_a_conflict_that_is_left_undecided_is_asked_again(people: Project) -> None:
+    async def work() -> None:
+        async with seated(people) as seat:
+            await seat.press("e")
+            await seat.shows("edit customer 1")
+            await put(seat, "city", "Rome")
+            change(people, "UPDATE customer SET city = 'Oslo' WHERE id = 1")
+            for _ in range(2):
+                await seat.press("ctrl+s")
+                await seat.shows("city: undecided", "now    Oslo", "asked  Rome")
+                await seat.press("escape")
+                await seat.shows("edit customer 1")
+            await seat.press("escape")
+            await seat.shows("1 of 4")
+            await seat.press("e")
+            await seat.shows("is back")
+            await seat.press("ctrl+s")
+            await seat.shows("city: undecided", "now    Oslo", "asked  Rome")
+
+    sit(work)
+    assert row(people)["city"] == "Oslo"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import shutil
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from custctl.browser.widgets import Keys
 from tests.browser.support import seated, sit
 from tests.conftest import Project, make_project
 
@@ -159,5 +162,29 @@ def test_a_change_from_elsewhere_is_seen_when_it_is_read_again(people: Project) 
                 other.execute("UPDATE customer SET last_name = 'King' WHERE id = 1")
             await seat.press("r")
             await seat.shows("King")
+
+    sit(work)
+
+
+@pytest.mark.parametrize(("key", "read"), [("enter", "get"), ("h", "history")])
+def test_an_answer_that_comes_while_its_screen_closes(
+    people: Project, key: str, read: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closing_screen = threading.Event()
+
+    async def on_unmount(_: Keys) -> None:
+        closing_screen.set()
+        await asyncio.sleep(0.3)  # the other widgets are gone by now
+
+    async def work() -> None:
+        async with seated(people) as seat:
+            answer = getattr(seat.desk.customers, read)
+            monkeypatch.setattr(seat.desk.customers, read, lambda who: closing_screen.wait(60) and answer(who))
+            monkeypatch.setattr(Keys, "on_unmount", on_unmount, raising=False)
+            with closing(sqlite3.connect(people.path / "dev.db")) as other, other:
+                other.execute("UPDATE customer SET last_name = 'King' WHERE id = 1")
+            await seat.press(key, "escape")
+            await seat.shows("1 of 4")
+            await seat.settled()
 
     sit(work)
