@@ -116,6 +116,8 @@ CALLERS: Final = (
     # What callers say more of than is stored
     _caller("m.whitcombe@abbey.example", "Martha|Whitcombe", "+44 20 7946 0211 ext. 12", "Whitcombe et Filles", "St Albans", "GB",
             "whitcombe st albans", "whitcombe & filles", "0211 whitcombe"),
+    _caller("c.fotheringay@oakham.example", "Constance Mary|Fotheringay", "01632 960 814 ext 203", "PAX Catering GmbH & Co. KG", "Oakham", "GB",
+            "PAX Catering GmbH", "fotheringay, constance mary", "pax catering gmbh & co kg"),
     _caller("aigul.nurlan@altyn.example", "Айгүл|Нурлан", "8 701 555 01 23", "Алтын", "Алматы", "KZ",
             "нурлан алматы", "701 555 01 23", "87015550123"),
 )  # fmt: skip
@@ -130,6 +132,12 @@ LOOSELY: Final = (
     ("+7 701 555 01 23", "aigul.nurlan@altyn.example"), ("0077015550123", "aigul.nurlan@altyn.example"),
     ("020 7946 0211", "m.whitcombe@abbey.example"), ("(020) 7946-0211 ext. 12", "m.whitcombe@abbey.example"),
     ("tel: 020 7946 0958 x5", "ada.lovelace@analytical.example"), ("phone 212 555 0137", "maria.delgado@sunset.example"),
+    ("02079460211", "m.whitcombe@abbey.example"), ("+442079460211", "m.whitcombe@abbey.example"),
+    ("(020)7946-0211x12", "m.whitcombe@abbey.example"), ("01632960814", "c.fotheringay@oakham.example"),
+    ("+44 (0)1632 960 814 extension 3", "c.fotheringay@oakham.example"), ("VDB Thijs", "t.vandenberg@polder.example"),
+    ("CMF Fotheringay", "c.fotheringay@oakham.example"), ("Bramley Joinery Limited", "j.smith4471@mail.example"),
+    ("Embraer S.A.", "graca.goncalves@embraer.example"), ("Aceites Núñez SL", "begona.nunez@toledo.example"),
+    ("Boğaz AŞ", "isil.yildirim@bogaz.example"), ("P.A.X. Catering", "c.fotheringay@oakham.example"),
 )  # fmt: skip
 """What finds nothing as it was said, and the email of the customer who is meant."""
 
@@ -137,8 +145,9 @@ TYPOS: Final = (
     ("lovelase", "lovelace"), ("raghunatan", "raghunathan"), ("vasqeuz", "vasquez"), ("gonzalves", "gonçalves"),
     ("etxebería", "etxeberria"), ("wolczik", "wołczyk"), ("yildirin", "yıldırım"), ("соловев", "соловьёв"),
     ("Mc Alister Leeds", "McAlister Leeds"), ("Thijs denberg", "Thijs den berg"), ("清水陽樹", "清水 陽樹"),
+    ("klinik", "Ostseeklinik"), ("くら株式", "さくら株式会社"),
 )  # fmt: skip
-"""One wrong letter or space, and what is then suggested."""
+"""One wrong letter or space, or a part of a word, and what is then suggested."""
 
 SAID: Final = tuple((said, str(caller.row["email"])) for caller in CALLERS for said in caller.said)
 """What was said, and the email of the customer who is meant."""

@@ -50,7 +50,7 @@ COMMANDS = {
     ),
 }
 
-# Verbs that people try without the noun.
+# Verbs that people try without the noun, if more than one noun has them, and names that no command has.
 _SYNONYMS = {
     **dict.fromkeys(("get", "show", "view"), "customer get"),
     **dict.fromkeys(("search", "find"), "customer search"),
@@ -58,13 +58,32 @@ _SYNONYMS = {
     **dict.fromkeys(("update", "set"), "customer update"),
     **dict.fromkeys(("delete", "rm", "remove"), "customer delete"),
     **dict.fromkeys(("add", "new", "create"), "customer add"),
-    **{name: f"customer {name}" for name in ("edit", "erase", "history", "import", "export")},
-    **dict.fromkeys(("status", "check"), "doctor"),
+    "history": "customer history",
+    "count": "customer list --count",
+    **dict.fromkeys(("tui", "ui"), "browse"),
+    **dict.fromkeys(("status", "check", "health"), "doctor"),
+    **dict.fromkeys(("signin", "auth"), "login"),
+    **dict.fromkeys(("signout", "logoff"), "logout"),
     **dict.fromkeys(("init", "upgrade"), "migrate"),
     "version": "--version",
 }
 
+# Options that people try, and those that do it here.
+_MEANT_OPTIONS = {
+    **{f"--{name}": f"--output {name}" for name in ("json", "jsonl", "csv", "tsv", "yaml", "table")},
+    **dict.fromkeys(("--format", "--out"), "--output"),
+    **dict.fromkeys(("--profile", "-p", "--environment"), "--env"),
+    **dict.fromkeys(("--force", "-f"), "--yes"),
+    "--columns": "--fields",
+    **dict.fromkeys(("--order", "--order-by", "--sort-by"), "--sort"),
+    **dict.fromkeys(("--filter", "--query"), "--where"),
+    **dict.fromkeys(("-n", "--page-size", "--max", "--top"), "--limit"),
+    "--all": "--limit 0",
+    "--page": "--next",
+}
+
 _UNKNOWN_COMMAND = r"No such command '([^']+)'"
+_EXTRA = r"Got unexpected extra argument\(s\) \((.*)\)$"
 # How Click refuses a number, and what it says here: between the first two groups, or less than the third one.
 _NO_NUMBER = r" is not (?:a valid int(?:eger)?(?: range)?|in the range (?:(\d+)<=x<=(\d+)|x>=(\d+)))$"
 # `-o json`, `-ojson`, `-qo json`: flags without a value may come first.
@@ -252,16 +271,17 @@ def _bug(error: BaseException) -> CustctlError:
 
 def _usage_error(error: ClickException, arguments: Sequence[str]) -> UsageError:
     """Report a usage error in the common form, with the nearest known name."""
-    from custctl.support.text import nearest
-
     message = error.format_message().rstrip(".")
     ctx = getattr(error, "ctx", None)
     hint = f"see `{ctx.command_path} --help`" if ctx is not None else "see `custctl --help`"
     if isinstance(error, NoSuchOption):
-        message = f"no such option: {error.option_name}"
-        known = [name for param in (ctx.command.params if ctx else ()) for name in param.opts]
-        close = nearest(error.option_name, known)
-        hint = f"did you mean `{close}`?" if close else hint
+        message = f"no such option `{error.option_name}`"
+        hint = _option_hint(ctx, error.option_name) or hint
+    elif extra := re.match(_EXTRA, message):
+        message = f"unexpected argument `{extra[1]}`"
+        takes_any_field = ctx is not None and any(param.name == "set_" for param in ctx.command.params)
+        if takes_any_field and re.fullmatch(r"\w+=[\w.@+-]+", extra[1]):
+            hint = f"use `--set {extra[1]}`"
     elif number := re.search(_NO_NUMBER, message):
         least, most, bound = number.groups()
         if least:
@@ -277,22 +297,40 @@ def _usage_error(error: ClickException, arguments: Sequence[str]) -> UsageError:
     return UsageError(message[:1].lower() + message[1:].replace("'", "`"), hint=hint)
 
 
-def _meant(ctx: Any, message: str, arguments: Sequence[str]) -> str | None:
-    """Return the command line that was probably meant; None if the name is not a known synonym.
+def _option_hint(ctx: Any, name: str) -> str | None:
+    """Return the hint for an unknown option, if a command has one that does what was probably meant."""
+    from custctl.support.text import nearest
 
-    It has all that was typed, so that a pasted `delete` reaches the same customer of the same environment.
+    # Without the dashes, which would make short names alike.
+    known = {option.lstrip("-"): option for param in (ctx.command.params if ctx else ()) for option in param.opts}
+    meant = _MEANT_OPTIONS.get(name)
+    if meant is not None and meant.split(" ")[0].lstrip("-") in known:
+        return f"use `{meant}`"
+    close = nearest(name.lstrip("-"), list(known))
+    return f"did you mean `{known[close]}`?" if close else None
+
+
+def _meant(ctx: Any, message: str, arguments: Sequence[str]) -> str | None:
+    """Return the command line that was probably meant, or None.
+
+    It has what was typed, so that a pasted `delete` reaches the same customer of the same environment.
     """
     unknown = re.match(_UNKNOWN_COMMAND, message)
     synonyms = getattr(ctx.command, "synonyms", {}) if ctx is not None else {}
     if unknown and unknown[1] == "help":
         return f"{ctx.command_path} --help"
-    name = synonyms.get(unknown[1]) if unknown else None
-    if unknown is None or name is None:
+    if unknown is None:
         return None
     import shlex
 
     following: Sequence[str] = ctx.meta.get(UNRESOLVED, ())
     before = arguments[: len(arguments) - len(following)]
+    name: str | None = synonyms.get(unknown[1])
+    if name is None:
+        # A command of another group, or of none; the shared options are added as to every hint.
+        before, name = (), ctx.find_root().command.find(ctx, unknown[1])
+    if name is None:
+        return None
     return shlex.join(["custctl", *before, *name.split(), *following[1:]])
 
 

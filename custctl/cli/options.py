@@ -196,6 +196,18 @@ class Group(TyperGroup):
         ctx.meta[UNRESOLVED] = tuple(args)
         return super().resolve_command(ctx, args)
 
+    def find(self, ctx: Context, name: str) -> str | None:
+        """Return the path of the only command of this name in the group and in the groups below; None if none is."""
+        if name in self._lazy:
+            return name
+        groups = {each: self.get_command(ctx, each) for each in self._lazy}
+        found = [
+            f"{each} {name}"
+            for each, group in groups.items()
+            if isinstance(group, Group) and name in group.list_commands(ctx)
+        ]
+        return found[0] if len(found) == 1 else None
+
     def list_commands(self, ctx: Context) -> list[str]:
         """Return the names in the order of the table."""
         return list(self._lazy)

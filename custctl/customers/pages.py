@@ -23,6 +23,7 @@ from custctl.customers.queries import (
 from custctl.engines.sought import LANES, Part, Sought
 from custctl.schema.standing import check_schema, read_standing
 from custctl.support.errors import CustctlError, StatementError
+from custctl.support.letters import folded
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
@@ -42,6 +43,7 @@ _COMPILED = {
 }
 """The statements of lists by id: whether the status is given, whether the country is."""
 
+_PART = 3  # characters of a text that may be a part of a word
 _LOOKED_AT = 20  # customers that are searched for a text that may have been meant
 _ALL_AT_ONCE = 1000  # rows per page when all are requested
 _MOST = 2**31  # rows per page; above this there is no limit, because a database may reject such a number
@@ -191,11 +193,15 @@ def _select(database: Database, connection: Connection, hits: Callable[[], Hits]
 
 
 def near(database: Database, query: SearchQuery, most: int = 3) -> list[str]:
-    """Suggest texts for a search without results: each differs by a space or by a letter per word, and finds something."""
+    """Suggest texts for a search without results that find something.
+
+    Each differs by a space or by a letter per word, or is a word that contains the text.
+    """
     if query.mode != "words":
         return []
     respaced = searching.respaced(query.text)
     mistyped = searching.mistyped(searching.read(query.text))
+    part = folded(query.text)
 
     def found(connection: Connection, needs: tuple[Need, ...]) -> list[list[str]]:
         if not needs:
@@ -209,6 +215,10 @@ def near(database: Database, query: SearchQuery, most: int = 3) -> list[str]:
         if not texts:
             corrected = (searching.corrected(query.text, each) for each in found(connection, mistyped))
             texts = list(dict.fromkeys(text for text in corrected if text is not None and text != query.text))
+        if not texts and len(part) >= _PART and searching.words(query.text) == [part]:
+            rows = _select(database, connection, lambda: connection.part_hits(Part((part,), _LOOKED_AT, BEFORE_ALL)))
+            values = [found_in(to_customer(database, connection, row[1:]), connection.own) for row in rows]
+            texts = list(dict.fromkeys(word for each in values for word in searching.containing(part, each)))
         return texts[:most]
 
     return database.read(work)

@@ -24,12 +24,17 @@ _LAST, _NATIONAL = 4, 7  # digits needed to search for the end of a phone, and f
 _WHOLE: Final = 9  # digits that are a whole phone
 _COUNTRY_CODES: Final = (1, 2, 3)  # digits of a country code
 _SAINTS: Final = ("st", "ste", "saint", "sainte", "sankt")
-# What a caller says around a name or a phone; folded. A single letter is an initial.
+# What a caller says around a name or a phone; folded, and without dots. A single letter is an initial.
 _SMALL: Final = re.compile(
     r"(?:and|und|et|en|og|och|es|plus|of|from|in|the|aus|bei|mr|mrs|ms|miss|mister|dr|prof|sir|madam|herr|frau|mme|mlle|monsieur|madame|sr|sra"
-    r"|srta|senora?|senhora?|signora?|sig|dott|dhr|mevr|mevrouw|pan|pani|tel|phone|telephone|mobile|cell)[.:]?"
+    r"|srta|senora?|senhora?|signora?|sig|dott|dhr|mevr|mevrouw|pan|pani|tel|phone|telephone|mobile|cell"
+    r"|ltd|limited|inc|incorporated|llc|llp|plc|corp|corporation|co|company|gmbh|mbh|ag|kg|ohg|ug|sarl|sas|sa|cv|ltda|lda|srl|spa|bv|nv|ab|aps|oy|kft"
+    r"|sro|jsc|\u043e\u043e\u043e|\u0437\u0430\u043e|\u0442\u043e\u0432):?"
 )
-_EXTENSION: Final = re.compile(r"(?<!\w)(?:ext|extn|extension|x|durchwahl|poste)[.:]?\s*\d+\s*$", re.IGNORECASE)
+_EXTENSION: Final = re.compile(r"(?<![^\W\d])(?:ext|extn|extension|x|durchwahl|poste)[.:]?\s*\d+\s*$", re.IGNORECASE)
+_MOST_CHUNKS: Final = 5  # of a text in which a space may be missing or too many, or a word may be initials
+_INITIALS: Final = range(2, 4)  # letters of a word that may be initials
+_GROUP: Final = range(3, 7)  # digits of a group of a phone
 
 
 def words(text: str) -> list[str]:
@@ -50,12 +55,16 @@ def read(text: str, *, loosely: bool = False) -> tuple[Need, ...]:
     without umlauts. Adjacent groups of digits are one number: a phone, or words of digits.
 
     Args:
-        loosely: for a text without results: titles, words such as `and` and a phone's extension are left out, `St` and
-            `Saint` are the same, and so are `8` and `+7` before a phone.
+        loosely: for a text without results: titles, company forms, words such as `and` and a phone's extension are left
+            out, `St` and `Saint` are the same, so are `8` and `+7` before a phone, and `JP` beside a longer word is
+            `Jean-Paul`, too.
     """
+    may_be_initials = False
     if loosely:
         chunks = _CHUNK.findall(_EXTENSION.sub("", text))
-        text = " ".join(chunk for chunk in chunks if not _SMALL.fullmatch(folded(chunk)))
+        chunks = [chunk for chunk in chunks if not _SMALL.fullmatch(folded(chunk).replace(".", ""))]
+        may_be_initials = len(chunks) <= _MOST_CHUNKS and any(len(chunk) >= _INITIALS.stop for chunk in chunks)
+        text = " ".join(chunks)
     needs: list[Need] = []
     number: list[str] = []
     for chunk in _CHUNK.findall(text):
@@ -67,6 +76,8 @@ def read(text: str, *, loosely: bool = False) -> tuple[Need, ...]:
             needs.append(_number(number, loosely=loosely))
             number = []
         need = _word(chunk, loosely=loosely)
+        if may_be_initials:
+            need = (*need, *(tuple(map(Term, each[0].text)) for each in need if _is_initials(each)))
         if need:
             needs.append(need)
     if number:
@@ -75,7 +86,10 @@ def read(text: str, *, loosely: bool = False) -> tuple[Need, ...]:
 
 
 def _word(chunk: str, *, loosely: bool) -> Need:
-    forms = [words(form) for form in (chunk, chunk.translate(_JOINERS), chunk.translate(_SPELLED))]
+    spelled = [chunk, chunk.translate(_JOINERS), chunk.translate(_SPELLED)]
+    if loosely:
+        spelled.append(chunk.replace(".", ""))
+    forms = [words(form) for form in spelled]
     found = [_terms(form, is_email="@" in chunk) for form in forms if form]
     if loosely:
         found += [
@@ -84,6 +98,10 @@ def _word(chunk: str, *, loosely: bool) -> Need:
             for saint in _SAINTS
         ]
     return tuple(dict.fromkeys(found))
+
+
+def _is_initials(terms: Sequence[Term]) -> bool:
+    return len(terms) == 1 and terms[0].text.isalpha() and len(terms[0].text) in _INITIALS
 
 
 def _terms(form: Sequence[str], *, is_email: bool) -> tuple[Term, ...]:
@@ -112,14 +130,34 @@ def _number(groups: Sequence[str], *, loosely: bool) -> Need:
         ]
     if loosely and is_whole:
         found += _with_another_prefix(typed, digits[::-1])
-        # A phone with an extension is found by its words alone.
+        # A phone with an extension is found by its words alone: groups of digits as typed, or in any other way.
         first, *others = (word for group in groups for word in words(group))
         if len("".join(others)) >= _NATIONAL:
             found += [
                 tuple(Term(word, whole=True) for word in part if word)
                 for part in ((first.lstrip("0"), *others), others)
             ]
+        for first, *others in _endings(digits):
+            found += [
+                (Term(zero + first, whole=True), *(Term(each, whole=True) for each in others)) for zero in ("", "0")
+            ]
     return tuple(dict.fromkeys(found))
+
+
+def _endings(digits: str) -> list[tuple[str, ...]]:
+    """Return the last digits of a phone, as few groups as `_NATIONAL` digits need, in each way that people group them."""
+    found: list[tuple[str, ...]] = []
+    for size in _GROUP:
+        rest, last = digits[:-size], digits[-size:]
+        for before in _GROUP:
+            if before > len(rest):
+                continue
+            group, further = rest[-before:], rest[:-before]
+            if size + before >= _NATIONAL:
+                found.append((group, last))
+            else:
+                found += [(further[-first:], group, last) for first in _GROUP if first <= len(further)]
+    return found
 
 
 def _with_another_prefix(typed: str, backwards: str) -> list[tuple[Term, ...]]:
@@ -159,7 +197,6 @@ _ALPHABETS: Final = (
 )
 _TRIED: Final = range(4, 17)  # lengths of words that are checked for a wrong letter
 _MOST_WORDS: Final = 2
-_MOST_CHUNKS: Final = 5  # of a text in which a space may be missing or too many
 
 
 def mistyped(needs: Sequence[Need]) -> tuple[Need, ...]:
@@ -234,9 +271,8 @@ def corrected(text: str, values: Iterable[str]) -> str | None:
         values: of a customer that `mistyped` has found.
     """
     shown: dict[str, str] = {}
-    for value in values:
-        for word in re.findall(r"[^\W_]+", value):
-            shown.setdefault(folded(word), word)
+    for word in _shown(values):
+        shown.setdefault(folded(word), word)
     meant = []
     for chunk in text.split():
         typed = words(chunk)
@@ -250,6 +286,16 @@ def corrected(text: str, values: Iterable[str]) -> str | None:
             return None
         meant.append(chunk if close[0].startswith(typed[0]) else shown[min(close, key=len)])
     return " ".join(meant)
+
+
+def containing(part: str, values: Iterable[str]) -> list[str]:
+    """Return the words of a customer that contain a folded text: for `klinik`, `Ostseeklinik`."""
+    return [word for word in _shown(values) if part in folded(word)]
+
+
+def _shown(values: Iterable[str]) -> Iterable[str]:
+    """Return the words of a customer as they are stored."""
+    return (word for value in values for word in re.findall(r"[^\W_]+", value))
 
 
 def _is_close(typed: str, word: str) -> bool:

@@ -75,6 +75,41 @@ def test_what_is_misspelt_is_suggested(project: Project) -> None:
         assert result.out == ""
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("customer browse --read-only", "custctl browse --read-only --env test"),
+        ("replica doctor", "custctl doctor --env test"),
+        ("failover --to b", "custctl replica failover --to b --env test"),
+        ("set-password 5", "custctl customer set-password 5 --env test"),
+        ("customer warm", "custctl cache warm --env test"),
+        ("customer count --country GB", "custctl --env test customer list --count --country GB"),
+        ("migrate list", "custctl --env test migrate status"),
+        ("audit log", "custctl --env test audit list"),
+        ("cache flush", "custctl --env test cache clear"),
+        ("credential rm", "custctl --env test credential delete"),
+        ("credential get", "custctl --env test credential check"),
+        ("profile ls", "custctl --env test profile list"),
+        ("replica ls", "custctl --env test replica status"),
+        ("identity check", "custctl --env test identity verify"),
+        ("customer list --json", "--output json"),
+        ("customer list --all", "--limit 0"),
+        ("customer list --order-by city", "--sort"),
+        ("customer delete 5 --force", "--yes"),
+        ("customer update 5 company=Foo", "--set company=Foo"),
+    ],
+)
+def test_what_is_called_otherwise_elsewhere_is_named(project: Project, typed: str, meant: str) -> None:
+    result = project.run("--env", "test", *typed.split())
+    assert result.code == 2
+    assert f"hint: use `{meant}" in result.err, result.err
+
+
+def test_no_option_is_suggested_for_its_dashes_alone(project: Project) -> None:
+    assert "did you mean" not in project.run("customer", "list", "--xyz").err
+    assert "did you mean" not in project.run("customer", "get", "1", "--all").err
+
+
 def test_a_reader_that_closes_the_pipe_ends_the_program_quietly(migrated: Project) -> None:
     migrated.ok("seed", "--customers", "3000")
     for arguments in (

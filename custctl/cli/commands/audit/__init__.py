@@ -16,6 +16,10 @@ audit = group(
         ),
     },
     help="Read and verify the audit log.",
+    synonyms={
+        **dict.fromkeys(("ls", "log", "show"), "list"),
+        "check": "verify",
+    },
     examples="""
 custctl audit list --operation 1f0e9a52-6b0c-4b8e-9d3e-0d8a51d7a001
 custctl audit verify -o json > checkpoint.json

@@ -17,6 +17,11 @@ cache = group(
         "clear": (f"{_HERE}.clear:clear", "Remove this database's entries from the cache."),
     },
     help="Manage the cache of frequently read customers.",
+    synonyms={
+        **dict.fromkeys(("flush", "purge", "reset", "delete"), "clear"),
+        **dict.fromkeys(("show", "info", "stats"), "status"),
+        **dict.fromkeys(("fill", "load"), "warm"),
+    },
     examples="""
 custctl cache status
 custctl cache warm --limit 10000

@@ -14,6 +14,11 @@ credential = group(
         "delete": (f"{_HERE}.delete:delete", "Delete a password or key from the system keyring."),
     },
     help="Manage passwords of the database and the cache, the cache's key and the identity provider's secret in the keyring.",
+    synonyms={
+        **dict.fromkeys(("add", "store", "save"), "set"),
+        **dict.fromkeys(("get", "show", "list", "ls", "test"), "check"),
+        **dict.fromkeys(("rm", "remove", "unset"), "delete"),
+    },
     examples="""
 custctl credential set --env prod
 custctl credential check --env prod

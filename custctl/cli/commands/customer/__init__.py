@@ -32,11 +32,12 @@ customer = group(
         **dict.fromkeys(("show", "view", "info", "read"), "get"),
         **dict.fromkeys(("find", "lookup", "query"), "search"),
         **dict.fromkeys(("rm", "remove", "del"), "delete"),
-        **dict.fromkeys(("forget", "purge", "wipe"), "erase"),
+        **dict.fromkeys(("forget", "purge", "wipe", "anonymize", "anonymise"), "erase"),
         **dict.fromkeys(("set", "change", "modify"), "update"),
         **dict.fromkeys(("new", "create", "insert"), "add"),
         **dict.fromkeys(("ls", "all"), "list"),
         **dict.fromkeys(("log", "audit"), "history"),
+        "count": "list --count",
     },
     examples="""
 custctl customer add --email ada@example.com --first-name Ada --last-name Lovelace

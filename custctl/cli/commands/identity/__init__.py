@@ -17,6 +17,10 @@ identity = group(
         "unlink": (f"{_HERE}.unlink:unlink", "Remove the link between a customer and its account."),
     },
     help="Manage customers' accounts at the identity provider that the profile names.",
+    synonyms={
+        **dict.fromkeys(("list", "ls", "show"), "status"),
+        "check": "verify",
+    },
     examples="""
 custctl identity status
 custctl identity sync

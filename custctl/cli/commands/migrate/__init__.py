@@ -77,5 +77,6 @@ custctl migrate status --check
         "create": "new",
         "fix": "repair",
         "check": "status --check",
+        **dict.fromkeys(("list", "ls", "show", "history", "log"), "status"),
     },
 )

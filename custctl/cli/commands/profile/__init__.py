@@ -14,6 +14,11 @@ profile = group(
         "validate": (f"{_HERE}.validate:validate", "Validate a profile without connecting."),
     },
     help="Show and validate profiles.",
+    synonyms={
+        "ls": "list",
+        **dict.fromkeys(("get", "view", "cat"), "show"),
+        **dict.fromkeys(("check", "lint", "test"), "validate"),
+    },
     examples="""
 custctl profile list
 custctl profile show --env prod

@@ -23,6 +23,10 @@ replica = group(
     help="Manage replicas. NODE is a name in the profile's `database.nodes`. The driver `availability-group` was written"
     " from Microsoft's documentation and has never run on a real group: it changes one only if the profile says"
     " `experimental: true`.",
+    synonyms={
+        **dict.fromkeys(("list", "ls", "show", "lag"), "status"),
+        "log": "history",
+    },
     examples="""
 custctl replica status --check
 custctl replica switchover --to b
