@@ -42,7 +42,9 @@ class Worker:
 
     def __init__(self, let_go: Callable[[], None]) -> None:
         self._let_go = let_go
-        self._lock = threading.Condition()
+        # Not the condition's own `with`, which is Python code: an interrupt inside it would leave the lock locked.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._jobs: deque[_Job] = deque()
         self._running: _Job | None = None
         self._ended = False
@@ -83,7 +85,7 @@ class Worker:
                 if self._running is not None and self._running.kind == kind:
                     self._interrupt()
             self._jobs.append(job)
-            self._lock.notify()
+            self._changed.notify()
         return job.future
 
     def _interrupt(self) -> None:
@@ -106,7 +108,7 @@ class Worker:
             if self._running is not None and self._running.kind is not None:
                 self._interrupt()
             self._ended = True
-            self._lock.notify()
+            self._changed.notify()
         self._thread.join(None if self.is_writing else patience)
         return not self._thread.is_alive()
 
@@ -134,7 +136,7 @@ class Worker:
         while True:
             with self._lock:
                 if not self._jobs and not self._ended:
-                    self._lock.wait(_IDLE)
+                    self._changed.wait(_IDLE)
                 while self._jobs:
                     job = self._jobs.popleft()
                     if job.kind is None or not job.future.cancelled():
@@ -147,7 +149,7 @@ class Worker:
                 return None
             with self._lock:
                 while not self._jobs and not self._ended:
-                    self._lock.wait()
+                    self._changed.wait()
 
     def _run(self, job: _Job) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -76,6 +77,27 @@ def test_many_interrupts_never_end_the_thread(worker: Worker) -> None:
         last = worker.submit(lambda n=number: n, kind="list")  # type: ignore[misc]
     assert last.result(LONG) == 299
     assert worker.submit(lambda: "still here").result(LONG) == "still here"
+
+
+def test_an_interrupt_never_leaves_the_lock_locked(worker: Worker) -> None:
+    gate, is_free = threading.Event(), threading.Event()
+    interval = sys.getswitchinterval()
+
+    def ask() -> None:
+        assert worker.is_busy
+        is_free.set()
+
+    sys.setswitchinterval(1e-6)  # an interrupt comes at any place of the other thread
+    try:
+        for _ in range(40_000):
+            worker.submit(lambda: None, kind="list")
+        write = worker.submit(lambda: gate.wait(LONG))
+        threading.Thread(target=ask, daemon=True).start()
+        assert is_free.wait(5)
+    finally:
+        sys.setswitchinterval(interval)
+        gate.set()
+    assert write.result(LONG)
 
 
 def test_an_error_is_raised_where_the_answer_is_waited_for(worker: Worker) -> None:
