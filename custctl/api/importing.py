@@ -17,6 +17,7 @@ from custctl.customers.recognition import recognise
 from custctl.customers.records import OURS, Format, Reading, Source, fingerprint, guess_format
 from custctl.customers.sources import open_source
 from custctl.support.errors import UsageError
+from custctl.support.files import check_apart, is_same
 
 if TYPE_CHECKING:
     from custctl.api.opened import Opened
@@ -140,8 +141,10 @@ def opened_import(
     operation_id = chosen_operation_id(operation_id)
     separator = None if delimiter is None else _delimiter(delimiter)
     path = file if isinstance(file, Path) else None
-    if rejects is not None and path is not None and rejects.exists() and path.exists() and rejects.samefile(path):
-        raise UsageError("`--rejects` names the imported file itself")
+    if rejects is not None:
+        check_apart("--rejects", rejects, opened.profile.database.path)
+        if is_same(rejects, file):
+            raise UsageError("`--rejects` names the imported file itself")
     chosen = format or guess_format(path)
     if separator is not None and chosen != "csv":
         raise UsageError("`--delimiter` applies only to CSV", hint="`--format csv` reads the file as CSV")

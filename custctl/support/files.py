@@ -1,4 +1,7 @@
-"""Opens files named by the user; refuses pipes and devices, which may be endless, unless they are allowed."""
+"""Opens files named by the user; refuses pipes and devices, which may be endless, unless they are allowed.
+
+What is written must not overwrite the database, or what is read.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ import stat
 import time
 from pathlib import Path
 from typing import IO, Any
+
+from custctl.support.errors import UsageError
 
 _PATIENCE = 10.0  # seconds to wait until somebody opens the other end of a named pipe
 _PAUSE = 0.05
@@ -111,6 +116,33 @@ def open_output(path: Path | str) -> int:
             if hasattr(os, "O_NONBLOCK"):
                 os.set_blocking(descriptor, True)
             return descriptor
+
+
+def check_apart(option: str, path: Path, database: Path | None) -> None:
+    """Refuse to overwrite the file of a database, or one that is kept beside it.
+
+    Args:
+        option: the option that names the path, for the message.
+        path: the file to write.
+        database: the database's file, absolute and with links followed; None if it has none.
+
+    Raises:
+        UsageError: the path is such a file.
+    """
+    if database is None:
+        return
+    beside = [Path(f"{database}{end}") for end in ("", "-wal", "-shm", "-journal", ".lock")]
+    if Path(os.path.realpath(path)) in beside or is_same(path, database):
+        raise UsageError(f"`{option} {path}` would overwrite the database", hint="name another file")
+
+
+def is_same(path: Path, other: Path | IO[bytes]) -> bool:
+    """Return whether two paths, or a path and a stream, lead to one file; never if one of them is not there."""
+    try:
+        found = os.stat(other) if isinstance(other, Path) else os.fstat(other.fileno())
+        return os.path.samestat(found, os.stat(path))
+    except OSError:
+        return False
 
 
 def is_endless(stream: IO[Any]) -> bool:

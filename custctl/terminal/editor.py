@@ -13,6 +13,7 @@ from pathlib import Path
 from custctl.support.children import child_environment
 from custctl.support.errors import RefusedError, UnavailableError, UsageError
 from custctl.support.filelocks import try_lock
+from custctl.support.files import open_regular
 from custctl.support.state import write_whole
 from custctl.support.unsaved import KEPT_FOR, forget_edits, lock_of, remove_edits
 
@@ -94,17 +95,22 @@ class EditedFile:
         if done.returncode != 0:
             raise RefusedError(f"the editor `{self._command[0]}` exited with {done.returncode}; nothing was changed")
         try:
-            return self.path.read_text(encoding="utf-8", errors="surrogateescape")
+            return self._read()
         except OSError as error:
             raise RefusedError(
                 f"cannot read the edited file: {error.strerror}; nothing was changed",
                 hint=f"the file was {self.path}",
             ) from error
 
+    def _read(self) -> str:
+        # An editor may leave anything in the place of the file, even a pipe to wait for.
+        with open(open_regular(self.path), encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+
     def _look(self) -> list[str]:
         """Record and return the lines that the user typed: those that no text shown so far contained."""
         try:
-            lines = self.path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+            lines = self._read().splitlines()
         except OSError:
             return []
         self._typed.update(line for line in lines if line.strip() and line not in self._shown)

@@ -202,3 +202,35 @@ def test_a_pipe_in_the_place_of_a_seal(migrated: Project, tmp_path: Path) -> Non
     os.mkfifo(seal)
     for command in ("customer get 1", "customer update 1 --city Paris"):
         assert migrated.run(*command.split(), timeout=60).code == 0
+
+
+@pytest.mark.parametrize("command", ["import in.csv --rejects", "export --output-file", "export --who 1 --output-file"])
+@pytest.mark.parametrize("target", ["dev.db", "dev.db-wal", "link.db", "hard.db"])
+def test_no_output_overwrites_the_database(command: str, target: str, migrated: Project) -> None:
+    migrated.ok("customer", "add", *ADA)
+    (migrated.path / "in.csv").write_text("email,first_name,last_name\nbad,A,B\n")
+    (migrated.path / "link.db").symlink_to("dev.db")
+    os.link(migrated.path / "dev.db", migrated.path / "hard.db")
+    refused = migrated.run("customer", *command.split(), target)
+    assert refused.code == 2, refused.err
+    assert f"{target}` would overwrite the database" in refused.err
+    migrated.ok("customer", "get", "1")
+
+
+def test_rejects_do_not_overwrite_the_file_on_stdin(migrated: Project) -> None:
+    data = migrated.path / "in.csv"
+    data.write_text("email,first_name,last_name\nbad,A,B\n")
+    with data.open() as file:
+        started = migrated.start("customer", "import", "-", "--rejects", "in.csv", stdin=file)
+    _, told = started.communicate(timeout=60)
+    assert started.returncode == 2, told
+    assert b"`--rejects` names the imported file itself" in told
+    assert data.read_text().endswith("bad,A,B\n")
+
+
+def test_an_editor_that_leaves_a_pipe(migrated: Project) -> None:
+    migrated.ok("customer", "add", *ADA)
+    migrated.environ["EDITOR"] = """sh -c 'rm "$0"; mkfifo "$0"'"""
+    refused = migrated.run("customer", "edit", "1", timeout=60)
+    assert refused.code == 7, refused.err
+    assert "cannot read the edited file: it is a pipe, not a file; nothing was changed" in refused.err

@@ -17,7 +17,7 @@ from custctl.cli.commands.customer.filters import CountryFilter, StatusFilter, W
 from custctl.cli.context import Context
 from custctl.cli.options import PLAIN, command
 from custctl.support.errors import UnavailableError, UsageError
-from custctl.support.files import open_output
+from custctl.support.files import check_apart, open_output
 from custctl.support.text import plural
 from custctl.terminal.formats import Format
 
@@ -64,8 +64,10 @@ def export(
     context = Context.of(ctx)
     if output_file == Path("-"):
         output_file = None
-    if output_file is not None and not context.renderer.has_format:
-        _check_name(output_file, "csv or jsonl" if who is None else "json")
+    if output_file is not None:
+        check_apart("--output-file", output_file, context.profile.database.path)
+        if not context.renderer.has_format:
+            _check_name(output_file, "csv or jsonl" if who is None else "json")
     if who is not None:
         filters = (("--status", status), ("--country", country), ("--where", where))
         _export_person(context, who, [name for name, value in filters if value], output_file)
