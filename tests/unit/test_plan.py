@@ -395,6 +395,14 @@ def test_the_products_schema_is_not_measured_by_a_companys_numbers() -> None:
     assert plan([product, company], [record(product)]).product_reaches == 2
 
 
+@pytest.mark.parametrize(("state", "text"), [("applied", "SELECT 2;"), ("failed", "SELECT 1;\n")])
+def test_a_script_that_is_known_by_its_name_keeps_it(state: str, text: str) -> None:
+    held = record(script(500, name="migrations/0500_old.sql"), state)
+    with pytest.raises(MigrationError) as caught:
+        plan([script(500, text, name="migrations/0500_new.sql")], [held])
+    assert caught.value.hint == "rename it back to `migrations/0500_old.sql`"
+
+
 # What is in the scripts. Nothing here connects.
 
 
@@ -437,10 +445,11 @@ EXPAND, CONTRACT = "CREATE TABLE a (b int);", "-- custctl: phase=contract\nSELEC
 
 
 def test_before_the_switch_the_contract_releases_scripts_are_left_out() -> None:
-    made = plan([script(1, EXPAND), script(2, CONTRACT), repeatable("a"), repeatable("b", CONTRACT), repeatable("c")])
+    numbered = script(1000, EXPAND), script(1001, CONTRACT)
+    made = plan([*numbered, repeatable("a"), repeatable("b", CONTRACT), repeatable("c")])
     kept, left = expand_only(database(), made, allow_out_of_order=False)
-    assert [name for name, _ in told(kept)] == ["migrations/0001_x.sql", "repeatable/a.sql", "repeatable/c.sql"]
-    assert [each.name for each in left] == ["migrations/0002_x.sql", "repeatable/b.sql"]
+    assert [name for name, _ in told(kept)] == ["migrations/1000_x.sql", "repeatable/a.sql", "repeatable/c.sql"]
+    assert [each.name for each in left] == ["migrations/1001_x.sql", "repeatable/b.sql"]
     assert kept.entries == made.entries
 
 
@@ -454,5 +463,6 @@ def test_an_expanding_script_above_one_that_is_left_out_is_refused() -> None:
 
 def test_the_product_and_the_company_have_orders_of_their_own() -> None:
     made = plan([script(1, CONTRACT), script(1000, EXPAND)])
+    assert [entry.space for entry in made.entries] == ["product", "company"]
     kept, left = expand_only(database(), made, allow_out_of_order=False)
     assert ([step.script.version for step in kept.steps], [each.version for each in left]) == ([1000], [1])
