@@ -233,6 +233,7 @@ def test_the_end_of_the_rows_may_be_the_end_of_the_script() -> None:
         ("CREATE FUNCTION f() RETURNS int\nBEGIN ATOMIC SELECT CASE WHEN true THEN 1 END\n", 2, "body"),
         ("CREATE FUNCTION f(a int\n) AS 'x', '", 2, "the string that starts"),
         ("CREATE FUNCTION f(\na int;", 1, "parenthesis"),
+        ("CREATE FUNCTION f(\na numeric(9, 2);", 1, "parenthesis"),
         ("CREATE FUNCTION f() AS $_$ ;\n$$", 1, "dollar-quoted"),
         ("SELECT 1;\nSELECT '\0';", 2, "NUL"),
         ("SELECT 1;\nCOPY t FROM stdin;\n1\n\\. \n", 2, r"line `\.`"),
