@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -68,3 +69,32 @@ def test_an_entry_that_cannot_be_written_keeps_no_other_from_being_cached(cached
     cached.call("SET", cached.key(3), "of somebody else")
     rows = [(customer(number, 1, 1), lease) for number, lease in leases.items()]
     assert dict(cached.cache.fill_all(rows)) == {"refused": 1, "kept": 1}
+
+
+def test_an_address_leads_to_its_customer_and_rubbish_to_nobody(cached: Cached) -> None:
+    email = customer(1, 1, 5).email
+    assert cached.cache.find(email) == 1
+    assert cached.cache.find("nobody@example.com") is None
+    key = f"{key_prefix(cached.database)}email:{hashlib.sha256(email.encode()).hexdigest()[:32]}"
+    for text, found in (("9" * 19, int("9" * 19)), ("9" * 20, None), ("x", None), ("-1", None), ("", None)):
+        cached.call("SET", key, text)
+        assert cached.cache.find(email) == found
+
+
+def test_what_is_forgotten_is_of_one_customer_alone(cached: Cached) -> None:
+    assert (cached.cache.has(1), cached.cache.has(2), cached.cache.has(3)) == (True, True, False)
+    assert [cached.cache.forget_addresses(1) for _ in range(2)] == [1, 0]
+    assert [cached.cache.forget(number) for number in (1, 1, 3)] == [1, 0, 0]
+    assert [cached.cache.find(customer(number, 1, 5).email) for number in (1, 2)] == [None, 2]
+    assert [look.answer for look in cached.cache.look_all([2, 1])] == ["hit", "miss"]
+
+
+def test_counters_that_are_no_numbers_are_left_out(cached: Cached) -> None:
+    before = cached.cache.counts()
+    cached.cache.count("stale")
+    cached.cache.look(1)
+    cached.cache.look_all([1], counted=False)
+    assert cached.cache.counts() == {**before, "hits": before["hits"] + 1, "stale": 1}
+    key = f"{key_prefix(cached.database)}counts"
+    cached.call("HSET", key, "hits", "9" * 20, "misses", "x", "stale", "9" * 19)
+    assert cached.cache.counts() == {"stale": int("9" * 19)}
