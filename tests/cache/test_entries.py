@@ -98,3 +98,36 @@ def test_counters_that_are_no_numbers_are_left_out(cached: Cached) -> None:
     key = f"{key_prefix(cached.database)}counts"
     cached.call("HSET", key, "hits", "9" * 20, "misses", "x", "stale", "9" * 19)
     assert cached.cache.counts() == {"stale": int("9" * 19)}
+
+
+def test_a_write_in_flight_keeps_readers_away_until_it_ends(cached: Cached) -> None:
+    cache = cached.cache
+    cache.begin(1, "t")
+    assert (cache.look(1).answer, cache.look(1).lease, cache.look(2).answer) == ("busy", "", "hit")
+    cache.unmark(1, "t")
+    assert cached.shown() == ("hit", True)
+    cache.begin(1, "t")
+    cache.put(customer(1, 1, 6), "t")
+    assert cache.look(1).row == customer(1, 1, 6)
+    cache.begin_many("t", 60)
+    assert [look.answer for look in cache.look_all([1, 2, 3])] == ["busy"] * 3
+    cache.turn("t")
+    assert [look.answer for look in cache.look_all([1, 2, 3])] == ["miss"] * 3
+
+
+def test_a_deleted_customer_does_not_come_back(cached: Cached) -> None:
+    cache = cached.cache
+    cache.begin(2, "t")
+    cache.bury(2, "e1-5", "t")
+    lease = cache.look(2).lease
+    assert lease
+    assert dict(cache.fill_all([(customer(2, 1, 5), lease)])) == {"older": 1}
+    assert cache.look(2).answer == "miss"
+    assert cached.shown() == ("hit", True)
+
+
+def test_a_probe_leaves_nothing_behind(cached: Cached) -> None:
+    before = sorted(cached.call("KEYS", "*"))
+    cached.cache.probe()
+    assert sorted(cached.call("KEYS", "*")) == before
+    assert cached.shown() == ("hit", True)
