@@ -59,10 +59,13 @@ def found(rows: Iterable[Mapping[str, Any]], text: str, mode: Mode = "words", ow
     text = unicodedata.normalize("NFC", text).strip()
     email = text.lower() if "@" in text else None
     if mode == "words":
-        needs = searching.read(text)
         document_of = {row["id"]: (*document(row, own), row["email"]) for row in rows}
-        placed = [(lane(json.dumps(needs), email, *of), at) for at, of in document_of.items()] if needs else []
-        return [at for of, at in sorted(placed) if of >= 0]
+        for needs in (searching.read(text), searching.read(text, loosely=True)):
+            placed = [(lane(json.dumps(needs), email, *of), at) for at, of in document_of.items()] if needs else []
+            hits = [at for of, at in sorted(placed) if of >= 0]
+            if hits or not needs:
+                return hits
+        return []
     texts = searching.parts(text)
     return sorted(row["id"] for row in rows if any(each in document(row, own)[0].split("\n")[at]
                   for each in texts for at in range(len(FOUND_IN) + 1 + len(own))))  # fmt: skip
