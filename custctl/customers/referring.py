@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from custctl.support.errors import ConflictError, CustctlError
+from custctl.support.errors import ConflictError, CustctlError, StatementError
 from custctl.support.text import plural
 
 if TYPE_CHECKING:
@@ -20,11 +20,14 @@ def referred(database: Database, connection: Connection, row: Customer, error: C
     Args:
         error: the database's error, with the constraint.
     """
-    counts = {
-        table: count
-        for table, column, to in database.referring(connection)
-        if (count := _count(connection, table, column, row[to]))
-    }
+    try:
+        counts = {
+            table: count
+            for table, column, to in database.referring(connection)
+            if (count := _count(connection, table, column, row[to]))
+        }
+    except StatementError:
+        counts = {}  # this login may not read those tables
     told = " and ".join(f"{plural(count, 'row', 'rows')} of `{_bare(table)}`" for table, count in counts.items())
     verb = "refers" if sum(counts.values()) == 1 else "refer"
     return ConflictError(

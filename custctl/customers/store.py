@@ -19,6 +19,7 @@ from custctl.customers.reading import CustomerReader
 from custctl.customers.replay import replay
 from custctl.customers.transactions import Transactions
 from custctl.customers.versions import Version, parse_precondition
+from custctl.engines.constraints import withheld
 from custctl.schema.own import NO_OWN_FIELDS, OwnFields, Value
 from custctl.schema.standing import Standing, read_standing
 from custctl.support.errors import (
@@ -443,8 +444,13 @@ class CustomerStore(CustomerReader):
         expected: Version,
         asked: Mapping[str, Value],
         base: Customer | None,
-    ) -> ConflictError:
-        """Report, field by field, what the row was, what it is now and what the caller asked for."""
+    ) -> CustctlError:
+        """Report why a row was not written: field by field, what it was, what it is now and what the caller asked for.
+
+        If it still has the version that was expected, the database itself did not write it.
+        """
+        if now.version == str(expected):
+            return withheld()
         was = base.as_dict() if base else audit.snapshot(connection, now.id, str(expected))
         return version_conflict(was, now, str(expected), asked)
 

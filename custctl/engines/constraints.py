@@ -36,6 +36,14 @@ def broken(rule: Rule, constraint: str | None, fields: Sequence[str] = (), text:
     return made(f"{named} {_WORDS[rule]}{by}", details=details)
 
 
+def withheld() -> InvalidError:
+    """Return the error for a row that the database did not write although it reported no error."""
+    return InvalidError(
+        "the database did not write the row and reported no error: a trigger or a row security policy prevents it",
+        details={"rule": "value"},
+    )
+
+
 def longest(condition: str, name: str) -> int | None:
     """Return how many characters a check constraint lets a column hold; None if it is not a plain length limit.
 

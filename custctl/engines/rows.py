@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from custctl.engines.constraints import withheld
 from custctl.engines.model import Index, Merge, Remains
 
 if TYPE_CHECKING:
@@ -48,8 +49,15 @@ class Rows(ABC):
         return connection.run("customer.update", columns, **holds).one_or_none()
 
     def insert_row(self, connection: Connection, columns: Mapping[str, Any]) -> Row:
-        """Insert one customer and return its own columns as stored."""
-        return connection.run("customer.add", columns).one()
+        """Insert one customer and return its own columns as stored.
+
+        Raises:
+            InvalidError: the database did not write it.
+        """
+        made = connection.run("customer.add", columns).one_or_none()
+        if made is None:
+            raise withheld()
+        return made
 
     def store_hash(self, connection: Connection, owner: int, stored: str) -> None:
         """Replace the stored hash of a customer's password, without the hash reaching a log of the server."""

@@ -128,6 +128,17 @@ def test_a_customer_that_rows_refer_to_is_not_deleted(company: Place) -> None:
     company.ok("customer", "delete", str(row["id"]), "--yes")
 
 
+def test_a_customer_is_not_deleted_because_of_rows_that_the_login_may_not_read(company: Place) -> None:
+    if company.engine != "postgresql":
+        return  # elsewhere the tests have one login
+    row = company.add(email="hidden@example.com")
+    company.sql("CREATE TABLE hidden (customer_id BIGINT REFERENCES customer (id))")
+    company.sql(f"INSERT INTO hidden VALUES ({row['id']})")
+    error = company.refused(5, "customer", "delete", str(row["id"]), "--yes")
+    assert error["message"] == f"customer {row['id']} cannot be deleted: other rows refer to it; nothing was deleted"
+    assert error["details"]["constraint"] == "hidden_customer_id_fkey"
+
+
 def test_a_domain_may_require_a_value_or_give_one(empty: Place) -> None:
     if empty.engine != "postgresql":
         return  # only PostgreSQL has domains

@@ -8,6 +8,7 @@ from typing import Any
 
 from psycopg import sql
 
+from custctl.engines.constraints import withheld
 from custctl.engines.model import Merge
 from custctl.engines.postgresql.connection import LimitedConnection
 from custctl.schema.own import Field
@@ -16,6 +17,8 @@ from custctl.schema.own import Field
 _CELL, _QUOTE = "\x1f", "\x01"
 # The widest type of each kind: values were checked against narrower column types and are converted on assignment.
 _TYPES = {"integer": "bigint", "decimal": "numeric", "boolean": "boolean", "date": "date", "uuid": "uuid"}
+# A conflicting row may be deleted before it is read, more than once.
+_PASSES = 8
 _DIGITS = re.compile(r"\(\d\)")
 
 
@@ -38,12 +41,15 @@ def merge(
 
     Args:
         own: the company's own fields by name.
+
+    Raises:
+        InvalidError: the database did not write a row.
     """
     stage = _Stage(driver, schema, table, columns, own, key)
     stage.fill(rows)
     inserted: list[int] = []
     known: list[tuple[int, int, bool]] = []
-    while True:
+    for _ in range(_PASSES):
         if insert:
             inserted += stage.insert()
         if len(inserted) == len(rows):
@@ -52,9 +58,11 @@ def merge(
         # If a conflicting row has been deleted meanwhile, insert the new one in another pass.
         if not insert or len(inserted) + len(known) >= len(rows):
             break
+    else:
+        raise withheld()
     changed = [row_id for _, row_id, differs in known if differs] if update else []
-    if changed:
-        stage.update()
+    if changed and stage.update() < len(changed):
+        raise withheld()
     at_known = [at for at, _, _ in known]
     return Merge.of(len(rows), known=at_known, inserted=inserted, updated=changed, insert=insert, update=update)
 
@@ -130,18 +138,18 @@ class _Stage:
             **self._sides(),
         ).fetchall()
 
-    def update(self) -> None:
-        """Write the rows that differ."""
+    def update(self) -> int:
+        """Write the rows that differ, and return their number."""
         assignments = sql.SQL(", ").join(
             sql.SQL("{} = {}").format(column, value)
             for column, value in zip(self._columns, self._values("s."), strict=True)
         )
-        self._run(
+        return self._run(  # type: ignore[no-any-return]
             "UPDATE {table} AS held SET {assignments} FROM {stage} AS s"
             " WHERE held.{key} = s.{key_staged} AND ({held}) IS DISTINCT FROM ({staged})",
             assignments=assignments,
             **self._sides(),
-        )
+        ).rowcount
 
     def _sides(self) -> dict[str, sql.Composable]:
         return {

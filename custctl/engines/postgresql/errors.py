@@ -95,7 +95,8 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
     if state in _RULES:
         column = error.diag.column_name
         return broken(_RULES[state], error.diag.constraint_name, [column] if column else [])
-    if state.startswith(("22", "23")):
+    # P0: a trigger of the company's raises it.
+    if state.startswith(("22", "23", "P0")):
         return broken("value", None, text=text)
     if state in ("42P01", "42704", "3F000"):
         return PendingError(f"the schema at {where} is missing or too old: {text}", hint="run `custctl migrate`")

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from custctl.engines.constraints import withheld
 from custctl.engines.model import Merge
 from custctl.engines.sqlite.running import quote
 
@@ -48,6 +49,9 @@ def merge(
 
     Args:
         own: the company's own columns by name; the other columns take the text itself.
+
+    Raises:
+        InvalidError: the database did not write a row.
     """
     staged = _Stage(driver, table, columns, own, key)
     typed = {at: own[name].stored for at, name in enumerate(columns) if name in own}
@@ -59,13 +63,15 @@ def merge(
         found = staged.known_and_same()
         known = [at for at, _, _ in found]
         changed = [row_id for _, row_id, same in found if not same]
-        if changed:
-            staged.update()
+        if changed and staged.update() < len(changed):
+            raise withheld()
     else:
         known = staged.known()
     inserted: Sequence[int] = ()
     if insert and len(known) < len(rows):
         inserted = staged.insert(some_known=bool(known))
+        if len(inserted) < len(rows) - len(known):
+            raise withheld()
     return Merge.of(len(rows), known=known, inserted=inserted, updated=changed, insert=insert, update=update)
 
 
@@ -108,15 +114,15 @@ class _Stage:
         query = f"SELECT s.position - 1, held.id, {same} FROM {self._stage} AS s CROSS JOIN {self._table} AS held"
         return self._driver.execute(f"{query} ON {self._match} ORDER BY 1").fetchall()
 
-    def update(self) -> None:
-        """Write the rows that differ."""
+    def update(self) -> int:
+        """Write the rows that differ, and return their number."""
         pairs = zip(self._columns, self._staged, strict=True)
         assignments = ", ".join(f"{column} = {staged}" for column, staged in pairs)
         differs = " OR ".join(f"{held} IS NOT {staged}" for held, staged in self._compared)
-        self._driver.execute(
+        return self._driver.execute(
             f"UPDATE {self._table} AS held SET {assignments} FROM {self._stage} AS s"
             f" WHERE {self._match} AND ({differs})"
-        )
+        ).rowcount
 
     def insert(self, *, some_known: bool) -> range:
         """Insert the rows with a new key, in order, and return their ids."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from custctl.engines.base import Database, EngineSettings
 from custctl.engines.connecting import T
+from custctl.engines.constraints import withheld
 from custctl.engines.model import Check, Index, LockHolder, Merge, Remains, SearchIndex
 from custctl.engines.sqlite import file, folding, forms, lanes
 from custctl.engines.sqlite.errors import translate
@@ -277,6 +278,8 @@ class SqliteDatabase(Database):
 
     def insert_row(self, connection: Connection, columns: Mapping[str, Any]) -> Row:
         made = connection.run("customer.add", columns)
+        if made.rowcount == 0:
+            raise withheld()
         return connection.run("customer.row", id=made.lastrowid).one()
 
     def own_fields(self, connection: Connection) -> list[Field]:
