@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from custctl.engines.scripts import Language, Lint, Statement
 
 
+OUTSIDE = (ExitCode.UNAVAILABLE, ExitCode.CREDENTIAL, ExitCode.REFUSED)
+"""A lock, a full disk, a lost connection, or a node that refuses writes: not a script's own fault."""
+
+
 class TransactionEndedError(MigrationError):
     """A script's statement ended the transaction in which it ran; what it committed is kept."""
 
@@ -26,6 +30,13 @@ class TransactionEndedError(MigrationError):
             "the statement ended the script's transaction",
             hint="check what it left behind, then remove what ends the transaction from the statement",
         )
+
+
+class TransactionForbiddenError(MigrationError):
+    """A statement cannot run inside the transaction of its script."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, hint="put `-- custctl: transaction=off` at the top of the script")
 
 
 class ScriptSession(ABC):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from custctl.engines.scripting import OUTSIDE, TransactionForbiddenError
 from custctl.engines.scripts import Statement
 from custctl.migrations import journal
 from custctl.migrations.plan import Step
@@ -26,9 +27,6 @@ _EXCERPT = 100  # characters of a failing statement that a message shows
 
 BEFORE, RUNNING, AFTER = "before ", "", "after "
 """The phases of a statement, in words that a message puts before its number."""
-
-# A lock, a full disk, a lost connection or a node that refuses writes is not the script's fault.
-_OUTSIDE = (ExitCode.UNAVAILABLE, ExitCode.CREDENTIAL, ExitCode.REFUSED)
 
 
 @dataclass(slots=True)
@@ -195,11 +193,12 @@ class Task:
             hint="fix the script and run it again",
             details=self.located_details,
         )
-        if error.exit_code in _OUTSIDE:
+        if error.exit_code in OUTSIDE:
             failure.exit_code = error.exit_code
             failure.hint = error.hint
         elif error.exit_code is ExitCode.MIGRATION and error.hint:
-            failure.hint = error.hint
+            no_use = isinstance(error, TransactionForbiddenError) and not self.script.directives.transaction
+            failure.hint = failure.hint if no_use else error.hint
         return failure
 
     def journal_failure(self, error: StatementError) -> Exception:
@@ -216,7 +215,7 @@ class Task:
 
     def reason(self, error: CustctlError) -> str:
         """Return why a statement failed; in the engine's own words if ours speak of customers rather than scripts."""
-        inside = error.exit_code not in _OUTSIDE and isinstance(error.__cause__, Exception)
+        inside = error.exit_code not in OUTSIDE and isinstance(error.__cause__, Exception)
         return self.masked(str(error.__cause__) if inside else error.message)
 
     def cause(self, error: Exception) -> Exception | None:

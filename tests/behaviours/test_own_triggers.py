@@ -87,3 +87,15 @@ def test_an_import_rejects_those_rows_alone(company: Place) -> None:
         assert line.startswith(f"{email}@example.com,")
         assert reason in line
     assert company.json("customer", "get", "i1@example.com")["first_name"] == "Before"
+
+
+def test_a_rule_in_place_of_a_write_is_another_shape(company: Place) -> None:
+    if company.engine != "postgresql":
+        return  # only PostgreSQL has rules
+    row = company.add(email="ruled@example.com")
+    company.sql("CREATE RULE nothing AS ON UPDATE TO customer DO INSTEAD NOTHING")
+    try:
+        error = company.refused(8, "customer", "update", str(row["id"]), "--phone", "123456")
+    finally:
+        company.sql("DROP RULE nothing ON customer")
+    assert "is not as its scripts make it" in error["message"]

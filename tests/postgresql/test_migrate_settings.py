@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.postgresql.conftest import OFF, Workshop
+from tests.postgresql.conftest import GATE, OFF, Workshop, end
 
 SETTINGS = {
     "client_encoding": "SET client_encoding = 'SQL_ASCII'",
@@ -103,10 +103,58 @@ def check(shop: Workshop, setting: str, *, can_write: bool) -> None:
     assert shop.names() == {"kept", "other", "another"}
 
 
-def test_a_script_that_is_read_only_by_its_own_setting_may_not_write(shop: Workshop) -> None:
-    shop.write("0001_a", f"{OFF}SET default_transaction_read_only = on;\nCREATE TABLE a (x integer);\n")
-    assert "migrations/0001_a.sql:3: statement 2 of 2 failed: cannot execute CREATE TABLE" in shop.refused()
+WRITES = {
+    "CREATE TABLE a (x integer)": "CREATE TABLE",
+    "CREATE INDEX CONCURRENTLY i ON public.schema_migration (script)": "CREATE INDEX",
+    "DO $$ BEGIN CREATE TABLE a (x integer); COMMIT; END $$": "CREATE TABLE",
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_a_script_that_is_read_only_by_its_own_setting_may_not_write(shop: Workshop, write: str) -> None:
+    shop.write("0001_a", f"{OFF}SET default_transaction_read_only = on;\n{write};\n")
+    assert f"migrations/0001_a.sql:3: statement 2 of 2 failed: cannot execute {WRITES[write]}" in shop.refused()
     assert shop.names() == set()
+
+
+def test_a_fence_during_a_script_is_not_the_script_s_fault(shop: Workshop) -> None:
+    shop.write("0001_a", f"{OFF}CREATE TABLE a (x integer);\n{GATE}CREATE INDEX CONCURRENTLY i ON a (x);\n")
+    try:
+        with shop.gate():
+            process = shop.start()
+            shop.wait_for(shop.at_gate, process)
+            shop.query("ALTER SYSTEM SET default_transaction_read_only = on")
+            shop.query("SELECT pg_reload_conf()")
+        result = end(process)
+    finally:
+        shop.query("ALTER SYSTEM RESET default_transaction_read_only")
+        shop.query("SELECT pg_reload_conf()")
+    assert result.code == 7, result.err
+    assert "does not accept writes" in result.err
+
+
+@pytest.mark.parametrize("header", ["", OFF])
+def test_a_limit_on_transactions_is_not_for_scripts(shop: Workshop, header: str) -> None:
+    shop.query(f"ALTER DATABASE {shop.database.name} SET transaction_timeout = '1s'")
+    shop.write("0001_a", f"{header}CREATE TABLE a (x integer);\nSELECT pg_sleep(1.5);\n")
+    shop.ok()
+    assert shop.names() == {"a"}
+
+
+def test_what_a_script_hides_behind_temporary_tables_is_not_what_the_journal_needs(shop: Workshop) -> None:
+    names = ("text", "timestamptz", "oid", "name", "schema_migration", "custctl_metadata", "pg_class")
+    shop.write("0001_a", "".join(f"CREATE TEMPORARY TABLE {name} (x integer);\n" for name in names))
+    shop.write("0002_b", f"{OFF}CREATE TEMPORARY TABLE text (x integer);\nCREATE TABLE b (x integer);\n")
+    shop.ok()
+    assert [state for state, _ in shop.journal().values()] == ["applied"] * 2
+
+
+def test_what_no_transaction_can_help_is_not_said_to_need_none(shop: Workshop) -> None:
+    commits = "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$;\nSELECT f();\n"
+    shop.write("0001_a", commits)
+    assert "hint: put `-- custctl: transaction=off`" in shop.refused()
+    shop.write("0001_a", OFF + commits)
+    assert "hint: fix the script and run it again" in shop.refused()
 
 
 @pytest.mark.parametrize("header", ["", OFF])

@@ -197,6 +197,17 @@ def test_rights_on_another_s_table_are_not_said_to_be_a_role_s(
     company.drop()
 
 
+def test_a_schema_that_a_login_may_not_look_into(company: EngineProject) -> None:
+    run = Inside(company.path, company.environ)
+    run.ok("migrate")
+    company.sql("ALTER SCHEMA public OWNER TO postgres; REVOKE ALL ON SCHEMA public FROM PUBLIC, custctl")
+    error = run.run("customer", "list", "-o", "json").error
+    assert error["hint"] == "ask an administrator to run `GRANT USAGE ON SCHEMA public TO custctl`"
+    company.sql(in_backticks(error["hint"]))
+    run.ok("customer", "list")
+    company.drop()
+
+
 @pytest.mark.parametrize("own_postgresql", VERSIONS, indirect=True)
 def test_each_refusal_names_the_next_step_until_there_is_none(
     company: EngineProject, own_postgresql: PostgresqlServer

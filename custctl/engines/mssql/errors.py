@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from custctl.engines.constraints import broken
 from custctl.engines.roles import ask_for
+from custctl.engines.scripting import TransactionForbiddenError
 from custctl.support.errors import (
     ConflictError,
     CredentialError,
     CustctlError,
     LockTimeoutError,
-    MigrationError,
     PendingError,
     RefusedError,
     UnavailableError,
@@ -190,7 +190,7 @@ def _made(
             f"{where}: {text}", hint="ask an administrator to let this machine's address through the server's firewall"
         )
     if code in _OUTSIDE_ALONE:
-        return MigrationError(text, hint="put `-- custctl: transaction=off` at the top of the script")
+        return TransactionForbiddenError(text)
     if code in _BUSY or _BUSY_WORDS.search(text):
         return UnavailableError(f"{where} cannot serve now: {text}", hint=_LATER)
     if code is None:

@@ -14,7 +14,14 @@ from custctl.engines.model import Check, Index, LockHolder, Merge, Node, Remains
 from custctl.engines.postgresql import errors, read_only
 from custctl.engines.postgresql.attempts import PROTOCOL_VIOLATION, is_answer, translate_attempt
 from custctl.engines.postgresql.connection import AttemptError, LimitedConnection, NoPasswordError
-from custctl.engines.postgresql.login import options, parameters, script_settings, search_path, session_settings
+from custctl.engines.postgresql.login import (
+    options,
+    parameters,
+    script_settings,
+    search_path,
+    session_settings,
+    unlimited_transactions,
+)
 from custctl.engines.postgresql.pooling import is_pooled, require_session, set_config
 from custctl.engines.postgresql.running import PostgresqlConnection
 from custctl.engines.postgresql.timeline import TIMELINE
@@ -46,8 +53,6 @@ UNION ALL
 SELECT typname, 'type' FROM pg_catalog.pg_type
  WHERE typnamespace = to_regnamespace(quote_ident(%(schema)s)) AND typname = ANY (%(tables)s) AND typtype <> 'c'
 """
-# The reader of the output may be slow.
-_NO_HURRY = {"idle_in_transaction_session_timeout": "0"}
 
 
 class PostgresqlDatabase(ServerDatabase):
@@ -152,7 +157,7 @@ class PostgresqlDatabase(ServerDatabase):
 
     def begin_reading(self, connection: Connection) -> None:
         if self._driver(connection).pooled:
-            self._start(connection, "READ COMMITTED", _NO_HURRY)
+            self._start(connection, "READ COMMITTED", self._no_hurry(connection))
 
     def _start(self, connection: Connection, level: str, settings: dict[str, str]) -> None:
         """Begin a transaction with these settings in one round trip; behind a pooler, with all of ours."""
@@ -197,7 +202,12 @@ class PostgresqlDatabase(ServerDatabase):
                 self._record_synchronous(link.driver)
 
     def _begin_snapshot(self, connection: Connection) -> None:
-        self._start(connection, "REPEATABLE READ READ ONLY", _NO_HURRY)
+        self._start(connection, "REPEATABLE READ READ ONLY", self._no_hurry(connection))
+
+    def _no_hurry(self, connection: Connection) -> dict[str, str]:
+        """Return the settings of a transaction whose output may have a slow reader."""
+        lifted = unlimited_transactions(self._driver(connection).info.server_version)
+        return {"idle_in_transaction_session_timeout": "0", **lifted}
 
     # -- the catalogue -----------------------------------------------------------------------------
 
@@ -296,7 +306,8 @@ class PostgresqlDatabase(ServerDatabase):
         # There is no time limit; instead, `check_alive` runs now and then.
         driver = self._driver(connection)
         driver.patience, driver.on_silence = None, self.check_alive
-        connection.send("SET LOCAL statement_timeout = 0")
+        unlimited = {"statement_timeout": "0", **unlimited_transactions(driver.info.server_version)}
+        connection.send(set_config(unlimited, local=True))
         super().make_index(connection, index)
 
     # -- migrations --------------------------------------------------------------------------------
@@ -369,7 +380,8 @@ class PostgresqlDatabase(ServerDatabase):
         from custctl.engines.postgresql.session import PostgresqlScriptSession
 
         with self.errors():
-            session = PostgresqlScriptSession(self, script_settings(self.settings))
+            version = self._driver(self.connect()).info.server_version
+            session = PostgresqlScriptSession(self, script_settings(self.settings, version))
             try:
                 yield session
             finally:

@@ -34,8 +34,9 @@ _FACTS: LiteralString = """
 SELECT current_user::text,
        EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = %(role)s),
        EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = %(role)s AND pg_has_role(oid, 'USAGE')),
-       (SELECT pg_get_userbyid(relowner)::text FROM pg_catalog.pg_class
-         WHERE oid = to_regclass(quote_ident(%(schema)s) || '.' || quote_ident(%(table)s))),
+       (SELECT pg_get_userbyid(c.relowner)::text
+          FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+         WHERE n.nspname = %(schema)s AND c.relname = %(table)s),
        coalesce(has_schema_privilege(to_regnamespace(quote_ident(%(schema)s))::oid, 'CREATE'), false)
 """
 

@@ -12,13 +12,13 @@ import psycopg
 from custctl.engines.constraints import Rule, broken
 from custctl.engines.postgresql.attempts import PROTOCOL_VIOLATION, reason
 from custctl.engines.postgresql.denials import Denial
+from custctl.engines.scripting import TransactionForbiddenError
 from custctl.schema.names import FILLED
 from custctl.support.errors import (
     ConflictError,
     CredentialError,
     CustctlError,
     LockTimeoutError,
-    MigrationError,
     PendingError,
     RefusedError,
     UnavailableError,
@@ -34,8 +34,8 @@ _UNIQUE = {"customer_email_unique": "email", "customer_audit_operation": "operat
 # Two writes to one customer found the same end of its chain: the second one retries.
 _CHAIN = "customer_audit_chain"
 
-# No such column, function or unique index; a column of another type, or a generated column.
-_OTHER_SHAPE = frozenset({"42703", "42883", "42P10", "42804", "42846", "428C9"})
+# No such column, function or unique index; a column of another type, or a generated column; a view or a rule.
+_OTHER_SHAPE = frozenset({"42703", "42883", "42P10", "42804", "42846", "428C9", "0A000", "55000"})
 
 _RULES: Final[dict[str, Rule]] = {
     "23502": "required",
@@ -78,6 +78,11 @@ def words(error: Error) -> str:
     return visible(f"{text} (SQLSTATE {error.sqlstate})" if error.sqlstate else text)
 
 
+def server_hint(error: Error) -> str | None:
+    """Return the server's own hint."""
+    return visible(error.diag.message_hint).removesuffix(".") if error.diag.message_hint else None
+
+
 def _by_state(error: Error, state: str, where: str, login: str, statement: str | None) -> CustctlError:
     text = visible(error.diag.message_primary or reason(error))
     if can_run_again(error):
@@ -117,9 +122,13 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
             hint="write to the primary; `custctl doctor` shows which it is",
         )
     if state in ("25P03", "25P04"):
-        return UnavailableError(f"{where} ended a transaction that took too long: {text}", hint=_LATER)
+        setting = "idle_in_transaction_session_timeout" if state == "25P03" else "transaction_timeout"
+        return UnavailableError(
+            f"{where} ended a transaction that took too long: {text}",
+            hint=f"{_LATER}; if it happens again, let an administrator raise `{setting}` of this login or database",
+        )
     if state in ("25001", "2D000"):
-        return MigrationError(text, hint="put `-- custctl: transaction=off` at the top of the script")
+        return TransactionForbiddenError(text)
     if state == "3D000":
         return UnavailableError(
             f"{where}: {text}", hint="ask an administrator to create it, and check `database.name` in the profile"
@@ -131,7 +140,7 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
             hint="use the server's own port, or a pool in session mode, in `database.nodes` of the profile",
         )
     if state.startswith(("08", "53", "57P", "58")):
-        return UnavailableError(f"{where} cannot serve now: {text}", hint=_LATER)
+        return UnavailableError(f"{where} cannot serve now: {text}", hint=server_hint(error) or _LATER)
     if not state and isinstance(error, psycopg.OperationalError):
         return UnavailableError(
             f"the connection to {where} was lost: {text}",

@@ -76,10 +76,16 @@ def session_settings(settings: EngineSettings) -> dict[str, str]:
     }
 
 
-def script_settings(settings: EngineSettings) -> dict[str, str]:
+def script_settings(settings: EngineSettings, server_version: int) -> dict[str, str]:
     """Return the settings of a script's session: no limit on statements, one on locks."""
     timeout = int(settings.statement_timeout * 1000)
-    return {**session_settings(settings), "statement_timeout": "0", "lock_timeout": str(timeout)}
+    unlimited = {"statement_timeout": "0", **unlimited_transactions(server_version)}
+    return {**session_settings(settings), **unlimited, "lock_timeout": str(timeout)}
+
+
+def unlimited_transactions(server_version: int) -> dict[str, str]:
+    """Return the settings that lift a limit on the length of transactions; servers before version 17 have none."""
+    return {"transaction_timeout": "0"} if server_version >= 170000 else {}
 
 
 def options(settings: EngineSettings) -> str:

@@ -14,7 +14,7 @@ from psycopg.errors import Diagnostic
 from custctl.engines.locks import wait_for_lock
 from custctl.engines.model import LockHolder
 from custctl.engines.postgresql.concurrently import index_is_valid, invalid, leftovers
-from custctl.engines.postgresql.errors import words
+from custctl.engines.postgresql.errors import can_run_again, server_hint, words
 from custctl.engines.postgresql.messages import (
     answered,
     as_error,
@@ -30,7 +30,7 @@ from custctl.engines.postgresql.messages import (
 from custctl.engines.postgresql.pooling import set_config
 from custctl.engines.postgresql.script import ConcurrentIndex, concurrent_index, needs_autocommit, restores_session
 from custctl.engines.postgresql.tokens import first_word
-from custctl.engines.scripting import ScriptSession
+from custctl.engines.scripting import OUTSIDE, ScriptSession
 from custctl.support.errors import CustctlError, MigrationError, StatementError, UnavailableError
 from custctl.support.text import visible
 
@@ -64,6 +64,15 @@ _NAMED = (
     psycopg.errors.InvalidPassword,
     psycopg.errors.InvalidCatalogName,
 )
+# The settings that limit how long a script takes, by the SQLSTATE with which they end it.
+_LIMITS = {
+    "57014": "statement_timeout",
+    "25P03": "idle_in_transaction_session_timeout",
+    "25P04": "transaction_timeout",
+}
+_FENCED = """
+SELECT setting = 'on' AND source <> 'session' FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only'
+"""
 _BATCH = 1 << 18  # characters of one message
 _HELD = """
 SELECT 1 FROM pg_catalog.pg_locks
@@ -149,7 +158,9 @@ class PostgresqlScriptSession(ScriptSession):
         self._handlers = pgconn.notice_handler, pgconn.notify_handler
         pgconn.notice_handler, pgconn.notify_handler = self._heard, None
         self._settings = set_config(settings, local=False)
-        self._own = f"{_OWN}; {set_config(settings, local=True)}"
+        # Without this, a script's temporary table would hide a type that our statements name.
+        path = f"{settings['search_path']}, pg_temp"
+        self._own = f"{_OWN}; {set_config({**settings, 'search_path': path}, local=True)}"
         high, low = divmod(lock_key(database.settings.schema) % (1 << 64), 1 << 32)
         self._look = _HELD.format(high=high, low=low)
         self._stale = False
@@ -331,16 +342,32 @@ class PostgresqlScriptSession(ScriptSession):
             # The statement's text names the privilege.
             where, cause = self._database.at_node(), self._database.scrubbed(error)
             raise self._database.translated(error, where, statement.text) from cause
-        except (*_NAMED, psycopg.errors.ReadOnlySqlTransaction) as error:
-            # A transaction begins as READ WRITE, so only the script can have made it read-only; outside of one, the
-            # node may be.
-            if not isinstance(error, _NAMED) and not self.in_transaction():
+        except psycopg.Error as error:
+            told = self._of_script_alone(error)
+            if told is None:
                 raise
-            raise CustctlError(words(error)) from self._database.scrubbed(error)
-        except psycopg.errors.QueryCanceled as error:
-            # The profile's limit does not apply to scripts.
-            hint = "run it again; if the script sets `statement_timeout`, raise it there"
-            raise UnavailableError(words(error), hint=hint) from self._database.scrubbed(error)
+            raise told from self._database.scrubbed(error)
+
+    def _of_script_alone(self, error: psycopg.Error) -> CustctlError | None:
+        """Return what an error means in a script; None if it means the same elsewhere."""
+        if isinstance(error, _NAMED):
+            return CustctlError(words(error))
+        if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+            return CustctlError(words(error)) if self._made_itself_read_only() else None
+        if (setting := _LIMITS.get(error.sqlstate or "")) is not None:
+            # The profile's limits do not apply to scripts.
+            return UnavailableError(words(error), hint=f"run it again; if the script sets `{setting}`, raise it there")
+        if can_run_again(error):
+            return UnavailableError(words(error), hint="run it again: another transaction was in the way")
+        hint = server_hint(error)
+        if hint is None or self._database.translate(error).exit_code in OUTSIDE:
+            return None
+        return MigrationError(words(error), hint=hint)
+
+    def _made_itself_read_only(self) -> bool:
+        """Tell whether the script made its session or transaction read-only: the node took writes before."""
+        # A transaction begins as READ WRITE. Outside of one, the node may have been fenced meanwhile.
+        return self.in_transaction() or self._send(_FENCED)[-1].get_value(0, 0) == b"f"
 
     def _build(self, text: bytes, index: ConcurrentIndex) -> None:
         """Build an index concurrently with writers; rebuild one that an earlier attempt left INVALID."""
