@@ -13,7 +13,7 @@ from custctl.migrations import journal, pseudonymising
 from custctl.migrations.directives import ENVIRONMENTS
 from custctl.migrations.journal import DONE, Record, State
 from custctl.migrations.plan import Drift, make_plan
-from custctl.migrations.resuming import restore_settings
+from custctl.migrations.resuming import in_flight, restore_settings
 from custctl.migrations.scripts import Script, discover, seed_sets
 from custctl.schema import standing
 from custctl.schema.names import AUDIT, METADATA
@@ -232,10 +232,11 @@ def _accepted(drift: Drift) -> dict[str, str]:
 def _look(database: Database, session: ScriptSession, unsettled: Unsettled) -> bool | None:
     """Return whether the statement in flight took effect; None if there was none, or it cannot be determined."""
     record = unsettled.record
-    if record.in_flight is None:
+    statement = in_flight(database, record)
+    if statement is None:
         return None
     restore_settings(database, session.run, record)
-    took_effect = database.settle(session.connection, database.language.split(record.script)[record.in_flight])
+    took_effect = database.settle(session.connection, statement)
     session.reset()
     return took_effect
 
@@ -250,7 +251,7 @@ def _settle(
     record = unsettled.record
     journal.fail(database, session.connection, record)
     facts = {"script": record.name, "was": record.state, "applied": record.statements_applied}
-    if record.in_flight is None:
+    if record.in_flight is None or in_flight(database, record) is None:
         return facts
     applied = record.in_flight + (1 if took_effect else 0)
     journal.progress(session.connection, unsettled.script, applied=applied)

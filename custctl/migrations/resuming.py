@@ -32,7 +32,7 @@ def resume(task: Task, record: Record) -> int:
         task.at = next((n for n, text in enumerate(before[:applied]) if now[n : n + 1] != [text]), 0)
         raise _changed(task, applied)
     _restore(task, applied)
-    if step.in_flight is None or step.in_flight >= len(before):
+    if step.in_flight is None or not 0 <= step.in_flight < len(before):
         return applied
     task.at, task.phase = min(step.in_flight, len(statements) - 1), RUNNING
     settled = task.database.settle(task.session.connection, Statement(before[step.in_flight], 1))
@@ -90,6 +90,13 @@ def _restore(task: Task, applied: int) -> None:
     for number, error in failed.values():
         task.at, task.phase = number, RUNNING
         raise task.failure(error, f"it resumes after statement {applied}, once this setting can be restored")
+
+
+def in_flight(database: Database, record: Record) -> Statement | None:
+    """Return the statement in flight; None if there was none, or if someone edited the journal and it names none."""
+    statements = database.language.split(record.script)
+    found = record.in_flight is not None and 0 <= record.in_flight < len(statements)
+    return statements[record.in_flight or 0] if found else None
 
 
 def restore_settings(database: Database, run: Callable[[Statement], None], record: Record) -> None:

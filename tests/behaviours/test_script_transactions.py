@@ -73,3 +73,16 @@ def test_so_it_is_in_a_script_without_a_transaction(empty: Place, begin: tuple[s
         place.ok("migrate")
     assert place.tables(*(f"behind_{at}" for at in range(9))) == {f"behind_{at}" for at in range(2, 2 + len(tried))}
     assert place.sql("SELECT x FROM held ORDER BY x") == [(at,) for at in range(2, 2 + len(tried))]
+
+
+@pytest.mark.parametrize("number", [7, -3])
+def test_a_journal_that_was_edited_and_names_no_statement_in_flight(empty: Place, number: int) -> None:
+    empty.write("0001_a", f"{OFF}{HELD}", "INSERT INTO held VALUES (NULL)")
+    empty.refused(11, "migrate")
+    empty.sql(f"UPDATE schema_migration SET state = 'running', in_flight = {number}")
+    empty.refused(11, "migrate")
+    empty.sql(f"UPDATE schema_migration SET state = 'running', in_flight = {number}")
+    empty.ok("migrate", "repair", "--yes")
+    empty.write("0001_a", f"{OFF}{HELD}", "INSERT INTO held VALUES (1)")
+    empty.ok("migrate")
+    assert empty.sql("SELECT x FROM held") == [(1,)]
