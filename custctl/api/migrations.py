@@ -267,11 +267,10 @@ class Migrations:
             MigrationError: the database has changed since the repair was planned.
         """
         from custctl.migrations.pseudonymising import pseudonymise as replace_personal_data
-        from custctl.migrations.repair import execute
-        from custctl.support.errors import RefusedError
+        from custctl.migrations.repair import check_pseudonymise, execute
 
-        if pseudonymise and self._profile.environment == "production":
-            raise RefusedError("production keeps its customers", hint="use a profile of another environment")
+        if pseudonymise:
+            check_pseudonymise(self._profile.environment)
         database, operation_id = self._opened.database, chosen_operation_id(operation_id)
         listener = listener or Listener()
         # A restamped database has a new id; entries under its old id must not be read from the cache any more, either.

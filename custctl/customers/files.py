@@ -1,4 +1,4 @@
-"""Opening a file to import."""
+"""Opening files that the user names."""
 
 from __future__ import annotations
 
@@ -38,22 +38,37 @@ def _seekable(file: Path | IO[bytes]) -> Iterator[IO[bytes]]:
         with _spooled(file) as spool:
             yield spool
         return
-    try:
-        data, begun = open_input(file)
-    except TimeoutError as error:
-        raise UnavailableError(
-            f"`{file}` cannot be read: {error.strerror}", hint="start the program that writes to it, then run it again"
-        ) from error
-    except OSError as error:
-        raise UsageError(f"`{file}` cannot be read: {error.strerror}") from error
+    data, begun = open_named(file)
     with data:
-        if is_endless(data):
-            raise UsageError(f"`{file}` cannot be read: it is a device, not a file")
         if data.seekable():
             yield data
             return
         with _spooled(data, begun) as spool:
             yield spool
+
+
+def open_named(path: Path) -> tuple[IO[bytes], bytes]:
+    """Open a file that the user names, for reading once.
+
+    Returns:
+        The stream, and the bytes that were already read from a pipe.
+
+    Raises:
+        UnavailableError: it is a pipe, and nothing writes to it.
+        UsageError: it cannot be read.
+    """
+    try:
+        stream, begun = open_input(path)
+    except TimeoutError as error:
+        raise UnavailableError(
+            f"`{path}` cannot be read: {error.strerror}", hint="start the program that writes to it, then run it again"
+        ) from error
+    except OSError as error:
+        raise UsageError(f"`{path}` cannot be read: {error.strerror}") from error
+    if is_endless(stream):
+        stream.close()
+        raise UsageError(f"`{path}` cannot be read: it is a device, not a file")
+    return stream, begun
 
 
 @contextmanager

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import sqlalchemy as sa
 
 from custctl.customers import audit, erasure
+from custctl.customers.files import open_named
 from custctl.schema.standing import check_schema, read_standing
 from custctl.schema.tables import customer_audit
-from custctl.support.errors import InvalidError, RefusedError, UnavailableError, UsageError
-from custctl.support.files import is_endless, open_input
+from custctl.support.errors import InvalidError, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
@@ -80,16 +80,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         UnavailableError: it is a pipe, and nothing writes to it.
         InvalidError: it is not a checkpoint.
     """
+    stream, begun = open_named(path)
     try:
-        stream, begun = open_input(path)
         with stream:
-            if is_endless(stream):
-                raise UsageError(f"`{path}` cannot be read: it is a device")
             held = json.loads(begun + stream.read())
-    except TimeoutError as error:
-        raise UnavailableError(
-            f"`{path}` cannot be read: {error.strerror}", hint="start the program that writes to it, then run it again"
-        ) from error
     except OSError as error:
         raise UsageError(f"`{path}` cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError):

@@ -14,7 +14,7 @@ from custctl.migrations.scripts import Script, discover
 from custctl.migrations.shapes import Comparison, Recorded, compare_with, expected_by
 from custctl.schema import standing
 from custctl.schema.names import AUDIT, BOOTSTRAP
-from custctl.support.errors import CustctlError, MigrationError, RefusedError
+from custctl.support.errors import MigrationError, RefusedError
 from custctl.support.text import plural
 
 if TYPE_CHECKING:
@@ -130,12 +130,7 @@ def baseline(
             if AUDIT in state.tables:
                 detail = {"environment": environment, "scripts": [script.name for script in scripts]}
                 audit.append(database, session.connection, audit.Entry(operation_id, _ACTION, actor, detail=detail))
-        try:
-            with session.errors():
-                own_record.record(database, session, listener.indexing)
-        except CustctlError as error:
-            # The adoption stands, and the next run records the fields.
-            listener.unrecorded(error)
+        own_record.record(database, session, listener)
     listener.stamped(environment)
 
 

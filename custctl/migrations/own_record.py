@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from custctl.engines.model import SearchIndex
     from custctl.engines.scripting import ScriptSession
     from custctl.migrations.journal import Record
+    from custctl.migrations.run import Listener
     from custctl.migrations.scripts import Script
 
 
@@ -74,14 +75,20 @@ def changed_fields(found: Sequence[Field], recorded: Sequence[Field]) -> list[st
     return told
 
 
-def record(database: Database, session: ScriptSession, on_build: Callable[[SearchIndex], None]) -> None:
+def record(database: Database, session: ScriptSession, listener: Listener) -> None:
     """Let a search look in the searchable own fields, and record the table's own fields.
 
-    If a run is killed between a script's commit and this one, the next run notices, because it checks each time.
-
-    Args:
-        on_build: called before each search index is built.
+    A failure does not undo what was applied or adopted: the listener gets it, and the next run records the fields. So
+    it does if this run is killed before.
     """
+    try:
+        with session.errors():
+            _index_and_record(database, session, listener.indexing)
+    except CustctlError as error:
+        listener.unrecorded(error)
+
+
+def _index_and_record(database: Database, session: ScriptSession, on_build: Callable[[SearchIndex], None]) -> None:
     connection = session.connection
     fields = database.own_fields(connection)
     records = journal.read_state_on(database, connection).records if fields else ()

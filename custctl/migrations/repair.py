@@ -219,6 +219,16 @@ def execute(
                 pseudonymising.begin(session.connection)
 
 
+def check_pseudonymise(environment: str) -> None:
+    """Refuse to replace personal data in production.
+
+    Raises:
+        RefusedError: the environment is production.
+    """
+    if environment == "production":
+        raise RefusedError("personal data in production is never replaced", hint="use a profile of another environment")
+
+
 def _check_operation(connection: Connection, operation_id: str) -> None:
     """Refuse an operation id that is in use: after a repair, there is nothing left to repair under its id."""
     for row in audit.find_operation(connection, operation_id):

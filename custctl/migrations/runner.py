@@ -114,12 +114,7 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
             plan = plan_for(state)
             run.before, run.after = plan.newest, plan.reaches
             execute(database, session, plan.steps, prepared, request.actor, run, listener)
-            try:
-                with session.errors():
-                    own_record.record(database, session, listener.indexing)
-            except CustctlError as error:
-                # The applied scripts stay applied, and the next run records the fields.
-                listener.unrecorded(error)
+            own_record.record(database, session, listener)
     return _finished(run, plan, listener)
 
 

@@ -76,7 +76,7 @@ def test_production_keeps_its_customers(empty: Place) -> None:
     error = empty.refused(
         7, "migrate", "repair", "--environment", "production", "--pseudonymise", "--env", "prod", "--confirm", "prod"
     )
-    assert "production keeps its customers" in error["message"]
+    assert "personal data in production is never replaced" in error["message"]
 
 
 def test_a_run_that_is_killed_goes_on_with_its_key_and_replaces_every_row_once(

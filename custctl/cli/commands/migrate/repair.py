@@ -48,7 +48,8 @@ def repair(
 
     from custctl.cli.commands.arguments import duration, operation
     from custctl.cli.commands.reporting import Reporter
-    from custctl.support.errors import RefusedError, UsageError
+    from custctl.migrations.repair import check_pseudonymise
+    from custctl.support.errors import UsageError
 
     context = Context.of(ctx)
     if pseudonymise and environment is None:
@@ -56,8 +57,8 @@ def repair(
             "`--pseudonymise` needs `--environment`",
             hint="name the environment of the profile, such as `--environment staging`",
         )
-    if pseudonymise and context.profile.environment == "production":
-        raise RefusedError("production keeps its customers", hint="use a profile of another environment")
+    if pseudonymise:
+        check_pseudonymise(context.profile.environment)
     migrations = context.client.migrations
     operation_id = operation(operation_id)
     patience = duration("--lock-timeout", lock_timeout)
