@@ -17,7 +17,7 @@ from custctl.migrations.resuming import in_flight, restore_settings
 from custctl.migrations.scripts import Script, discover, seed_sets
 from custctl.schema import standing
 from custctl.schema.names import AUDIT, METADATA
-from custctl.support.errors import MigrationError, UsageError
+from custctl.support.errors import MigrationError, RefusedError, UsageError
 from custctl.support.text import nearest
 
 if TYPE_CHECKING:
