@@ -263,7 +263,7 @@ class Mover:
 
         def change(connection: Connection, customer: Customer) -> None:
             if connection.run("password.hash", owner=customer.id).scalar() != row.hash:
-                raise ConflictError("its password was changed at this moment")
+                raise ConflictError("its password was changed in the meantime")
             if account is not None:
                 owner = connection.run("account.owner", linked=account.subject).scalar()
                 if owner not in (None, customer.id):

@@ -156,7 +156,7 @@ class Scim:
             if not page:
                 return
             if pages.is_known({str(resource.get("id")) for resource in page}) or start > most:
-                raise ProviderRefusedError(f"{self.name} does not page its list: it shows the same accounts again")
+                raise ProviderRefusedError(f"{self.name} does not paginate its list: it shows the same accounts again")
             yield page
             start += len(page)
             if start > total:
@@ -365,7 +365,7 @@ class Scim:
         return kind if isinstance(kind, str) and kind.isalpha() and len(kind) < 40 else None
 
     def _nonsense(self) -> ProviderUnavailableError:
-        return ProviderUnavailableError(f"{self.name} answers something else than was asked, or no SCIM")
+        return ProviderUnavailableError(f"{self.name} gave an unexpected answer, or one that is not SCIM")
 
 
 class _UnknownFilterError(Exception):

@@ -111,7 +111,7 @@ class Worker:
                 return worked
             if self._is_over():
                 worked.ended_early = True
-                worked.reason = ProviderUnavailableError("another run has begun it, and has not finished")
+                worked.reason = ProviderUnavailableError("another run has started on it and has not finished")
                 return worked
             time.sleep(_POLL)
 
@@ -186,7 +186,7 @@ class Worker:
             if following is None:
                 return
             task = following
-        raise ProviderUnavailableError("the customer is being changed all the time")
+        raise ProviderUnavailableError("others keep changing the customer")
 
     def _update_patiently(self, task: Task) -> Account | None:
         """Update the account; wait and retry if the provider asks to wait."""

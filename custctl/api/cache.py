@@ -133,7 +133,7 @@ class Cache:
         cache = opened.inspect_cache()
         if cache is None:
             raise RefusedError(
-                f"{opened.profile.location} has no stamp yet, and nothing of it is cached", hint="run `custctl migrate`"
+                f"{opened.profile.location} has no stamp yet, so none of it is cached", hint="run `custctl migrate`"
             )
         return cache
 

@@ -33,7 +33,7 @@ _KEPT_FOR = 24 * 3600  # seconds for which an unfinished erasure is remembered
 _PATIENCE = 2.0  # seconds to wait for another process
 
 EVERYWHERE = (
-    Remains("audit_facts", "the audit keeps that something happened, when and by whom, without values"),
+    Remains("audit_facts", "the audit keeps a record of what was done, when and by whom, but no values"),
     Remains("your_files", "exports, rejects and the files that you imported: custctl does not know where they are"),
     Remains("other_machines", "texts that others typed in `customer edit` are kept on their machines for up to a day"),
 )

@@ -108,7 +108,9 @@ def _split(cell: Any, names: tuple[str, ...]) -> list[Any]:
         return [cell, cell]
     if names == _NAMES[0]:
         if "," in cell:
-            raise ValueError("the name holds a comma: map the column to `last_name,first_name` if it is `Last, First`")
+            raise ValueError(
+                "the name contains a comma: map the column to `last_name,first_name` if it is `Last, First`"
+            )
         first, _, last = " ".join(cell.split()).rpartition(" ")
         # A single word is the first name; the last name is then missing.
         return [first, last] if first else [last, ""]

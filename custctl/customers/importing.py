@@ -362,7 +362,7 @@ class Import:
         elif any(row.action != VOID for row in recorded):
             raise OperationIdUsedError(
                 self._request.operation_id,
-                "has already imported part of this file, with other options or for another operation to finish",
+                "has already imported part of this file, with other options, or another operation has imported the rest",
             )
         to_come = self._request.fingerprint.lines - self.result.counts.rows
         if not self.deferred and to_come >= DEFERS_FROM:

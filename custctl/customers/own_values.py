@@ -91,7 +91,7 @@ def _text(field: Field, text: str) -> str:
         try:
             size = len(text.encode(field.encoding))
         except (UnicodeEncodeError, LookupError):
-            raise ValueError(f"holds a character that its column, {field.native}, cannot hold") from None
+            raise ValueError(f"contains a character that its column, {field.native}, cannot store") from None
     if field.length is not None and size > field.length:
         raise ValueError(f"has {size} characters, {field.length} are allowed")
     return text
@@ -189,7 +189,7 @@ def _json(field: Field, value: Any) -> Value:
     except ValueError:
         raise ValueError(_expected(field)) from None
     if re.search("\\\\u0000|[\ud800-\udfff]", text):
-        raise ValueError("holds a character that cannot be stored: U+0000 or half of a surrogate pair")
+        raise ValueError("contains a character that cannot be stored: U+0000 or half of a surrogate pair")
     json.loads(text, parse_float=_sized)
     if field.exact is not None and not isinstance(value, str | list | dict) and not _is_exact(value, field.exact):
         raise ValueError(f"is a number with more than the {field.exact} digits that its column keeps")
@@ -201,7 +201,7 @@ def _sized(text: str) -> None:
     from decimal import Decimal
 
     if abs(Decimal(text).adjusted()) >= _LARGEST_JSON:
-        raise ValueError("holds a number with too many digits: write it as a string")
+        raise ValueError("contains a number with too many digits: write it as a string")
 
 
 def _is_exact(number: float | Decimal, digits: int) -> bool:

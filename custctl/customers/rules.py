@@ -65,7 +65,7 @@ def clean_text(value: str) -> str | None:
         text = unicodedata.normalize("NFC", value).strip(_WHITE_SPACE)
     found = re.search(_CONTROL, text)
     if found is not None:
-        raise ValueError(f"holds the control character U+{ord(found.group()):04X}")
+        raise ValueError(f"contains the control character U+{ord(found.group()):04X}")
     return text or None
 
 

@@ -136,5 +136,5 @@ def parse_type(text: str) -> ColumnType:
     if name == "text" and not 1 <= size <= LONGEST_TEXT:
         raise ValueError(f"the type `{text}` must have a length from 1 to {LONGEST_TEXT}")
     if name == "decimal" and not (1 <= size <= _MOST_DIGITS and scale <= size):
-        raise ValueError(f"the type `{text}` must have from 1 to {_MOST_DIGITS} digits, and not more behind the point")
+        raise ValueError(f"the type `{text}` must have from 1 to {_MOST_DIGITS} digits, and no more after the point")
     return ColumnType(name, size, scale)

@@ -62,7 +62,7 @@ def judge(
         more = f" and {plural(len(missing) - _SHOWN, 'other', 'others')}" if len(missing) > _SHOWN else ""
         yield Check("rights", False, f"lacks {', '.join(missing[:_SHOWN])}{more}", hint, ExitCode.CREDENTIAL)
     else:
-        yield Check("rights", True, f"all that `{expected}` is to have")
+        yield Check("rights", True, f"all that `{expected}` needs")
 
 
 def in_words(missing: Sequence[Right]) -> list[str]:

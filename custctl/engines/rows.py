@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from custctl.schema.own import Field
 
 
-BACKUPS = Remains("backups", "custctl does not know them: they hold the values until they are deleted")
+BACKUPS = Remains("backups", "custctl does not manage them: they contain the values until they are deleted")
 """What every engine leaves behind."""
 
 

@@ -138,7 +138,7 @@ class Provider:
         except ValueError:
             found = None
         if not isinstance(found, dict):
-            raise UnavailableError(f"`{self._web.host}` answered with something else than a JSON object")
+            raise UnavailableError(f"`{self._web.host}` answered with something other than a JSON object")
         return found
 
 

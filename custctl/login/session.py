@@ -289,5 +289,5 @@ def _secret_file(variable: str, environ: Mapping[str, str]) -> Secret:
     with suppress(UnicodeDecodeError):
         text = raw.decode().strip()
     if not text or len(raw) > _LARGEST or "\0" in text:
-        raise CredentialError(f"{what} holds no token or key", hint=hint)
+        raise CredentialError(f"{what} contains no token or key", hint=hint)
     return Secret(text)

@@ -50,7 +50,7 @@ def check_token(
         if name in claims and not (_is_time(claims[name]) and claims[name] <= now + LEEWAY):
             raise CredentialError(f"the {what} is not valid yet", hint="check this machine's clock")
     if nonce is not None and claims.get("nonce") != nonce:
-        raise CredentialError(f"the {what} answers another login")
+        raise CredentialError(f"the {what} belongs to another login")
     subject = claims.get("sub")
     if not isinstance(subject, str) or not subject.strip() or len(subject) > 200 or not subject.isprintable():
         raise CredentialError(f"the {what} has no usable subject (`sub`)")
@@ -77,7 +77,7 @@ def _verified(token: str, keys: Mapping[str, Any], what: str) -> dict[str, Any]:
             hint="its algorithm must be one with a public key, such as RS256 or ES256",
         ) from None
     if not isinstance(claims, dict):
-        raise CredentialError(f"the {what} holds no claims")
+        raise CredentialError(f"the {what} contains no claims")
     return claims
 
 

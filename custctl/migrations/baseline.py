@@ -184,7 +184,7 @@ def _adopted(state: State, environment: str, location: str) -> tuple[Record, ...
     if later or not state.records:
         names = ", ".join(f"`{name}`" for name in later) or "nothing"
         raise RefusedError(
-            f"the adoption of {location} cannot be taken back: {names} was applied after it",
+            f"the adoption of {location} cannot be undone: {names} was applied after it",
             hint="write a script that changes what is left",
             details={"applied": later},
         )

@@ -91,7 +91,7 @@ def _shape(database: Database, status: Status) -> Iterator[Check]:
         told.add(fix)
     if not comparison.differences:
         unknown = ", ".join(f"`{name}`" for name in comparison.unknown)
-        yield Check("shape", True, f"as the scripts make it{f'; not known of {unknown}' if unknown else ''}")
+        yield Check("shape", True, f"matches the scripts{f'; unknown for {unknown}' if unknown else ''}")
 
 
 def _fix_in_words(database: Database, fix: Fix, told: set[Fix]) -> str:
@@ -143,7 +143,7 @@ def _deferred(state: State) -> Iterator[Check]:
     if left_out:
         names = ", ".join(f"`{index.name}`" for index in left_out)
         hint = "wait if an import is running; otherwise run `custctl migrate`, which builds them"
-        yield Check("indexes", False, f"left out for an import: {names}", hint, ExitCode.INCOMPLETE)
+        yield Check("indexes", False, f"dropped for an import: {names}", hint, ExitCode.INCOMPLETE)
 
 
 def _pseudonyms(database: Database, state: State, environment: str) -> Iterator[Check]:

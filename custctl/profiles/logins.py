@@ -28,7 +28,7 @@ def read_login(values: Values, fields: Fields) -> Login | None:
     scopes = _words(values, fields, "login.scopes")
     for scope in scopes:
         if not re.fullmatch(_SCOPE, scope):
-            values.note(values.lines["login.scopes"], "`login.scopes` holds what is no scope")
+            values.note(values.lines["login.scopes"], "`login.scopes` contains an invalid scope")
     if issuer is not None and not _is_issuer(issuer):
         hint = "for example `https://login.example.com`; plain `http` only to this machine"
         values.note(values.lines["login.issuer"], "`login.issuer` is not an `https` URL", hint)

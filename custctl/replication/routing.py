@@ -171,14 +171,14 @@ class Routing:
         """Warn that the position of a write could not be read."""
         if self._spread:
             self._tell.warn(
-                f"it is written, but the position that a replica needs to show it is unknown: {error.message}",
+                f"the write is committed, but the position that a replica must reach to show it is unknown: {error.message}",
                 hint="the next reads may not show it",
             )
 
     def unconfirmed(self, where: str) -> None:
         """Warn that a write is committed, but no synchronous standby confirmed it."""
         self._tell.warn(
-            f"it is committed at {where}, and no synchronous standby confirmed it in time: it is lost if"
+            f"the write is committed at {where}, but no synchronous standby confirmed it in time: it is lost if"
             " that node is lost",
             hint=f"`synchronous_standby_names` there names standbys that are not attached; {_LOOK}",
         )

@@ -104,7 +104,7 @@ class RefusedError(CustctlError):
 
 
 class PendingError(CustctlError):
-    """The schema is missing, older than this program needs, or not as its scripts make it."""
+    """The schema is missing, older than this program needs, or different from its scripts."""
 
     exit_code = ExitCode.PENDING
 
@@ -174,13 +174,13 @@ class StatementError(Exception):
 
 
 def other_shape(where: str, text: str) -> PendingError:
-    """Return the error for a table that is not as its scripts make it.
+    """Return the error for a table that differs from its scripts.
 
     Args:
         where: the database or node, as messages name it.
         text: what is wrong, in the server's own words.
     """
     return PendingError(
-        f"the schema of {where} is not as its scripts make it: {text}",
+        f"the schema of {where} differs from its scripts: {text}",
         hint="run `custctl migrate`; if nothing is pending, `custctl doctor` shows what differs, and a statement for each",
     )

@@ -71,7 +71,7 @@ def test_a_list_without_progress_is_given_up(page: Callable[[Asked], Answer]) ->
 
     with peer(answer) as other:
         provider = Scim(other.url, "t", PATIENCE)
-        with pytest.raises(ProviderRefusedError, match="does not page its list"):
+        with pytest.raises(ProviderRefusedError, match="does not paginate its list"):
             list(provider.pages(time.sleep))
         provider.close()
     assert len(other.asked) < 40

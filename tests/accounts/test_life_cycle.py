@@ -369,7 +369,7 @@ def test_a_list_without_an_end_is_given_up(local: Place, facade: Front) -> None:
 
     facade.fault = same_page
     error = local.refused(12, "identity", "verify")
-    assert "does not page its list" in error["message"]
+    assert "does not paginate its list" in error["message"]
     assert len(facade.peer.asked) < 5
 
 

@@ -141,7 +141,7 @@ def test_an_import_killed_at_any_moment_is_run_again_and_leaves_every_index(plac
     assert sorted(exact) == sorted(contained)
     assert sorted(listed) == place.emails()
     doctor = place.run("doctor")
-    assert ("left out for an import" in doctor.out) == bool(away), doctor.out
+    assert ("dropped for an import" in doctor.out) == bool(away), doctor.out
     place.ok("customer", "import", "in.csv", "--on-conflict", "skip")
     check_whole(place, before)
     wanted = sorted(f"c{n}@example.com" for n in range(1, ROWS + 1) if str(n)[0] == "1")
@@ -163,7 +163,7 @@ def test_a_slow_search_says_why(place: Place, monkeypatch: pytest.MonkeyPatch) -
     killed_midway(place)
     for one in (("search", "--contains", "irst 1"), ("list", "--sort", "city")):
         told = place.ok("customer", *one).err
-        assert ("an import has left indexes out" in told) == (place.engine in DEFERS)
+        assert ("an import has dropped indexes" in told) == (place.engine in DEFERS)
     place.ok("migrate")
     assert "indexes" not in place.ok("customer", "search", "--contains", "irst 1").err
 

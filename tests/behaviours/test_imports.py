@@ -145,7 +145,7 @@ def test_bad_rows_are_kept_as_they_were_and_good_ones_land(migrated: Place) -> N
     assert found[0]["_reason"].startswith("`email` is not a valid address")
     assert "`first_name` is required" in found[0]["_reason"]
     assert found[1]["_reason"] == "`last_name` has 101 characters, 100 are allowed"
-    assert found[2]["_reason"] == "`last_name` holds the control character U+001F"
+    assert found[2]["_reason"] == "`last_name` contains the control character U+001F"
     assert {row["email"]: (row["first_name"], row["status"]) for row in rows(place)} == {
         "fox@example.com": ("🦊", "closed"), "ok@example.com": ("A", "active")
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What is not as the scripts make it is named, with a statement that fixes it, and crashes nothing."""
+"""Each difference from the scripts is named, with a statement that fixes it, and crashes nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def differences(place: Place) -> list[dict[str, Any]]:
         return []
     assert result.code == 11, result.err
     found: list[dict[str, Any]] = result.error["details"]["differences"]
-    warned = [text for text in result.told if text.startswith("the schema is not as the scripts make it: ")]
+    warned = [text for text in result.told if text.startswith("the schema differs from the scripts: ")]
     assert len(warned) == len(found)
     return found
 
@@ -71,7 +71,7 @@ def test_what_is_known_of_the_product_s_scripts_is_what_a_database_shows(empty: 
 def test_a_new_schema_is_as_the_scripts_make_it(migrated: Place) -> None:
     assert differences(migrated) == []
     [line] = shape_lines(migrated, 0)
-    assert (line["state"], line["value"]) == ("ok", "as the scripts make it")
+    assert (line["state"], line["value"]) == ("ok", "matches the scripts")
 
 
 _EVERYWHERE = {

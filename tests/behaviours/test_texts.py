@@ -79,10 +79,10 @@ def test_control_characters_are_refused(shared: Place, char: str) -> None:
     )
     result = shared.run("customer", "import", "one.jsonl")
     assert result.code == 10
-    assert f"`first_name` holds the control character U+{ord(char):04X}" in result.err
+    assert f"`first_name` contains the control character U+{ord(char):04X}" in result.err
     if char != "\0":  # which no argument can hold
         error = shared.refused(9, "customer", "add", "--email", "x@example.com", "--first-name", f"a{char}b")
-        assert error["details"]["fields"]["first_name"] == f"holds the control character U+{ord(char):04X}"
+        assert error["details"]["fields"]["first_name"] == f"contains the control character U+{ord(char):04X}"
 
 
 def test_emails_that_differ_in_any_character_are_two(shared: Place) -> None:

@@ -104,7 +104,7 @@ def test_a_server_is_told_with_node_login_rights_and_clock(patient: Patient) -> 
     assert checks["credential"]["value"] == "CUSTCTL_DB_PASSWORD"
     assert checks["node"]["value"] == f"`a` ({place.plain['nodes'][0]['host']}:{place.plain['nodes'][0]['port']})"
     assert checks["login"]["value"].startswith(f"{place.user}, ")
-    assert checks["rights"]["value"] == f"all that `{ADMIN}` is to have"
+    assert checks["rights"]["value"] == f"all that `{ADMIN}` needs"
     assert checks["writes"]["value"] == "taken"
     assert checks["clock"]["value"].endswith(" s between this machine and the server")
     version = {"postgresql": "PostgreSQL 1", "mssql": ("SQL Server ", "Babelfish ")}[patient.project.engine]
@@ -326,7 +326,7 @@ def test_logins_are_told_with_their_roles_and_what_they_lack(
         if role:
             checks = patient.checks("--env", login)
             assert checks["roles"]["value"] == role
-            assert checks["rights"]["value"] == f"all that `{role}` is to have"
+            assert checks["rights"]["value"] == f"all that `{role}` needs"
             assert checks["login"]["value"] == f"{login}, by scram-sha-256"
     checks = patient.checks("--env", "owner")
     assert checks["roles"]["value"] == ADMIN
@@ -346,7 +346,7 @@ def test_logins_are_told_with_their_roles_and_what_they_lack(
     checks = patient.checks("--env", "reader")
     assert (checks["roles"]["value"], checks["rights"]["value"]) == (
         "none of custctl's",
-        f"all that `{SUPPORT}` is to have",
+        f"all that `{SUPPORT}` needs",
     )
     made.drop()
 
@@ -354,7 +354,7 @@ def test_logins_are_told_with_their_roles_and_what_they_lack(
 def test_a_server_whose_log_holds_values(postgresql_patient: Patient, own_postgresql: PostgresqlServer) -> None:
     patient = postgresql_patient
     told = patient.checks()["server log"]
-    assert (told["state"], told["value"], told["hint"]) == ("ok", "holds no values of statements", None)
+    assert (told["state"], told["value"], told["hint"]) == ("ok", "contains no values of statements", None)
     own_postgresql.sql("ALTER SYSTEM SET log_statement = mod")
     own_postgresql.sql("ALTER SYSTEM SET session_preload_libraries = auto_explain")
     with own_postgresql.connect() as connection:
@@ -369,7 +369,7 @@ def test_a_server_whose_log_holds_values(postgresql_patient: Patient, own_postgr
     own_postgresql.sql("ALTER SYSTEM SET log_parameter_max_length = 0")
     own_postgresql.sql("ALTER SYSTEM RESET session_preload_libraries")
     own_postgresql.sql("SELECT pg_reload_conf()")
-    assert patient.checks()["server log"]["value"] == "holds no values of statements"
+    assert patient.checks()["server log"]["value"] == "contains no values of statements"
 
 
 def test_limits_and_fences(postgresql_patient: Patient, own_postgresql: PostgresqlServer) -> None:

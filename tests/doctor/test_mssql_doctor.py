@@ -72,7 +72,7 @@ def test_a_server_that_tells_all() -> None:
         "certificate": "not shown: [Errno 111] Connection refused",
         "login": "clerk, in the database as clerk, by password",
         "roles": OPERATOR,
-        "rights": f"all that `{OPERATOR}` is to have",
+        "rights": f"all that `{OPERATOR}` needs",
         "default schema": "dbo",
         "snapshots": "an export reads one consistent state; readers do not wait for writers",
         "sessions": "12 of 32767",
@@ -109,7 +109,7 @@ def test_rights_that_are_missing() -> None:
     # One of no role: support's columns are granted, and no more.
     nobody = {**ALL, "IS_ROLEMEMBER.*custctl_operator": [(0,)]}
     checks = told({"HAS_PERMS.*UNION": lacking, **nobody})
-    assert (checks["roles"].value, checks["rights"].value) == ("none of custctl's", f"all that `{SUPPORT}` is to have")
+    assert (checks["roles"].value, checks["rights"].value) == ("none of custctl's", f"all that `{SUPPORT}` needs")
 
 
 def test_an_administrator_lacks_what_altering_takes() -> None:
@@ -119,10 +119,10 @@ def test_an_administrator_lacks_what_altering_takes() -> None:
     assert checks["roles"].value == f"{OPERATOR}, {ADMIN}"
     assert checks["rights"].value == "lacks CREATE TABLE in the database, ALTER on the schema `dbo`"
     checks = told({"HAS_PERMS.*UNION": rights(), **member, **ALL})
-    assert checks["rights"].value == f"all that `{ADMIN}` is to have"
+    assert checks["rights"].value == f"all that `{ADMIN}` needs"
     owner = {"IS_ROLEMEMBER.*db_owner": [(1,)]}
     checks = told({"HAS_PERMS.*UNION": rights(), **refused, **owner, **ALL})
-    assert (checks["roles"].value, checks["rights"].value) == ("db_owner", f"all that `{ADMIN}` is to have")
+    assert (checks["roles"].value, checks["rights"].value) == ("db_owner", f"all that `{ADMIN}` needs")
 
 
 def test_where_all_rights_at_once_are_too_much_they_are_asked_for_one_by_one() -> None:
@@ -136,7 +136,7 @@ def test_where_all_rights_at_once_are_too_much_they_are_asked_for_one_by_one() -
 
     checks = told({r"HAS_PERMS.*\bOBJECT\b": one, **ALL})
     assert len(asked) == len(all_rights())
-    assert checks["rights"].value == f"all that `{OPERATOR}` is to have"
+    assert checks["rights"].value == f"all that `{OPERATOR}` needs"
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_good_ones_land_and_bad_ones_are_rejected_as_they_were(ready: Project, c
     held = read_csv(text) if chosen == "csv" else [json.loads(line) for line in text.split("\n")[:-1]]
     assert [row["first_name"] for row in held] == REFUSED
     # Every reject says which field is bad, and nothing of what it holds.
-    reason = r"`first_name` (holds the control character U\+[0-9A-F]{4}|has \d+ characters, 100 are allowed)( \(`--join-lines` [a-z ]+\))?"
+    reason = r"`first_name` (contains the control character U\+[0-9A-F]{4}|has \d+ characters, 100 are allowed)( \(`--join-lines` [a-z ]+\))?"
     assert all(re.fullmatch(reason, row["_reason"]) for row in held)
 
 

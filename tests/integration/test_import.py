@@ -217,7 +217,7 @@ def test_rejects_can_be_mended_and_imported(ready: Project) -> None:
     assert held[2] == 'not an address;"E;'
     assert held[3].startswith('F";G;3;;4;')
     assert "`email`" in held[3]
-    assert "`first_name` holds the control character U+000A" in held[3]
+    assert "`first_name` contains the control character U+000A" in held[3]
     assert held[4].startswith("h@example.com;H;I;4;;6;has 4 cells")
     assert held[5].startswith("j@example.com;J;K;5;6;7;has 6 cells")
     assert held[5].endswith(";7")

@@ -91,7 +91,7 @@ def test_a_connection_late_in_a_long_run_gets_a_fresh_token(tmp_path: Path, monk
 
 
 def test_a_token_that_libpq_would_not_send_is_refused() -> None:
-    with pytest.raises(CredentialError, match="characters that PostgreSQL does not take"):
+    with pytest.raises(CredentialError, match="characters that PostgreSQL does not accept"):
         hand_over(ISSUER, "a token")
 
 

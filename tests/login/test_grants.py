@@ -152,7 +152,7 @@ def test_the_browser_must_bring_the_answer_to_this_login(scripted: ScriptedProvi
     path, form = scripted.asked[-1] if scripted.asked[-1][0] == "/token" else scripted.asked[-2]
     assert (path, form["code"]) == ("/token", "c")
     assert len(form["code_verifier"]) >= 43
-    with pytest.raises(CredentialError, match="answers another login"):
+    with pytest.raises(CredentialError, match="belongs to another login"):
         answer(nonce="another")
     with pytest.raises(CredentialError, match="the answer in the browser is not from"):
         answer(iss="https://evil.example")
@@ -180,7 +180,7 @@ def _frozen(handler: BaseHTTPRequestHandler) -> None:
         (_endless, "answer"),
         (_frozen, "does not answer in time"),
         ((500, {}), "answered with status 500"),
-        ((200, []), "something else than a JSON object"),
+        ((200, []), "something other than a JSON object"),
     ],
     ids=["endless", "frozen", "500", "a list"],
 )

@@ -149,7 +149,7 @@ def test_a_job_proves_itself_by_a_secret_or_brings_a_token(desk: Desk, issuer: I
     file.write_text(f"{token}\n")
     desk.project.environ["CUSTCTL_TOKEN_FILE"] = str(file)
     assert desk.ok("whoami", "-o", "json").json["source"] == "CUSTCTL_TOKEN_FILE"
-    assert desk.refused(2, "login")["message"] == "the environment holds a token or a client's key already"
+    assert desk.refused(2, "login")["message"] == "the environment already contains a token or a client's key"
     head, claims, signature = token.split(".")
     file.write_text(f"{head}.{claims}.{signature[:-8]}AAAAAAAA")
     error = desk.refused(4, "whoami")

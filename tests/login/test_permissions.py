@@ -103,7 +103,7 @@ def test_whoever_is_not_logged_in_is_refused_before_anything_is_done(
         ("{issuer: 'https://l', client_id: x, roles: {owner: a}}", "unknown key `login.roles.owner`"),
         (
             "{issuer: 'https://l', client_id: x, scopes: ['a b'], roles: {admin: a}}",
-            "`login.scopes` holds what is no scope",
+            "`login.scopes` contains an invalid scope",
         ),
         ("{issuer: 'https://l', client_secret: x, roles: {admin: a}}", "a profile must not contain a password"),
     ],

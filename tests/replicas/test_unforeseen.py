@@ -195,7 +195,7 @@ def test_what_fails_behind_a_finished_run_is_a_warning(
     monkeypatch.setattr(Run, "execute", executed)
     done = site.ok(*SWITCHOVER, "b", "-o", "json")
     assert done.json["to"] == "b"
-    assert "cannot determine again how much may be lost" in done.err
+    assert "cannot check again how much may be lost" in done.err
     assert "s3cret" not in done.err
     assert cluster.roles() == AFTER
 

@@ -354,7 +354,7 @@ def test_an_operator_imports_beside_the_indexes_that_only_an_admin_can_build_aga
     (staff.path / "more.csv").write_text(ROWS.replace("@", "+more@"))
     told = staff.ok("admin", "customer", "import", "more.csv").err
     assert ("secondary indexes" in told) == isinstance(staff.office.server, PostgresqlServer)
-    assert "left out for an import" not in staff.inside.run("doctor").out
+    assert "dropped for an import" not in staff.inside.run("doctor").out
 
 
 def test_an_operator_says_who_can_build_indexes_that_were_left_out(staff: Staff) -> None:

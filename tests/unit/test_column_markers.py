@@ -74,7 +74,7 @@ def test_types_are_read(text: str, expected: ColumnType) -> None:
         ("uuid(3)", "must be written `uuid`"),
         ("text(0)", "a length from 1"),
         ("decimal(39,2)", "from 1 to 38 digits"),
-        ("decimal(2,3)", "not more behind the point"),
+        ("decimal(2,3)", "no more after the point"),
         ("", "types: `text(N)`"),
     ],
 )

@@ -197,7 +197,7 @@ def test_a_name_with_a_comma_is_not_guessed(chosen: str) -> None:
     held = {"email": "a@x.com", "Name": "Lovelace, Ada"}
     text = json.dumps(held) if chosen == "jsonl" else "email;Name\na@x.com;Lovelace, Ada\n"
     (row,) = rows(text, chosen, ["first_name,last_name=Name"])
-    assert row.problem == "the name holds a comma: map the column to `last_name,first_name` if it is `Last, First`"
+    assert row.problem == "the name contains a comma: map the column to `last_name,first_name` if it is `Last, First`"
 
 
 @pytest.mark.parametrize(

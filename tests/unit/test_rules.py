@@ -219,7 +219,7 @@ def test_every_bad_field_is_named_at_once() -> None:
         "first_name": "is required",
         "last_name": "is required",
         "phone": "has 41 characters, 40 are allowed",
-        "city": "holds the control character U+001B",
+        "city": "contains the control character U+001B",
         "region": "must be text",
         "status": "must be `active`, `suspended` or `closed`",
     }
@@ -291,7 +291,7 @@ def test_whole_rows_are_judged_as_single_customers_are(cells: list[str]) -> None
 def test_a_cell_with_a_line_feed_is_not_two_cells() -> None:
     judge = RowValidator(["first_name", "last_name"], partial=True)
     assert judge(["Ada\nLovelace"]) == (None, "the row has 1 cells, the header 2")
-    assert judge(["Ada", "Love\nlace"]) == (None, "`last_name` holds the control character U+000A")
+    assert judge(["Ada", "Love\nlace"]) == (None, "`last_name` contains the control character U+000A")
 
 
 def test_cells_from_json_may_be_null_or_wrong() -> None:

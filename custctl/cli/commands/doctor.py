@@ -39,8 +39,8 @@ def doctor(
         bool,
         typer.Option(
             "--check",
-            help="Print one line for each fault and nothing else. Exit 3 if something is unreachable, 4 on a credential,"
-            " 8 if the schema does not fit, 12 if replicas or indexes are degraded; the first of these.",
+            help="Print one line for each fault and nothing else. Exit 3 if something is unreachable, 4 for a credential,"
+            " 8 for the schema, 12 if replicas or indexes are degraded; the first that applies.",
         ),
     ] = False,
 ) -> None:

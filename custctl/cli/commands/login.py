@@ -44,7 +44,7 @@ def login(
     section = require_login(context)
     if is_a_job(context.environ):
         raise UsageError(
-            "the environment holds a token or a client's key already",
+            "the environment already contains a token or a client's key",
             hint="commands use it without a login; `custctl whoami` shows whose it is",
         )
     # Before the person starts a login that could not be stored.

@@ -29,7 +29,7 @@ def tell_indexes(console: Console, names: Sequence[str]) -> None:
     """Say which indexes a run would build besides its scripts."""
     if names:
         console.note(
-            f"it would also build {plural(len(names), 'index', 'indexes')}: {', '.join(f'`{n}`' for n in names)}"
+            f"the run would also build {plural(len(names), 'index', 'indexes')}: {', '.join(f'`{n}`' for n in names)}"
         )
 
 

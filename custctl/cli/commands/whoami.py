@@ -26,7 +26,7 @@ custctl whoami -o json
 """,
 )
 def whoami(ctx: typer.Context) -> None:
-    """Show the operator that the audit records: who is logged in, the role and until when."""
+    """Show who is logged in, with which role and until when. The audit records this operator."""
     context = Context.of(ctx)
     context.renderer.one(as_row(context, context.opened.session), COLUMNS)
 

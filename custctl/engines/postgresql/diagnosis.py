@@ -355,7 +355,7 @@ class _Look:
     def _server_log(self) -> Iterator[Check]:
         found = list(logging_values(dict(self._rows(SETTINGS))))
         if not found:
-            yield Check("server log", True, "holds no values of statements")
+            yield Check("server log", True, "contains no values of statements")
             return
         told = ", ".join(f"`{setting}`" for setting, _ in found)
         ends = " and ".join(f"`{setting}`" for setting in dict.fromkeys(setting for _, setting in found))
@@ -376,7 +376,7 @@ class _Look:
         if index:
             yield Check("substring search", True, "trigram index `customer_search`")
         elif installed and read_standing(self._connection).deferred is not None:
-            yield Check("substring search", True, "full scan: `customer_search` is left out for an import")
+            yield Check("substring search", True, "full scan: an import has dropped `customer_search`")
         elif installed:
             state = "INVALID" if index is False else "missing"
             hint = f"ask the owner of the tables to drop the index if it exists, then to run `{self._psql(script)}`"

@@ -48,14 +48,14 @@ def hand_over(issuer: str, token: str) -> None:
         UnavailableError: the driver's libpq is older than 18.
     """
     if not _TOKEN.fullmatch(token):
-        raise CredentialError("the access token holds characters that PostgreSQL does not take")
+        raise CredentialError("the access token contains characters that PostgreSQL does not accept")
     _tokens[issuer] = ctypes.create_string_buffer(token.encode())
     if _hooks:
         return
     install = function("PQsetAuthDataHook")
     if install is None:
         raise UnavailableError(
-            "the libpq of psycopg knows no tokens", hint="`auth: oauth` needs version 18: install `psycopg[binary]`"
+            "psycopg's libpq does not support tokens", hint="`auth: oauth` needs version 18: install `psycopg[binary]`"
         )
     hook = _Hook(_give)
     _hooks.append(hook)

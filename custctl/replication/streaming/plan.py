@@ -240,7 +240,7 @@ def _check_follows(replica: Replica, old: Replica) -> None:
     if leading.prepared:
         raise RefusedError(
             f"`{primary.name}` has {plural(leading.prepared, 'prepared transaction', 'prepared transactions')}, which"
-            " a fence does not hold off",
+            " a fence does not block",
             hint="commit them or roll them back; `pg_prepared_xacts` lists them",
         )
 

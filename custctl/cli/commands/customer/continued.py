@@ -42,7 +42,7 @@ class Continued:
         profile = self._context.profile
         if (last.profile, last.location) != (profile.name, profile.location):
             raise UsageError(
-                f"the last {self._kind} of this terminal is of profile `{last.profile}` ({last.location}), not of"
+                f"the last {self._kind} of this terminal used profile `{last.profile}` ({last.location}), not"
                 f" `{profile.name}` ({profile.location})",
                 hint=f"continue it with `--env {last.profile}`, or {self._kind} `{profile.name}` without `--next` first",
             )
@@ -57,7 +57,7 @@ class Continued:
 
     def ended(self) -> None:
         """Print a page without rows: the last one was shown before."""
-        self._context.console.note(f"the last {self._kind} of this terminal has ended: nothing follows")
+        self._context.console.note(f"the last {self._kind} of this terminal is complete: there are no more rows")
         self._context.renderer.many([], FIELDS)
 
     def remember(self, cursor: str | None, limit: int) -> str | None:

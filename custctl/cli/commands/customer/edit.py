@@ -43,8 +43,8 @@ def edit(
 ) -> None:
     """Edit a customer as YAML in $EDITOR.
 
-    If the row changes meanwhile, fields changed on one side only are merged; the others are shown as conflicts. What
-    was typed is kept for a day if it cannot be written.
+    If somebody else changes the customer meanwhile, fields that only one of you changed are merged, and the others are
+    shown as conflicts. If your changes cannot be written, they are kept for a day.
     """
     from custctl.cli.commands.customer.unsaved import Kept, edits_of
     from custctl.terminal.editor import EditedFile

@@ -38,7 +38,7 @@ def erase(
 ) -> None:
     """Erase all data held about a person, and report what was erased and what stays. Asks for confirmation.
 
-    A deleted customer is named by id. If the command is interrupted, run it again.
+    Name a deleted customer by id. If the command is interrupted, run it again.
     """
     from custctl.api.erasing import ErasureRequest
 

@@ -21,15 +21,15 @@ StatusFilter = Annotated[
     ),
 ]
 CountryFilter = Annotated[
-    str | None, typer.Option("--country", metavar="TEXT", help="Only customers of this country, an exact match.")
+    str | None, typer.Option("--country", metavar="TEXT", help="Only customers in this country; exact match.")
 ]
 Where = Annotated[
     list[str] | None,
     typer.Option(
         "--where",
         metavar="CONDITION",
-        help="Only customers for whom this holds: a field, one of `= != > >= < <= ~`, and a value; `~` is contains, or"
-        " `FIELD?` for any value. Repeatable: all must hold.",
+        help="Only customers that match: a field, one of `= != > >= < <= ~`, and a value, where `~` means contains; or"
+        " `FIELD?` for any value. Repeatable: all must match.",
         autocompletion=complete_where,
     ),
 ]

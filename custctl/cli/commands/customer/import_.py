@@ -134,9 +134,7 @@ def import_(
             from custctl.customers.encodings import encoding_hint
 
             encoding = work.reading.encoding.name
-            context.console.warn(
-                f"names of columns are not {encoding.upper()}", hint=encoding_hint(work.data, encoding)
-            )
+            context.console.warn(f"column names are not {encoding.upper()}", hint=encoding_hint(work.data, encoding))
         hints = _hints(work, result)
     _show(context, result, file, operation_id, dry_run=dry_run, rejects=rejects, hints=hints)
 

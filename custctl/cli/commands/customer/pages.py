@@ -99,10 +99,12 @@ def _note_why_slow(context: Context, query: Query) -> None:
 
             scanned = unserved(context.database, connection, query.where)
     if scanned:
-        context.console.note(f"slow, as no index serves the condition on {', '.join(f'`{name}`' for name in scanned)}")
+        context.console.note(
+            f"slow, because no index serves the condition on {', '.join(f'`{name}`' for name in scanned)}"
+        )
     if deferred:
         context.console.note(
-            "slow, as an import has left indexes out: it builds them at its end; if none is running, `custctl migrate` does"
+            "slow, because an import has dropped indexes: it builds them at its end; if no import is running, run `custctl migrate`"
         )
 
 

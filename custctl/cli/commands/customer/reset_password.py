@@ -19,7 +19,7 @@ custctl customer reset-password ada@example.com
 """,
 )
 def reset_password(ctx: typer.Context, who: WhoArgument, operation_id: OperationOption = None) -> None:
-    """Have the identity provider send a customer what a new password is set with. Nothing of it is shown here."""
+    """Have the identity provider send a customer a password reset. The code or link is not shown here."""
     context = Context.of(ctx)
     operation_id = operation(operation_id)
     context.announce(_COLUMNS)

@@ -27,7 +27,7 @@ def set_password(
 ) -> None:
     """Set a customer's password from a hidden prompt or `--stdin`; it is never shown.
 
-    With an identity provider it is set there, and stored nowhere else; otherwise it is stored as an argon2id hash.
+    With an identity provider, the password is set there and stored nowhere else; otherwise its argon2id hash is stored.
     """
     context = Context.of(ctx)
     operation_id = operation(operation_id)

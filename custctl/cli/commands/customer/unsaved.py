@@ -61,7 +61,7 @@ class Kept:
                 found.append(cls(path, typed, overlaid(document, typed), version_of(text), row, 0))
         if not found:
             raise NotFoundError(
-                f"nothing is kept of an edit of customer {row.id}", hint=f"begin with `custctl customer edit {row.id}`"
+                f"no edit of customer {row.id} is kept", hint=f"begin with `custctl customer edit {row.id}`"
             )
         first = found[0]
         return cls(first.path, first.typed, first.text, first.version, row, len(found) - 1)
@@ -85,7 +85,7 @@ class Kept:
         """Say what was kept."""
         since = f"; the customer has changed since, to version {self.row.version}" if self.is_outdated else ""
         at = f" at version {self.version}" if self.version else ""
-        context.console.note(f"kept of an edit{at}{since}:")
+        context.console.note(f"kept from an edit{at}{since}:")
         known = self.row.as_dict()
         values = typed_values(self.typed)
         rows = [(name, to_text(known.get(name)) or "(empty)", value or "(empty)") for name, value in values.items()]

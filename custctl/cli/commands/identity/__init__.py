@@ -9,8 +9,8 @@ _HERE = "custctl.cli.commands.identity"
 identity = group(
     "identity",
     {
-        "status": (f"{_HERE}.status:status", "Show the provider, what it can do, and the work that is left there."),
-        "sync": (f"{_HERE}.sync:sync", "Update the accounts that do not follow their customers yet."),
+        "status": (f"{_HERE}.status:status", "Show the provider, what it can do, and the pending work."),
+        "sync": (f"{_HERE}.sync:sync", "Do the pending work at the provider."),
         "verify": (f"{_HERE}.verify:verify", "Compare all customers with all accounts, and repair differences."),
         "migrate": (f"{_HERE}.migrate:migrate", "Move the passwords in this database to the provider."),
         "link": (f"{_HERE}.link:link", "Link an account at the provider to a customer."),

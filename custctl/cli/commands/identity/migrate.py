@@ -34,7 +34,7 @@ def migrate(
         int, typer.Option("--limit", min=0, metavar="N", help="Maximum passwords to move; 0 means no limit.")
     ] = 0,
 ) -> None:
-    """Move the passwords in this database to the provider, after confirmation; a run that is killed is resumed by the next.
+    """Move the passwords in this database to the provider, after confirmation; the next run resumes one that was killed.
 
     Auth0 imports the hashes, and customers notice nothing. Cognito and SCIM take none: the customer gets an account without
     a password, Cognito sends a code to set one, and the hash is deleted. Exits with 10 if passwords were rejected.

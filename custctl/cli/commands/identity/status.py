@@ -32,7 +32,7 @@ custctl identity status --env prod -o json
 """,
 )
 def status(ctx: typer.Context) -> None:
-    """Show the identity provider, what it can do, the accounts that are linked, and the work that is left there.
+    """Show the identity provider, what it can do, the linked accounts and the pending work.
 
     `hashes` counts the passwords that are still in this database. Fails if the provider does not answer.
     """

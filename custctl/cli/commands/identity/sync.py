@@ -25,9 +25,9 @@ def sync(
     ctx: typer.Context,
     limit: Annotated[int, typer.Option("--limit", min=0, metavar="N", help="Maximum customers; 0 means no limit.")] = 0,
 ) -> None:
-    """Update the accounts at the provider that do not follow their customers yet.
+    """Do the pending work at the provider: update the accounts that differ from their customers.
 
-    Two runs at once do no harm, and one that is killed is resumed by the next. Exits with 12 if something is left.
+    Two runs at once do no harm, and the next run resumes one that was killed. Exits with 12 if work is left.
     """
     context = Context.of(ctx)
     if context.profile.identity.is_local:

@@ -35,7 +35,7 @@ def verify(
 
     Finds customers without an account, accounts without a customer, emails and states that differ, and two accounts for
     one customer. The first 1,000 differences are looked up again before they are shown. `--fix` queues the repairs;
-    accounts that custctl did not make are never removed.
+    accounts that custctl did not create are never removed.
     """
     from custctl.accounts.drift import COLUMNS
 
@@ -54,7 +54,7 @@ def verify(
         context.console.note(read)
         if comparison.unconfirmed:
             many = plural(comparison.unconfirmed, "difference was", "differences were")
-            context.console.note(f"{many} not looked up again, so some may be over by now")
+            context.console.note(f"{many} not looked up again, so some may no longer exist")
         left = Counter(drift.kind for drift in comparison.drifts() if not (fix and _is_repaired(drift)))
         pending = sum(drift.pending for drift in comparison.drifts())
         repaired = counts.total() - left.total()

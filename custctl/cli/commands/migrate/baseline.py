@@ -41,7 +41,7 @@ def baseline(
         ),
     ] = None,
     undo: Annotated[
-        bool, typer.Option("--undo", help="Take an adoption back, as long as no script was applied after it.")
+        bool, typer.Option("--undo", help="Undo an adoption, as long as no script was applied after it.")
     ] = False,
     lock_timeout: LockTimeoutOption = "5m",
 ) -> None:
@@ -67,10 +67,10 @@ def baseline(
         _write(context, script, adoption)
     adoption.check()
     for name in adoption.comparison.unknown:
-        context.console.warn(f"`{name}` is not compared: only its author knows what it makes")
+        context.console.warn(f"`{name}` is not compared: custctl does not know what a script of your own makes")
     rows = [{"version": s.version, "description": s.description, "script": s.name} for s in scripts]
     if dry_run:
-        context.console.note("dry run: nothing was changed; the schema is as the scripts make it")
+        context.console.note("dry run: nothing was changed; the schema matches the scripts")
         tell_indexes(context.console, [index.name for index in adoption.indexes])
         context.renderer.many(rows, _COLUMNS)
         return
@@ -108,6 +108,6 @@ def _undo(context: Context, patience: float) -> None:
     context.confirm_in_production(f"take the adoption of {context.profile.location} back?")
     with context.console.steps() as step:
         migrations.undo_baseline(lock_timeout=patience, listener=Reporter(context, step))
-    context.wrote("the adoption was taken back", "`custctl migrate status` shows it")
+    context.wrote("the adoption was undone", "`custctl migrate status` shows it")
     rows = [{"version": r.version, "description": r.description, "script": r.name} for r in adopted]
     context.renderer.many(rows, _COLUMNS)

@@ -39,7 +39,7 @@ def new(
     ] = None,
     default: Annotated[
         str | None,
-        typer.Option("--default", metavar="VALUE", help="Its value where none is given; it can then not be empty."),
+        typer.Option("--default", metavar="VALUE", help="Its value if none is given; the field then cannot be empty."),
     ] = None,
     index: Annotated[bool, typer.Option("--index", help="Add an index, for lists that sort or filter by it.")] = False,
     personal: Annotated[
@@ -51,7 +51,7 @@ def new(
 ) -> None:
     """Create the next numbered script, one file per engine. No database is needed.
 
-    With --add-field the script adds a field of your own to customers; what must run apart, such as building an index without a lock, goes into a second script.
+    With --add-field the script adds a field of your own to customers; what must run separately, such as building an index without a lock, goes into a second script.
     """
     from custctl.migrations.authoring import new_scripts
     from custctl.migrations.fields import FieldRequest

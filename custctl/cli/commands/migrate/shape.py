@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def tell_shape(context: Context, comparison: Comparison) -> None:
     """Warn of each difference."""
     for difference in comparison.differences:
-        context.console.warn(f"the schema is not as the scripts make it: {difference.sentence}")
+        context.console.warn(f"the schema differs from the scripts: {difference.sentence}")
 
 
 def check_shape(comparison: Comparison) -> None:
@@ -27,7 +27,7 @@ def check_shape(comparison: Comparison) -> None:
 
     if comparison.differences:
         raise MigrationError(
-            f"the schema is not as the scripts make it: {plural(len(comparison.differences), 'difference', 'differences')}",
+            f"the schema differs from the scripts: {plural(len(comparison.differences), 'difference', 'differences')}",
             hint="`custctl doctor` shows a statement for each",
             details={"differences": comparison.documents()},
         )

@@ -43,11 +43,11 @@ def status(
         bool,
         typer.Option(
             "--check",
-            help="Exit 8 when anything is pending; 11 when an applied script has changed or is missing, or the schema is not as the scripts make it.",
+            help="Exit 8 when anything is pending; 11 when an applied script has changed or is missing, or the schema differs from the scripts.",
         ),
     ] = False,
 ) -> None:
-    """Show what is applied, pending, drifted or missing, and what of the schema is not as the scripts make it. Reads only."""
+    """Show what is applied, pending, drifted or missing, and where the schema differs from the scripts. Reads only."""
     from custctl.cli.commands.migrate.shape import check_shape, tell_shape
     from custctl.cli.commands.reporting import tell_lacking
     from custctl.migrations.plan import check_plan

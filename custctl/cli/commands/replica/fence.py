@@ -26,7 +26,7 @@ def fence(
         typer.Argument(metavar="[NODE]", help="A node of the profile.", show_default="the primary"),
     ] = None,
 ) -> None:
-    """Stop a node from accepting writes, end its clients' sessions, and print what keeps them out."""
+    """Stop a node from accepting writes, end its clients' sessions, and print how writes are blocked."""
     context = Context.of(ctx)
     context.announce(_COLUMNS)
     with context.client.replicas.driver(changes=True) as driver:

@@ -138,7 +138,7 @@ def _loss(context: Context, plan: Plan, run: Run) -> Loss:
         return run.driver.loss(plan)
     except Exception as error:  # noqa: BLE001 - the run succeeded, and its caller must learn that
         why = f": {error.message}" if isinstance(error, CustctlError) else ""
-        context.console.warn(f"cannot determine again how much may be lost{why}")
+        context.console.warn(f"cannot check again how much may be lost{why}")
         return plan.loss
 
 
