@@ -365,7 +365,7 @@ class Scim:
         return kind if isinstance(kind, str) and kind.isalpha() and len(kind) < 40 else None
 
     def _nonsense(self) -> ProviderUnavailableError:
-        return ProviderUnavailableError(f"{self.name} gave an unexpected answer, or one that is not SCIM")
+        return ProviderUnavailableError(f"{self.name} gave an answer that does not fit the request, or is not SCIM")
 
 
 class _UnknownFilterError(Exception):
