@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.binding import Binding
 from textual.widgets import Input
 
-from custctl.browser import told
+from custctl.browser import lines
 from custctl.browser.asking import ConfirmScreen, FormScreen
 from custctl.browser.form import Form
 from custctl.browser.frame import Frame, LinesScreen
@@ -234,7 +234,7 @@ class ConflictScreen(LinesScreen[dict[str, bool]]):
 
     def draw(self) -> None:
         """Show the fields."""
-        self._owners, rows = told.conflicts(self._conflicts, self._mine, self.room, was_known=self._was_known)
+        self._owners, rows = lines.conflicts(self._conflicts, self._mine, self.room, was_known=self._was_known)
         self.say("someone else changed the same fields: nothing was written", rows)
 
     def action_decide(self, mine: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 
-from custctl.browser import told
+from custctl.browser import lines
 from custctl.browser.editing import delete, edit
 from custctl.browser.frame import LinesScreen
 from custctl.support.errors import CustctlError
@@ -55,7 +55,7 @@ class RecordScreen(LinesScreen[None]):
 
     def draw(self) -> None:
         """Show the fields."""
-        self._owners, rows = told.record(self.row, self.room)
+        self._owners, rows = lines.record(self.row, self.room)
         self.say(f"customer {self.row.id}", rows)
 
     def action_again(self) -> None:
@@ -120,7 +120,7 @@ class HistoryScreen(LinesScreen[None]):
 
     def draw(self) -> None:
         """Show the events."""
-        rows = [] if self._history is None else told.history(self._history, self.room)
+        rows = [] if self._history is None else lines.history(self._history, self.room)
         self.say(f"history of customer {self._customer}", rows)
 
     def action_again(self) -> None:

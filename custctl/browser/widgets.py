@@ -15,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from custctl.browser.columns import cut
-from custctl.browser.told import wrapped
+from custctl.browser.lines import wrapped
 from custctl.support.errors import ConflictError, InvalidError, NotFoundError, UsageError
 from custctl.support.text import visible
 

@@ -38,7 +38,7 @@ class Reader:
         rows: opens the database, when it is first needed.
         learn: called with the id of the database; returns its cache if it differs from the current one, else None.
         is_down: tells whether the database is known to be down, at almost no cost.
-        told: called with notes for a person.
+        note: called with notes for a person.
     """
 
     def __init__(
@@ -47,13 +47,13 @@ class Reader:
         rows: Callable[[], Rows],
         learn: Callable[[str | None], Cache | None],
         is_down: Callable[[], bool],
-        told: Callable[[str], None],
+        note: Callable[[str], None],
     ) -> None:
         self._cache = cache
         self._rows = rows
         self._learn = learn
         self._is_down = is_down
-        self._told = told
+        self._note = note
         self._has_failed = False
 
     def get(self, who: str, demands: Demands) -> Found:
@@ -118,7 +118,7 @@ class Reader:
     def _failed(self, error: CacheError) -> None:
         if not self._has_failed:
             self._has_failed = True
-            self._told(f"the cache is not used: {error}")
+            self._note(f"the cache is not used: {error}")
 
     def _stale(self, look: Look, row: Customer, demands: Demands, why: CustctlError) -> Found:
         has_it = f"{why.message}; the cache has it, {look.age:.1f} s old"

@@ -176,34 +176,36 @@ def _passwords(dialect: Dialect) -> dict[str, Executable]:
 
 
 def _audit(dialect: Dialect) -> dict[str, Executable]:
-    told, number = customer_audit.c, bindparam("number", type_=customer_audit.c.customer_id.type)
-    of = told.customer_id == number
-    operation = told.operation_id == bindparam("operation")
-    has_values = told.held_values.is_not(None)
-    last = sa.select(sa.func.max(told.sequence)).where(of).scalar_subquery()
-    last_hash = sa.select(told.row_hash).where(of, told.sequence == last).scalar_subquery()
+    entry, number = customer_audit.c, bindparam("number", type_=customer_audit.c.customer_id.type)
+    of = entry.customer_id == number
+    operation = entry.operation_id == bindparam("operation")
+    has_values = entry.held_values.is_not(None)
+    last = sa.select(sa.func.max(entry.sequence)).where(of).scalar_subquery()
+    last_hash = sa.select(entry.row_hash).where(of, entry.sequence == last).scalar_subquery()
     login = dialect.login()
     ends = (dialect.now().label("now"), login.label("login"), last.label("sequence"), last_hash.label("row_hash"))
     batch = sa.and_(
-        told.customer_id == sa.literal_column("0"), told.last_customer_id >= number, told.first_customer_id <= number
+        entry.customer_id == sa.literal_column("0"), entry.last_customer_id >= number, entry.first_customer_id <= number
     )
     history = sa.or_(of, batch)
     changes = sa.and_(
-        told.customer_id == sa.literal_column("0"), told.action.in_([fixed("switchover"), fixed("failover")])
+        entry.customer_id == sa.literal_column("0"), entry.action.in_([fixed("switchover"), fixed("failover")])
     )
     written = {
-        column.name: bindparam(column.name, type_=column.type) for column in told if column.name not in _MADE_THERE
+        column.name: bindparam(column.name, type_=column.type) for column in entry if column.name not in _MADE_THERE
     }
     return {
         "audit.ends": sa.select(*ends),
         "audit.append": sa.insert(customer_audit).values({**written, "database_login": login}),
-        "audit.operation": sa.select(customer_audit).where(operation).order_by(told.part),
-        "audit.action": sa.select(told.action).where(operation, told.part == bindparam("number_of_part")),
-        "audit.history": sa.select(customer_audit).where(history).order_by(told.id),
-        "audit.history_facts": sa.select(*facts()).where(history).order_by(told.id),
-        "audit.values": sa.select(told.version, told.held_values).where(of, has_values).order_by(told.sequence.desc()),
+        "audit.operation": sa.select(customer_audit).where(operation).order_by(entry.part),
+        "audit.action": sa.select(entry.action).where(operation, entry.part == bindparam("number_of_part")),
+        "audit.history": sa.select(customer_audit).where(history).order_by(entry.id),
+        "audit.history_facts": sa.select(*facts()).where(history).order_by(entry.id),
+        "audit.values": sa.select(entry.version, entry.held_values)
+        .where(of, has_values)
+        .order_by(entry.sequence.desc()),
         "audit.erase": sa.update(customer_audit).where(of, has_values).values(held_values=sa.null(), salt=sa.null()),
-        "audit.changes": sa.select(*facts()).where(changes).order_by(told.sequence),
+        "audit.changes": sa.select(*facts()).where(changes).order_by(entry.sequence),
     }
 
 
@@ -296,7 +298,7 @@ def _outbox() -> dict[str, Executable]:
         .values(
             attempts=row.attempts + one,
             next_attempt_at=given("again", "next_attempt_at"),
-            last_error=bindparam("told"),
+            last_error=bindparam("entry"),
             **let_go,
         ),
         "outbox.customers": sa.select(row.customer_id).where(row.customer_id > none).order_by(row.customer_id),

@@ -37,7 +37,7 @@ class Link:
         missing: for each node that was tried first and did not answer, why.
         in_place_of_primary: whether it serves because no better node answers, so that the primary may have what this
             node lacks.
-        told: whether the user has been told that.
+        is_reported: whether the user has been told that.
         doubted: whether something was requested that it lacks.
     """
 
@@ -49,7 +49,7 @@ class Link:
     to_read: bool = False
     missing: Sequence[str] = ()
     in_place_of_primary: bool = False
-    told: bool = False
+    is_reported: bool = False
     doubted: bool = False
 
     @property
@@ -192,8 +192,8 @@ class ReachedDatabase(Database):
 
     def _warn_of_outage(self) -> None:
         link, replicas = self._link, self.settings.replicas
-        if link is not None and replicas is not None and link.in_place_of_primary and not link.told:
-            link.told = True
+        if link is not None and replicas is not None and link.in_place_of_primary and not link.is_reported:
+            link.is_reported = True
             replicas.without_primary(link.node, link.freshness, fenced=link.fenced, missing=link.missing)
 
     @contextmanager

@@ -64,12 +64,12 @@ class GivenUpError(Exception):
     """The server aborted a transaction because of another one: nothing of it was kept, and it can be run again.
 
     Args:
-        told: the error to report when the time for retries has run out.
+        error: the error to report when the time for retries has run out.
     """
 
-    def __init__(self, told: CustctlError) -> None:
-        super().__init__(told.message)
-        self.told = told
+    def __init__(self, error: CustctlError) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 class ServerDatabase(ReachedDatabase):
@@ -130,9 +130,9 @@ class ServerDatabase(ReachedDatabase):
         found = error.orig if isinstance(error, StatementError) else error
         return found if isinstance(found, self.driver_error) else None
 
-    def with_next_step(self, told: CustctlError) -> CustctlError:
+    def with_next_step(self, error: CustctlError) -> CustctlError:
         """Return the error; if it is about a missing privilege, with a hint from what the server knows about it."""
-        return told
+        return error
 
     def login_name(self) -> str:
         return f"`{self.settings.user}`" if self.settings.user else "this login"
@@ -154,7 +154,7 @@ class ServerDatabase(ReachedDatabase):
         try:
             yield
         except GivenUpError as given_up:
-            raise given_up.told from given_up.__cause__
+            raise given_up.error from given_up.__cause__
         except self.failures as error:
             self._raise_translated(error)
 
@@ -190,7 +190,7 @@ class ServerDatabase(ReachedDatabase):
                 return self._once(work)
             except GivenUpError as given_up:
                 if time.monotonic() + pause >= deadline:
-                    raise given_up.told from given_up.__cause__
+                    raise given_up.error from given_up.__cause__
                 time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
                 pause = min(pause * 2, _LONGEST_PAUSE)
 

@@ -215,7 +215,7 @@ class Driver(Nodes, ABC):
             self.node(node),
             self._means.environ,
             primary=primary,
-            told=self._means.told,
+            note=self._means.note,
             began=partial(self.hooked.append, node),
         )
 

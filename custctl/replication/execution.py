@@ -68,14 +68,14 @@ class Run:
 
     Args:
         actor: the name to record.
-        told: called with progress messages for a person.
+        note: called with progress messages for a person.
     """
 
     driver: Driver
     plan: Plan
     journal: Journal
     actor: str
-    told: Callable[[str], None]
+    note: Callable[[str], None]
     done: list[Done] = field(default_factory=list)
     _begun: list[Step] = field(default_factory=list)
     _past: bool = False
@@ -136,7 +136,7 @@ class Run:
             if stopped or not self._past:
                 raise
             self.done.append(Done(step, failure.message, time.monotonic() - began, failure))
-            self._try(self.told, f"{step.what}: failed: {failure.message}")
+            self._try(self.note, f"{step.what}: failed: {failure.message}")
 
     def _perform(self, step: Step) -> None:
         self._begun.append(step)
@@ -147,7 +147,7 @@ class Run:
         took = time.monotonic() - began
         self._write("done", step, detail)
         self.done.append(Done(step, detail, took))
-        self.told(f"{step.what}{f': {detail}' if detail else ''} ({took:.2f} s)")
+        self.note(f"{step.what}{f': {detail}' if detail else ''} ({took:.2f} s)")
 
     def _change(self, step: Step) -> str:
         if step.name != self.driver.irrevocable:
@@ -171,8 +171,8 @@ class Run:
         try:
             call(*arguments)
         except _ANYTHING as error:
-            if call is not self.told:
-                self._try(self.told, _foreseen(error).message)
+            if call is not self.note:
+                self._try(self.note, _foreseen(error).message)
 
     def _stop(self, error: CustctlError, cause: BaseException) -> NoReturn:
         """End a run at a failed step, and raise the error to report."""

@@ -84,9 +84,9 @@ def changes(database: Database, journal: Journal) -> tuple[list[Change], Custctl
         return merged((), begun), error
 
 
-def merged(told: Sequence[Change], begun: Sequence[Intent]) -> list[Change]:
+def merged(recorded: Sequence[Change], begun: Sequence[Intent]) -> list[Change]:
     """Return all changes, oldest first; the database's record of a change takes precedence over the journal's."""
-    known = {change.operation_id for change in told}
+    known = {change.operation_id for change in recorded}
     others = [
         Change(
             run.at, run.kind, run.old, run.target, run.ended or "unfinished", None, None, run.actor, run.operation_id
@@ -94,4 +94,4 @@ def merged(told: Sequence[Change], begun: Sequence[Intent]) -> list[Change]:
         for run in begun
         if run.operation_id not in known
     ]
-    return sorted([*told, *others], key=lambda change: change.at)
+    return sorted([*recorded, *others], key=lambda change: change.at)

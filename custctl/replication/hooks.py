@@ -34,7 +34,7 @@ def run_hook(
     environ: Mapping[str, str],
     *,
     primary: Node | None = None,
-    told: Callable[[str], None],
+    note: Callable[[str], None],
     began: Callable[[], None] = lambda: None,
 ) -> str:
     """Run a hook without a shell, and return the last line that it printed.
@@ -45,7 +45,7 @@ def run_hook(
     A signal does not stop the hook: a half-stopped service is worse than a late one. A second one kills it.
 
     Args:
-        told: called with progress messages for a person.
+        note: called with progress messages for a person.
         began: called once the hook runs.
 
     Raises:
@@ -66,7 +66,7 @@ def run_hook(
         except KeyboardInterrupt as interrupt:
             if process is None:
                 raise
-            raise _interrupted(process, what, deadline, told, interrupt) from interrupt
+            raise _interrupted(process, what, deadline, note, interrupt) from interrupt
     except subprocess.TimeoutExpired:
         _kill(process)
         raise UnavailableError(f"{what} did not end within {_TIMEOUT:g} s and was killed") from None
@@ -102,7 +102,7 @@ def _interrupted(
     process: subprocess.Popen[bytes],
     what: str,
     deadline: float,
-    told: Callable[[str], None],
+    note: Callable[[str], None],
     interrupt: KeyboardInterrupt,
 ) -> InterruptedRunError:
     """Let a hook end after a signal, and return the error to raise; a second signal kills it."""
@@ -110,7 +110,7 @@ def _interrupted(
         with next_raises():
             left = max(deadline - time.monotonic(), 0)
             with suppress(Exception):  # the hook comes first
-                told(f"interrupted: waiting for {what} to end, at most {left:.0f} s; Ctrl-C kills it")
+                note(f"interrupted: waiting for {what} to end, at most {left:.0f} s; Ctrl-C kills it")
             printed, _ = process.communicate(timeout=left)
     except (KeyboardInterrupt, subprocess.TimeoutExpired):
         _kill(process)

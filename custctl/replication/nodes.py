@@ -27,14 +27,14 @@ class Means:
         database: connects to them.
         environ: the process environment, for hooks and for a manager's own variables.
         actor: the name to record.
-        told: called with progress messages for a person.
+        note: called with progress messages for a person.
     """
 
     profile: Profile
     database: Database
     environ: Mapping[str, str]
     actor: str
-    told: Callable[[str], None]
+    note: Callable[[str], None]
 
 
 class Nodes:

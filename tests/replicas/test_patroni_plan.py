@@ -16,7 +16,7 @@ from custctl.replication.journal import Intent
 from custctl.replication.nodes import Means
 from custctl.replication.patroni.driver import PatroniDriver
 from custctl.replication.patroni.plan import candidate, plan_failover, plan_switchover
-from custctl.replication.patroni.view import Told, View, read_told
+from custctl.replication.patroni.view import Status, View, read_status
 from custctl.replication.plan import Accepted
 from custctl.replication.topology import Health, Seen, Topology
 from custctl.support.errors import CustctlError, RefusedError, UnavailableError
@@ -62,10 +62,10 @@ def view(
                 **given,
             }
         )
-    told: dict[str, Told | CustctlError] = {
+    told: dict[str, Status | CustctlError] = {
         node.name: GONE
         if node.name in silent
-        else read_told(
+        else read_status(
             {"patroni": {"name": name.format(node.name), "scope": "crm"}},
             {"members": documents, "scheduled_switchover": scheduled},
         )
@@ -88,7 +88,7 @@ def steps(plan: Any) -> list[str]:
 def test_members_are_known_by_the_names_of_the_profile() -> None:
     assert {name: member.name for name, member in view().members.items()} == {"a": "pg-a", "b": "pg-b", "c": "pg-c"}
     # One whose own API is silent, or does not tell its name, by its address.
-    unnamed = read_told({"patroni": {"scope": "crm"}}, {"members": [{"name": "x", "role": "replica", "state": ""}]})
+    unnamed = read_status({"patroni": {"scope": "crm"}}, {"members": [{"name": "x", "role": "replica", "state": ""}]})
     assert unnamed.name == ""
     assert view(silent="b").members["b"].name == "pg-b"
     moved = view(silent="b", b={"host": "elsewhere"})
@@ -125,7 +125,7 @@ def test_another_scope_is_refused_whether_the_profile_names_one_or_not() -> None
     with pytest.raises(RefusedError, match="keeps the cluster `crm`, but the profile is for `erp`"):
         view().require("erp")
     mixed = view()
-    foreign = read_told({"patroni": {"name": "x", "scope": "erp"}}, {"members": []})
+    foreign = read_status({"patroni": {"name": "x", "scope": "erp"}}, {"members": []})
     with pytest.raises(RefusedError, match="on `c` keeps the cluster `erp`"):
         View({**mixed.answers, "c": foreign}, NODES).require(None)
     with pytest.raises(UnavailableError, match="`a`: connection refused; `b`: "):
@@ -147,7 +147,7 @@ def test_another_scope_is_refused_whether_the_profile_names_one_or_not() -> None
 )
 def test_what_is_no_answer_of_patroni_is_told_as_that(about: Any, cluster: Any) -> None:
     with pytest.raises(UnavailableError, match="not Patroni"):
-        read_told(about, cluster)
+        read_status(about, cluster)
 
 
 @pytest.mark.parametrize("environment", Environment)

@@ -162,7 +162,7 @@ def test_a_hook_is_given_no_secret(project: Project, dump: tuple[list[str], Path
     secret.write_text(f"{WORD}-file")
     with secret.open() as stream:
         os.set_inheritable(stream.fileno(), True)
-        run_hook(profile, "fence", profile.database.nodes[0], environ, told=print)  # type: ignore[arg-type]
+        run_hook(profile, "fence", profile.database.nodes[0], environ, note=print)  # type: ignore[arg-type]
     told = _clean(report)
     assert told["argv"][1:] == ["a", "b", "1"]
 

@@ -74,7 +74,7 @@ def test_a_hook_that_a_signal_meets_at_its_start_is_waited_for(
             os.kill(os.getpid(), number)
 
     def run() -> None:
-        run_hook(profile, "fence", NODE, os.environ, told=told.append, began=began)
+        run_hook(profile, "fence", NODE, os.environ, note=told.append, began=began)
 
     with pytest.raises(InterruptedRunError, match="ended without an error: it is off") as caught:
         if held:
@@ -97,7 +97,7 @@ def test_a_signal_while_a_hook_cannot_be_started_leaves_its_error(
 
     monkeypatch.setattr(subprocess.Popen, "__init__", starting)
     with pytest.raises(UnavailableError, match="cannot be run"):
-        run_hook(profile, "rejoin", NODE, os.environ, told=print)
+        run_hook(profile, "rejoin", NODE, os.environ, note=print)
 
 
 def test_a_postponed_signal_is_raised_behind_the_block() -> None:

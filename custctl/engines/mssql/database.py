@@ -102,18 +102,18 @@ class MssqlDatabase(ServerDatabase):
     def translated(self, error: Exception, where: str, statement: str | None = None) -> CustctlError:
         return self.with_next_step(super().translated(error, where, statement))
 
-    def with_next_step(self, told: CustctlError) -> CustctlError:
+    def with_next_step(self, error: CustctlError) -> CustctlError:
         """Return the error; if it is about a missing privilege, set the hint to what grants it.
 
         The server is asked on another connection: the one that got the error may be in a transaction.
         """
         from custctl.engines.mssql.denials import next_step
 
-        privilege, name = told.details.get("privilege"), told.details.get("object")
-        if isinstance(told, CredentialError) and privilege and name and self.node is not None:
+        privilege, name = error.details.get("privilege"), error.details.get("object")
+        if isinstance(error, CredentialError) and privilege and name and self.node is not None:
             with suppress(pyodbc.Error, CustctlError), closing(self.dial(self.node)) as driver:
-                told.hint = next_step(driver, privilege, name, self.settings.schema) or told.hint
-        return told
+                error.hint = next_step(driver, privilege, name, self.settings.schema) or error.hint
+        return error
 
     def _session(self) -> tuple[str, ...]:
         """Return the session settings that the program relies on."""

@@ -212,7 +212,7 @@ class AvailabilityDriver(AvailabilityNodes):
             name = target.node.name
             if isinstance(error, RefusedError) and self._wait(name, lambda seen: group_of(seen).role == before, 0.0):
                 raise
-            self._means.told(f"{error.message}; the server may still have accepted it")
+            self._means.note(f"{error.message}; the server may still have accepted it")
 
     def _restore(self, plan: Plan, step: Step) -> str:
         return self._put_back_required(step.node, plan.facts)

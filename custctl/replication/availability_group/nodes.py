@@ -135,7 +135,7 @@ class AvailabilityNodes(Driver):
             try:
                 self._bring_back(each.name, group)
             except CustctlError as error:
-                self._means.told(f"`{each.name}` does not follow `{node}` again: {error.message}")
+                self._means.note(f"`{each.name}` does not follow `{node}` again: {error.message}")
 
     def _put_back_required(self, node: str, facts: Mapping[str, Any]) -> str:
         """Let commits on a primary wait for the number of secondaries in an operation's facts."""
@@ -238,7 +238,7 @@ class AvailabilityNodes(Driver):
             if group_of(seen.observation).role != "SECONDARY":
                 refuse_external(group_of(seen.observation), f"start `{node.name}` as a secondary again")
             require_rights({node.name: self._steered(node.name).missing_rights(group.name)}, ADMINISTRATOR)
-            self._means.told(f"`{node.name}` loses what `{leading.name}` does not have")
+            self._means.note(f"`{node.name}` loses what `{leading.name}` does not have")
             self._bring_back(node.name, group.name)
         return ()
 

@@ -16,7 +16,7 @@ from custctl.replication.driver import Driver
 from custctl.replication.nodes import Means
 from custctl.replication.patroni import plan as patroni_plan
 from custctl.replication.patroni.api import Access, Answer, PatroniApi
-from custctl.replication.patroni.view import Told, View, read_told
+from custctl.replication.patroni.view import Status, View, read_status
 from custctl.replication.plan import SWITCHOVER
 from custctl.replication.planning import require_environment
 from custctl.support.errors import CredentialError, CustctlError, IncompleteError, OutcomeUnknownError, RefusedError
@@ -174,8 +174,8 @@ class PatroniDriver(Driver):
 
     def _answering_api(self, preferred: str) -> PatroniApi:
         """Return the API of a node that has just answered: every node takes requests for the whole cluster."""
-        told = self._view.told
-        return self._apis[preferred if preferred in told else next(iter(told))]
+        statuses = self._view.statuses
+        return self._apis[preferred if preferred in statuses else next(iter(statuses))]
 
     def _patroni_name(self, node: str) -> str:
         member = self._view.members.get(node)
@@ -204,12 +204,12 @@ class PatroniDriver(Driver):
         name = node.name
         if topology.follows(name):
             return ()
-        told = self._view.answers[name]
-        if isinstance(told, CustctlError):
-            raise told
+        answer = self._view.answers[name]
+        if isinstance(answer, CustctlError):
+            raise answer
         if self._follows_within(name, _RECOVERING):
             return ()
-        self._means.told(f"Patroni copies the primary to `{name}`: {self._copy(name)}")
+        self._means.note(f"Patroni copies the primary to `{name}`: {self._copy(name)}")
         if not self._follows_within(name, _COPYING):
             raise IncompleteError(
                 f"Patroni has not brought `{name}` back within {_COPYING:g} s; it is still working on it",
@@ -230,8 +230,8 @@ class PatroniDriver(Driver):
         return answer.words
 
 
-def _ask(api: PatroniApi) -> Told:
-    return read_told(api.get("/patroni"), api.get("/cluster"))
+def _ask(api: PatroniApi) -> Status:
+    return read_status(api.get("/patroni"), api.get("/cluster"))
 
 
 def _post(

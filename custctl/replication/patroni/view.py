@@ -43,7 +43,7 @@ class ClusterMember:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Status:
     """What the API of one node reports.
 
     Attributes:
@@ -61,7 +61,7 @@ class Told:
     scheduled: str | None = None
 
 
-def read_told(about: Any, cluster: Any) -> Told:
+def read_status(about: Any, cluster: Any) -> Status:
     """Parse the documents `/patroni` and `/cluster` of one node.
 
     Raises:
@@ -80,7 +80,7 @@ def read_told(about: Any, cluster: Any) -> Told:
             for each in cluster["members"]
         )
         scheduled = cluster.get("scheduled_switchover")
-        return Told(
+        return Status(
             name=visible(str(about["patroni"].get("name", ""))),
             scope=visible(str(about["patroni"]["scope"])),
             members=members,
@@ -107,24 +107,24 @@ class View:
         nodes: the nodes of the profile.
     """
 
-    answers: Mapping[str, Told | CustctlError]
+    answers: Mapping[str, Status | CustctlError]
     nodes: Sequence[Node]
 
     @property
-    def told(self) -> dict[str, Told]:
+    def statuses(self) -> dict[str, Status]:
         """The reports of the nodes that answer."""
-        return {name: each for name, each in self.answers.items() if isinstance(each, Told)}
+        return {name: each for name, each in self.answers.items() if isinstance(each, Status)}
 
     @property
     def members(self) -> dict[str, ClusterMember]:
         """All members that Patroni knows, by their name in the profile; by Patroni's name if not in the profile."""
         # All nodes read the same store, so any answer will do.
-        first = next(iter(self.told.values()), None)
+        first = next(iter(self.statuses.values()), None)
         return {self._name_here(member): member for member in first.members} if first else {}
 
     def _name_here(self, member: ClusterMember) -> str:
-        for name, told in self.told.items():
-            if told.name == member.name:
+        for name, status in self.statuses.items():
+            if status.name == member.name:
                 return name
         for node in self.nodes:
             if (node.host, node.port) == (member.host, member.port):
@@ -144,12 +144,12 @@ class View:
     @property
     def paused(self) -> bool:
         """Whether the cluster is in maintenance mode."""
-        return any(told.paused for told in self.told.values())
+        return any(status.paused for status in self.statuses.values())
 
     @property
     def scheduled(self) -> tuple[str, ...]:
         """The scheduled switchovers, in words; empty if there are none."""
-        return tuple(dict.fromkeys(told.scheduled for told in self.told.values() if told.scheduled))
+        return tuple(dict.fromkeys(status.scheduled for status in self.statuses.values() if status.scheduled))
 
     def require(self, group: str | None) -> None:
         """Check that Patroni answers, and that it manages the profile's cluster.
@@ -161,7 +161,7 @@ class View:
             UnavailableError: no node's API answers.
             RefusedError: a node has another scope.
         """
-        if not self.told:
+        if not self.statuses:
             raise UnavailableError("; ".join(self._silent()), hint=self.way_out)
         for name, scope in self._foreign(group):
             raise RefusedError(
@@ -173,7 +173,7 @@ class View:
     def way_out(self) -> str | None:
         """What to do if no node's API answers; None if one does."""
         hints = [each.hint for each in self.answers.values() if isinstance(each, CustctlError)]
-        return next(iter(hints), None) if not self.told else None
+        return next(iter(hints), None) if not self.statuses else None
 
     def _silent(self) -> Iterator[str]:
         for name, answer in self.answers.items():
@@ -181,17 +181,17 @@ class View:
                 yield f"`{name}`: {answer.message}"
 
     def _scopes(self) -> list[str]:
-        return list(dict.fromkeys(told.scope for told in self.told.values()))
+        return list(dict.fromkeys(status.scope for status in self.statuses.values()))
 
     def _foreign(self, group: str | None) -> Iterator[tuple[str, str]]:
         wanted = group or next(iter(self._scopes()), None)
-        for name, told in self.told.items():
-            if told.scope != wanted:
-                yield name, told.scope
+        for name, status in self.statuses.items():
+            if status.scope != wanted:
+                yield name, status.scope
 
     def troubles(self, topology: Topology, group: str | None) -> Iterator[str]:
         """Yield all problems, and where Patroni and PostgreSQL contradict each other."""
-        if not self.told:
+        if not self.statuses:
             yield from (f"Patroni does not answer on {each}" for each in self._silent())
         for name, scope in self._foreign(group):
             yield f"Patroni on `{name}` keeps the cluster `{scope}`, which is not the profile's"
@@ -200,7 +200,7 @@ class View:
                 yield f"Patroni says that `{name}` is {visible(member.state) or 'in an unknown state'}"
         leader = self.leader
         primary = topology.primary[0].name if topology.primary else None
-        if self.told and leader is None:
+        if self.statuses and leader is None:
             yield "Patroni has no leader"
         elif leader is not None and primary is not None and leader != primary:
             yield f"Patroni says that `{leader}` leads, but `{primary}` accepts writes"
@@ -213,7 +213,7 @@ class View:
             yield "Patroni is paused: it does not promote any node until `patronictl resume`"
         yield from self.scheduled
         # Silent APIs are a note only: any node that answers takes requests for the whole cluster.
-        if self.told:
+        if self.statuses:
             yield from self._silent()
         known = {node.name for node in self.nodes}
         for name in self.members:

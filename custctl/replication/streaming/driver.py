@@ -72,7 +72,7 @@ class StreamingDriver(Driver):
         try:
             recorded = self._steered(found[0].name).record(found[1].waited_for, _RECORDING)
         except CustctlError as error:
-            self._means.told(
+            self._means.note(
                 f"the standbys that commits on `{found[0].name}` wait for could not be recorded: {error.message}"
             )
             return topology
@@ -313,7 +313,7 @@ class StreamingDriver(Driver):
             return ()
         if self._has_hook("rejoin"):
             last = self._run_hook("rejoin", node.name, primary[0])
-            self._means.told(f"the hook `rejoin` has ended{f': {last}' if last else ''}")
+            self._means.note(f"the hook `rejoin` has ended{f': {last}' if last else ''}")
             if not self._follows_within(node.name, _REJOINING):
                 raise IncompleteError(
                     f"`{node.name}` does not follow the primary, although the hook `rejoin` ended without an error",
