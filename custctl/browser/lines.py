@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from custctl.browser.columns import cell
+from custctl.support.exact_json import told_apart
 from custctl.terminal.layout import width_of
 
 if TYPE_CHECKING:
@@ -86,7 +87,9 @@ def history(found: History, room: int) -> list[str]:
         if event.changes is None:
             changed = [f"{name}: (not shown)" for name in event.fields]
         else:
-            changed = [f"{cell(name)}: {shown(was)} → {shown(now)}" for name, (was, now) in event.changes.items()]
+            changed = [
+                f"{cell(name)}: {' → '.join(map(shown, told_apart(*change)))}" for name, change in event.changes.items()
+            ]
         for text in changed:
             for number, part in enumerate(wrapped(text, room - 4)):
                 lines.append(("    " if number else "  ") + part)

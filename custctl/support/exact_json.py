@@ -74,3 +74,9 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(same, one, other))
     return bool(one == other)
+
+
+def told_apart(*values: Any) -> tuple[Any, ...]:
+    """Return values for a display: strings in quotes if they stand beside other values, such as 5 beside "5"."""
+    is_mixed = len({isinstance(value, str) for value in values if value is not None}) > 1
+    return tuple(dumps(value) if is_mixed and isinstance(value, str) else value for value in values)

@@ -114,6 +114,17 @@ def test_own_fields_are_edited_as_what_they_are(company: Desk) -> None:
     }
 
 
+def test_a_json_string_is_told_apart_from_a_number(company: Desk) -> None:
+    before = company.row()["version"]
+    for value in ("5", '"5"'):
+        company.project.ok("customer", "update", "1", "--set", f"extra={value}")
+    told = company.project.ok("customer", "history", "1", "-o", "table").out
+    assert told.splitlines()[-1] == '  extra   5 → "5"'
+    refused = company.project.run("customer", "update", "1", "--set", "extra=6", "--if-version", before)
+    assert refused.code == 5
+    assert '"5"' in refused.err
+
+
 def test_own_fields_are_merged_and_conflict_like_ours(company: Desk) -> None:
     company.editor(
         "sql(\"UPDATE customer SET points = 8, tier = 'tin'\"); put('points', '9'); put('vip', 'true')",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from custctl.customers.own_values import own_value
 from custctl.schema.own import Field
 from custctl.support import exact_json
-from custctl.support.exact_json import dumps, loads, same
+from custctl.support.exact_json import dumps, loads, same, told_apart
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False))
@@ -61,3 +61,16 @@ def test_values_are_the_same_where_they_are_written_alike(one: object, other: ob
 def test_a_number_is_the_same_however_it_is_written() -> None:
     assert same([1], [1.0])
     assert same(Decimal("0.5"), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ((5, "5"), (5, '"5"')),
+        (("true", True, None), ('"true"', True, None)),
+        (("a", "b", None), ("a", "b", None)),
+        ((1, True, None), (1, True, None)),
+    ],
+)
+def test_a_string_is_told_apart_from_another_value(values: tuple[object, ...], shown: tuple[object, ...]) -> None:
+    assert told_apart(*values) == shown

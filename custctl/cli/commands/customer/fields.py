@@ -11,6 +11,7 @@ from custctl.cli.context import Context
 from custctl.customers.model import EDITABLE, FIELDS, STATUSES
 from custctl.schema.own import Value, to_text
 from custctl.support.errors import ConflictError, UsageError
+from custctl.support.exact_json import told_apart
 from custctl.support.fieldnames import field_name, split_quoted
 
 if TYPE_CHECKING:
@@ -115,15 +116,12 @@ def show_conflict(context: Context, error: ConflictError) -> None:
     if not fields or context.console.as_json:
         return
     unknown = "(not recorded)"
-    rows = [
-        (
-            field["field"],
-            shown_value(field["was"]) if error.details["was_known"] else unknown,
-            shown_value(field["now"]),
-            shown_value(field["asked"]) if "asked" in field else "",
+    rows = []
+    for field in fields:
+        was, now, asked = map(shown_value, told_apart(field["was"], field["now"], field.get("asked")))
+        rows.append(
+            (field["field"], was if error.details["was_known"] else unknown, now, asked if "asked" in field else "")
         )
-        for field in fields
-    ]
     context.console.table(("field", "was", "now", "asked"), rows)
 
 

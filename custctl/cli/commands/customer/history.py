@@ -9,6 +9,7 @@ import typer
 from custctl.cli.commands.customer.fields import shown_value
 from custctl.cli.context import Context
 from custctl.cli.options import DATA, WhoArgument, command
+from custctl.support.exact_json import told_apart
 from custctl.terminal.formats import Format
 
 if TYPE_CHECKING:
@@ -53,4 +54,4 @@ def _entry(event: Event, found: History) -> LogEntry:
 
 
 def _change(old: Value, new: Value, action: str) -> str:
-    return shown_value(new) if action == "add" else f"{shown_value(old)} → {shown_value(new)}"
+    return shown_value(new) if action == "add" else " → ".join(map(shown_value, told_apart(old, new)))
