@@ -195,6 +195,24 @@ def test_what_a_script_of_the_company_makes_is_expected_from_then_on(empty: Plac
     assert differences(empty) == []
 
 
+def test_a_temporary_table_of_the_same_name_is_not_what_a_script_makes(migrated: Place) -> None:
+    migrated.copy_scripts()
+    temporary = "#customer" if migrated.engine == "mssql" else "customer"
+    making = "CREATE TABLE" if migrated.engine == "mssql" else "CREATE TEMPORARY TABLE"
+    migrated.write(
+        "1000_branch",
+        f"{making} {temporary} (id INTEGER NOT NULL PRIMARY KEY, region INTEGER UNIQUE)",
+        "CREATE TABLE branch (code INTEGER NOT NULL PRIMARY KEY)",
+    )
+    migrated.ok("migrate")
+    assert differences(migrated) == []
+    migrated.ok("doctor")
+    migrated.sql("DROP TABLE branch")
+    assert [(each["kind"], each["table"], each["fault"]) for each in differences(migrated)] == [
+        ("table", "branch", "missing")
+    ]
+
+
 def test_damage_that_was_there_before_a_script_does_not_become_expected(migrated: Place) -> None:
     migrated.copy_scripts()
     on = " ON customer" if migrated.engine == "mssql" else ""

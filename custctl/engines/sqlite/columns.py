@@ -44,7 +44,9 @@ _EXACT_DIGITS: Final = 15
 
 def own_fields(connection: Connection) -> list[Field]:
     """Return the columns of `customer` that are not the product's."""
-    query = f"SELECT name, type, \"notnull\", dflt_value, hidden FROM pragma_table_xinfo('{CUSTOMER}') ORDER BY cid"
+    query = (
+        f"SELECT name, type, \"notnull\", dflt_value, hidden FROM pragma_table_xinfo('{CUSTOMER}', 'main') ORDER BY cid"
+    )
     rows = [row for row in connection.send(query) if row[0].lower() not in COLUMNS]
     checks = _checks(connection) if rows else []
     return [
@@ -93,7 +95,7 @@ def _field(
 
 
 _REFERRING: Final = """SELECT m.name, f."from", coalesce(f."to", 'id') FROM sqlite_master AS m
-  JOIN pragma_foreign_key_list(m.name) AS f
+  JOIN pragma_foreign_key_list(m.name, 'main') AS f
  WHERE m.type = 'table' AND lower(f."table") = 'customer' AND f.on_delete IN ('NO ACTION', 'RESTRICT') AND f.seq = 0
  ORDER BY m.name"""
 
@@ -102,7 +104,9 @@ def constrained(connection: Connection, constraint: str | None) -> list[str]:
     """Return the columns of `customer` that a constraint applies to; its name may be the condition itself."""
     if constraint is None:
         # SQLite does not say which foreign key it was.
-        return connection.send(f"SELECT \"from\" FROM pragma_foreign_key_list('{CUSTOMER}') ORDER BY 1").scalars()
+        return connection.send(
+            f"SELECT \"from\" FROM pragma_foreign_key_list('{CUSTOMER}', 'main') ORDER BY 1"
+        ).scalars()
     table = connection.send(
         f"SELECT sql FROM sqlite_master WHERE type = 'table' AND lower(name) = '{CUSTOMER}'"
     ).scalar()

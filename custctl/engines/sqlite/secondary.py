@@ -32,7 +32,9 @@ def drop(driver: sqlite3.Connection, table: str, at_most: int) -> Sequence[Index
 
 
 def _plain(driver: sqlite3.Connection, table: str) -> list[tuple[Index, list[str]]]:
-    listed = driver.execute("SELECT name FROM pragma_index_list(?) WHERE origin = 'c' AND \"unique\" = 0", (table,))
+    listed = driver.execute(
+        "SELECT name FROM pragma_index_list(?, 'main') WHERE origin = 'c' AND \"unique\" = 0", (table,)
+    )
     plain = {name for (name,) in listed}
     query = (
         "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = ? ORDER BY rowid"

@@ -32,16 +32,16 @@ _MASTER = (
 _PLAIN = "m.type = 'table' AND m.sql NOT LIKE 'CREATE VIRTUAL%'"
 _COLUMNS = f"""
 SELECT m.name AS owner, c.name, c.type, "notnull", dflt_value, pk, hidden
-  FROM sqlite_master AS m, pragma_table_xinfo(m.name) AS c WHERE {_PLAIN}
+  FROM sqlite_master AS m, pragma_table_xinfo(m.name, 'main') AS c WHERE {_PLAIN}
 """
 _UNIQUES = f"""
 SELECT m.name AS owner, group_concat(i.name, ', ')
-  FROM sqlite_master AS m, pragma_index_list(m.name) AS l, pragma_index_info(l.name) AS i
+  FROM sqlite_master AS m, pragma_index_list(m.name, 'main') AS l, pragma_index_info(l.name, 'main') AS i
  WHERE {_PLAIN} AND l.origin = 'u' GROUP BY m.name, l.name
 """
 _FOREIGN_KEYS = f"""
 SELECT m.name AS owner, "table", group_concat("from", ', '), group_concat("to", ', '), on_delete
-  FROM sqlite_master AS m, pragma_foreign_key_list(m.name) WHERE {_PLAIN} GROUP BY m.name, id
+  FROM sqlite_master AS m, pragma_foreign_key_list(m.name, 'main') WHERE {_PLAIN} GROUP BY m.name, id
 """
 
 
