@@ -79,6 +79,21 @@ class Linked:
     account: Account | None
     pending: bool
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether an account is linked that the provider does not have."""
+        return self.subject is not None and self.account is None
+
+    def fields(self) -> dict[str, str | bool | None]:
+        """Return what is shown of the account, by name."""
+        account = self.account
+        return {
+            "account": self.subject,
+            "account_email": account.email if account is not None else None,
+            "account_enabled": account.enabled if account is not None else None,
+            "account_pending": self.pending,
+        }
+
 
 class Accounts:
     """Accounts at one profile's provider.

@@ -18,7 +18,7 @@ from custctl.browser.asking import ChoiceScreen, FilterScreen, HelpScreen
 from custctl.browser.editing import delete, edit
 from custctl.browser.frame import Frame
 from custctl.browser.pages import SIZE, Answer, Pages, Request, read
-from custctl.browser.record import HistoryScreen, RecordScreen
+from custctl.browser.record import HistoryScreen, RecordScreen, open_account
 from custctl.browser.view import View
 from custctl.browser.widgets import Line, Rows
 from custctl.customers.model import FIELDS
@@ -77,6 +77,7 @@ class ListScreen(Frame[None]):
         Binding("r", "again"),
         Binding("c", "copy"),
         Binding("h", "history"),
+        Binding("i", "account"),
         Binding("s", "sort"),
         Binding("S", "turn"),
         Binding("f", "filter"),
@@ -260,6 +261,12 @@ class ListScreen(Frame[None]):
         found = self.pages.selected
         if found is not None:
             self.app.push_screen(HistoryScreen(self.desk, found.id))
+
+    def action_account(self) -> None:
+        """Open the account of the selected customer."""
+        found = self.pages.selected
+        if found is not None:
+            open_account(self, found.id)
 
     def action_add(self) -> None:
         """Add a customer, and open it."""

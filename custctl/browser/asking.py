@@ -36,6 +36,7 @@ With a customer
   e               edit
   d               delete, after a confirmation
   h               history
+  i               account at the identity provider
   c               copy the selected field, in the list the email
 In a form
   Tab Shift+Tab   next and previous field; also the arrows

@@ -10,6 +10,7 @@ from custctl.support.exact_json import told_apart
 from custctl.terminal.layout import width_of
 
 if TYPE_CHECKING:
+    from custctl.api.accounts import Linked
     from custctl.customers.history import History
     from custctl.customers.merge import FieldConflict
     from custctl.customers.model import Customer
@@ -44,7 +45,24 @@ def wrapped(text: str, width: int) -> Iterator[str]:
 
 def record(row: Customer, room: int) -> tuple[list[str], list[str]]:
     """Return first the field of each line, then the lines of a customer."""
-    fields = row.as_dict()
+    return _fields(row.as_dict(), room)
+
+
+def account(found: Linked, room: int) -> list[str]:
+    """Return the lines of a customer's account."""
+    if found.subject is None:
+        step = (
+            "`custctl identity sync` makes it" if found.pending else "`custctl identity verify` finds all differences"
+        )
+        return list(wrapped(f"no account at the provider: {step}", room))
+    _, rows = _fields(found.fields(), room)
+    if found.is_lost:
+        rows += wrapped("the provider has no such account: `custctl identity verify` finds all differences", room)
+    return rows
+
+
+def _fields(fields: Mapping[str, Value], room: int) -> tuple[list[str], list[str]]:
+    """Return first the field of each line, then the lines."""
     label = max(map(width_of, map(cell, fields))) + 2
     owners, lines = [], []
     for name, value in fields.items():

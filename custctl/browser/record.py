@@ -1,21 +1,24 @@
-"""The screens of one customer: fields and history."""
+"""The screens of one customer: fields, history and account."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from textual.binding import Binding
 
 from custctl.browser import lines
 from custctl.browser.editing import delete, edit
-from custctl.browser.frame import LinesScreen
+from custctl.browser.frame import Frame, LinesScreen
 from custctl.support.errors import CustctlError
 
 if TYPE_CHECKING:
+    from custctl.api.accounts import Linked
     from custctl.browser.desk import Desk
     from custctl.customers.history import History
     from custctl.customers.model import Customer
+
+T = TypeVar("T")
 
 
 class RecordScreen(LinesScreen[None]):
@@ -29,15 +32,17 @@ class RecordScreen(LinesScreen[None]):
     KEYS: ClassVar[tuple[str, ...]] = (
         "e edit",
         "h history",
+        "i account",
         "c copy field",
         "d delete",
-        "r refresh",
         "esc back",
+        "r refresh",
         "? help",
         "q quit",
     )
     BINDINGS: ClassVar = [
         Binding("h", "history"),
+        Binding("i", "account"),
         Binding("c", "copy"),
         Binding("e", "edit"),
         Binding("d", "delete"),
@@ -103,35 +108,86 @@ class RecordScreen(LinesScreen[None]):
         """Open the history."""
         self.app.push_screen(HistoryScreen(self.desk, self.row.id))
 
+    def action_account(self) -> None:
+        """Open the account at the identity provider."""
+        open_account(self, self.row.id)
 
-class HistoryScreen(LinesScreen[None]):
-    """What happened to a customer, newest first."""
+
+class _AnswerScreen(LinesScreen[None], Generic[T]):
+    """What one question about a customer has for an answer."""
 
     KEYS: ClassVar[tuple[str, ...]] = ("r refresh", "esc back", "? help", "q quit")
+    topic: ClassVar[str]
 
     def __init__(self, desk: Desk, customer_id: int) -> None:
         super().__init__(desk)
         self._customer = customer_id
-        self._history: History | None = None
+        self._answer: T | None = None
+
+    def fetch(self, customer_id: int) -> T:
+        """Return the answer; it runs on the database's thread."""
+        raise NotImplementedError
+
+    def listed(self, answer: T) -> list[str]:
+        """Return the answer's lines."""
+        raise NotImplementedError
 
     def on_mount(self) -> None:
-        """Read the history. Textual also calls the handlers of the base classes."""
+        """Read the answer. Textual also calls the handlers of the base classes."""
         self.action_again()
 
     def draw(self) -> None:
-        """Show the events."""
-        rows = [] if self._history is None else lines.history(self._history, self.room)
-        self.say(f"history of customer {self._customer}", rows)
+        """Show the answer."""
+        rows = [] if self._answer is None else self.listed(self._answer)
+        self.say(f"{self.topic} of customer {self._customer}", rows)
 
     def action_again(self) -> None:
-        """Read the history again."""
+        """Read the answer again."""
         self.run_worker(self._read(), exclusive=True, group="read")
 
     async def _read(self) -> None:
         try:
-            self._history = await self.desk.ask(lambda: self.desk.customers.history(self._customer), kind="get")
+            self._answer = await self.desk.ask(lambda: self.fetch(self._customer), kind="get")
         except CustctlError as error:
             self.status.fail(error)
             return
         self.status.well("")
         self.draw()
+
+
+class HistoryScreen(_AnswerScreen["History"]):
+    """What happened to a customer, newest first."""
+
+    topic = "history"
+
+    def fetch(self, customer_id: int) -> History:
+        """Return the history."""
+        return self.desk.customers.history(customer_id)
+
+    def listed(self, answer: History) -> list[str]:
+        """Return the lines of the events."""
+        return lines.history(answer, self.room)
+
+
+class AccountScreen(_AnswerScreen["Linked"]):
+    """A customer's account, as the identity provider returns it now."""
+
+    topic = "account"
+
+    def fetch(self, customer_id: int) -> Linked:
+        """Return the account."""
+        from custctl.api.accounts import Accounts
+
+        return Accounts(self.desk.opened).get(customer_id)
+
+    def listed(self, answer: Linked) -> list[str]:
+        """Return the account, field by field."""
+        return lines.account(answer, self.room)
+
+
+def open_account(screen: Frame[Any], customer_id: int) -> None:
+    """Open a customer's account, if the profile has an identity provider."""
+    if screen.desk.opened.profile.identity.is_local:
+        screen.status.tell("this profile has no identity provider: passwords are kept in its database")
+    else:
+        screen.app.push_screen(AccountScreen(screen.desk, customer_id))

@@ -13,7 +13,6 @@ from custctl.cli.options import DATA, WhoArgument, command
 from custctl.terminal.formats import Format
 
 _SOURCE = ("source", "node", "lag_s", "stale", "age_s")
-_ACCOUNT = ("account", "account_email", "account_enabled", "account_pending")
 
 
 @command(
@@ -55,14 +54,13 @@ def get(
     context = Context.of(ctx)
     if with_account:
         linked = context.client.accounts.get(who)
-        row = {**linked.customer.as_dict(), "account": linked.subject, "account_pending": linked.pending}
-        if linked.account is not None:
-            row |= {"account_email": linked.account.email, "account_enabled": linked.account.enabled}
-        elif linked.subject is not None:
+        account = linked.fields()
+        if linked.is_lost:
             context.console.warn(
                 f"the provider has no account `{linked.subject}`", "`custctl identity verify` finds all differences"
             )
-        context.renderer.one(row, (*linked.customer.as_dict(), *_ACCOUNT))
+        row = linked.customer.as_dict()
+        context.renderer.one({**row, **account}, (*row, *account))
         return
     limit = duration("--max-stale", max_stale) if max_stale is not None else None
     found = context.customers.read(who, Demands(fresh=fresh, not_stale=require_fresh, max_stale=limit))
