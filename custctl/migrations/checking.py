@@ -12,6 +12,7 @@ from custctl.engines.model import Check
 from custctl.migrations.own_record import changed_fields, found_fields
 from custctl.migrations.runner import check_adopted
 from custctl.migrations.status import read_status
+from custctl.schema.names import CUSTOMER
 from custctl.schema.own import parse_record
 from custctl.schema.standing import REQUIRED_SCHEMA, read_pseudonyms
 from custctl.support.errors import CustctlError, ExitCode
@@ -65,6 +66,17 @@ def _tables(database: Database, state: State, plan: Plan) -> Iterator[Check]:
         names = ", ".join(f"`{name}`" for name in missing)
         found = f"{names} missing, but the journal has the script"
         yield Check("tables", False, found, "restore a backup", ExitCode.PENDING)
+    if CUSTOMER in state.tables:
+        yield from _customers(database)
+
+
+def _customers(database: Database) -> Iterator[Check]:
+    """Read from the table, as commands do: a damaged one is listed as well."""
+    try:
+        with database.reading() as connection:
+            connection.send(f"SELECT max(id) FROM {connection.qualified(CUSTOMER)}")
+    except CustctlError as error:
+        yield Check("customers", False, error.message, error.hint, error.exit_code)
 
 
 def _is_gone(database: Database, table: str) -> bool:

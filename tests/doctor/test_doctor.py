@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -183,6 +185,21 @@ def test_a_table_that_is_gone(patient: Patient) -> None:
     patient.project.sql("DROP TABLE customer_password")
     faults = patient.faults(code=8)
     assert faults["tables"]["value"] == "`customer_password` missing, but the journal has the script"
+
+
+@pytest.mark.parametrize("engine_project", ["sqlite"], indirect=True)
+def test_a_table_that_is_damaged(patient: Patient) -> None:
+    path = patient.project.path / "dev.db"
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        size = file.execute("PRAGMA page_size").fetchone()[0]
+        page = file.execute("SELECT rootpage FROM sqlite_master WHERE name = 'customer'").fetchone()[0]
+    with path.open("r+b") as raw:
+        raw.seek((page - 1) * size)
+        raw.write(bytes(size))
+    found = patient.checks(code=3)["customers"]
+    assert found["state"] == "fault"
+    assert "malformed" in found["value"]
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def translate(error: BaseException, location: str) -> CustctlError:
         # The driver's own message quotes the value.
         return InvalidError(
             f"a value in {location} is not UTF-8: it was not written by custctl",
-            hint="find it with `SELECT id FROM customer WHERE …` in the sqlite3 shell, and rewrite it",
+            hint="find it in the sqlite3 shell, for example with `SELECT id, email FROM customer`, and rewrite it",
         )
     if re.search(_OTHER_SHAPE, text):
         return other_shape(location, text)
