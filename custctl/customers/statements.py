@@ -298,7 +298,7 @@ def _outbox() -> dict[str, Executable]:
         .values(
             attempts=row.attempts + one,
             next_attempt_at=given("again", "next_attempt_at"),
-            last_error=bindparam("entry"),
+            last_error=bindparam("told"),
             **let_go,
         ),
         "outbox.customers": sa.select(row.customer_id).where(row.customer_id > none).order_by(row.customer_id),

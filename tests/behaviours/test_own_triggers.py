@@ -98,4 +98,4 @@ def test_a_rule_in_place_of_a_write_is_another_shape(company: Place) -> None:
         error = company.refused(8, "customer", "update", str(row["id"]), "--phone", "123456")
     finally:
         company.sql("DROP RULE nothing ON customer")
-    assert "is not as its scripts make it" in error["message"]
+    assert "differs from its scripts" in error["message"]

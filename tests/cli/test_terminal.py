@@ -295,7 +295,7 @@ def test_next_goes_on_where_the_last_list_of_the_terminal_ended(shop: Project) -
     third = shell.run("customer", "list", "--next", "--fields", "email")
     emails = [line for seen in (first, second, third) for line in seen.lines if "@" in line]
     assert len(emails) == len(set(emails)) == 120
-    assert "ended" in shell.run("customer", "list", "--next").text
+    assert "is complete" in shell.run("customer", "list", "--next").text
     refused = other.run("customer", "list", "--next")
     assert refused.code == 2
     assert "this terminal has no list to continue" in refused.text
@@ -315,7 +315,7 @@ def test_next_of_a_search_is_apart_from_that_of_a_list(shop: Project) -> None:
     second = shell.run("customer", "search", "--next", "--fields", "email")
     emails = [line for seen in (first, second) for line in seen.lines if "@" in line]
     assert len(emails) == len(set(emails)) == 120
-    assert "the last search of this terminal has ended" in shell.run("customer", "search", "--next").text
+    assert "the last search of this terminal is complete" in shell.run("customer", "search", "--next").text
 
 
 def test_next_refuses_other_filters_and_another_environment(shop: Project) -> None:
@@ -329,7 +329,7 @@ def test_next_refuses_other_filters_and_another_environment(shop: Project) -> No
         assert "--next" in refused.text
     refused = shell.run("customer", "list", "--next", "--env", "test")
     assert refused.code == 2
-    assert "is of profile `dev`" in refused.text
+    assert "used profile `dev`" in refused.text
     assert shell.run("customer", "list", "--next").code == 0
 
 

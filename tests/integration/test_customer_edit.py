@@ -393,7 +393,7 @@ def test_what_a_killed_edit_left_is_resumed_but_not_what_is_open(desk: Desk) -> 
     desk.turns.unlink()
     desk.editor(f"put('city', 'Linz'); path.write_text(text); import os; os.system({nested!r})")
     assert desk.edit().code == 0
-    assert "nothing is kept" in (desk.project.path / "nested").read_text()
+    assert "no edit of customer 1 is kept" in (desk.project.path / "nested").read_text()
 
 
 def test_nothing_to_resume(desk: Desk) -> None:

@@ -112,7 +112,7 @@ def test_a_first_customer_is_not_taken_for_the_header(ready: Inside, codec: str)
     assert emails(ready) == ["a@example.com", "b@example.com"]
 
 
-@pytest.mark.parametrize("data", [b"\0\1\0\0Standard Jet DB\0", b"email,\0\n", b"PK\5\6" + bytes(18), b"PGDMP\1\x0e\0"])
+@pytest.mark.parametrize("data", [b"\0\1\0\0Standard Jet DB\0", b"email,\0\n", b"PK\5\6" + bytes(18)])
 def test_a_binary_file_is_named_as_such(ready: Inside, data: bytes) -> None:
     assert "error: the file is binary, not CSV or JSON lines" in load(ready, data, code=9).err
 
