@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from custctl.browser.columns import cell
@@ -48,16 +48,19 @@ def record(row: Customer, room: int) -> tuple[list[str], list[str]]:
     return _fields(row.as_dict(), room)
 
 
-def account(found: Linked, room: int) -> list[str]:
-    """Return the lines of a customer's account."""
+def account(found: Linked, room: int, carry: Callable[[str], str]) -> list[str]:
+    """Return the lines of a customer's account.
+
+    Args:
+        carry: completes a command, so that it can be pasted.
+    """
+    verify = carry("`custctl identity verify` finds all differences")
     if found.subject is None:
-        step = (
-            "`custctl identity sync` makes it" if found.pending else "`custctl identity verify` finds all differences"
-        )
+        step = carry("`custctl identity sync` makes it") if found.pending else verify
         return list(wrapped(f"no account at the provider: {step}", room))
     _, rows = _fields(found.fields(), room)
     if found.is_lost:
-        rows += wrapped("the provider has no such account: `custctl identity verify` finds all differences", room)
+        rows += wrapped(f"the provider has no such account: {verify}", room)
     return rows
 
 

@@ -182,7 +182,7 @@ class AccountScreen(_AnswerScreen["Linked"]):
 
     def listed(self, answer: Linked) -> list[str]:
         """Return the account, field by field."""
-        return lines.account(answer, self.room)
+        return lines.account(answer, self.room, self.desk.carry)
 
 
 def open_account(screen: Frame[Any], customer_id: int) -> None:

@@ -32,8 +32,9 @@ def test_an_account_that_is_not_made_yet_is_named_as_such(local: Place, facade: 
 
     async def work() -> None:
         async with seated(local) as seat:
+            seat.desk.carry = lambda text: text.replace("custctl", "custctl --env dev")
             await seat.press("i")
-            await seat.shows("no account at the provider: `custctl identity sync` makes it")
+            await seat.shows("no account at the provider: `custctl --env dev identity sync` makes it")
 
     sit(work)
 
