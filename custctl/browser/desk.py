@@ -25,11 +25,16 @@ T = TypeVar("T")
 class Notes:
     """Receives messages that would otherwise go to stderr, over the screen; see `custctl.api.reporting.Reporter`.
 
+    Args:
+        carry: completes the commands in a hint, so that they can be pasted.
+
     Attributes:
         last: the last message.
     """
 
-    last: str = ""
+    def __init__(self, carry: Callable[[str], str] = str) -> None:
+        self.last = ""
+        self._carry = carry
 
     def note(self, text: str) -> None:
         """Show a note."""
@@ -40,7 +45,7 @@ class Notes:
 
     def warn(self, text: str, hint: str | None = None) -> None:
         """Show a warning and the next step."""
-        self.last = f"{text} ({hint})" if hint else text
+        self.last = f"{text} ({self._carry(hint)})" if hint else text
 
 
 @dataclass
@@ -111,7 +116,7 @@ class Desk:
 
 def open_desk(opened: Opened, *, read_only: str | None, carry: Callable[[str], str] = str) -> Desk:
     """Return the desk for a profile; from now on only the desk's thread uses the database."""
-    notes = Notes()
+    notes = Notes(carry)
     opened.tell = notes
     profile = opened.profile
     _ = opened.session  # asking the identity provider later would stop the screen

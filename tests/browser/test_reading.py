@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from custctl.browser.desk import Notes
 from custctl.browser.widgets import Keys
 from tests.browser.support import seated, sit
 from tests.conftest import Project, make_project
@@ -188,3 +189,9 @@ def test_an_answer_that_comes_while_its_screen_closes(
             await seat.settled()
 
     sit(work)
+
+
+def test_a_warning_names_the_environment_in_its_hint() -> None:
+    notes = Notes(lambda hint: hint.replace("custctl", "custctl --env prod"))
+    notes.warn("the cache does not answer", "`custctl doctor` shows why")
+    assert notes.last == "the cache does not answer (`custctl --env prod doctor` shows why)"
