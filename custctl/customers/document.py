@@ -111,6 +111,8 @@ def parse_document(text: str, own: OwnFields = NO_OWN_FIELDS) -> dict[str, str |
     except yaml.reader.ReaderError as error:
         line = _line_count(text[: error.position])
         code = error.character if isinstance(error.character, int) else ord(error.character)
+        if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as it was read
+            raise _invalid(line, f"the byte {code - 0xDC00:02X} is not UTF-8", "save the text as UTF-8") from None
         raise _invalid(line, f"the character U+{code:04X} is not allowed here", "remove it") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark

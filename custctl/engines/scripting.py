@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from custctl.engines.model import Check, LockHolder, SearchIndex
-from custctl.schema.names import CUSTOMER
+from custctl.schema.names import CUSTOMER, JOURNAL
 from custctl.support.errors import ExitCode, MigrationError
 
 if TYPE_CHECKING:
@@ -37,6 +37,16 @@ class TransactionForbiddenError(MigrationError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, hint="put `-- custctl: transaction=off` at the top of the script")
+
+
+class RowWithheldError(MigrationError):
+    """The database did not write a row of the journal, and reported no error."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"the journal cannot be written: a trigger drops the row on its way into `{JOURNAL}`",
+            hint=f"drop the trigger: `{JOURNAL}` belongs to custctl",
+        )
 
 
 class ScriptSession(ABC):
@@ -77,10 +87,19 @@ class ScriptSession(ABC):
         """
         return self.connection.run(name, **values).one() if self.begin_script() else None
 
-    def run_and_commit(self, name: str, /, **values: Any) -> None:
-        """End a script's transaction with one of this program's own statements; see `become_own` and `commit`."""
+    def add_and_commit(self, name: str, /, **values: Any) -> None:
+        """End a script's transaction with one of this program's own rows; see `become_own` and `commit`.
+
+        Args:
+            name: the statement that inserts the row.
+            values: its parameters.
+
+        Raises:
+            RowWithheldError: the row was not written; nothing is committed.
+        """
         self.become_own()
-        self.connection.run(name, **values)
+        if self.connection.run(name, **values).rowcount == 0:
+            raise RowWithheldError
         self.commit()
 
     @abstractmethod

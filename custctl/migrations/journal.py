@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from custctl.engines.scripting import RowWithheldError
 from custctl.migrations.spaces import Space, number_of, space_of
 from custctl.schema import names
 from custctl.schema.standing import Standing, read_standing
@@ -134,10 +135,14 @@ def write(connection: Connection, script: Script, values: dict[str, Any], *, is_
     Args:
         values: see `row`.
         is_new: whether the row is known not to exist yet.
+
+    Raises:
+        RowWithheldError: the database did not write the row.
     """
     how = "running" if values["state"] == "running" else "ended"
     if is_new or _by(connection, f"journal.update_{how}", script, **values).rowcount == 0:
-        connection.run(f"journal.insert_{how}", **values)
+        if connection.run(f"journal.insert_{how}", **values).rowcount == 0:
+            raise RowWithheldError
 
 
 NEW = "journal.insert_ended"

@@ -114,7 +114,7 @@ class Task:
         total = len(self.statements)
         self.recorder.after(self.script, started_at, is_last=self.is_last)
         if self._is_new and self.after_script is None:
-            self.session.run_and_commit(journal.NEW, **self._row(number, "applied", total, started_at))
+            self.session.add_and_commit(journal.NEW, **self._row(number, "applied", total, started_at))
             return
         self.note("applied", total, started_at=started_at)
         if self.after_script is not None:

@@ -335,6 +335,28 @@ def test_a_script_that_tampers_with_the_journal_is_undone(shop: Workshop) -> Non
     assert shop.journal() == {"0001_a": ("applied", 2)}
 
 
+@pytest.mark.parametrize("options", ["", "-- custctl: transaction=off\n"])
+def test_a_trigger_that_drops_rows_of_the_journal_undoes_the_script(shop: Workshop, options: str) -> None:
+    shop.tables("a")
+    shop.write(
+        "0002_trigger",
+        "CREATE TRIGGER kept BEFORE INSERT ON schema_migration WHEN new.name LIKE '%0003%'"
+        " BEGIN SELECT RAISE(IGNORE); END;\n",
+    )
+    shop.write("0003_b", f"{options}CREATE TABLE b (x);\n")
+    error = shop.refused()
+    assert "a trigger drops the row on its way into `schema_migration`" in error
+    assert "drop the trigger: `schema_migration` belongs to custctl" in error
+    assert shop.names() == {"a"}
+    assert shop.journal().keys() == {"0001_a", "0002_trigger"}
+
+
+def test_a_script_that_attaches_its_own_database(shop: Workshop) -> None:
+    file = shop.project.path / "dev.db"
+    shop.write("0001_a", f"-- custctl: transaction=off\nATTACH '{file}' AS again;\nCREATE TABLE again.b (x);\n")
+    assert "statement 1 of 2 failed: it attaches this database's own file" in shop.refused()
+
+
 def test_a_secret_is_substituted_and_appears_nowhere_else(shop: Workshop) -> None:
     shop.project.environ["LOGIN_SECRET"] = "hunter2-über-geheim"
     shop.write(

@@ -135,7 +135,7 @@ def test_an_import_whose_commit_is_lost(shift: Shift, monkeypatch: pytest.Monkey
 def test_a_migration_whose_commit_is_lost(shift: Shift, monkeypatch: pytest.MonkeyPatch, renews: bool) -> None:
     shift.write("0001_a", "CREATE TABLE a (x INTEGER);\nINSERT INTO a VALUES (1);\n")
     shift.write("0002_b", "CREATE TABLE b (x INTEGER);\n")
-    before(monkeypatch, PostgresqlScriptSession, "run_and_commit", 1, shift.lose)
+    before(monkeypatch, PostgresqlScriptSession, "add_and_commit", 1, shift.lose)
     shift.log_in(SECONDS)
     shift.renews = renews
     told = refused(shift, 3 if renews else 13, "migrate")

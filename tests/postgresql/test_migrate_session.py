@@ -188,6 +188,22 @@ def test_a_script_that_makes_its_transaction_read_only(shop: Workshop) -> None:
     assert "LOCATION" not in error
 
 
+@pytest.mark.parametrize("options", ["", OFF])
+def test_a_trigger_that_drops_rows_of_the_journal_undoes_the_script(shop: Workshop, options: str) -> None:
+    shop.tables("a")
+    shop.write(
+        "0002_trigger",
+        "CREATE FUNCTION dropped() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN IF new.name LIKE '%0003%' THEN RETURN NULL; END IF; RETURN new; END $$;\n"
+        "CREATE TRIGGER kept BEFORE INSERT ON schema_migration FOR EACH ROW EXECUTE FUNCTION dropped();\n",
+    )
+    shop.write("0003_b", f"{options}CREATE TABLE b (x bigint);\n")
+    error = shop.refused()
+    assert "0003_b.sql" in error and "a trigger drops the row on its way into `schema_migration`" in error
+    assert shop.names() == {"a"}
+    assert shop.journal().keys() == {"0001_a", "0002_trigger"}
+
+
 # -- what the server says --------------------------------------------------------------------------
 
 

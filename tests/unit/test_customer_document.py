@@ -106,6 +106,7 @@ def test_an_emptied_document_gives_up(text: str) -> None:
         ("city: x\nphone: 'a", 2, "unexpected end"),
         ("city: x\n\tphone: 1", 2, "cannot start any token"),
         ("city: x\nphone: a\x1bb", 2, "U+001B"),
+        ("city: x\nphone: a\udcffb", 2, "the byte FF is not UTF-8"),
         ("phone: 1\n---\nphone: 2", 2, "second document"),
         ("<<: {phone: 1}", 1, "unknown field `<<`"),
     ],

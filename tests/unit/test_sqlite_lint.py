@@ -65,6 +65,9 @@ FINDINGS: list[tuple[str, list[str]]] = [
     ("PRAGMA wal_checkpoint", ["pragma-in-transaction"]),
     ("VACUUM", ["vacuum-in-transaction"]),
     ("VACUUM INTO 'copy.db'", ["vacuum-in-transaction"]),
+    ("PRAGMA writable_schema = ON", ["writable-schema"]),
+    ("PRAGMA main.writable_schema(1)", ["writable-schema"]),
+    ("PRAGMA writable_schema", []),
     ("ATTACH 'other.db' AS other", ["attach-database"]),
     ("DETACH DATABASE other", ["attach-database"]),
     # The rebuild that SQLite's manual describes still takes the old table away.

@@ -30,7 +30,7 @@ from custctl.engines.postgresql.messages import (
 from custctl.engines.postgresql.pooling import set_config
 from custctl.engines.postgresql.script import ConcurrentIndex, concurrent_index, needs_autocommit, restores_session
 from custctl.engines.postgresql.tokens import first_word
-from custctl.engines.scripting import OUTSIDE, ScriptSession
+from custctl.engines.scripting import OUTSIDE, RowWithheldError, ScriptSession
 from custctl.support.errors import CustctlError, MigrationError, StatementError, UnavailableError
 from custctl.support.text import visible
 
@@ -241,22 +241,26 @@ class PostgresqlScriptSession(ScriptSession):
         with self._database.errors_of_commit():
             self._send("COMMIT")
 
-    def run_and_commit(self, name: str, /, **values: Any) -> None:
+    def add_and_commit(self, name: str, /, **values: Any) -> None:
         statement = self._filled_in(name, values)
         if statement is None:
-            super().run_and_commit(name, **values)
+            super().add_and_commit(name, **values)
             return
         # One message: if its answer is lost, the journal shows whether all of it took effect or none.
         own = f"SET CONSTRAINTS ALL IMMEDIATE; {self._own}; "
+        # A trigger that drops the row must end the transaction before the COMMIT: dividing by zero does.
+        counted = b"WITH made AS (" + statement + b") SELECT 1 / count(*) FROM made"
         error: psycopg.Error | None = None
         self._is_own = False
         with self._database.errors_of_commit():
-            results = ask(self._driver, _escaped(own) + statement + b"; COMMIT")
+            results = ask(self._driver, _escaped(own) + counted + b"; COMMIT")
             if (failed := first_failed(results)) is not None:
                 error = as_error(failed)
                 # The number of earlier answers shows which part failed: the settings or the statement.
                 if len(answered(results)) != 1 or self._database.is_lost(error):
                     raise error
+        if isinstance(error, psycopg.errors.DivisionByZero):
+            raise RowWithheldError
         if error is not None:
             raise StatementError(error, name)
 

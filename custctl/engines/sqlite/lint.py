@@ -178,9 +178,12 @@ class _Linter(Linter):
 
     def pragma(self, reader: Reader) -> None:
         name = reader.name()
-        if name is None or name.folded not in _OUTSIDE_ONLY or not self._in_transaction:
+        if name is None:
             return
-        if reader.accept("=", "(") or name.folded == "WAL_CHECKPOINT":
+        sets = bool(reader.accept("=", "("))
+        if name.folded == "WRITABLE_SCHEMA" and sets:
+            self._report("writable-schema", "lets statements write to SQLite's own record of the schema")
+        if name.folded in _OUTSIDE_ONLY and self._in_transaction and (sets or name.folded == "WAL_CHECKPOINT"):
             self._report("pragma-in-transaction", f"`PRAGMA {name.shown}` does nothing, or fails, inside a transaction")
 
     def vacuum(self, reader: Reader) -> None:

@@ -25,6 +25,7 @@ HINTS: Mapping[str, str] = MappingProxyType(
         "pragma-in-transaction": "set it in a script of its own with `-- custctl: transaction=off`; for foreign keys,"
         " `PRAGMA defer_foreign_keys = on` works inside",
         "vacuum-in-transaction": "put it in a separate script with `-- custctl: transaction=off`",
+        "writable-schema": "use ALTER TABLE, or rebuild the table: a wrong word in the schema makes the file unreadable",
         "attach-database": "move rows between files with export and import",
     }
 )

@@ -25,6 +25,7 @@ _OURS = ", ".join(f"'{name}'" for name in BOOTSTRAP)
 _MOST_PAGES = 2**30 - 1  # the lowest default of any version
 # The temporary objects that would receive this program's own rows, or drop them.
 _IN_THE_WAY = f"SELECT type, name FROM sqlite_temp_master WHERE lower(tbl_name) IN ({_OURS}) AND type <> 'index'"
+_ATTACHED_TWICE = "SELECT 1 FROM pragma_database_list WHERE file <> '' GROUP BY file HAVING count(*) > 1"
 
 
 class File(Protocol):
@@ -124,6 +125,8 @@ class SqliteScriptSession(ScriptSession):
                 if not self._is_scripts_own(word, error):
                     raise
                 raise CustctlError(str(error)) from error
+            if word == "ATTACH" and self._driver.execute(_ATTACHED_TWICE).fetchone():
+                raise CustctlError("it attaches this database's own file, whose lock the script holds: use `main`")
         self._settings_changed |= word in ("PRAGMA", "ATTACH", "DETACH")
         self._check_keys |= word not in ("CREATE", "PRAGMA", "SELECT", "ANALYZE", "BEGIN", "COMMIT", "END")
 
