@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from custctl.cache.store import CacheError
+from custctl.cache.channel import CacheError
 from custctl.support.errors import CredentialError, ExitCode, RefusedError, UnavailableError
 
 if TYPE_CHECKING:
@@ -77,13 +77,14 @@ class Cache:
         """Test the cache as reads and writes use it, and return its content and hit counts."""
         from custctl.cache.checking import latency, server_version
         from custctl.cache.maintenance import count_entries
+        from custctl.cache.probing import probe
 
         memory, url = self._opened.memory, self.url
         # Read before the test below, which resets it.
         failure = memory.failure
         cache = self.require()
         with self._answering():
-            cache.probe()
+            probe(cache.channel)
             counts = cache.counts()
             info = cache.info()
             used = info.get("used_memory", "")

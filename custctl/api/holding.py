@@ -113,7 +113,7 @@ def _cache(opened: Opened, number: int) -> dict[str, Any]:
     """Return whether the cache has an entry; null if it does not respond."""
     if opened.profile.cache is None:
         return {"entry": False}
-    from custctl.cache.store import CacheError
+    from custctl.cache.channel import CacheError
 
     try:
         cache = opened.inspect_cache()

@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from custctl.cache.channel import CacheError, CacheLoginError
 from custctl.cache.links import NO_DATABASE
 from custctl.cache.opening import LONGER_PATIENCE, PATIENCE, open_cache, open_memory
-from custctl.cache.store import CacheError, CacheLoginError
+from custctl.cache.probing import probe
 from custctl.engines.model import Check
 from custctl.profiles.cache_url import parse_url
 from custctl.support.errors import ExitCode
@@ -62,7 +63,7 @@ def check_cache(profile: Profile, environ: Mapping[str, str]) -> Iterator[Check]
     cache = open_cache(profile, environ, memory, database_id, patience=LONGER_PATIENCE)
     began = time.monotonic()
     try:
-        cache.probe()
+        probe(cache.channel)
         opening = time.monotonic() - began
         info = cache.info()
         milliseconds = latency(cache) * 1000

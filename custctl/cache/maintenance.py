@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from custctl.cache.probing import probe
 from custctl.customers.lookup import to_customer, with_own_fields
 from custctl.schema.standing import check_schema, read_standing
 
@@ -69,7 +70,7 @@ def warm(cache: Cache, database: Database, limit: int, on_progress: Callable[[in
     from custctl.schema.tables import customer
 
     # An explicit request: try the cache even if it has just failed.
-    cache.probe()
+    probe(cache.channel)
     newest = sa.select(customer.c.id).order_by(customer.c.updated_at.desc(), customer.c.id.desc()).limit(limit)
     with database.reading() as connection:
         check_schema(read_standing(connection))

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from custctl.cache.channel import CacheError
 from custctl.cache.entries import version_key
 from custctl.cache.memory import ALL
-from custctl.cache.store import CacheError
 from custctl.support.errors import CustctlError, OutcomeUnknownError
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from custctl.cache.channel import Keys
 from custctl.cache.links import Link, open_link
 from custctl.cache.memory import Memory
-from custctl.cache.store import Cache, key_prefix
+from custctl.cache.store import Cache
 from custctl.cache.wire import LoginError
 from custctl.profiles.cache_url import parse_url
 from custctl.support.errors import CredentialError, UsageError
@@ -74,7 +75,7 @@ def open_cache(
             return AesSealer(secret("cache-key"))
 
     def connect() -> Link:
-        near = f"{key_prefix(database_id)}state"
+        near = Keys(database_id).state
         return open_link(address, near, password=password, authorities=authorities, patience=patience)
 
     return Cache(

@@ -7,7 +7,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from custctl.cache.answers import Demands, Found
-from custctl.cache.store import NOTHING, CacheError, Look
+from custctl.cache.channel import CacheError
+from custctl.cache.store import NOTHING, Look
 from custctl.customers.naming import parse_who
 from custctl.support.errors import CustctlError, UnavailableError
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from custctl.cache import scripts
-from custctl.cache.entries import epoch_key, pack, unpack, version_key
-from custctl.cache.links import refused
-from custctl.cache.memory import ALL
-from custctl.cache.wire import Command, LoginError, Refusal, WireError
+from custctl.cache.channel import CacheError, Channel, Keys, granted, ms, new_token
+from custctl.cache.entries import pack, unpack, version_key
+from custctl.cache.wire import Refusal
 
 if TYPE_CHECKING:
     from custctl.cache.entries import Sealer
@@ -27,29 +23,7 @@ _LEASE = 10.0  # seconds that a reader has to fill an entry after a miss
 _TOMBSTONE = 3600.0  # seconds; by then no fill is in flight any more
 _USELESS = "useless"  # a hit that cannot be decoded, or is older than this machine's own write
 _NEVER = -1  # milliseconds that an entry is current: makes every hit a miss, so that it can be filled again
-_PROBED = ("state", "row", "email", "counts")
 _TRIES = 100  # keys that one SCAN examines
-
-
-class CacheError(Exception):
-    """The cache cannot be used.
-
-    Attributes:
-        kind: see `custctl.cache.wire.WireError`.
-    """
-
-    def __init__(self, message: str, kind: str = "") -> None:
-        super().__init__(message)
-        self.kind = kind
-
-
-class CacheLoginError(CacheError):
-    """The cache is reachable, but its credential or key is missing or rejected."""
-
-
-def key_prefix(database_id: str) -> str:
-    """Return the prefix of all keys of a database; the braces keep them in one hash slot of a Cluster."""
-    return f"custctl:{{{database_id}}}:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +53,8 @@ NOTHING = Look("miss")
 class Cache:
     """The entries of one database, in one hash slot, so that a script sees all it needs.
 
-    After a failed call this process makes no other; the memory records what must no longer be trusted.
+    Attributes:
+        channel: the way to the server.
 
     Args:
         connect: opens the link.
@@ -101,6 +76,8 @@ class Cache:
         mark: float,
         sealer: Callable[[], Sealer] | None = None,
     ) -> None:
+        self.channel = Channel(self._connected, Keys(database_id), memory)
+        self._keys = self.channel.keys
         self._connect = connect
         self._engine = engine
         self._memory = memory
@@ -108,128 +85,21 @@ class Cache:
         self._mark = mark
         self._find_sealer = sealer
         self._sealer: Sealer | None = None
-        self._link: Link | None = None
-        self._failure: str | None = None
-        self._has_answered = False
-        self._prefix = key_prefix(database_id)
-        self._state, self._counts = f"{self._prefix}state", f"{self._prefix}counts"
+
+    def _connected(self) -> Link:
+        """Connect, after preparing what packs the entries."""
+        self._sealer = self._find_sealer() if self._find_sealer is not None else None
+        return self._connect()
 
     def close(self) -> None:
         """Close the connection."""
-        if self._link is not None:
-            self._link.close()
-            self._link = None
-
-    # -- calling -----------------------------------------------------------------------------------
-
-    def _call(self, commands: Sequence[Command], *, insist: bool = False, optional: bool = False) -> list[Any]:
-        """Run commands.
-
-        Args:
-            insist: whether to use the cache even if it failed recently.
-            optional: whether the work continues without the privilege to run them.
-
-        Raises:
-            CacheError: it does not respond, failed recently, or this login may not run them.
-        """
-        link = self._connected(insist=insist)
-        try:
-            replies = link.call(commands)
-            for reply in () if optional else replies:
-                if isinstance(reply, Refusal) and reply.kind == "NOPERM":
-                    raise refused(reply)
-        except WireError as error:
-            raise self._failed(error) from None
-        # Only now, not on connecting: a server that hangs still accepts connections.
-        if not self._has_answered:
-            self._has_answered = True
-            self._memory.answered()
-        return replies
-
-    def _connected(self, *, insist: bool) -> Link:
-        """Return the link; the first call also prepares what packs the entries. See `_call`."""
-        if self._failure is not None:
-            raise CacheError(self._failure)
-        if self._link is not None:
-            return self._link
-        if not insist and not self._memory.may_try():
-            self._failure = f"{self._memory.failure}, a moment ago"
-            raise CacheError(self._failure)
-        try:
-            self._sealer = self._find_sealer() if self._find_sealer is not None else None
-            self._link = self._connect()
-            self._settle_doubts()
-        except WireError as error:
-            raise self._failed(error) from None
-        return self._link
-
-    def _failed(self, error: WireError) -> CacheError:
-        self._failure = str(error)
-        self._memory.failed(str(error))
-        self.close()
-        return (CacheLoginError if isinstance(error, LoginError) else CacheError)(str(error), error.kind)
-
-    def _settle_doubts(self) -> None:
-        """Remove what could not be removed while the cache did not respond.
-
-        Raises:
-            WireError: it rejects that, so that no entry can be trusted.
-        """
-        assert self._link is not None
-        doubtful = self._memory.in_doubt
-        if not doubtful:
-            return
-        command = (
-            self._turned() if ALL in doubtful else scripts.whole("drop", [self._row(each) for each in doubtful], [])
-        )
-        [reply] = self._link.call([command])
-        if isinstance(reply, Refusal):
-            raise refused(reply)
-        self._memory.settle(doubtful)
-
-    def _tell(self, name: str, keys: Sequence[str], arguments: Sequence[Any]) -> None:
-        """Run a writer's script, which must reach the cache.
-
-        Raises:
-            CacheError: the cache cannot be used, or rejects it.
-        """
-        _granted(self._run_all([(name, keys, arguments)], insist=True)[0])
-
-    def _run_all(self, calls: Sequence[tuple[str, Sequence[str], Sequence[Any]]], *, insist: bool = False) -> list[Any]:
-        """Run scripts; a rejected script yields a `Refusal`, for example if a key is not ours."""
-        replies = self._call([scripts.short(*call) for call in calls], insist=insist)
-        unknown = [
-            index for index, reply in enumerate(replies) if isinstance(reply, Refusal) and reply.kind == "NOSCRIPT"
-        ]
-        if not unknown:
-            return replies
-        # The server started since anyone last used it. It may have loaded an old snapshot, or be a replica that lacks
-        # the last writes, so no earlier entry is trusted. If it rejects SCRIPT LOAD, each script is cached on its first
-        # run, and this path runs once per script.
-        first = [self._turned(), *scripts.loading()]
-        told = self._call([*first, *(scripts.whole(*calls[index]) for index in unknown)], insist=insist)
-        if isinstance(told[0], Refusal):
-            return told[:1] * len(calls)
-        for index, reply in zip(unknown, told[len(first) :], strict=True):
-            replies[index] = reply
-        return replies
-
-    def _turned(self, token: str = "", epoch: int | None = None) -> Command:
-        arguments = [token, _token(), epoch_key(epoch) if epoch is not None else ""]
-        return scripts.whole("turn", [self._state], arguments)
-
-    def _row(self, customer_id: int) -> str:
-        return f"{self._prefix}row:{customer_id}"
-
-    def _email(self, email: str) -> str:
-        # A hash instead of the address: anyone who may list keys sees them.
-        return f"{self._prefix}email:{hashlib.sha256(email.encode()).hexdigest()[:32]}"
+        self.channel.close()
 
     # -- reading -----------------------------------------------------------------------------------
 
     def find(self, email: str) -> int | None:
         """Return the id that an address belonged to when it was last cached: a hint, to be compared with the row."""
-        found = self._call([("GET", self._email(email))])[0]
+        found = self.channel.call([("GET", self._keys.email(email))])[0]
         return int(found) if isinstance(found, bytes) and found.isdigit() and len(found) < 20 else None
 
     def look(self, customer_id: int) -> Look:
@@ -263,12 +133,12 @@ class Cache:
         calls = [
             (
                 "look",
-                [self._state, self._row(each), self._counts],
-                [_token(), _ms(_LEASE), self._fresh(each) if fresh is None else fresh, int(counted)],
+                [self._keys.state, self._keys.row(each), self._keys.counts],
+                [new_token(), ms(_LEASE), self._fresh(each) if fresh is None else fresh, int(counted)],
             )
             for each in customer_ids
         ]
-        replies = self._run_all(calls)
+        replies = self.channel.run_all(calls)
         return [self._looked(each, reply) for each, reply in zip(customer_ids, replies, strict=True)]
 
     def _fresh(self, customer_id: int) -> int:
@@ -278,7 +148,7 @@ class Cache:
         knows the minimum version.
         """
         seconds = self._ttl if self._memory.is_sure(customer_id) else min(self._ttl, self._reach)
-        return _ms(seconds) if seconds >= 0 else _NEVER
+        return ms(seconds) if seconds >= 0 else _NEVER
 
     @property
     def _reach(self) -> float:
@@ -289,7 +159,7 @@ class Cache:
         if not (isinstance(reply, list) and len(reply) == 5):
             return Look("miss", customer_id=customer_id)
         answer, lease, payload, version, age = reply
-        place = self._row(customer_id).encode()
+        place = self._keys.row(customer_id).encode()
         row = unpack(payload, place, self._sealer) if payload else None
         if row is not None and (row.id != customer_id or not self._is_version(row, version)):
             row = None
@@ -321,20 +191,20 @@ class Cache:
         Raises:
             CacheError: the cache cannot be used, or accepts none.
         """
-        self._connected(insist=False)
+        self.channel.open(insist=False)
         self.met([row for row, _ in rows])
-        replies = self._run_all([("fill", *self._entry(row, lease, _KEEP)) for row, lease in rows])
+        replies = self.channel.run_all([("fill", *self._entry(row, lease, _KEEP)) for row, lease in rows])
         for reply in replies:
             # A key that is not ours blocks one row only.
             if isinstance(reply, Refusal) and reply.kind not in ("WRONGTYPE", "ERR"):
-                _granted(reply)
+                granted(reply)
         return Counter(reply.decode() if isinstance(reply, bytes) else "refused" for reply in replies)
 
     def _entry(self, row: Customer, token: str, keep: float) -> tuple[list[str], list[Any]]:
         """Return the keys and arguments of a script that caches a row for some seconds."""
-        key = self._row(row.id)
+        key = self._keys.row(row.id)
         version, payload = version_key(self._engine, row.version), pack(row, key.encode(), self._sealer)
-        return [self._state, key, self._email(row.email)], [token, version, payload, row.id, _ms(keep)]
+        return [self._keys.state, key, self._keys.email(row.email)], [token, version, payload, row.id, ms(keep)]
 
     def met(self, rows: Iterable[Customer]) -> None:
         """Record rows that were read from the primary after a lookup: no older version may be shown."""
@@ -345,35 +215,37 @@ class Cache:
 
     def begin(self, customer_id: int, token: str) -> None:
         """Announce, before a commit, the write of a customer."""
-        keep = _ms(max(_KEEP, self._mark))
-        self._tell("mark", [self._row(customer_id), self._state], [token, _ms(self._mark), keep, _token()])
+        keep = ms(max(_KEEP, self._mark))
+        self.channel.run(
+            "mark", [self._keys.row(customer_id), self._keys.state], [token, ms(self._mark), keep, new_token()]
+        )
 
     def put(self, row: Customer, token: str) -> None:
         """Cache a row that was committed, and remove the mark."""
-        self._connected(insist=True)
+        self.channel.open(insist=True)
         self._end("put", row.id, *self._entry(row, token, max(_KEEP, self._mark)))
 
     def bury(self, customer_id: int, version: str, token: str) -> None:
         """Leave a tombstone for a customer that was deleted at a version."""
         # Sorts after the version itself, so that a row of that version does not come back.
         stone = f"{version_key(self._engine, version)}~"
-        self._end("bury", customer_id, [self._row(customer_id)], [token, stone, _ms(max(_TOMBSTONE, self._mark))])
+        self._end("bury", customer_id, [self._keys.row(customer_id)], [token, stone, ms(max(_TOMBSTONE, self._mark))])
 
     def _end(self, name: str, customer_id: int, keys: Sequence[str], arguments: Sequence[Any]) -> None:
         """Announce what was committed; if that is rejected, drop the old entry so that nobody reads it."""
         try:
-            self._tell(name, keys, arguments)
+            self.channel.run(name, keys, arguments)
         except CacheError:
-            if self._failure is not None or isinstance(self._dropped([customer_id]), Refusal):
+            if self.channel.failure is not None or isinstance(self._dropped([customer_id]), Refusal):
                 raise
 
     def unmark(self, customer_id: int, token: str) -> None:
         """Remove the mark of a write that did not happen, and never will."""
-        self._call([("HDEL", self._row(customer_id), f"m:{token}")], insist=True)
+        self.channel.call([("HDEL", self._keys.row(customer_id), f"m:{token}")], insist=True)
 
     def begin_many(self, token: str, seconds: float) -> None:
         """Announce that many customers are being written; renew it before the seconds are over."""
-        self._tell("mark", [self._state], [token, _ms(seconds), "", ""])
+        self.channel.run("mark", [self._keys.state], [token, ms(seconds), "", ""])
 
     def turn(self, token: str, epoch: int | None = None) -> None:
         """Stop trusting all entries up to now, and remove the mark.
@@ -381,27 +253,29 @@ class Cache:
         Args:
             epoch: of a history that has forked.
         """
-        _granted(self._call([self._turned(token, epoch)], insist=True)[0])
+        granted(self.channel.call([self.channel.turned(token, epoch)], insist=True)[0])
 
     def has(self, customer_id: int) -> bool:
         """Tell whether there is an entry of a customer, current or not."""
-        return _granted(self._call([("HGET", self._row(customer_id), "version")], insist=True)[0]) is not None
+        return (
+            granted(self.channel.call([("HGET", self._keys.row(customer_id), "version")], insist=True)[0]) is not None
+        )
 
     def forget(self, customer_id: int) -> int:
         """Remove a customer's data from its entry, and return how many entries had any: 0 or 1.
 
         Marks and a tombstone stay: they stop other processes that still hold the row from caching it.
         """
-        [reply] = self._call([("HDEL", self._row(customer_id), "payload", "generation", "at")], insist=True)
-        removed = _granted(reply)
+        [reply] = self.channel.call([("HDEL", self._keys.row(customer_id), "payload", "generation", "at")], insist=True)
+        removed = granted(reply)
         return int(isinstance(removed, int) and removed > 0)
 
     def forget_addresses(self, customer_id: int) -> int:
         """Remove the keys of all addresses of a customer, and return their number. Scans all keys."""
         removed = 0
         for keys in self.key_lists():
-            addresses = [key for key in keys if key.startswith(f"{self._prefix}email:".encode())]
-            owners = self._call([("GET", key) for key in addresses], insist=True) if addresses else []
+            addresses = [key for key in keys if key.startswith(self._keys.emails.encode())]
+            owners = self.channel.call([("GET", key) for key in addresses], insist=True) if addresses else []
             found = [key for key, owner in zip(addresses, owners, strict=True) if owner == b"%d" % customer_id]
             if found:
                 self.drop(found)
@@ -412,7 +286,7 @@ class Cache:
 
     def counts(self) -> dict[str, int]:
         """Return the number of hits, misses, and entries served while the database was down."""
-        flat = self._call([("HGETALL", self._counts)], insist=True)[0]
+        flat = self.channel.call([("HGETALL", self._keys.counts)], insist=True)[0]
         words = flat if isinstance(flat, list) else []
         return {
             name.decode(): int(value)
@@ -422,45 +296,11 @@ class Cache:
 
     def count(self, name: str) -> None:
         """Increment a counter that `counts` returns."""
-        self._call([("HINCRBY", self._counts, name, 1)])
-
-    def probe(self) -> None:
-        """Do everything that reads and writes do, with keys that belong to no customer.
-
-        Raises:
-            CacheError: the cache cannot be used, or rejects a part of it.
-        """
-        token = _token()
-        keys = state, row, email, counts = [f"{self._prefix}probe:{token}:{each}" for each in _PROBED]
-        version, keep = f"{epoch_key(1)}.{1:016x}", _ms(_LEASE)
-        steps: list[tuple[str, Sequence[str], Sequence[Any], bytes]] = [
-            ("look", [state, row, counts], [token, keep, _NEVER, 1], b"miss"),
-            ("fill", [state, row, email], [token, version, b"", 0, keep], b"kept"),
-            ("mark", [row, state], [token, keep, keep, token], b"marked"),
-            ("put", [state, row, email], [token, version, b"", 0, keep], b"kept"),
-            ("bury", [row], [token, f"{version}~", keep], b"buried"),
-        ]
-        away = [scripts.whole("turn", [state], ["", token, ""]), scripts.whole("drop", keys, [])]
-        try:
-            for name, touched, arguments, expected in steps:
-                reply = _granted(self._run_all([(name, touched, arguments)], insist=True)[0])
-                if (reply[0] if isinstance(reply, list) else reply) != expected:
-                    raise CacheError(f"it does not run the script `{name}` correctly")
-                # In case this process is killed.
-                self._call([("PEXPIRE", each, keep) for each in (state, counts)], insist=True)
-        except CacheError as error:
-            if error.kind == "ERR":
-                # Inside a script a missing privilege has no error code of its own; outside it is NOPERM.
-                self._call(_taken_by_scripts(keys, keep), insist=True)
-            with suppress(CacheError):
-                self._call(away, insist=True)
-            raise
-        for reply in self._call(away, insist=True):
-            _granted(reply)
+        self.channel.call([("HINCRBY", self._keys.counts, name, 1)])
 
     def info(self) -> dict[str, str]:
         """Return the server's information; empty if this login may not read it."""
-        found = self._call([("INFO",)], insist=True, optional=True)[0]
+        found = self.channel.call([("INFO",)], insist=True, optional=True)[0]
         lines = found.decode(errors="replace").splitlines() if isinstance(found, bytes) else []
         return dict(line.split(":", 1) for line in lines if ":" in line)
 
@@ -468,9 +308,9 @@ class Cache:
         """Yield all keys of this database, in lists."""
         cursor: bytes | int = 0
         while True:
-            scan = ("SCAN", cursor, "MATCH", f"{_escaped(self._prefix)}*", "COUNT", _TRIES)
-            [reply] = self._call([scan], insist=True)
-            if not (isinstance(_granted(reply), list) and len(reply) == 2):
+            scan = ("SCAN", cursor, "MATCH", f"{_escaped(self._keys.prefix)}*", "COUNT", _TRIES)
+            [reply] = self.channel.call([scan], insist=True)
+            if not (isinstance(granted(reply), list) and len(reply) == 2):
                 return
             cursor, found = reply
             if found:
@@ -480,44 +320,12 @@ class Cache:
 
     def drop(self, keys: Iterable[bytes]) -> None:
         """Remove entries; marks of writers stay."""
-        _granted(self._call([scripts.whole("drop", list(keys), [])], insist=True)[0])
+        granted(self.channel.call([scripts.whole("drop", list(keys), [])], insist=True)[0])
 
     def _dropped(self, customer_ids: Iterable[int]) -> Any:
-        return self._call([scripts.whole("drop", [self._row(each) for each in customer_ids], [])], insist=True)[0]
-
-
-def _taken_by_scripts(keys: Sequence[str], keep: int) -> list[Command]:
-    """Return the commands that the scripts use, on keys that belong to no customer."""
-    state, row, email, counts = keys
-    return [
-        ("TIME",),
-        *((name, row) for name in ("TYPE", "EXISTS", "HGETALL", "HKEYS", "PTTL", "DEL", "UNLINK")),
-        *((name, row, "version") for name in ("HGET", "HDEL")),
-        ("HSET", row, "version", ""),
-        ("HSETNX", state, "generation", ""),
-        ("HINCRBY", counts, "misses", 1),
-        ("SET", email, 0, "PX", keep),
-        *(("PEXPIRE", each, keep) for each in (state, row, counts)),
-    ]
-
-
-def _granted(reply: Any) -> Any:
-    """Return a reply.
-
-    Raises:
-        CacheError: it is a refusal.
-    """
-    if isinstance(reply, Refusal):
-        raise CacheError(str(refused(reply)), reply.kind)
-    return reply
-
-
-def _token() -> str:
-    return os.urandom(9).hex()
-
-
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)
+        return self.channel.call(
+            [scripts.whole("drop", [self._keys.row(each) for each in customer_ids], [])], insist=True
+        )[0]
 
 
 def _escaped(text: str) -> str:

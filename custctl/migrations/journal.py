@@ -140,9 +140,9 @@ def write(connection: Connection, script: Script, values: dict[str, Any], *, is_
         RowWithheldError: the database did not write the row.
     """
     how = "running" if values["state"] == "running" else "ended"
-    if is_new or _by(connection, f"journal.update_{how}", script, **values).rowcount == 0:
-        if connection.run(f"journal.insert_{how}", **values).rowcount == 0:
-            raise RowWithheldError
+    written = 0 if is_new else _by(connection, f"journal.update_{how}", script, **values).rowcount
+    if written == 0 and connection.run(f"journal.insert_{how}", **values).rowcount == 0:
+        raise RowWithheldError
 
 
 NEW = "journal.insert_ended"

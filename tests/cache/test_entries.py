@@ -10,8 +10,10 @@ from uuid import uuid4
 
 import pytest
 
+from custctl.cache.channel import Keys
 from custctl.cache.entries import version_key
-from custctl.cache.store import Cache, key_prefix
+from custctl.cache.probing import probe
+from custctl.cache.store import Cache
 from tests.cache.machine import ENGINE, customer
 from tests.cache.servers import OldMemory, open_cache
 from tests.servers.valkey import ValkeyServer
@@ -31,7 +33,7 @@ class Cached:
         return open_cache(self.server, self.memory, self.database)
 
     def key(self, number: int) -> str:
-        return f"{key_prefix(self.database)}row:{number}"
+        return Keys(self.database).row(number)
 
     def shown(self) -> tuple[str, bool]:
         look = self.cache.look(1)
@@ -75,7 +77,7 @@ def test_an_address_leads_to_its_customer_and_rubbish_to_nobody(cached: Cached) 
     email = customer(1, 1, 5).email
     assert cached.cache.find(email) == 1
     assert cached.cache.find("nobody@example.com") is None
-    key = f"{key_prefix(cached.database)}email:{hashlib.sha256(email.encode()).hexdigest()[:32]}"
+    key = f"{Keys(cached.database).prefix}email:{hashlib.sha256(email.encode()).hexdigest()[:32]}"
     for text, found in (("9" * 19, int("9" * 19)), ("9" * 20, None), ("x", None), ("-1", None), ("", None)):
         cached.call("SET", key, text)
         assert cached.cache.find(email) == found
@@ -95,7 +97,7 @@ def test_counters_that_are_no_numbers_are_left_out(cached: Cached) -> None:
     cached.cache.look(1)
     cached.cache.look_all([1], counted=False)
     assert cached.cache.counts() == {**before, "hits": before["hits"] + 1, "stale": 1}
-    key = f"{key_prefix(cached.database)}counts"
+    key = Keys(cached.database).counts
     cached.call("HSET", key, "hits", "9" * 20, "misses", "x", "stale", "9" * 19)
     assert cached.cache.counts() == {"stale": int("9" * 19)}
 
@@ -128,6 +130,6 @@ def test_a_deleted_customer_does_not_come_back(cached: Cached) -> None:
 
 def test_a_probe_leaves_nothing_behind(cached: Cached) -> None:
     before = sorted(cached.call("KEYS", "*"))
-    cached.cache.probe()
+    probe(cached.cache.channel)
     assert sorted(cached.call("KEYS", "*")) == before
     assert cached.shown() == ("hit", True)
