@@ -19,20 +19,22 @@ from custctl.cache.wire import Refusal, Wire, WireError
 from tests.servers.ports import closing, garbage, refused, silent
 
 PATIENCE = 0.1
+LONG = 30.0
+"""Seconds for what comes at once, however busy the machine is; and less than what would never end."""
 
 
-def over_pair() -> tuple[Wire, socket.socket]:
+def over_pair(patience: float = LONG) -> tuple[Wire, socket.socket]:
     """Return a connection and its other end."""
     ours, theirs = socket.socketpair()
     wire = Wire.__new__(Wire)
-    wire.host, wire.patience, wire._held, wire._read, wire._socket = "h", PATIENCE, bytearray(), 0, ours
+    wire.host, wire.patience, wire._held, wire._read, wire._socket = "h", patience, bytearray(), 0, ours
     return wire, theirs
 
 
 @contextlib.contextmanager
 def served(pieces: list[bytes], *, hang: bool = False) -> Iterator[Wire]:
     """Give a connection to a peer that is asked, sends bytes in pieces, and then closes or keeps silent."""
-    wire, theirs = over_pair()
+    wire, theirs = over_pair(PATIENCE if hang else LONG)
     over = threading.Event()
 
     def send() -> None:
@@ -112,11 +114,11 @@ def test_half_a_reply_is_waited_for_no_longer_than_the_patience(data: bytes) -> 
         began = time.monotonic()
         with pytest.raises(WireError, match=f"no response within {PATIENCE} s"):
             wire.call([("X",)])
-        assert time.monotonic() - began < 10 * PATIENCE
+        assert time.monotonic() - began < LONG
 
 
 def test_a_reply_that_comes_drop_by_drop_does_not_stretch_the_patience() -> None:
-    wire, theirs = over_pair()
+    wire, theirs = over_pair(PATIENCE)
     over = threading.Event()
 
     def drip() -> None:
@@ -130,7 +132,7 @@ def test_a_reply_that_comes_drop_by_drop_does_not_stretch_the_patience() -> None
     began = time.monotonic()
     with pytest.raises(WireError, match="no response"):
         wire.call([("X",)])
-    assert time.monotonic() - began < 10 * PATIENCE
+    assert time.monotonic() - began < LONG
     over.set()
     thread.join()
     theirs.close()
@@ -163,7 +165,7 @@ def test_a_line_without_an_end_is_given_up() -> None:
     ("port", "message"),
     [
         (refused, "connection refused"),
-        (silent, "no response within 0.1 s"),
+        (silent, f"no response within {PATIENCE} s"),
         (garbage, "it does not speak Redis's protocol"),
         (closing, "it closed the connection|connection reset"),
     ],
@@ -173,8 +175,8 @@ def test_ports_that_are_no_cache(port: Any, message: str) -> None:
     with port() as number:
         began = time.monotonic()
         with pytest.raises(WireError, match=message):
-            Wire("127.0.0.1", number, patience=PATIENCE).call([("PING",)])
-        assert time.monotonic() - began < 10 * PATIENCE
+            Wire("127.0.0.1", number, patience=PATIENCE if port is silent else LONG).call([("PING",)])
+        assert time.monotonic() - began < LONG
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64, "no-such-host.invalid", ".", "ä" * 300])
@@ -182,7 +184,7 @@ def test_a_name_that_is_none_is_a_wire_error(host: str) -> None:
     began = time.monotonic()
     with pytest.raises(WireError):
         Wire(host, 6379, patience=PATIENCE)
-    assert time.monotonic() - began < 10 * PATIENCE
+    assert time.monotonic() - began < LONG
 
 
 def test_a_look_up_that_hangs_stand_in_for_the_resolver_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,14 +193,14 @@ def test_a_look_up_that_hangs_stand_in_for_the_resolver_is_given_up(monkeypatch:
     def hangs(*arguments: Any, **options: Any) -> Any:
         if options.get("flags"):
             return look_up(*arguments, **options)
-        over.wait(10)
+        over.wait(2 * LONG)
         raise socket.gaierror(-3, "Temporary failure in name resolution")
 
     monkeypatch.setattr(socket, "getaddrinfo", hangs)
     began = time.monotonic()
     with pytest.raises(WireError):
         Wire("cache.internal", 6379, patience=PATIENCE)
-    assert time.monotonic() - began < 10 * PATIENCE
+    assert time.monotonic() - began < LONG
     over.set()
 
 
