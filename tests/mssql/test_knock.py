@@ -38,8 +38,8 @@ def port() -> Iterator[int]:
         yield found
 
 
-def knocked(monkeypatch: pytest.MonkeyPatch, port: int, *addresses: str) -> float:
-    """Knock at a host with these addresses, and return the seconds that took."""
+def knocked(monkeypatch: pytest.MonkeyPatch, port: int, *addresses: str, limit: float = 2) -> float:
+    """Knock at a host with these addresses within a limit of seconds, and return the seconds that took."""
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
     known = socket.getaddrinfo
 
@@ -48,7 +48,7 @@ def knocked(monkeypatch: pytest.MonkeyPatch, port: int, *addresses: str) -> floa
 
     monkeypatch.setattr(socket, "getaddrinfo", looked_up)
     began = time.monotonic()
-    knock(Node("a", "listener", port), 2)
+    knock(Node("a", "listener", port), limit)
     return time.monotonic() - began
 
 
@@ -56,7 +56,7 @@ def knocked(monkeypatch: pytest.MonkeyPatch, port: int, *addresses: str) -> floa
 def test_an_address_that_accepts_is_found_at_once(
     monkeypatch: pytest.MonkeyPatch, port: int, addresses: tuple[str, ...]
 ) -> None:
-    assert knocked(monkeypatch, port, *addresses) < 1
+    assert knocked(monkeypatch, port, *addresses, limit=20) < 10
 
 
 @pytest.mark.parametrize("addresses", [(DEAD,), (DEAD, DEAD_TOO), (CLOSED, DEAD)])
@@ -66,11 +66,11 @@ def test_addresses_without_an_answer_share_the_time_limit(
     began = time.monotonic()
     with pytest.raises(UnavailableError, match=r"no answer within 2 s$"):
         knocked(monkeypatch, port, *addresses)
-    assert 2 <= time.monotonic() - began < 3
+    assert 2 <= time.monotonic() - began < 3.9, "each had two seconds of its own"
 
 
 def test_a_port_that_refuses_is_told_at_once(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
     began = time.monotonic()
     with pytest.raises(UnavailableError, match=r"connection refused$"):
-        knocked(monkeypatch, port, CLOSED)
-    assert time.monotonic() - began < 1
+        knocked(monkeypatch, port, CLOSED, limit=20)
+    assert time.monotonic() - began < 10

@@ -74,7 +74,7 @@ def test_a_time_out_names_the_holder(shop: Workshop) -> None:
         (pid,) = shop.sessions()
         began = time.monotonic()
         error = shop.refused("--lock-timeout", "1s", code=3)
-        assert 1 <= time.monotonic() - began < 4
+        assert 1 <= time.monotonic() - began < 20
     assert f"another migration holds the lock: session {pid} of custctl from 127.0.0.1 (custctl " in error
     assert "--lock-timeout" in error
     assert end(holder).code == 0
