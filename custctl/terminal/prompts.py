@@ -105,7 +105,11 @@ class Prompter:
         try:
             return getpass(prompt, stream=stream)
         except EOFError:
+            self._leave_line()
             raise RefusedError("no input; nothing was changed") from None
+        except KeyboardInterrupt:
+            self._leave_line()
+            raise
 
     def _ask(self, question: str) -> str:
         self._before_asking()
@@ -115,7 +119,18 @@ class Prompter:
         else:
             self._stderr.write("\n".join(map(visible, question.split("\n"))))
             self._stderr.flush()
-        return self._stdin.readline().strip()
+        answer = ""
+        try:
+            answer = self._stdin.readline()
+        finally:
+            if not answer.endswith("\n"):
+                self._leave_line()
+        return answer.strip()
+
+    def _leave_line(self) -> None:
+        """Begin a new line: Ctrl-C and Ctrl-D leave the cursor after the question."""
+        if not self._as_json:
+            self._stderr.write("\n")
 
     def _write_question(self, question: str) -> None:
         import json

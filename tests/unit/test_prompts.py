@@ -39,6 +39,24 @@ def test_anything_else_is_no(answer: str) -> None:
         asker.confirm("delete it?")
 
 
+class Interrupted(io.StringIO):
+    """An input at which the user presses Ctrl-C."""
+
+    def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("stdin", "error"), [(io.StringIO(), RefusedError), (Interrupted(), KeyboardInterrupt)])
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_question_without_an_answer_leaves_its_line(
+    stdin: io.StringIO, error: type[BaseException], as_json: bool
+) -> None:
+    stderr = io.StringIO()
+    with pytest.raises(error):
+        Prompter(stdin, stderr, interactive=True, as_json=as_json).confirm("delete it?")
+    assert stderr.getvalue() == ('{"question": "delete it? [y/N]"}\n' if as_json else "delete it? [y/N] \n")
+
+
 def test_a_flag_answers_without_a_question() -> None:
     for options in ({"yes": True}, {"yes": True, "interactive": False}):
         asker, stderr = prompter("n\n", **options)

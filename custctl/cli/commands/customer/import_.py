@@ -225,8 +225,10 @@ def _show(
     unseen = result.counts.rejected - len(result.reasons)
     if unseen > 0 and result.reasons:
         context.console.note(f"… and {unseen} more")
+    rejected = result.counts.rejected
+    verb = "would be" if dry_run else "was" if rejected == 1 else "were"
     raise PartialError(
-        f"{result.counts.rejected} of {result.counts.rows} rows {'would be' if dry_run else 'were'} rejected",
+        f"{rejected} of {result.counts.rows} rows {verb} rejected",
         hint="; ".join(hints) or None,
         details=counts,
     )
