@@ -129,9 +129,9 @@ def _report_times(engine: str, database: Database, rows: int) -> None:
     from custctl.customers.queries import Position, Query, list_query, search_query
 
     def sampled(column: str) -> list[str]:
-        query = f"SELECT {column} FROM customer WHERE {column} IS NOT NULL ORDER BY id LIMIT 1 OFFSET"
+        query = f"SELECT {column} FROM customer WHERE {column} IS NOT NULL AND id > {{}} ORDER BY id LIMIT 1"
         ats = range(0, rows // 2, max(rows // 2 // SAMPLES, 1))[:SAMPLES]
-        return database.read(lambda connection: [str(connection.send(f"{query} {at}").scalar()) for at in ats])
+        return database.read(lambda connection: [str(connection.send(query.format(at)).scalar()) for at in ats])
 
     def far() -> Position:
         at = min((DEEP - 1) * PAGE, rows // 2) - 1

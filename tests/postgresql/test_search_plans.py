@@ -26,7 +26,7 @@ WORKERS = """
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0; SET min_parallel_index_scan_size = 0
 """
-IDS = (-5, 1, 2, 19_995, 19_996, 20_002, 20_003, 10**12, 2**63 - 1)
+IDS = (-5, 1, 2, 19_995, 19_996, 20_002, 20_003, 59_995, 79_995, 79_996, 10**12, 2**63 - 1)
 
 pytestmark = pytest.mark.parametrize("engine_project", list(installations()), indirect=True)
 
@@ -71,18 +71,27 @@ def test_a_search_starts_no_workers(engine_project: EngineProject, database: Dat
     assert "Gather" not in shown, shown
 
 
+@pytest.mark.parametrize(("text", "checked"), [("hikaru k", True), ("ひかる 月", False), ("김 월", False)])
+def test_a_letter_is_only_checked_on_rows_but_a_character_of_many_is_looked_up(
+    engine_project: EngineProject, database: Database, text: str, checked: bool
+) -> None:
+    engine_project.sql(ROWS)
+    assert ("Subquery Scan on held" in plan(database, searching.read(text), NO_SORT)) == checked
+
+
 @pytest.mark.parametrize("text", ["Frequent", "Freq", "F", "example com", "exa F", "555 0100 F", "555 0100"])
 def test_pages_are_whole_where_ids_are_far_apart(engine_project: EngineProject, database: Database, text: str) -> None:
     rows = ", ".join(f"({at}, 'e{at}@example.com', 'A', 'Frequent', '555 0100')" for at in IDS)
     columns = "id, email, first_name, last_name, phone"
     engine_project.sql(f"INSERT INTO customer ({columns}) OVERRIDING SYSTEM VALUE VALUES {rows}")
-    assert list(_found(database, text)) == sorted(IDS)
+    for limit in (2, 3, 5, 20):
+        assert list(_found(database, text, limit)) == sorted(IDS), limit
 
 
-def _found(database: Database, text: str) -> Iterator[int]:
+def _found(database: Database, text: str, limit: int) -> Iterator[int]:
     after = None
     while True:
-        page = read_page(database, search_query(text), 2, after)
+        page = read_page(database, search_query(text), limit, after)
         yield from (each.id for each in page.items)
         if page.next is None:
             return

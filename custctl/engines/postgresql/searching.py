@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from custctl.engines.connection import Connection
 
 _BROAD: Final = 2  # prefixes of up to this many letters match so many words that another need is looked up first
+_MANY: Final = "\u2e80"  # from here on scripts have so many characters that one of them matches few words
 _FIRST: Final = -(2**63)  # ids
 _LAST: Final = 2**63 - 1
 # Ids that are searched before all others. For a frequent word they hold a whole page, and the rows of the other matches need
-# not be read to sort them.
+# not be read to sort them. If they hold a few, so many more ids are searched that these should hold twice a page.
 _NEAR: Final = 20_000
+_FEW: Final = 3
 _FORMS: Final = 20  # alternatives of a word or a phone as typed; a word that may have a wrong letter has hundreds
 # No parallel worker may call this function. Starting workers takes longer than reading a page; the planner starts them
 # because it expects to compute the words of each match again.
@@ -75,12 +77,13 @@ def hits(connection: Connection, sought: Sought) -> Hits:
     conditions = {1: found(exact), 2: found(narrow) if broad else found(narrow, exact)}
     not_first = "" if sought.email is None else " AND email <> %(email)s"
     is_rare = any(map(_is_rare, sought.needs))
+    before = []  # for each lane, what the first ids hold, and where they and the next ones end
     for lane, condition in conditions.items():
         if lane < sought.lane:
             continue
         behind = f"%({'after' if lane == sought.lane else 'first'})s::bigint"
-        near = f"(SELECT least(min(id), {_LAST - _NEAR}) + {_NEAR} FROM {table} WHERE id > {behind})"
-        for low, high in [(behind, None)] if is_rare else [(behind, near), (near, None)]:
+
+        def rows(low: str, high: str | None, lane: int = lane, condition: str = condition) -> str:
             # The planner reads the rows in order of the id if it expects a page among the first of them. It cannot in order
             # of an expression.
             place, end = ("id", f" AND id <= {high}") if high else ("id + 0", "")
@@ -89,8 +92,23 @@ def hits(connection: Connection, sought: Sought) -> Hits:
                 # OFFSET keeps the check out of the inner query: it ends with the page.
                 rows = f"FROM (SELECT *, {place} AS custctl_place {rows} ORDER BY {place} OFFSET 0) AS held"
                 rows, place = f"{rows} WHERE {found(broad, exact)}", "custctl_place"
-            lanes.append(f"(SELECT {lane} AS lane, id {rows} ORDER BY {place} LIMIT %(most)s::bigint)")
+            return f"(SELECT {lane} AS lane, id {rows} ORDER BY {place} LIMIT %(most)s::bigint)"
+
+        if is_rare:
+            lanes.append(rows(behind, None))
+            continue
+        near, edges = f"near_{lane}", f"edges_{lane}"
+        first = f"(SELECT least(min(id), {_LAST - _NEAR}) + {_NEAR} FROM {table} WHERE id > {behind})"
+        second = f"near + least({2 * _NEAR} * %(most)s::bigint / found, {_LAST} - near)"
+        counted = f"(SELECT {first} AS near, (SELECT count(*) FROM {near}) AS found) AS counted"
+        chosen = f"SELECT near, CASE WHEN found >= {_FEW} THEN {second} ELSE near END AS far FROM {counted}"
+        before += [f"{near} AS MATERIALIZED {rows(behind, first)}", f"{edges} AS MATERIALIZED ({chosen})"]
+        low, high = f"(SELECT near FROM {edges})", f"(SELECT far FROM {edges})"
+        # The second condition keeps an empty range from being searched.
+        lanes += [f"(SELECT lane, id FROM {near})", rows(f"{low} AND {high} > {low}", high), rows(high, None)]
     text = f"SELECT lane, id FROM ({' UNION ALL '.join(lanes)}) AS lanes LIMIT %(most)s::bigint"
+    if before:
+        text = f"WITH {', '.join(before)} {text}"
     named = tuple(name for name in values if f"%({name})s" in text)
     return Hits(text, named, {name: values[name] for name in named})
 
@@ -137,7 +155,7 @@ def _place(values: dict[str, Any], query: str) -> str:
 
 
 def _is_broad(need: Need) -> bool:
-    return any(not term.whole and len(term.text) <= _BROAD for each in need for term in each)
+    return any(not term.whole and len(term.text) <= _BROAD and term.text[:1] < _MANY for each in need for term in each)
 
 
 def _is_rare(need: Need) -> bool:
