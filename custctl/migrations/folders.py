@@ -18,7 +18,10 @@ from custctl.support.text import nearest
 
 _FOLDERS = ("migrations", "repeatable", "seed")
 _COPY = re.compile(r"(?:~|#|\.(?:bak|orig|rej|sw[a-z]|tmp|md))$")
-_NUMBERED = re.compile(r"[vV]?[0-9]+[_.-]")
+_NUMBERED = re.compile(r"[vV]?[0-9]+[_. -]")
+_SQL = re.compile(r"\.(?:[a-z]*sql|ddl|dml)")
+# Alembic, Knex, Rails, Phinx, Liquibase: the migrations of a program, which only that program runs.
+_OTHER_TOOLS = re.compile(r"\.(?:py|[cm]?js|ts|rb|php|xml|ya?ml|json)$")
 _LEAST_RESEMBLANCE = 4
 
 
@@ -82,6 +85,8 @@ def sql_files(folder: Path) -> Iterator[os.DirEntry[str]]:
                 f"`{shown}` is a folder: scripts in it would never run",
                 f"move its scripts into `{folder.name}/`, or move the folder elsewhere",
             )
+        if _OTHER_TOOLS.search(name.lower()):
+            reject(entry.path, f"`{shown}` is not SQL: it would never run", "write it as SQL, or move it elsewhere")
         if not is_script(name):
             continue
         if kind != "file":
@@ -95,7 +100,7 @@ def sql_files(folder: Path) -> Iterator[os.DirEntry[str]]:
 def is_script(name: str) -> bool:
     """Return whether a file may be meant as a script: by its extension, or by a leading number."""
     lower = name.lower()
-    return not _COPY.search(lower) and (".sql" in lower or _NUMBERED.match(name) is not None)
+    return not _COPY.search(lower) and (_SQL.search(lower) is not None or _NUMBERED.match(name) is not None)
 
 
 def _check_engines(sql_dir: Path) -> None:
@@ -115,6 +120,12 @@ def _check_engines(sql_dir: Path) -> None:
                 entry.path,
                 f"scripts in the folder `{sql_dir.name}/{name}` would never run",
                 f"rename it to `{meant}`" if meant else "move it into the folder of its engine",
+            )
+        if any(Path(found).name == _FOLDERS[0] and _holds_scripts(found) for found, _, _ in os.walk(entry.path)):
+            reject(
+                entry.path,
+                f"the migrations in `{sql_dir.name}/{name}` would never run: it is not the folder of an engine",
+                f"rename it to one of: {', '.join(ENGINES)}; or move it elsewhere",
             )
 
 

@@ -22,6 +22,8 @@ _TOOLS: Final = {
     "shmig": "shmig",
     "nodesqlite": "node-sqlite",
     "atlas": "Atlas",
+    "sqitch": "Sqitch",
+    "other": "another tool",
 }
 _MARKER = compiled(
     r"""^[ \t]*(?:--[ \t]*(?:
@@ -36,9 +38,13 @@ _MARKER = compiled(
       | (?P<nodesqlite>down[ \t-]*$)
       | (?P<atlas>down\.sql[ \t]+--[ \t]*$)
       | (?P<tern>--[ \t]*create[ ]above[ ]/[ ]drop[ ]below)
+      | (?P<sqitch>revert[ \t]+\S+[ \t]+from[ \t]+\w+[ \t]*$)
       )
       | (?P<evolutions>(?:\#|--)[ \t]*(?:---)?[ \t]*!(?:ups|downs)\b)
-    )""",
+    )
+    # This word alone, at the left edge and above a statement: one that documents a rollback is above a comment.
+    | ^(?P<other>(?:--|/\*)[\t\x20-/:-@[-`{-~]*(?:migrat(?:e|ion)[\t\x20:]+)?(?:down|undo|rollback|revert)
+      (?:[ \t]+migration)?[\t\x20-/:-@[-`{-~]*$)(?=\s*+(?!--|/\*)\S)""",
     re.ASCII | re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
 

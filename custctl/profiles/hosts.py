@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 
 # A host becomes part of connection strings, so no character that ends a value there.
 _HOST = r"[^\s;,=@{}()\[\]<>'\"`?#$%&*|^~!]{1,255}"
+
+_LOOPBACK = (b"\x7f\0\0\1", "")
+_LOOPBACK_IPV6 = bytes(15) + b"\1"
+_IPV4_WITHIN_IPV6 = bytes(10) + b"\xff\xff"
 
 
 def host_fault(host: str, *, sockets: bool) -> str | None:
@@ -36,10 +41,15 @@ def same_host(one: str, other: str) -> bool:
 
 def _canonical(host: str) -> object:
     if host.startswith("/"):
-        return host.rstrip("/")
-    address, _, zone = host.partition("%")
-    packed = _packed(address) if ":" in address else None
-    return (packed, zone) if packed is not None else host.lower().removesuffix(".")
+        return posixpath.normpath(host)
+    name = host.lower().removesuffix(".")
+    if name == "localhost":
+        return _LOOPBACK
+    address, _, zone = name.partition("%")
+    packed = _packed(address) if ":" in address else _packed_short(address)
+    if packed is None:
+        return name
+    return _LOOPBACK if packed == _LOOPBACK_IPV6 else (packed.removeprefix(_IPV4_WITHIN_IPV6), zone)
 
 
 def _packed(address: str) -> bytes | None:
@@ -47,5 +57,15 @@ def _packed(address: str) -> bytes | None:
 
     try:
         return socket.inet_pton(socket.AF_INET6, address)
+    except (OSError, ValueError):
+        return None
+
+
+def _packed_short(address: str) -> bytes | None:
+    """Return an IPv4 address as resolvers read it: `127.1` and `0x7f.0.0.1` are 127.0.0.1."""
+    import socket
+
+    try:
+        return socket.inet_aton(address)
     except (OSError, ValueError):
         return None

@@ -200,9 +200,11 @@ class Console:
             self._write("")
 
     def _draw(self, text: str) -> None:
+        from custctl.terminal.layout import shortened
+
         width = os.get_terminal_size(self._stream.fileno()).columns
         self._write("")
-        self._write(visible(text)[: max(width - 1, 0)])
+        self._write(shortened(visible(text), max(width - 1, 1)))
         self._drawn = True
 
     @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from custctl.terminal.layout import width_of
 from tests.conftest import ADA, REPOSITORY, Project
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
@@ -179,6 +181,16 @@ def test_a_run_of_scripts_on_a_terminal_tells_each_step_once(project: Project) -
     shown = SGR.sub("", terminal(project, "migrate"))
     left = "\n".join(line.rsplit("\x1b[K", 1)[-1] for line in shown.split("\n"))
     assert left.count("0001_create_customer.sql") == 1
+
+
+def test_a_step_is_cut_by_the_cells_of_a_terminal(migrated: Project) -> None:
+    scripts = migrated.path / "sql"
+    shutil.copytree(REPOSITORY / "sql", scripts)
+    (scripts / "sqlite" / "repeatable" / f"{'顧客' * 12}.sql").write_text("CREATE VIEW v AS SELECT 1 AS a;\n")
+    shown = SGR.sub("", terminal(migrated, "migrate", "--sql-dir", "sql", columns=40))
+    drawn = [line for line in re.split("\r\x1b\\[K|\n", shown) if line.startswith("applied repeatable/顧客")]
+    assert drawn
+    assert all(width_of(line) < 40 for line in drawn)
 
 
 def test_an_explicit_table_is_the_same_everywhere(migrated: Project) -> None:

@@ -21,6 +21,7 @@ from tests.inside import Inside
 from tests.replicas.support import epoch, wait_until
 from tests.servers.cluster import NODES, Cluster
 from tests.servers.projects import PASSWORD_VARIABLE
+from tests.servers.proxy import Proxy
 
 STATUS = ("replica", "status")
 CHECK = (*STATUS, "--check")
@@ -159,14 +160,15 @@ def test_one_server_under_two_addresses_is_no_split_brain(
 ) -> None:
     profile = site.path / "profiles" / "dev.yaml"
     document = yaml.safe_load(profile.read_text())
-    document["database"]["nodes"].append({"name": "alias", "host": "localhost", "port": cluster.nodes["a"].port})
-    profile.write_text(yaml.safe_dump(document))
-    refused = site.run(*command, "-o", "json")
+    port = cluster.nodes["a"].port
+    with Proxy("127.0.0.1", port) as proxy:
+        document["database"]["nodes"].append({"name": "alias", "host": proxy.host, "port": proxy.port})
+        profile.write_text(yaml.safe_dump(document))
+        refused = site.run(*command, "-o", "json")
     assert refused.code == 2
     message = refused.error["message"] if command[0] == "replica" else refused.out
-    port = cluster.nodes["a"].port
     assert (
-        f"the nodes `a` (127.0.0.1:{port}) and `alias` (localhost:{port}) of profile `dev` are the same server"
+        f"the nodes `a` (127.0.0.1:{port}) and `alias` ({proxy.host}:{proxy.port}) of profile `dev` are the same server"
         in message
     )
 

@@ -163,6 +163,12 @@ NODE = "[{name: a, host: localhost}]"
         "{host: '::1', name: a}, {host: '0:0:0:0:0:0:0:1', name: b}",
         "{host: 'fe80::A%eth0', name: a}, {host: 'fe80::a%eth0', name: b}",
         "{host: /run/postgresql, name: a}, {host: /run/postgresql/, name: b}",
+        "{host: /run/postgresql, name: a}, {host: /run/x/..//./postgresql, name: b}",
+        "{host: localhost, name: a}, {host: 127.0.0.1, name: b}",
+        "{host: LocalHost., name: a}, {host: '::1', name: b}",
+        "{host: 127.0.0.1, name: a}, {host: '127.1', name: b}",
+        "{host: 10.0.0.1, name: a}, {host: '::ffff:10.0.0.1', name: b}",
+        "{host: 10.0.0.8, name: a}, {host: 0xA.0.0.010, name: b}",
         "{host: '${A:-db}', name: a}, {host: '${B:-DB}', name: b}",
     ],
 )
@@ -178,6 +184,7 @@ def test_nodes_at_places_of_their_own(load: Load) -> None:
         "{host: db1, name: a}, {host: db2, name: b}",
         "{host: 'fe80::a%eth0', name: a}, {host: 'fe80::a%eth1', name: b}",
         "{host: /run/a, name: a}, {host: /run/A, name: b}",
+        "{host: 127.0.0.1, name: a}, {host: 127.0.0.2, name: b}",
     ):
         assert len(load(SERVER.replace(NODE, f"[{nodes}]")).database.nodes) == 2
 
@@ -190,7 +197,9 @@ def test_two_apis_of_patroni_at_one_place_are_refused(load: Load) -> None:
 
 
 _NODES = st.lists(
-    st.tuples(st.sampled_from(["db", "DB", "db.", "::1", "0::1", "other"]), st.sampled_from([None, 5432, 5433])),
+    st.tuples(
+        st.sampled_from(["db", "DB", "db.", "::1", "0::1", "localhost", "other"]), st.sampled_from([None, 5432, 5433])
+    ),
     min_size=1,
     max_size=4,
 )
@@ -205,7 +214,7 @@ def test_a_profile_s_nodes_are_at_places_of_their_own(places: list[tuple[str, in
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "profiles").mkdir()
         (Path(folder) / "profiles" / "p.yaml").write_text(SERVER.replace(NODE, f"[{', '.join(items)}]"))
-        spelled = {"DB": "db", "db.": "db", "0::1": "::1"}
+        spelled = {"DB": "db", "db.": "db", "0::1": "::1", "localhost": "::1"}
         distinct = {(spelled.get(host, host), port or 5432) for host, port in places}
         try:
             profile = load_profile("p", profiles_dir=None, environ={}, cwd=Path(folder))

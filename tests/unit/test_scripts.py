@@ -140,6 +140,17 @@ def test_rubbish_is_left_alone(sql: Path) -> None:
         ("seed/a.sql.txt", "belongs to no set"),
         ("repeatable/a.SQL", "does not end in `.sql`"),
         ("repeatable/a.sql.txt", "does not end in `.sql`"),
+        ("repeatable/a.psql", "does not end in `.sql`"),
+        ("repeatable/a.DDL", "does not end in `.sql`"),
+        ("seed/demo/a.tsql", "does not end in `.sql`"),
+        ("migrations/add_phone.pgsql", "not named like a migration"),
+        ("a.ddl", "would never run"),
+        ("migrations/1001 add phone", "not named like a migration"),
+        ("migrations/1975ea83b712_create.py", "write it as SQL"),
+        ("migrations/changelog.xml", "write it as SQL"),
+        ("repeatable/views.yaml", "write it as SQL"),
+        ("../all/migrations/0001_a.sql", "not the folder of an engine"),
+        ("../sql/sqlite/migrations/0001_a.sql", "not the folder of an engine"),
     ],
 )
 def test_nothing_that_may_be_meant_as_a_script_is_silently_left_out(sql: Path, name: str, word: str) -> None:
@@ -168,11 +179,36 @@ def test_nothing_that_may_be_meant_as_a_script_is_silently_left_out(sql: Path, n
         ("-- Down", "node-sqlite"),
         ("--Down ---", "node-sqlite"),
         ("-- down.sql --", "Atlas"),
+        ("-- Revert app:a from sqlite", "Sqitch"),
+        ("-- DOWN:", "another tool"),
+        ("-- [down]", "another tool"),
+        ("-- @undo", "MyBatis"),
+        ("-- #down", "another tool"),
+        ("-- Down Migration:", "another tool"),
+        ("-- migration down", "another tool"),
+        ("/* migrate:down */", "another tool"),
+        ("-- Rollback\n", "another tool"),
     ],
 )
 def test_markers_of_other_tools_are_refused(sql: Path, marker: str, tool: str) -> None:
     write(sql, "migrations/0001_a.sql", f"CREATE TABLE a (x);\n{marker}\nDROP TABLE a;\n")
     refused(sql, "migrations/0001_a.sql:2: ", tool)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-- Rollback:\n-- DROP TABLE a;\n",
+        "-- Rollback:\n\n/* DROP TABLE a; */\n",
+        "-- undo\n",
+        "CREATE TRIGGER t AFTER INSERT ON a BEGIN\n  -- undo\n  SELECT 1;\nEND;\n",
+        "-- roll back what the last release did\nDROP TABLE b;\n",
+        "-- rollback segments are gone\nDROP TABLE b;\n",
+    ],
+)
+def test_a_comment_about_the_rollback_is_no_marker(sql: Path, text: str) -> None:
+    write(sql, "migrations/0001_a.sql", f"CREATE TABLE a (x);\n{text}")
+    assert len(discover(sql, "sqlite").versioned) == 1
 
 
 @pytest.mark.parametrize(
