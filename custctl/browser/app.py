@@ -141,8 +141,9 @@ class ListScreen(Frame[None]):
             meant = f", did you mean {' or '.join(f'`{text}`' for text in self._near)}?" if self._near else ""
             return f"{self.view.in_words()}   no customer found{meant}"
         count = f"{pages.end:,}" if pages.is_whole else "…"
+        loose = "   no exact match" if pages.is_loose else ""
         notes = f"   {self.desk.notes.last}" if self.desk.notes.last else ""
-        return f"{pages.at + 1:,} of {count}   {self.view.in_words()}{notes}"
+        return f"{pages.at + 1:,} of {count}   {self.view.in_words()}{loose}{notes}"
 
     # -- reading -----------------------------------------------------------------------------------
 

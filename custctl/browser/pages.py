@@ -128,6 +128,7 @@ class Pages(Scroll):
 
     Attributes:
         next: the cursor after the last page held; None at the end of the list.
+        is_loose: whether no customer had all words of a search; see `custctl.customers.pages.Page`.
     """
 
     def __init__(self, size: int = SIZE, held: int = HELD) -> None:
@@ -140,6 +141,7 @@ class Pages(Scroll):
         self._again: Request | None = Request(0, whole=True)
         self._goes_home = False
         self.next: str | None = None
+        self.is_loose = False
 
     # -- what is held ------------------------------------------------------------------------------
 
@@ -213,6 +215,7 @@ class Pages(Scroll):
         kept = None if self._goes_home else self.selected
         self._remember(answer.starts)
         items, after = answer.page.items, answer.page.next
+        self.is_loose = answer.page.loose
         if request.whole or answer.number != request.number:
             self._replace(answer)
         elif request.number >= self._number + len(self._blocks):

@@ -94,6 +94,18 @@ def test_a_search_without_results_says_what_may_have_been_meant(many: Project) -
     sit(work)
 
 
+def test_a_search_that_ignores_a_title_says_so(many: Project) -> None:
+    async def work() -> None:
+        async with seated(many) as seat:
+            await seat.press("slash", "'dr hop")
+            await seat.shows("1 of 1", "grace@example.com", "search: dr hop   no exact match")
+            await seat.press(*["backspace"] * 6, "'hop")
+            await seat.shows("1 of 1", "search: hop")
+            await seat.hides("no exact match")
+
+    sit(work)
+
+
 def test_a_list_is_sorted_and_filtered_as_by_the_command(many: Project) -> None:
     async def work() -> None:
         async with seated(many) as seat:
