@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from custctl.engines.sought import REVERSED, Hits, Need, Part, Sought, Term, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from custctl.engines.connection import Connection
 
@@ -77,40 +78,62 @@ def hits(connection: Connection, sought: Sought) -> Hits:
     conditions = {1: found(exact), 2: found(narrow) if broad else found(narrow, exact)}
     not_first = "" if sought.email is None else " AND email <> %(email)s"
     is_rare = any(map(_is_rare, sought.needs))
-    before = []  # for each lane, what the first ids hold, and where they and the next ones end
+    shared: list[str] = []
     for lane, condition in conditions.items():
         if lane < sought.lane:
             continue
         behind = f"%({'after' if lane == sought.lane else 'first'})s::bigint"
-
-        def rows(low: str, high: str | None, lane: int = lane, condition: str = condition) -> str:
-            # The planner reads the rows in order of the id if it expects a page among the first of them. It cannot in order
-            # of an expression.
-            place, end = ("id", f" AND id <= {high}") if high else ("id + 0", "")
-            rows = f"FROM {table} WHERE {condition}{not_first} AND {place} > {low}{end} AND {_SERIAL}"
-            if lane == 2 and broad:
-                # OFFSET keeps the check out of the inner query: it ends with the page.
-                rows = f"FROM (SELECT *, {place} AS custctl_place {rows} ORDER BY {place} OFFSET 0) AS held"
-                rows, place = f"{rows} WHERE {found(broad, exact)}", "custctl_place"
-            return f"(SELECT {lane} AS lane, id {rows} ORDER BY {place} LIMIT %(most)s::bigint)"
-
+        check = found(broad, exact) if lane == 2 and broad else None
+        rows = partial(_rows, lane, f"{table} WHERE {condition}{not_first}", check)
         if is_rare:
-            lanes.append(rows(behind, None))
-            continue
-        near, edges = f"near_{lane}", f"edges_{lane}"
-        first = f"(SELECT least(min(id), {_LAST - _NEAR}) + {_NEAR} FROM {table} WHERE id > {behind})"
-        second = f"near + least({2 * _NEAR} * %(most)s::bigint / found, {_LAST} - near)"
-        counted = f"(SELECT {first} AS near, (SELECT count(*) FROM {near}) AS found) AS counted"
-        chosen = f"SELECT near, CASE WHEN found >= {_FEW} THEN {second} ELSE near END AS far FROM {counted}"
-        before += [f"{near} AS MATERIALIZED {rows(behind, first)}", f"{edges} AS MATERIALIZED ({chosen})"]
-        low, high = f"(SELECT near FROM {edges})", f"(SELECT far FROM {edges})"
-        # The second condition keeps an empty range from being searched.
-        lanes += [f"(SELECT lane, id FROM {near})", rows(f"{low} AND {high} > {low}", high), rows(high, None)]
+            lanes.append(rows(behind))
+        else:
+            counts, ranges = _ranges(lane, table, behind, rows)
+            shared += counts
+            lanes += ranges
     text = f"SELECT lane, id FROM ({' UNION ALL '.join(lanes)}) AS lanes LIMIT %(most)s::bigint"
-    if before:
-        text = f"WITH {', '.join(before)} {text}"
+    if shared:
+        text = f"WITH {', '.join(shared)} {text}"
     named = tuple(name for name in values if f"%({name})s" in text)
     return Hits(text, named, {name: values[name] for name in named})
+
+
+def _rows(lane: int, source: str, check: str | None, low: str, high: str | None = None) -> str:
+    """Return the query for a lane's rows with ids between two.
+
+    Args:
+        source: the table, with the condition for the index.
+        check: what is only checked on the rows that are found.
+    """
+    # The planner reads the rows in order of the id if it expects a page among the first of them. It cannot in order of an
+    # expression.
+    place, end = ("id", f" AND id <= {high}") if high else ("id + 0", "")
+    rows = f"FROM {source} AND {place} > {low}{end} AND {_SERIAL}"
+    if check:
+        # OFFSET keeps the check out of the inner query: it ends with the page.
+        rows = f"FROM (SELECT *, {place} AS custctl_place {rows} ORDER BY {place} OFFSET 0) AS held WHERE {check}"
+        place = "custctl_place"
+    return f"(SELECT {lane} AS lane, id {rows} ORDER BY {place} LIMIT %(most)s::bigint)"
+
+
+def _ranges(lane: int, table: str, behind: str, rows: Callable[..., str]) -> tuple[list[str], list[str]]:
+    """Return the queries for a lane's rows in three ranges of ids, after the common tables that they share.
+
+    Args:
+        behind: the id after which the lane begins.
+        rows: see `_rows`; it lacks the ids.
+    """
+    near, edges = f"near_{lane}", f"edges_{lane}"
+    first = f"(SELECT least(min(id), {_LAST - _NEAR}) + {_NEAR} FROM {table} WHERE id > {behind})"
+    second = f"near + least({2 * _NEAR} * %(most)s::bigint / found, {_LAST} - near)"
+    counted = f"(SELECT {first} AS near, (SELECT count(*) FROM {near}) AS found) AS counted"
+    chosen = f"SELECT near, CASE WHEN found >= {_FEW} THEN {second} ELSE near END AS far FROM {counted}"
+    low, high = f"(SELECT near FROM {edges})", f"(SELECT far FROM {edges})"
+    return (
+        [f"{near} AS MATERIALIZED {rows(behind, first)}", f"{edges} AS MATERIALIZED ({chosen})"],
+        # The second condition keeps an empty range from being searched.
+        [f"(SELECT lane, id FROM {near})", rows(f"{low} AND {high} > {low}", high), rows(high)],
+    )
 
 
 def part_hits(connection: Connection, part: Part) -> Hits:
