@@ -33,13 +33,14 @@ if TYPE_CHECKING:
     from custctl.schema.own import Field
     from custctl.schema.shape import Difference, Shape
 
+# In negative KiB. 32 MiB hold the upper levels of all indexes of ten million customers; a short command uses little of it.
+_CACHE = -32768
 # Not `temp_store = MEMORY`: it would also keep a statement's rollback data in memory, all the pages that it writes.
 _SETTINGS = (
     "foreign_keys = ON",
     # Overwrite deleted data, whatever SQLite's build options.
     "secure_delete = ON",
-    # 32 MiB hold the upper levels of all indexes of ten million customers; a short command uses little of it.
-    "cache_size = -32768",
+    f"cache_size = {_CACHE}",
     # Write the log back only after 16 MiB, so that an import writes each index page less often.
     "wal_autocheckpoint = 4000",
 )
@@ -328,6 +329,12 @@ class SqliteDatabase(Database):
         return connection.send(query, ("name",), {"name": name}).first() is not None
 
     # -- migrations --------------------------------------------------------------------------------
+
+    def make_index(self, connection: Connection, index: Index) -> None:
+        # Sorting takes as much memory as the cache, besides the cache.
+        connection.send(f"PRAGMA cache_size = {_CACHE // 4}")
+        super().make_index(connection, index)
+        connection.send(f"PRAGMA cache_size = {_CACHE}")
 
     def features(self) -> frozenset[str]:
         with closing(sqlite3.connect(":memory:")) as connection:
