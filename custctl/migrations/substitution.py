@@ -13,7 +13,7 @@ _REFERENCE = re.compile(r"(\$)?\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}\n]*))?\}
 _WORD = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|[^\s\"'`:;,()]+")
 
 
-def substitute(text: str, environ: Mapping[str, str], *, name: str = "script", line: int = 1) -> str:
+def substitute(text: str, environ: Mapping[str, str], *, name: str, line: int) -> str:
     """Replace `${NAME}` and `${NAME:-default}`; the default applies if NAME is unset or empty.
 
     `$${` stands for a literal `${`; any other dollar sign stays, as in `$argon2id$…` and `$BODY$`. Values are inserted

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from custctl.cache.channel import Keys
-from custctl.cache.entries import version_key
+from custctl.cache.entries import pack, version_key
 from custctl.cache.probing import probe
 from custctl.cache.store import Cache
 from tests.cache.machine import ENGINE, customer
@@ -35,6 +36,16 @@ class Cached:
     def key(self, number: int) -> str:
         return Keys(self.database).row(number)
 
+    def grow_old(self, number: int, seconds: int) -> None:
+        """Let an entry be older by some seconds."""
+        at = int(self.call("HGET", self.key(number), "at"))
+        self.call("HSET", self.key(number), "at", at - 1000 * seconds)
+
+    def seconds_left(self, key: str) -> float:
+        """Return how long the server keeps a key."""
+        left: int = self.call("PTTL", key)
+        return left / 1000
+
     def shown(self) -> tuple[str, bool]:
         look = self.cache.look(1)
         return look.answer, look.row is not None
@@ -53,9 +64,41 @@ def test_the_row_of_another_customer_is_no_answer(cached: Cached) -> None:
     assert cached.shown() == ("miss", False)
 
 
+def test_a_value_of_somebody_elses_is_no_answer(cached: Cached) -> None:
+    cached.call("DEL", cached.key(1))
+    cached.call("SET", cached.key(1), "of somebody else")
+    assert cached.shown() == ("miss", False)
+
+
 def test_a_row_of_another_version_than_its_entry_is_no_answer(cached: Cached) -> None:
     cached.call("HSET", cached.key(1), "version", version_key(ENGINE, "e1-6"))
     assert cached.shown() == ("miss", False)
+
+
+def test_a_row_in_a_version_of_another_engine_is_no_answer(cached: Cached) -> None:
+    row = replace(customer(1, 1, 5), version="e1-00000000000007d1")
+    cached.call("HSET", cached.key(1), "payload", pack(row, cached.key(1).encode(), None))
+    assert cached.shown() == ("miss", False)
+
+
+def test_a_look_tells_the_age_of_its_entry(cached: Cached) -> None:
+    cached.grow_old(1, 30)
+    look = cached.cache.look(1)
+    assert look.answer == "hit"
+    assert 30 <= look.age < 60
+    cached.grow_old(1, 30)
+    assert cached.shown() == ("miss", True)
+
+
+@pytest.mark.parametrize(("reach", "answer", "is_sure"), [(0, "miss", False), (115, "miss", False), (140, "hit", True)])
+def test_an_entry_counts_as_current_if_it_is_younger_than_any_write_that_the_memory_may_lack(
+    cached: Cached, monkeypatch: pytest.MonkeyPatch, reach: float, answer: str, is_sure: bool
+) -> None:
+    """A writer or reader that began before the memory did may have ended its work 90 seconds later."""
+    cached.grow_old(1, 30)
+    monkeypatch.setattr(OldMemory, "reach", reach)
+    look = cached.cache.look(1)
+    assert (look.answer, look.is_sure) == (answer, is_sure)
 
 
 @pytest.mark.parametrize(("written", "shown"), [("e1-4", True), ("e1-5", True), ("e1-6", False), ("e2-1", False)])
@@ -100,6 +143,39 @@ def test_counters_that_are_no_numbers_are_left_out(cached: Cached) -> None:
     key = Keys(cached.database).counts
     cached.call("HSET", key, "hits", "9" * 20, "misses", "x", "stale", "9" * 19)
     assert cached.cache.counts() == {"stale": int("9" * 19)}
+
+
+def test_an_entry_of_no_use_is_one_hit_and_no_miss(cached: Cached) -> None:
+    before = cached.cache.counts()
+    cached.call("HSET", cached.key(1), "payload", "rubbish")
+    assert cached.shown() == ("miss", False)
+    assert cached.cache.counts() == {**before, "hits": before["hits"] + 1}
+
+
+def test_a_server_that_has_come_up_full_shows_nothing_as_current(cached: Cached) -> None:
+    cached.call("SCRIPT", "FLUSH")
+    cached.call("CONFIG", "SET", "maxmemory", "1", "maxmemory-policy", "noeviction")
+    try:
+        assert cached.cache.look(1).answer == "miss"
+    finally:
+        cached.call("CONFIG", "SET", "maxmemory", "0")
+
+
+def test_all_keys_expire(cached: Cached) -> None:
+    day, hour, row = 24 * 3600, 3600, customer(1, 1, 5)
+    email = f"{Keys(cached.database).prefix}email:{hashlib.sha256(row.email.encode()).hexdigest()[:32]}"
+    assert day - 60 < cached.seconds_left(cached.key(1)) <= day
+    assert day - 60 < cached.seconds_left(email) <= day
+    cached.call("PERSIST", cached.key(1))
+    cached.cache.begin(1, "t")
+    assert day - 60 < cached.seconds_left(cached.key(1)) <= day
+    cached.call("PERSIST", cached.key(1))
+    cached.cache.put(row, "t")
+    assert day - 60 < cached.seconds_left(cached.key(1)) <= day
+    cached.cache.bury(1, row.version, "t")
+    assert hour - 60 < cached.seconds_left(cached.key(1)) <= hour
+    assert cached.cache.look(3).lease
+    assert 5 < cached.seconds_left(cached.key(3)) <= 10
 
 
 def test_a_write_in_flight_keeps_readers_away_until_it_ends(cached: Cached) -> None:

@@ -125,6 +125,13 @@ FINDINGS: list[tuple[str, list[str]]] = [
     ("TRUNCATE TABLE dbo.customer WITH (PARTITIONS (1))", ["truncate"]),
     ("ALTER DATABASE CURRENT SET READ_COMMITTED_SNAPSHOT ON", ["autocommit-in-transaction"]),
     ("SELECT 1\nIF 1 = 1 BACKUP DATABASE a TO DISK = 'x'", ["autocommit-in-transaction"]),
+    *(
+        (script, ["autocommit-in-transaction"])
+        for script in (
+            *("BACKUP LOG a TO DISK = 'x'", "RESTORE DATABASE a", "RECONFIGURE", "KILL 53", "DBCC SHRINKDATABASE (a)"),
+            "EXEC sp_fulltext_database 'enable'",
+        )
+    ),
     ("INSERT INTO a SELECT * FROM customer WITH (NOLOCK)", ["nolock"]),
     (
         "INSERT INTO a SELECT * FROM (SELECT b FROM c (nolock)) d JOIN e WITH (INDEX (i), READUNCOMMITTED) ON 1 = 1",

@@ -32,6 +32,8 @@ FINDINGS: list[tuple[str, list[str]]] = [
     ("DROP DATABASE other", ["concurrently-in-transaction", "drop-table"]),
     ("DROP VIEW v, w CASCADE", ["drop-cascade"]),
     ("DROP MATERIALIZED VIEW v CASCADE", ["drop-cascade"]),
+    ("DROP FOREIGN TABLE f CASCADE", ["drop-cascade"]),
+    ("CREATE OR REPLACE VIEW v AS SELECT 1; DROP VIEW v CASCADE", ["drop-cascade"]),
     ("DROP TYPE mood CASCADE", ["drop-cascade"]),
     ("DROP FUNCTION f(int, text) CASCADE", ["drop-cascade"]),
     ("DROP OPERATOR CLASS o USING btree CASCADE", ["drop-cascade"]),
@@ -46,6 +48,8 @@ FINDINGS: list[tuple[str, list[str]]] = [
     ("ALTER TABLE customer RENAME TO client", ["rename-table"]),
     ("ALTER TABLE customer SET SCHEMA archive", ["rename-table"]),
     ("ALTER VIEW v RENAME TO w", ["rename-table"]),
+    ("ALTER MATERIALIZED VIEW v RENAME TO w", ["rename-table"]),
+    ("ALTER FOREIGN TABLE f SET SCHEMA s", ["rename-table"]),
     ("ALTER SCHEMA s RENAME TO t", ["rename-table"]),
     ("ALTER TABLE public.customer RENAME COLUMN phone TO telephone", ["rename-column"]),
     ("ALTER TABLE customer RENAME phone TO telephone", ["rename-column"]),
@@ -75,6 +79,7 @@ FINDINGS: list[tuple[str, list[str]]] = [
     ("CREATE INDEX i ON customer (phone)", ["create-index-locks"]),
     ("CREATE UNIQUE INDEX IF NOT EXISTS ON s.customer USING btree (phone) WHERE phone > ''", ["create-index-locks"]),
     ("REINDEX TABLE customer", ["create-index-locks"]),
+    ("CREATE TABLE t (a int); REINDEX SCHEMA t", ["concurrently-in-transaction", "create-index-locks"]),
     ("REINDEX (VERBOSE, CONCURRENTLY off) INDEX i", ["create-index-locks"]),
     ("ALTER TABLE customer ADD CHECK (a > 0)", ["constraint-validated"]),
     ("ALTER TABLE customer ADD CONSTRAINT c CHECK (a IN ('NOT VALID')) NO INHERIT", ["constraint-validated"]),
@@ -82,6 +87,7 @@ FINDINGS: list[tuple[str, list[str]]] = [
     ("ALTER TABLE customer ADD CONSTRAINT u UNIQUE NULLS NOT DISTINCT (a)", ["constraint-validated"]),
     ("ALTER TABLE customer ADD PRIMARY KEY (a) USING INDEX TABLESPACE x", ["constraint-validated"]),
     ("ALTER TABLE customer ADD CONSTRAINT e EXCLUDE USING gist (a WITH =)", ["constraint-validated"]),
+    ("ALTER TABLE customer ADD EXCLUDE (a WITH =)", ["constraint-validated"]),
     ("ALTER TABLE customer ADD a int CHECK (a > 0)", ["constraint-validated"]),
     ("ALTER TABLE customer ADD a text UNIQUE", ["constraint-validated"]),
     ("ALTER TABLE customer ADD a int DEFAULT 1 REFERENCES b", ["constraint-validated"]),
@@ -114,15 +120,18 @@ FINDINGS: list[tuple[str, list[str]]] = [
         "WITH a AS (WITH b AS (SELECT 1) UPDATE customer SET a = 1 RETURNING *), c AS (DELETE FROM d) SELECT 1",
         ["update-without-where", "delete-without-where"],
     ),
+    ("WITH a AS MATERIALIZED (DELETE FROM b RETURNING *) SELECT 1", ["delete-without-where"]),
     ("TRUNCATE customer", ["truncate"]),
     ("TRUNCATE TABLE ONLY a, b * RESTART IDENTITY CASCADE", ["truncate"]),
     ("LOCK customer", ["lock-table"]),
     ("LOCK TABLE a, b IN SHARE ROW EXCLUSIVE MODE NOWAIT", ["lock-table"]),
     ("VACUUM FULL customer", ["concurrently-in-transaction", "rewrite-table"]),
     ("VACUUM (ANALYZE, FULL) customer", ["concurrently-in-transaction", "rewrite-table"]),
+    ("CREATE TABLE t (a int); VACUUM FULL FREEZE VERBOSE ANALYZE t", ["concurrently-in-transaction"]),
     ("CLUSTER customer USING i", ["rewrite-table"]),
     ("CLUSTER", ["concurrently-in-transaction", "rewrite-table"]),
     ("ALTER TABLE customer SET LOGGED, SET TABLESPACE x", ["rewrite-table", "rewrite-table"]),
+    ("ALTER TABLE customer SET ACCESS METHOD columnar, SET UNLOGGED", ["rewrite-table", "rewrite-table"]),
     ("ALTER TABLE customer ALTER a SET EXPRESSION AS (b + 1)", ["rewrite-table"]),
     ("ALTER TABLE ALL IN TABLESPACE a SET TABLESPACE b", ["rewrite-table"]),
     ("VACUUM", ["concurrently-in-transaction"]),
@@ -162,6 +171,8 @@ FINDINGS: list[tuple[str, list[str]]] = [
         "CREATE TABLE t (a int); SELECT pg_catalog.set_config('search_path', 'a,b', false); TRUNCATE t",
         ["truncate"],
     ),
+    ("SELECT set_config('search_path', 's', true); CREATE TABLE t (a int); TRUNCATE public.t", ["truncate"]),
+    ("SET SESSION search_path = s; CREATE TABLE t (a int); RESET ALL; TRUNCATE t", ["truncate"]),
     ("CREATE TRIGGER a BEFORE UPDATE ON t EXECUTE FUNCTION f(); DROP TRIGGER a ON u", ["drop-trigger"]),
     (
         "DROP TRIGGER a ON t; DROP TRIGGER b ON t; CREATE TRIGGER a AFTER INSERT ON t EXECUTE FUNCTION f()",
@@ -198,6 +209,9 @@ CLEAN = [
     "CREATE TABLE t AS SELECT 1 AS a; DELETE FROM t",
     "SELECT a, (SELECT 1 FROM x) INTO TEMP TABLE t FROM b; DELETE FROM t; DROP TABLE pg_temp.t",
     "CREATE LOCAL TEMPORARY TABLE IF NOT EXISTS t (a int); DELETE FROM t; DROP TABLE t",
+    "SELECT 1 AS a INTO UNLOGGED TABLE t; DELETE FROM t",
+    "CREATE FOREIGN TABLE f (a int) SERVER s; DELETE FROM f; DROP FOREIGN TABLE g",
+    "CREATE RECURSIVE VIEW v (a) AS SELECT 1; DROP VIEW v CASCADE",
     "CREATE MATERIALIZED VIEW m AS SELECT 1 AS a; CREATE UNIQUE INDEX i ON m (a)",
     "CREATE SCHEMA s; CREATE TABLE IF NOT EXISTS s.t (a int); DELETE FROM s.t; DROP SCHEMA s CASCADE",
     "CREATE SCHEMA AUTHORIZATION joe; DELETE FROM joe.t",
@@ -210,10 +224,13 @@ CLEAN = [
     "SET SCHEMA 's'; CREATE TABLE t (a int); SET search_path TO DEFAULT; DELETE FROM s.t",
     'SET LOCAL search_path = "$user", s; CREATE TABLE t (a int); DELETE FROM s.t',
     "SELECT pg_catalog.set_config('search_path', '', false); CREATE TABLE public.t (a int); DELETE FROM public.t",
+    "CREATE TABLE t (a int); SELECT set_config('work_mem', '64kB', false); DELETE FROM t",
+    "SET search_path = '$user', s; CREATE TABLE t (a int); DELETE FROM s.t",
     "DROP VIEW IF EXISTS v; CREATE VIEW v AS SELECT 1",
     "CREATE VIEW v AS SELECT 1; DROP VIEW v CASCADE",
     "DROP TYPE mood; DROP FUNCTION f(int)",
     'DROP TRIGGER IF EXISTS "a" ON public.t; CREATE OR REPLACE TRIGGER a AFTER INSERT ON t EXECUTE FUNCTION f()',
+    "DROP TRIGGER a ON t; CREATE CONSTRAINT TRIGGER a AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
     "DROP INDEX s.i; CREATE INDEX CONCURRENTLY i ON s.t (a)",
     "ALTER TABLE t DROP CONSTRAINT c, ADD CONSTRAINT c CHECK (a > 1) NOT VALID",
     "ALTER INDEX i RENAME TO j",
@@ -309,6 +326,7 @@ def test_a_finding_names_its_line_and_the_object_as_written() -> None:
         ("TRUNCATE a, b CASCADE", "`a`, `b` at once, and of all tables that refer"),
         ("LOCK a", "in ACCESS EXCLUSIVE mode"),
         ("LOCK ONLY a, b IN SHARE MODE", "locks `a`, `b` in SHARE mode"),
+        ("CREATE UNIQUE INDEX CONCURRENTLY i ON c (a)", "`CREATE UNIQUE INDEX CONCURRENTLY` fails inside"),
         ("CLUSTER", "rewrites every table"),
         ("CLUSTER (VERBOSE)", "rewrites every table"),
         ("CLUSTER VERBOSE c", "rewrites `c`"),
@@ -326,6 +344,9 @@ def test_outside_a_transaction_what_needs_autocommit_is_fine() -> None:
     # The script's own BEGIN counts; going back to a savepoint ends nothing, and CHAIN begins anew.
     script = "BEGIN; SAVEPOINT a; ROLLBACK WORK TO a;\nVACUUM;\nCOMMIT AND CHAIN;\nVACUUM;\nEND;\nVACUUM;"
     assert [finding.line for finding in lint(split(script), transaction=False)] == [2, 4]
+    for end in ("ABORT", "ROLLBACK", "COMMIT AND NO CHAIN", "END TRANSACTION"):
+        script = f"START TRANSACTION; ROLLBACK TRANSACTION TO a;\nVACUUM;\n{end};\nVACUUM;"
+        assert [finding.line for finding in lint(split(script), transaction=False)] == [2]
 
 
 def test_the_safer_ways_that_the_hints_name_pass() -> None:

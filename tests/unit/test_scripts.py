@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from custctl.migrations.authoring import new_scripts, next_number, slug
 from custctl.migrations.directives import Directives, parse_directives
 from custctl.migrations.scripts import ScriptSet, checksum, diff, discover, normalise, seed_sets
-from custctl.migrations.substitution import substitute
+from custctl.migrations.substitution import mask, substitute
 from custctl.support.errors import CredentialError, ExitCode, MigrationError, UsageError
 
 
@@ -525,17 +525,37 @@ def test_discover_reads_directives_and_names_the_file(sql: Path) -> None:
 )
 def test_substitute(text: str, expected: str | None) -> None:
     environ = {"NAME": "value", "EMPTY": "", "INNER": "${NAME} \\1 $${x}"}
-    assert substitute(text, environ) == (text if expected is None else expected)
+    assert substitute(text, environ, name="x.sql", line=1) == (text if expected is None else expected)
 
 
 @pytest.mark.parametrize(
-    "text", ["SELECT\n\n${UNSET}", "SELECT\n\n${}", "SELECT\n\n${1a}", "SELECT\n\n${NAME", "a\n\n${A-b}"]
+    ("text", "reason"),
+    [
+        ("SELECT\n\n${UNSET}", "the variable `UNSET` is not set"),
+        *((f"SELECT\n\n{text}", "`${` does not start a reference") for text in ("${}", "${1a}", "${NAME", "${A-b}")),
+    ],
 )
-def test_what_cannot_be_substituted_is_refused(text: str) -> None:
+def test_what_cannot_be_substituted_is_refused(text: str, reason: str) -> None:
     with pytest.raises(MigrationError) as caught:
         substitute(text, {"NAME": "a secret", "A": "a secret"}, name="x.sql", line=10)
-    assert caught.value.message.startswith("x.sql:12: ")
+    assert caught.value.message == f"x.sql:12: {reason}"
     assert "secret" not in repr(caught.value.args) + str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        # The longer of two values first, though the shorter one is a part of it.
+        ("failed on hunter's 2nd, hunter", "failed on ${LONG}, ${SHORT}"),
+        ('near "2nd": syntax error', 'near "…": syntax error'),
+        # A word that the script has itself may be shown.
+        ('no column "t"', 'no column "t"'),
+        ("kept, usual", "kept, usual"),
+    ],
+)
+def test_a_message_quotes_no_substituted_value(message: str, shown: str) -> None:
+    script = "SELECT t, '${SHORT}', '${LONG}', '$${KEPT}', '${UNSET:-usual}', '${EMPTY}'"
+    assert mask(message, script, {"SHORT": "hunter", "LONG": "hunter's 2nd", "KEPT": "kept", "EMPTY": ""}) == shown
 
 
 # New scripts.

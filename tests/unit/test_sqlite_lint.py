@@ -6,7 +6,10 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from custctl.engines.scripts import ScriptSyntaxError
 from custctl.engines.sqlite.lint import lint
 from custctl.engines.sqlite.rules import HINTS
 from custctl.engines.sqlite.script import split
@@ -60,9 +63,11 @@ FINDINGS: list[tuple[str, list[str]]] = [
     ("REPLACE INTO customer (id) VALUES (1)", ["replace-into"]),
     ("UPDATE OR REPLACE customer SET id = 1 WHERE id = 2", ["replace-into"]),
     ("WITH x AS (SELECT 1) REPLACE INTO customer SELECT * FROM x", ["replace-into"]),
+    ("WITH x AS (SELECT 1) INSERT OR REPLACE INTO customer SELECT * FROM x", ["replace-into"]),
     ("PRAGMA foreign_keys = OFF", ["pragma-in-transaction"]),
     ("pragma main.journal_mode(wal)", ["pragma-in-transaction"]),
     ("PRAGMA wal_checkpoint", ["pragma-in-transaction"]),
+    *((f"PRAGMA {name} = 1", ["pragma-in-transaction"]) for name in ("synchronous", "page_size", "auto_vacuum")),
     ("VACUUM", ["vacuum-in-transaction"]),
     ("VACUUM INTO 'copy.db'", ["vacuum-in-transaction"]),
     ("PRAGMA writable_schema = ON", ["writable-schema"]),
@@ -84,6 +89,7 @@ FINDINGS: list[tuple[str, list[str]]] = [
     # A temporary table hides the one in the file, until it is named with its schema.
     ("CREATE TEMP TABLE customer (a); DELETE FROM customer; DELETE FROM main.customer", ["delete-without-where"]),
     ("CREATE TEMP TABLE customer (a); DROP TABLE customer; DROP TABLE customer", ["drop-table"]),
+    ("CREATE TEMPORARY TABLE customer (a); CREATE INDEX main.i ON customer (a)", ["create-index-locks"]),
     ("ALTER TABLE customer RENAME TO client; CREATE INDEX i ON client (a)", ["rename-table", "create-index-locks"]),
     ("DROP TRIGGER a; DROP TRIGGER b; CREATE TRIGGER a AFTER DELETE ON t BEGIN SELECT 1; END;", ["drop-trigger"]),
     ("DROP INDEX i; CREATE TRIGGER i AFTER DELETE ON t BEGIN SELECT 1; END;", ["drop-index"]),
@@ -101,6 +107,13 @@ CLEAN = [
     "CREATE TABLE IF NOT EXISTS t (a); CREATE INDEX IF NOT EXISTS i ON t (a)",
     "CREATE VIRTUAL TABLE s USING fts5 (a); REPLACE INTO s VALUES (1)",
     "CREATE TEMP TABLE IF NOT EXISTS t (a); DELETE FROM t; DROP TABLE temp.t",
+    "CREATE TABLE t (a); REINDEX t",
+    "CREATE TABLE other.t (a); DELETE FROM other.t; DELETE FROM temp.u",
+    *(
+        f"CREATE TABLE t (a); UPDATE OR {deed} t SET a = 1"
+        for deed in ("ABORT", "FAIL", "IGNORE", "REPLACE", "ROLLBACK")
+    ),
+    "INSERT OR IGNORE INTO customer (a) VALUES (1)",
     "DROP VIEW IF EXISTS v; CREATE VIEW v AS SELECT 1",
     'DROP TRIGGER IF EXISTS "T"; CREATE TRIGGER t AFTER DELETE ON x BEGIN SELECT 1; END;',
     "CREATE TABLE t (a); CREATE INDEX i ON t (a); DROP INDEX i",
@@ -123,7 +136,7 @@ CLEAN = [
     "",
     "DROP",
     "DROP TABLE",
-    "ALTER TABLE customer",
+    *("CREATE TABLE", "CREATE TABLE t (a); ALTER TABLE t RENAME TO", "PRAGMA", "ALTER TABLE customer"),
     "CREATE",
     "WITH",
     "DELETE",
@@ -156,6 +169,8 @@ def test_a_finding_names_its_line_and_the_object_as_written() -> None:
     assert (first.rule, first.line) == ("drop-index", 2)
     assert (second.rule, second.line) == ("drop-column", 4)
     assert "`main.[Customer].phone`" in second.message
+    [added] = lint(split("ALTER TABLE Customer ADD COLUMN [a b] TEXT NOT NULL"))
+    assert "`Customer.[a b]`" in added.message
 
 
 def test_outside_a_transaction_pragmas_and_vacuum_are_fine() -> None:
@@ -164,6 +179,9 @@ def test_outside_a_transaction_pragmas_and_vacuum_are_fine() -> None:
     # The script's own BEGIN counts; going back to a savepoint ends nothing.
     script = "BEGIN; PRAGMA foreign_keys = 0; SAVEPOINT a; ROLLBACK TO a; VACUUM; COMMIT; VACUUM;"
     assert rules(script, transaction=False) == ["pragma-in-transaction", "vacuum-in-transaction"]
+    for end in ("END", "ROLLBACK", "COMMIT TRANSACTION"):
+        script = f"BEGIN;\nROLLBACK TRANSACTION TO SAVEPOINT a;\nVACUUM;\n{end};\nVACUUM;"
+        assert [finding.line for finding in lint(split(script), transaction=False)] == [3]
 
 
 COLUMNS = [
@@ -215,6 +233,23 @@ def test_columns_are_judged_as_sqlite_does(column: str) -> None:
         fails = True
     connection.close()
     assert bool(rules(statement)) == fails
+
+
+WORDS = (
+    "ADD ALTER AS COLUMN CREATE DEFAULT DELETE DROP EXISTS FROM IF INDEX INSERT INTO NOT NULL ON OR PRAGMA REINDEX RENAME "
+    "REPLACE SET TABLE TEMP TO TRIGGER UPDATE WHERE WITH WRITABLE_SCHEMA ( ) , . ; = t main.t \"a\" 'x' [b] 1"
+)
+
+
+@settings(max_examples=3 * settings().max_examples)
+@given(st.lists(st.sampled_from(WORDS.split()), max_size=12).map(" ".join) | st.text())
+def test_any_script_that_splits_can_be_read(script: str) -> None:
+    try:
+        statements = split(script)
+    except ScriptSyntaxError:
+        return
+    findings = lint(statements)
+    assert {finding.line for finding in findings} <= {statement.line for statement in statements}
 
 
 def test_the_bundled_scripts_are_clean() -> None:
