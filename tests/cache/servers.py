@@ -43,12 +43,13 @@ def open_cache(
     database_id: str,
     *,
     engine: str = "postgresql",
+    port: int | None = None,
     ttl: float = 60.0,
     mark: float = 80.0,
 ) -> Cache:
     """Return a cache with a connection and a memory of its own."""
     return Cache(
-        lambda: Wire(server.host, server.port, patience=PATIENCE),
+        lambda: Wire(server.host, port or server.port, patience=PATIENCE),
         database_id,
         engine,
         OldMemory(memory),

@@ -11,12 +11,14 @@ from uuid import uuid4
 
 import pytest
 
-from custctl.cache.channel import Keys
+from custctl.cache.channel import CacheError, Keys
 from custctl.cache.entries import pack, version_key
+from custctl.cache.memory import ALL
 from custctl.cache.probing import probe
 from custctl.cache.store import Cache
 from tests.cache.machine import ENGINE, customer
 from tests.cache.servers import OldMemory, open_cache
+from tests.servers import ports
 from tests.servers.valkey import ValkeyServer
 
 
@@ -30,8 +32,8 @@ class Cached:
         for number in (1, 2):
             self.cache.fill(customer(number, 1, 5), self.cache.look(number).lease)
 
-    def reopened(self) -> Cache:
-        return open_cache(self.server, self.memory, self.database)
+    def reopened(self, port: int | None = None) -> Cache:
+        return open_cache(self.server, self.memory, self.database, port=port)
 
     def key(self, number: int) -> str:
         return Keys(self.database).row(number)
@@ -99,6 +101,18 @@ def test_an_entry_counts_as_current_if_it_is_younger_than_any_write_that_the_mem
     monkeypatch.setattr(OldMemory, "reach", reach)
     look = cached.cache.look(1)
     assert (look.answer, look.is_sure) == (answer, is_sure)
+
+
+def test_what_was_read_from_the_primary_is_current_for_a_memory_that_has_just_begun(
+    cached: Cached, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OldMemory, "reach", 0)
+    for number in (1, 2):
+        look = cached.cache.look(number)
+        assert look.answer == "miss"
+        assert look.row is not None
+    cached.cache.fill(customer(2, 1, 5), look.lease)
+    assert [look.answer for look in cached.cache.look_all([1, 2])] == ["miss", "hit"]
 
 
 @pytest.mark.parametrize(("written", "shown"), [("e1-4", True), ("e1-5", True), ("e1-6", False), ("e2-1", False)])
@@ -193,6 +207,22 @@ def test_a_write_in_flight_keeps_readers_away_until_it_ends(cached: Cached) -> N
     assert [look.answer for look in cache.look_all([1, 2, 3])] == ["miss"] * 3
 
 
+def test_an_end_that_is_refused_takes_the_entry_away(cached: Cached) -> None:
+    cached.cache.begin(1, "t")
+    cached.call("SET", Keys(cached.database).state, "of somebody else")
+    cached.cache.put(customer(1, 1, 6), "t")
+    assert cached.call("HGET", cached.key(1), "payload") is None
+
+
+def test_a_fork_hides_the_rows_of_the_history_that_was_left(cached: Cached) -> None:
+    for epoch, shown in ((1, ("miss", True)), (2, ("miss", False))):
+        cached.cache.turn("t", epoch)
+        assert cached.shown() == shown
+    cached.call("SET", Keys(cached.database).state, "of somebody else")
+    with pytest.raises(CacheError):
+        cached.cache.turn("t", 3)
+
+
 def test_a_deleted_customer_does_not_come_back(cached: Cached) -> None:
     cache = cached.cache
     cache.begin(2, "t")
@@ -202,6 +232,38 @@ def test_a_deleted_customer_does_not_come_back(cached: Cached) -> None:
     assert dict(cache.fill_all([(customer(2, 1, 5), lease)])) == {"older": 1}
     assert cache.look(2).answer == "miss"
     assert cached.shown() == ("hit", True)
+
+
+def test_all_keys_of_one_database_are_listed(cached: Cached) -> None:
+    more = [f"{Keys(cached.database).prefix}row:{number}" for number in range(1000)]
+    cached.call("MSET", *(word for key in (*more, f"custctl:{{{uuid4()}}}:row:1") for word in (key, "")))
+    listed = [key.decode() for keys in cached.cache.key_lists() for key in keys]
+    assert set(more) < set(listed)
+    assert all(key.startswith(Keys(cached.database).prefix) for key in listed)
+
+
+def test_entries_in_doubt_are_removed_before_any_is_trusted(cached: Cached) -> None:
+    for doubtful, left in (([1], ["miss", "hit"]), ([2, ALL], ["miss", "miss"])):
+        OldMemory(cached.memory).doubt(doubtful)
+        with closing(cached.reopened()) as later:
+            assert [look.answer for look in later.look_all([1, 2])] == left
+        assert not OldMemory(cached.memory).in_doubt
+
+
+def test_after_a_failure_only_writes_ask_the_cache(cached: Cached) -> None:
+    with ports.refused() as port, closing(cached.reopened(port)) as broken:
+        for _ in range(2):
+            with pytest.raises(CacheError) as failed:
+                broken.begin(1, "t")
+            assert str(failed.value) == OldMemory(cached.memory).failure
+    with closing(cached.reopened()) as later:
+        for _ in range(2):
+            with pytest.raises(CacheError, match=f"^{failed.value}, a moment ago$"):
+                later.look(1)
+    with closing(cached.reopened()) as later:
+        later.begin(1, "t")
+        assert later.look(2).answer == "hit"
+    assert OldMemory(cached.memory).failure is None
 
 
 def test_a_probe_leaves_nothing_behind(cached: Cached) -> None:

@@ -102,7 +102,7 @@ FINDINGS: list[tuple[str, list[str]]] = [
     ("UPDATE customer SET a = 'x WHERE y', b = $$ WHERE $$ -- WHERE z", ["update-without-where"]),
     ('UPDATE customer SET a = "where" FROM b', ["update-without-where"]),
     (
-        "WITH x (a) AS (SELECT 1 WHERE true), y AS NOT MATERIALIZED (SELECT 2) UPDATE customer SET a = 1",
+        "WITH x (delete) AS (SELECT 1 WHERE true), y AS NOT MATERIALIZED (SELECT 2) UPDATE customer SET a = 1",
         ["update-without-where"],
     ),
     (
@@ -338,8 +338,16 @@ def test_messages_say_what_and_why(script: str, words: str) -> None:
     assert any(words in finding.message for finding in lint(split(script), transaction=True))
 
 
+@pytest.mark.parametrize("script", ["TRUNCATE a", "DROP TABLE a"])
+def test_a_message_names_what_cascade_takes_along_only_if_it_is_asked_for(script: str) -> None:
+    [alone], [cascading] = lint(split(script)), lint(split(f"{script} CASCADE"))
+    assert cascading.message.startswith(f"{alone.message}, and ")
+
+
 def test_outside_a_transaction_what_needs_autocommit_is_fine() -> None:
     script = "CREATE INDEX CONCURRENTLY i ON t (a); VACUUM; REINDEX (CONCURRENTLY) TABLE t; DROP INDEX CONCURRENTLY i;"
+    assert rules(script, transaction=False) == []
+    script = "REINDEX INDEX CONCURRENTLY i"
     assert rules(script, transaction=False) == []
     # The script's own BEGIN counts; going back to a savepoint ends nothing, and CHAIN begins anew.
     script = "BEGIN; SAVEPOINT a; ROLLBACK WORK TO a;\nVACUUM;\nCOMMIT AND CHAIN;\nVACUUM;\nEND;\nVACUUM;"

@@ -539,6 +539,7 @@ def test_what_cannot_be_substituted_is_refused(text: str, reason: str) -> None:
     with pytest.raises(MigrationError) as caught:
         substitute(text, {"NAME": "a secret", "A": "a secret"}, name="x.sql", line=10)
     assert caught.value.message == f"x.sql:12: {reason}"
+    assert caught.value.details == {"script": "x.sql", "line": 12}
     assert "secret" not in repr(caught.value.args) + str(caught.value.hint)
 
 
