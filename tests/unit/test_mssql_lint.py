@@ -132,7 +132,7 @@ FINDINGS: list[tuple[str, list[str]]] = [
             "EXEC sp_fulltext_database 'enable'",
         )
     ),
-    ("INSERT INTO a SELECT * FROM customer WITH (NOLOCK)", ["nolock"]),
+    ("INSERT INTO a SELECT * FROM customer with (nolock)", ["nolock"]),
     (
         "INSERT INTO a SELECT * FROM (SELECT b FROM c (nolock)) d JOIN e WITH (INDEX (i), READUNCOMMITTED) ON 1 = 1",
         ["nolock"],
@@ -196,6 +196,7 @@ CLEAN = [
     "CREATE INDEX i ON t (a) WITH (DROP_EXISTING = ON, ONLINE = ON (WAIT_AT_LOW_PRIORITY (MAX_DURATION = 1 MINUTES)))",
     "ALTER INDEX i ON t DISABLE; ALTER INDEX ALL ON t REBUILD WITH (ONLINE = ON)",
     "DROP TRIGGER IF EXISTS dbo.[T]\nGO\nCREATE TRIGGER t ON c AFTER DELETE AS SELECT 1",
+    "DROP TRIGGER t\nGO\nCREATE OR ALTER TRIGGER t ON c AFTER DELETE AS SELECT 1",
     "ALTER TABLE t DROP CONSTRAINT c; ALTER TABLE t WITH NOCHECK ADD CONSTRAINT c CHECK (a > 0)",
     "DROP VIEW IF EXISTS v; DROP PROCEDURE p; DROP FUNCTION f",
     # Columns and constraints that lock for an instant.
@@ -238,7 +239,7 @@ CLEAN = [
     "ALTER SECURITY POLICY p ADD BLOCK PREDICATE dbo.f(a) ON dbo.t AFTER UPDATE WITH (STATE = ON)",
     "SELECT a.[delete], @update, update_at FROM truncate_log a INNER MERGE JOIN b ON a.id = b.id",
     "SELECT * FROM customer WITH (READPAST), [nolock] WHERE a = 'NOLOCK' OPTION (MAXDOP 1)",
-    "CREATE TABLE t (nolock BIT); INSERT INTO t (nolock) VALUES (1)",
+    "CREATE TABLE t (nolock BIT); INSERT INTO t (nolock) VALUES (1); SELECT COALESCE(nolock, 0) FROM t",
     "DBCC CHECKIDENT ('customer', RESEED, 1)",
     "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
     "",

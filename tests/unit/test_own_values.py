@@ -79,6 +79,7 @@ HALF = "contains a character that cannot be stored: U+0000 or half of a surrogat
         (ROUNDED, -(1 << 63), -(1 << 63)),
         (ROUNDED, "[1234567890123456.5]", [Decimal("1234567890123456.5")]),
     ],
+    ids=lambda value: repr(value)[:30],
 )
 def test_a_value_is_kept_in_its_stored_form(one: Field, typed: object, kept: object) -> None:
     found = own_value(one, typed, clean_text)
@@ -130,6 +131,7 @@ def test_a_value_is_kept_in_its_stored_form(one: Field, typed: object, kept: obj
             for typed in ("1234567890123456.5", 1 << 63, -(1 << 63) - 1)
         ),
     ],
+    ids=lambda value: repr(value)[:30],
 )
 def test_a_value_that_does_not_fit_is_refused(one: Field, typed: object, reason: str) -> None:
     with pytest.raises(ValueError) as refused:
