@@ -193,7 +193,11 @@ def test_a_row_for_each_node() -> None:
 
 
 def test_the_record_of_what_commits_wait_for_is_the_primarys_or_else_a_standbys() -> None:
-    recorded = {"recorded_synchronous": "b", "recorded_at": MOMENT, "now": MOMENT + timedelta(seconds=90)}
+    recorded: dict[str, Any] = {
+        "recorded_synchronous": "b",
+        "recorded_at": MOMENT,
+        "now": MOMENT + timedelta(seconds=90),
+    }
     told = topology(a=replace(PRIMARY, **recorded))
     assert told.recorded() == {"synchronous": "b", "at": "2026-01-02T03:04:05.678Z", "age_s": 90.0}
     assert told.remarks() == ["recorded 90 s ago: commits wait for `b`"]
