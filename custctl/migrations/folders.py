@@ -20,8 +20,9 @@ _FOLDERS = ("migrations", "repeatable", "seed")
 _COPY = re.compile(r"(?:~|#|\.(?:bak|orig|rej|sw[a-z]|tmp|md))$")
 _NUMBERED = re.compile(r"[vV]?[0-9]+[_. -]")
 _SQL = re.compile(r"\.(?:[a-z]*sql|ddl|dml)")
-# Alembic, Knex, Rails, Phinx, Liquibase: the migrations of a program, which only that program runs.
-_OTHER_TOOLS = re.compile(r"\.(?:py|[cm]?js|ts|rb|php|xml|ya?ml|json)$")
+# Alembic, Knex, Rails, Phinx, Liquibase: the migrations of a program, which only that program runs. `__init__.py` makes a
+# folder a part of a wheel.
+_OTHER_TOOLS = re.compile(r"(?<!__init__)\.(?:py|[cm]?js|ts|rb|php|xml|ya?ml|json)$")
 _LEAST_RESEMBLANCE = 4
 
 

@@ -106,6 +106,7 @@ def test_a_missing_engine_names_those_that_are_there(sql: Path) -> None:
 def test_rubbish_is_left_alone(sql: Path) -> None:
     rubbish = (
         "README.md",
+        "__init__.py",
         ".0001_a.sql.swp",
         "._0001_a.sql",
         "0001_a.sql~",
