@@ -150,6 +150,8 @@ def opened_import(
         raise UsageError("`--delimiter` applies only to CSV", hint="`--format csv` reads the file as CSV")
     with opened_file(file) as data:
         recognised = recognise(data, encoding)
+        if encoding is not None:
+            _warn_of_utf8(opened, data, recognised.name)
         own = opened.learn_fields()
         reading = Reading(
             format=chosen,
@@ -178,6 +180,16 @@ def opened_import(
         )
         work = Import(opened.store, opened.database, request, opened.actor, opened.tell.note)
         yield FileImport(request, reading, data, known.lines, work, opened)
+
+
+def _warn_of_utf8(opened: Opened, data: IO[bytes], encoding: str) -> None:
+    """Warn if the user names an encoding that reads UTF-8 as other characters, and rewind the file."""
+    from custctl.customers.encodings import fitting_encoding
+
+    found = fitting_encoding(data, encoding)
+    data.seek(0)
+    if found is not None and found[0] == "utf-8":
+        opened.tell.warn(f"the file looks like UTF-8 text, and is read as {encoding.upper()}", "omit `--encoding`")
 
 
 def _delimiter(text: str) -> str:

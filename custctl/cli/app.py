@@ -302,7 +302,9 @@ def _option_hint(ctx: Any, name: str) -> str | None:
     from custctl.support.text import nearest
 
     # Without the dashes, which would make short names alike.
-    known = {option.lstrip("-"): option for param in (ctx.command.params if ctx else ()) for option in param.opts}
+    dashes = "--" if name.startswith("--") else "-"
+    options = (option for param in (ctx.command.params if ctx else ()) for option in param.opts)
+    known = {option.lstrip("-"): option for option in options if option.startswith(dashes)}
     meant = _MEANT_OPTIONS.get(name)
     if meant is not None and meant.split(" ")[0].lstrip("-") in known:
         return f"use `{meant}`"

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
+from typer._click.core import augment_usage_errors
 from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.models import TyperPath
 
@@ -87,7 +88,8 @@ def _check_given(command: TyperCommand | TyperGroup, ctx: Context, args: list[st
     """Refuse a single-value option that is given twice, and an empty path, which would be the current folder."""
     if ctx.resilient_parsing:
         return
-    values, _, order = command.make_parser(ctx).parse_args(list(args))
+    with augment_usage_errors(ctx):
+        values, _, order = command.make_parser(ctx).parse_args(list(args))
     for param in order:
         single = isinstance(param, TyperOption) and not (param.multiple or param.is_flag or param.count)
         if single and order.count(param) > 1:

@@ -70,6 +70,7 @@ class Portion:
         blank: the number of rows without any value.
         undecodable: the number of rows with bytes that the file's encoding does not have.
         filled: number of non-empty cells of each field.
+        nulls: how many of those cells are a text that databases write for no value.
         misfits: how many of those cells, in optional fields, probably mean something else than the field.
         digest: of all values, so that an auditor can check a file against what was imported.
         last: whether the file ends here.
@@ -85,6 +86,7 @@ class Portion:
     blank: int
     undecodable: int
     filled: Counter[str]
+    nulls: Counter[str]
     misfits: Counter[str]
     digest: str
     records: Sequence[Record]
@@ -164,10 +166,11 @@ class Checker:
             group.records.append(record)
             group.values.append(values)
         groups += pending.values()
+        filled, nulls = _filled(records)
         ends = (records[0].line, records[-1].line) if records else None
         return Portion(
             rows=len(records), lines=ends, last=last, groups=groups, rejected=rejected, skipped=skipped + blank,
-            blank=blank, undecodable=undecodable, filled=_filled(records), misfits=misfits, digest=_digest(groups), records=records,
+            blank=blank, undecodable=undecodable, filled=filled, nulls=nulls, misfits=misfits, digest=_digest(groups), records=records,
         )  # fmt: skip
 
     def _validator(self, columns: tuple[str, ...]) -> RowValidator | OwnRowValidator:
@@ -200,9 +203,13 @@ def _misfits(record: Record, reason: str) -> list[str]:
     return [name for name in _OF_OTHER_MEANING.findall(reason) if name in _OPTIONAL and not is_blank([cells[name]])]
 
 
-def _filled(records: Sequence[Record]) -> Counter[str]:
-    """Count the non-empty cells of each field; a cell of blanks counts, because checking each takes too long."""
+def _filled(records: Sequence[Record]) -> tuple[Counter[str], Counter[str]]:
+    """Count the non-empty cells of each field, and those in which a database writes that there is no value.
+
+    A cell of blanks counts, because checking each takes too long.
+    """
     filled: Counter[str] = Counter()
+    nulls: Counter[str] = Counter()
     tables: dict[tuple[str, ...], list[Sequence[Any]]] = {}
     for record in records:
         if record.problem is None:
@@ -210,7 +217,8 @@ def _filled(records: Sequence[Record]) -> Counter[str]:
     for columns, rows in tables.items():
         for name, cells in zip(columns, zip(*rows, strict=True), strict=True):
             filled[name] += len(cells) - cells.count("") - cells.count(None)
-    return filled
+            nulls[name] += cells.count("NULL") + cells.count("\\N")
+    return filled, nulls
 
 
 def _explained(reason: str) -> str:

@@ -107,10 +107,10 @@ class Csv:
             header = next(rows)
         except UnicodeDecodeError as error:
             raise self._decoded.undecodable(error) from error
+        if "\0" in "".join((header.text, *header.cells)):
+            raise _binary()
         if header.fault is not None:
             raise InvalidError(f"the header cannot be read: {header.fault}", hint="is the file CSV?")
-        if "\0" in "".join(header.cells):
-            raise InvalidError("the file is binary, not CSV or JSON lines", hint="ask for the data as CSV")
         return header.cells
 
     def _take_tail(self) -> bool:
@@ -123,7 +123,31 @@ class Csv:
         del self._header[width - len(OURS) :]
         return True
 
+    def _check_form(self, sample: Sequence[str]) -> None:
+        """Refuse a file whose lines or cells end with something else than they seem to: values would be lost or altered.
+
+        Raises:
+            InvalidError: its rows are in the header, or its delimiter has several characters.
+        """
+        header = self._header
+        if not any(map(self._is_known, header)):
+            return
+        if sum(not text.isspace() for text in sample) == 1 and any(map(_ADDRESS.search, header)):
+            raise InvalidError(
+                "the file is a single line, and its header contains an address",
+                hint="end the header and each row with a line feed",
+            )
+        _, *rows = [row.cells for row in first_rows(read_rows(iter(sample), self._delimiter)) if row.cells]
+        around = {_around(cells) for cells in (header, *rows)}
+        mark = around.pop() if rows and len(around) == 1 else ""
+        if mark and not mark.isalnum() and not mark.isspace():
+            raise InvalidError(
+                f"the cells are separated by `{mark}{self._delimiter}{mark}`, or enclosed in `{mark}`",
+                hint="separate the cells by one character, and enclose them in double quotes or in none",
+            )
+
     def _match(self, sample: Sequence[str]) -> Columns:
+        self._check_form(sample)
         headers = self._header
         columns = match_headers(headers, self._reading.mapping, self._reading.own)
         for asked, name in columns.missing:
@@ -138,6 +162,8 @@ class Csv:
                 hint=f"choose one with {made}" if (made := option(field, second)) else "rename one of them",
             )
         if "email" not in columns.fields:
+            if "\0" in "".join(sample):
+                raise _binary()
             raise InvalidError(
                 "no column matches `email`",
                 hint=self._other_encoding()
@@ -188,13 +214,17 @@ class Csv:
         found = detect_delimiter(sample, self._is_known)
         if found == self._delimiter and len(self._header) == 1:
             # Two known names between which the same character stands are hardly one name.
-            others = dict.fromkeys(re.findall(r"[^\w\"'\x00-\x1f\x7f]", self._header[0]))
+            others = dict.fromkeys(re.findall(r"[^\w\"'\0\n\r\x7f]", self._header[0]))
             found = detect_delimiter(sample, self._is_known, (found, *others))
             if sum(map(self._is_known, self._header[0].split(found))) < 2:
                 return None
+            if found == self._delimiter:
+                return "each line is in quotes as a whole: remove them"
+            if found == " " and "  " in self._header[0].strip():
+                return "the columns have a fixed width: convert the file to CSV"
         if found == self._delimiter:
             return None
-        shown = "tab" if found == "\t" else f"'{found}'"
+        shown = "tab" if found == "\t" else f"'{found}'" if found.isprintable() else f"$'\\x{ord(found):02x}'"
         return f"the cells are not separated by `{self._delimiter}`: `--delimiter {shown}` reads the file"
 
     def records(self) -> Iterator[Record]:
@@ -275,6 +305,16 @@ class Csv:
         cells: Sequence[str] = record.raw
         padded = [*cells[:width], *[""] * (width - len(cells))]
         file.write(csv_line([*padded, str(record.line), reason, *cells[width:]], self._delimiter))
+
+
+def _binary() -> InvalidError:
+    return InvalidError("the file is binary, not CSV or JSON lines", hint="ask for the data as CSV")
+
+
+def _around(cells: Sequence[str]) -> str:
+    """Return the character on both sides of each delimiter of a row; empty if there is no such character."""
+    sides = {cell[-1:] for cell in cells[:-1]} | {cell[:1] for cell in cells[1:]}
+    return sides.pop() if len(sides) == 1 else ""
 
 
 def _are_addresses(cells: Sequence[str]) -> bool:

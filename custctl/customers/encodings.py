@@ -12,11 +12,13 @@ _ENOUGH = 2000  # words
 _CHUNK = 1 << 16  # bytes
 _FIT = 0.9  # minimum share of the words
 _LONGEST_RUN = 3  # adjacent letters with marks in a word of Latin letters
+_BETWEEN_CELLS = re.compile(rb"[\t\n\r\",;]+")
 _WORD = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
 
 _WESTERN = "àáâãäåæçèéêëìíîïñòóôõöøùúûüÿœß"
 _CENTRAL = "ąćęłńóśźżáäčďéěíňôöřšťúůüýžăâîşţőűđß"
 _CYRILLIC = "абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґ"
+_HEBREW = "אבגדהוזחטיךכלםמןנסעףפץצקרשת"
 _GREEK = "αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋΐΰ"
 _SIGNS = "’‘“”„«»–—…°ºª€£§´\xa0"  # noqa: RUF001
 _SIGNS_WITHIN = "’´\xa0"  # noqa: RUF001
@@ -34,12 +36,18 @@ class _Candidate:
 _CANDIDATES = (
     _Candidate("cp1252", "Western Windows", _WESTERN),
     _Candidate("cp1250", "Central European Windows", _CENTRAL),
+    # Before Cyrillic, whose small letters have the same bytes; names in Cyrillic have capitals.
+    _Candidate("cp1255", "Hebrew Windows", _HEBREW, latin=False),
     _Candidate("cp1251", "Cyrillic Windows", _CYRILLIC, latin=False),
     _Candidate("cp1253", "Greek Windows", _GREEK, latin=False),
     _Candidate("koi8-r", "KOI8-R", _CYRILLIC, latin=False),
     _Candidate("mac_roman", "Western Macintosh", _WESTERN),
     _Candidate("cp850", "Western DOS", _WESTERN),
 )
+
+# A cell of kana and Chinese characters: letters beside them are bytes of another encoding, half-width kana too.
+_JAPANESE = re.compile(rb"(?:[0-9 ]|[\x81-\x9f\xe0-\xea][\x40-\x7e\x80-\xfc])+")
+_READ_NEARLY_ALL = ("mac_roman", "cp850")
 
 
 def encoding_hint(file: IO[bytes], assumed: str) -> str:
@@ -66,8 +74,10 @@ def fitting_encoding(file: IO[bytes], assumed: str) -> tuple[str, str] | None:
     if file.read(len(BOM_UTF8)) != BOM_UTF8:
         file.seek(0)
     words: list[bytes] = []
+    cells: list[bytes] = []
     while len(words) < _ENOUGH and (chunk := file.read(_CHUNK)):
         words += _WORD.findall(chunk)
+        cells += [cell for cell in _BETWEEN_CELLS.split(chunk) if not cell.isascii()]
     if not words:
         return None
     unicode = sum(map(_is_utf8, words))
@@ -79,9 +89,12 @@ def fitting_encoding(file: IO[bytes], assumed: str) -> tuple[str, str] | None:
     fitting = [each for each, share in zip(others, shares, strict=True) if share == best]
     # Greek words have accents that are capitals in Cyrillic: if both fit, it is not Greek.
     is_clear = len(fitting) == 1 or fitting[0] is _CANDIDATES[0] or not fitting[0].latin
-    if best < _FIT or not is_clear:
-        return None
-    return fitting[0].name, fitting[0].what
+    found = (fitting[0].name, fitting[0].what) if best >= _FIT and is_clear else None
+    if found is None or found[0] in _READ_NEARLY_ALL:
+        japanese = sum(map(bool, map(_JAPANESE.fullmatch, cells)))
+        if assumed != "cp932" and japanese >= _FIT * len(cells):
+            return "cp932", "Japanese Windows"
+    return found
 
 
 def _is_utf8(word: bytes) -> bool:

@@ -87,6 +87,7 @@ class Result:
         blank: how many of the rows skipped by this run have no value at all.
         undecodable: how many of the rows rejected by this run have bytes that the file's encoding does not have.
         filled: number of non-empty cells of each field that this run read.
+        nulls: how many of those cells are a text that databases write for no value.
         misfits: how many of those cells probably mean something else than the field.
         reasons: the first rejects, as (line, reason).
         account_error: why accounts at the identity provider are not up to date yet; None if they are, or there is no
@@ -100,6 +101,7 @@ class Result:
     blank: int = 0
     undecodable: int = 0
     filled: Counter[str] = field(default_factory=Counter)
+    nulls: Counter[str] = field(default_factory=Counter)
     misfits: Counter[str] = field(default_factory=Counter)
     reasons: list[tuple[int, str]] = field(default_factory=list)
     account_error: CustctlError | None = None
@@ -328,6 +330,7 @@ class Import:
         self.result.blank += portion.blank
         self.result.undecodable += portion.undecodable
         self.result.filled.update(portion.filled)
+        self.result.nulls.update(portion.nulls)
         self.result.misfits.update(portion.misfits)
         free = max(_SHOWN_REASONS - len(self.result.reasons), 0)
         self.result.reasons += [(record.line, reason) for record, reason in sorted_rejects(work.rejected)[:free]]

@@ -31,6 +31,7 @@ _BINARY = (
     (rb"\xfd7zXZ\x00", "compressed with xz", f"{_DECOMPRESS}, for example with `unxz`"),
     (rb"\x28\xb5\x2f\xfd", "compressed with Zstandard", f"{_DECOMPRESS}, for example with `unzstd`"),
     (rb"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", f"{_DECOMPRESS}, for example with `7z x`"),
+    (rb"Rar!\x1a\x07", "a RAR archive", f"{_DECOMPRESS}, for example with `unrar x`"),
     (rb".{257}ustar[\x00 ]", "a tar archive", f"{_DECOMPRESS}, for example with `tar -xf`"),
     (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (xls)", _SPREADSHEET),
     (
@@ -51,6 +52,7 @@ _BINARY = (
 _ZIP = (
     (b"opendocument.spreadsheet", "an OpenDocument spreadsheet (ods)", _SPREADSHEET),
     (b"opendocument.text", "an OpenDocument text (odt)", "ask for the data as CSV"),
+    (b"ppt/presentation", "a PowerPoint presentation (pptx)", "ask for the data as CSV"),
     (b"word/document", "a Word document (docx)", "ask for the data as CSV"),
     (b"Index/Document.iwa", "a Numbers spreadsheet", "export it from Numbers as CSV"),
     (b"[Content_Types].xml", "an Excel workbook (xlsx)", _SPREADSHEET),
@@ -58,25 +60,43 @@ _ZIP = (
     (b"_rels/", "an Excel workbook (xlsx)", _SPREADSHEET),
     (b"", "a ZIP archive", f"{_DECOMPRESS}, for example with `unzip`"),
 )
+# Comments, a client's own commands and settings precede the first statement that says what it is.
+_SQL_SCRIPT = (
+    r"(?:--[^\r\n]*+\s++|/\*[^*]*+\*/;?\s*+|\\\w[^\r\n]*+\s++|(?:USE|GO)\b[^\r\n]*+\s++"
+    r"|(?:SET|SELECT|PRAGMA|BEGIN)\b[^;\r\n]*+;?\s++)*+"
+    r"(?:INSERT (?:INTO|\[)|(?:CREATE|DROP|ALTER) (?:TABLE|TYPE|SCHEMA|EXTENSION|FUNCTION|DATABASE)\b|COPY \S+ )"
+)
+# What some services write before the list.
+_LIST = (
+    r'\{\s*(?:"(?:object|url|has_more|total\w*|count|done|next\w*|schemas)"\s*:\s*(?:"[^"]*+"|\[[^\]]*+\]|[\w.-]++)\s*,\s*)*+'
+    r'"(items|data|customers|contacts|users|people|records|results|rows|value|Resources)"\s*:\s*\[\s*(?:\{|\])'
+)
 _TEXTS = (
     (r"<\?xml", "XML", _SPREADSHEET),
+    # A tag, and no delimiter before the next one; a program may have written a notice in HTML above its CSV.
+    (r"<(?!br?\b)[!/a-z][^<>]*+>[^<,;\t|]*+<", "HTML or XML", _SPREADSHEET),
+    (r"-----BEGIN PGP", "an encrypted or signed file", "decrypt it first, for example with `gpg --decrypt`"),
     (r"<(?:!doctype|html|head|meta|style|body|table|div|script)\b", "an HTML page", _SPREADSHEET),
     (r"BEGIN:VCARD", "a vCard file", "export the contacts as CSV"),
     (r"BEGIN:VCALENDAR", "an iCalendar file", "export the contacts as CSV"),
     (r"(?:#[^\r\n]*+\s++|version:[^\r\n]*+\s++)*+dn::? ", "an LDIF file", "export the entries as CSV"),
     (
-        r"(?:From [^\s,]+@|(?:From|To|Return-Path|Received): [^\r\n]*\s+[A-Z][A-Za-z-]+: )",
+        r"(?:From (?:-|[^\s,]+@)|(?:From|To|Date|Return-Path|Received|Delivered-To|MIME-Version): [^\r\n]*\s+[A-Z][A-Za-z-]+: )",
         "an email message",
         "ask for the data as CSV",
     ),
     (
-        r"(?:--[^\r\n]*+\s++|/\*[^*]*+\*/;?\s*+|SET [^;]*+;\s++)*+(?:INSERT INTO|CREATE TABLE|DROP TABLE|COPY \S+ )",
+        _SQL_SCRIPT,
         "an SQL script",
         "run it in a database of its own, and export the table as CSV",
     ),
-    (r"%YAML|---\s*[\r\n]|items:(?: \[\])?\s*[\r\n]|- \w+: ", "YAML", "export with `-o csv` or `-o jsonl`"),
     (
-        r'\{\s*"(items|data|customers|records|results)"\s*:\s*\[\s*(?:\{|\])',
+        r"%YAML|---\s*[\r\n]|items:(?: \[\])?\s*[\r\n]|\w+:\s*[\r\n]\s*- |-\s+\"?\w+\"?: ",
+        "YAML",
+        "export with `-o csv` or `-o jsonl`",
+    ),
+    (
+        _LIST,
         "one JSON document with a list of items",
         r"write one object on each line: `-o jsonl` does, and `jq -c '.\1[]'` converts the file",
     ),

@@ -14,7 +14,7 @@ from custctl.customers.headers import Mapped
 from custctl.customers.recognition import Encoding
 from custctl.schema.own import NO_OWN_FIELDS, OwnFields
 from custctl.support.errors import InvalidError
-from custctl.support.text import unguard_formula
+from custctl.support.text import unguard_formula, without_text_formula
 
 Format = Literal["csv", "jsonl"]
 
@@ -205,13 +205,17 @@ def clean_cells(cells: list[Any], *, guarded: bool, join_lines: bool) -> None:
     """Turn a file's cells into values, in place.
 
     Args:
-        guarded: the cells are text, and a `'` precedes one that a spreadsheet would run.
+        guarded: the cells are text, and a `'` precedes one that a spreadsheet would run; one without it comes from
+            another program.
         join_lines: as for `Reading`.
     """
     if guarded:
         for number, cell in enumerate(cells):
-            if cell[:1] == "'":
+            first = cell[:1]
+            if first == "'":
                 cells[number] = unguard_formula(cell)
+            elif first == "=":
+                cells[number] = without_text_formula(cell)
     if join_lines:
         for number, cell in enumerate(cells):
             if isinstance(cell, str) and not cell.isprintable():

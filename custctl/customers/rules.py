@@ -35,6 +35,7 @@ _WHITE_SPACE: Final = (
     "\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
 )
+_UNSEEN: Final = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # of no width
 # Categories Cc, Zl, Zp and Cs. Bidi controls are allowed: names may need them, and output makes them visible.
 _CONTROL: Final = "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 # Characters that NFC never changes, whatever their neighbours, and that are neither controls nor white space except
@@ -47,10 +48,15 @@ _STATUS_RULE: Final = "must be `" + "`, `".join(STATUSES[:-1]) + f"` or `{STATUS
 # A spreadsheet shows a long number in E notation and saves what it shows: most digits are lost. The exponents of each field,
 # as a pattern: some postal codes have an E between digits.
 _EXPONENTS: Final = {"phone": r"[Ee]\+?[0-9]", "postal_code": r"[Ee]\+[0-9]"}
+# What a spreadsheet saves in the place of a value that it has lost, in the languages of western Europe.
+_LOST: Final = (
+    r"#(?:[\u00a1\u00bf]?(?:NULL?|DIV/0|VALUE|VALEUR|VALORE?|WERT|WAARDE|REF|BEZUG|RIF|VERW|NAME|NOME?|NOMBRE|NAAM|NUM|ZAHL"
+    r"|GETAL)[!?]|N/[ABD]|NV|##+)"
+)
 
 
 def clean_text(value: str) -> str | None:
-    """Return the text in NFC and without white space at its ends; None if nothing is left.
+    """Return the text in NFC and without white space at its ends; None if nothing visible is left.
 
     Raises:
         ValueError: it has a control character, a line break or a lone surrogate; the message names it.
@@ -63,10 +69,24 @@ def clean_text(value: str) -> str | None:
         import unicodedata
 
         text = unicodedata.normalize("NFC", value).strip(_WHITE_SPACE)
+        if not text.strip(_WHITE_SPACE + _UNSEEN):
+            return None
     found = re.search(_CONTROL, text)
     if found is not None:
         raise ValueError(f"contains the control character U+{ord(found.group()):04X}")
     return text or None
+
+
+def _clean_value(value: str) -> str | None:
+    """Return a value to store, as `clean_text` does.
+
+    Raises:
+        ValueError: as `clean_text`; or a spreadsheet wrote it in the place of a value.
+    """
+    text = clean_text(value)
+    if text is not None and text[0] == "#" and re.fullmatch(_LOST, text):
+        raise ValueError(f"is `{text}`: a spreadsheet has lost the value")
+    return text
 
 
 def _field(name: str, value: object, *, partial: bool) -> str | None:
@@ -77,7 +97,7 @@ def _field(name: str, value: object, *, partial: bool) -> str | None:
     """
     if value is not None and not isinstance(value, str):
         raise ValueError("must be text")
-    text = None if value is None else clean_text(value)
+    text = None if value is None else _clean_value(value)
     if text is None:
         if name in REQUIRED:
             raise ValueError("is required")
@@ -139,7 +159,7 @@ def violations(
             continue
         value = fields.get(field.name)
         try:
-            values[field.name] = own_value(field, value, clean_text)
+            values[field.name] = own_value(field, value, _clean_value)
         except ValueError as error:
             reasons[field.name] = str(error)
     return values, reasons
@@ -259,7 +279,7 @@ class OwnRowValidator:
 
                 cell = json.dumps(cell)
             try:
-                values[at] = field_text(field, own_value(field, cell, clean_text))
+                values[at] = field_text(field, own_value(field, cell, _clean_value))
             except ValueError as error:
                 reasons[field.name] = str(error)
         if judged is None or reasons:
@@ -275,7 +295,7 @@ def _cell_pattern(name: str, partial: bool) -> str:
         return f"({PLAIN_ADDRESS})"
     if name == "status":
         return f"({'|'.join(STATUSES)})" + ("" if partial else "?")
-    # Leave a number in E notation to `_field`; few cells of numbers have an exponent.
+    # Leave a number in E notation, and what begins with `#`, to `_field`; few cells of numbers have an exponent.
     whole = f"(?![^\n]*{_EXPONENTS[name]})" if name in _EXPONENTS else ""
-    text = f"({whole}(?! )[{_SETTLED}]{{1,{MAX_LENGTH[name]}}}+(?<! ))"
+    text = f"({whole}(?![ #])[{_SETTLED}]{{1,{MAX_LENGTH[name]}}}+(?<! ))"
     return text if name in REQUIRED else text + "?"

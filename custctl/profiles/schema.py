@@ -202,7 +202,7 @@ class _Schema(Values):
         text = self.path(fields, "database.path", required=True)
         if text is None:
             return None
-        if text == ":memory:" or text.startswith("file:"):
+        if text.lower() == ":memory:" or text.lower().startswith("file:") or "://" in text:
             self.note(self.lines["database.path"], f"`database.path` must be a file's path, not {quote(text)}")
             return None
         if os.path.basename(text) in ("", ".", ".."):

@@ -14,8 +14,8 @@ from custctl.support.units import parse_duration
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
-# A variable that a shell would expand at the start of a path.
-_BARE_VARIABLE = r"\$([A-Za-z_][A-Za-z0-9_]*)(?=/)"
+# A variable that a shell would expand, at the start of a part of a path.
+_BARE_VARIABLE = r"(?:^|/)(\$([A-Za-z_][A-Za-z0-9_]*)|%([A-Za-z_]+)%)"
 
 
 class Values:
@@ -121,9 +121,9 @@ class Values:
 
     def at_home(self, text: str, line: int, path: str) -> str | None:
         """Return a path with a leading `~` replaced by the home folder; None if that is unknown."""
-        if variable := re.match(_BARE_VARIABLE, text):
-            name = variable[1]
-            self.note(line, f"`${name}` in `{path}` is not a variable", f"write `${{{name}}}`")
+        if variable := re.search(_BARE_VARIABLE, text):
+            bare, name = variable[1], variable[2] or variable[3]
+            self.note(line, f"`{bare}` in `{path}` is not a variable", f"write `${{{name}}}`")
             return None
         if not text.startswith("~"):
             return text

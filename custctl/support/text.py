@@ -68,6 +68,11 @@ def unguard_formula(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA) else cell
 
 
+def without_text_formula(cell: str) -> str:
+    """Return the text of a formula that is nothing but a text: programs write `="0049"` to keep a spreadsheet's zeros."""
+    return cell[2:-1].replace('""', '"') if re.fullmatch('="(?:[^"]|"")*"', cell) else cell
+
+
 def csv_line(cells: Iterable[str], delimiter: str = ",") -> str:
     """Return cells as one line of CSV (RFC 4180), quoted if necessary, with a line feed at the end.
 

@@ -67,14 +67,22 @@ def test_what_is_misspelt_is_suggested(project: Project) -> None:
         (["custommer", "get", "1"], "customer"),
         (["customer", "gett", "1"], "get"),
         (["customer", "get", "1", "--feilds", "id"], "--fields"),
+        (["migrate", "--to", "5"], None),
         (["migrate", "statsu"], "status"),
         (["customer", "list", "-o", "jsn"], "json"),
         (["--env", "devv", "customer", "list"], "dev"),
     ):
         result = project.run(*arguments)
         assert result.code == 2
-        assert f"did you mean `{suggestion}`?" in result.err, result.err
+        assert (f"did you mean `{suggestion}`?" if suggestion else "--help`") in result.err, result.err
         assert result.out == ""
+
+
+def test_an_option_without_its_value_leads_to_the_help_of_its_command(project: Project) -> None:
+    for command in ("customer update 1 --city", "migrate --target", "audit list -o"):
+        words = command.split()
+        name = " ".join(words[: 1 if words[0] == "migrate" else 2])
+        assert f"hint: see `custctl {name} --help`" in project.run(*words).err
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,70 @@ def test_a_binary_file_is_named_as_such(ready: Inside, data: bytes) -> None:
     assert "error: the file is binary, not CSV or JSON lines" in load(ready, data, code=9).err
 
 
+@pytest.mark.parametrize("end", ["\x85", "\u2028", "\x1e", "\f", "\\n"])
+@pytest.mark.parametrize("header", [HEADER, "first_name,last_name,email\n"])
+def test_rows_that_end_with_something_else_than_a_line_are_not_taken_for_the_header(
+    ready: Inside, header: str, end: str
+) -> None:
+    told = load(ready, f"{header}a@example.com,b@example.com,c@example.com\n".replace("\n", end), code=9).err
+    assert "the file is a single line, and its header contains an address" in told
+
+
+@pytest.mark.parametrize("mark", ["~", "^", "'"])
+def test_a_delimiter_of_several_characters_is_told(ready: Inside, mark: str) -> None:
+    """The address is the last cell, so that it would be valid with one of them before it."""
+    lines = ["first_name,last_name,email", "Ada,Lovelace,ada@example.com"]
+    told = load(ready, "".join(line.replace(",", f"{mark},{mark}") + "\n" for line in lines), code=9).err
+    assert f"the cells are separated by `{mark},{mark}`, or enclosed in `{mark}`" in told
+    load(ready, HEADER.replace(",", f"{mark},{mark}"))  # a header alone may be named so
+    load(ready, "email*,first_name*,*last_name\na@example.com,A,B\n")
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ('"email,first_name,last_name"\n"a@example.com,A,B"\n', "each line is in quotes as a whole"),
+        ("email           first_name   last_name\na@example.com   A            B\n", "the columns have a fixed width"),
+        ("email\x1ffirst_name\x1flast_name\n", "--delimiter $'\\x1f'"),
+        ('"\0email,first_name"x\n', "the file is binary"),
+        ("mail,name\nx,\0\n", "the file is binary"),
+    ],
+)
+def test_a_form_that_is_no_csv_is_named(ready: Inside, data: str, told: str) -> None:
+    assert told in load(ready, data, code=9).err
+
+
+def test_a_formula_that_is_a_text_is_that_text(ready: Inside) -> None:
+    """So programs keep the zeros that a spreadsheet takes away; custctl itself puts a guard before what begins with `=`."""
+    rows = [("0049 30", 'The "Big" Shop'), ('="x"', "=1+1")]
+    header = "email,first_name,last_name,phone,company\n"
+    load(
+        ready,
+        f'{header}a@example.com,A,B,"=""0049 30""","=""The """"Big"""" Shop"""\nb@example.com,A,B,"\'=""x""",=1+1\n',
+    )
+    assert customers(ready, "phone", "company") == rows
+    load(ready, ready.ok("customer", "export").out, "--on-conflict", "update")
+    assert customers(ready, "phone", "company") == rows
+    load(ready, f'{header}c@example.com,A,B,"=""1""",\n', "--raw")
+    assert customers(ready, "phone", "company")[-1] == ('="1"', None)
+
+
+def test_the_nulls_of_a_database_are_told(ready: Inside) -> None:
+    told = load(
+        ready, "email,first_name,last_name,phone,city\na@example.com,A,Null,NULL,\\N\nb@example.com,B,C,NULL,x\n"
+    ).err
+    assert "warning: 3 cells in `phone`, `city` have the text `NULL` or `\\N`" in told
+    assert "warning" not in load(ready, f"{HEADER}c@example.com,C,Null\n").err
+
+
+@pytest.mark.parametrize("name", ["cp1252", "latin-1", "mac_roman"])
+def test_utf8_that_is_read_as_something_else_is_told(ready: Inside, name: str) -> None:
+    assert "the file looks like UTF-8 text" in load(ready, f"{HEADER}a@example.com,René,B\n", "--encoding", name).err
+    data = f"{HEADER}b@example.com,René,B\n".encode(name)
+    assert "UTF-8" not in load(ready, data, "--encoding", name).err
+    assert customers(ready, "first_name")[-1] == ("René",)
+
+
 def test_quotes_between_tabs_are_told(ready: Inside) -> None:
     data = 'email\tfirst_name\tlast_name\na@example.com\t"A"\tB\n'
     result = load(ready, data)

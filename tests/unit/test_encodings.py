@@ -15,6 +15,8 @@ CENTRAL = "Łukasz Wójcik, Łódź; František Šťastný, Plzeň; Gergő Szűc
 RUSSIAN = "Иван Петров, Москва, улица Ленина; Анна Смирнова, Санкт-Петербург; МОСКВА"
 GREEK = "Γιώργος Παπαδόπουλος, Αθήνα; Μαρία Νικολάου, Θεσσαλονίκη"
 JAPANESE = "佐藤 健, 東京都新宿区; 鈴木 ミカ, カタカナ; さくら"
+HEBREW = "משה כהן, ירושלים; יוסף לוי, תל אביב"
+THAI = "สมชาย ใจดี, กรุงเทพ; สมหญิง รักไทย, เชียงใหม่"
 CHINESE = "王小明, 北京市朝阳区; 李华, 上海市浦东新区; 张伟"
 
 
@@ -28,7 +30,7 @@ def found(data: bytes, assumed: str = "utf-8") -> str | None:
     [
         (WESTERN, "cp1252"), (WESTERN, "mac_roman"), (WESTERN.replace("’", "'"), "cp850"), ("Jörg", "cp1252"),
         ("“Café” – 5 €", "cp1252"), (CENTRAL, "cp1250"), (RUSSIAN, "cp1251"),
-        (RUSSIAN, "koi8-r"), (GREEK, "cp1253"),
+        (RUSSIAN, "koi8-r"), (GREEK, "cp1253"), (JAPANESE, "cp932"), ("山田,太郎", "cp932"), (HEBREW, "cp1255"),
     ],
 )  # fmt: skip
 def test_what_reads_as_words_is_named(text: str, encoding: str) -> None:
@@ -38,10 +40,11 @@ def test_what_reads_as_words_is_named(text: str, encoding: str) -> None:
 @pytest.mark.parametrize(
     ("text", "encoding"),
     [
-        (JAPANESE, "shift_jis"),
         (JAPANESE, "euc_jp"),
         (CHINESE, "gb18030"),
         (CHINESE, "big5"),
+        (RUSSIAN, "cp866"),
+        (THAI, "cp874"),
         ("plain", "ascii"),
         ("Jörg", "cp850"),
         ("Jörg", "mac_roman"),

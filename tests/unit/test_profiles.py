@@ -146,7 +146,8 @@ def test_a_home_folder_is_put_in(load: Load, tmp_path: Path) -> None:
     assert load(SQLITE.replace("x.db", f"~{user.pw_name}/c.db")).database.path == Path(user.pw_dir, "c.db")
     for path in ("~nobody_of_that_name/c.db", "~nobody_of_that_name"):
         assert "p.yaml:2: cannot find the home folder `~nobody" in refused(load, SQLITE.replace("x.db", path)).message
-    assert "`$HOME` in `database.path` is not a variable" in refused(load, SQLITE.replace("x.db", "$HOME/c.db")).message
+    for bare, path in (("$HOME", "$HOME/c.db"), ("$USER", "/tmp/$USER/c.db"), ("%HOME%", "'%HOME%/c.db'")):
+        assert f"`{bare}` in `database.path` is not a variable" in refused(load, SQLITE.replace("x.db", path)).message
 
 
 # What means nothing
@@ -473,6 +474,8 @@ def test_values_of_variables_are_not_shown(load: Load) -> None:
         (SQLITE.replace("development", "true"), "unknown environment: `true`", "one of `development`"),
         (SQLITE.replace("sqlite", "postgres"), "unknown engine: `postgres`", "did you mean `postgresql`?"),
         (SQLITE.replace("x.db", "':memory:'"), "not `:memory:`", ""),
+        (SQLITE.replace("x.db", "':MEMORY:'"), "not `:MEMORY:`", ""),
+        (SQLITE.replace("x.db", "'sqlite:///x.db'"), "not `sqlite:///x.db`", ""),
         (SQLITE.replace("x.db", "file:x?mode=rw"), "must be a file's path", ""),
         (SQLITE.replace("path", "user: u, path"), "`database.user` does not apply to sqlite", "`path`"),
         (SQLITE.replace("path", "tls: off, path"), "`database.tls` does not apply to sqlite", ""),

@@ -75,6 +75,21 @@ def archive(*names: str) -> bytes:
     return data.getvalue()
 
 
+DUMP = b"""--
+-- PostgreSQL database dump
+--
+
+\\restrict x
+
+-- Dumped from database version 18.0
+
+SET statement_timeout = 0;
+SELECT pg_catalog.set_config('search_path', '', false);
+
+CREATE SCHEMA app;
+"""
+
+
 @pytest.mark.parametrize(
     ("data", "told"),
     [
@@ -116,6 +131,24 @@ def archive(*names: str) -> bytes:
         (b'{"items": [\n  {"email": "a@x.com"}\n], "next": null}\n', "list of items"),
         (b'{\n  "email": "a@x.com"\n}\n', "JSON over several lines"),
         (b'[["email"], ["a@x.com"]]', "JSON array"),
+        (b"Rar!\x1a\x07\x01\0", "RAR"),
+        (archive("[Content_Types].xml", "ppt/presentation.xml"), "PowerPoint"),
+        (b"<customers>\n <customer><email>a@x.com</email>", "HTML or XML"),
+        (b"<!-- exported --><html>", "HTML or XML"),
+        (b"-----BEGIN PGP MESSAGE-----\n\nhQEMA", "encrypted"),
+        (b"Delivered-To: a@x.com\nReceived: by x\n", "email message"),
+        (b"From - Mon Jan  1\nX-Mozilla-Status: 1\n", "email message"),
+        (DUMP, "SQL script"),
+        (
+            b"USE [crm]\nGO\nSET ANSI_NULLS ON\nGO\nINSERT [dbo].[customer] ([email]) VALUES (N'a@x.com')\n",
+            "SQL script",
+        ),
+        (b"PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCREATE TABLE customer (email);\n", "SQL script"),
+        (b"customers:\n  - email: a@x.com\n", "YAML"),
+        (b'- "email": a@x.com\n', "YAML"),
+        (b'{"object": "list", "has_more": false, "data": [{"email": "a@x.com"}]}', "list of items"),
+        (b'{"totalSize":1,"done":true,"records":[{"email":"a@x.com"}]}', "list of items"),
+        (b'{"schemas":["urn:x"],"totalResults":1,"Resources":[{"email":"a@x.com"}]}', "list of items"),
     ],
     ids=lambda value: value if isinstance(value, str) else "file",
 )
@@ -133,7 +166,7 @@ def test_an_sqlite_file_is_named(tmp_path: Path) -> None:
         recognise(file)
 
 
-@pytest.mark.parametrize("name", ["items", "data", "customers"])
+@pytest.mark.parametrize("name", ["items", "data", "customers", "users"])
 @pytest.mark.parametrize(
     "text", ['{"LIST":[{"email":"a@x.com"}]}', '{\n  "LIST": [\n    {"email": "a@x.com"}\n  ]\n}\n']
 )
@@ -160,7 +193,11 @@ def test_comments_that_lead_nowhere_take_no_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["From: x,email\n", "dn,email\n", "copy,email\n", "-- x,email\n", "To: ,From: \na,b\n"]
+    "text",
+    [
+        *("From: x,email\n", "dn,email\n", "copy,email\n", "-- x,email\n", "To: ,From: \na,b\n", "set,email\na,b\n"),
+        *("<br />\n<b>Notice</b>: x\nemail,city\n", "begin,email\nselect,b\n", "count: ,email\n"),
+    ],
 )
 def test_a_header_like_the_beginning_of_a_message_or_script_is_read(text: str) -> None:
     assert found(text.encode()).name == "utf-8"

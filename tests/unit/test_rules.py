@@ -252,6 +252,28 @@ def test_a_long_value_is_not_repeated() -> None:
     assert len(caught.value.message) < 300
 
 
+@pytest.mark.parametrize(
+    "text", ["#NAME?", "#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NV", "#WERT!", "#\u00bfNOMBRE?", "#####"]
+)
+@pytest.mark.parametrize("name", ["phone", "company"])
+def test_what_a_spreadsheet_has_lost_is_no_value(name: str, text: str) -> None:
+    _, reasons = violations({name: text}, partial=True)
+    assert reasons == {name: f"is `{text}`: a spreadsheet has lost the value"}
+    assert RowValidator(["email", name], partial=True)(["a@x.com", text])[0] is None
+
+
+@pytest.mark.parametrize("text", ["#1 Shop", "#12-34", "#", "##", "#NAME", "Studio #54", "#REFERENCE!"])
+def test_a_number_sign_is_no_fault(text: str) -> None:
+    assert validate({"company": text}, partial=True) == {"company": text}
+    assert RowValidator(["email", "company"], partial=True)(["a@x.com", text])[0] == ["a@x.com", text]
+
+
+@pytest.mark.parametrize("text", ["\u200b", "\ufeff \u200b", "\u2060\u200d"])
+def test_a_text_of_which_nothing_is_visible_is_none(text: str) -> None:
+    assert clean_text(text) is None
+    assert clean_text(f"x{text}") is not None
+
+
 def test_an_unknown_field_is_wrong_usage() -> None:
     with pytest.raises(UsageError, match="unknown field `fist_name`") as caught:
         validate({"fist_name": "Ada"}, partial=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -19,6 +20,12 @@ def test_no_term_is_empty(parts: list[str], between: str, loosely: bool) -> None
     assert all(term.text for need in needs for terms in need for term in terms)
     assert all(terms for need in needs for terms in need)
     assert all(needs)
+
+
+@pytest.mark.parametrize("text", ["mailto:ada@example.com", "tel:+44 20 7946 0958", "Tel: +44 20 7946 0958"])
+def test_the_scheme_of_a_link_is_no_word(text: str) -> None:
+    assert read(text) == read(text.partition(":")[2])
+    assert read("hotel:ada") != read("ada")
 
 
 def test_what_is_left_of_a_text_of_titles_is_nothing() -> None:

@@ -135,8 +135,19 @@ def import_(
 
             encoding = work.reading.encoding.name
             context.console.warn(f"column names are not {encoding.upper()}", hint=encoding_hint(work.data, encoding))
+        _warn_of_nulls(context, result)
         hints = _hints(work, result)
     _show(context, result, file, operation_id, dry_run=dry_run, rejects=rejects, hints=hints)
+
+
+def _warn_of_nulls(context: Context, result: Result) -> None:
+    count = result.nulls.total()
+    if count and not result.replayed:
+        names = ", ".join(f"`{name}`" for name, many in result.nulls.items() if many)
+        context.console.warn(
+            f"{plural(count, 'cell', 'cells')} in {names} have the text `NULL` or `\\N`, which databases write for no value",
+            hint="if they have no value, empty them; `--on-conflict update` then corrects customers that are imported",
+        )
 
 
 def _run(context: Context, work: FileImport) -> Result:
