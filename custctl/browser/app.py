@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from custctl.customers.model import Customer
 
 _PAUSE = 0.15  # seconds without a key before the search starts
-_SIGNALS = {"SIGINT": 130, "SIGTERM": 143}
+_SIGNALS = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 143}
 
 CSS = """
 Screen, ModalScreen { background: ansi_default; color: ansi_default; layout: vertical; }

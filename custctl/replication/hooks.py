@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from custctl.support.children import child_environment
 from custctl.support.errors import InterruptedRunError, UnavailableError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from custctl.profiles import Profile
 
 _TIMEOUT = 120.0  # seconds; a large base backup belongs in a background job that the hook starts
+_TAIL = 16 * 1024  # bytes of the output in which to look for its last line
 
 
 def has_hook(profile: Profile, name: str) -> bool:
@@ -54,26 +56,47 @@ def run_hook(
     """
     command = [_filled(word, node, primary) for word in profile.database.hooks[name]]
     what = f"the hook `{name}` for `{node.name}`"
+    try:
+        # Not a pipe: a service that the hook leaves in the background would keep it open.
+        output = tempfile.TemporaryFile()  # noqa: SIM115 - the block below closes it
+    except OSError as error:
+        raise UnavailableError(
+            f"{what} cannot be run, for want of a temporary file: {error.strerror}",
+            hint="free some disk space, or name another folder with `TMPDIR`",
+        ) from None
+    with output:
+        return _run(command, name, what, environ, output, note, began)
+
+
+def _run(
+    command: list[str],
+    name: str,
+    what: str,
+    environ: Mapping[str, str],
+    output: IO[bytes],
+    note: Callable[[str], None],
+    began: Callable[[], None],
+) -> str:
     deadline = time.monotonic() + _TIMEOUT
     process = None
     try:
         try:
             # A signal between the hook's start and the line that waits for it would leave it running unknown.
             with postponed():
-                process = _start(command, name, what, environ)
+                process = _start(command, name, what, environ, output)
                 began()
-            printed, _ = process.communicate(timeout=_TIMEOUT)
+            process.wait(timeout=_TIMEOUT)
         except KeyboardInterrupt as interrupt:
             if process is None:
                 raise
-            raise _interrupted(process, what, deadline, note, interrupt) from interrupt
+            raise _interrupted(process, what, output, deadline, note, interrupt) from interrupt
     except subprocess.TimeoutExpired:
         _kill(process)
         raise UnavailableError(f"{what} did not end within {_TIMEOUT:g} s and was killed") from None
     except BaseException:
         _kill(process)
         raise
-    last = _last_line(printed)
+    last = _last_line(output)
     if process.returncode:
         raise UnavailableError(
             f"{what} {_ended(process.returncode, last)}", hint="run it manually: `profile show` prints it"
@@ -81,12 +104,14 @@ def run_hook(
     return last
 
 
-def _start(command: list[str], name: str, what: str, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _start(
+    command: list[str], name: str, what: str, environ: Mapping[str, str], output: IO[bytes]
+) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(  # noqa: S603 - what the profile's owner wrote there
             command,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=subprocess.STDOUT,
             env=child_environment(environ),
             start_new_session=True,  # keeps Ctrl-C from reaching the hook
@@ -101,6 +126,7 @@ def _start(command: list[str], name: str, what: str, environ: Mapping[str, str])
 def _interrupted(
     process: subprocess.Popen[bytes],
     what: str,
+    output: IO[bytes],
     deadline: float,
     note: Callable[[str], None],
     interrupt: KeyboardInterrupt,
@@ -111,12 +137,12 @@ def _interrupted(
             left = max(deadline - time.monotonic(), 0)
             with suppress(Exception):  # the hook comes first
                 note(f"interrupted: waiting for {what} to end, at most {left:.0f} s; Ctrl-C kills it")
-            printed, _ = process.communicate(timeout=left)
+            process.wait(timeout=left)
     except (KeyboardInterrupt, subprocess.TimeoutExpired):
         _kill(process)
         outcome = "was killed"
     else:
-        outcome = _ended(process.returncode, _last_line(printed))
+        outcome = _ended(process.returncode, _last_line(output))
     return InterruptedRunError(f"interrupted; {what} {outcome}", terminated=isinstance(interrupt, Terminated))
 
 
@@ -141,6 +167,7 @@ def _filled(word: str, node: Node, primary: Node | None) -> str:
     return word
 
 
-def _last_line(printed: bytes) -> str:
-    lines: Sequence[str] = [line for line in printed.decode(errors="replace").splitlines() if line.strip()]
+def _last_line(output: IO[bytes]) -> str:
+    output.seek(max(output.seek(0, os.SEEK_END) - _TAIL, 0))
+    lines: Sequence[str] = [line for line in output.read().decode(errors="replace").splitlines() if line.strip()]
     return visible(lines[-1].strip())[:300] if lines else ""

@@ -117,12 +117,12 @@ class Journal:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # The leading newline separates this line from a torn one that a killed run may have left.
             data = f"\n{line}\n".encode()
+            # Buffered: on a disk that fills up, `os.write` may write a part and say nothing.
             descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            try:
-                os.write(descriptor, data)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            with os.fdopen(descriptor, "ab") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
         except OSError as error:
             raise self._unwritable(error) from None
 

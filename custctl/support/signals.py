@@ -1,4 +1,4 @@
-"""SIGTERM ends a command like Ctrl-C, with an exception, so that open transactions are rolled back."""
+"""SIGTERM and SIGHUP end a command like Ctrl-C, with an exception, so that what it has begun is undone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import FrameType
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM was received."""
+    """SIGTERM was received, or SIGHUP, because the terminal is gone."""
 
 
 class _When(Enum):
@@ -36,17 +36,19 @@ def _raise(number: int, _frame: FrameType | None) -> None:
         os._exit(_exit_code)
     if _when is not _When.ALWAYS and received is not None:
         return
-    received = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+    received = KeyboardInterrupt() if number == signal.SIGINT else Terminated()
     if _when is not _When.LATER:
         raise received
 
 
 def install() -> None:
-    """Raise `Terminated` on SIGTERM, and remember both SIGTERM and Ctrl-C."""
+    """Raise `Terminated` on SIGTERM and SIGHUP, and remember these and Ctrl-C."""
     signal.signal(signal.SIGTERM, _raise)
-    # If the shell started the program in the background, Ctrl-C is not meant for it.
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, _raise)
+    # In the background of a shell, Ctrl-C is not meant for the program; under `nohup`, neither is SIGHUP.
+    for name in ("SIGINT", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _raise)
 
 
 @contextmanager

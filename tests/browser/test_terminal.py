@@ -56,7 +56,9 @@ def test_a_terminal_that_dies_loses_nothing_and_one_that_is_resized_shows_on(peo
     assert "y" in path.read_text().split("email: ")[1]
 
 
-@pytest.mark.parametrize(("end", "code"), [("q", 0), (signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=str)
+@pytest.mark.parametrize(
+    ("end", "code"), [("q", 0), (signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 143)], ids=str
+)
 def test_it_ends_with_the_terminal_as_it_was(migrated: Project, end: str | int, code: int) -> None:
     child = start(migrated, "--read-only", NO_COLOR="1")
     child.expect_exact("no customer found")

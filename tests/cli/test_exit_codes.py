@@ -177,7 +177,7 @@ def test_a_reader_that_closed_the_pipe_is_no_failure(ada: Project) -> None:
         assert (process.returncode, err) == (0, b""), arguments
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
 def test_a_signal_ends_a_command_that_waits(ada: Project, number: signal.Signals, code: int) -> None:
     connection = ada.database()
     connection.execute("BEGIN IMMEDIATE")
@@ -193,3 +193,21 @@ def test_a_signal_ends_a_command_that_waits(ada: Project, number: signal.Signals
     assert result.code == code
     assert (result.error["code"], result.error["exit_code"]) == ("interrupted", code)
     assert ada.ok("customer", "get", "1", "-o", "json").json["city"] is None
+
+
+def test_under_nohup_the_end_of_the_terminal_ends_nothing(ada: Project) -> None:
+    connection = ada.database()
+    connection.execute("BEGIN IMMEDIATE")
+    command = ada.command("customer", "update", "1", "--city", "X", "-o", "json")
+    process = subprocess.Popen(
+        ["nohup", *command], cwd=ada.path, env=ada.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+    process.stderr.readline()
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.3)
+    connection.close()
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err.decode()
+    assert ada.ok("customer", "get", "1", "-o", "json").json["city"] == "X"

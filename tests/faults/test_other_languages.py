@@ -92,3 +92,10 @@ def test_a_database_that_is_not_there(project_there: EngineProject) -> None:
 def test_too_many_sessions(project_there: EngineProject) -> None:
     project_there.sql(f"ALTER DATABASE {project_there.names['dev']} CONNECTION LIMIT 0")
     assert _refused(project_there, 3)["hint"] == "try again in a moment"
+
+
+def test_a_schema_that_one_may_not_look_into(project_there: EngineProject) -> None:
+    project_there.sql(f"ALTER SCHEMA public OWNER TO postgres; REVOKE ALL ON SCHEMA public FROM PUBLIC, {USER}")
+    error = _refused(project_there, 4)
+    assert "Schema public" in error["message"]
+    assert error["hint"] == f"ask an administrator to run `GRANT USAGE ON SCHEMA public TO {USER}`"

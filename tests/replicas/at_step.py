@@ -5,7 +5,7 @@ after the journal is told that the step `fence` is begun (or done, undone, faile
 process is killed. Several moments are separated by commas; each strikes once. What can happen:
 
 kill      SIGKILL
-int, term SIGINT or SIGTERM
+int, term, hup   SIGINT, SIGTERM or SIGHUP
 full      from here on no file can grow, as on a disk that is full
 wait      prints `waiting` to standard error, and goes on when its standard input ends
 """
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tests.conftest import Project, Result
 
-KILL, INT, TERM, FULL, WAIT = "kill", "int", "term", "full", "wait"
+KILL, INT, TERM, HUP, FULL, WAIT = "kill", "int", "term", "hup", "full", "wait"
 
 
 def run(project: Project, moments: str, *arguments: str, timeout: float = 60) -> Result:
@@ -90,7 +90,7 @@ def _strike(what: str) -> None:
         # Python leaves SIGXFSZ ignored: a write fails, as on a disk that is full.
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
     else:
-        os.kill(os.getpid(), {KILL: signal.SIGKILL, INT: signal.SIGINT, TERM: signal.SIGTERM}[what])
+        os.kill(os.getpid(), {KILL: signal.SIGKILL, INT: signal.SIGINT, TERM: signal.SIGTERM, HUP: signal.SIGHUP}[what])
 
 
 def _main() -> None:

@@ -476,7 +476,7 @@ def test_a_fence_that_stayed_can_be_taken_away_instead(site: Inside, cluster: Cl
 
 @pytest.mark.parametrize(
     ("step", "signal", "code"),
-    [("lock", "int", 130), ("fence", "term", 143), ("catch-up", "int", 130)],
+    [("lock", "int", 130), ("fence", "term", 143), ("fence", "hup", 143), ("catch-up", "int", 130)],
 )
 def test_a_signal_before_the_promotion_gives_the_old_primary_back(
     step: str, signal: str, code: int, site: Inside, cluster: Cluster

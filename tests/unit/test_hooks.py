@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,8 @@ environment: development
 database:
   engine: postgresql
   nodes: [{name: a, host: b, port: 1}]
-  hooks: {fence: [sh, -c, "sleep 0.3; echo it is off; touch ended"], rejoin: [/nowhere/to-be-found]}
+  hooks: {fence: [sh, -c, "sleep 0.3; echo it is off; touch ended"], rejoin: [/nowhere/to-be-found],
+    unfence: [sh, -c, "sleep 100 & echo $!"]}
 """
 
 
@@ -41,7 +44,7 @@ def _handlers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # As in a process whose command has not ended: others may have run in this one.
     monkeypatch.setattr(signals, "_exit_code", None)
     monkeypatch.setattr(signals, "received", None)
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     signals.install()
     yield
     for number, handler in before.items():
@@ -111,3 +114,18 @@ def test_a_postponed_signal_is_raised_behind_the_block() -> None:
             os.kill(os.getpid(), signal.SIGINT)
         with pytest.raises(KeyboardInterrupt), signals.let_through():
             pass
+
+
+def test_a_service_that_a_hook_leaves_in_the_background_is_not_waited_for(profile: Profile) -> None:
+    began = time.monotonic()
+    service = int(run_hook(profile, "unfence", NODE, os.environ, note=print))
+    assert time.monotonic() - began < 30
+    os.kill(service, signal.SIGTERM)  # it runs on: this raises nothing
+
+
+def test_a_hook_without_room_for_its_output_is_told(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    with pytest.raises(UnavailableError, match="for want of a temporary file: No such file or directory") as caught:
+        run_hook(profile, "fence", NODE, os.environ, note=print)
+    assert "`TMPDIR`" in str(caught.value.hint)
+    assert not Path("ended").exists()

@@ -37,6 +37,8 @@ SELECT current_user::text,
        (SELECT pg_get_userbyid(c.relowner)::text
           FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
          WHERE n.nspname = %(schema)s AND c.relname = %(table)s),
+       current_database()::text,
+       has_schema_privilege(to_regnamespace(quote_ident(%(schema)s))::oid, 'USAGE'),
        coalesce(has_schema_privilege(to_regnamespace(quote_ident(%(schema)s))::oid, 'CREATE'), false)
 """
 
@@ -117,8 +119,13 @@ def next_step(driver: LimitedConnection, denial: Denial, schema: str, error: Err
     values = {"role": denial.role, "schema": schema, "table": denial.name or ""}
     row = driver.execute(_FACTS, values).fetchone()
     assert row is not None
-    login, exists, member, owner, creates = row
+    login, exists, member, owner, database, uses, creates = row
+    if denial.kind is None and uses is False:
+        # Its name may be in another language's message, which we cannot read.
+        return next_step(driver, Denial("USAGE", "schema", schema), schema, error)
     if denial.kind is None:
+        if denial.privilege == "CREATE" and uses is None:
+            return _ask(f"GRANT CREATE ON DATABASE {quoted(database)} TO {quoted(login)}")
         if denial.privilege == "CREATE" and not creates:
             return _ask(f"GRANT USAGE, CREATE ON SCHEMA {quoted(schema)} TO {quoted(login)}")
         return _superuser(error, login, "ALTER SYSTEM" if denial.privilege == "ALTER SYSTEM" else "SET")

@@ -68,9 +68,16 @@ def session_settings(settings: EngineSettings) -> dict[str, str]:
         "idle_in_transaction_session_timeout": str(timeout),
         "TimeZone": "UTC",
         "DateStyle": "ISO",
+        "IntervalStyle": "postgres",
+        "extra_float_digits": "1",
+        "bytea_output": "hex",
         "search_path": search_path(settings.schema),
         "client_min_messages": "warning",
         "standard_conforming_strings": "on",
+        # Definitions are compared as text.
+        "quote_all_identifiers": "off",
+        # A standby refuses a statement of a serializable session.
+        "default_transaction_isolation": "read committed",
         # Compiling a statement takes longer than reading a page.
         "jit": "off",
     }
