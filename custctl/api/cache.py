@@ -134,7 +134,8 @@ class Cache:
         cache = opened.inspect_cache()
         if cache is None:
             raise RefusedError(
-                f"{opened.profile.location} has no stamp yet, so none of it is cached", hint="run `custctl migrate`"
+                f"{opened.profile.location} has no stamp of its own yet, so none of it is cached",
+                hint="run `custctl migrate`; after a restore from another environment, `custctl doctor` names the command",
             )
         return cache
 

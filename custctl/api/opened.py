@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from custctl.login.session import Session
     from custctl.profiles import Profile
     from custctl.schema.own import OwnFields
+    from custctl.schema.standing import Standing
 
 _WAIT_STEP = 0.5  # seconds between attempts to reach a starting database
 
@@ -279,7 +280,7 @@ class Opened:
         return self.checked(list_query(None, status, country, where))
 
     def database_id(self) -> str | None:
-        """Ask the database for its id; return None if it has none yet.
+        """Ask the database for its id; return None if it has none of its own yet.
 
         Raises:
             UnavailableError: it does not respond.
@@ -288,9 +289,16 @@ class Opened:
 
         try:
             with self.database.reading() as connection:
-                return read_standing(connection).database_id
+                return self._own_id(read_standing(connection))
         except PendingError:
             return None
+
+    def _own_id(self, standing: Standing) -> str | None:
+        """Return the database's id; None if it is a copy of another environment's database.
+
+        Until `migrate repair` restamps it, a copy has the id of the original, and must not share its cache.
+        """
+        return standing.database_id if standing.environment == self.profile.environment else None
 
     def wait(self, seconds: float) -> None:
         """Wait for a database that is still starting.
@@ -382,8 +390,9 @@ class Opened:
         self._caches.append(made)
         return made
 
-    def learn_cache(self, database_id: str | None) -> Cache | None:
+    def learn_cache(self, standing: Standing) -> Cache | None:
         """Record the database's id; return its cache if another id was assumed, else None."""
+        database_id = self._own_id(standing)
         if self.profile.cache is None or database_id is None or database_id == self.memory.database_id:
             return None
         self.memory.learn(database_id)

@@ -40,9 +40,11 @@ def probe(channel: Channel) -> None:
         for name, touched, arguments, expected in steps:
             reply = channel.run(name, touched, arguments)
             if (reply[0] if isinstance(reply, list) else reply) != expected:
-                raise CacheError(f"it does not run the script `{name}` correctly")
+                raise CacheError(f"it does not run the script `{name}` correctly", "ERR")
             # In case this process is killed.
             channel.call([("PEXPIRE", each, keep) for each in (state, counts)], insist=True)
+        for reply in channel.call(away, insist=True):
+            granted(reply)
     except CacheError as error:
         if error.kind == "ERR":
             # Inside a script a missing privilege has no error code of its own; outside it is NOPERM.
@@ -50,8 +52,6 @@ def probe(channel: Channel) -> None:
         with suppress(CacheError):
             channel.call(away, insist=True)
         raise
-    for reply in channel.call(away, insist=True):
-        granted(reply)
 
 
 def _taken_by_scripts(keys: Sequence[str], keep: int) -> list[Command]:

@@ -15,6 +15,7 @@ from custctl.support.errors import CustctlError, UnavailableError
 if TYPE_CHECKING:
     from custctl.cache.store import Cache
     from custctl.customers.model import Customer
+    from custctl.schema.standing import Standing
 
 STALE = "stale"
 """The counter for entries served while the database was down."""
@@ -23,8 +24,8 @@ STALE = "stale"
 class Rows(Protocol):
     """The customers of the database."""
 
-    def identified(self, who: str, *, replica: bool = False) -> tuple[Customer, str | None]:
-        """Return a customer by id or email, and the id of the database."""
+    def identified(self, who: str, *, replica: bool = False) -> tuple[Customer, Standing]:
+        """Return a customer by id or email, and what the database says about itself."""
 
     @property
     def has_read_primary(self) -> bool:
@@ -37,7 +38,8 @@ class Reader:
     Args:
         cache: None if there is none, or the id of the database is not known yet.
         rows: opens the database, when it is first needed.
-        learn: called with the id of the database; returns its cache if it differs from the current one, else None.
+        learn: called with what the database says about itself; returns its cache if it differs from the current one,
+            else None.
         is_down: tells whether the database is known to be down, at almost no cost.
         note: called with notes for a person.
     """
@@ -46,7 +48,7 @@ class Reader:
         self,
         cache: Cache | None,
         rows: Callable[[], Rows],
-        learn: Callable[[str | None], Cache | None],
+        learn: Callable[[Standing], Cache | None],
         is_down: Callable[[], bool],
         note: Callable[[str], None],
     ) -> None:
@@ -90,8 +92,8 @@ class Reader:
 
     def _ask(self, who: str, look: Look) -> Customer:
         """Read from the database; from the primary if the row will be cached, or an older row must not be shown."""
-        row, database_id = self._rows().identified(who, replica=not look.lease and look.is_sure)
-        another = self._learn(database_id)
+        row, standing = self._rows().identified(who, replica=not look.lease and look.is_sure)
+        another = self._learn(standing)
         self._cache = another or self._cache
         # An address may have moved to another customer.
         if another is None and look.customer_id == row.id:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from custctl.engines.base import Database
     from custctl.engines.connection import Connection
     from custctl.engines.results import Row
+    from custctl.schema.standing import Standing
 
 
 class CustomerReader:
@@ -34,12 +35,12 @@ class CustomerReader:
         named = parse_who(who)
         return self._database.read(lambda connection: self._look(connection, named, who), replica=replica)
 
-    def identified(self, who: str, *, replica: bool = False) -> tuple[Customer, str | None]:
-        """Return a customer as `get` does, and the id of its database."""
+    def identified(self, who: str, *, replica: bool = False) -> tuple[Customer, Standing]:
+        """Return a customer as `get` does, and what its database says about itself."""
         named = parse_who(who)
 
-        def look(connection: Connection) -> tuple[Customer, str | None]:
-            return self._look(connection, named, who), read_standing(connection).database_id
+        def look(connection: Connection) -> tuple[Customer, Standing]:
+            return self._look(connection, named, who), read_standing(connection)
 
         return self._database.read(look, replica=replica)
 

@@ -180,7 +180,7 @@ class Routing:
         self._tell.warn(
             f"the write is committed at {where}, but no synchronous standby confirmed it in time: it is lost if"
             " that node is lost",
-            hint=f"`synchronous_standby_names` there names standbys that are not attached; {_LOOK}",
+            hint=f"standbys that `synchronous_standby_names` there lists are missing, hang or do not replay; {_LOOK}",
         )
 
     # -- messages ------------------------------------------------------------------------------------

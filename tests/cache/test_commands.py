@@ -336,3 +336,23 @@ def test_doctor_tells_what_is_wrong_with_a_cache_that_is_slow_for_a_moment(
 
 def test_doctor_without_a_cache(migrated: Project) -> None:
     assert line(migrated)["value"] == "none"
+
+
+def test_a_copy_that_is_not_restamped_does_not_share_the_cache_of_the_original(
+    cached: Project, valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    copy = Project(cached.path, {**cached.environ, "HOME": str(tmp_path / "elsewhere")})
+    shutil.copy(cached.path / "dev.db", cached.path / "test.db")
+    with_cache(cached, valkey.url, name="test")
+    cached.ok("customer", "update", "1", "--city", "Paris")
+    for _ in range(2):
+        found = copy.ok("customer", "get", "1", "--env", "test", "--with-source", "-o", "json").json
+        assert (found["city"], found["source"]) == (None, "primary")
+    for verb in ("status", "warm"):
+        refused = copy.run("cache", verb, "--env", "test", "-o", "json")
+        assert refused.code == 7, refused.err
+        assert "custctl doctor" in refused.error["hint"]
+    copy.ok("migrate", "repair", "--environment", "test", "--env", "test", "--yes")
+    for source in ("primary", "cache"):
+        found = copy.ok("customer", "get", "1", "--env", "test", "--with-source", "-o", "json").json
+        assert (found["city"], found["source"]) == (None, source)

@@ -99,6 +99,18 @@ FAULTS: dict[str, tuple[Callable[[Shop], Any], int, str, str]] = {
         "the login lacks a privilege: NOPERM ",
         "ACL SETUSER shop",
     ),
+    "a login that may not remove a key": (
+        lambda shop: rights(shop, "~custctl:*", "+@all", "-unlink", "-@admin"),
+        4,
+        "the login lacks a privilege: NOPERM ",
+        "ACL SETUSER shop",
+    ),
+    "a login that may not set a field": (
+        lambda shop: rights(shop, "~custctl:*", "+@all", "-hset", "-@admin"),
+        4,
+        "the login lacks a privilege: NOPERM ",
+        "ACL SETUSER shop",
+    ),
     "a login for other keys": (
         lambda shop: rights(shop, "~other:*", "+@all"),
         4,

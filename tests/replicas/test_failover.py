@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -297,6 +299,31 @@ def test_a_frozen_primary_that_is_called_stopped_acknowledges_nothing_when_it_wa
     _refused(synchronous.run("replica", "status", "--check"), 14, "accept writes")
     synchronous.ok("replica", "fence", "a", "--yes")
     assert cluster.primary == done["to"]
+
+
+def test_the_operators_word_is_not_taken_where_the_primary_is_starting(site: Inside, cluster: Cluster) -> None:
+    cluster.kill("a")
+    server = cluster.nodes["a"]
+    # Its recovery waits for a log file, and meanwhile nobody is served.
+    (server.data / "recovery.signal").touch()
+    cluster.workplace.hand_over(server.data / "recovery.signal")
+    with (server.data / "postgresql.conf").open("a") as settings:
+        settings.write("restore_command = 'sleep 60; false'\n")
+
+    def start() -> None:
+        with suppress(RuntimeError):
+            server.start()
+
+    starting = threading.Thread(target=start)
+    starting.start()
+    try:
+        wait_until(lambda: "starting up" in site.run("replica", "status").err, "the primary to start", 30)
+        refused = site.run(*FAILOVER, "--allow-data-loss", "--to", "b", "-o", "json")
+    finally:
+        cluster.kill("a")
+        starting.join()
+    _refused(refused, 7, "`a` is not stopped", "starting up")
+    assert cluster.standbys() == ["b", "c"]
 
 
 def test_the_primary_is_gone_and_nobody_says_so(site: Inside, cluster: Cluster) -> None:

@@ -142,6 +142,19 @@ def test_what_cannot_be_fenced(site: Inside, cluster: Cluster) -> None:
     assert cluster.roles() == {**FENCED, "a": "primary"}
 
 
+def test_a_server_whose_settings_somebody_else_manages(site: Inside, cluster: Cluster) -> None:
+    for node in cluster.nodes.values():
+        with (node.data / "postgresql.conf").open("a") as settings:
+            settings.write("allow_alter_system = off\n")
+        node.sql("SELECT pg_reload_conf()")
+    wait_until(lambda: cluster.sql("SHOW allow_alter_system", node="a") == [("off",)], "the setting to apply")
+    for command in ("fence a --yes", "unfence a", "switchover --to b --yes", "switchover --to b --dry-run"):
+        refused = site.run("replica", *command.split(), "-o", "json")
+        assert refused.code == 7, refused.err
+        assert "`allow_alter_system` is off" in refused.error["message"]
+    assert accepts_writes(cluster, "a")
+
+
 def test_a_login_without_the_rights(site: Inside, cluster: Cluster) -> None:
     cluster.profile(site, user="support")
     _refused(site.run("replica", "fence", "a", "--yes"), 4)

@@ -79,7 +79,8 @@ def _translated(error: Error, where: str, login: str, authorities: str | None, *
         return UnavailableError(f"{where}: {text}", hint=hint)
     if state == PROTOCOL_VIOLATION or (is_answer(error) and state is None):
         # A pooler uses this SQLSTATE for everything that it refuses; without an SQLSTATE there is only the text.
-        return UnavailableError(f"{where} refuses the connection: {text}", hint=f"check the login too: {_FROM_WHERE}")
+        hint = f"a pooler's log says what it lacks, such as a server; check the login too: {_FROM_WHERE}"
+        return UnavailableError(f"{where} refuses the connection: {text}", hint=hint)
     if is_answer(error):
         return UnavailableError(f"{where} cannot serve now: {text}", hint="try again in a moment")
     if _NO_POSTGRESQL.search(text):

@@ -224,6 +224,7 @@ class PostgresqlMember(StreamingMember):
             raise self._translate(error) from None
 
     def missing_rights(self) -> Sequence[str]:
+        self._require_alter_system()
         rows = [*self._ask(_RIGHTS), *self._ask(_RIGHTS_TO_RECORD, {"schema": self._schema})]
         return [next(iter(row.values())) for row in rows]
 
@@ -232,6 +233,14 @@ class PostgresqlMember(StreamingMember):
         return bool(self._value("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (_LOCK,)))
 
     # -- fencing -----------------------------------------------------------------------------------
+
+    def _require_alter_system(self) -> None:
+        """Refuse a server whose settings are managed by something else, since PostgreSQL 17."""
+        if self._value("SELECT current_setting('allow_alter_system', true)") == "off":
+            raise RefusedError(
+                f"node `{self.node.name}` refuses ALTER SYSTEM, which a fence needs: `allow_alter_system` is off",
+                hint="whatever manages its configuration must change the primary, or set `allow_alter_system = on`",
+            )
 
     def _set(self, name: str, value: str | None) -> None:
         parameter = sql.Identifier(name)
@@ -244,6 +253,7 @@ class PostgresqlMember(StreamingMember):
         self._ask("SELECT pg_reload_conf()")
 
     def fence(self, timeout: float) -> str:
+        self._require_alter_system()
         deadline = time.monotonic() + timeout
         exempt = [row["exempt"] for row in self._ask(_EXEMPT)]
         if exempt:
@@ -275,6 +285,7 @@ class PostgresqlMember(StreamingMember):
         return f"{plural(left, 'session of a superuser goes', 'sessions of superusers go')} on" if left else ""
 
     def unfence(self, timeout: float) -> None:
+        self._require_alter_system()
         self._set(_FENCE, None)
         self._reload()
         self._confirm(fenced=False, deadline=time.monotonic() + timeout)

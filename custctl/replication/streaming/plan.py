@@ -79,6 +79,8 @@ def plan_failover(
         stop = f"stop it first, for example with `custctl replica fence {standing.name}` with a hook"
         planning.refuse_primary(standing, target, f"; if it no longer serves, {stop}")
     old = _lost_primary(topology, found, unfinished)
+    if len(old) == 1 and not can_fence:
+        _check_not_running(topology, old[0])
     planning.check_silence(accepted, old, fed_from_outside(topology), can_fence=can_fence and bool(old))
     loss = assess_loss(topology, node, found)
     ahead = [each.name for each, seen in topology.standbys if reach(seen) > reach(found)]
@@ -242,6 +244,17 @@ def _check_follows(replica: Replica, old: Replica) -> None:
             f"`{primary.name}` has {plural(leading.prepared, 'prepared transaction', 'prepared transactions')}, which"
             " a fence does not block",
             hint="commit them or roll them back; `pg_prepared_xacts` lists them",
+        )
+
+
+def _check_not_running(topology: Topology, name: str) -> None:
+    """Refuse if the old primary does answer: it is starting, or has no free session."""
+    seen = topology.find(name)
+    fault = seen.fault if seen is not None else None
+    if fault is not None and str(fault.details.get("sqlstate", "")).startswith(("53", "57P")):
+        raise RefusedError(
+            f"`{name}` is not stopped: {fault.message}",
+            hint="wait until it serves again, or stop it; `custctl replica status` shows the current state",
         )
 
 
