@@ -114,9 +114,13 @@ def _terms(form: Sequence[str], *, is_email: bool) -> tuple[Term, ...]:
 def _number(groups: Sequence[str], *, loosely: bool) -> Need:
     typed = "".join(groups).replace("(0)", "")
     digits = phone_digits(typed)
-    # The groups of a whole phone are whole words: what begins with one or two digits is a large part of an index.
+    parts = [word for group in groups for word in words(group)]
+    # The groups of a whole phone are whole words: what begins with one or two digits is a large part of an index. So is a
+    # country code, which is left out if the rest is long enough.
     is_whole = len(digits) >= _WHOLE
-    found = [tuple(Term(word, is_whole) for group in groups for word in words(group))]
+    while is_whole and len("".join(parts[1:])) >= _WHOLE:
+        parts = parts[1:]
+    found = [tuple(Term(word, is_whole) for word in parts)]
     if len(digits) >= 3 or (digits and typed.startswith(("+", "00"))):
         found.append((Term(digits),))
     # The last digits of a phone may begin with zeros.
