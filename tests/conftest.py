@@ -26,9 +26,10 @@ settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCh
 settings.register_profile("ci", settings.get_profile("ci"), max_examples=40)
 settings.load_profile("busy")
 
-# Where the tests run in the background the shell has Ctrl-C ignored, and what they start would inherit that.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# Where the tests run in the background the shell has Ctrl-C ignored, and `nohup` SIGHUP; what they start would inherit that.
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 # Real servers, started by the tests that ask for one.
 pytest_plugins = ["tests.servers.fixtures"]
