@@ -238,12 +238,14 @@ class PatroniCluster:
     @property
     def primary(self) -> str:
         """The one node that takes writes, by its own word."""
-        [found] = [
-            name
-            for name, node in self.nodes.items()
-            if node.postmaster and node.sql("SELECT pg_is_in_recovery()") == [(False,)]
-        ]
-        return found
+        found = []
+        for name, node in self.nodes.items():
+            # One that Patroni starts again meanwhile takes none.
+            with contextlib.suppress(psycopg.OperationalError):
+                if node.postmaster and node.sql("SELECT pg_is_in_recovery()") == [(False,)]:
+                    found.append(name)
+        [primary] = found
+        return primary
 
     def sql(self, query: str, *values: object, node: str | None = None, dbname: str = "customers") -> list[Any]:
         """Run a query as the superuser, on the primary unless another node is named, and return its rows."""
